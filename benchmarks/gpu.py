@@ -1,8 +1,9 @@
 """Measure on a CUDA device: `python -m benchmarks.gpu`, or only predict: `python -m benchmarks.gpu --predict`.
 
 Every call is timed by CUDA events with a cold L2 cache: a buffer larger than the cache is written before it. Contenders
-take turns, a call of each a round. What the times are held against is the roofline of `gpu_cases`. The file is written
-after each case; a contender that raises or disagrees has no row in it, and the exit status is then 1.
+take turns, a call of each a round. Then the same calls are captured as CUDA graphs, whose replays are timed likewise:
+what a call takes when the host launches nothing. What the times are held against is the roofline of `gpu_cases`. The
+file is written after each case; a contender that raises or disagrees has no row in it, and the exit status is then 1.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import math
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase
+from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase, title
 from benchmarks.results import commit, version_of, write_csv
 from benchmarks.table import significant
 from benchmarks.timing import median_ratio, quantiles
 
 FLUSH_BYTES = 256 << 20
+QUEUED_CYCLES = 20_000_000  # about 11 ms of an H100, in which all launches of a call queue up
+OF_TORCH = "pyalign torch"  # our contender that calls torch's kernels
 UNSCALED = "product alone"  # the contender whose results have another scale
 Call = Callable[[], Any]
 Attempt = Callable[[str, Call], Any]
@@ -33,7 +37,10 @@ HEAD = ("Operation", "Case", "Rows", "Roofline", "Limited by", "Aim", "Measured"
 
 @dataclass(frozen=True)
 class GpuRow:
-    """One contender; `roofline` is the shortest possible time by `gpu_cases`, `fraction` its share of the median."""
+    """One contender; `roofline` is the shortest possible time by `gpu_cases`, `fraction` its share of the median.
+
+    graph: median of the call's replays as a CUDA graph; NaN where it cannot be captured, such as one that waits.
+    """
 
     op: str
     backend: str
@@ -42,6 +49,7 @@ class GpuRow:
     median: float
     p20: float
     p80: float
+    graph: float
     unit: str
     ratio: float
     roofline: float
@@ -53,26 +61,34 @@ class GpuRow:
     date: str
 
 
-def measure(case: GpuCase, rounds: int, card: Card | None, failures: list[str]) -> list[GpuRow]:
+def measure(case: GpuCase, rounds: int, clock: Any, failures: list[str]) -> list[GpuRow]:
     """The rows of one case. A contender that raises, or disagrees with the first, has none, and adds to `failures`."""
-    from benchmarks.gpu_peers import contenders
-
     attempt = partial(_attempt, failures, title(case))
-    calls: dict[str, Call] = {}
-    for name, make in (attempt("contenders", partial(contenders, case)) or {}).items():
-        calls |= attempt(name, make) or {}
-    times = _race(_agreeing(case, calls, attempt), rounds, attempt)
+    calls = _agreeing(case, _made(case, attempt), attempt)
+    times = _race(calls, rounds, clock, attempt)
+    graphs = _race(_captured({name: calls[name] for name in times}, clock), rounds, clock, attempt)
     ours = next((seconds for name, seconds in times.items() if name.startswith("pyalign")), None)
+    card = card_of(clock.name)
     bound = math.nan if card is None else case.seconds(card)
     today = datetime.now(timezone.utc).date().isoformat()
     return [
         GpuRow(
-            case.op, name, case.case.name, case.dtype, *quantiles(seconds), "s",
-            math.nan if ours is None else median_ratio(seconds, ours), bound, bound / quantiles(seconds)[0], rounds,
-            device_name(), version_of(name), commit(), today,
+            case.op, name, case.case.name, case.dtype, *quantiles(seconds), quantiles(graphs.get(name, [math.nan]))[0],
+            "s", math.nan if ours is None else median_ratio(seconds, ours), bound, bound / quantiles(seconds)[0],
+            rounds, clock.name, version_of(name), commit(), today,
         )
         for name, seconds in times.items()
     ]  # fmt: skip
+
+
+def _made(case: GpuCase, attempt: Attempt, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Call]:
+    """The calls of all contenders, or of those that are wanted, that can be made here."""
+    from benchmarks.gpu_peers import contenders
+
+    calls: dict[str, Call] = {}
+    for name, make in (attempt("contenders", partial(contenders, case)) or {}).items():
+        calls |= (attempt(name, make) or {}) if wanted(name) else {}
+    return calls
 
 
 def _attempt(failures: list[str], case: str, name: str, call: Call) -> Any:
@@ -81,9 +97,12 @@ def _attempt(failures: list[str], case: str, name: str, call: Call) -> Any:
         return call()
     except Exception as error:
         traceback.print_exc()
-        said = str(error).strip().splitlines() or [""]
-        failures.append(f"{case}, {name}: {type(error).__name__}: {said[0]}")
+        failures.append(f"{case}, {name}: {_first_line(error)}")
         return None
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _agreeing(case: GpuCase, calls: dict[str, Call], attempt: Attempt) -> dict[str, Call]:
@@ -113,18 +132,28 @@ def _checked(name: str, case: GpuCase, call: Call, expected: Any) -> Any:
     return result
 
 
-def _race(calls: dict[str, Call], rounds: int, attempt: Attempt) -> dict[str, list[float]]:
+def _race(calls: dict[str, Call], rounds: int, clock: Any, attempt: Attempt) -> dict[str, list[float]]:
     """Seconds of each round by contender; one that raises in a round is left out."""
     times: dict[str, list[float]] = {name: [] for name in calls}
-    clock = attempt("clock", Clock)
-    for number in range(rounds if clock else 0):
+    for number in range(rounds):
         for name in list(times)[:: -1 if number % 2 else 1]:
             seconds = attempt(name, partial(clock.seconds, calls[name]))
             if seconds is None:
                 del times[name]
             else:
                 times[name].append(seconds)
-    return times if clock else {}
+    return times
+
+
+def _captured(calls: dict[str, Call], clock: Any) -> dict[str, Call]:
+    """The replay of each call that can be captured as a graph; why another can't is printed, and is no failure."""
+    replays = {}
+    for name, call in calls.items():
+        try:
+            replays[name] = clock.captured(call)
+        except Exception as error:
+            print(f"  {name}: no graph: {_first_line(error)}", file=sys.stderr, flush=True)
+    return replays
 
 
 class Clock:
@@ -133,36 +162,66 @@ class Clock:
     def __init__(self) -> None:
         import torch
 
-        self.torch = torch
+        self.cuda = torch.cuda
+        self.name = str(torch.cuda.get_device_name())
         self.flush = torch.empty(FLUSH_BYTES, dtype=torch.uint8, device="cuda")
 
     def seconds(self, call: Call) -> float:
-        cuda = self.torch.cuda
-        start, end = (cuda.Event(enable_timing=True) for _ in range(2))
+        """Of one call, from when the device comes to it until it is done."""
+        start, end = (self.cuda.Event(enable_timing=True) for _ in range(2))
         self.flush.zero_()
-        cuda._sleep(2_000_000)  # about 1 ms, in which the call's launches queue up behind it
+        self.cuda._sleep(QUEUED_CYCLES)
         start.record()
         call()
         end.record()
         end.synchronize()
         return float(start.elapsed_time(end)) / 1e3
 
+    def captured(self, call: Call) -> Call:
+        """The replay of the call as a graph; called once before on another stream, as a capture needs it."""
+        stream = self.cuda.Stream()
+        stream.wait_stream(self.cuda.current_stream())
+        with self.cuda.stream(stream):
+            call()
+        self.cuda.current_stream().wait_stream(stream)
+        graph = self.cuda.CUDAGraph()
+        with self.cuda.graph(graph):
+            call()
+        return graph.replay
 
-def title(case: GpuCase) -> str:
-    """The case in a line."""
-    return f"{case.op}: {case.case.label} {case.dtype}"
+    @contextmanager
+    def profiled(self) -> Iterator[Callable[[], None]]:
+        """Profilers that wait for cudaProfilerStart look in here; what is given launches a kernel that parts calls."""
+        self.cuda.synchronize()
+        self.cuda.profiler.start()
+        yield lambda: self.cuda._sleep(1)
+        self.cuda.synchronize()
+        self.cuda.profiler.stop()
 
 
-def device_name() -> str:
-    """The device, as torch calls it."""
-    import torch
+def profile(case: GpuCase, clock: Any, failures: list[str]) -> None:
+    """Each call of pyalign's own kernels once, warm, for a profiler; their names are printed in order."""
+    attempt = partial(_attempt, failures, title(case))
+    calls = _agreeing(case, _made(case, attempt, has_kernels_of_ours), attempt)
+    with clock.profiled() as part:
+        for name, call in calls.items():
+            part()
+            call()
+            print(f"profiled {name}", flush=True)
 
-    return str(torch.cuda.get_device_name())
+
+def has_kernels_of_ours(contender: str) -> bool:
+    """Whether a profiler is to look at it."""
+    return contender.startswith("pyalign") and not contender.startswith(OF_TORCH)
 
 
-def card_here() -> Card | None:
-    """The peaks of this machine's device, where they are known."""
-    name = device_name()
+def chosen(part: str | None) -> list[GpuCase]:
+    """The cases whose title has this text in it; None: all."""
+    return [case for case in GPU_CASES if part is None or part in title(case)]
+
+
+def card_of(name: str) -> Card | None:
+    """The peaks of the device of that name, where they are known."""
     return next((card for card in CARDS if card.name in name), None)
 
 
@@ -187,27 +246,51 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__.splitlines()[0])
     parser.add_argument("--predict", action="store_true", help="measure nothing: print the rooflines of an H100")
     parser.add_argument("--rounds", type=int, default=30, metavar="N", help="calls of each contender (default 30)")
+    parser.add_argument("--only", metavar="TEXT", help="the cases whose title has this text in it")
+    parser.add_argument("--profile", action="store_true", help="time nothing: call pyalign's kernels for a profiler")
+    parser.add_argument("--rehearse", action="store_true", help="small cases on the host, whose times mean nothing")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/DEVICE.csv")
     options = parser.parse_args(arguments)
     if options.predict:
         print(predictions())
         return
+    cases = chosen(options.only)
+    if not cases:
+        sys.exit(f"--only must be part of the title of a case (--predict lists them); got {options.only!r}")
     import torch
 
-    if not torch.cuda.is_available():
+    if options.rehearse:
+        from benchmarks.gpu_rehearsal import rehearsed
+
+        with rehearsed() as (clock, small):
+            run(list(map(small, cases)), clock, options)
+    elif torch.cuda.is_available():
+        run(cases, Clock(), options)
+    else:
         sys.exit("no CUDA device: --predict prints the rooflines without one")
-    card, rows, failures = card_here(), [], []
-    name = re.sub(r"[^a-z0-9]+", "-", device_name().lower()).strip("-")
+
+
+def run(cases: Sequence[GpuCase], clock: Any, options: argparse.Namespace) -> None:
+    """Measure or profile the cases, and exit with 1 where something failed."""
+    rows: list[GpuRow] = []
+    failures: list[str] = []
+    name = re.sub(r"[^a-z0-9]+", "-", clock.name.lower()).strip("-")
     path = options.out or Path(__file__).with_name("results") / f"{name}.csv"
-    for case in GPU_CASES:
+    for case in cases:
         print(title(case), file=sys.stderr, flush=True)
-        for row in measure(case, options.rounds, card, failures):
+        if options.profile:
+            profile(case, clock, failures)
+            continue
+        for row in measure(case, options.rounds, clock, failures):
             rows.append(row)
             line = f"  {row.backend:20s} {row.median * 1e6:10.4g} us ({row.p20 * 1e6:.4g} to {row.p80 * 1e6:.4g})"
-            print(f"{line}, x{row.ratio:.3g}, {row.fraction:.0%} of the roofline", file=sys.stderr, flush=True)
+            graph = f"as a graph {row.graph * 1e6:.4g}"
+            share = f"x{row.ratio:.3g}, {row.fraction:.0%} of the roofline"
+            print(f"{line}, {graph}, {share}", file=sys.stderr, flush=True)
         if rows:
             write_csv(path, rows)  # what is measured is kept, whatever becomes of the next case
-    print(predictions(rows, card or H100))
+    if rows:
+        print(predictions(rows, card_of(clock.name) or H100))
     if failures:
         sys.exit("\n".join([f"{len(failures)} failed:", *failures]))
 

@@ -95,6 +95,11 @@ class GpuCase:
         return min(self.gathered, held * self.table + (1.0 - held) * self.gathered)
 
 
+def title(case: GpuCase) -> str:
+    """The case in a line."""
+    return f"{case.op}: {case.case.label} {case.dtype}"
+
+
 def _triplets(case: Case) -> int:
     """Bytes of the triplets."""
     return 3 * np.dtype(case.index).itemsize * case.t
@@ -186,6 +191,17 @@ def _resamples(case: Case) -> GpuCase:
     return GpuCase("object resamples", case, "float32", memory, l2, 1024 * 2 * (2 * 2) * case.t, 2)
 
 
+def _topk(case: Case) -> GpuCase:
+    """The candidates of 20 neighbours, 13 more than these: every similarity is read once, a column of each written."""
+    memory = 4 * case.n**2 + 4 * CANDIDATES * case.n
+    return GpuCase("topk", case, "float32", memory, memory, case.n**2, 1)
+
+
+CANDIDATES = 33
+SMALL = Case("square-1854", 1854, 768)
+WIDE_MATRIX = Case("square-20k", 20_000, 512)
+MANY_ITEMS = Case("training-8000", 8000, 512, 4_700_000)  # sums of 512 MB
+
 GPU_CASES = (
     _decisions(THINGS),
     _decisions(THINGS_INT64),  # torch's own type of indices
@@ -199,4 +215,9 @@ GPU_CASES = (
     _loss(TRAINING),
     _probe_step(TRAINING),
     _resamples(THINGS),
+    # Other sizes of what has a second route, see benchmarks/gpu_routes.py.
+    *(_similarity(SMALL, dtype, pair=pair) for dtype in ("float32", "bfloat16") for pair in (False, True)),
+    _gradient(MANY_ITEMS),
+    _topk(SMALL),
+    _topk(WIDE_MATRIX),
 )

@@ -15,14 +15,16 @@ from torch import Tensor
 import pyalign
 import pyalign.integrations.torch  # noqa: F401
 from benchmarks import cases
-from benchmarks.gpu_cases import GpuCase
+from benchmarks.gpu_cases import CANDIDATES, GpuCase
+from benchmarks.gpu_routes import settings_of
 from benchmarks.probe_peers import start
 from benchmarks.resample_peers import OBJECTS, multiplicities, values
 from pyalign.backends import TENSOR_BACKENDS, Place, Rows, get_backend
+from pyalign.backends._gpu_routes import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.errors import InputError
-from pyalign.probing.objective import TripletTerm
-from pyalign.probing.place import algebra_for
+from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.place import algebra_for
 
 Call = Callable[[], Any]
 
@@ -53,12 +55,25 @@ def _ours(case: GpuCase) -> dict[str, Callable[[], dict[str, Call]]]:
         except InputError:
             continue
         makers[f"pyalign {name}"] = partial(_our_call, case, name, backend.kernels)
+        for setting in settings_of(case.op, name):
+            makers[f"pyalign {name} {setting}"] = partial(_routed, case, name, backend.kernels, setting)
     return makers
 
 
 def _our_call(case: GpuCase, name: str, kernels: Any) -> dict[str, Call]:
     step = case.op == "probe step"
     return {f"pyalign {name}": _our_probe_step(case, name) if step else OURS[case.op](case, kernels)}
+
+
+def _routed(case: GpuCase, name: str, kernels: Any, setting: str) -> dict[str, Call]:
+    """The same by another route."""
+    (call,) = _our_call(case, name, kernels).values()
+
+    def by_route() -> Any:
+        with routes(setting):
+            return call()
+
+    return {f"pyalign {name} {setting}": by_route}
 
 
 def _index(case: GpuCase) -> Tensor:
@@ -123,6 +138,7 @@ def _our_similarity(case: GpuCase, kernels: Any) -> Call:
     out = torch.empty(len(given[0]), len(given[0]), device="cuda")
 
     def similarities() -> Tensor:
+        torch.set_float32_matmul_precision("high" if case.dtype == "tf32" else "highest")  # for the vendor's product
         kernels.similarity(x, y, case.dtype == "tf32", out)
         return out
 
@@ -153,6 +169,24 @@ def _our_resamples(case: GpuCase, kernels: Any) -> Call:
     return add
 
 
+def _scores(case: GpuCase) -> Tensor:
+    """(n, n) inner products of the rows."""
+    torch.set_float32_matmul_precision("highest")
+    rows = rows_of(case)
+    return rows @ rows.T
+
+
+def _our_topk(case: GpuCase, kernels: Any) -> Call:
+    scores = _scores(case)
+    indices = torch.empty(len(scores), CANDIDATES, dtype=torch.int32, device="cuda")
+
+    def find() -> Tensor:
+        kernels.topk(scores, CANDIDATES, -1, indices)
+        return indices
+
+    return find
+
+
 def _our_loss(case: GpuCase) -> Call:
     """Forward and backward, as users call it."""
     index = _index(case)
@@ -175,6 +209,7 @@ OURS = {
     "triplet_gradient": _our_gradient,
     "triplet_gradient soft": _our_gradient,
     "object resamples": _our_resamples,
+    "topk": _our_topk,
 }
 
 
@@ -270,6 +305,12 @@ def _similarity_peers(case: GpuCase) -> dict[str, Call]:
     }
 
 
+def _topk_peers(case: GpuCase) -> dict[str, Call]:
+    """Any of equal ones, which serves for candidates."""
+    scores = _scores(case)
+    return {"torch": lambda: scores.topk(CANDIDATES, dim=1).indices}
+
+
 def _gradient_peers(case: GpuCase) -> dict[str, Call]:
     index, targets = _index(case), _targets(case)
     return {"torch": _step(_matrix(case), lambda s: _mean_loss(s, index, targets))}
@@ -313,5 +354,6 @@ PEERS: dict[str, Callable[[GpuCase], dict[str, Call]]] = {
     "triplet_gradient soft": _gradient_peers,
     "triplet_loss": _loss_peers,
     "probe step": _probe_peers,
+    "topk": _topk_peers,
     "object resamples": lambda case: {},  # plain torch is one of pyalign's own backends
 }

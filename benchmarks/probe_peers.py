@@ -23,7 +23,7 @@ def start(d: int) -> np.ndarray:
 
 def our_step(x: np.ndarray, triplets: np.ndarray) -> Step:
     """The objective of `pyalign.fit_probe`."""
-    from pyalign.probing.objective import TripletTerm
+    from pyalign.fitting.objective import TripletTerm
 
     term, weights = TripletTerm(x, triplets), start(x.shape[1])
 

@@ -12,6 +12,8 @@ import lazy_loader
 
 # loaded now, since it takes note of the process: children may be forked before the rest loads
 from pyalign import _process as _process
+from pyalign import _registry as _registry
 from pyalign._version import __version__ as __version__
 
+_registry.expect(views="pyalign.report", kinds="pyalign.kinds", datasets="pyalign.datasets.dataset")
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

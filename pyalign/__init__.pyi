@@ -1,19 +1,17 @@
 from ._version import __version__ as __version__
-from .analysis.accuracy import Score, fraction_of_ceiling
-from .analysis.agreed import Agreement, Agreements
-from .analysis.agreement import agreement
-from .analysis.calibrated import Calibration, Calibrations
-from .analysis.calibration import calibrate
-from .analysis.ceiling import noise_ceiling
-from .analysis.ceilings import NoiseCeiling
-from .analysis.compare import compare
-from .analysis.comparison import Comparison
-from .analysis.failures import Failures, failures
-from .analysis.metadata import regress_metadata
-from .analysis.metadata_result import MetadataRegressions
+from .analysis.accuracy import PermutationTest, Score, fraction_of_ceiling
+from .analysis.agreement import Agreement, Agreements, agreement
+from .analysis.calibration.calibrate import calibrate
+from .analysis.calibration.result import Calibration, Calibrations
+from .analysis.ceiling.noise_ceiling import noise_ceiling
+from .analysis.ceiling.result import NoiseCeiling
+from .analysis.comparison.compare import compare
+from .analysis.comparison.result import Comparison
+from .analysis.failures.failures import Failures, failures
+from .analysis.metadata.regress import regress_metadata
+from .analysis.metadata.result import MetadataRegressions
 from .analysis.neighbors import neighbor_overlap
 from .analysis.permutation import permutation_test
-from .analysis.permuted import PermutationTest
 from .analysis.score import Scores, score
 from .analysis.score_choices import score_choices
 from .concept.concepts import concepts
@@ -21,8 +19,8 @@ from .concept.concepts_result import Concepts
 from .concept.consistency import consistency
 from .concept.consistency_result import ErrorConsistency
 from .concept.duplicates import NearDuplicates, near_duplicates
+from .concept.groupings import levels
 from .concept.hubs import Hubs, hubs
-from .concept.levels import levels
 from .concept.neighbor_agreement import NeighborAgreement
 from .concept.neighbor_changes import NeighborChanges, neighbor_changes
 from .concept.neighborhoods import compare_neighbors
@@ -41,13 +39,12 @@ from .data.triplets import Triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .documents import Interval
-from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError
+from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError, SlowWarning
 from .extraction.extract import extract
 from .extraction.images import as_images
-from .extraction.listing import list_models
 from .extraction.merge import merge_extractions
 from .extraction.result import Extraction
-from .extraction.sources import load_encoder
+from .extraction.sources import list_models, load_encoder
 from .io.embeddings import load_embeddings
 from .io.export import write_embeddings
 from .io.judgments import load_judgments
@@ -131,6 +128,7 @@ __all__ = [
     "Score",
     "Scores",
     "SimilarityMatrix",
+    "SlowWarning",
     "Study",
     "StudyStep",
     "Transform",

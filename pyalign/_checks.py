@@ -21,9 +21,6 @@ from pyalign.measures import LONGEST_SQUARE, SHORTEST_SQUARE
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
 SPARE = 256e6  # bytes that a large result may take in passing, beside itself
 ASYMMETRY = 1e-5  # of the largest value of a matrix: what rounding may do to a symmetric one
-ROUNDED = 0.02  # of the range of a matrix: what bfloat16 may do to its diagonal and its symmetry
-FIRST_LOOK = 0.2  # of the range of a row: by which other rows than those of such matrices are told early
-MATRIX_PART = 1 << 22  # elements of a matrix that are looked at at once
 
 
 def as_rows(x: object, name: str = "x") -> np.ndarray:
@@ -232,72 +229,6 @@ def is_symmetric(matrix: Array) -> bool:
 def apart_from_transpose(matrix: Array) -> tuple[Any, Any]:
     """The largest difference of a square matrix, an array or a tensor, from its transpose, and what rounding may do."""
     return abs(matrix - matrix.T).max(), ASYMMETRY * abs(matrix).max()
-
-
-def kind_of_matrix(matrix: Array) -> str | None:
-    """What a matrix seems to hold, on a device too: "similarities", "dissimilarities", or neither, None.
-
-    Such a matrix is square and symmetric, and its diagonal is constant and the largest, or the smallest, of each row:
-    all that but for rounding, which is `ROUNDED` of the range of its values at most. One-hot rows are no similarities,
-    and numbers that are mostly those of the diagonal, such as the edges of a graph, neither.
-
-    Example:
-        >>> z = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
-        >>> kind_of_matrix(z @ z.T), kind_of_matrix(1 - z @ z.T), kind_of_matrix(np.eye(3))
-        ('similarities', 'dissimilarities', None)
-    """
-    n = int(matrix.shape[0])
-    numbers = any(word in str(matrix.dtype) for word in ("float", "int", "bool"))
-    if tuple(matrix.shape) != (n, n) or n < 3 or not numbers or not _mirrored(matrix, slice(0, 1)):
-        return None  # the first row and the first column decide nearly always
-    parts = [slice(start, start + max(1, MATRIX_PART // n)) for start in range(0, n, max(1, MATRIX_PART // n))]
-    low, high = _range_of(matrix[rows] * 1.0 for rows in parts)
-    rounding, diagonal = ROUNDED * (high - low), matrix.diagonal() * 1.0
-    if not (0 < rounding < math.inf and float(diagonal.max()) - float(diagonal.min()) <= rounding):
-        return None
-    if not all(_mirrored(matrix, rows, rounding) for rows in parts):
-        return None
-    least, most, level = 0.0, 0.0, -n
-    for rows in parts:
-        beyond = matrix[rows] * 1.0 - diagonal[rows, None]
-        least, most = min(least, float(beyond.min())), max(most, float(beyond.max()))
-        level += int((abs(beyond) <= rounding).sum())
-    if 2 * level > n * (n - 1):  # most are as on the diagonal: a graph's edges
-        return None
-    if least >= -rounding:
-        return "dissimilarities"
-    above = sum(int((matrix[rows] > low + rounding).sum()) for rows in parts)  # n of one-hot rows
-    return "similarities" if most <= rounding and above > n else None
-
-
-def _mirrored(matrix: Array, rows: slice, rounding: float | None = None) -> bool:
-    """Whether these rows are the columns of the same numbers, but for rounding; None: for much of the rows' range."""
-    part = matrix[rows] * 1.0  # of whole numbers too, whose differences would wrap around
-    low, high = _range_of([part])
-    with np.errstate(over="ignore", invalid="ignore"):
-        apart = float(abs(part - matrix[:, rows].T).max())
-    return apart <= (FIRST_LOOK * (high - low) if rounding is None else rounding)
-
-
-def _range_of(parts: Iterable[Array]) -> tuple[float, float]:
-    """The smallest and the largest number in arrays or tensors."""
-    ends = [(float(part.min()), float(part.max())) for part in parts]
-    return min(low for low, _ in ends), max(high for _, high in ends)
-
-
-def may_be_triplets(values: Array, whole: bool | None = None) -> bool:
-    """Whether whole numbers in three or four columns may be items: none below 0, and more than two different ones.
-
-    whole: what the numbers are, where their dtype does not say it.
-
-    Example:
-        >>> may_be_triplets(np.array([[0, 7, 3]])), may_be_triplets(np.eye(3)), may_be_triplets(np.eye(3, dtype=int))
-        (True, False, False)
-    """
-    if not ("int" in str(values.dtype) if whole is None else whole) or values.shape[1:] not in ((3,), (4,)):
-        return False
-    first = values[:1000]  # which show it
-    return bool(first.min() >= 0 and first.max() > 1)
 
 
 def as_temperature(temperature: float) -> float:

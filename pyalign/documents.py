@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
@@ -22,6 +23,8 @@ from pyalign.errors import InputError
 LARGEST = 1 << 63  # a whole number in a document that is no number of anything
 INTERVALS = "intervals"  # the key under which the rest of each interval stands
 NEAR = 30  # letters around a fault that a message shows
+# What stands for itself in JSON, a backslash or a whole pair; and in a group half of a pair.
+HALVES = re.compile(r"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|(\\ud[89a-f][0-9a-f]{2})")
 LAST = ("outputs", "notes", "provenance")  # in documents, and in no table
 END = ("coverage", *LAST)  # what all results may have: after the figures
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet may run
@@ -151,6 +154,16 @@ def require_letters(document: Any) -> None:
         start = error.object.rfind('"', 0, error.start) + 1
         near = error.object[max(start, error.start - NEAR) : error.end + NEAR].partition('"')[0]
         raise InputError(f"text must be Unicode; got half of a surrogate pair in {near!r}") from error
+
+
+def without_halves(text: str) -> str:
+    """JSON in ASCII, in which half of a surrogate pair stands as it is written: names of files need not be UTF-8.
+
+    Example:
+        >>> without_halves(json.dumps("caf\\udce9"))
+        '"caf\\\\\\\\udce9"'
+    """
+    return HALVES.sub(lambda found: found[0] if found[1] is None else "\\" + found[0], text) if "\\ud" in text else text
 
 
 def _of_dataclass(value: Any) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class AssumptionWarning(UserWarning):
     """Something had to be assumed of the data, such as the order of items; says what would settle it."""
 
 
+class SlowWarning(UserWarning):
+    """numpy computes, since the kernels are not compiled or can't be loaded; says what to install. Once a process."""
+
+
 def printable(text: str) -> str:
     """A text in which letters that can't be printed are written out.
 

@@ -160,7 +160,7 @@ class Journal:
             document = {"pyalign_journal": FORMAT, "of": self.of, "steps": {**self._left, **self.steps}}
             document["best"] = self._written
             text = json.dumps({**document, "sha256": _seal(document)}, indent=1, allow_nan=False)
-            write_files([*files, (self.path, text + "\n")])
+            write_files([*files, (self.path, text + "\n")], follow_links=False)
 
     def _is_better(self) -> bool:
         if self._offered is None:

@@ -9,15 +9,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 
+from pyalign._registry import load, registered
 from pyalign._version import __version__
 from pyalign.data.missing import Coverage
 from pyalign.data.provenance import Provenance
 from pyalign.data.tasks import chance_of
-from pyalign.documents import as_document, csv_of, flat, from_document, require_letters
+from pyalign.documents import as_document, csv_of, flat, from_document, require_letters, without_halves
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike
 
@@ -27,45 +28,42 @@ DAMAGE = (
     InputError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, StopIteration,
 )  # fmt: skip
 
-# The result of each command: where `load_result` finds the class.
-KINDS = {
-    "agreement": "pyalign.analysis.agreed:Agreements",
-    "calibrate": "pyalign.analysis.calibrated:Calibrations",
-    "ceiling": "pyalign.analysis.ceilings:NoiseCeiling",
-    "cka": "pyalign.pairwise.compared:ModelSimilarities",
-    "concepts": "pyalign.concept.concepts_result:Concepts",
-    "consistency": "pyalign.concept.consistency_result:ErrorConsistency",
-    "compare": "pyalign.analysis.comparison:Comparison",
-    "datasets fetch": "pyalign.datasets.fetch:Fetched",
-    "datasets info": "pyalign.datasets.listing:DataSetInfo",
-    "datasets list": "pyalign.datasets.listing:DataSetList",
-    "describe": "pyalign.analysis.describe_file:FileDescription",
-    "extract": "pyalign.extraction.result:Extraction",
-    "failures": "pyalign.analysis.failures:Failures",
-    "hubs": "pyalign.concept.hubs:Hubs",
-    "layers": "pyalign.pairwise.compared:LayerSimilarity",
-    "metadata": "pyalign.analysis.metadata_result:MetadataRegressions",
-    "models layers": "pyalign.extraction.models:ModelLayers",
-    "models list": "pyalign.extraction.models:ModelList",
-    "near duplicates": "pyalign.concept.duplicates:NearDuplicates",
-    "neighbor agreement": "pyalign.concept.neighbor_agreement:NeighborAgreement",
-    "neighbor changes": "pyalign.concept.neighbor_changes:NeighborChanges",
-    "neighbor purity": "pyalign.concept.purity:NeighborPurity",
-    "neighbors": "pyalign.nearest.result:Neighbors",
-    "permutation": "pyalign.analysis.permuted:PermutationTest",
-    "predict": "pyalign.concept.predicted:DimensionPredictions",
-    "probe": "pyalign.probing.validated:ProbeCrossValidation",
-    "prototypes": "pyalign.concept.prototypes:Prototypes",
-    "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
-    "fit": "pyalign.probing.fit:ProbeFit",
-    "report": "pyalign.report.page.write:ReportFile",
-    "rsa": "pyalign.pairwise.rsa_result:Rsa",
-    "recover": "pyalign.recovery.recovered:Recovery",
-    "score": "pyalign.analysis.score:Scores",
-    "study": "pyalign.study.result:Study",
-    "simulate": "pyalign.datasets.simulate:Simulation",
-    "triplets": "pyalign.datasets.triplets:SampledTriplets",
-}
+
+class Views(Protocol):
+    """What `pyalign.report` registers when it is imported: how results are shown."""
+
+    def table_of(self, result: Any, width: int | None = None, verbose: bool = False) -> str:
+        """See `Result.table`."""
+
+    def html_of(self, result: Any) -> str:
+        """The table with its notes, for a notebook."""
+
+    def latex_of(self, result: Any, caption: str | None = None, label: str | None = None) -> str:
+        """See `Result.to_latex`."""
+
+    def one_line(self, text: str) -> str:
+        """A text on one line, whatever it holds."""
+
+    def picture_of(self, result: Any, kind: str | None = None, **looks: Any) -> Any:
+        """See `Result.plot`."""
+
+    def model_index_of(self, result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
+        """See `OnCards.to_model_index`."""
+
+
+def views() -> Views:
+    """How results are shown: `pyalign.report`, which is imported when the first one is."""
+    return cast(Views, registered("views"))
+
+
+def kinds() -> Mapping[str, str]:
+    """The class of each kind of result as "MODULE:CLASS", by the word that its documents carry under `command`."""
+    return cast("Mapping[str, str]", registered("kinds"))
+
+
+def class_of(command: str) -> Any:
+    """The class of the documents of a command, one of `kinds`."""
+    return load(kinds()[command])
 
 
 class OfTask:
@@ -95,8 +93,7 @@ class OnCards:
         Raises:
             InputError: a name for several models, or nothing to report.
         """
-        text: str = import_module("pyalign.report.model_index").model_index_of(self, dataset, name, task)
-        return text
+        return views().model_index_of(self, dataset, name, task)
 
 
 @dataclass(frozen=True)
@@ -135,7 +132,7 @@ class Result:
 
     def to_json(self) -> str:
         """The document as text. `load_result` reads it back."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
+        return without_halves(json.dumps(self.to_dict(), indent=2, allow_nan=False))
 
     def to_records(self) -> list[dict[str, Any]]:
         """The rows of the result, flat: an interval as two columns, nested values by dotted names."""
@@ -176,13 +173,11 @@ class Result:
         Raises:
             InputError: another label.
         """
-        text: str = import_module("pyalign.report.markup").latex_of(self, caption, label)
-        return text
+        return views().latex_of(self, caption, label)
 
     def table(self, width: int | None = None, verbose: bool = False) -> str:
         """The table that the command prints; paths are shortened where it would be wider than `width`."""
-        text: str = import_module("pyalign.report").table_of(self, width, verbose)
-        return text
+        return views().table_of(self, width, verbose)
 
     def plot(self, kind: str | None = None, **looks: Any) -> Any:
         """A picture of the result: a chart of Altair, which a notebook shows; see `pyalign.plot`.
@@ -195,16 +190,15 @@ class Result:
             InputError: there is no picture of such a result.
             MissingExtraError: altair is not installed.
         """
-        return import_module("pyalign.report.plot").plot(self, kind, **looks)
+        return views().picture_of(self, kind, **looks)
 
     def __str__(self) -> str:
         """The table, and under it the notes, a line each."""
-        one_line = import_module("pyalign.report.tables").one_line
-        return "\n".join([self.table(), *(f"note: {one_line(note)}" for note in self.notes)])
+        notes = (f"note: {views().one_line(note)}" for note in self.notes)
+        return "\n".join([self.table(), *notes])
 
     def _repr_html_(self) -> str:
-        page: str = import_module("pyalign.report").html_of(self)
-        return page
+        return views().html_of(self)
 
 
 def load_result(path: PathLike) -> Any:
@@ -241,13 +235,12 @@ def read_result(document: Any, path: Any) -> Any:
     if not isinstance(document, dict) or "command" not in document or "schema" not in document:
         raise bad(path, "is no result of pyalign: it says neither command nor schema")
     command, schema = document["command"], document["schema"]
-    if not isinstance(command, str) or command not in KINDS or type(schema) is not int or schema != SCHEMA:
-        told = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(KINDS)}"
+    if not isinstance(command, str) or command not in kinds() or type(schema) is not int or schema != SCHEMA:
+        told = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(kinds())}"
         raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {told}")
-    module, _, name = KINDS[command].partition(":")
     try:
         with np.errstate(over="ignore"):  # of numbers that float32 does not hold
-            found = from_document(getattr(import_module(module), name), document)
+            found = from_document(class_of(command), document)
         require_letters(found.to_dict())  # what can't be written again is damaged too, such as an unknown word
     except DAMAGE as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error

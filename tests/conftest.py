@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import re
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from pyalign import backends
 from pyalign.backends import native
 from pyalign.errors import InputError
 
-sys.path.append(str(Path(__file__).parent))  # support.py; last, so that no folder here hides a module
+sys.path.append(str(Path(__file__).parent))  # support.py, reference.py; last, so that no folder here hides a module
 pytest_plugins = ["suites"]
+backends._of_tests["reference"] = import_module("reference").REFERENCE
 
 # Fixtures choose a backend or an instruction set once for all examples of a test, which is what is meant.
 settings.register_profile(

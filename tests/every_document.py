@@ -93,7 +93,7 @@ def every_result(folder):
 
 def other_results(folder):
     """name -> result, of the commands whose results no page shows. `folder`: an empty one."""
-    from pyalign.analysis.describe_file import describe_file
+    from pyalign.analysis.describe.file import describe_file
     from pyalign.datasets.fetch import Fetched, FetchedFile
     from pyalign.datasets.listing import dataset_info, list_datasets
     from pyalign.datasets.simulate import simulate

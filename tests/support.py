@@ -216,3 +216,14 @@ def load_from_tools(name):
     sys.modules[spec.name] = module  # dataclasses look there
     spec.loader.exec_module(module)
     return module
+
+
+def numeric(function, at, step=1e-6):
+    """The derivative by central differences."""
+    slope = np.empty_like(at)
+    for place in np.ndindex(at.shape):
+        moved = [at.copy(), at.copy()]
+        moved[0][place] += step
+        moved[1][place] -= step
+        slope[place] = (function(moved[0]) - function(moved[1])) / (2 * step)
+    return slope

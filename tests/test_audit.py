@@ -47,3 +47,13 @@ def test_hostile_folders_were_tried_with_the_lowest_releases_that_are_allowed():
     sources = ("transformers", "timm", "torchvision", "open_clip")
     assert passed.keys() == {*(f"test_sources_{name}" for name in sources), "test_onnx", "test_torch_texts"}
     assert all(good == count for good, count in passed.values())
+
+
+def test_the_triton_kernels_were_tried_with_the_lowest_release_that_is_allowed():
+    lowest = runpy.run_path(str(TOOL.with_name("lowest_triton.py")))["lowest"]()
+    with open(TOOL.with_name("lowest_triton.csv"), newline="") as handle:
+        rows = {(row["kind"], row["name"]): row["value"] for row in csv.DictReader(handle)}
+    assert rows.pop(("release", "triton")) == lowest, "tools/lowest_triton.py --write"
+    assert int(rows.pop(("passed", "tests/triton"))) > 200
+    assert {name for _, name in rows} == {"sm_80", "sm_90", "sm_100", "sm_120"}
+    assert all(value.endswith(" kernels") for value in rows.values())

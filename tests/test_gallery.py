@@ -9,7 +9,7 @@ import pytest
 from support import load_from_tools
 
 from pyalign import load_result
-from pyalign.report.page.html import data_of
+from pyalign.report.page.whole import data_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "real-results.md"

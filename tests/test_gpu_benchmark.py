@@ -55,13 +55,19 @@ def contenders(case):
     return raises(ValueError("no such case"))
 
 class Clock:
+    name = "NVIDIA H100 80GB HBM3"
+
     def seconds(self, call):
         call()
-        return 0.5
+        return 0.25 if call is replay else 0.5
 
+    def captured(self, call):
+        return replay if call.result is fine else raises(RuntimeError("operation not permitted when capturing"))
+
+replay = lambda: None
 sys.modules["benchmarks.gpu_peers"] = types.SimpleNamespace(contenders=contenders)
 gpu.GPU_CASES, gpu.Clock = [gpu.GPU_CASES[k] for k in (0, 2, 3, 4)], Clock
-torch.cuda.is_available, torch.cuda.get_device_name = lambda: True, lambda: "NVIDIA H100 80GB HBM3"
+torch.cuda.is_available = lambda: True
 gpu.main(["--rounds", "3", "--out", str(path)])
 """
 
@@ -104,6 +110,127 @@ def test_a_run_without_failures_ends_well(tmp_path):
     done, rows = run(tmp_path / "rows.csv", "fine")
     assert done.returncode == 0 and len(rows) == 8
     assert "Traceback" not in done.stderr and "failed" not in done.stderr
+    assert {row["machine"] for row in rows} == {"NVIDIA H100 80GB HBM3"}
+
+
+def test_each_call_is_timed_as_a_graph_too_and_one_that_cannot_be_captured_is_no_failure(tmp_path):
+    done, rows = run(tmp_path / "rows.csv", "fine")
+    assert {(row["backend"], row["median"], row["graph"]) for row in rows} == {
+        ("pyalign cuda", "0.5", "0.25"),
+        ("product alone", "0.5", "nan"),
+    }
+    said = "  product alone: no graph: RuntimeError: operation not permitted when capturing"
+    assert done.stderr.splitlines().count(said) == 4
+
+
+CLOCK = """
+from benchmarks import gpu  # before numpy
+import torch
+done = []
+
+class Event:
+    def __init__(self, enable_timing):
+        assert enable_timing
+
+    def record(self):
+        done.append("record")
+
+    def synchronize(self):
+        done.append("wait")
+
+    def elapsed_time(self, end):
+        return 2.0  # ms
+
+class Flush:
+    def zero_(self):
+        done.append("flush")
+
+torch.empty, torch.cuda.Event = lambda *shape, **options: Flush(), Event
+torch.cuda.get_device_name, torch.cuda._sleep = lambda: "some device", lambda cycles: done.append(cycles)
+clock = gpu.Clock()
+assert clock.name == "some device" and clock.seconds(lambda: done.append("call")) == 2e-3
+assert done == ["flush", 20_000_000, "record", "call", "record", "wait"], done
+"""
+
+
+def test_the_device_is_kept_busy_until_all_launches_of_a_call_are_queued():
+    subprocess.run([sys.executable, "-c", CLOCK], cwd=ROOT, check=True)
+
+
+PROFILE = """
+import contextlib, sys, types
+from benchmarks import gpu
+import torch
+
+def call(name):
+    return lambda: {name: lambda: (print("called", name), torch.zeros(3))[1]}
+
+@contextlib.contextmanager
+def profiled():
+    print("start")
+    yield lambda: print("part")
+    print("stop")
+
+names = "pyalign cuda", "pyalign triton", "pyalign torch"
+peers = {"peers": lambda: sys.exit("peers are not profiled")}
+gpu_peers = types.SimpleNamespace(contenders=lambda case: {name: call(name) for name in names} | peers)
+sys.modules["benchmarks.gpu_peers"] = gpu_peers
+gpu.profile(gpu.GPU_CASES[0], types.SimpleNamespace(profiled=profiled), [])
+"""
+
+
+def test_a_profiler_sees_each_call_of_our_kernels_once_warm_and_parted():
+    done = subprocess.run([sys.executable, "-c", PROFILE], cwd=ROOT, capture_output=True, text=True, check=True)
+    warm = [f"called pyalign {name}" for name in ("cuda", "triton")]
+    seen = [
+        line for name in ("cuda", "triton") for line in ("part", f"called pyalign {name}", f"profiled pyalign {name}")
+    ]
+    assert done.stdout.splitlines() == [*warm, "start", *seen, "stop"]
+
+
+SELECT = """
+import sys
+from benchmarks import gpu
+titles = [gpu.title(case) for case in gpu.GPU_CASES]
+assert all([gpu.title(case) for case in gpu.chosen(title)] == [title] for title in titles)
+assert gpu.chosen(None) == list(gpu.GPU_CASES)
+gpu.main(["--only", "no such case"])
+"""
+
+
+def test_a_case_is_chosen_by_its_title():
+    done = subprocess.run([sys.executable, "-c", SELECT], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "--only must be part of the title of a case (--predict lists them); got 'no such case'"
+    ]
+
+
+REHEARSAL = """
+import os, sys
+from benchmarks import gpu
+import torch
+gpu.main(["--rehearse", "--rounds", "2", "--out", sys.argv[1]])
+gpu.main(["--rehearse", "--profile", "--only", "triplet_gradient: "])
+assert torch.zeros(1).cuda is not None and torch.compile.__module__.startswith("torch")
+"""
+
+
+def test_a_rehearsal_runs_every_case_on_the_host_and_says_so(tmp_path):
+    """Kernels of plain torch here; tests/test_first_light.py has the other engines take part."""
+    path = tmp_path / "rows.csv"
+    command = [sys.executable, "-c", REHEARSAL, path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    with path.open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    from benchmarks.gpu_cases import GPU_CASES
+
+    keys = {(row["op"], row["case"], row["dtype"]) for row in rows}
+    assert keys == {(case.op, case.case.name, case.dtype) for case in GPU_CASES}
+    assert {row["machine"] for row in rows} == {"rehearsal"} and {row["roofline"] for row in rows} == {"nan"}
+    assert {"pyalign torch", "pyalign", "torch", "product alone"} <= {row["backend"] for row in rows}
+    assert "profiled" not in done.stdout, "plain torch has no kernels of ours"
 
 
 CASES = """

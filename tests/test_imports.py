@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import indent
@@ -31,7 +32,7 @@ OF_FRAMEWORKS = {
         "integrations/_*",
         "ops/_tensor_door.py",
         "nearest/_tensor_*",
-        "probing/_tensor_*",
+        "fitting/_tensor_*",
         "extraction/_*",
         "extraction/layers.py",
         "extraction/torch_encoder.py",
@@ -121,7 +122,7 @@ def test_the_stub_is_the_only_table():
     assert imported == sorted(listed) == sorted(pyalign.__all__)
     code = ast.parse((SOURCES / "__init__.py").read_text())
     own = [alias.name for node in code.body if isinstance(node, ast.ImportFrom) for alias in node.names]
-    assert own == ["_process", "__version__"]
+    assert own == ["_process", "_registry", "__version__"]
 
 
 def test_an_unknown_name_is_an_attribute_error():
@@ -184,3 +185,145 @@ def test_layers_import_downwards_alone():
     done = subprocess.run([beside, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     assert "2 kept, 0 broken" in done.stdout
+
+
+# The graph of modules
+
+
+TOP = {"pyalign/__init__.py", "pyalign/__main__.py"}  # above all layers
+
+
+@pytest.fixture(scope="module")
+def graph_of():
+    """Which modules of pyalign under a root import or name which, by paths."""
+    before = list(sys.path)
+    sys.path.insert(0, str(ROOT / "tools"))
+    import importers
+
+    yield lambda root: {
+        name: needed - TOP for name, needed in importers.Importers(root).graph().items() if name not in TOP
+    }
+    sys.path[:] = before
+
+
+@pytest.fixture(scope="module")
+def graph(graph_of):
+    return graph_of(ROOT)
+
+
+def layers():
+    """The layers of pyproject.toml, from above; names of packages that may not import one another share a place."""
+    tomllib = pytest.importorskip("tomllib")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    return [[name.strip() for name in layer.split("|")] for layer in contracts[0]["layers"]]
+
+
+def arrows_up(graph):
+    """The imports from a layer into one that is above it or beside it."""
+    place = {name: height for height, names in enumerate(layers()) for name in names}
+
+    def package(path):
+        return ".".join(Path(path).with_suffix("").parts[:2])
+
+    assert {package(name) for name in graph} <= {*place}
+    pairs = [(user, needed) for user in graph for needed in graph[user] if package(user) != package(needed)]
+    return sorted((user, needed) for user, needed in pairs if place[package(user)] >= place[package(needed)])
+
+
+def circle(graph):
+    """A circle of imports, if there is one."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return None
+
+
+def test_no_module_imports_or_names_one_of_a_higher_layer(graph):
+    assert arrows_up(graph) == []
+
+
+def test_modules_import_and_name_one_another_in_no_circle(graph):
+    assert circle(graph) is None
+
+
+WAYS_UP = {
+    "an import": "from pyalign.report import tables",
+    "one in a function": "def f():\n    import pyalign.report.tables",
+    "a lazy name": "def f():\n    from pyalign import write_report",
+    "import_module": "def f():\n    import_module('pyalign.report.tables')",
+    "a table": "KINDS = {'score': 'pyalign.report.tables:one_line'}",
+    "a part filled in": "def f(name):\n    load(f'pyalign.report.{name}')",
+}
+
+
+@pytest.mark.parametrize("way", WAYS_UP)
+def test_those_rules_see(graph_of, tmp_path, way):
+    files = {
+        "__init__.pyi": "from .report.page.write import write_report",
+        "report/tables.py": "from pyalign.results import Result",
+        "report/page/write.py": "from pyalign.report.tables import table",
+        "results.py": WAYS_UP[way],
+    }
+    for name, text in files.items():
+        path = tmp_path / "pyalign" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    found = graph_of(tmp_path)
+    assert {user for user, _ in arrows_up(found)} == {"pyalign/results.py"}
+    assert "pyalign/results.py" in circle(found)
+
+
+def named_to_import(source):
+    """The texts that calls of `import_module` and `__import__` are given; None for what is no text."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = [node for node in calls if ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__")]
+    return [None if isinstance(node.args[0], ast.Name | ast.Attribute) else ast.unparse(node.args[0]) for node in named]
+
+
+# Where modules of other packages are imported whose names are not written there.
+OTHERS = ("extraction/_efficientnet_lite.py", "extraction/_module.py", "io/paths.py")
+
+
+def test_one_module_imports_modules_of_pyalign_by_their_names():
+    wrong = {}
+    for path in SOURCES.rglob("*.py"):
+        name = str(path.relative_to(SOURCES))
+        named = named_to_import(path.read_text())
+        own = [text for text in named if (name not in OTHERS if text is None else "pyalign" in text)]
+        if own and name != "_registry.py":
+            wrong[name] = own
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("source", ["import_module('pyalign.cli')", "importlib.import_module(f'pyalign.{x}')"])
+def test_that_rule_sees_names_in_texts(source):
+    assert all("pyalign" in text for text in named_to_import(source))
+
+
+WORDS = {"views": "pyalign.report", "kinds": "pyalign.kinds", "datasets": "pyalign.datasets.dataset"}
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_a_higher_layer_registers_is_imported_when_it_is_first_asked_for(word):
+    code = f"""
+import sys, pyalign, pyalign.results, pyalign.io.named
+from pyalign._registry import registered
+print({WORDS[word]!r} in sys.modules, registered({word!r}) is not None, {WORDS[word]!r} in sys.modules)
+"""
+    assert run_python(code).stdout.split() == ["False", "True", "True"]
+
+
+# Modules and public names
+
+
+def clashes(modules, names):
+    """Modules directly below pyalign with the name of a public function or class, which importing them would hide."""
+    return {*modules} & {*names}
+
+
+def test_no_module_directly_below_pyalign_has_a_public_name():
+    modules = {path.stem for path in SOURCES.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert clashes(modules, pyalign.__all__) == set()
+    assert {"analysis", "io", "results"} <= modules
+    assert clashes({*modules, "rsa"}, pyalign.__all__) == {"rsa"}

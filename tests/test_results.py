@@ -29,7 +29,8 @@ from pyalign._checks import require_finite
 from pyalign.data import Embeddings
 from pyalign.documents import Interval, as_document, from_document
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.results import KINDS, SCHEMA, Result, read_result
+from pyalign.kinds import KINDS
+from pyalign.results import SCHEMA, Result, class_of, read_result
 
 
 @pytest.fixture(params=MAKERS)
@@ -70,11 +71,8 @@ def test_a_result_comes_back_from_its_document(result, tmp_path):
 
 
 def test_every_kind_of_result_is_a_result_with_its_own_command():
-    from importlib import import_module
-
-    for command, place in KINDS.items():
-        module, _, name = place.partition(":")
-        kind = getattr(import_module(module), name)
+    for command in KINDS:
+        kind = class_of(command)
         if issubclass(kind, Result):
             assert kind.command == command
 
@@ -375,6 +373,20 @@ def test_text_that_no_page_can_hold_is_refused_when_it_is_read(refused):
     for where in (("notes", ["half \ud800 a pair"]), ("embeddings", "caf\udce9.npy"), ("measure", "\ud800")):
         told = "is a damaged result of 'score': text must be Unicode; got half of a surrogate pair in "
         assert refused({**document, where[0]: where[1]}).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("caf\udce9.npy", r"caf\udce9.npy"), ("\udcff\udcfe", r"\udcff\udcfe"), ("\ud83d", r"\ud83d"), ("😀", "😀"),
+     (r"a\udcff", r"a\udcff"), ("\\\udcff", r"\\udcff"), ("é\ud83d😀\ude00", "é\\ud83d😀\\ude00")],
+)  # fmt: skip
+def test_names_of_files_that_are_no_unicode_are_written_so_that_they_can_be_read(tmp_path, name, kept):
+    found = pyalign.score({name: X}, TRIPLETS)
+    near = pyalign.neighbors(Embeddings(X, source=name), k=2)
+    for result, called in ((found, "embeddings"), (near, "embeddings")):
+        (tmp_path / "r.json").write_text(result.to_json())
+        back = pyalign.load_result(tmp_path / "r.json")
+        assert getattr(back[0] if result is found else back, called) == kept
 
 
 # Intervals

@@ -16,8 +16,8 @@ import numpy as np
 from coverage_cases import NOTHING, Case, Found, answered, drawn_triplets, model, objects
 
 import pyalign
-from pyalign.analysis.comparison import Comparison, ModelResult
-from pyalign.stats.correlation import spearman
+from pyalign.analysis.comparison.result import Comparison, ModelResult
+from pyalign.stats.regression import spearman
 
 HELD = {"slope": (0.92, 0.98), "rank correlation": (0.92, 0.99)}
 OBJECTS = {"slope": (0.93, 0.97), "rank correlation": (0.92, 0.99)}

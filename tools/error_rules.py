@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from coverage_cases import SEEN, answered, drawn_triplets, model, objects
 
-from pyalign.analysis.ledger import open_ledger
+from pyalign.analysis.comparison.outcome_table import open_outcome_table
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile
@@ -33,9 +33,9 @@ def drawn(n: int, t: int, last: float, seed: int) -> tuple[float, float, float, 
     x = objects(n, rng)
     triplets = answered(x, drawn_triplets(n, t, rng), rng)
     models = {"a": model(x), "b": model(x, SEEN, last)}
-    ledger = open_ledger(models, triplets, nan="raise", backend="auto")
+    outcomes = open_outcome_table(models, triplets, nan="raise", backend="auto")
     dependence = Dependence.of(Clusters.of(triplets), Resampling("objects"))
-    found = dependence.errors(ledger.credits)
+    found = dependence.errors(outcomes.credits)
     corrected, *_, alone = (CONTRAST @ one @ CONTRAST for one in found.candidates)
     assert dependence.objects is not None
     shared, twice, thrice = dependence.objects.products(np.ones((t, 1), np.int8)).ravel()

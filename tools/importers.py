@@ -1,12 +1,14 @@
 """Who needs a file: the modules and tests that import it, by way of others too, or that name it where it is no module.
 
-Read from the sources, not by importing them: an import inside a function counts, and so does a public name of pyalign,
-which stands for the module that defines it.
+Read from the sources, not by importing them: an import inside a function counts, and so do a public name of pyalign,
+which stands for the module that defines it, and the name of a module of pyalign in a text, such as "pyalign.io.npy",
+"pyalign.analysis.score:Scores" or f"pyalign.backends.{name}", by which it is imported when it is needed.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 FOLDERS = ("pyalign", "tests", "tools", "benchmarks", "examples")
 # What is compiled into the modules: no Python file names it.
 COMPILED = {"csrc": ("tests/backends", "tests/ops", "tests/native"), "csrc/cuda": ("tests/cuda",)}
+BY_NAME = re.compile(r"(pyalign(?:\.[\w*]+)+)(?::[\w*]+)?")  # a module in a text; * for what is filled in
 
 
 class Importers:
@@ -40,6 +43,11 @@ class Importers:
                         following.append(user)
             edge = following
         return found
+
+    def graph(self, package: str = "pyalign") -> dict[str, set[str]]:
+        """For each module of a package, the modules of that package that it imports, or names in a text, by paths."""
+        own = {name for name in self._texts if name.startswith(f"{package}/")}
+        return {name: self._needed_by(name, ast.parse(self._texts[name])) & own for name in own}
 
     def naming(self, name: str) -> list[str]:
         """The files that name one that is no module, or else its folder; for a source of the kernels, their tests."""
@@ -88,12 +96,23 @@ class Importers:
                 modules |= {alias.name for alias in node.names}
             elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "pyalign":
                 modules.add(f"pyalign.{node.attr}")
-        found = {path for module in modules if (path := self._file_of(module, name)) and path != name}
+        found = {path for module in modules if (path := self._file_of(module, name))}
+        found |= self._named_in_texts(tree)
+        found.discard(name)
         folder = Path(name).parent
         if name.startswith("tests/"):
             found |= {str(parent / "conftest.py") for parent in (folder, *folder.parents)} & {*self._texts} - {name}
             found |= {path for path in self._tools if names_tool(self._texts[name], Path(path).stem)}
         return found
+
+    def _named_in_texts(self, tree: ast.Module) -> set[str]:
+        """The modules of pyalign whose names stand in texts of a file, all that fit where a part is filled in."""
+        texts = [_text(node) for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
+        named = {found[1].replace(".", "/") for text in texts if (found := BY_NAME.fullmatch(text))}
+        files = [f"{place}{end}" for place in named for end in (".py", "/__init__.py")]
+        patterns = [re.escape(file).replace(r"\*", r"(?!__)[^/]+") for file in files if "*" in file]
+        fit = {path for path in self._texts for pattern in patterns if re.fullmatch(pattern, path)}
+        return fit | ({*files} & {*self._texts})
 
     def _file_of(self, module: str, user: str) -> str | None:
         """The file of a module, of the module that a name is imported from, or of a helper beside a test."""
@@ -102,7 +121,7 @@ class Importers:
         for count in (len(parts), len(parts) - 1):
             place = "/".join(parts[:count])
             beside = [str(parent / place) for parent in (Path(user).parent, *Path(user).parent.parents)]
-            for start in [place] if place.startswith("pyalign") else [*beside, place]:
+            for start in [place] if user.startswith("pyalign/") or place.startswith("pyalign") else [*beside, place]:
                 for path in (f"{start}.py", f"{start}/__init__.py"):
                     if place and path in self._texts and path != "pyalign/__init__.py":
                         return path
@@ -115,11 +134,14 @@ class Importers:
 
     @cached_property
     def _public_names(self) -> dict[str, str]:
-        """The module behind each name of `pyalign`."""
-        stub = self._root / "pyalign" / "__init__.pyi"
-        tree = ast.parse(stub.read_text(encoding="utf-8")) if stub.exists() else ast.Module([])
-        nodes = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
-        return {f"pyalign.{alias.name}": f"pyalign.{node.module}" for node in nodes for alias in node.names}
+        """The module behind each name of `pyalign`, and of its packages whose names are loaded when they are used."""
+        found = {}
+        for stub in (self._root / "pyalign").rglob("__init__.pyi"):
+            package = ".".join(stub.parent.relative_to(self._root).parts)
+            for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ImportFrom):
+                    found.update({f"{package}.{alias.name}": f"{package}.{node.module}" for alias in node.names})
+        return found
 
 
 @lru_cache
@@ -131,6 +153,13 @@ def importers_of(root: Path) -> Importers:
 def names_tool(text: str, stem: str) -> bool:
     """Whether a test starts the script tools/STEM.py."""
     return "tools" in text and (f"{stem}.py" in text or f'"{stem}"' in text)
+
+
+def _text(node: ast.Constant | ast.JoinedStr) -> str:
+    """A text, with * for each part that is filled in."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    return "".join(_text(part) if isinstance(part, ast.Constant) else "*" for part in node.values)
 
 
 def _is_test(name: str) -> bool:

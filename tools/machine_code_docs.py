@@ -66,7 +66,7 @@ def cases_table(table: Table, entries: list[Entry], rest: dict[str, Any]) -> str
             of,
             f"{one.instructions:.4g}",
             significant(issued),
-            _time(issued / issue_rate(device)),
+            time_text(issued / issue_rate(device)),
         ]
         lines.append(_row(cells))
     return "\n".join(lines)
@@ -110,7 +110,8 @@ def significant(number: float) -> str:
     return f"{number:.3g}"
 
 
-def _time(seconds: float) -> str:
+def time_text(seconds: float) -> str:
+    """In milliseconds or microseconds: 32.7 µs."""
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} µs"
 
 

@@ -31,6 +31,7 @@ from triton.backends.compiler import GPUTarget
 
 from pyalign.backends import Rows
 from pyalign.backends import _triton_kernels as kernels
+from pyalign.backends._gpu_routes import routes
 from pyalign.backends._tensors import TensorGradient, TensorWanted
 from pyalign.backends._triton_launch import Launch, recorded
 from pyalign.backends._triton_outputs import INDEX_TYPES
@@ -112,6 +113,8 @@ def _similarities() -> None:
             x = Rows(values, terms, pair)
             kernels.similarity(x, None, tf32, out)
             kernels.similarity(x, x, tf32, out)
+            with routes("product=cublas"):
+                kernels.similarity(x, None, tf32, out)
 
 
 def _triplets() -> None:

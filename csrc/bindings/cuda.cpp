@@ -108,10 +108,10 @@ void define(py::module_& m, const char* name, const char* const (&names)[count])
   define<call>(m, name, names, std::make_index_sequence<count>());
 }
 
-int64_t gradient_workspace(int type, int64_t n, int64_t t, const py::tuple& queue) {
+int64_t gradient_workspace(int type, int64_t n, int64_t t, int64_t fixed_bytes, const py::tuple& queue) {
   int64_t bytes = 0;
   check(Queue(queue).run([&] {
-    bytes = pa_cuda_gradient_workspace(static_cast<pa_float_type>(type), n, t);
+    bytes = pa_cuda_gradient_workspace(static_cast<pa_float_type>(type), n, t, fixed_bytes);
     return bytes < 0 ? -bytes : 0;
   }));
   return bytes;
@@ -148,7 +148,8 @@ PYBIND11_MODULE(PA_MODULE, m) {
 #undef PA_DEFINE
   m.def("choice_similarity_workspace", &pa_cuda_choice_similarity_workspace);
   m.def("sums_workspace", &pa_cuda_sums_workspace, py::arg("t"));
-  m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("queue"));
+  m.def("gradient_workspace", &gradient_workspace, py::arg("type"), py::arg("n"), py::arg("t"), py::arg("fixed_bytes"),
+        py::arg("queue"));
   m.def("device_count", &device_count);
 #ifdef PA_EMULATION
   m.def("counts", &counts);

@@ -35,9 +35,6 @@
 #ifndef PA_GRADIENT_SLAB
 #define PA_GRADIENT_SLAB (int64_t(1) << 22)  // triplets: 0.2 GB of workspace, 0.4 GB in float64
 #endif
-#ifndef PA_GRADIENT_FIXED_BYTES
-#define PA_GRADIENT_FIXED_BYTES (int64_t(256) << 20)  // of sums of pairs, at most: 5,792 items
-#endif
 #ifndef PA_GRADIENT_KEY_BITS
 #define PA_GRADIENT_KEY_BITS 32  // of a short key
 #endif

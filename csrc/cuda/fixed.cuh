@@ -109,9 +109,8 @@ __global__ void __launch_bounds__(kThreads) write_gradient(const Fixed fixed, co
 
 // Sums for n items take 8 bytes a pair. They pay where clearing and reading them, 16 bytes a pair, is less than the 220
 // bytes of memory that the sort moves for each triplet and the 64 MB that fit in the time of its launches.
-bool is_fixed(int64_t n, int64_t t) {
-  const int64_t most = PA_GRADIENT_FIXED_BYTES;
-  return n < 65536 && 8 * n * n <= most && 16 * n * n <= 220 * t + (int64_t(64) << 20);
+bool is_fixed(int64_t n, int64_t t, int64_t fixed_bytes) {
+  return n < 65536 && 8 * n * n <= fixed_bytes && 16 * n * n <= 220 * t + (int64_t(64) << 20);
 }
 
 template <bool Soft, class T>

@@ -158,7 +158,7 @@ int all_slabs(const Problem<T>& problem, Gradient<T> gradient, double* cross_ent
 
 template <class T>
 int gradient_of(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
-                const pa_cuda_gradient* gradient, void* workspace, void* stream) {
+                const pa_cuda_gradient* gradient, int64_t fixed_bytes, void* workspace, void* stream) {
   const int64_t n = similarities->n;
   const T *const s = static_cast<const T*>(similarities->data), *const answers = static_cast<const T*>(loss->targets);
   const T inverse = T(1.0 / loss->temperature);
@@ -166,7 +166,7 @@ int gradient_of(const pa_matrix* similarities, const pa_triplets* triplets, cons
   const Gradient<T> target = {static_cast<T*>(gradient->matrix), n, loss->scale / loss->temperature, false};
   double* const cross_entropy = gradient->cross_entropy;
   if constexpr (sizeof(T) == sizeof(ShortEntry::Value)) {
-    if (triplets->t > 0 && is_fixed(n, triplets->t))
+    if (triplets->t > 0 && is_fixed(n, triplets->t, fixed_bytes))
       return answers ? by_fixed_sums<true>(problem, target, cross_entropy, workspace, stream)
                      : by_fixed_sums<false>(problem, target, cross_entropy, workspace, stream);
     if (fits_short_entry(n)) return all_slabs<ShortEntry>(problem, target, cross_entropy, workspace, stream);
@@ -186,19 +186,19 @@ int64_t workspace_of(int64_t n, int64_t t) {
 }  // namespace pa
 
 int pa_cuda_triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
-                             const pa_cuda_gradient* gradient, void* workspace, void* stream) {
+                             const pa_cuda_gradient* gradient, int64_t fixed_bytes, void* workspace, void* stream) {
   using namespace pa;
   if (similarities->type == PA_FLOAT32)
-    return gradient_of<float>(similarities, triplets, loss, gradient, workspace, stream);
+    return gradient_of<float>(similarities, triplets, loss, gradient, fixed_bytes, workspace, stream);
   if (similarities->type == PA_FLOAT64)
-    return gradient_of<double>(similarities, triplets, loss, gradient, workspace, stream);
+    return gradient_of<double>(similarities, triplets, loss, gradient, fixed_bytes, workspace, stream);
   return int(cudaErrorInvalidValue);
 }
 
-int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t) {
+int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t, int64_t fixed_bytes) {
   using namespace pa;
   if (t == 0) return 0;
-  if (type == PA_FLOAT32 && is_fixed(n, t)) return Fixed(nullptr, n, t).bytes;
+  if (type == PA_FLOAT32 && is_fixed(n, t, fixed_bytes)) return Fixed(nullptr, n, t).bytes;
   if (type == PA_FLOAT32 && fits_short_entry(n)) return workspace_of<ShortEntry>(n, t);
   return workspace_of<LongEntry>(n, t);
 }

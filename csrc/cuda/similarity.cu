@@ -24,6 +24,7 @@
 //
 // An element is the sum over features in one order, whatever the tile, so results are the same from run to run.
 #include "common.cuh"
+#include "last_step.cuh"
 #include "plain_tiles.cuh"
 #include "tensor_tiles.cuh"
 
@@ -51,6 +52,13 @@ int launch_tiles(Kernel kernel, int threads, int shared, Job<T> job, void* strea
 template <class T>
 int launch_plain(const Job<T>& job, void* stream) {
   return launch_tiles<Plain<T>::tile>(plain_tiles<T>, kThreads, 0, job, stream);
+}
+
+// Where the result holds inner products already. Those of x and y are their similarities by PA_DOT.
+template <class T>
+int launch_last_step(const Job<T>& job, void* stream) {
+  if (!job.symmetric && !has_terms(job.pair)) return 0;
+  return launch_tiles<Ready<Result<T>>::tile>(last_step<T>, kThreads, 0, job, stream);
 }
 
 // Wide slices where the device lets a block have twice their memory, so that two blocks share a multiprocessor.
@@ -92,25 +100,27 @@ Job<T> job_of(const pa_rows* x, const pa_rows* y, double close_share, void* out,
 }  // namespace
 }  // namespace pa
 
-int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int tf32, void* out, int64_t out_stride, void* stream) {
+int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int product, void* out, int64_t out_stride, void* stream) {
   using namespace pa;
+  const bool tf32 = product & PA_TF32, ready = product & PA_READY;
   const double close = tf32 ? kCloseTf32 : kCloseFloat32;
   switch (x->values.type) {
     case PA_FLOAT32: {
       const auto job = job_of<float>(x, y, close, out, out_stride);
+      if (ready) return launch_last_step(job, stream);
       return tf32 ? launch_tensor(job, stream) : launch_plain(job, stream);
     }
     case PA_FLOAT64: {
       const auto job = job_of<double>(x, y, kCloseFloat64, out, out_stride);
-      return launch_plain(job, stream);
+      return ready ? launch_last_step(job, stream) : launch_plain(job, stream);
     }
     case PA_FLOAT16: {
       const auto job = job_of<Half>(x, y, kCloseFloat32, out, out_stride);
-      return launch_tensor(job, stream);
+      return ready ? launch_last_step(job, stream) : launch_tensor(job, stream);
     }
     case PA_BFLOAT16: {
       const auto job = job_of<Bfloat>(x, y, kCloseFloat32, out, out_stride);
-      return launch_tensor(job, stream);
+      return ready ? launch_last_step(job, stream) : launch_tensor(job, stream);
     }
   }
   return int(cudaErrorInvalidValue);

@@ -65,10 +65,18 @@ typedef struct {
 
 int pa_cuda_prepare_rows(const pa_matrix* x, const pa_cuda_prepared* out, void* stream);
 
+/* How inner products are made: any of these, or 0. */
+typedef enum {
+  PA_TF32 = 1, /* float32 products may be rounded to TF32 first, for the tensor cores; else they are exact up to   */
+               /* float32                                                                                          */
+  PA_READY = 2 /* the caller has put them into `out`, of x with itself those on and above the diagonal: only the   */
+               /* last step is taken                                                                               */
+} pa_products;
+
 /* out (n, m) of `result`, out_stride >= m. With y == NULL the result is symmetric bit for bit and half is computed.
- * tf32: float32 products may be rounded to TF32 first, for the tensor cores; 0: they are exact up to float32. Rows of
- * float16, bfloat16 and, with tf32, float32 lie less than 2^24 elements apart; else cudaErrorInvalidValue. */
-int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int tf32, void* out, int64_t out_stride, void* stream);
+ * product: values of pa_products. Unless they are PA_READY, rows of float16, bfloat16 and, with PA_TF32, float32 lie
+ * less than 2^24 elements apart; else cudaErrorInvalidValue. */
+int pa_cuda_similarity(const pa_rows* x, const pa_rows* y, int product, void* out, int64_t out_stride, void* stream);
 
 /* similarities (n, n) of float32 or float64, read at [earlier position, later position] of each triplet.
  * workspace: pa_cuda_sums_workspace(t) bytes where sums are wanted, aligned to 8; else unused. */
@@ -82,12 +90,14 @@ int pa_cuda_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, co
 int64_t pa_cuda_sums_workspace(int64_t t);
 
 /* The derivative of the loss with respect to the element that was read for each pair; zero elsewhere. The
- * cross-entropy is the loss, not scaled. workspace: pa_cuda_gradient_workspace(type, n, t) bytes, aligned to 256. */
+ * cross-entropy is the loss, not scaled. fixed_bytes: memory that sums of whole numbers may take, 8 n^2 bytes; where
+ * that is too little, or sorting moves less, and for float64, entries are sorted.
+ * workspace: pa_cuda_gradient_workspace(type, n, t, fixed_bytes) bytes, aligned to 256. */
 int pa_cuda_triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
-                             const pa_cuda_gradient* gradient, void* workspace, void* stream);
+                             const pa_cuda_gradient* gradient, int64_t fixed_bytes, void* workspace, void* stream);
 
 /* For similarities of `type`. Asks the current device how its sort works; where that fails: minus the cudaError_t. */
-int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t);
+int64_t pa_cuda_gradient_workspace(pa_float_type type, int64_t n, int64_t t, int64_t fixed_bytes);
 
 /* pa_resample_items of pyalign.h. multiplicities aligned to 16, each at most 31, which nobody checks: beyond 40 sums
  * are wrong. The sums are written whole; a multiple of 128 lanes is quickest. */

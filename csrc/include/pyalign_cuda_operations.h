@@ -7,14 +7,14 @@
 #ifndef PYALIGN_CUDA_OPERATIONS_H
 #define PYALIGN_CUDA_OPERATIONS_H
 
-#define PA_CUDA_OPERATIONS(OPERATION)                                                      \
-  OPERATION(prepare_rows, "x", "out")                                                      \
-  OPERATION(similarity, "x", "y", "tf32", "out", "out_stride")                             \
-  OPERATION(triplets_from_matrix, "similarities", "triplets", "want", "workspace")         \
-  OPERATION(triplets_from_rows, "x", "triplets", "want", "workspace")                      \
-  OPERATION(triplet_gradient, "similarities", "triplets", "loss", "gradient", "workspace") \
-  OPERATION(resample_items, "triplets", "n", "multiplicities", "resamples", "invalid")     \
-  OPERATION(topk, "s", "k", "own", "indices")                                              \
+#define PA_CUDA_OPERATIONS(OPERATION)                                                                     \
+  OPERATION(prepare_rows, "x", "out")                                                                     \
+  OPERATION(similarity, "x", "y", "product", "out", "out_stride")                                         \
+  OPERATION(triplets_from_matrix, "similarities", "triplets", "want", "workspace")                        \
+  OPERATION(triplets_from_rows, "x", "triplets", "want", "workspace")                                     \
+  OPERATION(triplet_gradient, "similarities", "triplets", "loss", "gradient", "fixed_bytes", "workspace") \
+  OPERATION(resample_items, "triplets", "n", "multiplicities", "resamples", "invalid")                    \
+  OPERATION(topk, "s", "k", "own", "indices")                                                             \
   OPERATION(choice_similarity, "similarities", "temperature", "out", "out_stride", "workspace")
 
 #endif

@@ -114,7 +114,7 @@ NAMES = {
     "tables": Names(
         "Tables, errors, version", "What can be chosen by name, and what can go wrong.",
         ("MEASURES", "CORRELATIONS", "REPRESENTATION_MEASURES", "__version__"),
-        ("InputError", "MissingExtraError", "AssumptionWarning", "ConvergenceWarning"),
+        ("InputError", "MissingExtraError", "AssumptionWarning", "ConvergenceWarning", "SlowWarning"),
     ),
 }  # fmt: skip
 

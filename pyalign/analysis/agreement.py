@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, overload
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, overload
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES
-from pyalign.analysis.agreed import Agreement, AgreementBin, Agreements
+from pyalign.analysis.answers import answered_triplets
+from pyalign.analysis.each_model import Several, measures_of, of_each
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import find_repeats
-from pyalign.analysis.several import answered_triplets, measures_of, of_each
 from pyalign.data import Aligned, Provenance, require_odd_one_out
 from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
@@ -22,8 +22,9 @@ from pyalign.measures import Measure
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
-from pyalign.stats.correlation import pearson, spearman
+from pyalign.results import Result
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
+from pyalign.stats.regression import pearson, spearman
 
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 
@@ -209,3 +210,90 @@ def _bins(columns: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]:
         means = columns[:, place == k].mean(axis=1).tolist() if size else [None] * 4
         bins.append(AgreementBin(float(limits[k]), float(limits[k + 1]), size, *means))
     return tuple(bins)
+
+
+@dataclass(frozen=True)
+class AgreementBin:
+    """The triplets on which people agree so far. Fractions; None in an empty bin.
+
+    Attributes:
+        low, high: of the majority share; low <= share < high, in the last bin also share = high.
+        n_distinct: triplets in the bin.
+        majority_share: mean, what the best model could have as accuracy.
+        accuracy: mean share of people's answers that the model predicts.
+        majority_accuracy: mean credit of the model when the majority's answer is the right one.
+        majority_probability: mean probability that the model gives to the majority's answer.
+    """
+
+    low: float
+    high: float
+    n_distinct: int
+    majority_share: float | None
+    accuracy: float | None
+    majority_accuracy: float | None
+    majority_probability: float | None
+
+
+@dataclass(frozen=True)
+class Agreement(Result):
+    """How a model's choices compare with those of many people, over distinct triplets that each count the same.
+
+    Correlations are NaN where either side is constant.
+
+    Attributes:
+        n_distinct: triplets with at least `min_answers` answers, over which everything here is taken.
+        n_answers: answers to them.
+        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
+        share_pearson: correlation of the model's probabilities with people's shares, over all three choices of every
+            triplet: 3 n_distinct pairs of numbers.
+        entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
+        model_entropy, human_entropy: means, nats; that of people is too low for few answers.
+        kl: mean Kullback-Leibler divergence of the model from people, nats: people || model.
+        js_distance: mean Jensen-Shannon distance, the root of a divergence in nats; at most sqrt(log 2) = 0.8326.
+        accuracy: mean share of people's answers that the model predicts.
+        majority_accuracy: mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
+        majority_share: mean, the highest `accuracy` that any model could have.
+        bins: the same by majority share.
+        min_answers, measure, temperature, ties, backend: how it was computed.
+        embeddings: what the embeddings are called, or None.
+        label: a shorter name for tables, or None.
+    """
+
+    command: ClassVar[str] = "agreement"
+
+    n_distinct: int
+    n_answers: int
+    n_dropped: int
+    share_pearson: float
+    entropy_pearson: float
+    entropy_spearman: float
+    model_entropy: float
+    human_entropy: float
+    kl: float
+    js_distance: float
+    accuracy: float
+    majority_accuracy: float
+    majority_share: float
+    bins: tuple[AgreementBin, ...]
+    min_answers: int
+    measure: str
+    temperature: float
+    ties: str
+    backend: str
+    embeddings: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Agreements(Several[Agreement]):
+    """The agreement of several embeddings, by several measures, with the same people.
+
+    Attributes:
+        results: an `Agreement` each, embeddings by embeddings.
+        triplets: where the triplets came from, or None.
+    """
+
+    command: ClassVar[str] = "agreement"
+    kind: ClassVar[type[Agreement]] = Agreement
+
+    results: tuple[Agreement, ...]

@@ -11,7 +11,7 @@ from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.nearest.neighbors import neighbors
 
-ENGINES = {"auto": "auto", "exact": "native", "faiss": "faiss"}  # and the backend of `neighbors`
+ENGINES = {"auto": "auto", "exact": "auto", "faiss": "faiss"}  # and the backend of `neighbors`
 
 
 def neighbor_overlap(

@@ -77,15 +77,15 @@ def glance_at_rows(x: Array, index: Array) -> Aside:
 
 
 def notes_on_similarities(
-    x: Array, index: Array, measure: str | Measure, source: str = "x", aside: Aside | None = None
+    x: Array, index: Array | None, measure: str | Measure, source: str = "x", aside: Aside | None = None
 ) -> tuple[str, ...]:
-    """Whether the similarities of rows all lie within rounding of each other, so that they say nothing of triplets.
+    """Whether the similarities of rows all lie within rounding of each other, so that they say nothing of the model.
 
     A few rows decide nearly always; where these don't, those that the first triplets name.
 
     Args:
         x: (n, d) embeddings.
-        index: (t, 3) rows, valid ones.
+        index: (t, 3) rows, valid ones; None: all pairs of rows count.
         measure: of the similarity.
         source: of x, for the sentence.
         aside: from `glance_at_rows`, where a call in between has read it.
@@ -102,13 +102,16 @@ def notes_on_similarities(
     if _spread(few, measure) is None:
         return ()
     door = open_door("auto", x)
-    used = np.unique(door.host(door.triplets(index[:FIRST_TRIPLETS])))
+    if index is None:
+        used = np.arange(0, length(x), max(1, length(x) // FIRST_TRIPLETS))
+    else:
+        used = np.unique(door.host(door.triplets(index[:FIRST_TRIPLETS])))
     spread = _spread(door.host(door.backend.widened(door.rows(x)[used])), measure)
     if spread is None:
         return ()
     called = f"all similarities of {source} by {measure}"
     if spread == 0:
-        return (f"{called} are equal: every triplet ties",)
+        return (f"{called} are equal" + ("" if index is None else ": every triplet ties"),)
     remedy = "take the mean off each feature" + (", or give float64" if dtype == np.float32 else "")
     return (f"{called} lie within {dtype} rounding of each other: rounding and ties decide, not the model; {remedy}",)
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import NAN, accuracy_of, scored_part
+from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, scored_part
+from pyalign.analysis.notes import notes_on_similarities
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.pairs_without_value import require_alike_orders
-from pyalign.analysis.permuted import PermutationTest
 from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
 from pyalign.data import ANCHORED, Provenance, align, require_answers, require_one_answer_each
@@ -113,7 +113,7 @@ def permutation_test(
         n_triplets=score.n_triplets,
         task=task,
         coverage=present.coverage,
-        notes=aligned.notes,
+        notes=(*aligned.notes, *notes_on_similarities(x, triplets, chosen)),
         provenance=Provenance.now(given, options, score.backend, seed),
     )
 

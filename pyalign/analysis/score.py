@@ -10,14 +10,13 @@ from typing import Any, ClassVar, overload
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
-from pyalign.analysis.in_sample import choice_model, seen_by
-from pyalign.analysis.named_ceiling import Ceiling
+from pyalign.analysis.ceiling.result import NamedCeiling
+from pyalign.analysis.each_model import Several, measures_of, of_each
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
-from pyalign.analysis.several import Several, measures_of, of_each
-from pyalign.data import Aligned, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
+from pyalign.data import Aligned, Overlap, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
 from pyalign.data.missing import Present, with_rows
 from pyalign.data.similarities import Similarities, similarities_of, with_similarities
 from pyalign.errors import InputError
@@ -64,7 +63,7 @@ class _Asked:
     plan: Resampling | None
     subjects: object
     groups: object
-    ceiling: Ceiling | None
+    ceiling: NamedCeiling | None
     permutations: int | None
     seed: int
     transform: Transform | None
@@ -78,7 +77,7 @@ def score(  # type: ignore[overload-overlap]
     x: Mapping[str, object], triplets: object, *,
     measure: str | Measure | Sequence[str | Measure] | None = ..., temperature: float | None = ...,
     ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
@@ -87,7 +86,7 @@ def score(  # type: ignore[overload-overlap]
     x: None = ..., triplets: object = ..., *, matrix: Mapping[str, object], kind: str | None = ...,
     temperature: float | None = ...,
     ties: str = ..., nan: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
     permutations: int | None = ..., seed: int = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
@@ -96,7 +95,7 @@ def score(
     x: object = ..., triplets: object = ..., *, matrix: object = ..., kind: str | None = ...,
     measure: str | Measure | None = ..., temperature: float | None = ...,
     ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: Ceiling | None = ...,
+    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
@@ -104,8 +103,8 @@ def score(
     x: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None, measure: Any = None,
     temperature: float | None = None, ties: str = "fractional", nan: str = "raise", missing: str = "raise",
     backend: str = "auto", ci: str | Resampling | None = None, subjects: object = None, groups: object = None,
-    ceiling: Ceiling | None = None, permutations: int | None = None, seed: int = 0, transform: Transform | None = None,
-    keep: Sequence[str] = (), progress: Progress = silent,
+    ceiling: NamedCeiling | None = None, permutations: int | None = None, seed: int = 0,
+    transform: Transform | None = None, keep: Sequence[str] = (), progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
     """Odd-one-out accuracy on human triplets of embeddings, or of a ready matrix of similarities or dissimilarities.
 
@@ -329,3 +328,40 @@ def _refuse_without_answers(asked: _Asked) -> None:
     for name, value in wanted.items():
         if value is not None:
             raise InputError(f"{name} needs the people's answers, which these triplets do not hold")
+
+
+def choice_model(
+    transform: Transform | None, measure: str | Measure | None, temperature: float | None
+) -> tuple[str | Measure, float]:
+    """Measure and temperature: as asked for, else those of the map's fit, else cosine and 1.
+
+    The temperature of the fit belongs to its measure: another measure has other similarities.
+
+    Example:
+        >>> choice_model(None, None, None)
+        ('cosine', 1.0)
+    """
+    trained = None if transform is None else transform.trained
+    if trained is not None and measure in (None, trained.measure):
+        return trained.measure, trained.temperature if temperature is None else temperature
+    return "cosine" if measure is None else measure, 1.0 if temperature is None else temperature
+
+
+def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tuple[str, ...]]:
+    """What of the triplets the fit of the map has seen, and a sentence about it."""
+    trained = transform.trained
+    if trained is None:
+        return None, ("the map does not say what it was fitted to: whether this score is in-sample is unknown",)
+    seen = trained.overlap(aligned.x, aligned.index, aligned.names, aligned.triplets.task)
+    if seen is None:
+        what = "the embeddings are others than those of the map's fit, and there are no names to go by"
+        return None, (f"whether this score is in-sample can't be told: {what}",)
+    if not seen.objects:
+        return seen, ()
+    parts = [f"{100 * seen.triplets:.3g} % of these triplets"] if seen.triplets else []
+    if seen.triplets is None:
+        parts = ["an unknown share of these triplets"]
+    told = " and ".join([*parts, f"{100 * seen.objects:.3g} % of their objects"])
+    held = trained.held_out or {}
+    honest = f"; on held-out {held.get('over')} it had {100 * held['accuracy']:.2f} %" if "accuracy" in held else ""
+    return seen, (f"in-sample: the fit of the map has seen {told}{honest}",)

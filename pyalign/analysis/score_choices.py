@@ -10,9 +10,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score
-from pyalign.analysis.chosen import Chosen, as_chosen, notes_on_chosen
-from pyalign.analysis.named_ceiling import Ceiling
-from pyalign.analysis.named_choices import UNKNOWN
+from pyalign.analysis.ceiling.result import NamedCeiling
+from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.analysis.score import Scores
@@ -46,7 +45,7 @@ class _Asked:
     plan: Resampling | None
     subjects: object
     groups: object
-    ceiling: Ceiling | None
+    ceiling: NamedCeiling | None
     progress: Progress
     grouped: Grouped
 
@@ -55,18 +54,18 @@ class _Asked:
 def score_choices(  # type: ignore[overload-overlap]
     choices: Mapping[str, object], triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
     unknown: str = ..., ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ...,
-    ceiling: Ceiling | None = ..., backend: str = ..., progress: Progress = ...,
+    ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
 @overload
 def score_choices(
     choices: object, triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
     unknown: str = ..., ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ...,
-    ceiling: Ceiling | None = ..., backend: str = ..., progress: Progress = ...,
+    ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score_choices(
     choices: Any, triplets: object, *, choice_base: int = 0, ties: str = "fractional", nan: str = "raise",
     unknown: str = "raise", ci: str | Resampling | None = None, subjects: object = None, groups: object = None,
-    ceiling: Ceiling | None = None, backend: str = "auto", progress: Progress = silent,
+    ceiling: NamedCeiling | None = None, backend: str = "auto", progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 

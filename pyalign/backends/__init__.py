@@ -6,376 +6,60 @@ and says why it can't. Host backends work on numpy arrays, tensor backends on to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import cast
 
-import numpy as np
+from pyalign._registry import load
+from pyalign.backends._interface import (
+    HOST,
+    LANES,
+    Array,
+    Backend,
+    HostBackend,
+    InvalidTripletsError,
+    LossSums,
+    NotOrdinaryError,
+    Place,
+    RankOrder,
+    Rows,
+    Sums,
+    TripletCheck,
+    Wanted,
+)  # fmt: skip
+from pyalign.errors import InputError, SlowWarning, nearest
 
-from pyalign.errors import InputError
-from pyalign.measures import PAIR_KERNELS, PairKernel
+__all__ = [
+    "BACKENDS",
+    "HOST",
+    "HOST_BACKENDS",
+    "LANES",
+    "TENSOR_BACKENDS",
+    "WARP_GROUP_ELEMENTS",
+    "Array",
+    "Backend",
+    "HostBackend",
+    "InvalidTripletsError",
+    "LossSums",
+    "NotOrdinaryError",
+    "Place",
+    "RankOrder",
+    "Rows",
+    "Sums",
+    "TripletCheck",
+    "Wanted",
+    "backend_reasons",
+    "get_backend",
+    "get_host_backend",
+    "has_warp_groups",
+    "preferred",
+]
 
-# In the order in which "auto" tries them; `reference` is for tests and is never chosen by itself.
-HOST_BACKENDS = ("native", "numpy", "reference")
+# In the order in which "auto" tries them.
+HOST_BACKENDS = ("native", "numpy")
 TENSOR_BACKENDS = ("cuda", "triton", "torch")
 BACKENDS = HOST_BACKENDS + TENSOR_BACKENDS
-AUTOMATIC = ("native", "numpy")
-
-LANES = 64  # resamples that a kernel takes side by side
-
-Array = Any  # a numpy array on the host, a torch tensor with the tensor backends
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the rows lie and what they are, which decides who can take them.
-
-    Attributes:
-        device: as torch writes it, such as "cuda:0"; "cpu" for the host.
-        dtype: of the rows, such as "bfloat16"; "" where it is not known yet.
-        elements: of the similarity matrix, n * m; 0 where none is computed.
-    """
-
-    device: str = "cpu"
-    dtype: str = ""
-    elements: int = 0
-
-    @property
-    def on_host(self) -> bool:
-        """Whether numpy could see the memory."""
-        return self.device == "cpu"
-
-
-HOST = Place()
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows ready for a pair kernel.
-
-    Attributes:
-        values: (n, d) float32 or float64 (on a device also float16 or bfloat16), rows contiguous.
-        terms: (n,) float64 as the pair kernel says (`pyalign.measures.PairKernel`), None where it takes nothing.
-        pair: one of `pyalign.measures.PAIR_KERNELS`.
-        gamma: 1 / (2 sigma^2) for rbf, else 0.
-    """
-
-    values: Array
-    terms: Array | None
-    pair: str
-    gamma: float = 0.0
-
-    @property
-    def kernel(self) -> PairKernel:
-        """What is computed from two of them."""
-        return PAIR_KERNELS[self.pair]
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over triplets whose last column is the item that the human called odd.
-
-    Attributes:
-        right: how often the human pair is the most similar one: alone, in a two-way tie, in a three-way tie.
-        ties: how many two-way and three-way ties there are for the most similar pair.
-        cross_entropy: nats, sum of -log p(human pair).
-        entropy: nats, sum of -sum_p p log p.
-    """
-
-    right: tuple[int, int, int]
-    ties: tuple[int, int]
-    cross_entropy: float
-    entropy: float
-
-
-@dataclass(frozen=True)
-class LossSums:
-    """Sums over triplets of the loss of an inverse temperature beta, and of its derivatives by beta.
-
-    With similarities s of the three pairs, target similarity u and weight w the loss of a triplet is
-    ``f = log sum exp(beta s) - beta u``.
-
-    Attributes:
-        weight: sum of w.
-        loss: sum of w f, in nats.
-        first: sum of w f', where f' is E_p[s] - u.
-        second: sum of w f'', where f'' is Var_p[s].
-        first_squared: sum of (w f')^2.
-        shortfall: sum of w (max s - u), the limit of `first` for beta without bound.
-    """
-
-    weight: float
-    loss: float
-    first: float
-    second: float
-    first_squared: float
-    shortfall: float
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What to compute for triplets: arrays to fill, and whether to sum.
-
-    Attributes:
-        choices: int8 (t,) to fill, or None.
-        probabilities: (t, 3) of the similarities' dtype to fill, or None.
-        similarities: (t, 3) of that dtype to fill, of the pairs of positions 01, 02, 12; or None.
-        sums: whether to return `Sums`.
-        temperature: p = softmax(s / temperature).
-    """
-
-    choices: Array | None = None
-    probabilities: Array | None = None
-    similarities: Array | None = None
-    sums: bool = False
-    temperature: float = 1.0
-
-
-class InvalidTripletsError(Exception):
-    """Some triplet is not three different items in [0, n); `Backend.check_triplets` says which."""
-
-
-class NotOrdinaryError(Exception):
-    """Rows, or numbers of a matrix, that must be looked at before they are used: results so far mean nothing."""
-
-
-@dataclass(frozen=True)
-class RankOrder:
-    """Pairs of objects in the ascending order of a value.
-
-    Attributes:
-        items: int32 (m, 2), the objects of each pair, in [0, n).
-        last: uint8 (m,), whether the next pair has another value; 1 for the last pair.
-    """
-
-    items: np.ndarray
-    last: np.ndarray
-
-
-@dataclass(frozen=True)
-class TripletCheck:
-    """First row with an index outside [0, n), first row that names an item twice (-1: none), smallest and largest."""
-
-    out_of_range: int
-    repeated: int
-    smallest: int
-    largest: int
-
-
-class Backend(Protocol):
-    """The kernels. The caller has checked shapes and dtypes; triplets are checked in passing, as they are read.
-
-    What describes rows (squares, extremes, shifts) comes back on the host: the rules that follow from it are the same
-    code for all backends.
-    """
-
-    name: str
-
-    def why_not(self, place: Place = HOST) -> str | None:
-        """Why this backend can't take such rows here, or None."""
-
-    def row_squares(self, x: Array) -> np.ndarray:
-        """|x|^2 of each row in float64: (n,)."""
-
-    def row_extremes(self, x: Array) -> np.ndarray:
-        """The largest magnitude in each row: (n,) of x's dtype, or float32 for half precision."""
-
-    def column_shift(self, x: Array) -> np.ndarray:
-        """What the rows share: (d,), as `pyalign.measures.column_shift` defines it."""
-
-    def some_rows(self, x: Array, rows: np.ndarray) -> np.ndarray:
-        """Those rows (a mask or indices), on the host; half precision as float32."""
-
-    def widened(self, x: Array) -> Array:
-        """x in the dtype of its similarities: half precision as float32."""
-
-    def centre_rows(self, x: Array) -> Array:
-        """d * x - sum(x) of each row, zero for a constant row: (n, d)."""
-
-    def shift_rows(self, x: Array, shift: np.ndarray) -> Array:
-        """x - shift: (n, d)."""
-
-    def scale_rows(self, x: Array, exponents: np.ndarray) -> Array:
-        """x * 2^exponents, row by row: (n, d)."""
-
-    def similarity(self, x: Rows, y: Rows | None, out: Array) -> None:
-        """All pairs into out (n, m)."""
-
-    def topk(self, similarities: Array, k: int, own: int, indices: Array) -> None:
-        """The columns of the k largest numbers of each row into int32 (n, k) contiguous, the largest first.
-
-        Of equal ones the lower column comes first. similarities (n, m) float32 or float64, rows contiguous, no NaN and
-        no -infinity. own: column own + i is left out of row i, unless it is negative.
-        """
-
-    def check_triplets(self, triplets: Array, n: int) -> TripletCheck:
-        """Are these three different items in [0, n)?"""
-
-    def triplets_from_matrix(self, similarities: Array, triplets: Array, want: Wanted) -> Sums | None:
-        """Decisions from a ready matrix (n, n); raises InvalidTripletsError, with the outputs undefined."""
-
-    def triplets_from_rows(self, x: Rows, triplets: Array, want: Wanted) -> Sums | None:
-        """The same from the rows, without an (n, n) matrix."""
-
-    def triplet_gradient(
-        self, similarities: Array, triplets: Array, temperature: float, scale: float, gradient: Array,
-        targets: Array | None = None,
-    ) -> float:  # fmt: skip
-        """The sum of the triplets' cross-entropies, in nats, and the derivative of `scale` times it, into (n, n).
-
-        targets: (t, 3) contiguous of the similarities' dtype, how much the answers weigh that call position p odd; None
-        where each triplet has one, the last.
-
-        The derivative is by the element that was read for each pair; others get 0. Raises InvalidTripletsError, with
-        `gradient` undefined.
-        """
-
-    def resample_items(self, triplets: Array, multiplicities: Array, values: Array, sums: Array) -> None:
-        """Sums over triplets under many resamples of the items: exact, and so equal on every backend.
-
-        multiplicities (n, b) uint8, at most 31, b a multiple of `LANES`: the weight w of a triplet is the product of
-        its items'. values (v, t) int16, contiguous. sums (1 + v, b) int64: sum of w, then of w * value. Raises
-        InvalidTripletsError, with `sums` undefined.
-        """
-
-    def choice_similarity(self, similarities: Array, temperature: float, out: Array) -> None:
-        """out (n, n): the mean over k of softmax(s / temperature)[ij] among the pairs of i, j, k; 1 on the diagonal.
-
-        similarities: (n, n) symmetric but for rounding, n >= 3, finite outside its diagonal, which is not looked at.
-        They are of the dtype of `out`, and share no memory with it. The result is symmetric bit for bit.
-        """
-
-
-class HostBackend(Backend, Protocol):
-    """What backends on the host compute besides: what comes after the similarities of each triplet, and products."""
-
-    def triplet_gradient(
-        self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
-        """As `Backend.triplet_gradient`; of two alternatives the softmax is over the pairs 01 and 02.
-
-        targets: those of position 0 then weigh nothing, whatever they are.
-        """
-
-    def product(self, a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
-        """out (n, m) = a (n, k) @ b (k, m), all of one dtype with contiguous rows."""
-
-    def add_transpose(self, a: np.ndarray) -> None:
-        """a (n, n) contiguous += a.T."""
-
-    def permuted_products(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
-        """(k,) float64: for each order p the sum over all i, j of a[i, j] * b[p[i], p[j]].
-
-        a, b (n, n) symmetric, of one dtype with contiguous rows; orders (k, n) int32 contiguous, permutations.
-        """
-
-    @property
-    def most_paired(self) -> int:
-        """Items of which `pair_products` takes so many; 0: there is none."""
-
-    def pair_products(self, x: np.ndarray, triplets: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
-        """To each item the rows x (n, d) of the items it is paired with, times the pair's weight, into out (n, d).
-
-        weights (t, 3) contiguous, of the pairs 01, 02, 12; all of one dtype. Raises InvalidTripletsError.
-        """
-
-    def plan_triplets(self, triplets: np.ndarray, n: int) -> Any:
-        """Triplets made ready for many gradient passes, with their `order` (t,); None where the backend has no plans.
-
-        Raises InvalidTripletsError.
-        """
-
-    def planned_gradient(
-        self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
-        targets: np.ndarray | None = None, alternatives: int = 3,
-    ) -> float:  # fmt: skip
-        """As `triplet_gradient`, over the triplets of a plan; targets in its order, in which elements are summed."""
-
-    def outcomes(
-        self,
-        similarities: np.ndarray,
-        temperature: float,
-        verdicts: np.ndarray | None,
-        cross_entropy: np.ndarray | None,
-        entropy: np.ndarray | None,
-        alternatives: int = 3,
-    ) -> None:
-        """Fills what is wanted of each triplet, from the similarities (t, 3) of its pairs 01, 02, 12.
-
-        verdicts int8 (t,): m pairs share the maximum: m where the human pair 01 is among them, else -m. cross_entropy
-        and entropy (t,) of the similarities' dtype: -log p(human pair) and -sum_p p log p, in nats. alternatives: 3,
-        or 2: the choice is between the pairs 01 and 02, and the third similarity is not looked at.
-        """
-
-    def assign(self, values: np.ndarray, triplets: np.ndarray, product: bool, places: np.ndarray) -> int:
-        """Fills places int16 (t,): where the sum, or product, of the first two rows of each triplet is largest.
-
-        values (n, k) float64, contiguous, finite, from 0 up, k < 32,768. Of equal places the first; -1 where all is 0.
-        Returns how many triplets have several places that are equal and largest. Raises InvalidTripletsError.
-        """
-
-    def squared(self, values: np.ndarray) -> np.ndarray:
-        """(k, k) float64: values.T @ values of (m, k) float64, contiguous; the same for any number of threads."""
-
-    def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
-        """Triplets grouped by the objects that they share, for `shared_products`. Raises InvalidTripletsError."""
-
-    def shared_products(self, sharing: Any, values: np.ndarray) -> np.ndarray:
-        """(3, k, k) float64: sums over groups of triplets of the products of the groups' sums of values, two by two.
-
-        sharing: of t triplets. values: (t, k) int8, int16 or float64, contiguous. The groups of the first are the
-        triplets with each object, of the second those with each pair of objects, of the third those of each set of
-        three. Whole numbers give exact results below 2^53.
-        """
-
-    def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
-        """The same sums with weights drawn for each triplet by itself, Poisson(1).
-
-        Lanes l and l + 32 of a group of `LANES` share 32 bits of a hash of the triplet's number and of keys
-        (b / LANES, 64) uint32; see csrc/cpu/resample.cpp.
-        """
-
-    def ranks(self, values: np.ndarray, order: np.ndarray | None, ranks: np.ndarray | None) -> None:
-        """Fills what is wanted of numbers (m,), float32 or float64, contiguous, none NaN; m below 2^30.
-
-        order int32 (m,): which stands at each place of the ascending order, equal ones as they come; -0 equals 0. ranks
-        int32 (m,): twice the mean of the ranks, from 1, of those equal to each.
-        """
-
-    def rank_sums(
-        self, first: RankOrder, second: RankOrder, places: np.ndarray, multiplicities: np.ndarray, sums: np.ndarray
-    ) -> None:
-        """Sums of which rank correlations under resamples of n objects follow, ranked anew in each resample.
-
-        A pair weighs w, the product of its objects' multiplicities (n, b) uint8; its r is twice the weight of the pairs
-        with a smaller first value plus that of those with an equal one, s the same of the second value. places int32
-        (m,): where the pairs of `first` stand in `second`. sums float64 (4, b): of w, w r r, w s s, w r s.
-        """
-
-    def inversions(self, values: np.ndarray, weights: np.ndarray | None) -> int:
-        """The sum of weights[k] * weights[l] over all k < l with values[k] > values[l], exact below 2^63.
-
-        values: uint32 (m,). weights: int32 (m,), none negative; None: 1 each.
-        """
-
-    def temperature_sums(
-        self,
-        similarities: np.ndarray,
-        targets: np.ndarray | None,
-        weights: np.ndarray | None,
-        beta: float,
-        confidences: np.ndarray | None = None,
-        alternatives: int = 3,
-    ) -> LossSums:
-        """The loss of inverse temperature beta over similarities (t, 3), computed in float64.
-
-        targets: float64 (t,), the target similarity u of each triplet; None: that of the human pair 01. A u above the
-            largest similarity, which rounding can bring about, counts as that. weights: float64 (t,), None for 1.
-        confidences: float64 (t,) to fill with the largest of the probabilities, or None.
-        alternatives: as in `outcomes`.
-        """
 
 
 def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
@@ -384,21 +68,52 @@ def get_backend(name: str = "auto", place: Place = HOST) -> Backend:
     Raises:
         InputError: unknown name, or no backend can run; with the reason of each.
     """
-    if not isinstance(name, str) or (name != "auto" and name not in BACKENDS):
-        raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}")
-    reasons = []
+    if not isinstance(name, str) or name not in ("auto", *BACKENDS, *_of_tests):
+        near = nearest(name, BACKENDS) if isinstance(name, str) else ""
+        raise InputError(f"backend must be 'auto' or one of {', '.join(BACKENDS)}; got {name!r}{near}")
+    reasons: dict[str, str] = {}
     for candidate in preferred(place) if name == "auto" else (name,):
         backend = _load(candidate)
         reason = backend.why_not(place)
         if reason is None:
+            if reasons and place.on_host:
+                _warn_that_it_is_slow(reasons[HOST_BACKENDS[0]])
             return backend
-        reasons.append(f"{candidate}: {reason}")
-    raise InputError(f"no backend can take this input: {'; '.join(reasons)}")
+        reasons[candidate] = reason
+    listed = "; ".join(f"{candidate}: {reason}" for candidate, reason in reasons.items())
+    raise InputError(f"no backend can take this input: {listed}")
 
 
 def get_host_backend(name: str = "auto") -> HostBackend:
     """The host backend of that name; for the name of a tensor backend the one that "auto" chooses on the host."""
     return cast(HostBackend, get_backend("auto" if isinstance(name, str) and name in TENSOR_BACKENDS else name))
+
+
+_slow = False  # whether numpy has computed in this process because the kernels can't
+
+
+def _warn_that_it_is_slow(reason: str) -> None:
+    """Warns once in a process that "auto" has come to numpy."""
+    global _slow
+    if not _slow:
+        _slow = True
+        warnings.warn(slow_because(reason), SlowWarning, stacklevel=3)
+
+
+def slow_because(reason: str) -> str:
+    """The sentence for people whose computations fall to numpy for that reason.
+
+    Example:
+        >>> slow_because("the kernels are not compiled")
+        'numpy computes, many times slower than the compiled kernels: the kernels are not compiled'
+    """
+    return f"numpy computes, many times slower than the compiled kernels: {reason}"
+
+
+def note_on_speed() -> str | None:
+    """That sentence where numpy has computed in this process in place of the compiled kernels, else None."""
+    reason = _load("native").why_not() if _slow else None
+    return None if reason is None else slow_because(reason)
 
 
 WARP_GROUP_ELEMENTS = 1 << 21
@@ -416,7 +131,7 @@ def preferred(place: Place) -> tuple[str, ...]:
         (('cuda', 'triton', 'torch'), ('native', 'numpy'))
     """
     if place.on_host:
-        return AUTOMATIC
+        return HOST_BACKENDS
     large = place.elements >= WARP_GROUP_ELEMENTS and place.dtype in ("float16", "bfloat16", "float32")
     if large and has_warp_groups(place.device) and (place.dtype != "float32" or _tf32_allowed()):
         return ("triton", "cuda", "torch")
@@ -425,7 +140,7 @@ def preferred(place: Place) -> tuple[str, ...]:
 
 def _tf32_allowed() -> bool:
     """The user's setting in torch, which is there where a device is."""
-    return bool(import_module("pyalign.backends._tensors").tf32_allowed())
+    return bool(load("pyalign.backends._tensors:tf32_allowed")())
 
 
 @lru_cache
@@ -446,6 +161,11 @@ def backend_reasons() -> dict[str, str | None]:
     return {name: _load(name).why_not() for name in BACKENDS}
 
 
+_of_tests: dict[str, Backend] = {}  # by names that no message and no help mentions
+
+
 def _load(name: str) -> Backend:
-    backend: Backend = import_module(f"pyalign.backends.{name}").BACKEND
+    if name in _of_tests:
+        return _of_tests[name]
+    backend: Backend = load(f"pyalign.backends.{name}:BACKEND")
     return backend

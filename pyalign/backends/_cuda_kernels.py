@@ -5,22 +5,25 @@ csrc/include/pyalign_cuda.h says what each kernel does.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place, Rows
+from pyalign._registry import load
+from pyalign.backends import _torch_kernels
+from pyalign.backends._gpu_routes import FIXED_BYTES, multiply, route
+from pyalign.backends._interface import Place, Rows
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
 from pyalign.backends._tensor_rows import TRANSFORMS, Prepared
 
 TYPES = {torch.float32: 0, torch.float64: 1, torch.float16: 2, torch.bfloat16: 3}
+TF32, READY = 1, 2  # of `pa_products`
 OLDEST = (8, 0)
 INDEX_TYPES = {torch.int16: 0, torch.int32: 2, torch.int64: 3}
 
 try:
-    _cuda: Any = import_module("pyalign.backends._cuda")
+    _cuda: Any = load("pyalign.backends._cuda")
 except ImportError as error:
     _cuda, _missing = None, str(error)
 
@@ -56,8 +59,11 @@ class CudaKernels:
         _cuda.prepare_rows(_matrix(x), (*transform, *values, *terms), _queue(x))
 
     def similarity(self, x: Rows, y: Rows | None, tf32: bool, out: Tensor) -> None:
-        right = None if y is None else _rows(y)
-        _cuda.similarity(_rows(x), right, tf32, out.data_ptr(), _row_stride(out), _queue(out))
+        right, products = None if y is None else _rows(y), TF32 if tf32 else 0
+        if route("product") == "cublas":
+            multiply(x.values, x.values if y is None else y.values, out)
+            products |= READY
+        _cuda.similarity(_rows(x), right, products, out.data_ptr(), _row_stride(out), _queue(out))
 
     def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: TensorWanted) -> None:
         workspace = _sums_workspace(triplets, want)
@@ -74,15 +80,19 @@ class CudaKernels:
         targets: Tensor | None = None,
     ) -> None:  # fmt: skip
         size, queue = (TYPES[similarities.dtype], len(similarities), len(triplets)), _queue(triplets)
-        workspace = _bytes(_cuda.gradient_workspace(*size, queue), triplets)
+        fixed_bytes = FIXED_BYTES[route("gradient")]
+        workspace = _bytes(_cuda.gradient_workspace(*size, fixed_bytes, queue), triplets)
         loss = _address(targets), temperature, scale, 3  # alternatives
         outputs = out.matrix.data_ptr(), out.cross_entropy.data_ptr(), out.invalid.data_ptr()
         _cuda.triplet_gradient(
-            _matrix(similarities), _triplets(triplets), loss, outputs, workspace.data_ptr(), queue
+            _matrix(similarities), _triplets(triplets), loss, outputs, fixed_bytes, workspace.data_ptr(), queue
         )  # fmt: skip
 
     def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
-        _cuda.topk(_matrix(similarities), k, own, indices.data_ptr(), _queue(similarities))
+        if route("topk") == "torch":
+            _torch_kernels.KERNELS.topk(similarities, k, own, indices)
+        else:
+            _cuda.topk(_matrix(similarities), k, own, indices.data_ptr(), _queue(similarities))
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from pyalign.backends import InvalidTripletsError, Place, Rows, Sums, Wanted, native
+from pyalign.backends import native
+from pyalign.backends._interface import InvalidTripletsError, Place, Rows, Sums, Wanted
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
 from pyalign.backends._tensor_rows import prepare_rows, result_dtype
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyalign.backends import RankOrder
+from pyalign.backends._interface import RankOrder
 
 RUN = 32  # elements whose inversions are counted by comparing all
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.util import find_spec
 from typing import cast
 
 from pyalign._extras import pip_install
-from pyalign.backends import HOST, Backend, Place
+from pyalign._registry import load
+from pyalign.backends._interface import HOST, Backend, Place
 
 
 class Missing:
@@ -30,8 +30,8 @@ def tensor_backend(name: str, packages: tuple[str, ...], *, half: bool) -> Backe
             extra = "torch" if package == "torch" else "gpu"
             return cast(Backend, Missing(name, f"{package} is not installed: {pip_install(extra, package)}"))
     try:
-        kernels = import_module(f"pyalign.backends._{name}_kernels").KERNELS
-        tensors = import_module("pyalign.backends._tensors")
+        kernels = load(f"pyalign.backends._{name}_kernels:KERNELS")
+        tensors = load("pyalign.backends._tensors")
     except Exception as error:  # what a release that does not fit raises can be anything, and other backends remain
         what = str(error).splitlines() or [type(error).__name__]
         return cast(Backend, Missing(name, f"it cannot be loaded ({what[0]})"))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyalign.backends import InvalidTripletsError, NotOrdinaryError, Rows, Sums, Wanted
+from pyalign.backends._interface import InvalidTripletsError, NotOrdinaryError, Rows, Sums, Wanted
 from pyalign.backends._tensor_kernels import (
     Kernels,
     TensorGradient,

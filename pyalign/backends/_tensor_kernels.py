@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place, Rows
+from pyalign.backends._interface import Place, Rows
 from pyalign.backends._tensor_rows import Prepared
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pyalign.backends import Rows
+from pyalign.backends._interface import Rows
 from pyalign.measures import SAFE_INVERSE_NORM, Measure
 
 BLOCK_ELEMENTS = 1 << 24

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pyalign.backends import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
+from pyalign.backends._interface import HOST, InvalidTripletsError, Place, Rows, Sums, TripletCheck, Wanted
 from pyalign.backends._queue import Queue, sums_of
 from pyalign.backends._tensor_kernels import (
     Kernels,

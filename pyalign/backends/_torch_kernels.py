@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pyalign.backends import Place, Rows
+from pyalign.backends._interface import Place, Rows
 from pyalign.backends._tensor_kernels import TensorGradient, TensorWanted
 from pyalign.backends._tensor_rows import prepare_rows, result_dtype, row_blocks
 
@@ -91,12 +91,19 @@ class TorchKernels:
             add_in_order(out.matrix.view(-1), places.T.flatten(), residuals.T.flatten().to(out.matrix.dtype))
 
     def topk(self, similarities: Tensor, k: int, own: int, indices: Tensor) -> None:
+        """`torch.topk` takes any of the numbers that equal the k-th: a second one takes those of the lower columns."""
+        m = similarities.shape[1]
+        places = torch.arange(m, 0, -1, dtype=torch.int32, device=similarities.device)  # larger for lower columns
         for part in row_blocks(similarities):
             s = similarities[part]
             if own >= 0:
                 s = s.clone()
                 s.diagonal(own + part.start).fill_(-torch.inf)
-            indices[part] = s.sort(dim=1, descending=True, stable=True).indices[:, :k].to(torch.int32)
+            least = s.topk(k, dim=1).values[:, -1:]
+            columns = torch.where(s > least, places, torch.where(s == least, places - m, -m)).topk(k, dim=1).indices
+            found = s.gather(1, columns) + 0.0  # -0 equals 0
+            order = found.sort(dim=1, descending=True, stable=True).indices
+            indices[part] = columns.gather(1, order).to(torch.int32)
 
     def resample_items(
         self, triplets: Tensor, multiplicities: Tensor, values: Tensor, sums: Tensor, invalid: Tensor

@@ -34,6 +34,16 @@ def mark_close(marks, close, row, column, n, m, HEIGHT: tl.constexpr, WIDTH: tl.
 
 
 @triton.jit
+def wanted_of(i, j, row, column, n, m, symmetric, HEIGHT: tl.constexpr):
+    """How far right of the diagonal a part begins, and which of its elements are computed: with symmetry not below it.
+
+    Without symmetry no diagonal is in reach.
+    """
+    right = tl.where(symmetric != 0, column - row, HEIGHT)
+    return right, (i < n - row) & (j < m - column) & (i - j <= right)
+
+
+@triton.jit
 def finish_part(
     g, row, column, x_terms, y_terms, out, marks, n, m, out_stride, gamma, pair, symmetric, CLOSE: tl.constexpr,
     MARK: tl.constexpr, HEIGHT: tl.constexpr, WIDTH: tl.constexpr,
@@ -41,9 +51,7 @@ def finish_part(
     """Writes the similarities of (HEIGHT, WIDTH) inner products, which begin at that row and column."""
     rows, columns = tl.arange(0, HEIGHT), tl.arange(0, WIDTH)
     i, j = rows[:, None], columns[None, :]
-    # How far right of the diagonal the part begins; without symmetry there is none in reach.
-    right = tl.where(symmetric != 0, column - row, HEIGHT)
-    wanted = (i < n - row) & (j < m - column) & (i - j <= right)
+    right, wanted = wanted_of(i, j, row, column, n, m, symmetric, HEIGHT)
     if has_terms(pair):
         a = tl.load(x_terms + row + rows, mask=rows < n - row, other=0.0)[:, None]
         b = tl.load(y_terms + column + columns, mask=columns < m - column, other=0.0)[None, :]

@@ -12,7 +12,8 @@ import os
 
 import torch
 
-from pyalign.backends import Place, _torch_kernels
+from pyalign.backends import _torch_kernels
+from pyalign.backends._interface import Place
 from pyalign.backends._tensor_rows import prepare_rows
 from pyalign.backends._triton_choice_similarity import choice_similarity
 from pyalign.backends._triton_gradient import triplet_gradient

@@ -34,14 +34,18 @@ import triton
 import triton.language as tl
 from triton.tools.tensor_descriptor import TensorDescriptor
 
-from pyalign.backends import Rows
+from pyalign.backends._gpu_routes import multiply, route
+from pyalign.backends._interface import Rows
 from pyalign.backends._triton_close import MEND_BLOCK, mend_close
 from pyalign.backends._triton_epilogue import finish
 from pyalign.backends._triton_float_pair import two_of
-from pyalign.backends._triton_launch import INTERPRETED, blocks, capability_of, launch, unused
+from pyalign.backends._triton_last_step import last_step
+from pyalign.backends._triton_launch import INTERPRETED, VERSION, blocks, capability_of, launch, unused
 from pyalign.backends._triton_pair import CLOSE_SHARE, CLOSE_TF32, NUMBERS
 from pyalign.backends._triton_schedule import GROUP, scheduled, scheduled_tiles, tile_count
 from pyalign.backends._triton_tiles import DESCRIBED, PLAIN, TUNING, Tile, programs_at_once, tile_for
+
+DESCRIBED_KINDS = ("half", "tf32") if VERSION >= (3, 7) else ("half",)  # descriptors of 3.6 do not round to TF32
 
 
 @triton.jit
@@ -124,30 +128,44 @@ def similarity(x: Rows, y: Rows | None, tf32: bool, out: torch.Tensor) -> None:
         out: (n, m) float32 with unit column stride.
     """
     right = x if y is None else y
-    (n, m), d = out.shape, x.values.shape[1]
+    n, m = out.shape
     if n == 0 or m == 0:
         return
-    kind = "half" if x.values.dtype != torch.float32 else "tf32" if tf32 else "exact"
-    terms = (unused(out, torch.float64) if side.terms is None else side.terms for side in (x, right))
+    terms = tuple(unused(out, torch.float64) if side.terms is None else side.terms for side in (x, right))
     down, across = blocks(n, MEND_BLOCK), blocks(m, MEND_BLOCK)
     marks = torch.zeros(down * across if x.kernel.distance else 0, dtype=torch.int8, device=out.device)
-    strides = x.values.stride(0), right.values.stride(0)
     last = *two_of(x.gamma), NUMBERS[x.pair], int(y is None)
-    described = kind != "exact" and can_describe(x.values) and can_describe(right.values)
-    narrow = kind == "half" and not (described or (loads_are_wide(x.values) and loads_are_wide(right.values)))
-    tiles = (DESCRIBED if described else PLAIN)["narrow" if narrow else kind]
-    kernel, grid, tile, options = _chosen(tiles, described, n, m, y is None, out.device)
-    sides: tuple[Any, Any] = x.values, right.values
-    if described:  # by whole slices, and with no strides: one binary for all of them
-        sides = _described(sides[0], tile.height, tile, kind), _described(sides[1], tile.width, tile, kind)
-        d, strides = blocks(d, tile.depth) * tile.depth, (0, 0)
-    launch(
-        kernel, grid, *sides, *terms, out, marks, n, m, d, *strides, out.stride(0),
-        *last, _size_class(n, m, d), DESCRIBED=described, TF32=kind == "tf32", WIDEN=INTERPRETED,
-        CLOSE=CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, MARK=MEND_BLOCK, GROUP=GROUP, **options,
-    )  # fmt: skip
+    kind = "half" if x.values.dtype != torch.float32 else "tf32" if tf32 else "exact"
+    constants = {"CLOSE": CLOSE_TF32 if kind == "tf32" else CLOSE_SHARE, "MARK": MEND_BLOCK}
+    if route("product") == "cublas":
+        multiply(x.values, right.values, out)
+        if x.kernel.terms or y is None:  # else the products are the similarities
+            last_step(terms, out, marks, *last, **constants)
+    else:
+        _make_tiles(x.values, right.values, kind, terms, out, marks, last, constants)
     if x.kernel.distance:
         mend_close(x.values, right.values, out, marks, *last)
+
+
+def _make_tiles(
+    x: torch.Tensor, y: torch.Tensor, kind: str, terms: tuple[torch.Tensor, ...], out: torch.Tensor,
+    marks: torch.Tensor, last: tuple[Any, ...], constants: dict[str, float],
+) -> None:  # fmt: skip
+    """The products and their last step by one kernel; `last`: gamma in two, pair, symmetric."""
+    (n, m), d, symmetric = out.shape, x.shape[1], bool(last[-1])
+    strides = x.stride(0), y.stride(0)
+    described = kind in DESCRIBED_KINDS and can_describe(x) and can_describe(y)
+    narrow = kind == "half" and not (described or (loads_are_wide(x) and loads_are_wide(y)))
+    tiles = (DESCRIBED if described else PLAIN)["narrow" if narrow else kind]
+    kernel, grid, tile, options = _chosen(tiles, described, n, m, symmetric, out.device)
+    sides: tuple[Any, Any] = x, y
+    if described:  # by whole slices, and with no strides: one binary for all of them
+        sides = _described(x, tile.height, tile, kind), _described(y, tile.width, tile, kind)
+        d, strides = blocks(d, tile.depth) * tile.depth, (0, 0)
+    launch(
+        kernel, grid, *sides, *terms, out, marks, n, m, d, *strides, out.stride(0), *last, _size_class(n, m, d),
+        DESCRIBED=described, TF32=kind == "tf32", WIDEN=INTERPRETED, GROUP=GROUP, **constants, **options,
+    )  # fmt: skip
 
 
 def can_describe(x: torch.Tensor) -> bool:
@@ -164,7 +182,8 @@ def loads_are_wide(x: torch.Tensor) -> bool:
 
 
 def _described(x: torch.Tensor, rows: int, tile: Tile, kind: str) -> TensorDescriptor:
-    return TensorDescriptor.from_tensor(x, [rows, tile.depth], round_f32_to_tf32=kind == "tf32")
+    rounding = {"round_f32_to_tf32": True} if kind == "tf32" else {}
+    return TensorDescriptor.from_tensor(x, [rows, tile.depth], **rounding)
 
 
 def _chosen(

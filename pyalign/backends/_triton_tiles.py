@@ -45,7 +45,7 @@ class Tile:
         return {"num_warps": self.warps, "num_stages": self.stages}
 
 
-PART = 16 if VERSION >= (3, 9) else 8  # columns; older compilers want more registers and would spill
+PART = 16 if VERSION >= (3, 9) else 8 if VERSION >= (3, 7) else 4  # columns; older compilers would spill
 
 # By kind, the largest first. "exact" is float32 by float32; "tf32" and "half" are tensor cores'. "narrow" is half
 # precision loaded element by element, each from an address of its own: registers for slices of half the depth.

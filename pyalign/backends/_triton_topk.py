@@ -12,6 +12,8 @@ import torch
 import triton
 import triton.language as tl
 
+from pyalign.backends import _torch_kernels
+from pyalign.backends._gpu_routes import route
 from pyalign.backends._triton_launch import INTERPRETED, launch
 
 TOPK_BLOCK = 64 if INTERPRETED else 1024
@@ -41,5 +43,7 @@ def topk_kernel(similarities, indices, m, stride: tl.int64, k, own: tl.int64, BL
 def topk(similarities: torch.Tensor, k: int, own: int, indices: torch.Tensor) -> None:
     """See `pyalign.backends._tensor_kernels.Kernels`."""
     n, m = similarities.shape
-    if n:
+    if route("topk") == "torch":
+        _torch_kernels.KERNELS.topk(similarities, k, own, indices)
+    elif n:
         launch(topk_kernel, (n,), similarities, indices, m, similarities.stride(0), k, own, BLOCK=TOPK_BLOCK)

@@ -18,7 +18,7 @@ import torch
 import triton
 import triton.language as tl
 
-from pyalign.backends import Rows
+from pyalign.backends._interface import Rows
 from pyalign.backends._tensor_kernels import TensorWanted
 from pyalign.backends._triton_float_pair import two_of
 from pyalign.backends._triton_launch import INTERPRETED, blocks, launch, unused

@@ -5,16 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from pyalign._process import is_forked_child
-from pyalign.backends import HOST, InvalidTripletsError, LossSums, Place, RankOrder, Rows, Sums, TripletCheck, Wanted
+from pyalign._registry import load
 from pyalign.backends._host import HostRows
+from pyalign.backends._interface import (
+    HOST,
+    InvalidTripletsError,
+    LossSums,
+    Place,
+    RankOrder,
+    Rows,
+    Sums,
+    TripletCheck,
+    Wanted,
+)
 from pyalign.errors import InputError
 
+NOT_COMPILED = (
+    "the kernels are not compiled; install a C++ compiler (Debian: apt-get install g++), then pyalign once more"
+)
 SPIN_COUNT = "20000"
 MOST_PLANNED = 1 << 16  # items of a plan are 16-bit numbers
 MOST_PAIRED = 1 << 20  # beyond them too many buckets (csrc/cpu/buckets.h)
@@ -54,7 +67,7 @@ def _load() -> Any:
     if not said:
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
     try:
-        return import_module("pyalign.backends._native")
+        return load("pyalign.backends._native")
     finally:
         if not said:
             del os.environ["GOMP_SPINCOUNT"]
@@ -64,8 +77,10 @@ try:
     _native: Any = _load()
     if is_forked_child():  # its guard was not there when the fork came
         _native.set_threads(1)
-except ImportError as error:  # an sdist unpacked but not built, or a library that is missing
-    _native, _missing = None, str(error)
+except ImportError as error:  # installed without a compiler, sources that are not built, or a library that is missing
+    _native, _missing = None, f"the compiled kernels cannot be loaded ({error})"
+    if isinstance(error, ModuleNotFoundError) and error.name == "pyalign.backends._native":
+        _missing = NOT_COMPILED
 
 
 class NativeBackend(HostRows):
@@ -75,7 +90,7 @@ class NativeBackend(HostRows):
 
     def why_not(self, place: Place = HOST) -> str | None:
         if _native is None:
-            return f"the compiled module cannot be loaded ({_missing})"
+            return _missing
         _check_environment()
         return None
 

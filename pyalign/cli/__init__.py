@@ -6,17 +6,18 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
+from pyalign import _registry
 from pyalign._version import __version__
 from pyalign.cli._command import Command, Outcome, Parser, declared, given_options, make_parser, parse, paths
 from pyalign.cli._streams import drop, open_streams, say
 from pyalign.cli._wording import Wording
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError, MissingExtraError, SlowWarning
 
 # name -> what it does, in the order of `pyalign --help`. A command is the module pyalign.cli.NAME, loaded when used.
 COMMANDS = {
@@ -65,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         from pyalign.cli._completion import complete
 
-        complete()
+        complete(COMMANDS, load)
     name, rest = _command_of(words)
     command = load(name)
     options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
@@ -97,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def load(name: str) -> Command[Any]:
     """The command of that name."""
-    command: Command[Any] = import_module("pyalign.cli." + name.replace(" ", "_")).COMMAND
+    command: Command[Any] = _registry.load(f"pyalign.cli.{name.replace(' ', '_')}:COMMAND")
     return command
 
 
@@ -166,7 +167,7 @@ def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> s
     line = ProgressLine(show=not getattr(options, "quiet", False))
     with unchanged(name, options) as check, _hashed(options):
         try:
-            outcome = command.run(options, line.progress)
+            outcome = _with_speed(command, options, line.progress)
         finally:
             line.clear()
         journal = outcome.journal
@@ -175,6 +176,17 @@ def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> s
         if journal is not None:
             journal.close()
     return outcome.fault
+
+
+def _with_speed(command: Command[Any], options: Any, progress: Any) -> Outcome:
+    """What the command makes, with a note where it was slow for want of compiled kernels."""
+    from pyalign.backends import note_on_speed
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SlowWarning)  # the note says it
+        outcome = command.run(options, progress)
+    note = note_on_speed()
+    return outcome if note is None else replace(outcome, notes=(note, *outcome.notes))
 
 
 def _hashed(options: Any) -> Any:

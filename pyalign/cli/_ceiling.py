@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pyalign.analysis.accuracy import fraction_of_ceiling
-from pyalign.analysis.ceilings import NoiseCeiling
-from pyalign.analysis.named_ceiling import ceiling_of
+from pyalign.analysis.ceiling.result import NoiseCeiling, ceiling_of
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key

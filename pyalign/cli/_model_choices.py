@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pyalign.analysis.named_choices import UNKNOWN
+from pyalign.analysis.choices import UNKNOWN
 from pyalign.cli._command import option, refuse_unused
 from pyalign.data import Triplets, hash_early
 from pyalign.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pyalign.analysis.calibration import calibrate
+from pyalign.analysis.calibration.calibrate import calibrate
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import score
 from pyalign.cli import _inputs, _options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pyalign.analysis.ceiling import noise_ceiling
+from pyalign.analysis.ceiling.noise_ceiling import noise_ceiling
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.progress import Progress

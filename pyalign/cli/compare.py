@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.analysis.compare import compare
+from pyalign.analysis.comparison.compare import compare
 from pyalign.cli import _inputs, _matrices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.errors import InputError

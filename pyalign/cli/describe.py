@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyalign.analysis.describe_file import describe_file
+from pyalign.analysis.describe.file import describe_file
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.progress import Progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 
-from pyalign.analysis.failures import failures, require_families
+from pyalign.analysis.failures.failures import failures, require_families
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.measures import get_measure

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign._extras import note_of_namesake, pip_install
 from pyalign._version import __version__
-from pyalign.backends import backend_reasons, native
+from pyalign.backends import backend_reasons, native, slow_because
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.nearest.packages import EXTRAS, faiss_facts
 from pyalign.progress import Progress
@@ -39,8 +39,7 @@ def _lines(facts: dict[str, Any]) -> str:
     for name, reason in facts["backends"].items():
         lines.append((f"backend {name}", "ready" if reason is None else f"cannot run: {reason}"))
     lines.append(("faiss", _faiss(facts["faiss"])))
-    if facts["note"]:
-        lines.append(("note", facts["note"]))
+    lines += [("note", facts[name]) for name in ("speed", "note") if facts[name]]
     return "\n".join(f"{name:<18} {value}" for name, value in lines)
 
 
@@ -58,6 +57,7 @@ def _faiss(facts: dict[str, Any]) -> str:
 
 def gather() -> dict[str, Any]:
     """The facts, as JSON could hold them."""
+    reasons = backend_reasons()
     return {
         "version": __version__,
         "python": platform.python_version(),
@@ -66,7 +66,8 @@ def gather() -> dict[str, Any]:
         "instruction_set": native.instruction_set(),
         "instruction_sets": native.instruction_sets(),
         "threads": native.num_threads(),
-        "backends": backend_reasons(),
+        "backends": reasons,
+        "speed": None if reasons["native"] is None else slow_because(reasons["native"]),
         "faiss": faiss_facts(),
         "note": note_of_namesake(),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign.analysis.metadata import regress_metadata
+from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.io.metadata import load_metadata

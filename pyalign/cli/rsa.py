@@ -12,8 +12,8 @@ from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.pairwise.bootstrap import OVER
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
-from pyalign.pairwise.people import POOLINGS
 from pyalign.pairwise.rsa import METHODS, rsa
+from pyalign.pairwise.rsa_parts import POOLINGS
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 

@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.ledger import Ledger, common_triplets, open_ledger
+from pyalign.analysis.comparison.outcome_table import OutcomeTable, common_triplets, open_outcome_table
+from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import Outcomes
-from pyalign.concept.concept_rows import differences_of, notes_on_small, result_of
-from pyalign.concept.concepts_result import Concepts
-from pyalign.concept.groupings import Groupings, groupings_of
+from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
+from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.subjects import checked_labels
 from pyalign.progress import Progress
+from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling
+
+NO_CONCEPT = "(none)"
+NAMED = 5  # concepts without an interval that a note names
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,29 +69,29 @@ class Run:
         def look(one: Outcomes) -> None:
             nats.append([grouping.sums(one.cross_entropy) for grouping in groupings.all])
 
-        ledger = open_ledger(
+        outcomes = open_outcome_table(
             aligned.models, index, **self.options, backend=self.backend, task=aligned.triplets.task,
             progress=self.progress, look=look, names=aligned.names,
         )  # fmt: skip
-        parts = self._parts(ledger, index, kept)
+        parts = self._parts(outcomes, index, kept)
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]
         found = [list(parts.of(one, own, self.progress)) for one, own in zip(groupings.all, sums, strict=True)]
         whole = parts.whole(found[0], self.progress)
-        return self._concepts(ledger, groupings, found, whole, parts, 0 if kept is None else int((~kept).sum()))
+        return self._concepts(outcomes, groupings, found, whole, parts, 0 if kept is None else int((~kept).sum()))
 
-    def _parts(self, ledger: Ledger, index: np.ndarray, kept: np.ndarray | None) -> Parts:
+    def _parts(self, outcomes: OutcomeTable, index: np.ndarray, kept: np.ndarray | None) -> Parts:
         people = self.aligned.triplets.subjects if self.subjects is None else self.subjects
         if people is not None and kept is not None:
             people = checked_labels(people, len(kept))[kept]
         plan = None if self.plan is None else self.plan.over(people)
         counted = people if plan is not None and "subjects" in plan.by else None
-        clusters = Clusters.of(index, counted, ledger.scores[0].backend)
+        clusters = Clusters.of(index, counted, outcomes.scores[0].backend)
         if clusters.n < 1 << 15:  # rows are taken for each part: half as many bytes
             clusters = replace(clusters, objects=np.asarray(clusters.objects, np.int16))
-        return Parts(ledger, clusters, plan, self.least)
+        return Parts(outcomes, clusters, plan, self.least)
 
     def _concepts(
-        self, ledger: Ledger, groupings: Groupings, found: list[list[Part]], whole: Part, of: Parts,
+        self, outcomes: OutcomeTable, groupings: Groupings, found: list[list[Part]], whole: Part, of: Parts,
         dropped: int,
     ) -> Concepts:  # fmt: skip
         after = set() if self.transform is None else {name for name, _ in self.pairs}
@@ -95,22 +99,22 @@ class Run:
         plan, clusters = of.plan, of.clusters
         both = list(zip(groupings.all, found, strict=True))
         results = [
-            result_of(k, name, grouping, parts, whole, ledger, source if name in after else None)
-            for k, name in enumerate(ledger.names)
+            result_of(k, name, grouping, parts, whole, outcomes, source if name in after else None)
+            for k, name in enumerate(outcomes.names)
             for grouping, parts in both
         ]
         differences = [
             one
             for grouping, parts in both
-            for one in differences_of(ledger.names, self.pairs, grouping, parts, self.correction)
+            for one in differences_of(outcomes.names, self.pairs, grouping, parts, self.correction)
         ]
-        score = ledger.scores[0]
+        score = outcomes.scores[0]
         assert score.measure is not None and score.temperature is not None
         drawn = plan is not None and plan.method != "corrected"
         return Concepts(
             results=tuple(results),
             differences=tuple(differences),
-            n_triplets=len(ledger.credits),
+            n_triplets=len(outcomes.credits),
             n_objects=whole.n_objects,
             n_subjects=clusters.people if plan is not None and "subjects" in plan.by else None,
             n_dropped=dropped,
@@ -127,15 +131,122 @@ class Run:
             confidence=None if plan is None else float(plan.confidence),
             resamples=plan.drawn if drawn and plan is not None else None,
             task=score.task,
-            notes=merged(groupings.notes, notes_on_small(both), self._notes(ledger, whole)),
+            notes=merged(groupings.notes, notes_on_small(both), self._notes(outcomes, whole)),
         )
 
-    def _notes(self, ledger: Ledger, whole: Part) -> list[str]:
+    def _notes(self, outcomes: OutcomeTable, whole: Part) -> list[str]:
         told = [] if whole.note is None else [whole.note]
-        for name, one in zip(ledger.names, ledger.scores, strict=True):
+        for name, one in zip(outcomes.names, outcomes.scores, strict=True):
             assert one.accuracy is not None and one.cross_entropy is not None
             x, index = self.aligned.models[name], self.aligned.index
             told += notes_on_rows(x, index, name, one.task)
             told += notes_on_similarities(x, index, self.options["measure"], name)
             told += notes_on_score(one.accuracy, one.n_triplets, one.cross_entropy, name, one.task)
         return told
+
+
+def result_of(
+    k: int,
+    name: str,
+    grouping: Grouping,
+    parts: Sequence[Part],
+    whole: Part,
+    outcomes: OutcomeTable,
+    transform: str | None,
+) -> ConceptScores:
+    """The result of model k."""
+    *of_concepts, rest = parts
+    intervals = whole.intervals
+    return ConceptScores(
+        embeddings=name,
+        by=grouping.by,
+        concepts=tuple(_row(label, part, k) for label, part in zip(grouping.labels, of_concepts, strict=True)),
+        unassigned=_row(NO_CONCEPT, rest, k) if rest.n_triplets else None,
+        n_triplets=whole.n_triplets,
+        n_ties=outcomes.scores[k].n_ties,
+        accuracy=float(whole.estimates[ACCURACY, k]),
+        ci=None if intervals is None else intervals.own(k, ACCURACY),
+        cross_entropy=float(whole.estimates[NATS, k]),
+        cross_entropy_ci=None if intervals is None else intervals.own(k, NATS),
+        transform=transform,
+    )
+
+
+def _row(label: str, part: Part, k: int) -> ConceptScore:
+    accuracy, nats = _known(part.estimates[:, k])
+    found = part.intervals
+    return ConceptScore(
+        concept=label,
+        n_triplets=part.n_triplets,
+        n_objects=part.n_objects,
+        accuracy=accuracy,
+        ci=None if found is None else found.own(k, ACCURACY),
+        cross_entropy=nats,
+        cross_entropy_ci=None if found is None else found.own(k, NATS),
+        note=part.note,
+    )
+
+
+def _known(estimates: np.ndarray) -> tuple[float | None, float | None]:
+    accuracy, nats = (None if np.isnan(one) else float(one) for one in estimates)
+    return accuracy, nats
+
+
+def differences_of(
+    names: Sequence[str], pairs: Sequence[tuple[str, str]], grouping: Grouping, parts: Sequence[Part], correction: str
+) -> list[ConceptDifference]:
+    """Concept by concept for each pair of models; p-values are corrected over all of them."""
+    rows = [(names.index(a), names.index(b), k) for a, b in pairs for k in range(len(grouping.labels))]
+    p_values = [None if parts[k].intervals is None else _p_value(parts[k], a, b) for a, b, k in rows]
+    return [
+        _difference(names, grouping, parts, row, p, of_all)
+        for row, p, of_all in zip(rows, p_values, corrected(p_values, correction), strict=True)
+    ]
+
+
+def _p_value(part: Part, a: int, b: int) -> float | None:
+    assert part.intervals is not None
+    return part.intervals.p_value(a, b)
+
+
+def _difference(
+    names: Sequence[str], grouping: Grouping, parts: Sequence[Part], row: tuple[int, int, int], p_value: float | None,
+    adjusted: float | None,
+) -> ConceptDifference:  # fmt: skip
+    a, b, k = row
+    part = parts[k]
+    accuracy, nats = _known(part.estimates[:, a] - part.estimates[:, b])
+    found = part.intervals
+    return ConceptDifference(
+        embeddings=names[a],
+        other=names[b],
+        by=grouping.by,
+        concept=grouping.labels[k],
+        n_triplets=part.n_triplets,
+        difference=accuracy,
+        ci=None if found is None else found.difference(a, b, ACCURACY),
+        p_value=p_value,
+        p_adjusted=adjusted,
+        cross_entropy_difference=nats,
+        cross_entropy_ci=None if found is None else found.difference(a, b, NATS),
+    )
+
+
+def notes_on_small(both: Sequence[tuple[Grouping, Sequence[Part]]]) -> list[str]:
+    """Which concepts have no interval where others have one: in each of their rows stands why."""
+    told = []
+    for grouping, parts in both:
+        labels = (*grouping.labels, NO_CONCEPT)
+        small = [label for label, part in zip(labels, parts, strict=True) if part.note and part.n_triplets]
+        empty = [label for label, part in zip(grouping.labels, parts, strict=False) if not part.n_triplets]
+        of = f"of {len(grouping.labels):,} {grouping.by}"
+        if small:
+            told.append(f"{len(small):,} {of} without an interval, too few triplets or objects: {_listed(small)}")
+        if empty:
+            told.append(f"{len(empty):,} {of} without a triplet: {_listed(empty)}")
+    return told
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f", and {len(labels) - NAMED:,} more" if len(labels) > NAMED else ""
+    return ", ".join(labels[:NAMED]) + more

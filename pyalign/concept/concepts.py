@@ -9,8 +9,8 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.in_sample import choice_model, seen_by
 from pyalign.analysis.notes import merged
+from pyalign.analysis.score import choice_model, seen_by
 from pyalign.concept.assign import HOW
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.named_choices import UNKNOWN
+from pyalign.analysis.choices import UNKNOWN
 from pyalign.analysis.notes import merged
 from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import DIMENSIONS, FEWEST, with_dimensions

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyalign import _checks
+from pyalign.analysis.scored_intervals import rows_of_categories
 from pyalign.concept.assign import assigned
 from pyalign.concept.dimensions import labels_of
-from pyalign.concept.grouping import Grouping
-from pyalign.concept.levels import LEVELS, level_codes
-from pyalign.data import Categories
+from pyalign.data import Categories, as_triplet_data
 from pyalign.errors import InputError
+
+LEVELS = ("fine", "coarse", "border", "other")
+UNCATEGORISED = "uncategorised"
+WORD = 64  # categories in a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,3 +94,167 @@ def _triplets(count: int) -> str:
     ('1 triplet', '1,200 triplets')
     """
     return "1 triplet" if count == 1 else f"{count:,} triplets"
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """The triplets of g concepts, and those of none.
+
+    Attributes:
+        by: what the concepts are: "dimensions", "categories" or "levels".
+        labels: of the concepts, g.
+        rows: int64, the triplets of the first concept in ascending order, then those of the next; last those of none.
+        starts: (g + 2,): where each begins in `rows`, and the end.
+        apart: whether each triplet is in one part, and no more.
+    """
+
+    by: str
+    labels: tuple[str, ...]
+    rows: np.ndarray
+    starts: np.ndarray
+    apart: bool
+
+    @classmethod
+    def of_codes(cls, by: str, labels: Sequence[str], codes: np.ndarray) -> Grouping:
+        """From the numbers of the concepts of each triplet (t, top), -1 where there are no more.
+
+        Example:
+            >>> found = Grouping.of_codes("levels", ("a", "b"), np.array([[1], [-1], [0], [1]]))
+            >>> [found.part(k).tolist() for k in range(3)]
+            [[2], [0, 3], [1]]
+        """
+        g, top = len(labels), codes.shape[1]
+        narrow = np.uint8 if g < 255 else np.uint16 if g < 1 << 15 else np.int64  # a pass of the radix sort a byte
+        places = codes.astype(narrow)
+        places[codes < 0] = g
+        places[:, 1:][codes[:, 1:] < 0] = g + 1  # a place that is left over is no place
+        flat = places.ravel()
+        order = np.argsort(flat, kind="stable")  # by radix
+        sizes = np.bincount(flat, minlength=g + 2)
+        rows = order[: int(sizes[: g + 1].sum())]
+        return cls(by, tuple(labels), rows // top if top > 1 else rows, _starts(sizes[: g + 1]), top == 1)
+
+    @classmethod
+    def of_categories(cls, labels: Sequence[str], members: np.ndarray, index: np.ndarray) -> Grouping:
+        """Triplets (t, 3) by categories (n, c) that hold both objects of the chosen pair; there may be several.
+
+        Example:
+            >>> members = np.array([[1, 1], [1, 0], [0, 1]], bool)
+            >>> found = Grouping.of_categories(("a", "b"), members, np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]]))
+            >>> [found.part(k).tolist() for k in range(3)]
+            [[0], [1], [2]]
+        """
+        parts = list(rows_of_categories(members, index))
+        times = np.zeros(len(index), np.int64)
+        for rows in parts:
+            times[rows] += 1
+        parts.append(np.flatnonzero(times == 0))
+        starts = _starts(np.array([len(rows) for rows in parts]))
+        return cls("categories", tuple(labels), np.concatenate(parts), starts, bool((times <= 1).all()))
+
+    def part(self, k: int) -> np.ndarray:
+        """The triplets of concept k, or those of none for k = g."""
+        return self.rows[self.starts[k] : self.starts[k + 1]]
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(g + 1,) how many triplets each has."""
+        return np.diff(self.starts)
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """(g + 1,): values (t,) added up, whole numbers as int64 and others as float64.
+
+        Example:
+            >>> Grouping.of_codes("levels", ("a", "b"), np.array([[1], [1]])).sums(np.array([2, 3], np.int8)).tolist()
+            [0, 5, 0]
+        """
+        dtype = np.int64 if values.dtype.kind in "iu" else np.float64
+        found = np.zeros(len(self.labels) + 1, dtype)
+        there = self.sizes > 0
+        if there.any():
+            found[there] = np.add.reduceat(values[self.rows], self.starts[:-1][there], dtype=dtype)
+        return found
+
+
+def _starts(sizes: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+
+
+def levels(triplets: object, fine: object, coarse: object) -> np.ndarray:
+    """The level of abstraction of each triplet, by the categories of its three objects.
+
+    ``fine``: all three share a fine category. ``coarse``: not so, but all three share a coarse one. ``border``: not so,
+    but two share a coarse one, of which the third is not: a class border lies between them. ``other``: no two share a
+    coarse category. ``uncategorised``: none of the first two, and an object has no coarse category, so that nobody
+    knows. Which object people called odd plays no part. Objects of several categories share one where they have one in
+    common.
+
+    Args:
+        triplets: (t, 3) integers, or names of items.
+        fine, coarse: `Categories`, a label for each object (n,), or memberships (n, c) of 0 and 1; by name where both
+            sides have names, else in the order of the numbers of triplets.
+
+    Returns:
+        (t,) text: one of these words. They serve `pyalign.score` as `groups`.
+
+    Raises:
+        InputError: triplets that name no object of the categories, or what `Categories.of` refuses.
+
+    Source: Muttenthaler et al., "Aligning machine and human visual representations across abstraction levels", 2024,
+    from which the three levels are; the rules for objects with several categories or none are ours.
+
+    Example:
+        >>> fine, coarse = ["bee", "bee", "bee", "ant", "cat", ""], ["insect"] * 4 + ["mammal", ""]
+        >>> levels([[0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 1, 5]], fine, coarse).tolist()
+        ['fine', 'coarse', 'border', 'uncategorised']
+    """
+    given = as_triplet_data(triplets)
+    index = _checks.as_triplets(given.values)
+    two = Categories.of(fine), Categories.of(coarse)
+    n = len(two[0].members) if given.names is None else len(given.names)
+    members = [one.of_rows(n, given.names) for one in two]
+    if len(index) and (index.min() < 0 or index.max() >= n):
+        wrong = int(((index < 0) | (index >= n)).any(axis=1).argmax())
+        raise InputError(
+            f"triplets must lie in [0, {n}), the objects of the categories; row {wrong} is {index[wrong].tolist()}"
+        )
+    words: np.ndarray = np.array([*LEVELS, UNCATEGORISED])[level_codes(index, members[0], members[1])]
+    return words
+
+
+def level_codes(index: np.ndarray, fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
+    """int8 (t,): the place in `LEVELS` of triplets (t, 3) of objects with memberships (n, c), -1 for uncategorised.
+
+    Example:
+        >>> codes = np.eye(3, dtype=bool)[[0, 0, 1, 2]]
+        >>> level_codes(np.array([[0, 1, 2], [0, 2, 3]]), codes, codes)
+        array([2, 3], dtype=int8)
+    """
+    of_fine, of_coarse = _words(fine), _words(coarse)
+    categorised = np.asarray(coarse.any(axis=1))
+    known = categorised[index].all(axis=1)
+    two, three = _shared(index, of_coarse)
+    codes = np.full(len(index), LEVELS.index("other"), np.int8)
+    codes[two] = LEVELS.index("border")
+    codes[~known] = -1
+    codes[three] = LEVELS.index("coarse")
+    codes[_shared(index, of_fine)[1]] = LEVELS.index("fine")
+    return codes
+
+
+def _shared(index: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether two, and all three, of a triplet's objects share a category; words: (n, w) of bits."""
+    two, three = np.zeros(len(index), bool), np.zeros(len(index), bool)
+    for word in words.T:
+        a, b, c = (word[column] for column in index.T)
+        both = a & b
+        two |= (both | a & c | b & c) != 0
+        three |= (both & c) != 0
+    return two, three
+
+
+def _words(members: np.ndarray) -> np.ndarray:
+    """(n, w) uint64: memberships (n, c) as bits."""
+    wide = np.zeros((len(members), -(-members.shape[1] // WORD) * WORD), bool)
+    wide[:, : members.shape[1]] = members
+    return np.packbits(wide, axis=1).view(np.uint64)

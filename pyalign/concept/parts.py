@@ -8,12 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from pyalign.analysis.ledger import Ledger
+from pyalign.analysis.comparison.outcome_table import OutcomeTable
+from pyalign.analysis.comparison.paired_intervals import ClosedForm, Intervals, Resampled
 from pyalign.analysis.notes import used_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.paired_intervals import ClosedForm, Intervals, Resampled
 from pyalign.analysis.uncertainty import without_interval
-from pyalign.concept.grouping import Grouping
+from pyalign.concept.groupings import Grouping
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.resampling import Clusters, Resampling, means_of, resampled_sums
@@ -44,20 +44,20 @@ class Parts:
     """Of what all parts are taken.
 
     Attributes:
-        ledger: the outcomes of the models.
+        outcomes: the outcomes of the models.
         clusters: how its triplets hang together.
         plan: of the intervals, or None.
         least: the fewest triplets of a part with intervals.
     """
 
-    ledger: Ledger
+    outcomes: OutcomeTable
     clusters: Clusters
     plan: Resampling | None
     least: int
 
     def of(self, grouping: Grouping, nats: np.ndarray, progress: Progress) -> Iterator[Part]:
         """Each part of a grouping, that of no concept last; nats: (m, g + 1) sums of cross-entropies."""
-        credits = np.stack([grouping.sums(column) for column in self.ledger.credits[:, 1:].T])
+        credits = np.stack([grouping.sums(column) for column in self.outcomes.credits[:, 1:].T])
         for k, size in enumerate(grouping.sizes):
             progress(grouping.by, k, len(grouping.sizes))
             with np.errstate(invalid="ignore"):
@@ -81,7 +81,7 @@ class Parts:
 
     def whole(self, parts: list[Part], progress: Progress) -> Part:
         """All triplets together: of resamples that parts have added up already, their sum."""
-        estimates, t = self.ledger.estimates, len(self.ledger.credits)
+        estimates, t = self.outcomes.estimates, len(self.outcomes.credits)
         if self.plan is None:
             return Part(t, self.clusters.n, estimates, None)
         added = [(part.n_triplets, part.sums) for part in parts if part.sums is not None]
@@ -94,17 +94,17 @@ class Parts:
 
     @cached_property
     def table(self) -> np.ndarray:
-        """int16 (t, 1 + 2 m): 1, then credit and cross-entropy with each model, as the ledger has them."""
-        ledger = self.ledger
-        found = np.empty((len(ledger.credits), 2 * ledger.credits.shape[1] - 1), np.int16)
-        found[:, 0], found[:, 1::2], found[:, 2::2] = 1, ledger.credits[:, 1:], ledger.nats[:, 1:]
+        """int16 (t, 1 + 2 m): 1, then credit and cross-entropy with each model, as the outcome table has them."""
+        outcomes = self.outcomes
+        found = np.empty((len(outcomes.credits), 2 * outcomes.credits.shape[1] - 1), np.int16)
+        found[:, 0], found[:, 1::2], found[:, 2::2] = 1, outcomes.credits[:, 1:], outcomes.nats[:, 1:]
         return found
 
     @cached_property
     def units(self) -> np.ndarray:
         """(2 m,): of its columns but the first."""
-        found = np.full(2 * len(self.ledger.names), 1.0 / CREDIT_UNIT)
-        found[1::2] = self.ledger.steps
+        found = np.full(2 * len(self.outcomes.names), 1.0 / CREDIT_UNIT)
+        found[1::2] = self.outcomes.steps
         return found
 
     @property

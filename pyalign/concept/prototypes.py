@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.members import matched_dimensions, members_of
+from pyalign.analysis.notes import notes_on_similarities
+from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.embeddings import notes_on_values
 from pyalign.errors import InputError
@@ -112,8 +113,9 @@ def prototypes(
                 label, len(members), middle[0] if middle else None, first if weights is not None else middle[:top]
             )
         )
+    notes = (*notes_on_values(given, "x"), *concepts.notes, *notes_on_similarities(rows, None, measure))
     return Prototypes(
-        tuple(found), concepts.kind, str(measure), len(rows), notes=(*given.notes, *notes_on_values(given, "x")),
+        tuple(found), concepts.kind, str(measure), len(rows), notes=(*given.notes, *notes),
         provenance=Provenance.now([("x", given)], {"measure": str(measure), "top": top}, backend, None),
     )  # fmt: skip
 

@@ -1,4 +1,13 @@
-"""Neighbourhood purity: how many of an object's nearest neighbours share a category with it."""
+"""Neighbourhood purity: how many of an object's nearest neighbours share a category with it.
+
+Purity from lists of neighbours: its values, their errors, and what shuffled categories give.
+
+All rows (1 + c,) hold the purity over all objects with a category first, then that of each category.
+
+An error is the larger of two: that of half-samples, and that of the jackknife. Where a half of the objects has fewer of
+a category than neighbours are asked for, no half can be pure, and halves differ less than whole samples do; the
+jackknife has no such bound, but sees nothing of what every object does to a category whose purity is near 1.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +18,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.concept.halves import LEAST, interval_of
+from pyalign.concept.dimensions import notes_on_order
+from pyalign.concept.halves import LEAST, half_errors, halves, interval_of
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.concept.neighborhoods import PERMUTATIONS, RESAMPLES, notes_on_lists
-from pyalign.concept.purity_figures import chance_of, null_purities, purities, purity_errors
 from pyalign.data import Categories, Provenance
 from pyalign.data.categories import require_names
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure
+from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.results import Result
@@ -155,7 +165,11 @@ def neighbor_purity(
             errors = purity_errors(lists, members, k, resamples, seed)
         null = null_purities(lists[:, :k], members, permutations, seed, progress) if permutations else None
         results.append(_result(name, given.labels, members, found, errors, null, confidence))
-    notes = [*matched.notes, *notes_on_lists(rows, found_lists, k)]
+    notes = [
+        *matched.notes,
+        *notes_on_order("categories", given.names, matched.names),
+        *notes_on_lists(rows, found_lists, k),
+    ]
     if ci is not None and not enough:
         notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
     if ci is not None and enough:
@@ -204,3 +218,88 @@ def _result(
     each = tuple(CategoryPurity(label, int(counts[g]), *figures(g + 1)) for g, label in enumerate(labels))
     value, ci, chance, p = figures(0)
     return PurityResult(name, value, ci, chance, p, each)
+
+
+def purities(lists: np.ndarray, members: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
+    """(1 + c,): means over the objects with a category, and over those of each category.
+
+    Args:
+        lists: (n, k) rows of members.
+        members: bool (n, c).
+        there: bool (n, k): which neighbours count, where not all do.
+
+    Example:
+        >>> purities(np.array([[1], [0], [0]]), np.array([[True], [True], [False]])).tolist()
+        [1.0, 1.0]
+    """
+    sums = np.zeros(members.shape[1] + 1)
+    for place in range(lists.shape[1]):  # k at a time would be n k c numbers
+        sums += shared(members, lists[:, place], None if there is None else there[:, place]).sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: np.ndarray = sums / (lists.shape[1] * _owned(members).sum(axis=0))
+    return found
+
+
+def shared(members: np.ndarray, near: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:
+    """bool (n, 1 + c): whether each object and its neighbour, a row of (n,), share any category, and each one."""
+    both = members & members[near]
+    return _owned(both if there is None else both & there[:, None])
+
+
+def _owned(members: np.ndarray) -> np.ndarray:
+    return np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
+
+
+def purity_errors(lists: np.ndarray, members: np.ndarray, k: int, resamples: int, seed: int) -> np.ndarray:
+    """(1 + c,) standard errors over objects; lists hold more than k neighbours (n, length), the nearest first."""
+    of_halves = [half_purities(lists, members, k, *half) for half in halves(len(lists), resamples, seed)]
+    errors: np.ndarray = np.fmax(half_errors(np.array(of_halves), len(lists)), left_out_errors(lists, members, k))
+    return errors
+
+
+def half_purities(
+    lists: np.ndarray, members: np.ndarray, k: int, rows: np.ndarray, inside: np.ndarray
+) -> np.ndarray:  # fmt: skip
+    """(1 + c,) where half of the objects is all that there is: the first k of it in each list."""
+    there = inside[lists[rows]]
+    first = np.argsort(~there, axis=1, kind="stable")[:, :k]
+    place = np.full(len(lists), -1)
+    place[rows] = np.arange(len(rows))
+    return purities(place[np.take_along_axis(lists[rows], first, axis=1)], members[rows])
+
+
+def left_out_errors(lists: np.ndarray, members: np.ndarray, k: int) -> np.ndarray:
+    """(1 + c,) by the jackknife: where an object is left out, the next in line takes its place in others' lists.
+
+    NaN of a category of one object.
+    """
+    own, after = _owned(members), shared(members, lists[:, k])
+    sums, lost = np.zeros(own.shape), np.zeros(own.shape)
+    for place in range(k):
+        both = shared(members, lists[:, place])
+        sums += both
+        np.add.at(lost, lists[:, place], both.astype(np.float64) - after)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        without = (sums.sum(axis=0) - sums - lost) / (k * (own.sum(axis=0) - own))
+        squares = ((without - without.mean(axis=0)) ** 2).sum(axis=0)
+    errors: np.ndarray = np.sqrt((1 - 1 / len(lists)) * squares)
+    return errors
+
+
+def null_purities(lists: np.ndarray, members: np.ndarray, count: int, seed: int, progress: Progress) -> np.ndarray:
+    """(count, 1 + c) with the categories of the objects shuffled."""
+    out = np.empty((count, 1 + members.shape[1]))
+    for part, orders in permutations_of(len(lists), count, seed):
+        for number, order in enumerate(orders):
+            out[part.start + number] = purities(lists, members[order])
+        progress("permutations", part.stop, count)
+    return out
+
+
+def chance_of(members: np.ndarray) -> float:
+    """The share of other objects that share a category, in mean over the objects with one."""
+    kinds, counts = np.unique(members, axis=0, return_counts=True)
+    share = (kinds.astype(np.int64) @ kinds.T.astype(np.int64)) > 0
+    has = kinds.any(axis=1)
+    others = share @ counts - has
+    return float((others * counts)[has].sum() / counts[has].sum() / (len(members) - 1))

@@ -12,6 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.arrays import AsArray
+from pyalign.data.instead import kind_of_matrix, may_be_triplets, may_be_triplets_of_floats, shape_of_pairs
 from pyalign.data.names import match_names
 from pyalign.data.objects import HOW, objects_of, take_together
 from pyalign.errors import InputError
@@ -193,12 +194,17 @@ def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None 
         ('x looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
     """
     called = x.source or name
-    if len(x.shape) == 2 and x.names is None and _checks.may_be_triplets(x.values):
+    if len(x.shape) != 2:
+        return ()
+    if x.names is None and (may_be_triplets(x.values) or may_be_triplets_of_floats(x.values)):
         return (f"{called} holds whole numbers in {x.shape[1]} columns, taken for features: are they triplets?",)
-    kind = _checks.kind_of_matrix(x.values) if len(x.shape) == 2 else None
+    kind, hint = kind_of_matrix(x.values), ""
+    if kind is not None and instead is not None:
+        hint = f"; {instead[kind]} takes the matrix for what it is"
+    if kind is None and (shape := shape_of_pairs(x.values)) is not None:
+        kind = f"pairs ({shape})"
     if kind is None:
         return ()
-    hint = "" if instead is None else f"; {instead[kind]} takes the matrix for what it is"
     return (f"{called} looks like a matrix of {kind}, not embeddings: its rows are taken for features{hint}",)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,13 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array, Place, get_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings, plain
-from pyalign.data.trained import TrainedOn
+from pyalign.data.provenance import Provenance, fingerprint
+from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT
 from pyalign.errors import InputError
 
 CHUNK_ELEMENTS = 1 << 22
+ANCHORED_START = 1 << 63  # of hashes of anchored triplets, which no item of others comes to
+SKETCH = 4096  # triplets that are remembered: those with the smallest hashes, a random sample of the distinct ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,3 +107,122 @@ def _where_it_lies(x: Any) -> Any:
         return np.asarray(x)
     except TypeError as error:  # an array of a device that does not copy itself
         raise InputError(f"x must lie on the host or be a tensor of torch; got {type(x).__name__}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedOn:
+    """The record of a fit.
+
+    Attributes:
+        measure: the similarity that the map was fitted for; scores use it.
+        temperature: that it was fitted with.
+        n_triplets: how many triplets.
+        items: int32 (m,), ascending, the rows that they name.
+        names: of those items, or None.
+        sketch: uint64, ascending, the smallest hashes of the triplets; see `triplet_hashes`.
+        triplets_sha256: of the triplets, see `pyalign.data.fingerprint`.
+        x_sha256: of the embeddings.
+        held_out: figures of triplets that the fit has not seen, such as {"accuracy": 0.59, "over": "objects"}; None
+            where nobody has looked.
+        provenance: version, options, inputs, time.
+    """
+
+    measure: str
+    temperature: float
+    n_triplets: int
+    items: np.ndarray
+    names: tuple[str, ...] | None
+    sketch: np.ndarray
+    triplets_sha256: str
+    x_sha256: str
+    held_out: Mapping[str, Any] | None
+    provenance: Provenance | None
+
+    @classmethod
+    def of(
+        cls, x: Any, triplets: Any, *, measure: str, temperature: float, names: Sequence[str] | None = None,
+        held_out: Mapping[str, Any] | None = None, provenance: Provenance | None = None, task: str = ODD_ONE_OUT,
+    ) -> TrainedOn:  # fmt: skip
+        """The record of a fit to rows x (n, d) and triplets (t, 3) of these rows, both on the host.
+
+        Example:
+            >>> record = TrainedOn.of(np.eye(4), np.array([[0, 1, 3]]), measure="dot", temperature=1.0)
+            >>> record.items, record.n_triplets
+            (array([0, 1, 3], dtype=int32), 1)
+        """
+        index = np.asarray(triplets)
+        items = np.unique(index).astype(np.int32)
+        hashes = np.unique(triplet_hashes(index, task))[:SKETCH]
+        named = None if names is None else tuple(names[item] for item in items)
+        same = fingerprint(index), fingerprint(np.asarray(x))
+        return cls(measure, float(temperature), len(index), items, named, hashes, *same, held_out, provenance)
+
+    def overlap(
+        self, x: Any, triplets: Any, names: Sequence[str] | None = None, task: str = ODD_ONE_OUT
+    ) -> Overlap | None:
+        """What of triplets (t, 3) of rows of x (n, d) the fit has seen; None where nobody can tell.
+
+        Rows are the same items where x is the very matrix of the fit, or where both have names.
+        """
+        index = _checks.as_array(triplets, "triplets", "(t, 3)")
+        if names is not None and self.names is not None:
+            seen = dict(zip(self.names, self.items.tolist(), strict=True))
+            rows = np.array([seen.get(name, -1) for name in names])
+        elif fingerprint(x) == self.x_sha256:
+            rows = np.full(len(x), -1)
+            rows[self.items] = self.items
+        else:
+            return None
+        own = rows[index]
+        known = (own >= 0).all(axis=1)
+        objects = float((rows[np.unique(index)] >= 0).mean())
+        if not known.any():
+            return Overlap(0.0, objects)
+        hashes = triplet_hashes(own[known], task)
+        if len(self.sketch) == SKETCH:  # of others it is not known
+            hashes = hashes[hashes <= self.sketch[-1]]
+        if not len(hashes):
+            return Overlap(None, objects)
+        return Overlap(float(np.isin(hashes, self.sketch).mean()) * float(known.mean()), objects)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What a fit has seen of what is scored.
+
+    Attributes:
+        triplets: fraction of the triplets: exact where the fit's are at most `SKETCH`, else estimated from those whose
+            hashes are as small as the sketch's; None where there are too few to have one of these.
+        objects: fraction of their objects.
+    """
+
+    triplets: float | None
+    objects: float
+
+
+def triplet_hashes(triplets: np.ndarray, task: str = ODD_ONE_OUT) -> np.ndarray:
+    """uint64 (t,): a hash of each triplet (i, j, odd), the same for (j, i, odd); of anchored ones each its own.
+
+    Source: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014, for the mixing.
+
+    Example:
+        >>> a, b, c = triplet_hashes(np.array([[1, 2, 3], [2, 1, 3], [1, 3, 2]]))
+        >>> bool(a == b), bool(a == c)
+        (True, False)
+    """
+    i, j, odd = (np.asarray(triplets)[:, k].astype(np.uint64) for k in range(3))
+    anchored = task == ANCHORED
+    hashes = np.full(len(i), ANCHORED_START if anchored else 0, np.uint64)
+    columns = (i, j, odd) if anchored else (np.minimum(i, j), np.maximum(i, j), odd)
+    for column in columns:
+        hashes = _mixed(hashes ^ (column + np.uint64(1)))
+    return hashes
+
+
+def _mixed(z: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        z = z + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed: np.ndarray = z ^ (z >> np.uint64(31))
+    return mixed

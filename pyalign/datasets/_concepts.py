@@ -10,8 +10,8 @@ from pyalign.data import Categories
 from pyalign.datasets import _things
 from pyalign.datasets._names import column
 from pyalign.datasets.places import Place
+from pyalign.io.arrays import names_array
 from pyalign.io.categories import load_categories
-from pyalign.io.entries import names_array
 
 COLUMNS = {
     "manual": "Top-down Category (manual selection)",

@@ -9,7 +9,7 @@ import numpy as np
 from pyalign.data import Categories, Judgments
 from pyalign.datasets._checked import check_judgments
 from pyalign.datasets.places import Place
-from pyalign.io.entries import Entries
+from pyalign.io.arrays import Entries
 from pyalign.io.mat import mat_entries
 from pyalign.io.named import Pictures
 from pyalign.io.npy import npz_entries

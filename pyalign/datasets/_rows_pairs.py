@@ -7,7 +7,7 @@ from pyalign.datasets.row import Remote, Row
 ROWS = (
     Row(
         "kriegeskorte92", "dissimilarities of 92 photographed objects, by 16 people, with the photographs",
-        "_kriegeskorte92",
+        "kriegeskorte92",
         {"judgments": (), "images": (), "categories": (), "names": ()},
         "https://github.com/rsagroup/rsatoolbox/tree/main/demos/92imageData", "MIT (the toolbox)",
         "Mur, Meys, Bodurka et al. (2013), Frontiers in Psychology 4, 128; Kriegeskorte, Mur, Ruff et al. (2008), "
@@ -28,7 +28,7 @@ ROWS = (
         needs=(("92_behavRDMs.mat", "kriegeskorte92_images_and_behaviour.npz"),),
     ),
     Row(
-        "cichy118", "dissimilarities of 118 photographed objects, by people who arranged them", "_cichy118",
+        "cichy118", "dissimilarities of 118 photographed objects, by people who arranged them", "cichy118",
         {"judgments": (), "images": (), "names": ()},
         "https://doi.org/10.1016/j.neuroimage.2019.03.031", "not stated",
         "Cichy, Kriegeskorte, Jozwik et al. (2019), NeuroImage 194, 12-24",
@@ -42,7 +42,7 @@ ROWS = (
         needs=(("judgments_general.mat",),),
     ),
     Row(
-        "king19", "dissimilarities of two sets of 144 photographs, by people who arranged them", "_king19",
+        "king19", "dissimilarities of two sets of 144 photographs, by people who arranged them", "king19",
         {"judgments": ("set1", "set2"), "images": ("set1", "set2"), "names": ()},
         "https://doi.org/10.1016/j.neuroimage.2019.04.079", "not stated",
         "King, Groen, Steel et al. (2019), NeuroImage 197, 368-382",
@@ -57,7 +57,7 @@ ROWS = (
         needs=(("BEHAVIOR.mat",),),
     ),
     Row(
-        "peterson", "similarities of six sets of 120 images, rated from 0 to 10", "_peterson",
+        "peterson", "similarities of six sets of 120 images, rated from 0 to 10", "peterson",
         {part: ("animals", "automobiles", "fruits", "furniture", "vegetables", "various")
          for part in ("judgments", "images", "names")},
         "https://github.com/jcpeterson/percept2vec", "not stated",

@@ -15,7 +15,7 @@ NAMES = ("unique_id.txt", "things_concepts.tsv")  # either of them names the obj
 
 ROWS = (
     Row(
-        "things", "odd-one-out answers of people to triplets of 1,854 objects", "_things",
+        "things", "odd-one-out answers of people to triplets of 1,854 objects", "things",
         {"triplets": ("all", "train", "test", "validation", "correct"), "names": ()},
         "https://osf.io/f5rn6/", "CC BY 4.0", HEBART23,
         (
@@ -38,7 +38,7 @@ ROWS = (
         )),
     ),
     Row(
-        "things-concepts", "the objects of THINGS and their categories", "_concepts",
+        "things-concepts", "the objects of THINGS and their categories", "concepts",
         {"names": (), "categories": ("27", "manual", "wordnet", "raters")},
         "https://osf.io/jum2f/", "see there",
         "Hebart, Dickter, Kidder et al. (2019), THINGS, PLoS ONE 14, e0223792",
@@ -58,7 +58,7 @@ ROWS = (
         )),
     ),
     Row(
-        "spose49", "49 dimensions of the objects of THINGS (SPoSE)", "_dimensions",
+        "spose49", "49 dimensions of the objects of THINGS (SPoSE)", "dimensions",
         {"embeddings": (), "dimensions": (), "names": ()},
         "https://osf.io/z2784/", "CC BY 4.0", HEBART20,
         (
@@ -71,7 +71,7 @@ ROWS = (
         needs=(NAMES, ("spose_embedding_49d_sorted.txt",)),
     ),
     Row(
-        "spose66", "66 dimensions of the objects of THINGS (SPoSE, all answers)", "_dimensions",
+        "spose66", "66 dimensions of the objects of THINGS (SPoSE, all answers)", "dimensions",
         {"embeddings": (), "dimensions": (), "names": ()},
         "https://osf.io/f5rn6/", "CC BY 4.0", HEBART23,
         (
@@ -84,7 +84,7 @@ ROWS = (
         needs=(NAMES, ("spose_embedding_66d_sorted.txt",)),
     ),
     Row(
-        "vice42", "42 dimensions of the objects of THINGS (VICE)", "_dimensions",
+        "vice42", "42 dimensions of the objects of THINGS (VICE)", "dimensions",
         {"embeddings": (), "dimensions": (), "names": ()},
         "https://github.com/LukasMut/VICE", "GPL-3.0",
         "Muttenthaler, Zheng, McClure et al. (2022), VICE, NeurIPS 35",
@@ -97,7 +97,7 @@ ROWS = (
         needs=(NAMES, ("final_embedding.npy", "vice_42d.npy")),
     ),
     Row(
-        "llm-things", "odd-one-out answers of language models about the objects of THINGS", "_llm_things",
+        "llm-things", "odd-one-out answers of language models about the objects of THINGS", "llm_things",
         {"triplets": ("chatgpt", "chatgpt/train", "chatgpt/test", "gemini", "gemini/train", "gemini/test")},
         "https://osf.io/qn5uv/", "see there",
         "Du, Fu, Wen et al. (2025), Nature Machine Intelligence 7, arXiv 2407.01067",

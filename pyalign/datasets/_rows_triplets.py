@@ -13,7 +13,7 @@ CIFAR = Remote(
 
 ROWS = (
     Row(
-        "cifar100-coarse", "triplets of CIFAR-100: two images of one coarse class and one of another", "_cifar100",
+        "cifar100-coarse", "triplets of CIFAR-100: two images of one coarse class and one of another", "cifar100",
         {part: ("train", "test") for part in ("triplets", "images", "categories", "names")},
         "https://www.cs.toronto.edu/~kriz/cifar.html", "not stated",
         "Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images; the task of Muttenthaler et al. "
@@ -30,7 +30,7 @@ ROWS = (
         needs=(("train.bin", "test.bin", "cifar-100-python/train", "cifar-100-python/test", "train", "test"),),
     ),
     Row(
-        "alignet", "odd-one-out answers of a model to triplets of ImageNet", "_alignet",
+        "alignet", "odd-one-out answers of a model to triplets of ImageNet", "alignet",
         {"triplets": ("train", "valid")},
         "https://github.com/google-deepmind/alignet", "CC BY 4.0", ALIGNET,
         (
@@ -42,7 +42,7 @@ ROWS = (
         needs=(("alignet_train.npz", "alignet_valid.npz"),),
     ),
     Row(
-        "levels", "odd-one-out answers of people at three levels of abstraction, in the form of AligNet", "_alignet",
+        "levels", "odd-one-out answers of people at three levels of abstraction, in the form of AligNet", "alignet",
         {"triplets": ("all",)},
         "https://gin.g-node.org/fborn/Dataset_Levels", "see there", ALIGNET,
         (("levels.npz", "as alignet_valid.npz"),),
@@ -51,7 +51,7 @@ ROWS = (
         needs=(("levels.npz",),),
     ),
     Row(
-        "nights", "which of two generated images is more like a third: votes of people", "_nights",
+        "nights", "which of two generated images is more like a third: votes of people", "nights",
         {"triplets": ("train", "val", "test", "test_imagenet", "test_no_imagenet"), "images": ()},
         "https://dreamsim-nights.github.io/", "MIT (the code)",
         "Fu, Tamir, Sundaram et al. (2023), DreamSim, NeurIPS 36",
@@ -64,7 +64,7 @@ ROWS = (
         needs=(("data.csv",),),
     ),
     Row(
-        "bapps", "which of two distortions is more like a patch of an image: shares of people", "_bapps",
+        "bapps", "which of two distortions is more like a patch of an image: shares of people", "bapps",
         {"triplets": (
             "train", "val", "train/traditional", "train/cnn", "train/mix", "val/traditional", "val/cnn", "val/superres",
             "val/deblur", "val/color", "val/frameinterp", "train/majority",
@@ -90,7 +90,7 @@ ROWS = (
         ),),
     ),
     Row(
-        "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "_sample",
+        "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "sample",
         {"triplets": (), "embeddings": (), "categories": (), "names": ()},
         "part of pyalign", "see NOTICE.txt", "pyalign, docs/sample.md",
         (("embeddings.npy, triplets.npy, names.txt, subgroups.txt", "as `pyalign sample` writes them"),),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pyalign._registry import load, register
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.datasets.places import Place, folder_of, remembered_as
 from pyalign.datasets.registry import DATASETS, Row
@@ -169,7 +169,7 @@ def _of_row(row: Row, place: Place) -> DataSet:
     place = replace(place, known=row.name)
 
     def read(part: str, key: str | None) -> Any:
-        return getattr(import_module(f"pyalign.datasets.{row.module}"), part)(place, key)
+        return load(f"pyalign.datasets._{row.module}:{part}")(place, key)
 
     return DataSet(place.name, place.folder, row.parts, read, lambda: place.lacking(row.needs), row)
 
@@ -177,3 +177,6 @@ def _of_row(row: Row, place: Place) -> DataSet:
 def open_part(name: str, part: str, key: str | None) -> Any:
     """A part of the data set of that name: what `pyalign.io.named` asks for."""
     return load_dataset(name).open(part, key)
+
+
+register("datasets", open_part)

@@ -243,7 +243,9 @@ class Resuming:
             tag = response.headers.get("ETag")
             strong = tag if tag and not tag.startswith("W/") else None
             held = {"url": url, "validator": strong or response.headers.get("Last-Modified")}
-            self._state.write_text(json.dumps(held), encoding="utf-8")
+            self._state.unlink(missing_ok=True)  # it may be a link
+            with open_own(self._state, CREATE) as file:
+                file.write(json.dumps(held).encode())
 
 
 def _state_of(part: Path) -> Path:

@@ -139,7 +139,7 @@ def _unpack(remote: Remote, place: Path) -> None:
 def _record(place: Path, file: str, digest: str | None) -> None:
     """The checksum of a file is kept from now on; None: no longer."""
     held = {name: one for name, one in {**_checksums(place), file: digest}.items() if one is not None}
-    write_text(place / CHECKSUMS, json.dumps(held, indent=2, sort_keys=True) + "\n")
+    write_text(place / CHECKSUMS, json.dumps(held, indent=2, sort_keys=True) + "\n", follow_links=False)
 
 
 def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: str | None, progress: Progress) -> None:

@@ -29,7 +29,7 @@ class Row:
     Attributes:
         name: under which it is known, ``dataset:NAME``.
         what: a phrase.
-        module: of this package, which reads it.
+        module: of this package, without its underscore, which reads it.
         parts: what it holds, with the keys of each; without a key the function decides, or says which there are.
         source: where it is published.
         licence: as its publishers have it; "not stated" where they say nothing.

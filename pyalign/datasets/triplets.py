@@ -12,6 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Categories, Embeddings, Provenance, as_embeddings
 from pyalign.data.embeddings import is_frame, notes_on_values
+from pyalign.data.instead import kind_of_matrix
 from pyalign.data.judgments import matrix_of_frame
 from pyalign.datasets.simulate import (
     Chooser,
@@ -207,11 +208,11 @@ def _similarities(x: np.ndarray, measure: str) -> np.ndarray:
     if measure == DISSIMILARITY:
         below = matrix.max(axis=1) <= np.diagonal(matrix)
         told = below.all() and (matrix < np.diagonal(matrix)[:, None]).any()
-        if told or _checks.kind_of_matrix(matrix) == "similarities":
+        if told or kind_of_matrix(matrix) == "similarities":
             other = AS_MATRIX["similarities"]
             raise InputError(f"x looks like similarities: nothing is larger than the diagonal; state that by {other}")
         return -matrix
-    if _checks.kind_of_matrix(matrix) == "dissimilarities":
+    if kind_of_matrix(matrix) == "dissimilarities":
         other = AS_MATRIX["dissimilarities"]
         raise InputError(f"x looks like dissimilarities: nothing is smaller than the diagonal; state that by {other}")
     return matrix

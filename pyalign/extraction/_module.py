@@ -24,8 +24,8 @@ import torch
 from torch import nn
 
 from pyalign.errors import InputError, nearest
-from pyalign.extraction._classifier import find_classifier, tap
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
+from pyalign.extraction.layers import find_classifier, tap
 from pyalign.extraction.torch_encoder import TorchEncoder, first_tensor, hash_of, settings
 from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 

@@ -15,8 +15,7 @@ from typing import Any
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Encoder, Request
 from pyalign.extraction.onnx_encoder import DTYPES, OnnxImages, OnnxTexts
-from pyalign.extraction.onnx_ends import FLOATS, ends_of
-from pyalign.extraction.onnx_graph import Graph, Port, choose_device, ports, read_graph
+from pyalign.extraction.onnx_graph import FLOATS, Graph, Port, choose_device, ends_of, ports, read_graph
 from pyalign.extraction.onnx_pictures import read_recipe
 from pyalign.extraction.tokenizing import load_tokenizer, pooling_beside
 

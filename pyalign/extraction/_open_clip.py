@@ -4,6 +4,9 @@
 before the projection into it: of a ViT the pooled token after the last norm; of a ModifiedResNet what its attention
 pool gives before that pool's own output projection, for the query that is the mean over places; of a trunk of timm its
 output before the head, or before its own classifier where that is the projection. A map is pooled by its mean.
+
+Of the text tower `penultimate` is the pooled token before the projection, `logits` the joint space with images, before
+it is normalised.
 """
 
 from __future__ import annotations
@@ -22,12 +25,12 @@ import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from torch import nn
 
-from pyalign.extraction import _open_clip_text, hub
-from pyalign.extraction._classifier import tap
+from pyalign.extraction import hub
 from pyalign.extraction._open_clip_weights import Plan, is_other_activation, names, plan_of
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Encoder, Request, Weights
-from pyalign.extraction.layers import Tokens
-from pyalign.extraction.torch_encoder import Ends, TorchEncoder, first_tensor, hash_of, settings
+from pyalign.extraction.layers import Tokens, tap
+from pyalign.extraction.torch_encoder import Ends, TorchEncoder, choose_device, first_tensor, hash_of, settings
+from pyalign.extraction.torch_texts import TorchTexts, refuse_compile
 from pyalign.extraction.weights import hash_file, one_line_errors
 
 __all__ = ["create", "load", "names"]
@@ -35,12 +38,15 @@ __all__ = ["create", "load", "names"]
 TOKENIZERS = ("tokenizer.json", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tokenizer_config.json")
 JOINT = "joint space with text, not normalised"
 Pair = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]  # a batch -> before and after the projection
+# (spec, name, request) -> a model with both towers, its preprocessing of images, what gives its tokenizer, its weights.
+Create = Callable[[str, str, Request], tuple[Any, Callable[[Any], Any], Callable[[], Any], Weights]]
+Projection = Callable[[torch.Tensor], torch.Tensor]
 
 
 def load(name: str, request: Request) -> Encoder:
     """The image side of NAME/PRETRAINED, `hf-hub:REPOSITORY` or `local-dir:FOLDER`; or the side of language."""
     if request.modality == "texts":
-        return _open_clip_text.load(name, request, create)
+        return load_texts(name, request, create)
     spec = f"open_clip:{name}"
     plan = plan_of(spec, name, request)
     model, preprocess, weights = _made(spec, plan, request)
@@ -195,3 +201,59 @@ def _quietly() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+def load_texts(name: str, request: Request, create: Create) -> TorchTexts:
+    """The text tower of a model, by any name that its images have; `create` is that of `_open_clip`."""
+    spec = f"open_clip:{name}"
+    refuse_compile(spec, request.compile)
+    model, _, tokenizer, weights = create(spec, name, request)
+    return encoder_of(spec, model, tokenizer(), weights, request)
+
+
+def encoder_of(spec: str, model: Any, tokenizer: Any, weights: Weights, request: Request) -> TorchTexts:
+    """The text tower of a model, with its tokenizer."""
+    place = choose_device(request.device)
+    projection = _take_projection(model.to(place))
+    joint = "joint space with images, before normalisation"
+    meanings = {PENULTIMATE: "pooled token before the projection" if projection else joint, LOGITS: joint}
+    notes = () if projection else (f"{spec} has no projection: penultimate and logits are both the {joint}",)
+    tower = getattr(model, "text", model)
+    by_end = getattr(tower, "text_pool_type", getattr(tower, "pool_type", "")) == "argmax"
+
+    def tokenize(text: str) -> torch.Tensor:
+        found: torch.Tensor = tokenizer([text])[0]
+        return found
+
+    def collate(prepared: Sequence[Any]) -> tuple[Any, torch.Tensor]:
+        batch = torch.stack(list(prepared))
+        if by_end:  # the last token has the highest number, and what fills up is that of a letter
+            mask = torch.arange(batch.shape[1])[None] <= batch.argmax(1, keepdim=True)
+        else:
+            mask = batch != getattr(tower, "pad_id", 0)
+        return batch.to(place), mask
+
+    def ends(batch: Any) -> Mapping[str, torch.Tensor]:
+        pooled = model.encode_text(batch)
+        return {PENULTIMATE: pooled, LOGITS: projection(pooled) if projection else pooled}
+
+    preprocessing = {"library": "open_clip", "tokenizer": type(tokenizer).__name__, "longest": tokenizer.context_length}
+    versions = {name: version(name) for name in ("open_clip_torch", "torch")}
+    return TorchTexts(
+        spec, weights, preprocessing, versions, notes=notes, modality="texts", device=place,
+        precision=request.precision, module=tower, tokenize=tokenize, collate=collate, ends=ends, meanings=meanings,
+    )  # fmt: skip
+
+
+def _take_projection(model: Any) -> Projection | None:
+    """Takes the projection out of the text tower, so that one pass gives what is before it; None: there is none."""
+    tower = getattr(model, "text", model)
+    if isinstance(getattr(tower, "proj", None), nn.Module):  # of a language model of the hub
+        inner: nn.Module = tower.proj
+        tower.proj = nn.Identity()
+        return None if isinstance(inner, nn.Identity) else inner
+    found = getattr(tower, "text_projection", None)
+    if found is None:
+        return None
+    tower.text_projection = None
+    return found if isinstance(found, nn.Module) else lambda pooled: pooled @ found.to(pooled.dtype)

@@ -18,7 +18,7 @@ import open_clip
 from pyalign.errors import InputError
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import Request
-from pyalign.extraction.listing import propose
+from pyalign.extraction.spelling import propose
 from pyalign.extraction.weights import one_line_errors
 
 CONFIG = "open_clip_config.json"

@@ -22,7 +22,7 @@ from pyalign.errors import InputError
 from pyalign.extraction import hub
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
 from pyalign.extraction.layers import Tokens
-from pyalign.extraction.listing import propose
+from pyalign.extraction.spelling import propose
 from pyalign.extraction.torch_encoder import TorchEncoder, hash_of, settings
 from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 

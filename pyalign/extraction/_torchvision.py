@@ -18,13 +18,16 @@ from typing import Any
 import torch
 import torchvision
 from torch import nn
+from torchvision.io import ImageReadMode, decode_jpeg
 
 from pyalign.errors import InputError
 from pyalign.extraction import hub
-from pyalign.extraction._classifier import tap
+from pyalign.extraction._formats import open_image
+from pyalign.extraction.decode import WHITE
+from pyalign.extraction.decode import decode as by_pillow
 from pyalign.extraction.encoder import LOGITS, PENULTIMATE, Request, Weights
-from pyalign.extraction.layers import Tokens
-from pyalign.extraction.listing import propose
+from pyalign.extraction.layers import Tokens, tap
+from pyalign.extraction.spelling import propose
 from pyalign.extraction.torch_encoder import TorchEncoder, hash_of, settings
 from pyalign.extraction.weights import hash_file, one_line_errors, read_state
 
@@ -164,3 +167,22 @@ def names() -> list[str]:
     known = torchvision.models.list_models(module=torchvision.models)
     tagged = [f"{one}/{tag.name}" for one in known for tag in torchvision.models.get_model_weights(one)]
     return [*known, *tagged]
+
+
+def decode(data: Any, background: tuple[int, int, int] = WHITE) -> Any:
+    """As `pyalign.extraction.decode.decode`; a JPEG in RGB or grey goes through torchvision, turned as EXIF says.
+
+    Raises:
+        InputError: as there.
+    """
+    if not isinstance(data, bytes):
+        return by_pillow(data, background)
+    header = open_image(data)  # no pixels yet: what it refuses is refused
+    if header.format != "JPEG" or header.mode not in ("RGB", "L"):
+        return by_pillow(data, background)
+    try:
+        raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
+        pixels = decode_jpeg(raw, ImageReadMode.RGB, apply_exif_orientation=True)
+    except RuntimeError as error:
+        raise InputError(f"is no sound JPEG image ({' '.join(str(error).split())[:160]})") from error
+    return by_pillow(pixels.permute(1, 2, 0).contiguous().numpy(), background)

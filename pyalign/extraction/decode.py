@@ -1,4 +1,9 @@
-"""`decode`: RGB pixels from the bytes of an image file, an array or a Pillow image, by stated rules."""
+"""`decode`: RGB pixels from the bytes of an image file, an array or a Pillow image, by stated rules.
+
+Pillow's warnings and log are kept from the user while this thread decodes; other threads and other code keep theirs.
+`warnings.catch_warnings` swaps a list that all threads share, so two threads that leave it in the wrong order undo each
+other's filters. Here one filter stands in that list for good and matches in a thread that has asked for it alone.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +16,14 @@ import numpy.typing as npt
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction._formats import check_size, format_of, open_image
-from pyalign.extraction._quiet import quiet
 from pyalign.io.paths import is_memory, one_line
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 WHITE = (255, 255, 255)
 OPEN = ("JPEG", "MPO", "PNG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")  # Pillow's names
@@ -194,3 +202,42 @@ def _turn(pillow: Any, image: Any) -> Any:
         raise
     except Exception:
         return None
+
+
+class _State(threading.local):
+    quiet = False
+
+
+class _WhereQuiet(type):
+    """The warnings that a filter is for: all in a quiet thread, none in others."""
+
+    def __subclasscheck__(cls, category: type) -> bool:
+        return _state.quiet
+
+
+class _Anything(Warning, metaclass=_WhereQuiet):
+    pass
+
+
+class _Log(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _state.quiet
+
+
+_state, _log = _State(), _Log()
+LOGGERS = ("PIL.TiffImagePlugin",)  # that say more than debugging lines
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """While this is entered, what the thread warns of is dropped."""
+    first = warnings.filters[:1]
+    if not first or first[0][2] is not _Anything:  # another filter, such as "error", has come before it
+        warnings.simplefilter("ignore", _Anything)
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_log)
+    before, _state.quiet = _state.quiet, True
+    try:
+        yield
+    finally:
+        _state.quiet = before

@@ -16,8 +16,7 @@ from pyalign.extraction.folder import FinishedByAnotherRun, Folder
 from pyalign.extraction.folder_files import other
 from pyalign.extraction.job import Job, numbers_of
 from pyalign.extraction.loading import default_workers
-from pyalign.extraction.result import Extraction
-from pyalign.extraction.sinks import Memory
+from pyalign.extraction.result import Extraction, Memory
 from pyalign.extraction.sources import DEFAULT, load_encoder
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.progress import Progress, silent
@@ -203,7 +202,7 @@ def _images(images: Any, decoder: str, background: str) -> tuple[Any, Callable[[
 
     pictures, colour = as_images(images), _colour(background)
     if decoder == "torchvision":
-        from pyalign.extraction._torchvision_decoder import decode
+        from pyalign.extraction._torchvision import decode
     return pictures, lambda picture: decode(picture, colour)
 
 

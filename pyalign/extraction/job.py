@@ -1,12 +1,28 @@
-"""An extraction while it runs: batch after batch through the model, rows to the sink, failures listed."""
+"""An extraction while it runs: batch after batch through the model, rows to the sink, failures listed.
+
+The last digits of rows depend on the processor besides the model: libraries choose their kernels by the instructions of
+the processor, and divide sums among threads. Both are written down with the rows, and equal bytes are promised where
+both are equal.
+
+Memory that is freed and taken again and again is kept by the process while a model runs: the outputs of layers are of
+megabytes, and glibc gives blocks of that size back to the system at once. Each pass then waits until the system has
+cleared their pages anew, which takes a convolutional network more than half of its time.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import os
+import platform
+import re
+import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,10 +37,7 @@ from pyalign.extraction.encoder import Encoder, Layer
 from pyalign.extraction.folder import NAMES
 from pyalign.extraction.folder_files import file_name, fingerprint_of, other
 from pyalign.extraction.loading import Batch, batches
-from pyalign.extraction.memory import kept
-from pyalign.extraction.processor import describe_processor, model_threads
-from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, state_of
-from pyalign.extraction.sinks import Sink
+from pyalign.extraction.result import ExtractedLayer, Extraction, Failure, Sink, state_of
 from pyalign.io.paths import shorten
 from pyalign.progress import Progress
 
@@ -43,6 +56,18 @@ SHARED = (
     "names_sha256",
 )
 NOT_FINITE = "the model gives numbers that are not finite"
+# Instructions by which kernels differ, the latest first; those of 16-bit products stand beside them.
+LEVELS = (("AVX512", "avx512f"), ("AVX2", "avx2"), ("AVX", "avx"), ("SVE", "sve"), ("NEON", "asimd"))
+HALF = ("amx_bf16", "avx512_bf16", "bf16")
+# By which users make torch, oneDNN, MKL or OpenBLAS take other kernels.
+OVERRIDES = (
+    "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE",
+)  # fmt: skip
+TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # of glibc's mallopt
+MOST = (1 << 31) - 1  # bytes that may lie free
+USUAL = {TRIM_THRESHOLD: 1 << 26, MMAP_THRESHOLD: 1 << 25, MMAP_MAX: 1 << 16}  # where glibc's own rules lead to
+_runs, _lock = 0, Lock()
 
 
 def numbers_of(total: int, size: int, shard: tuple[int, int] | None) -> range:
@@ -251,3 +276,82 @@ def told(transform: Transform) -> dict[str, Any]:
     parts = (transform.weights, transform.bias, transform.mean, transform.std)
     hashes = [None if part is None else fingerprint(np.asarray(part)) for part in parts]
     return {"source": transform.source, "sha256": hashes[0], "parts": hashes}
+
+
+def describe_processor(device: str = "cpu") -> str:
+    """What computes on a device, in a line: equal lines give equal bytes for the same number of threads.
+
+    Args:
+        device: "cpu", or as torch names it.
+
+    Example:
+        >>> describe_processor() == describe_processor()
+        True
+    """
+    if device.startswith("cuda"):
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            major, minor = torch.cuda.get_device_capability(device)
+            return f"{torch.cuda.get_device_name(device)}, compute capability {major}.{minor}"
+    if not device.startswith("cpu"):
+        return device
+    overrides = [f"{name}={os.environ[name]}" for name in OVERRIDES if os.environ.get(name)]
+    return " ".join((_instructions(), *overrides))
+
+
+@lru_cache(maxsize=1)
+def _instructions() -> str:
+    """Who makes the processor, and which vectors it has."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return f"{platform.system()} {platform.machine()}"
+    maker = re.search(r"^(?:vendor_id|CPU implementer)\s*: (.+)$", text, re.MULTILINE)
+    flags = set(re.findall(r"^(?:flags|Features)\s*: (.+)$", text, re.MULTILINE)[:1] or [""])
+    words = set(" ".join(flags).split())
+    level = next((name for name, flag in LEVELS if flag in words), platform.machine())
+    return " ".join((maker[1].strip() if maker else platform.machine(), level, *(one for one in HALF if one in words)))
+
+
+@contextmanager
+def model_threads(count: int) -> Iterator[None]:
+    """Inside, torch computes with so many threads, whatever the environment says; nothing where torch is not loaded."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Inside, freed memory stays with the process; afterwards it goes back to the system. Nothing without glibc."""
+    global _runs
+    library = _glibc()
+    with _lock:
+        _runs += 1
+        if library is not None and _runs == 1:
+            library.mallopt(MMAP_MAX, 0)
+            library.mallopt(TRIM_THRESHOLD, MOST)
+    try:
+        yield
+    finally:
+        with _lock:
+            _runs -= 1
+            if library is not None and _runs == 0:
+                for name, value in USUAL.items():
+                    library.mallopt(name, value)
+                library.malloc_trim(0)
+
+
+def _glibc() -> Any | None:
+    with suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        library.gnu_get_libc_version  # noqa: B018
+        return library
+    return None

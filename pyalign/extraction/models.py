@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.encoder import Request, Weights
-from pyalign.extraction.listing import closest, list_models
-from pyalign.extraction.sources import SOURCES, load_encoder, require_packages
+from pyalign.extraction.sources import SOURCES, known_to_all, list_models, load_encoder, require_packages
+from pyalign.extraction.spelling import closest
 from pyalign.results import Result
 
 OPEN = {  # sources that take more than they list
@@ -88,7 +88,7 @@ def find_models(pattern: str | None = None, source: str | None = None) -> ModelL
     """
     names = list_models(pattern, source)
     if not names and pattern is not None:
-        near = closest(pattern, None if source is None else list_models(None, source))
+        near = closest(pattern, known_to_all() if source is None else list_models(None, source))
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise InputError(f"pattern must be part of a model's name; got {pattern!r}{hint}")
     notes = []

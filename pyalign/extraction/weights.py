@@ -65,6 +65,8 @@ def one_line_errors(spec: str, what: str) -> Iterator[None]:
         yield
     except (InputError, MissingExtraError, MemoryError, KeyboardInterrupt):
         raise
+    except SystemExit as error:  # code of a script: pyalign would end as if all were done
+        raise InputError(f"{spec}: {what}: it ends the program (sys.exit({error.code!r}))") from error
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
         if "weights_only" in words:  # torch proposes to run the file's code

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from importlib import import_module
 from typing import cast
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pyalign import _checks
+from pyalign._registry import load
 from pyalign.backends import Place, Rows, get_backend, get_host_backend, preferred
 from pyalign.backends._tensor_kernels import Kernels, TensorWanted, current_device, no_flag, on_host, tf32_allowed
 from pyalign.backends._tensor_rows import Prepared, column_shift, ready_rows, result_dtype, row_extremes, scale_rows
@@ -27,7 +27,7 @@ INDEX_DTYPES = (torch.int16, torch.int32, torch.int64)
 def kernels_for(device: str, dtype: str, elements: int) -> tuple[Kernels, bool]:
     """The kernels for rows on that device, and whether they take half precision as it is."""
     if device == "cpu":
-        candidates = [import_module(f"pyalign.backends._{name}_kernels").KERNELS for name in ("native", "torch")]
+        candidates = [load(f"pyalign.backends._{name}_kernels:KERNELS") for name in ("native", "torch")]
         return next(kernels for kernels in candidates if kernels.why_not(Place()) is None), False
     place = Place(device, dtype, elements)
     backend = cast(TensorBackend, get_backend("auto", place))

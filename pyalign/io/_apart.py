@@ -6,95 +6,24 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from importlib import import_module
-from math import prod
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
+from pyalign._registry import load
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.paths import Array
-
-BUSY = 8  # seconds of processor time without progress
-SLOWEST = 200 << 20  # bytes a second of a file that a library takes in at once
-ALIGNED = 4096
-
-
-class Desk:
-    """What a reading function is given: memory for its arrays, and the way to say that it makes progress."""
-
-    def __init__(self, line: socket.socket, size: int) -> None:
-        self._line, self._descriptor, self._size = line, -1, 0
-        self._busy = BUSY + size // SLOWEST
-        self._told: list[tuple[int, str, tuple[int, ...]]] = []
-
-    def progress(self) -> None:
-        """From here the time counts anew."""
-        _limit_time(self._busy)
-        self._line.sendall(bytes(8))
-
-    def array(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An array in memory that the other process will see, in the order of these calls."""
-        import mmap
-
-        dtype = np.dtype(dtype)
-        if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
-            raise TypeError(f"an array of {dtype}")
-        if self._descriptor < 0:
-            self._descriptor = _memory()
-        place, nbytes = self._size, prod(shape) * dtype.itemsize
-        self._told.append((place if nbytes else 0, dtype.str, shape))
-        if nbytes == 0:
-            return np.empty(shape, dtype)
-        self._size += -(-nbytes // ALIGNED) * ALIGNED
-        os.ftruncate(self._descriptor, self._size)
-        return np.ndarray(shape, dtype, mmap.mmap(self._descriptor, nbytes, offset=place))
-
-    def give(self, values: Array) -> None:
-        """A copy of `values` as the next array."""
-        self.array(values.shape, values.dtype)[...] = values
-
-    def reply(self, document: dict[str, Any]) -> None:
-        raw = json.dumps({**document, "arrays": self._told}).encode()
-        head = len(raw).to_bytes(8, "little")
-        if self._descriptor >= 0 and self._size == 0:  # only arrays without elements
-            os.ftruncate(self._descriptor, ALIGNED)
-        if self._descriptor < 0:
-            self._line.sendall(head)
-        else:
-            socket.send_fds(self._line, [head], [self._descriptor])
-            os.close(self._descriptor)
-        self._line.sendall(raw)
-
-
-def give_rows(desk: Desk, rows: Sequence[bytes | None]) -> None:
-    """Bytes of several lengths as two arrays: int64 lengths, -1 where there are none, and all bytes in a row."""
-    lengths = desk.array((len(rows),), np.int64)
-    lengths[:] = [-1 if row is None else len(row) for row in rows]
-    joined = desk.array((int(lengths.clip(0).sum()),), np.uint8)
-    joined[:] = np.frombuffer(b"".join(row or b"" for row in rows), np.uint8)
-
-
-def _memory() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("pyalign")
-    import tempfile
-
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+from pyalign.io._apart_desk import Desk, set_limit
 
 
 def serve(descriptor: int) -> None:
     """Answer requests until the other side is gone."""
     package = sys.argv[1]
     line = socket.socket(fileno=descriptor)
-    _set("RLIMIT_CORE", 0)
+    set_limit("RLIMIT_CORE", 0)
     module: ModuleType | None = None
     with suppress(MissingExtraError):
-        module = import_module(f"pyalign.io._apart_{package}")
+        module = load(f"pyalign.io._apart_{package}")
     while request := _request(line):
         desk = Desk(line, request["size"])
         desk.progress()
@@ -113,7 +42,7 @@ def _answer(desk: Desk, function: Callable[..., Any] | None, request: dict[str, 
         return {"fault": "missing", "own": False}
     path, room = request["path"], request["room"]
     try:
-        _set("RLIMIT_AS", _in_use() + room)
+        set_limit("RLIMIT_AS", _in_use() + room)
         return {"document": function(desk, path, *request["args"])}
     except InputError as error:
         return {"fault": str(error).removeprefix(f"{path}: "), "own": True}
@@ -131,22 +60,3 @@ def _in_use() -> int:
             return int(file.read().split()[0]) * os.sysconf("SC_PAGESIZE")
     except OSError:
         return 1 << 40
-
-
-def _limit_time(seconds: int) -> None:
-    import resource
-
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _set("RLIMIT_CPU", int(used.ru_utime + used.ru_stime) + 1 + seconds)
-
-
-def _set(name: str, limit: int) -> None:
-    """A soft limit, where the system knows it and allows it."""
-    import resource
-
-    hard = resource.getrlimit(getattr(resource, name))[1]
-    soft = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    try:
-        resource.setrlimit(getattr(resource, name), (soft, hard))
-    except (ValueError, OSError):
-        return

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart import Desk, give_rows
-from pyalign.io.entries import strings, type_name
-from pyalign.io.packages import needed
-from pyalign.io.paths import Array, bad
+from pyalign.io._apart_desk import Desk, give_rows
+from pyalign.io.arrays import strings, type_name
+from pyalign.io.paths import Array, bad, needed
 
 h5py: Any = needed("", "h5py", "files")
 HEAP = b"GCOL\x01\0\0\0"

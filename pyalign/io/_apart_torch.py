@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io._apart import Desk
-from pyalign.io.packages import needed
-from pyalign.io.paths import Array, bad
+from pyalign.io._apart_desk import Desk
+from pyalign.io.paths import Array, bad, needed
 from pyalign.io.safetensors import widen_bfloat16
 
 torch: Any = needed("", "torch", "torch")

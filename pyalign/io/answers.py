@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from pyalign.data import ODD_ONE_OUT, alternatives_of
 from pyalign.errors import InputError
-from pyalign.io.formats import ANSWERS, open_table
+from pyalign.io.arrays import ANSWERS
+from pyalign.io.formats import open_table
 from pyalign.io.headers import always
 from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad

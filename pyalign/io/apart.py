@@ -25,7 +25,7 @@ from pyalign.errors import MissingExtraError
 from pyalign.io.bounds import SMALL
 from pyalign.io.paths import Array, PathLike, bad, is_memory
 
-START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart.BUSY`
+START, SILENCE = 120.0, 60.0  # seconds without a word until the process counts as stuck; see also `_apart_desk.BUSY`
 SLOWEST = 10e6  # bytes a second that a disk gives
 _CODE = "import sys; sys.path[:] = {path!r}; from pyalign.io._apart import serve; serve({descriptor})"
 _QUIET = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pyalign.data import Categories
+from pyalign.io.arrays import text_array
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.entries import text_array
 from pyalign.io.named import is_named, open_named
 from pyalign.io.names import read_names
 from pyalign.io.npy import open_npy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyalign.io.entries import choose, names_array, strings
-from pyalign.io.formats import CHOICES, check_format, open_file
+from pyalign.io.arrays import CHOICES, choose, names_array, strings
+from pyalign.io.formats import check_format, open_file
 from pyalign.io.lines import is_number
 from pyalign.io.names import first_column
 from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pyalign.errors import InputError
-from pyalign.io.entries import NAME_KEYS, Entries, Entry, strings, text_array, under_key
-from pyalign.io.formats import Wanted, check_format, open_file
+from pyalign.io.arrays import NAME_KEYS, Entries, Entry, Wanted, strings, text_array, under_key
+from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import Cells, embedding_header, triplet_header
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import MISSING, is_number, is_text

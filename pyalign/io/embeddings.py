@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign.data import Embeddings
+from pyalign.data.instead import may_be_triplets
 from pyalign.errors import InputError
-from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.arrays import EMBEDDINGS, NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.folder import choose_layer, folder_notes
-from pyalign.io.formats import EMBEDDINGS, open_file
+from pyalign.io.formats import open_file
 from pyalign.io.headers import always
 from pyalign.io.named import is_named, open_named
 from pyalign.io.numbers import check_exact
@@ -117,7 +117,7 @@ def check_matrix(path: PathLike, array: Array) -> Array:
 
 
 def _refuse_triplets(path: PathLike, values: Array, whole: bool | None = None) -> None:
-    if _checks.may_be_triplets(values, whole):
+    if may_be_triplets(values, whole):
         stored = values.dtype if values.dtype.kind in "iu" else "whole numbers"
         rule = "whole numbers in 3 or 4 columns are triplets, which load_triplets(path) reads"
         raise bad(path, f"{rule}; embeddings of that shape must be floats (1.0, not 1); got {values.shape} {stored}")

@@ -12,11 +12,11 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings
+from pyalign.data.instead import may_be_triplets
+from pyalign.io.arrays import text_array
 from pyalign.io.embeddings import check_matrix
-from pyalign.io.entries import text_array
 from pyalign.io.lines import LONGEST_LINE
-from pyalign.io.packages import needed
-from pyalign.io.paths import Array, PathLike, bad, shorten, suffix_of
+from pyalign.io.paths import Array, PathLike, bad, needed, shorten, suffix_of
 from pyalign.io.safetensors import DTYPES, LONGEST_HEADER, MOST_VALUES
 from pyalign.io.write import Content, write_files
 
@@ -66,7 +66,7 @@ def embedding_files(path: PathLike, embeddings: Embeddings) -> Written:
     if values.dtype.name == "bfloat16":  # which numpy's files have no name for
         values = values.astype(np.float32)
     values = check_matrix(path, values)
-    if not embeddings.names and _checks.may_be_triplets(values):
+    if not embeddings.names and may_be_triplets(values):
         values = values.astype(np.float64)  # whole numbers of this shape are read as triplets alone
     _check_names(path, embeddings.names or (), suffix)
     return WRITERS[suffix](path, values, embeddings.names)

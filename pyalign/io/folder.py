@@ -16,8 +16,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from pyalign.errors import InputError
+from pyalign.io.arrays import NAME_KEYS, Entry, describe, names_array, type_name, under_key
 from pyalign.io.documents import read_json
-from pyalign.io.entries import NAME_KEYS, Entry, describe, names_array, type_name, under_key
 from pyalign.io.lines import lines_of
 from pyalign.io.npy import open_npy
 from pyalign.io.paths import Array, PathLike, bad, check_file, open_text, shorten, text_errors

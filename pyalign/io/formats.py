@@ -3,84 +3,44 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, NamedTuple
 
-from pyalign.io.entries import Entries, Entry, choose, is_float_matrix, is_integer_table, is_square_or_stack
-from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
+from pyalign._registry import load
+from pyalign.io.arrays import Entries, Wanted, choose
 from pyalign.io.named import is_named
 from pyalign.io.paths import PathLike, bad, check_file, no_key
 from pyalign.io.tables import Table, array_table
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What is looked for in a file.
-
-    Attributes:
-        what: what messages call it.
-        likely: which of several arrays it is.
-        has_header: whether the first row of a text table is a header.
-        preferred: the name of the array that it is, where there is one.
-        short_header: whether a header may lack its first cell, as R writes it.
-        folder: whether a folder of `pyalign extract` may hold it.
-    """
-
-    what: str
-    likely: Callable[[Entry], bool]
-    has_header: HeaderRule
-    preferred: str | None = None
-    short_header: bool = False
-    folder: bool = False
-
-
-# Where nothing else is said, thingsvision's HDF5 files hold the matrix as "features".
-EMBEDDINGS = Wanted("embeddings", is_float_matrix, embedding_header, "features", True, folder=True)
-TRIPLETS = Wanted("triplets", is_integer_table, triplet_header)
-ANSWERS = Wanted("answers", lambda entry: len(entry.shape) == 2 and entry.shape[1] == 3, embedding_header)
-NAMES = Wanted(
-    "names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header, folder=True
-)
-CHOICES = Wanted("choices", lambda entry: len(entry.shape) == 1 or entry.shape[-1] in (2, 3), embedding_header)
-SUBJECTS = Wanted("subjects", lambda entry: len(entry.shape) == 1, embedding_header)
-
-
-JUDGMENTS = Wanted("judgments", is_square_or_stack, embedding_header)
-
-
 class Reader(NamedTuple):
     """Where a format is read.
 
-    `function(path)` of the module gives the arrays of the file (`Entries`); of a table, `function(path, wanted)` gives
-    a `Table`.
+    `function(path)` gives the arrays of the file (`Entries`); of a table, `function(path, wanted)` gives a `Table`.
     """
 
-    module: str
     function: str
     table: bool = False
 
 
-_HDF5 = Reader("pyalign.io.hdf5", "hdf5_entries")
-_TORCH = Reader("pyalign.io.torch_files", "torch_entries")
-_PICKLE = Reader("pyalign.io.pickles", "pickle_entries")
-_TEXT = Reader("pyalign.io.text", "text_table", table=True)
+_HDF5 = Reader("pyalign.io.apart_formats:hdf5_entries")
+_TORCH = Reader("pyalign.io.apart_formats:torch_entries")
+_PICKLE = Reader("pyalign.io.pickles:pickle_entries")
+_TEXT = Reader("pyalign.io.text:text_table", table=True)
 
 FORMATS: dict[str, Reader] = {
-    ".npy": Reader("pyalign.io.npy", "npy_entries"),
-    ".npz": Reader("pyalign.io.npy", "npz_entries"),
+    ".npy": Reader("pyalign.io.npy:npy_entries"),
+    ".npz": Reader("pyalign.io.npy:npz_entries"),
     ".csv": _TEXT,
     ".tsv": _TEXT,
     ".txt": _TEXT,
     ".csv.gz": _TEXT,
     ".tsv.gz": _TEXT,
     ".txt.gz": _TEXT,
-    ".parquet": Reader("pyalign.io.parquet", "parquet_table", table=True),
-    ".mat": Reader("pyalign.io.mat", "mat_entries"),
+    ".parquet": Reader("pyalign.io.apart_formats:parquet_table", table=True),
+    ".mat": Reader("pyalign.io.mat:mat_entries"),
     ".h5": _HDF5,
     ".hdf5": _HDF5,
-    ".safetensors": Reader("pyalign.io.safetensors", "safetensors_entries"),
+    ".safetensors": Reader("pyalign.io.safetensors:safetensors_entries"),
     ".pt": _TORCH,
     ".pth": _TORCH,
     ".pkl": _PICKLE,
@@ -102,7 +62,7 @@ def open_file(path: PathLike, wanted: Wanted) -> Entries | Table:
 
         return folder_entries(path)
     reader = FORMATS[check_format(path, wanted.what)]
-    function: Any = getattr(import_module(reader.module), reader.function)
+    function: Any = load(reader.function)
     found: Entries | Table = function(path, wanted) if reader.table else function(path)
     return found
 

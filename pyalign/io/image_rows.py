@@ -18,9 +18,9 @@ from typing import TypeAlias
 import numpy as np
 
 from pyalign.io.apart import ask
+from pyalign.io.apart_formats import hdf5_entries
+from pyalign.io.arrays import NAME_KEYS, Entry, choose, row_names, under_key
 from pyalign.io.bounds import check_expansion
-from pyalign.io.entries import NAME_KEYS, Entry, choose, row_names, under_key
-from pyalign.io.hdf5 import hdf5_entries
 from pyalign.io.image_files import LARGEST
 from pyalign.io.paths import Array, PathLike, bad, check_file
 

@@ -12,8 +12,8 @@ from pyalign import _checks
 from pyalign.data import Judgments, as_judgments
 from pyalign.data.judgments import about
 from pyalign.errors import InputError
-from pyalign.io.entries import NAME_KEYS, Entries, Entry, choose, row_names
-from pyalign.io.formats import JUDGMENTS, open_file
+from pyalign.io.arrays import JUDGMENTS, NAME_KEYS, Entries, Entry, choose, row_names
+from pyalign.io.formats import open_file
 from pyalign.io.named import is_named, open_named
 from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad, native, no_key

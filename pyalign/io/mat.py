@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from pyalign.io import mat4, mat5
-from pyalign.io.entries import Entry
-from pyalign.io.hdf5 import SIGNATURE, hdf5_entries
+from pyalign.io.apart_formats import SIGNATURE, hdf5_entries
+from pyalign.io.arrays import Entry
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
 NUMPY_NAMES = {"double": "float64", "single": "float32", "logical": "bool", "char": "str"}

@@ -1,14 +1,15 @@
 """Data sets wherever a file can be named: ``dataset:things``, ``dataset:king19`` with the key ``set2``.
 
-Data sets stand above files, so that what knows them is found by name when such a path comes, here and nowhere else.
+Data sets stand above files: `pyalign.datasets` registers what opens them, and is asked when such a path comes, here and
+nowhere else.
 """
 
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import Any, NamedTuple
 
+from pyalign._registry import registered
 from pyalign.io.paths import PathLike, bad, checked_path
 
 PREFIX = "dataset:"
@@ -42,4 +43,4 @@ def open_named(path: PathLike, part: str, key: str | None = None, **unused: Any)
     given = [name for name, value in unused.items() if value is not None and value is not False and value != ()]
     if given:
         raise bad(path, f"a data set knows how its files are laid out, so that {given[0]} has no meaning")
-    return import_module("pyalign.datasets.dataset").open_part(os.fspath(path).removeprefix(PREFIX), part, key)
+    return registered("datasets")(os.fspath(path).removeprefix(PREFIX), part, key)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pyalign.io.entries import choose, strings
-from pyalign.io.formats import NAMES, check_format, open_file
+from pyalign.io.arrays import NAMES, choose, strings
+from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import NAME_HEADERS
 from pyalign.io.lines import cells_of, lines_of
 from pyalign.io.named import is_named, open_named

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from pyalign.io.arrays import Entry, type_name
 from pyalign.io.bounds import check_expansion
-from pyalign.io.entries import Entry, type_name
 from pyalign.io.paths import Array, PathLike, bad, guarded
 
 MAGIC = b"\x93NUMPY"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from pyalign.errors import InputError, printable
+from pyalign.errors import InputError, MissingExtraError, printable
 from pyalign.io.bounds import check_holes
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
@@ -171,3 +173,15 @@ def is_memory(error: Exception) -> bool:
 def native(array: Array) -> Array:
     """The array in this machine's byte order; a copy only when it is in the other one."""
     return array if array.dtype.isnative else np.asarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def needed(path: PathLike, package: str, extra: str, module: str | None = None) -> ModuleType:
+    """Import ``package`` or raise the error that says what to install."""
+    try:
+        return importlib.import_module(module or package)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(f"{path}:", package, extra) from error
+    except ImportError as error:
+        if not is_memory(error):
+            raise
+        raise MemoryError(f"{path}: not enough memory to load {package}") from error

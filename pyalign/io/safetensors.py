@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.io.entries import Entry, names_array
+from pyalign.io.arrays import Entry, names_array
 from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
 
 LONGEST_HEADER = 100_000_000  # the limit of the format's own reader

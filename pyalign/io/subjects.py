@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pyalign.data import Subjects
-from pyalign.io.entries import choose, strings
-from pyalign.io.formats import SUBJECTS, check_format, open_file
+from pyalign.io.arrays import SUBJECTS, choose, strings
+from pyalign.io.formats import check_format, open_file
 from pyalign.io.lines import is_number
 from pyalign.io.names import first_column
 from pyalign.io.numbers import EXACT

@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from pyalign.data.names import listing
-from pyalign.io.entries import strings, text_array
+from pyalign.io.arrays import strings, text_array
 from pyalign.io.headers import Cells
 from pyalign.io.layout import HEAD
 from pyalign.io.lines import is_number, is_text

@@ -11,7 +11,7 @@ from typing import TextIO
 import numpy as np
 
 from pyalign.errors import InputError
-from pyalign.io.formats import Wanted
+from pyalign.io.arrays import Wanted
 from pyalign.io.layout import Layout, find_layout
 from pyalign.io.lines import Row, cells_of, is_blank, is_number, is_rounded, read_rows
 from pyalign.io.numbers import EXACT

@@ -12,7 +12,7 @@ import numpy as np
 
 from pyalign.data import Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
-from pyalign.io.entries import strings
+from pyalign.io.arrays import strings
 from pyalign.io.npy import npz_entries
 from pyalign.io.paths import Array, PathLike, bad, check_file, checked_path, suffix_of
 from pyalign.io.write import write_files

@@ -12,6 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Subjects, Triplets, alternatives_of
 from pyalign.errors import InputError
+from pyalign.io.arrays import TRIPLETS
 from pyalign.io.columns import (
     AnchorColumn,
     OddColumn,
@@ -21,7 +22,7 @@ from pyalign.io.columns import (
     odd_last,
     resolve,
 )
-from pyalign.io.formats import TRIPLETS, open_table
+from pyalign.io.formats import open_table
 from pyalign.io.headers import always
 from pyalign.io.lines import is_number
 from pyalign.io.named import is_named, open_named

@@ -1,9 +1,15 @@
-"""Writing: all the files or none, never half of one, in folders that are made where they are missing."""
+"""Writing: all the files or none, never half of one, in folders that are made where they are missing.
+
+While they are written, files lie next to their places, named by their run, and locked as long as it lives. A run that
+is killed leaves them. The next one that writes to the folder removes those of processes of this machine that have
+ended; of other machines it can't know that, and removes what nobody has locked or written for an hour.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,11 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError
-from pyalign.io import temporaries
+from pyalign.io.own_files import has_ended, run_name, try_lock
 from pyalign.io.paths import PathLike, checked_path
 
 Content: TypeAlias = "npt.NDArray[Any] | str | bytes | Iterable[bytes]"  # pieces are taken once
 STREAMS = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already, also where that is a plain file
+MARK = re.compile(r"\.pyalign-(?P<run>\w*-\d+-[0-9a-f]{8,16})\.tmp$")
+AWAY = 3600.0  # seconds without a write, after which one is stale whose process this machine may not see
+LONGEST = 180  # bytes of the name that is kept: a file system takes 255 in all
 
 
 def write_array(path: PathLike, array: npt.ArrayLike) -> None:
@@ -29,17 +38,17 @@ def write_array(path: PathLike, array: npt.ArrayLike) -> None:
     write_files([(path, np.asarray(array))])
 
 
-def write_text(path: PathLike, text: str) -> None:
+def write_text(path: PathLike, text: str, follow_links: bool = True) -> None:
     """Write a UTF-8 text file, in the same way."""
-    write_files([(path, text)])
+    write_files([(path, text)], follow_links)
 
 
-def write_files(files: Iterable[tuple[PathLike, Content]]) -> None:
+def write_files(files: Iterable[tuple[PathLike, Content]], follow_links: bool = True) -> None:
     """Write several files (an array as ``.npy``): all beside their places first, and moved there when all are whole.
 
-    A pipe or a device is written into last, and never replaced.
+    A pipe or a device is written into last, and never replaced; see `Files`.
     """
-    with Files() as pending:
+    with Files(follow_links) as pending:
         for path, content in files:
             pending.add(path, content)
         pending.commit()
@@ -52,6 +61,10 @@ class Files:
     run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
     together. Folders that are missing are made, and removed again where no file is written into them.
 
+    Args:
+        follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
+            What a run keeps for itself is written without: the link is replaced, and the file that it points to stays.
+
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder, Files() as pending:
@@ -62,7 +75,8 @@ class Files:
         (False, ['a.txt'], 'ca978112')
     """
 
-    def __init__(self) -> None:
+    def __init__(self, follow_links: bool = True) -> None:
+        self._follow_links = follow_links
         self._moves: list[tuple[PathLike, IO[bytes], str]] = []
         self._streams: list[tuple[PathLike, Content]] = []
         self._swept: set[str] = set()
@@ -74,12 +88,13 @@ class Files:
             raise InputError(f"{checked_path(path)}: Python objects (dtype {content.dtype}) are not written")
         checked_path(path)
         with _named(path):
-            if _is_stream(path):
+            if self._follow_links and _is_stream(path):
                 self._streams.append((path, content))
                 return None
-            target = os.path.realpath(path)  # a link stays a link
+            folder, name = os.path.split(path)
+            target = os.path.realpath(path) if self._follow_links else os.path.join(os.path.realpath(folder), name)
             self._make(os.path.dirname(target))
-            handle = temporaries.create(target)
+            handle = create_temporary(target)
             self._moves.append((path, handle, target))
             self._sweep(os.path.dirname(target), os.fstat(handle.fileno()).st_mtime)
             digest = _sha256() if hashed else None
@@ -99,7 +114,7 @@ class Files:
     def _sweep(self, folder: str, now: float) -> None:
         if folder not in self._swept:
             self._swept.add(folder)
-            temporaries.sweep(folder, now)
+            sweep_temporaries(folder, now)
 
     def commit(self) -> None:
         """Moves the files to their places as soon as all of them are on the disk, then writes into streams."""
@@ -201,3 +216,37 @@ def _named(path: PathLike) -> Iterator[None]:
         if error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def create_temporary(target: str) -> IO[bytes]:
+    """A new file beside `target`, open and, where the file system has locks, locked until it is closed."""
+    folder, name = os.path.split(target)
+    kept = os.fsdecode(os.fsencode(name)[:LONGEST])
+    # "x": never another's file; permissions follow the umask, which tempfile's would not
+    handle = open(os.path.join(folder, f"{kept}.pyalign-{run_name()}.tmp"), "xb")  # noqa: SIM115
+    try_lock(handle.fileno())
+    return handle
+
+
+def sweep_temporaries(folder: str, now: float) -> None:
+    """Removes what killed runs have left in a folder; what a live one writes stays, also one of another machine.
+
+    now: of the clock that gives the folder's files their times.
+    """
+    found = []
+    with suppress(OSError), os.scandir(folder) as entries:
+        found = [(entry.path, mark["run"]) for entry in entries if (mark := MARK.search(entry.name))]
+    for path, run in found:
+        with suppress(OSError):  # gone meanwhile, or another user's
+            _remove_stale(path, has_ended(run), now)
+
+
+def _remove_stale(path: str, ended: bool, now: float) -> None:
+    """Locks don't reach other machines on every file system, some have none, and some give them to everybody."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        there, locked = os.fstat(descriptor), try_lock(descriptor)
+        if stat.S_ISREG(there.st_mode) and locked is not False and (ended or now - there.st_mtime > AWAY):
+            os.unlink(path)
+    finally:
+        os.close(descriptor)

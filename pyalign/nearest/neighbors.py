@@ -1,29 +1,38 @@
-"""The nearest rows of each query, exactly or by an index."""
+"""The nearest rows of each query, exactly or by an index.
+
+An index is searched wider until a sample of the queries finds what the exact search finds. The exact search takes place
+on the host, or on the device on which the rows lie.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import TENSOR_BACKENDS
+from pyalign.backends import TENSOR_BACKENDS, Place, get_backend, get_host_backend
 from pyalign.data import Embeddings, Provenance, as_embeddings
 from pyalign.data.embeddings import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.nearest.approximate import TARGET, Found, approximately
-from pyalign.nearest.choose import factory_of
-from pyalign.nearest.exact import Search
-from pyalign.nearest.index import NeighborIndex, build_index, index_of, load_index
+from pyalign.nearest.exact import Scan, Search, Told
+from pyalign.nearest.index import NeighborIndex, build_index, factory_of, give_more, index_of, load_index
 from pyalign.nearest.packages import note_of_packages
 from pyalign.nearest.queries import Queries, find_queries, on_host
 from pyalign.nearest.result import Neighbors
+from pyalign.nearest.scan import flat_scan, index_scan, native_scan
 from pyalign.nearest.space import Space, make_space, parts
-from pyalign.nearest.where import BACKENDS, bring, search_there, space_and_scan
+from pyalign.ops._place import device_of
 from pyalign.progress import Progress, silent
+
+SAMPLE = 200  # queries that are searched exactly as well
+TARGET = 0.95  # recall at which an index is not widened further
+WIDEST = 10  # times that the width of a search is doubled
+FACTORS = {True: 8, False: 2}  # candidates for each that is asked for: of codes, which order roughly; of whole rows
+BACKENDS = ("auto", "native", "faiss", *TENSOR_BACKENDS)
 
 
 def neighbors(
@@ -55,7 +64,7 @@ def neighbors(
             faster here and finds the same; faiss for other indexes. Rows on a device are searched there, exactly: by
             faiss where it has GPUs, or by "cuda", "triton" or "torch", which can be asked for.
         index: "flat": exact. "hnsw", "ivf", or a factory string of faiss: approximate, with the recall measured.
-            "auto" or None: see `pyalign.nearest.choose.choose_index`. Or an index of `build_index` or `load_index`,
+            "auto" or None: see `pyalign.nearest.index.choose_index`. Or an index of `build_index` or `load_index`,
             or a path to one (`pathlib.Path`), which must be of these rows and this measure.
         include_self: whether a query that is a row of x is its own neighbour.
         nan: "raise", or "omit": rows with NaN or infinity are no neighbours, and have none.
@@ -221,3 +230,81 @@ def _notes_on_zeros(space: Space) -> list[str]:
         return []
     rows, its = ("1 row of x is", "its") if count == 1 else (f"{count:,} rows of x are", "their")
     return [f"{rows} {what} throughout: {its} similarities are 0, {its} neighbours the first rows"]
+
+
+class Found(NamedTuple):
+    """Rows and values (q, k) of a search; the recall of an approximate one, and over how many queries."""
+
+    indices: np.ndarray
+    values: np.ndarray
+    recall: float | None
+    sample: int | None
+
+
+def approximately(
+    space: Space,
+    index: Any,
+    factory: str,
+    queries: np.ndarray,
+    k: int,
+    own: np.ndarray | None,
+    told: Told | None = None,
+) -> Found:
+    """Neighbours by an index of faiss, ordered exactly.
+
+    The search is as narrow as it can be with a recall of 0.95 on the sample, or as wide as it goes.
+    """
+    search = Search(space, index_scan(space, index, FACTORS["PQ" in factory or "SQ" in factory]), exact=False)
+    some = np.unique(np.linspace(0, len(queries) - 1, min(SAMPLE, len(queries))).astype(np.int64))
+    mine = None if own is None else own[some]
+    true, _ = Search(space, native_scan(space)).nearest(queries[some], k, mine)
+    recall, times = 0.0, 0
+    while recall < TARGET and times <= WIDEST and (give_more(index, times) or times == 0):
+        recall = recall_of(search.nearest(queries[some], k, mine)[0], true)
+        times += 1
+    return Found(*search.nearest(queries, k, own, told), recall, len(some))
+
+
+def recall_of(found: np.ndarray, true: np.ndarray) -> float:
+    """The share of the numbers in each row of `true` (q, k) that are in that of `found` (q, k).
+
+    Example:
+        >>> recall_of(np.array([[1, 2], [3, -1]]), np.array([[2, 5], [3, 4]]))
+        0.5
+    """
+    return float(np.mean([np.isin(two, one).mean() for one, two in zip(found, true, strict=True)]))
+
+
+def search_there(values: Any, backend: str, index: Any) -> bool:
+    """Whether the search takes place on a device: of rows that lie there, or by a backend that was asked for."""
+    if not (index is None or (isinstance(index, str) and index.lower() in ("auto", "flat"))):
+        return False
+    if backend in TENSOR_BACKENDS or device_of(values) == "cpu":
+        return backend in TENSOR_BACKENDS
+    place = Place(device_of(values), "float32")
+    if backend == "native" or get_backend("torch").why_not(place) is not None:
+        return False
+    from pyalign.nearest._tensor_space import faiss_gpus  # loads torch
+
+    return backend == "auto" or faiss_gpus() > 0
+
+
+def bring(values: Any, name: str, backend: str) -> Any:
+    """Rows as tensors where they lie, or where a backend wants those of the host."""
+    from pyalign.nearest._tensor_space import tensor_rows  # loads torch
+
+    return tensor_rows(values, name, backend if backend in TENSOR_BACKENDS else "torch")
+
+
+def space_and_scan(x: Any, queries: Any, measure: Measure, backend: str) -> tuple[Space, Scan, str]:
+    """The space of rows, what searches it exactly, and the name of that."""
+    if isinstance(x, np.ndarray):
+        space = make_space(x, queries, measure)
+        if backend == "faiss":
+            return space, flat_scan(space), "faiss"
+        return space, native_scan(space), get_host_backend(backend).name
+    from pyalign.nearest import _tensor_space  # loads torch
+
+    there, engine = _tensor_space.device_space(x, queries, measure), _tensor_space.engine_of(x.device, backend)
+    faiss = engine == "faiss"
+    return there, _tensor_space.faiss_scan(there) if faiss else _tensor_space.operations_scan(there, engine), engine

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pyalign.documents import LAST, from_fields, hidden
+from pyalign.documents import LAST, from_fields, hidden, without_halves
 from pyalign.errors import InputError
 from pyalign.results import Result
 
@@ -28,7 +28,8 @@ class Neighbors(Result):
         measure: see `pyalign.similarity`.
         kind: "similarity", or "negated distance" for measures that are distances; larger is nearer for both.
         units: of the numbers, in words.
-        backend: what searched: "native", "faiss", or on a device one of "cuda", "triton" and "torch".
+        backend: what searched: "native", or "numpy" where that is not compiled; "faiss"; on a device one of "cuda",
+            "triton" and "torch".
         index: "flat", or the factory string of faiss.
         exact: whether all rows were looked at, so that these are the nearest without doubt.
         recall: of an approximate index the share of the true neighbours that it found, over `recall_queries` queries
@@ -120,7 +121,7 @@ class Neighbors(Result):
         encode = json.JSONEncoder(allow_nan=False).encode
         head = json.dumps(document, indent=2, allow_nan=False)[:-2]
         lines = ",\n    ".join(map(encode, records))
-        return f'{head},\n  "query_rows": {encode(rows)},\n  "results": [\n    {lines}\n  ]\n}}'
+        return without_halves(f'{head},\n  "query_rows": {encode(rows)},\n  "results": [\n    {lines}\n  ]\n}}')
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Neighbors:

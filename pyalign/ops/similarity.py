@@ -30,8 +30,8 @@ def similarity(
         measure: ``cosine`` (0 for a zero row), ``dot``, ``pearson`` (0 for a constant row), ``neg_sqeuclidean``,
             ``neg_euclidean``, ``rbf`` (``exp(-|x - y|^2 / 2 sigma^2)``, sigma the median distance, or as in
             ``"rbf:2.5"``).
-        backend: ``"auto"``, or one of ``"native"``, ``"numpy"``, ``"reference"`` (on the host), ``"cuda"``,
-            ``"triton"``, ``"torch"`` (on a device).
+        backend: ``"auto"``, or one of ``"native"``, ``"numpy"`` (on the host), ``"cuda"``, ``"triton"``,
+            ``"torch"`` (on a device).
         out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies. x and y are copied first
             where it overlaps them.
 

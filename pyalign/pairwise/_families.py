@@ -1,17 +1,184 @@
-"""The families of representation measures, and models made ready for one."""
+"""The families of representation measures, and models made ready for one.
+
+Those of symmetric matrices are `_matrices`; two stand here. Mutual k-nearest neighbours and CKNNA say who is near whom,
+of rows compared by their cosines: a permutation moves both ends of a pair of neighbours, so that the null of n k pairs
+is n k look-ups. Orthogonal Procrustes, CCA, SVCCA and PWCCA are singular values of a product of features, in float64.
+The features of a model are turned to their principal components once; a permutation of the items moves the rows of one
+of the two, so that a null is a product and the singular values of a small matrix.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from pyalign.errors import InputError
-from pyalign.pairwise._matrices import MatrixFamily
-from pyalign.pairwise._neighbours import NeighbourFamily
-from pyalign.pairwise._subspaces import Subspace, SubspaceFamily, rank_note
+from pyalign.backends import get_host_backend
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.nearest.ranks import NeighborRanks
+from pyalign.ops.permuted import identity
+from pyalign.ops.similarity import similarity
+from pyalign.ops.topk import topk
+from pyalign.pairwise._matrices import MatrixFamily, centred_columns, not_defined
 from pyalign.pairwise.representation import RepresentationMeasure
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Who is near whom.
+
+    Attributes:
+        rows, columns: (n k,) the pairs.
+        near: the rank of any column among the neighbours of any row.
+        similarities: (n, n), or None where they don't count.
+        length: the root of the alignment of the model with itself; 1 for shares.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    near: NeighborRanks
+    similarities: np.ndarray | None
+    length: float = 1.0
+
+
+class NeighbourFamily:
+    """See the module."""
+
+    def __init__(self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: str = "auto"):
+        self.measure, self.backend, self.n = measure, backend, shapes[0][0]
+        self.k = int(measure.value)  # type: ignore[arg-type]
+        if not self.k < self.n:
+            raise InputError(f"{measure} needs more than {self.k} rows: k is at most n - 1; got {self.n}")
+
+    def prepare(self, x: np.ndarray) -> Neighbours:
+        """The neighbours of the rows of a model (n, d)."""
+        similarities = similarity(x, measure="cosine", backend=self.backend)
+        columns = topk(similarities, self.k, own=0, backend=self.backend).ravel()
+        rows = np.repeat(np.arange(self.n), self.k)
+        near = NeighborRanks(columns.reshape(self.n, self.k))
+        if self.measure.kernel == "overlap":
+            return Neighbours(rows, columns, near, None)
+        found = Neighbours(rows, columns, near, similarities)
+        square = float(self._alignments(found, found, identity(self.n))[0])
+        if not square > 0:
+            raise InputError(f"{self.measure} is not defined: the alignment of the model with itself is not positive")
+        return Neighbours(rows, columns, near, similarities, square**0.5)
+
+    def score(self, a: Neighbours, b: Neighbours) -> float:
+        return float(self.nulls(a, b, identity(self.n))[0])
+
+    def nulls(self, a: Neighbours, b: Neighbours, orders: np.ndarray) -> np.ndarray:
+        """(k,) scores of a with b, whose rows stand in other orders (k, n)."""
+        if self.measure.kernel == "kernel":
+            return self._alignments(a, b, orders) / (a.length * b.length)
+        pairs = ((order[a.rows], order[a.columns]) for order in orders)
+        return np.array([np.count_nonzero(b.near.of(*pair)) / len(a.rows) for pair in pairs])
+
+    def _alignments(self, a: Neighbours, b: Neighbours, orders: np.ndarray) -> np.ndarray:
+        """(k,) the unbiased HSIC, times n (n - 3), of similarities K, L between neighbours in both models; 0 elsewhere.
+
+        Its first term is the trace of K L, as published, to which only pairs that are neighbours both ways add.
+        """
+        n, out = self.n, np.empty(len(orders))
+        assert a.similarities is not None and b.similarities is not None
+        for number, order in enumerate(orders):
+            there = order[a.rows], order[a.columns]
+            both = b.near.of(*there) > 0
+            rows, columns = a.rows[both], a.columns[both]
+            left = a.similarities[rows, columns].astype(np.float64)
+            right = b.similarities[there[0][both], there[1][both]].astype(np.float64)
+            back = (a.near.of(columns, rows) > 0) & (b.near.of(there[1][both], there[0][both]) > 0)  # not symmetric
+            across = np.bincount(columns, left, minlength=n) @ np.bincount(rows, right, minlength=n)
+            both_sums = float(left.sum()) * float(right.sum())
+            out[number] = left[back] @ right[back] + both_sums / ((n - 1) * (n - 2)) - 2 * across / (n - 2)
+        return out
+
+
+@dataclass(frozen=True)
+class Subspace:
+    """(n, r) columns that are compared, and what they make of the features: (r, d)."""
+
+    columns: np.ndarray
+    features: np.ndarray
+
+
+class SubspaceFamily:
+    """See the module."""
+
+    def __init__(self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: str = "auto"):
+        self.measure, self.backend, self.n = measure, backend, shapes[0][0]
+        self.linalg = _linalg(measure)
+
+    def prepare(self, x: np.ndarray) -> Subspace:
+        """The principal components of a model (n, d); raises where all rows are the same."""
+        left, values, right = self.linalg.svd(centred_columns(x.astype(np.float64))[0], full_matrices=False)
+        rank = int((values > values[0] * max(x.shape) * np.finfo(x.dtype).eps).sum())
+        if rank == 0:
+            raise not_defined(self.measure)
+        kept = _kept(values[:rank], self.measure)
+        features = values[:kept, None] * right[:kept]
+        if self.measure.kernel == "procrustes":
+            return Subspace(left[:, :rank] * (values[:rank] / np.linalg.norm(values[:rank])), features)
+        return Subspace(np.ascontiguousarray(left[:, :kept]), features)
+
+    def score(self, a: Subspace, b: Subspace) -> float:
+        return float(self.nulls(a, b, identity(self.n))[0])
+
+    def nulls(self, a: Subspace, b: Subspace, orders: np.ndarray) -> np.ndarray:
+        """(k,) scores of a with b, whose rows stand in other orders (k, n)."""
+        host, turned = get_host_backend(self.backend), np.ascontiguousarray(a.columns.T)
+        product, out = np.empty((len(turned), b.columns.shape[1])), np.empty(len(orders))
+        for k, order in enumerate(orders):
+            host.product(turned, b.columns[order], product)
+            out[k] = self._of_product(product, a, b)
+        return np.minimum(out, 1.0)
+
+    def _of_product(self, product: np.ndarray, a: Subspace, b: Subspace) -> float:
+        if self.measure.kernel != "pwcca":
+            values = self.linalg.svdvals(product)
+            return float(values.sum() if self.measure.kernel == "procrustes" else np.minimum(values, 1.0).mean())
+        left, values, right = self.linalg.svd(product, full_matrices=False)
+        directions, features = (left.T, a.features) if len(product) <= product.shape[1] else (right, b.features)
+        weights = np.abs(directions @ features).sum(axis=1)
+        return float(np.minimum(values, 1.0) @ weights / weights.sum())
+
+
+def _kept(values: np.ndarray, measure: RepresentationMeasure) -> int:
+    """How many components, from their singular values."""
+    if measure.kernel != "svcca":
+        return len(values)
+    asked = measure.value
+    if isinstance(asked, int):
+        return min(asked, len(values))
+    shares = np.cumsum(values**2) / float((values**2).sum())
+    return min(len(values), int(np.searchsorted(shares, float(asked))) + 1)  # type: ignore[arg-type]
+
+
+def _linalg(measure: RepresentationMeasure) -> Any:
+    try:
+        import scipy.linalg
+    except ImportError as error:
+        raise MissingExtraError(f"measure {measure.name}", "scipy", "pairwise") from error
+    return scipy.linalg
+
+
+def rank_note(ranks: Sequence[int], n: int, measure: RepresentationMeasure) -> str | None:
+    """What is wrong with canonical correlations of more dimensions than items, or None.
+
+    Example:
+        >>> from pyalign.pairwise.representation import REPRESENTATION_MEASURES
+        >>> rank_note([25, 25], 200, REPRESENTATION_MEASURES["cca"]) is None
+        True
+    """
+    if measure.kernel == "procrustes":
+        return None
+    most = sum(sorted(ranks)[-2:])
+    if most < n:
+        return None
+    told = f"{n:,} rows are too few for {most:,} dimensions of two models: some correlations are 1 whatever they hold"
+    return f"{measure}: {told}"
 
 
 class Family(Protocol):

@@ -7,13 +7,15 @@ pair weighs the product of its objects' multiplicities, and ranks are taken anew
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from pyalign.errors import InputError, nearest
+from pyalign.pairwise.moments import Moments
+from pyalign.pairwise.ranked import Concordance, Ranks
 
 
 class Family(Protocol):
@@ -39,7 +41,7 @@ class Correlation:
     Attributes:
         name: as users write it.
         formula: in a line.
-        family: what computes it: a module of this package and a class in it.
+        family: what computes it, of its name.
         pooling: how people's matrices are pooled for their noise ceiling, unless it is said: the way that the
             correlation itself looks at values.
         centred: whether a constant may be added to the values, so that -d is the similarity of a dissimilarity d.
@@ -47,30 +49,25 @@ class Correlation:
 
     name: str
     formula: str
-    family: str
+    family: Callable[[str], Family]
     pooling: str
     centred: bool = True
 
     @property
     def of(self) -> Family:
         """Its family."""
-        from importlib import import_module
-
-        module, _, kind = self.family.partition(":")
-        family: Family = getattr(import_module(f"pyalign.pairwise.{module}"), kind)(self.name)
-        return family
+        return self.family(self.name)
 
 
-RANKS, VALUES, TAU = "ranked:Ranks", "moments:Moments", "concordance:Concordance"
 CORRELATIONS = {
     row.name: row
     for row in (
-        Correlation("spearman", "Pearson's, of ranks; equal values share their mean", RANKS, "ranks"),
-        Correlation("pearson", "covariance over the product of standard deviations", VALUES, "standardized"),
-        Correlation("kendall", "tau-b: (con - dis) / sqrt((n0 - ties in x) (n0 - ties in y))", TAU, "ranks"),
-        Correlation("tau-a", "(con - dis) / n0, of n0 = m (m - 1) / 2 pairs of pairs", TAU, "ranks"),
-        Correlation("rho-a", "12 sum (r - mean r) (s - mean s) / (m^3 - m), of ranks r, s", RANKS, "ranks"),
-        Correlation("cosine", "x . y / (|x| |y|), of values as they are", VALUES, "unit", False),
+        Correlation("spearman", "Pearson's, of ranks; equal values share their mean", Ranks, "ranks"),
+        Correlation("pearson", "covariance over the product of standard deviations", Moments, "standardized"),
+        Correlation("kendall", "tau-b: (con - dis) / sqrt((n0 - ties in x) (n0 - ties in y))", Concordance, "ranks"),
+        Correlation("tau-a", "(con - dis) / n0, of n0 = m (m - 1) / 2 pairs of pairs", Concordance, "ranks"),
+        Correlation("rho-a", "12 sum (r - mean r) (s - mean s) / (m^3 - m), of ranks r, s", Ranks, "ranks"),
+        Correlation("cosine", "x . y / (|x| |y|), of values as they are", Moments, "unit", False),
     )
 }
 
@@ -117,19 +114,3 @@ def correlate(a: np.ndarray, b: np.ndarray, correlation: str = "spearman", backe
     nowhere = np.zeros((len(a), 2), np.int32)
     left, right = (family.prepare(np.asarray(values), nowhere, backend) for values in (a, b))
     return family.value(left, right, backend)
-
-
-def ratio(covariance: float, left: float, right: float) -> float:
-    """covariance / sqrt(left * right) within [-1, 1]; NaN where one of them is no positive number."""
-    return float(ratios(*(np.array([part]) for part in (covariance, left, right)))[0])
-
-
-def ratios(covariance: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The same of many."""
-    with np.errstate(all="ignore"):
-        product = left * right  # in one root where it is in range, so that equal sums give 1
-        safe = (product > 1e-280) & (product < 1e280)
-        found = np.where(safe, covariance / np.sqrt(product), covariance / np.sqrt(left) / np.sqrt(right))
-    found[~((left > 0) & (right > 0))] = np.nan
-    clipped: np.ndarray = np.clip(found, -1.0, 1.0)
-    return clipped

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.backends import get_host_backend
-from pyalign.pairwise.correlations import ratio, ratios
 
 CHUNK = 1 << 16
 
@@ -106,3 +105,19 @@ def as_square(values: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
     i, j = items.T
     square[i, j] = square[j, i] = values
     return square
+
+
+def ratio(covariance: float, left: float, right: float) -> float:
+    """covariance / sqrt(left * right) within [-1, 1]; NaN where one of them is no positive number."""
+    return float(ratios(*(np.array([part]) for part in (covariance, left, right)))[0])
+
+
+def ratios(covariance: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The same of many."""
+    with np.errstate(all="ignore"):
+        product = left * right  # in one root where it is in range, so that equal sums give 1
+        safe = (product > 1e-280) & (product < 1e280)
+        found = np.where(safe, covariance / np.sqrt(product), covariance / np.sqrt(left) / np.sqrt(right))
+    found[~((left > 0) & (right > 0))] = np.nan
+    clipped: np.ndarray = np.clip(found, -1.0, 1.0)
+    return clipped

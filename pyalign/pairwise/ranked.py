@@ -1,4 +1,4 @@
-"""Spearman's rank correlation, and rho-a."""
+"""Correlations of ranks: Spearman's and rho-a; Kendall's tau-b and tau-a."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign.ops.ranks import RankedPairs, rank_pairs, rank_sums
-from pyalign.pairwise.correlations import ratio, ratios
+from pyalign.ops.ranks import RankedPairs, discordance, rank_pairs, rank_sums
+from pyalign.pairwise.moments import ratio, ratios
 
 CHUNK = 1 << 16
 
@@ -65,3 +65,65 @@ def rank_correlation(a: np.ndarray, b: np.ndarray, name: str = "spearman") -> fl
         untied = (float(m) ** 3 - m) / 3.0
         return ratio(math.fsum(both), untied, untied) if m > 1 else math.nan
     return ratio(math.fsum(both), math.fsum(own), math.fsum(others))
+
+
+@dataclass(frozen=True, eq=False)
+class Listed:
+    """Ranked pairs of objects, and which objects they are of."""
+
+    ranked: RankedPairs
+    items: np.ndarray
+
+
+@dataclass(frozen=True)
+class Concordance:
+    """See `pyalign.pairwise.correlations.Family`. A pair of pairs counts with the product of their weights."""
+
+    name: str = "kendall"
+
+    def prepare(self, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> Listed:
+        return Listed(rank_pairs(values, items, backend), items)
+
+    def value(self, a: Listed, b: Listed, backend: str = "auto") -> float:
+        return self._tau(a.ranked, b.ranked, None, backend)
+
+    def unit(self, a: Listed) -> np.ndarray | None:
+        return None  # of pairs of pairs, of which there are too many
+
+    def resampled(
+        self, a: Sequence[Listed], b: Sequence[Listed], table: np.ndarray, backend: str = "auto"
+    ) -> np.ndarray:
+        out = np.empty((table.shape[1], len(a), len(b)))
+        i, j = a[0].items.T
+        for lane in range(table.shape[1]):
+            of = table[:, lane].astype(np.int32)
+            weights = of[i] * of[j]
+            for k, one in enumerate(a):
+                for q, other in enumerate(b):
+                    out[lane, k, q] = self._tau(one.ranked, other.ranked, weights, backend)
+        return out
+
+    def _tau(self, a: RankedPairs, b: RankedPairs, weights: np.ndarray | None, backend: str) -> float:
+        w = np.ones(len(a.ranks), np.int64) if weights is None else weights.astype(np.int64)
+        total = int(w.sum())
+        all_pairs = total * (total - 1) // 2
+        tied_a, tied_b = _tied(a.ranks, w), _tied(b.ranks, w)
+        tied = _tied_in_both(a, b, w)
+        wrong = discordance(a, b, weights, backend)
+        difference = float(all_pairs - tied_a - tied_b + tied - 2 * wrong)
+        if self.name == "tau-a":
+            return difference / all_pairs if all_pairs else math.nan
+        return ratio(difference, float(all_pairs - tied_a), float(all_pairs - tied_b))
+
+
+def _tied(codes: np.ndarray, weights: np.ndarray) -> int:
+    """The weight of the pairs of pairs with equal codes, which are whole numbers from 0."""
+    groups = np.bincount(codes, weights).astype(np.int64)  # exact below 2^53
+    return int((groups * (groups - 1) // 2).sum())
+
+
+def _tied_in_both(a: RankedPairs, b: RankedPairs, weights: np.ndarray) -> int:
+    if not (a.is_tied and b.is_tied):  # then only a pair's own copies are
+        return int((weights * (weights - 1) // 2).sum())
+    _, codes = np.unique(a.ranks.astype(np.int64) << 32 | b.ranks, return_inverse=True)
+    return _tied(codes.reshape(-1), weights)

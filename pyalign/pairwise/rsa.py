@@ -12,17 +12,14 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
 from pyalign.pairwise.closed_form import closed_form
-from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.correlated import Correlated, permuted_values
 from pyalign.pairwise.correlations import Correlation, get_correlation
 from pyalign.pairwise.influence import INFLUENCES
-from pyalign.pairwise.people import POOLINGS
-from pyalign.pairwise.permuted import permuted_values
-from pyalign.pairwise.rsa_parts import CORRECTED, corrected, pairs_of, results_of, undefined_notes
+from pyalign.pairwise.rsa_parts import CORRECTED, POOLINGS, corrected, pairs_of, results_of, undefined_notes
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
-from pyalign.pairwise.streamed import FROM
+from pyalign.pairwise.streamed import FROM, in_tiles
 from pyalign.pairwise.study import FEWEST, study_of
-from pyalign.pairwise.tiled import in_tiles
 from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.notes import notes_on_similarities
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
 from pyalign.data.embeddings import notes_on_values
@@ -110,7 +111,8 @@ def study_of(
     return Study(
         n, items, mean[kept], None if human.n_people is None else values[:, kept],
         tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*found, *given)),
-        missing, (*notes, *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
+        missing,
+        (*notes, *of_rounding(aligned, measures), *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
     )  # fmt: skip
 
 
@@ -179,6 +181,16 @@ def finite_rows(
                 _checks.require_finite(~finite, name)
         usable &= finite
     return rows if usable.all() else {name: x[usable] for name, x in rows.items()}, usable
+
+
+def of_rounding(models: Mapping[str, Array], measures: Sequence[str | Measure]) -> tuple[str, ...]:
+    """Sentences about models whose similarities rounding decides; models: finite rows by name."""
+    return tuple(
+        note
+        for name, x in models.items()
+        for measure in measures
+        for note in notes_on_similarities(x, None, measure, name)
+    )
 
 
 def _pairs_of(name: str, x: Array, measure: str | Measure, kind: str, backend: str) -> np.ndarray:

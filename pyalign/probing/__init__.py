@@ -1,10 +1,10 @@
 """Probing: the linear map of a representation that best predicts human answers, with a certificate of its optimum.
 
-`objective` the loss and its gradient, by the `algebra` of the host (`products`) or of a device; `basis` and
-`parameters` the coordinates; `search`, `solve` and `certificate` the way to the optimum; `problem` and `fit` put them
-together. `local` and `local_problem`: a loss that also keeps the neighbors of other embeddings. `choose` and
-`cross_validate` say how good a probe is on what it has not seen, `recipe` is the published training. `inputs` reads
-what the public functions are given: `probe`, and `estimator`, the scikit-learn face.
+The loss, its gradient and the certificate are those of `pyalign.fitting`. `basis` and `parameters` are the coordinates,
+`search` and `solve` the way to the optimum; `problem` and `fit` put them together. `local` and `local_problem`: a loss
+that also keeps the neighbors of other embeddings. `choose` and `cross_validate` say how good a probe is on what it has
+not seen, `recipe` is the published training. `inputs` reads what the public functions are given: `probe`, and
+`estimator`, the scikit-learn face.
 """
 
 from pyalign.probing.cross_validate import cross_validate_probe

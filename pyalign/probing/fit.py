@@ -10,11 +10,11 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign.data import ODD_ONE_OUT, Transform
-from pyalign.probing.local_problem import LocalFigures, LocalProblem
+from pyalign.fitting.threads import one_blas_thread
+from pyalign.probing.local import LocalFigures, LocalProblem
 from pyalign.probing.options import ProbeOptions
 from pyalign.probing.problem import Map, Problem
 from pyalign.probing.search import ROUNDS, Search
-from pyalign.probing.threads import one_blas_thread
 from pyalign.probing.watch import CUT, Watch, Watcher
 from pyalign.results import OfTask, Result
 

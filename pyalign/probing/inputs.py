@@ -23,9 +23,9 @@ from pyalign.data import (
 from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
-from pyalign.probing.algebra import Algebra, HostAlgebra, host_rows, host_triplets
+from pyalign.fitting.algebra import Algebra, host_rows, host_triplets
+from pyalign.fitting.place import HostAlgebra, algebra_for
 from pyalign.probing.answers import answer_weights
-from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import finite_rows, valid_triplets
 
 
@@ -122,7 +122,7 @@ def _host_for_two(on: Algebra, backend: str) -> Algebra:
     if isinstance(on, HostAlgebra):
         return on
     if backend != "auto":
-        told = "native, numpy or reference, on the host, for anchored triplets"
+        told = "native or numpy, on the host, for anchored triplets"
         raise InputError(f"backend must be {told}; got {backend!r}")
     return algebra_for()
 

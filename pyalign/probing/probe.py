@@ -13,7 +13,7 @@ from pyalign.errors import ConvergenceWarning
 from pyalign.journal import Journal
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
-from pyalign.probing.local_problem import LocalProblem
+from pyalign.probing.local import LocalProblem
 from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_strength, as_strengths, options_of
 from pyalign.probing.problem import Problem
 from pyalign.probing.scoring import scored

@@ -11,7 +11,11 @@ from pyalign import _checks
 from pyalign.backends import get_backend
 from pyalign.data import ODD_ONE_OUT, Transform, alternatives_of
 from pyalign.errors import InputError
-from pyalign.probing.algebra import Algebra
+from pyalign.fitting.algebra import Algebra
+from pyalign.fitting.certificate import steepest_strength
+from pyalign.fitting.objective import Slope, TripletTerm
+from pyalign.fitting.place import algebra_for
+from pyalign.fitting.threads import one_blas_thread
 from pyalign.probing.answers import smoothed
 from pyalign.probing.basis import (
     Basis,
@@ -20,11 +24,7 @@ from pyalign.probing.basis import (
     principal_basis,
     standardization,
 )
-from pyalign.probing.certificate import steepest_strength
-from pyalign.probing.objective import Slope, TripletTerm
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.place import algebra_for
-from pyalign.probing.threads import one_blas_thread
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Problem:
     def zero_strength(self) -> float:
         """The strength of the squared penalty from which on the best map is zero."""
         with one_blas_thread():
-            return steepest_strength(self.term, self.basis, self.options.rank == "diagonal")
+            return steepest_strength(self.term, self.basis.stretch, self.options.rank == "diagonal")
 
     def strengths(self, shares: tuple[float, ...]) -> tuple[float, ...]:
         """These shares of `zero_strength`."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from pyalign.analysis.score import score
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Transform, Triplets
+from pyalign.fitting.algebra import Algebra
+from pyalign.fitting.place import algebra_for
 from pyalign.ops.triplets import run_triplets
-from pyalign.probing.algebra import Algebra
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.place import algebra_for
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,16 @@ from the optimum of the squared norm and from falling directions, and then fewer
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from pyalign.probing.certificate import Curvature, curvature
+from pyalign.errors import MissingExtraError
+from pyalign.fitting.certificate import Curvature, curvature
 from pyalign.probing.parameters import Diagonal, Factored, Form, Full
 from pyalign.probing.problem import Map, Problem
-from pyalign.probing.solve import minimise
 from pyalign.probing.watch import Watcher, ignore
 
 TOLERANCES = (1e-6, 1e-7, 1e-8, 1e-9)  # of L-BFGS, relative, round by round
@@ -28,6 +32,9 @@ COLUMNS = 64  # that a round adds, at most; of a nuclear norm, all that there ar
 NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
 NOTHING = 1e-3  # nats; a start whose similarities are smaller is none
 FIRST_SIMILARITY = 0.1  # what a new column adds to similarities: well below a nat
+CORRECTIONS = 20
+Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
+Seen = Callable[[int, float, np.ndarray], None]
 
 
 class Search:
@@ -169,7 +176,9 @@ class Search:
         if weights.shape[1] == 0:
             weights, bias = np.zeros((problem.directions, 1)), np.zeros(1)
         strength = self._trace_strength(at)
-        return curvature(problem.term, problem.basis, weights, bias, strength, problem.options.rank == "diagonal")
+        return curvature(
+            problem.term, problem.basis.stretch, weights, bias, strength, problem.options.rank == "diagonal"
+        )
 
     def objective(self, at: Map, found: Curvature) -> float:
         """In float64, in nats."""
@@ -228,3 +237,52 @@ class Search:
             return Map((left * lengths)[:, kept] / self.problem.basis.stretch[:, None], bias[kept])
         columns = (left * lengths)[:, kept] / self.problem.basis.stretch[:, None]
         return Map(columns, np.zeros(columns.shape[1]))
+
+
+@dataclass(frozen=True)
+class Solved:
+    """Where a minimisation ended: the best parameters seen, their value and gradient norm, and what it took."""
+
+    theta: np.ndarray
+    value: float
+    gradient_norm: float
+    iterations: int
+    passes: int
+
+
+def minimise(function: Function, theta: np.ndarray, *, tolerance: float, iterations: int, watch: Seen) -> Solved:
+    """L-BFGS from theta until an iteration lowers the value by less than `tolerance` of it, or iterations run out.
+
+    function: value and derivative (float64) at the parameters. watch: called with (pass, value, parameters) after each
+    pass.
+    """
+    optimize = _scipy()
+    best: list[Any] = [theta, np.inf, np.inf]
+    passes = iterations_done = 0
+
+    def seen(at: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal passes
+        value, slope = function(at)
+        passes += 1
+        if value < best[1]:
+            best[:] = at.copy(), value, float(np.linalg.norm(slope))
+        watch(passes, value, at)
+        return value, slope
+
+    def count(at: np.ndarray) -> None:
+        nonlocal iterations_done
+        iterations_done += 1
+
+    options = {
+        "maxcor": CORRECTIONS, "maxiter": iterations, "maxfun": 2 * iterations, "ftol": tolerance, "gtol": 1e-10,
+    }  # fmt: skip
+    optimize.minimize(seen, theta, jac=True, method="L-BFGS-B", options=options, callback=count)
+    return Solved(best[0], float(best[1]), best[2], iterations_done, passes)
+
+
+def _scipy() -> Any:
+    try:
+        from scipy import optimize
+    except ImportError as error:
+        raise MissingExtraError("a probe", "scipy", "probe") from error
+    return optimize

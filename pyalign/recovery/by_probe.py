@@ -13,16 +13,15 @@ import numpy as np
 
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
-from pyalign.probing.algebra import host_rows
+from pyalign.fitting.algebra import host_rows
+from pyalign.fitting.place import algebra_for
 from pyalign.probing.choose import GROWTH, choose_strength, problem_of
 from pyalign.probing.fit import Maker, fit_path
 from pyalign.probing.options import ProbeOptions, as_strengths
-from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import Problem, finite_rows
 from pyalign.probing.scoring import held_out_score
 from pyalign.progress import Progress, silent
-from pyalign.recovery.answers import answered
-from pyalign.recovery.pool import Pool
+from pyalign.recovery.pool import Pool, answered
 from pyalign.stats.splits import Fold, TripletKFold
 
 

@@ -10,8 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from pyalign.progress import Progress, silent
-from pyalign.recovery.answers import ANSWER, SUBSET, cuts_of, drawn_pairs, generator
-from pyalign.recovery.pool import Pool
+from pyalign.recovery.pool import ANSWER, SUBSET, Pool, cuts_of, drawn_pairs, generator
 
 ALIKE = 1e-7  # nats a triplet: losses that lie closer tie, as similarities in float32 say no more
 FEWEST = 20  # triplets of the smallest size, where none are asked for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pyalign.analysis.agreed import Agreement, AgreementBin, Agreements
+from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, filled
 from pyalign.report.cells import called
 from pyalign.report.tables import one_line, percent, short_labels

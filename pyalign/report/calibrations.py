@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan
 
-from pyalign.analysis.calibrated import Calibration, Calibrations, Divergences
-from pyalign.analysis.reliability import Reliability
+from pyalign.analysis.calibration.result import Calibration, Calibrations, Divergences, Reliability
 from pyalign.report.tables import Column, Rows, columns_table, fitted_table, nats_note, noted, one_line, over, percent
 from pyalign.report.tables import short_labels as short
 

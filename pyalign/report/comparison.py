@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from pyalign.analysis.comparison import BestModel, Comparison, PairResult
+from pyalign.analysis.comparison.result import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import PAGE, TEXT, Block, Foot, Rows, Table
 from pyalign.report.cells import CORRECTED, interval_header, model_labels, pairs_column

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pyalign.analysis.failure_groups import FailureGroup
-from pyalign.analysis.failures import Failures
+from pyalign.analysis.failures.failures import Failures
+from pyalign.analysis.failures.groups import FailureGroup
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import Block, Column, Foot, Rows, Table
 from pyalign.report.cells import called

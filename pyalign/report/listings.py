@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyalign.analysis.describe import Description
-from pyalign.analysis.describe_file import FileDescription
+from pyalign.analysis.describe.array import Description
+from pyalign.analysis.describe.file import FileDescription
 from pyalign.datasets.fetch import Fetched
 from pyalign.datasets.listing import DataSetInfo, DataSetList
 from pyalign.extraction.models import ModelLayers, ModelList

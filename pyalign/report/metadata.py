@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pyalign.analysis.metadata_result import MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.documents import Interval
 from pyalign.report.tables import (
     Column,

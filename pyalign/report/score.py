@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyalign.analysis.accuracy import Score
-from pyalign.analysis.named_ceiling import GIVEN
+from pyalign.analysis.ceiling.result import GIVEN
 from pyalign.analysis.score import Scores
 from pyalign.measures import PRECOMPUTED
 from pyalign.report.blocks import Block, Column, Foot, Rows, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pyalign.analysis.accuracy import GroupScore, Score
-from pyalign.analysis.comparison import Comparison
+from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.score import Scores
 from pyalign.documents import Interval
 from pyalign.probing.validated import ProbeCrossValidation

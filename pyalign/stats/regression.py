@@ -1,4 +1,4 @@
-"""A line through few points that hang together in clusters, and rank correlation: with errors that hold for few.
+"""A line through few points that hang together in clusters, and correlation: with errors that hold for few.
 
 The points are models; what they vary over are models like these. Models of one family err together, so that a family is
 drawn as a whole: residuals of one cluster may depend on each other in any way, those of two are independent.
@@ -22,7 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pyalign.stats.correlation import spearman
+from pyalign.ops.ranks import double_ranks
 
 LEAST_CLUSTERS = 3  # of an interval over them
 LEAST_DEGREES = 1.0  # of freedom: of fewer an interval says nothing
@@ -146,3 +146,27 @@ def fisher(correlation: float, m: int) -> float:
     """Fisher's z; of 1 that of a quarter of the step 12 / (m (m^2 - 1)) less, which an exchange of neighbours costs."""
     most = 1.0 - 3.0 / (m * (m * m - 1.0))
     return math.atanh(max(-most, min(most, correlation))) if correlation == correlation else math.nan
+
+
+def pearson(a: np.ndarray, b: np.ndarray) -> float:
+    """Pearson correlation of a and b (m,) in float64; NaN where either is constant or m < 2.
+
+    Example:
+        >>> round(pearson(np.array([1, 2, 3]), np.array([1, 2, 4])), 4)
+        0.982
+    """
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return math.nan
+    x, y = a - a.mean(dtype=np.float64), b - b.mean(dtype=np.float64)
+    x, y = x / np.abs(x).max(), y / np.abs(y).max()  # squares of small numbers would underflow
+    return float(np.clip(x @ y / math.sqrt(float(x @ x) * float(y @ y)), -1, 1))
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of a and b (m,): that of Pearson on ranks, equal values sharing their mean rank.
+
+    Example:
+        >>> spearman(np.array([1, 2, 3, 3]), np.array([10, 20, 40, 40]))
+        1.0
+    """
+    return pearson(double_ranks(a), double_ranks(b))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
+from pyalign._registry import load
 from pyalign.errors import InputError, nearest
 
 MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
@@ -47,7 +47,7 @@ class Analysis:
     @property
     def call(self) -> Callable[..., Any]:
         """The function."""
-        found: Callable[..., Any] = getattr(import_module("pyalign"), self.name)
+        found: Callable[..., Any] = load(f"pyalign:{self.name}")
         return found
 
 

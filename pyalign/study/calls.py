@@ -11,7 +11,8 @@ from functools import partial
 from typing import Any
 
 from pyalign.errors import ConvergenceWarning, InputError
-from pyalign.extraction.sources import from_folder, load_encoder, on_disk
+from pyalign.extraction.disk import from_folder, on_disk
+from pyalign.extraction.sources import load_encoder
 from pyalign.extraction.weights import hash_file
 from pyalign.io.paths import split_key
 from pyalign.io.write import Content

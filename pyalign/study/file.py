@@ -42,6 +42,7 @@ OF_EXTRACT = (
     "model_threads",    "on_error", "decoder", "background", "prompt", "transform", "per_object",
 )  # fmt: skip
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
+MOST_MODELS = 100_000  # of all steps: each model is run, or looked up, once for each
 WHOLE, SWITCHES = ("batch_size", "workers", "model_threads"), ("compile",)
 
 
@@ -170,7 +171,13 @@ def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
     steps = _table(document.get("steps", {}), "steps")
     if not steps:
         raise InputError("[steps] must have at least one analysis, such as [steps.score]; got none")
-    found = [_step(name, one, models, sets) for name, one in steps.items()]
+    found, count = [], 0
+    for name, one in steps.items():
+        found.append(_step(name, one, models, sets))
+        count += len(found[-1].models)
+        if count > MOST_MODELS:
+            most = f"at most {MOST_MODELS:,} models in all, each counted for each step"
+            raise InputError(f"steps must be of {most}; got more with step {name!r}")
     title = texts["title"] or os.path.splitext(os.path.basename(path))[0]
     return StudyFile(
         path, title, texts["names"], models, sets, texts["images"], texts["metadata"], _in_order(found)
@@ -290,14 +297,16 @@ def _chosen_models(told: Any, analysis: Analysis, models: Mapping[str, StudyMode
         if told is not None:
             raise InputError(f"models have no meaning for {analysis.name}")
         return ()
-    usable = [name for name, one in models.items() if analysis.matrices or not one.is_matrix]
-    names = usable if told is None else [told] if isinstance(told, str) else told
+    if told is None:
+        names = [name for name, one in models.items() if analysis.matrices or not one.is_matrix]
+    else:
+        names = [told] if isinstance(told, str) else told
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise InputError(f"models must be a list of names of [models]; got {told!r:.80}")
     for name in names:
         if name not in models:
             raise InputError(f"there is no model {name!r} in [models]{nearest(name, models)}")
-        if name not in usable:
+        if models[name].is_matrix and not analysis.matrices:
             raise InputError(f"{analysis.name} takes embeddings; model {name!r} is a matrix")
     return tuple(dict.fromkeys(names))
 

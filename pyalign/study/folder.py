@@ -120,7 +120,7 @@ class StudyFolder:
         self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = ()
     ) -> None:
         """Writes the files of a unit, the document last in line, then takes note of them. also: of what lies there."""
-        with Files() as pending:
+        with Files(follow_links=False) as pending:
             digests = {name: pending.add(self.path / name, content, hashed=True) for name, content in files.items()}
             pending.commit()
         digests.update({name: self.sha256(name) for name in also})

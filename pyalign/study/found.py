@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pyalign.analysis.describe import Description
-from pyalign.analysis.describe_file import describe_file
+from pyalign.analysis.describe.array import Description
+from pyalign.analysis.describe.file import describe_file
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.folder import MANIFEST
 from pyalign.io.image_files import is_image

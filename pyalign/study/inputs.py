@@ -299,7 +299,7 @@ class Inputs:
     def _option_ceiling(self, given: Any, analysis: str) -> Any:
         if not isinstance(given, str):
             return given
-        from pyalign.analysis.named_ceiling import ceiling_of
+        from pyalign.analysis.ceiling.result import ceiling_of
         from pyalign.results import load_result
 
         path, name = split_key(self.place(given))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from importlib import import_module
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from pyalign._registry import load
 from pyalign.data import Transform
 from pyalign.errors import InputError, nearest
 from pyalign.probing.options import ProbeOptions
@@ -28,7 +29,7 @@ FILES = {
 
 def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The arguments of a function that have names, each with its type; `object` takes anything."""
-    scope = vars(import_module(function.__module__))
+    scope = vars(sys.modules[function.__module__])
     return {
         name: _hint(one.annotation, scope)
         for name, one in inspect.signature(function).parameters.items()
@@ -40,9 +41,9 @@ def arguments_of(analysis: Analysis) -> dict[str, Any]:
     """The options of a step by name, each with its type; `object` takes anything."""
     found = hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))
     if analysis.options:
-        module, _, kind = analysis.options.partition(":")
-        hints = get_type_hints(getattr(import_module(module), kind))
-        found.update({one.name: hints[one.name] for one in fields(getattr(import_module(module), kind))})
+        kind = load(analysis.options)
+        hints = get_type_hints(kind)
+        found.update({one.name: hints[one.name] for one in fields(kind)})
     return found
 
 

@@ -38,11 +38,11 @@ def make_report(
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()
-        _write(study, folder, finished, missing, given[0])
+        page = _page(study, folder, finished, missing, given[0])
         if study.images is not None and inputs.hash_of_images(study.images, anew=True) != given[1]["images"]:
             raise InputError(f"{study.images}: images have changed while the page was made; run the study again")
         seconds = time.perf_counter() - began
-        folder.keep(REPORT, key, {}, seconds, (PAGE,))
+        folder.keep(REPORT, key, {PAGE: page}, seconds)
         return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=MADE, seconds=seconds)
     except (InputError, MissingExtraError, MemoryError) as error:
         return _without(folder, step, one_line(str(error)))
@@ -72,14 +72,16 @@ def _given(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
     return given, hashes
 
 
-def _write(
+def _page(
     study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
     given: Mapping[str, Any],
-) -> None:  # fmt: skip
+) -> str:  # fmt: skip
     """The documents go in as they lie here, without their paths: the page is the same wherever the folder lies."""
-    from pyalign.report.page.write import write_report
+    from pyalign.report.page.write import make_report as page_of
 
     documents: list[Any] = [read_json(folder.path / (one.document or "")) for one in finished]
     if missing:
         documents.append(Study(study.title, (*finished, *missing)))
-    write_report(documents, folder.path / PAGE, title=study.title, **given)
+    made = page_of(documents, folder.path / PAGE, title=study.title, **given)
+    assert made.html is not None
+    return made.html

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pyalign.analysis.named_ceiling import ceiling_of
+from pyalign.analysis.ceiling.result import ceiling_of
 from pyalign.data.provenance import hashing
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.extraction.sources import on_disk
+from pyalign.extraction.disk import on_disk
 from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, checked_path, one_line
 from pyalign.journal import Journal
@@ -157,7 +157,7 @@ class _Run:
         files: dict[str, bytes | str] = {STUDY: file, RESULT: found.to_json() + "\n"}
         from pyalign.io.write import Files
 
-        with Files() as pending:
+        with Files(follow_links=False) as pending:
             told = {name: pending.add(self.folder.path / name, text, hashed=True) for name, text in files.items()}
             units = [*(unit.name for unit in self.units if self.done[unit.name].status == FINISHED), REPORT]
             text = manifest_of(self.study, self.time, {**told, **self._files(units)})

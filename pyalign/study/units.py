@@ -41,7 +41,7 @@ def units_of(study: StudyFile) -> tuple[Unit, ...]:
     """
     used = {name for step in study.steps for name in step.models}
     steps = {step.name: step for step in study.steps}
-    stems: set[str] = {REPORT}
+    stems = {REPORT: 1}
     found: dict[str, Unit] = {}
 
     def add(unit: Unit) -> None:
@@ -112,16 +112,20 @@ def _extraction(model: str) -> str:
     return f"extract ({model})"
 
 
-def _stem(name: str, taken: set[str]) -> str:
+def _stem(name: str, taken: dict[str, int]) -> str:
     """A name of files that any system takes; two are never the same, whatever case their letters have.
 
+    taken: names in small letters, each with the number of the last name that was made of it.
+
     Example:
-        >>> _stem("probe-CLIP B/32", set())
+        >>> _stem("probe-CLIP B/32", {})
         'probe-CLIP_B_32'
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:120].strip(".") or "_"
-    stem, k = plain, 2
+    stem, k = plain, taken.get(plain.lower(), 1)
     while stem.lower() in taken:
-        stem, k = f"{plain}-{k}", k + 1
-    taken.add(stem.lower())
+        k += 1
+        stem = f"{plain}-{k}"
+    taken[plain.lower()] = k
+    taken.setdefault(stem.lower(), 1)
     return stem

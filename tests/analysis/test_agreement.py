@@ -15,7 +15,7 @@ from scipy.stats import pearsonr, spearmanr
 from support import definition, draw_triplets, reals, seeds, whole
 
 from pyalign import agreement, score
-from pyalign.stats.correlation import pearson, spearman
+from pyalign.stats.regression import pearson, spearman
 
 
 @given(seeds, st.integers(2, 50))

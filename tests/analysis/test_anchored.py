@@ -14,9 +14,9 @@ from support import FLOATS, draw_triplets, floats, read_back, reals, seeds, whol
 import pyalign
 from pyalign import Triplets
 from pyalign.analysis.accuracy import TIES
-from pyalign.analysis.ceiling import guessing_share
+from pyalign.analysis.ceiling.noise_ceiling import guessing_share
 from pyalign.analysis.repeats import find_repeats
-from pyalign.data.trained import triplet_hashes
+from pyalign.data.transform import triplet_hashes
 from pyalign.ops.resample import permutation
 
 CREDIT = {"fractional": 0.5, "wrong": 0.0, "human_alignment": 1.0}  # of a tie

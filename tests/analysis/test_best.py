@@ -11,7 +11,7 @@ from support import FLOORS, dependent, draw_triplets, read_back, reals
 
 import pyalign
 from pyalign import compare, score
-from pyalign.analysis import best
+from pyalign.analysis.comparison import compare as module
 from pyalign.stats.resampling import BY, Resampling
 
 
@@ -54,7 +54,7 @@ def by_loops(models, triplets, seed, splits):
 @pytest.mark.parametrize("by", BY)
 def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(by, monkeypatch):
     """Figure, choices and error, from plain loops over splits, triplets and pairs of triplets."""
-    monkeypatch.setattr(best, "SPLITS", 7)
+    monkeypatch.setattr(module, "SPLITS", 7)
     _, models, triplets = world(3, 24, 400, 4, 2.0)
     people = np.arange(400) % 9
     found = compare(models, triplets, ci=Resampling(by, seed=5), subjects=people, choose_best=True)

@@ -228,7 +228,8 @@ def test_bad_answers_are_named_with_the_rule_and_the_row(message_of, answers, me
 @pytest.mark.parametrize(
     "options",
     [{"bins": 0}, {"bins": 2.5}, {"bins": True}, {"ties": "half"}, {"nan": "skip"}, {"measure": "cosin"},
-     {"split": "items"}, {"seed": -3}, {"held_out": 2}],
+     {"split": "items"}, {"seed": -3}, {"seed": 2.5}, {"seed": "one"}, {"seed": None},
+     {"held_out": 2}],
     ids=str,
 )  # fmt: skip
 def test_bad_options_are_named(message_of, options):

@@ -13,7 +13,7 @@ from support import draw_triplets, read_back, reals, seeds, strict_json
 
 import pyalign
 from pyalign import Triplets, fraction_of_ceiling, noise_ceiling
-from pyalign.analysis.ceiling import guessing_share
+from pyalign.analysis.ceiling.noise_ceiling import guessing_share
 
 
 def by_loop(triplets, subjects=None):

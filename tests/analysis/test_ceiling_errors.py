@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from support import draw_triplets, seeds
 
 from pyalign import noise_ceiling
-from pyalign.analysis.entries import repeated_sets
+from pyalign.analysis.ceiling.leave_one_out import repeated_sets
 from pyalign.analysis.repeats import find_repeats
 from pyalign.stats.mixture import fit_mixture
 

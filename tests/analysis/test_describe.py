@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals, whole
 
 import pyalign
-from pyalign.analysis import describe as module
-from pyalign.analysis.describe import describe
+from pyalign.analysis.describe import array as module
+from pyalign.analysis.describe.array import describe
 from pyalign.documents import as_document
 
 
@@ -188,6 +188,13 @@ def test_rounding_on_the_diagonal_does_not_make_dissimilarities_similarities(n, 
         assert describe(np.stack([1 - similar] * 3)).kind == "dissimilarities"
     assert describe(pyalign.similarity(x, measure="neg_euclidean")).kind == "similarities"
     assert describe(reals(2, n, n)).kind == "embeddings"
+
+
+def test_one_half_of_a_matrix_of_pairs_is_asked_about():
+    x = reals(1, 30, 12, dtype=np.float64)
+    told = "zero on one side of the diagonal: one half of a matrix of pairs? add its transpose"
+    assert told in describe(np.triu(x @ x.T, 1)).remarks and told in describe(np.tril(x @ x.T)).remarks
+    assert told not in describe(x[:, :12][:12]).remarks and told not in describe(np.eye(30)).remarks
 
 
 def test_facts_without_a_meaning_are_left_out():

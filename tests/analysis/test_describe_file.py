@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from support import draw_triplets, reals
 
-from pyalign.analysis import describe_file as module
-from pyalign.analysis.describe_file import describe_file
+from pyalign.analysis.describe import file as module
+from pyalign.analysis.describe.file import describe_file
 from pyalign.data import TrainedOn, Transform
 from pyalign.io import load_embeddings, load_triplets, read_answers, read_names, split_key, write_transform
 

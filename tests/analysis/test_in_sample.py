@@ -7,9 +7,9 @@ import pytest
 from support import draw_triplets, reals
 
 from pyalign import Embeddings, Transform, read_transform, score, write_transform
-from pyalign.analysis.in_sample import choice_model
+from pyalign.analysis.score import choice_model
 from pyalign.data import Overlap, TrainedOn
-from pyalign.data.trained import triplet_hashes
+from pyalign.data.transform import triplet_hashes
 
 N = 30
 X = reals(1, N, 4)

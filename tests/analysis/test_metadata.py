@@ -11,8 +11,8 @@ from scipy import stats
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.analysis.comparison import Comparison, ModelResult
-from pyalign.analysis.metadata import draws_of, rank_correlations, ranks_at_once
+from pyalign.analysis.comparison.result import Comparison, ModelResult
+from pyalign.analysis.metadata.regress import draws_of, rank_correlations, ranks_at_once
 
 M = 9
 RNG = np.random.default_rng(1)

@@ -10,10 +10,10 @@ from support import draw_triplets, reals, seeds
 
 import pyalign
 from pyalign import Embeddings, Resampling, Triplets, calibrate, compare, load_embeddings, odd_one_out, score
-from pyalign._checks import kind_of_matrix
 from pyalign.analysis.notes import notes_on_score, notes_on_similarities, used_rows
 from pyalign.data.align import FROM_MATRIX, NAMELESS
 from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import kind_of_matrix
 from pyalign.datasets.simulate import simulate
 
 EVERY = np.array([[0, 1, 2], [3, 4, 5], [0, 3, 1]])
@@ -89,6 +89,45 @@ def test_what_is_no_such_matrix_is_not_noted(x):
     assert kind_of_matrix(x) is None
 
 
+PAIRS = "x looks like a matrix of pairs ({}), not embeddings: its rows are taken for features"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("x", "shape"),
+    [
+        pytest.param(np.cov(reals(1, 20, 50)), "symmetric", id="covariances"),
+        pytest.param(reals(1, 20, 5) @ reals(1, 20, 5).T, "symmetric", id="dot products"),
+        pytest.param(
+            np.where(np.eye(20) == 1, 0, np.corrcoef(reals(1, 20, 50))), "symmetric", id="a diagonal of zeros"
+        ),
+        pytest.param(np.triu(distances(20)), "triangular", id="above the diagonal"),
+        pytest.param(np.tril(np.corrcoef(reals(1, 20, 50))), "triangular", id="below the diagonal"),
+    ],
+)
+def test_what_may_be_a_matrix_of_pairs_of_some_other_kind_is_noted(x, shape, dtype):
+    assert notes_on_values(Embeddings(x.astype(dtype)), "x") == (PAIRS.format(shape),)
+    assert PAIRS.format(shape) in score(x.astype(dtype), draw_triplets(1, 20, 200)).notes
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.eye(20), np.diag(np.arange(20.0)), np.eye(20, k=1) + np.eye(20, k=-1), np.ones((9, 9)), np.zeros((9, 9)),
+        np.full((9, 9), np.nan), reals(1, 20, 20), np.triu(np.eye(20) + np.eye(20, k=1)),
+    ],
+)  # fmt: skip
+def test_square_embeddings_that_are_not_of_pairs_are_not_noted(x):
+    assert notes_on_values(Embeddings(x), "x") == ()
+
+
+def test_tensors_of_pairs_are_looked_at_where_they_are():
+    torch = pytest.importorskip("torch")
+    x = torch.from_numpy(reals(1, 20, 5))
+    assert notes_on_values(Embeddings(x @ x.T), "x") == (PAIRS.format("symmetric"),)
+    assert notes_on_values(Embeddings(torch.triu(x @ x.T)), "x") == (PAIRS.format("triangular"),)
+
+
 def test_whole_numbers_do_not_wrap_around():
     x = np.array([[0, 200, 3, 9], [200, 0, 9, 7], [3, 9, 0, 1], [9, 7, 1, 0]], np.uint8)
     assert kind_of_matrix(x) == "dissimilarities"
@@ -140,11 +179,22 @@ def test_every_function_that_reads_embeddings_says_so(name):
     assert not [note for note in CALLS[name](reals(1, 20, 20), t).notes if "looks like" in note]
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float64])
+@pytest.mark.parametrize("name", ["score", "compare_neighbors", "hubs", "rsa", "cka"])
+def test_embeddings_without_a_row_are_refused_in_one_line(name, dtype):
+    with pytest.raises(pyalign.InputError):
+        CALLS[name](np.zeros((0, 3), dtype), EVERY)
+
+
 def test_whole_numbers_in_memory_that_could_be_triplets_are_asked_about():
     told = "m holds whole numbers in 3 columns, taken for features: are they triplets?"
     items = np.random.default_rng(0).integers(0, 500, (40, 3))
     assert told in notes(items, GOOD)
-    for sound in (items.astype(float), items - 250, items[:, :2], Embeddings(items, tuple(map(str, range(40))))):
+    assert told in notes(items.astype(float), GOOD)  # as MATLAB saves them
+    assert told in notes(items.astype(np.float32), GOOD)
+    ratings = items % 8
+    for sound in (items + 0.5, ratings.astype(float), items - 250, items[:, :2], items.astype(float)[:, [0, 0, 1]],
+                  Embeddings(items, tuple(map(str, range(40))))):  # fmt: skip
         assert not [note for note in notes(sound, GOOD) if "whole numbers" in note]
 
 
@@ -303,16 +353,36 @@ def test_notes_are_in_the_document():
 
 @pytest.mark.parametrize("offset", [1e3, 1e4, 1e5])
 @pytest.mark.parametrize("name", ["score", "compare", "agreement", "failures", "consistency", "concepts",
-                                  "recover"])  # fmt: skip
+                                  "recover", "permutation_test", "prototypes"])  # fmt: skip
 def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
     told = (
         "all similarities of m by cosine lie within float32 rounding of each other: rounding and ties decide, not the "
         "model; take the mean off each feature, or give float64"
     )
     far = X + offset
+    if name in ("permutation_test", "prototypes"):
+        told = told.replace("of m by", "of x by")
     assert told in CALLS[name](far.astype(np.float32), MIXED).notes
     for sound in (far, X.astype(np.float32), (far - far.mean(axis=0)).astype(np.float32)):
         assert not [note for note in CALLS[name](sound, MIXED).notes if "rounding" in note]
+
+
+@pytest.mark.parametrize("in_tiles", [False, True])
+def test_similarities_of_rsa_that_rounding_decides_are_noted(monkeypatch, in_tiles):
+    monkeypatch.setattr("pyalign.pairwise.rsa.FROM", 10 if in_tiles else 10_000)
+    x = reals(1, 300, 20, dtype=np.float64)
+    human = 1 - pyalign.similarity(x + reals(2, 300, 20), measure="cosine")
+
+    def told(x, measure):
+        found = pyalign.rsa({"m": x}, human, kind="dissimilarity", measure=measure, ci=None)
+        return found.results[0].value, [note for note in found.notes if "float32 rounding" in note]
+
+    far = (x + 5000).astype(np.float32)
+    exact, nothing = told(far.astype(np.float64), "cosine")
+    value, notes = told(far, "cosine")
+    assert abs(value - exact) > 0.1 and len(notes) == 1 and not nothing
+    assert notes[0].startswith("all similarities of m by cosine lie within float32 rounding of each other: ")
+    assert not told(far, "pearson")[1] and not told(x.astype(np.float32), "cosine")[1]
 
 
 def test_a_calibration_of_similarities_that_rounding_decides_is_noted():

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from reference import decide, decide_as_human_alignment
 from scipy.special import log_softmax
 from support import FLOATS, MEASURES, definition, draw_triplets, pairs_of, reals, whole
 
 from pyalign import Score, similarity
 from pyalign import score as score_of
 from pyalign.analysis.accuracy import TIES, score_triplets
-from pyalign.backends.reference import decide, decide_as_human_alignment
 from pyalign.documents import from_document
 
 TEMPERATURES = (1e-4, 1e-2, 0.07, 1.0, 30.0, 1e4)
@@ -298,7 +298,7 @@ def test_names_the_bandwidth_that_it_used(backend):
         ({"measure": "cosin"}, "measure must be one of "),
         (
             {"backend": "gpu"},
-            "backend must be 'auto' or one of native, numpy, reference, cuda, triton, torch; got 'gpu'",
+            "backend must be 'auto' or one of native, numpy, cuda, triton, torch; got 'gpu'",
         ),
         ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
     ],

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from support import reals, seeds
 
-from pyalign.analysis.temperature import minimise
+from pyalign.analysis.calibration.temperature import minimise
 from pyalign.backends import get_host_backend
 
 HOST = get_host_backend()

@@ -11,9 +11,7 @@ from hypothesis import given
 from support import draw_triplets, reals, seeds
 
 from pyalign import calibrate
-from pyalign.analysis.answered import AnsweredSimilarities
-from pyalign.analysis.temperature import minimise
-from pyalign.analysis.temperature_error import error_of_beta, interval
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise
 from pyalign.backends import get_host_backend
 from pyalign.data import as_answers
 from pyalign.stats.resampling import Resampling

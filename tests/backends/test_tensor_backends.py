@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reference import REFERENCE
 from support import draw_triplets, reals, run_python
-
-from pyalign.backends import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed")
@@ -158,7 +157,7 @@ counts = module.counts()
 assert counts["launches"] >= 1 and counts["synchronisations"] == 0, counts
 assert not any(module.counts().values())
 try:
-    module.gradient_workspace(0, 4, 2, (0, 0))
+    module.gradient_workspace(0, 4, 2, 0, (0, 0))
 except ValueError as error:
     print(error)
 """
@@ -228,7 +227,7 @@ def test_kernels_of_the_cpu_take_targets_on_tensors(name):
     out = tensors.TensorGradient.into(arrays[2])
     kernels.triplet_gradient(*arrays[:2], 0.5, 2.0, out, arrays[3])
     expected = np.empty_like(s)
-    total = reference.BACKEND.triplet_gradient(s, triplets, 0.5, 2.0, expected, targets)
+    total = REFERENCE.triplet_gradient(s, triplets, 0.5, 2.0, expected, targets)
     assert out.cross_entropy.item() == pytest.approx(total)
     np.testing.assert_allclose(arrays[2].numpy(), expected, rtol=0, atol=1e-12)
     assert out.invalid.item() == 0

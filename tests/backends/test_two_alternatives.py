@@ -125,7 +125,7 @@ def gradient_of(name, s, triplets, temperature, targets, planned):
 
 
 @given(seed=seeds, soft=st.booleans(), temperature=st.sampled_from((0.5, 1.0)), dtype=st.sampled_from(FLOATS))
-@pytest.mark.parametrize("name", [*HOST_BACKENDS, "planned"])
+@pytest.mark.parametrize("name", [*HOST_BACKENDS, "reference", "planned"])
 def test_the_gradient_is_that_of_the_definition(name, seed, soft, temperature, dtype):
     s, triplets = reals(seed, 9, 9, dtype=dtype), draw_triplets(seed, 9, 40)
     targets = np.random.default_rng(seed).random((40, 3)).astype(dtype) if soft else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyalign.analysis.describe_file import describe_file
+from pyalign.analysis.describe.file import describe_file
 
 KEYS = {
     "kind", "shape", "dtype", "smallest", "largest", "base", "duplicate_rows", "repeated_items", "nan_rows",

@@ -164,15 +164,18 @@ def test_it_can_be_interrupted(toy, command, folder, listing):
     assert listing(folder) == before
 
 
-def test_the_shell_completes_its_options_and_loads_no_other_command(toy, monkeypatch):
+def test_the_shell_completes_its_options_and_loads_no_other_command(toy):
     loaded = []
-    monkeypatch.setattr("pyalign.cli._completion.load", lambda name: loaded.append(name) or load(name))
-    parser = completion_parser("pyalign toy x.npy --ti")
+
+    def parser_of(line):
+        return completion_parser(line, COMMANDS, lambda name: loaded.append(name) or load(name))
+
+    parser = parser_of("pyalign toy x.npy --ti")
     assert loaded == ["toy"]
     assert parser.parse_args(["toy", "x.npy", "--times", "3"]).times == 3
-    completion_parser("pyalign s")
-    completion_parser("pyalign triplets")
-    completion_parser("pyalign triplets sample --see")
+    parser_of("pyalign s")
+    parser_of("pyalign triplets")
+    parser_of("pyalign triplets sample --see")
     assert loaded == ["toy", "triplets sample"]
 
 

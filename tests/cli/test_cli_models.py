@@ -8,7 +8,7 @@ import pytest
 from support import strict_json
 
 import pyalign
-from pyalign.extraction.known import Known
+from pyalign.extraction.spelling import Known
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def sources(monkeypatch, tmp_path):
             known_names(name)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("pyalign.extraction.listing.known_names", known_names)
+    monkeypatch.setattr("pyalign.extraction.sources.known_names", known_names)
     monkeypatch.setattr("pyalign.extraction.models.require_packages", require_packages)
 
 

@@ -34,14 +34,17 @@ def test_info_as_json(command):
     assert facts["threads"] == native.num_threads()
     assert facts["backends"] == backend_reasons()
     assert list(facts["backends"]) == list(BACKENDS)
+    assert facts["speed"] is None  # nothing to say of it
 
 
 def test_info_gives_the_reason_where_a_backend_cannot_run(command, monkeypatch):
     monkeypatch.setattr(
-        native.NativeBackend, "why_not", lambda self, place=None: "the compiled module cannot be loaded (test)"
+        native.NativeBackend, "why_not", lambda self, place=None: "the compiled kernels cannot be loaded (test)"
     )
-    assert "cannot run: the compiled module cannot be loaded (test)" in command("info").out
-    assert strict_json(command("info", "--json").out)["backends"]["native"].startswith("the compiled module")
+    assert "cannot run: the compiled kernels cannot be loaded (test)" in command("info").out
+    facts = strict_json(command("info", "--json").out)
+    assert facts["backends"]["native"] == "the compiled kernels cannot be loaded (test)"
+    assert facts["speed"].endswith(": the compiled kernels cannot be loaded (test)")
 
 
 def test_every_backend_stands_in_its_own_column(command):

@@ -329,12 +329,12 @@ def test_ctrl_c_between_the_fits_loses_nothing(probe, folder, monkeypatch):
 
 
 def test_ctrl_c_among_other_embeddings_leaves_the_folds(probe, folder, monkeypatch):
-    from pyalign.probing import local_problem
+    from pyalign.probing import local
 
     def stop(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(local_problem, "neighbor_overlap", stop)
+    monkeypatch.setattr(local, "neighbor_overlap", stop)
     np.save("images.npy", reals(7, 20, 6))
     args = ("--penalty", "identity", "--l2", "0.1", "--images", "images.npy", "--split", "triplets", "--folds", "2")
     ran = probe(*args, "--out", "w.npz")

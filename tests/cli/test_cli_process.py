@@ -220,13 +220,14 @@ def test_a_file_that_does_not_fit_leaves_nothing(process, folder, many, listing,
 
 
 def test_ctrl_c_ends_a_long_run_with_130_and_leaves_nothing(folder, many, listing):
-    """300 x 300 x 2,000 numbers in plain loops take a minute. A line on the terminal says that they have begun."""
+    """100,000 resamples in numpy take a minute. A line on the terminal says that the run has begun."""
     np.save("wide.npy", reals(1, 300, 2000))
     before = listing(folder)
-    args = ["score", "--embeddings", "wide.npy", "x.npy", "--triplets", many, "--backend", "reference"]
+    args = ["score", "--embeddings", "wide.npy", "x.npy", "--triplets", many, "--backend", "numpy"]
+    args += ["--ci", "objects", "--ci-method", "bootstrap", "--resamples", 100_000]
     outputs = ["--choices", "c.npy", "--probabilities", "p.npy", "--json", "out.json"]
     terminal, side = pty.openpty()
-    running = subprocess.Popen([sys.executable, "-m", "pyalign", *args, *outputs],
+    running = subprocess.Popen([sys.executable, "-m", "pyalign", *map(str, args), *outputs],
                                stdout=subprocess.PIPE, stderr=side)  # fmt: skip
     os.close(side)
     seen = b""

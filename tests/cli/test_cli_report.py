@@ -10,7 +10,7 @@ import pytest
 from support import reals
 
 import pyalign
-from pyalign.report.page.html import data_of
+from pyalign.report.page.whole import data_of
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
 

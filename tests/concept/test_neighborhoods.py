@@ -301,6 +301,28 @@ def test_objects_without_a_category_do_not_count(message_of, tmp_path):
 # Hubs
 
 
+NAMES = tuple(f"object {k:02}" for k in range(40))
+
+
+@pytest.mark.parametrize("call", ["neighbor_purity", "prototypes", "compare_neighbors"])
+@pytest.mark.parametrize(
+    ("rows", "groups", "without"),
+    [(None, None, "the categories and the rows"), (NAMES, None, "the categories"), (None, NAMES, "the rows"),
+     (NAMES, NAMES, None)],
+)  # fmt: skip
+def test_the_order_of_objects_that_is_assumed_without_names_is_noted(call, rows, groups, without):
+    x, given = Embeddings(reals(1, 40, 5), rows), Categories.of(["a", "b"] * 20, names=groups)
+    found = {
+        "neighbor_purity": lambda: pyalign.neighbor_purity({"m": x}, given, k=2, ci=None),
+        "prototypes": lambda: pyalign.prototypes(x, categories=given),
+        "compare_neighbors": lambda: pyalign.compare_neighbors(
+            {"m": x}, Embeddings(reals(2, 40, 3), rows), categories=given, k=2, ci=None
+        ),
+    }[call]()
+    told = [note for note in found.notes if note.endswith("have no names: row i is taken for object i")]
+    assert told == ([] if without is None else [f"{without} have no names: row i is taken for object i"])
+
+
 @given(seed=seeds, k=st.integers(1, 8))
 def test_hubs_count_how_often_rows_are_neighbours(seed, k):
     x = reals(seed, 20, 3, dtype=np.float64)

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import seeds
 
-from pyalign.concept import ridge
-from pyalign.concept.held_out import folds_of, predict_held_out
-from pyalign.concept.ridge import Rows, Spectrum, chosen_penalties
+from pyalign.concept import held_out
+from pyalign.concept.held_out import Rows, Spectrum, chosen_penalties, folds_of, predict_held_out
 
 PENALTIES = 10.0 ** np.arange(-1, 7)
 
@@ -69,7 +68,7 @@ def test_products_in_pieces_give_the_same(monkeypatch):
     x, y, rng = problem(3, 12, 5)
     spectrum = Spectrum.of_rows(x, rng.normal(size=(9, 5)))
     whole = spectrum.without(y, np.array([1.0, 1.0]), np.ones((9, 2)))
-    monkeypatch.setattr(ridge, "AT_ONCE", 24)
+    monkeypatch.setattr(held_out, "AT_ONCE", 24)
     np.testing.assert_allclose(spectrum.without(y, np.array([1.0, 1.0]), np.ones((9, 2))), whole, rtol=1e-12)
 
 

@@ -27,6 +27,8 @@ extern const Precision precisions[kPrecisions];
 
 // --- check_cuda.cpp
 
+constexpr int64_t kFixedBytes = 16000;  // of fixed sums of a gradient: up to 44 items
+
 extern bool quick;
 struct Case {
   std::string name;

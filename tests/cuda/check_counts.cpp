@@ -7,7 +7,7 @@ namespace {
 
 using emulation::Counts;
 
-constexpr int64_t n = 40, d = 24, t = 500, k = 3, lanes = 64;
+constexpr int64_t n = 40, d = 24, t = 500, k = 3, lanes = 64, fixed_bytes = 8 * n * n;
 
 struct Row {
   std::string operation, how;
@@ -71,8 +71,8 @@ struct Inputs {
   }
   static size_t workspace_bytes() {
     int64_t most = pa_cuda_choice_similarity_workspace();
-    for (const int64_t bytes : {pa_cuda_sums_workspace(t), pa_cuda_gradient_workspace(PA_FLOAT32, n, t),
-                                pa_cuda_gradient_workspace(PA_FLOAT64, n, t)})
+    for (const int64_t bytes : {pa_cuda_sums_workspace(t), pa_cuda_gradient_workspace(PA_FLOAT32, n, t, fixed_bytes),
+                                pa_cuda_gradient_workspace(PA_FLOAT64, n, t, fixed_bytes)})
       most = bytes > most ? bytes : most;
     return size_t(most);
   }
@@ -94,15 +94,20 @@ void check_counts() {
       PA_ROW(prepare_rows, "", queued(1), &in.rows.values, &in.prepared),
       PA_ROW(similarity, "", queued(1), &in.rows, nullptr, 0, out, n),
       PA_ROW(similarity, " of halves", queued(1), &in.half_rows, nullptr, 0, out, n),
+      PA_ROW(similarity, " of ready products", queued(1), &in.rows, nullptr, PA_READY, out, n),
+      PA_ROW(similarity, " that ready products are", queued(0), &in.rows, &in.rows, PA_READY, out, n),
       PA_ROW(triplets_from_matrix, "", queued(1), &in.matrix, &in.triplets, &in.choice, workspace),
       PA_ROW(triplets_from_matrix, " with sums", queued(2), &in.matrix, &in.triplets, &in.choice_and_sums, workspace),
       PA_ROW(triplets_from_rows, "", queued(1), &in.rows, &in.triplets, &in.choice, workspace),
       PA_ROW(triplets_from_rows, " with sums", queued(2), &in.rows, &in.triplets, &in.choice_and_sums, workspace),
-      PA_ROW(triplet_gradient, "", queued(3, 1), &in.matrix, &in.triplets, &in.loss, &in.gradient, workspace),
+      PA_ROW(triplet_gradient, "", queued(3, 1), &in.matrix, &in.triplets, &in.loss, &in.gradient, fixed_bytes,
+             workspace),
+      PA_ROW(triplet_gradient, " by a sort", queued(4, 2, 1), &in.matrix, &in.triplets, &in.loss, &in.gradient,
+             fixed_bytes - 1, workspace),
       PA_ROW(triplet_gradient, " of float64", queued(4, 2, 1), &in.wide_matrix, &in.triplets, &in.loss, &in.gradient,
-             workspace),
+             fixed_bytes, workspace),
       PA_ROW(triplet_gradient, " of none", queued(0, 2), &in.matrix, &in.no_triplets, &in.loss, &in.gradient,
-             workspace),
+             fixed_bytes, workspace),
       PA_ROW(resample_items, "", queued(1, 1), &in.triplets, n, multiplicities, &in.of_three, invalid),
       PA_ROW(resample_items, " of four values", queued(2, 1), &in.triplets, n, multiplicities, &in.of_four, invalid),
       PA_ROW(topk, "", queued(1), &in.matrix, k, 0, neighbours),
@@ -115,7 +120,7 @@ void check_counts() {
     for (const Row& row : rows) counted |= row.operation == operation;
     check_that(counted, operation + " has a row");
   }
-  check_that(pa_cuda_sums_workspace(t) > 0 && pa_cuda_gradient_workspace(PA_FLOAT32, n, t) > 0 &&
+  check_that(pa_cuda_sums_workspace(t) > 0 && pa_cuda_gradient_workspace(PA_FLOAT32, n, t, fixed_bytes) > 0 &&
                  words(emulation::take_counts()) == words({}),
              "asking for the size of a workspace queues nothing");
 }

@@ -52,12 +52,12 @@ void run(const Data& data, Results* r) {
   const pa_cuda_gradient gradient = {r->gradient, &r->cross_entropy, &r->invalid};
   const pa_triplets triplets = data.triplets();
   const pa_cuda_wanted from_matrix = probabilities_of(r, 0), from_rows = probabilities_of(r, 1);
-  std::vector<char> workspace(size_t(pa_cuda_gradient_workspace(PA_FLOAT32, n, 1)) + 256);
+  std::vector<char> workspace(size_t(pa_cuda_gradient_workspace(PA_FLOAT32, n, 1, kFixedBytes)) + 256);
   char* aligned = workspace.data() + (256 - uintptr_t(workspace.data()) % 256) % 256;
   r->error |= on_stream(pa_cuda_similarity, &x, nullptr, 0, data.matrix, data.stride);
   r->error |= on_stream(pa_cuda_triplets_from_matrix, &matrix, &triplets, &from_matrix, nullptr);
   r->error |= on_stream(pa_cuda_triplets_from_rows, &x, &triplets, &from_rows, nullptr);
-  r->error |= on_stream(pa_cuda_triplet_gradient, &matrix, &triplets, &loss, &gradient, aligned);
+  r->error |= on_stream(pa_cuda_triplet_gradient, &matrix, &triplets, &loss, &gradient, kFixedBytes, aligned);
   for (int i = 0; i < n; ++i) memcpy(r->products[i], data.matrix + i * data.stride, sizeof r->products[i]);
 }
 

@@ -30,6 +30,7 @@ struct GradientCase {
   std::vector<double> plain;        // (n, n)
   std::vector<double> targets;      // (t, 3), or empty
   std::unique_ptr<Memory> answers;  // the same behind one element that nobody may read
+  int64_t fixed_bytes = kFixedBytes;
   Output gradient, cross_entropy, invalid;
 
   GradientCase(pa_float_type of, int64_t items, double t, double factor, Questions* q)
@@ -63,13 +64,13 @@ struct GradientCase {
     const int32_t before = 7;
     const pa_triplets triplets = questions->triplets();
     invalid.set(&before);
-    Memory workspace(size_t(pa_cuda_gradient_workspace(type, n, triplets.t)));
+    Memory workspace(size_t(pa_cuda_gradient_workspace(type, n, triplets.t, fixed_bytes)));
     workspace.upload();  // nothing that could be taken for sums
     const pa_matrix s = {data.device(), n, n, stride, type};
     const pa_triplet_loss loss = {answers ? answers->device() + size_of(type) : nullptr, temperature, scale, 3};
     const pa_cuda_gradient target = {gradient.device(), static_cast<double*>(cross_entropy.device()),
                                      static_cast<int32_t*>(invalid.device())};
-    return on_stream(pa_cuda_triplet_gradient, &s, &triplets, &loss, &target, workspace.device());
+    return on_stream(pa_cuda_triplet_gradient, &s, &triplets, &loss, &target, fixed_bytes, workspace.device());
   }
 
   // The gradient (n, n) and the cross-entropy, from a run of its own.
@@ -159,9 +160,12 @@ static void check_now(const char* what, pa_float_type type, int64_t n, double te
                       Questions* questions) {
   GradientCase c(type, n, temperature, scale, questions);
   if (kind != LAST_IS_ODD) c.give(draw_targets(kind, *questions, type));
-  check_case({text("gradient, %s, %s, %s, n %lld, t %lld, %s %s, T %g, scale %g", what, target_names[kind],
+  const int64_t all = 8 * n * n, limits[] = {0, all - 1, all, kFixedBytes};
+  c.fixed_bytes = limits[random_below(4)];
+  check_case({text("gradient, %s, %s, %s, n %lld, t %lld, %s %s, T %g, scale %g, fixed %lld", what, target_names[kind],
                    type == PA_FLOAT32 ? "float32" : "float64", (long long)n, (long long)questions->t,
-                   index_names[questions->type], layout_names[questions->layout], temperature, scale),
+                   index_names[questions->type], layout_names[questions->layout], temperature, scale,
+                   (long long)c.fixed_bytes),
               {&c.gradient, &c.cross_entropy, &c.invalid},
               [&c] { return c.run(); },
               [&c] { return c.judge(); }});

@@ -44,21 +44,35 @@ static std::string wrong_pairs(const PairCase& c) {
   return "";
 }
 
+// Inner products of the caller, where the last step finds them; of x with itself none below the diagonal.
+static void put_products(const Table& x, const Table& y, const std::vector<Naive>& naive, int64_t out_stride,
+                         Output* out) {
+  const pa_float_type type = result_of(x.type);
+  std::vector<char> found(out->bytes(), char(kCanary));
+  for (int64_t i = 0; i < x.n; ++i)
+    for (int64_t j = 0; j < y.n; ++j)
+      put(found.data(), type, i * out_stride + j,
+          &x == &y && j < i ? double(NAN) : rounded(type, naive[size_t(i * y.n + j)].g));
+  out->set(found.data());
+}
+
 static void check_pair_kernel(const Table& x, const Table& y, const std::vector<Naive>& naive,
-                              const Precision& precision, pa_pair pair, Kind kind) {
+                              const Precision& precision, pa_pair pair, Kind kind, bool ready) {
   const double gamma = 0.05 / double(x.d);
   const int64_t out_stride = y.n + (x.n + y.n) % 3, size = int64_t(size_of(result_of(x.type)));
   Output out(size_t(((x.n - 1) * out_stride + y.n) * size), size_t(x.n % 2 * size));
   const PairCase c = {&x,    &y,         &precision, pair,
                       gamma, out_stride, &out,       expected_pairs(naive, precision, pair, gamma, x.d, kind, TILES)};
+  const int product = (precision.tf32 ? PA_TF32 : 0) | (ready ? PA_READY : 0);
   const auto run = [&] {
     const pa_rows rows = x.rows(pair, gamma), columns = y.rows(pair, gamma);
-    return on_stream(pa_cuda_similarity, &rows, &x == &y ? nullptr : &columns, precision.tf32, out.device(),
-                     out_stride);
+    if (ready) put_products(x, y, naive, out_stride, &out);
+    return on_stream(pa_cuda_similarity, &rows, &x == &y ? nullptr : &columns, product, out.device(), out_stride);
   };
-  check_case({text("similarity, %s of x%s, %s %s, n %lld, m %lld, d %lld, strides %lld, %lld", pair_names[pair],
-                   &x == &y ? "" : " and y", kind == WHOLE ? "whole" : "real", precision.name, (long long)x.n,
-                   (long long)y.n, (long long)x.d, (long long)x.stride, (long long)y.stride),
+  check_case({text("similarity%s, %s of x%s, %s %s, n %lld, m %lld, d %lld, strides %lld, %lld",
+                   ready ? " from ready products" : "", pair_names[pair], &x == &y ? "" : " and y",
+                   kind == WHOLE ? "whole" : "real", precision.name, (long long)x.n, (long long)y.n, (long long)x.d,
+                   (long long)x.stride, (long long)y.stride),
               {&out},
               run,
               [&c] { return wrong_pairs(c); }});
@@ -70,7 +84,8 @@ static int turn = 0;  // what is not varied on purpose takes turns
 static void check_tables(const Table& x, const Table& y, const Precision& precision, Kind kind, int count) {
   const std::vector<Naive> naive = naive_pairs(x, y);
   for (int k = 0; k < count; ++k)
-    check_pair_kernel(x, y, naive, precision, pa_pair((turn / 2 + k) % PA_PAIR_COUNT), kind);
+    for (const bool ready : {false, true})
+      check_pair_kernel(x, y, naive, precision, pa_pair((turn / 2 + k) % PA_PAIR_COUNT), kind, ready);
 }
 
 static void check_one(int64_t n, int64_t d, const Precision& precision, Kind kind, int count) {

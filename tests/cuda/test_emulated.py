@@ -238,7 +238,12 @@ BROKEN = {
         "kTripletsOfThread"),
     "triplets: negative indices are followed": (
         "memory", "triplets", "triplet.cuh", "uint64_t(a) < limit", "a < n"),
+    "similarity: ready products past the last row are read": (
+        "memory", "similarity", "last_step.cuh", "row < wanted ?", "row < R::tile ?"),
     # Seen as wrong results.
+    "similarity: ready products are taken from below the diagonal": (
+        "plain", "similarity", "last_step.cuh", "(at.i0 + row) * job.out_stride + j",
+        "j * job.out_stride + at.i0 + row"),
     "similarity: the mirror image is not written": (
         "threads", "similarity", "tile.cuh", "write_mirror<S>(job, at, strip);", ""),
     "similarity: close rows are not summed from the rows": (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals, seeds
 
 from pyalign.data import TrainedOn
-from pyalign.data.trained import SKETCH, triplet_hashes
+from pyalign.data.transform import SKETCH, triplet_hashes
 
 N = 12
 X = reals(0, N, 3)

@@ -460,6 +460,18 @@ def test_a_link_in_place_of_a_part_is_not_followed(row, server, message_of, tmp_
     assert (tmp_path / "victim").read_text() == "precious"
 
 
+@pytest.mark.parametrize("name", [CHECKSUMS, "x.bin.part.json"])
+def test_what_a_fetch_keeps_is_not_written_through_a_link(row, server, tmp_path, name):
+    folder = row(hash=None)
+    folder.mkdir(parents=True)
+    (tmp_path / "victim").write_text("{}")
+    (folder / "x.bin.part").write_bytes(b"begun")
+    (folder / name).symlink_to(tmp_path / "victim")
+    fetch_dataset("mine")
+    assert (tmp_path / "victim").read_text() == "{}" and (folder / "x.bin").read_bytes() == BODY
+    assert json.loads((folder / CHECKSUMS).read_text()) == {"x.bin": SHA}
+
+
 def test_ctrl_c_keeps_what_has_come(row, server, monkeypatch):
     folder = row()
 

@@ -18,8 +18,7 @@ import pytest
 
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction import _formats
-from pyalign.extraction._quiet import quiet
-from pyalign.extraction.decode import decode
+from pyalign.extraction.decode import decode, quiet
 
 pytest.importorskip("PIL", reason="Pillow is not installed")
 from pictures import colours, files, png, saved, tiff

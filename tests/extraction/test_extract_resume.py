@@ -679,15 +679,15 @@ def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures
 
 
 def test_a_processor_is_told_by_its_maker_and_instructions(monkeypatch):
-    from pyalign.extraction import processor
+    from pyalign.extraction import job
 
-    for name in processor.OVERRIDES:
+    for name in job.OVERRIDES:
         monkeypatch.delenv(name, raising=False)
-    plain = processor.describe_processor()
-    assert plain == processor.describe_processor("cpu") and len(plain.split()) >= 2
+    plain = job.describe_processor()
+    assert plain == job.describe_processor("cpu") and len(plain.split()) >= 2
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    assert processor.describe_processor() == f"{plain} ONEDNN_MAX_CPU_ISA=AVX2"
-    assert processor.describe_processor("mps") == "mps"
+    assert job.describe_processor() == f"{plain} ONEDNN_MAX_CPU_ISA=AVX2"
+    assert job.describe_processor("mps") == "mps"
 
 
 # Links

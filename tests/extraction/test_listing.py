@@ -8,8 +8,8 @@ import pytest
 from support import run_python
 
 from pyalign import list_models
-from pyalign.extraction import known
-from pyalign.extraction.listing import closest, plain, propose, words
+from pyalign.extraction import sources as own
+from pyalign.extraction.spelling import Known, closest, plain, propose, words
 
 TIMM = [
     "convnext_atto.d2_in1k", "convnext_base.clip_laion2b", "convnext_base.fb_in1k", "convnext_tiny.in12k",
@@ -28,10 +28,10 @@ FIRST = {"resnet50.tv_in1k", "vit_base_patch32_224.sam_in1k"}
 def sources(monkeypatch):
     """Three sources, of which not one is loaded."""
     held = {
-        "timm": known.Known(tuple(TIMM), frozenset(FIRST)), "torchvision": known.Known(tuple(VISION)),
-        "open_clip": known.Known(tuple(CLIP)),
+        "timm": Known(tuple(TIMM), frozenset(FIRST)), "torchvision": Known(tuple(VISION)),
+        "open_clip": Known(tuple(CLIP)),
     }  # fmt: skip
-    monkeypatch.setattr("pyalign.extraction.listing._sources", lambda source=None: held)
+    monkeypatch.setattr("pyalign.extraction.sources.known_to_all", lambda source=None: held)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +56,14 @@ def sources(monkeypatch):
     ],
 )
 def test_other_spellings_find_what_was_meant(sources, name, proposed):
-    found = closest(name)
+    found = closest(name, own.known_to_all())
     assert len(found) <= 3
     assert all(one.startswith(start) for one, start in zip(found, proposed, strict=False)), found
     assert len(found) >= min(2, len(proposed))
 
 
 def test_an_architecture_stands_before_its_default_tag_and_that_before_the_others(sources):
-    assert closest("timm:vit-base-patch32-224")[:2] == [
+    assert closest("timm:vit-base-patch32-224", own.known_to_all())[:2] == [
         "timm:vit_base_patch32_224",
         "timm:vit_base_patch32_224.sam_in1k",
     ]
@@ -72,7 +72,7 @@ def test_an_architecture_stands_before_its_default_tag_and_that_before_the_other
 
 
 def test_what_is_like_nothing_has_no_proposal(sources):
-    assert closest("xyzzy") == closest("") == closest("///") == []
+    assert all(closest(name, own.known_to_all()) == [] for name in ("xyzzy", "", "///"))
     assert propose("xyzzy", TIMM) == ""
     assert propose("resnet 101", TIMM) == "; did you mean 'resnet101' or 'resnet101.a1_in1k'?"
 
@@ -107,37 +107,37 @@ def asked(monkeypatch):
 
     calls = []
     monkeypatch.setattr(_timm, "names", lambda: calls.append(1) or ["resnet50.a1_in1k"])
-    monkeypatch.setattr(known, "_first", lambda source: [])
+    monkeypatch.setattr(own, "_first", lambda source: [])
     return calls
 
 
 def test_names_are_asked_for_once_and_again_where_a_package_has_changed(asked, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for _ in range(3):
-        assert known.known_names("timm").names == ("resnet50.a1_in1k",)
+        assert own.known_names("timm").names == ("resnet50.a1_in1k",)
     assert len(asked) == 1
-    monkeypatch.setattr(known, "__version__", "another")
-    known.known_names("timm")
+    monkeypatch.setattr(own, "__version__", "another")
+    own.known_names("timm")
     assert len(asked) == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"key": 1}', b'{"names": 3}', b"[" * 100_000])
 def test_a_damaged_cache_is_asked_again(asked, tmp_path, monkeypatch, content):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    known.known_names("timm")
+    own.known_names("timm")
     (place,) = (tmp_path / "pyalign").iterdir()
     place.write_bytes(content)
-    assert known.known_names("timm").names == ("resnet50.a1_in1k",)
+    assert own.known_names("timm").names == ("resnet50.a1_in1k",)
     document = json.loads(place.read_text())
     place.write_text(json.dumps({**document, "names": [3]}))
-    assert known.known_names("timm").names == ("resnet50.a1_in1k",)
+    assert own.known_names("timm").names == ("resnet50.a1_in1k",)
     assert len(asked) == 3
 
 
 def test_a_cache_that_can_not_be_written_changes_nothing(asked, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert known.known_names("timm").names == ("resnet50.a1_in1k",)
+    assert own.known_names("timm").names == ("resnet50.a1_in1k",)
 
 
 @pytest.mark.slow
@@ -150,6 +150,5 @@ def test_the_second_list_of_all_models_loads_no_library(tmp_path, monkeypatch):
     )
     done = run_python(code)
     assert done.stdout.split() == [str(len(list_models("resnet50", "timm"))), "set()"], done.stderr
-    assert closest("resnet-50", None)[:2] == ["timm:resnet50", "timm:resnet50.a1_in1k"] or "torchvision" in str(
-        closest("resnet-50")
-    )
+    near = closest("resnet-50", own.known_to_all())
+    assert near[:2] == ["timm:resnet50", "timm:resnet50.a1_in1k"] or "torchvision" in str(near)

@@ -130,6 +130,10 @@ def test_what_a_function_must_give_is_said(file, message_of):
     )
     assert message_of(load_encoder, f"{spec}:number").endswith("must return (module, transform) or an Encoder; got int")
     assert message_of(load_encoder, f"{spec}:broken") == f"{spec}:broken: broken() has failed: no weights"
+    with open(file, "a") as code:
+        code.write("\ndef script():\n    raise SystemExit(0)\n")
+    told = f"{spec}:script: script() has failed: it ends the program (sys.exit(0))"
+    assert message_of(load_encoder, f"{spec}:script") == told
     assert "must have a function paire; did you mean 'pair'?" in message_of(load_encoder, f"{spec}:paire")
     assert message_of(load_encoder, "module:no.such.package:f").endswith("No module named 'no'")
     assert message_of(load_encoder, "module:none.py:f").endswith("weights none.py: No such file or directory")

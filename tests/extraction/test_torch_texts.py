@@ -248,11 +248,11 @@ def clip():
 
 @pytest.mark.parametrize(("kind", "projection"), [("CLIP", None), ("CustomTextCLIP", "linear")])
 def test_the_text_tower_of_clip_is_encode_text_and_what_stands_before_its_projection(clip, kind, projection):
-    from pyalign.extraction import _open_clip_text
+    from pyalign.extraction import _open_clip
 
     make, tokenizer = clip
     model, whole = make(kind, projection or "linear"), make(kind, projection or "linear")
-    encoder = _open_clip_text.encoder_of("open_clip:tiny", model, tokenizer, Weights("drawn", None), Request())
+    encoder = _open_clip.encoder_of("open_clip:tiny", model, tokenizer, Weights("drawn", None), Request())
     tokens = tokenizer(TEXTS)
     with torch.no_grad():
         joint = whole.encode_text(tokens).numpy()
@@ -270,7 +270,7 @@ def test_the_text_tower_of_clip_is_encode_text_and_what_stands_before_its_projec
 
 
 def test_the_name_of_a_model_goes_to_what_makes_both_towers(clip):
-    from pyalign.extraction import _open_clip_text
+    from pyalign.extraction import _open_clip
 
     make, tokenizer = clip
     asked = []
@@ -279,7 +279,7 @@ def test_the_name_of_a_model_goes_to_what_makes_both_towers(clip):
         asked.append((spec, name))
         return make(), None, lambda: tokenizer, Weights("drawn", None)
 
-    encoder = _open_clip_text.load("ViT-B-32/openai", Request(modality="texts"), create)
+    encoder = _open_clip.load_texts("ViT-B-32/openai", Request(modality="texts"), create)
     assert asked == [("open_clip:ViT-B-32/openai", "ViT-B-32/openai")]
     assert (encoder.spec, encoder.modality, encoder.weights.origin) == (asked[0][0], "texts", "drawn")
 

@@ -41,7 +41,7 @@ def test_hard_rows_give_on_a_device_what_torch_gives_on_the_host(engine, measure
 def test_no_score_on_a_device_lies_farther_off_than_the_bound_says(engine, precision):
     torch = pytest.importorskip("torch")
     from pyalign.measures import get_measure
-    from pyalign.nearest import _tensor_scan, _tensor_space
+    from pyalign.nearest import _tensor_space
 
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision(precision)
@@ -51,18 +51,18 @@ def test_no_score_on_a_device_lies_farther_off_than_the_bound_says(engine, preci
             space = _tensor_space.device_space(rows, None, get_measure(measure))
             wide = space.wide(rows)
             sought = space.sought(wide, space.inverses(wide))
-            scores, near = _tensor_scan.operations_scan(space, engine)(sought, 30)
+            scores, near = _tensor_space.operations_scan(space, engine)(sought, 30)
             for scan_scores, column in zip(scores.T, near.T, strict=True):
                 there = torch.from_numpy(scan_scores.copy()).cuda(), torch.from_numpy(column.copy()).cuda()
-                assert _tensor_scan.within_bound(space, sought, *there)
+                assert _tensor_space.within_bound(space, sought, *there)
     finally:
         torch.set_float32_matmul_precision(before)
 
 
 def test_faiss_on_a_device_finds_what_the_host_finds():
-    from pyalign.nearest import _tensor_scan
+    from pyalign.nearest import _tensor_space
 
-    if not _tensor_scan.faiss_gpus():
+    if not _tensor_space.faiss_gpus():
         pytest.skip("faiss has no GPUs")
     x = reals(2, 20_000, 256)
     found = pyalign.neighbors(on_device(x), k=20)

@@ -16,7 +16,7 @@ import sys, types
 fake = types.ModuleType("pyalign.io._apart_fake")
 exec({source!r}, fake.__dict__)
 sys.modules["pyalign.io._apart_fake"] = fake
-import pyalign.io._apart as own
+import pyalign.io._apart_desk as own
 own.BUSY = 1
 """
 SOURCE = """

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pyalign.errors import InputError
 from pyalign.io import load_embeddings, load_triplets, text
-from pyalign.io.formats import EMBEDDINGS
+from pyalign.io.arrays import EMBEDDINGS
 from pyalign.io.text import text_table
 
 

@@ -18,7 +18,7 @@ import pyalign
 import pyalign.datasets
 import pyalign.datasets.sample
 import pyalign.io
-from pyalign.analysis.describe_file import describe_file
+from pyalign.analysis.describe.file import describe_file
 from pyalign.data import match_names
 from pyalign.errors import InputError
 from pyalign.integrations import human_alignment
@@ -168,6 +168,19 @@ def test_a_written_file_follows_the_umask_and_links_stay(tmp_path):
     assert (tmp_path / "x.json").stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("behind", ["file", "nothing", "pipe"])
+def test_what_a_run_keeps_replaces_a_link_and_leaves_what_it_points_to(tmp_path, behind):
+    target = tmp_path / "target"
+    if behind == "pipe":
+        os.mkfifo(target)
+    elif behind == "file":
+        target.write_text("precious")
+    (tmp_path / "link.json").symlink_to(target)
+    write_text(tmp_path / "link.json", "{}", follow_links=False)
+    assert not (tmp_path / "link.json").is_symlink() and (tmp_path / "link.json").read_text() == "{}"
+    assert target.exists() == (behind != "nothing") and (behind != "file" or target.read_text() == "precious")
+
+
 def test_objects_are_not_written(tmp_path):
     with pytest.raises(InputError, match=r"x\.npy: Python objects"):
         write_array(tmp_path / "x.npy", np.array([None]))
@@ -305,7 +318,7 @@ PATHS = {
     "pyalign.datasets.sample.write_sample folder": pyalign.datasets.sample.write_sample,
     "pyalign.integrations.human_alignment.read_temperatures path": human_alignment.read_temperatures,
     "pyalign.integrations.human_alignment.find_temperature path": lambda p: human_alignment.find_temperature(p, "a/b"),
-    "pyalign.analysis.describe_file.describe_file spec": describe_file,
+    "pyalign.analysis.describe.file.describe_file spec": describe_file,
     "pyalign.study.file.read_study path": read_study,
     "pyalign.study.draft.draft_study folder": draft_study,
     "pyalign.study.draft.draft_study beside": lambda p: draft_study(".", p),

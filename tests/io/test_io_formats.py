@@ -8,8 +8,9 @@ import types
 import numpy as np
 import pytest
 
+from pyalign._registry import load
 from pyalign.io import formats, load_embeddings, load_triplets, read_answers, read_names, read_subjects
-from pyalign.io.entries import Entry
+from pyalign.io.arrays import Entry
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def toy(monkeypatch):
 
     module.entries = entries
     monkeypatch.setitem(sys.modules, "toy_format", module)
-    monkeypatch.setitem(formats.FORMATS, ".toy", formats.Reader("toy_format", "entries"))
+    monkeypatch.setitem(formats.FORMATS, ".toy", formats.Reader("toy_format:entries"))
 
 
 def test_a_new_format_is_one_row_and_serves_every_kind_of_data(tmp_path, toy):
@@ -52,8 +53,7 @@ def test_without_the_row_it_is_unknown(tmp_path, refused):
 
 def test_every_row_names_a_function_that_is_there():
     for reader in formats.FORMATS.values():
-        module = __import__(reader.module, fromlist=[reader.function])
-        assert callable(getattr(module, reader.function))
+        assert callable(load(reader.function))
 
 
 @pytest.mark.parametrize("suffix", ["npz", "h5", "mat", "pt", "pkl", "safetensors"])

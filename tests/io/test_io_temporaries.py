@@ -7,24 +7,31 @@ import fcntl
 import hashlib
 import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
 
-from pyalign.io import temporaries, write_files, write_text
-from pyalign.io.own_files import host_name
-from pyalign.io.temporaries import AWAY, create, sweep
-from pyalign.io.write import Files
+from pyalign.io import write_files, write_text
+from pyalign.io.own_files import host_name, run_name
+from pyalign.io.write import AWAY, Files, create_temporary, sweep_temporaries
 
-NAME = "x.json.pyalign-{}-123-0123abcd.tmp"
+NAME = "x.json.pyalign-{}.tmp"
+
+
+def ended():
+    """The name of a run of this machine whose process has ended."""
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return run_name().replace(f"-{os.getpid()}-", f"-{process.pid}-")
 
 
 @pytest.fixture
 def left(tmp_path):
-    """``left("host", age=10)``: a file of a run that was killed on that host, or on this one."""
+    """``left("elsewhere", age=10)``: a file of a run that was killed, on another machine or on this one."""
 
-    def make(host=None, age=0.0):
-        path = tmp_path / NAME.format(host or host_name())
+    def make(where=None, age=0.0):
+        path = tmp_path / NAME.format("elsewhere-123-0123abcd89abcdef" if where else ended())
         path.write_text("half")
         os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
         return path
@@ -32,64 +39,66 @@ def left(tmp_path):
     return make
 
 
-def test_what_a_killed_run_has_left_goes_when_the_next_one_writes_there(tmp_path, left):
+def locks_of(kind, monkeypatch):
+    """Locks that work; that fail; or that everybody is given, as on some file systems."""
+
+    def flock(*_):
+        if kind == "fail":
+            raise OSError(errno.ENOLCK, "No locks available")
+
+    if kind != "work":
+        monkeypatch.setattr(fcntl, "flock", flock)
+
+
+@pytest.mark.parametrize("locks", ["work", "fail", "everybody has them"])
+def test_what_a_killed_run_has_left_goes_when_the_next_one_writes_there(tmp_path, left, locks, monkeypatch):
+    locks_of(locks, monkeypatch)
     there = left()
     write_text(tmp_path / "other.json", "{}")
     assert not there.exists() and os.listdir(tmp_path) == ["other.json"]
 
 
-def test_what_a_live_run_writes_is_left_alone(tmp_path):
-    handle = create(str(tmp_path / "x.json"))
-    for _ in range(2):
-        write_text(tmp_path / "x.json", "{}")
-        assert os.path.exists(handle.name)
-    handle.close()
-    write_text(tmp_path / "x.json", "{}")
-    assert os.listdir(tmp_path) == ["x.json"]
+@pytest.mark.parametrize("locks", ["work", "fail", "everybody has them"])
+def test_what_a_live_run_writes_is_left_alone(tmp_path, locks, monkeypatch):
+    locks_of(locks, monkeypatch)
+    with create_temporary(str(tmp_path / "x.json")) as handle:
+        for _ in range(2):
+            write_text(tmp_path / "x.json", "{}")
+            assert os.path.exists(handle.name)
 
 
 @pytest.mark.parametrize("age, stays", [(0.0, True), (AWAY - 60, True), (AWAY + 60, False)])
-@pytest.mark.parametrize("host", ["elsewhere", None], ids=["another host", "no locks"])
-def test_where_the_lock_may_not_be_seen_only_what_is_old_goes(tmp_path, left, monkeypatch, host, age, stays):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    there = left(host, age)
-    if host is None:
-        monkeypatch.setattr(fcntl, "flock", no_locks)
+@pytest.mark.parametrize("locks", ["work", "fail", "everybody has them"])
+def test_of_another_machine_only_what_is_old_goes(tmp_path, left, monkeypatch, locks, age, stays):
+    locks_of(locks, monkeypatch)
+    there = left("elsewhere", age)
     write_text(tmp_path / "x.json", "{}")
     assert there.exists() == stays
 
 
+def test_what_is_locked_stays_however_old_it_is(tmp_path, left):
+    there = left("elsewhere", 2 * AWAY)
+    with open(there, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        write_text(tmp_path / "x.json", "{}")
+        assert there.exists()
+
+
 def test_a_file_of_any_other_name_or_kind_is_left_alone(tmp_path, left):
-    for name in ("x.json.1-2.tmp", "x.tmp", "x.pyalign-host.tmp", NAME.format(host_name()) + ".gz"):
+    for name in ("x.json.1-2.tmp", "x.tmp", "x.pyalign-host.tmp", NAME.format(ended()) + ".gz"):
         (tmp_path / name).write_text("somebody's")
     (tmp_path / "target").write_text("somebody's")
-    (tmp_path / NAME.format("a")).symlink_to("target")
-    (tmp_path / NAME.format("b")).mkdir()
+    (tmp_path / NAME.format("a-1-0123abcd")).symlink_to("target")
+    (tmp_path / NAME.format("b-1-0123abcd")).mkdir()
     before = set(os.listdir(tmp_path))
-    sweep(str(tmp_path), 1e12)
+    sweep_temporaries(str(tmp_path), 1e12)
     assert set(os.listdir(tmp_path)) == before
 
 
-def test_one_that_is_taken_for_stale_before_it_is_locked_is_made_again(tmp_path, monkeypatch):
-    real, taken = temporaries.try_lock, []
-
-    def late(descriptor):
-        if not taken:
-            taken.extend(tmp_path.iterdir())
-            sweep(str(tmp_path), 0.0)
-        return real(descriptor)
-
-    monkeypatch.setattr(temporaries, "try_lock", late)
-    with create(str(tmp_path / "x.json")) as handle:
-        assert os.listdir(tmp_path) == [os.path.basename(handle.name)] != [taken[0].name]
-
-
 def test_it_is_named_by_host_and_process_and_follows_the_umask(tmp_path):
-    with create(str(tmp_path / "x.json")) as handle:
+    with create_temporary(str(tmp_path / "x.json")) as handle:
         name = os.path.basename(handle.name)
-    assert re.fullmatch(rf"x\.json\.pyalign-{host_name()}-{os.getpid()}-[0-9a-f]{{8}}\.tmp", name)
+    assert re.fullmatch(rf"x\.json\.pyalign-{host_name()}-{os.getpid()}-[0-9a-f]{{16}}\.tmp", name)
 
 
 @pytest.mark.parametrize("name", ["x" * 250 + ".json", "ü" * 125 + ".json"], ids=["letters", "two bytes each"])

@@ -16,7 +16,7 @@ from pyalign.measures import get_measure
 from pyalign.nearest import exact
 
 torch = pytest.importorskip("torch")
-device_scan = pytest.importorskip("pyalign.nearest._tensor_scan")
+device_scan = pytest.importorskip("pyalign.nearest._tensor_space")
 device = pytest.importorskip("pyalign.nearest._tensor_space")
 
 ALL = (*MEASURES, "rbf:2.0")

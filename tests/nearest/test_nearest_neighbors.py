@@ -16,7 +16,7 @@ from support import reals
 from pyalign import Embeddings, MissingExtraError, build_index, load_index, neighbors
 from pyalign.documents import from_document
 from pyalign.nearest import packages
-from pyalign.nearest.choose import cells_index, choose_index
+from pyalign.nearest.index import cells_index, choose_index
 
 faiss_alone = pytest.mark.skipif(find_spec("faiss") is None, reason="faiss is not installed")
 X = reals(1, 40, 5)
@@ -202,6 +202,7 @@ def test_an_index_that_faiss_does_not_take_is_one_line(message_of):
     told = message_of(neighbors, X, k=3, index="HNWS32")
     assert told.startswith("index must be a factory string of faiss that suits x; got 'HNWS32'")
     assert "index must be" in message_of(neighbors, X, k=3, index="IVF5000,Flat")
+    assert message_of(neighbors, X, k=3, index="\ud800") == "index must be a factory string of faiss; got '\\ud800'"
 
 
 @faiss_alone

@@ -16,13 +16,13 @@ from pyalign import backends, cross_validate_probe, fit_probe
 from pyalign.backends import Place
 from pyalign.data import Transform
 from pyalign.datasets.simulate import random_embeddings, simulate
+from pyalign.fitting.objective import TripletTerm
+from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal
 from pyalign.probing import scoring
 from pyalign.probing.fit import fit_path
 from pyalign.probing.local import LocalTerm, other_batches
-from pyalign.probing.objective import TripletTerm
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.place import algebra_for
 from pyalign.probing.problem import Problem
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -32,8 +32,8 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
 from pyalign.backends._tensors import TensorBackend  # noqa: E402
 from pyalign.backends._torch_kernels import PIECE, TorchKernels  # noqa: E402
+from pyalign.fitting._tensor_algebra import TensorAlgebra, by_first_pair  # noqa: E402
 from pyalign.ops._tensor_door import TensorDoor  # noqa: E402
-from pyalign.probing._tensor_algebra import TensorAlgebra, by_first_pair  # noqa: E402
 
 MEASURES = ("dot", "cosine")
 T = 3000
@@ -433,7 +433,7 @@ def test_a_backend_that_cannot_run_here_is_one_line(world, message_of, name):
 
 def test_refuses_a_backend_that_it_does_not_know_and_one_for_the_published_recipe(world, message_of):
     pytest.importorskip("sklearn")
-    expected = "backend must be 'auto' or one of native, numpy, reference, cuda, triton, torch; got 'gpu'"
+    expected = "backend must be 'auto' or one of native, numpy, cuda, triton, torch; got 'gpu'"
     assert message_of(fit_probe, *world, strength=1, backend="gpu") == expected
     expected = "backend must be 'auto' with solver 'adam', which works on the host; got 'torch'"
     assert message_of(pyalign.TripletProbe(solver="adam", backend="torch").fit, *world) == expected

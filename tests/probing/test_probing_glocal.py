@@ -15,9 +15,8 @@ from pyalign import cross_validate_probe, fit_probe, neighbor_overlap, read_tran
 from pyalign.backends import native
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.journal import Journal
-from pyalign.probing import local_problem
-from pyalign.probing.local import LocalTerm, other_batches
-from pyalign.probing.local_problem import LocalProblem
+from pyalign.probing import local
+from pyalign.probing.local import LocalProblem, LocalTerm, other_batches
 from pyalign.probing.options import LocalOptions, ProbeOptions
 from pyalign.probing.problem import Map
 from pyalign.stats.splits import TripletKFold
@@ -215,7 +214,7 @@ def test_ctrl_c_after_the_last_pass_loses_nothing(case, monkeypatch):
     def cut(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(local_problem, "neighbor_overlap", cut)
+    monkeypatch.setattr(local, "neighbor_overlap", cut)
     with pytest.raises(KeyboardInterrupt):
         fit_glocal(*case, journal=journal)
     assert journal.best.value.objective == pytest.approx(expected.objective, rel=1e-12)

@@ -10,7 +10,7 @@ from support import reals
 
 import pyalign
 from pyalign.datasets.simulate import simulate
-from pyalign.probing.intervals import paired_errors
+from pyalign.probing.cross_validate import paired_errors
 from pyalign.probing.options import ProbeOptions
 from pyalign.stats.student import quantile
 

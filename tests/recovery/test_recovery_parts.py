@@ -14,10 +14,9 @@ from pyalign import fit_probe, score
 from pyalign.backends import get_host_backend
 from pyalign.data import Triplets
 from pyalign.probing.options import ProbeOptions
-from pyalign.recovery.answers import answered, cuts_of, drawn_pairs, generator
 from pyalign.recovery.by_probe import ByProbe
 from pyalign.recovery.by_temperature import ByTemperature, OneModel, deviations_of
-from pyalign.recovery.pool import Pool
+from pyalign.recovery.pool import Pool, answered, cuts_of, drawn_pairs, generator
 from pyalign.recovery.rates import Simulations, needed, tied_for_best
 from pyalign.stats.splits import TripletKFold
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.analysis.comparison import Comparison, ModelResult
+from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.report.blocks import Figure, Table, Text
 from pyalign.report.charts import chart
 from pyalign.report.page.metadata import metadata_columns, metadata_of

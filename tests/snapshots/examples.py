@@ -10,6 +10,7 @@ import pyalign
 from pyalign.datasets.sample import FILES, write_sample
 
 from .files import normalised
+from .unusual import unusual_results
 
 LISTED = 3
 ROWS = 3000  # triplets of the sample, which has more
@@ -33,7 +34,7 @@ def small_results(folder):
     (folder / "other").mkdir()
     every = {f"every: {name}": one for name, one in every_result(folder / "every").items()}
     other = {f"other: {name}": one for name, one in other_results(folder / "other").items()}
-    return every | other | {name: make() for name, make in MAKERS.items()}
+    return every | other | {name: make() for name, make in MAKERS.items()} | unusual_results()
 
 
 def sample_results(folder):

@@ -11,13 +11,13 @@ from html.parser import HTMLParser
 import pyalign
 from pyalign.errors import InputError
 from pyalign.report.charts import KINDS, chart
-from pyalign.report.page.html import data_of
+from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report
 from pyalign.results import read_result
 
 from .files import compact, rounded
 
-TABLES = ("to_csv", "differences_csv", "objects_csv", "to_model_index")
+TABLES = ("to_csv", "differences_csv", "to_model_index")
 WIDTHS = {"text, 50 columns": 50, "text, 80 columns": 80, "text, 200 columns": 200}
 SAID = ("title", "aria-label", "aria-sort", "href", "id", "start", "style")  # attributes that say something
 UNSAID = ("script", "style", "nav", "svg", "head")
@@ -26,7 +26,7 @@ LINES = (
     "table fieldset a"
 ).split()
 DIGITS = 12
-ALIKE = ("chart", "page, methods", "page, cite", "to_model_index")
+ALIKE = ("HTML", "LaTeX", "chart", "page, methods", "page, cite", "to_model_index")
 
 
 def texts_of(name, document):

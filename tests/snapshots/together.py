@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 from every_document import LABELS, METADATA, NAMES, inputs
 
 import pyalign
+from pyalign.results import read_result
+from pyalign.study.result import FAILED, MADE, REUSED, TO_DO
 
-from .shown import drawn, page_of, specification_text
+from .shown import drawn, page_of, specification_text, tables_of
 
 
 def texts_together(documents):
@@ -23,7 +30,31 @@ def texts_together(documents):
         "with images": lambda: page_of(of("every: ", *pictured), images=_images()),
         "the sample": lambda: page_of(of("sample: ", "score", "compare", "calibrate", "probe")),
         "real data": lambda: page_of(of("real: ", "score", "compare", "agreement", "ceiling")),
+        "files, of which some are damaged": lambda: _page_of_files(of("every: ", "score", "extract")),
+        "a study that has just run": lambda: tables_of(_study(documents["every: study"])),
     } | {f"chart: {title}": lambda make=make: {"chart": make()} for title, make in _charts(of).items()}
+
+
+def _page_of_files(documents):
+    with tempfile.TemporaryDirectory() as folder:
+        texts = [
+            *map(json.dumps, documents),
+            "{",
+            json.dumps({"command": "score"}),
+            json.dumps(documents[0] | {"results": 1}),
+        ]
+        for number, text in enumerate(texts):
+            Path(folder, f"{number}.json").write_text(text)
+        found = page_of([folder, Path(folder, "0.json"), Path(folder, "none.json")])
+        return {title: text.replace(folder, "FOLDER") for title, text in found.items()}
+
+
+def _study(document):
+    """What no document holds: how each step came about, and how long that took."""
+    found = read_result(document, "study")
+    made, reused = (replace(found.steps[0], how=how, seconds=1.25) for how in (MADE, REUSED))
+    failed = replace(made, name="cka", status=FAILED, reason="two lines\nof a reason")
+    return replace(found, steps=(made, reused, failed, replace(failed, name="rsa", status=TO_DO)), folder="out")
 
 
 def _images():

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, seeds
 
 from pyalign.stats.clustered import Dependence, with_weights
-from pyalign.stats.joint import joints, pair_counts
-from pyalign.stats.joint_figures import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA
+from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, joints, pair_counts
 from pyalign.stats.resampling import Clusters, Resampling, replicates
 
 FIGURES = {"kappa": KAPPA, "copy of a": COPY_OF_A, "copy of b": COPY_OF_B, "excess": EXCESS}

@@ -16,8 +16,7 @@ from pyalign.data import Subjects
 from pyalign.data.subjects import checked_labels
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
-from pyalign.stats.labels import subject_codes
-from pyalign.stats.resampling import BY, Clusters, Resampling, as_resampling, replicates, require_rows
+from pyalign.stats.resampling import BY, Clusters, Resampling, as_resampling, replicates, require_rows, subject_codes
 
 
 def draw_pairs(seed, n, p):

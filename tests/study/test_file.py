@@ -193,6 +193,23 @@ def test_a_chain_of_3000_steps_is_put_in_order(tmp_path, seconds):
     assert units_of(study)[-1].needs == ("s2998 (a)",)
 
 
+def test_very_many_models_of_very_many_steps_are_refused_in_time(tmp_path, seconds, message_of):
+    models = "".join(f'models.a{k} = "x.npy"\n' for k in range(14_000))
+    steps = "".join(f"[steps.s{k}]\n{PROBE}" for k in range(5_000))
+    (tmp_path / "s.toml").write_text('triplets = "t.csv"\n' + models + steps)
+    seconds(20)
+    told = "steps must be of at most 100,000 models in all, each counted for each step; got more with step 's7'"
+    assert message_of(read_study, tmp_path / "s.toml") == f"{tmp_path / 's.toml'}: {told}"
+
+
+def test_names_of_files_are_found_in_time_where_many_names_are_written_alike(tmp_path, seconds):
+    models = "".join(f'models."{chr(0x4E00 + k)}" = "x.npy"\n' for k in range(10_000))
+    (tmp_path / "s.toml").write_text(f'triplets = "t.csv"\n{models}[steps.probe]\n', encoding="utf-8")
+    seconds(20)
+    stems = [unit.stem for unit in units_of(read_study(tmp_path / "s.toml"))]
+    assert stems[:2] + stems[-1:] == ["probe-_", "probe-_-2", "probe-_-10000"] and len({*stems}) == 10_000
+
+
 def test_keys_of_very_many_parts_are_refused_in_time(tmp_path, seconds, message_of):
     path = tmp_path / "s.toml"
     path.write_text("a" + ".a" * 500_000 + " = 1\n")

@@ -95,11 +95,36 @@ def test_a_link_among_the_files_of_a_study_is_not_followed(folder, name):
     assert Path("victim").read_text() == "precious" and not Path("small/steps").exists()
 
 
-def test_a_study_runs_where_the_file_system_has_no_locks(folder, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+@pytest.mark.parametrize("name", ["steps/score.json", "journal.json", "study.json", "manifest.json", "report.html"])
+def test_a_link_that_is_put_into_a_study_while_it_runs_is_not_written_through(folder, name):
+    Path("victim").write_text("precious")
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    def put_link(*_):
+        if not Path("small", name).is_symlink():
+            Path("small", name).unlink(missing_ok=True)
+            Path("small", name).symlink_to(Path("victim").absolute())
+
+    study = pyalign.run_study("small.toml", only="score", watch=put_link)
+    assert study.steps[0].status == "finished" and Path("victim").read_text() == "precious"
+
+
+def test_a_document_that_was_replaced_by_a_link_is_made_again_in_its_place(folder):
+    Path("victim").write_text("precious")
+    pyalign.run_study("small.toml", only="score")
+    Path("small/steps/score.json").unlink()
+    Path("small/steps/score.json").symlink_to(Path("victim").absolute())
+    (step,) = [one for one in pyalign.run_study("small.toml", only="score").steps if one.name == "score"]
+    assert step.how == "made" and not Path("small/steps/score.json").is_symlink()
+    assert Path("victim").read_text() == "precious"
+
+
+@pytest.mark.parametrize("locks", ["fail", "everybody has them"])
+def test_a_study_runs_where_locks_tell_nothing(folder, monkeypatch, locks):
+    def flock(*_):
+        if locks == "fail":
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
     assert not pyalign.run_study("small.toml", only="score").failed
 
 

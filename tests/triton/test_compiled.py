@@ -22,6 +22,7 @@ from pyalign.backends import (  # noqa: E402
     _triton_choice_similarity,
     _triton_close,
     _triton_gradient,
+    _triton_last_step,
     _triton_similarity,
     _triton_tiles,
     _triton_topk,
@@ -29,9 +30,11 @@ from pyalign.backends import (  # noqa: E402
 )
 from pyalign.backends import _triton_kernels as kernels  # noqa: E402
 from pyalign.backends._triton_launch import Launch, recorded  # noqa: E402
+from pyalign.backends._triton_similarity import DESCRIBED_KINDS  # noqa: E402
 
 MODULES = (
-    _triton_choice_similarity, _triton_close, _triton_gradient, _triton_similarity, _triton_topk, _triton_triplets,
+    _triton_choice_similarity, _triton_close, _triton_gradient, _triton_last_step, _triton_similarity, _triton_topk,
+    _triton_triplets,
 )  # fmt: skip
 ARCHES = 80, 90, 100
 TENSOR_CORES = r"\b(mma\.sync|wgmma\.mma_async|tcgen05\.mma)\b"
@@ -111,7 +114,8 @@ def test_products_are_those_of_tensor_cores_where_they_may_be(table, arch, instr
 def test_on_hopper_the_copy_engine_brings_the_slices_and_few_instructions_are_left(table):
     """Of every kind of rows that it takes, in every size of tile: two copies and four products a slice."""
     found = [row for row in table if row.arch == 90 and "DESCRIBED" in row.types]
-    assert len(found) == 9  # three sizes for float16, bfloat16 and TF32
+    kinds = {"half": 2, "tf32": 1}  # types of rows
+    assert len(found) == sum(len(_triton_tiles.DESCRIBED[kind]) * kinds[kind] for kind in DESCRIBED_KINDS)
     for row in found:
         assert "cp.async.bulk.tensor" in row.ptx
         assert (row.loop.products, row.loop.engine_copies, row.loop.thread_copies) == (4, 2, 0), row
@@ -140,6 +144,19 @@ def test_nothing_is_timed_unless_it_is_asked_for(monkeypatch):
     arguments = {"x": launches[0].arguments[0], "y": launches[0].arguments[1], "TILE_M": 64, "TILE_N": 32, "DEPTH": 16}
     launches[0].kernel.configs[0].pre_hook(arguments)
     assert (arguments["x"].block_shape, arguments["y"].block_shape) == ([64, 16], [32, 16])
+
+
+def test_tf32_rows_are_copied_by_threads_where_descriptors_cannot_round(monkeypatch):
+    """As with Triton 3.6; halves are described all the same."""
+    monkeypatch.setattr(_triton_similarity, "DESCRIBED_KINDS", ("half",))
+    for dtype, described in ((torch.float32, False), (torch.float16, True)):
+        x, out = triton_table._meta(4096, 512, dtype=dtype), triton_table._meta(4096, 4096)
+        with recorded() as launches:
+            kernels.similarity(Rows(x, None, "dot"), None, True, out)
+        constants = launches[0].constants
+        assert (constants["DESCRIBED"], constants["TF32"]) == (described, not described)
+        tiles = _triton_tiles.DESCRIBED["half"] if described else _triton_tiles.PLAIN["tf32"]
+        assert constants["TILE_N"] == tiles[0].width
 
 
 def test_a_count_of_the_main_loop_knows_its_instructions():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from inspect import signature
 from typing import Any
 
 from pyalign import _checks
+from pyalign._registry import load
 from pyalign.errors import InputError
 
 # kind -> the commands whose documents hold it, and the function that draws it; of () more than a document is needed.
@@ -118,5 +118,4 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
 
 def drawing(kind: str) -> Any:
     """The function that draws a kind."""
-    module, _, name = KINDS[kind][1].partition(":")
-    return getattr(import_module(f"pyalign.report.charts.{module}"), name)
+    return load(f"pyalign.report.charts.{KINDS[kind][1]}")

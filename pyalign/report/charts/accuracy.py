@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from pyalign.analysis.ceilings import NoiseCeiling
+from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.cells import bars_text, called, different

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any
 
 from pyalign.documents import from_document
 from pyalign.errors import InputError
 from pyalign.report.charts.document import listed
-from pyalign.results import KINDS
+from pyalign.results import class_of
 
 # kind -> the list in each result, or None where results are the rows, and what each row must have.
 ROWS: dict[str, tuple[str | None, tuple[str, ...]]] = {
@@ -77,9 +76,8 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
 def _require_whole(document: Mapping[str, Any]) -> None:
     """Raises where a document is not that of its result."""
     command = document["command"]
-    module, _, name = KINDS[command].partition(":")
     try:
-        from_document(getattr(import_module(module), name), document)
+        from_document(class_of(command), document)
     except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"a damaged result of {command!r}: {error}") from error
 

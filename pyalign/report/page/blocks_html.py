@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
-from pyalign.report.page.html import Page, shown, written
+from pyalign.report.page.html import Page, shown
 from pyalign.report.tables import one_line
 
 
@@ -17,7 +17,7 @@ def text_html(block: Text, page: Page) -> str:
 
 def fold_html(block: Fold, page: Page) -> str:
     """What opens when its title is chosen; a printed page shows it."""
-    inside = "\n".join(written(one, page) for one in block.parts)
+    inside = "\n".join(page.written(one) for one in block.parts)
     return f"""<details class="fold"{" open" if block.open else ""}><summary>{shown(block.title)}</summary>
 <div class="folded">{inside}</div></details>"""
 

@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from pyalign.report.blocks import Figure, Fold
-from pyalign.report.page.html import Page, shown, written
+from pyalign.report.page.html import Page, shown
 
 SNIPPET = "window.vegaEmbed = vegaEmbed"
 BESIDES = 60.0  # of axis and title
@@ -23,7 +23,7 @@ def figure(part: Figure, page: Page) -> str:
     spec = part.chart.to_dict()
     page.keep(part.name, spec)
     page.drawn = True
-    data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
+    data = "" if part.data is None else page.written(Fold("Data", (part.data,)))
     return f"""<figure class="chart" id="{name}">
 <div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
 style="--least:{least_height(spec)}px">

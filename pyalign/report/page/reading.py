@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from pyalign.analysis.accuracy import Score
-from pyalign.analysis.agreed import Agreement, Agreements
-from pyalign.analysis.calibrated import Calibration, Calibrations
+from pyalign.analysis.agreement import Agreement, Agreements
+from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.score import Scores
 from pyalign.documents import require_letters
 from pyalign.errors import InputError
 from pyalign.report.page.sources import Loaded
 from pyalign.report.scored import UNNAMED
 from pyalign.report.tables import one_line
-from pyalign.results import KINDS, SCHEMA, read_result
+from pyalign.results import SCHEMA, kinds, read_result
 
 SHOWN = 3  # faults that the message has where nothing is sound
 
@@ -115,7 +115,7 @@ def _shaped(document: Any, where: str) -> dict[str, Any]:
     if schema > SCHEMA:
         newer = f"made by pyalign {document.get('version')!s:.20}, "
         raise InputError(f"{where}: has schema {schema}, {newer}of which this version knows {SCHEMA}")
-    if command not in KINDS:
+    if command not in kinds():
         raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
     try:
         require_letters(document)  # also of keys that no result has: they stand in the page

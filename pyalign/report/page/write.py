@@ -7,9 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any, ClassVar
 
+from pyalign._registry import load
 from pyalign.data.names import listing
 from pyalign.documents import hidden
 from pyalign.errors import InputError
@@ -17,10 +17,11 @@ from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.blocks import Section
-from pyalign.report.page.html import Page, body_of, render
+from pyalign.report.page.html import Page
 from pyalign.report.page.reading import read_documents
 from pyalign.report.page.sections import SECTIONS
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.whole import body_of, render
 from pyalign.results import Result
 
 PAGES = (".html", ".htm")
@@ -131,9 +132,8 @@ def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Sec
     made: list[Section] = []
     faults: list[str] = []
     for number, place in enumerate(SECTIONS.values()):
-        module, _, name = place.partition(":")
         progress("sections", number, len(SECTIONS))
-        section, refused = _attempt(getattr(import_module(f"pyalign.report.page.sections.{module}"), name), sources)
+        section, refused = _attempt(load(f"pyalign.report.page.sections.{place}"), sources)
         faults += refused
         if section is not None:
             made.append(section)

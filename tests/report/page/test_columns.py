@@ -10,8 +10,9 @@ import pytest
 
 from pyalign.report.blocks import Column, Table
 from pyalign.report.page.columns import MANY, packed, unpacked
-from pyalign.report.page.html import Page, data_of, json_script
+from pyalign.report.page.html import Page, json_script
 from pyalign.report.page.tables_html import data, table
+from pyalign.report.page.whole import data_of
 
 STRANGE = (None, 0.1, -0.0, 5e-324, -1.7976931348623157e308, 1 / 3)
 FLOATS = tuple(float(v) for v in np.random.default_rng(0).normal(size=MANY)) + STRANGE

@@ -12,9 +12,10 @@ from support import draw_triplets
 import pyalign
 from pyalign.report.page.failures_html import Browser, is_wrong
 from pyalign.report.page.failures_html import data as data_of
-from pyalign.report.page.html import Page, json_script, written
+from pyalign.report.page.html import Page, json_script
 from pyalign.report.page.sections.failures import failures, most_of
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.whole import written
 from pyalign.results import read_result
 
 N = 14

@@ -9,7 +9,7 @@ import pytest
 import pyalign
 from pyalign.errors import InputError
 from pyalign.report.page import write as pages
-from pyalign.report.page.html import data_of
+from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report, sections_of, write_report
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
@@ -20,21 +20,18 @@ def failing(monkeypatch):
     """failing(error): the section of differences raises it on documents with that seed."""
 
     def use(error, seed=99):
-        real = pages.import_module
+        real = pages.load
 
-        def section(given):
-            if any(getattr(one.result, "seed", None) == seed for one in given.documents):
+        def section(sources):
+            if any(getattr(one.result, "seed", None) == seed for one in sources.documents):
                 raise error
-            return real("pyalign.report.page.sections.differences").differences(given)
-
-        class Module:
-            differences = staticmethod(section)
+            return real("pyalign.report.page.sections.differences:differences")(sources)
 
         def load(name):
-            return Module if name.endswith(".differences") else real(name)
+            return section if name.endswith(":differences") else real(name)
 
         section.__name__ = "differences"
-        monkeypatch.setattr(pages, "import_module", load)
+        monkeypatch.setattr(pages, "load", load)
 
     return use
 

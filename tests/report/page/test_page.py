@@ -13,8 +13,9 @@ import pytest
 from pyalign.report.blocks import Code, Column, Fact, Facts, Figure, Fold, Section, Table, Text, Tile, Tiles
 from pyalign.report.page.cells import figure
 from pyalign.report.page.figures_html import library
-from pyalign.report.page.html import Page, body_of, data_of, render, shown, written
+from pyalign.report.page.html import Page, shown
 from pyalign.report.page.tables_html import MOST, STATIC
+from pyalign.report.page.whole import body_of, data_of, render, written
 
 NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",
          "\u202eevil",

@@ -10,12 +10,13 @@ from support import draw_triplets
 
 import pyalign
 from pyalign.report.blocks import Figure, Fold, Table, Tiles
-from pyalign.report.page.html import Page, written
+from pyalign.report.page.html import Page
 from pyalign.report.page.panels_html import Panels
 from pyalign.report.page.sections.concepts import concepts
 from pyalign.report.page.sections.dimensions import dimensions
 from pyalign.report.page.sections.neighbors import neighbors
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.whole import written
 
 pytest.importorskip("altair", reason="altair is not installed")
 

@@ -140,7 +140,7 @@ def test_the_level_of_intervals_is_that_of_the_documents(models, one):
 
 
 def test_scores_of_triplets_that_nobody_answered_are_no_table_that_cannot_be_sorted(models, one):
-    from pyalign.report.page.html import data_of
+    from pyalign.report.page.whole import data_of
     from pyalign.report.page.write import make_report
 
     document = pyalign.score(models, one).to_dict()

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 import pyalign
-from pyalign.report.page.html import data_of
+from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign.analysis.comparison import Comparison
+from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.page.sections._rows import file_label

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyalign.analysis.agreed import Agreements
-from pyalign.analysis.ceilings import NoiseCeiling
+from pyalign.analysis.agreement import Agreements
+from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.report.agreement import bins_table, labels_of, models_table
 from pyalign.report.blocks import Fold, Rows, Section, Table, filled, present

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pyalign.analysis.comparison import BestModel, Comparison
+from pyalign.analysis.comparison.result import BestModel, Comparison
 from pyalign.report.blocks import Fold, Section, Table, Text, filled
 from pyalign.report.cells import intervals_over
 from pyalign.report.comparison import labels_of, models_table, pairs_table
@@ -80,6 +80,6 @@ def _best(best: BestModel, labels: Mapping[str, str]) -> Text:
     if best.ci is not None and level:
         interval = f" ({100 * best.ci.low:.1f} to {100 * best.ci.high:.1f} %, {level})"
     return Text((
-        f"The best of them by choice is {labels[best.model]}: {100 * best.in_sample_accuracy:.1f} % on the triplets that "
-        f"chose it. Chosen on half of the objects and scored on the others: {100 * best.accuracy:.1f} %{interval}.",
+        f"The best of them by choice is {labels[best.model]}: {100 * best.in_sample_accuracy:.1f} % on the triplets "
+        f"that chose it. Chosen on half of the objects and scored on the others: {100 * best.accuracy:.1f} %{interval}.",
     ))  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyalign.analysis.failures import Failures
+from pyalign.analysis.failures.failures import Failures
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import Section, Table, Text
 from pyalign.report.failures import labels_of, models_table

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pyalign.analysis.calibrated import Calibrations
-from pyalign.analysis.ceilings import NoiseCeiling
-from pyalign.analysis.comparison import Comparison
+from pyalign.analysis.calibration.result import Calibrations
+from pyalign.analysis.ceiling.result import NoiseCeiling
+from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled, present

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pyalign.analysis.comparison import Comparison
-from pyalign.analysis.metadata import LEAST_RANKED, regress_metadata
-from pyalign.analysis.metadata_result import MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.analysis.comparison.result import Comparison
+from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
+from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.analysis.score import Scores
 from pyalign.documents import from_document
 from pyalign.errors import InputError

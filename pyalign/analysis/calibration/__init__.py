@@ -1,0 +1,1 @@
+"""The temperature of choice probabilities, and how well they are calibrated."""

@@ -1,0 +1,334 @@
+"""The temperature at which a model's choice probabilities fit people's choices best, and how well they then do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.accuracy import NAN, TIES, score_triplets
+from pyalign.analysis.answers import answered_triplets
+from pyalign.analysis.calibration.result import (
+    Calibration,
+    Calibrations,
+    Divergences,
+    Part,
+    equal_mass_edges,
+    equal_width_edges,
+    reliability,
+)
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, by_pair, error_of_beta, interval, minimise
+from pyalign.analysis.each_model import measures_of, of_each
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.backends import Array, LossSums, get_host_backend
+from pyalign.data import Aligned, Answers, Provenance, Triplets, alternatives_of
+from pyalign.data.missing import with_rows
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.ops._door import Door, open_door
+from pyalign.ops.triplets import checked_triplets
+from pyalign.progress import Progress, silent
+from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
+from pyalign.stats.resampling import codes_of
+from pyalign.stats.splits import SPLITS, TripletHoldOut
+
+MOST_BINS = 10_000
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of one call, checked but for those of the split."""
+
+    split: str | None
+    held_out: float
+    seed: int
+    bins: int
+    ties: str
+    nan: str
+    backend: str
+
+    def hold_out(self, n: int) -> TripletHoldOut | None:
+        """The split of triplets of n items; None where there is none."""
+        return None if self.split is None else TripletHoldOut(self.split, self.held_out, self.seed, n)
+
+    def of_split(self) -> dict[str, Any]:
+        """Those of the split; None where there is none."""
+        if self.split is None:
+            return {"split": None, "held_out": None, "seed": None}
+        return {"split": self.split, "held_out": float(self.held_out), "seed": int(self.seed)}
+
+
+@overload
+def calibrate(  # type: ignore[overload-overlap]
+    x: Mapping[str, object], triplets: object, *, answers: object = ..., subjects: object = ...,
+    measure: str | Measure | Sequence[str | Measure] = ..., split: str | None = ..., held_out: float = ...,
+    seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
+    progress: Progress = ...,
+) -> Calibrations: ...  # fmt: skip
+@overload
+def calibrate(
+    x: object, triplets: object, *, answers: object = ..., subjects: object = ..., measure: str | Measure = ...,
+    split: str | None = ..., held_out: float = ..., seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ...,
+    missing: str = ..., backend: str = ..., progress: Progress = ...,
+) -> Calibration: ...  # fmt: skip
+def calibrate(
+    x: Any, triplets: object, *, answers: object = None, subjects: object = None, measure: Any = "cosine",
+    split: str | None = "objects", held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional",
+    nan: str = "raise", missing: str = "raise", backend: str = "auto", progress: Progress = silent,
+) -> Calibration | Calibrations:  # fmt: skip
+    """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
+
+    Args:
+        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+            `Embeddings`. Or a mapping from names to such: then the result is `Calibrations`, one after the other.
+        triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
+            person called odd. Where both sides have names, rows are matched by name.
+        answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
+            much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
+            gives for a concept embedding, and triplets weigh the same. None: those of `Triplets`, else the last column.
+        subjects: (t,) labels, who gave each answer, for the standard error; None: those of `Triplets`. Counts and
+            shares do not say whose answer is whose.
+        measure: see `pyalign.similarity`; several give `Calibrations`.
+        split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
+            all in one part and reported on those whose items are all in the other. ``"triplets"``: triplets are split,
+            whatever their items. None: fitted and reported on all. All embeddings meet the same split, whatever the
+            order of their rows.
+        held_out: the fraction of objects (or triplets) to report on.
+        seed: of the split.
+        bins: of the reliability tables.
+        ties: see `pyalign.score`.
+        nan, missing: see `pyalign.score`.
+        backend: see `pyalign.similarity`; the temperature itself is fitted on the host.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        A `Calibration`; of a mapping, or of several measures, `Calibrations`.
+
+    Raises:
+        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects beside them; for a
+            part without triplets; and where no temperature is best: the model agrees no better than chance, or with
+            every answer.
+
+    Source: Guo et al., "On calibration of modern neural networks", ICML 2017; for triplets Muttenthaler et al., ICLR
+    2023, appendix on temperature scaling.
+
+    Example:
+        >>> from pyalign.datasets.simulate import random_embeddings, simulate
+        >>> x = random_embeddings(200, 16)
+        >>> people = simulate(x, 100_000, temperature=0.25)
+        >>> calibration = calibrate(x, people.triplets)
+        >>> abs(calibration.temperature - 0.25) < 4 * calibration.standard_error
+        True
+    """
+    _checks.one_of(ties, TIES, "ties")
+    _checks.one_of(nan, NAN, "nan")
+    _check_bins(bins)
+    if split is not None:
+        _checks.one_of(split, SPLITS[:2], "split")
+        _checks.fraction(held_out, "held_out")
+    measures = measures_of(measure)
+    asked = _Asked(split, held_out, _checks.whole_number(seed, "seed", 0), bins, ties, nan, backend)
+    present = with_rows(x, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
+    given = present.triplets
+    people = people_of(given, present.of(subjects, "subjects"))
+    options: dict[str, Any] = {
+        "answers": _kind(given.answers),
+        "bins": bins,
+        "ties": ties,
+        "nan": nan,
+        "missing": missing,
+    }
+    options |= asked.of_split()
+
+    def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
+        told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
+        told |= {} if people is None else {"subjects": people}
+        return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
+
+    def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Calibration]:
+        ready = make_ready(aligned, people, name or "x", asked.backend, asked.hold_out)
+        inputs = {name or "x": aligned.embeddings}
+
+        def run(measure: str | Measure) -> Calibration:
+            found = _calibration(ready, name, measure, asked)
+            return replace(found, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
+
+        return run
+
+    found = of_each(x, given, measures, progress, begin)
+    if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
+        return found[0]
+    inputs = x if isinstance(x, Mapping) else {"x": x}
+    return Calibrations(
+        found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
+        provenance=recorded(inputs, [str(one) for one in measures]),
+    )  # fmt: skip
+
+
+def _check_bins(bins: int) -> None:
+    if isinstance(bins, bool) or not isinstance(bins, (int, np.integer)) or not 1 <= bins <= MOST_BINS:
+        raise InputError(f"bins must be a whole number from 1 to {MOST_BINS:,}; got {bins!r}")
+
+
+def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: _Asked) -> Calibration:
+    """The temperature of one measure, and what it leads to."""
+    began = time.perf_counter()
+    results, n_dropped = score_triplets(
+        ready.rows, ready.kept, measure=measure, ties=asked.ties, nan=asked.nan, backend=asked.backend,
+        similarities=True, task=ready.task,
+    )  # fmt: skip
+    similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
+    host, alternatives = get_host_backend(asked.backend), alternatives_of(ready.task)
+    both = AnsweredSimilarities(host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives)
+    fit, test = (both, both) if ready.first is None else both.halves(ready.first)
+    if n_dropped:
+        fit, test = fit.present(), test.present()
+    found = _report(
+        fit,
+        test,
+        asked.bins,
+        **asked.of_split(),
+        answers=_kind(ready.answers),
+        n_unused=ready.n_unused,
+        n_dropped=n_dropped,
+        measure=str(get_measure(measure)),
+        ties=asked.ties,
+        backend=results.backend,
+        embeddings=name,
+        task=ready.task,
+    )
+    told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy, task=ready.task)
+    of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "x")
+    seconds = time.perf_counter() - began
+    return replace(found, seconds=seconds, notes=merged(ready.notes, of_measure, told, found.notes))
+
+
+def _kind(answers: Answers | None) -> str:
+    return "choices" if answers is None else answers.kind
+
+
+def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, bins: int, **how: Any) -> Calibration:
+    """Fits on one part, looks at both."""
+    minimum = minimise(fit.sums)
+    at_minimum = fit.sums(minimum.beta)
+    temperature = 1.0 / minimum.beta
+    error, degrees, plan = error_of_beta(fit, minimum.beta, at_minimum.second)
+    ci = interval(temperature, error * temperature**2, degrees, plan)
+    before, unsure = test.with_confidences(1.0)
+    after, sure = test.with_confidences(minimum.beta)
+    accuracy, weights = test.accuracy(), test.weights
+    edges, masses = equal_width_edges(bins), equal_mass_edges(sure, weights, bins)
+    return Calibration(
+        temperature=temperature,
+        temperature_ci=ci,
+        fit=_part(fit, fit.accuracy(), fit.sums(1.0), at_minimum),
+        test=_part(test, accuracy, before, after),
+        ece_equal_width_before=reliability(unsure, accuracy, weights, edges).ece,
+        ece_equal_mass_before=reliability(unsure, accuracy, weights, equal_mass_edges(unsure, weights, bins)).ece,
+        equal_width=reliability(sure, accuracy, weights, edges),
+        equal_mass=reliability(sure, accuracy, weights, masses),
+        divergences=_divergences(test, temperature),
+        steps=minimum.steps,
+        notes=_notes(ci),
+        **how,
+    )
+
+
+def _notes(ci: Interval) -> tuple[str, ...]:
+    """What is missing from the error of the temperature."""
+    if ci.by != "triplets":
+        return ()
+    known = "it has no standard error" if math.isnan(ci.low) else "its standard error takes triplets for independent"
+    return (f"the temperature was fitted to triplets that all share an object: {known}",)
+
+
+def _part(answers: AnsweredSimilarities, accuracy: np.ndarray, before: LossSums, after: LossSums) -> Part:
+    return Part(
+        n_triplets=len(accuracy),
+        n_answers=round(after.weight),
+        accuracy=float(np.average(accuracy, weights=answers.weights)),
+        cross_entropy_before=before.loss / before.weight,
+        cross_entropy=after.loss / after.weight,
+    )
+
+
+def _divergences(answers: AnsweredSimilarities, temperature: float) -> Divergences | None:
+    if answers.answers is None:
+        return None
+    p, weights = by_pair(answers.answers.shares)[:, ::-1], answers.weights  # in the order of the probabilities
+    pairs = []
+    for t in (1.0, temperature):
+        logs = log_choice_probabilities(answers.choosable, t)
+        pairs.append((kl_of_logs(p, logs), js_distance(p, np.exp(logs))))
+    columns = entropy(p), pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]
+    return Divergences(*(float(np.average(column, weights=weights)) for column in columns))
+
+
+def people_of(given: Triplets, subjects: object) -> np.ndarray | None:
+    """Codes (t,) of who gave each answer, where each triplet has one."""
+    if subjects is not None and given.answers is not None:
+        raise InputError("subjects and answers must not both be given: counts do not say whose answer is whose")
+    if subjects is not None:
+        return codes_of(subjects, len(given))
+    return None if given.subjects is None or given.answers is not None else given.subjects.codes
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Embeddings with their split, for one measure after the other.
+
+    Attributes:
+        rows: (n, d).
+        kept: (k, 3) rows of the triplets in either part, those to fit on first.
+        first: how many are to fit on; None where all serve both.
+        answers: to the kept triplets, or None.
+        people: (k,) who answered the kept triplets, or None.
+        n_unused: triplets in neither part.
+        notes: about the rows.
+        task: of the triplets.
+    """
+
+    rows: Array
+    kept: np.ndarray
+    first: int | None
+    answers: Answers | None
+    people: np.ndarray | None
+    n_unused: int
+    notes: tuple[str, ...]
+    task: str
+
+
+def make_ready(
+    aligned: Aligned, people: np.ndarray | None, name: str, backend: str,
+    hold_out: Callable[[int], TripletHoldOut | None],
+) -> Ready:  # fmt: skip
+    """Checks the triplets, splits them where `hold_out`, of how many items there are, gives a split."""
+    door = open_door(backend, aligned.x)
+    rows = door.rows(aligned.x)
+    index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
+    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
+    answers, task = aligned.triplets.answers, aligned.triplets.task
+    items, n = _items(door, aligned, index, len(rows))
+    split = hold_out(n)
+    if split is None:
+        return Ready(rows, index, None, answers, people, 0, notes, task)
+    parts = next(split.split(items))
+    chosen = np.concatenate(parts)
+    kept = index.take(chosen, axis=0)
+    answers = None if answers is None else answers.take(chosen)
+    people = None if people is None else people[chosen]
+    return Ready(rows, kept, len(parts[0]), answers, people, len(index) - len(kept), notes, task)
+
+
+def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
+    """Triplets as numbers of items, and how many there are: what a split draws must not depend on the order of rows."""
+    triplets = aligned.triplets
+    if triplets.values is not aligned.index:
+        index = door.host(door.triplets(triplets.values))
+    return index, n if triplets.names is None else len(triplets.names)

@@ -1,0 +1,313 @@
+"""The temperature that minimises cross-entropy, which is a convex problem in its inverse, and its standard error.
+
+With beta = 1 / T, similarities s of a triplet's three pairs and target probabilities q of the pairs, a triplet costs
+``f(beta) = log sum exp(beta s) - beta sum q s`` nats. Its derivatives are ``E_p[s] - sum q s`` and ``Var_p[s] >= 0``.
+
+The error says by how much a fitted temperature would move with other objects, or other people. At the best beta the
+mean over answers of f', the derivative of the loss, is 0. Its standard error takes answers to triplets that share an
+object (or a person) for dependent, see `pyalign.stats.clustered`; divided by the mean of f'' it is that of beta. An
+answer counts the same whether it is a row of its own or one of many in a row of counts.
+
+Source: Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of
+from pyalign.backends import HostBackend, LossSums
+from pyalign.data import Answers
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.stats.clustered import Dependence, Errors, variances_of
+from pyalign.stats.resampling import AUTO, Clusters, Resampling
+from pyalign.stats.student import quantile
+
+CLOSE_ENOUGH = 1e-9  # of a step, relative; Newton's next one would be of about its square
+GROWTH = 16.0  # of beta, while nothing bounds it from above
+MOST_STEPS = 200
+LEAST = 1e-300  # stands for a second derivative that underflowed
+BLOCK = 1 << 16  # triplets whose probabilities are held at a time
+WIDEST = 700.0  # of an interval in log T; exp of more would overflow
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where the loss is least.
+
+    Attributes:
+        beta: the inverse temperature.
+        steps: of Newton's method or bisection.
+    """
+
+    beta: float
+    steps: int
+
+
+def minimise(sums_at: Callable[[float], LossSums]) -> Minimum:
+    """The inverse temperature with the least loss: Newton's method, kept within a bracket.
+
+    The derivative rises with beta, from its value at 0, which must be negative, to the shortfall, which must be
+    positive; else no finite temperature is best.
+
+    Args:
+        sums_at: the sums over triplets at a given beta.
+
+    Raises:
+        InputError: the answers agree with the similarities no better than chance, or all of them perfectly.
+
+    Example:
+        >>> def sums_at(beta):  # three triplets with similarities 1, 0, 0, two of them answered right
+        ...     p = math.exp(beta) / (math.exp(beta) + 2)
+        ...     return LossSums(3, 0, 3 * p - 2, 3 * p * (1 - p), 1, 1)
+        >>> round(math.exp(minimise(sums_at).beta), 6)
+        4.0
+    """
+    sums = sums_at(0.0)
+    _require_finite_optimum(sums)
+    low, high = 0.0, math.inf
+    beta = -sums.first / max(sums.second, LEAST)
+    steps, step = 0, math.inf
+    while abs(step) > CLOSE_ENOUGH * beta and steps < MOST_STEPS:
+        sums = sums_at(beta)
+        low, high = (beta, high) if sums.first < 0 else (low, beta)
+        step = _within(beta - sums.first / max(sums.second, LEAST), low, high) - beta
+        beta, steps = beta + step, steps + 1
+    return Minimum(beta, steps)
+
+
+def _within(beta: float, low: float, high: float) -> float:
+    """Newton's proposal where it lies within the bracket, else the middle; no leap where nothing bounds it yet."""
+    if high == math.inf:
+        return min(beta, GROWTH * low)
+    return beta if low <= beta <= high else (low + high) / 2
+
+
+def _require_finite_optimum(at_zero: LossSums) -> None:
+    if not at_zero.first < 0:
+        advantage = -at_zero.first / at_zero.weight
+        raise InputError(
+            "similarities must agree with the answers better than chance for a temperature to fit; the chosen pair "
+            f"exceeds the mean of the pairs by {advantage:.3g} on average"
+        )
+    if not at_zero.shortfall > 0:
+        raise InputError(
+            "similarities must disagree with some answer for a temperature to fit; the best pair is the chosen one in "
+            f"all {at_zero.weight:,.0f} answers, so that cross-entropy falls for ever as the temperature goes to 0"
+        )
+
+
+class BetaError(NamedTuple):
+    """error: standard, of beta; NaN where it is not known. degrees: of freedom. plan: over what it is."""
+
+    error: float
+    degrees: int
+    plan: Resampling
+
+
+def error_of_beta(fit: AnsweredSimilarities, beta: float, second: float) -> BetaError:
+    """The standard error of the best inverse temperature.
+
+    It is over objects, and people where two are known; never below that of independent sets of three items, nor of
+    independent answers. Over sets where all triplets share an object.
+
+    Args:
+        fit: what beta was fitted to, with its objects.
+        beta: the best inverse temperature.
+        second: sum over answers of f'' there.
+    """
+    plan = Resampling(AUTO).over(fit.people)
+    people = None if "subjects" not in plan.by else fit.people
+    dependence = Dependence.of(Clusters.of(fit.objects, people, fit.host.name), plan)
+    table, squares = scores(fit, beta)
+    found = dependence.errors(table)
+    total = float(table[:, 0].sum())
+    single = variances_of(np.array([[total, 0.0], [0.0, squares]]), np.zeros(1), total**2)
+    known = Errors(found.means, (*found.candidates[:-1], single), found.degrees)
+    if not known.known:
+        sets = found.candidates[-2]
+        known, plan = Errors(found.means, (sets, single), _sets(fit.objects) - 1), Resampling("triplets")
+    return BetaError(float(known.errors[0]) * total / second, known.degrees, plan)
+
+
+def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
+    """Derivatives of the loss at an inverse temperature.
+
+    Returns:
+        float64 (t, 2): answers to each triplet, w, and the sum of f' over them; and the sum of the squares of f' of
+        single answers. Shares count as one answer.
+    """
+    s, answers = fit.choosable, fit.answers
+    table, squares = np.empty((len(s), 2)), 0.0
+    table[:, 0] = 1.0 if fit.weights is None else fit.weights
+    for start in range(0, len(s), BLOCK):
+        rows = slice(start, start + BLOCK)
+        part = np.array(s[rows].T, np.float64, order="C")
+        expected = _expected(part, beta)
+        each = expected - (part[0] if fit.target is None else fit.target[rows])
+        table[rows, 1] = table[rows, 0] * each
+        if answers is None or answers.totals is None:
+            squares += float(each @ each)
+        else:
+            weights = by_pair(answers.values[rows])
+            squares += float((weights.T * (expected - part) ** 2).sum())
+    return table, squares
+
+
+def _expected(s: np.ndarray, beta: float) -> np.ndarray:
+    """(t,): the mean similarity of the pair that the model would choose, of pairs (k, t)."""
+    p = np.exp(beta * (s - s.max(axis=0)))
+    expected: np.ndarray = (p * s).sum(axis=0) / p.sum(axis=0)
+    return expected
+
+
+def _sets(objects: np.ndarray | None) -> int:
+    assert objects is not None
+    return len(np.unique(np.sort(objects, axis=1), axis=0))
+
+
+def interval(temperature: float, error: float, degrees: float, plan: Resampling) -> Interval:
+    """The interval of a temperature with that standard error, by Student's t in its logarithm.
+
+    That of 1 / T is its inverse. NaN where the error is.
+
+    Example:
+        >>> [round(end, 3) for end in interval(2.0, 0.2, math.inf, Resampling("objects"))]
+        [1.644, 2.433]
+    """
+    width = quantile(plan.confidence, degrees) * error / temperature if error == error else math.nan
+    width = min(width, WIDEST) if width == width else width
+    ends = temperature * math.exp(-width), temperature * math.exp(width)
+    return Interval(*ends, error, plan.by, "sandwich", plan.confidence)
+
+
+@dataclass(frozen=True)
+class AnsweredSimilarities:
+    """Some triplets.
+
+    Attributes:
+        host: computes.
+        similarities: (t, 3) contiguous, of the pairs of positions 01, 02, 12.
+        answers: to the t triplets; None where each has one, the pair 01.
+        ties: what a tie for the best pair counts.
+        objects: (t, 3) integers >= 0, the items of each; None where nobody asks for them.
+        people: (t,) codes, who gave each answer; None where that is not known.
+        alternatives: 3, or 2 of anchored triplets, whose pairs are 01 and 02.
+    """
+
+    host: HostBackend
+    similarities: np.ndarray
+    answers: Answers | None
+    ties: str
+    objects: np.ndarray | None = None
+    people: np.ndarray | None = None
+    alternatives: int = 3
+
+    def halves(self, first: int) -> tuple[AnsweredSimilarities, AnsweredSimilarities]:
+        """The first triplets and the others."""
+        return self._take(slice(None, first)), self._take(slice(first, None))
+
+    def present(self) -> AnsweredSimilarities:
+        """Those that nan="omit" did not leave out."""
+        there = ~np.isnan(self.similarities[:, 0])
+        if not there.any():
+            raise InputError(
+                "x must be finite in the rows of at least one triplet of each part; in one of them all "
+                f"{len(there):,} touch NaN or infinity"
+            )
+        return self._take(there)
+
+    def _take(self, rows: Any) -> AnsweredSimilarities:
+        answers = None if self.answers is None else self.answers.take(rows)
+        objects, people = (None if one is None else one[rows] for one in (self.objects, self.people))
+        return AnsweredSimilarities(
+            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives
+        )
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """float64 (t,): answers to each triplet, None for one."""
+        return None if self.answers is None else self.answers.totals
+
+    @cached_property
+    def target(self) -> np.ndarray | None:
+        """float64 (t,): the mean similarity of the chosen pair, None for the pair 01."""
+        return None if self.answers is None else chosen_similarity(self.answers.shares, self.similarities)
+
+    @property
+    def choosable(self) -> np.ndarray:
+        """(t, k): the similarities of the pairs among which is chosen."""
+        return self.similarities[:, : self.alternatives]
+
+    def sums(self, beta: float, confidences: np.ndarray | None = None) -> LossSums:
+        """The loss at an inverse temperature."""
+        return self.host.temperature_sums(
+            self.similarities, self.target, self.weights, beta, confidences, alternatives=self.alternatives
+        )
+
+    def with_confidences(self, beta: float) -> tuple[LossSums, np.ndarray]:
+        """The loss, and the probability of the model's own choice in each triplet: float64 (t,)."""
+        confidences = np.empty(len(self.similarities))
+        return self.sums(beta, confidences), confidences
+
+    def accuracy(self) -> np.ndarray:
+        """float64 (t,): the fraction of a triplet's answers that are the model's choice."""
+        if self.answers is not None:
+            return share_of_choice(self.answers.shares, self.choosable, self.ties)
+        verdicts = np.empty(len(self.similarities), np.int8)
+        self.host.outcomes(self.similarities, 1.0, verdicts, None, None, alternatives=self.alternatives)
+        credits: np.ndarray = credits_of(verdicts, self.ties) / CREDIT_UNIT
+        return credits
+
+
+def chosen_similarity(shares: np.ndarray, similarities: np.ndarray) -> np.ndarray:
+    """float64 (t,): the mean similarity of the chosen pair.
+
+    Args:
+        shares: (t, 3) by odd position, rows sum to 1; or (t, 2) by option.
+        similarities: (t, 3) of the pairs 01, 02, 12.
+
+    Example:
+        >>> chosen_similarity(np.array([[0, 0.25, 0.75]]), np.array([[0.8, 0.4, 0.1]]))
+        array([0.7])
+    """
+    p = by_pair(shares)
+    u = p[:, 0] * similarities[:, 0]
+    for pair in range(1, p.shape[1]):
+        u += p[:, pair] * similarities[:, pair]
+    return u
+
+
+def by_pair(shares: np.ndarray) -> np.ndarray:
+    """Shares of the pairs 01, 02, 12 from those by odd position; or of the pairs 01, 02 from those by option."""
+    return shares[:, ::-1] if shares.shape[1] == 3 else shares
+
+
+def share_of_choice(shares: np.ndarray, similarities: np.ndarray, ties: str) -> np.ndarray:
+    """float64 (t,): the share of the answers that the model's choice has: the item outside its best pair.
+
+    Where pairs tie for the best, by `ties`: ``"fractional"`` the mean over them, ``"wrong"`` 0, ``"human_alignment"``
+    the first of two and 0 for three.
+
+    Args:
+        shares: (t, 3) by odd position, rows sum to 1; or (t, 2) by option.
+        similarities: (t, 3) of the pairs 01, 02, 12; or (t, 2) of the first two.
+
+    Example:
+        >>> share_of_choice(np.array([[0, 0.25, 0.75]]), np.array([[0.4, 0.4, 0.1]]), "fractional")
+        array([0.5])
+    """
+    p = by_pair(shares)
+    best = similarities == similarities.max(axis=1, keepdims=True)
+    pairs = best.sum(axis=1)
+    if ties == "fractional":
+        return (p * best).sum(axis=1) / pairs
+    first = np.take_along_axis(p, best.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(pairs <= (2 if ties == "human_alignment" else 1), first, 0.0)

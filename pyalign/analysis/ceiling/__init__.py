@@ -1,0 +1,1 @@
+"""How well the answers of people predict those of other people."""

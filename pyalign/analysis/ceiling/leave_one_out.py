@@ -1,0 +1,186 @@
+"""Each answer predicted by the other persons' answers to the same triplet, and what each person is worth in that.
+
+Persons enter twice: their answers are predicted, and they predict those of others. What a person is worth is therefore
+taken from what changes without them. Persons who gave the same answers to a triplet are one group there, so that all of
+it costs a few array operations however many persons there are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pyalign.analysis.repeats import Repeats
+from pyalign.errors import InputError
+
+
+class LeaveOneOut(NamedTuple):
+    """How well answers are predicted.
+
+    Attributes:
+        share: of n answers, those that others predict.
+        n: answers that others could predict.
+        table: float64 (u, 2), of each set: answers that others could predict, and those that they do.
+        worth: float64 (e,), of each entry: by how much (right - share * n) of its set would fall without it, less
+            the mean of that; None where persons are not known.
+    """
+
+    share: float
+    n: int
+    table: np.ndarray
+    worth: np.ndarray | None
+
+
+def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
+    """Share of answers that the majority of the other persons' answers to the same triplet predicts.
+
+    A person's answers to a triplet are left out together, m tied majorities predict 1/m each, and answers that nobody
+    else gave one to are not counted. Where persons are not known each answer is a different person's.
+
+    Raises:
+        InputError: no set was answered by two persons.
+    """
+    groups, group_of = _single_answers(sets.counts) if sets.entries is None else _by_person(sets.entries)
+    right, n = _predicted(groups.own, sets.counts[groups.sets] - groups.own)
+    right, n = right * groups.members, n * groups.members
+    total = float(n.sum())
+    if total == 0:
+        raise InputError("subjects must include two persons who answered the same triplet; no triplet has two")
+    share = float(right.sum()) / total
+    table = np.stack([np.bincount(groups.sets, one, len(sets.counts)) for one in (n, right)], axis=1)
+    worth = None if group_of is None else _centred(_worth(groups, sets.counts, share), groups)[group_of]
+    return LeaveOneOut(share, int(total), table, worth)
+
+
+class _Groups(NamedTuple):
+    """Persons who gave the same answers to the same set. sets: (g,). own: (g, k) counts of one. members: (g,)."""
+
+    sets: np.ndarray
+    own: np.ndarray
+    members: np.ndarray
+
+
+def _single_answers(counts: np.ndarray) -> tuple[_Groups, None]:
+    sets, positions = np.nonzero(counts)
+    return _Groups(sets, np.eye(counts.shape[1], dtype=np.int64)[positions], counts[sets, positions]), None
+
+
+def _by_person(entries: Entries) -> tuple[_Groups, np.ndarray]:
+    """The groups, and that of each entry."""
+    table = np.column_stack([entries.sets, entries.own])
+    order = np.lexsort(table.T[::-1])
+    first = np.ones(len(table), np.bool_)
+    first[1:] = (table[order[1:]] != table[order[:-1]]).any(axis=1)
+    codes = np.empty(len(table), np.int64)
+    codes[order] = np.cumsum(first) - 1
+    distinct = table[order[first]]
+    return _Groups(distinct[:, 0], distinct[:, 1:], np.bincount(codes)), codes
+
+
+def _predicted(own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For one person of each group: how many answers others (g, k) predict, and how many they could."""
+    top = others == others.max(axis=1, keepdims=True)
+    known = others.any(axis=1)
+    return known * (own * top).sum(axis=1) / top.sum(axis=1), known * own.sum(axis=1)
+
+
+def _worth(groups: _Groups, counts: np.ndarray, share: float) -> np.ndarray:
+    """(g,): what one person of each group adds to the sum of right - share * n over the answers to the set."""
+    g, h = _pairs(groups.sets)
+    others = counts[groups.sets[g]] - groups.own[g] - groups.own[h]
+    members = groups.members[g] - (g == h)
+    right, n = _predicted(groups.own[g], np.maximum(others, 0))  # below 0 only where there are no members left
+    without = np.bincount(h, weights=members * (right - share * n), minlength=len(groups.sets))
+    right, n = _predicted(groups.own, counts[groups.sets] - groups.own)
+    whole = np.bincount(groups.sets, weights=groups.members * (right - share * n))[groups.sets]
+    worth: np.ndarray = whole - without
+    return worth
+
+
+def _centred(worth: np.ndarray, groups: _Groups) -> np.ndarray:
+    """Less the mean among sets of as many persons: fewer others predict worse, whoever is missing."""
+    persons = np.bincount(groups.sets, groups.members).astype(np.int64)[groups.sets]
+    totals = np.bincount(persons, groups.members * worth) / np.maximum(np.bincount(persons, groups.members), 1.0)
+    centred: np.ndarray = worth - totals[persons]
+    return centred
+
+
+def _pairs(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of groups that belong to one set; `sets` (g,) ascends."""
+    _, starts, sizes = np.unique(sets, return_index=True, return_counts=True)
+    start, size = np.repeat(starts, sizes), np.repeat(sizes, sizes)
+    g = np.repeat(np.arange(len(sets)), size)
+    h = np.arange(len(g)) - np.repeat(np.cumsum(size) - size, size) + start[g]
+    return g, h
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Persons and the sets that they answered, one entry for each such pair; sets ascend.
+
+    Attributes:
+        sets: int64 (e,).
+        persons: int64 (e,), codes.
+        own: int64 (e, k), the person's answers, by position in the set.
+    """
+
+    sets: np.ndarray
+    persons: np.ndarray
+    own: np.ndarray
+
+    @property
+    def n_repeats(self) -> int:
+        """Answers that a person gave to a set after the first."""
+        return int(self.own.sum()) - len(self.own)
+
+
+@dataclass(frozen=True)
+class RepeatedSets:
+    """Sets with two answers or more.
+
+    Attributes:
+        triplets: int64 (u, k), their items.
+        counts: int64 (u, k), how often each item was called odd.
+        entries: who gave these answers; None where that is not known.
+    """
+
+    triplets: np.ndarray
+    counts: np.ndarray
+    entries: Entries | None
+
+    @property
+    def answers(self) -> np.ndarray:
+        """int64 (u,): how many answers each set has."""
+        totals: np.ndarray = self.counts.sum(axis=1)
+        return totals
+
+
+def repeated_sets(repeats: Repeats, persons: np.ndarray | None) -> RepeatedSets:
+    """Those among all sets.
+
+    Args:
+        repeats: the answers.
+        persons: int64 (t,), codes from 0, who gave each; None where each answer is a different person's.
+
+    Example:
+        >>> from pyalign.analysis.repeats import find_repeats
+        >>> found = repeated_sets(find_repeats([[5, 2, 9], [9, 5, 2], [5, 2, 9], [1, 2, 3]]), np.array([7, 7, 8, 7]))
+        >>> found.counts.tolist(), found.entries.own.tolist(), found.entries.n_repeats
+        ([[1, 0, 2]], [[1, 0, 1], [0, 0, 1]], 1)
+    """
+    chosen = repeats.answers >= 2
+    entries = None
+    if persons is not None and repeats.odd is not None:
+        rows = np.flatnonzero(chosen[repeats.inverse])
+        sets = (np.cumsum(chosen) - 1)[repeats.inverse[rows]]
+        entries = _entries(sets, persons[rows], repeats.odd[rows], repeats.counts.shape[1])
+    return RepeatedSets(repeats.triplets[chosen], repeats.counts[chosen], entries)
+
+
+def _entries(sets: np.ndarray, persons: np.ndarray, odd: np.ndarray, k: int) -> Entries:
+    n = int(persons.max(initial=0)) + 1
+    pairs, entry = np.unique(sets * n + persons, return_inverse=True)
+    own = np.bincount(k * entry.reshape(-1) + odd, minlength=k * len(pairs)).reshape(-1, k)
+    return Entries(*np.divmod(pairs, n), own)

@@ -1,0 +1,293 @@
+"""The noise ceiling: how well the answers of people predict those of other people.
+
+Its standard errors are over other objects, and over other people where they are known. A ceiling is a (weighted) mean
+over sets of three items, so with psi of each set it has an error over objects, see `pyalign.stats.clustered`. People
+enter by what changes without them: with c of each entry, a person's answers to a set, the variance over people is the
+sum over persons of (sum of c)^2. What the two have in common, the same within each person by objects, is taken off
+once:
+
+    V = V_objects + (V_people - V_both) W^2 / (W^2 - sum W_p^2)
+
+where W_p counts the entries of a person and W all: as many pairs of entries are of different persons. V is at least
+V_objects, and at least V_people where the changes are centred in each set: others hold what sets differ by, and the
+chance within sets up to twice, which V_both takes off again.
+
+Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Efron and Stein, "The jackknife
+estimate of variance", 1981.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.answers import inputs_of, with_people
+from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, RepeatedSets, leave_one_out, repeated_sets
+from pyalign.analysis.ceiling.result import Ceiling, Ceilings, NoiseCeiling
+from pyalign.analysis.notes import merged, notes_on_anchors
+from pyalign.analysis.repeats import find_repeats
+from pyalign.analysis.uncertainty import without_interval
+from pyalign.data import Provenance, alternatives_of
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.stats.clustered import SIGNS, Dependence
+from pyalign.stats.divergences import entropy
+from pyalign.stats.intervals import FRACTION, student_interval
+from pyalign.stats.mixture import fit_mixture
+from pyalign.stats.resampling import Clusters, Resampling, subject_codes
+
+MOST_EXACT = 300
+FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
+
+
+def noise_ceiling(
+    triplets: object, *, subjects: object = None, answers: object = None, confidence: float = 0.95
+) -> NoiseCeiling:
+    """How well people predict people: from triplets that were answered more than once.
+
+    Rows repeat a triplet when they hold the same three items, in any order. Three ceilings follow, see `Ceilings`: the
+    mean majority share, which few answers push up; the leave-one-person-out share, which they push down; and an
+    estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model are of these answers
+    alone, and too good for others.
+
+    Args:
+        triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item called odd,
+            unless there are answers.
+        subjects: (t,) numbers or strings: who gave each answer; None: those of the triplets. Without them each answer
+            is a different person's.
+        answers: (t, 3) counts: how many people called each position odd, in place of single answers; None: those of
+            the triplets.
+        confidence: of the intervals, which are over objects, and people where they are known; with quantiles of
+            Student's t.
+
+    Raises:
+        InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who
+            answered the same triplet; answers of another shape, negative, all 0 in a row, or shares; both of them.
+
+    Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects", 2020, and
+    Muttenthaler et al., ICLR 2023: their 67.22 % +- 1.04 % is the mean majority share of 1,000 repeated triplets and
+    1.96 standard errors of independent triplets. For the estimate see `pyalign.stats.mixture`, for errors
+    `pyalign.analysis.ceiling.noise_ceiling`.
+
+    Example:
+        >>> people = noise_ceiling([[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 4, 5], [3, 4, 5], [0, 1, 5]])
+        >>> round(people.ceiling, 4), people.n_distinct, people.n_answers
+        (0.8333, 2, 5)
+        >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
+        0.6
+    """
+    _checks.fraction(confidence, "confidence")
+    given, people = with_people(triplets, answers, subjects, "ceiling")
+    repeats = find_repeats(given.values, given.answers, given.task)
+    persons = None if people is None else subject_codes(people, len(given))
+    sets = repeated_sets(repeats, persons)
+    if not len(sets.counts):
+        n = len(repeats.counts)
+        raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
+    others = leave_one_out(sets)
+    found, by = _ceilings(sets, others, confidence)
+    plug_in, corrected = _entropies(sets.counts)
+    within = None if sets.entries is None else sets.entries.n_repeats
+    remarks = _remarks(sets.counts)
+    told = remarks if found.upper.ci is not None else (*remarks, without_interval(by))
+    return NoiseCeiling(
+        ceilings=found,
+        ceiling=found.upper.value,
+        ci=found.upper.ci,
+        guessing=_guessing(sets.answers, alternatives_of(given.task)),
+        n_distinct=len(sets.counts),
+        n_answers=int(sets.counts.sum()),
+        leave_one_out=others.share,
+        leave_one_out_ci=found.lower.ci,
+        n_predicted=others.n,
+        best_accuracy=float(sets.counts.max(axis=1).sum() / int(sets.counts.sum())),
+        least_cross_entropy=plug_in,
+        corrected_entropy=corrected,
+        n_persons=None if sets.entries is None else len(np.unique(sets.entries.persons)),
+        n_repeats_within_person=within,
+        confidence=float(confidence),
+        remarks=remarks,
+        triplets=given.source,
+        task=given.task,
+        notes=merged(given.notes, told, _notes(sets, within or 0), notes_on_anchors(repeats.triplets, given.task)),
+        provenance=Provenance.now(inputs_of(given, people), {"confidence": float(confidence)}),
+    )
+
+
+def _ceilings(sets: RepeatedSets, others: LeaveOneOut, confidence: float) -> tuple[Ceilings, Resampling]:
+    """The three of them, and over what their intervals are."""
+    errors = CeilingErrors.of(sets, confidence)
+    people = fit_mixture(sets.counts)
+
+    def mean_of(value: float, psi: Callable[[np.ndarray], np.ndarray]) -> Ceiling:
+        table = np.stack([np.ones(len(sets.counts)), psi(sets.counts)], axis=1)
+        changes = None if sets.entries is None else changes_without(sets.counts, sets.entries, psi)
+        return Ceiling(value, errors.interval(value, table, changes))
+
+    upper = mean_of(float(_majority(sets.counts).mean()), _majority)
+    lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
+    return Ceilings(upper, lower, mean_of(people.ceiling, people.influence)), errors.plan
+
+
+def _majority(counts: np.ndarray) -> np.ndarray:
+    """(u,): the share of the most frequent answer."""
+    shares: np.ndarray = counts.max(axis=1) / counts.sum(axis=1)
+    return shares
+
+
+def _entropies(counts: np.ndarray) -> tuple[float, float]:
+    """Mean over answers of the entropy of their triplet's shares, in nats: as it is, and after Miller and Madow.
+
+    Source: Miller, "Note on the bias of information estimates", 1955: a sample of size n that shows k categories has
+    an entropy that is too low by about (k - 1) / 2n.
+    """
+    answers = counts.sum(axis=1)
+    sums = float((answers * entropy(counts / answers[:, None])).sum())
+    missing = float(((counts > 0).sum(axis=1) - 1).sum() / 2)
+    return sums / int(answers.sum()), (sums + missing) / int(answers.sum())
+
+
+def guessing_share(n: int, alternatives: int = 3) -> float:
+    """Expected majority share of n answers that are guesses among three items, or two options; exact up to n = 300.
+
+    Example:
+        >>> round(guessing_share(2), 4), round(guessing_share(10), 4), round(guessing_share(1000), 4)
+        (0.6667, 0.4927, 0.3488)
+    """
+    if alternatives == 2:
+        return _guessing_of_two(n)
+    if n > MOST_EXACT:
+        # The largest of three shares, which are nearly normal: E max of three normals is 3 / (2 sqrt(pi)).
+        return 1 / 3 + 1.5 / math.sqrt(3 * math.pi * n)
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    a, b = np.ogrid[: n + 1, : n + 1]
+    c = n - a - b
+    logs = factorials[n] - factorials[a] - factorials[b] - factorials[np.maximum(c, 0)] - n * math.log(3)
+    most = np.maximum(np.maximum(a, b), c)
+    return float((np.exp(logs) * most)[c >= 0].sum() / n)
+
+
+def _guessing_of_two(n: int) -> float:
+    """E max(a, n - a) / n = 1/2 + E|a - n/2| / n for a ~ Binomial(n, 1/2); C(2m, m) / 4^m ~ 1 / sqrt(pi m)."""
+    m = n // 2
+    if n > MOST_EXACT:
+        return 0.5 + 0.5 * math.sqrt(2 / (math.pi * n))
+    return 0.5 + 0.5 * math.comb(2 * m, m) / 4**m
+
+
+def _guessing(answers: np.ndarray, alternatives: int) -> float:
+    numbers, times = np.unique(answers, return_counts=True)
+    return float(np.array([guessing_share(int(n), alternatives) for n in numbers]) @ times / times.sum())
+
+
+def _notes(sets: RepeatedSets, within: int) -> list[str]:
+    """What a reader should know of these answers."""
+    notes, mean = [], float(sets.answers.mean())
+    if within:
+        notes.append(
+            f"{within:,} answers repeat one of the same person to the same triplet; upper and estimate count them"
+        )
+    if mean < FEW:
+        notes.append(
+            f"{mean:.3g} answers to a triplet, on average, say little of how choice probabilities vary: the estimate "
+            "of the ceiling is rough"
+        )
+    return notes
+
+
+def _remarks(counts: np.ndarray) -> tuple[str, ...]:
+    """Signs that the counts are not what people answered."""
+    if len(counts) < 10 or counts.max() > 1:
+        return ()
+    return (
+        f"no two of {int(counts.sum()):,} answers to the same triplet agree: equal rows may have been removed from the "
+        "triplets, which then say nothing about agreement",
+    )
+
+
+@dataclass(frozen=True)
+class CeilingErrors:
+    """What sets and entries have in common, once for all ceilings.
+
+    Attributes:
+        sets: by their objects.
+        entries: by their objects and persons, or None.
+        degrees: of freedom.
+        plan: over what the errors are.
+    """
+
+    sets: Dependence
+    entries: Dependence | None
+    degrees: int
+    plan: Resampling
+
+    @classmethod
+    def of(cls, sets: RepeatedSets, confidence: float = 0.95) -> CeilingErrors:
+        """Those of repeated sets."""
+        items = np.unique(sets.triplets, return_inverse=True)[1].reshape(sets.triplets.shape)  # any number names one
+        objects = Dependence.of(Clusters.of(items), Resampling("objects", confidence=confidence))
+        entries = sets.entries
+        if entries is None:
+            return cls(objects, None, objects.degrees, Resampling("objects", confidence=confidence))
+        plan = Resampling("objects+subjects", confidence=confidence)
+        both = Dependence.of(Clusters.of(items[entries.sets], entries.persons), plan)
+        return cls(objects, both, both.degrees, plan)
+
+    def interval(
+        self, value: float, table: np.ndarray, changes: np.ndarray | None, centred: bool = True
+    ) -> Interval | None:  # fmt: skip
+        """Of a ceiling; None where no two sets, or persons, are independent.
+
+        Args:
+            value: the ceiling.
+            table: float64 (u, 2), weights of the sets and weight * psi.
+            changes: float64 (e,), what the sum of weight * psi would lose without each entry, or None.
+            centred: whether the changes are centred in each set.
+        """
+        found = self.sets.errors(np.ascontiguousarray(table))
+        variance = float(found.errors[0]) ** 2
+        if self.entries is not None and changes is not None:
+            variance = _with_people(variance, self.entries, changes / float(table[:, 0].sum()), centred)
+        if math.isnan(variance) or self.degrees < 1:
+            return None
+        return student_interval(value, math.sqrt(variance), self.degrees, self.plan, FRACTION)
+
+
+def _with_people(variance: float, entries: Dependence, changes: np.ndarray, centred: bool) -> float:
+    """The variance over objects with that over people added, NaN for a single person."""
+    assert entries.people is not None and entries.both is not None
+    numbers = np.bincount(entries.people).astype(np.float64)
+    square = float(numbers.sum()) ** 2
+    independent = square - float(numbers @ numbers)
+    if independent <= 0:
+        return math.nan
+    sums = np.bincount(entries.people, changes)
+    people = float(sums @ sums) * square / independent
+    both = float(SIGNS @ entries.both.products(changes[:, None]).ravel()) * square / independent
+    return max(variance + people - both, variance, people if centred else 0.0)
+
+
+def changes_without(counts: np.ndarray, entries: Entries, psi: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """(e,): what psi of a set, a function of its counts (., k), loses without a person, as a jackknife within the set.
+
+    The changes are centred in each set, which takes off the bias that psi has for few answers, and scaled by
+    sqrt((m - 1) / m) with m persons, so that the sum of their squares has the size of a variance.
+
+    Example:
+        >>> entries = Entries(np.array([0, 0]), np.array([0, 1]), np.array([[1, 0, 0], [0, 1, 0]]))
+        >>> changes_without(np.array([[1, 1, 0]]), entries, lambda counts: counts[:, 0] / counts.sum(axis=1)).round(4)
+        array([ 0.3536, -0.3536])
+    """
+    without = counts[entries.sets] - entries.own
+    there = without.any(axis=1)
+    changes = np.zeros(len(without))
+    changes[there] = psi(counts)[entries.sets[there]] - psi(without[there])
+    persons = np.bincount(entries.sets, minlength=len(counts)).astype(np.float64)
+    means = np.bincount(entries.sets, changes, len(counts)) / np.maximum(persons, 1.0)
+    scale = np.sqrt((persons - 1.0) / np.maximum(persons, 1.0))[entries.sets]
+    centred: np.ndarray = (changes - means[entries.sets]) * scale
+    return centred

@@ -1,0 +1,158 @@
+"""What `pyalign.noise_ceiling` finds, and which of its ceilings a score is held against."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pyalign.data import ODD_ONE_OUT
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.results import OfTask, Result
+
+BOUNDS = ("upper", "lower", "estimate")  # ceilings by name
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """The accuracy that a model of people's choice probabilities would have, a fraction.
+
+    Attributes:
+        value: an estimate of it, or a bound.
+        ci: interval over other objects like these, and other people where they are known; by Student's t, within
+            [0, 1]. None where all triplets share an object.
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+
+    value: float
+    ci: Interval | None
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the value."""
+        return None if self.ci is None else self.ci.error
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """Three ceilings.
+
+    Attributes:
+        upper: the mean majority share; in-sample, so it is too high on average, the more so the fewer the answers.
+        lower: the share of answers that the majority of the other persons' predicts; too low on average.
+        estimate: the mean largest choice probability when the distribution of choice probabilities over triplets is
+            fitted by maximum likelihood (`pyalign.stats.mixture`); nearly without bias from about five answers to a
+            triplet on.
+    """
+
+    upper: Ceiling
+    lower: Ceiling
+    estimate: Ceiling
+
+
+@dataclass(frozen=True)
+class NoiseCeiling(OfTask, Result):
+    """How far people agree on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
+
+    Attributes:
+        ceilings: upper, lower, and the estimate between them, with their intervals; what to compare models with.
+        ceiling: mean over the repeated triplets of the majority share, the share of the most frequent answer; as
+            `ceilings.upper`.
+        ci: its interval; None where all triplets share an object.
+        guessing: the mean majority share that pure guessing would give with as many answers.
+        n_distinct: distinct triplets that were answered at least twice.
+        n_answers: answers to them.
+        leave_one_out: share of answers that the majority of the other persons' answers to the same triplet predicts;
+            m tied majorities predict 1/m each.
+        leave_one_out_ci: its interval; both as `ceilings.lower`.
+        n_predicted: answers that another person's answer could predict.
+        best_accuracy: the highest accuracy that any model can have on these very answers: in-sample, so on average
+            more than any model can have on others.
+        least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
+            mean entropy.
+        corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
+        n_persons: persons among these answers, or None where persons are not known.
+        n_repeats_within_person: answers that a person gave to a triplet after the first; None likewise.
+        confidence: of the intervals, a fraction.
+        remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
+        triplets: where the triplets came from, or None.
+        task: of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two options.
+    """
+
+    command: ClassVar[str] = "ceiling"
+    derived: ClassVar[tuple[str, ...]] = ("chance", "standard_error", "leave_one_out_standard_error")
+
+    ceilings: Ceilings
+    ceiling: float
+    ci: Interval | None
+    guessing: float
+    n_distinct: int
+    n_answers: int
+    leave_one_out: float
+    leave_one_out_ci: Interval | None
+    n_predicted: int
+    best_accuracy: float
+    least_cross_entropy: float
+    corrected_entropy: float
+    n_persons: int | None
+    n_repeats_within_person: int | None
+    confidence: float
+    remarks: tuple[str, ...]
+    triplets: str | None = None
+    task: str = ODD_ONE_OUT
+
+    @property
+    def standard_error(self) -> float:
+        """Of `ceiling`; NaN where it has no interval."""
+        return _error(self.ci)
+
+    @property
+    def leave_one_out_standard_error(self) -> float:
+        """Of `leave_one_out`; NaN where it has no interval."""
+        return _error(self.leave_one_out_ci)
+
+
+def _error(interval: Interval | None) -> float:
+    return math.nan if interval is None or interval.error is None else interval.error
+
+
+GIVEN = "given"  # of a number that nobody has named
+NamedCeiling = float | tuple[str, float] | NoiseCeiling
+
+
+def as_named_ceiling(ceiling: NamedCeiling) -> tuple[str, float]:
+    """Name and value: of a number "given", of a `NoiseCeiling` the estimate, of a pair what it says.
+
+    Raises:
+        InputError: a pair that is not of a name and a number.
+
+    Example:
+        >>> as_named_ceiling(0.67), as_named_ceiling(("upper", 0.672))
+        (('given', 0.67), ('upper', 0.672))
+    """
+    if isinstance(ceiling, NoiseCeiling):
+        return "estimate", ceiling.ceilings.estimate.value
+    if not isinstance(ceiling, tuple):
+        return GIVEN, ceiling
+    if len(ceiling) != 2 or not isinstance(ceiling[0], str):
+        raise InputError(f"ceiling must be a number, a (name, number) or a NoiseCeiling; got {ceiling!r:.60}")
+    return ceiling
+
+
+def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, float]:
+    """One of the three by name, as `score` takes it.
+
+    Raises:
+        InputError: an unknown name.
+
+    Example:
+        >>> from pyalign.analysis.ceiling.noise_ceiling import noise_ceiling
+        >>> people = noise_ceiling([[0, 1, 2], [1, 0, 2], [3, 4, 5], [3, 5, 4]])
+        >>> ceiling_of(people, "upper")
+        ('upper', 0.75)
+    """
+    if name not in BOUNDS:
+        raise InputError(f"ceiling must be one of {', '.join(BOUNDS)}; got {name!r}")
+    return name, float(getattr(people.ceilings, name).value)

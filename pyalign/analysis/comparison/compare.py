@@ -1,0 +1,365 @@
+"""Models against each other on the same triplets: paired differences, ranks, and whether they err together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.accuracy import NAN
+from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
+from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, Resampled
+from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, ModelResult, PairResult
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.analysis.outcomes import CREDIT_UNIT
+from pyalign.analysis.uncertainty import without_interval
+from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
+from pyalign.data.missing import with_rows
+from pyalign.data.similarities import Similarities, with_similarities
+from pyalign.data.subjects import checked_labels
+from pyalign.errors import InputError, nearest
+from pyalign.measures import PRECOMPUTED, Measure, get_measure
+from pyalign.progress import Progress, silent
+from pyalign.stats.clustered import Dependence, Errors
+from pyalign.stats.intervals import FRACTION, student_interval
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.paired import error_consistency, ranks_of
+from pyalign.stats.resampling import AUTO, Clusters, Resampling, as_resampling
+from pyalign.stats.splits import within
+
+SPLITS = 50  # of the objects into halves
+
+
+def compare(
+    models: Mapping[str, object],
+    triplets: object,
+    *,
+    measure: str | Measure | Mapping[str, str | Measure] | None = None,
+    temperature: float = 1.0,
+    ties: str = "fractional",
+    nan: str = "raise",
+    missing: str = "raise",
+    backend: str = "auto",
+    ci: str | Resampling | None = AUTO,
+    subjects: object = None,
+    correction: str = "holm",
+    choose_best: bool = False,
+    progress: Progress = silent,
+) -> Comparison:
+    """Accuracies of several models, their differences with errors of their own, and how much their errors coincide.
+
+    Args:
+        models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; at least
+            two. Those with names are matched by name, others are taken to have their rows in the same order.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
+        measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
+            None: cosine.
+        temperature, ties, nan, missing, backend: see `pyalign.score`.
+        ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
+            objects. None or ``"none"``: there are no intervals and no p-values.
+        subjects: (t,) who answered each triplet; None: those of the triplets.
+        correction: of p-values over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false discovery rate.
+        choose_best: whether to say how well the best of them does on objects that have not chosen it.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Returns:
+        A `Comparison`. In closed form a difference has the standard error of the mean of paired differences, and the
+        p-value of its t; `simultaneous_ci`, `p_max_t` and the intervals of ranks hold for all pairs together. By a
+        bootstrap a p-value is twice the share of resamples in which the difference is 0 or of the other sign, with 1
+        added above and below the line, at most 1.
+
+    Raises:
+        InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models.
+
+    Source: Geirhos, Meding and Wichmann, "Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by
+    measuring error consistency", NeurIPS 2020; Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see
+    `pyalign.stats.clustered`.
+
+    Example:
+        >>> import pyalign
+        >>> rng = np.random.default_rng(0)
+        >>> good = rng.normal(size=(30, 4))
+        >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
+        >>> odd = pyalign.odd_one_out(good, triplets)
+        >>> triplets = np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
+        >>> found = compare({"good": good, "random": rng.normal(size=(30, 4))}, triplets)
+        >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
+        (True, [1.0, 2.0])
+    """
+    models = with_similarities(_checks.named_models(models))
+    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
+    if len(models) < 2:
+        raise InputError(
+            f"compare needs at least two models; got {len(models)}{''.join(f': {one!r}' for one in models)}"
+        )
+    plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
+    if plan is None and choose_best:
+        raise InputError("choose_best needs intervals; got ci=None")
+    measures = measures_by_model(measure, models)
+    present = with_rows(models, triplets, missing, subjects=subjects)
+    aligned = align_models(models, present.triplets)
+    require_answers(aligned.triplets, "compare")
+    require_one_answer_each(aligned.triplets, "compare")
+    people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
+    _checks.one_of(nan, NAN, "nan")
+    options: dict[str, Any] = {"temperature": temperature, "ties": ties, "nan": nan}
+    outcomes = open_outcome_table(
+        aligned.models, aligned.index, measure=measures, **options, backend=backend, task=aligned.triplets.task,
+        progress=progress, names=aligned.names,
+    )  # fmt: skip
+    found = _compared(outcomes, aligned, plan, people, correction, choose_best, progress)
+    told = [
+        notes_on_rows(x, aligned.index, name, found.task, features=name not in aligned.kinds)
+        for name, x in aligned.models.items()
+    ]
+    told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
+    told += [
+        notes_on_score(
+            m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task, kind=aligned.kinds.get(m.model)
+        )
+        for m in found.models
+    ]
+    of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
+    given = {"measure": of_models, **options, "missing": missing, "ci": None if plan is None else asdict(plan),
+             "correction": correction}  # fmt: skip
+    inputs = [*models.items(), ("triplets", aligned.triplets)]
+    return replace(
+        found,
+        triplets=aligned.triplets.source,
+        coverage=present.coverage,
+        notes=merged(aligned.notes, *told, found.notes),
+        provenance=Provenance.now(inputs, given, outcomes.scores[0].backend, found.seed),
+    )
+
+
+def measures_by_model(
+    measure: str | Measure | Mapping[str, str | Measure] | None, models: Mapping[str, object]
+) -> dict[str, str | Measure]:
+    """The measure of each model, in their order; of `Similarities` the one that stands for a ready matrix.
+
+    Raises:
+        InputError: an unknown measure, one for a model that is none of these or that is a matrix, or a model without;
+            several without names; one where all models are matrices.
+
+    Example:
+        >>> measures_by_model({"a": "dot", "b": "cosine"}, {"a": np.eye(3), "b": np.eye(3)})
+        {'a': 'dot', 'b': 'cosine'}
+    """
+    matrices = {name: x.kind for name, x in models.items() if isinstance(x, Similarities)}
+    rows = [name for name in models if name not in matrices]
+    if isinstance(measure, list | tuple):
+        raise InputError(f"measure must be one for all embeddings, or a mapping from their names; got {measure!r}")
+    if isinstance(measure, str | Measure) and not rows:
+        raise InputError(f"measure is of embeddings; a matrix has its values already; got {str(measure)!r}")
+    asked: dict[str, str | Measure] = dict.fromkeys(rows, "cosine")
+    if measure is not None:
+        asked = _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else dict.fromkeys(rows, measure)
+    for name, one in asked.items():
+        if name not in rows:
+            why = "is a matrix, which has its values already" if name in matrices else "is none of the models"
+            raise InputError(f"measure names {name!r}, which {why}{nearest(name, rows)}")
+        get_measure(one)
+    missing = [name for name in rows if name not in asked]
+    if missing:
+        raise InputError(f"measure must be given for each model; got none for {missing[0]!r}")
+    return {name: PRECOMPUTED[matrices[name]] if name in matrices else asked[name] for name in models}
+
+
+def _compared(
+    outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, correction: str,
+    choose_best: bool, progress: Progress,
+) -> Comparison:  # fmt: skip
+    index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
+    if outcomes.kept is not None:
+        people = None if people is None else checked_labels(people, len(index))[outcomes.kept]
+        index = index[outcomes.kept]
+    plan = None if plan is None else plan.over(people)
+    counted = people if plan is not None and "subjects" in plan.by else None
+    clusters = Clusters.of(index, counted, outcomes.scores[0].backend)
+    progress("intervals", 0, None)
+    found = compared(outcomes, clusters, plan, correction, progress)
+    if choose_best and plan is not None:
+        best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, Dependence.of(clusters, plan), plan)
+        found = replace(found, best=best)
+    return found
+
+
+def best_model(
+    outcomes: OutcomeTable, index: np.ndarray, n: int, dependence: Dependence, plan: Resampling
+) -> BestModel:
+    """The most accurate of the models of an outcome table, as it does on objects that have not chosen it.
+
+    The objects are split at random into halves, again and again. The most accurate model on the triplets within one
+    half is scored on those within the other; the figure is the mean over both ways and all splits: a weighted mean over
+    triplets, each of which counts as often as it was scored, with the models that were chosen there. Its interval takes
+    the choices as they are.
+
+    Args:
+        index: (t, 3) integers in [0, n), the objects of the triplets of the outcomes.
+        dependence: of these triplets.
+        plan: of the interval; its seed is that of the splits.
+    """
+    names, figures, chosen = outcomes.names, [], np.zeros(len(outcomes.names))
+    table = np.zeros((len(outcomes.credits), 2))  # how much each triplet counts, and that times its credits
+    rng = np.random.Generator(np.random.Philox(plan.seed))
+    for _ in range(SPLITS):
+        half = rng.permutation(n) < n // 2
+        parts = within(index, half), within(index, ~half)
+        if not all(map(len, parts)):
+            continue
+        sums = [outcomes.credits[part, 1:].sum(axis=0, dtype=np.int64) for part in parts]
+        for choice, part in ((sums[0], parts[1]), (sums[1], parts[0])):
+            best = int(choice.argmax())
+            credits = outcomes.credits[part, 1 + best] / CREDIT_UNIT
+            figures.append(float(credits.mean()))
+            table[part] += np.stack([np.ones(len(part)), credits], axis=1) / len(part)
+            chosen[best] += 1
+    if not figures:
+        raise InputError("choose_best needs triplets within both halves of the objects; no split has left some")
+    found = dependence.errors(table)
+    accuracy, (error,) = float(np.mean(figures)), found.errors
+    accuracies = outcomes.estimates[0]
+    top = int(accuracies.argmax())
+    return BestModel(
+        model=names[top],
+        in_sample_accuracy=float(accuracies[top]),
+        accuracy=accuracy,
+        ci=student_interval(accuracy, float(error), found.degrees, plan, FRACTION) if found.known else None,
+        chosen={name: float(share) for name, share in zip(names, chosen / len(figures), strict=True) if share},
+        n_choices=len(figures),
+        seed=plan.seed,
+    )
+
+
+def compared(
+    outcomes: OutcomeTable, clusters: Clusters, plan: Resampling | None, correction: str, progress: Progress = silent
+) -> Comparison:  # fmt: skip
+    """The comparison of the models of an outcome table, whose triplets hang together as `clusters` says."""
+    if plan is None:
+        return _comparison(outcomes, NoIntervals(), clusters, correction)
+    dependence = Dependence.of(clusters, plan)
+    closed, to_scale = plan.method == "corrected", plan.method == "bootstrap" and plan.by == "objects"
+    errors = _errors(outcomes, dependence) if closed or to_scale else None
+    covariances: tuple[Matrix | None, Matrix | None] = None, None
+    paired: Intervals
+    notes: tuple[str, ...] = ()
+    if closed and errors is not None:
+        paired = ClosedForm(outcomes.estimates, errors, plan)
+        if errors[0].known:
+            covariances = _as_matrix(errors[0].covariance), _as_matrix(errors[1].covariance)
+        else:
+            notes = (without_interval(plan),)
+    else:
+        paired = Resampled.of(outcomes, clusters, plan, errors, progress)
+        notes = _too_few(math.comb(len(outcomes.names), 2), plan)
+    return replace(
+        _comparison(outcomes, paired, clusters, correction),
+        resamples=None if closed else plan.drawn,
+        seed=plan.seed,
+        ci_by=plan.by,
+        ci_method=plan.method,
+        confidence=float(plan.confidence),
+        n_subjects=clusters.people if "subjects" in plan.by else None,
+        covariance=covariances[0],
+        cross_entropy_covariance=covariances[1],
+        notes=notes,
+    )
+
+
+def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, correction: str) -> Comparison:
+    score = outcomes.scores[0]
+    assert score.temperature is not None
+    measures = {one.measure for one in outcomes.scores}
+    return Comparison(
+        models=tuple(_models(outcomes, paired)),
+        pairs=tuple(_adjusted(list(_pairs(outcomes, paired)), correction)),
+        n_triplets=len(outcomes.credits),
+        n_dropped=0 if outcomes.kept is None else int((~outcomes.kept).sum()),
+        resamples=None,
+        seed=0,
+        measure=score.measure if len(measures) == 1 else None,
+        temperature=score.temperature,
+        ties=score.ties,
+        ci_by=None,
+        ci_method=None,
+        confidence=None,
+        correction=correction,
+        n_objects=clusters.n,
+        n_subjects=None,
+        task=score.task,
+    )
+
+
+def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
+    """A note where resamples can't give a p-value that is small enough for so many pairs."""
+    least = 2.0 * pairs / (plan.drawn + 1)
+    if least <= 1.0 - plan.confidence:
+        return ()
+    enough = math.ceil(2 * pairs / (1 - plan.confidence))
+    return (
+        f"{plan.drawn:,} resamples are too few for {pairs:,} pairs: no p-value, corrected for all of them, can be "
+        f"below {min(1.0, least):.3g}; take {enough:,}, or ci_method corrected, which has no such limit",
+    )
+
+
+def _errors(outcomes: OutcomeTable, dependence: Dependence) -> tuple[Errors, Errors]:
+    """Of accuracies and of cross-entropies, in fractions and nats."""
+    units = np.full(len(outcomes.names), 1.0 / CREDIT_UNIT), outcomes.steps
+    tables = outcomes.credits, outcomes.nats
+    found = (dependence.errors(table).in_units(unit) for table, unit in zip(tables, units, strict=True))
+    return next(found), next(found)
+
+
+def _models(outcomes: OutcomeTable, paired: Intervals) -> Iterator[ModelResult]:
+    accuracies, nats = outcomes.estimates
+    ranks = ranks_of(accuracies[None])[0]
+    for k, (name, score) in enumerate(zip(outcomes.names, outcomes.scores, strict=True)):
+        yield ModelResult(
+            model=name,
+            accuracy=float(accuracies[k]),
+            ci=paired.own(k, ACCURACY),
+            cross_entropy=float(nats[k]),
+            cross_entropy_ci=paired.own(k, NATS),
+            n_ties=score.n_ties,
+            rank=float(ranks[k]),
+            rank_ci=paired.rank(k),
+            measure=score.measure,
+        )
+
+
+def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
+    estimates, both = outcomes.estimates, outcomes.both_right()
+    for a, b in combinations(range(len(outcomes.names)), 2):
+        both_wrong, expected, kappa = error_consistency(float(both[a, a]), float(both[b, b]), float(both[a, b]))
+        simultaneous, p_max_t = paired.simultaneous(a, b)
+        yield PairResult(
+            a=outcomes.names[a],
+            b=outcomes.names[b],
+            difference=float(estimates[ACCURACY, a] - estimates[ACCURACY, b]),
+            ci=paired.difference(a, b, ACCURACY),
+            p_value=paired.p_value(a, b),
+            p_adjusted=None,
+            cross_entropy_difference=float(estimates[NATS, a] - estimates[NATS, b]),
+            cross_entropy_ci=paired.difference(a, b, NATS),
+            both_wrong=both_wrong,
+            both_wrong_expected=expected,
+            error_consistency=kappa,
+            simultaneous_ci=simultaneous,
+            p_max_t=p_max_t,
+        )
+
+
+def _adjusted(pairs: Sequence[PairResult], correction: str) -> list[PairResult]:
+    p_values = [pair.p_value for pair in pairs if pair.p_value is not None]
+    if len(p_values) < len(pairs):
+        return list(pairs)
+    return [replace(pair, p_adjusted=p) for pair, p in zip(pairs, CORRECTIONS[correction](p_values), strict=True)]
+
+
+def _as_matrix(a: np.ndarray) -> Matrix:
+    return tuple(map(tuple, a.tolist()))

@@ -1,0 +1,163 @@
+"""What becomes of the same triplets with each of several models: a column of small whole numbers for each."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
+from pyalign.analysis.pairs_without_value import without_missing_pairs
+from pyalign.analysis.uncertainty import in_steps
+from pyalign.data import ODD_ONE_OUT
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.ops._door import open_door
+from pyalign.ops._prepare import finite_mask
+from pyalign.progress import Progress, silent
+from pyalign.stats.joint import pair_counts
+
+TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
+IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the system may write out
+
+
+@dataclass(frozen=True, eq=False)
+class OutcomeTable:
+    """The outcomes of m models on the t triplets that all of them can be scored on.
+
+    Attributes:
+        names: of the models.
+        scores: of each, of these triplets.
+        kept: (.,) mask of these among those that were given, or None for all.
+        credits: int8 (t, 1 + m): 1, then what the triplet counts with each model, in sixths.
+        nats: int16 (t, 1 + m): 1, then its cross-entropy with each, in `steps`.
+        steps: (m,) nats: 1 / 32,767 of the largest cross-entropy of each model.
+        right: uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
+    """
+
+    names: tuple[str, ...]
+    scores: tuple[Score, ...]
+    kept: np.ndarray | None
+    credits: np.ndarray
+    nats: np.ndarray
+    steps: np.ndarray
+    right: np.ndarray
+
+    @property
+    def estimates(self) -> np.ndarray:
+        """(2, m): accuracies, fractions; and cross-entropies, nats."""
+        return np.array([[one.accuracy for one in self.scores], [one.cross_entropy for one in self.scores]])
+
+    def both_right(self) -> np.ndarray:
+        """(m, m): shares of the triplets that both models get right."""
+        return pair_counts(self.right, len(self.credits)) / len(self.credits)
+
+    def values(self) -> tuple[np.ndarray, np.ndarray]:
+        """What resamples add up: (2 m, t) int16, and its units (2 m,); credits and cross-entropies in turns."""
+        rows = np.empty((2 * len(self.names), len(self.credits)), np.int16)
+        rows[::2], rows[1::2] = self.credits[:, 1:].T, self.nats[:, 1:].T
+        units = np.empty(len(rows))
+        units[::2], units[1::2] = 1.0 / CREDIT_UNIT, self.steps
+        return rows, units
+
+
+def open_outcome_table(
+    models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure], nan: str,
+    backend: str, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
+    names: Sequence[str] | None = None, **options: Any,
+) -> OutcomeTable:  # fmt: skip
+    """Scores each model; a problem with one is told with its name.
+
+    Args:
+        models: name -> (n, d), rows of the same items in the same order.
+        index: (t, 3) rows.
+        measure: of all models, or a mapping from their names; one of `PRECOMPUTED` for a matrix (n, n).
+        nan, backend, options: see `pyalign.score`.
+        task: of the triplets.
+        look: is shown the outcomes of each model, which are not kept.
+        names: of the rows.
+    """
+    measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
+    matrices = {name for name, one in measures.items() if get_measure(one).precomputed}
+    kept = common_triplets(models, index, backend, matrices, task) if nan == "omit" else None
+    if kept is not None:
+        index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
+    t, m, scores = len(index), len(models), []
+    credits, nats = _ones((t, 1 + m), np.int8), _ones((t, 1 + m), np.int16)
+    steps, right = np.empty(m), np.empty((m, (t + 7) // 8), np.uint8)
+    for first, batch in _batches(list(models.items()), TOGETHER):
+        of_batch: list[tuple[np.ndarray, np.ndarray, float, np.ndarray]] = []
+        for name, x in batch:
+            progress(name, first + len(of_batch), m)
+            one = _outcomes(
+                name, x, index, names, measure=measures[name], nan=nan, backend=backend, task=task, **options
+            )
+            scores.append(one.score)
+            if look is not None:
+                look(one)
+            of_batch.append(_columns(one))
+        places = slice(1 + first, 1 + first + len(batch))
+        credits[:, places] = np.stack([found[0] for found in of_batch]).T
+        nats[:, places] = np.stack([found[1] for found in of_batch]).T
+        steps[first : first + len(batch)] = [found[2] for found in of_batch]
+        right[first : first + len(batch)] = [found[3] for found in of_batch]
+    return OutcomeTable(tuple(models), tuple(scores), kept, credits, nats, steps, right)
+
+
+def _outcomes(name: str, x: object, index: object, names: Sequence[str] | None, **options: Any) -> Outcomes:
+    try:
+        with _checks.may_omit_rows(names):
+            return triplet_outcomes(x, index, **options)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _columns(one: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    nats, step = in_steps(one.cross_entropy)
+    return one.credits(one.score.ties).astype(np.int8), nats, step, np.packbits(one.verdicts == 1)
+
+
+def common_triplets(
+    models: Mapping[str, object], index: Any, backend: str, matrices: Collection[str] = (), task: str = ODD_ONE_OUT
+) -> np.ndarray | None:
+    """(t,) mask of the triplets whose rows are finite in all models, or None for all.
+
+    matrices: the names of models that are similarities (n, n), of which the pairs must have a value.
+    """
+    host = _checks.as_triplets(index)
+    kept = np.ones(len(host), bool)
+    for name, x in models.items():
+        if name in matrices:
+            part = without_missing_pairs(np.asarray(x), host, task)[2]
+            kept &= True if part is None else part
+            continue
+        door = open_door(backend, x)
+        finite = finite_mask(door.backend, door.rows(x))
+        if not finite.all():
+            _checks.require_valid(door.backend.check_triplets(door.triplets(index), len(finite)), host, len(finite))
+            kept &= finite[host].all(axis=1)
+    if not kept.any():
+        raise InputError("models must share at least one triplet whose rows are finite in all; got none")
+    return None if kept.all() else kept
+
+
+def _ones(shape: tuple[int, int], dtype: Any) -> np.ndarray:
+    """An array whose first column is 1."""
+    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    if size <= IN_MEMORY:
+        table = np.empty(shape, dtype)
+    else:
+        with tempfile.TemporaryFile() as file:  # it is gone with the last array that looks at it
+            table = np.memmap(file, dtype, "w+", shape=shape)
+    table[:, 0] = 1
+    return table
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[tuple[int, Sequence[Any]]]:
+    for first in range(0, len(items), size):
+        yield first, items[first : first + size]

@@ -1,0 +1,217 @@
+"""Intervals and tests of models and of their differences: in closed form, or from what becomes of them in resamples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from pyalign.analysis.comparison.outcome_table import OutcomeTable
+from pyalign.analysis.uncertainty import in_units, scaled
+from pyalign.documents import Interval
+from pyalign.progress import Progress
+from pyalign.stats.clustered import Errors
+from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
+from pyalign.stats.multiple import largest_t
+from pyalign.stats.paired import ranks_of, two_sided_p
+from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
+from pyalign.stats.student import quantile
+from pyalign.stats.student import two_sided_p as student_p
+
+ACCURACY, NATS = 0, 1  # which figure
+BOUNDS = FRACTION, POSITIVE
+WHOLE = (-math.inf, math.inf)
+
+
+class Intervals(Protocol):
+    """What is known of m models, by their numbers a and b. None where there is no interval."""
+
+    def own(self, a: int, what: int) -> Interval | None:
+        """Of a figure."""
+
+    def difference(self, a: int, b: int, what: int) -> Interval | None:
+        """Of a figure of a less that of b."""
+
+    def p_value(self, a: int, b: int) -> float | None:
+        """Of no difference of accuracies."""
+
+    def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
+        """Interval of a difference of accuracies that holds together with all others, and its p-value."""
+
+    def rank(self, a: int) -> Interval | None:
+        """Of the rank by accuracy."""
+
+
+class NoIntervals:
+    """Where none are asked for."""
+
+    def own(self, a: int, what: int) -> None:
+        return None
+
+    def difference(self, a: int, b: int, what: int) -> None:
+        return None
+
+    def p_value(self, a: int, b: int) -> None:
+        return None
+
+    def simultaneous(self, a: int, b: int) -> tuple[None, None]:
+        return None, None
+
+    def rank(self, a: int) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """By standard errors and Student's t; together by the largest of all t.
+
+    Attributes:
+        estimates: (2, m) accuracies and cross-entropies.
+        errors: of both.
+        plan: of the intervals.
+    """
+
+    estimates: np.ndarray
+    errors: tuple[Errors, Errors]
+    plan: Resampling
+
+    def own(self, a: int, what: int) -> Interval | None:
+        return self._student(float(self.estimates[what, a]), float(self.errors[what].errors[a]), BOUNDS[what])
+
+    def difference(self, a: int, b: int, what: int) -> Interval | None:
+        difference = float(self.estimates[what, a] - self.estimates[what, b])
+        return self._student(difference, float(self.errors[what].differences[a, b]), WHOLE)
+
+    def p_value(self, a: int, b: int) -> float | None:
+        return student_p(float(self._t[a, b]), self._degrees) if self._known else None
+
+    def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
+        alone = self.p_value(a, b)
+        if alone is None:
+            return None, None
+        difference, error = float(self._differences[a, b]), float(self.errors[ACCURACY].differences[a, b])
+        ends = difference - self._reach * error, difference + self._reach * error
+        found = Interval(*ends, error, self.plan.by, "max-t", float(self.plan.confidence))
+        if self._largest is None:
+            return found, alone
+        beyond = len(self._largest) - int(np.searchsorted(self._largest, self._t[a, b]))
+        return found, max(alone, (1 + beyond) / (1 + len(self._largest)))
+
+    def rank(self, a: int) -> Interval | None:
+        if not self._known:
+            return None
+        reach = self._reach * self.errors[ACCURACY].differences[a]
+        better, worse = int((-self._differences[a] > reach).sum()), int((self._differences[a] > reach).sum())
+        last = float(self.estimates.shape[1] - worse)
+        return Interval(float(1 + better), last, None, self.plan.by, "max-t", float(self.plan.confidence))
+
+    @property
+    def _known(self) -> bool:
+        return self.errors[ACCURACY].known
+
+    @property
+    def _degrees(self) -> int:
+        return self.errors[ACCURACY].degrees
+
+    @cached_property
+    def _differences(self) -> np.ndarray:
+        """(m, m), of accuracies."""
+        differences: np.ndarray = self.estimates[ACCURACY][:, None] - self.estimates[ACCURACY][None, :]
+        return differences
+
+    @cached_property
+    def _t(self) -> np.ndarray:
+        """(m, m): their absolute t, 0 where they are 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.abs(self._differences) / self.errors[ACCURACY].differences
+        return np.where(self._differences == 0.0, 0.0, t)
+
+    @cached_property
+    def _largest(self) -> np.ndarray | None:
+        """The largest of all t where no model differs, of many draws; None for two models, whose t is Student's."""
+        if not self._known or self.estimates.shape[1] == 2:
+            return None
+        return largest_t(self.errors[ACCURACY].covariance, self._degrees, self.plan.seed)
+
+    @cached_property
+    def _reach(self) -> float:
+        """Standard errors on either side of a difference, for all together."""
+        alone = quantile(self.plan.confidence, self._degrees)
+        if self._largest is None:
+            return alone
+        return max(alone, float(np.quantile(self._largest, self.plan.confidence)))  # drawn, and so not quite as known
+
+    def _student(self, estimate: float, error: float, bounds: tuple[float, float]) -> Interval | None:
+        return None if math.isnan(error) else student_interval(estimate, error, self._degrees, self.plan, bounds)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """By what becomes of each figure in resamples that all models meet.
+
+    Attributes:
+        estimates: (2, m) accuracies and cross-entropies.
+        means: (b, m, 2) the same in each resample.
+        errors: to which the spread of each figure and difference is brought; None where it stays.
+        plan: of the resamples.
+    """
+
+    estimates: np.ndarray
+    means: np.ndarray
+    errors: tuple[Errors, Errors] | None
+    plan: Resampling
+
+    @classmethod
+    def of(
+        cls, outcomes: OutcomeTable, clusters: Clusters, plan: Resampling, errors: tuple[Errors, Errors] | None,
+        progress: Progress,
+    ) -> Resampled:  # fmt: skip
+        """Draws them."""
+        values, units = outcomes.values()
+        means = replicates(clusters, values, plan, progress)
+        require_rows(means, plan)
+        return cls.from_means(means, values, units, outcomes.estimates, errors, plan)
+
+    @classmethod
+    def from_means(
+        cls, means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: np.ndarray,
+        errors: tuple[Errors, Errors] | None, plan: Resampling,
+    ) -> Resampled:  # fmt: skip
+        """Of the means (b, 2 m) of `values` in resamples; values and units as `OutcomeTable.values` gives them."""
+        means = in_units(means, values, units, estimates.T.ravel().tolist())
+        return cls(estimates, means.reshape(len(means), -1, 2), errors, plan)
+
+    def own(self, a: int, what: int) -> Interval | None:
+        error = None if self.errors is None else float(self.errors[what].errors[a])
+        return self._percentiles(self._drawn(self.estimates[what, a], self.means[:, a, what], error))
+
+    def difference(self, a: int, b: int, what: int) -> Interval | None:
+        return self._percentiles(self._differences(a, b, what))
+
+    def p_value(self, a: int, b: int) -> float | None:
+        column = self._differences(a, b, ACCURACY)
+        return None if np.isnan(column).any() else two_sided_p(column)
+
+    def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
+        return None, None
+
+    def rank(self, a: int) -> Interval | None:
+        return percentile_interval(self._ranks[:, a], self.plan)
+
+    @cached_property
+    def _ranks(self) -> np.ndarray:
+        return ranks_of(self.means[:, :, ACCURACY])
+
+    def _differences(self, a: int, b: int, what: int) -> np.ndarray:
+        error = None if self.errors is None else float(self.errors[what].differences[a, b])
+        of = self.estimates[what, a] - self.estimates[what, b]
+        return self._drawn(of, self.means[:, a, what] - self.means[:, b, what], error)
+
+    def _drawn(self, estimate: float, column: np.ndarray, error: float | None) -> np.ndarray:
+        return column if error is None else scaled(column[:, None], np.array([estimate]), np.array([error]))[:, 0]
+
+    def _percentiles(self, column: np.ndarray) -> Interval | None:
+        return None if np.isnan(column).any() else percentile_interval(column, self.plan)

@@ -1,0 +1,1 @@
+"""What an array or a file seems to be."""

@@ -1,0 +1,254 @@
+"""What an array seems to be, before anything is made of it: no file is opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.analysis.describe.rows import count_repeated_rows, count_with_repeats
+from pyalign.data.instead import kind_of_matrix, shape_of_pairs
+from pyalign.errors import InputError
+
+CHUNK_ELEMENTS = 1 << 22
+SHARE_TOLERANCE = 2e-3  # of the sum of a row of shares
+WORDS = ("count", "share")  # in the name of an array of answers
+
+
+@dataclass(frozen=True)
+class Description:
+    """Facts about an array; counts of rows unless said otherwise. What has no meaning for its kind is None.
+
+    Attributes:
+        kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares beside triplets),
+            "similarities", "dissimilarities", "names", "labels", "transform" or "other".
+        shape: of the array, or of the whole table.
+        dtype: as stored.
+        smallest, largest: over finite values, of triplets over the items.
+        base: 0 or 1 for triplets whose smallest item is that.
+        duplicate_rows: rows equal to an earlier one.
+        repeated_items: triplets that name an item twice.
+        nan_rows: rows with NaN or infinity.
+        zero_rows: rows of zeros.
+        first_row: its first values; of names and labels the first of them.
+        remarks: what a person should know before using it, a sentence each.
+        key: of the array in its file.
+        names: the first three names of rows or items.
+        columns: the header of a table.
+        command: a command line that reads it; words in capitals stand for other files.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    dtype: str
+    smallest: float | None = None
+    largest: float | None = None
+    base: int | None = None
+    duplicate_rows: int | None = None
+    repeated_items: int | None = None
+    nan_rows: int | None = None
+    zero_rows: int | None = None
+    first_row: tuple[float | str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    key: str | None = None
+    names: tuple[str, ...] | None = None
+    columns: tuple[str, ...] | None = None
+    command: str | None = None
+
+
+def describe(values: object, name: str | None = None) -> Description:
+    """What an array seems to be, and what is odd about it.
+
+    Of two dimensions: whole numbers in three to ten columns, none below zero, seem triplets unless most rows repeat an
+    item; three columns of shares, or of counts with much the same sum in each row, answers; a symmetric square matrix
+    dissimilarities where nothing is smaller than its diagonal, but for rounding, else similarities; anything else
+    embeddings. Of one: text that differs seems
+    names, anything else labels.
+
+    Args:
+        values: numbers or text of any shape.
+        name: of the array, which may say that it holds answers.
+
+    Raises:
+        InputError: an empty array, or one of anything else.
+
+    Example:
+        >>> import numpy as np
+        >>> describe(np.array([[1, 2, 3], [1, 1, 4]])).remarks[0]
+        'the smallest item is 1: items may count from 1 (--one-based)'
+    """
+    a = np.asarray(values)
+    if a.size == 0 or a.dtype.kind not in "biufU":
+        raise InputError(f"values must be a filled array of numbers or text; got shape {a.shape}, dtype {a.dtype}")
+    if a.dtype.kind == "U":
+        return _of_text(a)
+    return _of_matrix(a, name or "") if a.ndim == 2 else _of_others(a)
+
+
+def _of_text(a: np.ndarray) -> Description:
+    kind = "labels" if a.ndim == 1 and len(set(a.tolist())) < len(a) else "names" if a.ndim == 1 else "other"
+    remarks = (_labels(len(set(a.tolist())), len(a)),) if kind == "labels" else ()
+    return Description(kind, a.shape, "str", first_row=tuple(a.ravel()[:8].tolist()), remarks=remarks)
+
+
+def _of_others(a: np.ndarray) -> Description:
+    """Numbers of other than two dimensions."""
+    first = tuple(a.ravel()[:8].tolist())
+    finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (None, None)
+    kind, remarks = "other", []
+    if a.ndim == 1:
+        kind, remarks = "labels", [_labels(len(np.unique(a)), len(a))]
+    elif a.ndim == 3 and a.shape[1] == a.shape[2] and None not in (kinds := [*map(_kind_of_pairs, a)]):
+        kind = "similarities" if "similarities" in kinds else "dissimilarities"
+        remarks.append(f"{a.shape[0]} matrices of {a.shape[1]} items, of as many people or models")
+    elif a.ndim > 2:
+        remarks.append(f"{a.ndim} dimensions: as embeddings, pool or flatten each item to one row first")
+    return Description(kind, a.shape, str(a.dtype), low, high, first_row=first, remarks=tuple(remarks))
+
+
+def _labels(different: int, n: int) -> str:
+    hint = ": people (--subjects), or groups of triplets (--groups)" if different < n else ""
+    return f"{different:,} different value{'s' * (different != 1)}{hint}"
+
+
+def _of_matrix(a: np.ndarray, name: str) -> Description:
+    nan_rows, zero_rows, low, high, whole = _scan(a)
+    kind = _kind(a, whole and nan_rows == 0, low, high, name)
+    base = None if kind != "triplets" or low is None or low > 1 else int(low)
+    repeated = _repeated(a) if kind == "triplets" else None
+    span = None if nan_rows or not whole or low is None or high is None else (low, high)
+    duplicates = count_repeated_rows(a, span)
+    return Description(
+        kind=kind,
+        shape=a.shape,
+        dtype=str(a.dtype),
+        smallest=low,
+        largest=high,
+        base=base,
+        duplicate_rows=duplicates,
+        repeated_items=repeated,
+        nan_rows=nan_rows,
+        zero_rows=zero_rows,
+        first_row=tuple(a[0, :8].tolist()),
+        remarks=_remarks(a, kind, base, duplicates, repeated, nan_rows, zero_rows, span),
+    )
+
+
+def _scan(a: np.ndarray) -> tuple[int, int, float | None, float | None, bool]:
+    nan_rows = zero_rows = 0
+    low, high, whole = np.inf, -np.inf, True
+    for part in _parts(a):
+        finite = np.isfinite(part)
+        nan_rows += int((~finite.all(axis=1)).sum())
+        zero_rows += int((part == 0).all(axis=1).sum())
+        if finite.any():
+            low = min(low, float(part.min(where=finite, initial=np.inf) if part.dtype.kind == "f" else part.min()))
+            high = max(high, float(part.max(where=finite, initial=-np.inf) if part.dtype.kind == "f" else part.max()))
+        whole = whole and bool((np.floor(part) == part).all() if part.dtype.kind == "f" else True)
+    found = low <= high
+    return nan_rows, zero_rows, low if found else None, high if found else None, whole
+
+
+def _parts(a: np.ndarray) -> Iterator[np.ndarray]:
+    """The rows, so many at once that what is computed of them stays small."""
+    step = max(1, CHUNK_ELEMENTS // a.shape[1])
+    return (a[start : start + step] for start in range(0, len(a), step))
+
+
+def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, name: str) -> str:
+    n, d = a.shape
+    of_pairs = _kind_of_pairs(a) if n == d else None
+    if of_pairs is not None and n > 3:
+        return of_pairs
+    if whole and 3 <= d <= 10 and low is not None and low >= 0 and a.dtype.kind != "b":
+        if d == 3 and (any(word in name.lower() for word in WORDS) or _same_sums(a, low, high or low)):
+            return "answers"
+        if (2 * _repeated(a) <= n or n < 10) and high is not None and high - low >= 2:
+            return "triplets"
+        # Small counts are whole numbers too, but there most rows would name an item twice.
+        return "answers" if d == 3 and all((part != 0).any(axis=1).all() for part in _parts(a)) else "embeddings"
+    if d == 3 and low is not None and low >= 0 and _are_shares(a):
+        return "answers"
+    return of_pairs if of_pairs is not None and n == 2 else "embeddings"
+
+
+def _kind_of_pairs(a: np.ndarray) -> str | None:
+    """Of a square matrix, "similarities" or "dissimilarities"; None where it is not symmetric.
+
+    Where neither end of each row stands on the diagonal, zeros there are the distances of objects from themselves.
+    """
+    kind = kind_of_matrix(a)
+    if kind is None and np.allclose(a, a.T, rtol=1e-3, atol=0, equal_nan=True):
+        kind = "similarities" if a.diagonal().any() else "dissimilarities"
+    return kind
+
+
+def _are_shares(a: np.ndarray) -> bool:
+    return all((np.abs(part.sum(axis=1, dtype=np.float64) - 1) < SHARE_TOLERANCE).all() for part in _parts(a))
+
+
+def _same_sums(a: np.ndarray, low: float, high: float) -> bool:
+    """Whether rows sum to much the same, as answers of the same people do and items do not."""
+    if len(a) < 10 or high - low <= 2:
+        return False
+    centre = a[:1000].astype(np.float64).mean(axis=0, keepdims=True)[0]  # near the mean, so that squares lose nothing
+    totals, squares = np.zeros(a.shape[1] + 1), np.zeros(a.shape[1] + 1)
+    for part in _parts(a):
+        columns = [column - middle for column, middle in zip(part.T, centre, strict=True)]
+        for k, apart in enumerate((*columns, sum(columns))):
+            totals[k] += np.sum(apart)
+            squares[k] += np.dot(apart, apart)
+    variances = squares / len(a) - np.square(totals / len(a))
+    return bool(variances[-1] < 0.1 * variances[:-1].sum())
+
+
+def _repeated(a: np.ndarray) -> int:
+    return count_with_repeats(a[:, 0], a[:, 1], a[:, 2])
+
+
+def _remarks(
+    a: np.ndarray,
+    kind: str,
+    base: int | None,
+    duplicates: int,
+    repeated: int | None,
+    nan_rows: int,
+    zero_rows: int,
+    span: tuple[float, float] | None,
+) -> tuple[str, ...]:
+    remarks = []
+    if base == 1:
+        remarks.append("the smallest item is 1: items may count from 1 (--one-based)")
+    if kind == "triplets" and a.shape[1] > 3:
+        remarks.append(
+            f"{a.shape[1]} columns: say which three are items (--columns), and which is a choice or a subject"
+        )
+    if kind == "triplets" and a.dtype.kind == "f":
+        remarks.append("whole numbers stored as floats: they are read as integers")
+    if kind == "dissimilarities":
+        remarks.append("nothing is smaller than the diagonal: these seem dissimilarities, where larger is less alike")
+    if kind == "embeddings" and shape_of_pairs(a) == "triangular":
+        remarks.append("zero on one side of the diagonal: one half of a matrix of pairs? add its transpose")
+    if kind == "answers":
+        remarks.append("answers to triplets, which are another table: how often each of three items was called odd")
+    if repeated:
+        remarks.append(f"{_rows(repeated, 'names', 'name')} an item twice: not triplets of three different items")
+    if duplicates and kind == "triplets":
+        remarks.append(
+            f"{_rows(duplicates, 'repeats', 'repeat')} an earlier one: answers to the same triplet, or copies"
+        )
+    elif duplicates and kind == "embeddings":
+        remarks.append(f"{_rows(duplicates, 'equals', 'equal')} an earlier one: their similarities will tie")
+    if nan_rows:
+        remarks.append(f"{_rows(nan_rows, 'holds', 'hold')} NaN or infinity: scoring refuses them unless --nan omit")
+    if kind == "embeddings" and a.shape[1] > 1 and span is not None and 0 <= span[0] <= span[1] <= 1:
+        remarks.append("every value is 0 or 1: these may be categories of items")
+    if zero_rows and kind == "embeddings":
+        remarks.append(f"{_rows(zero_rows, 'is', 'are')} zero: the cosine with any other is 0")
+    return tuple(remarks)
+
+
+def _rows(count: int, one: str, more: str) -> str:
+    return f"{count:,} row {one}" if count == 1 else f"{count:,} rows {more}"

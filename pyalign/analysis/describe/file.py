@@ -1,0 +1,244 @@
+"""What a file seems to be, and the command line that reads it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import ClassVar
+
+import numpy as np
+
+from pyalign.analysis.describe.array import Description, describe
+from pyalign.analysis.describe.table import TripletColumns, item_values, triplet_columns
+from pyalign.data import ODD_ONE_OUT, Transform
+from pyalign.errors import InputError
+from pyalign.io.contents import Content, contents
+from pyalign.io.embeddings import load_embeddings
+from pyalign.io.folder import read_manifest
+from pyalign.io.names import read_names
+from pyalign.io.paths import TEXT, PathLike, checked_path, split_key, suffix_of
+from pyalign.io.transform import holds_transform, read_transform
+from pyalign.results import Result
+
+MOST = 100  # arrays of a file that are described
+
+
+@dataclass(frozen=True)
+class FileDescription(Result):
+    """What is in a file.
+
+    Attributes:
+        file: as it was asked for, FILE or FILE::KEY.
+        arrays: a description of each array, or of the table.
+        left_out: how many more arrays there are.
+        model: what a folder of `pyalign extract` is of.
+    """
+
+    command: ClassVar[str] = "describe"
+    rows: ClassVar[str] = "arrays"
+
+    file: str
+    arrays: tuple[Description, ...]
+    left_out: int = 0
+    model: str | None = None
+
+
+def describe_file(spec: PathLike) -> FileDescription:
+    """What each array of a file seems to be, with the command line that reads it.
+
+    Args:
+        spec: a file of any of the formats or a folder of `pyalign extract`, or FILE::KEY for one of its arrays.
+
+    Raises:
+        InputError: the file's fault, in one line that starts with its path.
+        OSError: missing or forbidden.
+        MissingExtraError: the format needs a package.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "t.csv")
+        ...     _ = path.write_text("image1,image2,image3,choice\\n8,3,5,1\\n2,9,1,3\\n")
+        ...     found = describe_file(path)
+        >>> found.arrays[0].kind, found.arrays[0].base, found.arrays[0].columns
+        ('triplets', 1, ('image1', 'image2', 'image3', 'choice'))
+    """
+    whole = checked_path(spec, "spec")
+    path, key = split_key(spec)
+    if key is None and os.path.isfile(path) and holds_transform(path):
+        return FileDescription(whole, (_of_transform(path, read_transform(path)),))
+    model = read_manifest(path).model if os.path.isdir(path) else None
+    found = contents(path, key)
+    arrays = tuple(_of_content(path, content) for content in islice(found, MOST))
+    return FileDescription(whole, arrays, sum(1 for _ in found), model)
+
+
+def _of_content(path: str, content: Content) -> Description:
+    if content.numbers is not None:
+        return _of_table(path, content)
+    spec = path if content.key is None else f"{path}::{content.key}"
+    if content.fault is not None:
+        return Description("other", (), "unknown", remarks=(content.fault,), key=content.key)
+    try:
+        found = describe(content.values, content.key or os.path.basename(path))
+    except InputError as error:
+        shape, dtype = content.values.shape, str(content.values.dtype)
+        return Description("other", shape, dtype, remarks=(str(error),), key=content.key)
+    if found.kind == "triplets" and content.values.shape[1] > 3:
+        table = replace(content, numbers=tuple(range(content.values.shape[1])))
+        columns = triplet_columns(table)
+        assert columns is not None  # the same rule has found triplets
+        return replace(_of_triplets(spec, table, columns), key=content.key, dtype=found.dtype)
+    names = None if content.names is None else content.names[:3]
+    return replace(found, key=content.key, names=names, command=_command(found.kind, spec, found.base))
+
+
+def _command(kind: str, spec: str, base: int | None = None) -> str | None:
+    """A command that reads a file of this kind."""
+    score = ["pyalign", "score", "--embeddings"]
+    lines = {
+        "embeddings": [*score, spec, "--triplets", "TRIPLETS"],
+        "triplets": [*score, "EMB", "--triplets", spec, *(["--one-based"] if base == 1 else [])],
+        "names": [*score, "EMB", "--triplets", "TRIPLETS", "--names", spec],
+        "transform": [*score, "EMB", "--triplets", "TRIPLETS", "--transform", spec],
+        "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--counts", spec],
+    }
+    return shlex.join(lines[kind]) if kind in lines else None
+
+
+def _of_transform(path: str, transform: Transform) -> Description:
+    d, r = transform.weights.shape
+    bias = "no bias" if transform.bias is None else "a bias"
+    remarks = [f"maps {d} features to {r}: ((x - {transform.mean:g}) / {transform.std:g}) @ weights, with {bias}"]
+    record = transform.trained
+    if record is None:
+        remarks.append("nothing records what it was fitted to: scores of triplets that the fit has seen are too high")
+    else:
+        fitted = f"fitted to {record.n_triplets:,} triplets of {len(record.items):,} items"
+        remarks.append(f"{fitted}, for {record.measure} at temperature {record.temperature:g}")
+        held = ", ".join(f"{name} {_short(value)}" for name, value in (record.held_out or {}).items())
+        remarks.append(f"on what the fit has not seen: {held}" if held else "no figures of triplets it has not seen")
+    return Description(
+        "transform", (d, r), str(transform.weights.dtype), float(np.min(transform.weights)),
+        float(np.max(transform.weights)), first_row=tuple(transform.weights[0, :8].tolist()),
+        remarks=tuple(remarks), command=_command("transform", path),
+    )  # fmt: skip
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+# Tables
+
+
+def _of_table(path: str, table: Content) -> Description:
+    columns = triplet_columns(table)
+    matrix = not table.texts and table.fault is None and len(table.values) > 0
+    if matrix and table.width == 1:
+        return _of_content(path, Content(values=table.values[:, 0]))
+    found = describe(table.values, os.path.basename(path)) if matrix else None
+    if columns is not None and (columns.told or found is None or found.kind == "triplets"):
+        return _of_triplets(path, table, columns)
+    if found is not None and found.kind not in ("embeddings", "triplets"):
+        return replace(found, columns=table.header, command=_command(found.kind, path))
+    return _of_embeddings(path, table) if len(table.texts) < 2 else _of_words(path, table)
+
+
+def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Description:
+    items, names = item_values(table, columns.items)
+    if suffix_of(spec) in TEXT:
+        items = items.astype(np.int64)  # read as floats by numpy alone
+    found = describe(items)
+    remarks = [remark for remark in found.remarks if names is None or "--one-based" not in remark]
+    base = None if names is not None or found.smallest is None or found.smallest > 1 else int(found.smallest)
+    remarks += [] if table.fault is None else [table.fault]
+    if table.width > 3 and not table.header:
+        remarks.append(_taken(table, columns))
+    return replace(
+        found,
+        kind="triplets",
+        base=base,
+        shape=(len(items), table.width),
+        remarks=tuple(remarks),
+        names=None if names is None else names[:3],
+        columns=table.header,
+        command=shlex.join(["pyalign", "score", "--embeddings", "EMB", *triplet_options(spec, table, columns, base)]),
+    )
+
+
+def _taken(table: Content, columns: TripletColumns) -> str:
+    """What columns without a header are taken for."""
+    parts = [f"{', '.join(map(str, columns.items))} for the items (--columns)"]
+    parts += [] if columns.choice is None else [f"{columns.choice} for the odd item's place (--choice-column)"]
+    parts += [] if columns.subject is None else [f"{columns.subject} for who answered (--subject-column)"]
+    return f"{table.width} columns without a header: taken are {', '.join(parts)}"
+
+
+def triplet_options(spec: str, table: Content, columns: TripletColumns, base: int | None) -> list[str]:
+    """The options that read a table of triplets."""
+    options = ["--triplets", spec, *([] if columns.task == ODD_ONE_OUT else ["--task", columns.task])]
+    if table.width > 3 or columns.items != (0, 1, 2):
+        options += ["--columns", ",".join(_called(table, columns.items))]
+    if columns.choice is not None:
+        options += ["--choice-column", *_called(table, [columns.choice])]
+        options += [] if columns.base is None else ["--choice-base", str(columns.base)]
+    options += ["--one-based"] if base == 1 else []
+    if columns.subject is not None:
+        options += ["--subject-column", *_called(table, [columns.subject])]
+    return options
+
+
+def _called(table: Content, columns: Sequence[int]) -> list[str]:
+    """Columns by their headers, where all of these can be told apart on a command line; else by number."""
+    header = table.header or ()
+    names = [header[c] for c in columns] if header else []
+    plain = all(name and "," not in name and not name.lstrip("-").isdecimal() for name in names)
+    alone = all(header.count(name) == 1 for name in names)
+    return names if names and plain and alone else [str(c) for c in columns]
+
+
+def _of_embeddings(path: str, table: Content) -> Description:
+    """As they would be read, with what is noticed then."""
+    try:
+        x = load_embeddings(path)
+        found = describe(x.values)
+    except InputError as error:
+        remark = str(error).removeprefix(f"{path}: ")
+        shape = len(table.values), table.width
+        return Description("other", shape, "float64", remarks=(remark,), columns=table.header)
+
+    notes = tuple(note.removeprefix(f"{path}: ") for note in x.notes)
+    return replace(
+        found,
+        kind="embeddings",
+        base=None,
+        repeated_items=None,
+        remarks=(*notes, *found.remarks) if found.kind == "embeddings" else notes,
+        names=None if x.names is None else x.names[:3],
+        columns=table.header,
+        command=_command("embeddings", path),
+    )
+
+
+def _of_words(path: str, table: Content) -> Description:
+    """Columns of text, and others: names, if the first column is some."""
+    shape = (max(len(table.values), *(len(one.codes) for one in table.texts.values())), table.width)
+    remarks = [f"{len(table.texts)} of {table.width} columns hold text"]
+    different = [c for c, column in table.texts.items() if len(column.labels) == shape[0]]
+    if different:
+        remarks.append(f"no two rows share column {different[0]}: it may name them (--name-column)")
+    try:
+        names = read_names(path)
+    except InputError:
+        names = ()
+    if not names or len(set(names)) < len(names):
+        return Description("other", shape, "str", remarks=tuple(remarks), columns=table.header)
+    remarks.append("the first column is read as names")
+    return Description(
+        "names", shape, "str", first_row=names[:8], remarks=tuple(remarks), names=names[:3], columns=table.header,
+        command=_command("names", path),
+    )  # fmt: skip

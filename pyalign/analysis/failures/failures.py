@@ -1,0 +1,299 @@
+"""Where models fail: triplets that all of them get wrong, or one family of models and not another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.answers import inputs_of, with_people
+from pyalign.analysis.failures.groups import (
+    FailureGroup,
+    ModelVerdicts,
+    called_odd,
+    called_odd_probabilities,
+    group_failures,
+    model_verdicts,
+)
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
+from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
+from pyalign.data.missing import with_rows
+from pyalign.documents import csv_text, from_fields, hidden
+from pyalign.errors import InputError
+from pyalign.measures import Measure, get_measure
+from pyalign.progress import Progress, silent
+from pyalign.results import OfTask, Result
+
+
+@dataclass(frozen=True)
+class Failures(OfTask, Result):
+    """The triplets on which models fail.
+
+    Attributes:
+        models: their names.
+        families: the family of each model, or None.
+        n_triplets: triplets that every model was asked.
+        n_dropped: triplets left out because they touch a row with NaN or infinity in some model (``nan="omit"``).
+        n_undecided: triplets left out because people tie for the item called odd most often (with counts).
+        n_wrong: for each model, the triplets that it gets wrong. A tie is neither right nor wrong, if it counts a part.
+        groups: first the triplets that every model gets wrong, or at least `at_least` of them, then, for each two
+            families, those that all models of the one get right and all of the other wrong.
+        measure, ties: how it was decided.
+        dtype: of the margins.
+        names: of the items that are listed, by their numbers, or None.
+        triplets: where the triplets came from, or None.
+        task: of the triplets; `chance` follows from it.
+        temperature: of the probabilities; None of a document that has none.
+        at_least: how many models get a triplet of the first group wrong; None: all of them.
+    """
+
+    command: ClassVar[str] = "failures"
+    rows: ClassVar[str] = "groups"
+    derived: ClassVar[tuple[str, ...]] = ("chance",)
+    along: ClassVar[Mapping[str, tuple[str, ...]]] = {"families": ("models",), "n_wrong": ("models",)}
+
+    models: tuple[str, ...]
+    families: tuple[str, ...] | None
+    n_triplets: int
+    n_dropped: int
+    n_undecided: int
+    n_wrong: tuple[int, ...]
+    groups: tuple[FailureGroup, ...]
+    measure: str
+    ties: str
+    dtype: str
+    names: Mapping[int, str] | None = hidden(default=None)
+    triplets: str | None = None
+    task: str = ODD_ONE_OUT
+    temperature: float | None = None
+    at_least: int | None = None
+
+    def who_fails(self, group: FailureGroup) -> str:
+        """Which models get the triplets of a group wrong, in words."""
+        every = "every model" if self.at_least is None else f"at least {self.at_least} models"
+        return every if group.wrong is None else group.wrong
+
+    def records(self, group: FailureGroup) -> Iterator[dict[str, Any]]:
+        """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject.
+
+        And choices and probabilities by model; see `FailureGroup`.
+        """
+        return group.records(self.models, self.names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a JSON document holds; of each group a dict for each listed triplet."""
+        document = super().to_dict()
+        for group, written in zip(self.groups, document["groups"], strict=True):
+            written["triplets"] = list(self.records(group))
+        return document
+
+    def to_json(self) -> str:
+        """The document as text, a line for each triplet: there may be a million of them."""
+        document = super().to_dict()
+        groups = document.pop("groups")
+        tail = {name: document.pop(name) for name in ("notes", "provenance") if name in document}
+        encode = json.JSONEncoder(allow_nan=False).encode
+        parts = [json.dumps(document, indent=2, allow_nan=False)[:-2], ',\n  "groups": [']
+        for k, (group, written) in enumerate(zip(self.groups, groups, strict=True)):
+            lines = ",\n      ".join(map(encode, self.records(group)))
+            parts += ["," * (k > 0), f'\n    {encode(written)[:-1]}, "triplets": [\n      {lines}\n    ]}}']
+        rest = "," + json.dumps(tail, indent=2, allow_nan=False)[1:-2] if tail else ""
+        return "".join([*parts, "\n  ]", rest, "\n}"])
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Failures:
+        """Back from what `to_dict` gives."""
+        found = from_fields(cls, {**document, "groups": []})
+        groups = tuple(FailureGroup.of_records(one, found.models, found.dtype) for one in document["groups"])
+        names: dict[int, str] = {}
+        for group in document["groups"]:
+            for record in group["triplets"]:
+                for item, name in zip(record["items"], record["names"] or (), strict=False):
+                    if not isinstance(name, str):
+                        raise InputError(f"'names' holds {name!r:.60}, which does not fit")
+                    names[item] = name
+        return replace(found, groups=groups, names=names or None)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A flat dict for each listed triplet: group, row, items, names, a margin for each model, share, answers."""
+        header = self._header()
+        return [dict(zip(header, cells, strict=True)) for cells in self._cells()]
+
+    def to_csv(self, escape: bool = False) -> str:
+        """The same as text, separated by commas, under a header; `escape`: see `Result.to_csv`."""
+        return csv_text(self._header(), self._cells(), escape)
+
+    def _header(self) -> tuple[str, ...]:
+        anchored = self.task == ANCHORED
+        three = ("anchor_name", "chosen_name", "other_name") if anchored else ("name_1", "name_2", "odd_name")
+        named = () if self.names is None else three
+        who = ("subject",) if self._has_subjects() else ()
+        margins = (f"margin {model}" for model in self.models)
+        items = ("anchor", "chosen", "other") if anchored else ("item_1", "item_2", "odd_item")
+        return ("right", "wrong", "row", *items, *named, *margins, "human_share", "n_answers", *who)
+
+    def _cells(self) -> Iterator[list[Any]]:
+        who = self._has_subjects()
+        for group in self.groups:
+            told = group.right, self.who_fails(group)
+            for record in self.records(group):
+                cells = [*told, record["row"], *record["items"], *(record["names"] or ()), *record["margins"].values()]
+                yield [*cells, record["human_share"], record["n_answers"], *([record["subject"]] if who else ())]
+
+    def _has_subjects(self) -> bool:
+        return any(group.subjects is not None for group in self.groups)
+
+
+def failures(
+    models: Mapping[str, object],
+    triplets: object,
+    *,
+    families: Sequence[str] | None = None,
+    subjects: object = None,
+    answers: object = None,
+    limit: int | None = None,
+    at_least: int | None = None,
+    measure: str | Measure = "cosine",
+    temperature: float = 1.0,
+    ties: str = "fractional",
+    nan: str = "raise",
+    missing: str = "raise",
+    backend: str = "auto",
+    progress: Progress = silent,
+) -> Failures:
+    """The triplets that every model gets wrong, and those that one family gets right and another wrong.
+
+    Args:
+        models: name -> (n, d) embeddings of the same n items; d may differ. Those with names are matched by name,
+            others are taken to have their rows in the same order.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item called odd, unless there are answers.
+        families: the family of each model, in the order of the models; at least two different ones.
+        subjects: (t,) numbers or strings: who gave each answer, to be listed with it; None: those of the triplets.
+        answers: (t, 3) counts: how many people called each position odd; None: those of the triplets. The majority's
+            item is then the right one; triplets without a majority are left out.
+        limit: list at most so many triplets of each group; None: all.
+        at_least: the first group is of the triplets that at least so many models get wrong, those first that most do;
+            None: that all of them do.
+        measure, temperature, ties, nan, missing, backend: see `pyalign.score`; the temperature is that of the
+            probabilities. Rows that are listed are always those among all triplets.
+        progress: called with a stage, how much of it is done, and of how much.
+
+    Raises:
+        InputError: as `pyalign.score`, with the model's name; no model, or models of different items; families of
+            another number or a single one; subjects of another length; answers of another shape, or shares.
+
+    Example:
+        >>> import pyalign
+        >>> line = np.array([[0.0], [1.0], [5.0], [7.0]])
+        >>> names = ["ant", "bee", "cat", "dog"]
+        >>> models = {"line": pyalign.Embeddings(line, names), "flipped": -line[[0, 2, 1, 3]]}
+        >>> found = failures(models, [[0, 1, 2], [2, 3, 0], [0, 3, 1]], families=["a", "b"], measure="neg_euclidean")
+        >>> [(group.right, group.wrong, group.rows.tolist()) for group in found.groups]
+        [(None, None, [2]), ('a', 'b', [1, 0]), ('b', 'a', [])]
+        >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
+        {'line': -6.0, 'flipped': -5.0}
+    """
+    models = _checks.named_models(models)
+    require_families(list(models), families)
+    if limit is not None:
+        _checks.whole_number(limit, "limit", 0)
+    if at_least is not None:
+        _checks.whole_number(at_least, "at_least", 1, len(models))
+    temperature = _checks.as_temperature(temperature)
+    given, people = with_people(triplets, answers, subjects, "failures")
+    present = with_rows(models, given, missing, subjects=people)
+    given, people = present.triplets, present.of(people, "subjects")
+    called = called_odd(given, people)
+    aligned = align_models(models, given)
+    index = called.arranged(aligned.index)
+    verdicts: list[ModelVerdicts] = []
+    used, told = "", []
+    for name, x in aligned.models.items():
+        progress(name, len(verdicts), len(models))
+        try:
+            with _checks.may_omit_rows(aligned.names):
+                outcomes = triplet_outcomes(
+                    x, index, measure=measure, ties=ties, nan=nan, backend=backend, task=given.task
+                )
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+        verdicts.append(model_verdicts(outcomes))
+        used = outcomes.score.backend
+        told.append(notes_on_rows(x, aligned.index, name, given.task))
+        told.append(notes_on_similarities(x, aligned.index, measure, name))
+    asked = np.logical_and.reduce([~np.isnan(model.margins) for model in verdicts])
+    if not asked.any():
+        raise InputError(
+            f"models must all be finite in the rows of at least one triplet; of {len(asked)} there is none"
+        )
+    items = called.arranged(aligned.triplets.values)
+    groups = group_failures(verdicts, called, items, families, asked, limit, at_least)
+    listed = [index[np.searchsorted(called.rows, group.rows)] for group in groups]
+    groups = _with_probabilities(
+        groups, listed, aligned.models, temperature,
+        {"measure": measure, "nan": nan, "backend": backend, "task": given.task},
+    )  # fmt: skip
+    options = {
+        "measure": str(get_measure(measure)), "ties": ties, "nan": nan, "missing": missing, "limit": limit,
+        "at_least": at_least, "temperature": temperature,
+    }  # fmt: skip
+    return Failures(
+        models=tuple(models),
+        families=None if families is None else tuple(families),
+        n_triplets=int(asked.sum()),
+        n_dropped=int((~asked).sum()),
+        n_undecided=called.n_undecided,
+        n_wrong=tuple(int((model.wrong & asked).sum()) for model in verdicts),
+        groups=tuple(replace(group, rows=present.rows_among_all(group.rows)) for group in groups),
+        measure=str(get_measure(measure)),
+        ties=ties,
+        dtype=str(groups[0].margins.dtype),
+        names=_listed_names(groups, aligned.triplets.names),
+        triplets=given.source,
+        task=given.task,
+        temperature=temperature,
+        at_least=at_least,
+        coverage=present.coverage,
+        notes=merged(aligned.notes, *told),
+        provenance=Provenance.now({**models, **inputs_of(given, people)}, options, used),
+    )
+
+
+def _with_probabilities(
+    groups: Sequence[FailureGroup], listed: Sequence[np.ndarray], models: Mapping[str, Any], temperature: float,
+    options: Mapping[str, Any],
+) -> tuple[FailureGroup, ...]:  # fmt: skip
+    """The groups with the probabilities of what they list, (k, 3) rows: of all triplets they would take much memory."""
+    rows = np.concatenate(listed)
+    found = np.zeros((len(rows), len(models), 3), np.float32)
+    for k, x in enumerate(models.values()) if len(rows) else ():
+        similarities = triplet_outcomes(x, rows, **options).similarities
+        found[:, k] = called_odd_probabilities(similarities, temperature, options["task"])
+    parts = np.split(found, np.cumsum([len(one) for one in listed])[:-1])
+    return tuple(replace(group, probabilities=part) for group, part in zip(groups, parts, strict=True))
+
+
+def require_families(models: Sequence[str], families: Sequence[str] | None) -> None:
+    """Raises unless there is a model, and none or at least two families, one for each model."""
+    if not models:
+        raise InputError("models must be at least one; got none")
+    if families is None:
+        return
+    families = _checks.names_of(families, "families")
+    if len(families) != len(models):
+        raise InputError(f"families must be one per model ({len(models)}); got {len(families)}")
+    if len(set(families)) < 2:
+        raise InputError(f"families must be at least two different ones; got {families[0]!r} alone")
+
+
+def _listed_names(groups: Sequence[FailureGroup], names: Sequence[str] | None) -> dict[int, str] | None:
+    """Of the items in the groups."""
+    if names is None:
+        return None
+    listed = np.unique(np.concatenate([group.items.ravel() for group in groups]))
+    return {item: names[item] for item in listed.tolist()} or None

@@ -1,0 +1,1 @@
+"""Accuracy against what is known of models."""

@@ -1,0 +1,325 @@
+"""Accuracy against what is known of models: slopes, rank correlations, means of groups."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.metadata.points import Models, Points, models_of, points_of
+from pyalign.analysis.metadata.result import FittedLine, MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.data import Provenance
+from pyalign.data.metadata import as_metadata
+from pyalign.data.names import listing
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.stats.paired import ranks_of
+from pyalign.stats.regression import Line, fisher, jackknife, spearman
+from pyalign.stats.student import quantile
+
+DRAWS = 4000  # of the accuracies, for rank correlations
+SPAN = 100.0  # of a column from its least to its largest, from which on it is looked at on a logarithmic scale too
+MOST_VALUES = 20  # of a column of text, each a group
+STEPS = 24  # of a line in pictures
+FEW = 10  # families; below, a note says so
+LEAST_RANKED = 5  # models; fewer have so few orders that an interval of their rank correlation says nothing
+RELIABLE = 0.8  # share of the accuracies' variance that is no error; below, a note says so
+AT_ONCE = 1 << 24  # bytes of comparisons that are held at once
+LABELS = ("group", "seed")  # columns that say which rows are one model
+
+
+def regress_metadata(
+    result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence: float = 0.95, seed: int = 0,
+    labels: Mapping[str, str] | None = None,
+) -> MetadataRegressions:  # fmt: skip
+    """Slope and rank correlation of accuracy with each column of numbers, and means by each column of text.
+
+    Args:
+        result: of `pyalign.compare`, whose covariance says how the errors of its models go together; or of
+            `pyalign.score`, by one measure, which leaves intervals over objects out.
+        metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
+            says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
+        columns: which; None: all.
+        confidence: of the intervals.
+        seed: of what is drawn for the intervals of rank correlations.
+        labels: other names that rows may have, by the names of models.
+
+    Returns:
+        `MetadataRegressions`. A slope's interval over objects (and people) is in closed form: c'y has variance c'Cc,
+        with the covariance C of the accuracies y. That over models is cluster-robust over families (CR2, with
+        Satterthwaite's degrees of freedom). Numbers that are positive and span a factor of 100 are looked at on
+        a logarithmic scale as well.
+
+    Raises:
+        InputError: a result or a table of another kind, a column that is not there, no model with a row.
+
+    Source: see `pyalign.stats.regression`.
+
+    Example:
+        >>> import pyalign
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(60, 6))
+        >>> odd = pyalign.odd_one_out(x, triplets := np.stack([rng.permutation(60)[:3] for _ in range(900)]))
+        >>> answers = np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
+        >>> models = {f"noise {s}": x + s * rng.normal(size=x.shape) for s in (0.2, 0.6, 1.2, 2.4)}
+        >>> table = {name: {"noise": float(name.split()[1])} for name in models}
+        >>> row = regress_metadata(pyalign.compare(models, answers), table).results[0]
+        >>> row.column, row.slope < 0, row.rank_correlation, row.ci.by
+        ('noise', True, -1.0, 'objects')
+    """
+    _checks.fraction(confidence, "confidence")
+    seed = _checks.whole_number(seed, "seed", 0, 10**18)
+    if labels is not None and not isinstance(labels, Mapping):
+        raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
+    models, table = models_of(result), as_metadata(metadata)
+    points = points_of(models, table, confidence, labels or {})
+    wanted = _columns(columns, table.columns)
+    plan = _Plan(models, points, confidence, seed)
+    notes = [*models.notes, *table.notes, *points.notes, *_noted(plan)]
+    results = [row for name in wanted if name in table.numbers for row in plan.regressions(name, notes)]
+    groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
+    return MetadataRegressions(
+        results=tuple(results), groups=tuple(groups), points=points.points, ci_by=models.by,
+        models_by="models" if points.families is None else "families", confidence=float(confidence), draws=DRAWS,
+        seed=seed, percent=tuple(name for name in wanted if name in table.percent), metadata=table.source,
+        notes=tuple(dict.fromkeys(notes)), **models.about,
+        provenance=_provenance(result, {"columns": columns, "confidence": confidence}, seed),
+    )  # fmt: skip
+
+
+def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:
+    """With the inputs of the result that it is made from."""
+    made = Provenance.now({}, options, seed=seed)
+    before = getattr(result, "provenance", None)
+    return made if before is None else replace(made, inputs=before.inputs)
+
+
+def _columns(asked: Sequence[str] | None, there: Any) -> list[str]:
+    if asked is None:
+        return [name for name in there if name not in LABELS]
+    names = _checks.names_of(asked, "columns")
+    for name in names:
+        if name not in there:
+            raise InputError(f"columns must be among {listing(list(there), 20)}; got {name!r}")
+    return list(dict.fromkeys(names))
+
+
+def _noted(plan: _Plan) -> Iterator[str]:
+    """What a reader must know of the models as a whole."""
+    points = plan.points
+    if points.families is not None and points.families < FEW:
+        few = f"{points.families} famil{'y' if points.families == 1 else 'ies'}"
+        yield f"intervals over models are of {few}: so few independent draws say little of models in general"
+    if points.covariance is None or len(points.points) < 3:
+        return
+    share = reliability(points.accuracies, points.covariance)
+    if share < RELIABLE:
+        yield (
+            f"the models' accuracies differ by little more than their errors ({100 * share:.0f} % of the "
+            "variance is no error): rank correlations are drawn towards 0, and their intervals may miss"
+        )
+
+
+class _Plan:
+    """The points, and how intervals are made for any linear figure of them."""
+
+    def __init__(self, models: Models, points: Points, confidence: float, seed: int) -> None:
+        self.models, self.points, self.confidence, self.seed = models, points, float(confidence), seed
+        self.ranks: dict[bytes, np.ndarray] = {}
+
+    def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:
+        """Of weights'y over some of the points, for these very models."""
+        if self.points.covariance is None:
+            return None
+        covariance = self.points.covariance[np.ix_(some, some)]
+        error = math.sqrt(max(0.0, float(weights @ covariance @ weights)))
+        estimate = float(weights @ self.points.accuracies[some])
+        reach = quantile(self.confidence, self.models.degrees) * error
+        return Interval(estimate - reach, estimate + reach, error, self.models.by, "corrected", self.confidence)
+
+    def over_models(self, line: Line, weights: np.ndarray) -> Interval | None:
+        """The same for other models like these."""
+        error, degrees = line.over_clusters(weights)
+        if math.isnan(error):
+            return None
+        estimate, reach = float(weights @ line.y), quantile(self.confidence, round(degrees, 6)) * error
+        by = "models" if self.points.families is None else "families"
+        return Interval(estimate - reach, estimate + reach, error, by, "cr2", self.confidence)
+
+    # Numbers
+
+    def regressions(self, column: str, notes: list[str]) -> Iterator[MetadataRegression]:
+        """On the column as it is, and on its logarithm where it spans enough."""
+        values = [(point.values or {}).get(column) for point in self.points.points]
+        some = np.array([k for k, value in enumerate(values) if isinstance(value, float)], dtype=np.intp)
+        x = np.array([values[k] for k in some], dtype=np.float64)
+        if len(some) < 2 or np.ptp(x) == 0.0:
+            notes.append(f"column {column!r} has the same value for all models, or too few of them: no slope")
+            return
+        left = len(values) - len(some)
+        if left:
+            notes.append(f"{left} model{'s have' if left > 1 else ' has'} no number in {column!r}, left out there")
+        clusters = np.unique(self.points.clusters[some], return_inverse=True)[1].reshape(-1)
+        rank, rank_ci = self._rank(x, some)
+        rank_models_ci = self._rank_over_models(x, self.points.accuracies[some], clusters, rank)
+        if rank is not None and len(some) < LEAST_RANKED:
+            notes.append(
+                f"the rank correlation with {column!r} is over {len(some)} models: it has no interval, which needs at "
+                f"least {LEAST_RANKED}"
+            )
+        scales = ["linear", *(["log10"] if x.min() > 0 and x.max() >= SPAN * x.min() else [])]
+        for scale in scales:
+            line = Line(np.log10(x) if scale == "log10" else x, self.points.accuracies[some], clusters)
+            families = None if self.points.families is None else int(clusters.max()) + 1
+            found = self.over_models(line, line.weights_of_slope)
+            if found is None:
+                notes.append(
+                    f"too few independent models, or no scatter at all, for an interval over them: {column!r}, {scale}"
+                )
+            yield MetadataRegression(
+                column=column, scale=scale, n_models=len(some), n_families=families, slope=line.slope,
+                ci=self.over_objects(some, line.weights_of_slope), models_ci=found, rank_correlation=rank,
+                rank_ci=rank_ci, rank_models_ci=rank_models_ci, line=self._line(line, some, x, scale),
+            )  # fmt: skip
+
+    def _line(self, line: Line, some: np.ndarray, x: np.ndarray, scale: str) -> FittedLine:
+        places = np.linspace(line.x.min(), line.x.max(), STEPS + 1)
+        shown = 10.0**places if scale == "log10" else places
+        shown[0], shown[-1] = x.min(), x.max()  # not as the logarithm rounds them
+        weights = [line.weights_at(float(place)) for place in places]
+        objects = [self.over_objects(some, one) for one in weights]
+        models = [self.over_models(line, one) for one in weights]
+        return FittedLine(
+            tuple(shown.tolist()), tuple(line.at(float(place)) for place in places),
+            _ends(objects, 0), _ends(objects, 1), _ends(models, 0), _ends(models, 1),
+        )  # fmt: skip
+
+    def _rank(self, x: np.ndarray, some: np.ndarray) -> tuple[float | None, Interval | None]:
+        """Spearman's correlation, and its interval by draws of the accuracies.
+
+        Errors draw ranks towards no order. How far, the draws tell: they are around accuracies that vary as much as
+        the true ones do (those that were found vary by their errors more), which have the ranks that were found. So
+        the end that is further from 0 is moved outwards by twice the mean difference of the draws from what was found.
+        """
+        y = self.points.accuracies[some]
+        found = spearman(x, y)
+        if math.isnan(found) or self.points.covariance is None or len(some) < LEAST_RANKED:
+            return (None if math.isnan(found) else found), None
+        drawn = rank_correlations(x, self._ranks(some))
+        tail = (1.0 - self.confidence) / 2.0
+        low, high = (float(end) for end in np.quantile(drawn, [tail, 1.0 - tail]))
+        moved = 2.0 * (found - float(drawn.mean()))
+        low, high = max(-1.0, min(low, low + moved, found)), min(1.0, max(high, high + moved, found))
+        error = float(drawn.std(ddof=1))
+        return found, Interval(low, high, error, self.models.by, "parametric", self.confidence)
+
+    def _ranks(self, some: np.ndarray) -> np.ndarray:
+        """Those of the draws; columns that the same models have share them."""
+        assert self.points.covariance is not None
+        key = some.tobytes()
+        if key not in self.ranks:
+            covariance = self.points.covariance[np.ix_(some, some)]
+            y = self.points.accuracies[some]
+            around = y.mean() + math.sqrt(reliability(y, covariance)) * (y - y.mean())
+            drawn = draws_of(around, covariance, self.models.degrees, DRAWS, self.seed)
+            self.ranks = {key: ranks_at_once(drawn)}
+        return self.ranks[key]
+
+    def _rank_over_models(
+        self, x: np.ndarray, y: np.ndarray, clusters: np.ndarray, found: float | None
+    ) -> Interval | None:
+        error, degrees = jackknife(x, y, clusters)
+        if found is None or math.isnan(error) or len(x) < LEAST_RANKED:
+            return None
+        z, reach = fisher(found, len(x)), quantile(self.confidence, degrees) * error
+        by = "models" if self.points.families is None else "families"
+        ends = min(found, math.tanh(z - reach)), max(found, math.tanh(z + reach))
+        return Interval(*ends, None, by, "jackknife", self.confidence)
+
+    # Text
+
+    def groups(self, column: str, asked: bool, notes: list[str]) -> Iterator[MetadataGroup]:
+        """The models by their values, the most accurate first."""
+        of: dict[str, list[int]] = {}
+        for k, point in enumerate(self.points.points):
+            value = (point.values or {}).get(column)
+            if isinstance(value, str):
+                of.setdefault(value, []).append(k)
+        if not asked and (len(of) > MOST_VALUES or (len(of) > 1 and all(len(rows) == 1 for rows in of.values()))):
+            each = "a value of its own for each model" if len(of) <= MOST_VALUES else f"{len(of)} values"
+            notes.append(f"column {column!r} has {each}: no groups")
+            return
+        y = self.points.accuracies
+        for value, rows in sorted(of.items(), key=lambda one: -float(y[one[1]].mean())):
+            some = np.array(rows)
+            yield MetadataGroup(
+                column, value, len(rows), float(y[some].mean()),
+                self.over_objects(some, np.full(len(rows), 1.0 / len(rows))),
+                float(y[some].min()), float(y[some].max()),
+                float(y[some].std(ddof=1)) if len(rows) > 1 else None,
+                tuple(self.points.points[k].model for k in rows),
+            )  # fmt: skip
+
+
+def _ends(intervals: Sequence[Interval | None], end: int) -> tuple[float, ...] | None:
+    held = [one[end] for one in intervals if one is not None]
+    return tuple(held) if len(held) == len(intervals) else None
+
+
+def reliability(y: np.ndarray, covariance: np.ndarray) -> float:
+    """Which share of the variance of accuracies (m,) is not that of their errors, which have this covariance (m, m).
+
+    Example:
+        >>> reliability(np.array([0.4, 0.5, 0.6]), 0.0025 * np.eye(3))
+        0.75
+    """
+    of_errors = (np.trace(covariance) - covariance.sum() / len(y)) / (len(y) - 1)
+    variance = float(y.var(ddof=1))
+    return round(max(0.0, 1.0 - float(of_errors) / variance), 12) if variance > 0.0 else 0.0
+
+
+def draws_of(y: np.ndarray, covariance: np.ndarray, degrees: float, draws: int, seed: int) -> np.ndarray:
+    """(draws, m) accuracies around y (m,): multivariate t with that covariance and these degrees of freedom."""
+    values, vectors = np.linalg.eigh(covariance)
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    rng = np.random.Generator(np.random.Philox(seed))
+    z = rng.standard_normal((draws, len(y))) @ root.T
+    moved: np.ndarray = y + z / np.sqrt(rng.chisquare(degrees, draws) / degrees)[:, None]
+    return moved
+
+
+def ranks_at_once(ys: np.ndarray) -> np.ndarray:
+    """(b, m) ranks within each row of ys, 1 for the least, the mean of theirs for equal ones.
+
+    Example:
+        >>> ranks_at_once(np.array([[0.2, 0.4, 0.3], [0.2, 0.2, 0.1]]))
+        array([[1. , 3. , 2. ], [2.5, 2.5, 1. ]])
+    """
+    order = np.argsort(ys, axis=1, kind="stable")
+    ranks = np.empty(ys.shape)
+    np.put_along_axis(ranks, order, np.arange(1.0, ys.shape[1] + 1.0)[None], axis=1)
+    tied = (np.diff(np.take_along_axis(ys, order, axis=1), axis=1) == 0.0).any(axis=1).nonzero()[0]
+    step = max(1, AT_ONCE // ys.shape[1] ** 2)
+    for start in range(0, len(tied), step):
+        some = tied[start : start + step]
+        ranks[some] = ranks_of(-ys[some])
+    return ranks
+
+
+def rank_correlations(x: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """(b,) Spearman's correlation of x (m,) with what has these ranks (b, m); 0 for a row of equal ranks.
+
+    Example:
+        >>> rank_correlations(np.array([1.0, 3.0, 9.0]), np.array([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0]]))
+        array([1., 0.])
+    """
+    a = ranks_of(-x[None])[0]
+    a, b = a - a.mean(), ranks - ranks.mean(axis=1, keepdims=True)
+    below = np.sqrt((a @ a) * (b * b).sum(axis=1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: np.ndarray = np.where(below > 0.0, (b @ a) / below, 0.0)
+    return found

@@ -1,0 +1,144 @@
+"""Where the loss of a probe is computed: the few matrix operations that it takes, on the host or on a device.
+
+A fit brings rows, triplets and answers to that place once. A pass brings the weights there and fetches their gradient;
+neither depends on the number of rows or triplets. The solver itself, and what prepares the rows, stay on the host.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.backends import Array, Backend
+from pyalign.ops._door import Door
+
+SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
+
+
+class Algebra(ABC):
+    """Arrays are numpy's on the host, tensors on a device. What both libraries have is written here once.
+
+    door: what brings arrays there, and fetches them.
+    """
+
+    def __init__(self, door: Any) -> None:
+        self.door: Door = door
+
+    @property
+    @abstractmethod
+    def xp(self) -> Any:
+        """The array library, by the names of the array API."""
+
+    @property
+    def backend(self) -> Backend:
+        """What adds up triplets."""
+        return self.door.backend
+
+    def log(self, a: Array) -> Array:
+        """Natural logarithms."""
+        return self.xp.log(a)
+
+    def exp(self, a: Array) -> Array:
+        """Exponentials."""
+        return self.xp.exp(a)
+
+    def column_sums(self, a: Array) -> Array:
+        """The sums (k,) over the rows of a (n, k), in float64."""
+        return self.xp.sum(a, axis=0, dtype=self.xp.float64)
+
+    def unit_rows(self, z: Array) -> tuple[Array, Array]:
+        """Rows of length 1, and 1 / |z| (n, 1); both 0 for a zero row, whose cosines are 0."""
+        xp, norms = self.xp, self.norms(z)
+        long = norms > SMALLEST_NORM
+        inverse = xp.astype(xp.where(long, 1.0 / xp.where(long, norms, 1.0), 0.0), z.dtype)
+        return z * inverse, inverse
+
+    def log_shares(self, s: Array, tau: float) -> Array:
+        """log softmax of each row of s (b, b) / tau without its diagonal, which becomes 0; in the memory of s."""
+        xp = self.xp
+        s *= 1.0 / tau
+        self.fill_diagonal(s, -np.inf)
+        s -= xp.max(s, axis=1, keepdims=True)
+        s -= xp.astype(xp.log(xp.sum(xp.exp(s), axis=1, dtype=xp.float64, keepdims=True)), s.dtype)
+        self.fill_diagonal(s, 0.0)
+        return s
+
+    @abstractmethod
+    def widened(self) -> Algebra:
+        """The one for float64 in the same place."""
+
+    @abstractmethod
+    def plan(self, triplets: Array, n: int, answers: Array | None, sort: bool | None, alternatives: int = 3) -> Any:
+        """Triplets and answers made ready for `gradient`; sort, alternatives: see `pyalign.TripletPlan`."""
+
+    @abstractmethod
+    def gradient(self, plan: Any, similarities: Array, temperature: float, scale: float, gradient: Array) -> float:
+        """As `pyalign.backends.Backend.triplet_gradient`."""
+
+    @abstractmethod
+    def product(self, a: Array, b: Array) -> Array:
+        """a (n, k) @ b (k, m)."""
+
+    @abstractmethod
+    def gram(self, z: Array) -> Array:
+        """z @ z.T of z (n, k)."""
+
+    @abstractmethod
+    def transposed(self, a: Array) -> Array:
+        """a.T, as `product` is quickest with."""
+
+    @abstractmethod
+    def with_transpose(self, a: Array) -> Array:
+        """a + a.T of a square matrix, perhaps in its own memory."""
+
+    @abstractmethod
+    def norms(self, z: Array) -> Array:
+        """The lengths (n, 1) of rows, in float64."""
+
+    @abstractmethod
+    def dots(self, a: Array, b: Array) -> Array:
+        """Inner products (n,) of the rows of a and b (n, k)."""
+
+    @abstractmethod
+    def inner(self, a: Array, b: Array) -> Any:
+        """The sum of all a * b in float64: a number, or a tensor of one."""
+
+    @abstractmethod
+    def fill_diagonal(self, a: Array, value: float) -> None:
+        """Sets the diagonal of a square matrix."""
+
+    @abstractmethod
+    def reduce_diagonal(self, a: Array, by: Array) -> None:
+        """Subtracts `by` (n,) from the diagonal of a (n, n)."""
+
+    @abstractmethod
+    def fetched(self, array: Array) -> np.ndarray:
+        """On the host."""
+
+    @abstractmethod
+    def fetched_slope(self, by_weights: Array, by_bias: Array) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives (k, r) and (r,) on the host in float64, at once."""
+
+    @abstractmethod
+    def for_scoring(self, rows: np.ndarray) -> Array:
+        """Mapped rows for `pyalign.score` and its like, which are to compute in the same place."""
+
+
+def host_rows(on: Algebra, x: object, name: str = "x") -> np.ndarray:
+    """x (n, d) on the host, as `pyalign._checks.as_rows`, wherever it lies; refused where `on` can't take its dtype."""
+    rows = on.door.rows(x, name)
+    return on.door.host(on.door.cast(rows, _checks.result_dtype(rows)))
+
+
+def host_triplets(on: Algebra, triplets: object) -> np.ndarray:
+    """triplets (t, 3) on the host, as `pyalign._checks.as_triplets`, wherever they lie."""
+    return on.door.host(on.door.triplets(triplets))
+
+
+def through_norms(on: Algebra, by_units: Array, units: Array, inverse: Array) -> Array:
+    """From the derivative by unit rows to that by the rows: only what is orthogonal to a row turns it."""
+    along = on.dots(by_units, units)[:, None]
+    return (by_units - along * units) * inverse

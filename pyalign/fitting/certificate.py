@@ -1,0 +1,67 @@
+"""How far a map can be from the best one: the duality gap of the convex problem in M = W W^T.
+
+The loss depends on W through S = X M X^T alone and is convex in M, as is the squared penalty, |W|_F^2 = trace(M). Its
+dual over distributions q of each triplet's answer is
+
+    maximise  mean entropy(q)  such that  X^T H(q) X + strength * I  has no negative eigenvalue,
+
+where H(q) holds the residuals q - answer, symmetrised. The residuals of a fit, shrunk until they satisfy the
+constraint, give a feasible q, and with it a bound: no map of any rank reaches an objective below mean entropy(q).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.fitting.objective import TripletTerm
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The derivative of the objective by M at a fit, along the directions in which it falls.
+
+    Attributes:
+        least: smallest eigenvalue of X^T H X + strength * I; a diagonal map: its smallest diagonal element.
+        directions: (k, m) directions V of negative eigenvalues, steepest first: columns that would lower the objective.
+        loss: mean cross-entropy, in float64.
+        entropy: of the answers that the dual takes: the lower bound of the objective.
+    """
+
+    least: float
+    directions: np.ndarray
+    loss: float
+    entropy: float
+
+
+def curvature(
+    term: TripletTerm, stretch: np.ndarray, weights: np.ndarray, bias: np.ndarray, strength: float,
+    diagonal: bool = False,
+) -> Curvature:  # fmt: skip
+    """The derivative by M at weights V (k, r); everything in float64.
+
+    stretch: (k,), by which the rows of the term are stretched along each direction: X is rows / stretch.
+    strength: of the penalty on trace(M).
+    """
+    loss, by_gram, probabilities = term.by_gram(weights, bias)
+    slope = term.between_directions(by_gram, stretch)
+    if diagonal:
+        values, vectors = slope.diagonal(), np.empty((len(slope), 0))
+    else:
+        values, vectors = np.linalg.eigh(slope)
+    least = float(values.min())
+    falling = vectors[:, values < -strength * (1 + 1e-9)] if not diagonal else vectors
+    share = 1.0 if least >= -strength else strength / -least
+    entropy = term.mean_entropy(share, probabilities)
+    return Curvature(least + strength, falling / stretch[:, None], loss, entropy)
+
+
+def steepest_strength(term: TripletTerm, stretch: np.ndarray, diagonal: bool = False) -> float:
+    """The penalty strength from which on the best map is zero.
+
+    At M = 0 all answers have probability 1/3, or 1/2 of two; the penalty outweighs the loss in every direction from
+    there on.
+    """
+    zero = np.zeros((len(stretch), 1))
+    return max(-curvature(term, stretch, zero, np.zeros(1), 0.0, diagonal).least, 0.0)

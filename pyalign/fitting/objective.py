@@ -1,0 +1,161 @@
+"""The cross-entropy of triplets as a function of the linear map, and its gradient.
+
+With Z = X V + b and S = Z Z^T, one pass over the triplets adds the softmax residuals into G (n, n); then
+dZ = (G + G^T) Z and dV = X^T dZ. No array of (t, d) is ever made. Products and residuals have the rows' dtype (float32
+unless the rows are float64), losses are summed in float64. `pyalign.fitting.algebra` says where.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pyalign.analysis.two_alternatives import option_probabilities
+from pyalign.backends import Array, Wanted
+from pyalign.data import ODD_ONE_OUT, alternatives_of
+from pyalign.fitting.algebra import Algebra, through_norms
+from pyalign.fitting.place import algebra_for
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A value and its derivatives by the weights (k, r) and the bias (r,), both float64."""
+
+    value: float
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def __add__(self, other: Slope) -> Slope:
+        return Slope(self.value + other.value, self.weights + other.weights, self.bias + other.bias)
+
+    def scaled(self, factor: float) -> Slope:
+        """The slope of factor times the value."""
+        return Slope(factor * self.value, factor * self.weights, factor * self.bias)
+
+
+class TripletTerm:
+    """Mean cross-entropy (nats) of answers to triplets under the similarities of Z = rows @ weights + bias.
+
+    Args:
+        rows: (n, k) float32 or float64, contiguous.
+        triplets: (t, 3) integers in [0, n), the odd item last; checked by the caller.
+        measure: ``"dot"`` or ``"cosine"``.
+        temperature: divides the similarities.
+        answers: (t, 3) weights of the answers that call position p odd; None: one for the last.
+        sort: see `pyalign.TripletPlan`.
+        on: where it is computed, to which all of these are brought; None: on the host.
+        task: of the triplets; of anchored ones the loss is that of the choice between two pairs. On the host alone.
+
+    Source: Muttenthaler et al., ICLR 2023, equation 2.
+
+    Example:
+        >>> term = TripletTerm(np.eye(3), np.array([[0, 1, 2]]))
+        >>> slope = term(np.zeros((3, 2)), np.zeros(2))
+        >>> round(slope.value, 4), slope.weights.shape
+        (1.0986, (3, 2))
+    """
+
+    def __init__(
+        self, rows: np.ndarray, triplets: np.ndarray, *, measure: str = "dot", temperature: float = 1.0,
+        answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None,
+        task: str = ODD_ONE_OUT,
+    ) -> None:  # fmt: skip
+        self.on = on or algebra_for()
+        self.dtype, bring = rows.dtype, self.on.door.bring
+        self.rows, self.triplets = bring(rows), bring(triplets)
+        self.measure, self.temperature = measure, temperature
+        self.answers = None if answers is None else bring(np.ascontiguousarray(answers, self.dtype))
+        self.task = task
+        self.plan = self.on.plan(self.triplets, len(rows), self.answers, sort, alternatives_of(task))
+        self.weight = float(len(triplets)) if answers is None else float(answers.sum(dtype=np.float64))
+        self.across = self.on.transposed(self.rows)
+
+    def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
+        """The value and its derivatives at weights (k, r) and bias (r,)."""
+        on = self.on
+        with on.door.running():
+            z = self.embed(weights, bias)
+            units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
+            value, both = self.residuals(on.gram(units))
+            by_units = on.product(both, units)
+            by_z = by_units if inverse is None else through_norms(on, by_units, units, inverse)
+            return Slope(value, *on.fetched_slope(on.product(self.across, by_z), on.column_sums(by_z)))
+
+    def embed(self, weights: np.ndarray, bias: np.ndarray) -> Array:
+        """Z = rows @ weights + bias: (n, r) of the rows' dtype."""
+        z = self.on.product(self.rows, self.on.door.bring(weights.astype(self.dtype)))
+        return z + self.on.door.bring(bias.astype(self.dtype)) if bias.any() else z
+
+    def residuals(self, similarities: Array) -> tuple[float, Array]:
+        """The loss, and G + G^T (n, n) with G the derivative by the similarities that were read."""
+        gradient = self.on.door.empty(similarities.shape, self.dtype)
+        scale = 1.0 / self.weight
+        total = self.on.gradient(self.plan, similarities, self.temperature, scale, gradient)
+        return total * scale, self.on.with_transpose(gradient)
+
+    def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, Array, Array]:
+        """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
+
+        Of anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
+        """
+        wide = self.widened
+        on = wide.on
+        with on.door.running():
+            z = wide.embed(weights, bias)
+            units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
+            similarities = on.gram(units)
+            value, both = wide.residuals(similarities)
+            probabilities = self._probabilities(on, similarities)
+            half = 0.5 * both
+            if inverse is not None:
+                on.reduce_diagonal(half, on.dots(half, similarities))
+                half *= inverse * inverse.T
+            return value, half, probabilities
+
+    def _probabilities(self, on: Algebra, similarities: Array) -> Array:
+        out = on.door.empty((len(self.triplets), 3), np.float64)
+        if self.task == ODD_ONE_OUT:
+            on.backend.triplets_from_matrix(
+                similarities, self.triplets, Wanted(probabilities=out, temperature=self.temperature)
+            )
+            return out
+        on.backend.triplets_from_matrix(similarities, self.triplets, Wanted(similarities=out))
+        out[:, 1:] = option_probabilities(out, self.temperature)[:, ::-1]
+        out[:, 0] = 0.0
+        return out
+
+    def between_directions(self, by_gram: Array, stretch: np.ndarray) -> np.ndarray:
+        """X^T H X (k, k) of a matrix H (n, n) and X = rows / stretch, in float64."""
+        door = self.on.door
+        with door.running():
+            rows = door.cast(self.rows, np.float64) / door.bring(stretch)
+            return self.on.fetched(rows.T @ (by_gram @ rows))
+
+    @cached_property
+    def widened(self) -> TripletTerm:
+        """The same in float64."""
+        if self.dtype == np.float64:
+            return self
+        wide = copy(self)
+        wide.on, wide.dtype = self.on.widened(), np.dtype(np.float64)
+        wide.rows = self.on.door.cast(self.rows, np.float64)
+        wide.across = self.on.transposed(wide.rows)
+        return wide
+
+    def mean_entropy(self, share: float, probabilities: Array) -> float:
+        """Mean entropy (nats) of share * p + (1 - share) * answer, over the answers."""
+        on, tiny = self.on, float(np.finfo(float).tiny)
+        with on.door.running():
+            mixed = share * probabilities
+            if self.answers is None:
+                weights: Array = 1.0
+                mixed[:, 2] += 1.0 - share
+            else:
+                wide = on.door.cast(self.answers, np.float64)
+                weights = wide.sum(axis=1)
+                mixed += (1.0 - share) * wide / weights.clip(min=tiny)[:, None]
+            logs = on.log(mixed.clip(min=tiny))
+            return -float((weights * on.dots(mixed, logs)).sum()) / self.weight

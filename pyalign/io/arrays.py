@@ -1,0 +1,157 @@
+"""The arrays of a file: list them, choose the one that is wanted, find the row names beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.data.names import listing
+from pyalign.io.bounds import SMALL
+from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
+from pyalign.io.paths import Array, PathLike, bad, no_key
+
+# A 1-D array of strings under one of these keys names the rows of the array beside it.
+NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array of a file, not read yet; `inner`: it is a field of another, which is chosen by its key alone."""
+
+    shape: tuple[int, ...]
+    dtype: str  # numpy's name, or the file's own for types that numpy lacks
+    load: Callable[[], Array]
+    inner: bool = False
+
+
+Entries = Mapping[str, Entry]
+
+
+def describe(entries: Entries) -> str:
+    """``fc6 (92, 4096) float32, fc7 (92, 4096) float32``."""
+    return listing([f"{key or 'array'} {entry.shape} {entry.dtype}" for key, entry in entries.items()])
+
+
+def is_float_matrix(entry: Entry) -> bool:
+    """Embeddings are the two-dimensional floats of a file."""
+    return len(entry.shape) == 2 and "float" in entry.dtype
+
+
+def is_square_or_stack(entry: Entry) -> bool:
+    """Judgments of pairs are the square matrices of floats of a file, or stacks of them."""
+    shape = entry.shape
+    square = len(shape) in (2, 3) and (shape[-1] == shape[-2] or shape[0] == shape[1])
+    return square and "float" in entry.dtype
+
+
+def is_integer_table(entry: Entry) -> bool:
+    """Triplets are the two-dimensional integers of a file."""
+    return len(entry.shape) == 2 and entry.dtype.lstrip("u").startswith("int")
+
+
+def choose(
+    path: PathLike,
+    entries: Entries,
+    key: str | None,
+    likely: Callable[[Entry], bool],
+    preferred: str | None = None,
+) -> Entry:
+    """The entry under ``key``; without a key the only entry, the preferred one, or the only likely one."""
+    if not entries:
+        raise bad(path, "holds no arrays")
+    if key is not None:
+        if list(entries) == [""]:
+            no_key(path, key)
+        return under_key(path, entries, key)
+    if len(entries) == 1:
+        return next(iter(entries.values()))
+    if preferred is not None and preferred in entries:
+        return entries[preferred]
+    candidates = [entry for entry in entries.values() if likely(entry) and not entry.inner]
+    if len(candidates) != 1:
+        raise bad(path, f"holds several arrays, choose one as FILE::KEY: {describe(entries)}")
+    return candidates[0]
+
+
+def under_key(path: PathLike, entries: Entries, key: str) -> Entry:
+    entry = entries.get(key) or entries.get(key.strip("/"))
+    if entry is None:
+        raise bad(path, f"has no array {key!r}; it holds {describe(entries)}")
+    return entry
+
+
+def row_names(path: PathLike, entries: Entries, rows: int) -> tuple[str, ...] | None:
+    """The strings stored beside an array under one of ``NAME_KEYS``, when there are any."""
+    for key in NAME_KEYS:
+        entry = entries.get(key)
+        if entry is None or len(entry.shape) != 1 or entry.dtype not in ("str", "bytes"):
+            continue
+        if entry.shape[0] != rows:
+            raise bad(path, f"{key!r} holds {entry.shape[0]} names for {rows} rows")
+        return strings(path, entry.load())
+    return None
+
+
+def strings(path: PathLike, array: Array) -> tuple[str, ...]:
+    """A 1-D array of text (or of UTF-8 bytes, or of Python strings from HDF5) as a tuple of str."""
+    try:
+        return tuple(item.decode() if isinstance(item, bytes) else str(item) for item in array.tolist())
+    except UnicodeDecodeError as error:
+        raise bad(path, "holds names that are not UTF-8") from error
+
+
+def text_array(path: PathLike, cells: Sequence[str], shape: Sequence[int] | None = None) -> Array:
+    """Strings as an array of them, which is as wide everywhere as the longest."""
+    nbytes = len(cells) * 4 * max(map(len, cells), default=0)
+    if nbytes > SMALL + 8 * sum(map(len, cells)):
+        raise bad(path, f"holds a name of {max(map(len, cells))} letters among {len(cells)}")
+    array: Array = np.array(cells, dtype=np.str_)
+    return array if shape is None else array.reshape(shape)
+
+
+def names_array(names: Sequence[str]) -> Array:
+    """Strings as an array (n,) of Python's, each as long as it is."""
+    found: Array = np.empty(len(names), object)
+    found[:] = names
+    return found
+
+
+def type_name(dtype: object) -> str:
+    """numpy's name of a dtype, with every width of text called ``str`` or ``bytes``."""
+    kind, name = getattr(dtype, "kind", ""), str(getattr(dtype, "name", dtype))
+    return {"U": "str", "S": "bytes"}.get(kind, name)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is looked for in a file.
+
+    Attributes:
+        what: what messages call it.
+        likely: which of several arrays it is.
+        has_header: whether the first row of a text table is a header.
+        preferred: the name of the array that it is, where there is one.
+        short_header: whether a header may lack its first cell, as R writes it.
+        folder: whether a folder of `pyalign extract` may hold it.
+    """
+
+    what: str
+    likely: Callable[[Entry], bool]
+    has_header: HeaderRule
+    preferred: str | None = None
+    short_header: bool = False
+    folder: bool = False
+
+
+# Where nothing else is said, thingsvision's HDF5 files hold the matrix as "features".
+EMBEDDINGS = Wanted("embeddings", is_float_matrix, embedding_header, "features", True, folder=True)
+TRIPLETS = Wanted("triplets", is_integer_table, triplet_header)
+ANSWERS = Wanted("answers", lambda entry: len(entry.shape) == 2 and entry.shape[1] == 3, embedding_header)
+NAMES = Wanted(
+    "names", lambda entry: len(entry.shape) == 1 and entry.dtype in ("str", "bytes"), embedding_header, folder=True
+)
+CHOICES = Wanted("choices", lambda entry: len(entry.shape) == 1 or entry.shape[-1] in (2, 3), embedding_header)
+SUBJECTS = Wanted("subjects", lambda entry: len(entry.shape) == 1, embedding_header)
+JUDGMENTS = Wanted("judgments", is_square_or_stack, embedding_header)

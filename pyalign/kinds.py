@@ -1,0 +1,43 @@
+"""The kinds of results: where the class of each lies, by the word that its documents carry under `command`."""
+
+from pyalign._registry import register
+
+KINDS = {
+    "agreement": "pyalign.analysis.agreement:Agreements",
+    "calibrate": "pyalign.analysis.calibration.result:Calibrations",
+    "ceiling": "pyalign.analysis.ceiling.result:NoiseCeiling",
+    "cka": "pyalign.pairwise.compared:ModelSimilarities",
+    "concepts": "pyalign.concept.concepts_result:Concepts",
+    "consistency": "pyalign.concept.consistency_result:ErrorConsistency",
+    "compare": "pyalign.analysis.comparison.result:Comparison",
+    "datasets fetch": "pyalign.datasets.fetch:Fetched",
+    "datasets info": "pyalign.datasets.listing:DataSetInfo",
+    "datasets list": "pyalign.datasets.listing:DataSetList",
+    "describe": "pyalign.analysis.describe.file:FileDescription",
+    "extract": "pyalign.extraction.result:Extraction",
+    "failures": "pyalign.analysis.failures.failures:Failures",
+    "hubs": "pyalign.concept.hubs:Hubs",
+    "layers": "pyalign.pairwise.compared:LayerSimilarity",
+    "metadata": "pyalign.analysis.metadata.result:MetadataRegressions",
+    "models layers": "pyalign.extraction.models:ModelLayers",
+    "models list": "pyalign.extraction.models:ModelList",
+    "near duplicates": "pyalign.concept.duplicates:NearDuplicates",
+    "neighbor agreement": "pyalign.concept.neighbor_agreement:NeighborAgreement",
+    "neighbor changes": "pyalign.concept.neighbor_changes:NeighborChanges",
+    "neighbor purity": "pyalign.concept.purity:NeighborPurity",
+    "neighbors": "pyalign.nearest.result:Neighbors",
+    "permutation": "pyalign.analysis.accuracy:PermutationTest",
+    "predict": "pyalign.concept.predicted:DimensionPredictions",
+    "probe": "pyalign.probing.validated:ProbeCrossValidation",
+    "prototypes": "pyalign.concept.prototypes:Prototypes",
+    "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
+    "fit": "pyalign.probing.fit:ProbeFit",
+    "report": "pyalign.report.page.write:ReportFile",
+    "rsa": "pyalign.pairwise.rsa_result:Rsa",
+    "recover": "pyalign.recovery.recovered:Recovery",
+    "score": "pyalign.analysis.score:Scores",
+    "study": "pyalign.study.result:Study",
+    "simulate": "pyalign.datasets.simulate:Simulation",
+    "triplets": "pyalign.datasets.triplets:SampledTriplets",
+}
+register("kinds", KINDS)

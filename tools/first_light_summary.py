@@ -1,0 +1,273 @@
+"""One page of what first light has found: of each case and kernel what was predicted, what was measured, the ratio.
+
+It is written from the archives in a folder, whichever parts have left one there, so that those of several calls, of
+several machines even, can be brought together. Predicted times, and bytes of memory and of L2, are those of
+benchmarks/gpu_cases.py, warp instructions those of machine_code.csv. What a rehearsal counted is marked "not measured".
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+TOOLS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TOOLS), str(TOOLS.parent)]
+from machine_code_counts import entry_of, read_entries  # noqa: E402
+from machine_code_docs import significant, time_text, warp_instructions  # noqa: E402
+
+from benchmarks.gpu_cases import CARDS, GPU_CASES, H100, Card, GpuCase, title  # noqa: E402
+
+PAGE = "summary.md"
+PARTS = ("check", "benchmarks", "tests", "ncu", "memcheck", "rest")
+ENGINES = ("cuda", "triton", "torch")
+TIME, MEMORY, L2, INSTRUCTIONS = COUNTS = (
+    "gpu__time_duration.sum", "dram__bytes.sum", "lts__t_bytes.sum", "smsp__inst_executed.sum",
+)  # fmt: skip
+COMPUTE_LIGHT = "sm__throughput.avg.pct_of_peak_sustained_elapsed"
+MEMORY_LIGHT = "gpu__compute_memory_throughput.avg.pct_of_peak_sustained_elapsed"
+UNITS = {"ns": 1e-9, "nsecond": 1e-9, "us": 1e-6, "usecond": 1e-6, "ms": 1e-3, "msecond": 1e-3,
+         "Kbyte": 1e3, "Mbyte": 1e6, "Gbyte": 1e9}  # fmt: skip
+BETWEEN_CALLS = "spin_kernel"  # of torch's, which stands before each call that is profiled
+NOT_MEASURED = "not measured"
+
+
+@dataclass
+class Part:
+    """The report of a part, and the texts in its archive by name."""
+
+    report: dict[str, Any]
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rehearsal(self) -> bool:
+        return bool(self.report["rehearsal"])
+
+    @property
+    def card(self) -> Card:
+        """The peaks of its device; those of an H100 where they are not known."""
+        return next((card for card in CARDS if card.name in self.report["device"]), H100)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One launch, as Nsight Compute counted it: its mangled name, and what was counted, in seconds and bytes."""
+
+    name: str
+    counts: dict[str, float]
+
+
+def titles() -> list[str]:
+    """Of the cases that are profiled, in order."""
+    return [title(case) for case in GPU_CASES]
+
+
+def ncu_name(number: int) -> str:
+    """Of the step that profiles a case, and of its files."""
+    return f"ncu-{number + 1:02d}"
+
+
+def read_archives(folder: Path) -> dict[str, Part]:
+    """By part; a part without an archive is not there."""
+    parts = {}
+    for name in PARTS:
+        if not (path := folder / f"{name}.tar.gz").exists():
+            continue
+        with tarfile.open(path) as file:
+            texts = {
+                Path(member.name).name: file.extractfile(member).read().decode("utf-8", "replace")
+                for member in file.getmembers()
+                if member.isfile()
+            }
+        parts[name] = Part(json.loads(texts.pop("report.json")), texts)
+    return parts
+
+
+def read_ncu(text: str) -> list[Kernel]:
+    """The launches in `ncu --csv --page raw`: a line of names, one of units, and a line for each launch."""
+    lines = [line for line in text.splitlines() if line.startswith('"')]  # others are what ncu says of its work
+    units, *launches = list(csv.DictReader(lines)) or [{}]
+    return [
+        Kernel(launch["Kernel Name"], {name: number(launch[name], units[name]) for name in launch if "__" in name})
+        for launch in launches
+    ]
+
+
+def number(text: str, unit: str) -> float:
+    """With thousands parted by commas; NaN where there is none."""
+    try:
+        return float(text.replace(",", "")) * UNITS.get(unit, 1.0)
+    except ValueError:
+        return math.nan
+
+
+def calls_of(log: str, kernels: list[Kernel]) -> dict[str, list[Kernel]]:
+    """The launches of each call that was profiled, by contender."""
+    names = [line.removeprefix("profiled ") for line in log.splitlines() if line.startswith("profiled ")]
+    calls: list[list[Kernel]] = []
+    for kernel in kernels:
+        if BETWEEN_CALLS in kernel.name:
+            calls.append([])
+        elif calls:
+            calls[-1].append(kernel)
+    return dict(zip(names, calls, strict=False))
+
+
+# ---------------------------------------------------------------- the page
+
+
+def page(parts: dict[str, Part]) -> str:
+    """All that the archives say."""
+    rehearsed = [name for name, part in parts.items() if part.rehearsal]
+    devices = ", ".join(dict.fromkeys(part.report["device"] for part in parts.values()))
+    lines = [f"# First light: {devices or 'no part has been run'}", ""]
+    if rehearsed:
+        lines += [f"Rehearsed on the CPU: {', '.join(rehearsed)}. No figure of these parts is measured.", ""]
+    lines += [*parts_table(parts), "", *engine_lines(parts)]
+    if "benchmarks" in parts:
+        lines += ["", "## Times: of a call, and of its replay as a graph", "", *times_table(parts["benchmarks"])]
+    if "ncu" in parts:
+        lines += ["", "## Counts: predicted, measured, ratio", "", *counts_table(parts["ncu"])]
+    return "\n".join(lines) + "\n"
+
+
+def parts_table(parts: dict[str, Part]) -> list[str]:
+    """Each part, whether it has been run or not, with what failed in it."""
+    rows = [("Part", "Passed", "Seconds", "When", "Sources", "What did not pass")]
+    for name in PARTS:
+        if name not in parts:
+            rows.append((name, "not run", "", "", "", ""))
+            continue
+        report = parts[name].report
+        wrong: dict[str, list[str]] = {}
+        for step in report["steps"]:
+            if step["outcome"] != "passed":
+                wrong.setdefault(step["outcome"] + last_line(parts[name], step), []).append(step["name"])
+        said = "; ".join(f"{', '.join(steps)}: {outcome}" for outcome, steps in wrong.items())
+        passed = f"{len(report['steps']) - sum(map(len, wrong.values()))} of {len(report['steps'])}"
+        sources = " ".join(filter(None, (report["commit"], report["sources"])))
+        rows.append((name, passed, f"{report['seconds']:.0f}", report["date"], sources, said))
+    return table(rows)
+
+
+def last_line(part: Part, step: dict[str, Any]) -> str:
+    """What the log of a step that failed ends with, in brackets."""
+    lines = part.texts.get(f"{step['name']}.log", "").strip().splitlines()
+    return f" ({lines[-1][:100].replace('|', '/')})" if lines and step["outcome"].startswith("failed") else ""
+
+
+def engine_lines(parts: dict[str, Part]) -> list[str]:
+    """Whether each engine runs, and what came of its tests."""
+    logs = [
+        parts[name].texts.get(f"{log}.log", "")
+        for name, log in (("check", "engines"), ("tests", "tests"))
+        if name in parts
+    ]
+    return [f"- {line}" for log in logs for line in log.splitlines() if line.startswith("engine ")]
+
+
+def times_table(part: Part) -> list[str]:
+    """A row for each case: its roofline, each engine's times with their ratio to it, and the fastest peer."""
+    found: dict[tuple[str, str, str], dict[str, tuple[float, float]]] = {}
+    for row in csv.DictReader(io.StringIO(part.texts.get("gpu.csv", ""))):
+        times = float(row["median"]), float(row["graph"])
+        found.setdefault((row["op"], row["case"], row["dtype"]), {})[row["backend"]] = times
+    rows = [("Case", "Predicted", *ENGINES, "Other routes", "Fastest peer")]
+    for case in GPU_CASES:
+        contenders = found.get((case.op, case.case.name, case.dtype), {})
+        bound = case.seconds(part.card)
+
+        def cell(name: str, times: tuple[float, float], bound: float = bound) -> str:
+            return f"{name}: {timed(times, bound, part.rehearsal)}"
+
+        # The loss chooses its engine itself: the first that can.
+        ours = {name.removeprefix("pyalign").strip() or ENGINES[0]: times for name, times in contenders.items()
+                if name.startswith("pyalign")}  # fmt: skip
+        peers = {name: times for name, times in contenders.items() if not name.startswith("pyalign")}
+        others = "; ".join(cell(name, times) for name, times in ours.items() if name not in ENGINES)
+        fastest = min(peers, key=lambda name: peers[name][0], default="")
+        engines = [timed(ours.get(name), bound, part.rehearsal) for name in ENGINES]
+        peer = cell(fastest, peers[fastest]) if fastest else ""
+        rows.append((title(case), time_text(bound), *engines, others, peer))
+    return table(rows)
+
+
+def timed(times: tuple[float, float] | None, bound: float, rehearsal: bool) -> str:
+    """A call's time with its ratio to the bound, and its replay's."""
+    if times is None:
+        return ""
+    if rehearsal:
+        return NOT_MEASURED
+    call, graph = (f"{time_text(seconds)}, {seconds / bound:.2f}" for seconds in times)
+    return call if math.isnan(times[1]) else f"{call}; graph {graph}"
+
+
+def counts_table(part: Part) -> list[str]:
+    """A row for each call that was profiled: bytes of all of its kernels, and instructions of the one with a count."""
+    rows = [("Case", "Contender", "Time", "Memory", "L2", "Warp instructions", "Of peak: compute, memory")]
+    for place, case in enumerate(GPU_CASES):
+        log, counted = (part.texts.get(f"{ncu_name(place)}.{kind}", "") for kind in ("log", "csv"))
+        for contender, kernels in calls_of(log, read_ncu(counted)).items():
+            rows.append((title(case), contender.removeprefix("pyalign ") or contender, *compared(case, kernels, part)))
+    return table(rows)
+
+
+def compared(case: GpuCase, kernels: list[Kernel], part: Part) -> list[str]:
+    """The cells of one call."""
+    times, card = case.times(part.card), part.card
+    predicted = {TIME: max(times.values()), MEMORY: times["memory"] * card.memory, L2: case.l2}
+    measured = {name: sum(kernel.counts.get(name, math.nan) for kernel in kernels) for name in predicted}
+    cells = [
+        ratio(predicted[name], measured[name], time_text if name == TIME else byte_text, part.rehearsal)
+        for name in predicted
+    ]
+    longest = max(kernels, key=lambda kernel: kernel.counts.get(TIME, 0.0), default=Kernel("", {}))
+    light = ", ".join(f"{longest.counts.get(name, math.nan):.0f} %" for name in (COMPUTE_LIGHT, MEMORY_LIGHT))
+    return [*cells, instructions(case, kernels, part), NOT_MEASURED if part.rehearsal else light]
+
+
+def instructions(case: GpuCase, kernels: list[Kernel], part: Part) -> str:
+    """Of the kernel of the case whose instructions machine_code.toml predicts; empty where there is none."""
+    from kernel_table import demangle, readable
+    from machine_code import ENTRIES, TABLE, read_table
+
+    entries, rest = read_entries(ENTRIES)
+    expected = {one["kernel"]: one for one in rest["case"] if one.get("benchmark") == title(case)}
+    counts = read_table(TABLE)
+    for name, kernel in zip(demangle([kernel.name for kernel in kernels]), kernels, strict=True):
+        if one := expected.get(readable(name)):
+            row = counts[one["kernel"], rest["device"]["sm"]]
+            issued = warp_instructions(one, row, entry_of(one["kernel"], entries))
+            shown = ratio(issued, kernel.counts.get(INSTRUCTIONS, math.nan), significant, part.rehearsal)
+            return f"`{one['kernel']}`: {shown}"
+    return ""
+
+
+def ratio(predicted: float, measured: float, shown: Any, rehearsal: bool) -> str:
+    """Both, and measured / predicted."""
+    if rehearsal:
+        return f"{shown(predicted)}, {NOT_MEASURED}"
+    return f"{shown(predicted)}, {shown(measured)}, {measured / predicted:.2f}"
+
+
+def byte_text(count: float) -> str:
+    return f"{significant(count)}B"
+
+
+def table(rows: list[tuple[str, ...]]) -> list[str]:
+    """As Markdown."""
+    return ["| " + " | ".join(cells) + " |" for cells in (rows[0], ("---",) * len(rows[0]), *rows[1:])]
+
+
+def write(folder: Path) -> str:
+    """The page of the archives in the folder, where it is put too."""
+    text = page(read_archives(folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PAGE).write_text(text, encoding="utf-8")
+    return text
