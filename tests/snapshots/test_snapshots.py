@@ -6,10 +6,10 @@ import difflib
 
 import pytest
 
-import pyalign.report
 from pyalign.kinds import KINDS
 from pyalign.report.charts import KINDS as CHARTS
 from pyalign.report.page.sections import SECTIONS
+from pyalign.report.views import VIEWS
 from pyalign.results import read_result
 
 from .examples import documents_of, real_results, sample_results, small_results
@@ -106,7 +106,7 @@ def names_shown(kind):
 
 def test_every_view_has_a_snapshot():
     views = {type(result_of(name)).__name__ for name in DOCUMENTS}
-    assert {*pyalign.report.VIEWS} - views == set()
+    assert {*VIEWS} - views == set()
 
 
 def test_every_kind_of_chart_and_every_section_of_the_page_has_a_snapshot():
