@@ -10,42 +10,42 @@ from pyalign.report.text import text_of
 
 # The class of a result -> module and function that state it: (result, verbose) -> blocks.
 VIEWS = {
-    "Agreement": "agreement:agreement_view",
-    "Agreements": "agreement:agreement_view",
-    "Calibration": "calibrations:calibration_table",
-    "Calibrations": "calibrations:calibrations_table",
-    "Comparison": "comparison:comparison_view",
-    "Concepts": "concepts:concepts_table",
-    "ErrorConsistency": "consistency:consistency_view",
-    "DataSetInfo": "listings:dataset_info_view",
-    "DataSetList": "listings:datasets_view",
-    "DimensionPredictions": "predictions:predictions_table",
-    "Extraction": "listings:extraction_view",
-    "Failures": "failures:failures_view",
-    "Fetched": "listings:fetched_view",
-    "FileDescription": "listings:description_view",
-    "Hubs": "neighborhoods:hubs_table",
-    "LayerSimilarity": "similarities:layers_table",
-    "MetadataRegressions": "metadata:metadata_table",
-    "ModelLayers": "listings:model_layers_view",
-    "ModelList": "listings:models_view",
-    "ModelSimilarities": "similarities:similarities_table",
-    "Neighbors": "neighbors:neighbors_table",
-    "NearDuplicates": "neighborhoods:duplicates_table",
-    "NeighborAgreement": "neighborhoods:agreement_table",
-    "NeighborChanges": "neighborhoods:changes_table",
-    "NeighborPurity": "neighborhoods:purity_table",
-    "NoiseCeiling": "ceiling:ceiling_view",
-    "ProbeCrossValidation": "probes:probe_table",
-    "ProbeFit": "probes:fit_table",
-    "Prototypes": "neighborhoods:prototypes_table",
-    "RecipeCrossValidation": "probes:recipe_table",
-    "ReportFile": "listings:page_view",
-    "Rsa": "rsa:rsa_table",
-    "Recovery": "recovery:recovery_view",
-    "Score": "score:score_view",
-    "Scores": "score:score_view",
-    "Study": "listings:study_view",
+    "Agreement": "pyalign.report.agreement:agreement_view",
+    "Agreements": "pyalign.report.agreement:agreement_view",
+    "Calibration": "pyalign.report.calibrations:calibration_table",
+    "Calibrations": "pyalign.report.calibrations:calibrations_table",
+    "Comparison": "pyalign.report.comparison:comparison_view",
+    "Concepts": "pyalign.report.concepts:concepts_table",
+    "ErrorConsistency": "pyalign.report.consistency:consistency_view",
+    "DataSetInfo": "pyalign.report.listings:dataset_info_view",
+    "DataSetList": "pyalign.report.listings:datasets_view",
+    "DimensionPredictions": "pyalign.report.predictions:predictions_table",
+    "Extraction": "pyalign.report.listings:extraction_view",
+    "Failures": "pyalign.report.failures:failures_view",
+    "Fetched": "pyalign.report.listings:fetched_view",
+    "FileDescription": "pyalign.report.listings:description_view",
+    "Hubs": "pyalign.report.neighborhoods:hubs_table",
+    "LayerSimilarity": "pyalign.report.similarities:layers_table",
+    "MetadataRegressions": "pyalign.report.metadata:metadata_table",
+    "ModelLayers": "pyalign.report.listings:model_layers_view",
+    "ModelList": "pyalign.report.listings:models_view",
+    "ModelSimilarities": "pyalign.report.similarities:similarities_table",
+    "Neighbors": "pyalign.report.neighbors:neighbors_table",
+    "NearDuplicates": "pyalign.report.neighborhoods:duplicates_table",
+    "NeighborAgreement": "pyalign.report.neighborhoods:agreement_table",
+    "NeighborChanges": "pyalign.report.neighborhoods:changes_table",
+    "NeighborPurity": "pyalign.report.neighborhoods:purity_table",
+    "NoiseCeiling": "pyalign.report.ceiling:ceiling_view",
+    "ProbeCrossValidation": "pyalign.report.probes:probe_table",
+    "ProbeFit": "pyalign.report.probes:fit_table",
+    "Prototypes": "pyalign.report.neighborhoods:prototypes_table",
+    "RecipeCrossValidation": "pyalign.report.probes:recipe_table",
+    "ReportFile": "pyalign.report.listings:page_view",
+    "Rsa": "pyalign.report.rsa:rsa_table",
+    "Recovery": "pyalign.report.recovery:recovery_view",
+    "Score": "pyalign.report.score:score_view",
+    "Scores": "pyalign.report.score:score_view",
+    "Study": "pyalign.report.listings:study_view",
 }
 
 
@@ -59,8 +59,8 @@ def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
 def _stated(result: Any, verbose: bool) -> list[Block]:
     for kind in type(result).__mro__:
         if kind.__name__ in VIEWS:
-            module, _, name = VIEWS[kind.__name__].partition(":")
-            view = load(f"pyalign.report.{module}:{name}")
+            name = VIEWS[kind.__name__]
+            view = load(name)
             if name.endswith("_table"):  # not yet converted to blocks
                 return [Lines(tuple(view(result, None, verbose).splitlines()))]
             blocks: list[Block] = view(result, verbose)

@@ -79,7 +79,8 @@ def _best(best: BestModel, labels: Mapping[str, str]) -> Text:
     interval = ", without interval"
     if best.ci is not None and level:
         interval = f" ({100 * best.ci.low:.1f} to {100 * best.ci.high:.1f} %, {level})"
-    return Text((
+    text = (
         f"The best of them by choice is {labels[best.model]}: {100 * best.in_sample_accuracy:.1f} % on the triplets "
-        f"that chose it. Chosen on half of the objects and scored on the others: {100 * best.accuracy:.1f} %{interval}.",
-    ))  # fmt: skip
+        f"that chose it. Chosen on half of the objects and scored on the others: {100 * best.accuracy:.1f} %"
+    )
+    return Text((f"{text}{interval}.",))
