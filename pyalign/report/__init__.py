@@ -40,7 +40,7 @@ VIEWS = {
     "Prototypes": "neighborhoods:prototypes_table",
     "RecipeCrossValidation": "probes:recipe_table",
     "ReportFile": "listings:page_view",
-    "Rsa": "rsa:rsa_table",
+    "Rsa": "rsa:rsa_view",
     "Recovery": "recovery:recovery_view",
     "Score": "score:score_view",
     "Scores": "score:score_view",

@@ -41,7 +41,8 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
         if isinstance(block, Table):
             table, more = table_text(block, width, verbose)
             said += more
-            title = block.title if verbose else shorten_left(block.title, limit)
+            words = block.title.split(" ")
+            title = block.title if verbose else " ".join(shorten_left(word, limit) for word in words)
             parts += [""] * bool(parts) + [title] * bool(title) + [table]
         elif isinstance(block, Lines):
             parts += block.lines

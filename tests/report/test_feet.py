@@ -7,7 +7,10 @@ import pytest
 from support import draw_triplets, reals
 
 import pyalign
+from pyalign.report import blocks
+from pyalign.report.blocks import Table
 from pyalign.report.tables import Column, fitted_table
+from pyalign.report.text import text_of
 
 X = {name: reals(seed, 30, 6) for seed, name in enumerate("abc")}
 TRIPLETS = draw_triplets(7, 30, 500, np.int32)
@@ -18,6 +21,12 @@ def test_a_foot_is_there_with_its_column_alone():
     assert fitted_table(columns, 80)[1] == ["gap: nats"]
     assert fitted_table(columns, 8)[1] == []
     assert fitted_table(columns, 8, verbose=True)[1] == ["gap: nats"]
+
+
+def test_of_a_title_words_are_shortened_that_are_longer_than_a_line():
+    table = Table((blocks.Column("group", ("easy",)),), title="features/clip/visual.npy by group of triplets")
+    assert text_of([table], 12).splitlines()[0] == "…/visual.npy by group of triplets"
+    assert text_of([table], 12, verbose=True).splitlines()[0] == table.title
 
 
 @pytest.mark.parametrize("width", range(40, 200, 10))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import sys
 
 import numpy as np
@@ -327,7 +328,7 @@ def test_a_drawing_function_that_is_broken_shows_itself(scores, monkeypatch, tmp
 
 def test_an_unknown_option_is_named_with_those_that_there_are(scores, correlations, message_of):
     told = message_of(chart, correlations, by="x")
-    assert told == "an option of a picture of kind 'rsa' must be one of style, width, sort, limit; got 'by'"
+    assert told == "an option of a picture of kind 'rsa' must be one of style, width, sort, limit, labels; got 'by'"
     assert message_of(chart, scores, sorted="name").endswith("got 'sorted'; did you mean 'sort'?")
     for draw in (pyalign.plot, type(scores).plot):
         told = message_of(draw, scores, widht="single")
@@ -335,7 +336,23 @@ def test_an_unknown_option_is_named_with_those_that_there_are(scores, correlatio
         assert told.endswith("; got 'widht'; did you mean 'width'?")
 
 
-def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations, correlations, message_of):
+def strictly(drawn):
+    """A specification as JSON, which has no form for what is no number."""
+    return json.dumps(drawn.to_dict(), allow_nan=False)
+
+
+def test_what_is_no_number_is_missing_in_the_picture(correlations):
+    damaged = correlations.to_dict()
+    row = damaged["results"][0]
+    row["value"] = row["per_person"]["mean"] = row["ceiling"]["lower"] = None
+    drawn = chart(damaged)
+    assert strictly(drawn) and (None, None, None) not in points(chart(correlations)).values()
+    assert {(item, model) for (item, model), (value, *_) in points(drawn).items() if value is None} == {
+        (row["embeddings"], row["correlation"])
+    }
+
+
+def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations, message_of):
     damaged = scores.to_dict()
     damaged["results"][0]["chance"] = "x"
     assert message_of(chart, damaged) == "results[0].chance must be a number or null; got 'x'"
@@ -345,9 +362,6 @@ def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations
     damaged = calibrations.to_dict()
     damaged["results"][0]["equal_mass"]["edges"] = [1.0]
     assert message_of(chart, damaged).endswith(" numbers, around the bins; got [1.0]")
-    damaged = correlations.to_dict()
-    damaged["results"][0]["ceiling"]["lower"] = None
-    assert message_of(chart, damaged) == "results[0].ceiling.lower must be a number; got None"
 
 
 def test_what_a_matrix_or_its_caption_computes_with_must_be_a_number(embeddings, message_of):

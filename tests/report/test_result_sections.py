@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import pyalign
-from pyalign.report.blocks import Figure, Fold, Table
+from pyalign.report.blocks import Figure, Fold, Table, Text
 from pyalign.report.page.sections.cka import cka
 from pyalign.report.page.sections.consistency import consistency
 from pyalign.report.page.sections.probes import probes
@@ -109,12 +109,12 @@ def test_rsa_names_both_ceilings(correlations):  # noqa: F811
     section = rsa(given(correlations))
     table, differences = parts(section, Table)
     assert is_well_made(section)
-    assert values(table, "with the mean matrix") == tuple(row["value"] for row in rows)
-    assert intervals(table, "with the mean matrix") == [row["ci"] for row in rows]
-    assert values(table, "mean of those with each person") == tuple(row["per_person"]["mean"] for row in rows)
+    assert values(table, "correlation") == tuple(row["value"] for row in rows)
+    assert intervals(table, "correlation") == [row["ci"] for row in rows]
+    assert values(table, "mean") == tuple(row["per_person"]["mean"] for row in rows)
     assert values(table, "ceiling, lower") == tuple(row["ceiling"]["lower"] for row in rows)
     assert values(table, "ceiling, upper") == tuple(row["ceiling"]["upper"] for row in rows)
-    assert values(differences, "difference") == tuple(pair.difference for pair in correlations.pairs)
+    assert values(differences, "correlation") == tuple(pair.difference for pair in correlations.pairs)
     assert "435 pairs of 30 objects, 5 people; 95 % intervals over objects" in table.caption
     best = max(rows, key=lambda row: row["value"])
     assert f"{best['value']:.3f}" in parts(section, Figure)[0].summary
@@ -124,7 +124,16 @@ def test_rsa_with_one_human_matrix_has_no_ceiling(answered, embeddings):  # noqa
     people = ((answered[0][:, None] - answered[0]) ** 2).sum(axis=2)
     section = rsa(given(pyalign.rsa(embeddings, people, kind="dissimilarity")))
     headers = [column.header for column in parts(section, Table)[0].columns]
-    assert is_well_made(section) and "with the human matrix" in headers and "ceiling, lower" not in headers
+    assert is_well_made(section) and "correlation" in headers and "ceiling, lower" not in headers
+    assert "one human matrix" in parts(section, Table)[0].caption
+
+
+def test_weights_are_of_models_as_the_page_calls_them(answered, embeddings):  # noqa: F811
+    people = ((answered[0][:, None] - answered[0]) ** 2).sum(axis=2)
+    found = pyalign.rsa(embeddings, people, kind="dissimilarity", measure=["cosine", "pearson"], weighted=True, ci=None)
+    (text,) = parts(rsa(given(found)), Text)
+    weight = found.weighted[0].weights["near cosine"]
+    assert f"Near <i> cosine {weight:.3f}" in text.paragraphs[0]
 
 
 def test_similarities_of_models_by_each_measure(alike):  # noqa: F811

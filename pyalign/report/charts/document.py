@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -83,6 +84,16 @@ def ends(row: Mapping[str, Any], name: str = "ci") -> tuple[float | None, float 
     if isinstance(held, Sequence) and len(held) == 2 and None not in held:
         return float(held[0]), float(held[1])
     return None, None
+
+
+def known(value: float | None) -> float | None:
+    """A number that can be drawn; None for what is none.
+
+    Example:
+        >>> known(0.5), known(float("nan")), known(None)
+        (0.5, None, None)
+    """
+    return None if value is None or not math.isfinite(value) else value
 
 
 def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:

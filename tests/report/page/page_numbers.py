@@ -126,12 +126,12 @@ def tables(documents):
             "Majority share": ("majority_share", None), "Accuracy": ("accuracy", None),
             "Of majority": ("majority_accuracy", None), "p of majority": ("majority_probability", None)}),
         "rsa-table": (rsa, {
-            "with the mean matrix": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
-            "mean of those with each person": ("per_person.mean", "per_person.ci"),
+            "correlation": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
+            "mean": ("per_person.mean", "per_person.ci"),
             "ceiling, lower": ("ceiling.lower", None), "ceiling, upper": ("ceiling.upper", None),
             "partial": ("partial.value", "partial.ci")}),
         "rsa-differences": (d["rsa"]["pairs"], {
-            "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+            "correlation": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
             "unbiased": ("unbiased_kappa", None), "copied": ("copy_probability", "copy_ci"),
