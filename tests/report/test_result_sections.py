@@ -136,16 +136,26 @@ def test_weights_are_of_models_as_the_page_calls_them(answered, embeddings):  # 
     assert f"Near <i> cosine {weight:.3f}" in text.paragraphs[0]
 
 
+def test_figures_call_models_what_the_page_calls_them(correlations, calibrations, alike):  # noqa: F811
+    for section in (rsa(given(correlations)), reliability(given(calibrations))):
+        models = {value for column in parts(section, Figure)[0].data.columns for value in column.values}
+        assert "Near <i>" in models and "near" not in models
+    sources = given(alike)
+    sources.labels["a"] = "Alpha"
+    rows = values(parts(cka(sources), Figure)[0].data, "row")
+    assert "Alpha" in rows and "a" not in rows
+
+
 def test_similarities_of_models_by_each_measure(alike):  # noqa: F811
     section = cka(given(alike))
     tables = parts(section, Table)
     assert is_well_made(section) and len(tables) == 2
     for table, one in zip(tables, alike.to_dict()["results"], strict=True):
         place = {name: k for k, name in enumerate(one["models"])}
-        for key, header in (("matrix", one["measure"]), ("calibrated", "calibrated"), ("p_value", "p")):
+        for key, header in (("matrix", "similarity"), ("calibrated", "calibrated"), ("p_value", "p")):
             pairs = zip(values(table, "model"), values(table, "and"), values(table, header), strict=True)
             assert all(value == one[key][place[a]][place[b]] for a, b, value in pairs)
-        assert len(values(table, "model")) == 6 and "All pairs, over 40 objects" in table.caption
+        assert len(values(table, "model")) == 6 and f"All pairs by {one['measure']}, over 40 objects" in table.caption
 
 
 def test_layers_of_two_models(pictures):  # noqa: F811

@@ -193,7 +193,7 @@ def tables(documents):
         rows = [{key: one[key][i][j] for key in ("matrix", "null_threshold", "calibrated", "p_value")}
                 for i in range(m) for j in range(i + 1, m)]  # fmt: skip
         found["cka-table" if k == 0 else f"cka-table-{k + 1}"] = rows, {
-            one["measure"]: ("matrix", None), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
+            "similarity": ("matrix", None), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
             "p": ("p_value", None)}  # fmt: skip
     for name, document, key in (
         ("layers-table", d["layers"], "matrix"),
