@@ -8,7 +8,7 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign.report import blocks
-from pyalign.report.blocks import Table
+from pyalign.report.blocks import Foot, Table
 from pyalign.report.tables import Column, fitted_table
 from pyalign.report.text import text_of
 
@@ -21,6 +21,12 @@ def test_a_foot_is_there_with_its_column_alone():
     assert fitted_table(columns, 80)[1] == ["gap: nats"]
     assert fitted_table(columns, 8)[1] == []
     assert fitted_table(columns, 8, verbose=True)[1] == ["gap: nats"]
+
+
+def test_a_plain_foot_leaves_what_columns_say_to_the_next_one():
+    table = Table((blocks.Column("model", ("a", "b")), blocks.Column("gap", (0.5, 1.0), "number", foot="gap: nats")))
+    text = text_of([table, Foot(("first",), plain=True), Foot(("second",))])
+    assert text.splitlines()[-2:] == ["first", "second; gap: nats"]
 
 
 def test_of_a_title_words_are_shortened_that_are_longer_than_a_line():

@@ -341,7 +341,10 @@ def strictly(drawn):
     return json.dumps(drawn.to_dict(), allow_nan=False)
 
 
-def test_what_is_no_number_is_missing_in_the_picture(correlations):
+def test_what_is_no_number_is_missing_in_the_picture(probe, correlations):
+    damaged = probe.to_dict()
+    damaged["folds"][1]["zero_shot_accuracy"] = None
+    assert points(chart(damaged))["fold 2", "zero-shot"] == (None, None, None)
     damaged = correlations.to_dict()
     row = damaged["results"][0]
     row["value"] = row["per_person"]["mean"] = row["ceiling"]["lower"] = None
@@ -352,13 +355,10 @@ def test_what_is_no_number_is_missing_in_the_picture(correlations):
     }
 
 
-def test_a_damaged_number_of_a_whole_result_is_named(scores, probe, calibrations, message_of):
+def test_a_damaged_number_of_a_whole_result_is_named(scores, calibrations, message_of):
     damaged = scores.to_dict()
     damaged["results"][0]["chance"] = "x"
     assert message_of(chart, damaged) == "results[0].chance must be a number or null; got 'x'"
-    damaged = probe.to_dict()
-    damaged["folds"][1]["zero_shot_accuracy"] = None
-    assert message_of(chart, damaged) == "folds[1].zero_shot_accuracy must be a number; got None"
     damaged = calibrations.to_dict()
     damaged["results"][0]["equal_mass"]["edges"] = [1.0]
     assert message_of(chart, damaged).endswith(" numbers, around the bins; got [1.0]")

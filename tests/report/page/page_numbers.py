@@ -103,9 +103,9 @@ def tables(documents):
             "gain": ("gain", "difference_interval"), "cross-entropy": ("cross_entropy", "cross_entropy_interval"),
             "folds": ("folds", None), "triplets": ("n", None), "chance": ("chance", None)}),
         "probes-folds": ([{**fold, "fold": k} for k, fold in enumerate(probe["folds"], 1)], {
-            "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "probed": ("accuracy", None),
+            "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "accuracy": ("accuracy", None),
             "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
-            "rank": ("rank", None), "training triplets": ("n_train", None), "test triplets": ("n_test", None)}),
+            "rank": ("rank", None), "train": ("n_train", None), "test": ("n_test", None)}),
         "dimensions-models": (d["predict"]["results"], {
             "mean R²": ("mean_r2", "ci"), "odd-one-out accuracy of predicted dimensions": ("accuracy", "accuracy_ci"),
             "within folds": ("accuracy_within_folds", None), "of the embeddings themselves": ("own_accuracy", None)}),
