@@ -11,8 +11,8 @@ from pyalign.report.blocks import Block, Fact, Facts, Lines
 VIEWS = {
     "Agreement": "agreement:agreement_view",
     "Agreements": "agreement:agreement_view",
-    "Calibration": "calibrations:calibration_table",
-    "Calibrations": "calibrations:calibrations_table",
+    "Calibration": "calibration:calibration_view",
+    "Calibrations": "calibration:calibration_view",
     "Comparison": "comparison:comparison_view",
     "Concepts": "concepts:concepts_table",
     "ErrorConsistency": "consistency:consistency_view",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from support import draw_triplets, reals
@@ -33,6 +35,12 @@ def test_of_a_title_words_are_shortened_that_are_longer_than_a_line():
     table = Table((blocks.Column("group", ("easy",)),), title="features/clip/visual.npy by group of triplets")
     assert text_of([table], 12).splitlines()[0] == "…/visual.npy by group of triplets"
     assert text_of([table], 12, verbose=True).splitlines()[0] == table.title
+
+
+def test_ranges_of_confidence_stay_whole_where_it_is_narrow():
+    text = pyalign.calibrate(X["a"], TRIPLETS, bins=3).table(40)
+    header, first = text.split("\n\n")[1].splitlines()[:2]
+    assert header.startswith("confidence") and re.match(r"0\.\d{4} to 0\.\d{4} ", first)
 
 
 @pytest.mark.parametrize("width", range(40, 200, 10))

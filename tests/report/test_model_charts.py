@@ -314,15 +314,15 @@ def test_a_damaged_document_is_a_picture_or_one_line(scores, probe, calibrations
 def test_a_drawing_function_that_is_broken_shows_itself(scores, monkeypatch, tmp_path):
     import pyalign.report.charts.accuracy as module
 
-    def broken(documents, *, style="light", width="double", sort="value", limit=None, by=None):
-        return documents[0]["resluts"]
+    def broken(results, *, style="light", width="double", sort="value", limit=None, by=None):
+        return results[0].resluts
 
     monkeypatch.setattr(module, "accuracy_chart", broken)
     (tmp_path / "scores.json").write_text(scores.to_json())
     for given in (scores, tmp_path / "scores.json"):
-        with pytest.raises(KeyError, match="resluts"):
+        with pytest.raises(AttributeError, match="resluts"):
             chart(given)
-        with pytest.raises(KeyError, match="resluts"):
+        with pytest.raises(AttributeError, match="resluts"):
             pyalign.plot(given)
 
 
@@ -336,12 +336,18 @@ def test_an_unknown_option_is_named_with_those_that_there_are(scores, correlatio
         assert told.endswith("; got 'widht'; did you mean 'width'?")
 
 
+def test_bins_without_their_edges_are_one_line(calibrations, message_of):
+    damaged = calibrations.to_dict()
+    damaged["results"][0]["equal_mass"]["edges"] = [1.0]
+    assert message_of(chart, damaged).endswith(" numbers, around the bins; got [1.0]")
+
+
 def strictly(drawn):
     """A specification as JSON, which has no form for what is no number."""
     return json.dumps(drawn.to_dict(), allow_nan=False)
 
 
-def test_what_is_no_number_is_missing_in_the_picture(probe, correlations):
+def test_what_is_no_number_is_missing_in_the_picture(probe, calibrations, correlations):
     damaged = probe.to_dict()
     damaged["folds"][1]["zero_shot_accuracy"] = None
     assert points(chart(damaged))["fold 2", "zero-shot"] == (None, None, None)
@@ -353,15 +359,9 @@ def test_what_is_no_number_is_missing_in_the_picture(probe, correlations):
     assert {(item, model) for (item, model), (value, *_) in points(drawn).items() if value is None} == {
         (row["embeddings"], row["correlation"])
     }
-
-
-def test_a_damaged_number_of_a_whole_result_is_named(scores, calibrations, message_of):
-    damaged = scores.to_dict()
-    damaged["results"][0]["chance"] = "x"
-    assert message_of(chart, damaged) == "results[0].chance must be a number or null; got 'x'"
     damaged = calibrations.to_dict()
-    damaged["results"][0]["equal_mass"]["edges"] = [1.0]
-    assert message_of(chart, damaged).endswith(" numbers, around the bins; got [1.0]")
+    damaged["results"][0]["ece_equal_mass_before"] = None
+    assert strictly(chart(damaged))
 
 
 def test_a_matrix_without_its_level_or_its_figure_is_drawn(embeddings):

@@ -92,10 +92,10 @@ def test_reliability_of_each_model(calibrations):  # noqa: F811
     section = reliability(given(calibrations))
     (table,), (figure,) = parts(section, Table), parts(section, Figure)
     assert is_well_made(section) and values(table, "model") == ("Near <i>", "far")
-    assert values(table, "temperature") == tuple(row["temperature"] for row in rows)
-    assert intervals(table, "temperature") == [row["temperature_ci"] for row in rows]
+    assert values(table, "T") == tuple(row["temperature"] for row in rows)
+    assert intervals(table, "T") == [row["temperature_ci"] for row in rows]
     assert values(table, "ECE") == tuple(row["equal_width"]["ece"] for row in rows)
-    assert values(table, "ECE at T = 1") == tuple(row["ece_equal_width_before"] for row in rows)
+    assert values(table, "ECE, T = 1") == tuple(row["ece_equal_width_before"] for row in rows)
     assert values(table, "accuracy") == tuple(row["test"]["accuracy"] for row in rows)
     assert values(figure.data, "accuracy") == tuple(
         value for row in rows for value in row["equal_mass"]["accuracy"] if value is not None

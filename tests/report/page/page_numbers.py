@@ -112,10 +112,10 @@ def tables(documents):
         "dimensions-differences": (d["predict"]["differences"], {
             "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
         "reliability-table": (d["calibrate"]["results"], {
-            "temperature": ("temperature", "temperature_ci"), "ECE at T = 1": ("ece_equal_width_before", None),
+            "T": ("temperature", "temperature_ci"), "ECE, T = 1": ("ece_equal_width_before", None),
             "ECE": ("equal_width.ece", None), "ECE, equal mass": ("equal_mass.ece", None),
-            "cross-entropy at T = 1": ("test.cross_entropy_before", None), "answers": ("test.n_answers", None),
-            "cross-entropy": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
+            "CE, T = 1": ("test.cross_entropy_before", None), "answers": ("test.n_answers", None),
+            "CE": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
         "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
         "agreement-table": (d["agreement"]["results"], {
             "r of shares": ("share_pearson", None), "Entropy": ("model_entropy", None), "KL": ("kl", None),
