@@ -25,7 +25,7 @@ VIEWS = {
     "FileDescription": "listings:description_view",
     "Hubs": "neighborhoods:hubs_table",
     "LayerSimilarity": "similarity:layers_view",
-    "MetadataRegressions": "metadata:metadata_table",
+    "MetadataRegressions": "metadata:metadata_view",
     "ModelLayers": "listings:model_layers_view",
     "ModelList": "listings:models_view",
     "ModelSimilarities": "similarity:similarities_view",

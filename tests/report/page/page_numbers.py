@@ -95,8 +95,8 @@ def tables(documents):
             "cross-entropy": ("cross_entropy", "cross_entropy_ci"), "ties": ("n_ties", None)}),
         "metadata-slopes": (d["metadata"]["results"], {
             "models": ("n_models", None), "families": ("n_families", None),
-            "rank correlation, over objects and people": ("rank_correlation", "rank_ci"),
-            "rank correlation, over families": ("rank_correlation", "rank_models_ci")}),
+            "Spearman": ("rank_correlation", "rank_ci"),
+            "Spearman, over families": ("rank_correlation", "rank_models_ci")}),
         "probes-table": ([{**probe, "n": tested, "folds": len(probe["folds"]),
                            "gain": probe["accuracy"] - probe["zero_shot_accuracy"]}], {
             "zero-shot": ("zero_shot_accuracy", "zero_shot_interval"), "probed": ("accuracy", "accuracy_interval"),
