@@ -133,14 +133,3 @@ def neighbour_rows(
         if query not in found:
             raise InputError(f"queries must be among those of the result; got {query!r}")
     return {query: found[query] for query in queries or order}, kind
-
-
-def called(names: Sequence[tuple[str, str | None]]) -> list[str]:
-    """What models are called: (name of the embeddings, label or None) -> a label each; one model has one label.
-
-    Example:
-        >>> called([("out/clip.npy", None), ("out/vgg.npy", "VGG"), ("out/clip.npy", None)])
-        ['clip', 'VGG', 'clip']
-    """
-    short = short_labels([name for name, _ in names])
-    return [one_line(label or short[name]) for name, label in names]
