@@ -167,11 +167,12 @@ class Paragraph:
 class Foot:
     """How to read the tables before it: phrases, to which text adds what it says of columns.
 
-    `apart`: after a blank line.
+    `apart`: after a blank line; `plain`: without what text says of columns, which the next one has.
     """
 
     notes: tuple[str, ...]
     apart: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True)

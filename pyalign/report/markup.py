@@ -63,6 +63,8 @@ def grids_of(result: Any) -> list[Grid | str]:
             pieces.append(block.text.strip())
         elif isinstance(block, Facts):
             pieces.append(Grid("", ("field", "value"), tuple((one.name, one_line(one.value)) for one in block.facts)))
+        elif block.plain:
+            pieces.append("; ".join(block.notes))
         elif block.notes or said:
             pieces.append("; ".join([*block.notes, *dict.fromkeys(said)]))
             said = []

@@ -5,90 +5,109 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.analysis.metadata.result import MetadataRegression, MetadataRegressions
 from pyalign.documents import Interval
-from pyalign.report.tables import (
-    Column,
-    Rows,
-    fitted_table,
-    noted,
-    one_line,
-    percent,
-    percent_interval,
-    short_labels,
-)
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
+from pyalign.report.cells import over_words
+from pyalign.report.tables import one_line, short_labels
 
-OVER = {"objects+subjects": "objects and people", "subjects": "people"}
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
-def metadata_table(found: MetadataRegressions, width: int | None = None, verbose: bool = False) -> str:
+def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Block]:
     """A row for each column of numbers, one for each value of each column of text, and how to read both."""
-    parts = []
-    if found.results:
-        parts += [fitted_table(columns, width, verbose)[0] for columns in (_slopes(found), _ranks(found))]
-    if found.groups:
-        parts.append(fitted_table(_groups(found.groups, found), width, verbose)[0])
-    seeds = [point for point in found.points if len(point.members) > 1]
-    if seeds:
-        labels = short_labels([point.model for point in seeds])
-        column = Rows(seeds).column
-        columns = [
-            column("several seeds", lambda p: labels[p.model]),
-            column("seeds", lambda p: f"{len(p.members)}"),
-            column("mean", lambda p: percent(p.accuracy)),
-            column("lowest", lambda p: percent(p.lowest)),
-            column("highest", lambda p: percent(p.highest)),
-            column("s.d. of seeds", lambda p: percent(p.deviation)),
-        ]
-        parts.append(fitted_table(columns, width, verbose)[0])
-    return "\n\n".join([*parts, noted(_notes(found), None if verbose else width)])
+    tables: list[Block] = []
+    if result.results:
+        tables += [Table(slope_columns(result)), _ranks_table(result)]
+    if result.groups:
+        tables.append(_groups_table(result))
+    if any(len(point.members) > 1 for point in result.points):
+        tables.append(_seeds_table(result))
+    return [*tables, Foot(_notes(result), apart=True)]
 
 
-def _slopes(found: MetadataRegressions) -> list[Column]:
-    column = Rows(found.results).column
-    objects, models = over_names(found)
-    return [
+def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
+    """Of each column of numbers, and scale, the slope with its intervals, as people read it."""
+    column = Rows(result.results).column
+    objects, models = over_names(result)
+    return (
         column("accuracy against", lambda r: one_line(r.column)),
-        column("models", lambda r: f"{r.n_models:,}", 6),
-        column("slope", lambda r: slope_text(r, found.percent)),
-        column("per", lambda r: per_text(r, found.percent)),
-        column(f"{100 * found.confidence:g} % over {objects}", lambda r: scaled_text(r.ci, r, found.percent), 8),
-        column(f"over {models}", lambda r: scaled_text(r.models_ci, r, found.percent), 7),
-    ]
+        column("scale", lambda r: r.scale, only=PAGE),
+        column("models", lambda r: r.n_models, "count", keep=6),
+        column("families", lambda r: r.n_families, "count", only=PAGE),
+        column("slope", lambda r: slope_text(r, result.percent), only=TEXT),
+        column("per", lambda r: per_text(r, result.percent), only=TEXT),
+        column("slope, percentage points", only=PAGE,
+               value=lambda r: f"{slope_text(r, result.percent)} per {per_text(r, result.percent)}"),
+        column(f"{_level(result)} over {objects}", lambda r: scaled_text(r.ci, r, result.percent), keep=8,
+               note="Of the slope."),
+        column(f"over {models}", lambda r: scaled_text(r.models_ci, r, result.percent), keep=7, note="Of the slope."),
+    )  # fmt: skip
 
 
-def _ranks(found: MetadataRegressions) -> list[Column]:
-    column = Rows([row for row in found.results if row.scale == "linear"]).column
-    objects, models = over_names(found)
-    return [
+def rank_columns(result: MetadataRegressions, rows: Sequence[MetadataRegression]) -> tuple[Column, ...]:
+    """Of each of these rows the rank correlation, with both its intervals."""
+    column = Rows(rows).column
+    objects, models = over_names(result)
+    return (
+        column("Spearman", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_ci,
+               ends=f"{_level(result)} over {objects}", keep_ends=8, note=f"Rank correlation, over {objects}."),
+        column(f"over {models}", lambda r: rank_text(r.rank_models_ci), keep=7, only=TEXT),
+        column(f"Spearman, over {models}", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_models_ci,
+               only=PAGE, note=f"The same, over {models}."),
+    )  # fmt: skip
+
+
+def _ranks_table(result: MetadataRegressions) -> Table:
+    rows = [row for row in result.results if row.scale == "linear"]
+    column = Rows(rows).column
+    columns = [
         column("rank correlation with", lambda r: one_line(r.column)),
-        column("models", lambda r: f"{r.n_models:,}"),
-        *([column("families", lambda r: f"{r.n_families or 0:,}", 6)] if found.models_by == "families" else []),
-        column("Spearman", lambda r: "-" if r.rank_correlation is None else f"{r.rank_correlation:.3f}"),
-        column(f"{100 * found.confidence:g} % over {objects}", lambda r: rank_text(r.rank_ci), 8),
-        column(f"over {models}", lambda r: rank_text(r.rank_models_ci), 7),
+        column("models", lambda r: r.n_models, "count"),
     ]
+    if result.models_by == "families":
+        columns.append(column("families", lambda r: r.n_families or 0, "count", keep=6))
+    return Table((*columns, *rank_columns(result, rows)))
 
 
-def _groups(groups: Sequence[MetadataGroup], found: MetadataRegressions) -> list[Column]:
-    column = Rows(groups).column
-    objects, _ = over_names(found)
-    return [
+def _groups_table(result: MetadataRegressions) -> Table:
+    column = Rows(result.groups).column
+    objects, _ = over_names(result)
+    columns = (
         column("column", lambda g: one_line(g.column)),
         column("value", lambda g: one_line(g.value)),
-        column("models", lambda g: f"{g.n_models:,}"),
-        column("mean accuracy", lambda g: percent(g.accuracy)),
-        column(f"{100 * found.confidence:g} % over {objects}", lambda g: percent_interval(g.ci), 7),
-        column("lowest", lambda g: percent(g.lowest), 6),
-        column("highest", lambda g: percent(g.highest), 6),
-        column("s.d. of models", lambda g: percent(g.deviation), 5),
-    ]
+        column("models", lambda g: g.n_models, "count"),
+        column("mean accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci,
+               ends=f"{_level(result)} over {objects}", keep_ends=7),
+        column("lowest", lambda g: g.lowest, "percent", keep=6),
+        column("highest", lambda g: g.highest, "percent", keep=6),
+        column("s.d. of models", lambda g: g.deviation, "percent", keep=5),
+    )  # fmt: skip
+    return Table(columns)
 
 
-def over_names(found: MetadataRegressions) -> tuple[str, str]:
+def _seeds_table(result: MetadataRegressions) -> Table:
+    seeds = [point for point in result.points if len(point.members) > 1]
+    labels = short_labels([point.model for point in seeds])
+    column = Rows(seeds).column
+    columns = (
+        column("several seeds", lambda p: labels[p.model]),
+        column("seeds", lambda p: len(p.members), "count"),
+        column("mean", lambda p: p.accuracy, "percent"),
+        column("lowest", lambda p: p.lowest, "percent"),
+        column("highest", lambda p: p.highest, "percent"),
+        column("s.d. of seeds", lambda p: p.deviation, "percent"),
+    )
+    return Table(columns)
+
+
+def _level(result: MetadataRegressions) -> str:
+    return f"{100 * result.confidence:g} %"
+
+
+def over_names(result: MetadataRegressions) -> tuple[str, str]:
     """What the intervals are over: of these models, and of models like these."""
-    return OVER.get(found.ci_by or "", found.ci_by or "objects"), found.models_by
+    return over_words(result.ci_by or "objects"), result.models_by
 
 
 def unit_of(row: MetadataRegression, shares: Sequence[str]) -> float:
@@ -139,17 +158,17 @@ def rank_text(interval: Interval | None) -> str:
     return "-" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
-def _notes(found: MetadataRegressions) -> list[str]:
-    objects, models = over_names(found)
-    of_seeds = sum(len(point.members) > 1 for point in found.points)
+def _notes(result: MetadataRegressions) -> tuple[str, ...]:
+    objects, models = over_names(result)
+    of_seeds = sum(len(point.members) > 1 for point in result.points)
     seeds = f", {of_seeds} of them means over seeds" if of_seeds else ""
-    notes = [f"triplets: {one_line(found.triplets)}"] if found.triplets else []
-    notes += [f"{len(found.points):,} model{'' if len(found.points) == 1 else 's'}{seeds}"]
-    counts = [(found.n_triplets, "triplets"), (found.n_objects, "objects"), (found.n_subjects, "people")]
+    notes = [f"triplets: {one_line(result.triplets)}"] if result.triplets else []
+    notes += [f"{len(result.points):,} model{'' if len(result.points) == 1 else 's'}{seeds}"]
+    counts = [(result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "people")]
     notes += [f"{count:,} {what}" for count, what in counts if count is not None]
     notes.append("slopes in percentage points of accuracy")
-    if found.ci_by is not None:
+    if result.ci_by is not None:
         notes.append(f"over {objects}: these very models on other {objects}, closed form; rank correlation by "
-                     f"{found.draws:,} draws, seed {found.seed}")  # fmt: skip
+                     f"{result.draws:,} draws, seed {result.seed}")  # fmt: skip
     notes.append(f"over {models}: other {models} like these, on these objects")
-    return notes
+    return tuple(notes)

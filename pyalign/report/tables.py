@@ -7,9 +7,7 @@ import os
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,8 +18,6 @@ from pyalign.io.paths import suffix_of
 TRANSFORMED = " (transformed)"  # behind the name of what a transform made of embeddings
 WIDTH = 80  # where no terminal says otherwise
 ELSEWHERE = "the verbose table and the JSON document have all"  # of what a table leaves out
-Draw = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
-_DRAW: ContextVar[Draw | None] = ContextVar("draw_tables", default=None)
 
 
 @dataclass(frozen=True)
@@ -71,16 +67,6 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-@contextmanager
-def drawn_by(draw: Draw) -> Iterator[None]:
-    """Inside, tables are what ``draw(header, rows)`` gives: views then serve HTML and LaTeX as they are."""
-    token = _DRAW.set(draw)
-    try:
-        yield
-    finally:
-        _DRAW.reset(token)
-
-
 def columns_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows under a header, the first column to the left and the others to the right.
 
@@ -90,9 +76,6 @@ def columns_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         a     12
         bcd    3
     """
-    draw = _DRAW.get()
-    if draw is not None:
-        return draw(header, rows)
     widths = [max(shown_width(cells[k]) for cells in (header, *rows)) for k in range(len(header))]
     lines = []
     for cells in (header, *rows):

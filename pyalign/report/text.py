@@ -41,7 +41,8 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
         if isinstance(block, Table):
             table, more = table_text(block, width, verbose)
             said += more
-            title = block.title if verbose else shorten_left(block.title, limit)
+            words = block.title.split(" ")
+            title = block.title if verbose else " ".join(shorten_left(word, limit) for word in words)
             parts += [""] * bool(parts) + [title] * bool(title) + [table]
         elif isinstance(block, Lines):
             parts += block.lines
@@ -52,9 +53,10 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
         elif isinstance(block, Facts):
             parts += [f"{fact.name}: {one_line(fact.value)}" for fact in block.facts]
         else:
-            text = noted([*block.notes, *dict.fromkeys(said)], width, verbose)
+            of_columns = [] if block.plain else list(dict.fromkeys(said))
+            text = noted([*block.notes, *of_columns], width, verbose)
             parts += [""] * (block.apart and bool(parts and text)) + [text] * bool(text)
-            said = []
+            said = said if block.plain else []
     return "\n".join(parts)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from support import draw_triplets, reals
 
 import pyalign
+from pyalign.report import blocks
+from pyalign.report.blocks import Foot, Table
 from pyalign.report.tables import Column, fitted_table
+from pyalign.report.text import text_of
 
 X = {name: reals(seed, 30, 6) for seed, name in enumerate("abc")}
 TRIPLETS = draw_triplets(7, 30, 500, np.int32)
@@ -18,6 +23,24 @@ def test_a_foot_is_there_with_its_column_alone():
     assert fitted_table(columns, 80)[1] == ["gap: nats"]
     assert fitted_table(columns, 8)[1] == []
     assert fitted_table(columns, 8, verbose=True)[1] == ["gap: nats"]
+
+
+def test_a_plain_foot_leaves_what_columns_say_to_the_next_one():
+    table = Table((blocks.Column("model", ("a", "b")), blocks.Column("gap", (0.5, 1.0), "number", foot="gap: nats")))
+    text = text_of([table, Foot(("first",), plain=True), Foot(("second",))])
+    assert text.splitlines()[-2:] == ["first", "second; gap: nats"]
+
+
+def test_of_a_title_words_are_shortened_that_are_longer_than_a_line():
+    table = Table((blocks.Column("group", ("easy",)),), title="features/clip/visual.npy by group of triplets")
+    assert text_of([table], 12).splitlines()[0] == "…/visual.npy by group of triplets"
+    assert text_of([table], 12, verbose=True).splitlines()[0] == table.title
+
+
+def test_ranges_of_confidence_stay_whole_where_it_is_narrow():
+    text = pyalign.calibrate(X["a"], TRIPLETS, bins=3).table(40)
+    header, first = text.split("\n\n")[1].splitlines()[:2]
+    assert header.startswith("confidence") and re.match(r"0\.\d{4} to 0\.\d{4} ", first)
 
 
 @pytest.mark.parametrize("width", range(40, 200, 10))

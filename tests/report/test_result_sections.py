@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import pyalign
-from pyalign.report.blocks import Figure, Fold, Table
+from pyalign.report.blocks import Figure, Fold, Table, Text
 from pyalign.report.page.sections.cka import cka
 from pyalign.report.page.sections.consistency import consistency
 from pyalign.report.page.sections.probes import probes
@@ -72,7 +72,7 @@ def test_probes_beside_zero_shot(probe):  # noqa: F811
     assert intervals(table, "zero-shot") == [document["zero_shot_interval"]]
     assert intervals(table, "probed") == [document["accuracy_interval"]]
     assert intervals(table, "gain") == [document["difference_interval"]]
-    assert values(folds, "probed") == tuple(fold["accuracy"] for fold in document["folds"])
+    assert values(folds, "accuracy") == tuple(fold["accuracy"] for fold in document["folds"])
     assert values(folds, "zero-shot") == tuple(fold["zero_shot_accuracy"] for fold in document["folds"])
     low, high = document["difference_interval"]
     summary = parts(section, Figure)[0].summary
@@ -83,7 +83,7 @@ def test_probes_beside_zero_shot(probe):  # noqa: F811
 def test_a_probe_without_an_interval_of_its_gain_says_so(probe):  # noqa: F811
     document = {name: value for name, value in probe.to_dict().items() if name != "difference_interval"}
     section = probes(given(document))
-    assert intervals(parts(section, Table)[0], "gain") == [None]
+    assert intervals(parts(section, Table)[0], "gain") == []
     assert "without interval" in parts(section, Figure)[0].summary
 
 
@@ -92,10 +92,10 @@ def test_reliability_of_each_model(calibrations):  # noqa: F811
     section = reliability(given(calibrations))
     (table,), (figure,) = parts(section, Table), parts(section, Figure)
     assert is_well_made(section) and values(table, "model") == ("Near <i>", "far")
-    assert values(table, "temperature") == tuple(row["temperature"] for row in rows)
-    assert intervals(table, "temperature") == [row["temperature_ci"] for row in rows]
+    assert values(table, "T") == tuple(row["temperature"] for row in rows)
+    assert intervals(table, "T") == [row["temperature_ci"] for row in rows]
     assert values(table, "ECE") == tuple(row["equal_width"]["ece"] for row in rows)
-    assert values(table, "ECE at T = 1") == tuple(row["ece_equal_width_before"] for row in rows)
+    assert values(table, "ECE, T = 1") == tuple(row["ece_equal_width_before"] for row in rows)
     assert values(table, "accuracy") == tuple(row["test"]["accuracy"] for row in rows)
     assert values(figure.data, "accuracy") == tuple(
         value for row in rows for value in row["equal_mass"]["accuracy"] if value is not None
@@ -109,12 +109,12 @@ def test_rsa_names_both_ceilings(correlations):  # noqa: F811
     section = rsa(given(correlations))
     table, differences = parts(section, Table)
     assert is_well_made(section)
-    assert values(table, "with the mean matrix") == tuple(row["value"] for row in rows)
-    assert intervals(table, "with the mean matrix") == [row["ci"] for row in rows]
-    assert values(table, "mean of those with each person") == tuple(row["per_person"]["mean"] for row in rows)
+    assert values(table, "correlation") == tuple(row["value"] for row in rows)
+    assert intervals(table, "correlation") == [row["ci"] for row in rows]
+    assert values(table, "mean") == tuple(row["per_person"]["mean"] for row in rows)
     assert values(table, "ceiling, lower") == tuple(row["ceiling"]["lower"] for row in rows)
     assert values(table, "ceiling, upper") == tuple(row["ceiling"]["upper"] for row in rows)
-    assert values(differences, "difference") == tuple(pair.difference for pair in correlations.pairs)
+    assert values(differences, "correlation") == tuple(pair.difference for pair in correlations.pairs)
     assert "435 pairs of 30 objects, 5 people; 95 % intervals over objects" in table.caption
     best = max(rows, key=lambda row: row["value"])
     assert f"{best['value']:.3f}" in parts(section, Figure)[0].summary
@@ -124,7 +124,26 @@ def test_rsa_with_one_human_matrix_has_no_ceiling(answered, embeddings):  # noqa
     people = ((answered[0][:, None] - answered[0]) ** 2).sum(axis=2)
     section = rsa(given(pyalign.rsa(embeddings, people, kind="dissimilarity")))
     headers = [column.header for column in parts(section, Table)[0].columns]
-    assert is_well_made(section) and "with the human matrix" in headers and "ceiling, lower" not in headers
+    assert is_well_made(section) and "correlation" in headers and "ceiling, lower" not in headers
+    assert "one human matrix" in parts(section, Table)[0].caption
+
+
+def test_weights_are_of_models_as_the_page_calls_them(answered, embeddings):  # noqa: F811
+    people = ((answered[0][:, None] - answered[0]) ** 2).sum(axis=2)
+    found = pyalign.rsa(embeddings, people, kind="dissimilarity", measure=["cosine", "pearson"], weighted=True, ci=None)
+    (text,) = parts(rsa(given(found)), Text)
+    weight = found.weighted[0].weights["near cosine"]
+    assert f"Near <i> cosine {weight:.3f}" in text.paragraphs[0]
+
+
+def test_figures_call_models_what_the_page_calls_them(correlations, calibrations, alike):  # noqa: F811
+    for section in (rsa(given(correlations)), reliability(given(calibrations))):
+        models = {value for column in parts(section, Figure)[0].data.columns for value in column.values}
+        assert "Near <i>" in models and "near" not in models
+    sources = given(alike)
+    sources.labels["a"] = "Alpha"
+    rows = values(parts(cka(sources), Figure)[0].data, "row")
+    assert "Alpha" in rows and "a" not in rows
 
 
 def test_similarities_of_models_by_each_measure(alike):  # noqa: F811
@@ -133,10 +152,10 @@ def test_similarities_of_models_by_each_measure(alike):  # noqa: F811
     assert is_well_made(section) and len(tables) == 2
     for table, one in zip(tables, alike.to_dict()["results"], strict=True):
         place = {name: k for k, name in enumerate(one["models"])}
-        for key, header in (("matrix", one["measure"]), ("calibrated", "calibrated"), ("p_value", "p")):
+        for key, header in (("matrix", "similarity"), ("calibrated", "calibrated"), ("p_value", "p")):
             pairs = zip(values(table, "model"), values(table, "and"), values(table, header), strict=True)
             assert all(value == one[key][place[a]][place[b]] for a, b, value in pairs)
-        assert len(values(table, "model")) == 6 and "All pairs, over 40 objects" in table.caption
+        assert len(values(table, "model")) == 6 and f"All pairs by {one['measure']}, over 40 objects" in table.caption
 
 
 def test_layers_of_two_models(pictures):  # noqa: F811

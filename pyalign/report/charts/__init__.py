@@ -28,7 +28,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "map": ((), "maps:map_chart"),
 }
 # Kinds that show several documents together -> the commands whose documents may stand beside them.
-TYPED = ("consistency", "accuracy")
+TYPED = ("accuracy", "before-after", "ceiling", "cka", "consistency", "metadata", "reliability", "rsa")
 TOGETHER: dict[str, tuple[str, ...]] = {"accuracy": ("ceiling",), "before-after": (), "reliability": (), "rsa": ()}
 
 

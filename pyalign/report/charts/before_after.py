@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.score import Scores
 from pyalign.errors import InputError
-from pyalign.report.charts._old_scored import Scored, reference, scored
-from pyalign.report.charts.accuracy import MOST_ROWS
-from pyalign.report.charts.document import called, different, ends, over
+from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.report.cells import bars_text, called, different
+from pyalign.report.charts.accuracy import MOST_ROWS, ends, reference
+from pyalign.report.charts.document import known
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
+from pyalign.report.scored import Scored, scored_of
 from pyalign.report.tables import one_line
 
 PROBE, SCORE = ("zero-shot", "probed, held out"), ("as they came", "transformed")
 MEAN = "mean of the folds"
-Document = Mapping[str, Any]
 Value = tuple[float | None, float | None, float | None]  # and the ends of its interval
+Probes = Sequence[ProbeCrossValidation]
 
 
 @dataclass(frozen=True)
@@ -38,98 +42,93 @@ class Pair:
 
 
 def before_after_chart(
-    documents: Document | Sequence[Document], *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None,
+    results: ProbeCrossValidation | Scores | Score | Sequence[ProbeCrossValidation | Scores | Score], *,
+    style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
     """A row for each model, of one probe for each fold too; what is gained in a column of its own.
 
     Args:
-        documents: of `pyalign probe`; or of `pyalign.score`, which hold models with and without a transform.
+        results: of `pyalign.cross_validate_probe`; or of `pyalign.score`, which hold models with and without a
+            transform; one or several.
         style: "light" or "dark".
         width: "single" or "double", that of columns of a journal.
         sort: "value": by the accuracy afterwards; "difference", "name", "document".
         limit: at most so many models, from the top; default: 60.
+        labels: of models, in place of their own.
 
     Raises:
-        InputError: documents of both commands, or scores that hold no model with and without a transform.
+        InputError: results of both kinds, or scores that hold no model with and without a transform.
         MissingExtraError: altair is not installed.
     """
-    documents = [documents] if isinstance(documents, Mapping) else list(documents)
+    results = [results] if isinstance(results, ProbeCrossValidation | Scores | Score) else list(results)
     look, points = style_of(style), width_of(width)
-    commands = {one["command"] for one in documents}
-    if len(commands) > 1:
+    probes = [one for one in results if isinstance(one, ProbeCrossValidation)]
+    if probes and len(probes) < len(results):
         raise InputError("a picture of before and after shows results of one command; got probe and score")
-    probes = commands == {"probe"}
-    pairs = _of_probes(documents) if probes else _of_scores(documents)
+    entries = [] if probes else [entry for one in results for entry in scored_of(one)]
+    pairs = _of_probes(probes, labels) if probes else _of_scores(entries, labels)
     names = PROBE if probes else SCORE
     rows = [Row(one.item, names[1], *one.after, one.n) for one in pairs]
     rows += [Row(one.item, names[0], *one.before, one.n) for one in pairs]
     gains = [Row(one.item, f"{names[1]} - {names[0]}", *one.difference, one.n) for one in pairs]
-    order = order_of(rows, "document" if probes and len(documents) == 1 and sort == "value" else sort, gains)
+    order = order_of(rows, "document" if len(probes) == 1 and sort == "value" else sort, gains)
     kept = order[: limit or MOST_ROWS]
-    chance = _chance_lines(documents)
+    chance = {f"chance {100 * one.chance:.1f} %": one.chance for one in probes} or reference(entries)[0]
     panels = [Panel(_of(rows, kept), "accuracy", ".0%", chance, {}, "model", "triplets", linked=True, counted=False)]
-    known = any(row.low is not None for row in gains)
-    if known:
+    has_intervals = any(row.low is not None for row in gains)
+    if has_intervals:
         panels.append(Panel(_of(gains, kept), "gain", "+.0%", {"0": 0.0}, {}, "model", "triplets", counted=False))
     chart = ranked(panels, kept, names, look, points, stacked=width == "single")
     title = "Zero-shot and probed accuracy" if probes else "Accuracy before and after the transform"
-    return finished(chart, look, points, title, _told(documents, pairs, probes, known, len(kept), len(order)))
-
-
-def _chance_lines(documents: Sequence[Document]) -> dict[str, float]:
-    if documents[0]["command"] == "score":
-        return reference(scored(documents), ())[0]
-    return {f"chance {100 * one['chance']:.1f} %": one["chance"] for one in documents if one.get("chance") is not None}
+    lines = _probe_lines(probes, pairs, has_intervals) if probes else _score_lines(entries, pairs)
+    if len(kept) < len(order):
+        lines.append(f"The first {len(kept)} of {len(order):,} models.")
+    return finished(chart, look, points, title, [line for line in lines if line])
 
 
 def _of(rows: Sequence[Row], kept: Sequence[str]) -> list[Row]:
     return [row for row in rows if row.item in kept]
 
 
-def probe_names(documents: Sequence[Document]) -> list[str]:
-    """What the embeddings of probes are called, all different."""
-    names = [(str(one.get("embeddings") or "the embeddings"), one.get("label")) for one in documents]
-    return different(called(names))
+def probe_names(results: Probes, labels: Mapping[str, str] | None = None) -> list[str]:
+    """What the embeddings of probes are called, all different; `labels`: those of a page."""
+    return different(called([(one.embeddings or "the embeddings", None) for one in results], labels))
 
 
-def _of_probes(documents: Sequence[Document]) -> list[Pair]:
+def _of_probes(results: Probes, labels: Mapping[str, str] | None) -> list[Pair]:
     """A pair each; of one probe the mean, and each of its folds."""
-    names = [MEAN] if len(documents) == 1 else probe_names(documents)
+    names = [MEAN] if len(results) == 1 else probe_names(results, labels)
     pairs = [
-        Pair(name, (one["zero_shot_accuracy"], *ends(one, "zero_shot_interval")),
-             (one["accuracy"], *ends(one, "accuracy_interval")), _gain(one, "difference_interval"), None)
-        for name, one in zip(names, documents, strict=True)
+        Pair(name, (known(one.zero_shot_accuracy), *ends(one.zero_shot_interval)),
+             (known(one.accuracy), *ends(one.accuracy_interval)),
+             (known(one.difference), *ends(one.difference_interval)), None)
+        for name, one in zip(names, results, strict=True)
     ]  # fmt: skip
-    if len(documents) > 1:
+    if len(results) > 1:
         return pairs
     none = (None, None)
     return pairs + [
-        Pair(f"fold {k + 1}", (fold["zero_shot_accuracy"], *none), (fold["accuracy"], *none),
-             (fold["accuracy"] - fold["zero_shot_accuracy"], *none), fold["n_test"])
-        for k, fold in enumerate(documents[0]["folds"])
+        Pair(f"fold {k + 1}", (known(fold.zero_shot_accuracy), *none), (known(fold.accuracy), *none),
+             (known(fold.accuracy - fold.zero_shot_accuracy), *none), fold.n_test)
+        for k, fold in enumerate(results[0].folds)
     ]  # fmt: skip
 
 
-def _gain(one: Mapping[str, Any], name: str) -> Value:
-    return (one["accuracy"] - one["zero_shot_accuracy"], *ends(one, name))
-
-
-def _of_scores(documents: Sequence[Document]) -> list[Pair]:
+def _of_scores(entries: Sequence[Scored], labels: Mapping[str, str] | None) -> list[Pair]:
     """Each model that was scored with a transform and without, by the same measure on the same triplets."""
-    entries = [one for one in scored(documents) if one.row.get("accuracy") is not None]
-    plain = {_key(one): one for one in entries if not one.after}
-    after = [one for one in entries if one.after and (one.name, one.source) in {key[:2] for key in plain}]
+    accuracies = [(one, one.accuracy) for one in entries if one.accuracy is not None]
+    plain = {(one.name, one.triplets, one.measure): (one, a) for one, a in accuracies if one.transform is None}
+    before_of = {key[:2]: pair for key, pair in reversed(plain.items())}  # the first, by whichever measure
+    after = [(one, b) for one, b in accuracies if one.transform is not None and (one.name, one.triplets) in before_of]
+    names = called([(one.name, one.label) for one, _ in after], labels)
+    if len({one.measure for one, _ in after}) > 1:
+        names = [f"{name}, {one_line(str(one.measure))}" for name, (one, _) in zip(names, after, strict=True)]
     pairs = []
-    names = called([(one.name, one.label) for one in after])
-    measured = len({one.measure for one in after}) > 1
-    names = different(
-        [f"{name}, {one_line(str(one.measure))}" if measured else name for name, one in zip(names, after, strict=True)]
-    )
-    for name, one in zip(names, after, strict=True):
-        other = plain.get(_key(one)) or next(plain[key] for key in plain if key[:2] == (one.name, one.source))
-        a, b = float(other.row["accuracy"]), float(one.row["accuracy"])
-        pairs.append(Pair(name, (a, *ends(other.row)), (b, *ends(one.row)), (b - a, None, None), one.n))
+    for name, (one, b) in zip(different(names), after, strict=True):
+        key = one.name, one.triplets
+        other, a = plain.get((*key, one.measure)) or before_of[key]
+        pairs.append(Pair(name, (a, *ends(other.ci)), (b, *ends(one.ci)), (b - a, None, None), one.n))
     if not pairs:
         raise InputError(
             "a picture of before and after needs a model that was scored with a transform and without on the same "
@@ -138,34 +137,31 @@ def _of_scores(documents: Sequence[Document]) -> list[Pair]:
     return pairs
 
 
-def _key(one: Scored) -> tuple[str, str | None, str | None]:
-    return one.name, one.source, one.measure
+def _score_lines(entries: Sequence[Scored], pairs: Sequence[Pair]) -> list[str]:
+    counts = [one.n for one in pairs if one.n is not None]
+    many = _spread(counts) if counts else "The same"
+    lines = [f"{many} triplets. {bars_text(one.ci for one in entries)}".strip()]
+    if any(one.in_sample for one in entries):
+        lines.append("In-sample, so too high: the transform was fitted to some of these objects.")
+    return [*lines, "The gain has no interval here: `pyalign compare` gives one."]
 
 
-def _told(
-    documents: Sequence[Document], pairs: Sequence[Pair], probes: bool, known: bool, shown: int, total: int
-) -> list[str]:
-    if not probes:
-        counts = sorted({one.n for one in pairs if one.n is not None})
-        many = " to ".join(f"{n:,}" for n in dict.fromkeys((counts[0], counts[-1]))) if counts else "The same"
-        rows = [one.row for one in scored(documents)]
-        told = [f"{many} triplets. {over(rows)}".strip()]
-        if any((row.get("in_sample") or {}).get("objects") for row in rows):
-            told.append("In-sample, so too high: the transform was fitted to some of these objects.")
-        told.append("The gain has no interval here: `pyalign compare` gives one.")
-    else:
-        first = documents[0]
-        tests = [sum(fold["n_test"] for fold in one["folds"]) for one in documents]
-        many = " to ".join(f"{n:,}" for n in dict.fromkeys((min(tests), max(tests))))
-        folds = " or ".join(str(n) for n in sorted({len(one["folds"]) for one in documents}))
-        splits = " or ".join(sorted({str(one["split"]) for one in documents}))
-        told = [f"{many} triplets of held-out {splits}, in {folds} folds; none chose anything.",
-                over([first], "accuracy_interval")]  # fmt: skip
-        told.append("Zero-shot: by cosines of the rows as they came, on the same triplets.")
-        if known:
-            told.append("Gain: paired over the same triplets.")
-        if any(one.before[1] is None for one in pairs):
-            told.append("Hollow: the result has no interval of it.")
-    if shown < total:
-        told.append(f"The first {shown} of {total:,} models.")
-    return [one for one in told if one]
+def _probe_lines(results: Probes, pairs: Sequence[Pair], has_intervals: bool) -> list[str]:
+    folds = " or ".join(str(n) for n in sorted({len(one.folds) for one in results}))
+    splits = " or ".join(sorted({one.split for one in results}))
+    lines = [
+        f"{_spread([sum(fold.n_test for fold in one.folds) for one in results])} triplets of held-out {splits}, in "
+        f"{folds} folds; none chose anything.",
+        bars_text([results[0].accuracy_interval]),
+        "Zero-shot: by cosines of the rows as they came, on the same triplets.",
+    ]
+    if has_intervals:
+        lines.append("Gain: paired over the same triplets.")
+    if any(one.before[1] is None for one in pairs):
+        lines.append("Hollow: the result has no interval of it.")
+    return lines
+
+
+def _spread(counts: Sequence[int]) -> str:
+    """The least to the largest."""
+    return " to ".join(f"{n:,}" for n in dict.fromkeys((min(counts), max(counts))))

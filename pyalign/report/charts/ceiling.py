@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from pyalign.report.charts.document import ends, over
+from pyalign.analysis.ceiling.result import NoiseCeiling
+from pyalign.report.cells import bars_text
+from pyalign.report.charts.accuracy import ends
+from pyalign.report.charts.document import known
 from pyalign.report.charts.ranked import Panel, Row, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
 
-CALLED = {
-    "upper": "upper: majority share",
-    "estimate": "estimate: likely choices",
-    "lower": "lower: leave one person out",
-}
 
-
-def ceiling_chart(document: Mapping[str, Any], *, style: str = "light", width: str = "double") -> Any:
+def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "double") -> Any:
     """Three points with intervals, and lines at chance and at what guessing alone would give as the upper bound.
 
     Args:
-        document: of `pyalign.noise_ceiling`.
+        result: of `pyalign.noise_ceiling`.
         style: "light" or "dark".
         width: "single" or "double", that of columns of a journal.
 
@@ -28,16 +24,17 @@ def ceiling_chart(document: Mapping[str, Any], *, style: str = "light", width: s
         MissingExtraError: altair is not installed.
     """
     look, points = style_of(style), width_of(width)
-    held = document["ceilings"]
-    rows = [Row(CALLED[name], "people", held[name]["value"], *ends(held[name])) for name in CALLED]
-    known = {name: document.get(key) for name, key in (("chance", "chance"), ("upper of guessing", "guessing"))}
-    lines = {f"{name} {100 * value:.1f} %": value for name, value in known.items() if value is not None}
+    ceilings = {
+        "upper: majority share": result.ceilings.upper,
+        "estimate: likely choices": result.ceilings.estimate,
+        "lower: leave one person out": result.ceilings.lower,
+    }
+    rows = [Row(name, "people", known(one.value), *ends(one.ci)) for name, one in ceilings.items()]
+    reference = {"chance": known(result.chance), "upper of guessing": known(result.guessing)}
+    lines = {f"{name} {100 * value:.1f} %": value for name, value in reference.items() if value is not None}
     panel = Panel(rows, "accuracy of people's own choices", ".0%", lines, {}, "ceiling", "triplets")
-    people = document.get("n_persons")
-    who = "people not known" if people is None else f"{people:,} people"
-    told = [
-        f"{document['n_distinct']:,} triplets that were answered at least twice, {document['n_answers']:,} answers, "
-        f"{who}. {over(list(held.values()))}".strip()
-    ]
-    chart = ranked([panel], [row.item for row in rows], ["people"], look, points)
-    return finished(chart, look, points, "Noise ceiling: how well people predict people", told)
+    who = "people not known" if result.n_persons is None else f"{result.n_persons:,} people"
+    bars = bars_text(one.ci for one in ceilings.values())
+    over = f"{result.n_distinct:,} triplets that were answered at least twice, {result.n_answers:,} answers, {who}."
+    chart = ranked([panel], list(ceilings), ["people"], look, points)
+    return finished(chart, look, points, "Noise ceiling: how well people predict people", [f"{over} {bars}".strip()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -85,6 +86,16 @@ def ends(row: Mapping[str, Any], name: str = "ci") -> tuple[float | None, float 
     return None, None
 
 
+def known(value: float | None) -> float | None:
+    """A number that can be drawn; None for what is none.
+
+    Example:
+        >>> known(0.5), known(float("nan")), known(None)
+        (0.5, None, None)
+    """
+    return None if value is None or not math.isfinite(value) else value
+
+
 def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:
     """What the bars are, such as "Bars: 95 % intervals over objects."; "" where no row has an interval.
 
@@ -122,14 +133,3 @@ def neighbour_rows(
         if query not in found:
             raise InputError(f"queries must be among those of the result; got {query!r}")
     return {query: found[query] for query in queries or order}, kind
-
-
-def called(names: Sequence[tuple[str, str | None]]) -> list[str]:
-    """What models are called: (name of the embeddings, label or None) -> a label each; one model has one label.
-
-    Example:
-        >>> called([("out/clip.npy", None), ("out/vgg.npy", "VGG"), ("out/clip.npy", None)])
-        ['clip', 'VGG', 'clip']
-    """
-    short = short_labels([name for name, _ in names])
-    return [one_line(label or short[name]) for name, label in names]

@@ -5,80 +5,74 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.errors import InputError
-from pyalign.report.charts.document import called, different
+from pyalign.report.calibration import bins_of
+from pyalign.report.cells import called, different
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import SHAPES, Style, altair, finished, letters_width, style_of, width_of
 from pyalign.report.tables import one_line
 
 BINS = ("equal-mass", "equal-width")
-Document = Mapping[str, Any]
 
 
 def reliability_chart(
-    documents: Document | Sequence[Document], *, style: str = "light", width: str = "double",
-    limit: int | None = None, by: str | None = None,
+    results: Calibration | Calibrations | Sequence[Calibration | Calibrations], *, style: str = "light",
+    width: str = "double", limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
     """A point for each bin, at the mean confidence of its answers; on the diagonal a model is what it says.
 
     Args:
-        documents: of `pyalign.calibrate`.
+        results: of `pyalign.calibrate`, one or several.
         style: "light" or "dark".
         width: "single" or "double", that of columns of a journal.
         limit: at most so many models, the first; at most and by default 8, as colours tell apart.
         by: "equal-mass" (default): bins of about as many answers each; "equal-width".
+        labels: of models, in place of their own.
 
     Raises:
         InputError: another kind of bins.
         MissingExtraError: altair is not installed.
     """
-    documents = [documents] if isinstance(documents, Mapping) else list(documents)
+    results = [results] if isinstance(results, Calibration | Calibrations) else list(results)
     look, points = style_of(style), width_of(width)
     by = by or BINS[0]
     if by not in BINS:
         raise InputError(f"by must be one of {', '.join(BINS)} for a picture of reliability; got {by!r}")
-    entries = calibrations(documents)
-    shown = entries[: min(limit or MOST_MODELS, MOST_MODELS)]
-    names = names_of(shown)
-    rows = [row for name, one in zip(names, shown, strict=True) for row in bin_rows(name, one, by)]
+    calibrations = [row for one in results for row in ([one] if isinstance(one, Calibration) else one)]
+    shown = calibrations[: min(limit or MOST_MODELS, MOST_MODELS)]
+    names = names_of(shown, labels)
+    rows = [row for name, one in zip(names, shown, strict=True) for row in _bin_rows(name, one, by)]
     if not rows:
         raise InputError("a picture of reliability needs a bin with answers; the result has none")
     title = "Reliability of choice probabilities" + (f": {names[0]}" if len(names) == 1 else "")
-    told = _told(shown, names, by, len(entries))
-    return finished(_drawn(rows, names, look, points), look, points, title, told)
+    lines = _lines(shown, names, by, len(calibrations))
+    return finished(_drawn(rows, names, look, points), look, points, title, lines)
 
 
-def calibrations(documents: Sequence[Document]) -> list[dict[str, Any]]:
-    """The calibrations of documents, in their order."""
-    return [dict(row) for one in documents for row in one.get("results", [one])]
-
-
-def names_of(entries: Sequence[Document]) -> list[str]:
-    """What calibrations are called: the model, and the measure where there are several."""
-    names = called([(one.get("embeddings") or "embeddings", one.get("label")) for one in entries])
-    if len({one["measure"] for one in entries}) > 1:
-        names = [f"{name}, {one_line(str(one['measure']))}" for name, one in zip(names, entries, strict=True)]
+def names_of(calibrations: Sequence[Calibration], labels: Mapping[str, str] | None = None) -> list[str]:
+    """What calibrations are called: the model, and the measure where there are several; `labels`: those of a page."""
+    names = called([(one.embeddings or "embeddings", one.label) for one in calibrations], labels)
+    if len({one.measure for one in calibrations}) > 1:
+        names = [f"{name}, {one_line(one.measure)}" for name, one in zip(names, calibrations, strict=True)]
     return different(names)
 
 
-def bin_rows(name: str, one: Document, by: str) -> list[dict[str, Any]]:
+def _bin_rows(name: str, calibration: Calibration, by: str) -> list[dict[str, Any]]:
     """The bins of a calibration that hold answers."""
-    held = one[by.replace("-", "_")]
-    if len(held["edges"]) != len(held["count"]) + 1 or None in held["edges"]:
-        raise InputError(f"edges must be {len(held['count']) + 1} numbers, around the bins; got {held['edges']!r:.60}")
-    found = []
-    for k, n in enumerate(held["count"]):
-        confidence, accuracy = held["confidence"][k], held["accuracy"][k]
-        if not n or confidence is None or accuracy is None:
-            continue
-        low, high = held["edges"][k], held["edges"][k + 1]
+    reliability = calibration.equal_mass if by == BINS[0] else calibration.equal_width
+    n_bins, edges = len(reliability.count), reliability.edges
+    if len(edges) != n_bins + 1 or any(edge != edge for edge in edges):
+        raise InputError(f"edges must be {n_bins + 1} numbers, around the bins; got {list(edges)!r:.60}")
+    rows = []
+    for one in bins_of(reliability):
         told = (
-            f"{name}: of {n:,} answers at a confidence from {100 * low:.1f} to {100 * high:.1f} %, mean "
-            f"{100 * confidence:.1f} %, {100 * accuracy:.1f} % are the model's choice"
+            f"{name}: of {one.n:,} answers at a confidence from {100 * one.low:.1f} to {100 * one.high:.1f} %, mean "
+            f"{100 * one.confidence:.1f} %, {100 * one.accuracy:.1f} % are the model's choice"
         )
-        found.append({"model": name, "confidence": confidence, "accuracy": accuracy, "n": n, "from": low, "to": high,
-                      "told": told})  # fmt: skip
-    return found
+        rows.append({"model": name, "confidence": one.confidence, "accuracy": one.accuracy, "n": one.n,
+                     "from": one.low, "to": one.high, "told": told})  # fmt: skip
+    return rows
 
 
 def _drawn(rows: Sequence[Mapping[str, Any]], names: Sequence[str], style: Style, width: float) -> Any:
@@ -116,22 +110,25 @@ def _drawn(rows: Sequence[Mapping[str, Any]], names: Sequence[str], style: Style
     return alt.layer(line.encode(x=x, y=y), joined, dots).properties(width=room, height=room)
 
 
-def _told(shown: Sequence[Document], names: Sequence[str], by: str, total: int) -> list[str]:
-    first = shown[0]
-    test = sorted({one["test"]["n_answers"] for one in shown})
-    many = " to ".join(f"{n:,}" for n in dict.fromkeys((test[0], test[-1])))
-    parts = {one["split"] for one in shown}
-    held = "the triplets that the temperature was fitted to" if parts == {None} else f"held-out {first['split']}"
-    what = "of about as many answers each" if by == "equal-mass" else "of equal width"
-    told = [f"{many} answers about {held}, in bins {what}, at the fitted temperature. Dashed: what it says is so."]
-    key = by.replace("-", "_")
+def _lines(shown: Sequence[Calibration], names: Sequence[str], by: str, total: int) -> list[str]:
+    """What stands below the title."""
+    counts = [one.test.n_answers for one in shown]
+    many = " to ".join(f"{n:,}" for n in dict.fromkeys((min(counts), max(counts))))
+    parts = {one.split for one in shown}
+    held = "the triplets that the temperature was fitted to" if parts == {None} else f"held-out {shown[0].split}"
+    mass = by == BINS[0]
+    what = "of about as many answers each" if mass else "of equal width"
     errors = [
-        f"{name + ' ' if len(names) > 1 else ''}{one[f'ece_{key}_before']:.3f} at T = 1, {one[key]['ece']:.3f} at T = "
-        f"{one['temperature']:.3g}"
+        f"{name + ' ' if len(names) > 1 else ''}"
+        f"{one.ece_equal_mass_before if mass else one.ece_equal_width_before:.3f} at T = 1, "
+        f"{(one.equal_mass if mass else one.equal_width).ece:.3f} at T = {one.temperature:.3g}"
         for name, one in zip(names, shown, strict=True)
     ]
-    told.append(f"Expected calibration error: {'; '.join(errors)}.")
-    told.append("Bins have no intervals.")
+    lines = [
+        f"{many} answers about {held}, in bins {what}, at the fitted temperature. Dashed: what it says is so.",
+        f"Expected calibration error: {'; '.join(errors)}.",
+        "Bins have no intervals.",
+    ]
     if len(shown) < total:
-        told.append(f"The first {len(shown)} of {total:,} models.")
-    return told
+        lines.append(f"The first {len(shown)} of {total:,} models.")
+    return lines

@@ -6,10 +6,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyalign.documents import from_document
 from pyalign.errors import InputError
 from pyalign.report.charts.document import listed
-from pyalign.results import class_of
 
 # kind -> the list in each result, or None where results are the rows, and what each row must have.
 ROWS: dict[str, tuple[str | None, tuple[str, ...]]] = {
@@ -17,29 +15,18 @@ ROWS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "concepts-map": ("concepts", ("concept",)),
     "dimensions": ("dimensions", ("dimension",)),
     "gallery": (None, ("query", "rank", "neighbor")),
-    "metadata": (None, ("model", "accuracy")),
 }
-LISTED = {"metadata": "points"}  # where the rows are no results
 NUMBERS = (
     "accuracy", "chance", "confidence", "difference", "mean_r2", "min_triplets", "n", "n_objects", "n_triplets", "r2",
     "rank", "recall", "similarity",
 )  # fmt: skip
 TEXTS = ("by", "embeddings", "kind", "label", "other", "task")
-# Of commands whose pictures are not in ROWS: what these compute with. Documents write null for what is no number.
-COMPUTED: dict[str, tuple[str, ...]] = {
-    "calibrate": ("temperature", "ece_equal_mass_before", "ece_equal_width_before", "ece"),
-    "cka": ("alpha",),
-    "layers": ("value", "calibrated", "alpha"),
-    "probe": ("accuracy", "zero_shot_accuracy"),
-    "rsa": ("lower", "upper"),
-}
 LISTS, MAPPINGS = ("differences",), ("unassigned",)
 LARGEST = sys.float_info.max
 
 
 def require_sound(document: Mapping[str, Any], kind: str) -> None:
-    """Raises where a number is none, or where a row lacks what says what it is; of kinds not in `ROWS` anything that
-    `load_result` would miss, and null in place of a number that the picture computes with.
+    """Raises where a number is none, or where a row lacks what says what it is.
 
     Raises:
         InputError: names the first place.
@@ -52,16 +39,10 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
         ...     print(error)
         results[0].concepts[0].accuracy must be a number or null; got 'high'
     """
-    if kind not in ROWS:
-        _require_whole(document)
-        figures = {name: value for name, value in document.items() if name != "provenance"}
-        _require_computed(figures, COMPUTED.get(document["command"], ()), "")
-        return
     name, needed = ROWS[kind]
     _require_fields(document, "")
-    held = LISTED.get(kind, "results")
-    for place, result in enumerate(listed(document, held)):
-        where = f"{held}[{place}]"
+    for place, result in enumerate(listed(document, "results")):
+        where = f"results[{place}]"
         _require_fields(result, f"{where}.")
         for at, row in [(where, result)] if name is None else _inside(result, name, where):
             missing = [one for one in needed if row.get(one) is None]
@@ -71,32 +52,6 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
     for name in LISTS:
         for at, row in _inside(document, name, "") if document.get(name) else ():
             _require_fields(row, f"{at}.")
-
-
-def _require_whole(document: Mapping[str, Any]) -> None:
-    """Raises where a document is not that of its result."""
-    command = document["command"]
-    try:
-        from_document(class_of(command), document)
-    except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise InputError(f"a damaged result of {command!r}: {error}") from error
-
-
-def _require_computed(value: Any, names: tuple[str, ...], where: str) -> None:
-    """Raises where one of these, anywhere in a document, is no number.
-
-    `chance`, which no result reads back, must be a number or null.
-    """
-    if isinstance(value, list | tuple):
-        for number, one in enumerate(value):
-            _require_computed(one, names, f"{where.removesuffix('.')}[{number}].")
-    elif isinstance(value, Mapping):
-        for name, one in value.items():
-            if name in names and not isinstance(one, list | tuple) and not _is_number(one):
-                raise InputError(f"{where}{name} must be a number; got {one!r:.40}")
-            if name == "chance" and one is not None and not _is_number(one):
-                raise InputError(f"{where}chance must be a number or null; got {one!r:.40}")
-            _require_computed(one, names, f"{where}{name}.")
 
 
 def _inside(held: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:

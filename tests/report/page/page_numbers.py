@@ -95,27 +95,27 @@ def tables(documents):
             "cross-entropy": ("cross_entropy", "cross_entropy_ci"), "ties": ("n_ties", None)}),
         "metadata-slopes": (d["metadata"]["results"], {
             "models": ("n_models", None), "families": ("n_families", None),
-            "rank correlation, over objects and people": ("rank_correlation", "rank_ci"),
-            "rank correlation, over families": ("rank_correlation", "rank_models_ci")}),
+            "Spearman": ("rank_correlation", "rank_ci"),
+            "Spearman, over families": ("rank_correlation", "rank_models_ci")}),
         "probes-table": ([{**probe, "n": tested, "folds": len(probe["folds"]),
                            "gain": probe["accuracy"] - probe["zero_shot_accuracy"]}], {
             "zero-shot": ("zero_shot_accuracy", "zero_shot_interval"), "probed": ("accuracy", "accuracy_interval"),
             "gain": ("gain", "difference_interval"), "cross-entropy": ("cross_entropy", "cross_entropy_interval"),
             "folds": ("folds", None), "triplets": ("n", None), "chance": ("chance", None)}),
         "probes-folds": ([{**fold, "fold": k} for k, fold in enumerate(probe["folds"], 1)], {
-            "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "probed": ("accuracy", None),
+            "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "accuracy": ("accuracy", None),
             "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
-            "rank": ("rank", None), "training triplets": ("n_train", None), "test triplets": ("n_test", None)}),
+            "rank": ("rank", None), "train": ("n_train", None), "test": ("n_test", None)}),
         "dimensions-models": (d["predict"]["results"], {
             "mean R²": ("mean_r2", "ci"), "odd-one-out accuracy of predicted dimensions": ("accuracy", "accuracy_ci"),
             "within folds": ("accuracy_within_folds", None), "of the embeddings themselves": ("own_accuracy", None)}),
         "dimensions-differences": (d["predict"]["differences"], {
             "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
         "reliability-table": (d["calibrate"]["results"], {
-            "temperature": ("temperature", "temperature_ci"), "ECE at T = 1": ("ece_equal_width_before", None),
+            "T": ("temperature", "temperature_ci"), "ECE, T = 1": ("ece_equal_width_before", None),
             "ECE": ("equal_width.ece", None), "ECE, equal mass": ("equal_mass.ece", None),
-            "cross-entropy at T = 1": ("test.cross_entropy_before", None), "answers": ("test.n_answers", None),
-            "cross-entropy": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
+            "CE, T = 1": ("test.cross_entropy_before", None), "answers": ("test.n_answers", None),
+            "CE": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
         "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
         "agreement-table": (d["agreement"]["results"], {
             "r of shares": ("share_pearson", None), "Entropy": ("model_entropy", None), "KL": ("kl", None),
@@ -126,12 +126,12 @@ def tables(documents):
             "Majority share": ("majority_share", None), "Accuracy": ("accuracy", None),
             "Of majority": ("majority_accuracy", None), "p of majority": ("majority_probability", None)}),
         "rsa-table": (rsa, {
-            "with the mean matrix": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
-            "mean of those with each person": ("per_person.mean", "per_person.ci"),
+            "correlation": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
+            "mean": ("per_person.mean", "per_person.ci"),
             "ceiling, lower": ("ceiling.lower", None), "ceiling, upper": ("ceiling.upper", None),
             "partial": ("partial.value", "partial.ci")}),
         "rsa-differences": (d["rsa"]["pairs"], {
-            "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+            "correlation": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
             "unbiased": ("unbiased_kappa", None), "copied": ("copy_probability", "copy_ci"),
@@ -193,7 +193,7 @@ def tables(documents):
         rows = [{key: one[key][i][j] for key in ("matrix", "null_threshold", "calibrated", "p_value")}
                 for i in range(m) for j in range(i + 1, m)]  # fmt: skip
         found["cka-table" if k == 0 else f"cka-table-{k + 1}"] = rows, {
-            one["measure"]: ("matrix", None), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
+            "similarity": ("matrix", None), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
             "p": ("p_value", None)}  # fmt: skip
     for name, document, key in (
         ("layers-table", d["layers"], "matrix"),

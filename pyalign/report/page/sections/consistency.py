@@ -8,10 +8,11 @@ from typing import Any
 
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.report.blocks import Section, Table
-from pyalign.report.cells import SINGULAR, counted
+from pyalign.report.cells import SINGULAR, counted, over_words
 from pyalign.report.charts.consistency import consistency_chart
 from pyalign.report.consistency import labels_of, missed_table, pairs_table
-from pyalign.report.page.sections._drawn import figure, numbered, over, percent
+from pyalign.report.page.sections._drawn import figure, percent
+from pyalign.report.page.sections._rows import numbered
 from pyalign.report.page.sources import Sources
 
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others
@@ -36,7 +37,7 @@ def _caption(found: ErrorConsistency) -> str:
     intervals = "no intervals"
     if found.ci_by is not None:
         level = "" if found.confidence is None else f"{100 * found.confidence:g} % "
-        intervals = f"{level}intervals over {over(found.ci_by)}"
+        intervals = f"{level}intervals over {over_words(found.ci_by)}"
     return (
         f"Kappa of right and wrong on {counted(found.n_triplets, 'triplet')}, of which all models miss "
         f"{found.n_missed:,} ({percent(found.n_missed / found.n_triplets)}); {intervals}."

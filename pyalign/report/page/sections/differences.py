@@ -10,8 +10,7 @@ from pyalign.analysis.comparison.result import BestModel, Comparison
 from pyalign.report.blocks import Fold, Section, Table, Text, filled
 from pyalign.report.cells import intervals_over
 from pyalign.report.comparison import labels_of, models_table, pairs_table
-from pyalign.report.page.sections._drawn import numbered
-from pyalign.report.page.sections._rows import file_label
+from pyalign.report.page.sections._rows import file_label, numbered
 from pyalign.report.page.sources import Sources
 from pyalign.report.tables import over_text
 

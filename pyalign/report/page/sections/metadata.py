@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
 from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.analysis.score import Scores
-from pyalign.documents import from_document
 from pyalign.errors import InputError
-from pyalign.report.blocks import Column, Figure, Section, Table, Text
-from pyalign.report.charts import chart
-from pyalign.report.metadata import over_names, per_text, rank_text, scaled_text, slope_text
+from pyalign.report.blocks import Figure, Rows, Section, Table, Text
+from pyalign.report.charts.metadata import metadata_chart
+from pyalign.report.metadata import (
+    over_names,
+    per_text,
+    rank_columns,
+    rank_text,
+    scaled_text,
+    slope_columns,
+    slope_text,
+)  # fmt: skip
 from pyalign.report.page.sections._rows import sentence
-from pyalign.report.page.sources import Sources
+from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.tables import one_line, percent_interval, short_labels
 
 LEAD = (
@@ -27,56 +34,50 @@ LEAD = (
 MISSING = "No metadata of the models were given (--metadata models.csv), so that nothing can be set against them."
 
 
-def metadata(given: Sources) -> Section | None:
-    """Of documents of `pyalign metadata`; else of comparisons, or scores, with the metadata of the page."""
-    ready = given.of("metadata")
-    sources = ready or given.of("compare") or given.of("score")
-    if not sources:
+def metadata(sources: Sources) -> Section | None:
+    """Of results of `pyalign metadata`; else of comparisons, or scores, with the metadata of the page."""
+    ready = sources.loaded(MetadataRegressions)
+    loaded = ready or sources.loaded(Comparison) or sources.loaded(Scores)
+    if not loaded:
         return None
     title = "Accuracy and what is known of the models"
-    if not ready and given.metadata is None:
+    if not ready and sources.metadata is None:
         return Section("metadata", title, "", (Text((MISSING,), "note"),))
     parts: list[Any] = []
-    for place, source in enumerate(sources):
+    for place, one in enumerate(loaded):
         try:
-            found = _found(source.document, given)
-        except (InputError, LookupError, TypeError, ValueError, AttributeError) as error:
-            parts.append(Text((f"{source.path or source.command}: {one_line(str(error))}",), "warning"))
+            result = one.result if ready else _regressed(one, sources)
+        except InputError as error:
+            parts.append(Text((f"{one.path or one.command}: {one_line(str(error))}",), "warning"))
             continue
-        parts += _parts(found, f"-{place + 1}" if len(sources) > 1 else "")
+        parts += _parts(result, f"-{place + 1}" if len(loaded) > 1 else "")
     return Section("metadata", title, LEAD, tuple(parts))
 
 
-def _found(document: Mapping[str, Any], given: Sources) -> MetadataRegressions:
-    if document["command"] == "metadata":
-        return from_document(MetadataRegressions, document)
-    kind: Any = Comparison if document["command"] == "compare" else Scores
-    result: Any = from_document(kind, document)
-    return regress_metadata(result, given.metadata, confidence=_level(document), labels=given.labels)
+def _regressed(one: Loaded, sources: Sources) -> MetadataRegressions:
+    """A comparison, or scores, against the metadata of the page; intervals are of the level that it has."""
+    rows = one.result if isinstance(one.result, Scores) else (one.result,)
+    levels = [row.confidence for row in rows if row.confidence is not None]
+    return regress_metadata(
+        one.result, sources.metadata, confidence=levels[0] if levels else 0.95, labels=sources.labels
+    )  # fmt: skip
 
 
-def _level(document: Mapping[str, Any]) -> float:
-    """Of the intervals of a document, which those of the section share."""
-    rows = [document, *(document.get("results") or ())]
-    return next((float(row["confidence"]) for row in rows if row.get("confidence") is not None), 0.95)
-
-
-def _parts(found: MetadataRegressions, which: str) -> Iterator[Any]:
-    if found.notes:
-        yield Text(tuple(map(sentence, found.notes)), "note")
-    if found.results:
-        yield _table(found, which)
-    document = found.to_dict()
-    columns = list(dict.fromkeys([*(r.column for r in found.results), *(g.column for g in found.groups)]))
+def _parts(result: MetadataRegressions, which: str) -> Iterator[Any]:
+    if result.notes:
+        yield Text(tuple(map(sentence, result.notes)), "note")
+    if result.results:
+        yield _table(result, which)
+    columns = list(dict.fromkeys([*(r.column for r in result.results), *(g.column for g in result.groups)]))
     for number, column in enumerate(columns):
         plain = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-") or "column"
         name = f"metadata{which}-{number + 1}-{plain}"
-        rows = [row for row in found.results if row.column == column]
-        groups = [group for group in found.groups if group.column == column]
-        summary = " ".join(sentence_of(row, found) for row in rows) if rows else sentence_of_groups(groups, found)
+        rows = [row for row in result.results if row.column == column]
+        groups = [group for group in result.groups if group.column == column]
+        summary = " ".join(sentence_of(row, result) for row in rows) if rows else sentence_of_groups(groups, result)
         yield Figure(
-            name, f"Accuracy {'against' if rows else 'by'} {one_line(column)}: {over_text(found)}.",
-            chart(document, "metadata", by=column), summary, _data(found, column, f"{name}-data"),
+            name, f"Accuracy {'against' if rows else 'by'} {one_line(column)}: {over_text(result)}.",
+            metadata_chart(result, by=column), summary, _data(result, column, f"{name}-data"),
         )  # fmt: skip
 
 
@@ -125,55 +126,31 @@ def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressio
     return f"{'; '.join(told)}; {len(groups)} groups."
 
 
-def _table(found: MetadataRegressions, which: str) -> Table:
+def _table(result: MetadataRegressions, which: str) -> Table:
     """Slopes as people read them, and rank correlations with both intervals."""
-    rows = found.results
-    objects, models = over_names(found)
-    slopes = tuple(f"{slope_text(row, found.percent)} per {per_text(row, found.percent)}" for row in rows)
-    ranks = tuple(row.rank_correlation for row in rows)
-    columns = [
-        Column("column", tuple(row.column for row in rows)),
-        Column("scale", tuple(row.scale for row in rows)),
-        Column("models", tuple(row.n_models for row in rows), "count"),
-        Column("families", tuple(row.n_families for row in rows), "count"),
-        Column("slope, percentage points", slopes),
-        Column(f"slope, over {objects}", tuple(scaled_text(row.ci, row, found.percent) for row in rows)),
-        Column(f"slope, over {models}", tuple(scaled_text(row.models_ci, row, found.percent) for row in rows)),
-        Column(f"rank correlation, over {objects}", ranks, "number", *_ends([row.rank_ci for row in rows]), places=3),
-        Column(f"rank correlation, over {models}", ranks, "number", *_ends([row.rank_models_ci for row in rows]),
-               places=3),
-    ]  # fmt: skip
-    return Table(
-        tuple(columns),
-        name=f"metadata{which}-slopes",
-        caption=f"Slopes and Spearman's rank correlations: {over_text(found)}.",
-    )
+    columns = (*slope_columns(result), *rank_columns(result, result.results))
+    caption = f"Slopes and Spearman's rank correlations: {over_text(result)}."
+    return Table(columns, name=f"metadata{which}-slopes", caption=caption)
 
 
-def _ends(intervals: Sequence[Any]) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
-    return (tuple(None if one is None else one.low for one in intervals),
-            tuple(None if one is None else one.high for one in intervals))  # fmt: skip
-
-
-def _data(found: MetadataRegressions, column: str, name: str) -> Table:
+def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     """The points of a figure."""
-    points = [point for point in found.points if (point.values or {}).get(column) is not None]
+    points = [point for point in result.points if (point.values or {}).get(column) is not None]
     labels = short_labels([point.model for point in points])
-    values = tuple((point.values or {})[column] for point in points)
-    share = column in found.percent
-    numbers = any(isinstance(value, float) for value in values)
-    low, high = _ends([point.ci for point in points])
+    field = Rows(points).column
+    numbers = any(isinstance((point.values or {})[column], float) for point in points)
+    form = "percent" if column in result.percent else "number" if numbers else "text"
     columns = [
-        Column("model", tuple(labels[point.model] for point in points)),
-        Column("accuracy", tuple(point.accuracy for point in points), "percent", low, high),
-        Column(column, values, "percent" if share else "number" if numbers else "text", places=3 if numbers else 1),
-        Column("family", tuple(point.family for point in points)),
-        Column("seeds", tuple(len(point.members) for point in points), "count"),
-        Column("lowest seed", tuple(point.lowest for point in points), "percent"),
-        Column("highest seed", tuple(point.highest for point in points), "percent"),
+        field("model", lambda p: labels[p.model]),
+        field("accuracy", lambda p: p.accuracy, "percent", ci=lambda p: p.ci),
+        field(column, lambda p: (p.values or {})[column], form, 3 if numbers else 1),
     ]
-    if column == "family":
-        del columns[3]
-    if all(len(point.members) == 1 for point in points):
-        del columns[-3:]
-    return Table(tuple(columns), name=name, caption=f"Models and their accuracy: {over_text(found)}.")
+    if column != "family":
+        columns.append(field("family", lambda p: p.family))
+    if any(len(point.members) > 1 for point in points):
+        columns += [
+            field("seeds", lambda p: len(p.members), "count"),
+            field("lowest seed", lambda p: p.lowest, "percent"),
+            field("highest seed", lambda p: p.highest, "percent"),
+        ]
+    return Table(tuple(columns), name=name, caption=f"Models and their accuracy: {over_text(result)}.")

@@ -2,112 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from pyalign.report.blocks import Column, Fold, Section, Table
-from pyalign.report.cells import counted
-from pyalign.report.charts import chart
-from pyalign.report.charts.before_after import probe_names
-from pyalign.report.page.sections._drawn import column, figure, numbered, over, percent, relabelled
-from pyalign.report.page.sections._rows import confidence
+from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.report.blocks import Fold, Rows, Section, Table
+from pyalign.report.cells import counted, intervals_over, over_words
+from pyalign.report.charts.before_after import before_after_chart, probe_names
+from pyalign.report.page.sections._drawn import figure, percent
+from pyalign.report.page.sections._rows import numbered
 from pyalign.report.page.sections._triplets import triplet_sets
 from pyalign.report.page.sources import Sources
+from pyalign.report.probe import fold_rows, folds_table
 
-Document = Mapping[str, Any]
+Probes = Sequence[ProbeCrossValidation]
+LEAD = (
+    "How much better the odd one out is told when a linear map of the embeddings is learned from people's answers: "
+    "both accuracies are on held-out triplets, which chose nothing."
+)
 
 
-def probes(given: Sources) -> Section | None:
+def probes(sources: Sources) -> Section | None:
     """For each set of triplets a row for each cross-validated probe, a figure of all, and their folds."""
-    sets = triplet_sets(given)
-    found = given.of("probe")
-    if not found:
-        return None
+    sets = triplet_sets(sources)
+    loaded = sources.loaded(ProbeCrossValidation)
     parts: list[Any] = []
-    for k, one in enumerate(dict.fromkeys(sets.of(one) for one in found)):
-        documents = [relabelled(probe, given) for probe in found if sets.of(probe) == one]
-        names = probe_names(documents)
-        told = _over(documents, sets.label(one))
+    for k, number in enumerate(dict.fromkeys(map(sets.of, loaded))):
+        results: Probes = [one.result for one in loaded if sets.of(one) == number]
+        names = probe_names(results, sources.labels)
+        words = _over(results, sets.label(number))
         parts += [
             figure(
                 numbered("probes-figure", k),
-                f"Accuracy before and after a probe, on {told}",
-                chart(documents, "before-after"),
-                _summary(documents, names),
+                f"Accuracy before and after a probe, on {words}",
+                before_after_chart(results, labels=sources.labels),
+                _summary(results, names),
             ),
-            _table(documents, names, numbered("probes-table", k), f"The same figures, on {told}"),
-            Fold("Folds", (_folds(documents, names, numbered("probes-folds", k)),)),
+            _table(results, names, numbered("probes-table", k), f"The same figures, on {words}"),
+            Fold("Folds", (_folds(results, names, numbered("probes-folds", k)),)),
         ]
-    lead = (
-        "How much better the odd one out is told when a linear map of the embeddings is learned from people's answers: "
-        "both accuracies are on held-out triplets, which chose nothing."
-    )
-    return Section("probes", "Zero-shot and probed", lead, tuple(parts))
+    return Section("probes", "Zero-shot and probed", LEAD, tuple(parts)) if parts else None
 
 
-def _over(documents: Sequence[Document], triplets: str) -> str:
-    tests = [sum(fold["n_test"] for fold in one["folds"]) for one in documents]
-    n = counted(tests[0], "triplet") if len(set(tests)) == 1 else f"{min(tests):,} to {max(tests):,} triplets"
-    splits = " or ".join(sorted({over(one["split"]) for one in documents}))
-    intervals = confidence(documents, "accuracy_interval") or "no intervals"
+def _n_test(result: ProbeCrossValidation) -> int:
+    return sum(fold.n_test for fold in result.folds)
+
+
+def _over(results: Probes, triplets: str) -> str:
+    tests = sorted(map(_n_test, results))
+    n = counted(tests[0], "triplet") if tests[0] == tests[-1] else f"{tests[0]:,} to {tests[-1]:,} triplets"
+    splits = " or ".join(sorted({over_words(one.split) for one in results}))
+    intervals = intervals_over(one.accuracy_interval for one in results) or "no intervals"
     return f"{n} of {triplets} of held-out {splits}, mean over the folds; {intervals}."
 
 
-def gain_of(document: Document) -> float:
-    """What a probe adds to the accuracy, a fraction, of the same triplets."""
-    return float(document["accuracy"] - document["zero_shot_accuracy"])
-
-
-def _summary(documents: Sequence[Document], names: Sequence[str]) -> str:
-    best = max(range(len(documents)), key=lambda k: documents[k]["accuracy"])
-    gains = [gain_of(one) for one in documents]
-    most = max(range(len(gains)), key=gains.__getitem__)
-    told = (
-        f"Probed, {names[best]} is the most accurate: {percent(documents[best]['accuracy'])}, "
-        f"{percent(documents[best]['zero_shot_accuracy'])} without a probe. "
-        f"The largest gain is that of {names[most]}: {100 * gains[most]:+.1f} points"
+def _summary(results: Probes, names: Sequence[str]) -> str:
+    best = max(range(len(results)), key=lambda k: results[k].accuracy)
+    most = max(range(len(results)), key=lambda k: results[k].difference)
+    text = (
+        f"Probed, {names[best]} is the most accurate: {percent(results[best].accuracy)}, "
+        f"{percent(results[best].zero_shot_accuracy)} without a probe. "
+        f"The largest gain is that of {names[most]}: {100 * results[most].difference:+.1f} points"
     )
-    ci = documents[most].get("difference_interval")
-    return told + (f" ({100 * ci[0]:+.1f} to {100 * ci[1]:+.1f})." if ci and None not in ci else ", without interval.")
+    interval = results[most].difference_interval
+    if interval is None:
+        return f"{text}, without interval."
+    return f"{text} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})."
 
 
-def _table(documents: Sequence[Document], names: Sequence[str], name: str, caption: str) -> Table:
-    rows = [
-        {**one, "n_test": sum(fold["n_test"] for fold in one["folds"]), "n_folds": len(one["folds"]),
-         "gain": gain_of(one)}
-        for one in documents
-    ]  # fmt: skip
+def _table(results: Probes, names: Sequence[str], name: str, caption: str) -> Table:
+    column = Rows(list(zip(names, results, strict=True))).column
     columns = (
-        Column("model", tuple(names)),
-        column("zero-shot", rows, "zero_shot_accuracy", "percent", ci="zero_shot_interval",
+        column("model", lambda row: row[0]),
+        column("zero-shot", lambda row: row[1].zero_shot_accuracy, "percent", ci=lambda row: row[1].zero_shot_interval,
                note="By cosines of the rows as they came, on the same triplets."),
-        column("probed", rows, "accuracy", "percent", ci="accuracy_interval"),
-        column("gain", rows, "gain", "percent", ci="difference_interval",
+        column("probed", lambda row: row[1].accuracy, "percent", ci=lambda row: row[1].accuracy_interval),
+        column("gain", lambda row: row[1].difference, "percent", ci=lambda row: row[1].difference_interval,
                note="Probed less zero-shot, paired over the same triplets."),
-        column("cross-entropy", rows, "cross_entropy", ci="cross_entropy_interval", places=4, note="Nats, probed."),
-        column("held out", rows, "split", "text", filter=True),
-        column("folds", rows, "n_folds", "count"),
-        column("triplets", rows, "n_test", "count"),
-        column("chance", rows, "chance", "percent"),
+        column("cross-entropy", lambda row: row[1].cross_entropy, "number", 4,
+               ci=lambda row: row[1].cross_entropy_interval, note="Nats, probed."),
+        column("held out", lambda row: row[1].split, filter=True),
+        column("folds", lambda row: len(row[1].folds), "count"),
+        column("triplets", lambda row: _n_test(row[1]), "count"),
+        column("chance", lambda row: row[1].chance, "percent"),
     )  # fmt: skip
     return Table(columns, name=name, caption=caption, sort=("probed", True))
 
 
-def _folds(documents: Sequence[Document], names: Sequence[str], name: str) -> Table:
-    rows = [
-        {**fold, "model": model, "fold": k + 1}
-        for model, one in zip(names, documents, strict=True) for k, fold in enumerate(one["folds"])
-    ]  # fmt: skip
-    columns = (
-        column("model", rows, "model", "text", filter=True),
-        column("fold", rows, "fold", "count"),
-        column("zero-shot", rows, "zero_shot_accuracy", "percent"),
-        column("probed", rows, "accuracy", "percent"),
-        column("s.e.", rows, "accuracy_error", "percent", note="Standard error of the probed accuracy."),
-        column("cross-entropy", rows, "cross_entropy", places=4),
-        column("strength", rows, "strength", places=4, note="Of the penalty, chosen within the training triplets."),
-        column("rank", rows, "rank", "count"),
-        column("training triplets", rows, "n_train", "count"),
-        column("test triplets", rows, "n_test", "count"),
-    )
-    return Table(columns, name=name, caption="Each fold's figures are of its own held-out triplets.")
+def _folds(results: Probes, names: Sequence[str], name: str) -> Table:
+    rows = [row for model, one in zip(names, results, strict=True) for row in fold_rows(model, one)]
+    caption = "Each fold's figures are of its own held-out triplets."
+    return replace(folds_table(rows, results[0].task), name=name, caption=caption)

@@ -3,92 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
-from pyalign.report.blocks import Column, Figure, Section, Table
-from pyalign.report.cells import counted
-from pyalign.report.charts import chart
+from pyalign.analysis.calibration.result import Calibration, Calibrations
+from pyalign.report.blocks import Figure, Section, Table
+from pyalign.report.calibration import calibrations_table
+from pyalign.report.cells import counted, intervals_over, over_words
 from pyalign.report.charts.ranked import MOST_MODELS
-from pyalign.report.charts.reliability import calibrations, names_of
-from pyalign.report.page.sections._drawn import column, figure, numbered, over, relabelled
-from pyalign.report.page.sections._rows import confidence
+from pyalign.report.charts.reliability import names_of, reliability_chart
+from pyalign.report.page.sections._drawn import figure
+from pyalign.report.page.sections._rows import numbered
 from pyalign.report.page.sections._triplets import triplet_sets
 from pyalign.report.page.sources import Sources
 
-Entry = Mapping[str, Any]
+LEAD = (
+    "How often a model's choice is people's, by the probability that the model gives to it, at the temperature "
+    "that fits people's answers best."
+)
 
 
-def reliability(given: Sources) -> Section | None:
-    """A diagram for each document of `pyalign calibrate`, and a row for each model."""
-    sets = triplet_sets(given)
-    found = given.of("calibrate")
-    if not found:
-        return None
+def reliability(sources: Sources) -> Section | None:
+    """A diagram for each result of calibrations, and a row for each model."""
+    sets = triplet_sets(sources)
+    loaded = sources.loaded(Calibrations)
     parts: list[Figure | Table] = [
-        _figure(relabelled(one, given), k, sets.label(sets.of(one))) for k, one in enumerate(found)
+        _figure(one.result, k, sets.label(sets.of(one)), sources.labels) for k, one in enumerate(loaded)
     ]
-    for k, number in enumerate(dict.fromkeys(map(sets.of, found))):
-        held = [relabelled(one, given) for one in found if sets.of(one) == number]
-        parts.append(_table(calibrations(held), numbered("reliability-table", k), sets.label(number)))
-    lead = (
-        "How often a model's choice is people's, by the probability that the model gives to it, at the temperature "
-        "that fits people's answers best."
-    )
-    return Section("reliability", "Reliability of probabilities", lead, tuple(parts))
+    for k, number in enumerate(dict.fromkeys(map(sets.of, loaded))):
+        rows = tuple(row for one in loaded if sets.of(one) == number for row in one.result)
+        name = numbered("reliability-table", k)
+        parts.append(_table(Calibrations(rows), name, sets.label(number), sources.labels))
+    return Section("reliability", "Reliability of probabilities", LEAD, tuple(parts)) if parts else None
 
 
-def _caption(entries: Sequence[Entry], triplets: str) -> str:
-    tests = sorted({one["test"]["n_answers"] for one in entries})
+def _caption(rows: Sequence[Calibration], triplets: str) -> str:
+    tests = sorted({row.test.n_answers for row in rows})
     n = f"{tests[0]:,}" if len(tests) == 1 else f"{tests[0]:,} to {tests[-1]:,}"
     where = " or ".join(
         dict.fromkeys(
-            f"about held-out {over(one['split'])}" if one["split"] else "that the temperature was fitted to (in-sample)"
-            for one in entries
+            f"about held-out {over_words(row.split)}" if row.split else "that the temperature was fitted to (in-sample)"
+            for row in rows
         )
     )
     return f"Confidence and accuracy on {n} answers of {triplets} {where}"
 
 
-def _figure(document: Mapping[str, Any], k: int, triplets: str) -> Figure:
-    entries = calibrations([document])
-    names = names_of(entries)
-    caption = f"{_caption(entries, triplets)}; each point is a bin of about as many answers."
-    if len(entries) > MOST_MODELS:
-        caption += f" The first {MOST_MODELS} of {len(entries)} models."
-    errors = [one["equal_mass"]["ece"] for one in entries]
+def _figure(results: Calibrations, k: int, triplets: str, labels: Mapping[str, str]) -> Figure:
+    rows, names = results.results, names_of(results.results, labels)
+    caption = f"{_caption(rows, triplets)}; each point is a bin of about as many answers."
+    if len(rows) > MOST_MODELS:
+        caption += f" The first {MOST_MODELS} of {len(rows)} models."
+    errors = [row.equal_mass.ece for row in rows]
     low, high = (errors.index(pick(errors)) for pick in (min, max))
-    told = (
+    summary = (
         f"At the fitted temperature the expected calibration error is least for {names[low]}, {errors[low]:.3f} (at "
-        f"T = 1 {entries[low]['ece_equal_mass_before']:.3f})"
+        f"T = 1 {rows[low].ece_equal_mass_before:.3f})"
     )
-    if len(entries) > 1:
-        told += f", and largest for {names[high]}, {errors[high]:.3f}"
-    return figure(numbered("reliability-figure", k), caption, chart(document, "reliability"), f"{told}.")
+    if len(rows) > 1:
+        summary += f", and largest for {names[high]}, {errors[high]:.3f}"
+    chart = reliability_chart(results, labels=labels)
+    return figure(numbered("reliability-figure", k), caption, chart, f"{summary}.")
 
 
-def _table(entries: Sequence[Entry], name: str, triplets: str) -> Table:
-    rows = [
-        {**one, "ece": one["equal_width"]["ece"], "ece_mass": one["equal_mass"]["ece"],
-         **{f"test_{name}": value for name, value in one["test"].items()}, "split": one["split"] or "nothing"}
-        for one in entries
-    ]  # fmt: skip
-    bars = confidence(entries, "temperature_ci")
-    columns = (
-        Column("model", tuple(names_of(entries))),
-        column("measure", rows, "measure", "text", filter=True),
-        column("temperature", rows, "temperature", ci="temperature_ci", places=4,
-               note="p = softmax(similarity / temperature), fitted on the other part."),
-        column("ECE at T = 1", rows, "ece_equal_width_before", places=4, note="Bins of equal width."),
-        column("ECE", rows, "ece", places=4, note="At the fitted temperature, bins of equal width."),
-        column("ECE, equal mass", rows, "ece_mass", places=4),
-        column("cross-entropy at T = 1", rows, "test_cross_entropy_before", places=4, note="Nats."),
-        column("cross-entropy", rows, "test_cross_entropy", places=4, note="Nats."),
-        column("accuracy", rows, "test_accuracy", "percent"),
-        column("answers", rows, "test_n_answers", "count"),
-        column("held out", rows, "split", "text", filter=True),
-    )  # fmt: skip
-    told = f"temperatures with {bars}" if bars else "no intervals"
+def _table(results: Calibrations, name: str, triplets: str, labels: Mapping[str, str]) -> Table:
+    intervals = intervals_over(row.temperature_ci for row in results)
+    temperatures = f"temperatures with {intervals}" if intervals else "no intervals"
     caption = (
-        f"Expected calibration error (ECE) of {counted(len(rows), 'model')}. {_caption(entries, triplets)}; {told}."
+        f"Expected calibration error (ECE) of {counted(len(results), 'model')}. {_caption(results.results, triplets)}; "
+        f"{temperatures}."
     )
-    return Table(columns, name=name, caption=caption, sort=("ECE", False))
+    table = calibrations_table(results, names_of(results.results, labels))
+    return replace(table, name=name, caption=caption, sort=("ECE", False))
