@@ -5,28 +5,29 @@ from __future__ import annotations
 from itertools import islice
 
 from pyalign.nearest.result import Neighbors
-from pyalign.report.tables import ELSEWHERE, Column, Rows, fitted_table, noted, one_line
+from pyalign.report.blocks import Block, Foot, Rows, Table
+from pyalign.report.tables import ELSEWHERE, one_line
 
 MOST_ROWS = 60
 
 
-def neighbors_table(found: Neighbors, width: int | None = None, verbose: bool = False) -> str:
-    """The neighbours of the first queries, the nearest first; all of them with `verbose`."""
+def neighbors_view(found: Neighbors, verbose: bool = False) -> list[Block]:
+    """The neighbours of the first queries, the nearest first; verbose: of all."""
     records = list(found.records() if verbose else islice(found.records(), max(found.k, MOST_ROWS)))
     column = Rows(records).column
-    value = "distance" if found.kind == "negated distance" else "similarity"
-    sign = -1.0 if found.kind == "negated distance" else 1.0
-    columns = [
-        column("query", lambda row: one_line(str(row["query"]))),
-        column("rank", lambda row: str(row["rank"])),
-        column("neighbor", lambda row: one_line(str(row["neighbor"]))),
-        Column(value, tuple(f"{0.0 + sign * row['similarity']:.5g}" for row in records)),
-    ]
-    table, notes = fitted_table(columns, width, verbose)
-    return f"{table}\n{noted([*notes, *_notes(found, len(records))], None if verbose else width)}"
+    distances = found.kind == "negated distance"
+    sign = -1.0 if distances else 1.0
+    columns = (
+        column("query", lambda row: str(row["query"])),
+        column("rank", lambda row: row["rank"], "count"),
+        column("neighbor", lambda row: str(row["neighbor"])),
+        column("distance" if distances else "similarity", lambda row: 0.0 + sign * row["similarity"],
+               write=lambda value: f"{value:.5g}"),
+    )  # fmt: skip
+    return [Table(columns), Foot(_notes(found, len(records)))]
 
 
-def _notes(found: Neighbors, shown: int) -> list[str]:
+def _notes(found: Neighbors, shown: int) -> tuple[str, ...]:
     notes = [f"{found.n:,} rows of {found.d:,} features", f"measure {found.measure} ({found.units})"]
     if found.transform is not None:
         notes.append(f"rows after {one_line(found.transform)}")
@@ -38,4 +39,4 @@ def _notes(found: Neighbors, shown: int) -> list[str]:
     total = int((found.indices >= 0).sum())
     if shown < total:
         notes.append(f"the first {shown:,} of {total:,} are shown: {ELSEWHERE}")
-    return notes
+    return tuple(notes)

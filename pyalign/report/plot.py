@@ -23,7 +23,7 @@ from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.report.charts import KINDS, chart, drawing, kind_of, kinds_of
 from pyalign.report.charts.data import rows_of
-from pyalign.report.charts.document import as_picture_document, as_picture_documents, listed
+from pyalign.report.charts.document import as_picture_documents, as_result, listed
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.sound import require_sound
 
@@ -121,7 +121,7 @@ def plot(
         drawn = _cards(documents, dimensions, dimension_labels, triplets, names, images, look)
     else:
         options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names),
-                   "beside": None if beside is None else as_picture_document(beside)}  # fmt: skip
+                   "beside": None if beside is None else as_result(beside)}  # fmt: skip
         drawn = chart(documents, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
     files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
     if data is not None:

@@ -28,7 +28,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "map": ((), "maps:map_chart"),
 }
 # Kinds that show several documents together -> the commands whose documents may stand beside them.
-TYPED = ("accuracy", "before-after", "ceiling", "cka", "consistency", "metadata", "reliability", "rsa")
+TYPED = ("accuracy", "before-after", "ceiling", "cka", "consistency", "gallery", "metadata", "reliability", "rsa")
 TOGETHER: dict[str, tuple[str, ...]] = {"accuracy": ("ceiling",), "before-after": (), "reliability": (), "rsa": ()}
 
 
@@ -92,18 +92,14 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
         >>> chart(document).to_dict()["title"]["text"]
         ['Accuracy per concept: x']
     """
-    from pyalign.report.charts.document import as_picture_documents
+    from pyalign.report.charts.document import as_picture_documents, as_result
     from pyalign.report.charts.sound import require_sound
 
     documents = as_picture_documents(document)
     name = kind_of(documents, kind)
     if name in TYPED:
-        from pyalign.results import read_result
-
-        documents = [
-            one if hasattr(one, "to_dict") else read_result(as_picture_documents(one)[0], "the result")
-            for one in (document if isinstance(document, list | tuple) else [document])
-        ]
+        several = document if isinstance(document, list | tuple) else [document]
+        documents = [as_result(one) for one in several]
     else:
         for one in documents:
             require_sound(one, name)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.report.tables import one_line, short_labels
-from pyalign.results import SCHEMA
+from pyalign.results import SCHEMA, read_result
 
 OVER = {"objects+subjects": "objects and people", "subjects": "people"}  # as `over_text` says it
 
@@ -36,6 +36,14 @@ def as_picture_document(given: Any) -> dict[str, Any]:
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise InputError(f"{where} must have schema {SCHEMA}, which this version knows; got {schema!r:.20}")
     return dict(document)
+
+
+def as_result(given: Any) -> Any:
+    """A result as it is, or that of a document or of the `.json` file of one; see `as_picture_document`."""
+    if hasattr(given, "to_dict"):
+        return given
+    where = os.fspath(given) if isinstance(given, str | os.PathLike) else "the result"
+    return read_result({"schema": SCHEMA, **as_picture_document(given)}, where)
 
 
 def as_picture_documents(given: Any) -> list[dict[str, Any]]:
@@ -114,22 +122,3 @@ def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:
         level = "intervals" if confidence is None else f"{100 * confidence:g} % intervals"
         told.append(f"{level} over {OVER.get(by, by)}" if by else level)
     return f"Bars: {' or '.join(dict.fromkeys(told))}." if told else ""
-
-
-def neighbour_rows(
-    document: Mapping[str, Any], queries: Sequence[str] | None = None
-) -> tuple[dict[str, list[tuple[str, float | None]]], str]:
-    """query -> its neighbours, the nearest first, each with its value; and whether that is a similarity or a distance.
-
-    Raises:
-        InputError: a document without neighbours; a query that it does not have.
-    """
-    kind = str(document.get("kind", "similarity"))
-    found: dict[str, list[tuple[str, float | None]]] = {}
-    for row in sorted(listed(document, "results"), key=lambda row: row["rank"]):
-        found.setdefault(str(row["query"]), []).append((str(row["neighbor"]), row.get("similarity")))
-    order = list(dict.fromkeys(str(row["query"]) for row in document["results"]))
-    for query in queries or ():
-        if query not in found:
-            raise InputError(f"queries must be among those of the result; got {query!r}")
-    return {query: found[query] for query in queries or order}, kind

@@ -2,281 +2,294 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
-from pyalign.report.blocks import Column, Fold, Section, Table, Tile, Tiles
-from pyalign.report.charts.document import different, ends, neighbour_rows
-from pyalign.report.page.sections._pooled import pooled
-from pyalign.report.page.sections._rows import Row, column, confidence, filled, numbered, where
+from pyalign.concept.duplicates import NearDuplicates
+from pyalign.concept.hubs import Hubs
+from pyalign.concept.neighbor_agreement import NeighborAgreement
+from pyalign.concept.neighbor_changes import NeighborChanges
+from pyalign.concept.prototypes import Prototypes
+from pyalign.concept.purity import NeighborPurity
+from pyalign.nearest.result import Neighbors
+from pyalign.report import neighborhoods
+from pyalign.report.blocks import Column, Fold, Rows, Section, Table, Tile, Tiles, filled
+from pyalign.report.cells import different, intervals_over
+from pyalign.report.charts.gallery import nearest_of
+from pyalign.report.neighborhoods import labels_of
+from pyalign.report.page.sections._rows import numbered, where
 from pyalign.report.page.sources import Loaded, Sources
 
 QUERIES, NEAR = 24, 10  # of a gallery
 LISTED, MOST_MODELS = 20, 6  # objects whose neighbourhoods differ most, of each model, and of how many models
 BOTH = "both"  # class of a neighbour that two searches have in common
+# What differs between calls that ask the same of other models.
+OF_A_CALL = frozenset({"backend", "seed", "provenance", "notes", "outputs", "coverage", "missing"})
+LEAD = "Which objects are near each other for a representation, and whether people would say so."
+Pooled = TypeVar("Pooled", NeighborAgreement, NeighborPurity, Hubs)
 
 
-def neighbors(given: Sources) -> Section | None:
-    """Parts for each document that is about neighbours."""
-    parts: list[Any] = [*galleries(given)]
-    for command, make in MAKERS.items():
-        several = command in ("neighbor agreement", "neighbor purity", "hubs")
-        documents = pooled(given, command) if several else [one.document for one in given.of(command)]
-        for number, document in enumerate(documents):
-            parts += make(document, given, number)
-    if not parts:
-        return None
-    lead = "Which objects are near each other for a representation, and whether people would say so."
-    return Section("neighbors", "Neighbours", lead, tuple(parts))
+def neighbors(sources: Sources) -> Section | None:
+    """Parts for each result that is about neighbours."""
+    parts: list[Any] = [*galleries(sources)]
+    for number, agreement in enumerate(pooled(sources.results(NeighborAgreement))):
+        parts += _agreement(agreement, sources, number)
+    for number, purity in enumerate(pooled(sources.results(NeighborPurity))):
+        parts += _purity(purity, sources, number)
+    for number, hubs in enumerate(pooled(sources.results(Hubs))):
+        parts += _hubs(hubs, sources, number)
+    for number, changes in enumerate(sources.results(NeighborChanges)):
+        parts += _changes(changes, number)
+    for number, prototypes in enumerate(sources.results(Prototypes)):
+        parts += _prototypes(prototypes, number)
+    for number, duplicates in enumerate(sources.results(NearDuplicates)):
+        parts += _duplicates(duplicates, number)
+    return Section("neighbors", "Neighbours", LEAD, tuple(parts)) if parts else None
 
 
-def galleries(given: Sources) -> list[Tiles]:
-    """Searches for the same queries beside each other, such as before and after a transform."""
-    held: dict[tuple[str, ...], list[Loaded]] = {}
-    for one in given.of("neighbors"):
-        queries = tuple(dict.fromkeys(str(row["query"]) for row in one.document["results"]))
+def pooled(results: Sequence[Pooled]) -> list[Pooled]:
+    """Results that ask the same of other models as one, each model once, the first one of its name.
+
+    Example:
+        >>> one, other = (Hubs((), 3, measure, 9) for measure in ("cosine", "dot"))
+        >>> len(pooled([one, one])), len(pooled([one, other]))
+        (1, 2)
+    """
+    found: dict[tuple[Any, ...], Pooled] = {}
+    for result in results:
+        key = _question(result)
+        found[key] = _together(found[key], result) if key in found else result
+    return list(found.values())
+
+
+def _question(result: Any) -> tuple[Any, ...]:
+    """What a result says of all but its models."""
+    names = [one.name for one in fields(result) if one.name not in OF_A_CALL]
+    return tuple((name, repr(value)) for name in names if _is_plain(value := getattr(result, name)))
+
+
+def _together(first: Any, second: Any) -> Any:
+    """The first with what the second has more."""
+    names = {one.embeddings for one in first.results}
+    both: dict[str, Any] = {
+        "results": (*first.results, *(one for one in second.results if one.embeddings not in names))
+    }
+    if isinstance(first, NeighborAgreement):
+        both["differences"] = (*first.differences, *second.differences)
+    return replace(first, **both)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def galleries(sources: Sources) -> list[Tiles]:
+    """Searches for the same queries next to each other, such as before and after a transform."""
+    searches: dict[tuple[str, ...], list[Loaded]] = {}
+    for one in sources.loaded(Neighbors):
+        queries = tuple(nearest_of(one.result))
         if queries:
-            held.setdefault(queries, []).append(one)
+            searches.setdefault(queries, []).append(one)
     return [
-        _gallery(queries, found, given, numbered("gallery", number))
-        for number, (queries, found) in enumerate(held.items())
+        _gallery(queries, found, sources, numbered("gallery", number))
+        for number, (queries, found) in enumerate(searches.items())
     ]
 
 
-def _gallery(queries: Sequence[str], found: Sequence[Loaded], given: Sources, name: str) -> Tiles:
+def _gallery(queries: Sequence[str], found: Sequence[Loaded], sources: Sources, name: str) -> Tiles:
     shown = list(queries)[:QUERIES]
-    searches = [neighbour_rows(one.document, shown)[0] for one in found]
-    labels = _labels(found, given)
+    searches = [nearest_of(one.result) for one in found]
+    labels = _labels(found, sources)
     rows: list[tuple[str, tuple[Tile, ...]]] = []
     for query in shown:
         for label, near in zip(labels, searches, strict=True):
-            others = [{one for one, _ in search[query]} for search in searches if search is not near]
+            others = [{item for item, _ in search[query]} for search in searches if search is not near]
             tiles = [Tile(query, "query", "query")]
             for item, value in near[query][:NEAR]:
                 both = bool(others) and all(item in other for other in others)
                 tiles.append(Tile(item, "no figure" if value is None else f"{value:.3f}", BOTH if both else ""))
             rows.append((query if len(found) == 1 else f"{query}: {label}", tuple(tiles)))
-    return Tiles(name, _told(found, labels, len(shown), len(queries)), tuple(rows))
+    return Tiles(name, _caption(found, labels, len(shown), len(queries)), tuple(rows))
 
 
-def _labels(found: Sequence[Loaded], given: Sources) -> list[str]:
-    """What searches are called: by their embeddings, and by the measure where that alone tells them apart."""
-    names = [given.label(str(one.document.get("embeddings") or "embeddings")) for one in found]
+def _labels(found: Sequence[Loaded], sources: Sources) -> list[str]:
+    """What searches are called: by their embeddings, and by the measure where only that tells them apart."""
+    names = [sources.label(one.result.embeddings or "embeddings") for one in found]
     if len(set(names)) == len(names):
         return names
-    longer = [f"{name} ({one.document['measure']})" for name, one in zip(names, found, strict=True)]
+    longer = [f"{name} ({one.result.measure})" for name, one in zip(names, found, strict=True)]
     if len(set(longer)) == len(longer):
         return longer
     return different([f"{name} ({where(one)})" for name, one in zip(names, found, strict=True)])
 
 
-def _told(found: Sequence[Loaded], labels: Sequence[str], shown: int, queries: int) -> str:
-    first = found[0].document
-    value = " or ".join(dict.fromkeys(f"{one.document['kind']}, {one.document['units']}" for one in found))
+def _caption(found: Sequence[Loaded], labels: Sequence[str], shown: int, queries: int) -> str:
+    value = " or ".join(dict.fromkeys(f"{one.result.kind}, {one.result.units}" for one in found))
     by = " and by ".join(labels)
-    told = f"The nearest of {first['n']:,} rows to each query by {by}, the nearest first; below: {value}."
+    text = f"The nearest of {found[0].result.n:,} rows to each query by {by}, the nearest first; below: {value}."
     if len(found) > 1:
-        told += " Framed: neighbours that all of them have."
+        text += " Framed: neighbours that all of them have."
     for one, label in zip(found, labels, strict=True):
-        recall = one.document.get("recall")
-        if recall is not None:
-            told += f" {label}: an approximate index, which finds {100 * recall:.1f} % of the true neighbours."
-    return told if shown == queries else f"{told} The first {shown} of {queries:,} queries."
+        if one.result.recall is not None:
+            share = f"{100 * one.result.recall:.1f} %"
+            text += f" {label}: an approximate index, which finds {share} of the true neighbours."
+    return text if shown == queries else f"{text} The first {shown} of {queries:,} queries."
 
 
-def _agreement(document: Row, given: Sources, number: int) -> list[Any]:
-    rows = document["results"]
-    level = confidence(rows)
-    what = f"the {document['k']} nearest neighbours of {document['n_objects']:,} objects"
+def _agreement(found: NeighborAgreement, sources: Sources, number: int) -> list[Any]:
+    labels = labels_of(found.results, labels=sources.labels)
+    level = intervals_over(row.ci for row in found.results)
     caption = (
-        f"Agreement with people: the share of {what} by a model that are so by the reference too; by chance "
-        f"{100 * document['chance']:.1f} %{f'; {level}' if level else ''}."
+        f"Agreement with people: the share of the {found.k} nearest neighbours of {found.n_objects:,} objects by a "
+        f"model that are so by the reference too; by chance {100 * found.chance:.1f} %{f'; {level}' if level else ''}."
     )
-    table = Table(filled([
-        Column("model", tuple(row["label"] for row in rows)),
-        column("overlap", rows, "overlap", "percent", "ci"),
-        column("p", rows, "p_value", "p"),
-        column("rank-biased overlap", rows, "rbo", "percent", "rbo_ci", note=f"persistence {document['rbo_p']:g}"),
-        column("p of that", rows, "rbo_p_value", "p"),
-    ]), name=numbered("neighbor-agreement", number), caption=caption, sort=("overlap", True))  # fmt: skip
-    return [table, *_lowest(rows, number), *_by_concept(document, rows, number), *_pairs(document, given, number)]
+    columns = (
+        *neighborhoods.agreement_table(found, labels).columns,
+        Rows(found.results).column("p of the rbo", lambda r: r.rbo_p_value, "p"),
+    )
+    table = Table(filled(columns), name=numbered("neighbor-agreement", number), caption=caption, sort=("overlap", True))
+    return [
+        table,
+        *_lowest(found, labels, number),
+        *_by_concept(found, labels, number),
+        *_pairs(found, sources, number),
+    ]
 
 
-def _lowest(rows: Sequence[Row], number: int) -> list[Any]:
+def _lowest(found: NeighborAgreement, labels: Sequence[str], number: int) -> list[Any]:
     """The objects whose neighbourhoods differ most from those of people."""
-    best = sorted(rows, key=lambda row: -row["overlap"])[:MOST_MODELS]
-    held = [(row["label"], [one for one in row["lowest"] if one["name"] is not None][:LISTED]) for row in best]
+    best = sorted(zip(labels, found.results, strict=True), key=lambda pair: -pair[1].overlap)[:MOST_MODELS]
+    named = [(label, [one for one in row.lowest if one.name is not None][:LISTED]) for label, row in best]
     shown = tuple(
-        (label, tuple(Tile(one["name"], f"{100 * one['overlap']:.0f} %") for one in lowest))
-        for label, lowest in held if lowest
+        (label, tuple(Tile(str(one.name), f"{100 * one.overlap:.0f} %") for one in lowest))
+        for label, lowest in named if lowest
     )  # fmt: skip
-    if not shown:
-        return []
     caption = "Objects whose neighbourhoods differ most from those by people; below: the overlap."
-    return [Tiles(numbered("neighbor-lowest", number), caption, shown)]
+    return [Tiles(numbered("neighbor-lowest", number), caption, shown)] if shown else []
 
 
-def _by_concept(document: Row, rows: Sequence[Row], number: int) -> list[Any]:
-    flat = [{**one, "label": row["label"]} for row in rows for one in row.get("concepts") or ()]
-    if not flat:
-        return []
-    caption = (
-        f"The same for the objects of each concept ({document['grouping']}); their neighbours may be any; "
-        f"{confidence(flat) or 'without intervals'}. p-values corrected over concepts ({document['correction']})."
-    )
-    return [Fold("Agreement per concept", (Table(filled([
-        Column("concept", tuple(one["concept"] for one in flat), filter=True),
-        Column("model", tuple(one["label"] for one in flat), filter=True),
-        column("objects", flat, "n_objects", "count"),
-        column("overlap", flat, "overlap", "percent", "ci"),
-        column("p, corrected", flat, "p_adjusted", "p"),
-        column("rank-biased overlap", flat, "rbo", "percent", "rbo_ci"),
-    ]), name=numbered("neighbor-concepts", number), caption=caption, sort=("overlap", True)),))]  # fmt: skip
-
-
-def _pairs(document: Row, given: Sources, number: int) -> list[Any]:
-    rows = [row for row in document.get("differences") or () if row.get("concept") is None]
+def _by_concept(found: NeighborAgreement, labels: Sequence[str], number: int) -> list[Any]:
+    rows = [(label, one) for label, row in zip(labels, found.results, strict=True) for one in row.concepts or ()]
     if not rows:
         return []
-    both = [ends(row) for row in rows]
-    how = document["correction"]
-    level = confidence(rows) or "without intervals"
-    caption = f"Overlap of one model less that of the other, on the same objects; {level}; p-values corrected ({how})."
-    return [Fold("Differences between models", (Table((
-        Column("model", tuple(given.label(row["a"]) for row in rows)),
-        Column("less", tuple(given.label(row["b"]) for row in rows)),
-        Column("difference", tuple(row["difference"] for row in rows), "percent",
-               tuple(low for low, _ in both), tuple(high for _, high in both)),
-        Column("p, corrected", tuple(row["p_adjusted"] for row in rows), "p"),
-    ), name=numbered("neighbor-differences", number), caption=caption, sort=("difference", True)),))]  # fmt: skip
-
-
-def _purity(document: Row, given: Sources, number: int) -> list[Any]:
-    rows = document["results"]
-    level = confidence(rows)
+    level = intervals_over(one.ci for _, one in rows) or "without intervals"
     caption = (
-        f"Purity: the share of the {document['k']} nearest neighbours that share a category with an object"
+        f"The same for the objects of each concept ({found.grouping}); their neighbours may be any; {level}. "
+        f"p-values corrected over concepts ({found.correction})."
+    )
+    columns = filled(neighborhoods.concepts_table(found, rows).columns)
+    table = Table(columns, name=numbered("neighbor-concepts", number), caption=caption, sort=("overlap", True))
+    return [Fold("Agreement per concept", (table,))]
+
+
+def _pairs(found: NeighborAgreement, sources: Sources, number: int) -> list[Any]:
+    rows = [row for row in found.differences if row.concept is None]
+    if not rows:
+        return []
+    level = intervals_over(row.ci for row in rows) or "without intervals"
+    caption = (
+        f"Overlap of one model less that of the other, on the same objects; {level}; p-values corrected "
+        f"({found.correction})."
+    )
+    labels = {name: sources.label(name) for row in rows for name in (row.a, row.b)}
+    table = neighborhoods.differences_table(found, rows, labels)
+    name = numbered("neighbor-differences", number)
+    return [Fold("Differences between models", (replace(table, name=name, caption=caption, sort=("overlap", True)),))]
+
+
+def _purity(found: NeighborPurity, sources: Sources, number: int) -> list[Any]:
+    labels = labels_of(found.results, labels=sources.labels)
+    level = intervals_over(row.ci for row in found.results)
+    caption = (
+        f"Purity: the share of the {found.k} nearest neighbours that share a category with an object"
         f"{f'; {level}' if level else ''}. Chance: of shuffled categories."
     )
-    table = Table(filled([
-        Column("model", tuple(row["label"] for row in rows)),
-        column("purity", rows, "purity", "percent", "ci"),
-        column("chance", rows, "chance", "percent"),
-        column("p", rows, "p_value", "p"),
-    ]), name=numbered("neighbor-purity", number), caption=caption, sort=("purity", True))  # fmt: skip
-    flat = [{**one, "label": row["label"]} for row in rows for one in row.get("categories") or ()]
-    if not flat:
+    columns = filled([Column("model", tuple(labels)), *neighborhoods.purity_columns(found, found.results)])
+    table = Table(columns, name=numbered("neighbor-purity", number), caption=caption, sort=("purity", True))
+    rows = [(label, one) for label, row in zip(labels, found.results, strict=True) for one in row.categories]
+    if not rows:
         return [table]
-    told = (
-        f"Purity of each category, of its {document['k']} nearest neighbours; "
-        f"{confidence(flat) or 'without intervals'}; p of each by itself, not corrected."
+    level = intervals_over(one.ci for _, one in rows) or "without intervals"
+    of_each = f"Purity of each category, of its {found.k} nearest neighbours; {level}; p of each by itself."
+    column = Rows(rows).column
+    columns = filled([
+        column("category", lambda r: r[1].category, filter=True),
+        column("model", lambda r: r[0], filter=True),
+        column("objects", lambda r: r[1].n_objects, "count"),
+        *neighborhoods.purity_columns(found, [one for _, one in rows]),
+    ])  # fmt: skip
+    name = numbered("neighbor-purity-categories", number)
+    return [table, Fold("Purity per category", (Table(columns, name=name, caption=of_each, sort=("purity", True)),))]
+
+
+def _hubs(found: Hubs, sources: Sources, number: int) -> list[Any]:
+    labels = labels_of(found.results, labels=sources.labels)
+    near = f"the {found.k} nearest neighbours of others"
+    caption = f"Hubs: how unequally {found.n_objects:,} objects are among {near}."
+    table = replace(
+        neighborhoods.hubs_table(found, labels),
+        name=numbered("hubs", number),
+        caption=caption,
+        sort=("skewness", False),
     )
-    of_each = Table(filled([
-        Column("category", tuple(one["category"] for one in flat), filter=True),
-        Column("model", tuple(one["label"] for one in flat), filter=True),
-        column("objects", flat, "n_objects", "count"),
-        column("purity", flat, "purity", "percent", "ci"),
-        column("chance", flat, "chance", "percent"),
-        column("p", flat, "p_value", "p"),
-    ]), name=numbered("neighbor-purity-categories", number), caption=told, sort=("purity", True))  # fmt: skip
-    return [table, Fold("Purity per category", (of_each,))]
-
-
-def _hubs(document: Row, given: Sources, number: int) -> list[Any]:
-    rows = document["results"]
-    near = f"the {document['k']} nearest neighbours of others"
-    caption = f"Hubs: how unequally {document['n_objects']:,} objects are among {near}."
-    table = Table((
-        Column("model", tuple(row["label"] for row in rows)),
-        column("skewness", rows, "skewness", "number", places=2, note="of how often; 0: evenly"),
-        column("to be moved", rows, "robin_hood", "percent", note="places in lists that would have to change hands"),
-        column("neighbours of none", rows, "antihubs", "percent", note="share of the objects"),
-        column("held by hubs", rows, "hub_occurrence", "percent", note="of objects that are there twice as often"),
-    ), name=numbered("hubs", number), caption=caption, sort=("skewness", False))  # fmt: skip
-    named = [(row["label"], [one for one in row["largest"] if one["name"] is not None]) for row in rows[:MOST_MODELS]]
+    rows = list(zip(labels, found.results, strict=True))[:MOST_MODELS]
     shown = tuple(
-        (label, tuple(Tile(one["name"], f"{one['count']:,} times") for one in held)) for label, held in named if held
+        (label, tuple(Tile(hub.name, f"{hub.count:,} times") for hub in row.largest if hub.name is not None))
+        for label, row in rows
     )
     caption = "The objects that are neighbours of most others; below: of how many."
-    return [table, *([Tiles(numbered("hubs-largest", number), caption, shown)] if shown else [])]
+    return [table, *_tiles(numbered("hubs-largest", number), caption, shown)]
 
 
-def _changes(document: Row, given: Sources, number: int) -> list[Any]:
+def _tiles(name: str, caption: str, rows: Iterable[tuple[str, tuple[Tile, ...]]]) -> list[Tiles]:
+    """The rows that have pictures, if there are some."""
+    shown = tuple(row for row in rows if row[1])
+    return [Tiles(name, caption, shown)] if shown else []
+
+
+def _changes(found: NeighborChanges, number: int) -> list[Any]:
     caption = (
-        f"Objects whose {document['k']} nearest neighbours differ most before and after; all {document['n_objects']:,} "
-        f"objects keep {100 * document['overlap']:.1f} % of theirs."
+        f"Objects whose {found.k} nearest neighbours differ most before and after; all {found.n_objects:,} objects "
+        f"keep {100 * found.overlap:.1f} % of theirs."
     )
-    rows = document["objects"]
-    table = Table((
-        Column("object", tuple(row["name"] or f"row {row['row']}" for row in rows)),
-        column("overlap", rows, "overlap", "percent"),
-        column("rank-biased overlap", rows, "rbo", "percent"),
-        Column("lost", tuple(", ".join(map(str, row["lost"])) for row in rows)),
-        Column("gained", tuple(", ".join(map(str, row["gained"])) for row in rows)),
-    ), name=numbered("neighbor-changes", number), caption=caption, sort=("rank-biased overlap", False))  # fmt: skip
-    named = [row for row in rows if row["name"] is not None][: QUERIES // 2]
+    table = neighborhoods.changes_table(found, most=len(found.objects) and found.k)
+    table = replace(table, name=numbered("neighbor-changes", number), caption=caption, sort=("rbo", False))
+    named = [one for one in found.objects if one.name is not None][: QUERIES // 2]
     shown = tuple(
-        (f"{row['name']}: {which}", (Tile(row["name"], "", "query"), *(Tile(str(one)) for one in row[which][:NEAR])))
-        for row in named for which in ("lost", "gained")
+        (f"{one.name}: {which}", (Tile(str(one.name), "", "query"), *(Tile(str(item)) for item in items[:NEAR])))
+        for one in named for which, items in (("lost", one.lost), ("gained", one.gained))
     )  # fmt: skip
-    pictures = Tiles(
-        numbered("neighbor-changes-pictures", number), "Neighbours that were lost and gained, the nearest first.", shown
-    )
-    return [table, *([Fold("What changed, in pictures", (pictures,), True)] if shown else [])]
+    caption = "Neighbours that were lost and gained, the nearest first."
+    pictures = _tiles(numbered("neighbor-changes-pictures", number), caption, shown)
+    return [table, *([Fold("What changed, in pictures", tuple(pictures), True)] if pictures else [])]
 
 
-def _prototypes(document: Row, given: Sources, number: int) -> list[Any]:
-    rows = document["concepts"]
-    what = "largest weights" if document["grouping"] == "dimensions" else "largest mean similarity to the others"
-    shown = tuple(
-        (row["concept"], tuple(Tile(one["name"], "" if one["value"] is None else f"{one['value']:.3g}")
-                               for one in row["top"] if one["name"] is not None))
-        for row in rows
+def _prototypes(found: Prototypes, number: int) -> list[Any]:
+    what = "largest weights" if found.grouping == "dimensions" else "largest mean similarity to the others"
+    shown = (
+        (row.concept, tuple(
+            Tile(one.name, "" if one.value is None else f"{one.value:.3g}") for one in row.top if one.name is not None
+        ))
+        for row in found.concepts
     )  # fmt: skip
-    table = Table((
-        Column("concept", tuple(row["concept"] for row in rows)),
-        Column("objects", tuple(row["n_objects"] for row in rows), "count"),
-        Column("medoid", tuple(None if row["medoid"] is None else _called(row["medoid"]) for row in rows)),
-        Column("its mean similarity", tuple((row["medoid"] or {}).get("value") for row in rows), "number", places=3),
-    ), name=numbered("prototypes-table", number), caption=f"Medoids of {len(rows)} {document['grouping']}.")  # fmt: skip
-    pictures = Tiles(numbered("prototypes", number), f"Objects with the {what}, of {document['n_objects']:,}.",
-                     tuple(one for one in shown if one[1]))  # fmt: skip
-    return [Fold("Prototypes of concepts", (table, *([pictures] if pictures.rows else [])))]
+    caption = f"Medoids of {len(found.concepts)} {found.grouping}."
+    table = replace(neighborhoods.prototypes_table(found), name=numbered("prototypes-table", number), caption=caption)
+    pictures = _tiles(numbered("prototypes", number), f"Objects with the {what}, of {found.n_objects:,}.", shown)
+    return [Fold("Prototypes of concepts", (table, *pictures))]
 
 
-def _called(one: Row) -> str:
-    return str(one["name"]) if one.get("name") is not None else f"row {one['row']}"
-
-
-def _duplicates(document: Row, given: Sources, number: int) -> list[Any]:
-    groups = document["groups"]
-    threshold = document["threshold"]
-    at = (
+def _duplicates(found: NearDuplicates, number: int) -> list[Any]:
+    level = (
         "equal rows"
-        if threshold is None
-        else f"equal rows, and rows with a similarity of at least {threshold:g} ({document['measure']})"
+        if found.threshold is None
+        else f"equal rows, and rows with a similarity of at least {found.threshold:g} ({found.measure})"
     )
-    caption = f"Near duplicates among {document['n_objects']:,} objects: {at}; {document['n_pairs']:,} pairs."
-    called = [
-        [str(name) for name in one["names"]] if one["names"] else [f"row {row}" for row in one["rows"]]
-        for one in groups
-    ]
-    table = Table((
-        Column("objects", tuple(", ".join(names) for names in called)),
-        Column("how many", tuple(len(one["rows"]) for one in groups), "count"),
-        Column("equal", tuple(one["exact"] for one in groups)),
-        Column("least similarity", tuple(one["least"] for one in groups), "number", places=4),
-    ), name=numbered("near-duplicates", number), caption=caption)  # fmt: skip
-    shown = tuple(
-        (f"group {k}", tuple(map(Tile, one["names"][:NEAR])))
-        for k, one in enumerate(groups[:QUERIES], 1)
-        if one["names"]
-    )
-    pictures = Tiles(numbered("near-duplicates-pictures", number), "The objects of each group.", shown)
-    return [table, *([Fold("Near duplicates, in pictures", (pictures,))] if shown else [])]
-
-
-MAKERS: dict[str, Callable[[Row, Sources, int], list[Any]]] = {
-    "neighbor agreement": _agreement, "neighbor purity": _purity, "hubs": _hubs, "neighbor changes": _changes,
-    "prototypes": _prototypes, "near duplicates": _duplicates,
-}  # fmt: skip
+    caption = f"Near duplicates among {found.n_objects:,} objects: {level}; {found.n_pairs:,} pairs."
+    table = replace(neighborhoods.duplicates_table(found), name=numbered("near-duplicates", number), caption=caption)
+    shown = (
+        (f"group {k}", tuple(map(Tile, group.names[:NEAR])))
+        for k, group in enumerate(found.groups[:QUERIES], 1) if group.names
+    )  # fmt: skip
+    pictures = _tiles(numbered("near-duplicates-pictures", number), "The objects of each group.", shown)
+    return [table, *([Fold("Near duplicates, in pictures", tuple(pictures))] if pictures else [])]
