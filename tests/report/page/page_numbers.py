@@ -118,13 +118,14 @@ def tables(documents):
             "CE": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
         "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
         "agreement-table": (d["agreement"]["results"], {
-            "r of shares": ("share_pearson", None), "Entropy": ("model_entropy", None), "KL": ("kl", None),
-            "JS distance": ("js_distance", None), "Accuracy": ("accuracy", None),
+            "r shares": ("share_pearson", None), "Entropy": ("model_entropy", None), "KL": ("kl", None),
+            "r entropy": ("entropy_pearson", None), "rho entropy": ("entropy_spearman", None),
+            "JS": ("js_distance", None), "Accuracy": ("accuracy", None),
             "Of majority": ("majority_accuracy", None), "Temperature": ("temperature", None)}),
         "agreement-bins": (flat(d["agreement"]["results"], "bins"), {
             "From": ("low", None), "To": ("high", None), "Triplets": ("n_distinct", None),
-            "Majority share": ("majority_share", None), "Accuracy": ("accuracy", None),
-            "Of majority": ("majority_accuracy", None), "p of majority": ("majority_probability", None)}),
+            "mean": ("majority_share", None), "Accuracy": ("accuracy", None),
+            "Of majority": ("majority_accuracy", None), "p(majority)": ("majority_probability", None)}),
         "rsa-table": (rsa, {
             "correlation": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
             "mean": ("per_person.mean", "per_person.ci"),
@@ -143,28 +144,27 @@ def tables(documents):
             "Triplets": ("n_triplets", None), "Recovered": ("recovery_rate", "ci"),
             "Drawn beyond the study": ("drawn", None)}),
         "neighbor-agreement": (d["neighbor agreement"]["results"], {
-            "overlap": ("overlap", "ci"), "p": ("p_value", None), "rank-biased overlap": ("rbo", "rbo_ci"),
-            "p of that": ("rbo_p_value", None)}),
+            "overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
+            "p of the rbo": ("rbo_p_value", None)}),
         "neighbor-concepts": (flat(d["neighbor agreement"]["results"], "concepts"), {
-            "objects": ("n_objects", None), "overlap": ("overlap", "ci"), "p, corrected": ("p_adjusted", None),
-            "rank-biased overlap": ("rbo", "rbo_ci")}),
+            "objects": ("n_objects", None), "overlap": ("overlap", "ci"), "p": ("p_value", None),
+            "p (corrected)": ("p_adjusted", None), "rbo": ("rbo", "rbo_ci")}),
         "neighbor-differences": ([row for row in d["neighbor agreement"]["differences"] if row["concept"] is None], {
-            "difference": ("difference", "ci"), "p, corrected": ("p_adjusted", None)}),
+            "overlap": ("difference", "ci"), "p (corrected)": ("p_adjusted", None)}),
         "neighbor-purity": (d["neighbor purity"]["results"], {
-            "purity": ("purity", "ci"), "chance": ("chance", None), "p": ("p_value", None)}),
+            "purity": ("purity", "ci"), "by chance": ("chance", None), "p": ("p_value", None)}),
         "neighbor-purity-categories": (flat(d["neighbor purity"]["results"], "categories"), {
-            "objects": ("n_objects", None), "purity": ("purity", "ci"), "chance": ("chance", None),
+            "objects": ("n_objects", None), "purity": ("purity", "ci"), "by chance": ("chance", None),
             "p": ("p_value", None)}),
         "hubs": (d["hubs"]["results"], {
-            "skewness": ("skewness", None), "to be moved": ("robin_hood", None),
-            "held by hubs": ("hub_occurrence", None),
-            "neighbours of none": ("antihubs", None)}),
+            "skewness": ("skewness", None), "Robin Hood": ("robin_hood", None),
+            "by hubs": ("hub_occurrence", None), "of none": ("antihubs", None)}),
         "neighbor-changes": (d["neighbor changes"]["objects"], {
-            "overlap": ("overlap", None), "rank-biased overlap": ("rbo", None)}),
+            "overlap": ("overlap", None), "rbo": ("rbo", None)}),
         "prototypes-table": (d["prototypes"]["concepts"], {
             "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)}),
         "near-duplicates": ([{**one, "n": len(one["rows"])} for one in d["near duplicates"]["groups"]], {
-            "how many": ("n", None), "equal": ("exact", None), "least similarity": ("least", None)}),
+            "size": ("n", None), "equal": ("exact", None), "least": ("least", None)}),
         "wrong": (wrong, {"wrong": ("n", None), "share": ("share", None)}),
     }  # fmt: skip
     missed = {"explained": ("explained", None), "triplets": ("n_triplets", None), "missed": ("n_missed", None),
