@@ -41,8 +41,7 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
         if isinstance(block, Table):
             table, more = table_text(block, width, verbose)
             said += more
-            words = block.title.split(" ")
-            title = block.title if verbose else " ".join(shorten_left(word, limit) for word in words)
+            title = block.title if verbose else _fitting(block.title, limit)
             parts += [""] * bool(parts) + [title] * bool(title) + [table]
         elif isinstance(block, Lines):
             parts += block.lines
@@ -151,6 +150,13 @@ def _aligned(columns: Sequence[Written]) -> str:
         aligned = zip(cells, filling, at_left, strict=True)
         lines.append("  ".join(cell + fill if left else fill + cell for cell, fill, left in aligned).rstrip())
     return "\n".join(lines)
+
+
+def _fitting(title: str, width: int) -> str:
+    """A title of words that may be wider, but for one that alone takes more than a line, such as a path."""
+    longest = max(title.split(" "), key=shown_width)
+    room = max(12, shown_width(longest) - max(0, shown_width(title) - width))
+    return title if shown_width(longest) <= width else title.replace(longest, shorten_left(longest, room), 1)
 
 
 def _width(columns: Sequence[Written]) -> int:

@@ -16,10 +16,18 @@ NAMES = tuple([f"object_{k}" for k in range(N - 2)] + ['"quoted" & <b>', "שלו
 def neighbours(queries=("object_0", NAMES[-1]), k=3):
     """A document of `neighbors`: of each query k neighbours, with similarities that are exact in binary."""
     rows = [
-        {"query": query, "rank": rank, "neighbor": NAMES[(5 * rank + at) % N], "row": 0, "similarity": 1 - 0.125 * rank}
-        for at, query in enumerate(queries) for rank in range(1, k + 1)
+        {"query": query, "rank": rank, "neighbor": NAMES[row], "row": row, "similarity": 1 - 0.125 * rank}
+        for at, query in enumerate(queries) for rank in range(1, k + 1) for row in [(5 * rank + at) % N]
     ]  # fmt: skip
-    return {"command": "neighbors", "embeddings": "clip", "kind": "similarity", "results": rows}
+    return search(rows, "clip")
+
+
+def search(rows, embeddings):
+    """The document of a search that has found these rows."""
+    queries, k = len({row["query"] for row in rows}), max(row["rank"] for row in rows)
+    return {"command": "neighbors", "embeddings": embeddings, "n": N, "d": 4, "k": k, "n_queries": queries,
+            "measure": "cosine", "kind": "similarity", "units": "cosine similarity", "backend": "native",
+            "index": "flat", "exact": True, "results": rows}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

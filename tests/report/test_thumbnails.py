@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import pyalign
+from pyalign.report.charts.document import as_result
 from pyalign.report.charts.gallery import gallery_chart
 from pyalign.report.charts.theme import notes_of
 from pyalign.report.charts.thumbnails import LARGEST, thumbnails
 
-from .conftest import neighbours
+from .conftest import neighbours, search
 
 pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 pytest.importorskip("altair", reason="altair is not installed")
@@ -87,7 +88,7 @@ def bomb():
 def test_a_broken_image_is_a_note_and_its_name_stands_in_its_place(data, tmp_path, rows_of):
     save(tmp_path, "object_0.png", picture())
     (tmp_path / "object_5.png").write_bytes(data)
-    drawn = gallery_chart(neighbours(("object_0",), k=2), images=tmp_path)
+    drawn = gallery_chart(as_result(neighbours(("object_0",), k=2)), images=tmp_path)
     tiles = {row["name"]: row for row in rows_of(drawn, "uri", "below")}
     assert tiles["object_0"]["uri"].startswith("data:image/jpeg") and tiles["object_5"]["uri"] == ""
     assert tiles["object_5"]["inside"].replace("\n", "") == "object_5"
@@ -146,8 +147,7 @@ def test_long_names_stand_whole_below_images_and_nothing_overlaps(tmp_path, rows
     assert all(any(f["y"] < row["by"] and row["by"] + 2 * 9 <= f["y2"] + 1 for f in frames) for row in tiles)
     rows = [{"query": "pear", "rank": k + 1, "neighbor": name, "row": k, "similarity": 0.5} for k, name in
             enumerate(names)]  # fmt: skip
-    found = pyalign.plot({"command": "neighbors", "embeddings": "/far/away/clip.npz::fc7", "results": rows},
-                         images=tmp_path)  # fmt: skip
+    found = pyalign.plot(search(rows, "/far/away/clip.npz::fc7"), images=tmp_path)
     below = [row["below"] for row in rows_of(found, "uri", "below") if row["frame"] != "query"]
     assert below == ["artificial inanimate_91\n0.500", "pear\n0.500"]  # wide tiles: one line, the number right below
     assert found.to_dict()["title"]["text"] == ["Nearest neighbours by clip::fc7"]

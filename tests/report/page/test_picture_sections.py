@@ -17,6 +17,7 @@ from pyalign.report.page.sections.dimensions import dimensions
 from pyalign.report.page.sections.neighbors import neighbors
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.whole import written
+from pyalign.results import read_result
 
 pytest.importorskip("altair", reason="altair is not installed")
 
@@ -38,7 +39,8 @@ def document(result):
 
 
 def given(*results):
-    return Sources(tuple(Loaded(f"{k}.json", document(one)) for k, one in enumerate(results)))
+    read = [read_result(document(one), "a result") for one in results]
+    return Sources(tuple(Loaded(f"{k}.json", one) for k, one in enumerate(read)))
 
 
 def parts_of(section, kind):
@@ -253,7 +255,7 @@ def test_every_analysis_of_neighbours_has_its_parts():
     tables = {one.name: rows_of(one) for one in parts_of(section, Table)}
     for row, one in zip(tables["neighbor-agreement"], document(agreed)["results"], strict=True):
         assert row["overlap"] == (one["overlap"], *one["ci"]) and row["p"][0] == one["p_value"]
-        assert row["rank-biased overlap"] == (one["rbo"], *one["rbo_ci"])
+        assert row["rbo"] == (one["rbo"], *one["rbo_ci"])
     flat = [one for result in document(agreed)["results"] for one in result["concepts"]]
     assert [row["overlap"][0] for row in tables["neighbor-concepts"]] == [one["overlap"] for one in flat]
     whole = [one for one in document(agreed)["differences"] if one["concept"] is None]

@@ -73,7 +73,7 @@ def test_ceilings_and_agreement_are_theirs(data, held):
     ceilings = held["ceiling"]["ceilings"]
     assert found[:3] == with_ends([ceilings[name] for name in ("upper", "estimate", "lower")], "value", "ci")
     rows = held["agreement"]["results"]
-    for header, key in (("r of shares", "share_pearson"), ("KL", "kl"), ("Of majority", "majority_accuracy")):
+    for header, key in (("r shares", "share_pearson"), ("KL", "kl"), ("Of majority", "majority_accuracy")):
         assert [value for value, *_ in column(data["agreement-table"], header)] == [row[key] for row in rows]
 
 
