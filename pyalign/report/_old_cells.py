@@ -1,10 +1,10 @@
-"""Cells that tables share: plain numbers, counts and intervals, names of models and of pairs of them."""
+"""Cells that tables share: plain numbers, counts and intervals, names of models."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pyalign.report.tables import Column, one_line, short_labels, shortened
+from pyalign.report.tables import one_line, short_labels
 
 
 def number(value: float | None, places: int = 4) -> str:
@@ -45,30 +45,3 @@ def labels_of(names: Sequence[str], verbose: bool) -> dict[str, str]:
         ({'out/clip.npy': 'clip'}, {'out/clip.npy': 'out/clip.npy'})
     """
     return {name: one_line(name) for name in names} if verbose else short_labels(names)
-
-
-def pairs_column(header: str, pairs: Sequence[tuple[str, str]], labels: dict[str, str]) -> Column:
-    """Both models of each pair, in half of the room each where it is narrow.
-
-    Example:
-        >>> pairs_column("difference", [("a", "b")], {"a": "clip", "b": "vgg"}).cells
-        ('clip - vgg',)
-    """
-
-    def fit(room: int) -> list[str]:
-        names = list(labels.values())
-        half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
-        return [f"{half[labels[a]]} - {half[labels[b]]}" for a, b in pairs]
-
-    return Column(header, tuple(f"{labels[a]} - {labels[b]}" for a, b in pairs), fit=fit)
-
-
-def concepts_column(header: str, names: Sequence[str]) -> Column:
-    """Labels of concepts, whose beginnings are kept where it is narrow.
-
-    Example:
-        >>> concepts_column("dimension", ["food-related"]).fit(6)
-        ['food-…']
-    """
-    told = tuple(names)
-    return Column(header, told, fit=lambda room: [n if len(n) <= room else n[: room - 1] + "…" for n in told])

@@ -14,12 +14,14 @@ NAMES = tuple([f"object_{k}" for k in range(N - 2)] + ['"quoted" & <b>', "שלו
 
 
 def neighbours(queries=("object_0", NAMES[-1]), k=3):
-    """A document of `neighbors`: of each query k neighbours, with similarities that are exact in binary."""
-    rows = [
-        {"query": query, "rank": rank, "neighbor": NAMES[(5 * rank + at) % N], "row": 0, "similarity": 1 - 0.125 * rank}
-        for at, query in enumerate(queries) for rank in range(1, k + 1)
-    ]  # fmt: skip
-    return {"command": "neighbors", "embeddings": "clip", "kind": "similarity", "results": rows}
+    """A result of `neighbors`: of each query k neighbours, with similarities that are exact in binary."""
+    ranks = np.arange(1, k + 1)
+    return pyalign.Neighbors(
+        embeddings="clip", n=N, d=K, k=k, n_queries=len(queries), measure="cosine", kind="similarity",
+        units="a cosine, from -1 to 1", backend="native", index="flat", exact=True, names=NAMES,
+        queries=tuple(queries), indices=np.array([(5 * ranks + at) % N for at in range(len(queries))]),
+        similarities=np.tile(1 - 0.125 * ranks, (len(queries), 1)),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")

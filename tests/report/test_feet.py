@@ -7,7 +7,9 @@ import pytest
 from support import draw_triplets, reals
 
 import pyalign
+from pyalign.report import blocks
 from pyalign.report.tables import Column, fitted_table
+from pyalign.report.text import table_text
 
 X = {name: reals(seed, 30, 6) for seed, name in enumerate("abc")}
 TRIPLETS = draw_triplets(7, 30, 500, np.int32)
@@ -18,6 +20,14 @@ def test_a_foot_is_there_with_its_column_alone():
     assert fitted_table(columns, 80)[1] == ["gap: nats"]
     assert fitted_table(columns, 8)[1] == []
     assert fitted_table(columns, 8, verbose=True)[1] == ["gap: nats"]
+
+
+def test_an_empty_cell_has_an_empty_interval_and_a_missing_value_a_dash():
+    interval = {"low": (0.4, None, None), "high": (0.6, None, None), "ends": "interval"}
+    columns = (blocks.Column("concept", ("food", "tools", "all")),
+               blocks.Column("difference", (0.5, None, ""), "percent", **interval))  # fmt: skip
+    rows = table_text(blocks.Table(columns))[0].splitlines()
+    assert [row.split() for row in rows[2:]] == [["tools", "-", "-"], ["all"]]
 
 
 @pytest.mark.parametrize("width", range(40, 200, 10))

@@ -6,6 +6,7 @@ import base64
 import io
 import struct
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -144,10 +145,11 @@ def test_long_names_stand_whole_below_images_and_nothing_overlaps(tmp_path, rows
     assert {row["below"] for row in tiles} == {"artificial\ninanimate_91", "pear"}
     frames = rows_of(drawn, "label", "bar")
     assert all(any(f["y"] < row["by"] and row["by"] + 2 * 9 <= f["y2"] + 1 for f in frames) for row in tiles)
-    rows = [{"query": "pear", "rank": k + 1, "neighbor": name, "row": k, "similarity": 0.5} for k, name in
-            enumerate(names)]  # fmt: skip
-    found = pyalign.plot({"command": "neighbors", "embeddings": "/far/away/clip.npz::fc7", "results": rows},
-                         images=tmp_path)  # fmt: skip
+    search = replace(
+        neighbours(("pear",), k=2), embeddings="/far/away/clip.npz::fc7", names=tuple(names),
+        indices=np.array([[0, 1]]), similarities=np.full((1, 2), 0.5),
+    )  # fmt: skip
+    found = pyalign.plot(search, images=tmp_path)
     below = [row["below"] for row in rows_of(found, "uri", "below") if row["frame"] != "query"]
     assert below == ["artificial inanimate_91\n0.500", "pear\n0.500"]  # wide tiles: one line, the number right below
     assert found.to_dict()["title"]["text"] == ["Nearest neighbours by clip::fc7"]

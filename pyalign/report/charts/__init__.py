@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from inspect import signature
@@ -28,7 +29,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str]] = {
     "map": ((), "maps:map_chart"),
 }
 # Kinds that show several documents together -> the commands whose documents may stand beside them.
-TYPED = ("consistency",)
+TYPED = ("concepts", "concepts-map", "consistency", "dimensions", "gallery")
 TOGETHER: dict[str, tuple[str, ...]] = {"accuracy": ("ceiling",), "before-after": (), "reliability": (), "rsa": ()}
 
 
@@ -41,10 +42,16 @@ def kinds_of(document: Mapping[str, Any]) -> tuple[str, ...]:
     if command == "score":
         return ("accuracy",)
     if command == "concepts":
-        from pyalign.report.charts.concepts import too_many
-
-        return ("concepts-map",) if too_many(document) else ("concepts",)
+        return ("concepts-map",) if _too_many(document) else ("concepts",)
     return tuple(kind for kind, (commands, _) in KINDS.items() if command in commands)
+
+
+def _too_many(document: Mapping[str, Any]) -> bool:
+    """Whether there are more models than points tell apart: a map of models and concepts shows them."""
+    from pyalign.report.charts.document import listed
+    from pyalign.report.charts.ranked import MOST_MODELS
+
+    return max(Counter(str(one.get("by")) for one in listed(document, "results")).values()) > MOST_MODELS
 
 
 def kind_of(documents: Sequence[Mapping[str, Any]], kind: str | None = None) -> str:
@@ -87,23 +94,18 @@ def chart(document: Any, kind: str | None = None, *, images: Any = None, **optio
         MissingExtraError: altair is not installed.
 
     Example:
-        >>> rows = [{"concept": "food", "n_triplets": 90, "accuracy": 0.6, "ci": [0.5, 0.7]}]
-        >>> document = {"command": "concepts", "results": [{"embeddings": "x", "concepts": rows}]}
-        >>> chart(document).to_dict()["title"]["text"]
+        >>> import numpy as np, pyalign
+        >>> found = pyalign.concepts({"x": np.eye(4)}, [[0, 1, 2], [1, 2, 3]], categories=["a", "a", "b", "b"])
+        >>> chart(found).to_dict()["title"]["text"]
         ['Accuracy per concept: x']
     """
-    from pyalign.report.charts.document import as_picture_documents
+    from pyalign.report.charts.document import as_picture_documents, as_result
     from pyalign.report.charts.sound import require_sound
 
     documents = as_picture_documents(document)
     name = kind_of(documents, kind)
     if name in TYPED:
-        from pyalign.results import read_result
-
-        documents = [
-            one if hasattr(one, "to_dict") else read_result(as_picture_documents(one)[0], "the result")
-            for one in (document if isinstance(document, list | tuple) else [document])
-        ]
+        documents = [as_result(one) for one in (document if isinstance(document, list | tuple) else [document])]
     else:
         for one in documents:
             require_sound(one, name)

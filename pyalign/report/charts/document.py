@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.report.cells import intervals_over
 from pyalign.report.tables import one_line, short_labels
-from pyalign.results import SCHEMA
+from pyalign.results import SCHEMA, read_result
 
 OVER = {"objects+subjects": "objects and people", "subjects": "people"}  # as `over_text` says it
 
@@ -45,6 +48,18 @@ def as_picture_documents(given: Any) -> list[dict[str, Any]]:
     return [as_picture_document(one) for one in several]
 
 
+def as_result(result: Any) -> Any:
+    """The result itself, or that of its document or of its `.json` file.
+
+    Raises:
+        InputError: none of these, or a damaged document; OSError: a file is missing or forbidden.
+    """
+    if hasattr(result, "to_dict"):
+        return result
+    where = os.fspath(result) if isinstance(result, str | os.PathLike) else "the result"
+    return read_result(as_picture_document(result), where)
+
+
 def listed(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """A list of mappings in a document; raises InputError where it is none."""
     found = document.get(name)
@@ -53,13 +68,6 @@ def listed(document: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
             f"a picture of {document.get('command', 'it')!r} needs {name!r}, a list of at least one; got {found!r:.40}"
         )
     return [dict(one) for one in found]
-
-
-def labels_of(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the models of results are called, all different: labels, short forms of file names, or numbers."""
-    names = [one.get("label") or one.get("embeddings") or "embeddings" for one in results]
-    short = short_labels([str(one) for one in dict.fromkeys(names)])
-    return different([one_line(short.get(name, name)) for name in map(str, names)])
 
 
 def different(names: Sequence[str]) -> list[str]:
@@ -85,6 +93,33 @@ def ends(row: Mapping[str, Any], name: str = "ci") -> tuple[float | None, float 
     return None, None
 
 
+def known(value: float | None) -> float | None:
+    """A number that can be drawn; None for what is none.
+
+    Example:
+        >>> known(0.5), known(float("nan")), known(None)
+        (0.5, None, None)
+    """
+    return None if value is None or not math.isfinite(value) else value
+
+
+def ends_of(interval: Interval | None) -> tuple[float | None, float | None]:
+    """The ends of an interval of a result; None, None where there is none."""
+    low, high = (None, None) if interval is None else map(known, interval)
+    return (None, None) if low is None or high is None else (low, high)
+
+
+def bars_text(intervals: Iterable[Interval | None]) -> str:
+    """What the bars are; "" where there is no interval.
+
+    Example:
+        >>> bars_text([Interval(0.4, 0.6, by="objects"), None])
+        'Bars: 95 % intervals over objects.'
+    """
+    words = intervals_over(intervals)
+    return f"Bars: {words}." if words else ""
+
+
 def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:
     """What the bars are, such as "Bars: 95 % intervals over objects."; "" where no row has an interval.
 
@@ -103,25 +138,6 @@ def over(rows: Sequence[Mapping[str, Any]], name: str = "ci") -> str:
         level = "intervals" if confidence is None else f"{100 * confidence:g} % intervals"
         told.append(f"{level} over {OVER.get(by, by)}" if by else level)
     return f"Bars: {' or '.join(dict.fromkeys(told))}." if told else ""
-
-
-def neighbour_rows(
-    document: Mapping[str, Any], queries: Sequence[str] | None = None
-) -> tuple[dict[str, list[tuple[str, float | None]]], str]:
-    """query -> its neighbours, the nearest first, each with its value; and whether that is a similarity or a distance.
-
-    Raises:
-        InputError: a document without neighbours; a query that it does not have.
-    """
-    kind = str(document.get("kind", "similarity"))
-    found: dict[str, list[tuple[str, float | None]]] = {}
-    for row in sorted(listed(document, "results"), key=lambda row: row["rank"]):
-        found.setdefault(str(row["query"]), []).append((str(row["neighbor"]), row.get("similarity")))
-    order = list(dict.fromkeys(str(row["query"]) for row in document["results"]))
-    for query in queries or ():
-        if query not in found:
-            raise InputError(f"queries must be among those of the result; got {query!r}")
-    return {query: found[query] for query in queries or order}, kind
 
 
 def called(names: Sequence[tuple[str, str | None]]) -> list[str]:

@@ -6,29 +6,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.errors import InputError
-from pyalign.report.charts.document import different, neighbour_rows
+from pyalign.nearest.result import Neighbors
+from pyalign.report.cells import different
 from pyalign.report.charts.members import Members, members_of
 from pyalign.report.charts.theme import TEXT, Style, altair, finished, style_of, two_lines, width_of
 from pyalign.report.charts.thumbnails import thumbnails
 from pyalign.report.charts.tiles import LINE, Tile, tile_layers
+from pyalign.report.neighbors import Neighbor, neighbors_by_query
 from pyalign.report.tables import one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
 MOST_BESIDE = {"single": 2, "double": 4}  # of each of two searches
 QUERY, SAME, OTHER, BOTH = "query", "shares a category with the query", "shares none", "near by both"
 LEFT, GAP, HEAD = 6, 10, 14  # points between query and neighbours, between two searches, and of their names
-Near = Mapping[str, Sequence[tuple[str, float | None]]]  # query -> neighbours with their values
+Near = Mapping[str, Sequence[Neighbor]]  # query -> its neighbours
 
 
 def gallery_chart(
-    document: Mapping[str, Any], *, style: str = "light", width: str = "double", limit: int | None = None,
-    images: Any = None, categories: Any = None, queries: Sequence[str] | None = None,
-    beside: Mapping[str, Any] | None = None,
+    result: Neighbors, *, style: str = "light", width: str = "double", limit: int | None = None, images: Any = None,
+    categories: Any = None, queries: Sequence[str] | None = None, beside: Neighbors | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
     """The query, and to its right its neighbours with their similarity below, the nearest first.
 
     Args:
-        document: of `pyalign.neighbors`.
+        result: of `pyalign.neighbors`.
         style: "light" or "dark".
         width: "single" or "double", that of columns of a journal.
         limit: at most so many queries (default: 12); of neighbours at most 10 are shown, 4 in a single column.
@@ -37,22 +39,23 @@ def gallery_chart(
         queries: which ones; default: the first.
         beside: of another search for the same queries, such as after a transform: its neighbours to the right of
             those, at most 4 of each, 2 in a single column; without categories frames say which both have.
+        labels: of embeddings, in place of short forms of their names.
 
     Raises:
-        InputError: a document without neighbours; a query that it, or `beside`, does not have.
+        InputError: a result without neighbours; a query that it, or `beside`, does not have.
         MissingExtraError: altair or, for images, Pillow is not installed.
     """
     look, points = style_of(style), width_of(width)
-    if beside is not None and beside.get("command") != "neighbors":
-        raise InputError(f"beside must be a result of 'neighbors'; got one of {beside.get('command')!r}")
-    documents = [document] if beside is None else [document, beside]
+    if beside is not None and not isinstance(beside, Neighbors):
+        raise InputError(f"beside must be a result of 'neighbors'; got one of {beside.command!r}")
+    searches = [result] if beside is None else [result, beside]
     most = (MOST_NEIGHBOURS if beside is None else MOST_BESIDE)[width]
-    rows, _ = neighbour_rows(document, queries)
-    asked = list(rows)[: limit or MOST_QUERIES]
-    panels = [{query: near[:most] for query, near in neighbour_rows(one, asked)[0].items()} for one in documents]
+    by_query = neighbors_by_query(result, queries)
+    asked = list(by_query)[: limit or MOST_QUERIES]
+    panels = [{query: near[:most] for query, near in neighbors_by_query(one, asked).items()} for one in searches]
     k = max(len(near) for panel in panels for near in panel.values())
     side = (points - 2 * 6 - 10 - GAP * (len(panels) - 1)) / (len(panels) * k + 1) - 4
-    names = [*asked, *(name for panel in panels for near in panel.values() for name, _ in near)]
+    names = [*asked, *(one.name for panel in panels for near in panel.values() for one in near)]
     uris, notes = ({}, []) if images is None else thumbnails(images, names, side, look.rgb)
     members = members_of(categories, dict.fromkeys(names))
     tiles, height, step = _tiles(panels, k, uris, members, side)
@@ -61,27 +64,26 @@ def gallery_chart(
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
     elif beside is not None:
         frames[BOTH] = look.palette[0]
-    sources = _sources(documents)
+    sources = _sources(searches, labels or {})
     layers = tile_layers(tiles, side, height, look, frames)
     if beside is not None:
         layers.append(_heads(sources, [_left(panel, 1, k, side) for panel in range(2)], look))
     size = {"width": _left(len(panels) - 1, k + 1, k, side) - 4,
             "height": len(asked) * step - 8 + (HEAD if beside is not None else 0)}  # fmt: skip
     chart = altair().layer(*layers).properties(**size)
-    told = _told(documents, sources, k, len(asked), len(rows))
-    return finished(chart, look, points, f"Nearest neighbours by {' and by '.join(sources)}", told, notes)
+    title = f"Nearest neighbours by {' and by '.join(sources)}"
+    return finished(chart, look, points, title, _subtitle(searches, sources, k, len(asked), len(by_query)), notes)
 
 
-def _sources(documents: Sequence[Mapping[str, Any]]) -> list[str]:
+def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str]) -> list[str]:
     """What was searched, with the map that the rows went through."""
-    short = short_labels([str(one["transform"]) for one in documents if one.get("transform")])
-    rows = [str(one.get("label") or one.get("embeddings") or "embeddings") for one in documents]
-    models = short_labels(rows)
-    maps = [one.get("transform") for one in documents]
-    told = [
-        f"{models[name]} after {short[str(by)]}" if by else models[name] for name, by in zip(rows, maps, strict=True)
-    ]
-    return different(told)
+    rows = [one.embeddings or "embeddings" for one in searches]
+    models = {**short_labels(rows), **labels}
+    maps = short_labels([one.transform for one in searches if one.transform])
+    return different([
+        f"{models[name]} after {maps[one.transform]}" if one.transform else models[name]
+        for name, one in zip(rows, searches, strict=True)
+    ])  # fmt: skip
 
 
 def _left(panel: int, rank: int, k: int, side: float) -> float:
@@ -100,27 +102,17 @@ def _heads(sources: Sequence[str], at: Sequence[float], style: Style) -> Any:
     return mark.encode(**places, text="head:N")
 
 
-def _told(
-    documents: Sequence[Mapping[str, Any]], sources: Sequence[str], k: int, shown: int, queries: int
-) -> list[str]:
-    """Of how many rows, what the numbers are, and how many of the true neighbours an index found."""
-    n = documents[0].get("n")
-    values = list(dict.fromkeys(_value(one) for one in documents))
-    told = [f"The {k} nearest{'' if n is None else f' of {n:,} rows'} to each query, the nearest first; below each its "
-            f"{' or '.join(values)}."]  # fmt: skip
-    for document, source in zip(documents, sources, strict=True):
-        recall, by = document.get("recall"), "By" if len(sources) == 1 else f"{source}: by"
-        if recall is not None:
-            told.append(f"{by} an approximate index, which finds {100 * recall:.1f} % of the true neighbours.")
+def _subtitle(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
+    """Of how many rows, what the numbers are, and how many of the true neighbours an index result."""
+    values = " or ".join(dict.fromkeys(f"{one.kind} ({one.units})" for one in searches))
+    lines = [f"The {k} nearest of {searches[0].n:,} rows to each query, the nearest first; below each its {values}."]
+    for one, source in zip(searches, sources, strict=True):
+        by = "By" if len(sources) == 1 else f"{source}: by"
+        if one.recall is not None:
+            lines.append(f"{by} an approximate index, which finds {100 * one.recall:.1f} % of the true neighbours.")
     if shown < queries:
-        told.append(f"{shown} of {queries:,} queries.")
-    return told
-
-
-def _value(document: Mapping[str, Any]) -> str:
-    """What a number is, with its units."""
-    kind, units = document.get("kind", "similarity"), document.get("units")
-    return f"{kind} ({units})" if units else str(kind)
+        lines.append(f"{shown} of {queries:,} queries.")
+    return lines
 
 
 def _tiles(
@@ -137,8 +129,8 @@ def _tiles(
         below: tuple[str, ...] = (names[query],) if query in uris else ()
         tiles.append(Tile(0, y, one_line(query), below, uris.get(query, ""), QUERY, f"query {one_line(query)}"))
         for number, panel in enumerate(panels):
-            for rank, (name, value) in enumerate(panel[query], 1):
-                figure = "-" if value is None else f"{value:.3f}"
+            for rank, near in enumerate(panel[query], 1):
+                name, figure = near.name, "-" if near.similarity is None else f"{near.similarity:.3f}"
                 frame = _both(panels, query, name) if members is None else _frame(members, query, name)
                 below = (names[name], figure) if name in names else (figure,)
                 told = f"neighbour {rank} of {one_line(query)}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
@@ -150,7 +142,7 @@ def _tiles(
 
 def _both(panels: Sequence[Near], query: str, name: str) -> str:
     """Whether two searches have a neighbour in common."""
-    return BOTH if len(panels) > 1 and all(name in dict(panel[query]) for panel in panels) else ""
+    return BOTH if len(panels) > 1 and all(name in {one.name for one in panel[query]} for panel in panels) else ""
 
 
 def _frame(members: Members, query: str, name: str) -> str:

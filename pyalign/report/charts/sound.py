@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -12,15 +12,8 @@ from pyalign.errors import InputError
 from pyalign.report.charts.document import listed
 from pyalign.results import KINDS
 
-# kind -> the list in each result, or None where results are the rows, and what each row must have.
-ROWS: dict[str, tuple[str | None, tuple[str, ...]]] = {
-    "concepts": ("concepts", ("concept",)),
-    "concepts-map": ("concepts", ("concept",)),
-    "dimensions": ("dimensions", ("dimension",)),
-    "gallery": (None, ("query", "rank", "neighbor")),
-    "metadata": (None, ("model", "accuracy")),
-}
-LISTED = {"metadata": "points"}  # where the rows are no results
+# kind -> the list of rows in its document, and what each row must have.
+ROWS: dict[str, tuple[str, tuple[str, ...]]] = {"metadata": ("points", ("model", "accuracy"))}
 NUMBERS = (
     "accuracy", "chance", "confidence", "difference", "mean_r2", "min_triplets", "n", "n_objects", "n_triplets", "r2",
     "rank", "recall", "similarity",
@@ -34,7 +27,6 @@ COMPUTED: dict[str, tuple[str, ...]] = {
     "probe": ("accuracy", "zero_shot_accuracy"),
     "rsa": ("lower", "upper"),
 }
-LISTS, MAPPINGS = ("differences",), ("unassigned",)
 LARGEST = sys.float_info.max
 
 
@@ -46,12 +38,12 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
         InputError: names the first place.
 
     Example:
-        >>> rows = [{"concept": "food", "accuracy": "high"}]
+        >>> points = [{"model": "clip", "accuracy": "high"}]
         >>> try:
-        ...     require_sound({"command": "concepts", "results": [{"concepts": rows}]}, "concepts")
+        ...     require_sound({"command": "metadata", "points": points}, "metadata")
         ... except InputError as error:
         ...     print(error)
-        results[0].concepts[0].accuracy must be a number or null; got 'high'
+        points[0].accuracy must be a number or null; got 'high'
     """
     if kind not in ROWS:
         _require_whole(document)
@@ -60,18 +52,12 @@ def require_sound(document: Mapping[str, Any], kind: str) -> None:
         return
     name, needed = ROWS[kind]
     _require_fields(document, "")
-    held = LISTED.get(kind, "results")
-    for place, result in enumerate(listed(document, held)):
-        where = f"{held}[{place}]"
-        _require_fields(result, f"{where}.")
-        for at, row in [(where, result)] if name is None else _inside(result, name, where):
-            missing = [one for one in needed if row.get(one) is None]
-            if missing:
-                raise InputError(f"{at} must have {missing[0]!r}; got {', '.join(map(str, row)) or 'nothing'}")
-            _require_fields(row, f"{at}.")
-    for name in LISTS:
-        for at, row in _inside(document, name, "") if document.get(name) else ():
-            _require_fields(row, f"{at}.")
+    for place, row in enumerate(listed(document, name)):
+        at = f"{name}[{place}]"
+        _require_fields(row, f"{at}.")
+        missing = [one for one in needed if row.get(one) is None]
+        if missing:
+            raise InputError(f"{at} must have {missing[0]!r}; got {', '.join(map(str, row)) or 'nothing'}")
 
 
 def _require_whole(document: Mapping[str, Any]) -> None:
@@ -101,12 +87,6 @@ def _require_computed(value: Any, names: tuple[str, ...], where: str) -> None:
             _require_computed(one, names, f"{where}{name}.")
 
 
-def _inside(held: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of a list, each with its place in the document."""
-    at = f"{where}.{name}".lstrip(".")
-    return ((f"{at}[{number}]", row) for number, row in enumerate(listed(held, name)))
-
-
 def _require_fields(row: Mapping[str, Any], where: str) -> None:
     for name in NUMBERS:
         if row.get(name) is not None and not _is_number(row[name]):
@@ -119,9 +99,6 @@ def _require_fields(row: Mapping[str, Any], where: str) -> None:
         isinstance(ends, list | tuple) and len(ends) == 2 and all(one is None or _is_number(one) for one in ends)
     ):
         raise InputError(f"{where}ci must be two numbers or null; got {ends!r:.40}")
-    for name in MAPPINGS:
-        if row.get(name) is not None:
-            _require_mapping(row[name], f"{where}{name}")
     intervals = row.get("intervals")
     if intervals is not None and not isinstance(intervals, Mapping):
         raise InputError(f"{where}intervals must be a mapping; got {intervals!r:.40}")

@@ -107,10 +107,10 @@ def tables(documents):
             "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
             "rank": ("rank", None), "training triplets": ("n_train", None), "test triplets": ("n_test", None)}),
         "dimensions-models": (d["predict"]["results"], {
-            "mean R²": ("mean_r2", "ci"), "odd-one-out accuracy of predicted dimensions": ("accuracy", "accuracy_ci"),
-            "within folds": ("accuracy_within_folds", None), "of the embeddings themselves": ("own_accuracy", None)}),
+            "mean R^2": ("mean_r2", "ci"), "accuracy": ("accuracy", "accuracy_ci"),
+            "within folds": ("accuracy_within_folds", None), "as it is": ("own_accuracy", None)}),
         "dimensions-differences": (d["predict"]["differences"], {
-            "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+            "R^2": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "reliability-table": (d["calibrate"]["results"], {
             "temperature": ("temperature", "temperature_ci"), "ECE at T = 1": ("ece_equal_width_before", None),
             "ECE": ("equal_width.ece", None), "ECE, equal mass": ("equal_mass.ece", None),
@@ -143,28 +143,27 @@ def tables(documents):
             "Triplets": ("n_triplets", None), "Recovered": ("recovery_rate", "ci"),
             "Drawn beyond the study": ("drawn", None)}),
         "neighbor-agreement": (d["neighbor agreement"]["results"], {
-            "overlap": ("overlap", "ci"), "p": ("p_value", None), "rank-biased overlap": ("rbo", "rbo_ci"),
-            "p of that": ("rbo_p_value", None)}),
+            "overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
+            "p of rbo": ("rbo_p_value", None)}),
         "neighbor-concepts": (flat(d["neighbor agreement"]["results"], "concepts"), {
-            "objects": ("n_objects", None), "overlap": ("overlap", "ci"), "p, corrected": ("p_adjusted", None),
-            "rank-biased overlap": ("rbo", "rbo_ci")}),
+            "objects": ("n_objects", None), "overlap": ("overlap", "ci"), "p (corrected)": ("p_adjusted", None),
+            "rbo": ("rbo", "rbo_ci")}),
         "neighbor-differences": ([row for row in d["neighbor agreement"]["differences"] if row["concept"] is None], {
-            "difference": ("difference", "ci"), "p, corrected": ("p_adjusted", None)}),
+            "overlap": ("difference", "ci"), "p (corrected)": ("p_adjusted", None)}),
         "neighbor-purity": (d["neighbor purity"]["results"], {
-            "purity": ("purity", "ci"), "chance": ("chance", None), "p": ("p_value", None)}),
+            "purity": ("purity", "ci"), "by chance": ("chance", None), "p": ("p_value", None)}),
         "neighbor-purity-categories": (flat(d["neighbor purity"]["results"], "categories"), {
-            "objects": ("n_objects", None), "purity": ("purity", "ci"), "chance": ("chance", None),
+            "objects": ("n_objects", None), "purity": ("purity", "ci"), "by chance": ("chance", None),
             "p": ("p_value", None)}),
         "hubs": (d["hubs"]["results"], {
-            "skewness": ("skewness", None), "to be moved": ("robin_hood", None),
-            "held by hubs": ("hub_occurrence", None),
-            "neighbours of none": ("antihubs", None)}),
+            "skewness": ("skewness", None), "Robin Hood": ("robin_hood", None), "by hubs": ("hub_occurrence", None),
+            "of none": ("antihubs", None)}),
         "neighbor-changes": (d["neighbor changes"]["objects"], {
-            "overlap": ("overlap", None), "rank-biased overlap": ("rbo", None)}),
+            "overlap": ("overlap", None), "rbo": ("rbo", None)}),
         "prototypes-table": (d["prototypes"]["concepts"], {
             "objects": ("n_objects", None), "its mean similarity": ("medoid.value", None)}),
         "near-duplicates": ([{**one, "n": len(one["rows"])} for one in d["near duplicates"]["groups"]], {
-            "how many": ("n", None), "equal": ("exact", None), "least similarity": ("least", None)}),
+            "size": ("n", None), "equal": ("exact", None), "least": ("least", None)}),
         "wrong": (wrong, {"wrong": ("n", None), "share": ("share", None)}),
     }  # fmt: skip
     missed = {"explained": ("explained", None), "triplets": ("n_triplets", None), "missed": ("n_missed", None),
@@ -181,7 +180,7 @@ def tables(documents):
                  for row in d["concepts"]["differences"] if row["by"] == by]  # fmt: skip
         found[f"concepts-differences{end}"] = apart, {
             "its accuracy": ("own", None), "of the other": ("its", None), "difference": ("difference", "ci"),
-            "p": ("p_value", None), "p, corrected": ("p_adjusted", None), "triplets": ("n_triplets", None)}  # fmt: skip
+            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "triplets": ("n_triplets", None)}  # fmt: skip
         found[f"missed-{by}"] = [row for row in d["consistency"]["missed"] if row["by"] == by], missed
     found["dimensions-table"] = (
         [{one["embeddings"]: row for one, row in zip(d["predict"]["results"], of_all, strict=True)}

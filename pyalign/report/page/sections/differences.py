@@ -80,6 +80,7 @@ def _best(best: BestModel, labels: Mapping[str, str]) -> Text:
     if best.ci is not None and level:
         interval = f" ({100 * best.ci.low:.1f} to {100 * best.ci.high:.1f} %, {level})"
     return Text((
-        f"The best of them by choice is {labels[best.model]}: {100 * best.in_sample_accuracy:.1f} % on the triplets that "
-        f"chose it. Chosen on half of the objects and scored on the others: {100 * best.accuracy:.1f} %{interval}.",
+        f"The best of them by choice is {labels[best.model]}: {100 * best.in_sample_accuracy:.1f} % on the triplets "
+        "that chose it. Chosen on half of the objects and scored on the others: "
+        f"{100 * best.accuracy:.1f} %{interval}.",
     ))  # fmt: skip
