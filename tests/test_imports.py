@@ -249,10 +249,10 @@ def test_modules_import_and_name_one_another_in_no_circle(graph):
 
 WAYS_UP = {
     "an import": "from pyalign.report import tables",
-    "one in a function": "def f():\n    import pyalign.report.tables",
+    "one in a function": "def f():\n    import pyalign.report.words",
     "a lazy name": "def f():\n    from pyalign import write_report",
-    "import_module": "def f():\n    import_module('pyalign.report.tables')",
-    "a table": "KINDS = {'score': 'pyalign.report.tables:one_line'}",
+    "import_module": "def f():\n    import_module('pyalign.report.words')",
+    "a table": "KINDS = {'score': 'pyalign.report.words:one_line'}",
     "a part filled in": "def f(name):\n    load(f'pyalign.report.{name}')",
 }
 
@@ -262,7 +262,7 @@ def test_those_rules_see(graph_of, tmp_path, way):
     files = {
         "__init__.pyi": "from .report.page.write import write_report",
         "report/tables.py": "from pyalign.results import Result",
-        "report/page/write.py": "from pyalign.report.tables import table",
+        "report/page/write.py": "from pyalign.report.words import table",
         "results.py": WAYS_UP[way],
     }
     for name, text in files.items():

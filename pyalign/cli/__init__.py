@@ -230,7 +230,7 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
 
 
 def _fail(name: str, message: str) -> int:
-    from pyalign.report.tables import one_line
+    from pyalign.report.words import one_line
 
     say(f"pyalign {name}: error: {one_line(message)}")
     return 1

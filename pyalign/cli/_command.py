@@ -119,7 +119,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in two lines: the mistake, and where to look."""
 
     def error(self, message: str) -> Any:
-        from pyalign.report.tables import one_line
+        from pyalign.report.words import one_line
 
         self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
 

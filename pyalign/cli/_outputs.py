@@ -117,7 +117,7 @@ def write_outcome(
         print(outcome.text if outcome.text is not None else _table(outcome, options))
     notes = (*outcome.notes, *(result.notes if result is not None else ()))
     if notes and not getattr(options, "quiet", False):
-        from pyalign.report.tables import one_line
+        from pyalign.report.words import one_line
 
         sys.stdout.flush()
         for note in notes:
@@ -145,7 +145,7 @@ def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
 
 
 def _table(outcome: Outcome, options: Any) -> str:
-    from pyalign.report.tables import terminal_width
+    from pyalign.report.words import terminal_width
 
     assert outcome.result is not None
     verbose = getattr(options, "verbose", False)

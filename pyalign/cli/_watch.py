@@ -16,7 +16,7 @@ from pyalign.backends import native
 from pyalign.cli._command import paths
 from pyalign.cli._files import files_of
 from pyalign.errors import InputError
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 
 @contextmanager

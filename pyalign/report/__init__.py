@@ -26,7 +26,7 @@ class Shown:
         return latex_of(result, caption, label)
 
     def one_line(self, text: str) -> str:
-        from pyalign.report.tables import one_line
+        from pyalign.report.words import one_line
 
         return one_line(text)
 

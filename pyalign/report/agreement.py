@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table, filled
 from pyalign.report.cells import called
-from pyalign.report.tables import one_line, percent, short_labels
+from pyalign.report.words import one_line, percent, short_labels
 
 
 def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list[Block]:

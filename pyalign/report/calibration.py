@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyalign.analysis.calibration.result import Calibration, Calibrations, Divergences, Reliability
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
-from pyalign.report.tables import nats_note, one_line, over, short_labels
+from pyalign.report.words import nats_note, one_line, over, short_labels
 
 
 def calibration_view(result: Calibration | Calibrations, verbose: bool = False) -> list[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyalign.analysis.ceiling.result import Ceiling, NoiseCeiling
 from pyalign.report.blocks import Block, Foot, Rows, Table, Value
 from pyalign.report.cells import interval_header
-from pyalign.report.tables import chance_note, one_line, over_text, percent_interval
+from pyalign.report.words import chance_note, one_line, over_text, percent_interval
 
 
 def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:

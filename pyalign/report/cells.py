@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pyalign.documents import Interval
 from pyalign.report.blocks import TEXT, Column
-from pyalign.report.tables import one_line, short_labels, shortened
+from pyalign.report.words import one_line, short_labels, shortened
 
 CORRECTED = {"holm": "Holm", "benjamini-hochberg": "B.-H."}  # how p-values were corrected, in a header
 SINGULAR = {"dimensions": "dimension", "categories": "category", "levels": "level"}  # of what concepts are

@@ -9,40 +9,40 @@ from pyalign.analysis.comparison.result import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import PAGE, TEXT, Block, Foot, Rows, Table
 from pyalign.report.cells import CORRECTED, interval_header, model_labels, pairs_column
-from pyalign.report.tables import ELSEWHERE, chance_note, one_line, over_text, percent, percent_interval
+from pyalign.report.words import ELSEWHERE, chance_note, one_line, over_text, percent, percent_interval
 
 MOST_PAIRS = 45  # in the table, those of ten models
 
 
-def comparison_view(found: Comparison, verbose: bool = False) -> list[Block]:
+def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
     """The models, every two of them, how to read both, and the best."""
-    labels = labels_of(found, verbose)
-    shown = found.pairs if verbose or len(found.pairs) <= MOST_PAIRS else _neighbors(found)
-    blocks: list[Block] = [models_table(found, labels), pairs_table(found, labels, shown)]
-    blocks.append(Foot(_notes(found, len(shown))))
-    return blocks if found.best is None else [*blocks, Foot(_best(found.best, labels))]
+    labels = labels_of(result, verbose)
+    shown = result.pairs if verbose or len(result.pairs) <= MOST_PAIRS else _neighbors(result)
+    blocks: list[Block] = [models_table(result, labels), pairs_table(result, labels, shown)]
+    blocks.append(Foot(_notes(result, len(shown))))
+    return blocks if result.best is None else [*blocks, Foot(_best(result.best, labels))]
 
 
-def labels_of(found: Comparison, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
+def labels_of(result: Comparison, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
     """What each model is called in tables and charts; `labels`: those of a page."""
-    return model_labels([(one.model, None) for one in found.models], verbose, labels)
+    return model_labels([(one.model, None) for one in result.models], verbose, labels)
 
 
-def _neighbors(found: Comparison) -> tuple[PairResult, ...]:
+def _neighbors(result: Comparison) -> tuple[PairResult, ...]:
     """The pairs of models that follow each other by rank."""
-    order = [model.model for model in sorted(found.models, key=lambda model: model.rank)]
+    order = [model.model for model in sorted(result.models, key=lambda model: model.rank)]
     wanted = {frozenset(two) for two in pairwise(order)}
-    return tuple(pair for pair in found.pairs if frozenset((pair.a, pair.b)) in wanted)
+    return tuple(pair for pair in result.pairs if frozenset((pair.a, pair.b)) in wanted)
 
 
-def models_table(found: Comparison, labels: Mapping[str, str]) -> Table:
+def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
     """A row for each model."""
-    column, intervals = Rows(found.models).column, found.ci_by is not None
+    column, intervals = Rows(result.models).column, result.ci_by is not None
     columns = [column("model", lambda m: labels[m.model])]
-    if found.measure is None:
+    if result.measure is None:
         columns.append(column("measure", lambda m: m.measure))
     columns.append(column("accuracy", lambda m: m.accuracy, "percent", ci=lambda m: m.ci,
-                          ends=interval_header(found.confidence) if intervals else ""))  # fmt: skip
+                          ends=interval_header(result.confidence) if intervals else ""))  # fmt: skip
     if intervals:
         columns.append(column("s.e.", lambda m: m.standard_error, "percent", 2, keep=5))
     columns += [
@@ -54,17 +54,17 @@ def models_table(found: Comparison, labels: Mapping[str, str]) -> Table:
     return Table(tuple(columns))
 
 
-def pairs_table(found: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
+def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
     """A row for each of these pairs."""
-    column, corrected = Rows(pairs).column, f"p ({CORRECTED[found.correction]})"
-    over_all = f"corrected for {len(found.pairs):,} pairs" if len(found.pairs) > 1 else ""
-    intervals = found.ci_by is not None
+    column, corrected = Rows(pairs).column, f"p ({CORRECTED[result.correction]})"
+    over_all = f"corrected for {len(result.pairs):,} pairs" if len(result.pairs) > 1 else ""
+    intervals = result.ci_by is not None
     columns = [
         pairs_column("difference", [(p.a, p.b) for p in pairs], labels),
         column("model", lambda p: labels[p.a], filter=True, only=PAGE),
         column("less", lambda p: labels[p.b], filter=True, only=PAGE),
         column("accuracy", lambda p: p.difference, "percent", ci=lambda p: p.ci,
-               ends=interval_header(found.confidence) if intervals else "",
+               ends=interval_header(result.confidence) if intervals else "",
                note="difference of accuracies, the first less the second"),
     ]  # fmt: skip
     if intervals:
@@ -74,7 +74,7 @@ def pairs_table(found: Comparison, labels: Mapping[str, str], pairs: Sequence[Pa
             column(corrected, lambda p: p.p_adjusted, "p", foot=over_all and f"{corrected} {over_all}",
                    note="corrected for all pairs"),
         ]  # fmt: skip
-    if intervals and found.ci_method == "corrected":
+    if intervals and result.ci_method == "corrected":
         columns.append(
             column("p (max-t)", lambda p: p.p_max_t, "p", keep=5, foot=over_all and f"p (max-t) {over_all}",
                    note="corrected for all pairs and how they depend on each other")
@@ -92,23 +92,23 @@ def pairs_table(found: Comparison, labels: Mapping[str, str], pairs: Sequence[Pa
     return Table(tuple(columns))
 
 
-def _notes(found: Comparison, n_shown: int) -> tuple[str, ...]:
-    notes = [f"triplets: {one_line(found.triplets)}"] if found.triplets else []
-    notes.append(f"{found.n_triplets:,} triplets")
-    if found.n_dropped:
-        notes.append(f"{found.n_dropped:,} dropped (NaN)")
-    if n_shown < len(found.pairs):
+def _notes(result: Comparison, n_shown: int) -> tuple[str, ...]:
+    notes = [f"triplets: {one_line(result.triplets)}"] if result.triplets else []
+    notes.append(f"{result.n_triplets:,} triplets")
+    if result.n_dropped:
+        notes.append(f"{result.n_dropped:,} dropped (NaN)")
+    if n_shown < len(result.pairs):
         notes.append(
-            f"{len(found.pairs):,} pairs, of which those of models next to each other by rank are shown: {ELSEWHERE}"
+            f"{len(result.pairs):,} pairs, of which those of models next to each other by rank are shown: {ELSEWHERE}"
         )
-    if found.ci_by is not None:
-        notes.append(over_text(found.ci_by, found.ci_method, found.resamples, found.seed))
+    if result.ci_by is not None:
+        notes.append(over_text(result.ci_by, result.ci_method, result.resamples, result.seed))
     notes.append(
-        f"{found.n_objects:,} objects" + ("" if found.n_subjects is None else f", {found.n_subjects:,} people")
+        f"{result.n_objects:,} objects" + ("" if result.n_subjects is None else f", {result.n_subjects:,} people")
     )
-    notes += [f"measure {found.measure}"] * (found.measure is not None)
-    notes += [f"T = {found.temperature:g}", f"ties {found.ties}"]
-    return (*notes, *[chance_note(found.task)] * (found.task == ANCHORED))
+    notes += [f"measure {result.measure}"] * (result.measure is not None)
+    notes += [f"T = {result.temperature:g}", f"ties {result.ties}"]
+    return (*notes, *[chance_note(result.task)] * (result.task == ANCHORED))
 
 
 def _best(best: BestModel, labels: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,53 +1,36 @@
-"""Accuracies per concept as tables."""
+"""Accuracies per concept: a table for each way of grouping, of one model or of several side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
-from pyalign.report._old_cells import concepts_column
-from pyalign.report.cells import CORRECTED as SHORT
-from pyalign.report.tables import (
-    TRANSFORMED,
-    Column,
-    Rows,
-    chance_note,
-    fitted_table,
-    noted,
-    one_line,
-    over_text,
-    p_text,
-    percent,
-    percent_interval,
-    short_labels,
-)  # fmt: skip
-
-SINGULAR = {"dimensions": "dimension", "categories": "category", "levels": "level"}
+from pyalign.report.blocks import Block, Column, Foot, Rows, Table
+from pyalign.report.cells import CORRECTED, SINGULAR, concepts_column, interval_header, model_labels
+from pyalign.report.words import TRANSFORMED, chance_note, one_line, over_text
 
 
-def concepts_table(found: Concepts, width: int | None = None, verbose: bool = False) -> str:
-    """A table for each way of grouping, best concepts of the first model first, and a line that says how to read it."""
-    labels = _labels(found, verbose)
-    parts = []
-    for by in dict.fromkeys(one.by for one in found.results):
-        of = [one for one in found.results if one.by == by]
-        differences = [one for one in found.differences if one.by == by]
-        columns = _alone(of[0], found) if len(of) == 1 else _side_by_side(of, differences, labels, found)
-        parts.append(fitted_table(columns, width, verbose)[0])
-    return "\n\n".join(parts) + "\n" + noted(_notes(found, labels), width, verbose)
+def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
+    """A table for each way of grouping, best concepts of the first model first, and how to read them."""
+    labels = labels_of(result, verbose)
+    if not verbose:
+        own = {one.embeddings: one.label for one in result.results}
+        labels = {name: label if own[name] else _brief(label) for name, label in labels.items()}
+    blocks: list[Block] = []
+    for by in dict.fromkeys(one.by for one in result.results):
+        of = [one for one in result.results if one.by == by]
+        blocks.append(_of_one(of[0], result) if len(of) == 1 else _side_by_side(of, labels, result))
+    return [*blocks, Foot(_notes(result, labels))]
 
 
-def _labels(found: Concepts, verbose: bool) -> dict[str, str]:
-    names = [one.embeddings for one in found.results]
-    short = {name: one_line(name) for name in names} if verbose else _short(names)
-    return {one.embeddings: one_line(one.label or short[one.embeddings]) for one in found.results}
+def labels_of(result: Concepts, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What each model is called in tables and charts; `labels`: those of a page."""
+    return model_labels([(one.embeddings, one.label) for one in result.results], verbose, labels)
 
 
-def _short(names: Sequence[str]) -> dict[str, str]:
-    """Short forms, in which what a transform made keeps its mark."""
-    mark = TRANSFORMED
-    short = short_labels([name.removesuffix(mark) for name in names])
-    return {name: short[name.removesuffix(mark)] + (" +map" if name.endswith(mark) else "") for name in names}
+def _brief(label: str) -> str:
+    """The label in a header, where the mark of what a transform made is a short one."""
+    return label.removesuffix(TRANSFORMED) + " +map" if label.endswith(TRANSFORMED) else label
 
 
 def _order(first: ConceptScores) -> list[int]:
@@ -64,80 +47,69 @@ def _rows(one: ConceptScores, order: Sequence[int]) -> list[ConceptScore]:
     return [*(one.concepts[k] for k in order), *rest, whole]
 
 
-def _names(by: str, rows: Sequence[ConceptScore]) -> Column:
-    """What the concepts are called; where there is no room, how their names begin."""
-    names = tuple(one_line(row.concept) for row in rows)
-    return concepts_column(SINGULAR[by], names)
-
-
-def _alone(one: ConceptScores, found: Concepts) -> list[Column]:
+def _of_one(one: ConceptScores, result: Concepts) -> Table:
     rows = _rows(one, _order(one))
     column = Rows(rows).column
+    intervals = result.ci_by is not None
     columns = [
-        _names(one.by, rows),
-        column("triplets", lambda c: f"{c.n_triplets:,}", 7),
-        column("objects", lambda c: f"{c.n_objects or found.n_objects:,}" if c.n_triplets else "0", 5),
-        column("accuracy", lambda c: percent(c.accuracy)),
-    ]
-    if found.ci_by is not None:
-        columns += [
-            column(f"{100 * (found.confidence or 0):g} % interval", lambda c: percent_interval(c.ci)),
-            column("s.e.", lambda c: percent(c.standard_error), 3),
-        ]
-    return [*columns, column("cross-entropy", lambda c: _nats(c.cross_entropy), 4)]
+        concepts_column(SINGULAR[one.by], [row.concept for row in rows]),
+        column("triplets", lambda c: c.n_triplets, "count", keep=7),
+        column("objects", lambda c: (c.n_objects or result.n_objects) if c.n_triplets else 0, "count", keep=5),
+        column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci,
+               ends=interval_header(result.confidence) if intervals else ""),
+    ]  # fmt: skip
+    columns += [column("s.e.", lambda c: c.standard_error, "percent", keep=3)] if intervals else []
+    columns.append(column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4))
+    return Table(tuple(columns))
 
 
-def _side_by_side(
-    of: Sequence[ConceptScores], differences: Sequence[ConceptDifference], labels: Mapping[str, str], found: Concepts
-) -> list[Column]:
+def _side_by_side(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> Table:
     """A column for each model; of two also their difference."""
     order = _order(of[0])
-    rows = [_rows(one, order) for one in of]
+    first = _rows(of[0], order)
     columns = [
-        _names(of[0].by, rows[0]),
-        Column("triplets", tuple(f"{row.n_triplets:,}" for row in rows[0]), 7),
+        concepts_column(SINGULAR[of[0].by], [row.concept for row in first]),
+        Rows(first).column("triplets", lambda row: row.n_triplets, "count", keep=7),
     ]
-    for k, (one, own) in enumerate(zip(of, rows, strict=True)):
+    for k, one in enumerate(of):
         keep = 9 if k < 2 else max(1, 6 - k)
-        columns.append(Column(labels[one.embeddings], tuple(percent(row.accuracy) for row in own), keep))
-    if len(of) > 2 or not differences or found.ci_by is None:
-        return columns
-    shown: list[ConceptDifference | None] = [differences[k] for k in order]
-    shown += [None] * (len(rows[0]) - len(shown))
-    return [*columns, *_difference(shown, found, labels)]
+        columns.append(
+            Rows(_rows(one, order)).column(labels[one.embeddings], lambda c: c.accuracy, "percent", keep=keep)
+        )
+    differences = [one for one in result.differences if one.by == of[0].by]
+    if len(of) == 2 and differences and result.ci_by is not None:
+        shown = [*(differences[k] for k in order), *[None] * (len(first) - len(order))]
+        columns += difference_columns(shown, result)
+    return Table(tuple(columns))
 
 
-def _difference(shown: Sequence[ConceptDifference | None], found: Concepts, labels: Mapping[str, str]) -> list[Column]:
-    column = Rows(shown).column
-    interval = f"{100 * (found.confidence or 0):g} % interval"
-    return [
-        column("difference", lambda d: "" if d is None else percent(d.difference)),
-        column(interval, lambda d: "" if d is None else percent_interval(d.ci), 6),
-        column("p", lambda d: "" if d is None else p_text(d.p_value), 3),
-        column(f"p ({SHORT[found.correction]})", lambda d: "" if d is None else p_text(d.p_adjusted)),
-    ]
+def difference_columns(differences: Sequence[ConceptDifference | None], result: Concepts) -> tuple[Column, ...]:
+    """How much two models differ on each concept; None: a row that is no concept, whose cells are empty."""
+    column = Rows(differences).column
+    return (
+        column("difference", lambda d: "" if d is None else d.difference, "percent",
+               ci=lambda d: None if d is None else d.ci, ends=interval_header(result.confidence), keep_ends=6),
+        column("p", lambda d: "" if d is None else d.p_value, "p", keep=3),
+        column(f"p ({CORRECTED[result.correction]})", lambda d: "" if d is None else d.p_adjusted, "p"),
+    )  # fmt: skip
 
 
-def _notes(found: Concepts, labels: Mapping[str, str]) -> list[str]:
-    notes = [f"triplets: {one_line(found.triplets)}"] if found.triplets else []
-    if found.dimensions:
-        notes.append(f"dimensions: {one_line(found.dimensions)}")
-    if found.n_dropped:
-        notes.append(f"{found.n_dropped:,} dropped (NaN)")
-    if found.assign is not None:
-        places = "" if found.top == 1 else f", the {found.top} largest: a triplet counts in each"
-        notes.append(f"assigned by the {found.assign} of the chosen pair{places}")
-    pairs = list(dict.fromkeys((one.embeddings, one.other) for one in found.differences))
-    if len(pairs) == 1 and found.ci_by is not None:
+def _notes(result: Concepts, labels: Mapping[str, str]) -> tuple[str, ...]:
+    notes = [f"triplets: {one_line(result.triplets)}"] if result.triplets else []
+    if result.dimensions:
+        notes.append(f"dimensions: {one_line(result.dimensions)}")
+    if result.n_dropped:
+        notes.append(f"{result.n_dropped:,} dropped (NaN)")
+    if result.assign is not None:
+        places = "" if result.top == 1 else f", the {result.top} largest: a triplet counts in each"
+        notes.append(f"assigned by the {result.assign} of the chosen pair{places}")
+    pairs = list(dict.fromkeys((one.embeddings, one.other) for one in result.differences))
+    if len(pairs) == 1 and result.ci_by is not None:
         a, b = pairs[0]
         notes.append(f"difference: {labels[a]} less {labels[b]}")
-        notes.append(f"p ({SHORT[found.correction]}) corrected for all concepts")
+        notes.append(f"p ({CORRECTED[result.correction]}) corrected for all concepts")
     elif pairs:
-        notes.append(f"{len(found.differences):,} differences: the JSON document has them")
-    if found.ci_by is not None:
-        notes.append(over_text(found.ci_by, found.ci_method, found.resamples, found.seed))
-    return [*notes, f"measure {found.measure}", chance_note(found.task), f"ties {found.ties}"]
-
-
-def _nats(value: float | None) -> str:
-    return "-" if value is None else f"{value:.5f}"
+        notes.append(f"{len(result.differences):,} differences: the JSON document has them")
+    if result.ci_by is not None:
+        notes.append(over_text(result.ci_by, result.ci_method, result.resamples, result.seed))
+    return (*notes, f"measure {result.measure}", chance_note(result.task), f"ties {result.ties}")

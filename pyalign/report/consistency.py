@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
 from pyalign.report.cells import CORRECTED, SINGULAR, concepts_column, interval_header, model_labels, pairs_column
-from pyalign.report.tables import ELSEWHERE, one_line, over_text, percent
+from pyalign.report.words import ELSEWHERE, one_line, over_text, percent
 
 MOST_PAIRS = 45  # in the table, those of ten models
 KAPPA = "kappa: 0 independent errors, 1 the same"

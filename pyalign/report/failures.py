@@ -10,7 +10,7 @@ from pyalign.analysis.failures.groups import FailureGroup
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import Block, Column, Foot, Rows, Table
 from pyalign.report.cells import called
-from pyalign.report.tables import one_line, short_labels
+from pyalign.report.words import one_line, short_labels
 
 SHOWN = 3  # of each group
 LONGEST = 16  # characters of an item's name, and of a family

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign import _checks
+from pyalign.concept.concepts_result import Concepts
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.report.charts import kinds_of
+from pyalign.report.charts import as_result, kinds_of
 from pyalign.report.charts.concepts import groupings
-from pyalign.report.charts.document import as_picture_document, listed
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.plot import TAKES, plot
 
@@ -35,28 +35,21 @@ def figures(
     Raises:
         InputError: dimensions that are not those of the result; MissingExtraError: altair is not installed.
     """
-    document = as_picture_document(result)
+    source = as_result(result)
     charts = dict[str, Any]()
-    for kind in kinds_of(document):
-        held = {"images": images} if "images" in TAKES[kind] else {}
+    for kind in kinds_of(source):
+        pictures = {"images": images} if "images" in TAKES[kind] else {}
         called = "concepts" if kind == "concepts-map" else kind  # of many models, in the same file
-        ways = groupings(document) if called == "concepts" else [None]
+        ways: list[str | None] = [*groupings(source)] if called == "concepts" else [None]
         for by in ways:
             name = called if len(ways) == 1 else f"{called}-{by}"
-            charts[name] = plot(document, kind, by=by if len(ways) > 1 else None, **held, **options)
-    if dimensions is not None and _of_dimensions(document):
+            charts[name] = plot(source, kind, by=by if len(ways) > 1 else None, **pictures, **options)
+    if dimensions is not None and isinstance(source, Concepts) and "dimensions" in groupings(source):
         charts["cards"] = plot(
-            document, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,
+            source, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,
             **{"limit": MOST_CARDS, **options},
         )  # fmt: skip
     return charts
-
-
-def _of_dimensions(document: Mapping[str, Any]) -> bool:
-    """Whether a result says how many choices each dimension has."""
-    return document["command"] == "concepts" and any(
-        one.get("by", "dimensions") == "dimensions" for one in listed(document, "results")
-    )
 
 
 def as_files(charts: Mapping[str, Any], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:

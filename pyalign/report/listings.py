@@ -11,7 +11,7 @@ from pyalign.datasets.listing import DataSetInfo, DataSetList
 from pyalign.extraction.models import ModelLayers, ModelList
 from pyalign.extraction.result import Extraction
 from pyalign.report.blocks import Block, Foot, Lines, Paragraph, Rows, Table
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 MOST_SHOWN = 5  # items that could not be read
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.report.blocks import Facts, Lines, Paragraph, Table
-from pyalign.report.tables import one_line
 from pyalign.report.text import shown_columns
 from pyalign.report.views import blocks_of
+from pyalign.report.words import one_line
 
 MOST_ROWS = 100  # of a table in a notebook
 END = r"\end{tabular}"

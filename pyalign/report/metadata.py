@@ -9,7 +9,7 @@ from pyalign.analysis.metadata.result import MetadataRegression, MetadataRegress
 from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
 from pyalign.report.cells import over_words
-from pyalign.report.tables import one_line, short_labels
+from pyalign.report.words import one_line, short_labels
 
 UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 

@@ -21,7 +21,7 @@ from pyalign.documents import Interval, as_document
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
 from pyalign.probing.validated import ProbeCrossValidation
-from pyalign.report.tables import short_labels
+from pyalign.report.words import short_labels
 
 TASK_NAMES = {"odd-one-out": "Odd-one-out of three, as people choose", "anchored": "Which of two is more like a third"}
 RSA_NAME = "Similarity judgments"

@@ -13,7 +13,7 @@ from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.concept.purity import NeighborPurity
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
 from pyalign.report.cells import called, counted, interval_header, model_labels, number
-from pyalign.report.tables import ELSEWHERE, one_line
+from pyalign.report.words import ELSEWHERE, one_line
 
 MOST_CONCEPTS, MOST_PAIRS, SHOWN = 20, 20, 3
 

@@ -6,7 +6,7 @@ from itertools import islice
 
 from pyalign.nearest.result import Neighbors
 from pyalign.report.blocks import Block, Foot, Rows, Table
-from pyalign.report.tables import ELSEWHERE, one_line
+from pyalign.report.words import ELSEWHERE, one_line
 
 MOST_ROWS = 60
 

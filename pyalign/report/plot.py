@@ -13,6 +13,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.concept.assign import assigned
+from pyalign.concept.concepts_result import Concepts
 from pyalign.data import Categories
 from pyalign.data.align import align
 from pyalign.data.embeddings import Embeddings, as_embeddings
@@ -21,11 +22,9 @@ from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.report.charts import KINDS, chart, drawing, kind_of, kinds_of
+from pyalign.report.charts import KINDS, as_result, as_results, chart, drawing, kind_of, kinds_of
 from pyalign.report.charts.data import rows_of
-from pyalign.report.charts.document import as_picture_documents, as_result, listed
 from pyalign.report.charts.save import rendered, suffix_of_picture
-from pyalign.report.charts.sound import require_sound
 
 
 def plot(
@@ -103,8 +102,8 @@ def plot(
         _require_table(data)
     if limit is not None:
         _checks.whole_number(limit, "limit", 1, sys.maxsize)
-    documents = [] if result is None else as_picture_documents(result)
-    kind = _kind(documents, kind, embeddings, dimensions)
+    results = [] if result is None else as_results(result)
+    kind = _kind(results, kind, embeddings, dimensions)
     given = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
@@ -118,11 +117,11 @@ def plot(
         of_map = {"method": method or "pca", "seed": seed or 0, "categories": categories, "images": images}
         drawn = drawing(kind)(x.values, _names(x, names), **of_map, **look, **called)
     elif kind == "cards":
-        drawn = _cards(documents, dimensions, dimension_labels, triplets, names, images, look)
+        drawn = _cards(results, dimensions, dimension_labels, triplets, names, images, look)
     else:
         options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names),
                    "beside": None if beside is None else as_result(beside)}  # fmt: skip
-        drawn = chart(documents, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
+        drawn = chart(results, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
     files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
     if data is not None:
         files[data] = csv_of(rows_of(drawn), csv_escape).encode()
@@ -154,7 +153,7 @@ TAKES = {
 }
 
 
-def _kind(documents: Sequence[Mapping[str, Any]], kind: str | None, embeddings: Any, dimensions: Any) -> str:
+def _kind(results: Sequence[Any], kind: str | None, embeddings: Any, dimensions: Any) -> str:
     """The kind that is asked for, or that what is given is enough for."""
     if kind is not None:
         _checks.one_of(kind, tuple(KINDS), "kind")
@@ -162,15 +161,14 @@ def _kind(documents: Sequence[Mapping[str, Any]], kind: str | None, embeddings: 
         kind = "cards"
     elif embeddings is not None:
         kind = "map"
-    elif documents:
-        kind = next(iter(kinds_of(documents[0])), None) if len(documents) == 1 else kind_of(documents)
-    document = documents[0] if documents else None
+    elif results:
+        kind = next(iter(kinds_of(results[0])), None) if len(results) == 1 else kind_of(results)
+    first = results[0] if results else None
     need = {"cards": ("dimensions", dimensions), "map": ("embeddings", embeddings)}
-    if kind is None and document is not None:
-        command = document["command"]
-        shown = "; `pyalign report` shows it on a page" if command in ON_PAGES else ""
-        raise InputError(f"there is no picture of a result of {command!r}{shown}")
-    what, value = need.get(kind or "", ("a result", document))
+    if kind is None and first is not None:
+        shown = "; `pyalign report` shows it on a page" if first.command in ON_PAGES else ""
+        raise InputError(f"there is no picture of a result of {first.command!r}{shown}")
+    what, value = need.get(kind or "", ("a result", first))
     if kind is None or value is None:
         of_kind, what = (f" of kind {kind!r}", what) if kind else ("", "a result, dimensions or embeddings")
         raise InputError(f"a picture{of_kind} needs {what}; got none")
@@ -204,21 +202,21 @@ def _named(categories: Any, names: Sequence[str] | None) -> Categories | None:
 
 
 def _cards(
-    documents: Sequence[Mapping[str, Any]], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
+    results: Sequence[Any], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
     names: Sequence[str] | None, images: Any, look: Mapping[str, Any],
 ) -> Any:  # fmt: skip
     from pyalign.report.charts.cards import top_cards
 
-    if len(documents) > 1:
-        raise InputError(f"a picture of kind 'cards' takes one result; got {len(documents)}")
-    document = documents[0] if documents else None
+    if len(results) > 1:
+        raise InputError(f"a picture of kind 'cards' takes one result; got {len(results)}")
+    concepts = _concepts(results[0]) if results and triplets is None else None
     x = as_embeddings(dimensions, "dimensions")
     called = _names(x, names)
     _checks.require_rows(x.shape, "dimensions")
-    shares, t = _shares_of(document, x.shape[1]) if triplets is None else _shares(replace(x, names=called), triplets)
+    shares, t = _shares_of(concepts, x.shape[1]) if triplets is None else _shares(replace(x, names=called), triplets)
     cards = top_cards(x.values, called, labels, shares)
-    if document is not None and triplets is None:
-        look = {**look, "assign": document.get("assign") or "sum", "top": document.get("top") or 1}
+    if concepts is not None:
+        look = {**look, "assign": concepts.assign or "sum", "top": concepts.top or 1}
     return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=t, **look)
 
 
@@ -231,19 +229,22 @@ def _shares(x: Embeddings, triplets: Any) -> tuple[list[float], int]:
     return (counts / len(codes)).tolist(), len(codes)
 
 
-def _shares_of(document: Mapping[str, Any] | None, k: int) -> tuple[list[float] | None, int | None]:
-    """Of a result of `concepts`: how many of its triplets each concept has."""
-    if document is None:
+def _concepts(result: Any) -> Concepts:
+    found = as_result(result)
+    if not isinstance(found, Concepts):
+        raise InputError(f"cards take the shares of a result of 'concepts'; got one of {found.command!r}")
+    return found
+
+
+def _shares_of(concepts: Concepts | None, k: int) -> tuple[list[float] | None, int | None]:
+    """How many of the triplets each dimension has."""
+    if concepts is None:
         return None, None
-    if document["command"] != "concepts":
-        raise InputError(f"cards take the shares of a result of 'concepts'; got one of {document['command']!r}")
-    require_sound(document, "concepts")
-    held = [one for one in listed(document, "results") if one.get("by", "dimensions") == "dimensions"]
-    if not held:
+    of_dimensions = next((one for one in concepts.results if one.by == "dimensions"), None)
+    if of_dimensions is None:
         raise InputError("cards take the shares of a result of dimensions; got one of categories or levels")
-    first = held[0]
-    counts = [one.get("n_triplets") or 0 for one in listed(first, "concepts")]
+    counts = [one.n_triplets for one in of_dimensions.concepts]
     if len(counts) != k:
         raise InputError(f"the result must have a concept for each of {k} dimensions; got {len(counts)}")
-    total = first.get("n_triplets") or sum(counts) or 1
+    total = of_dimensions.n_triplets or sum(counts) or 1
     return [count / total for count in counts], total

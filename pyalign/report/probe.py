@@ -9,7 +9,7 @@ from pyalign.probing.fit import ProbeFit
 from pyalign.probing.recipe_results import Epoch, RecipeCrossValidation
 from pyalign.probing.validated import FoldResult, ProbeCrossValidation
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Lines, Rows, Table, Value
-from pyalign.report.tables import chance_note, nats_note, over, percent, percent_interval
+from pyalign.report.words import chance_note, nats_note, over, percent, percent_interval
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from shutil import get_terminal_size
 from typing import TextIO
 
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 SHORTEST = 0.1  # seconds between two texts of a line that changes
 INTERVAL = 60.0  # seconds between two lines of a log

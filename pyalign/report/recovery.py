@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
 from pyalign.report.cells import interval_header, model_labels
-from pyalign.report.tables import one_line, percent, shortened
+from pyalign.report.words import one_line, percent, shortened
 
 MOST_MODELS = 8  # whose confusions text shows as a matrix
 WIDEST = 12  # of a name above a column of it

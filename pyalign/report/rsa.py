@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult, WeightedRsa
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
 from pyalign.report.cells import CORRECTED, counted, interval_header, model_labels, number
-from pyalign.report.tables import ELSEWHERE, one_line, shortened
+from pyalign.report.words import ELSEWHERE, one_line, shortened
 
 CLOSED = "closed form"
 MOST_PAIRS = 45  # differences in a table

@@ -10,7 +10,7 @@ from pyalign.analysis.score import Scores
 from pyalign.measures import PRECOMPUTED
 from pyalign.report.blocks import Block, Column, Foot, Rows, Table
 from pyalign.report.cells import interval_header
-from pyalign.report.tables import chance_note, nats_note, one_line, over_text, percent_interval, short_labels
+from pyalign.report.words import chance_note, nats_note, one_line, over_text, percent_interval, short_labels
 
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 

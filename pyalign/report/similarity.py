@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Rows, Table
 from pyalign.report.cells import model_labels
-from pyalign.report.tables import ELSEWHERE, one_line, p_text, shortened
+from pyalign.report.words import ELSEWHERE, one_line, p_text, shortened
 
 MOST_PAIRS = 45  # of a measure in the table, those of ten models
 Pair = tuple[SimilarityMatrix, int, int]  # of a measure: its row and its column

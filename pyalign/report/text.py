@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pyalign.report.blocks import PAGE, Block, Column, Facts, Lines, Paragraph, Table, Value
-from pyalign.report.tables import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened, shown_width
+from pyalign.report.words import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened, shown_width
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,14 @@ def shown_columns(table: Table, verbose: bool = False) -> tuple[list[Written], l
 
 
 def _written(column: Column) -> Iterator[Written]:
-    """A column, and that of its intervals."""
+    """A column, and that of its intervals; where a cell is empty, so is its interval."""
     cells = tuple(cell(value, column) for value in column.values)
     yield Written(column.header, cells, column.keep, column.same, column.foot, column.fit, column.left)
     if column.ends:
-        ends = zip(column.low, column.high, strict=True) if column.low else [(None, None)] * len(cells)
-        yield Written(column.ends, tuple(_ends(low, high, column) for low, high in ends), column.keep_ends)
+        lows, highs = column.low or (None,) * len(cells), column.high or (None,) * len(cells)
+        rows = zip(column.values, lows, highs, strict=True)
+        ends = tuple("" if value == "" else _ends(low, high, column) for value, low, high in rows)
+        yield Written(column.ends, ends, column.keep_ends)
 
 
 def cell(value: Value, column: Column) -> str:

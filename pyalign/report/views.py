@@ -15,11 +15,11 @@ VIEWS = {
     "Calibration": "pyalign.report.calibration:calibration_view",
     "Calibrations": "pyalign.report.calibration:calibration_view",
     "Comparison": "pyalign.report.comparison:comparison_view",
-    "Concepts": "pyalign.report.concepts:concepts_table",
+    "Concepts": "pyalign.report.concepts:concepts_view",
     "ErrorConsistency": "pyalign.report.consistency:consistency_view",
     "DataSetInfo": "pyalign.report.listings:dataset_info_view",
     "DataSetList": "pyalign.report.listings:datasets_view",
-    "DimensionPredictions": "pyalign.report.predictions:predictions_table",
+    "DimensionPredictions": "pyalign.report.predictions:predictions_view",
     "Extraction": "pyalign.report.listings:extraction_view",
     "Failures": "pyalign.report.failures:failures_view",
     "Fetched": "pyalign.report.listings:fetched_view",
@@ -59,11 +59,7 @@ def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
 def _stated(result: Any, verbose: bool) -> list[Block]:
     for kind in type(result).__mro__:
         if kind.__name__ in VIEWS:
-            name = VIEWS[kind.__name__]
-            view = load(name)
-            if name.endswith("_table"):  # not yet converted to blocks
-                return [Lines(tuple(view(result, None, verbose).splitlines()))]
-            blocks: list[Block] = view(result, verbose)
+            blocks: list[Block] = load(VIEWS[kind.__name__])(result, verbose)
             return blocks
     values = (pair for record in result.to_records() for pair in record.items())
     return [Facts(tuple(Fact(name, str(value)) for name, value in values))]

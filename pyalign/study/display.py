@@ -9,7 +9,7 @@ from shutil import get_terminal_size
 from typing import TextIO
 
 from pyalign.report.progress import INTERVAL, SHORTEST, ProgressLog
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 from pyalign.study.result import FAILED, MADE, REUSED, TO_DO
 from pyalign.study.run import RUNNING
 

@@ -113,7 +113,7 @@ def test_a_folder_replaces_no_input(command, human, folder):
 @pytest.mark.parametrize("models", [("x.npy",), ("x.npy", "y.npy"), ("x.npy", "y.npy", "d.npy")])
 @pytest.mark.parametrize("width", [80, 60])
 def test_the_table_fits_and_names_every_concept(command, human, monkeypatch, models, width):
-    monkeypatch.setattr("pyalign.report.tables.terminal_width", lambda: width)
+    monkeypatch.setattr("pyalign.report.words.terminal_width", lambda: width)
     ran = command("concepts", *models, "-t", "t.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
                   "--levels", "fine.txt", "coarse.txt")  # fmt: skip
     assert ran.code == 0

@@ -324,7 +324,7 @@ def test_csv_has_a_row_per_result(command, folder):
 
 
 def test_verbose_shows_all_columns_at_any_width(command, folder, monkeypatch):
-    monkeypatch.setattr("pyalign.report.tables.terminal_width", lambda: 40)
+    monkeypatch.setattr("pyalign.report.words.terminal_width", lambda: 40)
     short, whole = (command("score", "x.npy", "-t", "t.npy", *more).out for more in ((), ("--verbose",)))
     assert max(map(len, short.splitlines())) <= 40
     for word in ("x.npy", "M triplets/s", "entropy", "cosine"):

@@ -11,18 +11,18 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.report import blocks
 from pyalign.report.blocks import Foot, Table
-from pyalign.report.tables import Column, fitted_table
-from pyalign.report.text import text_of
+from pyalign.report.text import table_text, text_of
 
 X = {name: reals(seed, 30, 6) for seed, name in enumerate("abc")}
 TRIPLETS = draw_triplets(7, 30, 500, np.int32)
 
 
 def test_a_foot_is_there_with_its_column_alone():
-    columns = [Column("model", ("a", "b")), Column("gap", ("1e-3", "2e-3"), 3, foot="gap: nats")]
-    assert fitted_table(columns, 80)[1] == ["gap: nats"]
-    assert fitted_table(columns, 8)[1] == []
-    assert fitted_table(columns, 8, verbose=True)[1] == ["gap: nats"]
+    gap = blocks.Column("gap", ("1e-3", "2e-3"), keep=3, foot="gap: nats")
+    table = Table((blocks.Column("model", ("a", "b")), gap))
+    assert table_text(table, 80)[1] == ["gap: nats"]
+    assert table_text(table, 8)[1] == []
+    assert table_text(table, 8, verbose=True)[1] == ["gap: nats"]
 
 
 def test_a_plain_foot_leaves_what_columns_say_to_the_next_one():
@@ -41,6 +41,14 @@ def test_ranges_of_confidence_stay_whole_where_it_is_narrow():
     text = pyalign.calibrate(X["a"], TRIPLETS, bins=3).table(40)
     header, first = text.split("\n\n")[1].splitlines()[:2]
     assert header.startswith("confidence") and re.match(r"0\.\d{4} to 0\.\d{4} ", first)
+
+
+def test_an_empty_cell_has_an_empty_interval_and_a_missing_value_a_dash():
+    interval = {"low": (0.4, None, None), "high": (0.6, None, None), "ends": "interval"}
+    columns = (blocks.Column("concept", ("food", "tools", "all")),
+               blocks.Column("difference", (0.5, None, ""), "percent", **interval))  # fmt: skip
+    rows = table_text(blocks.Table(columns))[0].splitlines()
+    assert [row.split() for row in rows[2:]] == [["tools", "-", "-"], ["all"]]
 
 
 @pytest.mark.parametrize("width", range(40, 200, 10))

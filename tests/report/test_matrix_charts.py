@@ -10,6 +10,7 @@ from pyalign.report.charts import chart, kinds_of
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.matrix import clustered, sampled
 from pyalign.report.figures import figures
+from pyalign.results import read_result
 
 from .test_model_charts import told
 
@@ -125,7 +126,7 @@ def test_concepts_of_many_models_are_a_map(two_models):
     document = two_models.to_dict()
     first = document["results"]
     document["results"] = [{**first[k % 2], "embeddings": f"m{k}"} for k in range(12)]
-    assert kinds_of(document) == ("concepts-map",) and kinds_of(two_models.to_dict()) == ("concepts",)
+    assert kinds_of(read_result(document, "many")) == ("concepts-map",) and kinds_of(two_models) == ("concepts",)
     drawn = chart(document)
     expected = {
         (row["concept"], one["embeddings"]): (row["accuracy"], *(row["ci"] or (None, None)))

@@ -11,9 +11,8 @@ import pytest
 from support import draw_triplets
 
 import pyalign
-from pyalign.report.charts import chart, kind_of, kinds_of
+from pyalign.report.charts import as_results, chart, kind_of, kinds_of
 from pyalign.report.charts.data import rows_of
-from pyalign.report.charts.document import as_picture_documents
 
 pytest.importorskip("altair", reason="altair is not installed")
 
@@ -129,7 +128,7 @@ def test_several_documents_make_one_picture(answered, embeddings):
     apart = [pyalign.score({name: x}, answered[1], ci="objects") for name, x in embeddings.items()]
     together = pyalign.score(embeddings, answered[1], ci="objects")
     assert points(chart(apart)) == points(chart(together)) and len(points(chart(apart))) == 3
-    assert kind_of(as_picture_documents(apart)) == "accuracy"
+    assert kind_of(as_results(apart)) == "accuracy"
 
 
 def test_the_same_model_twice_is_two_rows(scores):
@@ -267,7 +266,7 @@ def test_the_ceiling_of_one_correlation_is_one_band_with_its_name(correlations):
 
 def test_each_document_is_drawn_as_what_it_says_most_of(scores, probe, calibrations, correlations):
     given = {"accuracy": scores, "before-after": probe, "reliability": calibrations, "rsa": correlations}
-    assert {kind: kinds_of(one.to_dict()) for kind, one in given.items()} == {kind: (kind,) for kind in given}
+    assert {kind: kinds_of(one) for kind, one in given.items()} == {kind: (kind,) for kind in given}
     for kind, one in given.items():
         assert one.plot(width="single").to_dict() == pyalign.plot(one, kind, width="single").to_dict()
 

@@ -33,6 +33,13 @@ def test_tables_fit_80_columns_and_say_what_they_leave_out(found):
     assert "5 folds of objects (seed 0), R^2 on those held" in text
 
 
+def test_the_dimensions_of_each_model_stand_under_its_name_in_html_and_latex(found):
+    html, latex = found._repr_html_(), found.to_latex()
+    for name in ("first/penultimate", "second/penultimate"):
+        assert html.count(f"<caption>{name}</caption>") == 1 and f"<p>{name}</p>" not in html
+        assert rf"\par\smallskip {name}\par" in latex
+
+
 def test_verbose_tables_have_everything(found):
     text = found.table(verbose=True)
     assert all(text.count(label) >= 3 for label in LABELS)

@@ -17,17 +17,10 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores
+from pyalign.report.blocks import Column, Table
 from pyalign.report.progress import ProgressLine
-from pyalign.report.tables import (
-    Column,
-    columns_table,
-    fitted_table,
-    noted,
-    short_labels,
-    shorten_left,
-    shortened,
-    shown_width,
-)
+from pyalign.report.text import table_text
+from pyalign.report.words import noted, short_labels, shorten_left, shortened, shown_width
 
 ROW = Score(
     accuracy=0.504693, n_triplets=127304, n_ties=1234, n_dropped=0, cross_entropy=1.07558, mean_entropy=1.0970512,
@@ -51,6 +44,15 @@ def cells(text):
 
 
 # Tables
+
+
+def fitted_table(columns, width, verbose=False):
+    return table_text(Table(tuple(columns)), width, verbose)
+
+
+def columns_table(header, rows):
+    columns = [Column(name, cells) for name, cells in zip(header, zip(*rows, strict=True), strict=True)]
+    return fitted_table(columns, 1000)[0]
 
 
 def test_columns_line_up_the_first_to_the_left():
@@ -80,7 +82,7 @@ texts = st.text("abc/_. ", min_size=1, max_size=120)
 @given(st.lists(texts, min_size=1, max_size=4), st.integers(30, 200))
 def test_a_table_is_as_wide_as_asked_where_columns_can_go(names, width):
     columns = [Column("name", tuple(names))]
-    columns += [Column(f"column {k}", tuple("9" * 9 for _ in names), k) for k in range(1, 9)]
+    columns += [Column(f"column {k}", tuple("9" * 9 for _ in names), keep=k) for k in range(1, 9)]
     text, _ = fitted_table(columns, width)
     assert all(len(line) <= width for line in text.splitlines())
     whole, _ = fitted_table(columns, width, verbose=True)
@@ -89,21 +91,21 @@ def test_a_table_is_as_wide_as_asked_where_columns_can_go(names, width):
 
 
 def test_the_least_needed_columns_go_first_and_those_of_9_stay():
-    columns = [Column("n", ("a",)), *(Column(f"column{k}", ("1",), k) for k in (3, 9, 1, 5))]
+    columns = [Column("n", ("a",)), *(Column(f"column{k}", ("1",), keep=k) for k in (3, 9, 1, 5))]
     assert fitted_table(columns, 31)[0].splitlines()[0].split() == ["n", "column3", "column9", "column5"]
     assert fitted_table(columns, 11)[0].splitlines()[0].split() == ["n", "column9"]
 
 
 def test_a_column_of_0_is_for_verbose_alone():
-    columns = [Column("n", ("a",)), Column("speed", ("1",), 0)]
+    columns = [Column("n", ("a",)), Column("speed", ("1",), keep=0)]
     assert "speed" not in fitted_table(columns, 200)[0]
     assert "speed" in fitted_table(columns, 10, verbose=True)[0]
 
 
 def test_what_is_the_same_in_all_rows_is_said_once():
-    columns = [Column("n", ("a", "b")), Column("measure", ("dot", "dot"), 8, "measure {}")]
+    columns = [Column("n", ("a", "b")), Column("measure", ("dot", "dot"), keep=8, same="measure {}")]
     assert fitted_table(columns, 80) == ("n\na\nb", ["measure dot"])
-    columns[1] = Column("measure", ("dot", "cosine"), 8, "measure {}")
+    columns[1] = Column("measure", ("dot", "cosine"), keep=8, same="measure {}")
     text, notes = fitted_table(columns, 80)
     assert ("cosine" in text, notes) == (True, [])
 

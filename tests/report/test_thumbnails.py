@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.report.charts.document import as_result
+from pyalign.report.charts import as_result
 from pyalign.report.charts.gallery import gallery_chart
 from pyalign.report.charts.theme import notes_of
 from pyalign.report.charts.thumbnails import LARGEST, thumbnails

@@ -15,7 +15,7 @@ from pyalign.report.charts.behind import Band
 from pyalign.report.charts.ranked import MOST_MODELS, Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
 from pyalign.report.scored import Scored, scored_of
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 MOST_ROWS = 60  # unless somebody asks for more
 

@@ -13,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.report.charts.theme import SMALL, TEXT, Style, altair, finished, style_of, two_lines, width_of, wrapped
 from pyalign.report.charts.thumbnails import thumbnails
 from pyalign.report.charts.tiles import LINE, Tile, tile_layers
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 TOP, ACROSS = 8, 4  # objects of a card, and of each of its rows
 MOST_CARDS = 6

@@ -7,7 +7,7 @@ from typing import Any
 from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.report.cells import bars_text
 from pyalign.report.charts.accuracy import ends
-from pyalign.report.charts.document import known
+from pyalign.report.charts.data import known
 from pyalign.report.charts.ranked import Panel, Row, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
 

@@ -11,10 +11,10 @@ from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.report.cells import different, model_labels
-from pyalign.report.charts.document import known
+from pyalign.report.charts.data import known
 from pyalign.report.charts.matrix import MOST, ORDERS, Cells, clustered, matrix, names_told, sampled
 from pyalign.report.charts.theme import Style, finished, style_of, width_of
-from pyalign.report.tables import one_line, p_text
+from pyalign.report.words import one_line, p_text
 
 BESIDE = ("calibrated", "null_threshold", "p_value")
 

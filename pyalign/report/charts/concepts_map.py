@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.report.charts.concepts import of_one
-from pyalign.report.charts.document import different, ends, labels_of, listed
+from pyalign.concept.concepts_result import Concepts, ConceptScore
+from pyalign.report.charts.concepts import by_name, of_grouping
+from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.matrix import Cells, matrix, names_told
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.tables import one_line
+from pyalign.report.concepts import labels_of
 
 SORTS = ("value", "name", "document")
 MOST_ROWS, MOST_COLUMNS = 80, 120
@@ -22,73 +23,67 @@ BESIDE = ("low", "high")
 
 
 def concepts_map_chart(
-    document: Mapping[str, Any], *, style: str = "light", width: str = "double", sort: str = "value",
-    limit: int | None = None, by: str | None = None,
+    result: Concepts, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
+    by: str | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
     """A cell for each concept and model, the most accurate models to the left.
 
     Args:
-        document: of `pyalign.concepts`.
+        result: of `pyalign.concepts`.
         style: "light" or "dark".
         width: "single" or "double", that of columns of a journal.
         sort: of concepts, "value": by the mean accuracy of the models; "name", "document".
         limit: at most so many concepts, from the top; default: 80. Of more than 120 models the most accurate are shown.
-        by: "dimensions", "categories" or "levels", where the document has several; default: the first.
+        by: "dimensions", "categories" or "levels", where the result has several; default: the first.
+        labels: of models, in place of their own.
 
     Raises:
-        InputError: a document without concepts.
+        InputError: a way of grouping that the result does not have.
         MissingExtraError: altair is not installed.
     """
     look, points = style_of(style), width_of(width)
     _checks.one_of(sort, SORTS, "sort")
-    results = of_one(listed(document, "results"), by)
-    models = labels_of(results)
-    order = sorted(range(len(models)), key=lambda k: -(_number(results[k].get("accuracy"), -1.0)))[:MOST_COLUMNS]
-    labels = [models[k] for k in order]
-    table = {models[k]: _by_concept(results[k]) for k in order}
-    concepts = list(dict.fromkeys(name for one in table.values() for name in one))
-    means = {name: _mean([one[name].get("accuracy") for one in table.values() if name in one]) for name in concepts}
+    results = sorted(of_grouping(result, by), key=lambda one: -_number(one.accuracy, -1.0))
+    called = labels_of(result, labels=labels)
+    table = {called[one.embeddings]: by_name(one) for one in results[:MOST_COLUMNS]}
+    names = list(dict.fromkeys(name for of_model in table.values() for name in of_model))
+    means = {
+        name: _mean([of_model[name].accuracy for of_model in table.values() if name in of_model]) for name in names
+    }
     if sort != "document":
-        concepts.sort(key=(lambda name: name) if sort == "name" else lambda name: -_number(means[name], -1.0))
-    kept = concepts[: limit or MOST_ROWS]
+        names.sort(key=(lambda name: name) if sort == "name" else lambda name: -_number(means[name], -1.0))
+    kept = names[: limit or MOST_ROWS]
     figures = {
-        name: [[_figure(table[model].get(concept), name) for model in labels] for concept in kept]
+        name: [[_figure(of_model.get(concept), name) for of_model in table.values()] for concept in kept]
         for name in ("accuracy", *BESIDE)
     }
-    more = {name: figures[name] for name in BESIDE} if len(kept) * len(labels) <= MOST_WITH_INTERVALS else {}
-    cells = Cells(kept, labels, figures["accuracy"], "accuracy", ".1%", ".0%", more)
-    held = [value for row in cells.values for value in row if value is not None]
-    domain = tuple(np.quantile(held, [0.01, 0.99]).tolist()) if held else (0.0, 1.0)
+    more = {name: figures[name] for name in BESIDE} if len(kept) * len(table) <= MOST_WITH_INTERVALS else {}
+    cells = Cells(kept, [*table], figures["accuracy"], "accuracy", ".1%", ".0%", more)
+    values = [value for row in cells.values for value in row if value is not None]
+    domain = tuple(np.quantile(values, [0.01, 0.99]).tolist()) if values else (0.0, 1.0)
     chart = matrix(cells, look, points, (domain[0], domain[1]), square=False)
-    total = results[0].get("n_triplets")
-    told = [f"{'Triplets' if total is None else f'{total:,} triplets'}; {len(kept)} of {len(concepts)} concepts, "
-            f"{len(labels)} of {len(models)} models, the most accurate to the left."]  # fmt: skip
-    told.append("Concepts by the mean accuracy of the models." if sort == "value" else f"Concepts by {sort}.")
-    there = "in the tips and in the data" if more else "in the result alone"
-    told.append(f"Colours end at the first and the last hundredth of the cells; intervals are {there}.")
-    told += names_told(cells, points)
-    return finished(chart, look, points, f"Accuracy per concept of {len(models):,} models", told)
+    where = "in the tips and in the data" if more else "in the result alone"
+    lines = [
+        f"{results[0].n_triplets:,} triplets; {len(kept)} of {len(names)} concepts, {len(table)} of {len(results)} "
+        "models, the most accurate to the left.",
+        "Concepts by the mean accuracy of the models." if sort == "value" else f"Concepts by {sort}.",
+        f"Colours end at the first and the last hundredth of the cells; intervals are {where}.",
+        *names_told(cells, points),
+    ]
+    return finished(chart, look, points, f"Accuracy per concept of {len(results):,} models", lines)
 
 
-def _number(value: Any, otherwise: float) -> float:
-    return otherwise if value is None else float(value)
+def _number(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None or value != value else value
 
 
-def _mean(values: list[Any]) -> float | None:
-    held = [one for one in values if one is not None]
-    return fmean(held) if held else None
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in map(known, values) if value is not None]
+    return fmean(there) if there else None
 
 
-def _by_concept(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    rows = listed(result, "concepts")
-    return dict(zip(different([one_line(str(one["concept"])) for one in rows]), rows, strict=True))
-
-
-def _figure(row: Mapping[str, Any] | None, name: str) -> float | None:
+def _figure(concept: ConceptScore | None, name: str) -> float | None:
     """A figure of a concept, None where there is none."""
-    if row is None:
+    if concept is None:
         return None
-    if name in BESIDE:
-        return ends(row)[name == "high"]
-    found: float | None = row.get(name)
-    return found
+    return ends_of(concept.ci)[name == "high"] if name in BESIDE else known(concept.accuracy)

@@ -1,10 +1,29 @@
-"""The numbers of a picture, read back out of its specification."""
+"""The numbers of a picture: those that can be drawn, and all of them read back out of its specification."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from pyalign.documents import Interval
+
 UNTOLD = ("told", "uri")  # what is said of a mark, and its image
+
+
+def known(value: float | None) -> float | None:
+    """A number that can be drawn; None for what is none.
+
+    Example:
+        >>> known(0.5), known(float("nan")), known(None)
+        (0.5, None, None)
+    """
+    return None if value is None or not math.isfinite(value) else value
+
+
+def ends_of(interval: Interval | None) -> tuple[float | None, float | None]:
+    """The ends of an interval of a result; None, None where there is none."""
+    low, high = (None, None) if interval is None else map(known, interval)
+    return (None, None) if low is None or high is None else (low, high)
 
 
 def rows_of(chart: Any) -> list[dict[str, Any]]:

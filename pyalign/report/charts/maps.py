@@ -15,7 +15,7 @@ from pyalign.report.charts.theme import SHAPES, SMALL, Style, altair, finished, 
 from pyalign.report.charts.thumbnails import places as places_of
 from pyalign.report.charts.thumbnails import thumbnails
 from pyalign.report.charts.tiles import Tile, tile_layers
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 SIDE = {"single": 16.0, "double": 22.0}  # points of an image
 MOST_IMAGES, MOST_NAMES = 300, 60

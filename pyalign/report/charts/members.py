@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from pyalign.data import Categories
 from pyalign.errors import InputError
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 Members: TypeAlias = Mapping[str, frozenset[str]]
 REST = "other or none"

@@ -11,7 +11,7 @@ from pyalign.report.calibration import bins_of
 from pyalign.report.cells import called, different
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import SHAPES, Style, altair, finished, letters_width, style_of, width_of
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 BINS = ("equal-mass", "equal-width")
 

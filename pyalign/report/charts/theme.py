@@ -14,7 +14,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.errors import MissingExtraError
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"  # of equal widths, so that a layout fits wherever it is read
 SMALL, TEXT, TITLE = 7.0, 7.5, 9.0  # points

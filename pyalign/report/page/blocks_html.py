@@ -6,7 +6,7 @@ from html import escape
 
 from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
 from pyalign.report.page.html import Page, shown
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 
 def text_html(block: Text, page: Page) -> str:

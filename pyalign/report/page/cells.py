@@ -7,7 +7,7 @@ from html import escape
 
 from pyalign.report.blocks import Column, Value
 from pyalign.report.page.html import shown
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 MISSING = '<span class="missing" title="not in the result">\u2013</span>'
 HUGE = 1e15  # written with an exponent, whatever it is

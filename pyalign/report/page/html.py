@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pyalign.data.provenance import Input
 from pyalign.documents import Interval
 from pyalign.report.cells import different
 from pyalign.report.scored import UNNAMED
-from pyalign.report.tables import one_line, short_labels
+from pyalign.report.words import one_line, short_labels
 
 # Fields of results under which names of embeddings stand, one or several.
 NAMED = ("embeddings", "model", "models", "a", "b", "other", "mistaken_for")

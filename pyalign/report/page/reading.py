@@ -20,7 +20,7 @@ from pyalign.documents import require_letters
 from pyalign.errors import InputError
 from pyalign.report.page.sources import Loaded
 from pyalign.report.scored import UNNAMED
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 from pyalign.results import SCHEMA, kinds, read_result
 
 SHOWN = 3  # faults that the message has where nothing is sound

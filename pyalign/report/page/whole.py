@@ -18,7 +18,7 @@ from pyalign.report.page.columns import unpacked
 from pyalign.report.page.failures_html import verdicts_of
 from pyalign.report.page.figures_html import colours, library, packed, variables
 from pyalign.report.page.html import Page, json_script, shown
-from pyalign.report.tables import one_line
+from pyalign.report.words import one_line
 
 # The class of a part -> what writes it: (part, page) -> HTML.
 WRITERS: dict[str, str] = {

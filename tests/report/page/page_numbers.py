@@ -107,10 +107,10 @@ def tables(documents):
             "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
             "rank": ("rank", None), "train": ("n_train", None), "test": ("n_test", None)}),
         "dimensions-models": (d["predict"]["results"], {
-            "mean R²": ("mean_r2", "ci"), "odd-one-out accuracy of predicted dimensions": ("accuracy", "accuracy_ci"),
-            "within folds": ("accuracy_within_folds", None), "of the embeddings themselves": ("own_accuracy", None)}),
+            "mean R^2": ("mean_r2", "ci"), "accuracy": ("accuracy", "accuracy_ci"),
+            "within folds": ("accuracy_within_folds", None), "as it is": ("own_accuracy", None)}),
         "dimensions-differences": (d["predict"]["differences"], {
-            "difference": ("difference", "ci"), "p": ("p_value", None), "p, corrected": ("p_adjusted", None)}),
+            "R^2": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "reliability-table": (d["calibrate"]["results"], {
             "T": ("temperature", "temperature_ci"), "ECE, T = 1": ("ece_equal_width_before", None),
             "ECE": ("equal_width.ece", None), "ECE, equal mass": ("equal_mass.ece", None),
@@ -181,7 +181,7 @@ def tables(documents):
                  for row in d["concepts"]["differences"] if row["by"] == by]  # fmt: skip
         found[f"concepts-differences{end}"] = apart, {
             "its accuracy": ("own", None), "of the other": ("its", None), "difference": ("difference", "ci"),
-            "p": ("p_value", None), "p, corrected": ("p_adjusted", None), "triplets": ("n_triplets", None)}  # fmt: skip
+            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None), "triplets": ("n_triplets", None)}  # fmt: skip
         found[f"missed-{by}"] = [row for row in d["consistency"]["missed"] if row["by"] == by], missed
     found["dimensions-table"] = (
         [{one["embeddings"]: row for one, row in zip(d["predict"]["results"], of_all, strict=True)}

@@ -256,8 +256,9 @@ def test_many_models_and_pictures_stay_responsive(opened, capsys):
         "k": 10, "n_queries": len(queries), "measure": "cosine", "kind": "similarity", "units": "a cosine",
         "backend": "native",
         "index": "flat", "exact": True, "n_omitted": 0, "left_out": [], "query_rows": list(range(450)), "notes": [],
-        "results": [{"query": query, "rank": rank, "neighbor": f"object {(450 + 10 * k + rank) % 5000}", "row": 0,
-                     "similarity": 0.5} for k, query in enumerate(queries) for rank in range(1, 11)],
+        "results": [{"query": query, "rank": rank, "neighbor": f"object {row}", "row": row, "similarity": 0.5}
+                    for k, query in enumerate(queries) for rank in range(1, 11)
+                    for row in ((450 + 10 * k + rank) % 5000,)],
     }  # fmt: skip
     made = make_report([many_models(), near], "report.html", images=pictures(5000, side=8))
     shown = opened(made.html)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from support import draw_triplets
 
 import pyalign
-from pyalign.report.blocks import Figure, Fold, Table, Tiles
+from pyalign.concept.concepts_result import ConceptDifference
+from pyalign.report.blocks import TEXT, Figure, Fold, Table, Tiles
 from pyalign.report.page.html import Page
 from pyalign.report.page.panels_html import Panels
 from pyalign.report.page.sections.concepts import concepts
@@ -65,7 +67,8 @@ def rows_of(table):
 
     count = len(table.columns[0].values)
     assert all(len(column.values) == count for column in table.columns)
-    return [{column.header: cell(column, row) for column in table.columns} for row in range(count)]
+    columns = [column for column in table.columns if column.only != TEXT]
+    return [{column.header: cell(column, row) for column in columns} for row in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +137,7 @@ def test_differences_stand_with_both_accuracies(of_few):
     for row in held["differences"]:
         found = rows[row["concept"]]
         assert found["difference"] == (row["difference"], *row["ci"])
-        assert (found["p"][0], found["p, corrected"][0]) == (row["p_value"], row["p_adjusted"])
+        assert (found["p"][0], found["p (Holm)"][0]) == (row["p_value"], row["p_adjusted"])
         assert found["its accuracy"][0] - found["of the other"][0] == pytest.approx(row["difference"])
 
 
@@ -166,6 +169,14 @@ def test_very_many_differences_are_counted_by_pair(monkeypatch):
         assert row["better in"][0] == sum(one["p_adjusted"] < 0.05 and one["difference"] > 0 for one in pair)
         assert row["worse in"][0] == sum(one["p_adjusted"] < 0.05 and one["difference"] < 0 for one in pair)
         assert abs(row["largest difference"][0]) == max(abs(one["difference"]) for one in pair)
+
+
+def test_a_difference_whose_p_is_zero_counts():
+    from pyalign.report.page.sections.concepts import _n_apart
+
+    one = ConceptDifference("a", "b", "dimensions", "food", 90, 0.4, None, 0.0, 0.0, None, None)
+    others = [replace(one, p_adjusted=p) for p in (None, 0.05)]
+    assert (_n_apart([one, *others], 1), _n_apart([one, *others], -1)) == (1, 0)
 
 
 def test_panels_have_the_objects_of_each_concept_and_the_figures(of_few):
@@ -212,13 +223,13 @@ def test_dimensions_are_those_of_the_document():
     models = {row["model"][0]: row for row in rows_of(section.parts[0])}
     for one in held["results"]:
         label = one["embeddings"].split("/")[1].removesuffix(".npy")
-        assert models[label]["mean R²"] == (one["mean_r2"], *one["ci"])
+        assert models[label]["mean R^2"] == (one["mean_r2"], *one["ci"])
         for row in one["dimensions"]:
             assert rows[row["dimension"]][label] == (row["r2"], *row["ci"])
     assert "predicted by a map that has not seen it" in chart.caption
     table = next(one for one in parts_of(section, Table) if one.name == "dimensions-differences")
-    assert [row["difference"][0] for row in rows_of(table)] == [row["difference"] for row in held["differences"]]
-    assert "mean over all" in table.columns[0].values
+    assert [row["R^2"][0] for row in rows_of(table)] == [row["difference"] for row in held["differences"]]
+    assert "mean" in table.columns[0].values
 
 
 def test_searches_for_the_same_queries_stand_beside_each_other():
@@ -259,12 +270,12 @@ def test_every_analysis_of_neighbours_has_its_parts():
     flat = [one for result in document(agreed)["results"] for one in result["concepts"]]
     assert [row["overlap"][0] for row in tables["neighbor-concepts"]] == [one["overlap"] for one in flat]
     whole = [one for one in document(agreed)["differences"] if one["concept"] is None]
-    assert [row["difference"][0] for row in tables["neighbor-differences"]] == [one["difference"] for one in whole]
+    assert [row["overlap"][0] for row in tables["neighbor-differences"]] == [one["difference"] for one in whole]
     for row, one in zip(tables["neighbor-purity"], document(pure)["results"], strict=True):
-        assert row["purity"] == (one["purity"], *one["ci"]) and row["chance"][0] == one["chance"]
+        assert row["purity"] == (one["purity"], *one["ci"]) and row["by chance"][0] == one["chance"]
     for row, one in zip(tables["hubs"], document(hubs)["results"], strict=True):
-        names = {"skewness": "skewness", "to be moved": "robin_hood", "neighbours of none": "antihubs",
-                 "held by hubs": "hub_occurrence"}  # fmt: skip
+        names = {"skewness": "skewness", "Robin Hood": "robin_hood", "of none": "antihubs",
+                 "by hubs": "hub_occurrence"}  # fmt: skip
         assert {header: row[header][0] for header in names} == {header: one[key] for header, key in names.items()}
     for row, one in zip(tables["neighbor-changes"], document(changed)["objects"], strict=True):
         assert (row["object"][0], row["overlap"][0], row["lost"][0]) == (
@@ -275,7 +286,7 @@ def test_every_analysis_of_neighbours_has_its_parts():
     for row, one in zip(tables["prototypes-table"], document(typical)["concepts"], strict=True):
         assert (row["concept"][0], row["medoid"][0]) == (one["concept"], one["medoid"]["name"])
     for row, one in zip(tables["near-duplicates"], document(twice)["groups"], strict=True):
-        assert (row["objects"][0], row["equal"][0]) == (", ".join(one["names"]), one["exact"])
+        assert (row["rows"][0], row["equal"][0]) == (", ".join(one["names"]), one["exact"])
     pictures = {one.name: one for one in parts_of(section, Tiles)}
     assert [tile.name for tile in pictures["hubs-largest"].rows[0][1]] == [
         one["name"] for one in document(hubs)["results"][0]["largest"]

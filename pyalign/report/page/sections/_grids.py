@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
-from pyalign.report.blocks import Column, Table
-from pyalign.report.charts.document import ends
-from pyalign.report.page.sections._rows import Row, plain
+from pyalign.documents import Interval
+from pyalign.report.blocks import Column, Rows, Table
 
 FEW = 3  # models whose points are told apart at a glance
 MOST_ROWS = 1000  # of differences, each in a row of its own
 
 
+class Estimate(Protocol):
+    """What a model has for a concept: a figure with an interval, or None."""
+
+    @property
+    def ci(self) -> Interval | None: ...
+
+
+Model = TypeVar("Model")
+Cell = TypeVar("Cell", bound=Estimate)
+
+
 @dataclass(frozen=True)
-class Grid:
+class Grid(Generic[Cell]):
     """Figures by model and concept.
 
     Attributes:
         models: labels, the best first.
         means: of each model over all concepts, or None.
         concepts: labels, those with the largest mean first.
-        rows: of each model, a row of its document for each concept; {} where it has none.
-        key: the field of the figure in a row; `interval`: that of the ends of its interval.
-        noun: what a concept is; `what`: what the figure is; form: of `Column`.
-        least, most: as d3 formats it in a legend, and digits after the point.
+        cells: of each model, what it has for each concept; None where it has nothing.
+        value: the figure of a cell.
+        noun: what a concept is; `what`: what the figure is; form, places: of `Column`.
     """
 
     models: tuple[str, ...]
     means: tuple[float | None, ...]
     concepts: tuple[str, ...]
-    rows: tuple[tuple[Row, ...], ...]
-    key: str
+    cells: tuple[tuple[Cell | None, ...], ...]
+    value: Callable[[Cell], float | None]
     what: str
     noun: str
     form: str = "percent"
@@ -41,73 +50,79 @@ class Grid:
     @property
     def values(self) -> tuple[tuple[float | None, ...], ...]:
         """Of each model, one for each concept."""
-        return tuple(tuple(row.get(self.key) for row in of_model) for of_model in self.rows)
+        return tuple(tuple(map(self.figure, of_model)) for of_model in self.cells)
+
+    def figure(self, cell: Cell | None) -> float | None:
+        """The figure of a cell that may be empty."""
+        return None if cell is None else self.value(cell)
 
 
 def grid(
-    results: Sequence[Row], labels: Sequence[str], rows: str, concept: str, key: str, mean: str, what: str, noun: str,
-    form: str = "percent", places: int = 1,
-) -> Grid:  # fmt: skip
-    """The grid of results that have lists of rows.
+    models: Sequence[Model], label: Callable[[Model], str], mean: Callable[[Model], float | None],
+    cells: Callable[[Model], Sequence[Cell]], concept: Callable[[Cell], str], value: Callable[[Cell], float | None],
+    *, what: str, noun: str, form: str = "percent", places: int = 1,
+) -> Grid[Cell]:  # fmt: skip
+    """The grid of models.
 
     Args:
-        results: of a document, one for each model.
-        labels: of these.
-        rows: the field that has the list; `concept`: of its rows, what each is of; `key`: the figure.
-        mean: the field of a result that has the figure over all.
+        models: a result of each; `label`: what it is called; `mean`: its figure over all concepts.
+        cells: what a model has, a cell for each concept; `concept`: which one; `value`: the figure.
+        what, noun, form, places: see `Grid`.
     """
-    order = sorted(range(len(results)), key=lambda k: -_number(results[k].get(mean)))
-    by_concept: list[dict[str, Row]] = []
-    for k in order:
-        by_concept.append({str(row[concept]): row for row in results[k][rows]})
-    names = list(dict.fromkeys(name for one in by_concept for name in one))
-    names.sort(key=lambda name: -_mean([one.get(name, {}).get(key) for one in by_concept]))
+    order = sorted(models, key=lambda one: -_number(mean(one)))
+    by_concept = [{concept(cell): cell for cell in cells(one)} for one in order]
+    names = list(dict.fromkeys(name for of_model in by_concept for name in of_model))
+
+    def over_models(name: str) -> float:
+        return _mean([value(of_model[name]) for of_model in by_concept if name in of_model])
+
+    names.sort(key=lambda name: -over_models(name))
     return Grid(
-        tuple(labels[k] for k in order), tuple(results[k].get(mean) for k in order), tuple(names),
-        tuple(tuple(one.get(name, {}) for name in names) for one in by_concept), key, what, noun, form, places,
+        tuple(map(label, order)), tuple(map(mean, order)), tuple(names),
+        tuple(tuple(of_model.get(name) for name in names) for of_model in by_concept), value, what, noun, form, places,
     )  # fmt: skip
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else -1e300
+def _number(value: float | None) -> float:
+    return -1e300 if value is None or value != value else value
 
 
-def _mean(values: Sequence[Any]) -> float:
-    held = [value for value in values if isinstance(value, int | float)]
-    return sum(held) / len(held) if held else -1e300
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None and value == value]
+    return sum(known) / len(known) if known else -1e300
 
 
-def wide(of: Grid, name: str, caption: str, more: Mapping[str, str] | None = None) -> Table:
-    """A row for each concept, a column for each model; `more`: header -> field of the first model's rows, counts."""
+def wide(of: Grid[Cell], name: str, caption: str, counts: Mapping[str, Callable[[Cell], int]] | None = None) -> Table:
+    """A row for each concept, a column for each model; `counts`: header -> how many a cell of the first model is of."""
     columns = [Column(of.noun, of.concepts)]
-    for model, rows in zip(of.models, of.rows, strict=True):
-        columns.append(_figures(model, rows, of))
-    for header, field in (more or {}).items():
-        columns.append(Column(header, tuple(plain(row.get(field)) for row in of.rows[0]), "count"))
+    columns += [_figures(model, cells, of, named=True) for model, cells in zip(of.models, of.cells, strict=True)]
+    columns += [_counts(header, of.cells[0], count) for header, count in (counts or {}).items()]
     return Table(tuple(columns), name=name, caption=caption, sort=(of.models[0], True))
 
 
-def long(of: Grid, name: str, caption: str, more: Mapping[str, str] | None = None) -> Table:
+def long(of: Grid[Cell], name: str, caption: str, counts: Mapping[str, Callable[[Cell], int]] | None = None) -> Table:
     """A row for each model and concept, to be chosen by either."""
-    rows = [row for of_model in of.rows for row in of_model]
+    cells = [cell for of_model in of.cells for cell in of_model]
     columns = [
         Column("model", tuple(model for model in of.models for _ in of.concepts), filter=True),
         Column(of.noun, of.concepts * len(of.models), filter=True),
-        _figures(of.what, rows, of),
+        _figures(of.what, cells, of),
+        *(_counts(header, cells, count) for header, count in (counts or {}).items()),
     ]
-    for header, field in (more or {}).items():
-        columns.append(Column(header, tuple(plain(row.get(field)) for row in rows), "count"))
     return Table(tuple(columns), name=name, caption=caption, sort=(of.what, True))
 
 
-def _figures(header: str, rows: Sequence[Row], of: Grid) -> Column:
-    found = [ends(row) for row in rows]
-    there = any(low is not None for low, _ in found)
-    low, high = (tuple(pair[k] for pair in found) if there else () for k in (0, 1))
-    return Column(header, tuple(plain(row.get(of.key)) for row in rows), of.form, low, high, places=of.places)
+def _figures(header: str, cells: Sequence[Cell | None], of: Grid[Cell], named: bool = False) -> Column:
+    return Rows(cells).column(
+        header, of.figure, of.form, of.places, ci=lambda cell: None if cell is None else cell.ci, named=named
+    )
 
 
-def summary(of: Grid) -> str:
+def _counts(header: str, cells: Sequence[Cell | None], count: Callable[[Cell], int]) -> Column:
+    return Rows(cells).column(header, lambda cell: None if cell is None else count(cell), "count")
+
+
+def summary(of: Grid[Cell]) -> str:
     """Which concept is the best and which the worst, in mean over the models."""
     means = [_mean(column) for column in zip(*of.values, strict=True)]
     there = [k for k, mean in enumerate(means) if mean > -1e299]
@@ -121,5 +136,5 @@ def summary(of: Grid) -> str:
     )
 
 
-def _said(value: float, of: Grid) -> str:
+def _said(value: float, of: Grid[Cell]) -> str:
     return f"{100 * value:.{of.places}f} %" if of.form == "percent" else f"{value:.{of.places}f}"

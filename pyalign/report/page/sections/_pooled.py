@@ -1,37 +1,45 @@
-"""Documents of one question, such as of one model each, as one."""
+"""Results of one question, such as of one model each, as one."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from pyalign.report.page.sources import Sources
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar
 
 # What differs between calls that ask the same of other models.
-OF_A_CALL = ("version", "schema", "backend", "embeddings", "seconds", "n_dropped", "seed", "n_ties")
+OF_A_CALL = ("backend", "n_dropped", "seed")
+PLAIN = (str, int, float, bool)
+
+Of = TypeVar("Of", bound=Any)
 
 
-def pooled(given: Sources, command: str) -> list[dict[str, Any]]:
-    """The documents of a command; those that say the same of all but their models have their `results` together.
+def pooled(results: Sequence[Of]) -> list[Of]:
+    """Results that say the same of all but their models have their `results` and `differences` together.
 
-    Results have the labels of the page. Of the same model the first one counts.
+    Of the same model the first one counts.
 
     Example:
-        >>> from pyalign.report.page.sources import Loaded
-        >>> one, other = ({"command": "hubs", "k": 3, "results": [{"embeddings": name}]} for name in ("a", "b"))
-        >>> [len(found["results"]) for found in pooled(Sources((Loaded("1", one), Loaded("2", other))), "hubs")]
-        [2]
+        >>> import numpy as np, pyalign
+        >>> a, b = (pyalign.hubs({name: np.eye(4)}, k=2) for name in "ab")
+        >>> [[one.embeddings for one in both.results] for both in pooled([a, b])]
+        [['a', 'b']]
     """
-    held: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for one in given.of(command):
-        document = one.document
-        key = tuple(sorted(
-            (name, repr(value)) for name, value in document.items()
-            if name not in OF_A_CALL and not isinstance(value, dict | list)
-        ))  # fmt: skip
-        found = held.setdefault(key, {**document, "results": [], "differences": []})
-        there = {(row["embeddings"], row.get("by"), row.get("measure")) for row in found["results"]}
-        for row in document["results"]:
-            if (row["embeddings"], row.get("by"), row.get("measure")) not in there:
-                found["results"].append({**row, "label": given.label(str(row["embeddings"]))})
-        found["differences"] += document.get("differences") or ()
-    return list(held.values())
+    groups: dict[tuple[Any, ...], list[Of]] = {}
+    for one in results:
+        groups.setdefault(_question(one), []).append(one)
+    return [_together(group) for group in groups.values()]
+
+
+def _question(result: Any) -> tuple[Any, ...]:
+    values = ((one.name, getattr(result, one.name)) for one in fields(result) if one.name not in OF_A_CALL)
+    return tuple((name, repr(value)) for name, value in values if isinstance(value, PLAIN))
+
+
+def _together(group: Sequence[Of]) -> Of:
+    rows: dict[tuple[Any, ...], Any] = {}
+    for row in (row for one in group for row in one.results):
+        rows.setdefault((row.embeddings, getattr(row, "by", None)), row)
+    result = replace(group[0], results=tuple(rows.values()))
+    if not hasattr(result, "differences"):
+        return result
+    return replace(result, differences=tuple(row for one in group for row in one.differences or ()))

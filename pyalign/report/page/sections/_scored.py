@@ -9,7 +9,7 @@ from typing import Any
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
-from pyalign.report.page.sections._rows import file_label
+from pyalign.report.page.sections._shared import file_label
 from pyalign.report.page.sections._triplets import TripletSets
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.scored import Scored, scored_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.data import ODD_ONE_OUT
-from pyalign.report.page.sections._rows import file_label
+from pyalign.report.page.sections._shared import file_label
 from pyalign.report.page.sources import Loaded, Sources
 
 COMMANDS = ("score", "compare", "probe", "calibrate", "ceiling")

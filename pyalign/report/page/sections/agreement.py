@@ -12,7 +12,7 @@ from pyalign.documents import Interval
 from pyalign.report.agreement import bins_table, labels_of, models_table
 from pyalign.report.blocks import Fold, Rows, Section, Table, filled, present
 from pyalign.report.cells import intervals_over
-from pyalign.report.page.sections._rows import file_label, numbered
+from pyalign.report.page.sections._shared import file_label, numbered
 from pyalign.report.page.sources import Sources
 
 LEAD = (

@@ -9,8 +9,7 @@ from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, Simila
 from pyalign.report.blocks import Figure, Section, Table
 from pyalign.report.cells import counted, model_labels
 from pyalign.report.charts.cka import cka_chart
-from pyalign.report.page.sections._drawn import figure
-from pyalign.report.page.sections._rows import numbered
+from pyalign.report.page.sections._shared import figure, numbered
 from pyalign.report.page.sources import Sources
 from pyalign.report.similarity import Pair, layers_table, pairs_table
 

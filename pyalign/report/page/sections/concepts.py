@@ -2,193 +2,206 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text, Tile
-from pyalign.report.charts import chart
-from pyalign.report.charts.document import ends
+from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores, TopObjects
+from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
+from pyalign.documents import Interval
+from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text, Tile
+from pyalign.report.cells import SINGULAR, intervals_over
+from pyalign.report.charts.concepts import concepts_chart
+from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.heatmap import heatmap
+from pyalign.report.concepts import difference_columns, labels_of
 from pyalign.report.page.panels_html import Bar, Panel, Panels
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
 from pyalign.report.page.sections._pooled import pooled
-from pyalign.report.page.sections._rows import Row, chance, confidence, file_label, numbered, task_noun
+from pyalign.report.page.sections._shared import file_label, numbered
 from pyalign.report.page.sources import Sources
 
 SHOWN = 12  # panels that stand open
-NOUNS = {"dimensions": "dimension", "categories": "category", "levels": "level"}
-COUNTS = {"triplets": "n_triplets", "objects": "n_objects"}
+COUNTS = {"triplets": lambda cell: cell.n_triplets, "objects": lambda cell: cell.n_objects}
+LEAD = (
+    "Where models agree with people and where not: accuracy on the triplets of each human concept. A triplet belongs "
+    "to the concept that carries most of what people kept together."
+)
 
 
-def concepts(given: Sources) -> Section | None:
-    """Parts for each document, and in it for each way of grouping triplets."""
+def concepts(sources: Sources) -> Section | None:
+    """Parts for each result, and in it for each way of grouping triplets."""
     parts: list[Any] = []
-    objects = top_objects(given)
+    objects = top_objects(sources)
     number = 0
-    for document in pooled(given, "concepts"):
-        for by in dict.fromkeys(result["by"] for result in document["results"]):
-            parts += _parts(document, by, given, objects, number)
+    for result in pooled(sources.results(Concepts)):
+        labels = labels_of(result, labels=sources.labels)
+        for by in dict.fromkeys(one.by for one in result.results):
+            parts += _parts(result, by, labels, objects, number)
             number += 1
-    if not parts:
-        return None
-    lead = (
-        "Where models agree with people and where not: accuracy on the triplets of each human concept. A triplet "
-        "belongs to the concept that carries most of what people kept together."
-    )
-    return Section("concepts", "Human concepts", lead, tuple(parts))
+    return Section("concepts", "Human concepts", LEAD, tuple(parts)) if parts else None
 
 
-def _parts(document: Row, by: str, given: Sources, objects: Mapping[str, tuple[str, ...]], number: int) -> list[Any]:
-    results = [one for one in document["results"] if one["by"] == by]
-    found = grid(
-        results, [one["label"] for one in results], "concepts", "concept", "accuracy", "accuracy", "accuracy", NOUNS[by]
-    )
-    parts: list[Any] = [_figure(document, by, found, number), *_unassigned(results)]
-    parts.append(_differences(document, by, found, given, number))
-    parts += _panels(found, document, objects, number)
-    return [part for part in parts if part is not None]
+def _parts(
+    result: Concepts, by: str, labels: Mapping[str, str], objects: Mapping[str, tuple[str, ...]], number: int
+) -> list[Any]:
+    results = [one for one in result.results if one.by == by]
+    scores: Grid[ConceptScore] = grid(
+        results, lambda one: labels[one.embeddings], lambda one: one.accuracy, lambda one: one.concepts,
+        lambda cell: cell.concept, lambda cell: cell.accuracy, what="accuracy", noun=SINGULAR[by],
+    )  # fmt: skip
+    parts: list[Any] = [_figure(result, by, scores, labels, number), *_unassigned(results)]
+    differences = [one for one in result.differences if one.by == by]
+    parts += [_differences(result, by, differences, scores, labels, number)] if differences else []
+    return [*parts, *_panels(result, scores, objects, number)]
 
 
-def over(document: Row, rows: Sequence[Row], by: str) -> str:
+def over(result: Concepts, by: str, intervals: Iterable[Interval | None]) -> str:
     """Over what the figures are."""
-    source = f" of {file_label(document['triplets'])}" if document.get("triplets") else ""
-    told = f"{document['n_triplets']:,} {task_noun(document)}{source}, by {by}"
-    level = confidence(rows)
-    least = document.get("min_triplets")
-    few = f"; concepts of fewer than {least} triplets have none" if level and least else ""
-    return f"{told}{f'; {level}{few}' if level else '; without intervals'}"
+    source = f" of {file_label(result.triplets)}" if result.triplets else ""
+    text = f"{result.n_triplets:,} {result.task} triplets{source}, by {by}"
+    level = intervals_over(intervals)
+    few = f"; concepts of fewer than {result.min_triplets} triplets have none" if result.min_triplets else ""
+    return f"{text}; {level}{few}" if level else f"{text}; without intervals"
 
 
-def _figure(document: Row, by: str, found: Grid, number: int) -> Figure:
-    name = numbered("concepts-chart", number)
-    rows = [row for of_model in found.rows for row in of_model]
-    told = f"Accuracy per {found.noun}: {over(document, rows, by)}."
-    data_name = numbered("concepts-table", number)
-    if len(found.models) <= FEW:
-        drawn = chart(document, "concepts", by=by)
-        return Figure(name, told, drawn, summary(found), wide(found, data_name, told, COUNTS))
-    best = "" if found.means[0] is None else f" Best on all triplets: {found.models[0]} ({100 * found.means[0]:.1f} %)."
-    drawn = heatmap(
-        found.models, found.concepts, found.values, title=f"Accuracy per {found.noun}", what="accuracy", form=".0%",
-        told=[f"{document['n_triplets']:,} triplets; chance {100 * chance(document):.1f} %.",
-              "Models by their accuracy on all triplets, the best on top."],
+def _figure(result: Concepts, by: str, scores: Grid[ConceptScore], labels: Mapping[str, str], number: int) -> Figure:
+    name, data_name = numbered("concepts-chart", number), numbered("concepts-table", number)
+    intervals = (cell.ci for of_model in scores.cells for cell in of_model if cell is not None)
+    caption = f"Accuracy per {scores.noun}: {over(result, by, intervals)}."
+    if len(scores.models) <= FEW:
+        chart = concepts_chart(result, by=by, labels=labels)
+        return Figure(name, caption, chart, summary(scores), wide(scores, data_name, caption, COUNTS))
+    best, mean = "", known(scores.means[0])
+    if mean is not None:
+        best = f" Best on all triplets: {scores.models[0]} ({100 * mean:.1f} %)."
+    chart = heatmap(
+        scores.models, scores.concepts, scores.values, title=f"Accuracy per {scores.noun}", what="accuracy",
+        form=".0%", told=[f"{result.n_triplets:,} triplets; chance {100 * result.chance:.1f} %.",
+                          "Models by their accuracy on all triplets, the best on top."],
     )  # fmt: skip
-    return Figure(
-        name, told, drawn, f"{summary(found)}{best}",
-        long(found, data_name, f"{told} Choose a model or a {found.noun}.", COUNTS),
-    )  # fmt: skip
+    data = long(scores, data_name, f"{caption} Choose a model or a {scores.noun}.", COUNTS)
+    return Figure(name, caption, chart, f"{summary(scores)}{best}", data)
 
 
-def _unassigned(results: Sequence[Row]) -> list[Text]:
-    held = [one for one in results if one.get("unassigned")]
-    if not held:
-        return []
-    count = held[0]["unassigned"]["n_triplets"]
-    return [Text((f"{count:,} of {held[0]['n_triplets']:,} triplets are of no concept, and in no row.",))]
+def _unassigned(results: Sequence[ConceptScores]) -> list[Text]:
+    for one in results:
+        if one.unassigned is not None:
+            count = one.unassigned.n_triplets
+            return [Text((f"{count:,} of {one.n_triplets:,} triplets are of no concept, and in no row.",))]
+    return []
 
 
-def _differences(document: Row, by: str, found: Grid, given: Sources, number: int) -> Fold | None:
-    rows = [row for row in document.get("differences") or () if row["by"] == by]
-    if not rows:
-        return None
-    name = numbered("concepts-differences", number)
-    after = any(one.get("transform") for one in document["results"])
+def _differences(
+    result: Concepts, by: str, differences: Sequence[ConceptDifference], scores: Grid[ConceptScore],
+    labels: Mapping[str, str], number: int,
+) -> Fold:  # fmt: skip
+    after = any(one.transform for one in result.results)
     what = "Accuracy after the transform less that before" if after else "Accuracy of one model less that of the other"
-    said = f"{what}, paired over the same triplets; {confidence(rows) or 'without intervals'}"
-    corrected = f"; p-values corrected over all concepts and pairs ({document['correction']})"
-    caption = f"{said}{corrected}."
-    table = (
-        _all_differences(rows, found, given, name, caption) if len(rows) <= MOST_ROWS
-        else _by_pair(rows, found, given, name, caption)
-    )  # fmt: skip
+    level = intervals_over(one.ci for one in differences) or "without intervals"
+    corrected = f"p-values corrected over all concepts and pairs ({result.correction})"
+    caption = f"{what}, paired over the same triplets; {level}; {corrected}."
+    name = numbered("concepts-differences", number)
+    if len(differences) <= MOST_ROWS:
+        table = _all_differences(result, by, differences, labels, name, caption)
+    else:
+        table = _by_pair(differences, scores.models[0], labels, name, caption)
     return Fold("Before and after the transform" if after else "Differences between models", (table,), after)
 
 
-def _all_differences(rows: Sequence[Row], found: Grid, given: Sources, name: str, caption: str) -> Table:
-    of = {
-        (model, concept): row.get("accuracy")
-        for model, held in zip(found.models, found.rows, strict=True)
-        for concept, row in zip(found.concepts, held, strict=True)
-    }
-    pairs = [(given.label(row["embeddings"]), given.label(row["other"])) for row in rows]
-    own, others = (
-        tuple(of.get((pair[side], row["concept"])) for pair, row in zip(pairs, rows, strict=True)) for side in (0, 1)
-    )
-    both = [ends(row) for row in rows]
+def _all_differences(
+    result: Concepts, by: str, differences: Sequence[ConceptDifference], labels: Mapping[str, str], name: str,
+    caption: str,
+) -> Table:  # fmt: skip
+    accuracies = {
+        (one.embeddings, cell.concept): cell.accuracy
+        for one in result.results for cell in one.concepts if one.by == by
+    }  # fmt: skip
+    column = Rows(differences).column
+    several = len({(one.embeddings, one.other) for one in differences}) > 1
     return Table((
-        Column(found.noun, tuple(row["concept"] for row in rows), filter=len(set(pairs)) > 1),
-        Column("model", tuple(first for first, _ in pairs), filter=len(set(pairs)) > 1),
-        Column("less", tuple(other for _, other in pairs), filter=len(set(pairs)) > 1),
-        Column("its accuracy", own, "percent"),
-        Column("of the other", others, "percent"),
-        Column("difference", tuple(row.get("difference") for row in rows), "percent",
-               tuple(low for low, _ in both), tuple(high for _, high in both)),
-        Column("p", tuple(row.get("p_value") for row in rows), "p"),
-        Column("p, corrected", tuple(row.get("p_adjusted") for row in rows), "p"),
-        Column("triplets", tuple(row.get("n_triplets") for row in rows), "count"),
+        column(SINGULAR[by], lambda d: d.concept, filter=several),
+        column("model", lambda d: labels[d.embeddings], filter=several),
+        column("less", lambda d: labels[d.other], filter=several),
+        column("its accuracy", lambda d: accuracies.get((d.embeddings, d.concept)), "percent"),
+        column("of the other", lambda d: accuracies.get((d.other, d.concept)), "percent"),
+        *difference_columns(differences, result),
+        column("triplets", lambda d: d.n_triplets, "count"),
     ), name=name, caption=caption, sort=("difference", True))  # fmt: skip
 
 
-def _by_pair(rows: Sequence[Row], found: Grid, given: Sources, name: str, caption: str) -> Table:
-    """How many concepts are better and worse; of very many pairs those with the best model."""
-    held: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        held.setdefault((given.label(row["embeddings"]), given.label(row["other"])), []).append(row)
-    told = f"{caption} In how many concepts they differ at a corrected p below 0.05."
-    if len(held) > MOST_ROWS // 4:
-        held = {pair: one for pair, one in held.items() if found.models[0] in pair}
-        told += f" Of all pairs those with {found.models[0]}, the best on all triplets; the document has the others."
-    sides = [[[row for row in of if (row.get("p_adjusted") or 1.0) < 0.05 and sign * row["difference"] > 0]
-              for of in held.values()] for sign in (1, -1)]  # fmt: skip
-    largest = [max(of, key=lambda row: abs(row.get("difference") or 0.0)) for of in held.values()]
+def _by_pair(
+    differences: Sequence[ConceptDifference], best: str, labels: Mapping[str, str], name: str, caption: str
+) -> Table:
+    """In how many concepts each pair differs; of very many pairs those with the best model."""
+    pairs: dict[tuple[str, str], list[ConceptDifference]] = {}
+    for one in differences:
+        pairs.setdefault((labels[one.embeddings], labels[one.other]), []).append(one)
+    caption = f"{caption} In how many concepts they differ at a corrected p below 0.05."
+    if len(pairs) > MOST_ROWS // 4:
+        pairs = {pair: rows for pair, rows in pairs.items() if best in pair}
+        caption += f" Of all pairs those with {best}, the best on all triplets; the document has the others."
+    largest = [max(rows, key=lambda one: abs(one.difference or 0.0)) for rows in pairs.values()]
+    column = Rows([*zip(pairs, pairs.values(), largest, strict=True)]).column
     return Table((
-        Column("model", tuple(a for a, _ in held), filter=True),
-        Column("less", tuple(b for _, b in held), filter=True),
-        Column("better in", tuple(map(len, sides[0])), "count"),
-        Column("worse in", tuple(map(len, sides[1])), "count"),
-        Column("largest difference", tuple(row.get("difference") for row in largest), "percent"),
-        Column("in", tuple(row["concept"] for row in largest)),
-    ), name=name, caption=told, sort=("better in", True))  # fmt: skip
+        column("model", lambda row: row[0][0], filter=True),
+        column("less", lambda row: row[0][1], filter=True),
+        column("better in", lambda row: _n_apart(row[1], 1), "count"),
+        column("worse in", lambda row: _n_apart(row[1], -1), "count"),
+        column("largest difference", lambda row: row[2].difference, "percent"),
+        column("in", lambda row: row[2].concept),
+    ), name=name, caption=caption, sort=("better in", True))  # fmt: skip
 
 
-def top_objects(given: Sources) -> dict[str, tuple[str, ...]]:
-    """concept -> the names of its objects: of prototypes, else of the concepts' own documents."""
-    found: dict[str, tuple[str, ...]] = {}
-    lists = [one.document["concepts"] for one in given.of("prototypes")]
-    lists += [one.document["top_objects"] for one in given.of("concepts") if one.document.get("top_objects")]
-    for held in lists:
-        for row in held:
-            named = tuple(item["name"] for item in row["top"] if item.get("name") is not None)
-            if named:
-                found.setdefault(str(row["concept"]), named)
-    return found
+def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
+    """How many differences of this sign are not by chance."""
+    return sum(
+        one.p_adjusted is not None and one.p_adjusted < 0.05 and sign * (one.difference or 0.0) > 0
+        for one in differences
+    )
 
 
-def _panels(found: Grid, document: Row, objects: Mapping[str, tuple[str, ...]], number: int) -> list[Any]:
+def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
+    """concept -> the names of its objects: of prototypes, else of the results of concepts themselves."""
+    rows: list[ConceptPrototypes | TopObjects] = []
+    for prototypes in sources.results(Prototypes):
+        rows += prototypes.concepts
+    for one in sources.results(Concepts):
+        rows += one.top_objects or ()
+    objects: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        names = tuple(item.name for item in row.top if item.name is not None)
+        if names:
+            objects.setdefault(row.concept, names)
+    return objects
+
+
+def _panels(
+    result: Concepts, scores: Grid[ConceptScore], objects: Mapping[str, tuple[str, ...]], number: int
+) -> list[Any]:
     """Those concepts first that most triplets are of."""
-    counts = [found.rows[0][k].get("n_triplets") or 0 for k in range(len(found.concepts))]
-    order = sorted((k for k, one in enumerate(found.concepts) if one in objects), key=lambda k: -counts[k])
+    counts = [0 if cell is None else cell.n_triplets for cell in scores.cells[0]]
+    order = sorted((k for k, one in enumerate(scores.concepts) if one in objects), key=lambda k: -counts[k])
     if not order:
         return []
-    held = [_panel(found, k, objects[found.concepts[k]]) for k in order]
-    which = "" if len(found.models) <= FEW else f" of the {FEW} models that are best on all triplets"
-    told = (
-        f"Each {found.noun} with the objects that stand for it, and the accuracy{which}; shaded: its interval. "
-        f"{found.noun.capitalize()} of most triplets first"
+    panels = tuple(_panel(scores, k, objects[scores.concepts[k]]) for k in order)
+    which = "" if len(scores.models) <= FEW else f" of the {FEW} models that are best on all triplets"
+    caption = (
+        f"Each {scores.noun} with the objects that stand for it, and the accuracy{which}; shaded: its interval. "
+        f"{scores.noun.capitalize()} of most triplets first"
     )
-    line = chance(document)
-    parts: list[Any] = [Panels(numbered("concept-panels", number), f"{told}.", tuple(held[:SHOWN]), line)]
-    if len(held) > SHOWN:
-        rest = Panels(numbered("concept-panels-more", number), f"{told}, continued.", tuple(held[SHOWN:]), line)
-        parts.append(Fold(f"{len(held) - SHOWN} more", (rest,)))
+    parts: list[Any] = [Panels(numbered("concept-panels", number), f"{caption}.", panels[:SHOWN], result.chance)]
+    if len(panels) > SHOWN:
+        name = numbered("concept-panels-more", number)
+        rest = Panels(name, f"{caption}, continued.", panels[SHOWN:], result.chance)
+        parts.append(Fold(f"{len(panels) - SHOWN} more", (rest,)))
     return parts
 
 
-def _panel(found: Grid, k: int, objects: Sequence[str]) -> Panel:
+def _panel(scores: Grid[ConceptScore], k: int, objects: Sequence[str]) -> Panel:
+    cells = [of_model[k] for of_model in scores.cells][:FEW]
     bars = tuple(
-        Bar(model, rows[k].get("accuracy"), *ends(rows[k]))
-        for model, rows in list(zip(found.models, found.rows, strict=True))[:FEW]
+        Bar(model, scores.figure(cell), *ends_of(None if cell is None else cell.ci))
+        for model, cell in zip(scores.models, cells, strict=False)
     )
-    count = found.rows[0][k].get("n_triplets")
-    about = "" if count is None else f"{count:,} triplets"
-    return Panel(found.concepts[k], about, tuple(Tile(name) for name in objects), bars)
+    about = "" if cells[0] is None else f"{cells[0].n_triplets:,} triplets"
+    return Panel(scores.concepts[k], about, tuple(map(Tile, objects)), bars)

@@ -11,8 +11,7 @@ from pyalign.report.blocks import Section, Table
 from pyalign.report.cells import SINGULAR, counted, over_words
 from pyalign.report.charts.consistency import consistency_chart
 from pyalign.report.consistency import labels_of, missed_table, pairs_table
-from pyalign.report.page.sections._drawn import figure, percent
-from pyalign.report.page.sections._rows import numbered
+from pyalign.report.page.sections._shared import figure, numbered, percent
 from pyalign.report.page.sources import Sources
 
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others

@@ -2,100 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from pyalign.report.blocks import Column, Figure, Fold, Section, Table
-from pyalign.report.charts import chart
-from pyalign.report.charts.document import ends
+from pyalign.concept.predicted import DimensionPredictions, PredictedDimension
+from pyalign.report.blocks import Figure, Fold, Section, Table, filled
+from pyalign.report.cells import intervals_over
+from pyalign.report.charts.dimensions import dimensions_chart
 from pyalign.report.charts.heatmap import heatmap
-from pyalign.report.page.sections._grids import FEW, MOST_ROWS, grid, long, summary, wide
+from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
 from pyalign.report.page.sections._pooled import pooled
-from pyalign.report.page.sections._rows import Row, column, confidence, filled, numbered
+from pyalign.report.page.sections._shared import numbered
 from pyalign.report.page.sources import Sources
+from pyalign.report.predictions import differences_table, labels_of, models_table
+
+LEAD = (
+    "How much of each human dimension a linear map of a representation explains, on objects that the map has not seen. "
+    "0: no more than the mean of the dimension says."
+)
 
 
-def dimensions(given: Sources) -> Section | None:
-    """Parts for each document."""
+def dimensions(sources: Sources) -> Section | None:
+    """Of each result its models, their dimensions, and the differences of models."""
     parts: list[Any] = []
-    for number, document in enumerate(pooled(given, "predict")):
-        parts += [_models(document, number), _figure(document, number), _differences(document, given, number)]
-    if not parts:
-        return None
-    lead = (
-        "How much of each human dimension a linear map of a representation explains, on objects that the map has not "
-        "seen. 0: no more than the mean of the dimension says."
-    )
-    return Section("dimensions", "Human dimensions", lead, tuple(part for part in parts if part is not None))
+    for k, result in enumerate(pooled(sources.results(DimensionPredictions))):
+        labels = labels_of(result, labels=sources.labels)
+        parts += [_models(result, labels, numbered("dimensions-models", k)), _figure(result, labels, k)]
+        parts += _differences(result, labels, numbered("dimensions-differences", k))
+    return Section("dimensions", "Human dimensions", LEAD, tuple(parts)) if parts else None
 
 
-def _over(document: Row) -> str:
-    n, folds = document.get("n_objects"), document.get("folds")
-    told = "each object" if n is None else f"{n:,} objects, each"
-    return f"{told} predicted by a map that has not seen it{f' ({folds} folds)' if isinstance(folds, int) else ''}"
+def _over(result: DimensionPredictions) -> str:
+    return f"{result.n_objects:,} objects, each predicted by a map that has not seen it ({result.folds} folds)"
 
 
-def _models(document: Row, number: int) -> Table:
-    rows = document["results"]
-    level = confidence(rows)
-    caption = f"R² in mean over all dimensions, {_over(document)}{f'; {level}' if level else ''}."
-    columns = filled([
-        Column("model", tuple(row["label"] for row in rows)),
-        column("mean R²", rows, "mean_r2", "number", "ci", places=3),
-        column("odd-one-out accuracy of predicted dimensions", rows, "accuracy", "percent", "accuracy_ci",
-               note="each object by the map that has not seen it"),
-        column("within folds", rows, "accuracy_within_folds", "percent", note="triplets of three objects of one fold"),
-        column("of the embeddings themselves", rows, "own_accuracy", "percent"),
-    ])  # fmt: skip
-    return Table(columns, name=numbered("dimensions-models", number), caption=caption, sort=("mean R²", True))
+def _models(result: DimensionPredictions, labels: Mapping[str, str], name: str) -> Table:
+    level = intervals_over(one.ci for one in result.results)
+    caption = f"R² in mean over all dimensions, {_over(result)}{f'; {level}' if level else ''}."
+    table = models_table(result, labels)
+    return replace(table, columns=filled(table.columns), name=name, caption=caption, sort=("mean R^2", True))
 
 
-def _figure(document: Row, number: int) -> Figure:
-    results = document["results"]
-    found = grid(
-        results,
-        [one["label"] for one in results],
-        "dimensions",
-        "dimension",
-        "r2",
-        "mean_r2",
-        "R²",
-        "dimension",
-        "number",
-        3,
-    )
-    level = confidence([row for of_model in found.rows for row in of_model])
-    told = f"R² of each dimension, held out: {_over(document)}{f'; {level}' if level else ''}."
-    name, data = numbered("dimensions-chart", number), numbered("dimensions-table", number)
-    if len(found.models) <= FEW:
-        return Figure(name, told, chart(document, "dimensions"), summary(found), wide(found, data, told))
-    drawn = heatmap(
-        found.models, found.concepts, found.values, title="R² per dimension", what="R², held out", form=".2f",
-        told=[f"{_over(document)}.", "Models by their mean R², the best on top."],
+def _figure(result: DimensionPredictions, labels: Mapping[str, str], number: int) -> Figure:
+    scores: Grid[PredictedDimension] = grid(
+        result.results, lambda one: labels[one.embeddings], lambda one: one.mean_r2, lambda one: one.dimensions,
+        lambda cell: cell.dimension, lambda cell: cell.r2, what="R²", noun="dimension", form="number", places=3,
     )  # fmt: skip
-    return Figure(name, told, drawn, summary(found), long(found, data, f"{told} Choose a model or a dimension."))
+    level = intervals_over(cell.ci for of_model in scores.cells for cell in of_model if cell is not None)
+    caption = f"R² of each dimension, held out: {_over(result)}{f'; {level}' if level else ''}."
+    name, data_name = numbered("dimensions-chart", number), numbered("dimensions-table", number)
+    if len(scores.models) <= FEW:
+        chart = dimensions_chart(result, labels=labels)
+        return Figure(name, caption, chart, summary(scores), wide(scores, data_name, caption))
+    chart = heatmap(
+        scores.models, scores.concepts, scores.values, title="R² per dimension", what="R², held out", form=".2f",
+        told=[f"{_over(result)}.", "Models by their mean R², the best on top."],
+    )  # fmt: skip
+    data = long(scores, data_name, f"{caption} Choose a model or a dimension.")
+    return Figure(name, caption, chart, summary(scores), data)
 
 
-def _differences(document: Row, given: Sources, number: int) -> Fold | None:
-    rows = list(document.get("differences") or ())
+def _differences(result: DimensionPredictions, labels: Mapping[str, str], name: str) -> list[Fold]:
+    """Those of means only where there are too many of all; none where there are too many of these."""
+    rows = list(result.differences or ())
     if len(rows) > MOST_ROWS:
-        rows = [row for row in rows if row.get("dimension") is None]
-        if len(rows) > MOST_ROWS:
-            return None
-    if not rows:
-        return None
-    both = [ends(row) for row in rows]
-    level = confidence(rows)
+        rows = [row for row in rows if row.dimension is None]
+    if not rows or len(rows) > MOST_ROWS:
+        return []
+    level = intervals_over(row.ci for row in rows)
     caption = (
         f"R² of one model less that of the other, on the same objects and folds{f'; {level}' if level else ''}; "
-        f"p-values corrected over all pairs and dimensions ({document.get('correction')}), of means over pairs alone."
+        f"p-values corrected over all pairs and dimensions ({result.correction}), of means over pairs alone."
     )
-    table = Table((
-        Column("dimension", tuple(row["dimension"] or "mean over all" for row in rows), filter=True),
-        Column("model", tuple(given.label(row["embeddings"]) for row in rows), filter=True),
-        Column("less", tuple(given.label(row["other"]) for row in rows), filter=True),
-        Column("difference", tuple(row["difference"] for row in rows), "number",
-               tuple(low for low, _ in both), tuple(high for _, high in both), 3),
-        Column("p", tuple(row.get("p_value") for row in rows), "p"),
-        Column("p, corrected", tuple(row.get("p_adjusted") for row in rows), "p"),
-    ), name=numbered("dimensions-differences", number), caption=caption, sort=("difference", True))  # fmt: skip
-    return Fold("Differences between models", (table,))
+    table = differences_table(result, labels, rows)
+    return [Fold("Differences between models", (replace(table, name=name, caption=caption, sort=("R^2", True)),))]

@@ -11,7 +11,7 @@ from pyalign.data import ANCHORED
 from pyalign.report.blocks import Section, Table, Text
 from pyalign.report.failures import labels_of, models_table
 from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
-from pyalign.report.page.sections._rows import numbered
+from pyalign.report.page.sections._shared import numbered
 from pyalign.report.page.sources import Sources
 
 MOST = 1000  # failures of a page

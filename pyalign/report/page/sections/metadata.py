@@ -22,9 +22,9 @@ from pyalign.report.metadata import (
     slope_columns,
     slope_text,
 )  # fmt: skip
-from pyalign.report.page.sections._rows import sentence
+from pyalign.report.page.sections._shared import sentence
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.tables import one_line, percent_interval, short_labels
+from pyalign.report.words import one_line, percent_interval, short_labels
 
 LEAD = (
     "How accuracy goes with what is known of the models. Two intervals answer two questions: what these very models "

@@ -13,7 +13,7 @@ from pyalign.data.provenance import Provenance
 from pyalign.documents import as_document
 from pyalign.extraction.result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled, present
-from pyalign.report.page.sections._rows import numbered
+from pyalign.report.page.sections._shared import numbered
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.results import SCHEMA
 

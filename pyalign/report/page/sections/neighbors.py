@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import Any
 
 from pyalign.concept.duplicates import NearDuplicates
 from pyalign.concept.hubs import Hubs
@@ -18,16 +18,14 @@ from pyalign.report.blocks import Column, Fold, Rows, Section, Table, Tile, Tile
 from pyalign.report.cells import different, intervals_over
 from pyalign.report.charts.gallery import nearest_of
 from pyalign.report.neighborhoods import labels_of
-from pyalign.report.page.sections._rows import numbered, where
+from pyalign.report.page.sections._pooled import pooled
+from pyalign.report.page.sections._shared import numbered, where
 from pyalign.report.page.sources import Loaded, Sources
 
 QUERIES, NEAR = 24, 10  # of a gallery
 LISTED, MOST_MODELS = 20, 6  # objects whose neighbourhoods differ most, of each model, and of how many models
 BOTH = "both"  # class of a neighbour that two searches have in common
-# What differs between calls that ask the same of other models.
-OF_A_CALL = frozenset({"backend", "seed", "provenance", "notes", "outputs", "coverage", "missing"})
 LEAD = "Which objects are near each other for a representation, and whether people would say so."
-Pooled = TypeVar("Pooled", NeighborAgreement, NeighborPurity, Hubs)
 
 
 def neighbors(sources: Sources) -> Section | None:
@@ -46,42 +44,6 @@ def neighbors(sources: Sources) -> Section | None:
     for number, duplicates in enumerate(sources.results(NearDuplicates)):
         parts += _duplicates(duplicates, number)
     return Section("neighbors", "Neighbours", LEAD, tuple(parts)) if parts else None
-
-
-def pooled(results: Sequence[Pooled]) -> list[Pooled]:
-    """Results that ask the same of other models as one, each model once, the first one of its name.
-
-    Example:
-        >>> one, other = (Hubs((), 3, measure, 9) for measure in ("cosine", "dot"))
-        >>> len(pooled([one, one])), len(pooled([one, other]))
-        (1, 2)
-    """
-    found: dict[tuple[Any, ...], Pooled] = {}
-    for result in results:
-        key = _question(result)
-        found[key] = _together(found[key], result) if key in found else result
-    return list(found.values())
-
-
-def _question(result: Any) -> tuple[Any, ...]:
-    """What a result says of all but its models."""
-    names = [one.name for one in fields(result) if one.name not in OF_A_CALL]
-    return tuple((name, repr(value)) for name in names if _is_plain(value := getattr(result, name)))
-
-
-def _together(first: Any, second: Any) -> Any:
-    """The first with what the second has more."""
-    names = {one.embeddings for one in first.results}
-    both: dict[str, Any] = {
-        "results": (*first.results, *(one for one in second.results if one.embeddings not in names))
-    }
-    if isinstance(first, NeighborAgreement):
-        both["differences"] = (*first.differences, *second.differences)
-    return replace(first, **both)
-
-
-def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)
 
 
 def galleries(sources: Sources) -> list[Tiles]:

@@ -9,7 +9,7 @@ from typing import Any
 from pyalign.recovery.recovered import Recovery
 from pyalign.report.blocks import Column, Fold, Section, Table, Text, filled, present
 from pyalign.report.cells import intervals_over, model_labels
-from pyalign.report.page.sections._rows import file_label, numbered
+from pyalign.report.page.sections._shared import file_label, numbered
 from pyalign.report.page.sources import Sources
 from pyalign.report.recovery import curve_table, models_table
 

@@ -11,8 +11,7 @@ from pyalign.report.calibration import calibrations_table
 from pyalign.report.cells import counted, intervals_over, over_words
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.reliability import names_of, reliability_chart
-from pyalign.report.page.sections._drawn import figure
-from pyalign.report.page.sections._rows import numbered
+from pyalign.report.page.sections._shared import figure, numbered
 from pyalign.report.page.sections._triplets import triplet_sets
 from pyalign.report.page.sources import Sources
 

@@ -1,4 +1,4 @@
-"""Plain text tables that fit the terminal."""
+"""Words of tables: names that fit, figures as people read them, what intervals are over."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import os
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Sequence
 
 from pyalign.data import alternatives_of, chance_of
 from pyalign.io.formats import FORMATS
@@ -20,43 +18,6 @@ WIDTH = 80  # where no terminal says otherwise
 ELSEWHERE = "the verbose table and the JSON document have all"  # of what a table leaves out
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table.
-
-    Attributes:
-        header: above it.
-        cells: one for each row.
-        keep: how long it is kept where the table is too wide: the lowest go first; 0 only with all columns; 9 always.
-        note: how the note says it where all cells are the same, such as "measure {}"; "" where the column stays then.
-        fit: the cells within so many characters each, of a first column that is too wide; None: `shortened`.
-        foot: what the note below says of the column, where it is shown.
-    """
-
-    header: str
-    cells: tuple[str, ...]
-    keep: int = 9
-    note: str = ""
-    fit: Callable[[int], Sequence[str]] | None = None
-    foot: str = ""
-
-
-Row = TypeVar("Row")
-
-
-@dataclass(frozen=True)
-class Rows(Generic[Row]):
-    """What a table has a row for each of."""
-
-    of: Sequence[Row]
-
-    def column(
-        self, header: str, cell: Callable[[Row], str], keep: int = 9, note: str = "", foot: str = ""
-    ) -> Column:  # fmt: skip
-        """A column of what `cell` says of each; see `Column`."""
-        return Column(header, tuple(map(cell, self.of)), keep, note, foot=foot)
-
-
 def one_line(text: str) -> str:
     r"""A file name as it is, but for what would break a line or cannot be shown, which is escaped.
 
@@ -65,62 +26,6 @@ def one_line(text: str) -> str:
         two\nlines.npy
     """
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def columns_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows under a header, the first column to the left and the others to the right.
-
-    Example:
-        >>> print(columns_table(("name", "n"), [("a", "12"), ("bcd", "3")]))
-        name   n
-        a     12
-        bcd    3
-    """
-    widths = [max(shown_width(cells[k]) for cells in (header, *rows)) for k in range(len(header))]
-    lines = []
-    for cells in (header, *rows):
-        first = cells[0] + " " * (widths[0] - shown_width(cells[0]))
-        rest = [" " * (width - shown_width(cell)) + cell for cell, width in zip(cells[1:], widths[1:], strict=True)]
-        lines.append("  ".join((first, *rest)).rstrip())
-    return "\n".join(lines)
-
-
-def fitted_table(columns: Sequence[Column], width: int | None, verbose: bool = False) -> tuple[str, list[str]]:
-    """A table within `width` characters, and what it leaves to the note below.
-
-    Columns that are the same in every row and have a `note` are said there; then columns are left out, those first that
-    are kept least; then the names in the first are shortened. `verbose`: everything, at any width. The note also has
-    the foot of each column that is shown.
-
-    Example:
-        >>> columns = [Column("model", ("a", "b")), Column("measure", ("dot", "dot"), 3, "measure {}")]
-        >>> table, notes = fitted_table(columns, 80)
-        >>> notes
-        ['measure dot']
-    """
-    shown, notes = list(columns), []
-    if not verbose:
-        shown = [column for column in columns if column.keep]
-        for column in [column for column in shown if column.note and len(set(column.cells)) == 1]:
-            notes.append(column.note.format(column.cells[0]))
-            shown.remove(column)
-        limit = width or WIDTH
-        while _width(shown) > limit and any(column.keep < 9 for column in shown):
-            shown.remove(min(shown, key=lambda column: column.keep))
-        over = _width(shown) - limit
-        if over > 0:
-            first = shown[0]
-            room = max(12, max(map(shown_width, (first.header, *first.cells))) - over)
-            shown[0] = Column(
-                first.header, tuple(shortened(first.cells, room) if first.fit is None else first.fit(room))
-            )
-    rows = list(zip(*(column.cells for column in shown), strict=True))
-    notes += dict.fromkeys(column.foot for column in shown if column.foot)
-    return columns_table([column.header for column in shown], rows), notes
-
-
-def _width(columns: Sequence[Column]) -> int:
-    return sum(max(map(shown_width, (column.header, *column.cells))) + 2 for column in columns) - 2
 
 
 def noted(notes: Sequence[str], width: int | None, verbose: bool = False) -> str:
