@@ -248,7 +248,7 @@ def test_modules_import_and_name_one_another_in_no_circle(graph):
 
 
 WAYS_UP = {
-    "an import": "from pyalign.report import tables",
+    "an import": "from pyalign.report import words",
     "one in a function": "def f():\n    import pyalign.report.words",
     "a lazy name": "def f():\n    from pyalign import write_report",
     "import_module": "def f():\n    import_module('pyalign.report.words')",
@@ -261,7 +261,7 @@ WAYS_UP = {
 def test_those_rules_see(graph_of, tmp_path, way):
     files = {
         "__init__.pyi": "from .report.page.write import write_report",
-        "report/tables.py": "from pyalign.results import Result",
+        "report/words.py": "from pyalign.results import Result",
         "report/page/write.py": "from pyalign.report.words import table",
         "results.py": WAYS_UP[way],
     }

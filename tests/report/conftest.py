@@ -7,6 +7,7 @@ import pytest
 from support import draw_triplets
 
 import pyalign
+from pyalign.nearest.result import Neighbors
 
 N, K = 40, 4
 LABELS = ("food", "tools", "round/red things", "<script>alert(1)</script>")
@@ -14,7 +15,7 @@ NAMES = tuple([f"object_{k}" for k in range(N - 2)] + ['"quoted" & <b>', "שלו
 
 
 def neighbours(queries=("object_0", NAMES[-1]), k=3):
-    """A document of `neighbors`: of each query k neighbours, with similarities that are exact in binary."""
+    """A result of `neighbors`: of each query k neighbours, with similarities that are exact in binary."""
     rows = [
         {"query": query, "rank": rank, "neighbor": NAMES[row], "row": row, "similarity": 1 - 0.125 * rank}
         for at, query in enumerate(queries) for rank in range(1, k + 1) for row in [(5 * rank + at) % N]
@@ -23,11 +24,12 @@ def neighbours(queries=("object_0", NAMES[-1]), k=3):
 
 
 def search(rows, embeddings):
-    """The document of a search that has found these rows."""
+    """The result of a search that has found these rows."""
     queries, k = len({row["query"] for row in rows}), max(row["rank"] for row in rows)
-    return {"command": "neighbors", "embeddings": embeddings, "n": N, "d": 4, "k": k, "n_queries": queries,
-            "measure": "cosine", "kind": "similarity", "units": "cosine similarity", "backend": "native",
-            "index": "flat", "exact": True, "results": rows}  # fmt: skip
+    document = {"embeddings": embeddings, "n": N, "d": 4, "k": k, "n_queries": queries, "measure": "cosine",
+                "kind": "similarity", "units": "cosine similarity", "backend": "native", "index": "flat",
+                "exact": True, "results": rows}  # fmt: skip
+    return Neighbors.from_document(document)
 
 
 @pytest.fixture(scope="session")

@@ -299,9 +299,9 @@ def _chart():
 
 def test_what_has_no_picture_is_one_line(one_model, message_of, tmp_path):
     assert "no picture of kind 'gallery' in a result of 'concepts'" in message_of(chart, one_model, "gallery")
-    assert "there are none" in message_of(chart, {"command": "extract"})
+    assert "there are none" in message_of(chart, pyalign.hubs(np.eye(4), k=2))
     assert "it says no command" in message_of(chart, {"results": []})
-    assert "needs 'results', a list of at least one" in message_of(chart, {"command": "concepts", "results": []})
+    assert "is a damaged result of 'concepts'" in message_of(chart, {"command": "concepts", "results": []})
     (tmp_path / "x.json").write_text("[1]")
     assert "x.json must be a result of pyalign" in message_of(chart, tmp_path / "x.json")
     with pytest.raises(OSError):
@@ -363,7 +363,7 @@ def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     assert "result serves" in message_of(plot, one_model, embeddings=human)
     assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
     assert "needs a result, dimensions or embeddings" in message_of(plot)
-    assert "there is no picture of a result of 'extract'" in message_of(plot, {"command": "extract"})
+    assert "there is no picture of a result of 'hubs'" in message_of(plot, pyalign.hubs(np.eye(4), k=2))
     assert "style must be one of" in message_of(plot, one_model, style="blue")
     assert "width must be one of" in message_of(plot, one_model, width="wide")
     assert "sort must be one of" in message_of(chart, one_model, sort="size")

@@ -164,8 +164,8 @@ def test_a_document_of_a_newer_schema_is_not_drawn(one_model, tmp_path, message_
 
 
 def test_results_that_only_a_page_shows_say_so(message_of):
-    told = message_of(pyalign.plot, {"command": "failures", "schema": 1})
-    assert told == "there is no picture of a result of 'failures'; `pyalign report` shows it on a page"
+    told = message_of(pyalign.plot, pyalign.hubs(np.eye(4), k=2))
+    assert told == "there is no picture of a result of 'hubs'; `pyalign report` shows it on a page"
 
 
 def test_a_failure_leaves_the_earlier_picture_as_it_was(one_model, tmp_path, monkeypatch):
@@ -204,7 +204,7 @@ def test_the_figures_of_a_result_go_into_a_folder(two_models, predicted, tmp_pat
     assert paths == tuple(str(tmp_path / "new" / name) for name in ("concepts.html", "concepts.svg"))
     assert set(figure_files(predicted, ("pdf",))) == {"dimensions.pdf"}
     assert figure_files(neighbours(), ("svg",)).keys() == {"gallery.svg"}
-    assert figure_files({"command": "extract"}) == {}
+    assert figure_files(pyalign.hubs(np.eye(4), k=2)) == {}
 
 
 def test_figures_of_each_way_of_grouping(models, triplets, human):
