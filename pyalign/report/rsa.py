@@ -80,15 +80,10 @@ def person_columns(result: Rsa) -> tuple[Column, ...]:
                note="Over people, of the correlation with each."),
     ]  # fmt: skip
     if result.ci_by is not None:
-        error = column(
-            "s.e.",
-            lambda r: None if r.per_person is None else r.per_person.standard_error,
-            "number",
-            4,
-            keep=6,
-            only=TEXT,
-        )
-        columns.append(error)
+        columns.append(
+            column("s.e.", lambda r: None if r.per_person is None else r.per_person.standard_error, "number", 4, keep=6,
+                   only=TEXT)
+        )  # fmt: skip
     if any(row.ceiling is not None for row in result.results):
         columns.append(column("ceiling", _ceiling_text, only=TEXT))
     return (

@@ -27,6 +27,7 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
     """Blocks under each other; a table that others stand before comes after a blank line.
 
     Example:
+        >>> from pyalign.report.blocks import Foot
         >>> table = Table((Column("model", ("clip", "vgg")), Column("accuracy", (0.5, None), "percent")))
         >>> print(text_of([table, Foot(("chance 33.333 %",))]))
         model  accuracy
@@ -115,7 +116,7 @@ def cell(value: Value, column: Column) -> str:
 
     Example:
         >>> forms = ("percent", 0.5), ("number", 0.25), ("count", 1200), ("count", 1.5), ("p", 1e-9), ("text", True)
-        >>> [cell(value, Column("", (), form, 2)) for form, value in forms]
+        >>> [cell(value, Column("", (), form, places=2)) for form, value in forms]
         ['50.000 %', '0.25', '1,200', '1.5', '<0.0001', 'yes']
     """
     if value is None or value != value:

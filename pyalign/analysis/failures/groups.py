@@ -181,7 +181,7 @@ class FailureGroup:
             part = slice(start, start + CHUNK)
             told = self._told(part, models)
             people = [None] * len(self.rows[part]) if self.subjects is None else self.subjects[part].tolist()
-            columns = (self.rows[part].tolist(), self.items[part].tolist(), _shortest(self.margins[part]))
+            columns = (self.rows[part].tolist(), self.items[part].tolist(), shortest(self.margins[part]))
             shares = (None if math.isnan(share) else share for share in self.human_shares[part].tolist())
             numbers = self.n_answers[part].tolist()
             rows = zip(*columns, shares, numbers, people, strict=True)
@@ -203,11 +203,11 @@ class FailureGroup:
             yield from ({} for _ in self.rows[part])
             return
         # The digits of single precision, whatever the margins are: nobody reads more of a probability.
-        shortest = _shortest(self.probabilities[part].reshape(-1, 3).astype(np.float32))
+        figures = shortest(self.probabilities[part].reshape(-1, 3).astype(np.float32))
         for k, choices in enumerate(self.choices[part].tolist()):
             yield {
                 "choices": dict(zip(models, choices, strict=True)),
-                "probabilities": dict(zip(models, shortest[k * len(models) : (k + 1) * len(models)], strict=True)),
+                "probabilities": dict(zip(models, figures[k * len(models) : (k + 1) * len(models)], strict=True)),
             }
 
     @classmethod
@@ -250,7 +250,7 @@ def _table(rows: Iterable[Sequence[float]], width: int, dtype: str) -> np.ndarra
     return np.array(list(rows), np.dtype(dtype)).reshape(-1, width)
 
 
-def _shortest(margins: np.ndarray) -> list[list[float]]:
+def shortest(margins: np.ndarray) -> list[list[float]]:
     """In as few digits as tell a value from others of its type: 0.1 rather than 0.10000000149."""
     if margins.dtype == np.float64:
         return margins.tolist()
