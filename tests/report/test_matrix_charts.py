@@ -122,7 +122,7 @@ def test_kappa_with_its_interval_and_what_the_accuracies_allow(pictures, triplet
 
 
 def test_concepts_of_many_models_are_a_map(two_models):
-    document = two_models.to_dict()
+    document = {**two_models.to_dict(), "differences": []}
     first = document["results"]
     document["results"] = [{**first[k % 2], "embeddings": f"m{k}"} for k in range(12)]
     assert kinds_of(document) == ("concepts-map",) and kinds_of(two_models.to_dict()) == ("concepts",)
@@ -139,7 +139,7 @@ def test_concepts_of_many_models_are_a_map(two_models):
 
 
 def test_a_hundred_models_and_sixty_six_concepts_take_little_room(two_models):
-    document = two_models.to_dict()
+    document = {**two_models.to_dict(), "differences": []}
     row = document["results"][0]["concepts"][0]
     document["results"] = [
         {**document["results"][0], "embeddings": f"m{k}", "concepts": [
