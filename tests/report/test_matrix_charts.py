@@ -123,7 +123,7 @@ def test_kappa_with_its_interval_and_what_the_accuracies_allow(pictures, triplet
 
 
 def test_concepts_of_many_models_are_a_map(two_models):
-    document = two_models.to_dict()
+    document = {**two_models.to_dict(), "differences": []}
     first = document["results"]
     document |= {"results": [{**first[k % 2], "embeddings": f"m{k}"} for k in range(12)], "differences": []}
     assert kinds_of(read_result(document, "many")) == ("concepts-map",) and kinds_of(two_models) == ("concepts",)
