@@ -133,7 +133,7 @@ def calibrate(
         _checks.one_of(split, SPLITS[:2], "split")
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
-    asked = _Asked(split, held_out, _checks.whole_number(seed, "seed", 0), bins, ties, nan, backend)
+    asked = _Asked(split, held_out, _checks.whole_number(seed, "seed", 0, 2**63 - 1), bins, ties, nan, backend)
     present = with_rows(x, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
     given = present.triplets
     people = people_of(given, present.of(subjects, "subjects"))
