@@ -250,14 +250,18 @@ def test_a_filter_of_many_rows_answers_at_once(opened, parts_page):
     for place, label in enumerate(("not known", "vit", "cnn")):
         at.page.locator("#long select").select_option(label=label)
         assert status.inner_text() == f"{sum(k % 3 == place for k in found)} of 6,600 rows"
-    # The quickest of some: other processes of a test run take their share of the others.
-    took = at.page.evaluate(
-        """() => { const table = pyalign.tables.get('long'); table.chosen.clear(); const times = [];
-        for (let k = 0; k < 6; k++) { const start = performance.now(); table.words = [String(k)];
-        table.show(); document.body.offsetHeight; times.push(performance.now() - start); }
-        return Math.min(...times); }"""
+    # However many rows there are, a filter draws no more than those that are shown: counted, since a clock depends on
+    # what else the machine does.
+    drawn = at.page.evaluate(
+        """() => { const table = pyalign.tables.get('long'); table.chosen.clear(); const counts = [];
+        const watch = new MutationObserver(() => {});
+        watch.observe(document.querySelector('#long'), {childList: true, subtree: true});
+        for (let k = 0; k < 6; k++) { table.words = [String(k)]; table.show();
+        const added = watch.takeRecords().flatMap((record) => [...record.addedNodes]);
+        counts.push(added.filter((node) => node.nodeName === 'TR' || node.nodeName === 'TBODY').length); }
+        return counts; }"""
     )
-    assert took < 100
+    assert 0 < max(drawn) <= 200
     quiet(at)
 
 
