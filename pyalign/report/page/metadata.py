@@ -16,26 +16,26 @@ HIDDEN = ("group", "seed")  # say which rows are one model
 __all__ = ["Metadata", "metadata_columns", "metadata_of"]
 
 
-def metadata_of(given: Any) -> Metadata | None:
+def metadata_of(table: Any) -> Metadata | None:
     """Metadata as they are, of a file, or of what `as_metadata` takes; None of None.
 
     Raises:
         InputError: what the file or the table does wrong; OSError: a file is missing or forbidden.
     """
-    if given is None:
+    if table is None:
         return None
-    return load_metadata(given) if isinstance(given, str | os.PathLike) else as_metadata(given)
+    return load_metadata(table) if isinstance(table, str | os.PathLike) else as_metadata(table)
 
 
-def metadata_columns(given: Sources, models: Sequence[str]) -> list[Column]:
+def metadata_columns(sources: Sources, models: Sequence[str]) -> list[Column]:
     """A column for each of the metadata that some of the models have, a value for each model, None where it has none.
 
     models: as documents call them. Columns of text filter.
     """
-    table: Metadata | None = given.metadata
+    table: Metadata | None = sources.metadata
     if table is None:
         return []
-    rows = table.matched(list(models), {name: given.label(name) for name in models}).rows
+    rows = table.matched(list(models), {name: sources.label(name) for name in models}).rows
     columns = []
     for name in table.columns:
         values = tuple(table.value(row, name) for row in rows)

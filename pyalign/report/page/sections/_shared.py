@@ -60,17 +60,17 @@ def numbered(name: str, number: int) -> str:
     return name if number == 0 else f"{name}-{number + 1}"
 
 
-def notes_of(given: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
+def notes_of(sources: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
     """The notes of documents, each once, as sentences that call models what the page calls them."""
     notes = dict.fromkeys(note for one in documents for note in one.result.notes)
-    return tuple(dict.fromkeys(sentence(relabelled_text(given, note)) for note in notes))
+    return tuple(dict.fromkeys(sentence(relabelled_text(sources, note)) for note in notes))
 
 
-def relabelled_text(given: Sources, text: str) -> str:
+def relabelled_text(sources: Sources, text: str) -> str:
     """A text in which files of models are called what the page calls them."""
-    files = [name for name in given.labels if says_file(name)]
+    files = [name for name in sources.labels if says_file(name)]
     for name in sorted(files, key=len, reverse=True):
-        text = text.replace(name, given.label(name))
+        text = text.replace(name, sources.label(name))
     return text
 
 

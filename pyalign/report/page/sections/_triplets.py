@@ -69,9 +69,9 @@ class TripletSets:
         return f"{name} (SHA-256 {digest[:8]})" if digest else f"{name} ({names[: number + 1].count(name)})"
 
 
-def triplet_sets(given: Sources) -> TripletSets:
+def triplet_sets(sources: Sources) -> TripletSets:
     """Documents whose values are known make sets; others join the one set that they fit, or make one of their own."""
-    documents = given.of(*COMMANDS)
+    documents = sources.of(*COMMANDS)
     found = {id(one): asked(one.result) for one in documents}
     sets: list[list[Asked]] = []
     number: dict[int, int] = {}

@@ -54,11 +54,11 @@ PAPERS = (
 )  # fmt: skip
 
 
-def cite(given: Sources) -> Section | None:
+def cite(sources: Sources) -> Section | None:
     """Entries for BibTeX: pyalign's, and those of papers behind what the documents hold."""
-    if not given.documents:
+    if not sources.documents:
         return None
-    held = [(what, entry) for commands, what, entry in PAPERS if given.of(*commands)]
+    held = [(what, entry) for commands, what, entry in PAPERS if sources.of(*commands)]
     told = "; ".join(dict.fromkeys(what for what, _ in held))
     parts = (
         Text((f"Behind this page stand papers on {told}.",) if told else ("Behind this page stands the toolkit.",)),
