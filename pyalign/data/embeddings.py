@@ -194,7 +194,7 @@ def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None 
         ('x looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
     """
     called = x.source or name
-    if len(x.shape) != 2:
+    if len(x.shape) != 2 or not hasattr(x.values, "__getitem__"):  # an array that can be handed over, by DLPack alone
         return ()
     if x.names is None and (may_be_triplets(x.values) or may_be_triplets_of_floats(x.values)):
         return (f"{called} holds whole numbers in {x.shape[1]} columns, taken for features: are they triplets?",)

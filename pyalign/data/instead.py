@@ -123,8 +123,10 @@ def may_be_triplets_of_floats(values: Array) -> bool:
         >>> [may_be_triplets_of_floats(np.array([row])) for row in ([0.0, 70.0, 3.0], [5.0, 7.0, 3.0], [0.5, 70.0, 3])]
         [True, False, False]
     """
+    if "float" not in str(values.dtype) or values.shape[1:] not in ((3,), (4,)):
+        return False
     first = values[:FIRST_ROWS]
-    if "float" not in str(values.dtype) or not may_be_triplets(first, bool((first == first.round()).all())):
+    if not may_be_triplets(first, bool((first == first.round()).all())):
         return False
     columns = range(first.shape[1])
     twice = sum((first[:, i] == first[:, j]) * 1 for i in columns for j in range(i)) > 0

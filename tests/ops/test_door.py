@@ -187,6 +187,8 @@ def test_arrays_of_other_libraries_are_taken_without_a_copy(foreign):
     assert door.triplets(Foreign(triplets)).data_ptr() == triplets.ctypes.data
     ours = pyalign.odd_one_out(Foreign(x), Foreign(triplets))
     np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(x, triplets))
+    for rows in (x[:, :3].copy(), triplets[:20], x[:5]):  # nothing to look at, which might be triplets or pairs
+        assert len(pyalign.similarity(Foreign(rows))) == len(rows)
     tensor = torch.from_numpy(x)
     assert _door.open_door("auto", tensor).rows(tensor).data_ptr() == x.ctypes.data
 
