@@ -2,16 +2,57 @@
 
 `load` serves tables of modules, such as the readers of file formats. What stands in a layer above its caller is not
 named there at all: it registers itself under a word when it is imported, and `registered` gives what is registered.
-`pyalign/__init__.py`, which stands above all layers, says which module registers under which word.
+`pyalign/__init__.py`, which stands above all layers, says which module registers under which word. `Kind` and `Entry`
+are the rows of `pyalign/kinds.py`, which any layer reads.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 _modules: dict[str, str] = {}
 _values: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A command as help and the reference list it.
+
+    Attributes:
+        command: one or two words.
+        what: it does, a phrase.
+        group: of commands for one task, one of `GROUPS`.
+        page: of docs/ that says what it computes and why, without its suffix.
+    """
+
+    command: str
+    what: str
+    group: str
+    page: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of result. Modules and what they define are named as "MODULE:NAME", and loaded when they are used.
+
+    Attributes:
+        result: the class, which is read back from documents.
+        view: a function of a result and `verbose` that gives blocks; "": its values as they are.
+        charts: names in `CHARTS`, that which says most of it first; without options, it alone is drawn.
+        sections: of the page that are made for it; each is a module of that name with a function of that name.
+        analyses: functions that give such a result, as steps of a study (`Analysis`); the first is the one that the
+            kind's own word names.
+        entry: the command that writes it, if there is one.
+    """
+
+    result: str
+    view: str = ""
+    charts: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()
+    analyses: tuple[Any, ...] = ()
+    entry: Entry | None = None
 
 
 def load(name: str) -> Any:

@@ -1,43 +1,335 @@
-"""The kinds of results: where the class of each lies, by the word that its documents carry under `command`."""
+"""Kinds of results and commands: all that is said of one stands in its row.
 
-from pyalign._registry import register
+From the rows come `load_result`, views, pictures, the sections of the page, the steps of studies, `pyalign --help`, the
+reference of the commands, and what tests walk over. `CONTRIBUTING.md` shows what a new kind needs.
+"""
 
-KINDS = {
-    "agreement": "pyalign.analysis.agreement:Agreements",
-    "calibrate": "pyalign.analysis.calibration.result:Calibrations",
-    "ceiling": "pyalign.analysis.ceiling.result:NoiseCeiling",
-    "cka": "pyalign.pairwise.compared:ModelSimilarities",
-    "concepts": "pyalign.concept.concepts_result:Concepts",
-    "consistency": "pyalign.concept.consistency_result:ErrorConsistency",
-    "compare": "pyalign.analysis.comparison.result:Comparison",
-    "datasets fetch": "pyalign.datasets.fetch:Fetched",
-    "datasets info": "pyalign.datasets.listing:DataSetInfo",
-    "datasets list": "pyalign.datasets.listing:DataSetList",
-    "describe": "pyalign.analysis.describe.file:FileDescription",
-    "extract": "pyalign.extraction.result:Extraction",
-    "failures": "pyalign.analysis.failures.failures:Failures",
-    "hubs": "pyalign.concept.hubs:Hubs",
-    "layers": "pyalign.pairwise.compared:LayerSimilarity",
-    "metadata": "pyalign.analysis.metadata.result:MetadataRegressions",
-    "models layers": "pyalign.extraction.models:ModelLayers",
-    "models list": "pyalign.extraction.models:ModelList",
-    "near duplicates": "pyalign.concept.duplicates:NearDuplicates",
-    "neighbor agreement": "pyalign.concept.neighbor_agreement:NeighborAgreement",
-    "neighbor changes": "pyalign.concept.neighbor_changes:NeighborChanges",
-    "neighbor purity": "pyalign.concept.purity:NeighborPurity",
-    "neighbors": "pyalign.nearest.result:Neighbors",
-    "permutation": "pyalign.analysis.accuracy:PermutationTest",
-    "predict": "pyalign.concept.predicted:DimensionPredictions",
-    "probe": "pyalign.probing.validated:ProbeCrossValidation",
-    "prototypes": "pyalign.concept.prototypes:Prototypes",
-    "recipe": "pyalign.probing.recipe_results:RecipeCrossValidation",
-    "fit": "pyalign.probing.fit:ProbeFit",
-    "report": "pyalign.report.page.write:ReportFile",
-    "rsa": "pyalign.pairwise.rsa_result:Rsa",
-    "recover": "pyalign.recovery.recovered:Recovery",
-    "score": "pyalign.analysis.score:Scores",
-    "study": "pyalign.study.result:Study",
-    "simulate": "pyalign.datasets.simulate:Simulation",
-    "triplets": "pyalign.datasets.triplets:SampledTriplets",
+from collections.abc import Mapping
+
+from pyalign._registry import Entry, Kind, register
+from pyalign.study.analyses import (
+    CATEGORIES,
+    CONCEPTS,
+    DIMENSIONS,
+    EACH,
+    HUMAN,
+    LABELS,
+    MODEL,
+    MODELS,
+    NAMED,
+    PROBE,
+    SEVERAL,
+    TRIPLETS,
+    Analysis,
+)  # fmt: skip
+
+ON_TRIPLETS, NEAR, PAIRS = "Triplets", "Concepts and neighbours", "Pairs, and models with each other"
+MAPS, EXTRACTION, SHOWN = "Maps", "Embeddings of images and texts", "Pages, studies, pictures"
+FILES, DATA = "Files", "Data"
+GROUPS = (ON_TRIPLETS, NEAR, PAIRS, MAPS, EXTRACTION, SHOWN, FILES, DATA)  # of commands, in the order of the reference
+
+# By the word that documents carry under `command`. Sections of the page stand in the order of their first rows.
+KINDS: Mapping[str, Kind] = {
+    "study": Kind(
+        "pyalign.study.result:Study",
+        "pyalign.report.listings:study_view",
+        sections=("study",),
+        entry=Entry(
+            "study run", "models, human data and analyses from one file: documents and a report", SHOWN, "study"
+        ),
+    ),
+    "score": Kind(
+        "pyalign.analysis.score:Scores",
+        "pyalign.report.score:score_view",
+        charts=("accuracy", "before-after"),
+        sections=("leaderboard",),
+        analyses=(Analysis("score", SEVERAL, defaults={"ci": "auto"}, matrices=True, without=("matrix", "kind")),),
+        entry=Entry("score", "odd-one-out accuracy of embeddings on human triplets", ON_TRIPLETS, "tour"),
+    ),
+    "permutation": Kind(
+        "pyalign.analysis.accuracy:PermutationTest", analyses=(Analysis("permutation_test", EACH, matrices=True),)
+    ),
+    "compare": Kind(
+        "pyalign.analysis.comparison.result:Comparison",
+        "pyalign.report.comparison:comparison_view",
+        charts=("accuracy",),
+        sections=("leaderboard", "differences"),
+        analyses=(Analysis("compare", NAMED, matrices=True),),
+        entry=Entry(
+            "compare",
+            "paired differences between models, ranks, and agreement of their errors",
+            ON_TRIPLETS,
+            "statistics",
+        ),
+    ),
+    "metadata": Kind(
+        "pyalign.analysis.metadata.result:MetadataRegressions",
+        "pyalign.report.metadata:metadata_view",
+        charts=("metadata",),
+        sections=("metadata",),
+        entry=Entry(
+            "metadata",
+            "accuracy against what is known of models: slopes, rank correlations, groups",
+            ON_TRIPLETS,
+            "metadata",
+        ),
+    ),
+    "probe": Kind(
+        "pyalign.probing.validated:ProbeCrossValidation",
+        "pyalign.report.probe:probe_view",
+        charts=("before-after",),
+        sections=("leaderboard", "probes"),
+        analyses=(Analysis("cross_validate_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
+        entry=Entry("probe", "learn the linear map of embeddings that best predicts human answers", MAPS, "probing"),
+    ),
+    "fit": Kind(
+        "pyalign.probing.fit:ProbeFit",
+        "pyalign.report.probe:fit_view",
+        analyses=(Analysis("fit_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
+    ),
+    "recipe": Kind(
+        "pyalign.probing.recipe_results:RecipeCrossValidation",
+        "pyalign.report.probe:recipe_view",
+        entry=Entry(
+            "glocal", "learn a map that predicts human answers and keeps other images' neighbours", MAPS, "glocal"
+        ),
+    ),
+    "concepts": Kind(
+        "pyalign.concept.concepts_result:Concepts",
+        "pyalign.report.concepts:concepts_view",
+        charts=("concepts", "concepts-map"),
+        sections=("concepts",),
+        analyses=(Analysis("concepts", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
+        entry=Entry(
+            "concepts", "where models agree with people: accuracy per dimension, category or level", NEAR, "concepts"
+        ),
+    ),
+    "predict": Kind(
+        "pyalign.concept.predicted:DimensionPredictions",
+        "pyalign.report.predictions:predictions_view",
+        charts=("dimensions",),
+        sections=("dimensions",),
+        analyses=(
+            Analysis("predict_dimensions", {"x": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)),
+        ),
+    ),
+    "calibrate": Kind(
+        "pyalign.analysis.calibration.result:Calibrations",
+        "pyalign.report.calibration:calibration_view",
+        charts=("reliability",),
+        sections=("reliability",),
+        analyses=(Analysis("calibrate", SEVERAL),),
+        entry=Entry(
+            "calibrate",
+            "fit the temperature of choice probabilities; report their calibration",
+            ON_TRIPLETS,
+            "calibration",
+        ),
+    ),
+    "agreement": Kind(
+        "pyalign.analysis.agreement:Agreements",
+        "pyalign.report.agreement:agreement_view",
+        sections=("agreement",),
+        analyses=(Analysis("agreement", SEVERAL),),
+        entry=Entry(
+            "agreement",
+            "probabilities and entropies of embeddings against those of many people",
+            ON_TRIPLETS,
+            "ceilings",
+        ),
+    ),
+    "ceiling": Kind(
+        "pyalign.analysis.ceiling.result:NoiseCeiling",
+        "pyalign.report.ceiling:ceiling_view",
+        charts=("ceiling",),
+        sections=("agreement",),
+        analyses=(Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),),
+        entry=Entry(
+            "ceiling", "noise ceiling: how well people predict people on repeated triplets", ON_TRIPLETS, "ceilings"
+        ),
+    ),
+    "rsa": Kind(
+        "pyalign.pairwise.rsa_result:Rsa",
+        "pyalign.report.rsa:rsa_view",
+        charts=("rsa",),
+        sections=("rsa",),
+        analyses=(Analysis("rsa", {"x": MODELS, "human": HUMAN}),),
+        entry=Entry("rsa", "correlation of similarity matrices with those of people, or of other models", PAIRS, "rsa"),
+    ),
+    "cka": Kind(
+        "pyalign.pairwise.compared:ModelSimilarities",
+        "pyalign.report.similarity:similarities_view",
+        charts=("cka",),
+        sections=("cka",),
+        analyses=(Analysis("cka", {"models": MODELS}), Analysis("minibatch_cka", {"models": MODELS})),
+        entry=Entry("cka", "similarities between models: CKA and relatives, calibrated against chance", PAIRS, "cka"),
+    ),
+    "layers": Kind(
+        "pyalign.pairwise.compared:LayerSimilarity",
+        "pyalign.report.similarity:layers_view",
+        charts=("cka",),
+        sections=("cka",),
+    ),
+    "consistency": Kind(
+        "pyalign.concept.consistency_result:ErrorConsistency",
+        "pyalign.report.consistency:consistency_view",
+        charts=("consistency",),
+        sections=("consistency",),
+        analyses=(Analysis("consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
+        entry=Entry(
+            "consistency",
+            "whether models err on the same triplets: kappa, its bounds, copying",
+            ON_TRIPLETS,
+            "consistency",
+        ),
+    ),
+    "recover": Kind(
+        "pyalign.recovery.recovered:Recovery",
+        "pyalign.report.recovery:recovery_view",
+        sections=("recovery",),
+        analyses=(Analysis("recover", NAMED),),
+        entry=Entry(
+            "recover",
+            "whether triplets can tell models apart, and how many it takes, by simulation",
+            ON_TRIPLETS,
+            "recovery",
+        ),
+    ),
+    "neighbors": Kind(
+        "pyalign.nearest.result:Neighbors",
+        "pyalign.report.neighbors:neighbors_view",
+        charts=("gallery",),
+        sections=("neighbors",),
+        analyses=(Analysis("neighbors", {"x": MODEL}),),
+        entry=Entry(
+            "neighbors",
+            "the nearest rows of embeddings, by name or vector, exactly or by an index",
+            NEAR,
+            "neighborhoods",
+        ),
+    ),
+    "neighbor agreement": Kind(
+        "pyalign.concept.neighbor_agreement:NeighborAgreement",
+        "pyalign.report.neighborhoods:agreement_view",
+        sections=("neighbors",),
+        analyses=(
+            Analysis(
+                "compare_neighbors", {"x": MODELS, "against": DIMENSIONS, "categories": CATEGORIES}, ("categories",)
+            ),
+        ),
+    ),
+    "neighbor changes": Kind(
+        "pyalign.concept.neighbor_changes:NeighborChanges",
+        "pyalign.report.neighborhoods:changes_view",
+        sections=("neighbors",),
+        analyses=(Analysis("neighbor_changes", {"before": MODEL}),),
+    ),
+    "neighbor purity": Kind(
+        "pyalign.concept.purity:NeighborPurity",
+        "pyalign.report.neighborhoods:purity_view",
+        sections=("neighbors",),
+        analyses=(Analysis("neighbor_purity", {"x": MODELS, "categories": CATEGORIES}),),
+    ),
+    "hubs": Kind(
+        "pyalign.concept.hubs:Hubs",
+        "pyalign.report.neighborhoods:hubs_view",
+        sections=("neighbors",),
+        analyses=(Analysis("hubs", {"x": MODELS}),),
+    ),
+    "prototypes": Kind(
+        "pyalign.concept.prototypes:Prototypes",
+        "pyalign.report.neighborhoods:prototypes_view",
+        sections=("neighbors",),
+        analyses=(Analysis("prototypes", {"x": MODEL, **CONCEPTS}, tuple(CONCEPTS)),),
+    ),
+    "near duplicates": Kind(
+        "pyalign.concept.duplicates:NearDuplicates",
+        "pyalign.report.neighborhoods:duplicates_view",
+        sections=("neighbors",),
+        analyses=(Analysis("near_duplicates", {"x": MODEL}),),
+    ),
+    "failures": Kind(
+        "pyalign.analysis.failures.failures:Failures",
+        "pyalign.report.failures:failures_view",
+        sections=("failures",),
+        analyses=(Analysis("failures", NAMED),),
+        entry=Entry(
+            "failures", "triplets that every model gets wrong, or one family and not another", ON_TRIPLETS, "ceilings"
+        ),
+    ),
+    "extract": Kind(
+        "pyalign.extraction.result:Extraction",
+        "pyalign.report.listings:extraction_view",
+        entry=Entry("extract", "embeddings of images or texts by the layers of a model", EXTRACTION, "extraction"),
+    ),
+    "models list": Kind(
+        "pyalign.extraction.models:ModelList",
+        "pyalign.report.listings:models_view",
+        entry=Entry("models list", "the models that `pyalign extract` knows, by name", EXTRACTION, "extraction"),
+    ),
+    "models layers": Kind(
+        "pyalign.extraction.models:ModelLayers",
+        "pyalign.report.listings:model_layers_view",
+        entry=Entry("models layers", "the layers of a model: names, shapes, what they are", EXTRACTION, "extraction"),
+    ),
+    "report": Kind(
+        "pyalign.report.page.write:ReportFile",
+        "pyalign.report.listings:page_view",
+        entry=Entry(
+            "report", "one page of the documents of all commands: tables, pictures, methods, as HTML", SHOWN, "report"
+        ),
+    ),
+    "describe": Kind(
+        "pyalign.analysis.describe.file:FileDescription",
+        "pyalign.report.listings:description_view",
+        entry=Entry("describe", "what a file of embeddings or triplets seems to be", FILES, "files"),
+    ),
+    "triplets": Kind(
+        "pyalign.datasets.triplets:SampledTriplets",
+        entry=Entry("triplets sample", "draw triplets and answer them by embeddings", DATA, "sampling"),
+    ),
+    "simulate": Kind(
+        "pyalign.datasets.simulate:Simulation",
+        entry=Entry(
+            "simulate", "draw triplets from a known choice model, and state the accuracy to expect", DATA, "recovery"
+        ),
+    ),
+    "datasets list": Kind(
+        "pyalign.datasets.listing:DataSetList",
+        "pyalign.report.listings:datasets_view",
+        entry=Entry("datasets list", "published data sets by name, and whether they are here", DATA, "datasets"),
+    ),
+    "datasets info": Kind(
+        "pyalign.datasets.listing:DataSetInfo",
+        "pyalign.report.listings:dataset_info_view",
+        entry=Entry("datasets info", "source, licence, citation and layout of a data set", DATA, "datasets"),
+    ),
+    "datasets fetch": Kind(
+        "pyalign.datasets.fetch:Fetched",
+        "pyalign.report.listings:fetched_view",
+        entry=Entry("datasets fetch", "get a data set from where it is published, or from a mirror", DATA, "datasets"),
+    ),
 }
+# Commands whose result is of no kind of its own.
+OTHER_COMMANDS = (
+    Entry("transform", "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings", MAPS, "probing"),
+    Entry("plot", "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF", SHOWN, "figures"),
+    Entry("study init", "write a study file from a folder of embeddings and human data", SHOWN, "study"),
+    Entry("tour", "a study of the built-in sample, in two minutes, with a report", SHOWN, "study"),
+    Entry("export", "write embeddings in another format, with the names of their rows", FILES, "files"),
+    Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),
+    Entry("datasets path", "where a data set lies, or is to be looked for", DATA, "datasets"),
+    Entry("info", "version, instruction set, threads, each backend, and which faiss", FILES, "gpu"),
+)
 register("kinds", KINDS)
+
+
+def entries() -> list[Entry]:
+    """The commands, group by group.
+
+    Example:
+        >>> entries()[0].command
+        'score'
+    """
+    listed = [*(kind.entry for kind in KINDS.values() if kind.entry), *OTHER_COMMANDS]
+    return sorted(listed, key=lambda one: GROUPS.index(one.group))

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 import numpy as np
 
-from pyalign._registry import load, registered
+from pyalign._registry import Kind, load, registered
 from pyalign._version import __version__
 from pyalign.data.missing import Coverage
 from pyalign.data.provenance import Provenance
@@ -56,14 +56,14 @@ def views() -> Views:
     return cast(Views, registered("views"))
 
 
-def kinds() -> Mapping[str, str]:
-    """The class of each kind of result as "MODULE:CLASS", by the word that its documents carry under `command`."""
-    return cast("Mapping[str, str]", registered("kinds"))
+def kinds() -> Mapping[str, Kind]:
+    """The kinds of results, by the word that their documents carry under `command`: the rows of `pyalign/kinds.py`."""
+    return cast("Mapping[str, Kind]", registered("kinds"))
 
 
 def class_of(command: str) -> Any:
     """The class of the documents of a command, one of `kinds`."""
-    return load(kinds()[command])
+    return load(kinds()[command].result)
 
 
 class OfTask:
@@ -236,7 +236,7 @@ def read_result(document: Any, path: Any) -> Any:
         raise bad(path, "is no result of pyalign: it says neither command nor schema")
     command, schema = document["command"], document["schema"]
     if not isinstance(command, str) or command not in kinds() or type(schema) is not int or schema != SCHEMA:
-        told = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(kinds())}"
+        told = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(sorted(kinds()))}"
         raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {told}")
     try:
         with np.errstate(over="ignore"):  # of numbers that float32 does not hold

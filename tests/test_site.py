@@ -17,6 +17,7 @@ import pytest
 import pyalign
 from pyalign import cli
 from pyalign.cli._command import make_parser
+from pyalign.kinds import GROUPS, entries
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -30,11 +31,11 @@ def groups(monkeypatch):
     sys.modules.pop("groups")
 
 
-def test_every_command_stands_in_one_group_of_the_reference(groups):
-    found = Counter(name for group in groups.COMMANDS for name in group.pages)
-    assert found == Counter(list(cli.COMMANDS)), "a command belongs into COMMANDS of docs/_ext/groups.py, once"
-    pages = {page for group in groups.COMMANDS for page in group.pages.values()}
-    assert [page for page in sorted(pages) if not (DOCS / f"{page}.md").exists()] == []
+def test_every_command_is_listed_once_with_its_group_and_its_page():
+    modules = {path.stem.replace("_", " ") for path in (ROOT / "pyalign" / "cli").glob("[a-z]*.py")}
+    assert Counter(one.command for one in entries()) == Counter(modules), "a command needs an entry in pyalign/kinds.py"
+    assert {one.group for one in entries()} == {*GROUPS}
+    assert [one for one in entries() if not (DOCS / f"{one.page}.md").exists()] == []
 
 
 def test_every_public_name_stands_in_one_group_of_the_reference(groups):

@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from groups import COMMANDS as GROUPS
-
 from pyalign import cli
 from pyalign.cli._command import Command, Option, declared, flag_of
+from pyalign.kinds import GROUPS, entries
 
 INTRODUCTION = """# Commands
 
@@ -23,9 +22,8 @@ one line and exit code 1, wrong usage two lines and exit code 2. Where a command
 def pages() -> dict[str, str]:
     """Markdown by file name: one page for each command, and a table of them."""
     found = {"index.md": _index()}
-    for group in GROUPS:
-        for name, page in group.pages.items():
-            found[f"{_stem(name)}.md"] = page_of(name, cli.COMMANDS[name], cli.load(name), page)
+    for one in entries():
+        found[f"{_stem(one.command)}.md"] = page_of(one.command, one.what, cli.load(one.command), one.page)
     return found
 
 
@@ -52,9 +50,11 @@ def page_of(name: str, what: str, command: Command[Any], page: str) -> str:
 def _index() -> str:
     parts = [INTRODUCTION]
     for group in GROUPS:
-        rows = [f"| [`{name}`]({_stem(name)}.md) | {cli.COMMANDS[name]} |" for name in group.pages]
-        parts.append("\n".join([f"## {group.title}\n", "| command | what it does |", "| --- | --- |", *rows]))
-    stems = "\n".join(_stem(name) for group in GROUPS for name in group.pages)
+        rows = [
+            f"| [`{one.command}`]({_stem(one.command)}.md) | {one.what} |" for one in entries() if one.group == group
+        ]
+        parts.append("\n".join([f"## {group}\n", "| command | what it does |", "| --- | --- |", *rows]))
+    stems = "\n".join(_stem(one.command) for one in entries())
     return "\n\n".join([*parts, f"```{{toctree}}\n:hidden:\n\n{stems}\n```"]) + "\n"
 
 

@@ -1,21 +1,8 @@
-"""Which command and which public name stands where in the reference: each once, which `tests/test_site.py` checks."""
+"""Which public name stands where in the reference: each once, which `tests/test_site.py` checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Commands:
-    """Commands of one task.
-
-    Attributes:
-        title: of the group.
-        pages: command -> the page of docs/ that says why, without its suffix.
-    """
-
-    title: str
-    pages: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -37,28 +24,6 @@ class Names:
     def names(self) -> tuple[str, ...]:
         return (*self.functions, *self.classes)
 
-
-COMMANDS = (
-    Commands("Triplets", {
-        "score": "tour", "compare": "statistics", "ceiling": "ceilings", "agreement": "ceilings",
-        "calibrate": "calibration", "failures": "ceilings", "consistency": "consistency", "recover": "recovery",
-        "metadata": "metadata",
-    }),
-    Commands("Concepts and neighbours", {"concepts": "concepts", "neighbors": "neighborhoods"}),
-    Commands("Pairs, and models with each other", {"rsa": "rsa", "cka": "cka"}),
-    Commands("Maps", {"probe": "probing", "glocal": "glocal", "transform": "probing"}),
-    Commands("Embeddings of images and texts", {
-        "extract": "extraction", "models list": "extraction", "models layers": "extraction",
-    }),
-    Commands("Pages, studies, pictures", {
-        "report": "report", "study run": "study", "study init": "study", "tour": "study", "plot": "figures",
-    }),
-    Commands("Files", {"describe": "files", "export": "files", "info": "gpu"}),
-    Commands("Data", {
-        "sample": "sample", "simulate": "recovery", "triplets sample": "sampling", "datasets list": "datasets",
-        "datasets info": "datasets", "datasets fetch": "datasets", "datasets path": "datasets",
-    }),
-)  # fmt: skip
 
 # stem of the page -> its names
 NAMES = {

@@ -18,44 +18,10 @@ from pyalign.cli._command import Command, Outcome, Parser, declared, given_optio
 from pyalign.cli._streams import drop, open_streams, say
 from pyalign.cli._wording import Wording
 from pyalign.errors import InputError, MissingExtraError, SlowWarning
+from pyalign.kinds import entries
 
 # name -> what it does, in the order of `pyalign --help`. A command is the module pyalign.cli.NAME, loaded when used.
-COMMANDS = {
-    "score": "odd-one-out accuracy of embeddings on human triplets",
-    "compare": "paired differences between models, ranks, and agreement of their errors",
-    "ceiling": "noise ceiling: how well people predict people on repeated triplets",
-    "agreement": "probabilities and entropies of embeddings against those of many people",
-    "calibrate": "fit the temperature of choice probabilities; report their calibration",
-    "failures": "triplets that every model gets wrong, or one family and not another",
-    "consistency": "whether models err on the same triplets: kappa, its bounds, copying",
-    "concepts": "where models agree with people: accuracy per dimension, category or level",
-    "rsa": "correlation of similarity matrices with those of people, or of other models",
-    "cka": "similarities between models: CKA and relatives, calibrated against chance",
-    "neighbors": "the nearest rows of embeddings, by name or vector, exactly or by an index",
-    "probe": "learn the linear map of embeddings that best predicts human answers",
-    "recover": "whether triplets can tell models apart, and how many it takes, by simulation",
-    "glocal": "learn a map that predicts human answers and keeps other images' neighbours",
-    "transform": "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings",
-    "metadata": "accuracy against what is known of models: slopes, rank correlations, groups",
-    "plot": "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF",
-    "report": "one page of the documents of all commands: tables, pictures, methods, as HTML",
-    "study init": "write a study file from a folder of embeddings and human data",
-    "study run": "models, human data and analyses from one file: documents and a report",
-    "tour": "a study of the built-in sample, in two minutes, with a report",
-    "export": "write embeddings in another format, with the names of their rows",
-    "triplets sample": "draw triplets and answer them by embeddings",
-    "describe": "what a file of embeddings or triplets seems to be",
-    "sample": "write the built-in sample (411 objects, 28,770 triplets) to a folder",
-    "extract": "embeddings of images or texts by the layers of a model",
-    "models list": "the models that `pyalign extract` knows, by name",
-    "models layers": "the layers of a model: names, shapes, what they are",
-    "datasets list": "published data sets by name, and whether they are here",
-    "datasets info": "source, licence, citation and layout of a data set",
-    "datasets fetch": "get a data set from where it is published, or from a mirror",
-    "datasets path": "where a data set lies, or is to be looked for",
-    "simulate": "draw triplets from a known choice model, and state the accuracy to expect",
-    "info": "version, instruction set, threads, each backend, and which faiss",
-}
+COMMANDS = {one.command: one.what for one in entries()}
 EXAMPLE = "pyalign sample demo && pyalign score demo/embeddings.npy -t demo/triplets.npy"
 
 
@@ -125,11 +91,16 @@ def _parser(first: str = "") -> Parser:
     from shutil import get_terminal_size
     from textwrap import wrap
 
-    shown = {name: COMMANDS[name] for name in _seconds(first) or COMMANDS}
-    width = 2 + max(map(len, shown))
+    shown = [one for one in entries() if not first or one.command.startswith(first + " ")]
+    width = 2 + max(len(one.command) for one in shown)
     room = max(24, get_terminal_size().columns - 2 - width)
     apart = "\n" + " " * (2 + width)
-    listed = "\n".join(f"  {name:<{width}}{apart.join(wrap(what, room))}" for name, what in shown.items())
+    lines: list[str] = []
+    for before, one in zip([None, *shown], shown, strict=False):
+        if not first and (before is None or before.group != one.group):
+            lines.append(f"{one.group}:")
+        lines.append(f"  {one.command:<{width}}{apart.join(wrap(one.what, room))}")
+    listed = "\n".join(lines)
     parser = Parser(
         prog="pyalign",
         usage=f"pyalign {first or 'COMMAND'}{' WORD' if first else ''} ...",

@@ -13,7 +13,7 @@ from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import split_key
 from pyalign.progress import Progress
-from pyalign.report.charts import KINDS
+from pyalign.report.charts import CHARTS
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.matrix import ORDERS
 from pyalign.report.charts.positions import METHODS
@@ -59,7 +59,7 @@ class PlotOptions:
     )
     csv_escape: bool = option(_options.CSV_ESCAPE, default=False)
     kind: str | None = option(
-        f"{', '.join(KINDS)} (default: what the result is of)", choices=tuple(KINDS), metavar="KIND"
+        f"{', '.join(CHARTS)} (default: what the result is of)", choices=tuple(CHARTS), metavar="KIND"
     )
     images: str | None = option(
         "folder or other source of images, called after objects, as `pyalign extract` takes it", metavar="DIR",

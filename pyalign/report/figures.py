@@ -10,10 +10,10 @@ from pyalign import _checks
 from pyalign.concept.concepts_result import Concepts
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.report.charts import as_result, kinds_of
+from pyalign.report.charts import CHARTS, as_result, default_chart
 from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.save import rendered, suffix_of_picture
-from pyalign.report.plot import TAKES, plot
+from pyalign.report.plot import plot
 
 FORMATS = ("html", "svg")
 MOST_CARDS = 100
@@ -37,8 +37,8 @@ def figures(
     """
     source = as_result(result)
     charts = dict[str, Any]()
-    for kind in kinds_of(source):
-        pictures = {"images": images} if "images" in TAKES[kind] else {}
+    if (kind := default_chart(source)) is not None:
+        pictures = {"images": images} if "images" in CHARTS[kind].takes else {}
         called = "concepts" if kind == "concepts-map" else kind  # of many models, in the same file
         ways: list[str | None] = [*groupings(source)] if called == "concepts" else [None]
         for by in ways:

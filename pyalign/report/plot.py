@@ -22,9 +22,10 @@ from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.report.charts import KINDS, as_result, as_results, chart, drawing, kind_of, kinds_of
+from pyalign.report.charts import CHARTS, as_result, as_results, chart, default_chart, drawing, kind_of
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.save import rendered, suffix_of_picture
+from pyalign.results import kinds
 
 
 def plot(
@@ -129,44 +130,21 @@ def plot(
     return drawn
 
 
-# Results without a picture of their own, of which a page has a section.
-ON_PAGES = (
-    "agreement", "failures", "hubs", "near duplicates", "neighbor agreement", "neighbor changes", "neighbor purity",
-    "prototypes", "recover",
-)  # fmt: skip
-# What each kind takes besides the looks.
-TAKES = {
-    "accuracy": {"result", "by", "sort", "limit"},
-    "ceiling": {"result"},
-    "before-after": {"result", "sort", "limit"},
-    "reliability": {"result", "by", "limit"},
-    "rsa": {"result", "sort", "limit"},
-    "cka": {"result", "by", "sort", "limit"},
-    "consistency": {"result", "sort", "limit"},
-    "concepts": {"result", "by", "sort", "limit"},
-    "concepts-map": {"result", "by", "sort", "limit"},
-    "dimensions": {"result", "sort", "limit"},
-    "metadata": {"result", "by"},
-    "gallery": {"result", "images", "queries", "categories", "names", "beside", "limit"},
-    "cards": {"result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit"},
-    "map": {"embeddings", "names", "categories", "images", "method", "seed", "limit"},
-}
-
-
 def _kind(results: Sequence[Any], kind: str | None, embeddings: Any, dimensions: Any) -> str:
     """The kind that is asked for, or that what is given is enough for."""
     if kind is not None:
-        _checks.one_of(kind, tuple(KINDS), "kind")
+        _checks.one_of(kind, tuple(CHARTS), "kind")
     elif dimensions is not None:
         kind = "cards"
     elif embeddings is not None:
         kind = "map"
     elif results:
-        kind = next(iter(kinds_of(results[0])), None) if len(results) == 1 else kind_of(results)
+        kind = default_chart(results[0]) if len(results) == 1 else kind_of(results)
     first = results[0] if results else None
     need = {"cards": ("dimensions", dimensions), "map": ("embeddings", embeddings)}
     if kind is None and first is not None:
-        shown = "; `pyalign report` shows it on a page" if first.command in ON_PAGES else ""
+        row = kinds().get(first.command)
+        shown = "; `pyalign report` shows it on a page" if row is not None and row.sections else ""
         raise InputError(f"there is no picture of a result of {first.command!r}{shown}")
     what, value = need.get(kind or "", ("a result", first))
     if kind is None or value is None:
@@ -183,9 +161,9 @@ def _require_table(path: PathLike) -> None:
 
 def _refuse_others(kind: str, given: set[str]) -> None:
     """An option that the picture has no use for is a mistake."""
-    for name in sorted(given - TAKES[kind]):
-        kinds = [other for other, takes in TAKES.items() if name in takes]
-        raise InputError(f"{name} serves pictures of kind {' or '.join(map(repr, kinds))}; got kind {kind!r}")
+    for name in sorted(given.difference(CHARTS[kind].takes)):
+        served = [other for other, one in CHARTS.items() if name in one.takes]
+        raise InputError(f"{name} serves pictures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
 
 
 def _names(x: Any, names: Sequence[str] | None) -> tuple[str, ...]:

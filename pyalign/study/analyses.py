@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyalign._registry import load
+from pyalign._registry import load, registered
 from pyalign.errors import InputError, nearest
 
 MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
@@ -51,46 +51,26 @@ class Analysis:
         return found
 
 
-_SEVERAL, _NAMED = {"x": MODELS, "triplets": TRIPLETS}, {"models": MODELS, "triplets": TRIPLETS}
-_ONE = {"x": MODEL, "triplets": TRIPLETS}
-_CONCEPTS = {"dimensions": DIMENSIONS, "dimension_labels": LABELS, "categories": CATEGORIES}
-_PROBE = "pyalign.probing.options:ProbeOptions"
-
-ANALYSES = {
-    one.name: one
-    for one in (
-        Analysis("score", _SEVERAL, defaults={"ci": "auto"}, matrices=True, without=("matrix", "kind")),
-        Analysis("compare", _NAMED, matrices=True),
-        Analysis("calibrate", _SEVERAL),
-        Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),
-        Analysis("agreement", _SEVERAL),
-        Analysis("failures", _NAMED),
-        Analysis("consistency", {**_NAMED, **_CONCEPTS}, tuple(_CONCEPTS)),
-        Analysis("concepts", {**_SEVERAL, **_CONCEPTS}, tuple(_CONCEPTS)),
-        Analysis("predict_dimensions", {"x": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)),
-        Analysis("cross_validate_probe", _ONE, options=_PROBE, keeps=True, gives="transform"),
-        Analysis("fit_probe", _ONE, options=_PROBE, keeps=True, gives="transform"),
-        Analysis("permutation_test", _ONE, matrices=True),
-        Analysis("rsa", {"x": MODELS, "human": HUMAN}),
-        Analysis("cka", {"models": MODELS}),
-        Analysis("minibatch_cka", {"models": MODELS}),
-        Analysis("recover", _NAMED),
-        Analysis("neighbors", {"x": MODEL}),
-        Analysis("compare_neighbors", {"x": MODELS, "against": DIMENSIONS, "categories": CATEGORIES}, ("categories",)),
-        Analysis("neighbor_changes", {"before": MODEL}),
-        Analysis("neighbor_purity", {"x": MODELS, "categories": CATEGORIES}),
-        Analysis("hubs", {"x": MODELS}),
-        Analysis("prototypes", {"x": MODEL, **_CONCEPTS}, tuple(_CONCEPTS)),
-        Analysis("near_duplicates", {"x": MODEL}),
-    )
-}
-# What commands call them.
-ALSO = {"ceiling": "noise_ceiling", "probe": "cross_validate_probe", "predict": "predict_dimensions"}
+# Which argument takes which input, as most functions have it.
+SEVERAL, NAMED = {"x": MODELS, "triplets": TRIPLETS}, {"models": MODELS, "triplets": TRIPLETS}
+EACH = {"x": MODEL, "triplets": TRIPLETS}
+CONCEPTS = {"dimensions": DIMENSIONS, "dimension_labels": LABELS, "categories": CATEGORIES}
+PROBE = "pyalign.probing.options:ProbeOptions"
 OWN = ("progress", "journal", "keep", "subjects", "answers")  # arguments that a study fills, or its inputs
 
 
+def analyses() -> dict[str, Analysis]:
+    """The functions that steps can call, by name: those of all kinds of results.
+
+    Example:
+        >>> analyses()["minibatch_cka"].inputs
+        {'models': 'models'}
+    """
+    return {one.name: one for kind in registered("kinds").values() for one in kind.analyses}
+
+
 def find_analysis(name: str) -> Analysis:
-    """The analysis of that name.
+    """The analysis of that name, or the first of the kind of result of that name.
 
     Raises:
         InputError: there is none.
@@ -99,7 +79,8 @@ def find_analysis(name: str) -> Analysis:
         >>> find_analysis("ceiling").name
         'noise_ceiling'
     """
-    found = ANALYSES.get(ALSO.get(name, name))
-    if found is None:
-        raise InputError(f"there is no analysis {name!r}{nearest(name, [*ANALYSES, *ALSO])}")
+    named = {word: kind.analyses[0] for word, kind in registered("kinds").items() if kind.analyses} | analyses()
+    if name not in named:
+        raise InputError(f"there is no analysis {name!r}{nearest(name, named)}")
+    found: Analysis = named[name]
     return found

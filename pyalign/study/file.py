@@ -15,16 +15,7 @@ from pyalign.io.named import PREFIX
 from pyalign.io.paths import PathLike, bad
 from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
-from pyalign.study.analyses import (
-    ANALYSES,
-    CATEGORIES,
-    DIMENSIONS,
-    HUMAN,
-    LABELS,
-    TRIPLETS,
-    Analysis,
-    find_analysis,
-)  # fmt: skip
+from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, analyses, find_analysis
 from pyalign.study.options import FILES, NONE, checked, checked_value, hints_of
 
 STEP = "step:"  # before the name of another step, in options that take what it has found
@@ -360,7 +351,7 @@ def _require_given(step: Step, option: str, other: Step, which: str) -> None:
     if other.analysis.gives != FILES[option]:
         what = "a number or a file" if option == "ceiling" else "a file"
         if FILES[option] in ("ceiling", "transform"):
-            giving = " or ".join(one.name for one in ANALYSES.values() if one.gives == FILES[option])
+            giving = " or ".join(one.name for one in analyses().values() if one.gives == FILES[option])
             what = f"{what}, or a step of {giving}"
         raise InputError(
             f"step {step.name!r}: {option} must be {what}; got step {other.name!r} of {other.analysis.name}"

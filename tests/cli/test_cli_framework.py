@@ -10,6 +10,8 @@ import pytest
 
 import pyalign
 import pyalign.cli
+from pyalign import kinds
+from pyalign._registry import Entry
 from pyalign.cli import COMMANDS, _located, load, main
 from pyalign.cli._command import declared, given_options, make_parser, parse
 from pyalign.cli._completion import completion_parser
@@ -80,6 +82,8 @@ def toy(folder, tmp_path_factory, monkeypatch):
     (place / "toy.py").write_text(TOY)
     monkeypatch.setattr(pyalign.cli, "__path__", [*pyalign.cli.__path__, str(place)])
     monkeypatch.setitem(COMMANDS, "toy", "play with embeddings")
+    entry = Entry("toy", "play with embeddings", kinds.DATA, "files")
+    monkeypatch.setattr(kinds, "OTHER_COMMANDS", (*kinds.OTHER_COMMANDS, entry))
     yield load("toy")
     del sys.modules["pyalign.cli.toy"], pyalign.cli.toy
 

@@ -9,7 +9,7 @@ import pytest
 
 import pyalign
 from pyalign.errors import InputError
-from pyalign.report.charts import KINDS, chart, kinds_of
+from pyalign.report.charts import CHARTS, chart, default_chart
 from pyalign.report.charts.cards import top_cards
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import STYLES, WIDTHS, finished, style_of, wrapped
@@ -378,8 +378,8 @@ def test_more_models_than_can_be_told_apart_are_refused(one_model, message_of):
 
 
 def test_every_kind_of_a_command_is_found(one_model, predicted):
-    assert kinds_of(one_model) == ("concepts",) and kinds_of(predicted) == ("dimensions",)
-    assert set(KINDS) == {
+    assert default_chart(one_model) == "concepts" and default_chart(predicted) == "dimensions"
+    assert set(CHARTS) == {
         "accuracy", "ceiling", "before-after", "reliability", "rsa", "cka", "consistency", "concepts", "concepts-map",
         "dimensions", "gallery", "metadata", "cards", "map",
     }  # fmt: skip

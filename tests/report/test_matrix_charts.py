@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pyalign
-from pyalign.report.charts import chart, kinds_of
+from pyalign.report.charts import chart, default_chart
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.matrix import clustered, sampled
 from pyalign.report.figures import figures
@@ -126,7 +126,7 @@ def test_concepts_of_many_models_are_a_map(two_models):
     document = {**two_models.to_dict(), "differences": []}
     first = document["results"]
     document |= {"results": [{**first[k % 2], "embeddings": f"m{k}"} for k in range(12)], "differences": []}
-    assert kinds_of(read_result(document, "many")) == ("concepts-map",) and kinds_of(two_models) == ("concepts",)
+    assert default_chart(read_result(document, "many")) == "concepts-map" and default_chart(two_models) == "concepts"
     drawn = chart(document)
     expected = {
         (row["concept"], one["embeddings"]): (row["accuracy"], *(row["ci"] or (None, None)))

@@ -11,7 +11,7 @@ import pytest
 from support import draw_triplets
 
 import pyalign
-from pyalign.report.charts import as_results, chart, kind_of, kinds_of
+from pyalign.report.charts import as_results, chart, default_chart, kind_of
 from pyalign.report.charts.data import rows_of
 
 pytest.importorskip("altair", reason="altair is not installed")
@@ -266,7 +266,7 @@ def test_the_ceiling_of_one_correlation_is_one_band_with_its_name(correlations):
 
 def test_each_document_is_drawn_as_what_it_says_most_of(scores, probe, calibrations, correlations):
     given = {"accuracy": scores, "before-after": probe, "reliability": calibrations, "rsa": correlations}
-    assert {kind: kinds_of(one) for kind, one in given.items()} == {kind: (kind,) for kind in given}
+    assert {kind: default_chart(one) for kind, one in given.items()} == {kind: kind for kind in given}
     for kind, one in given.items():
         assert one.plot(width="single").to_dict() == pyalign.plot(one, kind, width="single").to_dict()
 

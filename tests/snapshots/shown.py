@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 
 import pyalign
 from pyalign.errors import InputError
-from pyalign.report.charts import KINDS, chart
+from pyalign.kinds import KINDS
+from pyalign.report.charts import chart
 from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report
 from pyalign.results import read_result
@@ -72,8 +73,7 @@ def _said(call, *arguments, **options):
 
 def charts_of(document):
     """title -> the specification of a chart, of every kind that a document may be drawn as."""
-    kinds = [kind for kind, (commands, _) in KINDS.items() if document["command"] in commands]
-    return {f"chart, {kind}": drawn(document, kind) for kind in kinds}
+    return {f"chart, {kind}": drawn(document, kind) for kind in KINDS[document["command"]].charts}
 
 
 def drawn(documents, kind=None, **options):

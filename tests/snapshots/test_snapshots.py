@@ -7,10 +7,9 @@ import difflib
 import pytest
 
 from pyalign.kinds import KINDS
-from pyalign.report.charts import KINDS as CHARTS
-from pyalign.report.page.sections import SECTIONS
-from pyalign.report.views import VIEWS
-from pyalign.results import read_result
+from pyalign.report.charts import CHARTS
+from pyalign.report.page.sections import OF_ALL, names_of_sections
+from pyalign.results import Result, read_result
 
 from .examples import documents_of, real_results, sample_results, small_results
 from .files import TOGETHER, VERSION, differences, read_documents, read_shown
@@ -104,15 +103,28 @@ def names_shown(kind):
     return {title.partition(" / ")[0] for title in read_shown()[kind]}
 
 
-def test_every_view_has_a_snapshot():
-    views = {type(result_of(name)).__name__ for name in DOCUMENTS}
-    assert {*VIEWS} - views == set()
+def test_every_class_of_results_has_a_snapshot():
+    def below(one):
+        return {one}.union(*map(below, one.__subclasses__()))
+
+    shown = {type(result_of(name)) for name in DOCUMENTS}  # reads every kind, which loads its module
+    classes = {one for one in below(Result) if one.command in KINDS and one.__module__.startswith("pyalign.")}
+    assert classes == shown and len(classes) > len(KINDS)
 
 
 def test_every_kind_of_chart_and_every_section_of_the_page_has_a_snapshot():
     shown = {title: text for texts in read_shown().values() for title, text in texts.items()}
-    of_more = {kind for kind, (commands, _) in CHARTS.items() if not commands}
+    of_more = {*CHARTS} - {name for kind in KINDS.values() for name in kind.charts}
     drawn = {title.partition(" / chart, ")[2] for title in shown if " / chart, " in title}
     assert drawn == {*CHARTS} - of_more and of_more == {"cards", "map"}
     sections = {one for title, text in shown.items() if title.endswith(" / page, sections") for one in text.split()}
-    assert sections == {*SECTIONS}
+    assert sections == {*names_of_sections()}
+
+
+def test_every_kind_of_result_says_which_sections_and_charts_it_has():
+    for kind, texts in read_shown().items():
+        sections = {one for title, text in texts.items() if title.endswith(" / page, sections") for one in text.split()}
+        drawn = {title.partition(" / chart, ")[2] for title in texts if " / chart, " in title}
+        if kind != TOGETHER:  # with metadata of models, accuracies are in its section as well
+            assert sections - {*OF_ALL, "metadata"} == {*KINDS[kind].sections} - {"metadata"}, kind
+            assert drawn == {*KINDS[kind].charts}, kind

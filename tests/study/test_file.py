@@ -10,7 +10,7 @@ from small_study import TEXT
 
 import pyalign
 from pyalign.errors import InputError
-from pyalign.study.analyses import ANALYSES, OWN
+from pyalign.study.analyses import OWN, analyses
 from pyalign.study.file import read_study
 from pyalign.study.options import arguments_of
 from pyalign.study.units import units_of
@@ -119,7 +119,7 @@ def test_steps_that_need_each_other_are_refused(folder):
 
 
 def test_options_of_every_analysis_are_those_of_its_function(folder):
-    for analysis in ANALYSES.values():
+    for analysis in analyses().values():
         names = arguments_of(analysis)
         assert not {*names} & {*analysis.inputs, *OWN}
         assert callable(analysis.call) and names

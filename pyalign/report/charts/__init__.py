@@ -1,10 +1,11 @@
-"""Pictures of results: Vega-Lite specifications by Altair, files by vl-convert. A file for each kind; see `KINDS`."""
+"""Pictures of results: Vega-Lite specifications by Altair, files by vl-convert. A file for each kind; see `CHARTS`."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
@@ -12,27 +13,40 @@ from pyalign import _checks
 from pyalign._registry import load
 from pyalign.errors import InputError
 from pyalign.report.charts.ranked import MOST_MODELS
-from pyalign.results import SCHEMA, read_result
+from pyalign.results import SCHEMA, kinds, read_result
 
-# kind -> the commands whose results hold it, and the function that draws it; of () more than a result is needed.
-KINDS: dict[str, tuple[tuple[str, ...], str]] = {
-    "accuracy": (("score", "compare"), "accuracy:accuracy_chart"),
-    "ceiling": (("ceiling",), "ceiling:ceiling_chart"),
-    "before-after": (("probe", "score"), "before_after:before_after_chart"),
-    "reliability": (("calibrate",), "reliability:reliability_chart"),
-    "rsa": (("rsa",), "rsa:rsa_chart"),
-    "cka": (("cka", "layers"), "cka:cka_chart"),
-    "consistency": (("consistency",), "consistency:consistency_chart"),
-    "concepts": (("concepts",), "concepts:concepts_chart"),
-    "concepts-map": (("concepts",), "concepts_map:concepts_map_chart"),
-    "dimensions": (("predict",), "dimensions:dimensions_chart"),
-    "gallery": (("neighbors",), "gallery:gallery_chart"),
-    "metadata": (("metadata",), "metadata:metadata_chart"),
-    "cards": ((), "cards:cards_chart"),
-    "map": ((), "maps:map_chart"),
+
+@dataclass(frozen=True)
+class Chart:
+    """A kind of chart: NAME_chart of the module NAME draws it.
+
+    Attributes:
+        takes: arguments of `plot` that it has a use for, besides its looks.
+        several: whether it shows several results together.
+        beside: the kinds of results that may stand beside them.
+    """
+
+    takes: tuple[str, ...]
+    several: bool = False
+    beside: tuple[str, ...] = ()
+
+
+CHARTS = {
+    "accuracy": Chart(("result", "by", "sort", "limit"), several=True, beside=("ceiling",)),
+    "ceiling": Chart(("result",)),
+    "before-after": Chart(("result", "sort", "limit"), several=True),
+    "reliability": Chart(("result", "by", "limit"), several=True),
+    "rsa": Chart(("result", "sort", "limit"), several=True),
+    "cka": Chart(("result", "by", "sort", "limit")),
+    "consistency": Chart(("result", "sort", "limit")),
+    "concepts": Chart(("result", "by", "sort", "limit")),
+    "concepts-map": Chart(("result", "by", "sort", "limit")),
+    "dimensions": Chart(("result", "sort", "limit")),
+    "gallery": Chart(("result", "images", "queries", "categories", "names", "beside", "limit")),
+    "metadata": Chart(("result", "by")),
+    "cards": Chart(("result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit")),
+    "map": Chart(("embeddings", "names", "categories", "images", "method", "seed", "limit")),
 }
-# Kinds that show several results together -> the commands whose results may stand beside them.
-TOGETHER: dict[str, tuple[str, ...]] = {"accuracy": ("ceiling",), "before-after": (), "reliability": (), "rsa": ()}
 
 
 def as_result(given: Any) -> Any:
@@ -68,17 +82,21 @@ def as_results(given: Any) -> list[Any]:
     return [as_result(one) for one in several]
 
 
-def kinds_of(result: Any) -> tuple[str, ...]:
-    """The kinds of pictures that a result is drawn as by itself, that which says most of it first.
+def charts_of(result: Any) -> tuple[str, ...]:
+    """The kinds of charts that there are of a result, that which says most of it first."""
+    kind = kinds().get(result.command)
+    return () if kind is None else kind.charts
+
+
+def default_chart(result: Any) -> str | None:
+    """The kind of chart that a result is drawn as by itself; None: there is none.
 
     What says the same in another way, or needs more than one result may hold, is drawn where it is asked for.
     """
-    if result.command == "score":
-        return ("accuracy",)
     if result.command == "concepts":  # more models than points tell apart are a map of models and concepts
         many = max(Counter(one.by for one in result.results).values(), default=0) > MOST_MODELS
-        return ("concepts-map",) if many else ("concepts",)
-    return tuple(kind for kind, (commands, _) in KINDS.items() if result.command in commands)
+        return "concepts-map" if many else "concepts"
+    return next(iter(charts_of(result)), None)
 
 
 def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
@@ -88,21 +106,20 @@ def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
         InputError: an unknown kind; a result of which there is no such picture; several where it shows one.
     """
     if kind is not None:
-        _checks.one_of(kind, tuple(KINDS), "kind")
-    first = next((one for one in results if kinds_of(one) and one.command != "ceiling"), results[0])
-    chosen = kind or next(iter(kinds_of(first)), None)
-    beside = TOGETHER.get(chosen or "", ()) if len(results) > 1 else ()
+        _checks.one_of(kind, tuple(CHARTS), "kind")
+    first = next((one for one in results if charts_of(one) and one.command != "ceiling"), results[0])
+    chosen = kind or default_chart(first)
+    beside = CHARTS[chosen].beside if chosen and len(results) > 1 else ()
     for result in results:
-        there = tuple(name for name, (commands, _) in KINDS.items() if result.command in commands)
+        there = charts_of(result)
         if chosen is None or (chosen not in there and result.command not in beside):
             known = f"there are of {', '.join(there)}" if there else "there are none"
             asked = f" of kind {chosen!r}" if chosen else ""
             raise InputError(f"no picture{asked} in a result of {result.command!r}: {known}")
     assert chosen is not None
-    if len(results) > 1 and chosen not in TOGETHER:
-        raise InputError(
-            f"a picture of kind {chosen!r} shows one result; got {len(results)} (of {', '.join(TOGETHER)} several)"
-        )
+    if len(results) > 1 and not CHARTS[chosen].several:
+        several = ", ".join(name for name, one in CHARTS.items() if one.several)
+        raise InputError(f"a picture of kind {chosen!r} shows one result; got {len(results)} (of {several} several)")
     return chosen
 
 
@@ -110,8 +127,8 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
     """A chart of Altair from a result.
 
     Args:
-        result: a result, its document, or its `.json` file; a list of them for a kind of `TOGETHER`.
-        kind: one of `KINDS` that the result is enough for; default: see `kind_of`.
+        result: a result, its document, or its `.json` file; a list of them for a kind that shows several.
+        kind: one of `CHARTS` that the result is enough for; default: see `default_chart`.
         images: of the objects, what `as_images` takes, such as a folder; for galleries.
         options: of the function of that kind, such as `style`, `width`, `sort`, `limit`.
 
@@ -133,9 +150,10 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
     known = tuple(one.name for one in signature(draw).parameters.values() if one.kind is one.KEYWORD_ONLY)
     for option in options:
         _checks.one_of(option, known, f"an option of a picture of kind {name!r}")
-    return draw(results if name in TOGETHER else results[0], **options)
+    return draw(results if CHARTS[name].several else results[0], **options)
 
 
 def drawing(kind: str) -> Any:
     """The function that draws a kind."""
-    return load(f"pyalign.report.charts.{KINDS[kind][1]}")
+    name = kind.replace("-", "_")
+    return load(f"pyalign.report.charts.{name}:{name}_chart")

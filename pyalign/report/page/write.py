@@ -19,7 +19,7 @@ from pyalign.progress import Progress, silent
 from pyalign.report.blocks import Section
 from pyalign.report.page.html import Page
 from pyalign.report.page.reading import read_documents
-from pyalign.report.page.sections import SECTIONS
+from pyalign.report.page.sections import names_of_sections
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.whole import body_of, render
 from pyalign.results import Result
@@ -131,9 +131,10 @@ def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Sec
     """The sections that there is something for, and what could not be shown, a line each."""
     made: list[Section] = []
     faults: list[str] = []
-    for number, place in enumerate(SECTIONS.values()):
-        progress("sections", number, len(SECTIONS))
-        section, refused = _attempt(load(f"pyalign.report.page.sections.{place}"), sources)
+    names = names_of_sections()
+    for number, name in enumerate(names):
+        progress("sections", number, len(names))
+        section, refused = _attempt(load(f"pyalign.report.page.sections.{name}:{name}"), sources)
         faults += refused
         if section is not None:
             made.append(section)

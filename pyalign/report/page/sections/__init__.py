@@ -1,21 +1,17 @@
-"""The sections of a page, in their order: name -> module and function, ``section(given) -> Section | None``."""
+"""The sections of a page: a module each, whose function of the same name makes it of `Sources`, or gives None."""
 
-SECTIONS = {
-    "study": "study:study",
-    "leaderboard": "leaderboard:leaderboard",
-    "differences": "differences:differences",
-    "metadata": "metadata:metadata",
-    "probes": "probes:probes",
-    "concepts": "concepts:concepts",
-    "dimensions": "dimensions:dimensions",
-    "reliability": "reliability:reliability",
-    "agreement": "agreement:agreement",
-    "rsa": "rsa:rsa",
-    "cka": "cka:cka",
-    "consistency": "consistency:consistency",
-    "recovery": "recovery:recovery",
-    "neighbors": "neighbors:neighbors",
-    "failures": "failures:failures",
-    "methods": "methods:methods",
-    "cite": "cite:cite",
-}
+from __future__ import annotations
+
+from pyalign.results import kinds
+
+OF_ALL = ("methods", "cite")  # at the end, whatever the page is made of
+
+
+def names_of_sections() -> tuple[str, ...]:
+    """In the order of the page: those of the kinds of results, then those of all.
+
+    Example:
+        >>> names_of_sections()[-3:]
+        ('failures', 'methods', 'cite')
+    """
+    return (*dict.fromkeys(name for kind in kinds().values() for name in kind.sections), *OF_ALL)
