@@ -271,6 +271,9 @@ def test_several_distributions_of_faiss_are_told_of(monkeypatch):
     note = "faiss-cpu 1.15.1, faiss-gpu-cuvs 1.14 install the same folder faiss: the last one installed is used"
     assert packages.note_of_packages().startswith(note)
     assert packages.faiss_facts()["note"].startswith(note)
+    if find_spec("faiss") is not None:  # where an index of faiss has answered, and nowhere else
+        notes = {index: neighbors(reals(1, 40, 4), k=2, index=index).notes for index in ("HNSW16", "flat")}
+        assert [sum(one.startswith(note) for one in notes[index]) for index in ("HNSW16", "flat")] == [1, 0]
     there.pop("faiss-cpu")
     assert packages.note_of_packages() is None
 
