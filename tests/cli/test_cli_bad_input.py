@@ -293,9 +293,11 @@ def unprivileged(command, monkeypatch, x, triplets):
     np.save(folder / "x.npy", x)
     np.save(folder / "t.npy", triplets)
     monkeypatch.chdir(folder)
-    for args in (("score", "--embeddings", "x.npy", "--triplets", "t.npy"), ("sample", "warm")):
+    score = ("score", "--embeddings", "x.npy", "--triplets", "t.npy")
+    for args in (score, ("sample", "warm"), ("simulate", "drawn", "--items", "5", "--triplets", "5")):
         assert command(*args).code == 0  # every module is imported now
     shutil.rmtree("warm")
+    shutil.rmtree("drawn")
     yield folder, without_rights
     folder.chmod(0o700)
     shutil.rmtree(folder)
