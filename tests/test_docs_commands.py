@@ -96,6 +96,7 @@ def test_every_command_in_the_documentation_is_understood(script, path):
             assert not stop.code, line
 
 
+@pytest.mark.plants
 def test_a_page_that_says_something_else_is_seen(script, tmp_path):
     page = "```sh\necho one 12\n```\n\n```text\none 13\n```\n"
     ((block, printed),) = script.differences(page, tmp_path, real=False)

@@ -171,6 +171,7 @@ def test_the_core_imports_its_three_dependencies_and_nothing_else():
 BROKEN = ["import pandas", "if True:\n    from torch import nn", "try:\n    import scipy.stats\nfinally:\n    pass"]
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize("source", BROKEN)
 def test_that_rule_can_be_broken(source):
     assert too_much("analysis/score.py", source)

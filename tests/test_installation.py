@@ -68,6 +68,7 @@ def test_no_line_installs_the_project_of_another_name():
     assert {name: lines for name, lines in wrong.items() if lines} == {}
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(
     ("words", "fault"),
     [("install {}", True), ("install -U '{}[probe]'", True), ("install numpy {}-kit", True), ("or {}[gpu]", True),

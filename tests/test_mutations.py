@@ -64,12 +64,12 @@ def test_each_fault_of_cpp_changes_code_and_no_comment(script):
 
 def test_a_draw_has_as_many_of_each_kind_and_is_the_same_again(script):
     files = ["pyalign/_checks.py", "pyalign/analysis/score.py", "csrc/cpu/topk.cpp", "csrc/cpu/triplets.cpp"]
-    lines = {file: set(range(40, 400)) for file in files}
-    drawn = script.draw(60, 5, lines)
-    assert drawn == script.draw(60, 5, lines) != script.draw(60, 6, lines)
+    drawn = script.draw(60, 5, files)
+    assert drawn == script.draw(60, 5, files) != script.draw(60, 6, files)
+    assert drawn[:20] == script.draw(20, 5, files)
     assert Counter(one.kind for one in drawn) == dict.fromkeys(script.KINDS, 12)
     assert sum(one.file.startswith("csrc") for one in drawn) == 15
-    assert all(one.line in lines[one.file] for one in drawn) and len(set(drawn)) == 60
+    assert len(set(drawn)) == 60
 
 
 @pytest.mark.slow

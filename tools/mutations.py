@@ -1,14 +1,15 @@
 """Small faults put into the sources on purpose, one at a time: which tests see them?
 
-    python tools/mutations.py record                    # which tests run which lines; takes as long as all tests, twice
+    python tools/mutations.py record [--number 60] [--seed 0]    # which tests run which lines: as long as all tests
     python tools/mutations.py run [--number 60] [--seed 0]
-    python tools/mutations.py table                     # of tools/mutations.csv, as CONTRIBUTING shows it
+    python tools/mutations.py table                              # of tools/mutations.csv, as CONTRIBUTING shows it
 
-Faults are drawn over the lines of `pyalign` that tests run, and over the code of csrc: another operator, comparison,
-constant or name, or a statement that is gone, as many of each. A fault in Python is run against the tests that run its
-line; one in csrc, which is compiled again, against the tests of kernels. First those of `make test`, then, where all of
-them pass, the others; the first failure ends it. Each verdict is written as soon as it is known, so a run that was
-interrupted goes on; what no test sees is judged by hand, in the last column of the file.
+Faults are drawn over the code of `pyalign` and of csrc: another operator, comparison, constant or name, or a statement
+that is gone, as many of each. Those in lines of Python that no test runs are passed over. A fault in Python is run
+against the tests that run its line; one in csrc, which is compiled again, against the tests of kernels. First those of
+`make test`, then, where all of them pass, the others, the cheapest first; the first failure ends it. Each verdict is
+written as soon as it is known, so a run that was interrupted goes on; what no test sees is judged by hand, in the last
+column of the file.
 
 Everything happens in a copy of the checkout. Needs pytest-cov, and what `make develop` installs.
 """
@@ -32,12 +33,17 @@ from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # for the rule of suites
+
+from suites import cost_of  # noqa: E402
+
 RECORDED, RESULTS = ROOT / "build" / "mutations.coverage", ROOT / "tools" / "mutations.csv"
 KINDS = ("operator", "comparison", "constant", "name", "statement")
-OF_KERNELS = ("tests/backends", "tests/ops")
+TESTS = ("tests", "docs", "README.md", "--pyargs", "pyalign")
+OF_KERNELS = ("tests/backends/", "tests/ops/")
 NATIVE_EVERY = 4  # one fault in four lies in csrc
-TEST = ("-m", "not slow")  # what `make test` runs
-HOURS = 2  # after which the tests of one fault count as hung, and so the fault as seen
+SPARE = 1.3  # so many times as many faults are drawn, since some of their lines are run by no test
+HANGS = 600.0, 5.0  # seconds, and multiples of their recorded cost, after which tests count as hung: the fault is seen
 OPERATORS = {"+": "-", "-": "+", "*": "+", "/": "*", "//": "/", "%": "+", "@": "*", "&": "|", "|": "&", "and": "or",
              "or": "and", "**": "*", "<<": ">>", ">>": "<<", "^": "&"}  # fmt: skip
 COMPARISONS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "is": "is not", "is not": "is",
@@ -166,19 +172,24 @@ def native_faults(file: str, source: bytes) -> Iterator[Fault]:
         start += len(line)
 
 
-def draw(number: int, seed: int, lines: dict[str, set[int]]) -> list[Fault]:
-    """`number` faults, as many of each kind as of the others; `lines`: those that may have one, by file."""
+def draw(number: int, seed: int, files: Iterable[str]) -> list[Fault]:
+    """`number` faults, as many of each kind as of the others; one in `NATIVE_EVERY` lies in csrc."""
     pools: dict[tuple[bool, str], list[Fault]] = defaultdict(list)
-    for file in sorted(lines):
+    for file in sorted(files):
         native = file.startswith("csrc")
         for fault in (native_faults if native else python_faults)(file, (ROOT / file).read_bytes()):
-            if fault.line in lines[file]:
-                pools[native, fault.kind].append(fault)
+            pools[native, fault.kind].append(fault)
     generator, drawn = random.Random(seed), []
     for k in range(number):
         pool = pools[k % NATIVE_EVERY == NATIVE_EVERY - 1, KINDS[k // NATIVE_EVERY % len(KINDS)]]
         drawn.append(pool.pop(generator.randrange(len(pool))))
     return drawn
+
+
+def sources() -> list[str]:
+    """The files that faults are drawn over."""
+    paths = (*(ROOT / "pyalign").rglob("*.py"), *(ROOT / "csrc" / "cpu").glob("*.*"))
+    return [str(path.relative_to(ROOT)) for path in paths]
 
 
 class Copy:
@@ -225,8 +236,9 @@ class Copy:
         chosen = self.folder / "chosen-tests.txt"
         chosen.write_text("\n".join(tests) + "\n", encoding="utf-8")
         words = ["-q", "-x", "-n", "2", "-p", "no:cacheprovider", "-rfE", "--no-header", f"@{chosen.name}"]
+        limit = HANGS[0] + HANGS[1] * sum(map(cost_of, tests))
         try:
-            done = self._run_in_copy(sys.executable, "-m", "pytest", *words, check=False)
+            done = self._run_in_copy(sys.executable, "-m", "pytest", *words, check=False, timeout=limit)
         except subprocess.TimeoutExpired:
             return "never ended"
         found = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
@@ -234,18 +246,20 @@ class Copy:
             return f"pytest ended with {done.returncode}"
         return found.group(1) if found else ""
 
-    def _run_in_copy(self, *words: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def _run_in_copy(
+        self, *words: object, check: bool = True, timeout: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
         alone = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         environment = {**os.environ, **alone, "PYALIGN_NUM_THREADS": "2", "PYTHONPATH": str(self.folder),
                        "PYALIGN_CMAKE_ARGS": "-DPYALIGN_CUDA=OFF"}  # fmt: skip
         return subprocess.run(
-            list(map(str, words)), cwd=self.folder, env=environment, check=check, text=True, timeout=3600 * HOURS,
+            list(map(str, words)), cwd=self.folder, env=environment, check=check, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
 
 def tests_by_line() -> dict[str, dict[int, set[str]]]:
-    """The tests that run each line of `pyalign`, as `record` has found."""
+    """The tests that run each line of the files that were recorded."""
     from coverage import CoverageData
 
     data = CoverageData(basename=str(RECORDED))
@@ -260,12 +274,16 @@ def tests_by_line() -> dict[str, dict[int, set[str]]]:
     return found
 
 
-def record() -> int:
-    """Runs all tests that can be run together, and records which lines each runs."""
+def record(number: int, seed: int) -> int:
+    """Runs all tests but those of emulated kernels, and records which of them run which lines of the drawn files."""
     RECORDED.parent.mkdir(exist_ok=True)
-    words = ["-q", "-n", "2", "--dist", "loadfile", "--cov=pyalign", "--cov-context=test", "--cov-report="]
+    drawn = {fault.file for fault in draw(round(SPARE * number), seed, sources()) if fault.file.endswith(".py")}
+    settings = RECORDED.with_suffix(".ini")
+    settings.write_text("[run]\ninclude =\n" + "".join(f"    {ROOT / file}\n" for file in sorted(drawn)), "utf-8")
+    words = ["-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--suite", "test", "--suite", "rest",
+             "--cov", f"--cov-config={settings}", "--cov-context=test", "--cov-report="]  # fmt: skip
     environment = {**os.environ, "COVERAGE_FILE": str(RECORDED)}
-    return subprocess.run([sys.executable, "-m", "pytest", *words, "tests"], cwd=ROOT, env=environment).returncode
+    return subprocess.run([sys.executable, "-m", "pytest", *words, *TESTS], cwd=ROOT, env=environment).returncode
 
 
 def collected(*words: str) -> list[str]:
@@ -278,20 +296,20 @@ def collected(*words: str) -> list[str]:
 def run(number: int, seed: int) -> int:
     """Puts the faults that have no verdict yet into a copy, one after the other."""
     by_line = tests_by_line()
-    lines = {file: {line for line, tests in of_file.items() if tests} for file, of_file in by_line.items()}
-    for path in sorted((ROOT / "csrc" / "cpu").glob("*.*")):
-        lines[str(path.relative_to(ROOT))] = set(range(1, 10_000))
-    faults = draw(number, seed, lines)
+    everything, test = sorted(collected(*TESTS), key=cost_of), set(collected("--suite", "test", *TESTS))
+    of_kernels = {name for name in everything if name.startswith(OF_KERNELS)}
+    concerned = {
+        fault: of_kernels if fault.file.startswith("csrc") else by_line.get(fault.file, {}).get(fault.line, set())
+        for fault in draw(round(SPARE * number), seed, sources())
+    }
+    faults = [fault for fault, tests in concerned.items() if tests][:number]
     done = {(one.file, one.line, one.kind, one.before, one.after) for one in read_verdicts()}
-    test, everything = set(collected(*TEST, "tests")), collected("tests")
-    of_kernels = set(collected(*OF_KERNELS))
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
         for k, fault in enumerate(faults, 1):
             if (fault.file, fault.line, fault.kind, fault.before, fault.after) in done:
                 continue
-            concerned = of_kernels if fault.file.startswith("csrc") else by_line[fault.file][fault.line]
-            chosen = [name for name in everything if name in concerned]
+            chosen = [name for name in everything if name in concerned[fault]]
             near, rest = [one for one in chosen if one in test], [one for one in chosen if one not in test]
             verdict = copy.verdict(fault, near, rest)
             write_verdicts([*read_verdicts(), verdict])
@@ -337,7 +355,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
     options = parser.parse_args()
     if options.what == "record":
-        return record()
+        return record(options.number, options.seed)
     if options.what == "run":
         return run(options.number, options.seed)
     print(table(read_verdicts()))

@@ -6,6 +6,7 @@ import os
 import pickle
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -276,29 +277,38 @@ def test_a_wrong_environment_variable_is_refused(refused, monkeypatch, variable,
 
 @pytest.fixture
 def unprivileged(command, monkeypatch, x, triplets):
-    """A folder that everyone may enter, and a process that isn't root in it."""
+    """A folder that everyone may enter, and a context in which this process isn't root."""
+
+    @contextmanager
+    def without_rights():
+        user = os.geteuid()
+        os.seteuid(65534 if user == 0 else user)
+        try:
+            yield
+        finally:
+            os.seteuid(user)
+
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     np.save(folder / "x.npy", x)
     np.save(folder / "t.npy", triplets)
     monkeypatch.chdir(folder)
-    for args in (("score", "--embeddings", "x.npy", "--triplets", "t.npy"), ("sample", "warm")):
+    score = ("score", "--embeddings", "x.npy", "--triplets", "t.npy")
+    for args in (score, ("sample", "warm"), ("simulate", "drawn", "--items", "5", "--triplets", "5")):
         assert command(*args).code == 0  # every module is imported now
     shutil.rmtree("warm")
-    root = os.geteuid() == 0
-    yield folder, lambda: os.seteuid(65534 if root else os.geteuid())
-    if root:
-        os.seteuid(0)
+    shutil.rmtree("drawn")
+    yield folder, without_rights
     folder.chmod(0o700)
     shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("name", ["x.npy", "t.npy"])
 def test_a_file_without_permission_is_named(command, unprivileged, name):
-    folder, drop = unprivileged
+    folder, without_rights = unprivileged
     (folder / name).chmod(0)
-    drop()
-    ran = command("score", "--embeddings", "x.npy", "--triplets", "t.npy")
+    with without_rights():
+        ran = command("score", "--embeddings", "x.npy", "--triplets", "t.npy")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == f"pyalign score: error: {name}: Permission denied\n"
 
@@ -308,10 +318,10 @@ def test_a_file_without_permission_is_named(command, unprivileged, name):
                                   ["sample", "."], ["simulate", ".", "--items", "5", "--triplets", "5"]],
                          ids=lambda args: " ".join(args[:2]))  # fmt: skip
 def test_a_folder_without_permission_is_refused(command, unprivileged, args):
-    folder, drop = unprivileged
+    folder, without_rights = unprivileged
     folder.chmod(0o555)
-    drop()
-    ran = command(*args)
+    with without_rights():
+        ran = command(*args)
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(f"pyalign {args[0]}: error: ")
     assert ran.err.endswith(": Permission denied\n")

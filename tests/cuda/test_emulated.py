@@ -356,6 +356,7 @@ UNITS = {
 }
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(("tree", "broken"), [(BROKEN[name][0], name) for name in BROKEN], indirect=["tree"])
 def test_notice_that(tree, broken, tmp_path):
     _, part, file, before, after = BROKEN[broken]

@@ -182,6 +182,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.plants
 @pytest.mark.slow
 @pytest.mark.parametrize("what", BROKEN)
 def test_notices_that(what, tmp_path):

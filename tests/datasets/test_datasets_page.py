@@ -24,6 +24,7 @@ def test_the_page_is_what_the_registry_says(script):
         assert f"### {row.name}\n" in page and row.licence in page and row.citation in page
 
 
+@pytest.mark.plants
 def test_a_page_that_has_fallen_behind_is_seen(script, monkeypatch):
     page = (ROOT / "docs" / "datasets.md").read_text(encoding="utf-8")
     monkeypatch.delitem(DATASETS, "sample")

@@ -60,6 +60,7 @@ def test_in_half_precision_they_are_recognised_as_well(photographs):
     assert right(half["logits"], classes) == 18 and 0.995 < cosine.min() < 1
 
 
+@pytest.mark.plants
 def test_the_wrong_twin_is_seen_by_it(photographs):
     import timm
 
@@ -72,6 +73,7 @@ def test_the_wrong_twin_is_seen_by_it(photographs):
     assert right(pyalign.extract(encoder, images, ("logits",))["logits"], classes) < 17
 
 
+@pytest.mark.plants
 def test_the_wrong_normalisation_is_seen_by_it(photographs):
     import torch
 

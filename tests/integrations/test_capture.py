@@ -65,6 +65,7 @@ def test_a_step_asks_for_nothing_that_a_capture_refuses_and_computes_what_it_com
             torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize(
     "refused",
     [

@@ -236,6 +236,7 @@ def program_with(mutants, best, folder, file, before, after):
     return mutants.make(folder / "check_kernels", unit, f"cpu/{file}", before, after, define=f"PA_ISA={best}")
 
 
+@pytest.mark.plants
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_notices_that(mutants, best, tmp_path, mutation):
     done = run([program_with(mutants, best, tmp_path, *MUTATIONS[mutation]), "--quick", "--first"])

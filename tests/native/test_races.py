@@ -54,6 +54,7 @@ def test_the_program_in_c_has_no_data_race(threads, tmp_path):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
 
 
+@pytest.mark.plants
 def test_scratch_memory_that_is_handed_on_in_no_order_is_seen_as_a_race(threads, tmp_path):
     taken = "uint64_t* piece = slot.exchange(nullptr, std::memory_order_acq_rel);"
     change = taken, taken.replace("acq_rel", "relaxed")
@@ -140,6 +141,7 @@ def test_the_python_module_has_no_data_race(python, monkeypatch, tests):
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
 
 
+@pytest.mark.plants
 def test_a_block_of_triplets_that_all_threads_share_is_seen_as_a_race(threads, best, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     change = "\n  Items items;", "\n  static Items items;"

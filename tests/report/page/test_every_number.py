@@ -103,6 +103,7 @@ def test_every_failure_is_that_of_the_document_to_a_thousandth(every, data):
                 assert verdict.chosen == pytest.approx(shares[choice], abs=5.01e-4)
 
 
+@pytest.mark.plants
 def test_a_number_that_was_changed_is_found(every, data):
     """The checks can fail."""
     rows, columns = tables(every)["accuracy-table"]
