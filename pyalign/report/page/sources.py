@@ -25,11 +25,6 @@ class Loaded:
         """Of which command it is."""
         return str(self.result.command)
 
-    @property
-    def document(self) -> Any:
-        """For sections that are not yet made from results."""
-        return self.result.to_dict()
-
 
 @dataclass(frozen=True)
 class Sources:
