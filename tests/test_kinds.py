@@ -12,10 +12,10 @@ from support import run_python
 
 import pyalign
 from pyalign._registry import load
-from pyalign.kinds import KINDS, entries
+from pyalign.kinds import KINDS
 from pyalign.report.charts import CHARTS, drawing
 from pyalign.report.page.sections import names_of_sections
-from pyalign.study.analyses import analyses, find_analysis
+from pyalign.study.analyses import find_analysis
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -174,7 +174,7 @@ def test_what_a_row_names_is_there(word):
     assert all(callable(load(f"pyalign.report.page.sections.{name}:{name}")) for name in kind.sections)
     for one in kind.analyses:
         assert callable(one.call) and one.name in pyalign.__all__ and find_analysis(one.name) == one
-    assert not kind.analyses or find_analysis(word).name in {one.name for one in kind.analyses} | {*analyses()}
+    assert not kind.analyses or find_analysis(word) == kind.analyses[0]
 
 
 def test_every_chart_has_a_function_and_every_section_a_row():
@@ -182,8 +182,3 @@ def test_every_chart_has_a_function_and_every_section_a_row():
     assert all(callable(drawing(name)) for name in CHARTS)
     folder = Path(importlib.import_module("pyalign.report.page.sections").__file__).parent
     assert {path.stem for path in folder.glob("[a-z]*.py")} == {*names_of_sections()}
-
-
-def test_commands_are_listed_once():
-    names = [one.command for one in entries()]
-    assert len(names) == len({*names}) > 30
