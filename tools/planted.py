@@ -9,6 +9,7 @@ in which suite it runs; a defect in none of them would be found by nothing, and 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
 from pathlib import Path
@@ -39,7 +40,8 @@ def planted() -> dict[str, str]:
     """Each test, or case of one, that plants a defect, and the suite that runs it; "" for none."""
     collected = Collected()
     words = ["--collect-only", "-qq", "-m", "plants", "-p", "no:cacheprovider", str(ROOT / "tests")]
-    status = pytest.main(words, plugins=[collected])
+    with contextlib.redirect_stdout(sys.stderr):  # what pytest says is no row
+        status = pytest.main(words, plugins=[collected])
     if status:
         raise SystemExit(f"pytest could not collect the tests: it ended with {status}")
     return collected.suite_of

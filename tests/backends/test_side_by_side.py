@@ -27,7 +27,7 @@ class Inputs:
     """What all threads read. Of much there are two, so that the result of another thread shows."""
 
     def __init__(self):
-        self.x, self.wide = reals(0, N, 40), reals(1, N, 2000)
+        self.x, self.narrow, self.wide = reals(0, N, 40), reals(13, N, 200), reals(1, N, 2000)
         self.squares = np.square(self.x, dtype=np.float64).sum(axis=1)
         self.s = self.x @ self.x.T
         self.triplets = [draw_triplets(2, N, T), draw_triplets(3, N, T, np.int16)]
@@ -85,7 +85,7 @@ KERNELS = {
     "triplets_from_rows": lambda i, k: _native.triplets_from_rows(i.rows("dot"), i.triplets[k], Wanted(sums=True)),
     "triplets_in_buckets": lambda i, k: _native.triplets_in_buckets(i.rows("dot"), i.triplets[k], Wanted(sums=True)),
     "pair_products": lambda i, k: into(
-        lambda out: _native.pair_products(i.wide, i.triplets[k], i.three[k], out), new(N, 2000)
+        lambda out: _native.pair_products(i.narrow, i.triplets[k], i.three[k], out), new(N, 200)
     ),
     "triplet_gradient": lambda i, k: into(
         lambda out: _native.triplet_gradient(i.s, i.triplets[k], None, 1.0, 1.0, out, 3), new(N, N)
@@ -117,7 +117,7 @@ KERNELS = {
         lambda out: BACKEND.rank_sums(i.ranked[k].order, i.ranked[1 - k].order, i.places[k], i.multiplicities, out),
         new(4, 64, dtype=np.float64),
     ),
-    "inversions": lambda i, k: _native.inversions(i.three[k].reshape(-1).view(np.uint32), None),
+    "inversions": lambda i, k: _native.inversions(np.ascontiguousarray(i.three[k][:, 0]).view(np.uint32), None),
     "share_triplets": lambda i, k: shared(_native.share_triplets(i.triplets[k], N)),
     "sum_shared": lambda i, k: BACKEND.shared_products(i.sharings[k], i.signs),
 }

@@ -25,6 +25,7 @@ extern int quick;
 int complain(Case* c, const char* format, ...);  // always 0
 void check_case(Case* c);
 void check_that(int holds, const char* what);  // a single check, of the instruction set in use
+int set_isa(int k);                            // has the k-th instruction set that is checked in use; 0 past the last
 typedef struct {
   int count;
   int64_t values[16];

@@ -8,7 +8,7 @@
 
 // Around vectors, register tiles, and blocks of 64 and 128 items.
 static const Sizes item_counts = {13, {3, 4, 7, 16, 17, 33, 63, 64, 65, 128, 129, 193, 260}};
-static const Sizes few_item_counts = {6, {3, 5, 17, 64, 65, 130}};
+static const Sizes few_item_counts = {5, {3, 5, 17, 64, 65}};
 
 // How far the exponents spread: within a type's exponentials, beyond float32's and float64's, and without bound.
 static const double temperatures[] = {1.0, 0.02, 1e-3, 1e-6, 1e-30};

@@ -26,10 +26,7 @@ static void check_refusal(const Questions* questions, int valid) {
   pa_sums sums;
   const pa_wanted sums_alone = {NULL, NULL, NULL, &sums, 1.0};
   const pa_status want = valid ? PA_OK : PA_INVALID_TRIPLETS;
-  int runs;
-  const char* name;
-  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
-    if (!runs || pa_set_isa(name) != PA_OK) continue;
+  for (int isa = 0; set_isa(isa); ++isa) {
     check_that(pa_triplets_from_matrix(&similarities, &questions->triplets, &sums_alone) == want,
                "triplets_from_matrix refuses just the invalid triplets");
     check_that(pa_triplets_from_rows(&rows, &questions->triplets, &sums_alone) == want,

@@ -1,9 +1,10 @@
 // check_kernels.c: every function of pyalign.h against naive loops, on every instruction set that this processor runs.
 //
-//   check_kernels [--quick] [--first] [--only PART]
+//   check_kernels [--quick] [--once] [--first] [--only PART]
 //
 // Prints a line per instruction set with its number of checks; the exit code is 1 when one failed. --quick takes fewer
-// sizes, for emulators and sanitizers; --first ends with the first failure; --only checks one of `parts`.
+// sizes, for emulators and sanitizers; --once runs each case with one thread and on the first choice of instruction set
+// alone, for emulators; --first ends with the first failure; --only checks one of `parts`.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +18,13 @@ static struct {
   const char* name;
   int64_t passed, failed;
 } isas[kMostIsas];
-static int isa_count, isa_now, messages, first_ends;
+static int isa_count, isa_now, messages, first_ends, once;
 
 int quick;
 
 static int threads_at(int k) {
   static const int full[] = {1, 2, 3, 5, 0}, few[] = {1, 3, 0};
-  return quick ? few[k] : full[k];
+  return once && k ? 0 : quick ? few[k] : full[k];
 }
 
 static void count(int passed, const char* name, int threads, const char* why) {
@@ -50,6 +51,8 @@ void check_that(int holds, const char* what) {
   count(holds, what, pa_threads(), "does not hold");
 }
 
+int set_isa(int k) { return k < isa_count && pa_set_isa(isas[k].name) == PA_OK; }
+
 static int run_once(Case* c, int threads) {
   pa_set_threads(threads);
   memset(c->out, kCanary, c->bytes);
@@ -59,8 +62,7 @@ static int run_once(Case* c, int threads) {
 
 void check_case(Case* c) {
   void* alone = allocate(c->bytes);
-  for (isa_now = 0; isa_now < isa_count; ++isa_now) {
-    pa_set_isa(isas[isa_now].name);
+  for (isa_now = 0; set_isa(isa_now); ++isa_now) {
     count(run_once(c, 1) && c->right(c), c->name, 1, c->why);
     memcpy(alone, c->out, c->bytes);
     for (int k = 1; threads_at(k); ++k) {
@@ -77,7 +79,7 @@ static void find_isas(void) {
   int runs = 0;
   const char* name;
   for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k)
-    if (runs && isa_count < kMostIsas) isas[isa_count++].name = name;
+    if (runs && isa_count < (once ? 1 : kMostIsas)) isas[isa_count++].name = name;
 }
 
 static void check_dispatch(void) {
@@ -139,12 +141,13 @@ int main(int argc, char** argv) {
   int known = 1, only = -1;
   for (int k = 1; k < argc; ++k) {
     if (strcmp(argv[k], "--quick") == 0) quick = 1;
+    else if (strcmp(argv[k], "--once") == 0) once = 1;
     else if (strcmp(argv[k], "--first") == 0) first_ends = 1;
     else if (strcmp(argv[k], "--only") == 0 && k + 1 < argc) only = part_called(argv[++k]);
     else known = 0;
   }
   if (!known || only == part_count) {
-    fputs("usage: check_kernels [--quick] [--first] [--only PART]\n", stderr);
+    fputs("usage: check_kernels [--quick] [--once] [--first] [--only PART]\n", stderr);
     return 2;
   }
   printf("first choice: %s\n", pa_isa());

@@ -12,10 +12,7 @@
 enum { kRows = 3, kFeatures = 17 };
 
 static void for_each_isa(void (*check)(void)) {
-  int runs;
-  const char* name;
-  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k)
-    if (runs && pa_set_isa(name) == PA_OK) check();
+  for (int isa = 0; set_isa(isa); ++isa) check();
 }
 
 // Address space without memory behind it: only the pages that are touched cost anything.

@@ -160,10 +160,7 @@ void check_meanwhile(void) {
   Writer writer = {0};
   make_states(&writer);
   const Inputs in = make_inputs(writer.indices);
-  int runs;
-  const char* name;
-  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
-    if (!runs || pa_set_isa(name) != PA_OK) continue;
+  for (int isa = 0; set_isa(isa); ++isa) {
     for (writer.count = 2; writer.count <= kStates; ++writer.count) {
       pthread_t thread;
       writer.ended = 0;

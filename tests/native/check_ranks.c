@@ -98,7 +98,7 @@ static void check_rank_case(int kind, pa_float_type type, int64_t m, int64_t at_
   double* plain = allocate((size_t)(m + 1) * sizeof(double));
   int32_t *order = allocate((size_t)(m + 1) * sizeof *order), *ranks = allocate((size_t)(m + 1) * sizeof *ranks);
   for (int64_t k = 0; k < m; ++k) {
-    put(values, type, k, kind < 0 ? (double)random_below(100) : number_of(kind, type, k, m));
+    put(values, type, k, kind < 0 ? (double)random_below(quick ? 5 : 100) : number_of(kind, type, k, m));
     plain[k] = get(values, type, k);
   }
   if (kind < 0) rank_few(plain, m, order, ranks);
@@ -123,7 +123,8 @@ static void check_all_ranks(void) {
       for (int k = 0; k < m->count; ++k)
         for (int wanted = 0; wanted < 4; ++wanted)
           for (int64_t at_once = 0; at_once < 20; at_once += 7)  // 0: what pa_ranks thinks well
-            check_rank_case(kind, (pa_float_type)type, m->values[k], at_once, wanted);
+            if (!quick || at_once == 0 || (at_once == 7 && wanted == RANKS))
+              check_rank_case(kind, (pa_float_type)type, m->values[k], at_once, wanted);
     check_rank_case(-1, (pa_float_type)type, kLong, 0, ORDER | RANKS);
     check_rank_case(-1, (pa_float_type)type, kLong, 300, RANKS);
   }

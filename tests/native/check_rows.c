@@ -114,10 +114,7 @@ static void check_odd_rows(pa_float_type type) {
   for (int k = 0; k < 2 * d; ++k) put(data, type, k, 0.1);
   put(data, type, d + 20, NAN);
   put(data, type, 2 * d + 36, INFINITY);
-  int runs;
-  const char* name;
-  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
-    if (!runs || pa_set_isa(name) != PA_OK) continue;
+  for (int isa = 0; set_isa(isa); ++isa) {
     pa_centre_rows(&x.rows, out);
     pa_row_squares(&x.rows, squares);
     int zeros = 1;

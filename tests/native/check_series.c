@@ -76,13 +76,10 @@ static Accuracy measure(pa_float_type type) {
 }
 
 void check_series(void) {
-  int runs;
-  const char* name;
-  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
-    if (!runs || pa_set_isa(name) != PA_OK) continue;
+  for (int isa = 0; set_isa(isa); ++isa) {
     for (int type = PA_FLOAT32; type <= PA_FLOAT64; ++type) {
       const Accuracy worst = measure((pa_float_type)type);
-      printf("%s: %s within %.2f units in the last place for p, %.2f for -log p, %.2f for the entropy\n", name,
+      printf("%s: %s within %.2f units in the last place for p, %.2f for -log p, %.2f for the entropy\n", pa_isa(),
              type == PA_FLOAT32 ? "float" : "double", worst.p, worst.cross_entropy, worst.entropy);
       check_that(worst.p < kPlaces, "probabilities are within 2.5 units in the last place");
       check_that(worst.cross_entropy < kPlaces, "cross entropies are within 2.5 units in the last place");

@@ -64,10 +64,7 @@ void check_side_by_side(void) {
     const Caller one = {&matrix, &triplets, expected, gradients + k * kItems * kItems, k, quick ? 4 : 20, 0};
     callers[k] = one;
   }
-  int runs;
-  const char* name;
-  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
-    if (!runs || pa_set_isa(name) != PA_OK) continue;
+  for (int isa = 0; set_isa(isa); ++isa) {
     for (int threads = 1; threads <= 2; ++threads) {
       pa_set_threads(threads);
       check_that(gradient(&callers[0]) == PA_OK, "a call alone succeeds");

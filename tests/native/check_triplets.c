@@ -267,10 +267,7 @@ static void check_tiles(int64_t n, int64_t d, int64_t t, pa_float_type type, pa_
   const size_t bytes = (size_t)(3 * t) * size_of(type);
   void *from_rows = allocate(bytes), *in_buckets = allocate(bytes);
   const pa_wanted first = {NULL, NULL, from_rows, NULL, 1.0}, second = {NULL, NULL, in_buckets, NULL, 1.0};
-  int runs;
-  const char* name;
-  for (int k = 0; (name = pa_isa_name(k, &runs)) != NULL; ++k) {
-    if (!runs || pa_set_isa(name) != PA_OK) continue;
+  for (int isa = 0; set_isa(isa); ++isa) {
     memset(in_buckets, kCanary, bytes);
     const int done = pa_triplets_from_rows(&rows, &questions.triplets, &first) == PA_OK &&
                      pa_triplets_in_buckets(&rows, &questions.triplets, &second) == PA_OK;
@@ -283,8 +280,8 @@ static void check_tiles(int64_t n, int64_t d, int64_t t, pa_float_type type, pa_
 }
 
 void check_triplets(void) {
-  check_tiles(900, 1000, 16384 + 700, PA_FLOAT32, PA_COSINE);
-  check_tiles(900, 523, 5000, PA_FLOAT64, PA_NEG_EUCLIDEAN);
+  check_tiles(900, quick ? 300 : 1000, 16384 + 700, PA_FLOAT32, PA_COSINE);
+  check_tiles(900, quick ? 150 : 523, 5000, PA_FLOAT64, PA_NEG_EUCLIDEAN);
   check_tiles(30, 3, 30000, PA_FLOAT32, PA_DOT);  // buckets that are cut
   const Sizes* t = quick ? &few_triplet_counts : &triplet_counts;
   const Sizes* d = quick ? &few_feature_counts : &feature_counts;

@@ -71,13 +71,13 @@ class Python:
     triplets meanwhile is no race to it, and one of ours is.
     """
 
-    def __init__(self, threads, module, folder):
+    def __init__(self, threads, module, folder, options=""):
         self.folder, self._reports = folder, folder / "reports"
         self._reports.mkdir()
         package_with(module, folder)
         self._environment = {
             "PYTHONPATH": str(folder),
-            "TSAN_OPTIONS": f"{SANITIZERS['TSAN_OPTIONS']}:log_path={self._reports / 'race'}",
+            "TSAN_OPTIONS": f"{SANITIZERS['TSAN_OPTIONS']}:log_path={self._reports / 'race'}{options}",
             "OMP_TOOL_LIBRARIES": str(threads.archer),
             "OMP_NUM_THREADS": "2",
             "OPENBLAS_NUM_THREADS": "1",
@@ -147,7 +147,7 @@ def test_a_block_of_triplets_that_all_threads_share_is_seen_as_a_race(threads, b
     change = "\n  Items items;", "\n  static Items items;"
     source, define = "cpu/triplets.cpp", f"PA_ISA={best}"
     module = threads.mutants.make(tmp_path / threads.module.name, f"csrc/{source}", source, *change, define=define)
-    broken = Python(threads, module, tmp_path)
+    broken = Python(threads, module, tmp_path, ":halt_on_error=1")  # all of its reports would take minutes to write
     done, races = broken.tests(BACKENDS / "test_side_by_side.py", "-k", "alone and triplets_from_matrix and 1")
     assert done.returncode != 0
     assert "WARNING: ThreadSanitizer: data race" in races and "triplets.cpp" in races
