@@ -15,7 +15,7 @@ import random
 import re
 import signal
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,6 +34,7 @@ SUBJECT_IS_A_KERNEL = ("tests/backends/", "tests/ops/")
 EVERY_BACKEND = (*SUBJECT_IS_A_KERNEL, "tests/gpu/", "tests/test_golden.py")  # elsewhere one will do
 DEAR = 5.0  # CPU seconds of one test, or of one case of it, that `make test` doesn't spend
 NOT_QUICK = 1.5  # and that `make quick` doesn't
+LONG = 30.0  # CPU seconds of all tests of a file, from which on it is run before the others
 OWN_ROW = 0.5  # a function that costs less in all its cases is counted with its file
 RUNS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]  # the best first
 
@@ -93,9 +94,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("suites of pyalign")
     group.addoption("--suite", action="append", choices=(*SUITES, QUICK), help="run the tests of this suite")
     group.addoption("--shuffle", type=int, metavar="SEED", help="run files, and the tests of each, in another order")
-    group.addoption(
-        "--record", type=Path, metavar="FILE", help="write what tests cost, in place of the rows of their files"
-    )
+    group.addoption("--record", type=Path, metavar="FILE", help="write what tests cost, in place of what they had")
 
 
 def pytest_configure(config):
@@ -115,7 +114,9 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=left)
         items[:] = kept
     if config.getoption("shuffle") is not None:
-        items[:] = shuffled(items, config.getoption("shuffle"), lambda item: item.path)
+        items[:] = shuffled(
+            items, config.getoption("shuffle"), lambda item: item.path, lambda item: cost_of(item.nodeid)
+        )
 
 
 def suites_of_item(item):
@@ -140,13 +141,15 @@ def names_in(names):
     return names.split(",") if isinstance(names, str) else names
 
 
-def shuffled(items, seed, file_of):
-    """The files in another order, and the tests within each."""
-    files = defaultdict(list)
+def shuffled(items, seed, file_of, cost_of):
+    """The files in another order, and the tests within each; those that take long first, so that all end together."""
+    files, costs, draw = defaultdict(list), Counter(), random.Random(seed)
     for item in items:
         files[file_of(item)].append(item)
-    order, draw = list(files), random.Random(seed)
+        costs[file_of(item)] += cost_of(item)
+    order = list(files)
     draw.shuffle(order)
+    order.sort(key=lambda file: -costs[file] if costs[file] >= LONG else 0)
     for tests in files.values():
         draw.shuffle(tests)
     return [item for file in order for item in files[file]]
@@ -180,7 +183,7 @@ class Costs:
         path = self._config.getoption("record")
         if path and not hasattr(self._config, "workerinput"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write(path, merged(recorded(path) or recorded(), summed(self._tests)))
+            write(path, merged(recorded(path) or recorded(), self._tests))
 
     def pytest_terminal_summary(self, terminalreporter):
         asked = any(self._config.getoption(name) is not None for name in ("suite", "shuffle", "record"))
@@ -217,11 +220,26 @@ def summed(tests):
     return dict(rows)
 
 
-def merged(old, new):
-    """New rows in place of all rows of their files; those of files that are gone are left out."""
-    ran, root = {name.partition("::")[0] for name in new}, COSTS.parents[1]
-    kept = {name: row for name, row in old.items() if name.partition("::")[0] not in ran}
-    return {**{name: row for name, row in kept.items() if (root / name.partition("::")[0]).exists()}, **new}
+def merged(old, tests):
+    """The table with what these tests cost in place of what they had; functions that are gone are left out.
+
+    A run of one suite has some of a file's tests: what else is in the file keeps its row.
+    """
+    ran = {without_parameters(name) for name in tests}
+    rows = {name: row for name, row in old.items() if name not in ran and is_there(name)}
+    for name, row in summed(tests).items():
+        if "::" in name or row[0] >= rows.get(name, (0,))[0]:
+            rows[name] = row
+    return rows
+
+
+def is_there(name):
+    """Whether a row of the table still names a file or, of a file of tests, a function."""
+    file, _, function = name.partition("::")
+    path = COSTS.parents[1] / file
+    return path.exists() and (
+        not function or not path.name.startswith("test_") or f"def {function.rpartition('::')[2]}(" in path.read_text()
+    )
 
 
 def write(path, rows):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import suites
-from suites import DEAR, RUNS, SUITES, merged, recorded, shuffled, suite_of, summed, write
+from suites import DEAR, LONG, RUNS, SUITES, merged, recorded, shuffled, suite_of, summed, write
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -170,26 +170,48 @@ def test_children_heed_ctrl_c_where_the_parent_of_pytest_ignores_it(pytest_in):
     pytest_in("-k", "ctrl_c", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
 
 
-def test_files_stay_together_in_another_order():
+def test_files_stay_together_in_another_order_and_long_ones_come_first():
     items = [(file, k) for file in "abcdef" for k in range(5)]
-    found = shuffled(items, 1, lambda item: item[0])
-    files = [file for file, _ in found]
-    assert sorted(found) == items and found != items
-    assert all(files[k : k + 5] == [files[k]] * 5 for k in range(0, 30, 5))
+    dear = {"b": LONG / 4, "e": LONG / 2}
+    orders = [shuffled(items, seed, lambda item: item[0], lambda item: dear.get(item[0], 1.0)) for seed in (1, 2)]
+    assert sorted(orders[0]) == sorted(orders[1]) == items and orders[0][10:] != orders[1][10:]
+    for order in orders:
+        files = [file for file, _ in order]
+        assert files[0] == "e" and files[5] == "b"
+        assert all(files[k : k + 5] == [files[k]] * 5 for k in range(0, 30, 5))
 
 
 # The table of costs
 
 
-def test_the_table_has_a_row_for_each_file_and_each_dear_function(tmp_path):
-    here = "tests/test_suites.py"
-    rows = summed({f"{here}::test_a[{k}]": 0.3 for k in range(3)} | {f"{here}::test_b": 0.1, f"{here}::test_c": 0.2})
-    assert rows == {f"{here}::test_a": (3, pytest.approx(0.9)), here: (2, pytest.approx(0.3))}
-    old = {f"{here}::test_gone": (1, 9.0), "tests/test_names.py": (1, 1.0), "tests/test_gone.py": (1, 1.0)}
-    rows = merged(old, rows)
-    assert rows.keys() == {here, f"{here}::test_a", "tests/test_names.py"}
+HERE = "tests/test_suites.py"
+
+
+def test_the_table_has_a_row_for_each_file_and_each_dear_function():
+    rows = summed({f"{HERE}::test_a[{k}]": 0.3 for k in range(3)} | {f"{HERE}::test_b": 0.1, f"{HERE}::test_c": 0.2})
+    assert rows == {f"{HERE}::test_a": (3, pytest.approx(0.9)), HERE: (2, pytest.approx(0.3))}
+
+
+def test_a_run_of_some_tests_replaces_their_rows_alone(tmp_path):
+    first, other = (
+        f"{HERE}::{test.__name__}"
+        for test in (
+            test_marks_come_before_cost_and_the_mark_suite_before_all,
+            test_the_table_has_a_row_for_each_file_and_each_dear_function,
+        )
+    )
+    old = {first: (1, 7.0), other: (1, 8.0), HERE: (9, 2.0), f"{HERE}::test_gone": (1, 9.0)}
+    old |= {"tests/test_names.py": (1, 1.0), "tests/test_gone.py": (1, 1.0)}
+    rows = merged(old, {f"{first}[{k}]": 0.3 for k in range(3)} | {f"{HERE}::test_cheap": 0.1})
+    assert rows == {
+        first: (3, pytest.approx(0.9)),
+        other: (1, 8.0),
+        HERE: (9, 2.0),
+        "tests/test_names.py": (1, 1.0),
+    }
+    assert other not in merged(rows, {other: 0.1}), "it is cheap now, and counted with its file"
     write(tmp_path / "costs.csv", rows)
-    assert recorded(tmp_path / "costs.csv")["tests/test_suites.py::test_a"] == (3, 0.9)
+    assert recorded(tmp_path / "costs.csv")[first] == (3, 0.9)
     assert (tmp_path / "costs.csv").read_text().splitlines()[1].startswith("tests/test_names.py,")
 
 
