@@ -23,10 +23,12 @@ from pyalign.study.analyses import (
     Analysis,
 )  # fmt: skip
 
-ON_TRIPLETS, NEAR, PAIRS = "Triplets", "Concepts and neighbours", "Pairs, and models with each other"
-MAPS, EXTRACTION, SHOWN = "Maps", "Embeddings of images and texts", "Pages, studies, pictures"
-FILES, DATA = "Files", "Data"
-GROUPS = (ON_TRIPLETS, NEAR, PAIRS, MAPS, EXTRACTION, SHOWN, FILES, DATA)  # of commands, in the order of the reference
+SCORE, EXPLAIN, PAIRS, IMPROVE = "Score", "Explain", "Pairs and models", "Improve"
+DATA, SHOW = "Models and data", "Show"
+GROUPS = (SCORE, EXPLAIN, PAIRS, IMPROVE, DATA, SHOW)  # of commands, in the order of the reference
+FIRST = (  # what most people need
+    "tour", "describe", "score", "compare", "ceiling", "concepts", "rsa", "probe", "extract", "report",
+)  # fmt: skip
 
 # By the word that documents carry under `command`. Sections of the page stand in the order of their first rows.
 KINDS: Mapping[str, Kind] = {
@@ -35,7 +37,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.listings:study_view",
         sections=("study",),
         entry=Entry(
-            "study run", "models, human data and analyses from one file: documents and a report", SHOWN, "study"
+            "study run", "models, human data and analyses from one file: documents and a report", SHOW, "study"
         ),
     ),
     "score": Kind(
@@ -44,7 +46,7 @@ KINDS: Mapping[str, Kind] = {
         charts=("accuracy", "before-after"),
         sections=("leaderboard",),
         analyses=(Analysis("score", SEVERAL, defaults={"ci": "auto"}, matrices=True, without=("matrix", "kind")),),
-        entry=Entry("score", "odd-one-out accuracy of embeddings on human triplets", ON_TRIPLETS, "tour"),
+        entry=Entry("score", "odd-one-out accuracy of embeddings on human triplets", SCORE, "tour"),
     ),
     "permutation": Kind(
         "pyalign.analysis.accuracy:PermutationTest", analyses=(Analysis("permutation_test", EACH, matrices=True),)
@@ -58,7 +60,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "compare",
             "paired differences between models, ranks, and agreement of their errors",
-            ON_TRIPLETS,
+            SCORE,
             "statistics",
         ),
     ),
@@ -70,7 +72,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "metadata",
             "accuracy against what is known of models: slopes, rank correlations, groups",
-            ON_TRIPLETS,
+            EXPLAIN,
             "metadata",
         ),
     ),
@@ -80,7 +82,7 @@ KINDS: Mapping[str, Kind] = {
         charts=("before-after",),
         sections=("leaderboard", "probes"),
         analyses=(Analysis("cross_validate_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
-        entry=Entry("probe", "learn the linear map of embeddings that best predicts human answers", MAPS, "probing"),
+        entry=Entry("probe", "learn the linear map of embeddings that best predicts human answers", IMPROVE, "probing"),
     ),
     "fit": Kind(
         "pyalign.probing.fit:ProbeFit",
@@ -91,7 +93,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.probing.recipe_results:RecipeCrossValidation",
         "pyalign.report.probe:recipe_view",
         entry=Entry(
-            "glocal", "learn a map that predicts human answers and keeps other images' neighbours", MAPS, "glocal"
+            "glocal", "learn a map that predicts human answers and keeps other images' neighbours", IMPROVE, "glocal"
         ),
     ),
     "concepts": Kind(
@@ -101,7 +103,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("concepts",),
         analyses=(Analysis("concepts", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
-            "concepts", "where models agree with people: accuracy per dimension, category or level", NEAR, "concepts"
+            "concepts", "where models agree with people: accuracy per dimension, category or level", EXPLAIN, "concepts"
         ),
     ),
     "predict": Kind(
@@ -111,6 +113,12 @@ KINDS: Mapping[str, Kind] = {
         sections=("dimensions",),
         analyses=(
             Analysis("predict_dimensions", {"x": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)),
+        ),
+        entry=Entry(
+            "dimensions predict",
+            "human dimensions by ridge regression: R^2 of each on held-out objects",
+            EXPLAIN,
+            "dimensions",
         ),
     ),
     "calibrate": Kind(
@@ -122,7 +130,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "calibrate",
             "fit the temperature of choice probabilities; report their calibration",
-            ON_TRIPLETS,
+            SCORE,
             "calibration",
         ),
     ),
@@ -134,7 +142,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "agreement",
             "probabilities and entropies of embeddings against those of many people",
-            ON_TRIPLETS,
+            SCORE,
             "ceilings",
         ),
     ),
@@ -144,9 +152,7 @@ KINDS: Mapping[str, Kind] = {
         charts=("ceiling",),
         sections=("agreement",),
         analyses=(Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),),
-        entry=Entry(
-            "ceiling", "noise ceiling: how well people predict people on repeated triplets", ON_TRIPLETS, "ceilings"
-        ),
+        entry=Entry("ceiling", "noise ceiling: how well people predict people on repeated triplets", SCORE, "ceilings"),
     ),
     "rsa": Kind(
         "pyalign.pairwise.rsa_result:Rsa",
@@ -179,7 +185,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "consistency",
             "whether models err on the same triplets: kappa, its bounds, copying",
-            ON_TRIPLETS,
+            PAIRS,
             "consistency",
         ),
     ),
@@ -191,7 +197,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "recover",
             "whether triplets can tell models apart, and how many it takes, by simulation",
-            ON_TRIPLETS,
+            SCORE,
             "recovery",
         ),
     ),
@@ -202,10 +208,10 @@ KINDS: Mapping[str, Kind] = {
         sections=("neighbors",),
         analyses=(Analysis("neighbors", {"x": MODEL}),),
         entry=Entry(
-            "neighbors",
+            "neighbors search",
             "the nearest rows of embeddings, by name or vector, exactly or by an index",
-            NEAR,
-            "neighborhoods",
+            EXPLAIN,
+            "neighbors",
         ),
     ),
     "neighbor agreement": Kind(
@@ -217,36 +223,59 @@ KINDS: Mapping[str, Kind] = {
                 "compare_neighbors", {"x": MODELS, "against": DIMENSIONS, "categories": CATEGORIES}, ("categories",)
             ),
         ),
+        entry=Entry(
+            "neighbors agreement",
+            "whether neighbours are those that people see, for all objects and each concept",
+            EXPLAIN,
+            "neighborhoods",
+        ),
     ),
     "neighbor changes": Kind(
         "pyalign.concept.neighbor_changes:NeighborChanges",
         "pyalign.report.neighborhoods:changes_view",
         sections=("neighbors",),
         analyses=(Analysis("neighbor_changes", {"before": MODEL}),),
+        entry=Entry(
+            "neighbors changes",
+            "objects whose neighbourhoods differ most by another embedding, or after a map",
+            EXPLAIN,
+            "neighborhoods",
+        ),
     ),
     "neighbor purity": Kind(
         "pyalign.concept.purity:NeighborPurity",
         "pyalign.report.neighborhoods:purity_view",
         sections=("neighbors",),
         analyses=(Analysis("neighbor_purity", {"x": MODELS, "categories": CATEGORIES}),),
+        entry=Entry("neighbors purity", "share of neighbours of the same category", EXPLAIN, "neighborhoods"),
     ),
     "hubs": Kind(
         "pyalign.concept.hubs:Hubs",
         "pyalign.report.neighborhoods:hubs_view",
         sections=("neighbors",),
         analyses=(Analysis("hubs", {"x": MODELS}),),
+        entry=Entry("neighbors hubness", "objects that are neighbours of very many others", EXPLAIN, "neighborhoods"),
     ),
     "prototypes": Kind(
         "pyalign.concept.prototypes:Prototypes",
         "pyalign.report.neighborhoods:prototypes_view",
         sections=("neighbors",),
         analyses=(Analysis("prototypes", {"x": MODEL, **CONCEPTS}, tuple(CONCEPTS)),),
+        entry=Entry(
+            "neighbors prototypes",
+            "the medoid and the top objects of each category or human dimension",
+            EXPLAIN,
+            "neighborhoods",
+        ),
     ),
     "near duplicates": Kind(
         "pyalign.concept.duplicates:NearDuplicates",
         "pyalign.report.neighborhoods:duplicates_view",
         sections=("neighbors",),
         analyses=(Analysis("near_duplicates", {"x": MODEL}),),
+        entry=Entry(
+            "neighbors duplicates", "equal rows, and groups of rows that are nearly equal", EXPLAIN, "neighborhoods"
+        ),
     ),
     "failures": Kind(
         "pyalign.analysis.failures.failures:Failures",
@@ -254,44 +283,47 @@ KINDS: Mapping[str, Kind] = {
         sections=("failures",),
         analyses=(Analysis("failures", NAMED),),
         entry=Entry(
-            "failures", "triplets that every model gets wrong, or one family and not another", ON_TRIPLETS, "ceilings"
+            "failures", "triplets that every model gets wrong, or one family and not another", EXPLAIN, "ceilings"
         ),
     ),
     "extract": Kind(
         "pyalign.extraction.result:Extraction",
         "pyalign.report.listings:extraction_view",
-        entry=Entry("extract", "embeddings of images or texts by the layers of a model", EXTRACTION, "extraction"),
+        entry=Entry("extract", "embeddings of images or texts by the layers of a model", DATA, "extraction"),
     ),
     "models list": Kind(
         "pyalign.extraction.models:ModelList",
         "pyalign.report.listings:models_view",
-        entry=Entry("models list", "the models that `pyalign extract` knows, by name", EXTRACTION, "extraction"),
+        entry=Entry("models list", "the models that `pyalign extract` knows, by name", DATA, "extraction"),
     ),
     "models layers": Kind(
         "pyalign.extraction.models:ModelLayers",
         "pyalign.report.listings:model_layers_view",
-        entry=Entry("models layers", "the layers of a model: names, shapes, what they are", EXTRACTION, "extraction"),
+        entry=Entry("models layers", "the layers of a model: names, shapes, what they are", DATA, "extraction"),
     ),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",
         "pyalign.report.listings:page_view",
         entry=Entry(
-            "report", "one page of the documents of all commands: tables, pictures, methods, as HTML", SHOWN, "report"
+            "report", "one page of the documents of all commands: tables, pictures, methods, as HTML", SHOW, "report"
         ),
     ),
     "describe": Kind(
         "pyalign.analysis.describe.file:FileDescription",
         "pyalign.report.listings:description_view",
-        entry=Entry("describe", "what a file of embeddings or triplets seems to be", FILES, "files"),
+        entry=Entry("describe", "what a file of embeddings or triplets seems to be", DATA, "files"),
     ),
     "triplets": Kind(
         "pyalign.datasets.triplets:SampledTriplets",
-        entry=Entry("triplets sample", "draw triplets and answer them by embeddings", DATA, "sampling"),
+        entry=Entry("triplets draw", "draw triplets and answer them by embeddings", DATA, "sampling"),
     ),
     "simulate": Kind(
         "pyalign.datasets.simulate:Simulation",
         entry=Entry(
-            "simulate", "draw triplets from a known choice model, and state the accuracy to expect", DATA, "recovery"
+            "triplets simulate",
+            "draw triplets from a known choice model, and state the accuracy to expect",
+            DATA,
+            "recovery",
         ),
     ),
     "datasets list": Kind(
@@ -312,14 +344,15 @@ KINDS: Mapping[str, Kind] = {
 }
 # Commands whose result is of no kind of its own.
 OTHER_COMMANDS = (
-    Entry("transform", "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings", MAPS, "probing"),
-    Entry("plot", "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF", SHOWN, "figures"),
-    Entry("study init", "write a study file from a folder of embeddings and human data", SHOWN, "study"),
-    Entry("tour", "a study of the built-in sample, in two minutes, with a report", SHOWN, "study"),
-    Entry("export", "write embeddings in another format, with the names of their rows", FILES, "files"),
+    Entry("transform", "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings", IMPROVE, "probing"),
+    Entry("plot", "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF", SHOW, "figures"),
+    Entry("study init", "write a study file from a folder of embeddings and human data", SHOW, "study"),
+    Entry("tour", "a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
+    Entry("export", "write embeddings in another format, with the names of their rows", DATA, "files"),
     Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),
     Entry("datasets path", "where a data set lies, or is to be looked for", DATA, "datasets"),
-    Entry("info", "version, instruction set, threads, each backend, and which faiss", FILES, "gpu"),
+    Entry("commands", "what each command takes and gives, as a table or a JSON document", DATA, "results"),
+    Entry("info", "version, instruction set, threads, each backend, and which faiss", DATA, "gpu"),
 )
 register("kinds", KINDS)
 

@@ -95,7 +95,7 @@ import os, sys
 
 os.chdir(sys.argv[1])
 from pyalign._registry import Entry, Kind
-from pyalign.kinds import KINDS, ON_TRIPLETS
+from pyalign.kinds import KINDS, SCORE
 from pyalign.report.charts import CHARTS, Chart
 from pyalign.study.analyses import MODELS, Analysis
 
@@ -105,7 +105,7 @@ KINDS["sizes"] = Kind(
     charts=("sizes",),
     sections=("sizes",),
     analyses=(Analysis("toy_sizes", {"x": MODELS}),),
-    entry=Entry("sizes", "how many rows embeddings have", ON_TRIPLETS, "files"),
+    entry=Entry("sizes", "how many rows embeddings have", SCORE, "files"),
 )
 CHARTS["sizes"] = Chart(("result",))
 import pyalign, pyalign.cli, pyalign.report, pyalign.report.page.sections

@@ -16,7 +16,7 @@ import pytest
 
 import pyalign
 from pyalign import cli
-from pyalign.cli._command import make_parser
+from pyalign.cli._command import Command, make_parser
 from pyalign.kinds import GROUPS, entries
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,8 +32,13 @@ def groups(monkeypatch):
 
 
 def test_every_command_is_listed_once_with_its_group_and_its_page():
-    modules = {path.stem.replace("_", " ") for path in (ROOT / "pyalign" / "cli").glob("[a-z]*.py")}
-    assert Counter(one.command for one in entries()) == Counter(modules), "a command needs an entry in pyalign/kinds.py"
+    commands = [
+        path.stem if name == "COMMAND" else f"{path.stem} {name.lower()}"
+        for path in (ROOT / "pyalign" / "cli").glob("[a-z]*.py")
+        for name, value in vars(importlib.import_module(f"pyalign.cli.{path.stem}")).items()
+        if isinstance(value, Command)
+    ]
+    assert Counter(one.command for one in entries()) == Counter(commands), "each needs an entry in pyalign/kinds.py"
     assert {one.group for one in entries()} == {*GROUPS}
     assert [one for one in entries() if not (DOCS / f"{one.page}.md").exists()] == []
 

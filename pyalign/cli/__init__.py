@@ -18,10 +18,16 @@ from pyalign.cli._command import Command, Outcome, Parser, declared, given_optio
 from pyalign.cli._streams import drop, open_streams, say
 from pyalign.cli._wording import Wording
 from pyalign.errors import InputError, MissingExtraError, SlowWarning
-from pyalign.kinds import entries
+from pyalign.kinds import FIRST, entries
 
-# name -> what it does, in the order of `pyalign --help`. A command is the module pyalign.cli.NAME, loaded when used.
+__all__ = ["COMMANDS", "load", "main"]
+# name -> what it does, in the order of `pyalign --help`. Loaded when used: see `load`.
 COMMANDS = {one.command: one.what for one in entries()}
+# What people call a command elsewhere.
+OTHER_WORDS = {
+    "evaluate": "score", "accuracy": "score", "rdm": "rsa", "rdms": "rsa", "fit": "probe", "align": "probe",
+    "simulate": "triplets simulate", "predict": "dimensions predict", "page": "report", "layers": "models layers",
+}  # fmt: skip
 EXAMPLE = "pyalign sample demo && pyalign score demo/embeddings.npy -t demo/triplets.npy"
 
 
@@ -63,9 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def load(name: str) -> Command[Any]:
-    """The command of that name."""
-    command: Command[Any] = _registry.load(f"pyalign.cli.{name.replace(' ', '_')}:COMMAND")
+    """The command of that name; those of two words stand together, in a module called after the first."""
+    module, _, second = name.partition(" ")
+    command: Command[Any] = _registry.load(f"pyalign.cli.{module}:{second.upper() or 'COMMAND'}")
     return command
+
+
+_registry.register("load_command", load)  # for `pyalign commands`, which stands below
 
 
 def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -78,6 +88,11 @@ def _command_of(words: Sequence[str]) -> tuple[str, Sequence[str]]:
         _parser(words[0]).parse_args(["--help"])
     _parser().parse_args(list(words[:1]))
     raise AssertionError("the parser has exited")
+
+
+def _firsts() -> list[str]:
+    """The first words of commands of two."""
+    return [name.partition(" ")[0] for name in COMMANDS]
 
 
 def _seconds(word: str) -> list[str]:
@@ -101,12 +116,13 @@ def _parser(first: str = "") -> Parser:
             lines.append(f"{one.group}:")
         lines.append(f"  {one.command:<{width}}{apart.join(wrap(one.what, room))}")
     listed = "\n".join(lines)
+    most = "" if first else "\n  ".join(["what most people need:", *wrap(", ".join(FIRST), room + width)]) + "\n\n"
     parser = Parser(
         prog="pyalign",
         usage=f"pyalign {first or 'COMMAND'}{' WORD' if first else ''} ...",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="How well does a representation agree with human similarity judgments?",
-        epilog=f"commands (pyalign COMMAND --help says more):\n{listed}\n\nexample:\n  {EXAMPLE}",
+        epilog=f"{most}commands (pyalign COMMAND --help says more):\n{listed}\n\nexample:\n  {EXAMPLE}",
     )
     parser.add_argument("--version", action="version", version=f"pyalign {__version__}")
     parser.add_argument("command", metavar="COMMAND", type=_command, help=argparse.SUPPRESS)
@@ -121,22 +137,25 @@ def _command(word: str) -> str:
     known = _seconds(word)
     if known:
         raise argparse.ArgumentTypeError(f"{word!r} needs a second word: {', '.join(known)}")
-    raise argparse.ArgumentTypeError(f"{word!r} is no command{nearest(word, COMMANDS)}")
+    meant = OTHER_WORDS.get(word)
+    near = f"; did you mean {meant!r}?" if meant else nearest(word, [*{*_firsts(), *COMMANDS}], cutoff=0.6)
+    raise argparse.ArgumentTypeError(f"{word!r} is no command{near}")
 
 
 def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> str:
     """Checks outputs, runs, and only then writes and prints. Gives what could not be done after all, or nothing."""
+    from pyalign.cli._options import Quiet, Threads
     from pyalign.cli._outputs import check_outputs, write_outcome
     from pyalign.cli._watch import unchanged
     from pyalign.report.progress import ProgressLine
 
     check_outputs(options)
-    if getattr(options, "threads", None) is not None:
+    if isinstance(options, Threads) and options.threads is not None:
         from pyalign.backends import native
 
         native.set_num_threads(options.threads)
-    line = ProgressLine(show=not getattr(options, "quiet", False))
-    with unchanged(name, options) as check, _hashed(options):
+    line = ProgressLine(show=not (isinstance(options, Quiet) and options.quiet))
+    with unchanged(name, options, command.reads(options)) as check, _hashed(options):
         try:
             outcome = _with_speed(command, options, line.progress)
         finally:
@@ -162,7 +181,9 @@ def _with_speed(command: Command[Any], options: Any, progress: Any) -> Outcome:
 
 def _hashed(options: Any) -> Any:
     """Inputs are hashed at once where a document will tell of them."""
-    if getattr(options, "json", None) is None:
+    from pyalign.cli._options import Document
+
+    if not isinstance(options, Document) or options.json is None:
         return nullcontext()
     from pyalign.data.provenance import hashing
 

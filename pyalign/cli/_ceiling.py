@@ -6,25 +6,26 @@ import argparse
 
 from pyalign.analysis.accuracy import fraction_of_ceiling
 from pyalign.analysis.ceiling.result import NoiseCeiling, ceiling_of
+from pyalign.cli._command import file_to_read
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 from pyalign.results import load_result
 
 WORDS = "FILE.json[::upper|lower|estimate]"
 
 
-def ceiling(text: str) -> float | str:
+def ceiling(text: str) -> float | Spec:
     """A number, or FILE.json[::NAME], which `read_ceiling` reads."""
     if "::" in text or text.endswith(".json"):
-        return text
+        return file_to_read(text)
     try:
         return float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected a number or {WORDS}; got {text!r}") from error
 
 
-def read_ceiling(given: float | str | None, task: str = ODD_ONE_OUT) -> float | tuple[str, float] | None:
+def read_ceiling(given: float | Spec | None, task: str = ODD_ONE_OUT) -> float | tuple[str, float] | None:
     """The ceiling as `pyalign.score` takes it; of a document the estimate, unless another is named.
 
     task: of the triplets that are scored.
@@ -33,16 +34,15 @@ def read_ceiling(given: float | str | None, task: str = ODD_ONE_OUT) -> float | 
         InputError: no document of `pyalign ceiling`, one of another task, no such ceiling, or one that is not above
             chance.
     """
-    if not isinstance(given, str):
+    if not isinstance(given, Spec):
         return given
-    path, name = split_key(given)
-    found = load_result(path)
+    path, found = given.path, load_result(given.path)
     if not isinstance(found, NoiseCeiling):
         raise InputError(f"{path}: is a result of {found.command}, not of pyalign ceiling")
     if found.task != task:
         raise InputError(f"{path}: is the ceiling of {found.task} triplets; those that are scored are {task} (--task)")
     try:
-        named = ceiling_of(found, name or "estimate")
+        named = ceiling_of(found, given.key or "estimate")
         fraction_of_ceiling(1.0, named[1], task)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

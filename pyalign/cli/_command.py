@@ -20,9 +20,20 @@ from pyalign.errors import InputError, nearest
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     import numpy as np
 
+    from pyalign.io.paths import Spec
     from pyalign.journal import Journal
     from pyalign.progress import Progress
     from pyalign.results import Result
+
+LAST = RUNNING, OUTPUT = "running", "output"  # the last groups of a command's options
+
+# What people call an option elsewhere.
+OTHER_FLAGS = {
+    "--metric": ("--measure",), "--distance": ("--measure",), "--similarity": ("--measure", "--matrix"),
+    "--n-jobs": ("--threads",), "--bootstrap": ("--resamples",), "--n-bootstrap": ("--resamples",),
+    "--output": ("--out", "--json"), "--save": ("--out", "--json"), "--rdm": ("--matrix", "--human"),
+    "--lambda": ("--strength",), "--device": ("--backend",),
+}  # fmt: skip
 
 Chosen = TypeVar("Chosen")
 Output: TypeAlias = "np.ndarray | str | bytes | Iterable[bytes] | Callable[[Mapping[str, str]], str]"
@@ -46,6 +57,7 @@ class Option:
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.
         unless: the names of options that a command may be given in place of this one.
+        rare: whether `--help` leaves it to `--help-all`.
     """
 
     help: str
@@ -61,18 +73,32 @@ class Option:
     exclusive: str
     words: Iterable[str] | None
     unless: Sequence[str] = ()
+    rare: bool = False
 
 
 def option(
-    help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] = str,
+    help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] | None = None,
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
-    unless: Sequence[str] = (),
+    unless: Sequence[str] = (), rare: bool = False,
 ) -> Any:  # fmt: skip
-    """A field of an options class; see `Option`. A default of False makes it a switch."""
-    told = Option(help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless)
+    """A field of an options class; see `Option`. A default of False makes it a switch; files to read are a `Spec`."""
+    kind = kind or (file_to_read if role == "input" else str)
+    told = Option(
+        help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare
+    )
     given: dict[str, Any] = {} if required else {"default": default}
     return field(metadata={"option": told}, kw_only=True, **given)
+
+
+def file_to_read(text: str) -> Spec:
+    """FILE or FILE::KEY."""
+    from pyalign.io.paths import Spec
+
+    try:
+        return Spec(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -106,6 +132,7 @@ class Command(Generic[Chosen]):
         example: a command line.
         about: the names of input options that an error is about which names no file.
         epilog: more for the help.
+        reads: what the command reads that no option names; it sees to it itself that these stay the same.
     """
 
     options: type[Chosen]
@@ -113,6 +140,7 @@ class Command(Generic[Chosen]):
     example: str
     about: tuple[str, ...] = ()
     epilog: str = ""
+    reads: Callable[[Chosen], Iterable[str]] = lambda _: ()
 
 
 class Parser(argparse.ArgumentParser):
@@ -149,10 +177,19 @@ class Parser(argparse.ArgumentParser):
 
 
 def declared(kind: type) -> list[tuple[Field[Any], Option]]:
-    """The fields of an options class, those that it declares itself before those that it shares."""
-    own = [one for one in fields(kind) if one.name in inspect.get_annotations(kind)]
-    rest = [one for one in fields(kind) if one not in own]
-    return [(one, one.metadata["option"]) for one in (*own, *rest) if "option" in one.metadata]
+    """The fields of an options class in the order of the help: first what is required, last where it runs and goes to.
+
+    In between those that it declares itself come before those that it shares with others.
+    """
+    own = inspect.get_annotations(kind)
+    found = [(one, one.metadata["option"]) for one in fields(kind) if "option" in one.metadata]
+
+    def place(pair: tuple[Field[Any], Option]) -> tuple[bool, ...]:
+        one, told = pair
+        required = one.default is MISSING
+        return not (required and told.positional), not required, told.group in LAST, one.name not in own
+
+    return sorted(found, key=place)
 
 
 def flag_of(one: Field[Any], told: Option) -> str:
@@ -160,18 +197,35 @@ def flag_of(one: Field[Any], told: Option) -> str:
     return (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
 
 
+class HelpAll(argparse.Action):
+    """`--help-all`: the help with the options that are rare."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        for action in parser._actions:
+            action.help = getattr(action, "help_in_full", action.help)
+        parser.print_help()
+        parser.exit()
+
+
 def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
-    """The parser of a command, in groups with their headings."""
+    """The parser of a command, in groups with their headings; rare options are in the help of `--help-all` alone."""
+    options = declared(command.options)
+    needed = [_in_usage(one, told) for one, told in options if one.default is MISSING]
+    count = sum(told.rare for _, told in options)
+    more = f"{count} more options, seldom needed: pyalign {name} --help-all\n\n" if count else ""
     parser = Parser(
         prog=f"pyalign {name}",
+        usage=" ".join([f"pyalign {name}", *needed, "[options]"]),
         description=what[0].upper() + what[1:] + ".",
-        epilog=f"{command.epilog}\n\nexample:\n  {command.example}".strip(),
+        epilog=f"{command.epilog}\n\n{more}example:\n  {command.example}".strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    if count:
+        parser.add_argument("--help-all", action=HelpAll, nargs=0, help="show all options and exit")
     groups: dict[str, Any] = {"": parser}
     exclusive: dict[str, Any] = {}
-    for one, told in declared(command.options):
+    for one, told in options:
         title, _, description = told.group.partition("\n")
         if title not in groups:
             groups[title] = parser.add_argument_group(title, description or None)
@@ -187,7 +241,7 @@ def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Opt
     flags = told.flags or (flag_of(one, told),)
     options: dict[str, Any] = {"dest": one.name, "help": told.help}
     if one.default is False:
-        place.add_argument(*flags, action="store_true", **options)
+        _hide(place.add_argument(*flags, action="store_true", **options), told)
         return
     given: dict[str, Any] = {"type": told.kind, "metavar": told.metavar, "choices": told.choices}
     given.update({"nargs": told.nargs, "const": told.const})
@@ -199,9 +253,24 @@ def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Opt
         standing: Any = parser.add_argument(_standing(one), nargs=nargs, type=told.kind, metavar=name, help=told.help)
         options["help"] = argparse.SUPPRESS if told.flags == () else f"the same as {name}"
     action = place.add_argument(*flags, default=one.default if one.default is not MISSING else None, **given, **options)
+    _hide(action, told)
     for offered in (action, standing) if told.positional else (action,):
         if told.words is not None:
             offered.completer = lambda **_: list(told.words or ())
+
+
+def _hide(action: Any, told: Option) -> None:
+    """An option that is rare has its help in `--help-all`."""
+    if told.rare:
+        action.help_in_full, action.help = action.help, argparse.SUPPRESS
+
+
+def _in_usage(one: Field[Any], told: Option) -> str:
+    """How something that is required stands in the usage: EMB [EMB ...], or -t T."""
+    value = told.metavar or one.name.upper()
+    if told.nargs == "+":
+        value = f"{value} [{value} ...]"
+    return value if told.positional else f"{(told.flags or (flag_of(one, told),))[0]} {value}"
 
 
 def _standing(one: Field[Any]) -> str:
@@ -237,7 +306,10 @@ def _unrecognized(words: Sequence[str], parser: Parser) -> str:
     """What is said of words that no option takes: the flag that was meant, where one is near the first of them."""
     message = f"unrecognized arguments: {' '.join(words)}"
     flag = words[0].partition("=")[0]
-    return message + (nearest(flag, parser.flags()) if flag.startswith("--") else "")
+    if not flag.startswith("--"):
+        return message
+    meant = next((other for other in OTHER_FLAGS.get(flag, ()) if other in parser.flags()), None)
+    return message + (f"; did you mean {meant!r}?" if meant else nearest(flag, parser.flags(), cutoff=0.6))
 
 
 def _either(parser: Parser, one: Field[Any], told: Option, by_flag: Any, standing: Any) -> Any:

@@ -11,9 +11,10 @@ from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import FEWEST
 from pyalign.errors import InputError
 from pyalign.io.named import is_named, open_named
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 
 CONCEPTS = "human concepts, one of these or more"
+LABELS = "their k labels, one a line (default: those of the data set, else numbers)"
 OF_DIMENSIONS = ("dimension_labels", "assign", "top")
 
 
@@ -21,31 +22,37 @@ OF_DIMENSIONS = ("dimension_labels", "assign", "top")
 class Concepts:
     """What triplets are about."""
 
-    dimensions: str | None = option(
+    dimensions: Spec | None = option(
         "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
         "the chosen pair", metavar="D", role="input", group=CONCEPTS,
     )  # fmt: skip
-    dimension_labels: str | None = option(
-        "their k labels, one a line (default: those of the data set, else numbers)", metavar="FILE", role="input",
-        group=CONCEPTS,
+    dimension_labels: Spec | None = option(
+        LABELS, metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     assign: str | None = option(
-        "what carries most: the pair's sum (default), as published, or its product", choices=HOW, group=CONCEPTS
+        "what carries most: the pair's sum (default), as published, or its product",
+        choices=HOW,
+        group=CONCEPTS,
+        rare=True,
     )
     top: int | None = option(
-        "to how many dimensions each triplet is assigned (default: 1)", kind=_options.count, metavar="M", group=CONCEPTS
+        "to how many dimensions each triplet is assigned (default: 1)",
+        kind=_options.count,
+        metavar="M",
+        group=CONCEPTS,
+        rare=True,
     )
-    categories: str | None = option(
+    categories: Spec | None = option(
         "a label per object, or a table of 0 and 1 with a column per category, which hold both objects of the pair",
         metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     min_triplets: int = option(
         f"fewest triplets of a concept with an interval (default: {FEWEST})", default=FEWEST, kind=_options.count,
-        metavar="K", group=CONCEPTS,
+        metavar="K", group=CONCEPTS, rare=True,
     )  # fmt: skip
 
 
-def read_dimensions(spec: str | None, labels: str | None) -> tuple[Any, tuple[str, ...] | None]:
+def read_dimensions(spec: Spec | None, labels: Spec | None) -> tuple[Any, tuple[str, ...] | None]:
     """The human dimensions and their labels, where anybody says them."""
     if spec is None:
         return None, None
@@ -55,12 +62,12 @@ def read_dimensions(spec: str | None, labels: str | None) -> tuple[Any, tuple[st
     if not is_named(spec):
         return found, None
     try:
-        return found, open_named(split_key(spec)[0], "dimensions", split_key(spec)[1])
+        return found, open_named(spec.path, "dimensions", spec.key)
     except InputError as error:  # VICE comes without
         return replace(found, notes=(*found.notes, f"dimensions are numbered: {error}")), None
 
 
-def read_categories(spec: str | None) -> Any:
+def read_categories(spec: Spec | None) -> Any:
     """Categories of objects, where there are any."""
     if spec is None:
         return None

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _options
-from pyalign.cli._command import Output, given_options, option, paths, refuse_unused
+from pyalign.cli._command import OUTPUT, Output, given_options, option, paths, refuse_unused
 from pyalign.cli._outputs import require_apart, require_new_folder
 from pyalign.errors import InputError, MissingExtraError
 
@@ -18,20 +17,31 @@ FORMATS = ("html", "svg", "png", "pdf")
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder for everything that a command finds."""
+    """A folder for everything that a command finds, with pictures that need no images."""
 
     out: str | None = option(
         "folder to write the document, its tables and its pictures to", metavar="DIR", role="folder",
-        group=_options.OUTPUT,
+        group=OUTPUT,
     )  # fmt: skip
     figures: tuple[str, ...] | None = option(
         "pictures of --out: html, svg, png, pdf, or none (default: html and svg, where the extra report is installed)",
-        nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=_options.OUTPUT,
+        nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=OUTPUT,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FolderWithImages(Folder):
+    """The same, with images of the objects in the pictures."""
+
     images: str | None = option(
         "images of the objects, called after them, for pictures of --out: a folder, or what `pyalign extract` takes",
-        metavar="DIR", group=_options.OUTPUT,
+        metavar="DIR", group=OUTPUT,
     )  # fmt: skip
+
+
+def images_of(options: Folder) -> str | None:
+    """The images of the objects that pictures are to show, where the command takes some."""
+    return options.images if isinstance(options, FolderWithImages) else None
 
 
 def check_folder(
@@ -46,7 +56,7 @@ def check_folder(
         MissingExtraError: pictures are asked for, and what draws them is not installed.
     """
     if options.out is None:
-        named = ("images",) if options.figures == (NONE,) else ("figures", "images")  # without pictures there are none
+        named = ("images",) if options.figures == (NONE,) else ("figures", "images")  # --figures none is as it is
         refuse_unused(options, named, "--out, which is not given")
         return (), ()
     require_new_folder(options.out)
@@ -55,7 +65,8 @@ def check_folder(
     if os.path.isdir(options.out):
         inputs = [path for given in paths(options, "input").values() for path in given]
         outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
-        images = [os.path.join(options.images, name) for name in names] if options.images else []
+        folder = images_of(options)
+        images = [os.path.join(folder, name) for name in names] if folder else []
         inputs += [path for path in images if os.path.isfile(path)]
         require_apart(inputs, [*outputs, *(("--out", os.path.join(options.out, name)) for name in names)])
     return formats, notes
@@ -74,15 +85,16 @@ def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         require_drawing()
     except MissingExtraError as error:
-        if asked is not None or options.images is not None:
+        if asked is not None or images_of(options) is not None:
             raise
         return (), (f"no pictures in {options.out}: {error}",)
-    if options.images is not None:
+    folder = images_of(options)
+    if folder is not None:
         from pyalign.extraction.decode import pillow_image
         from pyalign.extraction.images import as_images
 
         pillow_image()
-        as_images(options.images)
+        as_images(folder)
     return tuple(dict.fromkeys(asked or usual)), ()
 
 
@@ -98,7 +110,7 @@ def folder_files(
     from pyalign.report.charts.theme import notes_of
     from pyalign.report.figures import as_files, figures
 
-    charts = figures(found if drawn is None else drawn, images=options.images, **of_pictures) if formats else {}
+    charts = figures(found if drawn is None else drawn, images=images_of(options), **of_pictures) if formats else {}
     pictures = as_files(charts, formats)
     whole = found
     if found.provenance is not None:

@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from pyalign.cli._command import refuse_unused
+from pyalign.cli._options import Intervals, JudgedRows, ManyAnswers, People, RowNames, SomeTriplets, TripletLayout
 from pyalign.data import ANCHORED, Embeddings, Subjects, Triplets, hash_early
 from pyalign.data.align import asked_items
 from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 
 
-def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
+def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Triplets:
     """The triplets that the options describe, with subjects and answers where these are given.
 
     answered: what needs the people's answers; raises where there are none.
@@ -23,31 +24,32 @@ def read_triplets(options: Any, *, answered: str | None = None) -> Triplets:
     from pyalign.io.triplets import load_triplets
 
     if answered is not None and not has_answers(options):
-        hint = ": give --answers" if hasattr(options, "answers") else ""
+        hint = ": give --answers" if isinstance(options, ManyAnswers) else ""
         raise InputError(f"{answered} needs the people's answers, which --odd-column none says are not recorded{hint}")
     _check_task(options)
-    path, key = split_key(options.triplets)
+    assert options.triplets is not None
     triplets = load_triplets(
-        path,
-        key=key,
+        options.triplets.path,
+        key=options.triplets.key,
         columns=options.columns,
         odd_column=options.odd_column or "last",
         choice_column=options.choice_column,
         choice_base=options.choice_base,
         one_based=options.one_based,
-        subject_column=getattr(options, "subject_column", None),
+        subject_column=options.subject_column if isinstance(options, People) else None,
         item_names=None if options.item_names is None else names_of(options.item_names),
         task=options.task,
         anchor=options.anchor or "first",
     )
-    one_each = getattr(options, "per_object", None) is None  # else rows are images, and numbers are objects
-    if triplets.names is None and getattr(options, "names", None) is not None and one_each:
-        triplets = replace(triplets, names=names_of(options.names), numbered=True)  # who names rows says their order
+    if triplets.names is None and isinstance(options, RowNames):
+        of_rows = options.names if options.per_object is None else None  # else rows are images, and numbers are objects
+        if of_rows is not None:
+            triplets = replace(triplets, names=names_of(of_rows), numbered=True)  # who names rows says their order
     hash_early(triplets)
     return _with_answers(_with_subjects(triplets, options), options)
 
 
-def _check_task(options: Any) -> None:
+def _check_task(options: TripletLayout) -> None:
     """Raises where an option belongs to the other task."""
     if options.task == ANCHORED and options.odd_column is not None:
         raise InputError(
@@ -57,50 +59,47 @@ def _check_task(options: Any) -> None:
         raise InputError(f"--anchor {options.anchor} serves anchored triplets alone: add --task anchored")
 
 
-def _with_subjects(triplets: Triplets, options: Any) -> Triplets:
-    if getattr(options, "subjects", None) is None:
+def _with_subjects(triplets: Triplets, options: TripletLayout) -> Triplets:
+    if not isinstance(options, People) or options.subjects is None:
         return triplets
     return replace(triplets, subjects=labels_of(options.subjects, "subject", len(triplets)))
 
 
-def labels_of(spec: str, noun: str, t: int) -> Subjects:
+def labels_of(spec: Spec, noun: str, t: int) -> Subjects:
     """A label for each of t triplets, from a file."""
     from pyalign.io.subjects import read_subjects
 
-    path, key = split_key(spec)
-    found = read_subjects(path, key=key, noun=noun)
+    found = read_subjects(spec.path, key=spec.key, noun=noun)
     if len(found.codes) != t:
         rule = "one entry per triplet" if noun == "subject" else "one label per triplet"
         raise InputError(f"{spec}: {noun}s must have {rule} ({t}); got {len(found.codes)}")
     return found
 
 
-def has_answers(options: Any) -> bool:
+def has_answers(options: TripletLayout) -> bool:
     """Whether the options say what people answered."""
     odd = options.odd_column != "none" or options.choice_column is not None
-    return odd or getattr(options, "answers", None) is not None
+    return odd or (isinstance(options, ManyAnswers) and options.answers is not None)
 
 
-def _with_answers(triplets: Triplets, options: Any) -> Triplets:
+def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
     """Counts and shares are by the position that items have in the file, whichever of them was called odd."""
-    spec = getattr(options, "answers", None)
-    if spec is None:
+    if not isinstance(options, ManyAnswers) or options.answers is None:
         return triplets
+    spec = options.answers
     from pyalign.io.answers import read_answers
 
-    path, key = split_key(spec)
     try:
-        return triplets.with_answers(read_answers(path, key=key, task=triplets.task))
+        return triplets.with_answers(read_answers(spec.path, key=spec.key, task=triplets.task))
     except InputError as error:
-        raise error if str(error).startswith(path) else InputError(f"{spec}: {error}") from error
+        raise error if str(error).startswith(spec.path) else InputError(f"{spec}: {error}") from error
 
 
-def names_of(spec: str) -> tuple[str, ...]:
+def names_of(spec: Spec) -> tuple[str, ...]:
     """The names in FILE or FILE::KEY."""
     from pyalign.io.names import read_names
 
-    path, key = split_key(spec)
-    return read_names(path, key=key)
+    return read_names(spec.path, key=spec.key)
 
 
 def read_vector(path: str) -> Any:
@@ -112,18 +111,18 @@ def read_vector(path: str) -> Any:
     return open_npy(path)
 
 
-def read_embeddings(spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
+def read_embeddings(spec: Spec, names: Spec | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
     found = _read(spec, names, name_column)
     hash_early(found)
     return found
 
 
-def _read(spec: str, names: str | None, name_column: int | str | None) -> Embeddings:
+def _read(spec: Spec, names: Spec | None, name_column: int | str | None) -> Embeddings:
     from pyalign.io.embeddings import load_embeddings
 
-    path, key = split_key(spec)
-    return load_embeddings(path, key=key, names=None if names is None else names_of(names), name_column=name_column)
+    of_rows = None if names is None else names_of(names)
+    return load_embeddings(spec.path, key=spec.key, names=of_rows, name_column=name_column)
 
 
 def read_models(
@@ -150,7 +149,7 @@ def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
 
 def _of_objects(models: dict[str, Embeddings], options: Any, items: tuple[str, ...] | None) -> dict[str, Embeddings]:
     """Raises where no embeddings have names; those without, beside others with names, are taken as they are."""
-    how, missing = options.per_object, getattr(options, "missing", "raise")
+    how, missing = options.per_object, options.missing if isinstance(options, JudgedRows) else "raise"
     nameless = [spec for spec, x in models.items() if x.names is None]
     if how is not None and len(nameless) == len(models):
         raise InputError(f"{nameless[0]}: --per-object {how} needs the names of the rows: --names FILE")
@@ -208,11 +207,14 @@ def refuse_subjects(options: Any, option: str, what: str) -> None:
             raise InputError(f"{given} {value} serves {what} alone: add {option}")
 
 
-def check_intervals(options: Any) -> None:
-    """Raises where the options of intervals are wrong, before anything is read; or where people are given in vain."""
+def check_intervals(options: Intervals, permutations: int | None = None) -> None:
+    """Raises where the options of intervals are wrong, before anything is read; or where people are given in vain.
+
+    permutations: of a test, whose estimate has a confidence too.
+    """
     options.resampling()
-    if options.ci == "none" and getattr(options, "permutations", None) is None:
+    if options.ci == "none" and permutations is None:
         refuse_unused(options, ("confidence",), "intervals, which --ci none leaves out")
     if not options.counts_people:
         told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
-        refuse_subjects(options, told.get(options.ci_method, "--ci objects+subjects"), "intervals over people")
+        refuse_subjects(options, told.get(options.ci_method or "", "--ci objects+subjects"), "intervals over people")

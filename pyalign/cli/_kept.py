@@ -26,9 +26,9 @@ def places(out: str | None) -> tuple[Path | None, Path | None]:
     return beside(out, "journal").with_suffix(".json"), beside(out, "partial")
 
 
-def check(options: Any) -> None:
+def check(options: Any, resume: bool = False) -> None:
     """Raises where these would replace an input or an output, or where --resume finds no place."""
-    if getattr(options, "resume", False) and options.out is None:
+    if resume and options.out is None:
         raise InputError("--resume needs --out, beside which an interrupted run leaves what is finished")
     names = ("the journal beside --out,", "the map so far beside --out,")
     kept = [(name, str(place)) for name, place in zip(names, places(options.out), strict=True) if place is not None]
@@ -37,15 +37,17 @@ def check(options: Any) -> None:
     require_apart(taken, [*outputs, *kept])
 
 
-def open_journal(options: Any, inputs: Mapping[str, Any], decides: Mapping[str, Any]) -> Journal:
+def open_journal(
+    out: str | None, inputs: Mapping[str, Any], decides: Mapping[str, Any], resume: bool = False
+) -> Journal:
     """The journal of the command's run.
 
     inputs: everything that it reads. decides: the options on which its figures depend.
     """
-    journal, partial = places(options.out)
+    journal, partial = places(out)
     if journal is None:
         return Journal()
-    of, resume = fingerprint_of(_arrays(inputs), decides), getattr(options, "resume", False)
+    of = fingerprint_of(_arrays(inputs), decides)
     try:
         return Journal.open(journal, of, resume=resume, best_path=partial, as_bytes=_map_bytes)
     except InputError as error:

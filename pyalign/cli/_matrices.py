@@ -11,7 +11,7 @@ from pyalign.cli._command import option, refuse_unused
 from pyalign.data import KINDS, Judgments, hash_early
 from pyalign.errors import InputError
 from pyalign.io.named import is_named
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 
 GROUP = "matrices"
 OF_EMBEDDINGS = ("measure", "transform", "name_column", "per_object")
@@ -21,7 +21,7 @@ OF_EMBEDDINGS = ("measure", "transform", "name_column", "per_object")
 class Matrices:
     """Ready matrices in place of embeddings, or besides them."""
 
-    matrix: tuple[str, ...] | None = option(
+    matrix: tuple[Spec, ...] | None = option(
         "matrices (n, n) of similarities or dissimilarities in place of embeddings, or besides them; or condensed, the "
         "pairs above the diagonal; of a stack (k, n, n) k matrices; FILE::KEY; NaN: a pair without a value", nargs="+",
         metavar="FILE", role="input", group=GROUP,
@@ -53,17 +53,19 @@ def read(options: Any) -> dict[str, Judgments]:
     return read_matrices(options.matrix or (), options.kind, "--matrix", options.names)
 
 
-def read_judgments(spec: str, kind: str | None, names: str | None) -> Judgments:
+def read_judgments(spec: Spec, kind: str | None, names: Spec | None) -> Judgments:
     """The judgments in FILE or FILE::KEY; names: a file of the names of their objects."""
     from pyalign.io.judgments import load_judgments
 
-    path, key = split_key(spec)
-    found = load_judgments(path, kind=kind, key=key, names=None if names is None else _inputs.names_of(names))
+    of_objects = None if names is None else _inputs.names_of(names)
+    found = load_judgments(spec.path, kind=kind, key=spec.key, names=of_objects)
     hash_early(found)
     return found
 
 
-def read_matrices(specs: Sequence[str], kind: str | None, flag: str, names: str | None = None) -> dict[str, Judgments]:
+def read_matrices(
+    specs: Sequence[Spec], kind: str | None, flag: str, names: Spec | None = None
+) -> dict[str, Judgments]:
     """The matrices in files, by specification; those of a stack by their place in it.
 
     flag: the option that names the files, for messages.
@@ -71,7 +73,7 @@ def read_matrices(specs: Sequence[str], kind: str | None, flag: str, names: str 
     twice = [spec for spec in specs if list(specs).count(spec) > 1]
     if twice:
         raise InputError(f"{flag} must differ; got {twice[0]} {list(specs).count(twice[0])} times")
-    matrices = {}
+    matrices: dict[str, Judgments] = {}
     for spec in specs:
         found = read_judgments(spec, kind, names)
         if found.n_people is None:

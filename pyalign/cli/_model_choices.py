@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pyalign.analysis.choices import UNKNOWN
 from pyalign.cli._command import option, refuse_unused
+from pyalign.cli._matrices import Matrices
 from pyalign.data import Triplets, hash_early
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.stats.resampling import Resampling
 
@@ -30,11 +31,15 @@ class ReadChoices:
     """How choices that are there already are read."""
 
     model_choice_base: int | None = option(
-        "whether these positions count from 0 or 1 (default: 0)", kind=int, choices=(0, 1), group=GROUP
+        "whether these positions count from 0 or 1 (default: 0)",
+        kind=int,
+        choices=(0, 1),
+        group=GROUP,
+        rare=True,
     )
     unknown: str = option(
         "answers in words that name none of the items: an error, or left out (default: raise)", default="raise",
-        choices=UNKNOWN, group=GROUP,
+        choices=UNKNOWN, group=GROUP, rare=True,
     )  # fmt: skip
 
 
@@ -46,7 +51,7 @@ def check(options: Any, alone: bool) -> None:
     if options.model_choices is None:
         refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
         return
-    others = [*options.embeddings, *(getattr(options, "matrix", None) or ())]
+    others = [*options.embeddings, *((isinstance(options, Matrices) and options.matrix) or ())]
     if others:
         raise InputError(f"--model-choices stands in place of embeddings; got {others[0]} too")
     refuse_unused(options, OF_EMBEDDINGS, "embeddings alone, not --model-choices")
@@ -71,15 +76,14 @@ def scored(
     return replace(found, triplets=options.triplets)
 
 
-def read_choices_of(specs: Sequence[str]) -> dict[str, Any]:
+def read_choices_of(specs: Sequence[Spec]) -> dict[str, Any]:
     """The choices in these files, by their specifications."""
     return {spec: _read(spec) for spec in specs}
 
 
-def _read(spec: str) -> Any:
+def _read(spec: Spec) -> Any:
     from pyalign.io.choices import read_choices
 
-    path, key = split_key(spec)
-    found = read_choices(path, key=key)
+    found = read_choices(spec.path, key=spec.key)
     hash_early(found)
     return found

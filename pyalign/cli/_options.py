@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
-from pyalign.cli._command import option, refuse_unused
+from pyalign.cli._command import OUTPUT, RUNNING, file_to_read, option, refuse_unused
 from pyalign.data import ODD_ONE_OUT, TASKS
 from pyalign.data.names import MISSING
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
 from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling
 
@@ -21,7 +21,7 @@ MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "people", "answers of many people"
 MODEL = f"model\nmeasures, larger is more alike; rbf:2.5 gives sigma:\n{FORMULAS}"
-INTERVALS, RUNNING, OUTPUT = "intervals", "running", "output"
+INTERVALS = "intervals"
 CSV_ESCAPE = "in tables .csv, an apostrophe before names that a spreadsheet would run as formulas (=, +, -, @)"
 
 
@@ -82,28 +82,27 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def temperature(text: str) -> float | str:
+def temperature(text: str) -> float | Spec:
     """A number, or FILE::MODEL/MODULE, which `read_temperature` reads."""
     if "::" in text:
-        return text
+        return file_to_read(text)
     try:
         return float(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected a number or FILE::MODEL/MODULE; got {text!r}") from error
 
 
-def read_temperature(given: float | str | None, measures: tuple[str, ...]) -> float | None:
+def read_temperature(given: float | Spec | None, measures: tuple[str, ...]) -> float | None:
     """Checks --temperature, and reads it where it stands in a file of human_alignment: those belong to dot products."""
-    if isinstance(given, str):
+    if isinstance(given, Spec):
         wrong = [measure for measure in measures if measure != "dot"]
         if wrong:
             raise InputError(f"--temperature {given} belongs to --measure dot; got {wrong[0]}")
-        path, name = split_key(given)
-        if name is None:
+        if given.key is None:
             raise InputError(f"--temperature {given}: write FILE::MODEL/MODULE")
         from pyalign.integrations.human_alignment import find_temperature
 
-        given = find_temperature(path, name).temperature
+        given = find_temperature(given.path, given.key).temperature
     return None if given is None else _checks.as_temperature(given)
 
 
@@ -114,7 +113,7 @@ def read_temperature(given: float | str | None, measures: tuple[str, ...]) -> fl
 class Models:
     """Several embeddings."""
 
-    embeddings: tuple[str, ...] = option(
+    embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, nargs="+", metavar="EMB", role="input", positional=True,
         unless=("matrix", "model_choices"),
@@ -128,7 +127,7 @@ class Models:
 class Model:
     """One file of embeddings."""
 
-    embeddings: str = option(
+    embeddings: Spec = option(
         "file of (n, d) embeddings, or folder of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, metavar="EMB", role="input", positional=True,
     )  # fmt: skip
@@ -142,36 +141,51 @@ class TripletLayout:
         "what people said: which of three is odd (default), or which of two is more like an anchor",
         default=ODD_ONE_OUT, choices=TASKS, group=TRIPLETS,
     )  # fmt: skip
-    odd_column: str | None = option(
+    odd_column: Literal["last", "first", "none"] | None = option(
         "which column holds the item that the person called odd (default: last); none: not recorded",
-        choices=("last", "first", "none"), group=TRIPLETS,
+        choices=("last", "first", "none"), group=TRIPLETS, rare=True,
     )  # fmt: skip
-    anchor: str | None = option(
+    anchor: Literal["first", "last"] | None = option(
         "which column holds the anchor (default: first); then come the chosen option and the other",
-        choices=("first", "last"), group=TRIPLETS,
+        choices=("first", "last"), group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_column: int | str | None = option(
         "column with the odd item's, or the chosen option's, position, from 0 or by header", kind=column, metavar="K",
-        group=TRIPLETS,
+        group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_base: int | None = option(
-        "whether that position counts from 0 or 1 (default: by range)", kind=int, choices=(0, 1), group=TRIPLETS
+        "whether that position counts from 0 or 1 (default: by range)",
+        kind=int,
+        choices=(0, 1),
+        group=TRIPLETS,
+        rare=True,
     )
     columns: tuple[int | str, ...] | None = option(
-        "the three item columns of a wider file, from 0 or by header", kind=columns, metavar="I,J,K", group=TRIPLETS
+        "the three item columns of a wider file, from 0 or by header",
+        kind=columns,
+        metavar="I,J,K",
+        group=TRIPLETS,
+        rare=True,
     )
-    one_based: bool = option("item numbers count from 1", default=False, group=TRIPLETS)
-    item_names: str | None = option(
+    one_based: bool = option("item numbers count from 1", default=False, group=TRIPLETS, rare=True)
+    item_names: Spec | None = option(
         "the item that each number stands for, one a line; embeddings with names are then matched by name",
-        metavar="FILE", role="input", group=TRIPLETS,
+        metavar="FILE", role="input", group=TRIPLETS, rare=True,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class TripletFile(TripletLayout):
+class SomeTriplets(TripletLayout):
+    """A triplet file with its layout, for a command that can do without."""
+
+    triplets: Spec | None = option("file of (t, 3) triplets; FILE::KEY", "-t", "--triplets", metavar="T", role="input")
+
+
+@dataclass(frozen=True)
+class TripletFile(SomeTriplets):
     """A triplet file with its layout."""
 
-    triplets: str = option(
+    triplets: Spec = option(
         "file of (t, 3) triplets; FILE::KEY", "-t", "--triplets", required=True, metavar="T", role="input"
     )
 
@@ -180,13 +194,13 @@ class TripletFile(TripletLayout):
 class RowNames:
     """Names of the embeddings' rows, and what rows of one object become."""
 
-    names: str | None = option(
+    names: Spec | None = option(
         "names of the embeddings' rows, one a line, where the files have none (or the same, in the order to use)",
         metavar="FILE", role="input",
     )  # fmt: skip
     name_column: int | str | None = option(
         "column of a table of embeddings that holds the names, from 0 or by header (default: that of text)",
-        kind=column, metavar="K",
+        kind=column, metavar="K", rare=True,
     )  # fmt: skip
     per_object: str | None = option(
         "several images of one object are one row: the mean of them, or the first; which are of one object the items' "
@@ -208,7 +222,7 @@ class JudgedRows(RowNames):
 class People:
     """Who gave the answers."""
 
-    subjects: str | None = option(
+    subjects: Spec | None = option(
         "who gave each answer: a file of t numbers or strings", metavar="FILE", role="input", group=PEOPLE,
         exclusive="people",
     )  # fmt: skip
@@ -222,23 +236,30 @@ class People:
 class ManyAnswers:
     """Counts or shares in place of single answers."""
 
-    answers: str | None = option(
+    answers: Spec | None = option(
         "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY. Anchored: (t, 2)",
         "--answers", "--counts", "--targets", metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Choice:
+class Nan:
+    """What is done with rows of embeddings that hold NaN."""
+
+    nan: str = option(
+        "rows with NaN: an error, or left out (default: raise)", default="raise", choices=("raise", "omit"),
+        rare=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Choice(Nan):
     """How similarities become choices."""
 
     ties: str = option(
         "what a tie counts (default: fractional)", default="fractional",
-        choices=("fractional", "wrong", "human_alignment"), group=MODEL,
+        choices=("fractional", "wrong", "human_alignment"), group=MODEL, rare=True,
     )  # fmt: skip
-    nan: str = option(
-        "rows with NaN: an error, or left out (default: raise)", default="raise", choices=("raise", "omit"), group=MODEL
-    )
 
 
 @dataclass(frozen=True)
@@ -251,7 +272,7 @@ class Measures(Choice):
 
 
 @dataclass(frozen=True)
-class OneMeasure(Choice):
+class Nearness:
     """One measure."""
 
     measure: str = option(
@@ -260,10 +281,15 @@ class OneMeasure(Choice):
 
 
 @dataclass(frozen=True)
+class OneMeasure(Choice, Nearness):
+    """One measure, and how similarities become choices."""
+
+
+@dataclass(frozen=True)
 class Temperature:
     """That of choice probabilities."""
 
-    temperature: float | str | None = option(
+    temperature: float | Spec | None = option(
         "p = softmax(s / T) (default: 1); FILE::MODEL/MODULE: one of human_alignment, for dot",
         kind=temperature, metavar="T", role="input", group=MODEL,
     )  # fmt: skip
@@ -280,11 +306,15 @@ class Intervals:
     )  # fmt: skip
     ci_method: str | None = option(
         "how (default: corrected, a closed form); pigeonhole: the bootstrap over objects as it is", choices=METHODS,
-        group=INTERVALS,
+        group=INTERVALS, rare=True,
     )  # fmt: skip
     confidence: float | None = option("of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS)
-    resamples: int | None = option("of a bootstrap (default: 1000)", kind=count, metavar="B", group=INTERVALS)
-    seed: int | None = option("of what is drawn at random (default: 0)", kind=seed, metavar="S", group=INTERVALS)
+    resamples: int | None = option(
+        "of a bootstrap (default: 1000)", kind=count, metavar="B", group=INTERVALS, rare=True
+    )
+    seed: int | None = option(
+        "of what is drawn at random (default: 0)", kind=seed, metavar="S", group=INTERVALS, rare=True
+    )
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
@@ -309,16 +339,22 @@ class Intervals:
 
 
 @dataclass(frozen=True)
-class Running:
+class Threads:
+    """How many threads the kernels use; results don't depend on them."""
+
+    threads: int | None = option(
+        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=count, metavar="K", group=RUNNING
+    )
+
+
+@dataclass(frozen=True)
+class Running(Threads):
     """Where it runs."""
 
     backend: str = option(
         f"what computes: {', '.join(BACKENDS)} (default: the fastest that can)", default="auto",
         choices=("auto", *BACKENDS), metavar="NAME", group=RUNNING,
     )  # fmt: skip
-    threads: int | None = option(
-        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=count, metavar="K", group=RUNNING
-    )
 
 
 @dataclass(frozen=True)
@@ -327,22 +363,38 @@ class Card:
 
     model_index: str | None = option(
         "write the figures as .yaml, for the metadata of a model card (model-index)", metavar="PATH", role="output",
-        group=OUTPUT,
+        group=OUTPUT, rare=True,
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Output:
-    """What is printed and written."""
+class Quiet:
+    """Whether notes and progress are shown."""
+
+    quiet: bool = option("no notes, no progress", default=False, group=OUTPUT)
+
+
+@dataclass(frozen=True)
+class Document(Quiet):
+    """The result as a document."""
 
     json: str | None = option(
         "write one JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH", role="output",
         group=OUTPUT,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Output(Document):
+    """What is printed and written."""
+
     csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
-    csv_escape: bool = option(CSV_ESCAPE, default=False, group=OUTPUT)
+    csv_escape: bool = option(CSV_ESCAPE, default=False, group=OUTPUT, rare=True)
     latex: str | None = option(
-        "write the table as .tex, for the package booktabs", metavar="PATH", role="output", group=OUTPUT
+        "write the table as .tex, for the package booktabs",
+        metavar="PATH",
+        role="output",
+        group=OUTPUT,
+        rare=True,
     )
-    verbose: bool = option("all columns of the table, at any width", default=False, group=OUTPUT)
-    quiet: bool = option("no notes, no progress", default=False, group=OUTPUT)
+    verbose: bool = option("all columns of the table, at any width", default=False, group=OUTPUT, rare=True)

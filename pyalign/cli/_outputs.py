@@ -12,6 +12,7 @@ from typing import Any
 
 from pyalign.cli._command import Outcome, paths, refuse_unused
 from pyalign.cli._files import files_of
+from pyalign.cli._options import Card, Document, Output, Quiet
 from pyalign.errors import InputError
 from pyalign.io.write import STREAMS, Files
 
@@ -101,22 +102,22 @@ def write_outcome(
     check: raises where the files should not appear after all; called when all of them are whole.
     in_words: a note in the words of the command line.
     """
-    result, asked = outcome.result, getattr(options, "json", None)
+    result, asked = outcome.result, options.json if isinstance(options, Document) else None
     with Files() as pending:
         digests = _add(pending, outcome, options)
         document = ""
         if result is not None and asked is not None:
             document = (replace(result, outputs=digests) if digests else result).to_json()
-        if asked not in (None, "-"):
+        if asked is not None and document and asked != "-":
             pending.add(asked, document + "\n")  # last: where it is new, so are the others
         check()
         pending.commit()
-    if asked == "-":
+    if document and asked == "-":
         print(document)
     elif outcome.text is not None or result is not None:
         print(outcome.text if outcome.text is not None else _table(outcome, options))
     notes = (*outcome.notes, *(result.notes if result is not None else ()))
-    if notes and not getattr(options, "quiet", False):
+    if notes and not (isinstance(options, Quiet) and options.quiet):
         from pyalign.report.words import one_line
 
         sys.stdout.flush()
@@ -126,13 +127,15 @@ def write_outcome(
 
 def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
     """All but the document; gives the SHA-256 of each, by path, where there is one to record them."""
-    wanted = getattr(options, "json", None) is not None or any(map(callable, outcome.files.values()))
+    document = isinstance(options, Document) and options.json is not None
+    wanted = document or any(map(callable, outcome.files.values()))
     files = dict(outcome.files)
-    if getattr(options, "csv", None) and outcome.result is not None:
-        files[options.csv] = outcome.result.to_csv(escape=options.csv_escape)
-    if getattr(options, "latex", None) and outcome.result is not None:
-        files[options.latex] = outcome.result.to_latex()
-    if getattr(options, "model_index", None) and outcome.result is not None:
+    if isinstance(options, Output) and outcome.result is not None:
+        if options.csv:
+            files[options.csv] = outcome.result.to_csv(escape=options.csv_escape)
+        if options.latex:
+            files[options.latex] = outcome.result.to_latex()
+    if isinstance(options, Card) and options.model_index and outcome.result is not None:
         card: Any = outcome.result
         files[options.model_index] = card.to_model_index()
     digests: dict[str, str] = {}
@@ -148,7 +151,7 @@ def _table(outcome: Outcome, options: Any) -> str:
     from pyalign.report.words import terminal_width
 
     assert outcome.result is not None
-    verbose = getattr(options, "verbose", False)
+    verbose = isinstance(options, Output) and options.verbose
     return outcome.result.table(None if verbose else terminal_width(), verbose)
 
 

@@ -20,10 +20,12 @@ from pyalign.report.words import one_line
 
 
 @contextmanager
-def unchanged(name: str, options: Any) -> Iterator[Callable[[], None]]:
+def unchanged(name: str, options: Any, also: Iterable[str] = ()) -> Iterator[Callable[[], None]]:
     """Gives what raises an InputError where an input has changed since; inside, SIGBUS ends the process with a line.
 
     A file that was deleted, or another moved to its place, changes nothing of what is read.
+
+    also: other files that may be cut short, of which the command itself sees whether they change.
     """
     before = _inputs(options)
 
@@ -34,7 +36,6 @@ def unchanged(name: str, options: Any) -> Iterator[Callable[[], None]]:
                 if os.path.samestat(was, now) and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
                     raise InputError(f"{told} was changed while it was read")
 
-    also: Iterable[str] = getattr(options, "reads", tuple)()  # of a study, which looks itself whether they change
     mapped = {**_files(also), **before}
     cut = {path: _line(name, f"{told} was cut short while it was read") for path, (_, told) in mapped.items()}
     files = [(os.fsencode(path), was.st_size, cut[path]) for path, (was, _) in mapped.items()]

@@ -19,8 +19,8 @@ from pyalign.cli._command import Option, declared, flag_of
 # What is no argument of the same name: as Python spells it, and as the command line does.
 PHRASES = {
     "score_choices(..., choice_base=1)": "--model-choice-base 1",
-    'measure="precomputed"': "--similarities",
-    'measure="precomputed_dissimilarity"': "--dissimilarities",
+    'measure="precomputed"': "--kind similarity",
+    'measure="precomputed_dissimilarity"': "--kind dissimilarity",
     'pyalign.score(matrix=x, kind="similarity")': "pyalign score --matrix FILE --kind similarity",
     'pyalign.score(matrix=x, kind="dissimilarity")': "pyalign score --matrix FILE --kind dissimilarity",
     "load_triplets(path)": "-t FILE",

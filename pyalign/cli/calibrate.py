@@ -14,6 +14,7 @@ from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answer
 from pyalign.data.align import asked_items, one_order
 from pyalign.data.missing import Coverage, with_rows
 from pyalign.errors import InputError
+from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 
@@ -27,7 +28,7 @@ class CalibrateOptions(
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
 
-    target_embedding: str | None = option(
+    target_embedding: Spec | None = option(
         "concept embedding, such as VICE, whose choice probabilities stand for the answers", metavar="E2", role="input",
         group=_options.ANSWERS, exclusive="answers",
     )  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _concepts, _folder, _inputs, _options, _predict
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli import _concepts, _folder, _inputs, _options
+from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.concepts import concepts
 from pyalign.concept.concepts_result import BY, Concepts
 from pyalign.errors import InputError
+from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
@@ -20,21 +21,17 @@ PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")
 
 @dataclass(frozen=True)
 class ConceptsOptions(
-    _options.Models, _options.TripletLayout, _options.JudgedRows, _options.Choice, _options.Temperature,
-    _predict.PredictOptions, _concepts.Concepts, _options.Intervals, _options.People, _options.Running,
-    _options.Output, _folder.Folder,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Choice, _options.Temperature,
+    _concepts.Concepts, _options.Intervals, _options.People, _options.Running,
+    _options.Output, _folder.FolderWithImages,
 ):  # fmt: skip
     """The options of `pyalign concepts`."""
 
-    triplets: str | None = option(
-        "file of (t, 3) triplets; FILE::KEY; may be left out with --predict", "-t", "--triplets", required=True,
-        metavar="T", role="input", unless=("predict",),
-    )  # fmt: skip
-    levels: tuple[str, ...] | None = option(
+    levels: tuple[Spec, ...] | None = option(
         "two files of categories, fine and coarse: by whether all three objects share a fine one, a coarse one, two of "
         "them a coarse one, or none", nargs="+", metavar="FILE", role="input", group=_concepts.CONCEPTS,
     )  # fmt: skip
-    transform: str | None = option(
+    transform: Spec | None = option(
         "linear map, as `probe` writes it: scores before and after it, and the differences", metavar="W.npz",
         role="input",
     )  # fmt: skip
@@ -44,21 +41,16 @@ class ConceptsOptions(
     )  # fmt: skip
     top_objects: int | None = option(
         "name the K objects with most of each dimension in the document, for pictures of them in a report",
-        kind=_options.count, metavar="K", group=_options.OUTPUT,
+        kind=_options.count, metavar="K", group=OUTPUT, rare=True,
     )  # fmt: skip
     correction: str = option(
         "of p-values over all concepts (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
-        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )  # fmt: skip
 
 
 def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
-    _predict.check(options)
-    if options.predict:
-        return _predict.run_predict(
-            options, progress, *_concepts.read_dimensions(options.dimensions, options.dimension_labels)
-        )
     formats, notes = _check(options)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(options.embeddings, options.labels)
@@ -120,7 +112,7 @@ def _labelled(found: Concepts, options: ConceptsOptions, labels: list[str] | Non
     """With the labels of the command line beside the files' names, also of what a transform made of them."""
     if labels is None:
         return found
-    called = dict(zip(options.embeddings, labels, strict=True))
+    called: dict[str, str] = dict(zip(options.embeddings, labels, strict=True))
     called |= {f"{spec} (transformed)": f"{label} (transformed)" for spec, label in called.items()}
     return replace(found, results=tuple(replace(one, label=called[one.embeddings]) for one in found.results))
 

@@ -10,6 +10,7 @@ from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.cli._model_choices import GROUP, OF_CHOICES, ReadChoices, read_choices_of
 from pyalign.concept.consistency import consistency
 from pyalign.errors import InputError
+from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
@@ -23,7 +24,7 @@ class ConsistencyOptions(
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
 
-    model_choices: tuple[str, ...] | None = option(
+    model_choices: tuple[Spec, ...] | None = option(
         "besides embeddings or in their place: what a model or a person called odd, files of t positions or names, or "
         "of (t, 3) probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip

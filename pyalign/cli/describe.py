@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pyalign.analysis.describe.file import describe_file
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 
 
@@ -14,7 +15,7 @@ from pyalign.progress import Progress
 class DescribeOptions(_options.Output):
     """The options of `pyalign describe`."""
 
-    file: str = option(
+    file: Spec = option(
         "a file of embeddings, triplets, answers, names, a map, or a folder of `pyalign extract`; FILE::KEY picks an "
         "array", "--file",
         required=True, metavar="FILE", role="input", positional=True,

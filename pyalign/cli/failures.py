@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pyalign.analysis.failures.failures import failures, require_families
 from pyalign.cli import _inputs, _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import OUTPUT, Command, Outcome, option
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
 
@@ -29,14 +29,14 @@ class FailureOptions(
     families: tuple[str, ...] | None = option("the family of each of the embeddings", nargs="+", metavar="F")
     out: str | None = option(
         "write the triplets as a table .csv, or as .json", kind=table_or_document, metavar="PATH", role="output",
-        group=_options.OUTPUT,
+        group=OUTPUT,
     )  # fmt: skip
     limit: int | None = option(
-        "list at most K triplets of each group, the clearest", kind=_options.count, metavar="K", group=_options.OUTPUT
+        "list at most K triplets of each group, the clearest", kind=_options.count, metavar="K", group=OUTPUT
     )
     at_least: int | None = option(
         "list the triplets that at least K of the embeddings get wrong (default: all of them)", kind=_options.count,
-        metavar="K", group=_options.OUTPUT,
+        metavar="K", group=OUTPUT,
     )  # fmt: skip
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.cli import _inputs, _kept, _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import OUTPUT, Command, Outcome, option
 from pyalign.cli.probe import MAP, OtherEmbeddings
 from pyalign.errors import ConvergenceWarning
+from pyalign.io.paths import Spec
 from pyalign.io.transform import transform_bytes
 from pyalign.progress import Progress
 
@@ -23,13 +24,13 @@ class GlocalOptions(
 ):
     """The options of `pyalign glocal`."""
 
-    other_embeddings: str = option(
+    other_embeddings: Spec = option(
         "file of (m, d) embeddings of other items by the same model; FILE::KEY", "--other-embeddings", "--images",
         required=True, metavar="Y", role="input",
     )  # fmt: skip
     out: str = option(
         "write the map; Ctrl-C leaves the best so far beside it", required=True, kind=_options.npz_file,
-        metavar="W.npz", role="output", group=_options.OUTPUT,
+        metavar="W.npz", role="output", group=OUTPUT,
     )  # fmt: skip
     penalty: str = option(
         "what is penalised: |W - m I|^2, m the mean of its diagonal (default), |W| or |W|^2", default="identity",
@@ -59,7 +60,9 @@ def run(options: GlocalOptions, progress: Progress) -> Outcome:
     }
     strength = as_strength(options.strength)
     journal = _kept.open_journal(
-        options, {"x": x, "triplets": triplets, "others": others}, {**decides, **options.local(), "strength": strength}
+        options.out,
+        {"x": x, "triplets": triplets, "others": others},
+        {**decides, **options.local(), "strength": strength},
     )
     with journal.kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it

@@ -9,6 +9,7 @@ from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.io.metadata import load_metadata
+from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.results import load_result
 
@@ -17,11 +18,11 @@ from pyalign.results import load_result
 class MetadataOptions(_options.Output):
     """The options of `pyalign metadata`."""
 
-    result: str = option(
+    result: Spec = option(
         "document of `pyalign compare` (or of `score`, which says nothing of shared errors)", "--result", required=True,
         metavar="COMPARE.json", role="input", positional=True,
     )  # fmt: skip
-    metadata: str = option(
+    metadata: Spec = option(
         "a row for each model (.csv, .tsv, .json): model, and family, objective, data, parameters, seed, any column",
         required=True, metavar="FILE", role="input",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`pyalign neighbors`: the nearest rows of embeddings, and what they say beside people."""
+"""`pyalign neighbors ...`: the nearest rows of embeddings, and what neighbourhoods say, also beside people's."""
 
 from __future__ import annotations
 
@@ -8,89 +8,172 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign.backends import TENSOR_BACKENDS
-from pyalign.cli import _against, _folder, _inputs, _options
-from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
+from pyalign.cli import _folder, _inputs, _options
+from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._concepts import LABELS
+from pyalign.data import Embeddings
 from pyalign.errors import InputError
+from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
+from pyalign.stats.multiple import CORRECTIONS
 
-FOLDER = ("out", "figures", "images")
-OF_SEARCH = ("query", "queries", "nan", "include_self", "engine", "index", "save_index", *FOLDER)
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
-WHAT, SEARCH = "queries (default: every row)", "search"
+QUERIES, INDEX, CONCEPTS, INTERVALS = "queries (default: every row)", "index", "concepts", "intervals and tests"
+OF_INTERVALS = ("ci", "resamples", "permutations", "confidence", "seed")
 EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
 
 
-@dataclass(frozen=True)
-class NeighborOptions(_options.Models, _options.RowNames, _against.Analysis, _options.Output, _folder.Folder):
-    """The options of `pyalign neighbors`."""
+# Options that several of these commands share
 
-    query: tuple[str, ...] | None = option("names of rows", nargs="+", metavar="NAME", group=WHAT, exclusive="queries")
-    queries: str | None = option(
-        "file of (q, d) vectors; FILE::KEY picks an array", metavar="FILE", role="input", group=WHAT,
+
+@dataclass(frozen=True)
+class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Output):
+    """What neighbours are, for one embedding or several."""
+
+    transform: Spec | None = option(
+        "a linear map (`pyalign probe`): the mapped rows are one more model", metavar="W.npz", role="input"
+    )
+
+
+@dataclass(frozen=True)
+class K:
+    """How many neighbours count."""
+
+    k: int = option("neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K")
+
+
+@dataclass(frozen=True)
+class OverObjects:
+    """Intervals over objects, and tests by relabelling."""
+
+    ci: str | None = option(
+        "over other objects like these (default), or none", choices=("none", "objects"), group=INTERVALS
+    )
+    resamples: int | None = option(
+        "half-samples of the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
+    )
+    confidence: float | None = option("of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS)
+    permutations: int | None = option(
+        "relabellings for p-values (default: 999); 0: none", kind=_options.seed, metavar="K", group=INTERVALS
+    )
+    seed: int | None = option("of what is drawn (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What objects belong to."""
+
+    categories: Spec | None = option(
+        "a label for each object, or a column of 0 and 1 for each category", metavar="FILE", role="input",
+        group=CONCEPTS,
+    )  # fmt: skip
+    dimensions: Spec | None = option(
+        "a human embedding: an object belongs to its largest dimension", metavar="FILE", role="input", group=CONCEPTS
+    )
+    dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
+
+    def read(self) -> dict[str, Any]:
+        """Those that are given, as arguments."""
+        found: dict[str, Any] = {}
+        if self.categories is not None:
+            found["categories"] = _categories(self.categories)
+        if self.dimensions is not None:
+            found["dimensions"] = _inputs.read_embeddings(self.dimensions)
+        if self.dimension_labels is not None:
+            found["dimension_labels"] = _inputs.names_of(self.dimension_labels)
+        return found
+
+
+def _categories(spec: Spec) -> Any:
+    from pyalign.io.categories import load_categories
+
+    return load_categories(spec)
+
+
+def _transform(spec: Spec) -> Any:
+    from pyalign.io.transform import read_transform
+
+    return read_transform(spec)
+
+
+def _given(options: Any, *names: str) -> dict[str, Any]:
+    """Those of the options that are given."""
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def _models(options: Any) -> dict[str, Any]:
+    """The embeddings of a command, and those after a transform where one is given."""
+    get_measure(options.measure)
+    labels = _inputs.labelled(options.embeddings, options.labels)
+    models: dict[str, Any] = dict(_inputs.read_models(options))
+    if labels is not None:
+        models = dict(zip(labels, models.values(), strict=True))
+    if options.transform is not None:
+        transform = _transform(options.transform)
+        for spec in list(models):
+            models[f"{spec} after {options.transform}"] = transform.apply(models[spec])
+    return models
+
+
+def _mapped(options: Any) -> Embeddings:
+    """The embeddings of a command that takes one, mapped where a transform is given."""
+    get_measure(options.measure)
+    x = _inputs.read_model(options)
+    found: Embeddings = x if options.transform is None else _transform(options.transform).apply(x)
+    return found
+
+
+# pyalign neighbors search
+
+
+@dataclass(frozen=True)
+class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithImages):
+    """The options of `pyalign neighbors search`."""
+
+    transform: Spec | None = option(
+        "a linear map (`pyalign probe`) that rows and queries go through first; --out shows the search before it too",
+        metavar="W.npz", role="input",
+    )  # fmt: skip
+    query: tuple[str, ...] | None = option(
+        "names of rows", nargs="+", metavar="NAME", group=QUERIES, exclusive="queries"
+    )
+    queries: Spec | None = option(
+        "file of (q, d) vectors; FILE::KEY picks an array", metavar="FILE", role="input", group=QUERIES,
         exclusive="queries",
     )  # fmt: skip
-    k: int = option("neighbours of each query (default: 10)", "-k", default=10, kind=_options.count, metavar="K")
-    measure: str = option(
-        "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
-        words=MEASURES,
-    )  # fmt: skip
-    nan: str = option(
-        "rows with NaN: an error, or left out (default: raise)", default="raise", choices=("raise", "omit"),
-        group=_options.MODEL,
-    )  # fmt: skip
-    include_self: bool = option("a row may be its own neighbour", default=False, group=SEARCH)
-    engine: str = option(
+    include_self: bool = option("a row may be its own neighbour", default=False)
+    backend: str = option(
         "what searches: native, faiss, or on a device cuda, triton, torch (default: native for the exact search, "
-        "faiss for an index)", "--backend", default="auto",
-        choices=("auto", "native", "faiss", *TENSOR_BACKENDS), metavar="NAME", group=SEARCH,
+        "faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS), metavar="NAME",
+        group=RUNNING,
     )  # fmt: skip
     index: str = option(
         "flat (exact), hnsw, ivf, a factory string of faiss, auto, or a file of --save-index (default: auto)",
-        default="auto", metavar="INDEX", group=SEARCH,
+        default="auto", metavar="INDEX", group=INDEX,
     )  # fmt: skip
     save_index: str | None = option(
-        "write the index to a file, for --index", metavar="FILE", role="output", group=SEARCH
+        "write the index to a file, for --index", metavar="FILE", role="output", group=INDEX
     )
-    threads: int | None = option(
-        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=_options.count, metavar="K",
-        group=_options.RUNNING,
-    )  # fmt: skip
 
 
-def run(options: NeighborOptions, progress: Progress) -> Outcome:
+def run_search(options: SearchOptions, progress: Progress) -> Outcome:
     """Reads, searches; the index is written with the rest."""
     get_measure(options.measure)
-    analysis = _against.analysis_of(options)
-    if analysis is not None:
-        refuse_unused(options, OF_SEARCH, "a search, which another question has taken the place of")
-        return analysis(options, progress)
-    if len(options.embeddings) != 1:
-        raise InputError(f"a search is among the rows of one of --embeddings; got {len(options.embeddings)}")
-    refuse_unused(options, ("labels",), "several embeddings: --against, --purity, --hubs")
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
-    (rows,) = _inputs.read_models(options).values()
-    found = search(options, rows, progress, _map_of(options))
+    rows = _inputs.read_model(options)
+    found = _search(options, rows, progress, None if options.transform is None else _transform(options.transform))
     if options.out is None:
         return found
     before = None
     if options.transform is not None:
-        before = search(replace(options, index="auto", save_index=None), rows, progress).result
+        before = _search(replace(options, index="auto", save_index=None), rows, progress).result
     files, more = _in_folder(found.result, options, formats, before)
     return replace(found, files={**found.files, **files}, notes=(*notes, *more))
 
 
-def _map_of(options: NeighborOptions) -> Any:
-    """The map of --transform, or None."""
-    if options.transform is None:
-        return None
-    from pyalign.io.transform import read_transform
-
-    return read_transform(options.transform)
-
-
 def _in_folder(
-    found: Any, options: NeighborOptions, formats: tuple[str, ...], before: Any
+    found: Any, options: SearchOptions, formats: tuple[str, ...], before: Any
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
     """What --out holds, the search before a transform too; a note where the gallery is not of all queries."""
     from pyalign.report.charts.gallery import MOST_QUERIES
@@ -106,7 +189,7 @@ def _in_folder(
     return files, notes
 
 
-def search(options: Any, rows: Any, progress: Progress, transform: Any = None) -> Outcome:
+def _search(options: SearchOptions, rows: Any, progress: Progress, transform: Any = None) -> Outcome:
     """The neighbours of what the options ask for among rows that are read, mapped where there is a transform."""
     from pyalign.nearest.index import load_index
     from pyalign.nearest.neighbors import neighbors, prepared_index
@@ -117,14 +200,14 @@ def search(options: Any, rows: Any, progress: Progress, transform: Any = None) -
         index = load_index(index)
     elif "." in index or os.sep in index:  # no factory string has these
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
-    given = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
+    given: Any = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
     if transform is not None:
         rows, given = transform.apply(rows), given if options.queries is None else transform.apply(given)
     files = {}
     if options.save_index is not None:
         index = prepared_index(rows, given, options.measure, index)
     found = neighbors(
-        rows, given, options.k, measure=options.measure, backend=options.engine, index=index,
+        rows, given, options.k, measure=options.measure, backend=options.backend, index=index,
         include_self=options.include_self, nan=options.nan, progress=progress,
     )  # fmt: skip
     if options.save_index is not None:
@@ -132,6 +215,161 @@ def search(options: Any, rows: Any, progress: Progress, transform: Any = None) -
     return Outcome(found if transform is None else replace(found, transform=options.transform), files)
 
 
-COMMAND = Command(
-    NeighborOptions, run, "pyalign neighbors clip.npy --names names.txt --query apple -k 10", epilog=EPILOG
+SEARCH = Command(
+    SearchOptions, run_search, "pyalign neighbors search clip.npy --names names.txt --query apple -k 10", epilog=EPILOG
+)
+
+
+# pyalign neighbors agreement
+
+
+@dataclass(frozen=True)
+class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
+    """The options of `pyalign neighbors agreement`."""
+
+    against: Spec = option(
+        "the human embedding by which people's neighbours are", required=True, metavar="HUMAN", role="input"
+    )
+    against_measure: str | None = option(
+        "of the rows of --against (default: cosine)", metavar="M", words=MEASURES, group=_options.MODEL
+    )
+    rbo_p: float | None = option(
+        "persistence of the rank-biased overlap (default: 0.9)", kind=float, metavar="P", rare=True
+    )
+    correction: str | None = option(
+        "of p-values over concepts and differences (default: holm)", choices=tuple(CORRECTIONS), group=INTERVALS
+    )
+    objects: str | None = option(
+        "write the agreement of each object as .csv", kind=_options.csv_file, metavar="PATH", role="output",
+        group=OUTPUT,
+    )  # fmt: skip
+
+
+def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
+    """Reads, compares neighbourhoods over all objects and for each concept."""
+    from pyalign.concept.neighborhoods import compare_neighbors
+
+    if options.against_measure is not None:
+        get_measure(options.against_measure)
+    models = _models(options)
+    human = _inputs.read_embeddings(options.against)
+    found = compare_neighbors(
+        models, human, k=options.k, measure=options.measure, **options.read(),
+        **_given(options, "against_measure", "rbo_p", "correction", *OF_INTERVALS), progress=progress,
+    )  # fmt: skip
+    found = replace(found, against=options.against)
+    files = {} if options.objects is None else {options.objects: found.objects_csv(options.csv_escape)}
+    return Outcome(found, files)
+
+
+AGREEMENT = Command(AgreementOptions, run_agreement, "pyalign neighbors agreement clip.npy --against vice.npy")
+
+
+# pyalign neighbors purity
+
+
+@dataclass(frozen=True)
+class PurityOptions(_options.Models, Near, K, OverObjects):
+    """The options of `pyalign neighbors purity`."""
+
+    categories: Spec = option(
+        "a label for each object, or a column of 0 and 1 for each category", required=True, metavar="FILE",
+        role="input",
+    )  # fmt: skip
+
+
+def run_purity(options: PurityOptions, progress: Progress) -> Outcome:
+    """Reads, counts."""
+    from pyalign.concept.purity import neighbor_purity
+
+    found = neighbor_purity(
+        _models(options), _categories(options.categories), k=options.k, measure=options.measure,
+        **_given(options, *OF_INTERVALS), progress=progress,
+    )  # fmt: skip
+    return Outcome(found)
+
+
+PURITY = Command(PurityOptions, run_purity, "pyalign neighbors purity clip.npy --categories category27.tsv")
+
+
+# pyalign neighbors hubness
+
+
+@dataclass(frozen=True)
+class HubnessOptions(_options.Models, Near, K):
+    """The options of `pyalign neighbors hubness`."""
+
+
+def run_hubness(options: HubnessOptions, progress: Progress) -> Outcome:
+    """Reads, counts."""
+    from pyalign.concept.hubs import hubs
+
+    return Outcome(hubs(_models(options), k=options.k, measure=options.measure))
+
+
+HUBNESS = Command(HubnessOptions, run_hubness, "pyalign neighbors hubness clip.npy -k 10")
+
+
+# pyalign neighbors changes
+
+
+@dataclass(frozen=True)
+class ChangesOptions(_options.Models, Near, K):
+    """The options of `pyalign neighbors changes`."""
+
+
+def run_changes(options: ChangesOptions, progress: Progress) -> Outcome:
+    """Reads two embeddings, or one and its map; compares the neighbours of each object."""
+    from pyalign.concept.neighbor_changes import neighbor_changes
+
+    count = len(options.embeddings)
+    if count != (2 if options.transform is None else 1):
+        raise InputError(f"changes are between two embeddings, or of one by --transform W.npz; got {count} embeddings")
+    return Outcome(neighbor_changes(*_models(options).values(), k=options.k, measure=options.measure))
+
+
+CHANGES = Command(ChangesOptions, run_changes, "pyalign neighbors changes clip.npy w2v.npy --names names.txt")
+
+
+# pyalign neighbors prototypes
+
+
+@dataclass(frozen=True)
+class PrototypesOptions(_options.Model, Near, Labelled):
+    """The options of `pyalign neighbors prototypes`."""
+
+
+def run_prototypes(options: PrototypesOptions, progress: Progress) -> Outcome:
+    """Reads; finds the medoid and the top objects of each concept."""
+    from pyalign.concept.prototypes import prototypes
+
+    return Outcome(prototypes(_mapped(options), **options.read(), measure=options.measure))
+
+
+PROTOTYPES = Command(
+    PrototypesOptions, run_prototypes, "pyalign neighbors prototypes clip.npy --dimensions dataset:spose66"
+)
+
+
+# pyalign neighbors duplicates
+
+
+@dataclass(frozen=True)
+class DuplicatesOptions(_options.Model, Near):
+    """The options of `pyalign neighbors duplicates`."""
+
+    threshold: float | None = option(
+        "similarity from which rows are near-duplicates (default: only equal rows are found)", kind=float, metavar="S"
+    )
+
+
+def run_duplicates(options: DuplicatesOptions, progress: Progress) -> Outcome:
+    """Reads, groups."""
+    from pyalign.concept.duplicates import near_duplicates
+
+    return Outcome(near_duplicates(_mapped(options), options.threshold, measure=options.measure))
+
+
+DUPLICATES = Command(
+    DuplicatesOptions, run_duplicates, "pyalign neighbors duplicates images.npy --threshold 0.98", epilog=EPILOG
 )

@@ -11,7 +11,7 @@ from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.concepts_result import BY
 from pyalign.documents import csv_of
 from pyalign.errors import InputError
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.report.charts import CHARTS
 from pyalign.report.charts.data import rows_of
@@ -42,10 +42,10 @@ def _table_file(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class PlotOptions:
+class PlotOptions(_options.Quiet):
     """The options of `pyalign plot`."""
 
-    result: tuple[str, ...] | None = option(
+    result: tuple[Spec, ...] | None = option(
         "document of a command, as --json writes it; several for accuracy (one of `pyalign ceiling` among them), "
         "before-after, reliability and RSA",
         "--result", nargs="+", metavar="RESULT", role="input", positional=True,
@@ -65,28 +65,28 @@ class PlotOptions:
         "folder or other source of images, called after objects, as `pyalign extract` takes it", metavar="DIR",
         group=OBJECTS,
     )  # fmt: skip
-    embeddings: str | None = option(
+    embeddings: Spec | None = option(
         "for a map: file of (n, d) embeddings; FILE::KEY", metavar="EMB", role="input", group=OBJECTS
     )
-    dimensions: str | None = option(
+    dimensions: Spec | None = option(
         "for cards: file of (n, k) human dimensions; FILE::KEY", metavar="D", role="input", group=OBJECTS
     )
-    dimension_labels: str | None = option(
+    dimension_labels: Spec | None = option(
         "what the dimensions are called, one a line", metavar="FILE", role="input", group=OBJECTS
     )
-    triplets: str | None = option(
+    triplets: Spec | None = option(
         "for cards: file of (t, 3) triplets, the odd item last: the share of choices that each dimension explains",
         "-t", "--triplets", metavar="T", role="input", group=OBJECTS,
     )  # fmt: skip
-    names: str | None = option(
+    names: Spec | None = option(
         "names of the rows of embeddings, dimensions or categories, one a line", metavar="FILE", role="input",
         group=OBJECTS,
     )  # fmt: skip
-    categories: str | None = option(
+    categories: Spec | None = option(
         "of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
     )
     queries: tuple[str, ...] | None = option("for a gallery: which", nargs="+", metavar="NAME", group=OBJECTS)
-    beside: str | None = option(
+    beside: Spec | None = option(
         "for a gallery: document of another search for the same queries, such as after a transform", metavar="RESULT",
         role="input", group=OBJECTS,
     )  # fmt: skip
@@ -113,7 +113,6 @@ class PlotOptions:
         choices=tuple(WIDTHS), group=LOOKS,
     )  # fmt: skip
     ppi: int | None = option("pixels per inch of a .png (default: 200)", kind=_options.count, metavar="P", group=LOOKS)
-    quiet: bool = option("no notes", default=False, group=LOOKS)
 
 
 def run(options: PlotOptions, progress: Progress) -> Outcome:
@@ -152,8 +151,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     if options.categories is not None:
         found["categories"] = load_categories(options.categories)
     if options.triplets is not None:
-        path, key = split_key(options.triplets)
-        found["triplets"] = load_triplets(path, key=key)
+        found["triplets"] = load_triplets(options.triplets.path, key=options.triplets.key)
     return found
 
 

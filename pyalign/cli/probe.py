@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pyalign.cli import _inputs, _kept, _options
-from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
+from pyalign.io.paths import Spec
 from pyalign.journal import Journal
 from pyalign.progress import Progress
 
@@ -47,14 +48,26 @@ class OtherEmbeddings:
     """How other embeddings take part. Without defaults: what was not given is left to the function."""
 
     alpha: float | None = option(
-        "share of their loss, from 0 to below 1 (default: 0.25)", kind=float, metavar="A", group=OTHERS
+        "share of their loss, from 0 to below 1 (default: 0.25)",
+        kind=float,
+        metavar="A",
+        group=OTHERS,
+        rare=True,
     )
-    tau: float | None = option("divides their cosines (default: 0.1)", kind=float, metavar="T", group=OTHERS)
+    tau: float | None = option("divides their cosines (default: 0.1)", kind=float, metavar="T", group=OTHERS, rare=True)
     batch_size: int | None = option(
-        "the most among which neighbors are looked for (default: 1024)", kind=_options.count, metavar="B", group=OTHERS
+        "the most among which neighbors are looked for (default: 1024)",
+        kind=_options.count,
+        metavar="B",
+        group=OTHERS,
+        rare=True,
     )
     batches: int | None = option(
-        "how many batches count (default: all)", kind=_options.count, metavar="K", group=OTHERS
+        "how many batches count (default: all)",
+        kind=_options.count,
+        metavar="K",
+        group=OTHERS,
+        rare=True,
     )
 
     def local(self) -> dict[str, Any]:
@@ -71,7 +84,7 @@ class ProbeCommandOptions(
 
     out: str | None = option(
         "write the map that is fitted to all triplets; Ctrl-C leaves the best so far beside it", kind=_options.npz_file,
-        metavar="W.npz", role="output", group=_options.OUTPUT,
+        metavar="W.npz", role="output", group=OUTPUT,
     )  # fmt: skip
     folds: int = option("folds (default: 3)", default=3, kind=_options.count, metavar="K", group=FOLDS)
     split: str = option("what a fold holds out (default: objects)", default="objects", choices=SPLITS, group=FOLDS)
@@ -96,20 +109,34 @@ class ProbeCommandOptions(
         "--standardise", choices=("global", "features", "none"), group=MAP,
     )  # fmt: skip
     tolerance: float | None = option(
-        "nats to the optimum, certified (default: 1e-4)", kind=float, metavar="G", group=MAP
+        "nats to the optimum, certified (default: 1e-4)",
+        kind=float,
+        metavar="G",
+        group=MAP,
+        rare=True,
     )
     max_iterations: int | None = option(
-        "of L-BFGS in a fit (default: 1000)", kind=_options.count, metavar="I", group=MAP
+        "of L-BFGS in a fit (default: 1000)",
+        kind=_options.count,
+        metavar="I",
+        group=MAP,
+        rare=True,
     )
-    other_embeddings: str | None = option(
+    other_embeddings: Spec | None = option(
         "file of (m, d) embeddings of other items by the same model; FILE::KEY", "--other-embeddings", "--images",
         metavar="Y", role="input", group=OTHERS,
     )  # fmt: skip
-    weights: str | None = option("(t,) weights of the triplets", metavar="V.npy", role="input", group=ANSWERS)
-    smoothing: float | None = option(
-        "pseudo-counts for each position (default: 0)", kind=float, metavar="A", group=ANSWERS
+    weights: Spec | None = option(
+        "(t,) weights of the triplets", metavar="V.npy", role="input", group=ANSWERS, rare=True
     )
-    resume: bool = option("take the folds that an interrupted run left by --out", default=False, group=_options.RUNNING)
+    smoothing: float | None = option(
+        "pseudo-counts for each position (default: 0)",
+        kind=float,
+        metavar="A",
+        group=ANSWERS,
+        rare=True,
+    )
+    resume: bool = option("take the folds that an interrupted run left by --out", default=False, group=RUNNING)
 
 
 def settled(options: ProbeCommandOptions) -> dict[str, Any]:
@@ -144,14 +171,15 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     model = settled(options)
     if options.split != "subjects":
         _inputs.refuse_subjects(options, "--split subjects", "folds over people")
-    _kept.check(options)
+    _kept.check(options, options.resume)
     triplets = _inputs.read_triplets(options, answered="probe")
     x = _inputs.read_model(options, triplets)
     others = None if options.other_embeddings is None else _inputs.read_embeddings(options.other_embeddings)
     weights = None if options.weights is None else _inputs.read_vector(options.weights)
     journal = _kept.open_journal(
-        options, {"x": x, "triplets": triplets, "others": others, "weights": weights},
+        options.out, {"x": x, "triplets": triplets, "others": others, "weights": weights},
         {"model": model, **options.local(), **{name: getattr(options, name) for name in _kept.DECIDES}},
+        options.resume,
     )  # fmt: skip
     with journal.kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it

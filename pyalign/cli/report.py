@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 
 
@@ -18,10 +19,10 @@ def page_file(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class ReportOptions:
+class ReportOptions(_options.Document):
     """The options of `pyalign report`."""
 
-    results: tuple[str, ...] = option(
+    results: tuple[Spec, ...] = option(
         "documents as --json writes them, or folders of them: of --out, of `pyalign extract`", "--results",
         required=True, nargs="+", metavar="RESULT", role="input", positional=True,
     )  # fmt: skip
@@ -33,15 +34,10 @@ class ReportOptions:
         "images of the objects, called after them: a folder, or what `pyalign extract` takes", metavar="DIR"
     )
     title: str | None = option("heading of the page", metavar="T")
-    metadata: str | None = option(
+    metadata: Spec | None = option(
         "table of the models, a row each: model, family, objective, training data, parameters, any column",
         metavar="FILE", role="input",
     )  # fmt: skip
-    json: str | None = option(
-        "write what was made as one JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH",
-        role="output", group=_options.OUTPUT,
-    )  # fmt: skip
-    quiet: bool = option("no notes, no progress", default=False, group=_options.OUTPUT)
 
 
 def run(options: ReportOptions, progress: Progress) -> Outcome:

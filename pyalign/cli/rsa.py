@@ -9,6 +9,7 @@ from pyalign.cli import _inputs, _matrices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.data import KINDS
 from pyalign.errors import InputError
+from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.pairwise.bootstrap import OVER
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
@@ -27,25 +28,25 @@ HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
 class RsaOptions(_options.JudgedRows, _options.Running, _options.Card, _options.Output):
     """The options of `pyalign rsa`."""
 
-    embeddings: tuple[str, ...] = option(
+    embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         default=(), nargs="*", metavar="EMB", role="input", positional=True,
     )  # fmt: skip
     labels: tuple[str, ...] | None = option(
         "what the embeddings are called in tables (default: short forms of their names)", nargs="+", metavar="L"
     )
-    human: str = option(
+    human: Spec = option(
         "file of their matrix (n, n), of one for each person (p, n, n), or condensed; FILE::KEY; NaN: not judged",
         required=True, metavar="FILE", role="input", group=HUMAN,
     )  # fmt: skip
     kind: str | None = option(
         "what larger numbers of --human mean, which no file says; a data set says it itself", choices=KINDS, group=HUMAN
     )
-    human_names: str | None = option(
+    human_names: Spec | None = option(
         "names of the judged objects, one a line; embeddings with names are then matched by name", metavar="FILE",
         role="input", group=HUMAN,
     )  # fmt: skip
-    model_rdms: tuple[str, ...] | None = option(
+    model_rdms: tuple[Spec, ...] | None = option(
         "matrices of dissimilarities, each a model; of a stack (k, n, n) k models", nargs="+", metavar="FILE",
         role="input", group=MODELS,
     )  # fmt: skip
@@ -117,7 +118,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
         partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
-    called = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
+    called: dict[str, str] = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
     return Outcome(replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results)))
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from pyalign.analysis.score import Scores, score
 from pyalign.cli import _ceiling, _inputs, _matrices, _model_choices, _options
-from pyalign.cli._command import Command, Outcome, Output, option
+from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option
 from pyalign.data import Transform
 from pyalign.errors import InputError
+from pyalign.io.paths import Spec
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
 
@@ -26,23 +27,23 @@ class ScoreOptions(
 ):  # fmt: skip
     """The options of `pyalign score`."""
 
-    model_choices: tuple[str, ...] | None = option(
+    model_choices: tuple[Spec, ...] | None = option(
         "in place of embeddings: what a model or a person called odd, files of t positions or names, or of (t, 3) "
         "probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=_model_choices.GROUP,
     )  # fmt: skip
-    transform: str | None = option(
+    transform: Spec | None = option(
         "linear map that the embeddings go through first, as `probe` writes it; scored by the measure that it records",
         metavar="W.npz", role="input",
     )  # fmt: skip
-    groups: str | None = option(
+    groups: Spec | None = option(
         "file of t labels: scores of each group of triplets too", metavar="FILE", role="input", group=BESIDES,
         exclusive="groups",
     )  # fmt: skip
-    categories: str | None = option(
+    categories: Spec | None = option(
         "a label per object, or a table of 0 and 1 with a column per category: scores of each category's pairs too",
         metavar="FILE", role="input", group=BESIDES, exclusive="groups",
     )  # fmt: skip
-    ceiling: float | str | None = option(
+    ceiling: float | Spec | None = option(
         "how far from chance to this noise ceiling: a fraction, or FILE.json[::upper|lower|estimate] of `pyalign "
         "ceiling --json` (default: estimate)", kind=_ceiling.ceiling, metavar="C", role="input", group=BESIDES
     )  # fmt: skip
@@ -54,12 +55,12 @@ class ScoreOptions(
     )
     choices: str | None = option(
         "write the odd position of each triplet, or that of the option taken, -1 for any tie, -2 where left out",
-        kind=_options.npy_file, metavar="OUT.npy", role="output", group=_options.OUTPUT,
+        kind=_options.npy_file, metavar="OUT.npy", role="output", group=OUTPUT,
     )  # fmt: skip
     probabilities: str | None = option(
         "write p(position is odd), three per triplet, or p(option is taken), two", kind=_options.npy_file,
         metavar="OUT.npy", role="output",
-        group=_options.OUTPUT,
+        group=OUTPUT,
     )  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     alone = options.odd_column == "none" and options.choice_column is None
     _require_answers(options, alone)
-    _inputs.check_intervals(options)
+    _inputs.check_intervals(options, options.permutations)
     _model_choices.check(options, alone)
     _matrices.check(options)
     matrices = _matrices.read(options)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
-from pyalign.cli.study_run import fault_of
+from pyalign.cli.study import fault_of
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
 from pyalign.study.result import FINISHED, Study
@@ -23,17 +23,13 @@ Each step is a command too: pyalign --help lists them."""
 
 
 @dataclass(frozen=True)
-class TourOptions:
+class TourOptions(_options.Threads, _options.Quiet):
     """The options of `pyalign tour`."""
 
     out: str = option(
         "folder to write to: new, empty, or of an earlier tour (default: pyalign-tour)", default="pyalign-tour",
         metavar="DIR", role="folder",
     )  # fmt: skip
-    threads: int | None = option(
-        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=_options.count, metavar="K"
-    )
-    quiet: bool = option("no notes, no progress", default=False)
 
 
 def run(options: TourOptions, progress: Progress) -> Outcome:

@@ -10,18 +10,18 @@ from pyalign import _checks
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.errors import InputError
+from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 
 
 @dataclass(frozen=True)
-class TransformOptions(_options.Model):
+class TransformOptions(_options.Model, _options.Quiet):
     """The options of `pyalign transform`."""
 
-    transform: str = option(
+    transform: Spec = option(
         "weights, mean, std, and perhaps bias: ((x - mean) / std) W + b", required=True, metavar="W.npz", role="input"
     )
     out: str = option("file to write", required=True, kind=_options.npy_file, metavar="Z.npy", role="output")
-    quiet: bool = option("no notes, no progress", default=False)
 
 
 def run(options: TransformOptions, progress: Progress) -> Outcome:

@@ -16,7 +16,7 @@ from pyalign.io.embeddings import load_embeddings
 from pyalign.io.judgments import load_judgments
 from pyalign.io.named import Pictures
 from pyalign.io.names import read_names
-from pyalign.io.paths import PathLike, bad, shorten, split_key
+from pyalign.io.paths import PathLike, Spec, bad, shorten
 from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
 
@@ -129,12 +129,12 @@ class _Described:
         """The files that are not there, or cannot be read: a phrase each; raises where one lies elsewhere."""
         named = [table[option] for tables in self.tables.values() for table in tables.values()
                  for option in FILES if option in table]  # fmt: skip
-        places = {name: within(self.folder, split_key(name)[0], f"dataset:{self.name}") for name in named}
+        places = {name: within(self.folder, Spec(name).path, f"dataset:{self.name}") for name in named}
         return lacking({name: path if path.exists() else None for name, path in places.items()})
 
     def _path(self, name: str) -> tuple[Path, str | None]:
-        file, key = split_key(name)
-        return inside(self.folder, file, f"dataset:{self.name}"), key
+        spec = Spec(name)
+        return inside(self.folder, spec.path, f"dataset:{self.name}"), spec.key
 
     def _names(self, table: dict[str, Any]) -> tuple[str, ...]:
         path, key = self._path(table["file"])

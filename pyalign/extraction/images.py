@@ -19,7 +19,7 @@ from pyalign.errors import InputError
 from pyalign.io.image_files import SUFFIXES, Files, images_below, is_hidden, is_image, listed_images
 from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
 from pyalign.io.named import Pictures, is_named, open_named
-from pyalign.io.paths import TEXT, bad, checked_path, shorten, split_key, suffix_of
+from pyalign.io.paths import TEXT, Spec, bad, checked_path, shorten, suffix_of
 from pyalign.io.tar import Archive
 
 if TYPE_CHECKING:
@@ -136,20 +136,17 @@ def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
     return _named(own, names, order, None, reader, count)
 
 
-def _part(path: str) -> tuple[str, str, str | None]:
-    name, key = split_key(path)
-    return name, "images", key
-
-
 def _from_path(path: str, names: Sequence[str] | None) -> Images:
     if is_named(path):
         _no_names(names, "a data set")
-        found: Pictures = open_named(*_part(path))
+        spec = Spec(path)
+        found: Pictures = open_named(spec.path, "images", spec.key)
         return replace(as_images(found.source, names=found.names), source=path)
     if os.path.isdir(path):
         _no_names(names, "a folder")
         return _from_folder(path)
-    whole, (file, key) = path, split_key(path)
+    whole = Spec(path)
+    file, key = whole.path, whole.key
     suffix = suffix_of(file)
     if suffix in (".h5", ".hdf5", ".parquet"):
         rows: Rows = parquet_images(file, key) if suffix == ".parquet" else hdf5_images(file, key)

@@ -10,7 +10,7 @@ from .model_spec import ModelSpec as ModelSpec
 from .model_spec import read_model_spec as read_model_spec
 from .model_spec import write_model_spec as write_model_spec
 from .names import read_names as read_names
-from .paths import split_key as split_key
+from .paths import Spec as Spec
 from .subjects import read_subjects as read_subjects
 from .transform import holds_transform as holds_transform
 from .transform import read_transform as read_transform

@@ -10,7 +10,7 @@ from pyalign.io.embeddings import load_embeddings
 from pyalign.io.named import is_named, open_named
 from pyalign.io.names import read_names
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import TEXT, Array, PathLike, bad, check_file, open_text, split_key, text_errors
+from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, open_text, text_errors
 
 
 def load_categories(path: PathLike) -> Categories:
@@ -23,7 +23,8 @@ def load_categories(path: PathLike) -> Categories:
     Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
     """
     if is_named(path):
-        named: Categories = open_named(split_key(path)[0], "categories", split_key(path)[1])
+        spec = Spec(path)
+        named: Categories = open_named(spec.path, "categories", spec.key)
         return named
     suffix = check_file(path, "categories", (".npy", *TEXT))
     if suffix == ".npy":

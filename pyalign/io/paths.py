@@ -103,18 +103,41 @@ def no_key(path: PathLike, key: str | None) -> None:
         raise bad(path, f"a {suffix_of(path)} file holds one array, so the key {key!r} has no meaning")
 
 
-def split_key(spec: PathLike) -> tuple[str, str | None]:
-    """``"features.h5::clip/visual"`` -> ``("features.h5", "clip/visual")``.
+class Spec(str):
+    """FILE, FILE::KEY or FOLDER::LAYER: a text that is parsed once, where it comes in, and shown as it was written.
 
     The last ``::`` splits, unless a file of the whole name exists and none of the part before it.
+
+    Attributes:
+        path: the file or folder.
+        key: what is named in it, or None.
+
+    Raises:
+        InputError: no path, or nothing on one side of the ``::``.
+
+    Example:
+        >>> spec = Spec("features.h5::clip/visual")
+        >>> spec.path, spec.key
+        ('features.h5', 'clip/visual')
     """
-    whole = checked_path(spec)
-    path, mark, key = whole.rpartition("::")
-    if not mark or (os.path.exists(whole) and not os.path.exists(path)):
-        return whole, None
-    if not path or not key:
-        raise InputError(f"{whole}: write FILE::KEY, with a name on both sides of '::'")
-    return path, key
+
+    path: str
+    key: str | None
+
+    def __new__(cls, spec: PathLike) -> Spec:
+        """The same object where it is parsed already."""
+        if isinstance(spec, Spec):
+            return spec
+        whole = checked_path(spec)
+        made = super().__new__(cls, whole)
+        path, mark, key = whole.rpartition("::")
+        if not mark or (os.path.exists(whole) and not os.path.exists(path)):
+            made.path, made.key = whole, None
+            return made
+        if not path or not key:
+            raise InputError(f"{whole}: write FILE::KEY, with a name on both sides of '::'")
+        made.path, made.key = path, key
+        return made
 
 
 def open_text(path: PathLike) -> TextIO:

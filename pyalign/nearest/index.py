@@ -154,7 +154,7 @@ def _trained(faiss: Any, space: Space, factory: str) -> Any:
 
 
 def load_index(path: PathLike) -> NeighborIndex:
-    """The index in a file that `NeighborIndex.save` or ``pyalign neighbors --save-index`` has written.
+    """The index in a file that `NeighborIndex.save` or ``pyalign neighbors search --save-index`` has written.
 
     The file is held against the hash that stands at its head first: faiss trusts what it reads, and a damaged file
     could end the process. That finds damage, not malice: take index files from those whose code you would run.

@@ -14,7 +14,7 @@ from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.extraction.disk import from_folder, on_disk
 from pyalign.extraction.sources import load_encoder
 from pyalign.extraction.weights import hash_file
-from pyalign.io.paths import split_key
+from pyalign.io.paths import Spec
 from pyalign.io.write import Content
 from pyalign.journal import Journal
 from pyalign.progress import Progress
@@ -148,7 +148,7 @@ def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
     if kind == "images":
         hashed["images"] = inputs.hash_of_images(items)
     else:
-        hashed["texts"] = hash_file(model.name, split_key(given["texts"])[0])
+        hashed["texts"] = hash_file(model.name, Spec(given["texts"]).path)
     if "checkpoint" in given:
         given["checkpoint"] = inputs.place(given["checkpoint"])
         hashed.update(_hash_of_path("checkpoint", given["checkpoint"], model.name))

@@ -15,7 +15,7 @@ from pyalign.data import Embeddings, Judgments, Triplets, hash_early
 from pyalign.data.align import asked_items
 from pyalign.errors import InputError
 from pyalign.io.named import is_named, open_named
-from pyalign.io.paths import bad, split_key
+from pyalign.io.paths import Spec, bad
 from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS
 from pyalign.study.file import StudyFile, StudyModel
 from pyalign.study.keys import digest_of
@@ -35,14 +35,13 @@ class Inputs:
         self._digests: dict[int, tuple[Any, str]] = {}
         self._files: dict[str, os.stat_result] = {}
 
-    def place(self, path: str) -> str:
+    def place(self, path: str) -> Spec:
         """Where a file of the study lies, which is about to be read; see `require_unchanged`."""
-        place = self.study.place(path)
-        with suppress(OSError, InputError, ValueError):  # said when it is read
-            whole = split_key(place)[0]
-            there = os.stat(whole)
+        place = Spec(self.study.place(path))
+        with suppress(OSError, ValueError):  # said when it is read
+            there = os.stat(place.path)
             if stat.S_ISREG(there.st_mode):
-                self._files.setdefault(whole, there)
+                self._files.setdefault(place.path, there)
         return place
 
     def require_unchanged(self) -> None:
@@ -89,16 +88,17 @@ class Inputs:
 
     def as_written(self, found: Any, spec: str) -> Any:
         """With the source, and in notes the path, as the study has it: documents name no folder of this machine."""
-        place, notes = self.place(split_key(spec)[0]), getattr(found, "notes", ())
-        told = tuple(note.replace(place, split_key(spec)[0]) if place else note for note in notes)
+        path, notes = Spec(spec).path, getattr(found, "notes", ())
+        place = self.place(path)
+        told = tuple(note.replace(place, path) if place else note for note in notes)
         return replace(found, source=spec, **({"notes": told} if notes else {}))
 
     def names(self, spec: str) -> tuple[str, ...]:
         """The names in FILE or FILE::KEY."""
         from pyalign.io.names import read_names
 
-        path, key = split_key(self.place(spec))
-        found: tuple[str, ...] = self.once(("names", spec), lambda: read_names(path, key=key))
+        place = self.place(spec)
+        found: tuple[str, ...] = self.once(("names", spec), lambda: read_names(place.path, key=place.key))
         return found
 
     def embeddings(self, spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
@@ -106,10 +106,10 @@ class Inputs:
         from pyalign.io.embeddings import load_embeddings
 
         def read() -> Embeddings:
-            path, key = split_key(self.place(spec))
+            place = self.place(spec)
             known = None if names is None else self.names(names)
             found: Embeddings = self.as_written(
-                load_embeddings(path, key=key, names=known, name_column=name_column), spec
+                load_embeddings(place.path, key=place.key, names=known, name_column=name_column), spec
             )
             return found
 
@@ -172,10 +172,10 @@ class Inputs:
     def _triplets(self, told: Mapping[str, Any]) -> Triplets:
         from pyalign.io.triplets import load_triplets
 
-        path, key = split_key(self.place(told["file"]))
+        place = self.place(told["file"])
         layout = {name: told[name] for name in told if name not in ("file", "answers", "subjects", "item_names")}
         named = None if "item_names" not in told else self.names(told["item_names"])
-        found = self.as_written(load_triplets(path, key=key, item_names=named, **layout), told["file"])
+        found = self.as_written(load_triplets(place.path, key=place.key, item_names=named, **layout), told["file"])
         if found.names is None and self.study.names is not None and not self._rows_are_images():
             found = replace(found, names=self.names(self.study.names), numbered=True)
         if "subjects" in told:
@@ -192,20 +192,20 @@ class Inputs:
     def _people(self, spec: str, t: int) -> Any:
         from pyalign.io.subjects import read_subjects
 
-        path, key = split_key(self.place(spec))
-        found = read_subjects(path, key=key)
+        place = self.place(spec)
+        found = read_subjects(place.path, key=place.key)
         if len(found.codes) != t:
-            raise bad(path, f"subjects must have one entry per triplet ({t}); got {len(found.codes)}")
+            raise bad(place.path, f"subjects must have one entry per triplet ({t}); got {len(found.codes)}")
         return found
 
     def _answered(self, triplets: Triplets, spec: str) -> Triplets:
         from pyalign.io.answers import read_answers
 
-        path, key = split_key(self.place(spec))
+        place = self.place(spec)
         try:
-            return triplets.with_answers(read_answers(path, key=key, task=triplets.task))
+            return triplets.with_answers(read_answers(place.path, key=place.key, task=triplets.task))
         except InputError as error:
-            raise error if str(error).startswith(path) else bad(path, error) from error
+            raise error if str(error).startswith(place.path) else bad(place.path, error) from error
 
     def _judgments(self, told: Mapping[str, Any]) -> Judgments:
         names = None if "names" not in told else self.names(told["names"])
@@ -215,8 +215,8 @@ class Inputs:
         """Matrices in FILE or FILE::KEY."""
         from pyalign.io.judgments import load_judgments
 
-        path, key = split_key(self.place(spec))
-        found: Judgments = self.as_written(load_judgments(path, kind=kind, key=key, names=names), spec)
+        place = self.place(spec)
+        found: Judgments = self.as_written(load_judgments(place.path, kind=kind, key=place.key, names=names), spec)
         return found
 
     def _dimensions(self, told: Mapping[str, Any]) -> Embeddings:
@@ -226,11 +226,11 @@ class Inputs:
         """Labels of dimensions: those that are given, or those of the data set where it has some."""
         if "labels" in told:
             return self.names(told["labels"])
-        path, key = split_key(told["file"])
-        if not is_named(path):
+        spec = Spec(told["file"])
+        if not is_named(spec.path):
             return None
         try:
-            found: tuple[str, ...] = open_named(path, "dimensions", key)
+            found: tuple[str, ...] = open_named(spec.path, "dimensions", spec.key)
         except InputError:  # VICE comes without
             return None
         return found
@@ -277,8 +277,8 @@ class Inputs:
     def _option_groups(self, given: str, analysis: str) -> Any:
         from pyalign.io.subjects import read_subjects
 
-        path, key = split_key(self.place(given))
-        found = read_subjects(path, key=key, noun="group")
+        place = self.place(given)
+        found = read_subjects(place.path, key=place.key, noun="group")
         return np.array(found.labels)[found.codes]
 
     def _option_categories(self, given: Any, analysis: str) -> Any:
@@ -293,8 +293,8 @@ class Inputs:
     def _option_choices(self, given: Mapping[str, str], analysis: str) -> Any:
         from pyalign.io.choices import read_choices
 
-        parts = {name: split_key(self.place(spec)) for name, spec in given.items()}
-        return {name: read_choices(path, key=key) for name, (path, key) in parts.items()}
+        places = {name: self.place(spec) for name, spec in given.items()}
+        return {name: read_choices(place.path, key=place.key) for name, place in places.items()}
 
     def _option_ceiling(self, given: Any, analysis: str) -> Any:
         if not isinstance(given, str):
@@ -302,8 +302,8 @@ class Inputs:
         from pyalign.analysis.ceiling.result import ceiling_of
         from pyalign.results import load_result
 
-        path, name = split_key(self.place(given))
-        found = load_result(path)
+        place = self.place(given)
+        found = load_result(place.path)
         if getattr(found, "command", None) != "ceiling":
-            raise bad(path, "is no result of ceiling")
-        return ceiling_of(found, name or "estimate")
+            raise bad(place.path, "is no result of ceiling")
+        return ceiling_of(found, place.key or "estimate")

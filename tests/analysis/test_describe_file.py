@@ -13,7 +13,7 @@ from support import draw_triplets, reals
 from pyalign.analysis.describe import file as module
 from pyalign.analysis.describe.file import describe_file
 from pyalign.data import TrainedOn, Transform
-from pyalign.io import load_embeddings, load_triplets, read_answers, read_names, split_key, write_transform
+from pyalign.io import Spec, load_embeddings, load_triplets, read_answers, read_names, write_transform
 
 
 def only(path):
@@ -40,8 +40,8 @@ def read_as_proposed(command):
     """`load_triplets` with the options of a command line."""
     start, given = options(command)
     assert start == ["pyalign", "score"] and given.pop("--embeddings") == "EMB"
-    path, key = split_key(given.pop("--triplets"))
-    arguments = {"key": key, "one_based": given.pop("--one-based", False)}
+    spec = Spec(given.pop("--triplets"))
+    arguments = {"key": spec.key, "one_based": given.pop("--one-based", False)}
     if "--columns" in given:
         arguments["columns"] = tuple(map(column, given.pop("--columns").split(",")))
     for name in ("choice", "subject"):
@@ -52,7 +52,7 @@ def read_as_proposed(command):
     if "--task" in given:
         arguments["task"] = given.pop("--task")
     assert not given
-    return load_triplets(path, **arguments)
+    return load_triplets(spec.path, **arguments)
 
 
 def things(tmp_path, name="t.csv", delimiter=",", t=60):
@@ -182,11 +182,11 @@ def test_each_array_of_several_is_described(tmp_path, suffix):
     assert found["x"].names == (("n0", "n1", "n2") if "names" in arrays else None)
     assert found["rdm"].command is None
     _, given = options(found["x"].command)
-    np.testing.assert_array_equal(load_embeddings(*split_key(given["--embeddings"])[:1], key="x"), arrays["x"])
+    np.testing.assert_array_equal(load_embeddings(Spec(given["--embeddings"]).path, key="x"), arrays["x"])
     start, given = options(found["counts"].command)
-    file, key = split_key(given["--counts"])
+    spec = Spec(given["--counts"])
     assert start == ["pyalign", "agreement"]
-    np.testing.assert_array_equal(read_answers(file, key=key), arrays["counts"])
+    np.testing.assert_array_equal(read_answers(spec.path, key=spec.key), arrays["counts"])
     (one,) = describe_file(f"{path}::rdm").arrays
     assert one == found["rdm"]
 

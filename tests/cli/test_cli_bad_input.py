@@ -200,11 +200,11 @@ def test_a_line_break_in_a_file_name_stays_one_line(score_refused):
     [
         (["describe", "missing.npy"], ["missing.npy", "No such file or directory"]),
         (["describe", "."], ["folder"]),
-        (["simulate", "d", "--items", "2"], ["at least three items", "2"]),
-        (["simulate", "d", "--triplets", "10", "--measure", "cosin"], ["'cosine'"]),
-        (["simulate", "d", "--triplets", "10", "--temperature", "0"], ["temperature"]),
-        (["simulate", "d", "--items", str(10**9), "--features", str(10**7)], ["memory"]),
-        (["simulate", "t.npy", "--items", "5", "--triplets", "10"], ["t.npy"]),
+        (["triplets", "simulate", "d", "--items", "2"], ["at least three items", "2"]),
+        (["triplets", "simulate", "d", "--count", "10", "--measure", "cosin"], ["'cosine'"]),
+        (["triplets", "simulate", "d", "--count", "10", "--temperature", "0"], ["temperature"]),
+        (["triplets", "simulate", "d", "--items", str(10**9), "--features", str(10**7)], ["memory"]),
+        (["triplets", "simulate", "t.npy", "--items", "5", "--count", "10"], ["t.npy"]),
         (["sample", "t.npy"], ["t.npy"]),
         (["sample", "t.npy/inside"], ["t.npy"]),
     ],
@@ -230,8 +230,8 @@ BAD_CONCEPTS = {
 CONCEPT_COMMANDS = {
     "concepts": ("concepts", "x.npy", "-t", "t.npy"),
     "consistency": ("consistency", "x.npy", "y.npy", "-t", "t.npy"),
-    "neighbors": ("neighbors", "x.npy", "--against", "y.npy", "--permutations", "9"),
-    "prototypes": ("neighbors", "x.npy", "--prototypes"),
+    "neighbors": ("neighbors", "agreement", "x.npy", "--against", "y.npy", "--permutations", "9"),
+    "prototypes": ("neighbors", "prototypes", "x.npy"),
 }
 
 
@@ -254,10 +254,10 @@ def test_another_number_of_labels_names_their_file(refused, folder, name):
     assert message == "l.txt: dimension_labels must be one for each of 3 dimensions; got 2"
 
 
-@pytest.mark.parametrize("option", ["--items", "--features", "--triplets"])
+@pytest.mark.parametrize("option", ["--items", "--features", "--count"])
 @pytest.mark.parametrize("value", ["0", "-1", "1e6", "1.5", "", str(10**20), "9" * 5000], ids=lambda value: value[:5])
 def test_a_size_that_no_machine_holds_is_a_usage_error(command, folder, option, value):
-    ran = command("simulate", "d", option, value)
+    ran = command("triplets", "simulate", "d", option, value)
     assert (ran.code, ran.out) == (2, "")
     assert f"argument {option}" in ran.err.splitlines()[0]
     assert not (folder / "d").exists()
@@ -294,7 +294,7 @@ def unprivileged(command, monkeypatch, x, triplets):
     np.save(folder / "t.npy", triplets)
     monkeypatch.chdir(folder)
     score = ("score", "--embeddings", "x.npy", "--triplets", "t.npy")
-    for args in (score, ("sample", "warm"), ("simulate", "drawn", "--items", "5", "--triplets", "5")):
+    for args in (score, ("sample", "warm"), ("triplets", "simulate", "drawn", "--items", "5", "--count", "5")):
         assert command(*args).code == 0  # every module is imported now
     shutil.rmtree("warm")
     shutil.rmtree("drawn")
@@ -314,8 +314,8 @@ def test_a_file_without_permission_is_named(command, unprivileged, name):
 
 
 @pytest.mark.parametrize("args", [["score", "--embeddings", "x.npy", "--triplets", "t.npy", "--choices", "c.npy"],
-                                  ["sample", "here"], ["simulate", "here", "--items", "5", "--triplets", "5"],
-                                  ["sample", "."], ["simulate", ".", "--items", "5", "--triplets", "5"]],
+                                  ["sample", "here"], ["triplets", "simulate", "here", "--items", "5", "--count", "5"],
+                                  ["sample", "."], ["triplets", "simulate", ".", "--items", "5", "--count", "5"]],
                          ids=lambda args: " ".join(args[:2]))  # fmt: skip
 def test_a_folder_without_permission_is_refused(command, unprivileged, args):
     folder, without_rights = unprivileged
@@ -323,7 +323,8 @@ def test_a_folder_without_permission_is_refused(command, unprivileged, args):
     with without_rights():
         ran = command(*args)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith(f"pyalign {args[0]}: error: ")
+    name = " ".join(args[: 2 if args[0] == "triplets" else 1])
+    assert ran.err.startswith(f"pyalign {name}: error: ")
     assert ran.err.endswith(": Permission denied\n")
     assert len(ran.err.splitlines()) == 1
     assert sorted(path.name for path in folder.iterdir()) == ["t.npy", "x.npy"]

@@ -116,13 +116,18 @@ def test_npy_of_every_type_and_order(results, truth, folder, triplets, dtype, or
         ("k.npz", ["fc6 (30, 6) float32", "fc7 (30, 6) float32", "FILE::KEY"]),
         ("k.npz::fc9", ["'fc9'", "fc6", "fc7"]),
         ("x.npy::fc9", ["one array", "'fc9'"]),
-        ("k.npz::", ["FILE::KEY"]),
     ],
 )
 def test_a_wrong_key_says_which_there_are(score_refused, folder, x, spec, pieces):
     save_npz_key(x)
     message = score_refused(embeddings=[spec])
     assert all(piece in message for piece in pieces)
+
+
+@pytest.mark.parametrize("spec", ["k.npz::", "::fc6"])
+def test_a_key_without_a_file_or_a_file_without_its_key_is_a_usage_error(command, folder, spec):
+    ran = command("score", spec, "-t", "t.npy")
+    assert ran.code == 2 and f"argument EMB: {spec}: write FILE::KEY, with a name on both sides of '::'\n" in ran.err
 
 
 def test_a_file_name_may_hold_two_colons(results, folder, x):

@@ -68,8 +68,8 @@ def test_every_command_takes_a_layer(command, extracted, x):
         ("failures", layer, "E::logits", *on),
         ("agreement", layer, *on, "--answers", "c.npy"),
         ("transform", layer, "--transform", "w.npz", "--out", "z.npy"),
-        ("triplets", "sample", layer, "--triplets", "50", "--out", "s.npy"),
-        ("simulate", "sim", "--embeddings", layer, "--triplets", "50"),
+        ("triplets", "draw", layer, "--count", "50", "--out", "s.npy"),
+        ("triplets", "simulate", "sim", "--embeddings", layer, "--count", "50"),
         ("describe", layer),
     ):
         ran = command(*words)
@@ -115,7 +115,7 @@ def test_an_output_is_none_of_the_files_of_the_folder(refused, extracted, name):
 
 def test_a_simulation_replaces_no_layer_that_it_reads(refused, folder, x):
     write_folder("E", {"embeddings": x}, NAMES)
-    assert refused("simulate", "E", "--embeddings", "E") == (
+    assert refused("triplets", "simulate", "E", "--embeddings", "E") == (
         "the output E/embeddings.npy is the same file as embeddings.npy of E"
     )
 

@@ -179,8 +179,8 @@ def test_the_shell_completes_its_options_and_loads_no_other_command(toy):
     assert parser.parse_args(["toy", "x.npy", "--times", "3"]).times == 3
     parser_of("pyalign s")
     parser_of("pyalign triplets")
-    parser_of("pyalign triplets sample --see")
-    assert loaded == ["toy", "triplets sample"]
+    parser_of("pyalign triplets draw --see")
+    assert loaded == ["toy", "triplets draw"]
 
 
 def test_each_field_of_each_command_is_an_option_with_a_help():
@@ -198,7 +198,7 @@ def test_each_field_of_each_command_is_an_option_with_a_help():
     [
         ((), "the following arguments are required: COMMAND"),
         (("scroe",), "argument COMMAND: 'scroe' is no command; did you mean 'score'?"),
-        (("triplets",), "argument COMMAND: 'triplets' needs a second word: triplets sample"),
+        (("triplets",), "argument COMMAND: 'triplets' needs a second word: triplets draw, triplets simulate"),
         (("x\ny",), "argument COMMAND: 'x\\ny' is no command"),
         (("--typo",), "the following arguments are required: COMMAND"),
     ],

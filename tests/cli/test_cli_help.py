@@ -7,9 +7,11 @@ import re
 import shlex
 
 import pytest
+from support import strict_json
 
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, make_parser, parse
+from pyalign.kinds import FIRST
 from pyalign.measures import MEASURES
 
 
@@ -62,3 +64,79 @@ def test_a_misspelt_option_or_command_is_a_usage_error_that_names_it(command):
     ran = command("score", "--embeddings", "x.npy", "--triplets", "t.npy", "--measures-all")
     assert ran.code == 2
     assert "--measures-all" in ran.err
+
+
+def shown(text):
+    """The long flags, or else the only one, of the options in a help."""
+    return {re.findall(r"--?[a-z][\w-]*", line)[-1] for line in re.findall(r"^  (-[^ ].*)$", text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_at_most_thirty_options_and_help_all_shows_the_rest(command, name):
+    brief = re.findall(r"^  -", command(*words_of(name), "--help").out, re.MULTILINE)
+    assert len(brief) <= 30
+    options = declared(load(name).options)
+    if any(told.rare for _, told in options):
+        full = command(*words_of(name), "--help-all").out
+        assert all(
+            (told.flags or ("--" + one.name.replace("_", "-"),))[-1] in full
+            for one, told in options
+            if told.flags or not told.positional
+        )
+        assert len(re.findall(r"^  -", full, re.MULTILINE)) > len(brief)
+
+
+def test_usage_shows_what_is_required_first(command):
+    assert command("score", "--help").out.startswith("usage: pyalign score EMB [EMB ...] -t T [options]\n")
+    assert command("neighbors", "agreement", "-h").out.startswith(
+        "usage: pyalign neighbors agreement EMB [EMB ...] --ag"
+    )
+    assert command("info", "--help").out.startswith("usage: pyalign info [options]\n")
+
+
+def test_help_names_ten_commands_first_and_groups_the_rest(command):
+    text = command("--help").out
+    first = text.index("what most people need:")
+    assert first < text.index("\nScore:\n") < text.index("\nExplain:\n") < text.index("\nShow:\n")
+    assert len(FIRST) == 10 and {*FIRST} <= {*COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("score", "x.npy", "-t", "t.npy", "--metric", "dot"), "--measure"),
+        (("score", "x.npy", "-t", "t.npy", "--mesure", "dot"), "--measure"),
+        (("rsa", "x.npy", "--rdm", "h.npy", "--human", "h.npy"), "--human"),
+        (("scroe",), "score"),
+        (("evaluate",), "score"),
+        (("simulate",), "triplets simulate"),
+        (("neighbours",), "neighbors"),
+    ],
+)
+def test_a_near_word_or_one_of_the_same_meaning_is_proposed(command, words, meant):
+    ran = command(*words)
+    assert ran.code == 2 and f"; did you mean '{meant}'?" in ran.err
+
+
+@pytest.mark.parametrize("word", ["analyse", "test", "xyz"])
+def test_far_guesses_are_not_made(command, word):
+    assert "did you mean" not in command(word).err
+
+
+def test_commands_are_declared_for_programs(command, tmp_path):
+    assert command("commands").out.startswith("score ")
+    found = {one["name"]: one for one in strict_json(command("commands", "--json").out)["commands"]}
+    assert [*found] == [*COMMANDS]
+    options = {one["name"]: one for one in found["score"]["options"]}
+    assert options.keys() == {one.name for one, _ in declared(load("score").options)}
+    triplets = options["triplets"]
+    assert (triplets["flags"], triplets["type"], triplets["required"]) == (["-t", "--triplets"], "file", True)
+    assert (options["confidence"]["type"], options["quiet"]["type"], options["resamples"]["type"]) == (
+        "number", "switch", "integer",
+    )  # fmt: skip
+    assert options["missing"]["choices"] == ["raise", "omit"] and options["missing"]["default"] == "raise"
+    assert found["score"]["result"]["kind"] == "score" and "results" in found["score"]["result"]["fields"]
+    assert found["transform"]["result"] is None
+    path = tmp_path / "c.json"
+    assert command("commands", "--json", path).code == 0
+    assert strict_json(path.read_text())["command"] == "commands"

@@ -39,24 +39,27 @@ COMMANDS = {
         ["concepts", "x.npy", "y.npy", *T, "--dimensions", "h.npy", "--out", "out", "--figures", "none", "--quiet"],
         MEASURES,
     ),
-    "concepts --predict": (
-        ["concepts", "x.npy", *T, "--dimensions", "h.npy", "--predict", "--predicted", "p.npy", *DOCUMENTS], SEEDS,
+    "dimensions predict": (
+        ["dimensions", "predict", "x.npy", *T, "--dimensions", "h.npy", "--predicted", "p.npy", *DOCUMENTS], SEEDS,
     ),
     "consistency": (["consistency", "x.npy", "y.npy", *T, "--dimensions", "h.npy", *DOCUMENTS], MEASURES),
-    "neighbors --against": (
-        ["neighbors", "x.npy", "--against", "y.npy", "-k5", "--permutations", "9", "--objects", "q.csv", *DOCUMENTS],
+    "neighbors agreement": (
+        ["neighbors", "agreement", "x.npy", "--against", "y.npy", "-k5", "--permutations", "9", "--objects", "q.csv",
+         *DOCUMENTS],
         MEASURES,
     ),
     "calibrate": (["calibrate", "x.npy", "-t", "a.npy", *DOCUMENTS], SEEDS),
     "describe": (["describe", *DOCUMENTS[:4]], (("t.npy",), ("x.npy",))),
     "transform": (["transform", "--transform", "w.npz", "--out", "z.npy"], (("x.npy",), ("y.npy",))),
-    "triplets sample": (
-        ["triplets", "sample", "x.npy", "--triplets", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
+    "triplets draw": (
+        ["triplets", "draw", "x.npy", "--count", "90", "--temperature", "1", "--out", "c.npy", "--probabilities",
          "p.npy", *DOCUMENTS[:4]], SEEDS,
     ),
-    "neighbors": (["neighbors", "x.npy", "-k2", "--index", "flat", "--save-index", "i.index", *DOCUMENTS], MEASURES),
+    "neighbors search": (
+        ["neighbors", "search", "x.npy", "-k2", "--index", "flat", "--save-index", "i.index", *DOCUMENTS], MEASURES,
+    ),
     "export": (["export", "--out", "o.npy"], (("x.npy",), ("y.npy",))),
-    "simulate": (["simulate", "out", "--items", "9", "--features", "2", "--triplets", "50"], SEEDS),
+    "triplets simulate": (["triplets", "simulate", "out", "--items", "9", "--features", "2", "--count", "50"], SEEDS),
     "sample": (["sample", "out"], ((), ())),
     "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--l2", "1"), ("--l2", "9"))),
     "glocal": (
@@ -189,7 +192,7 @@ def test_the_document_stands_beside_the_files_that_it_tells_of_or_nowhere(place)
 
 
 def test_a_process_that_is_killed_at_any_time_leaves_whole_files(place):
-    words = ["simulate", "out", "--items", "500", "--features", "50", "--triplets", "100000"]
+    words = ["triplets", "simulate", "out", "--items", "500", "--features", "50", "--count", "100000"]
     assert run(words) == 0
     whole = written(place / "out")
     rng, command = np.random.default_rng(0), [sys.executable, "-m", "pyalign", *words]

@@ -27,7 +27,7 @@ COMMANDS = {
     "failures": ("failures", *MODELS, *ON),
     "consistency": ("consistency", *MODELS, *ON, "--dimensions", "d.npz", "--min-triplets", "5"),
     "concepts": ("concepts", *MODELS, *ON, "--dimensions", "d.npz", "--min-triplets", "5"),
-    "concepts --predict": ("concepts", *MODELS, *ON, "--dimensions", "d.npz", "--predict"),
+    "dimensions predict": ("dimensions", "predict", *MODELS, *ON, "--dimensions", "d.npz"),
     "recover": ("recover", *MODELS, *ON, "--temperature", "1", "--simulations", "2", "--sizes", "20"),
     "rsa": ("rsa", *MODELS, "--human", "human.npy", "--kind", "dissimilarity", "--human-names", "ids.txt"),
     "probe": ("probe", "a.npz", *ON, "--folds", "2", *FITS),

@@ -214,8 +214,8 @@ def test_embeddings_are_still_required_without_choices(command, folder):
     assert ran.code == 2
     assert "the following arguments are required: --embeddings or --matrix\n" in ran.err
     assert "are required: --embeddings or --model-choices\n" in command("consistency", "-t", "t.npy").err
-    assert "are required: -t/--triplets or --predict\n" in command("concepts", "x.npy").err
-    assert "are required: --embeddings\n" in command("neighbors").err
+    assert "are required: -t/--triplets\n" in command("concepts", "x.npy").err
+    assert "are required: --embeddings\n" in command("neighbors", "search").err
 
 
 @pytest.fixture

@@ -30,8 +30,18 @@ def sources(monkeypatch, tmp_path):
     monkeypatch.setattr("pyalign.extraction.models.require_packages", require_packages)
 
 
+def test_without_a_pattern_sources_and_how_many_models_each_has(command):
+    ran = command("models", "list", "--quiet")
+    assert ran.code == 0
+    assert [" ".join(line.split()) for line in ran.out.splitlines()] == [
+        "timm 3 models", "pixels 1 model",
+        "part of a name lists those that have it, --verbose all: pyalign models list resnet50",
+    ]  # fmt: skip
+    assert len(strict_json(command("models", "list", "--json", "--quiet").out)["models"]) == 4
+
+
 def test_names_one_a_line_in_order(command):
-    ran = command("models", "list")
+    ran = command("models", "list", "--verbose")
     assert ran.code == 0
     assert ran.out.splitlines() == ["timm:resnet50.a1_in1k", "timm:resnet50.a2_in1k", "timm:vit_b", "pixels:64"]
     assert "note: onnx: is left out: model source onnx needs onnxruntime, which is not installed" in ran.err

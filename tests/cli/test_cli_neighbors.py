@@ -1,4 +1,4 @@
-"""`pyalign neighbors` on small files: what it prints, writes and refuses."""
+"""`pyalign neighbors search` on small files: what it prints, writes and refuses."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def names(folder, x):
 
 
 def test_names_give_a_table_a_document_and_a_csv(command, names, x):
-    ran = command("neighbors", "--embeddings", "x.npy", "--names", names, "--query", "item 3", "item 5", "-k", 4,
-                  "--json", "n.json", "--csv", "n.csv", "--quiet")  # fmt: skip
+    ran = command("neighbors", "search", "--embeddings", "x.npy", "--names", names, "--query", "item 3", "item 5",
+                  "-k", 4, "--json", "n.json", "--csv", "n.csv", "--quiet")  # fmt: skip
     assert (ran.code, ran.err) == (0, "")
     read, expected = load_result("n.json"), neighbors(x, k=4)
     np.testing.assert_array_equal(read.indices, expected.indices[[3, 5]])
@@ -33,7 +33,7 @@ def test_names_give_a_table_a_document_and_a_csv(command, names, x):
 
 def test_vectors_of_a_file_are_queries(command, folder, x):
     np.save("q.npy", x[:2] + 0.1)
-    ran = command("neighbors", "x.npy", "--queries", "q.npy", "-k", 2, "--measure", "neg_euclidean", "--json")
+    ran = command("neighbors", "search", "x.npy", "--queries", "q.npy", "-k", 2, "--measure", "neg_euclidean", "--json")
     found = json.loads(ran.out)
     assert [row["row"] for row in found["results"] if row["rank"] == 1] == [0, 1]
     assert found["kind"] == "negated distance"
@@ -48,7 +48,18 @@ def test_a_search_after_a_map_is_that_of_mapped_rows_and_queries(command, names,
     given = {"names": mapped[[3, 5]], "vectors": (x[:2] + 0.1 - 0.5) / 2.0 @ weights + bias}
     for kind, words in asked.items():
         ran = command(
-            "neighbors", "x.npy", "--names", names, *words, "-k", 4, "--transform", "w.npz", "--json", "n.json"
+            "neighbors",
+            "search",
+            "x.npy",
+            "--names",
+            names,
+            *words,
+            "-k",
+            4,
+            "--transform",
+            "w.npz",
+            "--json",
+            "n.json",
         )
         read = load_result("n.json")
         expected = neighbors(mapped, given[kind], k=4 + (kind == "names"))
@@ -58,29 +69,33 @@ def test_a_search_after_a_map_is_that_of_mapped_rows_and_queries(command, names,
 
 @faiss_alone
 def test_an_index_is_written_and_read(command, folder):
-    ran = command("neighbors", "x.npy", "-k", 3, "--index", "hnsw", "--save-index", "x.index", "--json", "--quiet")
-    again = command("neighbors", "x.npy", "-k", 3, "--index", "x.index", "--json", "--quiet")
+    ran = command(
+        "neighbors", "search", "x.npy", "-k", 3, "--index", "hnsw", "--save-index", "x.index", "--json", "--quiet"
+    )
+    again = command("neighbors", "search", "x.npy", "-k", 3, "--index", "x.index", "--json", "--quiet")
     assert json.loads(ran.out)["results"] == json.loads(again.out)["results"]
     assert json.loads(again.out)["index"] == "HNSW32"
 
 
 def test_what_is_wrong_is_one_line(refused, command, names):
-    base = ("neighbors", "--embeddings", "x.npy", "--names", names)
+    base = ("neighbors", "search", "--embeddings", "x.npy", "--names", names)
     assert "no row is named 'itm 3'; close ones are 'item 3'" in refused(*base, "--query", "itm 3")
     assert "from 1 to 29" in refused(*base, "-k", 30)
     assert "measure must be one of" in refused(*base, "--measure", "cosin")
-    command("neighbors", "x.npy", "-k", 3, "--save-index", "x.index", "--quiet")
+    command("neighbors", "search", "x.npy", "-k", 3, "--save-index", "x.index", "--quiet")
     np.save("y.npy", reals(9, 30, 6))
-    assert "index x.index was made of other rows (sha256" in refused("neighbors", "y.npy", "--index", "x.index")
+    assert "index x.index was made of other rows (sha256" in refused(
+        "neighbors", "search", "y.npy", "--index", "x.index"
+    )
     assert refused(*base, "--index", "gone.index") == "gone.index: No such file or directory"
     assert refused(*base, "--index", "no/gone") == "no/gone: No such file or directory"
     Path("x.index").write_bytes(b"something else")
-    assert "is no index that pyalign has written" in refused("neighbors", "x.npy", "--index", "x.index")
+    assert "is no index that pyalign has written" in refused("neighbors", "search", "x.npy", "--index", "x.index")
 
 
 @faiss_alone
 def test_a_factory_string_that_faiss_cannot_read_is_said_without_its_source(refused, names):
-    message = refused("neighbors", "x.npy", "--index", "foo")
+    message = refused("neighbors", "search", "x.npy", "--index", "foo")
     told = "index must be a factory string of faiss that suits embeddings; got 'foo' (could not parse index string foo)"
     assert message == told
 

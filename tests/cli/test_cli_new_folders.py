@@ -22,11 +22,17 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("calibrate", "x.npy -t t.npy", "json csv latex"),
     ("failures", "x.npy y.npy -t t.npy", "out json csv latex"),
     ("consistency", "x.npy y.npy -t t.npy", "json csv latex"),
-    ("concepts", "x.npy --predict --dimensions human.npy --figures none", "out predicted json csv latex"),
+    ("concepts", "x.npy -t t.npy --dimensions human.npy --figures none --ci none", "out json csv latex"),
+    ("dimensions predict", "x.npy --dimensions human.npy --figures none", "out predicted json csv latex"),
     ("rsa", "x.npy --human rdm.npy --kind similarity", "json csv latex model_index"),
     ("cka", "x.npy y.npy --permutations 5", "json csv latex"),
-    ("neighbors", "x.npy --queries y.npy --figures none", "save_index out json csv latex"),
-    ("neighbors", "x.npy --against y.npy --permutations 0", "objects"),
+    ("neighbors search", "x.npy --queries y.npy --figures none", "save_index out json csv latex"),
+    ("neighbors agreement", "x.npy --against y.npy --permutations 0", "objects json csv latex"),
+    ("neighbors changes", "x.npy y.npy", "json csv latex"),
+    ("neighbors purity", "x.npy --categories categories.txt --permutations 0", "json csv latex"),
+    ("neighbors hubness", "x.npy", "json csv latex"),
+    ("neighbors prototypes", "x.npy --dimensions human.npy", "json csv latex"),
+    ("neighbors duplicates", "x.npy", "json csv latex"),
     ("probe", "x.npy -t t.npy --strength 1 --folds 2", "out json csv latex model_index"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
     ("glocal", "x.npy -t t.npy --other-embeddings y.npy", "out json csv latex"),
@@ -37,15 +43,16 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("study init", "study", "out"),
     ("study run", "study/small.toml --only score", "out"),
     ("export", "E", "out spec"),
-    ("triplets sample", "x.npy --triplets 50 --temperature 1", "out probabilities json csv latex"),
+    ("triplets draw", "x.npy --count 50 --temperature 1", "out probabilities json csv latex"),
     ("describe", "t.npy", "json csv latex"),
     ("sample", "", "folder"),
     ("extract", "--images images --model pixels:4", "out"),
     ("models list", "", "json csv latex"),
     ("models layers", "pixels:4", "json csv latex"),
+    ("commands", "", "json"),
     ("datasets list", "", "json csv latex"),
     ("datasets info", "things", "json csv latex"),
-    ("simulate", "--items 20 --features 4 --triplets 50", "folder"),
+    ("triplets simulate", "--items 20 --features 4 --count 50", "folder"),
 )
 ELSEWHERE = ("tour", "datasets fetch")  # the longest; needs a server
 SUFFIXES = {
@@ -54,13 +61,13 @@ SUFFIXES = {
 }  # fmt: skip
 OUT = {
     "failures": ".csv", "probe": ".npz", "glocal": ".npz", "transform": ".npy", "plot": ".svg", "report": ".html",
-    "study init": ".toml", "export": ".npz", "triplets sample": ".npy",
+    "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
 }  # fmt: skip
 
 
 def outputs_of(name):
     """The flag of each output of a command, by the name of its option."""
-    if name in ("sample", "simulate"):
+    if name in ("sample", "triplets simulate"):
         return {"folder": "--folder"}
     found = {one.name: told for one, told in declared(load(name).options) if told.role in ("output", "folder")}
     return {name: told.flags[-1] if told.flags else "--" + name.replace("_", "-") for name, told in found.items()}
@@ -80,6 +87,7 @@ def inputs(tmp_path_factory):
     np.save(folder / "human.npy", np.abs(reals(4, 30, 3)))
     np.save(folder / "rdm.npy", np.corrcoef(reals(5, 30, 6)))
     np.save(folder / "counts.npy", np.random.default_rng(6).integers(1, 6, (len(triplets), 3)))
+    (folder / "categories.txt").write_text("animal\nfood\ntool\n" * 10)
     pyalign.write_transform(folder / "map.npz", pyalign.Transform(np.eye(6), np.zeros(6), 0.0, 1.0))
     models = [str(folder / "x.npy"), str(folder / "y.npy")]
     assert main(["compare", *models, "-t", str(folder / "t.npy"), "--json", str(folder / "compare.json")]) == 0

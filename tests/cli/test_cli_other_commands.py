@@ -102,7 +102,7 @@ def simulate(command, tmp_path):
 
     def run(*options, name="sim", triplets=20_000):
         folder = tmp_path / name
-        ran = command("simulate", folder, "--triplets", triplets, *options)
+        ran = command("triplets", "simulate", folder, "--count", triplets, *options)
         assert (ran.code, ran.err) == (0, "")
         expected = strict_json((folder / "expected.json").read_text())
         assert f"{100 * expected['expected_accuracy']:.3f} %" in ran.out
@@ -160,7 +160,7 @@ def test_what_is_expected_is_read_back_as_the_simulation(simulate):
 
 @pytest.mark.parametrize("options", [("--seed", "-1"), ("--items", "0"), ("--temperature", "warm")])
 def test_simulate_refuses_options_that_are_none(command, tmp_path, options):
-    ran = command("simulate", tmp_path / "new", *options)
+    ran = command("triplets", "simulate", tmp_path / "new", *options)
     assert ran.code == 2 and options[0] in ran.err
     assert not (tmp_path / "new").exists()
 
@@ -175,9 +175,9 @@ def test_simulated_sizes_are_those_asked_for(simulate):
 @pytest.mark.parametrize("name", ["embeddings.npy", "triplets.npy", "expected.json"])
 def test_one_file_that_cannot_be_written_leaves_none(command, tmp_path, name):
     (tmp_path / name).mkdir()
-    ran = command("simulate", tmp_path, *SIZE, "--triplets", 100)
+    ran = command("triplets", "simulate", tmp_path, *SIZE, "--count", 100)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == f"pyalign simulate: error: {tmp_path / name}: Is a directory\n"
+    assert ran.err == f"pyalign triplets simulate: error: {tmp_path / name}: Is a directory\n"
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 

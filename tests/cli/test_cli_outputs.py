@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(refused, 
 
 def test_simulate_refuses_a_folder_without_a_place_before_the_work(refused, folder):
     (folder / "file").write_text("")
-    args = ("simulate", "file/new", "--embeddings", "none.npy")
+    args = ("triplets", "simulate", "file/new", "--embeddings", "none.npy")
     assert refused(*args) == "file/new: Not a directory"
 
 
@@ -264,12 +264,12 @@ def test_a_pipe_is_written_into_and_not_replaced(score, folder):
 TABLES = {
     "compare": ("compare", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--csv", "o.csv"),
     "failures": ("failures", "x.npy", "-t", "t.npy", "--labels", "=a", "--names", "n.txt", "--out", "o.csv"),
-    "objects": ("neighbors", "x.npy", "--against", "x.npy", "--labels", "=a", "--permutations", "0", "--ci", "none",
-                "--objects", "o.csv"),
-    "neighbors": ("neighbors", "x.npy", "--names", "n.txt", "--out", "o", "--figures", "none"),
+    "objects": ("neighbors", "agreement", "x.npy", "--against", "x.npy", "--labels", "=a", "--permutations", "0",
+                "--ci", "none", "--objects", "o.csv"),
+    "neighbors": ("neighbors", "search", "x.npy", "--names", "n.txt", "--out", "o", "--figures", "none"),
     "concepts": ("concepts", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--categories", "c.txt",
                  "--out", "o", "--figures", "none"),
-    "predictions": ("concepts", "x.npy", "--predict", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
+    "predictions": ("dimensions", "predict", "x.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
                     "--out", "o", "--figures", "none"),
 }  # fmt: skip
 

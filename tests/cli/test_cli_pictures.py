@@ -21,8 +21,8 @@ ITEMS = 30
 NAMES = [f"object_{k}" for k in range(ITEMS)]
 CONCEPTS = ("concepts", "x.npy", "y.npy", "-t", "t.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
             "--names", "n.txt")  # fmt: skip
-PREDICT = ("concepts", "x.npy", "y.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt", "--predict")
-NEIGHBORS = ("neighbors", "x.npy", "--names", "n.txt", "-k", "4")
+PREDICT = ("dimensions", "predict", "x.npy", "y.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt")
+NEIGHBORS = ("neighbors", "search", "x.npy", "--names", "n.txt", "-k", "4")
 
 
 @pytest.fixture
@@ -247,11 +247,9 @@ WRONG = {
     "--images images serves pictures, which --figures none leaves out": (
         *CONCEPTS, "--out", "o", "--images", "images", "--figures", "none"
     ),
-    "--images images serves accuracies per concept": (*PREDICT, "--out", "o", "--images", "images"),
     "--images images serves --dimensions, which are not given": (
         "concepts", "x.npy", "-t", "t.npy", "--categories", "l.txt", "--out", "o", "--images", "images"
     ),
-    "--out o serves a search": (*NEIGHBORS, "--hubs", "--out", "o"),
     "empty: holds no images": (*NEIGHBORS, "--out", "o", "--images", "empty"),
     "./cards.svg is the same file as cards.svg": (
         "concepts", "x.npy", "-t", "t.npy", "--dimensions", "d.npy", "--names", "cards.svg", "--out", "."

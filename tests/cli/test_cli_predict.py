@@ -1,4 +1,4 @@
-"""`pyalign concepts --predict`: what it prints and writes is what `predict_dimensions` returns."""
+"""`pyalign dimensions predict`: what it prints and writes is what `predict_dimensions` returns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def human(folder, x):
 @pytest.fixture
 def predict(command, human):
     def run(*args):
-        return command("concepts", *args, "-t", "t.npy", "--dimensions", "d.npy", "--predict")
+        return command("dimensions", "predict", *args, "-t", "t.npy", "--dimensions", "d.npy")
 
     return run
 
@@ -78,31 +78,26 @@ def test_predictions_and_rows_are_written(predict, human, x, tmp_path):
 
 
 WRONG = {
-    "--folds 3 serves --predict, which is not given": ("x.npy", "--dimensions", "d.npy", "--folds", "3"),
-    "--predict needs --dimensions, which it predicts": ("x.npy", "--predict"),
-    "--top 2 serves accuracies per concept, which --predict does not give": (
-        "x.npy", "--predict", "--dimensions", "d.npy", "--top", "2"
-    ),
     "--predicted takes the predictions of one model; got 2 --embeddings": (
-        "x.npy", "y.npy", "--predict", "--dimensions", "d.npy", "--predicted", "p.npy"
+        "x.npy", "y.npy", "--dimensions", "d.npy", "--predicted", "p.npy"
     ),
     "penalties must be positive and finite; got -1.0": (
-        "x.npy", "--predict", "--dimensions", "d.npy", "--penalties=-1"
+        "x.npy", "--dimensions", "d.npy", "--penalties=-1"
     ),
     "ci must be objects or none here, where rows are objects; got 'triplets'": (
-        "x.npy", "--predict", "--dimensions", "d.npy", "--ci", "triplets"
+        "x.npy", "--dimensions", "d.npy", "--ci", "triplets"
     ),
     "ci_method must be corrected here, which counts what fits owe to each object; got 'bootstrap'": (
-        "x.npy", "--predict", "--dimensions", "d.npy", "--ci-method", "bootstrap"
+        "x.npy", "--dimensions", "d.npy", "--ci-method", "bootstrap"
     ),
     "--confidence 0.9 serves intervals, which --ci none leaves out": (
-        "x.npy", "--predict", "--dimensions", "d.npy", "--ci", "none", "--confidence", "0.9"
+        "x.npy", "--dimensions", "d.npy", "--ci", "none", "--confidence", "0.9"
     ),
     "folds must be at most as many as objects (30); got 31": (
-        "x.npy", "--predict", "--dimensions", "d.npy", "--folds", "31"
+        "x.npy", "--dimensions", "d.npy", "--folds", "31"
     ),
     "labels must be one for each of 3 dimensions; got 1": (
-        "x.npy", "--predict", "--dimensions", "d.npy", "--dimension-labels", "one.txt"
+        "x.npy", "--dimensions", "d.npy", "--dimension-labels", "one.txt"
     ),
 }  # fmt: skip
 
@@ -111,7 +106,7 @@ WRONG = {
 def test_bad_options_are_one_line_and_write_nothing(command, human, folder, message):
     (folder / "one.txt").write_text("only\n")
     before = sorted(folder.iterdir())
-    ran = command("concepts", *WRONG[message], "-t", "t.npy", "--csv", "rows.csv")
+    ran = command("dimensions", "predict", *WRONG[message], "-t", "t.npy", "--csv", "rows.csv")
     assert ran.code == 1 and ran.out == ""
     assert ran.err.count("\n") == 1 and message in ran.err
     assert sorted(folder.iterdir()) == before
@@ -129,9 +124,16 @@ def test_a_file_with_nan_is_named(predict, x, folder):
 def test_a_file_that_also_says_who_answered_is_read(command, human, folder, triplets):
     """The column is no item, and that is all that it is here."""
     np.save("wide.npy", np.c_[triplets, np.arange(len(triplets)) % 7])
-    words = ("concepts", "x.npy", "--dimensions", "d.npy", "--predict", "--json", "--quiet")
+    words = ("dimensions", "predict", "x.npy", "--dimensions", "d.npy", "--json", "--quiet")
     ran = command(*words, "-t", "wide.npy", "--subject-column", "3")
     assert ran.code == 0
     assert results(json.loads(ran.out)) == results(json.loads(command(*words, "-t", "t.npy").out))
+    ran = command(*words[:-1], "-t", "wide.npy", "--subject-column", "3")
+    assert "note: who answered plays no part here: intervals are over objects" in ran.err
     ran = command(*words, "--subject-column", "3")
     assert "--subject-column 3 serves --triplets, which are not given" in ran.err
+
+
+def test_without_dimensions_nothing_can_be_predicted(command, folder):
+    ran = command("dimensions", "predict", "x.npy")
+    assert ran.code == 2 and "the following arguments are required: --dimensions" in ran.err

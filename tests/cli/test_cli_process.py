@@ -123,9 +123,7 @@ def test_a_full_disk_behind_stdout_is_an_error(process, folder, args):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-@pytest.mark.parametrize(
-    "args", [["--help"], ["--version"], ["score", "--help"], ["triplets", "sample", "-h"]], ids=str
-)
+@pytest.mark.parametrize("args", [["--help"], ["--version"], ["score", "--help"], ["triplets", "draw", "-h"]], ids=str)
 def test_help_that_a_full_disk_does_not_take_is_an_error(process, args):
     with open("/dev/full", "w") as full:
         ran = process(*args, stdout=full)
@@ -206,7 +204,7 @@ def limit_files():
         [*SCORE[:-1], "many.npy", "--choices", "c.npy"],
         [*SCORE[:-1], "many.npy", "--json", "out.json", "--probabilities", "p.npy"],
         ["sample", "."],
-        ["simulate", ".", "--items", "10", "--features", "4", "--triplets", "1000"],
+        ["triplets", "simulate", ".", "--items", "10", "--features", "4", "--count", "1000"],
     ],
     ids=lambda args: f"{args[0]} {args[-2]}",
 )
@@ -262,7 +260,7 @@ def completions(process, folder, line, point=None):
 @pytest.mark.parametrize(
     "line,words",
     [
-        ("pyalign ", {"score", "describe", "sample", "simulate", "info"}),
+        ("pyalign ", {"score", "describe", "sample", "triplets", "info"}),
         ("pyalign sc", {"score"}),
         ("pyalign score --mea", {"--measure"}),
         ("pyalign score --embeddings x.npy --triplets t.npy --ties ", {"fractional", "wrong", "human_alignment"}),

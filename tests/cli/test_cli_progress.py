@@ -19,7 +19,7 @@ LONG = {
     "probe": ("probe", "x.npy", "-t", "t.npy", "--strength", 0.01),
     "rsa": ("rsa", "x.npy", "--human", "rdm.npy", "--kind", "dissimilarity", "--permutations", 9),
     "cka": ("cka", "x.npy", "near.npy", "--permutations", 9),
-    "neighbors": ("neighbors", "x.npy", "-k", 2),
+    "neighbors search": ("neighbors", "search", "x.npy", "-k", 2),
     "extract": ("extract", "--images", "images.h5::images", "--model", "pixels:2", "--out", "e"),
 }
 

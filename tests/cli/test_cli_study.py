@@ -157,9 +157,7 @@ def test_the_tour_is_not_put_into_a_file(capsys):
 
 def test_says_which_code_a_study_will_run_before_it_is_run(capsys, monkeypatch):
     said = []
-    monkeypatch.setattr(
-        "pyalign.cli.study_run.run_study", lambda *a, **o: said.append(capsys.readouterr().err) or 1 / 0
-    )
+    monkeypatch.setattr("pyalign.cli.study.run_study", lambda *a, **o: said.append(capsys.readouterr().err) or 1 / 0)
     spec = "module:net\\u001b[2J.py:net"  # no letter that a terminal would obey
     Path("small.toml").write_text(
         f'images = "photos"\ntriplets = "t.csv"\nmodels.m = {{ extract = "{spec}" }}\n[steps.score]\nmodels = "m"\n'

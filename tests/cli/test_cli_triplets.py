@@ -1,4 +1,4 @@
-"""`pyalign triplets sample`: the arrays of `pyalign.sample_triplets`, in files."""
+"""`pyalign triplets draw`: the arrays of `pyalign.sample_triplets`, in files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from support import strict_json
 
 import pyalign
 
-SAMPLE = ("triplets", "sample", "--triplets", "200", "--out", "s.npy")
+OF_S, OF_D = (("--kind", kind, "--matrix") for kind in ("similarity", "dissimilarity"))
+SAMPLE = ("triplets", "draw", "--count", "200", "--out", "s.npy")
 
 
 def test_writes_the_triplets_and_probabilities_of_the_function(command, folder, x):
@@ -50,7 +51,7 @@ def test_categories_come_as_labels_or_as_a_table(command, folder, x, kind):
 
 def test_similarities_stand_in_for_embeddings(command, folder, x):
     np.save("m.npy", pyalign.similarity(x))
-    assert command(*SAMPLE, "--similarities", "m.npy").code == 0
+    assert command(*SAMPLE, *OF_S, "m.npy").code == 0
     assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(x, 200))
 
 
@@ -58,23 +59,24 @@ def test_a_matrix_of_dissimilarities_must_be_stated_as_such(command, refused, fo
     s = pyalign.similarity(x, measure="neg_euclidean")
     np.fill_diagonal(s, 0)
     np.save("m.npy", -s)
-    assert refused(*SAMPLE, "--similarities", "m.npy") == (
-        "m.npy: this looks like dissimilarities: nothing is smaller than the diagonal; state that by --dissimilarities"
+    assert refused(*SAMPLE, *OF_S, "m.npy") == (
+        "m.npy: this looks like dissimilarities: nothing is smaller than the diagonal; "
+        "state that by --kind dissimilarity"
     )
-    assert command(*SAMPLE, "--dissimilarities", "m.npy").code == 0
+    assert command(*SAMPLE, *OF_D, "m.npy").code == 0
     assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(s, 200, measure="precomputed"))
 
 
 def test_the_real_matrix_of_dissimilarities(command, refused, data, folder):
     rdm = data / "things" / "RDM48_triplet.mat"
-    assert "looks like dissimilarities" in refused(*SAMPLE, "--similarities", rdm)
-    assert command(*SAMPLE, "--dissimilarities", rdm).code == 0
+    assert "looks like dissimilarities" in refused(*SAMPLE, *OF_S, rdm)
+    assert command(*SAMPLE, *OF_D, rdm).code == 0
     d, (a, b, odd) = np.asarray(pyalign.load_embeddings(rdm)), np.load("s.npy").T
     assert (d[a, b] < np.minimum(d[a, odd], d[b, odd])).all()
 
 
 def test_a_document_is_read_back(command, folder):
-    ran = command("triplets", "sample", "x.npy", *SAMPLE[2:], "--json", "d.json", "--csv", "d.csv")
+    ran = command("triplets", "draw", "x.npy", *SAMPLE[2:], "--json", "d.json", "--csv", "d.csv")
     assert ran.out == "s.npy: 200 triplets\n"
     found = pyalign.load_result("d.json")
     assert (found.n_triplets, found.scheme, found.measure, found.temperature) == (200, "uniform", "cosine", None)
@@ -93,11 +95,13 @@ def test_a_seed_that_is_none_is_a_usage_error(command, folder):
         (("--embeddings", "x.npy", "--scheme", "within"), "categories must be given"),
         (("--embeddings", "x.npy", "--probabilities", "p.npy"), "--probabilities p.npy needs --temperature"),
         (("--embeddings", "x.npy", "--probabilities", "s.npy"), "same file"),
-        ((), "--embeddings, --similarities or --dissimilarities must be given, one of them; got none"),
-        (("--embeddings", "x.npy", "--similarities", "x.npy"), "one of them; got --embeddings and --similarities"),
-        (("--dissimilarities", "x.npy", "--transform", "x.npy"), "--transform x.npy serves embeddings alone"),
-        (("--similarities", "x.npy"), "(n, n)"),
-        (("--similarities", "x.npy", "--measure", "dot"), "no use"),
+        ((), "embeddings or --matrix must be given, one of them; got none"),
+        (("x.npy", "--matrix", "y.npy"), "one of them; got both"),
+        (("--matrix", "x.npy"), "--kind must say what x.npy holds: dissimilarity or similarity; got none"),
+        (("x.npy", "--kind", "similarity"), "--kind similarity serves a matrix alone: add --matrix"),
+        ((*OF_D, "x.npy", "--transform", "x.npy"), "--transform x.npy serves embeddings alone"),
+        ((*OF_S, "x.npy"), "(n, n)"),
+        ((*OF_S, "x.npy", "--measure", "dot"), "no use"),
         (("--embeddings", "x.npy", "--categories", "t.npy", "--scheme", "within"), "t.npy: several columns"),
     ],
 )

@@ -22,7 +22,7 @@ from pyalign.analysis.describe.file import describe_file
 from pyalign.data import match_names
 from pyalign.errors import InputError
 from pyalign.integrations import human_alignment
-from pyalign.io import load_embeddings, load_triplets, read_names, split_key, write_array, write_text
+from pyalign.io import Spec, load_embeddings, load_triplets, read_names, write_array, write_text
 from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
 from pyalign.study.tour import take_tour
@@ -97,20 +97,26 @@ def test_missing_and_doubled_names_are_listed():
         match_names(["c"], ["a", "b", "c", "b", "a"])
 
 
+def parts(text):
+    spec = Spec(text)
+    assert spec == str(text) and Spec(spec) is spec
+    return spec.path, spec.key
+
+
 def test_a_key_is_split_from_its_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert split_key("x.npy") == ("x.npy", None)
-    assert split_key("x.h5::clip/visual") == ("x.h5", "clip/visual")
-    assert split_key("a::b.h5::k") == ("a::b.h5", "k")
+    assert parts("x.npy") == ("x.npy", None)
+    assert parts("x.h5::clip/visual") == ("x.h5", "clip/visual")
+    assert parts("a::b.h5::k") == ("a::b.h5", "k")
     (tmp_path / "a::b.npy").touch()
-    assert split_key("a::b.npy") == ("a::b.npy", None)
-    assert split_key(tmp_path / "a::b.npy") == (str(tmp_path / "a::b.npy"), None)
-    assert split_key("a::b.npy::k") == ("a::b.npy", "k")
+    assert parts("a::b.npy") == ("a::b.npy", None)
+    assert parts(tmp_path / "a::b.npy") == (str(tmp_path / "a::b.npy"), None)
+    assert parts("a::b.npy::k") == ("a::b.npy", "k")
     (tmp_path / "a").touch()
-    assert split_key("a::b.npy") == ("a", "b.npy")
+    assert parts("a::b.npy") == ("a", "b.npy")
     for spec in ("x.h5::", "::k"):
         with pytest.raises(InputError, match="FILE::KEY"):
-            split_key(spec)
+            Spec(spec)
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -309,7 +315,7 @@ PATHS = {
     "pyalign.io.read_model_spec path": pyalign.io.read_model_spec,
     "pyalign.io.read_names path": pyalign.io.read_names,
     "pyalign.io.read_subjects path": pyalign.io.read_subjects,
-    "pyalign.io.split_key spec": pyalign.io.split_key,
+    "pyalign.io.Spec spec": pyalign.io.Spec,
     "pyalign.io.write_array path": lambda p: pyalign.io.write_array(p, np.eye(2)),
     "pyalign.io.write_files files": lambda p: pyalign.io.write_files([("a.txt", "a"), (p, "b")]),
     "pyalign.io.write_model_spec path": lambda p: pyalign.io.write_model_spec(p, SPEC),

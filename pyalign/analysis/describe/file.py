@@ -19,7 +19,7 @@ from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import read_manifest
 from pyalign.io.names import read_names
-from pyalign.io.paths import TEXT, PathLike, checked_path, split_key, suffix_of
+from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
 from pyalign.io.transform import holds_transform, read_transform
 from pyalign.results import Result
 
@@ -67,7 +67,8 @@ def describe_file(spec: PathLike) -> FileDescription:
         ('triplets', 1, ('image1', 'image2', 'image3', 'choice'))
     """
     whole = checked_path(spec, "spec")
-    path, key = split_key(spec)
+    parsed = Spec(spec)
+    path, key = parsed.path, parsed.key
     if key is None and os.path.isfile(path) and holds_transform(path):
         return FileDescription(whole, (_of_transform(path, read_transform(path)),))
     model = read_manifest(path).model if os.path.isdir(path) else None

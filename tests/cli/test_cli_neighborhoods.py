@@ -33,7 +33,7 @@ def results(command, *args):
 def test_against_is_what_the_function_returns(command, files):
     asked = ("-k", 4, "--dimensions", "people.npy", "--dimension-labels", "labels.txt", "--permutations", 19,
              "--resamples", 10, "--seed", 3, "--rbo-p", 0.8, "--correction", "benjamini-hochberg")  # fmt: skip
-    document = results(command, "x.npy", "y.npy", "--against", "people.npy", *asked)
+    document = results(command, "agreement", "x.npy", "y.npy", "--against", "people.npy", *asked)
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.compare_neighbors(
         models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], permutations=19,
@@ -46,8 +46,8 @@ def test_against_is_what_the_function_returns(command, files):
 
 def test_each_object_and_the_table_go_to_files(command, files):
     ran = command(
-        "neighbors", "x.npy", "--against", "people.npy", "--permutations", 9, "--resamples", 5, "--categories", "c.npy",
-        "--objects", "o.csv", "--csv", "t.csv", "--json", "d.json",
+        "neighbors", "agreement", "x.npy", "--against", "people.npy", "--permutations", 9, "--resamples", 5,
+        "--categories", "c.npy", "--objects", "o.csv", "--csv", "t.csv", "--json", "d.json",
     )  # fmt: skip
     assert ran.code == 0
     with open("o.csv") as file:
@@ -60,70 +60,75 @@ def test_each_object_and_the_table_go_to_files(command, files):
 
 
 def test_a_transform_adds_the_mapped_embeddings(command, files):
-    document = results(command, "x.npy", "--against", "people.npy", "--transform", "w.npz", "--permutations", 0)
+    document = results(
+        command, "agreement", "x.npy", "--against", "people.npy", "--transform", "w.npz", "--permutations", 0
+    )
     assert [one["embeddings"] for one in document["results"]] == ["x.npy", "x.npy after w.npz"]
     x, w = np.load("x.npy"), np.load("w.npz")["weights"]
     mapped = (x.astype(np.float64) @ w).astype(np.float32)
     found = pyalign.compare_neighbors(mapped, np.load("people.npy"), permutations=0)
     assert document["results"][1]["overlap"] == found[0].overlap
     assert len(document["differences"]) == 1
-    changes = results(command, "x.npy", "--changes", "--transform", "w.npz", "-k", 3)
+    changes = results(command, "changes", "x.npy", "--transform", "w.npz", "-k", 3)
     assert changes["overlap"] == pyalign.neighbor_changes(x, mapped, k=3).overlap
 
 
 @pytest.mark.parametrize(("args", "told"), [
-    (("--purity", "--categories", "c.npy", "--permutations", 9), "all with a category"),
-    (("--hubs",), "Robin Hood"),
-    (("--changes", "y.npy"), "after alone"),
-    (("--prototypes", "--categories", "c.npy"), "medoid"),
-    (("--duplicates", 0.9), "cosine of at least 0.9"),
-    (("--against", "people.npy", "--categories", "c.npy", "--permutations", 9), "x, by categories"),
+    (("purity", "x.npy", "--categories", "c.npy", "--permutations", 9), "all with a category"),
+    (("hubness", "x.npy"), "Robin Hood"),
+    (("changes", "x.npy", "y.npy"), "after alone"),
+    (("prototypes", "x.npy", "--categories", "c.npy"), "medoid"),
+    (("duplicates", "x.npy", "--threshold", 0.9), "cosine of at least 0.9"),
+    (("agreement", "x.npy", "--against", "people.npy", "--categories", "c.npy", "--permutations", 9), "by categories"),
 ])  # fmt: skip
 def test_each_question_has_a_table_that_fits(command, files, args, told):
-    ran = command("neighbors", "x.npy", *args, "--quiet")
+    ran = command("neighbors", *args, "--quiet")
     assert (ran.code, ran.err) == (0, "")
     assert told in ran.out and max(map(len, ran.out.splitlines())) <= 80
 
 
 def test_a_search_is_still_a_search(command, files):
-    document = results(command, "x.npy", "-k", 2)
+    document = results(command, "search", "x.npy", "-k", 2)
     assert document["command"] == "neighbors" and document["k"] == 2
 
 
 @pytest.mark.parametrize(("args", "told"), [
-    (("x.npy", "y.npy"), "a search is among the rows of one of --embeddings; got 2"),
-    (("x.npy", "--dimensions", "people.npy"), "--dimensions people.npy serves --against and --prototypes alone"),
-    (("x.npy", "--hubs", "--rbo-p", "0.5"), "--rbo-p 0.5 serves --against alone"),
-    (("x.npy", "--hubs", "--seed", "1"), "--seed 1 serves --against and --purity alone"),
-    (("x.npy", "--hubs", "--include-self"), "--include-self serves a search"),
-    (("x.npy", "--prototypes", "--categories", "c.npy", "-k", "3"), "-k 3 serves a search, --against, --purity"),
-    (("x.npy", "--duplicates", "0.9", "-k", "3"), "-k 3 serves a search, --against, --purity, --hubs and --changes"),
-    (("one.npy", "--hubs"), "neighbours need at least two objects; got 1"),
-    (("x.npy", "--hubs", "--index", "hnsw"), "--index hnsw serves a search"),
-    (("x.npy", "--duplicates", "98"), "threshold must be at most 1, the largest cosine; got 98"),
-    (("x.npy", "--purity"), "--purity needs --categories; got none"),
-    (("x.npy", "--changes"), "--changes needs another embedding"),
-    (("x.npy", "y.npy", "--changes", "people.npy"), "--changes is of one of --embeddings; got 2"),
-    (("x.npy", "y.npy", "--duplicates", "0.9"), "--duplicates is of one of --embeddings; got 2"),
-    (("x.npy", "--against", "none.npy"), "none.npy: No such file or directory"),
-    (("x.npy", "--against", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),
-    (("x.npy", "--against", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
+    (("hubness", "one.npy"), "neighbours need at least two objects; got 1"),
+    (("duplicates", "x.npy", "--threshold", "98"), "threshold must be at most 1, the largest cosine; got 98"),
+    (("changes", "x.npy"), "changes are between two embeddings, or of one by --transform W.npz; got 1 embeddings"),
+    (("changes", "x.npy", "y.npy", "--transform", "w.npz"), "got 2 embeddings"),
+    (("agreement", "x.npy", "--against", "none.npy"), "none.npy: No such file or directory"),
+    (("agreement", "x.npy", "--against", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),
+    (("agreement", "x.npy", "--against", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line(refused, files, args, told):
     np.save("one.npy", np.ones((1, 6)))
     assert told in refused("neighbors", *args)
 
 
+@pytest.mark.parametrize(("args", "told"), [
+    (("search", "x.npy", "y.npy"), "unrecognized arguments: y.npy"),
+    (("hubness", "x.npy", "--rbo-p", "0.5"), "unrecognized arguments: --rbo-p 0.5"),
+    (("purity", "x.npy"), "the following arguments are required: --categories"),
+    (("agreement", "x.npy"), "the following arguments are required: --against"),
+])  # fmt: skip
+def test_what_a_question_does_not_take_or_lacks_is_a_usage_error(command, files, args, told):
+    ran = command("neighbors", *args)
+    assert ran.code == 2 and told in ran.err
+
+
 def test_a_table_of_objects_is_called_csv(command, files, folder, listing):
     before = listing(folder)
-    ran = command("neighbors", "x.npy", "--against", "people.npy", "--objects", "o.json")
+    ran = command("neighbors", "agreement", "x.npy", "--against", "people.npy", "--objects", "o.json")
     assert (ran.code, ran.out) == (2, "") and listing(folder) == before
     assert "argument --objects: expected a name that ends in .csv; got 'o.json'" in ran.err
 
 
-@pytest.mark.parametrize("question", [("--hubs",), ("--against", "people.npy", "--permutations", 9)], ids=len)
+@pytest.mark.parametrize(
+    "question", [("hubness", "x.npy"), ("agreement", "x.npy", "--against", "people.npy", "--permutations", 9)], ids=len
+)
 def test_threads_serve_every_question_and_change_nothing(command, files, question):
-    one, two = (command("neighbors", "x.npy", *question, "--threads", k, "--quiet") for k in (1, 2))
+    one, two = (command("neighbors", *question, "--threads", k, "--quiet") for k in (1, 2))
     assert (one.code, one.err) == (0, "") and one.out == two.out
 
 
@@ -133,6 +138,6 @@ def test_duplicates_of_an_image_set_are_named_by_their_files(command, folder):
     x[4], x[5] = x[1], x[2] * (1 + 0.01 * reals(2, 8, 1)[:, 0])
     names = [f"{kind}/{k}.jpg" for kind in ("cat", "dog") for k in range(3)]
     write_folder("images", {"penultimate": x}, names)
-    groups = results(command, "images", "--duplicates", 0.99)["groups"]
+    groups = results(command, "duplicates", "images", "--threshold", 0.99)["groups"]
     assert [one["names"] for one in groups] == [["cat/1.jpg", "dog/1.jpg"], ["cat/2.jpg", "dog/2.jpg"]]
     assert [one["exact"] for one in groups] == [True, False] and 0.99 <= groups[1]["least"] < 1

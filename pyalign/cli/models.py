@@ -1,0 +1,67 @@
+"""`pyalign models ...`: the models that installed sources know, and their layers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.extraction.models import ModelList, find_models, model_layers
+from pyalign.extraction.sources import SOURCES
+from pyalign.io.paths import Spec
+from pyalign.progress import Progress
+
+# pyalign models list
+
+
+@dataclass(frozen=True)
+class ListOptions(_options.Output):
+    """The options of `pyalign models list`."""
+
+    pattern: str | None = option(
+        "part of the name, or the whole with * and ?; letters of either case", metavar="PATTERN", positional=True
+    )
+    source: str | None = option(f"one of {', '.join(SOURCES)}", choices=tuple(SOURCES), metavar="S")
+
+
+def run_list(options: ListOptions, progress: Progress) -> Outcome:
+    """Lists."""
+    found = find_models(options.pattern, options.source)
+    if options.pattern is None and options.source is None and not options.verbose:
+        return Outcome(found, text=_counts(found))
+    return Outcome(found)
+
+
+def _counts(found: ModelList) -> str:
+    """How many models each source has."""
+    counts = Counter(one.source for one in found.models)
+    rows = [f"{source:<24}{count:>6,} model{'' if count == 1 else 's'}" for source, count in counts.items()]
+    more = "part of a name lists those that have it, --verbose all: pyalign models list resnet50"
+    return "\n".join([*rows, more])
+
+
+LIST = Command(ListOptions, run_list, "pyalign models list resnet50 --source timm")
+
+
+# pyalign models layers
+
+
+@dataclass(frozen=True)
+class LayersOptions(_options.Output):
+    """The options of `pyalign models layers`."""
+
+    model: str = option("SOURCE:NAME, see `pyalign models list`", required=True, metavar="SOURCE:NAME", positional=True)
+    checkpoint: Spec | None = option(
+        "file or folder with the model's weights (default: random ones, which have the same layers)", metavar="FILE",
+        role="input",
+    )  # fmt: skip
+    text: bool = option("the layers for texts, of a model that takes images too", default=False)
+
+
+def run_layers(options: LayersOptions, progress: Progress) -> Outcome:
+    """Makes the model, lists its layers."""
+    return Outcome(model_layers(options.model, options.checkpoint, "texts" if options.text else "images"))
+
+
+LAYERS = Command(LayersOptions, run_layers, "pyalign models layers efficientnet-lite:0")

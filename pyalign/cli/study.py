@@ -1,0 +1,108 @@
+"""`pyalign study ...`: a study file, written from a folder, and what it asks for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._streams import say
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.paths import Spec, one_line
+from pyalign.progress import Progress
+from pyalign.study.display import Steps
+from pyalign.study.draft import draft_study
+from pyalign.study.file import read_study
+from pyalign.study.result import Study
+from pyalign.study.run import code_of, run_study
+
+# pyalign study init
+
+
+@dataclass(frozen=True)
+class StudyInitOptions(_options.Quiet):
+    """The options of `pyalign study init`."""
+
+    folder: str = option(
+        "with embeddings and, where there are some, triplets, names, matrices, dimensions, categories, images, a table "
+        "of models", required=True, metavar="FOLDER", positional=True,
+    )  # fmt: skip
+    out: str | None = option(
+        "file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output",
+    )  # fmt: skip
+    force: bool = option("write it also where it is there already", default=False)
+
+
+def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
+    """Looks, writes, and says what was guessed."""
+    out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
+    if not out.endswith(".toml"):
+        raise InputError(f"--out must end in .toml; got {out}")
+    if os.path.lexists(out) and not options.force:
+        raise InputError(f"{out} is there already: --force replaces it")
+    progress("looking into files", 0, None)
+    draft = draft_study(options.folder, os.path.dirname(out) or ".")
+    count = len(draft.models)
+    told = [
+        f"{out}: {count} {'model' if count == 1 else 'models'}; look through it, then",
+        f"  pyalign study run {out}",
+        "",
+    ]
+    notes = (*(f"not known: {one}" for one in draft.unknown),)
+    return Outcome(None, {out: draft.text}, "\n".join([*told, *draft.told]), notes=notes)
+
+
+INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")
+
+
+# pyalign study run
+
+
+@dataclass(frozen=True)
+class StudyRunOptions(_options.Threads, _options.Quiet):
+    """The options of `pyalign study run`."""
+
+    file: Spec = option(
+        "the study: models, triplets, other human data, and steps; paths in it are relative to its folder", "--file",
+        required=True, metavar="STUDY.toml", role="input", positional=True,
+    )  # fmt: skip
+    out: str | None = option(
+        "folder for documents and report (default: beside the file, under its name without .toml)", metavar="DIR",
+        role="folder",
+    )  # fmt: skip
+    resume: bool = option(
+        "there must be a run to go on with; what is done and unchanged is never done again, with or without it",
+        default=False,
+    )
+    only: str | None = option("this step alone, with those that it needs; report: the page alone", metavar="STEP")
+
+
+def reads(options: StudyRunOptions) -> tuple[str, ...]:
+    """What the study reads; nothing where its file can't be read, which the run will say."""
+    try:
+        return read_study(options.file).files
+    except (InputError, MissingExtraError, OSError):
+        return ()
+
+
+def run_file(options: StudyRunOptions, progress: Progress) -> Outcome:
+    """Says which code the study runs, runs it, and shows its steps."""
+    for note in () if options.quiet else code_of(read_study(options.file)):
+        say(f"note: {one_line(note)}")
+    with Steps(not options.quiet) as steps:
+        found = run_study(options.file, options.out, resume=options.resume, only=options.only, watch=steps)
+    return Outcome(replace(found, notes=()), fault=fault_of(found))  # its notes were said before it was run
+
+
+def fault_of(study: Study) -> str:
+    """What could not be done, in one line; nothing where all could."""
+    failed = study.failed
+    if not failed:
+        return ""
+    first = f"step {failed[0].name!r}: {failed[0].reason}"
+    more = [step.name for step in failed[1:]]
+    return first + (f" (and {len(more)} more: {', '.join(more)})" if more else "")
+
+
+RUN = Command(StudyRunOptions, run_file, "pyalign study run study.toml --out results", reads=reads)

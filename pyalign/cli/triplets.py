@@ -1,0 +1,171 @@
+"""`pyalign triplets ...`: triplets answered by embeddings or a matrix, or simulated with an accuracy that is known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from pyalign.cli import _inputs, _options
+from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._outputs import require_apart, require_new_folder
+from pyalign.data import Embeddings
+from pyalign.data.judgments import KINDS
+from pyalign.datasets.simulate import Simulation, random_embeddings, simulate
+from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, SampledTriplets, draw_triplets
+from pyalign.errors import InputError
+from pyalign.io.categories import load_categories
+from pyalign.io.paths import Spec
+from pyalign.io.transform import read_transform
+from pyalign.measures import MEASURES, get_measure
+from pyalign.progress import Progress
+
+MEET, ODD = "which items meet", "which is odd"
+WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation
+
+# pyalign triplets draw
+
+
+@dataclass(frozen=True)
+class DrawOptions(_options.Output):
+    """The options of `pyalign triplets draw`."""
+
+    embeddings: Spec | None = option(
+        "file of (n, d) embeddings; FILE::KEY picks an array", "--embeddings", metavar="EMB", role="input",
+        positional=True,
+    )  # fmt: skip
+    matrix: Spec | None = option(
+        "file of (n, n) similarities or dissimilarities in place of embeddings; FILE::KEY", metavar="FILE",
+        role="input",
+    )  # fmt: skip
+    kind: str | None = option("what larger numbers of --matrix mean", choices=KINDS)
+    transform: Spec | None = option("linear map to apply to the embeddings first", metavar="W.npz", role="input")
+    measure: str | None = option("similarity of embeddings (default: cosine)", metavar="M", words=MEASURES)
+    count: int = option("how many triplets to draw", "--count", required=True, kind=_options.count, metavar="N")
+    scheme: str = option(
+        "any three (default), three of one category, or two of one and one of another", default="uniform",
+        choices=SCHEMES, group=MEET,
+    )  # fmt: skip
+    categories: Spec | None = option(
+        "a label per line, or a table of 0 and 1 with a column per category", metavar="FILE", role="input", group=MEET
+    )
+    temperature: float | None = option(
+        "draw the odd one with p = softmax(s / T) (default: the item outside the most similar pair)", kind=float,
+        metavar="T", group=ODD,
+    )  # fmt: skip
+    seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
+    out: str = option(
+        "write the triplets, odd item last", required=True, kind=_options.npy_file, metavar="T.npy", role="output",
+        group=OUTPUT,
+    )  # fmt: skip
+    probabilities: str | None = option(
+        "write p(item is odd), three per triplet; with --temperature", kind=_options.npy_file, metavar="P.npy",
+        role="output", group=OUTPUT,
+    )  # fmt: skip
+
+
+def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
+    """Reads, draws."""
+    if options.probabilities is not None and options.temperature is None:
+        raise InputError(f"--probabilities {options.probabilities} needs --temperature T, by which p = softmax(s / T)")
+    x, measure = _rows(options)
+    progress(f"drawing {options.count:,} triplets", 0, None)
+    drawn = draw_triplets(
+        x, options.count, measure=measure, scheme=options.scheme, temperature=options.temperature,
+        seed=options.seed, categories=None if options.categories is None else load_categories(options.categories),
+        soft=options.probabilities is not None,
+    )  # fmt: skip
+    files: dict[str, Output] = {options.out: drawn.triplets}
+    if options.probabilities is not None and drawn.probabilities is not None:
+        files[options.probabilities] = drawn.probabilities
+    return Outcome(drawn, files, f"{options.out}: {_drawn_again(drawn)}")
+
+
+def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
+    """The embeddings, mapped where that is asked for, or the matrix; and the measure."""
+    if (options.embeddings is None) == (options.matrix is None):
+        raise InputError(
+            f"embeddings or --matrix must be given, one of them; got {'none' if options.matrix is None else 'both'}"
+        )
+    if options.matrix is not None:
+        refuse_unused(options, ("transform", "measure"), "embeddings alone; a matrix has no use for it")
+        if options.kind is None:
+            raise InputError(f"--kind must say what {options.matrix} holds: {' or '.join(KINDS)}; got none")
+        return _inputs.read_embeddings(options.matrix), PRECOMPUTED if options.kind == KINDS[1] else DISSIMILARITY
+    refuse_unused(options, ("kind",), "a matrix alone: add --matrix")
+    assert options.embeddings is not None
+    x = _inputs.read_embeddings(options.embeddings)
+    return x if options.transform is None else read_transform(options.transform).apply(x), options.measure or "cosine"
+
+
+def _drawn_again(drawn: SampledTriplets) -> str:
+    again = [(drawn.n_tied, "ties"), (drawn.n_sharing, "with a category in common")]
+    return f"{drawn.n_triplets:,} triplets" + "".join(f"; {n:,} drawn again ({why})" for n, why in again if n)
+
+
+DRAW = Command(
+    DrawOptions, run_draw, "pyalign triplets draw x.npy --count 10000 --out t.npy", about=("embeddings", "matrix"),
+)  # fmt: skip
+
+
+# pyalign triplets simulate
+
+
+@dataclass(frozen=True)
+class SimulateOptions:
+    """The options of `pyalign triplets simulate`."""
+
+    folder: str = option(
+        "folder to write embeddings.npy, triplets.npy and expected.json to", required=True, metavar="DIR",
+        positional=True,
+    )  # fmt: skip
+    embeddings: Spec | None = option(
+        "embeddings to simulate people with (default: random ones)", metavar="E", role="input"
+    )
+    items: int = option("random items (default: 1854)", default=1854, kind=_options.count, metavar="N")
+    features: int = option("their features (default: 768)", default=768, kind=_options.count, metavar="D")
+    count: int = option("triplets (default: 4,700,000)", "--count", default=4_700_000, kind=_options.count, metavar="N")
+    measure: str = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
+    temperature: float = option("p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T")
+    seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S")
+
+
+def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
+    """Draws, and says what to expect."""
+    get_measure(options.measure)
+    require_new_folder(options.folder)
+    folder = Path(options.folder)
+    if options.embeddings:
+        written = [("the output", str(folder / name)) for name in WRITTEN if folder.is_dir()]
+        require_apart([options.embeddings], written)
+        x = np.asarray(_inputs.read_embeddings(options.embeddings).values)
+    else:
+        x = random_embeddings(options.items, options.features, options.seed)
+    drawn = simulate(x, options.count, measure=options.measure, temperature=options.temperature, seed=options.seed)
+
+    def expected(outputs: Mapping[str, str]) -> str:
+        names = {os.path.basename(path): digest for path, digest in outputs.items()}
+        return replace(drawn, provenance=None, outputs=names).to_json() + "\n"  # the same bytes every time
+
+    files: dict[str, Output] = {
+        str(folder / WRITTEN[0]): x,
+        str(folder / WRITTEN[1]): drawn.triplets,
+        str(folder / WRITTEN[2]): expected,
+    }
+    return Outcome(drawn, files, f"{folder}: {len(x):,} x {x.shape[1]:,} embeddings, {_told(drawn)}")
+
+
+def _told(drawn: Simulation) -> str:
+    accuracy = f"accuracy {100 * drawn.expected_accuracy:.3f} % +- {100 * drawn.standard_error:.3f} %"
+    return (
+        f"{drawn.n_triplets:,} triplets\nexpected with measure {drawn.measure} at T = {drawn.temperature:g}: "
+        f"{accuracy} (over other answers to these triplets), cross-entropy {drawn.expected_cross_entropy:.5f} nats"
+    )
+
+
+SIMULATE = Command(
+    SimulateOptions, run_simulate, "pyalign triplets simulate big --items 1854 --features 768 --count 4700000"
+)
