@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from pyalign.cli._command import refuse_unused
-from pyalign.cli._options import Intervals, JudgedRows, ManyAnswers, People, RowNames, SomeTriplets, TripletLayout
-from pyalign.data import ANCHORED, Embeddings, Subjects, Triplets, hash_early
-from pyalign.data.align import asked_items
+from pyalign.cli._options import (
+    Intervals,
+    JudgedRows,
+    ManyAnswers,
+    Mapped,
+    People,
+    RowNames,
+    SomeTriplets,
+    TripletLayout,
+)
+from pyalign.data import ANCHORED, Embeddings, Subjects, Transform, Triplets, hash_early
+from pyalign.data.align import align, asked_items
 from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
@@ -136,8 +146,38 @@ def read_models(
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
     asked = items if triplets is None else asked_items(triplets)
-    return _of_objects({spec: _read(spec, options.names, options.name_column) for spec in options.embeddings},
-                       options, asked)  # fmt: skip
+    found = _of_objects({spec: _read(spec, options.names, options.name_column) for spec in options.embeddings},
+                        options, asked)  # fmt: skip
+    if not isinstance(options, Mapped) or options.transform is None:
+        return found
+    return {spec: mapped(x, options.transform, triplets) for spec, x in found.items()}
+
+
+def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embeddings:
+    """Embeddings after the map of a file, with a note of what its fit has seen of the triplets or else the objects."""
+    from pyalign.analysis.score import seen_by
+    from pyalign.io.transform import read_transform
+
+    transform = read_transform(spec)
+    seen = seen_names(transform, x)
+    if triplets is not None:
+        with suppress(InputError):  # items without a row: the command says so, or leaves them out
+            seen = seen_by(transform, align(x, triplets))[1]
+    try:
+        found: Embeddings = transform.apply(x)
+    except InputError as error:
+        raise InputError(f"{x.source}: --transform {spec}: {error}") from error
+    trained = () if transform.trained is None else (f"it was fitted for --measure {transform.trained.measure}",)
+    notes = tuple(f"{x.source} through {spec}: {one}" for one in (*seen, *trained))
+    return replace(found, notes=(*found.notes, *notes))
+
+
+def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
+    """A sentence about how many of the objects the fit of the map has seen, by their names."""
+    if transform.trained is None or transform.trained.names is None or x.names is None:
+        return ("which of these objects its fit has seen can't be told",)
+    share = len({*transform.trained.names} & {*x.names}) / len(x.names)
+    return (f"in-sample: its fit has seen {100 * share:.3g} % of these objects",) if share else ()
 
 
 def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:

@@ -219,6 +219,15 @@ class JudgedRows(RowNames):
 
 
 @dataclass(frozen=True)
+class Mapped:
+    """A map before anything else is done with embeddings."""
+
+    transform: Spec | None = option(
+        "linear map that the embeddings go through first, as `probe` writes it", metavar="W.npz", role="input"
+    )
+
+
+@dataclass(frozen=True)
 class People:
     """Who gave the answers."""
 

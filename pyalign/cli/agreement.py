@@ -13,8 +13,8 @@ from pyalign.progress import Progress
 
 @dataclass(frozen=True)
 class AgreementOptions(
-    _options.Models, _options.TripletFile, _options.JudgedRows, _options.ManyAnswers, _options.Measures,
-    _options.Temperature, _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
+    _options.Measures, _options.Temperature, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign agreement`."""
 

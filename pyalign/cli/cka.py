@@ -24,7 +24,7 @@ NULL = "null"
 
 
 @dataclass(frozen=True)
-class CkaOptions(_options.Models, _options.RowNames, _options.Running, _options.Output):
+class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.Running, _options.Output):
     """The options of `pyalign cka`."""
 
     measure: tuple[str, ...] | None = option(

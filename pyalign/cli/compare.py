@@ -16,7 +16,7 @@ from pyalign.stats.multiple import CORRECTIONS
 
 @dataclass(frozen=True)
 class CompareOptions(
-    _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Choice,
+    _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.Choice,
     _options.Temperature, _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""

@@ -19,8 +19,8 @@ from pyalign.stats.resampling import BY
 
 @dataclass(frozen=True)
 class ConsistencyOptions(
-    _options.Models, _options.TripletFile, _options.JudgedRows, ReadChoices, _concepts.Concepts, _options.Intervals,
-    _options.People, _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, ReadChoices, _concepts.Concepts,
+    _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
 

@@ -25,7 +25,7 @@ HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
 
 
 @dataclass(frozen=True)
-class RsaOptions(_options.JudgedRows, _options.Running, _options.Card, _options.Output):
+class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _options.Card, _options.Output):
     """The options of `pyalign rsa`."""
 
     embeddings: tuple[Spec, ...] = option(

@@ -1,0 +1,76 @@
+"""`--transform` in each command that reads embeddings: what comes out is what the mapped embeddings give."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import reals
+
+import pyalign
+
+T = ("-t", "t.npy")
+COMMANDS = {
+    "compare": ("compare", "x.npz", "y.npz", *T, "--ci", "none"),
+    "consistency": ("consistency", "x.npz", "y.npz", *T, "--ci", "none"),
+    "failures": ("failures", "x.npz", "y.npz", *T),
+    "calibrate": ("calibrate", "x.npz", *T),
+    "agreement": ("agreement", "x.npz", *T, "--counts", "counts.npy"),
+    "recover": ("recover", "x.npz", "y.npz", *T, "--simulations", "2", "--sizes", "50"),
+    "rsa": ("rsa", "x.npz", "y.npz", "--human", "human.npz", "--kind", "similarity", "--ci", "none"),
+    "cka": ("cka", "x.npz", "y.npz", "--permutations", "9"),
+    "neighbors": ("neighbors", "search", "x.npz", "-k", "2"),
+}
+NAMES = [f"item {k}" for k in range(30)]
+
+
+@pytest.fixture
+def files(folder, x):
+    """x.npz and y.npz of the same 30 named items, and a map of six features, with the record of its fit."""
+    y = np.tanh(x @ reals(8, 6, 6))
+    triplets = pyalign.sample_triplets(x, 400, temperature=0.3, seed=0)
+    np.save("t.npy", triplets)
+    transform = pyalign.fit_probe(pyalign.Embeddings(x, NAMES), triplets[:150], strength=1e-3).transform
+    pyalign.write_transform("w.npz", transform)
+    transform = pyalign.read_transform("w.npz")
+    for name, rows in (("x", x), ("y", y)):
+        np.savez(f"{name}.npz", x=rows, names=NAMES)
+        np.savez(f"mapped-{name}.npz", x=transform.apply(rows), names=NAMES)
+    np.savez("human.npz", rdm=np.corrcoef(reals(5, 30, 9)), names=NAMES)
+    np.save("counts.npy", np.random.default_rng(6).integers(1, 6, (len(np.load("t.npy")), 3)))
+    return folder
+
+
+def figures(value):
+    """A document without what tells of files and of time, at any depth."""
+    if isinstance(value, list):
+        return [figures(one) for one in value]
+    if isinstance(value, dict):
+        kept = {key: one for key, one in value.items() if key not in ("provenance", "notes", "transform", "seconds")}
+        return {figures(key): figures(one) for key, one in kept.items()}
+    return value.removeprefix("mapped-") if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_is_as_if_the_mapped_embeddings_were_read(command, files, name):
+    words = COMMANDS[name]
+    ran = command(*words, "--transform", "w.npz", "--json", "--quiet")
+    assert (ran.code, ran.err) == (0, ""), ran.err
+    mapped = command(*(f"mapped-{word}" if word in ("x.npz", "y.npz") else word for word in words), "--json", "--quiet")
+    assert figures(json.loads(ran.out)) == figures(json.loads(mapped.out))
+
+
+def test_a_note_says_what_the_fit_has_seen_and_which_measure_it_was_for(command, files):
+    ran = command(*COMMANDS["compare"], "--transform", "w.npz")
+    assert "note: x.npz through w.npz: in-sample: the fit of the map has seen" in ran.err
+    assert "note: x.npz through w.npz: it was fitted for --measure dot" in ran.err
+    ran = command(*COMMANDS["rsa"], "--transform", "w.npz")
+    assert "note: x.npz through w.npz: in-sample: its fit has seen 100 % of these objects" in ran.err
+
+
+def test_a_map_of_other_features_is_refused_in_one_line(refused, files):
+    np.savez("wide.npz", x=reals(1, 30, 7), names=NAMES)
+    message = refused("compare", "wide.npz", "x.npz", *T, "--transform", "w.npz")
+    shape = "embeddings must have the 6 features of the transform; got shape (30, 7)"
+    assert message == f"wide.npz: --transform w.npz: {shape}"
