@@ -92,9 +92,6 @@ KINDS: Mapping[str, Kind] = {
     "recipe": Kind(
         "pyalign.probing.recipe_results:RecipeCrossValidation",
         "pyalign.report.probe:recipe_view",
-        entry=Entry(
-            "glocal", "learn a map that predicts human answers and keeps other images' neighbours", IMPROVE, "glocal"
-        ),
     ),
     "concepts": Kind(
         "pyalign.concept.concepts_result:Concepts",

@@ -12,6 +12,7 @@ from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, opti
 from pyalign.data import Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.paths import Spec
+from pyalign.io.transform import transform_bytes
 from pyalign.journal import Journal
 from pyalign.progress import Progress
 
@@ -34,8 +35,14 @@ DEFAULTS: dict[str, Any] = {
     "tolerance": 1e-4, "max_iterations": 1000, "smoothing": 0.0,
 }  # fmt: skip
 LOCAL = ("alpha", "tau", "batch_size", "batches")
+STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
 SOLVERS_OWN = ("tolerance", "max_iterations")  # of L-BFGS
 PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name not in SOLVERS_OWN}, "penalty": "frobenius"}
+
+
+def folds(text: str) -> int:
+    """A number of folds, or 0 for the word none."""
+    return 0 if text == "none" else _options.count(text)
 
 
 def rank(text: str) -> int | str:
@@ -86,13 +93,19 @@ class ProbeCommandOptions(
         "write the map that is fitted to all triplets; Ctrl-C leaves the best so far beside it", kind=_options.npz_file,
         metavar="W.npz", role="output", group=OUTPUT,
     )  # fmt: skip
-    folds: int = option("folds (default: 3)", default=3, kind=_options.count, metavar="K", group=FOLDS)
+    folds: int = option(
+        "folds (default: 3); none: one fit to all triplets, at one --strength, with no figure of unseen ones",
+        default=3, kind=folds, metavar="K", group=FOLDS,
+    )  # fmt: skip
     split: str = option("what a fold holds out (default: objects)", default="objects", choices=SPLITS, group=FOLDS)
     seed: int = option("of the split and of the starts (default: 0)", default=0, kind=_options.seed, group=FOLDS)
     recipe: str | None = option(
         "train by the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
     )
-    penalty: str | None = option("norm of W that is penalised (default: squared)", choices=PENALTIES, group=MAP)
+    penalty: str | None = option(
+        "norm of W that is penalised (default: squared; with --other-embeddings identity: |W - m I|^2, m the mean of "
+        "the diagonal)", choices=PENALTIES, group=MAP,
+    )  # fmt: skip
     strength: tuple[float, ...] | None = option(
         "of the penalty: one, taken as it is; or several to choose from inside a fold, scaled for the triplets of "
         "each fit (default: eight or more, by the data)", "--strength", "--l2", nargs="+", kind=float, metavar="L",
@@ -146,7 +159,13 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
         raise InputError(f"--strength must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
         refuse_unused(options, LOCAL, "other embeddings alone: add --other-embeddings")
+    if not options.folds:
+        _check_one_fit(options)
     given = {name: getattr(options, name) for name in DEFAULTS}
+    if options.other_embeddings is not None and options.recipe is None:
+        given["penalty"] = options.penalty or "identity"
+    if not options.folds and options.other_embeddings is not None:
+        given["tolerance"] = options.tolerance or TOLERANCE
     given["bias"] = options.bias or None
     if options.recipe is not None and options.model_index is not None:
         raise InputError(f"--model-index needs held-out figures, which --recipe {options.recipe} does not give")
@@ -164,6 +183,19 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     if options.backend != "auto":
         raise InputError(f"--recipe works on the host, without --backend; got {options.backend}")
     return PUBLISHED
+
+
+def _check_one_fit(options: ProbeCommandOptions) -> None:
+    """Raises where an option is of cross-validation, which --folds none leaves out."""
+    if options.split != "objects":
+        raise InputError(f"--split {options.split} serves folds, which --folds none leaves out")
+    if options.recipe is not None or options.model_index is not None:
+        flag = "--recipe" if options.recipe is not None else "--model-index"
+        raise InputError(f"{flag} needs folds, which --folds none leaves out")
+    if options.strength is None and options.other_embeddings is None:
+        raise InputError("--folds none fits one map: --strength says how strongly it is penalised")
+    if len(options.strength or (0.0,)) > 1:
+        raise InputError(f"--folds none takes one --strength; got {len(options.strength or ())}")
 
 
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
@@ -185,6 +217,9 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         if options.recipe is not None:
             return _recipe(options, x, triplets, progress, journal)
+        if not options.folds:
+            more = {"weights": weights, "other_embeddings": others}
+            return _one_fit(options, x, triplets, more, model, progress, journal)
         return _probe(options, x, triplets, {"weights": weights, "other_embeddings": others}, model, progress, journal)
 
 
@@ -203,6 +238,21 @@ def _probe(
     return _outcome(options, replace(found, images=images), found.fit.transform, journal)
 
 
+def _one_fit(
+    options: ProbeCommandOptions, x: Embeddings, triplets: Triplets, more: Mapping[str, Any], model: Mapping[str, Any],
+    progress: Progress, journal: Journal,
+) -> Outcome:  # fmt: skip
+    """One map, fitted to all triplets."""
+    from pyalign.probing.probe import fit_probe
+
+    strength = options.strength[0] if options.strength else STRENGTH
+    fit = fit_probe(
+        x, triplets, strength=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
+        backend=options.backend, progress=progress, journal=journal, **model,
+    )  # fmt: skip
+    return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)
+
+
 def _recipe(
     options: ProbeCommandOptions, x: Embeddings, triplets: Triplets, progress: Progress, journal: Journal
 ) -> Outcome:
@@ -219,8 +269,6 @@ def _recipe(
 def _outcome(
     options: ProbeCommandOptions, result: ProbeCrossValidation | RecipeCrossValidation, transform: Any, journal: Journal
 ) -> Outcome:
-    from pyalign.io.transform import transform_bytes
-
     files: dict[str, Output] = {options.out: transform_bytes(transform)} if options.out else {}
     told = replace(result, embeddings=options.embeddings, triplets=options.triplets)
     return Outcome(told, files, journal=journal)

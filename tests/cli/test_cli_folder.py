@@ -77,11 +77,11 @@ def test_every_command_takes_a_layer(command, extracted, x):
     assert np.array_equal(np.load("z.npy"), np.load("x.npy"))
 
 
-@pytest.mark.parametrize("name", ["probe", "glocal"])
-def test_maps_are_fitted_to_a_layer(command, extracted, name):
+@pytest.mark.parametrize("folds", ["3", "none"])
+def test_maps_are_fitted_to_a_layer(command, extracted, folds):
     pytest.importorskip("scipy")
-    others = ("--other-embeddings", "E::penultimate") if name == "glocal" else ("--strength", "1")
-    ran = command(name, "E::penultimate", "-t", "t.npy", *others, "--out", "w.npz", "--quiet")
+    others = ("--other-embeddings", "E::penultimate") if folds == "none" else ("--strength", "1")
+    ran = command("probe", "E::penultimate", "-t", "t.npy", "--folds", folds, *others, "--out", "w.npz", "--quiet")
     assert ran.code == 0, ran.err
 
 

@@ -1,4 +1,4 @@
-"""`pyalign glocal`: the fit of `pyalign.fit_probe` with other embeddings, in files."""
+"""`pyalign probe --folds none` with other embeddings: what `pyalign.fit_probe` makes of them, in files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,18 @@ def glocal(command, folder, x):
 
     def run(*options):
         return command(
-            "glocal", "--embeddings", "x.npy", "--triplets", "t.npy", "--images", "i.npy", "--out", "w.npz", *options
+            "probe",
+            "--embeddings",
+            "x.npy",
+            "--triplets",
+            "t.npy",
+            "--images",
+            "i.npy",
+            "--folds",
+            "none",
+            "--out",
+            "w.npz",
+            *options,
         )
 
     return run
@@ -52,11 +63,11 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
 def test_images_and_other_embeddings_are_one_option(command, folder, x):
     np.save("i.npy", reals(7, 40, x.shape[1]))
     np.save("narrow.npy", reals(7, 40, 3))
-    args = ("glocal", "x.npy", "-t", "t.npy", "--out", "w.npz", "--json")
+    args = ("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--out", "w.npz", "--json")
     one, other = (json.loads(command(*args, flag, "i.npy").out) for flag in ("--images", "--other-embeddings"))
     assert one["objective"] == other["objective"]
     ran = command(*args)
-    assert ran.code == 2 and "required: --other-embeddings/--images" in ran.err
+    assert ran.code == 1 and "--folds none fits one map: --strength says how strongly it is penalised" in ran.err
 
 
 def test_the_table_says_what_the_figures_are_of(glocal):
@@ -96,7 +107,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
     monkeypatch.setattr(probing, "fit_probe", cut)
     ran = glocal("--json", "w.json")
     assert (ran.code, ran.out) == (130, "")
-    assert ran.err == "pyalign glocal: interrupted; the best so far, of fit, is in w.partial.npz\n"
+    assert ran.err == "pyalign probe: interrupted; the best so far, of fit, is in w.partial.npz\n"
     assert pyalign.read_transform("w.partial.npz").weights.shape == (6, 6)
     assert not Path("w.json").exists() and not Path("w.npz").exists()
     monkeypatch.setattr(probing, "fit_probe", real)
@@ -115,11 +126,21 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--images", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
         (("--images", "narrow.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
-        (("--odd-column", "none"), "glocal needs the people's answers"),
+        (("--l2", "1", "2"), "--folds none takes one --strength; got 2"),
+        (("--split", "triplets"), "--split triplets serves folds, which --folds none leaves out"),
+        (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
+        (("--model-index", "m.yaml"), "--model-index needs folds, which --folds none leaves out"),
+        (("--odd-column", "none"), "probe needs the people's answers"),
     ],
 )
 def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
     np.save("i.npy", reals(7, 40, x.shape[1]))
     np.save("narrow.npy", reals(7, 40, 3))
     args = ("--embeddings", "x.npy", "--triplets", "t.npy", "--images", "i.npy", "--out", "w.npz")
-    assert words in refused("glocal", *args, *options)
+    assert words in refused("probe", "--folds", "none", *args, *options)
+
+
+def test_without_other_embeddings_it_is_the_plain_fit(command, folder, x, triplets):
+    ran = command("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--strength", "0.01", "--out", "w.npz", "--json")
+    fit = pyalign.fit_probe(x, triplets, strength=0.01)
+    assert json.loads(ran.out)["objective"] == fit.objective and json.loads(ran.out)["command"] == fit.command

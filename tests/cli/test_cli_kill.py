@@ -62,8 +62,8 @@ COMMANDS = {
     "triplets simulate": (["triplets", "simulate", "out", "--items", "9", "--features", "2", "--count", "50"], SEEDS),
     "sample": (["sample", "out"], ((), ())),
     "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--l2", "1"), ("--l2", "9"))),
-    "glocal": (
-        ["glocal", "x.npy", *T, "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
+    "probe, one fit": (
+        ["probe", "x.npy", *T, "--folds", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
         (("--l2", "1"), ("--l2", "9")),
     ),
 }  # fmt: skip

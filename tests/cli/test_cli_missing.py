@@ -32,7 +32,7 @@ COMMANDS = {
     "rsa": ("rsa", *MODELS, "--human", "human.npy", "--kind", "dissimilarity", "--human-names", "ids.txt"),
     "probe": ("probe", "a.npz", *ON, "--folds", "2", *FITS),
     "probe by the recipe": ("probe", "a.npz", *ON, "--folds", "2", "--recipe", "muttenthaler2023"),
-    "glocal": ("glocal", "a.npz", *ON, "--other-embeddings", "i.npy", "--out", "w.npz", *FITS),
+    "glocal": ("probe", "a.npz", *ON, "--folds", "none", "--other-embeddings", "i.npy", "--out", "w.npz", *FITS),
 }  # fmt: skip
 TOLD = "10 of 30 objects have no row"
 

@@ -35,7 +35,6 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("neighbors duplicates", "x.npy", "json csv latex"),
     ("probe", "x.npy -t t.npy --strength 1 --folds 2", "out json csv latex model_index"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
-    ("glocal", "x.npy -t t.npy --other-embeddings y.npy", "out json csv latex"),
     ("transform", "x.npy --transform map.npz", "out"),
     ("metadata", "compare.json --metadata models.csv", "json csv latex"),
     ("plot", "compare.json", "out data"),
@@ -60,7 +59,7 @@ SUFFIXES = {
     "predicted": ".npy", "objects": ".csv", "data": ".csv", "spec": ".json",
 }  # fmt: skip
 OUT = {
-    "failures": ".csv", "probe": ".npz", "glocal": ".npz", "transform": ".npy", "plot": ".svg", "report": ".html",
+    "failures": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg", "report": ".html",
     "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
 }  # fmt: skip
 

@@ -103,7 +103,7 @@ def test_items_without_an_image_are_told(refused, images):
     assert message.startswith("E: no row is of 'unicorn' (1 of 30 items have no row, by their file names")
 
 
-@pytest.mark.parametrize("name", ["calibrate", "agreement", "failures", "probe", "glocal"])
+@pytest.mark.parametrize("name", ["calibrate", "agreement", "failures", "probe", "probe, one fit"])
 def test_every_command_that_reads_names_takes_it(command, images, x, name):
     pytest.importorskip("scipy")
     np.save("t.npy", pyalign.sample_triplets(x, 400, temperature=0.5))
@@ -113,17 +113,17 @@ def test_every_command_that_reads_names_takes_it(command, images, x, name):
         "calibrate": ("--target-embedding", "objects.npz"),
         "failures": ("objects.npz",),
         "probe": ("--strength", "1"),
-        "glocal": ("--other-embeddings", "x.npy", "--out", "w.npz"),
+        "probe, one fit": ("--other-embeddings", "x.npy", "--folds", "none", "--out", "w.npz"),
     }[name]
-    ran = command(name, "E", *more, "-t", "t.npy", "--item-names", "ids.txt", "--per-object", "mean")
+    ran = command(name.partition(",")[0], "E", *more, "-t", "t.npy", "--item-names", "ids.txt", "--per-object", "mean")
     assert ran.code == 0, ran.err
     assert "60 rows become 30 objects" in ran.err
 
 
-@pytest.mark.parametrize("name", ["probe", "glocal"])
-def test_fits_take_the_column_of_names_that_is_asked_for(command, folder, x, name):
+@pytest.mark.parametrize("folds", ["3", "none"])
+def test_fits_take_the_column_of_names_that_is_asked_for(command, folder, x, folds):
     pytest.importorskip("scipy")
     rows = [f"{OBJECTS[k]},image{k},{','.join(map(repr, row))}" for k, row in enumerate(x.tolist())]
     Path("two.csv").write_text("\n".join(rows) + "\n")
-    more = ("--strength", "1") if name == "probe" else ("--other-embeddings", "x.npy", "--out", "w.npz")
-    assert command(name, "two.csv", *more, "-t", "t.npy", "--name-column", "0").code == 0
+    more = ("--strength", "1") if folds == "3" else ("--other-embeddings", "x.npy", "--out", "w.npz")
+    assert command("probe", "two.csv", "--folds", folds, *more, "-t", "t.npy", "--name-column", "0").code == 0

@@ -26,7 +26,7 @@ TOLERANCE = 1e-2  # an iteration that brings less than 1e-7 of the objective is 
 
 
 def fit_glocal(x, triplets, others, *, strength=0.1, penalty="identity", tolerance=TOLERANCE, **options):
-    """A fit with other embeddings, by the defaults of `pyalign glocal`."""
+    """A fit with other embeddings, by the defaults of `pyalign probe --folds none`."""
     return fit_probe(
         x, triplets, strength=strength, other_embeddings=others, penalty=penalty, tolerance=tolerance, **options
     )
