@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, paths
@@ -47,9 +48,9 @@ def run(options: ExportOptions, progress: Progress) -> Outcome:
     told, notes = [], tuple[str, ...]()
     if options.out is not None:
         x = _inputs.read_model(options)
-        files.update({os.fspath(path): content for path, content in embedding_files(options.out, x)})
-        _check_beside(options, list(files))
-        told.append(_told(options.out, x, list(files)))
+        written, line = rows_to_write(options, options.out, x)
+        files.update(written)
+        told.append(line)
         notes = x.notes
     if options.spec is not None:
         files[options.spec] = _spec(options).to_json()
@@ -57,18 +58,20 @@ def run(options: ExportOptions, progress: Progress) -> Outcome:
     return Outcome(None, files, "\n".join(told), notes=notes)
 
 
-def _check_beside(options: ExportOptions, written: list[str]) -> None:
-    """Raises where the names beside --out would replace an input or another output."""
+def rows_to_write(options: Any, out: str, x: Embeddings) -> tuple[dict[str, Output], str]:
+    """Embeddings as the name of the output says, by path, and a line about them.
+
+    Raises:
+        InputError: the names beside --out would replace an input or another output.
+    """
+    files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(out, x)}
     inputs = [path for given in paths(options, "input").values() for path in given]
     outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
-    beside = [("--out (its names)", path) for path in written if path != options.out]
+    beside = [("--out (its names)", path) for path in files if path != out]
     require_apart(inputs, [*outputs, *beside])
-
-
-def _told(out: str, x: Embeddings, written: list[str]) -> str:
     n, d = x.shape
-    names = "no names" if x.names is None else f"names in {written[0]}" if len(written) > 1 else "with names"
-    return f"{out}: {n:,} x {d:,} {x.dtype}, {names}"
+    names = "no names" if x.names is None else f"names in {next(iter(files))}" if len(files) > 1 else "with names"
+    return files, f"{out}: {n:,} x {d:,} {x.dtype}, {names}"
 
 
 def _spec(options: ExportOptions) -> ModelSpec:

@@ -9,37 +9,41 @@ import numpy as np
 from pyalign import _checks
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli.export import embeddings_file, rows_to_write
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 
 
 @dataclass(frozen=True)
-class TransformOptions(_options.Model, _options.Quiet):
+class TransformOptions(_options.Model, _options.RowNames, _options.Quiet):
     """The options of `pyalign transform`."""
 
     transform: Spec = option(
         "weights, mean, std, and perhaps bias: ((x - mean) / std) W + b", required=True, metavar="W.npz", role="input"
     )
-    out: str = option("file to write", required=True, kind=_options.npy_file, metavar="Z.npy", role="output")
+    out: str = option(
+        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows; .npy with those beside it, in "
+        "FILE.names.txt", required=True, kind=embeddings_file, metavar="FILE", role="output",
+    )  # fmt: skip
 
 
 def run(options: TransformOptions, progress: Progress) -> Outcome:
     """Reads, multiplies."""
     from pyalign.io.transform import read_transform
 
-    x = np.asarray(_inputs.read_embeddings(options.embeddings))
+    x = _inputs.read_model(options)
     try:
-        _checks.require_finite(np.asarray(~np.isfinite(x).all(axis=1)))
+        _checks.require_finite(np.asarray(~np.isfinite(np.asarray(x)).all(axis=1)))
     except InputError as error:
         raise InputError(f"{options.embeddings}: {error}") from error
     with np.errstate(over="ignore", invalid="ignore"):  # told below
         mapped = read_transform(options.transform).apply(x)
-    lost = np.asarray(~np.isfinite(mapped).all(axis=1))
+    lost = np.asarray(~np.isfinite(np.asarray(mapped)).all(axis=1))
     if lost.any():
         raise InputError(f"row {int(lost.argmax())} overflows {mapped.dtype} after the map")
-    told = f"{options.out}: {mapped.shape[0]:,} x {mapped.shape[1]:,} {mapped.dtype}"
-    return Outcome(None, {options.out: mapped}, told)
+    files, line = rows_to_write(options, options.out, mapped)
+    return Outcome(None, files, line, notes=mapped.notes)
 
 
 COMMAND = Command(

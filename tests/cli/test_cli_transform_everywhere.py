@@ -74,3 +74,13 @@ def test_a_map_of_other_features_is_refused_in_one_line(refused, files):
     message = refused("compare", "wide.npz", "x.npz", *T, "--transform", "w.npz")
     shape = "embeddings must have the 6 features of the transform; got shape (30, 7)"
     assert message == f"wide.npz: --transform w.npz: {shape}"
+
+
+@pytest.mark.parametrize("name", ["z.npz", "z.npy", "z.csv", "z.safetensors"])
+def test_mapped_rows_keep_their_names_in_every_format(command, files, name):
+    ran = command("transform", "x.npz", "--transform", "w.npz", "--out", name)
+    assert ran.code == 0 and "30 x 6 float" in ran.out and "names" in ran.out
+    found, expected = pyalign.load_embeddings(name), pyalign.load_embeddings("mapped-x.npz")
+    names = pyalign.io.read_names("z.names.txt") if name == "z.npy" else found.names
+    assert names == expected.names == tuple(NAMES)
+    np.testing.assert_array_equal(found.values, expected.values)
