@@ -17,6 +17,16 @@ from pyalign.errors import InputError
 from pyalign.io.write import STREAMS, Files
 
 
+def described(options: Document, facts: Any, text: str) -> Outcome:
+    """What a command says that has no result: as text, or as JSON where --json asks for it."""
+    if options.json is None:
+        return Outcome(text=text)
+    document = json.dumps(facts, indent=2)
+    if options.json == "-":
+        return Outcome(text=document)
+    return Outcome(files={options.json: document + "\n"}, text=text)
+
+
 def check_outputs(options: Any) -> None:
     """Raises when an output would replace an input or another output, is not what its name says, or has no place."""
     inputs = [path for given in paths(options, "input").values() for path in given]

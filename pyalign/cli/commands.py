@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from pyalign import _registry
 from pyalign._version import __version__
 from pyalign.cli import _options
-from pyalign.cli._command import Command, Outcome, Output, declared
+from pyalign.cli._command import Command, Outcome, declared
+from pyalign.cli._outputs import described
 from pyalign.io.paths import Spec
 from pyalign.kinds import KINDS, entries
 from pyalign.progress import Progress
@@ -24,17 +24,11 @@ class CommandsOptions(_options.Document):
 
 def run(options: CommandsOptions, progress: Progress) -> Outcome:
     """Describes all commands: a table, or a JSON document of their declarations."""
-    if options.json is None:
-        return Outcome(text="\n".join(f"{one.command:<22}{one.what}" for one in entries()))
-    document = {"command": "commands", "schema": 1, "version": __version__, "commands": described()}
-    text = json.dumps(document, indent=2)
-    if options.json == "-":
-        return Outcome(text=text)
-    files: dict[str, Output] = {options.json: text + "\n"}
-    return Outcome(files=files, text=f"wrote {options.json}")
+    document = {"command": "commands", "schema": 1, "version": __version__, "commands": all_commands()}
+    return described(options, document, "\n".join(f"{one.command:<22}{one.what}" for one in entries()))
 
 
-def described() -> list[dict[str, Any]]:
+def all_commands() -> list[dict[str, Any]]:
     """Each command as plain values: name, help, group, example, options, and the result that its document holds."""
     results = {kind.entry.command: (word, kind.result) for word, kind in KINDS.items() if kind.entry}
     load, found = _registry.registered("load_command"), []

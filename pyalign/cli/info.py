@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from dataclasses import dataclass
 from typing import Any
@@ -12,22 +11,22 @@ import numpy as np
 from pyalign._extras import note_of_namesake, pip_install
 from pyalign._version import __version__
 from pyalign.backends import backend_reasons, native, slow_because
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli import _options
+from pyalign.cli._command import Command, Outcome
+from pyalign.cli._outputs import described
 from pyalign.nearest.packages import EXTRAS, faiss_facts
 from pyalign.progress import Progress
 
 
 @dataclass(frozen=True)
-class InfoOptions:
+class InfoOptions(_options.Document):
     """The options of `pyalign info`."""
-
-    as_json: bool = option("one JSON document on stdout", "--json", default=False)
 
 
 def run(options: InfoOptions, progress: Progress) -> Outcome:
     """What this installation can do."""
     facts = gather()
-    return Outcome(text=json.dumps(facts, indent=2) if options.as_json else _lines(facts))
+    return described(options, facts, _lines(facts))
 
 
 def _lines(facts: dict[str, Any]) -> str:

@@ -56,12 +56,15 @@ class LayersOptions(_options.Output):
         "file or folder with the model's weights (default: random ones, which have the same layers)", metavar="FILE",
         role="input",
     )  # fmt: skip
-    text: bool = option("the layers for texts, of a model that takes images too", default=False)
+    modality: str = option(
+        "what the layers are for, of a model that takes both (default: images)", default="images",
+        choices=("images", "texts"),
+    )  # fmt: skip
 
 
 def run_layers(options: LayersOptions, progress: Progress) -> Outcome:
     """Makes the model, lists its layers."""
-    return Outcome(model_layers(options.model, options.checkpoint, "texts" if options.text else "images"))
+    return Outcome(model_layers(options.model, options.checkpoint, options.modality))
 
 
 LAYERS = Command(LayersOptions, run_layers, "pyalign models layers efficientnet-lite:0")

@@ -85,7 +85,7 @@ class PlotOptions(_options.Quiet):
     categories: Spec | None = option(
         "of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
     )
-    queries: tuple[str, ...] | None = option("for a gallery: which", nargs="+", metavar="NAME", group=OBJECTS)
+    query: tuple[str, ...] | None = option("for a gallery: which", nargs="+", metavar="NAME", group=OBJECTS)
     beside: Spec | None = option(
         "for a gallery: document of another search for the same queries, such as after a transform", metavar="RESULT",
         role="input", group=OBJECTS,
@@ -142,7 +142,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     names = None if options.names is None else _inputs.names_of(options.names)
     labels = None if options.dimension_labels is None else _inputs.names_of(options.dimension_labels)
     found: dict[str, Any] = {
-        "dimension_labels": labels, "names": names, "images": options.images, "queries": options.queries,
+        "dimension_labels": labels, "names": names, "images": options.images, "queries": options.query,
         "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
         "beside": options.beside,
     }  # fmt: skip

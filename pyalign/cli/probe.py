@@ -108,7 +108,7 @@ class ProbeCommandOptions(
     )  # fmt: skip
     strength: tuple[float, ...] | None = option(
         "of the penalty: one, taken as it is; or several to choose from inside a fold, scaled for the triplets of "
-        "each fit (default: eight or more, by the data)", "--strength", "--l2", nargs="+", kind=float, metavar="L",
+        "each fit (default: eight or more, by the data)", "--strength", nargs="+", kind=float, metavar="L",
         group=MAP,
     )  # fmt: skip
     rank: int | str | None = option(
@@ -118,8 +118,8 @@ class ProbeCommandOptions(
     measure: str | None = option("similarity (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option("p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP)
     standardize: str | None = option(
-        "by one mean and deviation, by those of each feature, or not (default: global)", "--standardize",
-        "--standardise", choices=("global", "features", "none"), group=MAP,
+        "by one mean and deviation, by those of each feature, or not (default: global)",
+        choices=("global", "features", "none"), group=MAP,
     )  # fmt: skip
     tolerance: float | None = option(
         "nats to the optimum, certified (default: 1e-4)",
@@ -136,7 +136,7 @@ class ProbeCommandOptions(
         rare=True,
     )
     other_embeddings: Spec | None = option(
-        "file of (m, d) embeddings of other items by the same model; FILE::KEY", "--other-embeddings", "--images",
+        "file of (m, d) embeddings of other items by the same model; FILE::KEY",
         metavar="Y", role="input", group=OTHERS,
     )  # fmt: skip
     weights: Spec | None = option(

@@ -24,7 +24,7 @@ def glocal(command, folder, x):
             "x.npy",
             "--triplets",
             "t.npy",
-            "--images",
+            "--other-embeddings",
             "i.npy",
             "--folds",
             "none",
@@ -36,7 +36,19 @@ def glocal(command, folder, x):
     return run
 
 
-OPTIONS = ("--alpha", "0.5", "--tau", "0.2", "--l2", "0.02", "--penalty", "squared", "--bias", "--batch-size", "15")
+OPTIONS = (
+    "--alpha",
+    "0.5",
+    "--tau",
+    "0.2",
+    "--strength",
+    "0.02",
+    "--penalty",
+    "squared",
+    "--bias",
+    "--batch-size",
+    "15",
+)
 
 
 def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
@@ -60,14 +72,9 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     assert set(kept) <= set(document) and document["n_batches"] == 2
 
 
-def test_images_and_other_embeddings_are_one_option(command, folder, x):
-    np.save("i.npy", reals(7, 40, x.shape[1]))
-    np.save("narrow.npy", reals(7, 40, 3))
-    args = ("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--out", "w.npz", "--json")
-    one, other = (json.loads(command(*args, flag, "i.npy").out) for flag in ("--images", "--other-embeddings"))
-    assert one["objective"] == other["objective"]
-    ran = command(*args)
-    assert ran.code == 1 and "--folds none fits one map: --strength says how strongly it is penalised" in ran.err
+def test_one_fit_without_other_embeddings_needs_a_strength(refused, folder):
+    args = ("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--out", "w.npz")
+    assert refused(*args) == "--folds none fits one map: --strength says how strongly it is penalised"
 
 
 def test_the_table_says_what_the_figures_are_of(glocal):
@@ -120,13 +127,13 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
     [
         (("--alpha", "1"), "alpha must be"),
         (("--tau", "0"), "tau must be"),
-        (("--l2", "-1"), "strength must be"),
+        (("--strength", "-1"), "strength must be"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
         (("--json", "w.journal.json"), "the journal beside --out, w.journal.json is the same file as"),
-        (("--images", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
-        (("--images", "narrow.npy"), "6 features"),
+        (("--other-embeddings", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
+        (("--other-embeddings", "narrow.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
-        (("--l2", "1", "2"), "--folds none takes one --strength; got 2"),
+        (("--strength", "1", "2"), "--folds none takes one --strength; got 2"),
         (("--split", "triplets"), "--split triplets serves folds, which --folds none leaves out"),
         (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
         (("--model-index", "m.yaml"), "--model-index needs folds, which --folds none leaves out"),
@@ -136,7 +143,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
 def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
     np.save("i.npy", reals(7, 40, x.shape[1]))
     np.save("narrow.npy", reals(7, 40, 3))
-    args = ("--embeddings", "x.npy", "--triplets", "t.npy", "--images", "i.npy", "--out", "w.npz")
+    args = ("--embeddings", "x.npy", "--triplets", "t.npy", "--other-embeddings", "i.npy", "--out", "w.npz")
     assert words in refused("probe", "--folds", "none", *args, *options)
 
 

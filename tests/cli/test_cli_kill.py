@@ -61,10 +61,10 @@ COMMANDS = {
     "export": (["export", "--out", "o.npy"], (("x.npy",), ("y.npy",))),
     "triplets simulate": (["triplets", "simulate", "out", "--items", "9", "--features", "2", "--count", "50"], SEEDS),
     "sample": (["sample", "out"], ((), ())),
-    "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--l2", "1"), ("--l2", "9"))),
+    "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--strength", "1"), ("--strength", "9"))),
     "probe, one fit": (
         ["probe", "x.npy", *T, "--folds", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
-        (("--l2", "1"), ("--l2", "9")),
+        (("--strength", "1"), ("--strength", "9")),
     ),
 }  # fmt: skip
 

@@ -75,7 +75,7 @@ def test_two_searches_are_drawn_side_by_side(folder, human, command):
     np.save("y.npy", reals(8, ITEMS, 4))
     for name in "xy":
         command("neighbors", "search", f"{name}.npy", "--names", "n.txt", "-k", 3, "--json", f"{name}.json")
-    words = ("--queries", "object 4", "object 2", "--out", "a.svg")
+    words = ("--query", "object 4", "object 2", "--out", "a.svg")
     assert command("plot", "x.json", "--beside", "y.json", *words).code == 0
     drawn = pyalign.plot("x.json", beside="y.json", queries=["object 4", "object 2"])
     assert (folder / "a.svg").read_bytes() == rendered(drawn, ".svg")
