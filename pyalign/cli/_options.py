@@ -308,10 +308,10 @@ class Temperature:
 class Intervals:
     """Over what intervals are, and how."""
 
-    ci: str | None = option(
-        "intervals over other objects like these, other people, both, or other triplets of these (default: over "
-        "objects and people where these are known, else over objects); none: no intervals",
-        choices=("none", *BY), group=INTERVALS,
+    ci: str = option(
+        "intervals over other objects like these, other people, both, or other triplets of these; auto (the default): "
+        "over objects and people where these are known, else over objects; none: no intervals", default=AUTO,
+        choices=(AUTO, "none", *BY), metavar="OVER", group=INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(
         "how (default: corrected, a closed form); pigeonhole: the bootstrap over objects as it is", choices=METHODS,
@@ -337,12 +337,12 @@ class Intervals:
             "seed": self.seed,
         }
         given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
-        return Resampling(self.ci or AUTO, **given)
+        return Resampling(self.ci, **given)
 
     @property
     def counts_people(self) -> bool:
         """Whether the people who answered count, where they are known."""
-        if self.ci is None:
+        if self.ci == AUTO:
             return self.ci_method in (None, "corrected")  # a bootstrap draws one or the other
         return "subjects" in self.ci
 

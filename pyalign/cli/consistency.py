@@ -14,7 +14,6 @@ from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import BY
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,6 @@ class ConsistencyOptions(
     nan: str = option(
         "rows with NaN, or no choice: an error, or left out (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
-    )  # fmt: skip
-    ci: str | None = option(
-        f"intervals over {', '.join(BY)} (default: over objects and people where these are known, else over objects); "
-        "none: no intervals", choices=("none", *BY), metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
     correction: str = option(
         "of p-values over all pairs, and over all concepts (default: holm)", default="holm",

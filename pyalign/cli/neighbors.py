@@ -17,6 +17,7 @@ from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import AUTO
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 QUERIES, INDEX, CONCEPTS, INTERVALS = "queries (default: every row)", "index", "concepts", "intervals and tests"
@@ -47,9 +48,10 @@ class K:
 class OverObjects:
     """Intervals over objects, and tests by relabelling."""
 
-    ci: str | None = option(
-        "over other objects like these (default), or none", choices=("none", "objects"), group=INTERVALS
-    )
+    ci: str = option(
+        "over other objects like these (auto, the default, is objects), or none", default=AUTO,
+        choices=(AUTO, "none", "objects"), group=INTERVALS,
+    )  # fmt: skip
     resamples: int | None = option(
         "half-samples of the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
     )
@@ -99,7 +101,7 @@ def _transform(spec: Spec) -> Any:
 
 def _given(options: Any, *names: str) -> dict[str, Any]:
     """Those of the options that are given."""
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return {name: getattr(options, name) for name in names if getattr(options, name) not in (None, AUTO)}
 
 
 def _models(options: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from pyalign.pairwise.rsa import METHODS, rsa
 from pyalign.pairwise.rsa_parts import POOLINGS
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import AUTO
 
 HUMAN, MODELS = "judgments of people", "more models"
 OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan")
@@ -69,9 +70,10 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "rows with NaN: an error, or their pairs left out (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW,
     )  # fmt: skip
-    ci: str | None = option(
-        "intervals over other objects like these, other people, or both (default: objects, and people where there are "
-        "matrices of several); none: no intervals", choices=("none", *OVER), group=_options.INTERVALS,
+    ci: str = option(
+        "intervals over other objects like these, other people, or both; auto (the default): objects, and people where "
+        "there are matrices of several; none: no intervals", default=AUTO, choices=(AUTO, "none", *OVER),
+        metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(
         "a closed form that counts noise of single pairs once (corrected; the default but for kendall and tau-a), or "
@@ -114,7 +116,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     rdms = _matrices.read_matrices(options.model_rdms or (), KINDS[0], "--model-rdms")
     found = rsa(
         models, human, **asked, model_rdms=rdms, pooling=options.pooling,
-        ci=options.ci or "auto", permutations=options.permutations,
+        ci=options.ci, permutations=options.permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
+from pyalign.stats.resampling import AUTO
 
 BESIDES = "besides"
 
@@ -103,7 +104,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
 
 def _require_answers(options: ScoreOptions, alone: bool) -> None:
     names = ("ci", "ci_method", "groups", "categories", "ceiling", "permutations")
-    named = [name for name in names if getattr(options, name) not in (None, "none")]
+    named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
     if named and alone:
         raise InputError(
             f"--{named[0].replace('_', '-')} needs the people's answers, which --odd-column none says are not recorded"

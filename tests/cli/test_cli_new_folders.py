@@ -49,6 +49,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("models list", "", "json csv latex"),
     ("models layers", "pixels:4", "json csv latex"),
     ("commands", "", "json"),
+    ("info", "", "json"),
     ("datasets list", "", "json csv latex"),
     ("datasets info", "things", "json csv latex"),
     ("triplets simulate", "--items 20 --features 4 --count 50", "folder"),
