@@ -106,7 +106,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "predict": Kind(
         "pyalign.concept.predicted:DimensionPredictions",
-        "pyalign.report.predictions:predictions_view",
+        "pyalign.report.concepts:predictions_view",
         charts=("dimensions",),
         sections=("dimensions",),
         analyses=(
@@ -115,7 +115,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "calibrate": Kind(
         "pyalign.analysis.calibration.result:Calibrations",
-        "pyalign.report.calibration:calibration_view",
+        "pyalign.report.probabilities:calibration_view",
         charts=("reliability",),
         sections=("reliability",),
         analyses=(Analysis("calibrate", SEVERAL),),
@@ -128,7 +128,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "agreement": Kind(
         "pyalign.analysis.agreement:Agreements",
-        "pyalign.report.agreement:agreement_view",
+        "pyalign.report.probabilities:agreement_view",
         sections=("agreement",),
         analyses=(Analysis("agreement", SEVERAL),),
         entry=Entry(
@@ -140,7 +140,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "ceiling": Kind(
         "pyalign.analysis.ceiling.result:NoiseCeiling",
-        "pyalign.report.ceiling:ceiling_view",
+        "pyalign.report.score:ceiling_view",
         charts=("ceiling",),
         sections=("agreement",),
         analyses=(Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),),
@@ -150,7 +150,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "rsa": Kind(
         "pyalign.pairwise.rsa_result:Rsa",
-        "pyalign.report.rsa:rsa_view",
+        "pyalign.report.matrices:rsa_view",
         charts=("rsa",),
         sections=("rsa",),
         analyses=(Analysis("rsa", {"x": MODELS, "human": HUMAN}),),
@@ -158,7 +158,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "cka": Kind(
         "pyalign.pairwise.compared:ModelSimilarities",
-        "pyalign.report.similarity:similarities_view",
+        "pyalign.report.matrices:similarities_view",
         charts=("cka",),
         sections=("cka",),
         analyses=(Analysis("cka", {"models": MODELS}), Analysis("minibatch_cka", {"models": MODELS})),
@@ -166,13 +166,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "layers": Kind(
         "pyalign.pairwise.compared:LayerSimilarity",
-        "pyalign.report.similarity:layers_view",
+        "pyalign.report.matrices:layers_view",
         charts=("cka",),
         sections=("cka",),
     ),
     "consistency": Kind(
         "pyalign.concept.consistency_result:ErrorConsistency",
-        "pyalign.report.consistency:consistency_view",
+        "pyalign.report.comparison:consistency_view",
         charts=("consistency",),
         sections=("consistency",),
         analyses=(Analysis("consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
@@ -185,7 +185,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "recover": Kind(
         "pyalign.recovery.recovered:Recovery",
-        "pyalign.report.recovery:recovery_view",
+        "pyalign.report.comparison:recovery_view",
         sections=("recovery",),
         analyses=(Analysis("recover", NAMED),),
         entry=Entry(
@@ -250,7 +250,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "failures": Kind(
         "pyalign.analysis.failures.failures:Failures",
-        "pyalign.report.failures:failures_view",
+        "pyalign.report.comparison:failures_view",
         sections=("failures",),
         analyses=(Analysis("failures", NAMED),),
         entry=Entry(
