@@ -197,7 +197,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "neighbors": Kind(
         "pyalign.nearest.result:Neighbors",
-        "pyalign.report.neighbors:neighbors_view",
+        "pyalign.report.neighborhoods:neighbors_view",
         charts=("gallery",),
         sections=("neighbors",),
         analyses=(Analysis("neighbors", {"x": MODEL}),),

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from pyalign.report.words import beginning, one_line
+
 Value = str | float | int | bool | None
 TEXT, PAGE = "text", "page"  # writers that a column may be for only
 
@@ -97,6 +99,17 @@ class Rows(Generic[Row]):
         low, high = ends_of([ci(row) for row in self.of]) if ci else ((), ())
         shown = (self.ends if ends is None else ends) if ci else ""
         return Column(header, tuple(map(value, self.of)), form, low, high, places, shown, **options)
+
+
+def concepts_column(header: str, names: Sequence[str]) -> Column:
+    """Labels of concepts, whose beginnings are kept where a text is narrow.
+
+    Example:
+        >>> concepts_column("dimension", ["food-related"]).fit(6)
+        ['food-…']
+    """
+    lines = tuple(map(one_line, names))
+    return Column(header, lines, fit=lambda room: [beginning(line, room) for line in lines])
 
 
 def ends_of(

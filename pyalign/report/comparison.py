@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import TYPE_CHECKING
 
-from pyalign.analysis.comparison.result import Comparison, PairResult
-from pyalign.analysis.failures.failures import Failures
-from pyalign.analysis.failures.groups import FailureGroup, shortest
-from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept
 from pyalign.data import ANCHORED
-from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
-from pyalign.report.concepts import concepts_column
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
     CORRECTED,
     ELSEWHERE,
@@ -31,6 +25,13 @@ from pyalign.report.words import (
     source_note,
 )  # fmt: skip
 
+if TYPE_CHECKING:
+    from pyalign.analysis.comparison.result import Comparison, PairResult
+    from pyalign.analysis.failures.failures import Failures
+    from pyalign.analysis.failures.groups import FailureGroup
+    from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept
+    from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
+
 MOST_PAIRS = 45  # in the table, those of ten models
 KAPPA = "kappa: 0 independent errors, 1 the same"
 MOST_CONCEPTS = 20  # in the table, of those that are missed most
@@ -38,8 +39,6 @@ SHOWN = 3  # failures of each group
 LONGEST = 16  # characters of an item's name, and of a family
 MOST_MODELS = 8  # whose confusions text shows as a matrix
 WIDEST = 12  # of a name above a column of it
-
-Pair = TypeVar("Pair", PairResult, ErrorPair)
 
 
 def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
@@ -99,7 +98,7 @@ def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
 
 
 def _pair_columns(
-    pairs: Sequence[Pair], labels: Mapping[str, str], header: str = "difference", second: str = "less"
+    pairs: Sequence[PairResult | ErrorPair], labels: Mapping[str, str], header: str = "difference", second: str = "less"
 ) -> tuple[Column, Column, Column]:
     """Both models of each pair: in text in half of the room each where it is narrow, on a page in two columns."""
 
@@ -267,6 +266,8 @@ def wrong_table(result: Failures, labels: Mapping[str, str]) -> Table:
 
 def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, str], verbose: bool) -> Table:
     """The first triplets of a group, each answer once."""
+    from pyalign.analysis.failures.groups import shortest
+
     place_of: dict[tuple[frozenset[int], int], int] = {}
     for place, items in enumerate(group.items.tolist()):
         place_of.setdefault((frozenset(items), items[2]), place)

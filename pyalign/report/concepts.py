@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
-from pyalign.concept.predicted import DimensionDifference, DimensionPredictions, PredictedDimension
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
 from pyalign.report.words import (
     CORRECTED,
     ELSEWHERE,
     SINGULAR,
     TRANSFORMED,
-    beginning,
     chance_note,
     counted,
     dropped_note,
     interval_header,
     labels_of,
     number,
-    one_line,
     over_text,
     percent,
     shortened,
     source_note,
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
+    from pyalign.concept.predicted import DimensionDifference, DimensionPredictions, PredictedDimension
 
 MOST_DIMENSIONS = 20  # of each model in the table: half of them the best, half the worst
 MOST_DIFFERENCES = 20
@@ -67,6 +68,8 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
 
     The most accurate of the first come first, those without triplets last; levels are as they are.
     """
+    from pyalign.concept.concepts_result import ConceptScore
+
     first, intervals = of[0], result.ci_by is not None
     order = list(range(len(first.concepts)))
     if first.by != "levels":
@@ -101,17 +104,6 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
         *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
           if of_two else ()),
     )  # fmt: skip
-
-
-def concepts_column(header: str, names: Sequence[str]) -> Column:
-    """Labels of concepts, whose beginnings are kept where a text is narrow.
-
-    Example:
-        >>> concepts_column("dimension", ["food-related"]).fit(6)
-        ['food-…']
-    """
-    lines = tuple(map(one_line, names))
-    return Column(header, lines, fit=lambda room: [beginning(line, room) for line in lines])
 
 
 def difference_columns(differences: Sequence[ConceptDifference | None], result: Concepts) -> tuple[Column, ...]:
@@ -197,6 +189,7 @@ def _penalties(one: PredictedDimension) -> str:
     """Those of the folds, from the smallest to the largest.
 
     Example:
+        >>> from pyalign.concept.predicted import PredictedDimension
         >>> _penalties(PredictedDimension("", 0.0, None, None, (10.0, 0.1, 0.1)))
         '0.1 to 10'
     """

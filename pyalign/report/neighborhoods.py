@@ -1,20 +1,50 @@
-"""Neighbours of concepts: agreement with people's, purity, hubs, changes, prototypes, duplicates."""
+"""Neighbours: searches; agreement with people's, purity, hubs, changes; prototypes and duplicates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from pyalign.concept.duplicates import NearDuplicates
-from pyalign.concept.hubs import Hubs
-from pyalign.concept.neighbor_agreement import NeighborAgreement, NeighborDifference
-from pyalign.concept.neighbor_changes import NeighborChanges
-from pyalign.concept.prototypes import Prototypes
-from pyalign.concept.purity import NeighborPurity
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
 from pyalign.report.words import ELSEWHERE, called, counted, interval_header, model_labels, number, one_line
 
-MOST_CONCEPTS, MOST_PAIRS, SHOWN = 20, 20, 3
+if TYPE_CHECKING:
+    from pyalign.concept.duplicates import NearDuplicates
+    from pyalign.concept.hubs import Hubs
+    from pyalign.concept.neighbor_agreement import NeighborAgreement, NeighborDifference
+    from pyalign.concept.neighbor_changes import NeighborChanges
+    from pyalign.concept.prototypes import Prototypes
+    from pyalign.concept.purity import NeighborPurity
+    from pyalign.nearest.result import Neighbors
+
+MOST_ROWS, MOST_CONCEPTS, MOST_PAIRS, SHOWN = 60, 20, 20, 3
+
+
+def neighbors_view(found: Neighbors, verbose: bool = False) -> list[Block]:
+    """The neighbours of the first queries, the nearest first, and what was searched; verbose: of all queries."""
+    records = list(found.records() if verbose else islice(found.records(), max(found.k, MOST_ROWS)))
+    column = Rows(records).column
+    what, sign = ("distance", -1.0) if found.kind == "negated distance" else ("similarity", 1.0)
+    how, total = f"exact ({found.backend})", int((found.indices >= 0).sum())
+    if not found.exact:
+        over = f"{found.recall_queries:,} queries that were searched exactly too"
+        how = f"index {one_line(found.index)}, recall {found.recall:.3f} over {over}"
+    return [
+        table(
+            column("query", lambda row: str(row["query"])),
+            column("rank", lambda row: row["rank"], "count"),
+            column("neighbor", lambda row: str(row["neighbor"])),
+            column(what, lambda row: 0.0 + sign * row["similarity"], write="{:.5g}".format),
+        ),
+        foot(
+            f"{found.n:,} rows of {found.d:,} features",
+            f"measure {found.measure} ({found.units})",
+            "" if found.transform is None else f"rows after {one_line(found.transform)}",
+            how,
+            f"the first {len(records):,} of {total:,} are shown: {ELSEWHERE}" if len(records) < total else "",
+        ),
+    ]
 
 
 def labels_of(results: Sequence[Any], verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[str]:

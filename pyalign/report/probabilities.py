@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
-from pyalign.analysis.calibration.result import Calibration, Calibrations, Reliability
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, filled, foot, table
 from pyalign.report.words import called, dropped_note, nats_note, over, percent, source_note
+
+if TYPE_CHECKING:
+    from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
+    from pyalign.analysis.calibration.result import Calibration, Calibrations, Reliability
 
 
 def calibration_view(result: Calibration | Calibrations, verbose: bool = False) -> list[Block]:
     """A row for each calibration, and a line that says how to read them; of one also its reliability."""
+    from pyalign.analysis.calibration.result import Calibrations
+
     results = result if isinstance(result, Calibrations) else Calibrations((result,))
     first, dropped = results[0], max(row.n_dropped for row in results)
     how = "fitted and reported on the same triplets"
@@ -88,6 +93,7 @@ def bins_of(reliability: Reliability) -> list[Bin]:
     """The bins that are not empty.
 
     Example:
+        >>> from pyalign.analysis.calibration.result import Reliability
         >>> bins_of(Reliability((0, 0.5, 1), (0, 4), (None, 0.7), (None, 0.75), 0.05))
         [Bin(low=0.5, high=1, n=4, confidence=0.7, accuracy=0.75)]
     """
@@ -104,6 +110,8 @@ def bins_of(reliability: Reliability) -> list[Bin]:
 
 def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list[Block]:
     """A row for each model, how to read them, and each model's figures by how far people agree."""
+    from pyalign.analysis.agreement import Agreements
+
     models = found if isinstance(found, Agreements) else Agreements((found,))
     labels = called([(row.embeddings or "x", row.label) for row in models], verbose=verbose)
     first, dropped = models[0], max(row.n_dropped for row in models)

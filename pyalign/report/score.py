@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pyalign.analysis.accuracy import Score
 from pyalign.analysis.ceiling.result import GIVEN, Ceiling, NoiseCeiling
-from pyalign.analysis.score import Scores
 from pyalign.measures import PRECOMPUTED
 from pyalign.report.blocks import Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (
@@ -21,11 +20,17 @@ from pyalign.report.words import (
     source_note,
 )  # fmt: skip
 
+if TYPE_CHECKING:
+    from pyalign.analysis.accuracy import Score
+    from pyalign.analysis.score import Scores
+
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
 
 def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
     """A row for each score and a note, then the groups of each; verbose: with entropy, speed and whole names."""
+    from pyalign.analysis.score import Scores
+
     scores = score if isinstance(score, Scores) else Scores((score,))
     rows, first = scores.results, next((row for row in scores if row.ci is not None), scores.results[0])
     dropped, why = {row.n_dropped for row in rows}, _why_dropped(rows)
