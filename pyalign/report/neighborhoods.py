@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, first_and_last, foot, table
-from pyalign.report.words import ELSEWHERE, called, counted, interval_header, model_labels, number, one_line
+from pyalign.report.words import ELSEWHERE, called, counted, interval_header, number, one_line
 
 if TYPE_CHECKING:
     from pyalign.concept.duplicates import NearDuplicates
@@ -49,10 +49,7 @@ def neighbors_view(found: Neighbors, verbose: bool = False) -> list[Block]:
 
 def labels_of(results: Sequence[Any], verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[str]:
     """What the model of each result is called; `labels`: those of a page."""
-    if labels is not None:
-        return called([(one.embeddings, one.label) for one in results], labels)
-    short = model_labels([(one.embeddings, None) for one in results], verbose)
-    return [short[one.embeddings] for one in results]
+    return called([(one.embeddings, None if labels is None else one.label) for one in results], labels, verbose)
 
 
 def name_of(row: Any) -> str:
