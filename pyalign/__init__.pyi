@@ -73,9 +73,8 @@ from .probing.estimator import TripletProbe
 from .probing.probe import fit_probe, probe_path
 from .recovery.recover import recover
 from .recovery.recovered import Recovery
-from .report.figures import write_figures
 from .report.page.write import ReportFile, write_report
-from .report.plot import plot
+from .report.plot import plot, write_figures
 from .results import Result, load_result
 from .stats.resampling import Resampling
 from .study.result import Study, StudyStep

@@ -105,7 +105,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "predict": Kind(
         "pyalign.concept.predicted:DimensionPredictions",
-        "pyalign.report.predictions:predictions_view",
+        "pyalign.report.concepts:predictions_view",
         charts=("dimensions",),
         sections=("dimensions",),
         analyses=(
@@ -120,7 +120,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "calibrate": Kind(
         "pyalign.analysis.calibration.result:Calibrations",
-        "pyalign.report.calibration:calibration_view",
+        "pyalign.report.probabilities:calibration_view",
         charts=("reliability",),
         sections=("reliability",),
         analyses=(Analysis("calibrate", SEVERAL),),
@@ -133,7 +133,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "agreement": Kind(
         "pyalign.analysis.agreement:Agreements",
-        "pyalign.report.agreement:agreement_view",
+        "pyalign.report.probabilities:agreement_view",
         sections=("agreement",),
         analyses=(Analysis("agreement", SEVERAL),),
         entry=Entry(
@@ -145,7 +145,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "ceiling": Kind(
         "pyalign.analysis.ceiling.result:NoiseCeiling",
-        "pyalign.report.ceiling:ceiling_view",
+        "pyalign.report.score:ceiling_view",
         charts=("ceiling",),
         sections=("agreement",),
         analyses=(Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),),
@@ -153,7 +153,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "rsa": Kind(
         "pyalign.pairwise.rsa_result:Rsa",
-        "pyalign.report.rsa:rsa_view",
+        "pyalign.report.matrices:rsa_view",
         charts=("rsa",),
         sections=("rsa",),
         analyses=(Analysis("rsa", {"x": MODELS, "human": HUMAN}),),
@@ -161,7 +161,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "cka": Kind(
         "pyalign.pairwise.compared:ModelSimilarities",
-        "pyalign.report.similarity:similarities_view",
+        "pyalign.report.matrices:similarities_view",
         charts=("cka",),
         sections=("cka",),
         analyses=(Analysis("cka", {"models": MODELS}), Analysis("minibatch_cka", {"models": MODELS})),
@@ -169,13 +169,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "layers": Kind(
         "pyalign.pairwise.compared:LayerSimilarity",
-        "pyalign.report.similarity:layers_view",
+        "pyalign.report.matrices:layers_view",
         charts=("cka",),
         sections=("cka",),
     ),
     "consistency": Kind(
         "pyalign.concept.consistency_result:ErrorConsistency",
-        "pyalign.report.consistency:consistency_view",
+        "pyalign.report.comparison:consistency_view",
         charts=("consistency",),
         sections=("consistency",),
         analyses=(Analysis("consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
@@ -188,7 +188,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "recover": Kind(
         "pyalign.recovery.recovered:Recovery",
-        "pyalign.report.recovery:recovery_view",
+        "pyalign.report.comparison:recovery_view",
         sections=("recovery",),
         analyses=(Analysis("recover", NAMED),),
         entry=Entry(
@@ -200,7 +200,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "neighbors": Kind(
         "pyalign.nearest.result:Neighbors",
-        "pyalign.report.neighbors:neighbors_view",
+        "pyalign.report.neighborhoods:neighbors_view",
         charts=("gallery",),
         sections=("neighbors",),
         analyses=(Analysis("neighbors", {"x": MODEL}),),
@@ -276,7 +276,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "failures": Kind(
         "pyalign.analysis.failures.failures:Failures",
-        "pyalign.report.failures:failures_view",
+        "pyalign.report.comparison:failures_view",
         sections=("failures",),
         analyses=(Analysis("failures", NAMED),),
         entry=Entry(

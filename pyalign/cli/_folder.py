@@ -80,7 +80,7 @@ def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if asked is not None and NONE in asked:
         raise InputError(f"--figures none stands alone; got {' '.join(asked)}")
     from pyalign.report.charts.save import require_drawing
-    from pyalign.report.figures import FORMATS as usual
+    from pyalign.report.plot import FORMATS as usual
 
     try:
         require_drawing()
@@ -108,7 +108,7 @@ def folder_files(
     arguments of `figures`.
     """
     from pyalign.report.charts.theme import notes_of
-    from pyalign.report.figures import as_files, figures
+    from pyalign.report.plot import as_files, figures
 
     charts = figures(found if drawn is None else drawn, images=images_of(options), **of_pictures) if formats else {}
     pictures = as_files(charts, formats)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from pyalign.report.words import beginning, one_line
+
 Value = str | float | int | bool | None
-FORMS = ("text", "percent", "bar", "number", "count", "p")  # how values are written; bar: a percentage, drawn on pages
 TEXT, PAGE = "text", "page"  # writers that a column may be for only
 
 
@@ -24,7 +25,7 @@ class Column:
     Attributes:
         header: above it.
         values: one for each row, unrounded; None: there is none.
-        form: how values are written, one of `FORMS`.
+        form: how values are written: "text", "percent", "bar" (a percentage, drawn on pages), "number", "count" or "p".
         low, high: ends of the interval of each value, None where it has none; () for a column without intervals.
         places: digits after the point of "number", and on pages of "percent".
         ends: the header of their own column in text, HTML and LaTeX; "": they are on pages only.
@@ -79,13 +80,14 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Rows(Generic[Row]):
-    """What a table has a row for each of."""
+    """What a table has a row for each of. `ends`: as in `Column`, of columns with intervals that have no other."""
 
     of: Sequence[Row]
+    ends: str = ""
 
     def column(
         self, header: str, value: Callable[[Row], Value], form: str = "text", places: int = 1, *,
-        ci: Callable[[Row], Iterable[float] | None] | None = None, **options: Any,
+        ci: Callable[[Row], Iterable[float] | None] | None = None, ends: str | None = None, **options: Any,
     ) -> Column:  # fmt: skip
         """A column of what `value` gives for each, with the ends of what `ci` gives; see `Column` for the options.
 
@@ -95,7 +97,19 @@ class Rows(Generic[Row]):
             (0.4, None)
         """
         low, high = ends_of([ci(row) for row in self.of]) if ci else ((), ())
-        return Column(header, tuple(map(value, self.of)), form, low, high, places, **options)
+        shown = (self.ends if ends is None else ends) if ci else ""
+        return Column(header, tuple(map(value, self.of)), form, low, high, places, shown, **options)
+
+
+def concepts_column(header: str, names: Sequence[str]) -> Column:
+    """Labels of concepts, whose beginnings are kept where a text is narrow.
+
+    Example:
+        >>> concepts_column("dimension", ["food-related"]).fit(6)
+        ['food-…']
+    """
+    lines = tuple(map(one_line, names))
+    return Column(header, lines, fit=lambda room: [beginning(line, room) for line in lines])
 
 
 def ends_of(
@@ -107,15 +121,13 @@ def ends_of(
         >>> ends_of([(0.4, 0.6), None]), ends_of([None])
         (((0.4, None), (0.6, None)), ((), ()))
     """
-    pairs = [_known(interval) for interval in intervals]
-    if all(low is None for low, _ in pairs):
-        return (), ()
-    return tuple(low for low, _ in pairs), tuple(high for _, high in pairs)
-
-
-def _known(interval: Iterable[float] | None) -> tuple[float | None, float | None]:
-    low, high = (None, None) if interval is None else interval
-    return (None, None) if low is None or high is None or low != low or high != high else (low, high)
+    lows, highs = list[float | None](), list[float | None]()
+    for interval in intervals:
+        low, high = (None, None) if interval is None else interval
+        known = low is not None and high is not None and low == low and high == high
+        lows.append(low if known else None)
+        highs.append(high if known else None)
+    return ((), ()) if all(low is None for low in lows) else (tuple(lows), tuple(highs))
 
 
 @dataclass(frozen=True)
@@ -267,11 +279,27 @@ class Section:
 
 
 Block = Table | Lines | Paragraph | Facts | Foot  # of views; pages have all
+Part = TypeVar("Part")
 
 
-def present(parts: Sequence[Any]) -> tuple[Any, ...]:
+def present(parts: Iterable[Part | None]) -> tuple[Part, ...]:
     """Those parts that there are."""
     return tuple(part for part in parts if part is not None)
+
+
+def table(*columns: Column | None, title: str = "") -> Table:
+    """A table of those columns that there are."""
+    return Table(present(columns), title)
+
+
+def foot(*notes: str, apart: bool = False) -> Foot:
+    """How to read the tables before it: those notes that say something."""
+    return Foot(tuple(filter(None, notes)), apart)
+
+
+def first_and_last(rows: Sequence[Row], most: int, verbose: bool) -> Sequence[Row]:
+    """All rows; of more than `most` as many, half of them from either end, but for a verbose text."""
+    return rows if verbose or len(rows) <= most else [*rows[: most // 2], *rows[-(most // 2) :]]
 
 
 def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:

@@ -1,121 +1,364 @@
-"""Comparisons: the models with their ranks, every two of them, and the best, with a figure free of the choice."""
+"""Models with each other on the same triplets: comparisons, error consistency, failures, and model recovery."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from pyalign.analysis.comparison.result import BestModel, Comparison, PairResult
 from pyalign.data import ANCHORED
-from pyalign.report.blocks import PAGE, TEXT, Block, Foot, Rows, Table
-from pyalign.report.cells import CORRECTED, interval_header, model_labels, pairs_column
-from pyalign.report.words import ELSEWHERE, chance_note, one_line, over_text, percent, percent_interval
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
+from pyalign.report.words import (
+    CORRECTED,
+    ELSEWHERE,
+    SINGULAR,
+    beginning,
+    chance_note,
+    dropped_note,
+    interval_header,
+    labels_of,
+    one_line,
+    over_text,
+    percent,
+    percent_interval,
+    shortened,
+    source_note,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from pyalign.analysis.comparison.result import Comparison, PairResult
+    from pyalign.analysis.failures.failures import Failures
+    from pyalign.analysis.failures.groups import FailureGroup
+    from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept
+    from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
 
 MOST_PAIRS = 45  # in the table, those of ten models
+KAPPA = "kappa: 0 independent errors, 1 the same"
+MOST_CONCEPTS = 20  # in the table, of those that are missed most
+SHOWN = 3  # failures of each group
+LONGEST = 16  # characters of an item's name, and of a family
+MOST_MODELS = 8  # whose confusions text shows as a matrix
+WIDEST = 12  # of a name above a column of it
 
 
 def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
     """The models, every two of them, how to read both, and the best."""
-    labels = labels_of(result, verbose)
-    shown = result.pairs if verbose or len(result.pairs) <= MOST_PAIRS else _neighbors(result)
-    blocks: list[Block] = [models_table(result, labels), pairs_table(result, labels, shown)]
-    blocks.append(Foot(_notes(result, len(shown))))
-    return blocks if result.best is None else [*blocks, Foot(_best(result.best, labels))]
+    labels, pairs = labels_of(result, verbose), result.pairs
+    if not verbose and len(pairs) > MOST_PAIRS:
+        ranked = sorted(result.models, key=lambda model: model.rank)
+        neighbors = {frozenset((a.model, b.model)) for a, b in pairwise(ranked)}
+        pairs = tuple(pair for pair in pairs if frozenset((pair.a, pair.b)) in neighbors)
+    n_pairs, by_rank = len(result.pairs), "pairs, of which those of models next to each other by rank are shown"
+    blocks: list[Block] = [
+        models_table(result, labels),
+        pairs_table(result, labels, pairs),
+        foot(
+            source_note("triplets", result.triplets),
+            f"{result.n_triplets:,} triplets",
+            dropped_note(result.n_dropped),
+            f"{n_pairs:,} {by_rank}: {ELSEWHERE}" if len(pairs) < n_pairs else "",
+            over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
+            _objects_note(result),
+            "" if result.measure is None else f"measure {result.measure}",
+            f"T = {result.temperature:g}",
+            f"ties {result.ties}",
+            chance_note(result.task) if result.task == ANCHORED else "",
+        ),
+    ]
+    if (best := result.best) is not None:
+        interval = f", {100 * best.ci.confidence:g} % interval {percent_interval(best.ci)}" if best.ci else ""
+        often = ", ".join(f"{labels[name]} {100 * share:.0f} %" for name, share in best.chosen.items())
+        blocks.append(foot(
+            f"best: {labels[best.model]}, {percent(best.in_sample_accuracy)} on the triplets that chose it (in-sample)",
+            f"chosen on half of the objects and scored on the others: {percent(best.accuracy)}{interval}",
+            f"chosen: {often}",
+        ))  # fmt: skip
+    return blocks
 
 
-def labels_of(result: Comparison, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What each model is called in tables and charts; `labels`: those of a page."""
-    return model_labels([(one.model, None) for one in result.models], verbose, labels)
-
-
-def _neighbors(result: Comparison) -> tuple[PairResult, ...]:
-    """The pairs of models that follow each other by rank."""
-    order = [model.model for model in sorted(result.models, key=lambda model: model.rank)]
-    wanted = {frozenset(two) for two in pairwise(order)}
-    return tuple(pair for pair in result.pairs if frozenset((pair.a, pair.b)) in wanted)
+def _objects_note(result: Comparison | ErrorConsistency) -> str:
+    people = "" if result.n_subjects is None else f", {result.n_subjects:,} people"
+    return f"{result.n_objects:,} objects{people}"
 
 
 def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
-    """A row for each model."""
-    column, intervals = Rows(result.models).column, result.ci_by is not None
-    columns = [column("model", lambda m: labels[m.model])]
-    if result.measure is None:
-        columns.append(column("measure", lambda m: m.measure))
-    columns.append(column("accuracy", lambda m: m.accuracy, "percent", ci=lambda m: m.ci,
-                          ends=interval_header(result.confidence) if intervals else ""))  # fmt: skip
-    if intervals:
-        columns.append(column("s.e.", lambda m: m.standard_error, "percent", 2, keep=5))
-    columns += [
-        column("rank", lambda m: m.rank, "count", ci=lambda m: m.rank_ci, ends="interval" if intervals else "",
-               keep_ends=7),
+    """A row for each model of a comparison."""
+    intervals = result.ci_by is not None
+    column = Rows(result.models, interval_header(result.confidence) if intervals else "").column
+    return table(
+        column("model", lambda m: labels[m.model]),
+        column("measure", lambda m: m.measure) if result.measure is None else None,
+        column("accuracy", lambda m: m.accuracy, "percent", ci=lambda m: m.ci),
+        column("s.e.", lambda m: m.standard_error, "percent", 2, keep=5) if intervals else None,
+        column("rank", lambda m: m.rank, "count", ci=lambda m: m.rank_ci, ends="interval" * intervals, keep_ends=7),
         column("ties", lambda m: m.n_ties, "count", keep=4),
-        column("cross-entropy", lambda m: m.cross_entropy, "number", 5, ci=lambda m: m.cross_entropy_ci, keep=8),
-    ]  # fmt: skip
-    return Table(tuple(columns))
+        column("cross-entropy", lambda m: m.cross_entropy, "number", 5, ci=lambda m: m.cross_entropy_ci, ends="",
+               keep=8),
+    )  # fmt: skip
+
+
+def _pair_columns(
+    pairs: Sequence[PairResult | ErrorPair], labels: Mapping[str, str], header: str = "difference", second: str = "less"
+) -> tuple[Column, Column, Column]:
+    """Both models of each pair: in text in half of the room each where it is narrow, on a page in two columns."""
+
+    def fit(room: int) -> list[str]:
+        names = list(labels.values())
+        half = dict(zip(names, shortened(names, (room - 3) // 2), strict=True))
+        return [f"{half[labels[p.a]]} - {half[labels[p.b]]}" for p in pairs]
+
+    column = Rows(pairs).column
+    return (
+        column(header, lambda p: f"{labels[p.a]} - {labels[p.b]}", fit=fit, only=TEXT),
+        column("model", lambda p: labels[p.a], filter=True, only=PAGE),
+        column(second, lambda p: labels[p.b], filter=True, only=PAGE),
+    )
 
 
 def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
-    """A row for each of these pairs."""
-    column, corrected = Rows(pairs).column, f"p ({CORRECTED[result.correction]})"
+    """A row for each of these pairs of a comparison."""
+    intervals, corrected = result.ci_by is not None, f"p ({CORRECTED[result.correction]})"
     over_all = f"corrected for {len(result.pairs):,} pairs" if len(result.pairs) > 1 else ""
-    intervals = result.ci_by is not None
-    columns = [
-        pairs_column("difference", [(p.a, p.b) for p in pairs], labels),
-        column("model", lambda p: labels[p.a], filter=True, only=PAGE),
-        column("less", lambda p: labels[p.b], filter=True, only=PAGE),
+    column = Rows(pairs, interval_header(result.confidence) if intervals else "").column
+    tests = (
+        column("s.e.", lambda p: p.standard_error, "percent", keep=2, only=TEXT),
+        column("p", lambda p: p.p_value, "p", keep=6, note="two-sided, of no difference; of this pair alone"),
+        column(corrected, lambda p: p.p_adjusted, "p", foot=over_all and f"{corrected} {over_all}",
+               note="corrected for all pairs"),
+        column("p (max-t)", lambda p: p.p_max_t, "p", keep=5, foot=over_all and f"p (max-t) {over_all}",
+               note="corrected for all pairs and how they depend on each other")
+        if result.ci_method == "corrected" else None,
+    )  # fmt: skip
+    return table(
+        *_pair_columns(pairs, labels),
         column("accuracy", lambda p: p.difference, "percent", ci=lambda p: p.ci,
-               ends=interval_header(result.confidence) if intervals else "",
                note="difference of accuracies, the first less the second"),
-    ]  # fmt: skip
-    if intervals:
-        columns += [
-            column("s.e.", lambda p: p.standard_error, "percent", keep=2, only=TEXT),
-            column("p", lambda p: p.p_value, "p", keep=6, note="two-sided, of no difference; of this pair alone"),
-            column(corrected, lambda p: p.p_adjusted, "p", foot=over_all and f"{corrected} {over_all}",
-                   note="corrected for all pairs"),
-        ]  # fmt: skip
-    if intervals and result.ci_method == "corrected":
-        columns.append(
-            column("p (max-t)", lambda p: p.p_max_t, "p", keep=5, foot=over_all and f"p (max-t) {over_all}",
-                   note="corrected for all pairs and how they depend on each other")
-        )  # fmt: skip
-    columns += [
+        *(tests if intervals else ()),
         column("cross-entropy", lambda p: p.cross_entropy_difference, "number", 4, ci=lambda p: p.cross_entropy_ci,
-               note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
+               ends="", note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
         column("both wrong", lambda p: p.both_wrong, "percent", keep=4),
         column("if independent", lambda p: p.both_wrong_expected, "percent", keep=3,
                note="both wrong, if errors were independent"),
         column("kappa", lambda p: p.error_consistency, "number", 3, keep=7,
                foot="kappa: error consistency, 0 independent, 1 the same errors",
                note="error consistency: 0 independent errors, 1 the same"),
-    ]  # fmt: skip
-    return Table(tuple(columns))
+    )  # fmt: skip
 
 
-def _notes(result: Comparison, n_shown: int) -> tuple[str, ...]:
-    notes = [f"triplets: {one_line(result.triplets)}"] if result.triplets else []
-    notes.append(f"{result.n_triplets:,} triplets")
-    if result.n_dropped:
-        notes.append(f"{result.n_dropped:,} dropped (NaN)")
-    if n_shown < len(result.pairs):
-        notes.append(
-            f"{len(result.pairs):,} pairs, of which those of models next to each other by rank are shown: {ELSEWHERE}"
-        )
-    if result.ci_by is not None:
-        notes.append(over_text(result.ci_by, result.ci_method, result.resamples, result.seed))
-    notes.append(
-        f"{result.n_objects:,} objects" + ("" if result.n_subjects is None else f", {result.n_subjects:,} people")
+# Error consistency
+
+
+def consistency_view(found: ErrorConsistency, verbose: bool = False) -> list[Block]:
+    """Every two models, the matrix of several, the concepts that are missed, and how to read them."""
+    labels = labels_of(found, verbose)
+    shown = found.pairs if verbose or len(found.pairs) <= MOST_PAIRS else ()
+    blocks: list[Block] = [errors_table(found, labels, shown)] if shown else []
+    if len(found.models) > 2:  # by number across, so that many fit
+        names = [f"{k + 1} {labels[one.model]}" for k, one in enumerate(found.models)]
+        kappas = found.matrix().T.tolist()
+        blocks.append(Table((
+            Column("model", tuple(names), fit=lambda room: [name[:room] for name in names]),
+            *(Column(str(k + 1), tuple(values), "number", places=3) for k, values in enumerate(kappas)),
+        ), "kappa", room=7 * len(names) + 14, or_else=f"of {len(names)} models: {ELSEWHERE}"))  # fmt: skip
+    missed = [row for row in found.missed or () if row.n_triplets]
+    for by in dict.fromkeys(row.by for row in found.missed or ()):
+        rows = sorted((row for row in missed if row.by == by), key=lambda row: -(row.explained or 0.0))
+        blocks.append(missed_table(found, by, first_and_last(rows, MOST_CONCEPTS, verbose)))
+    share = percent(found.n_missed / found.n_triplets)
+    left_out = f"the {MOST_CONCEPTS // 2} that explain most and least: the verbose table has all"
+    return [*blocks, foot(
+        source_note("triplets", found.triplets),
+        f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,} ({share})",
+        dropped_note(found.n_dropped, "NaN, or a model without an answer"),
+        *(() if shown else (f"{len(found.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA)),
+        over_text(found.ci_by, found.ci_method, found.resamples, found.seed),
+        _objects_note(found),
+        "" if found.measure is None else f"measure {found.measure}",
+        "a tie is not right",
+        f"of {len(missed):,} concepts {left_out}" if len(missed) > MOST_CONCEPTS and not verbose else "",
+    )]  # fmt: skip
+
+
+def errors_table(found: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
+    """A row for each of these pairs of models, and how their errors go together."""
+    column = Rows(pairs, interval_header(found.confidence)).column
+    return table(
+        *_pair_columns(pairs, labels, "models", "and"),
+        column("right", lambda p: p.accuracy_a, "percent", keep=3, only=TEXT),
+        column("right", lambda p: p.accuracy_b, "percent", keep=3, only=TEXT),
+        column("agree", lambda p: p.observed, "percent", keep=2, only=TEXT),
+        column("by chance", lambda p: p.expected, "percent", keep=1, only=TEXT),
+        column("kappa", lambda p: p.kappa, "number", 3, ci=lambda p: p.ci, foot=KAPPA),
+        column("unbiased", lambda p: p.unbiased_kappa, "number", 3, keep=0, note="Without the bias of few triplets."),
+        column("least", lambda p: p.kappa_min, "number", 3, keep=6, foot="least: what the accuracies allow",
+               note="What the two accuracies allow at least."),
+        column("most", lambda p: p.kappa_max, "number", 3, keep=7, foot="most: what the accuracies allow",
+               note="What the two accuracies allow at most."),
+        column("copied model", lambda p: p.copied and labels.get(p.copied, p.copied), only=PAGE,
+               note="The more accurate model, which the other is held to copy."),
+        column("copied", lambda p: p.copy_probability, "number", 3, ci=lambda p: p.copy_ci, keep=7,
+               ends="copied, interval", keep_ends=4,
+               foot="copied: how often the worse model does as the better one"),
+        column("p", lambda p: p.p_value, "p", keep=0, note="Of independent errors: kappa 0."),
+        column(f"p ({CORRECTED[found.correction]})", lambda p: p.p_adjusted, "p", keep=5,
+               note="Corrected over all pairs."),
+    )  # fmt: skip
+
+
+def missed_table(found: ErrorConsistency, by: str, rows: Sequence[MissedConcept]) -> Table:
+    """A row for each of these concepts."""
+    column = Rows(rows, interval_header(found.confidence)).column
+    return table(
+        concepts_column(SINGULAR[by], [row.concept for row in rows]),
+        column("triplets", lambda c: c.n_triplets, "count", keep=6),
+        column("missed", lambda c: c.n_missed, "count", note="By all models.", only=PAGE),
+        column("all miss", lambda c: c.missed, "percent", note="Share of its triplets that all models get wrong."),
+        column("ratio", lambda c: c.ratio, "number", 2, keep=7, note="To that share among all triplets."),
+        column("excess", lambda c: c.excess, "percent", ci=lambda c: c.ci, keep=5, keep_ends=8,
+               foot="excess: share that all miss, less that of all triplets",
+               note="That share less the one among all triplets."),
+        column("p", lambda c: c.p_value, "p", keep=0),
+        column(f"p ({CORRECTED[found.correction]})", lambda c: c.p_adjusted, "p", keep=5),
+        column("of misses", lambda c: c.share, "percent", keep=3,
+               note="Of all triplets that all miss, how many are about it."),
+        column("explained", lambda c: c.explained, "percent", keep=4,
+               note="How many of them are more than its share would bring."),
+    )  # fmt: skip
+
+
+# Failures
+
+
+def failures_view(result: Failures, verbose: bool = False) -> list[Block]:
+    """How often each model is wrong, how many triplets each group has, and the clearest of them."""
+    labels, column = labels_of(result, verbose), Rows(result.groups).column
+    return [
+        wrong_table(result, labels),
+        table(
+            column("wrong", lambda group: _clipped(result.who_fails(group), verbose)),
+            column("right", lambda group: _clipped(group.right or "-", verbose)),
+            column("triplets", lambda group: group.n, "count"),
+            column("share", lambda group: group.n / result.n_triplets, "percent"),
+        ),
+        foot(
+            source_note("triplets", result.triplets),
+            f"{result.n_triplets:,} triplets",
+            f"measure {result.measure}",
+            f"ties {result.ties}",
+            dropped_note(result.n_dropped),
+            f"{result.n_undecided:,} without a majority left out" if result.n_undecided else "",
+            apart=True,
+        ),
+        *(_examples_table(result, group, labels, verbose) for group in result.groups if len(group.rows)),
+    ]
+
+
+def wrong_table(result: Failures, labels: Mapping[str, str]) -> Table:
+    """How many of all triplets each model gets wrong."""
+    shares = tuple(wrong / result.n_triplets for wrong in result.n_wrong)
+    return table(
+        Column("model", tuple(labels[model] for model in result.models)),
+        Column("family", result.families, keep=7, filter=True) if result.families is not None else None,
+        Column("wrong", result.n_wrong, "count"),
+        Column("share", shares, "percent", note="of all triplets; a tie is neither right nor wrong"),
     )
-    notes += [f"measure {result.measure}"] * (result.measure is not None)
-    notes += [f"T = {result.temperature:g}", f"ties {result.ties}"]
-    return (*notes, *[chance_note(result.task)] * (result.task == ANCHORED))
 
 
-def _best(best: BestModel, labels: Mapping[str, str]) -> tuple[str, ...]:
-    interval = f", {100 * best.ci.confidence:g} % interval {percent_interval(best.ci)}" if best.ci else ""
-    often = ", ".join(f"{labels[name]} {100 * share:.0f} %" for name, share in best.chosen.items())
-    return (
-        f"best: {labels[best.model]}, {percent(best.in_sample_accuracy)} on the triplets that chose it (in-sample)",
-        f"chosen on half of the objects and scored on the others: {percent(best.accuracy)}{interval}",
-        f"chosen: {often}",
+def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, str], verbose: bool) -> Table:
+    """The first triplets of a group, each answer once."""
+    from pyalign.analysis.failures.groups import shortest
+
+    place_of: dict[tuple[frozenset[int], int], int] = {}
+    for place, items in enumerate(group.items.tolist()):
+        place_of.setdefault((frozenset(items), items[2]), place)
+    places = list(place_of.values())[:SHOWN]
+
+    def named(items: Sequence[int]) -> str:
+        names = map(str, items) if result.names is None else (result.names[item] for item in items)
+        first, second, odd = (_clipped(name, verbose) for name in names)
+        return f"{first}, {second} | {odd}"
+
+    shares = tuple(group.human_shares[places].tolist())
+    margins = zip(result.models, zip(*shortest(group.margins[places]), strict=True), strict=True)
+    right = f", right for {one_line(group.right)}" if group.right else ""
+    return table(
+        Column("anchor, chosen | other" if result.task == ANCHORED else "pair | odd one of people",
+               tuple(map(named, group.items[places].tolist()))),
+        Column("row", tuple(group.rows[places].tolist()), keep=7),
+        Column("people", shares, "percent", keep=8, write=lambda share: f"{100 * share:.1f} %")
+        if any(share == share for share in shares) else None,
+        *(Column(f"margin {labels[model] if verbose else k + 1}", of_model, "number", keep=max(1, 6 - k),
+                 write="{:.4g}".format) for k, (model, of_model) in enumerate(margins)),
+        title=f"wrong for {one_line(result.who_fails(group))}{right}, the clearest:",
+    )  # fmt: skip
+
+
+def _clipped(text: str, verbose: bool) -> str:
+    """The beginning of a name that is long."""
+    return one_line(text) if verbose else beginning(one_line(text), LONGEST)
+
+
+# Model recovery
+
+
+def recovery_view(found: Recovery, verbose: bool = False) -> list[Block]:
+    """The models as those that answered, who was chosen, the rate along sizes."""
+    labels = labels_of(found, verbose)
+    blocks: list[Block] = [recovery_table(found, labels)]
+    if verbose or len(found.models) <= MOST_MODELS:
+        names = [labels[name] for name in found.models]
+        chosen = zip(shortened(names, WIDEST), zip(*found.confusion, strict=True), strict=True)
+        blocks.append(table(
+            Column("answered \\ chosen, %", tuple(names)),
+            *(Column(name, tuple(100 * share for share in shares), "number") for name, shares in chosen),
+        ))  # fmt: skip
+    if len(found.curve) > 1:
+        blocks.append(curve_table(found.curve, found.confidence))
+    target = f"{100 * found.target:g} %"
+    if found.n_needed is None or found.n_needed_within is None:
+        needed = f"{target} not reached with up to {found.curve[-1].n_triplets:,}"
+    else:
+        low, high = found.n_needed_within
+        needed = f"{target} needs about {found.n_needed:,} (between {low:,} and {high:,})"
+        needed = needed if low else f"{target} reached with {high:,}, the fewest that were tried"
+    is_beyond = any(one.drawn for one in found.curve)
+    return [*blocks, foot(
+        source_note("triplets", found.triplets),
+        f"{found.n_triplets:,} triplets: {percent(found.recovery_rate)} recovered, {needed}",
+        "beyond the study: further triplets of its objects, drawn at random" if is_beyond else "",
+        f"refit: {found.refit}" + (f", {found.folds} folds over objects" if found.folds else ""),
+        f"temperatures {found.temperatures}",
+        f"{found.simulations:,} simulations of each model, seed {found.seed}; intervals over simulations",
+        f"chance {percent(found.chance)}",
+    )]  # fmt: skip
+
+
+def recovery_table(found: Recovery, labels: Mapping[str, str]) -> Table:
+    """A row for each model that answered."""
+    column = Rows(found.by_model, interval_header(found.confidence)).column
+
+    def mistaken(row: RecoveredModel) -> str | None:
+        return None if row.mistaken_for is None else f"{labels[row.mistaken_for]} {100 * row.mistaken_share:.1f} %"
+
+    return table(
+        column("model", lambda m: labels[m.model]),
+        column("measure", lambda m: m.measure, keep=4, same="measure {}"),
+        column("T", lambda m: m.temperature, keep=5, write="{:.4g}".format, only=TEXT),
+        column("temperature", lambda m: m.temperature, "number", 4, only=PAGE),
+        column("recovered", lambda m: m.recovery_rate, "percent", ci=lambda m: m.ci, keep_ends=8),
+        column("mistaken most for", lambda m: m.mistaken_for and labels[m.mistaken_for], only=PAGE),
+        column("how often", lambda m: m.mistaken_share, "percent", only=PAGE),
+        column("ties", lambda m: m.n_ties, "count", keep=6),
+        column("mistaken most for", mistaken, keep=7, only=TEXT),
     )
+
+
+def curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
+    """A row for each number of triplets."""
+    column = Rows(curve, interval_header(confidence)).column
+    return table(
+        column("triplets", lambda one: one.n_triplets, "count"),
+        column("recovered", lambda one: one.recovery_rate, "percent", ci=lambda one: one.ci),
+        column("drawn beyond the study", lambda one: one.drawn, "count", only=PAGE,
+               note="further triplets of its objects, at random"),
+    )  # fmt: skip

@@ -1,115 +1,219 @@
-"""Accuracies per concept: a table for each way of grouping, of one model or of several side by side."""
+"""Human concepts: accuracies per concept, of one model or several, and human dimensions as models predict them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
-from pyalign.report.blocks import Block, Column, Foot, Rows, Table
-from pyalign.report.cells import CORRECTED, SINGULAR, concepts_column, interval_header, model_labels
-from pyalign.report.words import TRANSFORMED, chance_note, one_line, over_text
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
+from pyalign.report.words import (
+    CORRECTED,
+    ELSEWHERE,
+    SINGULAR,
+    TRANSFORMED,
+    chance_note,
+    counted,
+    dropped_note,
+    interval_header,
+    labels_of,
+    number,
+    over_text,
+    percent,
+    shortened,
+    source_note,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
+    from pyalign.concept.predicted import DimensionDifference, DimensionPredictions, PredictedDimension
+
+MOST_DIMENSIONS = 20  # of each model in the table: half of them the best, half the worst
+MOST_DIFFERENCES = 20
 
 
 def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
     """A table for each way of grouping, best concepts of the first model first, and how to read them."""
     labels = labels_of(result, verbose)
-    if not verbose:
-        own = {one.embeddings: one.label for one in result.results}
-        labels = {name: label if own[name] else _brief(label) for name, label in labels.items()}
-    blocks: list[Block] = []
-    for by in dict.fromkeys(one.by for one in result.results):
-        of = [one for one in result.results if one.by == by]
-        blocks.append(_of_one(of[0], result) if len(of) == 1 else _side_by_side(of, labels, result))
-    return [*blocks, Foot(_notes(result, labels))]
-
-
-def labels_of(result: Concepts, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What each model is called in tables and charts; `labels`: those of a page."""
-    return model_labels([(one.embeddings, one.label) for one in result.results], verbose, labels)
-
-
-def _brief(label: str) -> str:
-    """The label in a header, where the mark of what a transform made is a short one."""
-    return label.removesuffix(TRANSFORMED) + " +map" if label.endswith(TRANSFORMED) else label
-
-
-def _order(first: ConceptScores) -> list[int]:
-    """The concepts, the most accurate first, those without triplets last; levels as they are."""
-    if first.by == "levels":
-        return list(range(len(first.concepts)))
-    return sorted(range(len(first.concepts)), key=lambda k: -(first.concepts[k].accuracy or -1.0))
-
-
-def _rows(one: ConceptScores, order: Sequence[int]) -> list[ConceptScore]:
-    """The rows of a table: concepts in this order, what belongs to none, and the whole."""
-    rest = () if one.unassigned is None else (one.unassigned,)
-    whole = ConceptScore("all", one.n_triplets, 0, one.accuracy, one.ci, one.cross_entropy, one.cross_entropy_ci)
-    return [*(one.concepts[k] for k in order), *rest, whole]
-
-
-def _of_one(one: ConceptScores, result: Concepts) -> Table:
-    rows = _rows(one, _order(one))
-    column = Rows(rows).column
-    intervals = result.ci_by is not None
-    columns = [
-        concepts_column(SINGULAR[one.by], [row.concept for row in rows]),
-        column("triplets", lambda c: c.n_triplets, "count", keep=7),
-        column("objects", lambda c: (c.n_objects or result.n_objects) if c.n_triplets else 0, "count", keep=5),
-        column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci,
-               ends=interval_header(result.confidence) if intervals else ""),
-    ]  # fmt: skip
-    columns += [column("s.e.", lambda c: c.standard_error, "percent", keep=3)] if intervals else []
-    columns.append(column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4))
-    return Table(tuple(columns))
-
-
-def _side_by_side(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> Table:
-    """A column for each model; of two also their difference."""
-    order = _order(of[0])
-    first = _rows(of[0], order)
-    columns = [
-        concepts_column(SINGULAR[of[0].by], [row.concept for row in first]),
-        Rows(first).column("triplets", lambda row: row.n_triplets, "count", keep=7),
+    for one in result.results:  # in a header the mark of what a transform made is a short one
+        label = labels[one.embeddings]
+        if not (verbose or one.label) and label.endswith(TRANSFORMED):
+            labels[one.embeddings] = label.removesuffix(TRANSFORMED) + " +map"
+    ways = dict.fromkeys(one.by for one in result.results)
+    pairs = list(dict.fromkeys((one.embeddings, one.other) for one in result.differences))
+    differences = [f"{len(result.differences):,} differences: the JSON document has them"] if pairs else []
+    if len(pairs) == 1 and result.ci_by is not None:
+        less = " less ".join(labels[name] for name in pairs[0])
+        differences = [f"difference: {less}", f"p ({CORRECTED[result.correction]}) corrected for all concepts"]
+    assigned = "" if result.assign is None else f"assigned by the {result.assign} of the chosen pair"
+    if assigned and result.top != 1:
+        assigned += f", the {result.top} largest: a triplet counts in each"
+    return [
+        *(_of_one_way([one for one in result.results if one.by == by], labels, result) for by in ways),
+        foot(
+            source_note("triplets", result.triplets),
+            source_note("dimensions", result.dimensions),
+            dropped_note(result.n_dropped),
+            assigned,
+            *differences,
+            over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
+            f"measure {result.measure}",
+            chance_note(result.task),
+            f"ties {result.ties}",
+        ),
     ]
-    for k, one in enumerate(of):
-        keep = 9 if k < 2 else max(1, 6 - k)
-        columns.append(
-            Rows(_rows(one, order)).column(labels[one.embeddings], lambda c: c.accuracy, "percent", keep=keep)
+
+
+def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: Concepts) -> Table:
+    """The concepts of one model; of several a column for each, of two also their difference.
+
+    The most accurate of the first come first, those without triplets last; levels are as they are.
+    """
+    from pyalign.concept.concepts_result import ConceptScore
+
+    first, intervals = of[0], result.ci_by is not None
+    order = list(range(len(first.concepts)))
+    if first.by != "levels":
+        order.sort(key=lambda k: -(first.concepts[k].accuracy or -1.0))
+
+    def rows_of(one: ConceptScores) -> list[ConceptScore]:
+        """Concepts in this order, what belongs to none, and the whole."""
+        rest = () if one.unassigned is None else (one.unassigned,)
+        whole = ConceptScore("all", one.n_triplets, 0, one.accuracy, one.ci, one.cross_entropy, one.cross_entropy_ci)
+        return [*(one.concepts[k] for k in order), *rest, whole]
+
+    rows = rows_of(first)
+    column = Rows(rows, interval_header(result.confidence) if intervals else "").column
+    concept = concepts_column(SINGULAR[first.by], [row.concept for row in rows])
+    triplets = column("triplets", lambda c: c.n_triplets, "count", keep=7)
+    if len(of) == 1:
+        return table(
+            concept,
+            triplets,
+            column("objects", lambda c: (c.n_objects or result.n_objects) if c.n_triplets else 0, "count", keep=5),
+            column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
+            column("s.e.", lambda c: c.standard_error, "percent", keep=3) if intervals else None,
+            column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
         )
-    differences = [one for one in result.differences if one.by == of[0].by]
-    if len(of) == 2 and differences and result.ci_by is not None:
-        shown = [*(differences[k] for k in order), *[None] * (len(first) - len(order))]
-        columns += difference_columns(shown, result)
-    return Table(tuple(columns))
+    differences = [one for one in result.differences if one.by == first.by]
+    of_two = bool(len(of) == 2 and differences and intervals)
+    return table(
+        concept,
+        triplets,
+        *(Rows(rows_of(one)).column(labels[one.embeddings], lambda c: c.accuracy, "percent",
+                                    keep=9 if k < 2 else max(1, 6 - k)) for k, one in enumerate(of)),
+        *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
+          if of_two else ()),
+    )  # fmt: skip
 
 
 def difference_columns(differences: Sequence[ConceptDifference | None], result: Concepts) -> tuple[Column, ...]:
     """How much two models differ on each concept; None: a row that is no concept, whose cells are empty."""
-    column = Rows(differences).column
+    column = Rows(differences, interval_header(result.confidence)).column
     return (
         column("difference", lambda d: "" if d is None else d.difference, "percent",
-               ci=lambda d: None if d is None else d.ci, ends=interval_header(result.confidence), keep_ends=6),
+               ci=lambda d: None if d is None else d.ci, keep_ends=6),
         column("p", lambda d: "" if d is None else d.p_value, "p", keep=3),
         column(f"p ({CORRECTED[result.correction]})", lambda d: "" if d is None else d.p_adjusted, "p"),
     )  # fmt: skip
 
 
-def _notes(result: Concepts, labels: Mapping[str, str]) -> tuple[str, ...]:
-    notes = [f"triplets: {one_line(result.triplets)}"] if result.triplets else []
-    if result.dimensions:
-        notes.append(f"dimensions: {one_line(result.dimensions)}")
-    if result.n_dropped:
-        notes.append(f"{result.n_dropped:,} dropped (NaN)")
-    if result.assign is not None:
-        places = "" if result.top == 1 else f", the {result.top} largest: a triplet counts in each"
-        notes.append(f"assigned by the {result.assign} of the chosen pair{places}")
-    pairs = list(dict.fromkeys((one.embeddings, one.other) for one in result.differences))
-    if len(pairs) == 1 and result.ci_by is not None:
-        a, b = pairs[0]
-        notes.append(f"difference: {labels[a]} less {labels[b]}")
-        notes.append(f"p ({CORRECTED[result.correction]}) corrected for all concepts")
-    elif pairs:
-        notes.append(f"{len(result.differences):,} differences: the JSON document has them")
-    if result.ci_by is not None:
-        notes.append(over_text(result.ci_by, result.ci_method, result.resamples, result.seed))
-    return (*notes, f"measure {result.measure}", chance_note(result.task), f"ties {result.ties}")
+# Human dimensions
+
+
+def predictions_view(result: DimensionPredictions, verbose: bool = False) -> list[Block]:
+    """A row for each model; then for each the dimensions, best first; then the differences of models."""
+    labels, of_triplets = labels_of(result, verbose), result.n_triplets is not None
+    drawn = "as given" if result.seed is None else f"seed {result.seed}"
+    blocks: list[Block] = [models_table(result, labels), foot(
+        source_note("human", result.human),
+        f"{result.n_objects:,} objects, {counted(len(result[0].dimensions), 'dimension')}",
+        dropped_note(result.n_dropped),
+        f"{result.folds} folds of objects ({drawn}), R^2 on those held out",
+        "features standardized" if result.standardize else "",
+        source_note("triplets", result.triplets),
+        f"{result.n_triplets:,} triplets" if of_triplets else "",
+        f"predicted and human dimensions by {result.measure}" if of_triplets else "",
+        "as it is: the embeddings by cosine" if of_triplets else "",
+        f"accuracy of the human dimensions {percent(result.human_accuracy)}" if of_triplets else "",
+        over_text(result.ci_by, result.ci_method, None, None),
+    )]  # fmt: skip
+    intervals, half = result.ci_by is not None, MOST_DIMENSIONS // 2
+    for one in result.results:
+        order = sorted(one.dimensions, key=lambda d: float("inf") if d.r2 is None else -d.r2)
+        shown = first_and_last(order, MOST_DIMENSIONS, verbose)
+        column = Rows(shown, interval_header(result.confidence) if intervals else "").column
+        dimensions = table(
+            column("dimension", lambda d: d.dimension),
+            column("R^2", lambda d: d.r2, "number", 3, ci=lambda d: d.ci),
+            column("s.e.", lambda d: d.standard_error, "number", 3, keep=6) if intervals else None,
+            column("r", lambda d: d.correlation, "number", 3, keep=7),
+            column("penalties", _penalties, keep=5),
+            title=labels[one.embeddings] if len(result) > 1 else "",
+        )
+        left_out = f"the {half} best and the {half} worst of {len(order):,} dimensions: {ELSEWHERE}"
+        blocks += [dimensions, foot(left_out if len(shown) < len(order) else "")]
+    if not result.differences:
+        return blocks
+    means = [one for one in result.differences if one.dimension is None]
+    rest = [one for one in result.differences if one.dimension is not None]
+    surest = sorted(rest, key=lambda one: -abs(one.difference) / (one.standard_error or 1.0))
+    surest = surest if verbose else surest[:MOST_DIFFERENCES]
+    n, n_shown = len(rest), len(surest)
+    return [*blocks, differences_table(result, labels, [*means, *surest]), foot(
+        f"p ({CORRECTED[result.correction]}) corrected for {counted(n, 'difference')} of dimensions",
+        f"means for {len(means):,}" if len(means) > 1 else "",
+        f"the {n_shown} surest of {n:,} differences of dimensions: {ELSEWHERE}" if n_shown < n else "",
+    )]  # fmt: skip
+
+
+def models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Table:
+    """A row for each model."""
+    intervals = result.ci_by is not None
+    column = Rows(result.results, interval_header(result.confidence) if intervals else "").column
+    of_triplets = (
+        column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_ci, ends="interval", keep_ends=4,
+               note="odd-one-out, of predicted dimensions, each object by the map that has not seen it"),
+        column("within folds", lambda r: r.accuracy_within_folds, "percent", keep=2,
+               note="triplets of three objects of one fold"),
+        column("as it is", lambda r: r.own_accuracy, "percent", keep=8, note="of the embeddings themselves"),
+    )  # fmt: skip
+    return table(
+        column("model", lambda r: labels[r.embeddings]),
+        column("mean R^2", lambda r: r.mean_r2, "number", 3, ci=lambda r: r.ci),
+        column("s.e.", lambda r: r.standard_error, "number", 3, keep=3, only=TEXT) if intervals else None,
+        *(() if result.n_triplets is None else of_triplets),
+    )
+
+
+def _penalties(one: PredictedDimension) -> str:
+    """Those of the folds, from the smallest to the largest.
+
+    Example:
+        >>> from pyalign.concept.predicted import PredictedDimension
+        >>> _penalties(PredictedDimension("", 0.0, None, None, (10.0, 0.1, 0.1)))
+        '0.1 to 10'
+    """
+    low, high = min(one.penalties), max(one.penalties)
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def differences_table(
+    result: DimensionPredictions, labels: Mapping[str, str], differences: Sequence[DimensionDifference]
+) -> Table:
+    """A row for each of these differences of models."""
+    names = list(dict.fromkeys(name for one in differences for name in (one.embeddings, one.other)))
+    short = dict(zip(names, shortened([labels[name] for name in names], 14), strict=True))
+    called = labels if len(result) == 2 else short  # of two models it is said below
+    column = Rows(differences).column
+    return table(
+        column("dimension", lambda d: "mean" if d.dimension is None else d.dimension, filter=True),
+        column("less", lambda d: f"{called[d.embeddings]} - {called[d.other]}", same="differences: {}", only=TEXT),
+        column("model", lambda d: labels[d.embeddings], filter=True, only=PAGE),
+        column("less", lambda d: labels[d.other], filter=True, only=PAGE),
+        column("R^2", lambda d: d.difference, "number", 3, ci=lambda d: d.ci, write="{:+.3f}".format),
+        column(interval_header(result.confidence), keep=8, only=TEXT,  # whose ends have no plus before them
+               value=lambda d: None if d.ci is None else " to ".join(number(end, 3) for end in d.ci)),
+        column("s.e.", lambda d: d.standard_error, "number", 3, keep=3, only=TEXT),
+        column("p", lambda d: d.p_value, "p", keep=4),
+        column(f"p ({CORRECTED[result.correction]})", lambda d: d.p_adjusted, "p"),
+    )  # fmt: skip

@@ -10,8 +10,8 @@ from pyalign.datasets.fetch import Fetched
 from pyalign.datasets.listing import DataSetInfo, DataSetList
 from pyalign.extraction.models import ModelLayers, ModelList
 from pyalign.extraction.result import Extraction
-from pyalign.report.blocks import Block, Foot, Lines, Paragraph, Rows, Table
-from pyalign.report.words import one_line
+from pyalign.report.blocks import Block, Column, Lines, Paragraph, Rows, foot, table
+from pyalign.report.words import beginning, counted, one_line
 
 MOST_SHOWN = 5  # items that could not be read
 
@@ -19,17 +19,12 @@ MOST_SHOWN = 5  # items that could not be read
 def datasets_view(listed: DataSetList, verbose: bool = False) -> list[Block]:
     """A data set a line: its name, whether it is here, what it is."""
     column = Rows(listed.datasets).column
-
-    def fit(room: int) -> list[str]:
-        lines = [one_line(one.what) for one in listed.datasets]
-        return [line if len(line) <= room else f"{line[: max(room, 8) - 1]}…" for line in lines]
-
-    columns = (
+    lines = [one_line(one.what) for one in listed.datasets]
+    return [table(
         column("data set", lambda d: d.name, left=True),
         column("here", lambda d: "yes" if d.is_here else None, left=True),
-        column("what", lambda d: d.what, left=True, fit=fit),
-    )
-    return [Table(columns)]
+        Column("what", tuple(lines), left=True, fit=lambda room: [beginning(line, room) for line in lines]),
+    )]  # fmt: skip
 
 
 def dataset_info_view(info: DataSetInfo, verbose: bool = False) -> list[Block]:
@@ -51,13 +46,13 @@ def dataset_info_view(info: DataSetInfo, verbose: bool = False) -> list[Block]:
 def fetched_view(fetched: Fetched, verbose: bool = False) -> list[Block]:
     """The files with their checksums, and where they are."""
     column = Rows(fetched.files).column
-    columns = (
+    files = table(
         column("file", lambda f: f.file),
         column("fetched", lambda f: "now" if f.is_new else "before"),
         column("compared with", lambda f: f.checked),
         column("sha256", lambda f: f.sha256 if verbose else f.sha256[:12]),
     )
-    return [Table(columns), Lines((one_line(fetched.folder),))]
+    return [files, Lines((one_line(fetched.folder),))]
 
 
 def description_view(described: FileDescription, verbose: bool = False) -> list[Block]:
@@ -66,13 +61,17 @@ def description_view(described: FileDescription, verbose: bool = False) -> list[
     if described.model:
         lines.append(f"  {'model':<15} {one_line(described.model)}")
     for array in described.arrays:
-        lines += _of_array(array, len(described.arrays) > 1)
+        lines += [array.key or "array"] if len(described.arrays) > 1 else []
+        lines += [f"  {name:<15} {one_line(value)}" for name, value in _facts_of(array).items() if value]
+        lines += [f"  note: {one_line(text)}" for text in array.remarks]
+        lines += [f"  {'read it by':<15} {array.command}"] if array.command else []
     if described.left_out:
         lines.append(f"  and {described.left_out:,} more arrays")
     return [Lines(tuple(lines))]
 
 
-def _of_array(array: Description, several: bool) -> list[str]:
+def _facts_of(array: Description) -> dict[str, str]:
+    """What is known of an array; "" where it says nothing."""
     span = "none" if array.smallest is None else f"{array.smallest:g} to {array.largest:g}"
     counts = {
         "duplicate rows": array.duplicate_rows,
@@ -80,48 +79,45 @@ def _of_array(array: Description, several: bool) -> list[str]:
         "NaN rows": array.nan_rows,
         "zero rows": array.zero_rows,
     }
-    first = ", ".join(value if isinstance(value, str) else f"{value:g}" for value in array.first_row)
-    facts = [
-        ("seems", array.kind),
-        ("shape", " x ".join(f"{size:,}" for size in array.shape)),
-        ("dtype", array.dtype),
-        ("range", span if array.dtype not in ("str", "unknown") else ""),
-        ("base", ("unclear" if array.base is None else str(array.base)) if array.kind == "triplets" else ""),
-        *((name, "" if value is None else f"{value:,}") for name, value in counts.items()),
-        ("first row", first),
-        ("columns", ", ".join(array.columns or ())),
-        ("names", f"{', '.join(array.names)}, ..." if array.names else ""),
-    ]
-    lines = [array.key or "array"] if several else []
-    lines += [f"  {name:<15} {one_line(value)}" for name, value in facts if value]
-    lines += [f"  note: {one_line(text)}" for text in array.remarks]
-    return lines + [f"  {'read it by':<15} {array.command}"] * bool(array.command)
+    return {
+        "seems": array.kind,
+        "shape": " x ".join(f"{size:,}" for size in array.shape),
+        "dtype": array.dtype,
+        "range": span if array.dtype not in ("str", "unknown") else "",
+        "base": ("unclear" if array.base is None else str(array.base)) if array.kind == "triplets" else "",
+        **{name: "" if count is None else f"{count:,}" for name, count in counts.items()},
+        "first row": ", ".join(value if isinstance(value, str) else f"{value:g}" for value in array.first_row),
+        "columns": ", ".join(array.columns or ()),
+        "names": f"{', '.join(array.names)}, ..." if array.names else "",
+    }
 
 
 def extraction_view(made: Extraction, verbose: bool = False) -> list[Block]:
     """The layers with their shapes; the model, its weights and the items below; items that have no row."""
     column = Rows(made.layers).column
-    columns = [
-        column("layer", lambda layer: layer.name),
-        column("shape", lambda layer: " x ".join(f"{size:,}" for size in layer.shape)),
-        column("what", lambda layer: layer.what, keep=2),
-        column("pooling", lambda layer: layer.pooling, keep=3),
-    ]
-    if any(layer.file is not None for layer in made.layers):
-        columns.append(column("file", lambda layer: layer.file, keep=4))
+    has_files = any(layer.file is not None for layer in made.layers)
     items = f"{made.n_rows:,} {made.modality}" if not made.failures else f"{made.n_rows:,} of {made.n_items:,}"
     part = "" if made.shard is None else f", part {made.shard[0]} of {made.shard[1]}"
-    notes = (
-        f"{items} from {one_line(made.items or 'memory')}{part}, {made.order}",
-        f"model {one_line(made.model)}, weights {one_line(made.weights.origin)}",
-        f"{made.precision} on {made.device}",
-        f"{made.items_per_second:,.0f} {made.modality}/s",
-    )
     shown = made.failures if verbose else made.failures[:MOST_SHOWN]
     lines = [f"left out: {one_line(failure.name)}: {one_line(failure.reason)}" for failure in shown]
     if len(made.failures) > len(shown):
         lines.append(f"left out: {len(made.failures) - len(shown):,} more, see manifest.json")
-    return [Table(tuple(columns)), Foot(notes), Lines(tuple(lines))]
+    return [
+        table(
+            column("layer", lambda layer: layer.name),
+            column("shape", lambda layer: " x ".join(f"{size:,}" for size in layer.shape)),
+            column("what", lambda layer: layer.what, keep=2),
+            column("pooling", lambda layer: layer.pooling, keep=3),
+            column("file", lambda layer: layer.file, keep=4) if has_files else None,
+        ),
+        foot(
+            f"{items} from {one_line(made.items or 'memory')}{part}, {made.order}",
+            f"model {one_line(made.model)}, weights {one_line(made.weights.origin)}",
+            f"{made.precision} on {made.device}",
+            f"{made.items_per_second:,.0f} {made.modality}/s",
+        ),
+        Lines(tuple(lines)),
+    ]
 
 
 def models_view(listed: ModelList, verbose: bool = False) -> list[Block]:
@@ -132,38 +128,30 @@ def models_view(listed: ModelList, verbose: bool = False) -> list[Block]:
 def model_layers_view(listed: ModelLayers, verbose: bool = False) -> list[Block]:
     """A layer a line: its name, its shape for an item, what it is."""
     column = Rows(listed.layers).column
-    columns = (
+    return [table(
         column("layer", lambda layer: layer.name, left=True),
         column("shape", lambda layer: layer.shape, left=True),
         column("what", lambda layer: layer.what, left=True),
-    )
-    return [Table(columns)]
+    )]  # fmt: skip
 
 
 def page_view(made: Any, verbose: bool = False) -> list[Block]:
     """Of a `ReportFile`: where it is, what it holds, how large it is."""
-    documents = f"{made.n_documents:,} document{'s' * (made.n_documents != 1)}"
-    return [
-        Lines((
-            f"wrote {one_line(made.path)}: {documents}, {made.bytes / 1e6:.2f} MB",
-            f"sections: {', '.join(made.sections)}",
-        ))
-    ]  # fmt: skip
+    size = f"{counted(made.n_documents, 'document')}, {made.bytes / 1e6:.2f} MB"
+    return [Lines((f"wrote {one_line(made.path)}: {size}", f"sections: {', '.join(made.sections)}"))]
 
 
 def study_view(study: Any, verbose: bool = False) -> list[Block]:
-    """A line for each step of a `Study`; then where its files are."""
-    rows = [(one_line(step.name), *_state(step)) for step in study.steps]
-    widths = [max(len(row[k]) for row in rows) for k in (0, 1)]
-    lines = [f"{name:<{widths[0]}}  {state:<{widths[1]}}  {more}".rstrip() for name, state, more in rows]
+    """A line for each step of a `Study`, with its state and what there is to say of it; then where its files are."""
+    rows = []
+    for step in study.steps:
+        state, more = step.status, one_line(step.reason or "")
+        if step.status == "finished":
+            time = "" if step.seconds is None or step.how == "as it was" else f"{step.seconds:.1f} s"
+            state, more = step.how or step.status, "  ".join(filter(None, (step.document, time)))
+        rows.append((one_line(step.name), state, more))
+    names, states = (max(len(row[k]) for row in rows) for k in (0, 1))
+    lines = [f"{name:<{names}}  {state:<{states}}  {more}".rstrip() for name, state, more in rows]
     if study.folder is not None:
         lines += ["", f"{study.folder}/{study.report or 'steps'}"]
     return [Lines(tuple(lines))]
-
-
-def _state(step: Any) -> tuple[str, str]:
-    """The state of a step, and what there is to say of it."""
-    if step.status == "finished":
-        time = "" if step.seconds is None or step.how == "as it was" else f"{step.seconds:.1f} s"
-        return step.how or step.status, "  ".join(part for part in (step.document or "", time) if part)
-    return step.status, one_line(step.reason or "")

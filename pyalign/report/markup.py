@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.report.blocks import Facts, Lines, Paragraph, Table
-from pyalign.report.text import shown_columns
-from pyalign.report.views import blocks_of
+from pyalign.report.text import blocks_of, shown_columns
 from pyalign.report.words import one_line
 
 MOST_ROWS = 100  # of a table in a notebook
@@ -73,36 +72,28 @@ def grids_of(result: Any) -> list[Grid | str]:
 
 def html_of(result: Any) -> str:
     """Tables with captions and headers that are said to be such, everything escaped, at most 100 rows of each."""
-    parts = []
+    parts: list[str] = []
     name = f"pyalign {result.command}" if result.command else type(result).__name__
     for block in grids_of(result):
         if isinstance(block, str):
             parts.append(f"<p>{escape(block)}</p>")
             continue
-        caption = block.title or (f"{name}: {block.header[0]}" if block.header[0] and len(parts) else name)
-        parts.append(_html_table(block, caption))
+        caption = block.title or (f"{name}: {block.header[0]}" if block.header[0] and parts else name)
+        head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in block.header)
+        rows = "".join(map(_html_row, block.rows[:MOST_ROWS]))
+        parts.append(f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>")
+        parts.append(f"<tbody>{rows}</tbody></table>")
         if len(block.rows) > MOST_ROWS:
             parts.append(f"<p>the first {MOST_ROWS} of {len(block.rows):,} rows</p>")
-    notes = "".join(f"<p>note: {escape(one_line(note))}</p>" for note in result.notes)
-    return "".join(parts) + notes
+    return "".join([*parts, *(f"<p>note: {escape(one_line(note))}</p>" for note in result.notes)])
 
 
-def _html_table(grid: Grid, caption: str) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in grid.header)
-    rows = (
-        f'<tr><th scope="row">{_indented(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
-        for first, *rest in grid.rows[:MOST_ROWS]
-    )
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
-def _indented(cell: str) -> str:
-    """Spaces before a cell say that it belongs to the row above."""
-    plain = cell.lstrip(" ")
-    return "&nbsp;" * (len(cell) - len(plain)) + escape(plain)
+def _html_row(cells: Sequence[str]) -> str:
+    """A row of a table; spaces before its first cell say that it belongs to the row above."""
+    first, *rest = cells
+    plain = first.lstrip(" ")
+    head = "&nbsp;" * (len(first) - len(plain)) + escape(plain)
+    return f'<tr><th scope="row">{head}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
 
 
 def latex_of(result: Any, caption: str | None = None, label: str | None = None) -> str:
@@ -111,34 +102,28 @@ def latex_of(result: Any, caption: str | None = None, label: str | None = None) 
     Raises:
         InputError: a label of other letters than LaTeX takes; what is no text.
     """
-    if caption is not None and not isinstance(caption, str):
-        raise InputError(f"caption must be text; got {caption!r:.60}")
-    if label is not None and not isinstance(label, str):
-        raise InputError(f"label must be text; got {label!r:.60}")
+    for name, text in (("caption", caption), ("label", label)):
+        if text is not None and not isinstance(text, str):
+            raise InputError(f"{name} must be text; got {text!r:.60}")
     if label is not None and not LABEL.fullmatch(label):
         raise InputError(f"label must be of letters, digits and :._-; got {label!r:.60}")
-    body = []
+    body: list[str] = []
     for block in grids_of(result):
         if isinstance(block, str):
             body.append(f"\\par\\smallskip{{\\footnotesize {latex_text(block)}\\par}}")
-        else:
-            body += [rf"\par\smallskip {latex_text(block.title)}\par"] if block.title else []
-            body += [r"\par\medskip"] if body and body[-1] == END else []
-            body += _tabular(block)
-    text = [f"% note: {one_line(note)}" for note in result.notes]
-    head = [rf"\caption{{{latex_text(caption)}}}"] if caption is not None else []
-    head += [rf"\label{{{label}}}"] if label is not None else []
-    lines = [r"\begin{table}", r"\centering", *head, *body, r"\end{table}"]
-    rare = ["% letters that pdflatex does not know: use lualatex or xelatex"] if holds_rare_letters(lines) else []
-    return "\n".join([r"% \usepackage{booktabs}", *rare, *text, *lines]) + "\n"
-
-
-def _tabular(grid: Grid) -> list[str]:
-    """The first column to the left, the others to the right."""
-    rows = [r" & ".join(map(latex_text, cells)) + r" \\" for cells in (grid.header, *grid.rows)]
-    layout = "l" + "r" * (len(grid.header) - 1)
-    return [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", rows[0], r"\midrule", *rows[1:], r"\bottomrule",
-            END]  # fmt: skip
+            continue
+        body += [rf"\par\smallskip {latex_text(block.title)}\par"] if block.title else []
+        body += [r"\par\medskip"] if body and body[-1] == END else []
+        head, *rows = (r" & ".join(map(latex_text, cells)) + r" \\" for cells in (block.header, *block.rows))
+        layout = "l" + "r" * (len(block.header) - 1)  # the first column to the left, the others to the right
+        body += [rf"\begin{{tabular}}{{{layout}}}", r"\toprule", head, r"\midrule", *rows, r"\bottomrule", END]
+    named = [rf"\caption{{{latex_text(caption)}}}"] if caption is not None else []
+    named += [rf"\label{{{label}}}"] if label is not None else []
+    lines = [r"\begin{table}", r"\centering", *named, *body, r"\end{table}"]
+    is_rare = any(ord(letter) > KNOWN for line in lines for letter in line)
+    rare = ["% letters that pdflatex does not know: use lualatex or xelatex"] if is_rare else []
+    notes = [f"% note: {one_line(note)}" for note in result.notes]
+    return "\n".join([r"% \usepackage{booktabs}", *rare, *notes, *lines]) + "\n"
 
 
 def latex_text(text: str) -> str:
@@ -152,8 +137,3 @@ def latex_text(text: str) -> str:
     indent = r"\quad " if plain.startswith("  ") else ""
     plain = MINUS.sub("\u2212", plain.strip()).replace("--", "-\0-").replace("--", "-\0-")
     return indent + "".join(SIGNS.get(letter, letter) for letter in plain).replace("\0", "{}")
-
-
-def holds_rare_letters(lines: Iterable[str]) -> bool:
-    """Whether some letter is in none of the fonts that pdflatex takes by default."""
-    return any(ord(letter) > KNOWN for line in lines for letter in line)

@@ -8,10 +8,10 @@ Source: github.com/huggingface/hub-docs, modelcard.md.
 
 from __future__ import annotations
 
+import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pyalign.analysis.accuracy import Score
@@ -28,62 +28,45 @@ RSA_NAME = "Similarity judgments"
 TYPES = {"spearman": "spearmanr", "pearson": "pearsonr", "kendall": "kendalltau"}  # as the Hub calls its metrics
 UNKNOWN = "human-similarity-judgments"
 FLOAT = re.compile(r"-?\d+e[+-]\d+")  # which YAML 1.1 takes for text
+WORDS = frozenset({"yes", "true", "false", "off", "null", "nan", "inf"})  # with a meaning there
+Metric = dict[str, Any]
 
 
 def model_index_of(result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
     """The YAML; see `pyalign.results.OnCards.to_model_index`."""
-    entries: dict[str, list[dict[str, Any]]] = {}
-    for card in _cards(result):
-        data = dataset or _data_set(card.source)
-        head = {"task": {"type": task, "name": card.task}, "dataset": {"type": data, "name": data}}
-        of_model = entries.setdefault(card.model, [])
-        same_task = next((entry for entry in of_model if entry["task"] == head["task"]), None)
-        if same_task is None:
-            of_model.append({**head, "metrics": list(card.metrics)})
-        else:
-            same_task["metrics"] += card.metrics
+    entries: dict[str, dict[str, dict[str, Any]]] = {}
+    for model, source, asked, metrics in _figures(result):
+        data = dataset or (stem_of(source.removeprefix("dataset:")) if source else UNKNOWN)
+        head = {"task": {"type": task, "name": asked}, "dataset": {"type": data, "name": data}, "metrics": []}
+        entries.setdefault(model, {}).setdefault(asked, head)["metrics"] += metrics
     if not entries:
         raise InputError("result must have a figure for the card of a model; got none")
     if name is not None and len(entries) > 1:
         raise InputError(f"name must be left out where there are several models; got {name!r:.60} for {len(entries)}")
     labels = short_labels(list(entries))
-    index = [{"name": name or labels[model], "results": results} for model, results in entries.items()]
+    index = [{"name": name or labels[model], "results": [*tasks.values()]} for model, tasks in entries.items()]
     return yaml_text({"model-index": index})
 
 
-@dataclass(frozen=True)
-class _Card:
-    """Figures of a model. `source`: the file of what people said, or None; `task`: what they were asked."""
-
-    model: str
-    source: str | None
-    task: str
-    metrics: tuple[dict[str, Any], ...]
-
-
-def _cards(result: Any) -> Iterator[_Card]:
+def _figures(result: Any) -> Iterator[tuple[str, str | None, str, tuple[Metric, ...]]]:
+    """Of each model its name, the file of what people said, or None, what they were asked, and the figures."""
     if isinstance(result, Score):
         result = Scores((result,))
     if isinstance(result, Scores):
         for row in result:
             if row.accuracy is not None:
                 model = row.label or row.embeddings or "model"
-                yield _Card(model, result.triplets, TASK_NAMES[row.task], _of_score(row))
+                yield model, result.triplets, TASK_NAMES[row.task], _of_score(row, row.accuracy)
     elif isinstance(result, ProbeCrossValidation):
-        yield _Card(result.embeddings or "model", result.triplets, TASK_NAMES[result.task], _of_probe(result))
+        yield result.embeddings or "model", result.triplets, TASK_NAMES[result.task], _of_probe(result)
     elif isinstance(result, Rsa):
         for one in result.results:
             if one.value == one.value:
                 name = one.label or one.embeddings or "model"
-                yield _Card(name, result.human, RSA_NAME, (_of_correlation(one, result),))
+                yield name, result.human, RSA_NAME, (_of_correlation(one, result),)
 
 
-def _data_set(source: str | None) -> str:
-    """A data set by the name of its file, or its own."""
-    return stem_of(source.removeprefix("dataset:")) if source else UNKNOWN
-
-
-def _metric(kind: str, value: float, name: str, interval: Interval | None, **args: Any) -> dict[str, Any]:
+def _metric(kind: str, value: float, name: str, interval: Interval | None, **args: Any) -> Metric:
     """A figure with its interval and what that is over."""
     if interval is not None and interval.low == interval.low:
         args |= {"interval": list(interval), "confidence": interval.confidence, "over": interval.by,
@@ -92,22 +75,21 @@ def _metric(kind: str, value: float, name: str, interval: Interval | None, **arg
     return {"type": kind, "value": value, "name": name, **({"args": known} if known else {})}
 
 
-def _of_score(row: Score) -> tuple[dict[str, Any], ...]:
+def _of_score(row: Score, accuracy: float) -> tuple[Metric, ...]:
     by = f", {row.measure}" if row.measure else ""
     sample = ", in-sample" if row.in_sample is not None and row.in_sample.objects else ""
     args: dict[str, Any] = {
         "measure": row.measure, "transform": row.transform, "ties": row.ties, "n_triplets": row.n_triplets
     }  # fmt: skip
-    assert row.accuracy is not None
-    accuracy = _metric("accuracy", row.accuracy, f"Accuracy{by}{sample}", row.ci, **args, chance=row.chance)
+    first = _metric("accuracy", accuracy, f"Accuracy{by}{sample}", row.ci, **args, chance=row.chance)
     if row.cross_entropy is None:
-        return (accuracy,)
+        return (first,)
     args |= {"temperature": row.temperature, "unit": "nats"}
     name = f"Cross-entropy{by}{sample}"
-    return accuracy, _metric("cross_entropy", row.cross_entropy, name, row.cross_entropy_ci, **args)
+    return first, _metric("cross_entropy", row.cross_entropy, name, row.cross_entropy_ci, **args)
 
 
-def _of_probe(result: ProbeCrossValidation) -> tuple[dict[str, Any], ...]:
+def _of_probe(result: ProbeCrossValidation) -> tuple[Metric, ...]:
     held_out = f"held-out {result.split}"
     args: dict[str, Any] = {"held_out": result.split, "folds": len(result.folds)}
     return (
@@ -120,7 +102,7 @@ def _of_probe(result: ProbeCrossValidation) -> tuple[dict[str, Any], ...]:
     )  # fmt: skip
 
 
-def _of_correlation(row: RsaResult, result: Rsa) -> dict[str, Any]:
+def _of_correlation(row: RsaResult, result: Rsa) -> Metric:
     by = f", {row.measure}" if row.measure else ""
     kind = TYPES.get(row.correlation, row.correlation)
     return _metric(kind, row.value, f"RSA, {row.correlation}{by}", row.ci, measure=row.measure,
@@ -147,51 +129,30 @@ def yaml_text(value: Any) -> str:
 def _lines(value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
         for key, one in value.items():
-            yield from _entry(f"{indent}{_key(key)}:", one, indent + "  ")
-    elif isinstance(value, Sequence) and not isinstance(value, str) and value:
-        for one in value:
+            plain = re.fullmatch(r"[a-z][a-z_-]{2,}", key) and key not in WORDS
+            head = f"{indent}{key if plain else _scalar(key)}:"
             if isinstance(one, Mapping | list) and one:
-                first, *rest = _lines(one, indent + "  ")
-                yield f"{indent}- {first.lstrip()}"
-                yield from rest
+                yield head
+                yield from _lines(one, indent + "  ")
             else:
-                yield f"{indent}- {_scalar(one)}"
+                yield f"{head} {_scalar(one)}"
+    elif isinstance(value, list) and value:
+        for one in value:
+            first, *rest = _lines(one, indent + "  ")
+            yield f"{indent}- {first.lstrip()}"
+            yield from rest
     else:
         yield indent + _scalar(value)
 
 
-def _entry(head: str, value: Any, indent: str) -> Iterator[str]:
-    if isinstance(value, Mapping | list) and value:
-        yield head
-        yield from _lines(value, indent)
-    else:
-        yield f"{head} {_scalar(value)}"
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[a-z][a-z_-]{2,}", key) and key not in WORDS else _scalar(key)
-
-
-WORDS = frozenset({"yes", "true", "false", "off", "null", "nan", "inf"})  # with a meaning in YAML 1.1
-
-
 def _scalar(value: Any) -> str:
-    if value is None:
+    """A text in double quotes, a number, or what else JSON has; numbers that are not finite are null."""
+    if isinstance(value, str):
+        return '"' + "".join(map(_letter, value)) + '"'
+    if isinstance(value, float) and not math.isfinite(value):
         return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            return "null"
-        text = repr(value)
-        return text.replace("e", ".0e") if FLOAT.fullmatch(text) else text
-    if isinstance(value, Mapping):
-        return "{}"
-    if not isinstance(value, str):
-        return "[]"
-    return '"' + "".join(map(_letter, value)) + '"'
+    text = json.dumps(value)
+    return text.replace("e", ".0e") if FLOAT.fullmatch(text) else text
 
 
 def _letter(letter: str) -> str:

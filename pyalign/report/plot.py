@@ -1,4 +1,4 @@
-"""The one door for pictures: of a result, of dimensions, or of embeddings; shown, or written to a file."""
+"""Pictures of a result, of dimensions or of embeddings: one, or all that a result is enough for; shown, or as files."""
 
 from __future__ import annotations
 
@@ -23,9 +23,13 @@ from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.report.charts import CHARTS, as_result, as_results, chart, default_chart, drawing, kind_of
+from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.results import kinds
+
+FORMATS = ("html", "svg")  # of files, where nobody asks for others
+MOST_CARDS = 100
 
 
 def plot(
@@ -99,8 +103,8 @@ def plot(
     if out is not None:
         checked_path(out, "out")
         suffix_of_picture(out)
-    if data is not None:
-        _require_table(data)
+    if data is not None and not checked_path(data, "data").lower().endswith(".csv"):
+        raise InputError(f"data must be a file that ends in .csv; got {os.fspath(data)}")
     if limit is not None:
         _checks.whole_number(limit, "limit", 1, sys.maxsize)
     results = [] if result is None else as_results(result)
@@ -110,7 +114,9 @@ def plot(
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
         "images": images, "result": result, "method": method, "seed": seed, "beside": beside, "limit": limit,
     }  # fmt: skip
-    _refuse_others(kind, {name for name, value in given.items() if value is not None})
+    for name in sorted(name for name, value in given.items() if value is not None and name not in CHARTS[kind].takes):
+        served = [other for other, one in CHARTS.items() if name in one.takes]
+        raise InputError(f"{name} serves pictures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
     look = {"style": style, "width": width} | ({} if limit is None else {"limit": limit})
     if kind == "map":
         x = as_embeddings(embeddings, "embeddings")
@@ -153,19 +159,6 @@ def _kind(results: Sequence[Any], kind: str | None, embeddings: Any, dimensions:
     return kind
 
 
-def _require_table(path: PathLike) -> None:
-    """Raises where numbers would lie under a name that says something else."""
-    if not checked_path(path, "data").lower().endswith(".csv"):
-        raise InputError(f"data must be a file that ends in .csv; got {os.fspath(path)}")
-
-
-def _refuse_others(kind: str, given: set[str]) -> None:
-    """An option that the picture has no use for is a mistake."""
-    for name in sorted(given.difference(CHARTS[kind].takes)):
-        served = [other for other, one in CHARTS.items() if name in one.takes]
-        raise InputError(f"{name} serves pictures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
-
-
 def _names(x: Any, names: Sequence[str] | None) -> tuple[str, ...]:
     """Of rows: those that are given, those that they have, or numbers."""
     return tuple(names or x.names or map(str, range(len(x))))
@@ -183,22 +176,29 @@ def _cards(
     results: Sequence[Any], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
     names: Sequence[str] | None, images: Any, look: Mapping[str, Any],
 ) -> Any:  # fmt: skip
+    """Cards of dimensions; the shares of choices are those of the triplets, or of a result of `concepts`."""
     from pyalign.report.charts.cards import top_cards
 
     if len(results) > 1:
         raise InputError(f"a picture of kind 'cards' takes one result; got {len(results)}")
-    concepts = _concepts(results[0]) if results and triplets is None else None
+    concepts = as_result(results[0]) if results and triplets is None else None
+    if concepts is not None and not isinstance(concepts, Concepts):
+        raise InputError(f"cards take the shares of a result of 'concepts'; got one of {concepts.command!r}")
     x = as_embeddings(dimensions, "dimensions")
     called = _names(x, names)
     _checks.require_rows(x.shape, "dimensions")
-    shares, t = _shares_of(concepts, x.shape[1]) if triplets is None else _shares(replace(x, names=called), triplets)
-    cards = top_cards(x.values, called, labels, shares)
-    if concepts is not None:
+    shares: list[float] | None = None
+    total: int | None = None
+    if triplets is not None:
+        shares, total = _shares_of_triplets(replace(x, names=called), triplets)
+    elif concepts is not None:
+        shares, total = _shares_of_result(concepts, x.shape[1])
         look = {**look, "assign": concepts.assign or "sum", "top": concepts.top or 1}
-    return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=t, **look)
+    cards = top_cards(x.values, called, labels, shares)
+    return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=total, **look)
 
 
-def _shares(x: Embeddings, triplets: Any) -> tuple[list[float], int]:
+def _shares_of_triplets(x: Embeddings, triplets: Any) -> tuple[list[float], int]:
     """Of choices under each dimension: that which carries most of the chosen pair, as `concepts` has it."""
     aligned = align(x, triplets, "dimensions")
     require_odd_one_out(aligned.triplets, "the share of choices")
@@ -207,17 +207,8 @@ def _shares(x: Embeddings, triplets: Any) -> tuple[list[float], int]:
     return (counts / len(codes)).tolist(), len(codes)
 
 
-def _concepts(result: Any) -> Concepts:
-    found = as_result(result)
-    if not isinstance(found, Concepts):
-        raise InputError(f"cards take the shares of a result of 'concepts'; got one of {found.command!r}")
-    return found
-
-
-def _shares_of(concepts: Concepts | None, k: int) -> tuple[list[float] | None, int | None]:
-    """How many of the triplets each dimension has."""
-    if concepts is None:
-        return None, None
+def _shares_of_result(concepts: Concepts, k: int) -> tuple[list[float], int]:
+    """Of the triplets that each dimension has; and of how many."""
     of_dimensions = next((one for one in concepts.results if one.by == "dimensions"), None)
     if of_dimensions is None:
         raise InputError("cards take the shares of a result of dimensions; got one of categories or levels")
@@ -226,3 +217,65 @@ def _shares_of(concepts: Concepts | None, k: int) -> tuple[list[float] | None, i
         raise InputError(f"the result must have a concept for each of {k} dimensions; got {len(counts)}")
     total = of_dimensions.n_triplets or sum(counts) or 1
     return [count / total for count in counts], total
+
+
+def figures(
+    result: Any, *, images: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
+    names: Sequence[str] | None = None, **options: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """name -> chart, for each picture of a result; of concepts one for each way of grouping.
+
+    Args:
+        result: a result, its document, or its `.json` file.
+        images: of the objects, for galleries and cards.
+        dimensions: (n, k), those of a result of `concepts`, which then has cards of them too.
+        dimension_labels, names: of the k dimensions, of the n objects.
+        options: looks, see `plot`.
+
+    Raises:
+        InputError: dimensions that are not those of the result; MissingExtraError: altair is not installed.
+    """
+    source = as_result(result)
+    charts = dict[str, Any]()
+    if (kind := default_chart(source)) is not None:
+        pictures = {"images": images} if "images" in CHARTS[kind].takes else {}
+        called = "concepts" if kind == "concepts-map" else kind  # of many models, in the same file
+        ways: list[str | None] = [*groupings(source)] if called == "concepts" else [None]
+        for by in ways:
+            name = called if len(ways) == 1 else f"{called}-{by}"
+            charts[name] = plot(source, kind, by=by if len(ways) > 1 else None, **pictures, **options)
+    if dimensions is not None and isinstance(source, Concepts) and "dimensions" in groupings(source):
+        charts["cards"] = plot(
+            source, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,
+            **{"limit": MOST_CARDS, **options},
+        )  # fmt: skip
+    return charts
+
+
+def as_files(charts: Mapping[str, Any], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+    """file name -> bytes, of each chart in each format; raises InputError for another format."""
+    formats = _checks.sequence(formats, "formats", "formats of pictures")
+    for one in formats:
+        suffix_of_picture(f"figure.{one}")
+    return {f"{name}.{one}": rendered(chart, f".{one}") for name, chart in charts.items() for one in formats}
+
+
+def write_figures(
+    result: Any, folder: PathLike, formats: Sequence[str] = FORMATS, *, images: Any = None, **options: Any
+) -> tuple[str, ...]:
+    """Writes the pictures of a result into a folder, all of them or none, and gives their paths.
+
+    Args:
+        result: a result, its document, or its `.json` file.
+        folder: made where there is none.
+        formats: of "html", "svg", "png", "pdf".
+        images, options: of `figures`.
+
+    Raises:
+        InputError: another format; MissingExtraError: altair or vl-convert is not installed.
+    """
+    checked_path(folder, "folder")
+    files = as_files(figures(result, images=images, **options), formats)
+    paths = {os.path.join(os.fspath(folder), name): content for name, content in files.items()}
+    write_files(paths.items())
+    return tuple(paths)

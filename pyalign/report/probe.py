@@ -2,153 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from pyalign.probing.fit import ProbeFit
-from pyalign.probing.recipe_results import Epoch, RecipeCrossValidation
-from pyalign.probing.validated import FoldResult, ProbeCrossValidation
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Lines, Rows, Table, Value
+from pyalign.probing.recipe_results import RecipeCrossValidation
+from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Lines, Rows, Table, Value, foot, table
 from pyalign.report.words import chance_note, nats_note, over, percent, percent_interval
 
-
-@dataclass(frozen=True)
-class FoldRow:
-    """A row of a table of folds: a fold, all of them as their mean, or the fit to everything. `model`: its label."""
-
-    model: str
-    fold: int | str
-    of: FoldResult | ProbeCrossValidation | ProbeFit
+# A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
+FoldRow = tuple[str, int | str, Mapping[str, Value]]
 
 
 def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Block]:
     """A row for each fold, one for the mean and one for the fit to everything, and lines that say how to read them."""
-    rows = [*fold_rows("", result), FoldRow("", "mean", result), FoldRow("", "all", result.fit)]
+    fit, interval = result.fit, result.accuracy_interval
+    means = {name: getattr(result, name) for name in ("accuracy", "zero_shot_accuracy", "cross_entropy")}
+    of_all = {name: getattr(fit, name) for name in ("strength", "rank", "gap", "n_passes", "seconds")}
+    of_all["n_train"] = fit.n_triplets
+    rows = [*fold_rows("", result), ("", "mean", means), ("", "all", of_all)]
     first = (
         f"accuracy on triplets of held-out {result.split}, which chose nothing; 95 % interval of its mean: "
-        f"{percent_interval(result.accuracy_interval)}, over {over(result.accuracy_interval.by)}"
+        f"{percent_interval(interval)}, over {over(interval.by)}"
     )
-    notes = (Foot((note,)) for note in _notes(result))
-    return [folds_table(rows, result.task), Foot((first,), plain=True), Foot((chance_note(result.task),)), *notes]
+    blocks: list[Block] = [folds_table(rows, result.task), Foot((first,), plain=True), foot(chance_note(result.task))]
+    folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
+    early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)
+    edge = [number for number, fold in folds if fold.at_edge]
+    if early:
+        blocks.append(foot(f"not at the optimum: {', '.join(early)}; raise strength, tolerance or iterations"))
+    if edge:
+        folds_at_edge = f"in fold {', '.join(edge)}"
+        blocks.append(foot(f"the best strength was the greatest or the least that was tried, {folds_at_edge}"))
+    if (local := result.local) is not None:
+        kept = f"the map keeps {percent(local.overlap)}"
+        blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}"))
+    return blocks
 
 
 def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
     """Those of the folds of a probe."""
-    return [FoldRow(model, number, fold) for number, fold in enumerate(result.folds, start=1)]
+    return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
 
 
 def folds_table(rows: Sequence[FoldRow], task: str) -> Table:
     """A row for each fold; of the mean and of the fit to everything what there is."""
+
+    def of(name: str) -> Callable[[FoldRow], Value]:
+        return lambda row: row[2].get(name, "")
+
+    def written(form: str) -> Callable[[Value], str]:
+        return lambda value: value if isinstance(value, str) else form.format(value)
+
     column = Rows(rows).column
-
-    def each(name: str, whole: str = "", *, mean: bool = False) -> Callable[[FoldRow], Value]:
-        """A field of a fold; `whole`: that of the fit to everything; `mean`: whether there is one over the folds."""
-
-        def value(row: FoldRow) -> Value:
-            if isinstance(row.of, FoldResult):
-                found: Value = getattr(row.of, name)
-            elif isinstance(row.of, ProbeFit):
-                found = getattr(row.of, whole) if whole else ""
-            else:
-                found = getattr(row.of, name) if mean else ""
-            return found
-
-        return value
-
-    columns = (
-        column("model", lambda row: row.model, filter=True, only=PAGE),
-        column("fold", lambda row: row.fold, "count"),
-        column("strength", each("strength", "strength"), "number", 4, keep=8, write=_written("{:.4g}"),
+    return table(
+        column("model", lambda row: row[0], filter=True, only=PAGE),
+        column("fold", lambda row: row[1], "count"),
+        column("strength", of("strength"), "number", 4, keep=8, write=written("{:.4g}"),
                note="Of the penalty, chosen within the training triplets."),
-        column("accuracy", each("accuracy", mean=True), "percent", note="Probed."),
-        column("s.e.", each("accuracy_error"), "percent", only=PAGE, note="Standard error of the probed accuracy."),
-        column("zero-shot", each("zero_shot_accuracy", mean=True), "percent"),
-        column("cross-entropy", each("cross_entropy", mean=True), "number", 5, keep=7, foot=nats_note(task)),
-        column("train", each("n_train", "n_triplets"), "count", keep=5, note="Triplets that it was fitted to."),
-        column("test", each("n_test"), "count", keep=4, note="Held-out triplets."),
-        column("rank", each("rank", "rank"), "count", keep=6),
-        column("gap", each("gap", "gap"), "number", keep=3, write=_written("{:.1e}"), only=TEXT,
+        column("accuracy", of("accuracy"), "percent", note="Probed."),
+        column("s.e.", of("accuracy_error"), "percent", only=PAGE, note="Standard error of the probed accuracy."),
+        column("zero-shot", of("zero_shot_accuracy"), "percent"),
+        column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(task)),
+        column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
+        column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),
+        column("rank", of("rank"), "count", keep=6),
+        column("gap", of("gap"), "number", keep=3, write=written("{:.1e}"), only=TEXT,
                foot="gap: nats to the optimum, at most"),
-        column("passes", each("n_passes", "n_passes"), "count", keep=2, only=TEXT),
-        column("s", each("seconds", "seconds"), "number", 1, keep=1, only=TEXT),
+        column("passes", of("n_passes"), "count", keep=2, only=TEXT),
+        column("s", of("seconds"), "number", 1, keep=1, only=TEXT),
     )  # fmt: skip
-    return Table(columns)
-
-
-def _written(form: str) -> Callable[[Value], str]:
-    """How text has a number; what is no number stays."""
-    return lambda value: value if isinstance(value, str) else form.format(value)
-
-
-def _notes(result: ProbeCrossValidation) -> list[str]:
-    """What a reader should know of these folds."""
-    notes = []
-    early = _numbers(result.folds, [not fold.converged for fold in result.folds]) + ["all"] * (not result.fit.converged)
-    if early:
-        notes.append(f"not at the optimum: {', '.join(early)}; raise strength, tolerance or iterations")
-    edge = _numbers(result.folds, [fold.at_edge for fold in result.folds])
-    if edge:
-        notes.append(f"the best strength was the greatest or the least that was tried, in fold {', '.join(edge)}")
-    if result.local is not None:
-        kept = percent(result.local.overlap)
-        notes.append(f"of the {result.local.neighbors} nearest neighbors of other embeddings the map keeps {kept}")
-    return notes
-
-
-def _numbers(folds: tuple[FoldResult, ...], marked: list[bool]) -> list[str]:
-    return [str(number + 1) for number, mark in enumerate(marked) if mark]
 
 
 def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
     """What one map does to the triplets of its fit and to other embeddings, and how to read it."""
-    rows = [("strength", f"{fit.strength:.4g}"), ("accuracy", percent(fit.accuracy))]
-    rows.append(("cross-entropy", f"{fit.cross_entropy:.5f}"))
-    notes = [f"of {fit.n_triplets:,} triplets"]
+    rows = {
+        "strength": f"{fit.strength:.4g}",
+        "accuracy": percent(fit.accuracy),
+        "cross-entropy": f"{fit.cross_entropy:.5f}",
+    }
+    of = f"of {fit.n_triplets:,} triplets"
     if fit.local is not None:
-        rows += [
-            ("local cross-entropy", f"{fit.local.cross_entropy:.5f}"),
-            ("its least", f"{fit.local.teacher_entropy:.5f}"),
-            *((f"{k} nearest kept", percent(kept)) for k, kept in fit.local.neighbors_kept.items()),
-        ]
-        notes[0] += f" and {fit.local.n:,} other embeddings"
-    rows += [
-        ("objective", f"{fit.objective:.5f}"), ("gap", "-" if fit.gap is None else f"{fit.gap:.1e}"),
-        ("rank", str(fit.rank)), ("passes", f"{fit.n_passes:,}"), ("s", f"{fit.seconds:.1f}"),
-    ]  # fmt: skip
-    notes[0] += " that the map was fitted to, which flatters: score triplets of other objects through it"
-    if not fit.converged:
-        notes.append("not at the optimum: raise the strength")
-    names, values = zip(*rows, strict=True)
-    figures = Table((Column("map", names), Column("", values)))
-    return [figures, Foot((*notes, f"{chance_note(fit.task)}; {nats_note(fit.task)}"))]
+        rows |= {
+            "local cross-entropy": f"{fit.local.cross_entropy:.5f}",
+            "its least": f"{fit.local.teacher_entropy:.5f}",
+            **{f"{k} nearest kept": percent(kept) for k, kept in fit.local.neighbors_kept.items()},
+        }
+        of += f" and {fit.local.n:,} other embeddings"
+    rows |= {
+        "objective": f"{fit.objective:.5f}", "gap": "-" if fit.gap is None else f"{fit.gap:.1e}",
+        "rank": str(fit.rank), "passes": f"{fit.n_passes:,}", "s": f"{fit.seconds:.1f}",
+    }  # fmt: skip
+    return [
+        table(Column("map", tuple(rows)), Column("", tuple(rows.values()))),
+        foot(
+            f"{of} that the map was fitted to, which flatters: score triplets of other objects through it",
+            "" if fit.converged else "not at the optimum: raise the strength",
+            f"{chance_note(fit.task)}; {nats_note(fit.task)}",
+        ),
+    ]
 
 
 def recipe_view(result: RecipeCrossValidation, verbose: bool = False) -> list[Block]:
     """The best epoch of each fold, and the last, which is what the recipe keeps."""
-    column = Rows(result.folds).column
-    nats = [
-        [one.loss if one.cross_entropy is None else one.cross_entropy for one in fold.curve] for fold in result.folds
-    ]
-    best = [curve.index(min(curve)) for curve in nats]
-
-    def at(places: Sequence[int], header: str, nats_header: str) -> tuple[Column, Column]:
-        """Accuracy and nats of an epoch of each fold."""
-        accuracies = tuple(fold.curve[k].accuracy for fold, k in zip(result.folds, places, strict=True))
-        entropies = tuple(curve[k] for curve, k in zip(nats, places, strict=True))
-        return Column(header, accuracies, "percent"), Column(nats_header, entropies, "number", places=5)
-
-    columns = (
-        Column("fold", tuple(range(1, len(result.folds) + 1)), "count"),
-        column("strength", lambda fold: fold.strength, "number", write=_written("{:.4g}")),
-        Column("epochs", tuple(map(len, nats)), "count"),
-        Column("best at", tuple(k + 1 for k in best), "count"),
-        *at(best, "accuracy", "cross-entropy"),
-        *at([-1] * len(nats), "last accuracy", "last"),
-        column("s", lambda fold: fold.seconds, "number", 1),
+    nats = [[e.loss if e.cross_entropy is None else e.cross_entropy for e in fold.curve] for fold in result.folds]
+    rows = [(k + 1, fold, of, of.index(min(of))) for k, (fold, of) in enumerate(zip(result.folds, nats, strict=True))]
+    column = Rows(rows).column
+    best_and_last = table(
+        column("fold", lambda row: row[0], "count"),
+        column("strength", lambda row: row[1].strength, "number", write="{:.4g}".format),
+        column("epochs", lambda row: len(row[2]), "count"),
+        column("best at", lambda row: row[3] + 1, "count"),
+        column("accuracy", lambda row: row[1].curve[row[3]].accuracy, "percent"),
+        column("cross-entropy", lambda row: row[2][row[3]], "number", 5),
+        column("last accuracy", lambda row: row[1].curve[-1].accuracy, "percent"),
+        column("last", lambda row: row[2][-1], "number", 5),
+        column("s", lambda row: row[1].seconds, "number", 1),
     )
-    return [Table(columns), Lines(("by the triplets that ended the training, as published: a little too good",))]
-
-
-def _epoch_nats(epoch: Epoch) -> float:
-    """Of what was held out, else of the training."""
-    return epoch.loss if epoch.cross_entropy is None else epoch.cross_entropy
+    return [best_and_last, Lines(("by the triplets that ended the training, as published: a little too good",))]

@@ -1,61 +1,84 @@
-"""Scores: a row for each, how to read them, and the groups of each."""
+"""Accuracies: scores with the groups of each, and the noise ceilings of the answers that they are of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pyalign.analysis.accuracy import Score
-from pyalign.analysis.ceiling.result import GIVEN
-from pyalign.analysis.score import Scores
+from pyalign.analysis.ceiling.result import GIVEN, Ceiling, NoiseCeiling
 from pyalign.measures import PRECOMPUTED
-from pyalign.report.blocks import Block, Column, Foot, Rows, Table
-from pyalign.report.cells import interval_header
-from pyalign.report.words import chance_note, nats_note, one_line, over_text, percent_interval, short_labels
+from pyalign.report.blocks import Block, Column, Rows, Table, Value, foot, table
+from pyalign.report.words import (
+    called,
+    chance_note,
+    dropped_note,
+    interval_header,
+    nats_note,
+    one_line,
+    over_text,
+    percent_interval,
+    source_note,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from pyalign.analysis.accuracy import Score
+    from pyalign.analysis.score import Scores
 
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
 
 def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
     """A row for each score and a note, then the groups of each; verbose: with entropy, speed and whole names."""
+    from pyalign.analysis.score import Scores
+
     scores = score if isinstance(score, Scores) else Scores((score,))
-    rows = scores.results
-    return [Table(_columns(rows, verbose)), Foot(_notes(scores)), *(_groups(row) for row in rows if row.groups)]
+    rows, first = scores.results, next((row for row in scores if row.ci is not None), scores.results[0])
+    dropped, why = {row.n_dropped for row in rows}, _why_dropped(rows)
+    temperatures = sorted({row.temperature for row in rows if row.temperature is not None})
+    nats = temperatures or any(row.cross_entropy is not None for row in rows)
+    return [
+        _scores_table(rows, first, verbose),
+        foot(
+            source_note("triplets", scores.triplets),
+            "up to " * (len(dropped) > 1) + dropped_note(max(dropped), why),
+            "" if first.ceiling is None else f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})",
+            "" if first.ci is None else over_text(first.ci.by, first.ci.method, first.resamples, first.seed),
+            "" if first.transform is None else f"after the map of {one_line(first.transform)}",
+            chance_note(first.task),
+            f"T = {', '.join(f'{t:g}' for t in temperatures)}" if temperatures else "",
+            f"ties {first.ties}",
+            nats_note(first.task) if nats else "",
+            f"backend {first.backend}",
+        ),
+        *(_groups_table(row) for row in rows if row.groups),
+    ]
 
 
-def name_of(row: Score) -> str:
-    """What the embeddings are called."""
-    return row.embeddings or "x"
-
-
-def _columns(rows: Sequence[Score], verbose: bool) -> tuple[Column, ...]:
-    short = {} if verbose else short_labels([name_of(row) for row in rows])
-    column, what = Rows(rows).column, _what(rows)
-    first = next((row for row in rows if row.ci is not None), rows[0])
-    columns = [column(what, lambda r: r.label or short.get(name_of(r)) or name_of(r))]
-    if what != "choices":
-        columns.append(column("measure", lambda r: r.measure, keep=8, same="measure {}" if len(rows) > 1 else ""))
-    if any(row.in_sample is not None and row.in_sample.objects for row in rows):
-        columns.append(column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else None))
-    ends = "" if first.ci is None else interval_header(first.ci.confidence)
-    columns.append(column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.ci, ends=ends))
-    if first.ci is not None:
-        columns.append(column("s.e.", lambda r: r.standard_error, "percent", keep=6))
-    if first.fraction_of_ceiling is not None:
-        columns.append(column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3))
+def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
+    names = called([(row.embeddings or "x", row.label) for row in rows], verbose=verbose)
+    column, what = Rows(rows, "" if first.ci is None else interval_header(first.ci.confidence)).column, _what(rows)
+    of_choices = what == "choices"
     tests = [row.permutation_test for row in rows if row.permutation_test is not None]
-    if tests:
-        columns.append(Column("chance", tuple(percent_interval(test.null_ci) for test in tests), keep=8))
-        columns.append(Column("p", tuple(test.p_value for test in tests), "p"))
-    columns += [
+    in_sample = any(row.in_sample is not None and row.in_sample.objects for row in rows)
+    return table(
+        Column(what, tuple(names)),
+        None if of_choices else column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(rows) > 1)),
+        column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else None) if in_sample else None,
+        column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.ci),
+        None if first.ci is None else column("s.e.", lambda r: r.standard_error, "percent", keep=6),
+        None if first.fraction_of_ceiling is None
+        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3),
+        Column("chance", tuple(percent_interval(test.null_ci) for test in tests), keep=8) if tests else None,
+        Column("p", tuple(test.p_value for test in tests), "p") if tests else None,
         column("ties", lambda r: r.n_ties, "count", keep=7),
         column("cross-entropy", lambda r: r.cross_entropy, "number", 5, keep=8, ci=lambda r: r.cross_entropy_ci,
                ends="" if first.cross_entropy_ci is None else "interval", keep_ends=2),
         column("entropy", lambda r: r.mean_entropy, "number", 5, keep=3),
         column("triplets", lambda r: r.n_triplets, "count", keep=5, same="{} triplets"),
-    ]  # fmt: skip
-    if what != "choices":
-        columns.append(column("M triplets/s", lambda r: (r.triplets_per_second or 0.0) / 1e6, keep=0, write=_speed))
-    return tuple(columns)
+        None if of_choices
+        else column("M triplets/s", lambda r: (r.triplets_per_second or 0.0) / 1e6, keep=0,
+                    write=lambda speed: f"{speed:.1f}" if speed >= 0.95 else f"{speed:.2g}"),
+    )  # fmt: skip
 
 
 def _what(rows: Sequence[Score]) -> str:
@@ -63,27 +86,6 @@ def _what(rows: Sequence[Score]) -> str:
     if all(row.model_choices for row in rows):
         return "choices"
     return "matrices" if all(row.measure in MATRICES for row in rows) else "embeddings"
-
-
-def _notes(scores: Scores) -> tuple[str, ...]:
-    first = next((row for row in scores if row.ci is not None), scores.results[0])
-    notes = [f"triplets: {one_line(scores.triplets)}"] if scores.triplets else []
-    dropped = {row.n_dropped for row in scores.results}
-    if any(dropped):
-        notes.append(f"{'up to ' if len(dropped) > 1 else ''}{max(dropped):,} dropped ({_why_dropped(scores.results)})")
-    if first.ceiling is not None:
-        notes.append(f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})")
-    if first.ci is not None:
-        notes.append(over_text(first.ci.by, first.ci.method, first.resamples, first.seed))
-    if first.transform is not None:
-        notes.append(f"after the map of {one_line(first.transform)}")
-    temperatures = sorted({row.temperature for row in scores.results if row.temperature is not None})
-    notes.append(chance_note(first.task))
-    notes += [f"T = {', '.join(f'{t:g}' for t in temperatures)}"] if temperatures else []
-    notes.append(f"ties {first.ties}")
-    if temperatures or any(row.cross_entropy is not None for row in scores):
-        notes.append(nats_note(first.task))
-    return (*notes, f"backend {first.backend}")
 
 
 def _why_dropped(rows: Sequence[Score]) -> str:
@@ -95,19 +97,48 @@ def _why_dropped(rows: Sequence[Score]) -> str:
     return "the answer names no item" if rows[0].nan == "raise" else "no answer, or one that names no item"
 
 
-def _groups(row: Score) -> Table:
+def _groups_table(row: Score) -> Table:
     """The groups of one score, a row each."""
-    column = Rows(row.groups or ()).column
-    columns = (
+    column = Rows(row.groups or (), "interval").column
+    by = f" with {row.measure}" if row.measure else ""
+    return table(
         column("group", lambda g: g.group),
-        column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, ends="interval", keep_ends=8),
+        column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=8),
         column("s.e.", lambda g: g.standard_error, "percent", keep=6),
         column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
         column("triplets", lambda g: g.n_triplets, "count"),
+        title=f"{one_line(row.label or row.embeddings or 'x')}{by}, by group",
     )
-    by = f" with {row.measure}" if row.measure else ""
-    return Table(columns, title=f"{one_line(row.label or name_of(row))}{by}, by group")
 
 
-def _speed(millions: float) -> str:
-    return f"{millions:.1f}" if millions >= 0.95 else f"{millions:.2g}"
+# Noise ceilings
+
+
+def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
+    """A row for each ceiling, and a note that says of what answers."""
+    ceilings = people.ceilings
+    rows: list[tuple[str, Value, Ceiling | None]] = [
+        ("upper: majority share", ceilings.upper.value, ceilings.upper),
+        ("  of pure guessing", people.guessing, None),
+        ("estimate: likely choices", ceilings.estimate.value, ceilings.estimate),
+        ("lower: leave one person out", ceilings.lower.value, ceilings.lower),
+        ("best of any model, in-sample", people.best_accuracy, None),
+        ("least cross-entropy", f"{people.least_cross_entropy:.5f} nats", None),
+        ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", None),
+    ]
+    column, header = Rows(rows).column, interval_header(people.confidence)
+    return [
+        table(
+            column("ceiling", lambda row: row[0]),
+            column("value", lambda row: row[1], "percent"),
+            column("s.e.", lambda row: "" if row[2] is None else row[2].standard_error, "percent", keep=5),
+            column(header, lambda row: "" if row[2] is None else percent_interval(row[2].ci)),
+        ),
+        foot(
+            source_note("triplets", people.triplets),
+            f"{people.n_distinct:,} answered at least twice, {people.n_answers:,} answers",
+            "persons not known" if people.n_persons is None else f"{people.n_persons:,} persons",
+            chance_note(people.task),
+            "" if people.ci is None else over_text(people.ci.by, people.ci.method, None, None),
+        ),
+    ]

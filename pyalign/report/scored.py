@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pyalign.analysis.accuracy import GroupScore, Score
 from pyalign.analysis.comparison.result import Comparison
@@ -48,7 +48,7 @@ class Scored:
     n_ties: int | None = None
     ceiling: float | None = None
     ceiling_name: str | None = None
-    groups: tuple[GroupScore, ...] = field(default=())
+    groups: tuple[GroupScore, ...] = ()
     model_choices: bool = False
     in_sample: bool = False
     held_out: str | None = None
@@ -59,7 +59,13 @@ def scored_of(result: object) -> list[Scored]:
     if isinstance(result, Score):
         result = Scores((result,))
     if isinstance(result, Scores):
-        return [_of_score(row, result.triplets) for row in result]
+        return [
+            Scored(row.embeddings or UNNAMED, row.label, row.measure, result.triplets, row.task, row.accuracy, row.ci,
+                   row.cross_entropy, row.cross_entropy_ci, row.n_triplets, row.chance, row.transform, row.temperature,
+                   row.n_ties, row.ceiling, row.ceiling_name, row.groups or (), row.model_choices is not None,
+                   row.in_sample is not None and row.in_sample.objects > 0)
+            for row in result
+        ]  # fmt: skip
     if isinstance(result, Comparison):
         return [
             Scored(row.model, None, row.measure or result.measure, result.triplets, result.task, row.accuracy, row.ci,
@@ -75,12 +81,3 @@ def scored_of(result: object) -> list[Scored]:
                    result.chance, held_out=result.split)
         ]  # fmt: skip
     return []
-
-
-def _of_score(row: Score, triplets: str | None) -> Scored:
-    return Scored(
-        row.embeddings or UNNAMED, row.label, row.measure, triplets, row.task, row.accuracy, row.ci, row.cross_entropy,
-        row.cross_entropy_ci, row.n_triplets, row.chance, row.transform, row.temperature, row.n_ties, row.ceiling,
-        row.ceiling_name, row.groups or (), row.model_choices is not None,
-        row.in_sample is not None and row.in_sample.objects > 0,
-    )  # fmt: skip

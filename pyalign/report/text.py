@@ -1,13 +1,33 @@
-"""Blocks as plain text that fits the terminal."""
+"""What a result says, as blocks, and these as plain text that fits the terminal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from pyalign.report.blocks import PAGE, Block, Column, Facts, Lines, Paragraph, Table, Value
+from pyalign._registry import load
+from pyalign.report.blocks import PAGE, Block, Column, Fact, Facts, Lines, Paragraph, Table, Value
 from pyalign.report.words import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened, shown_width
+from pyalign.results import kinds
+
+
+def blocks_of(result: Any, verbose: bool = False) -> list[Block]:
+    """What a result says: by its view, or its values; at last which of its judgments were left out."""
+    kind = kinds().get(result.command)
+    if kind is not None and kind.view:
+        blocks: list[Block] = load(kind.view)(result, verbose)
+    else:
+        values = (pair for record in result.to_records() for pair in record.items())
+        blocks = [Facts(tuple(Fact(name, str(value)) for name, value in values))]
+    left_out = "" if result.coverage is None else result.coverage.left_out
+    return [*blocks, Lines((left_out,))] if left_out else blocks
+
+
+def table_of(result: Any, width: int | None = None, verbose: bool = False) -> str:
+    """A result as text of at most so many columns; verbose: all of it, at any width."""
+    return text_of(blocks_of(result, verbose), width, verbose)
 
 
 @dataclass(frozen=True)
@@ -21,6 +41,11 @@ class Written:
     foot: str = ""
     fit: Callable[[int], Sequence[str]] | None = None
     left: bool = False
+
+    @property
+    def width(self) -> int:
+        """Columns of the terminal that it takes."""
+        return max(map(shown_width, (self.header, *self.cells)))
 
 
 def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = False) -> str:
@@ -74,16 +99,16 @@ def table_text(table: Table, width: int | None = None, verbose: bool = False) ->
     """
     shown, notes = shown_columns(table, verbose)
     limit = width or WIDTH
-    if not verbose and table.room > limit:
-        return table.or_else, []
     if not verbose:
+        if table.room > limit:
+            return table.or_else, []
         while _width(shown) > limit and any(column.keep < 9 for column in shown):
             shown.remove(min(shown, key=lambda column: column.keep))
         over = _width(shown) - limit
         if over > 0:
             place = next((k for k, column in enumerate(shown) if column.fit is not None), 0)
             long = shown[place]
-            room = max(12, max(map(shown_width, (long.header, *long.cells))) - over)
+            room = max(12, long.width - over)
             cells = shortened(long.cells, room) if long.fit is None else long.fit(room)
             shown[place] = replace(long, cells=tuple(cells))
     notes += dict.fromkeys(column.foot for column in shown if column.foot)
@@ -105,10 +130,10 @@ def _written(column: Column) -> Iterator[Written]:
     cells = tuple(cell(value, column) for value in column.values)
     yield Written(column.header, cells, column.keep, column.same, column.foot, column.fit, column.left)
     if column.ends:
-        lows, highs = column.low or (None,) * len(cells), column.high or (None,) * len(cells)
-        rows = zip(column.values, lows, highs, strict=True)
-        ends = tuple("" if value == "" else _ends(low, high, column) for value, low, high in rows)
-        yield Written(column.ends, ends, column.keep_ends)
+        unknown = (None,) * len(cells)
+        rows = zip(column.values, column.low or unknown, column.high or unknown, strict=True)
+        ends = ("" if value == "" else _ends(low, high, column) for value, low, high in rows)
+        yield Written(column.ends, tuple(ends), column.keep_ends)
 
 
 def cell(value: Value, column: Column) -> str:
@@ -143,16 +168,12 @@ def _ends(low: float | None, high: float | None, column: Column) -> str:
 
 def _aligned(columns: Sequence[Written]) -> str:
     """Rows under a header, the first column to the left and the others to the right, but for those that say so."""
-    header = [column.header for column in columns]
-    rows = list(zip(*(column.cells for column in columns), strict=True))
-    widths = [max(map(shown_width, (column.header, *column.cells))) for column in columns]
-    lines = []
-    at_left = [k == 0 or column.left for k, column in enumerate(columns)]
-    for cells in (header, *rows):
-        filling = [" " * (width - shown_width(cell)) for cell, width in zip(cells, widths, strict=True)]
-        aligned = zip(cells, filling, at_left, strict=True)
-        lines.append("  ".join(cell + fill if left else fill + cell for cell, fill, left in aligned).rstrip())
-    return "\n".join(lines)
+    padded = []
+    for k, column in enumerate(columns):
+        width = column.width
+        cells = [(cell, " " * (width - shown_width(cell))) for cell in (column.header, *column.cells)]
+        padded.append([cell + fill if k == 0 or column.left else fill + cell for cell, fill in cells])
+    return "\n".join("  ".join(row).rstrip() for row in zip(*padded, strict=True))
 
 
 def _fitting(title: str, width: int) -> str:
@@ -163,4 +184,4 @@ def _fitting(title: str, width: int) -> str:
 
 
 def _width(columns: Sequence[Written]) -> int:
-    return sum(max(map(shown_width, (column.header, *column.cells))) + 2 for column in columns) - 2
+    return sum(column.width + 2 for column in columns) - 2

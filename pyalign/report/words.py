@@ -1,4 +1,4 @@
-"""Words of tables: names that fit, figures as people read them, what intervals are over."""
+"""Words of tables, charts and pages: names of models that fit, figures as people read them, what intervals are over."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ import os
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from pyalign.data import alternatives_of, chance_of
+from pyalign.documents import Interval
 from pyalign.io.formats import FORMATS
 from pyalign.io.paths import suffix_of
 
 TRANSFORMED = " (transformed)"  # behind the name of what a transform made of embeddings
 WIDTH = 80  # where no terminal says otherwise
 ELSEWHERE = "the verbose table and the JSON document have all"  # of what a table leaves out
+CORRECTED = {"holm": "Holm", "benjamini-hochberg": "B.-H."}  # how p-values were corrected, in a header
+SINGULAR = {"dimensions": "dimension", "categories": "category", "levels": "level"}  # of what concepts are
+OVER = {
+    "objects": "objects, people are not counted",
+    "subjects": "people, other objects are not counted",
+    "objects+subjects": "objects and people",
+    "triplets": "triplets of these objects, neither other objects nor other people are counted",
+}
 
 
 def one_line(text: str) -> str:
@@ -61,8 +71,13 @@ def shown_width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
-def ending(text: str, width: int) -> str:
-    """The end of a text, with "…" before it where it is longer."""
+def shorten_left(text: str, width: int) -> str:
+    """The end of a text, which tells files apart, in at most `width` characters.
+
+    Example:
+        >>> shorten_left("features/clip/visual.npy", 12)
+        '…/visual.npy'
+    """
     if shown_width(text) <= width:
         return text
     start = max(0, len(text) - width + 1)
@@ -81,16 +96,6 @@ def beginning(text: str, width: int) -> str:
     return text[:end] + "…"
 
 
-def shorten_left(text: str, width: int) -> str:
-    """The end of a path, which tells files apart, in at most `width` characters.
-
-    Example:
-        >>> shorten_left("features/clip/visual.npy", 12)
-        '…/visual.npy'
-    """
-    return ending(text, width)
-
-
 def shortened(names: Sequence[str], width: int) -> list[str]:
     """Names in at most `width` characters: their ends, or their beginnings where only these tell them apart.
 
@@ -98,11 +103,9 @@ def shortened(names: Sequence[str], width: int) -> list[str]:
         >>> shortened(["features/clip.npy", "features/vgg.npy"], 8), shortened(["clip_features", "vgg_features"], 8)
         (['…lip.npy', '…vgg.npy'], ['clip_fe…', 'vgg_fea…'])
     """
-    ends = [shorten_left(name, width) for name in names]
-    if len(set(ends)) == len(set(names)):
-        return ends
-    beginnings = [beginning(name, width) for name in names]
-    return beginnings if len(set(beginnings)) == len(set(names)) else ends
+    ends, beginnings = ([cut(name, width) for name in names] for cut in (shorten_left, beginning))
+    apart = len(set(names))
+    return beginnings if len(set(ends)) != apart == len(set(beginnings)) else ends
 
 
 def short_labels(names: Sequence[str]) -> dict[str, str]:
@@ -158,6 +161,84 @@ def _short(name: str, parts: int) -> str:
     return last[: len(last) - len(_known(last) or "")] + mark + key
 
 
+def model_labels(
+    models: Iterable[tuple[str, str | None]], verbose: bool = False, labels: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What models are called: their own labels, else short forms of their names; all different.
+
+    Args:
+        models: names, each with its own label or None.
+        verbose: names in full, but for those that have a label.
+        labels: of a page, which count before these; None: there are none.
+
+    Example:
+        >>> model_labels([("out/clip.npy", None), ("out/vgg.npy", "VGG")])
+        {'out/clip.npy': 'clip', 'out/vgg.npy': 'VGG'}
+        >>> model_labels([("out/clip.npy", None)], labels={"out/clip.npy": "CLIP"})
+        {'out/clip.npy': 'CLIP'}
+    """
+    own: dict[str, str] = {}
+    for name, label in models:
+        own[name] = label or own.get(name, "")
+    return dict(zip(own, different(called(list(own.items()), labels, verbose)), strict=True))
+
+
+def labels_of(result: object, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The same of the models of a result, which has them as `results` or as `models`."""
+    rows = getattr(result, "results" if hasattr(result, "results") else "models")
+    names = [row if isinstance(row, str) else getattr(row, "embeddings", None) or row.model for row in rows]
+    own = [getattr(row, "label", None) for row in rows]
+    return model_labels(zip(names, own, strict=True), verbose, labels)
+
+
+def called(
+    models: Sequence[tuple[str, str | None]], labels: Mapping[str, str] | None = None, verbose: bool = False
+) -> list[str]:
+    """What models are called, row by row: by labels of a page, by their own, or by (short forms of) their names.
+
+    Example:
+        >>> called([("out/clip.npy", None), ("out/vgg.npy", "VGG"), ("out/clip.npy", None)])
+        ['clip', 'VGG', 'clip']
+    """
+    short = {} if verbose else short_labels([name for name, _ in models])
+    return [one_line((labels or {}).get(name) or label or short.get(name, name)) for name, label in models]
+
+
+def different(names: Sequence[str]) -> list[str]:
+    """Names that differ: a second of the same name has its number behind it.
+
+    Example:
+        >>> different(["red", "round", "red"])
+        ['red', 'round', 'red (2)']
+    """
+    seen = Counter[str]()
+    out = []
+    for name in names:
+        seen[name] += 1
+        out.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return out
+
+
+def counted(n: int, one: str, more: str = "") -> str:
+    """How many of what.
+
+    Example:
+        >>> counted(1, "model"), counted(1200, "person", "people")
+        ('1 model', '1,200 people')
+    """
+    return f"{n:,} {one if n == 1 else more or one + 's'}"
+
+
+def number(value: float | None, places: int = 4) -> str:
+    """A correlation or a share as people read it, in a sentence.
+
+    Example:
+        >>> number(0.51234), number(0.51234, 3), number(None), number(float("nan"))
+        ('0.5123', '0.512', '-', '-')
+    """
+    return "-" if value is None or value != value else f"{value:.{places}f}"
+
+
 def percent(share: float | None) -> str:
     """A fraction as people read it.
 
@@ -166,6 +247,34 @@ def percent(share: float | None) -> str:
         ('50.000 %', '49.120 to 51.000 %', '-')
     """
     return "-" if share is None or share != share else f"{100 * share:.3f} %"
+
+
+def percent_interval(interval: Iterable[float] | None) -> str:
+    """An interval of fractions as people read it."""
+    if interval is None:
+        return "-"
+    low, high = interval
+    return f"{100 * low:.3f} to {100 * high:.3f} %" if low == low else "-"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value as people read it.
+
+    Example:
+        >>> p_text(0.0312), p_text(1e-20), p_text(None)
+        ('0.0312', '<0.0001', '-')
+    """
+    return "-" if p is None else "<0.0001" if p < 1e-4 else f"{p:.3g}"
+
+
+def source_note(what: str, name: str | None) -> str:
+    """What figures are of, such as the file of triplets; "" where it is not known."""
+    return f"{what}: {one_line(name)}" if name else ""
+
+
+def dropped_note(n: int, why: str = "NaN") -> str:
+    """How many triplets, or objects, count nowhere; "" where all do."""
+    return f"{n:,} dropped ({why})" if n else ""
 
 
 def chance_note(task: str) -> str:
@@ -184,30 +293,24 @@ def nats_note(task: str) -> str:
     return f"nats (log {k} = {math.log(k):.5f})"
 
 
-def percent_interval(interval: Iterable[float] | None) -> str:
-    """An interval of fractions as people read it."""
-    if interval is None:
-        return "-"
-    low, high = interval
-    return f"{100 * low:.3f} to {100 * high:.3f} %" if low == low else "-"
-
-
-OVER = {
-    "objects": ("objects", "people are not counted"),
-    "subjects": ("people", "other objects are not counted"),
-    "objects+subjects": ("objects and people", ""),
-    "triplets": ("triplets of these objects", "neither other objects nor other people are counted"),
-}
-
-
-def p_text(p: float | None) -> str:
-    """A p-value as people read it.
+def interval_header(confidence: float | None) -> str:
+    """The header of a column of intervals.
 
     Example:
-        >>> p_text(0.0312), p_text(1e-20), p_text(None)
-        ('0.0312', '<0.0001', '-')
+        >>> interval_header(0.95), interval_header(None)
+        ('95 % interval', 'interval')
     """
-    return "-" if p is None else "<0.0001" if p < 1e-4 else f"{p:.3g}"
+    return "interval" if confidence is None else f"{100 * confidence:g} % interval"
+
+
+def over_words(by: str) -> str:
+    """What intervals are over, in a sentence.
+
+    Example:
+        >>> over_words("objects+subjects")
+        'objects and people'
+    """
+    return by.replace("subjects", "people").replace("+", " and ")
 
 
 def over(by: str | None) -> str:
@@ -217,12 +320,11 @@ def over(by: str | None) -> str:
         >>> over("objects")
         'objects, people are not counted'
     """
-    what, without = OVER.get(by or "", (str(by), ""))
-    return f"{what}, {without}" if without else what
+    return OVER.get(by or "", str(by))
 
 
 def over_text(by: str | None, method: str | None, resamples: int | None, seed: int | None) -> str:
-    """How intervals were found, and what they are over.
+    """How intervals were found, and what they are over; "" where there are none.
 
     Example:
         >>> over_text("objects+subjects", "corrected", None, 0)
@@ -231,4 +333,30 @@ def over_text(by: str | None, method: str | None, resamples: int | None, seed: i
         'intervals (bootstrap, 1,000 resamples, seed 0) over objects, people are not counted'
     """
     how = "closed form" if resamples is None else f"{method}, {resamples:,} resamples, seed {seed}"
-    return f"intervals ({how}) over {over(by)}"
+    return f"intervals ({how}) over {over(by)}" if by is not None else ""
+
+
+def intervals_over(intervals: Iterable[Interval | None]) -> str:
+    """What intervals are over, and how often they hold; "" where there is none.
+
+    Example:
+        >>> intervals_over([Interval(0, 1, by="objects+subjects"), None, Interval(0, 1, by="objects", confidence=0.9)])
+        '95 % intervals over objects and people or 90 % intervals over objects'
+    """
+    words = []
+    for one in intervals:
+        if one is not None and one.low == one.low and one.high == one.high:
+            level = f"{100 * one.confidence:g} % intervals"
+            words.append(f"{level} over {over_words(one.by)}" if one.by else level)
+    return " or ".join(dict.fromkeys(words))
+
+
+def bars_text(intervals: Iterable[Interval | None]) -> str:
+    """The same for the bars of a chart.
+
+    Example:
+        >>> bars_text([Interval(0, 1, by="objects")]), bars_text([None])
+        ('Bars: 95 % intervals over objects.', '')
+    """
+    text = intervals_over(intervals)
+    return f"Bars: {text}." if text else ""

@@ -224,7 +224,7 @@ class TestWithout:
     def test_a_place_for_all_of_them_there_is_none(self, command, human, folder, words, monkeypatch, listing):
         (folder / "o").mkdir()
         before = listing(folder)
-        monkeypatch.setattr("pyalign.report.figures.rendered", _fails)
+        monkeypatch.setattr("pyalign.report.plot.rendered", _fails)
         ran = command(*words, "--out", "o", "--figures", "svg")
         assert ran.code == 1 and "the disk is full" in ran.err and listing(folder) == before
         monkeypatch.undo()

@@ -9,7 +9,7 @@ import pyalign
 from pyalign.report.charts import chart, default_chart
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.matrix import clustered, sampled
-from pyalign.report.figures import figures
+from pyalign.report.plot import figures
 from pyalign.results import read_result
 
 from .test_model_charts import told

@@ -19,7 +19,7 @@ from pyalign.errors import MissingExtraError
 from pyalign.report.charts import chart
 from pyalign.report.charts.save import rendered, save_chart
 from pyalign.report.charts.theme import WIDTHS
-from pyalign.report.figures import figure_files, write_figures
+from pyalign.report.plot import as_files, figures, write_figures
 
 from .conftest import NAMES, neighbours
 
@@ -202,15 +202,15 @@ def test_the_figures_of_a_result_go_into_a_folder(two_models, predicted, tmp_pat
     paths = write_figures(two_models, tmp_path / "new", ("html", "svg"))
     assert sorted(one.name for one in (tmp_path / "new").iterdir()) == ["concepts.html", "concepts.svg"]
     assert paths == tuple(str(tmp_path / "new" / name) for name in ("concepts.html", "concepts.svg"))
-    assert set(figure_files(predicted, ("pdf",))) == {"dimensions.pdf"}
-    assert figure_files(neighbours(), ("svg",)).keys() == {"gallery.svg"}
-    assert figure_files(pyalign.hubs(np.eye(4), k=2)) == {}
+    assert set(as_files(figures(predicted), ("pdf",))) == {"dimensions.pdf"}
+    assert as_files(figures(neighbours()), ("svg",)).keys() == {"gallery.svg"}
+    assert as_files(figures(pyalign.hubs(np.eye(4), k=2))) == {}
 
 
 def test_figures_of_each_way_of_grouping(models, triplets, human):
     labels = np.array(["animal", "tool"])[np.arange(len(human)) % 2]
     found = pyalign.concepts(models["clip"], triplets, human, categories=labels, ci=None)
-    assert set(figure_files(found, ("svg",))) == {"concepts-dimensions.svg", "concepts-categories.svg"}
+    assert set(as_files(figures(found), ("svg",))) == {"concepts-dimensions.svg", "concepts-categories.svg"}
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from support import draw_triplets
 
 from pyalign import predict_dimensions
-from pyalign.report.predictions import MOST_DIMENSIONS
+from pyalign.report.concepts import MOST_DIMENSIONS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 30))

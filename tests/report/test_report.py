@@ -17,7 +17,7 @@ from support import draw_triplets, reals
 import pyalign
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores
-from pyalign.report.blocks import Column, Table
+from pyalign.report.blocks import Column, Table, concepts_column
 from pyalign.report.progress import ProgressLine
 from pyalign.report.text import table_text
 from pyalign.report.words import noted, short_labels, shorten_left, shortened, shown_width
@@ -381,6 +381,12 @@ def test_a_log_that_takes_no_more_does_not_end_the_run():
     line = ProgressLine(stream=Full(), clock=clock)
     clock.now += 60
     line.progress("resamples", 1, 2)
+
+
+def test_labels_of_concepts_in_wide_letters_take_no_more_columns_than_there_are():
+    labels = ["日本語の単語", "ship"]
+    shown = concepts_column("concept", labels).fit(7)
+    assert shown == ["日本語…", "ship"] and max(map(shown_width, shown)) == 7
 
 
 def test_shorten_left_keeps_the_end():

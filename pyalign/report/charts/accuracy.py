@@ -10,12 +10,11 @@ from typing import Any
 from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.report.cells import bars_text, called, different
 from pyalign.report.charts.behind import Band
 from pyalign.report.charts.ranked import MOST_MODELS, Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
 from pyalign.report.scored import Scored, scored_of
-from pyalign.report.words import one_line
+from pyalign.report.words import bars_text, called, different, one_line
 
 MOST_ROWS = 60  # unless somebody asks for more
 

@@ -10,13 +10,12 @@ from pyalign.analysis.accuracy import Score
 from pyalign.analysis.score import Scores
 from pyalign.errors import InputError
 from pyalign.probing.validated import ProbeCrossValidation
-from pyalign.report.cells import bars_text, called, different
 from pyalign.report.charts.accuracy import MOST_ROWS, ends, reference
 from pyalign.report.charts.data import known
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
 from pyalign.report.scored import Scored, scored_of
-from pyalign.report.words import one_line
+from pyalign.report.words import bars_text, called, different, one_line
 
 PROBE, SCORE = ("zero-shot", "probed, held out"), ("as they came", "transformed")
 MEAN = "mean of the folds"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pyalign.analysis.ceiling.result import NoiseCeiling
-from pyalign.report.cells import bars_text
 from pyalign.report.charts.accuracy import ends
 from pyalign.report.charts.data import known
 from pyalign.report.charts.ranked import Panel, Row, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
+from pyalign.report.words import bars_text
 
 
 def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "double") -> Any:

@@ -10,11 +10,10 @@ import numpy as np
 from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
-from pyalign.report.cells import different, model_labels
 from pyalign.report.charts.data import known
 from pyalign.report.charts.matrix import MOST, ORDERS, Cells, clustered, matrix, names_told, sampled
 from pyalign.report.charts.theme import Style, finished, style_of, width_of
-from pyalign.report.words import one_line, p_text
+from pyalign.report.words import different, model_labels, one_line, p_text
 
 BESIDE = ("calibrated", "null_threshold", "p_value")
 

@@ -8,12 +8,10 @@ from typing import Any
 from pyalign.concept.concepts_result import Concepts, ConceptScore, ConceptScores
 from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.report.cells import bars_text, different
 from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.concepts import labels_of
-from pyalign.report.words import one_line
+from pyalign.report.words import bars_text, different, labels_of, one_line
 
 
 def concepts_chart(

@@ -14,7 +14,7 @@ from pyalign.report.charts.concepts import by_name, of_grouping
 from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.matrix import Cells, matrix, names_told
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.concepts import labels_of
+from pyalign.report.words import labels_of
 
 SORTS = ("value", "name", "document")
 MOST_ROWS, MOST_COLUMNS = 80, 120

@@ -11,7 +11,7 @@ from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair
 from pyalign.report.charts.cka import order_of, order_told
 from pyalign.report.charts.matrix import MOST, Cells, matrix, names_told, sampled
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.consistency import labels_of
+from pyalign.report.words import labels_of
 
 BESIDE = ("low", "high", "kappa_min", "kappa_max")  # the interval, and what the accuracies allow
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from pyalign.errors import InputError
 from pyalign.nearest.result import Neighbors
-from pyalign.report.cells import called, different
 from pyalign.report.charts.members import Members, members_of
 from pyalign.report.charts.theme import TEXT, Style, altair, finished, style_of, two_lines, width_of
 from pyalign.report.charts.thumbnails import thumbnails
 from pyalign.report.charts.tiles import LINE, Tile, tile_layers
-from pyalign.report.words import one_line, short_labels
+from pyalign.report.words import called, different, one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
 MOST_BESIDE = {"single": 2, "double": 4}  # of each of two searches

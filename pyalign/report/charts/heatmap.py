@@ -6,9 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pyalign.report.cells import different
 from pyalign.report.charts.theme import SMALL, altair, finished, letters_width, style_of
-from pyalign.report.words import one_line
+from pyalign.report.words import different, one_line
 
 STEP, LEAST, TALL = 9.0, 2.0, 700.0  # points of a row, the fewest, and of all rows if they fit
 ROOM = 560.0  # points of all columns if they fit

@@ -8,11 +8,10 @@ from typing import Any
 
 from pyalign.analysis.metadata.result import FittedLine, MetadataRegression, MetadataRegressions, ModelPoint
 from pyalign.errors import InputError
-from pyalign.report.cells import model_labels, over_words
 from pyalign.report.charts.accuracy import ends
 from pyalign.report.charts.data import known
 from pyalign.report.charts.theme import SHAPES, SMALL, Style, altair, finished, letters_width, style_of, width_of
-from pyalign.report.words import one_line
+from pyalign.report.words import model_labels, one_line, over_words
 
 NAMED = 16  # models whose names stand beside their points
 MOST_FAMILIES = len(SHAPES) - 1  # told apart; the others are one

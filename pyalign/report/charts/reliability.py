@@ -7,11 +7,10 @@ from typing import Any
 
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.errors import InputError
-from pyalign.report.calibration import bins_of
-from pyalign.report.cells import called, different
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import SHAPES, Style, altair, finished, letters_width, style_of, width_of
-from pyalign.report.words import one_line
+from pyalign.report.probabilities import bins_of
+from pyalign.report.words import called, different, one_line
 
 BINS = ("equal-mass", "equal-width")
 

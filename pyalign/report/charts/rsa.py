@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.pairwise.rsa_result import Rsa, RsaResult
-from pyalign.report.cells import bars_text, model_labels
 from pyalign.report.charts.accuracy import MOST_ROWS, ends
 from pyalign.report.charts.behind import Band, Tick
 from pyalign.report.charts.data import known
 from pyalign.report.charts.ranked import MOST_MODELS, Panel, Row, order_of, ranked
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.words import one_line
+from pyalign.report.words import bars_text, model_labels, one_line
 
 MOST_PEOPLE = 2000  # values of single people in one picture
 Drawn = tuple[str, str, RsaResult]  # the model, what tells its points apart, the row of the result

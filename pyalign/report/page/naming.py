@@ -9,9 +9,8 @@ from typing import Any, cast
 
 from pyalign.data.provenance import Input
 from pyalign.documents import Interval
-from pyalign.report.cells import different
 from pyalign.report.scored import UNNAMED
-from pyalign.report.words import one_line, short_labels
+from pyalign.report.words import different, one_line, short_labels
 
 # Fields of results under which names of embeddings stand, one or several.
 NAMED = ("embeddings", "model", "models", "a", "b", "other", "mistaken_for")

@@ -9,11 +9,11 @@ from typing import Any
 from pyalign.analysis.agreement import Agreements
 from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.documents import Interval
-from pyalign.report.agreement import bins_table, labels_of, models_table
 from pyalign.report.blocks import Fold, Rows, Section, Table, filled, present
-from pyalign.report.cells import intervals_over
 from pyalign.report.page.sections._shared import file_label, numbered
 from pyalign.report.page.sources import Sources
+from pyalign.report.probabilities import bins_table, labels_of, models_table
+from pyalign.report.words import intervals_over
 
 LEAD = (
     "No model can predict people better than people allow. The noise ceiling says how far that is; where many people "

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.report.blocks import Figure, Section, Table
-from pyalign.report.cells import counted, model_labels
 from pyalign.report.charts.cka import cka_chart
+from pyalign.report.matrices import Pair, layers_table
+from pyalign.report.matrices import similarities_table as pairs_table
 from pyalign.report.page.sections._shared import figure, numbered
 from pyalign.report.page.sources import Sources
-from pyalign.report.similarity import Pair, layers_table, pairs_table
+from pyalign.report.words import counted, model_labels
 
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others
 LEAD = "Which models represent the objects alike? Models next to each other in a matrix are similar."

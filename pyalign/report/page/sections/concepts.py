@@ -9,16 +9,16 @@ from pyalign.concept.concepts_result import ConceptDifference, Concepts, Concept
 from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
 from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text, Tile
-from pyalign.report.cells import SINGULAR, intervals_over
 from pyalign.report.charts.concepts import concepts_chart
 from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.heatmap import heatmap
-from pyalign.report.concepts import difference_columns, labels_of
+from pyalign.report.concepts import difference_columns
 from pyalign.report.page.panels_html import Bar, Panel, Panels
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
 from pyalign.report.page.sections._pooled import pooled
 from pyalign.report.page.sections._shared import file_label, numbered
 from pyalign.report.page.sources import Sources
+from pyalign.report.words import SINGULAR, intervals_over, labels_of
 
 SHOWN = 12  # panels that stand open
 COUNTS = {"triplets": lambda cell: cell.n_triplets, "objects": lambda cell: cell.n_objects}

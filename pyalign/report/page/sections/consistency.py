@@ -8,11 +8,12 @@ from typing import Any
 
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.report.blocks import Section, Table
-from pyalign.report.cells import SINGULAR, counted, over_words
 from pyalign.report.charts.consistency import consistency_chart
-from pyalign.report.consistency import labels_of, missed_table, pairs_table
+from pyalign.report.comparison import errors_table as pairs_table
+from pyalign.report.comparison import missed_table
 from pyalign.report.page.sections._shared import figure, numbered, percent
 from pyalign.report.page.sources import Sources
+from pyalign.report.words import SINGULAR, counted, labels_of, over_words
 
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others
 LEAD = "Do models err on the same triplets, beyond what their accuracies alone would bring? Kappa: 0 no, 1 always."

@@ -8,11 +8,10 @@ from typing import Any
 
 from pyalign.analysis.comparison.result import BestModel, Comparison
 from pyalign.report.blocks import Fold, Section, Table, Text, filled
-from pyalign.report.cells import intervals_over
-from pyalign.report.comparison import labels_of, models_table, pairs_table
+from pyalign.report.comparison import models_table, pairs_table
 from pyalign.report.page.sections._shared import file_label, numbered
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import over_text
+from pyalign.report.words import intervals_over, labels_of, over_text
 
 LEAD = (
     "Models beside each other on the same triplets: what they differ by, how sure that is once all pairs are counted, "

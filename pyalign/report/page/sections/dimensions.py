@@ -8,14 +8,14 @@ from typing import Any
 
 from pyalign.concept.predicted import DimensionPredictions, PredictedDimension
 from pyalign.report.blocks import Figure, Fold, Section, Table, filled
-from pyalign.report.cells import intervals_over
 from pyalign.report.charts.dimensions import dimensions_chart
 from pyalign.report.charts.heatmap import heatmap
+from pyalign.report.concepts import differences_table, models_table
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
 from pyalign.report.page.sections._pooled import pooled
 from pyalign.report.page.sections._shared import numbered
 from pyalign.report.page.sources import Sources
-from pyalign.report.predictions import differences_table, labels_of, models_table
+from pyalign.report.words import intervals_over, labels_of
 
 LEAD = (
     "How much of each human dimension a linear map of a representation explains, on objects that the map has not seen. "

@@ -9,10 +9,11 @@ from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import Section, Table, Text
-from pyalign.report.failures import labels_of, models_table
+from pyalign.report.comparison import wrong_table as models_table
 from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import numbered
 from pyalign.report.page.sources import Sources
+from pyalign.report.words import labels_of
 
 MOST = 1000  # failures of a page
 LETTERS = 510_000  # that the verdicts of a page may take

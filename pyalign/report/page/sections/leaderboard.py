@@ -12,14 +12,13 @@ from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled, present
-from pyalign.report.cells import intervals_over
 from pyalign.report.charts.accuracy import accuracy_chart
 from pyalign.report.page.metadata import metadata_columns
 from pyalign.report.page.sections._scored import ZERO_SHOT, Entry, entries_of
 from pyalign.report.page.sections._shared import notes_of, numbered, where
 from pyalign.report.page.sections._triplets import TripletSets, triplet_sets
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import percent
+from pyalign.report.words import intervals_over, percent
 
 LEAD = (
     "How often each model chooses the odd one out that people chose. Intervals say how far a figure could be off with "

@@ -15,12 +15,12 @@ from pyalign.concept.purity import NeighborPurity
 from pyalign.nearest.result import Neighbors
 from pyalign.report import neighborhoods
 from pyalign.report.blocks import Column, Fold, Rows, Section, Table, Tile, Tiles, filled
-from pyalign.report.cells import different, intervals_over
 from pyalign.report.charts.gallery import nearest_of
 from pyalign.report.neighborhoods import labels_of
 from pyalign.report.page.sections._pooled import pooled
 from pyalign.report.page.sections._shared import numbered, where
 from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.words import different, intervals_over
 
 QUERIES, NEAR = 24, 10  # of a gallery
 LISTED, MOST_MODELS = 20, 6  # objects whose neighbourhoods differ most, of each model, and of how many models

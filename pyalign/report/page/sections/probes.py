@@ -8,12 +8,12 @@ from typing import Any
 
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import Fold, Rows, Section, Table
-from pyalign.report.cells import counted, intervals_over, over_words
 from pyalign.report.charts.before_after import before_after_chart, probe_names
 from pyalign.report.page.sections._shared import figure, numbered, percent
 from pyalign.report.page.sections._triplets import triplet_sets
 from pyalign.report.page.sources import Sources
 from pyalign.report.probe import fold_rows, folds_table
+from pyalign.report.words import counted, intervals_over, over_words
 
 Probes = Sequence[ProbeCrossValidation]
 LEAD = (

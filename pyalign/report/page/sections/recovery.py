@@ -8,10 +8,11 @@ from typing import Any
 
 from pyalign.recovery.recovered import Recovery
 from pyalign.report.blocks import Column, Fold, Section, Table, Text, filled, present
-from pyalign.report.cells import intervals_over, model_labels
+from pyalign.report.comparison import curve_table
+from pyalign.report.comparison import recovery_table as models_table
 from pyalign.report.page.sections._shared import file_label, numbered
 from pyalign.report.page.sources import Sources
-from pyalign.report.recovery import curve_table, models_table
+from pyalign.report.words import intervals_over, model_labels
 
 LEAD = (
     "If one of the models had answered, would the analysis find it? Each model answers simulated triplets, and the "

@@ -1,0 +1,267 @@
+"""Similarity matrices: those of models with people's (RSA), and with each other, models and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from pyalign.pairwise.rsa_result import Rsa, RsaPair, WeightedRsa
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
+from pyalign.report.words import (
+    CORRECTED,
+    ELSEWHERE,
+    counted,
+    interval_header,
+    labels_of,
+    model_labels,
+    number,
+    one_line,
+    over_words,
+    p_text,
+    shortened,
+    source_note,
+)  # fmt: skip
+
+MOST_PAIRS = 45  # in a table: of a measure, those of ten models
+POOLED = {"ranks": "their ranks", "standardized": "standardized values", "unit": "unit vectors", "raw": "raw values"}
+Pair = tuple[SimilarityMatrix, int, int]  # of a measure: its row and its column
+
+
+def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
+    """The two quantities in two tables, the ceiling in that of its own; then pairs of models, and weighted sums."""
+    labels, first, of_people = labels_of(result, verbose), result.results[0], result.n_people is not None
+    how = "closed form"
+    if result.resamples:
+        how = f"{result.ci_method}, {result.resamples:,} resamples, seed {result.seed}"
+    title = "correlation with the mean matrix of the people" if of_people else "correlation with the human matrix"
+    blocks: list[Block] = [
+        Table((*_naming_columns(result, labels), *_mean_columns(result)), title),
+        foot(
+            source_note("human", result.human),
+            f"{first.n_objects:,} objects, {counted(first.n_pairs, 'pair')}",
+            f"{counted(first.n_missing, 'pair')} missing" if first.n_missing else "",
+            "" if result.n_people is None else counted(result.n_people, "person", "people"),
+            "" if result.ci_by is None else f"intervals ({how}) over {over_words(result.ci_by)}",
+            "" if result.permutations is None
+            else f"p by {result.permutations:,} relabellings of the objects, one-sided",
+        ),
+    ]  # fmt: skip
+    if of_people:
+        title = "mean over people of the correlation with each, and its noise ceiling"
+        blocks.append(Table((*_naming_columns(result, labels), *_person_columns(result)), title))
+        pooled = ", ".join(POOLED[by] for by in sorted({row.ceiling.pooling for row in result.results if row.ceiling}))
+        ceiling = f"ceiling: each person with the mean of the others, and of all ({pooled} pooled)"
+        blocks.append(foot(ceiling if pooled else "one person: no ceiling"))
+    if result.pairs:
+        shown = result.pairs if verbose else result.pairs[:MOST_PAIRS]
+        title = "differences of correlations with the mean matrix" if of_people else ""
+        tested = sum(pair.p_value is not None for pair in result.pairs)
+        hidden = len(shown) < len(result.pairs)
+        blocks += [pairs_table(result, labels, shown, title), foot(
+            f"the first {len(shown)} of {len(result.pairs):,}: {ELSEWHERE}" if hidden else "",
+            f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'pair')}" if tested else "",
+        )]  # fmt: skip
+    return blocks + [
+        foot(
+            f"weighted sum, {one.correlation}: {number(one.value)}, mean of {len(one.folds)} folds of objects that no "
+            f"weight was fitted to (seed {one.seed})",
+            f"weights, fitted to all pairs: {weights_text(one, result, labels)}",
+            apart=True,
+        )
+        for one in result.weighted or ()
+    ]
+
+
+def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...]:
+    """Of each row the model, the measure and the correlation."""
+    column, several = Rows(result.results).column, len(result.results) > 1
+    return (
+        column("model", lambda r: labels[r.embeddings]),
+        column("measure", lambda r: r.measure or "as given", same="measure {}" * several, filter=True),
+        column("by", lambda r: r.correlation, same="{}" * several, filter=True),
+    )
+
+
+def _mean_columns(result: Rsa) -> tuple[Column, ...]:
+    """Of each row the correlation with the mean matrix, or with the one matrix, and what other models leave of it."""
+    intervals = result.ci_by is not None
+    column = Rows(result.results, interval_header(result.confidence) if intervals else "").column
+    return present((
+        column("correlation", lambda r: r.value, "number", 4, ci=lambda r: r.ci,
+               note="With the mean matrix of the people, or with the one human matrix."),
+        column("s.e.", lambda r: r.standard_error, "number", 4, keep=6, only=TEXT) if intervals else None,
+        column("p", lambda r: r.p_value, "p", note="By relabelling the objects, one-sided.")
+        if result.permutations is not None else None,
+        column("partial", lambda r: None if r.partial is None else r.partial.value, "number", 4, keep=8,
+               ci=lambda r: None if r.partial is None else r.partial.ci, ends="interval", keep_ends=5)
+        if any(row.partial is not None for row in result.results) else None,
+    ))  # fmt: skip
+
+
+def _person_columns(result: Rsa) -> tuple[Column, ...]:
+    """Of each row the mean over people of the correlation with each, and its ceiling."""
+    rows, intervals = result.results, result.ci_by is not None
+    column = Rows(rows, interval_header(result.confidence) if intervals else "").column
+    crowded = _has_measures(result) and len({row.correlation for row in rows}) > 1
+    return present((
+        column("mean", lambda r: None if r.per_person is None else r.per_person.mean, "number", 4,
+               ci=lambda r: None if r.per_person is None else r.per_person.ci, keep_ends=8 if crowded else 9,
+               note="Over people, of the correlation with each."),
+        column("s.e.", lambda r: None if r.per_person is None else r.per_person.standard_error, "number", 4, keep=6,
+               only=TEXT) if intervals else None,
+        column("ceiling", only=TEXT, value=lambda r: None if r.ceiling is None
+               else f"{number(r.ceiling.lower)} to {number(r.ceiling.upper)}")
+        if any(row.ceiling is not None for row in rows) else None,
+        column("ceiling, lower", lambda r: None if r.ceiling is None else r.ceiling.lower, "number", 4, only=PAGE,
+               note="Each person with the mean of the others."),
+        column("ceiling, upper", lambda r: None if r.ceiling is None else r.ceiling.upper, "number", 4, only=PAGE,
+               note="Each person with the mean of all."),
+        column("pooled", lambda r: None if r.ceiling is None else r.ceiling.pooling, only=PAGE,
+               note="What was averaged over people for the ceiling."),
+    ))  # fmt: skip
+
+
+def _has_measures(result: Rsa) -> bool:
+    """Whether rows differ by their measures."""
+    return len({row.measure for row in result.results if row.measure}) > 1
+
+
+def results_table(result: Rsa, labels: Mapping[str, str]) -> Table:
+    """A row for each model, measure and correlation with all figures, for a page."""
+    of_people = _person_columns(result) if result.n_people is not None else ()
+    pairs = Rows(result.results).column("pairs", lambda r: r.n_pairs, "count", only=PAGE)
+    return Table((*_naming_columns(result, labels), *_mean_columns(result), *of_people, pairs))
+
+
+def pairs_table(result: Rsa, labels: Mapping[str, str], pairs: Sequence[RsaPair], title: str = "") -> Table:
+    """A row for each of these pairs of models."""
+    crowded = _has_measures(result)
+    column = Rows(pairs, interval_header(result.confidence)).column
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
+    measures = [1 + len(one or "") for pair in pairs for one in (pair.a_measure, pair.b_measure)] if crowded else [0]
+
+    def side(name: str, measure: str | None) -> str:
+        return name + (f" {measure}" if crowded and measure else "")
+
+    def both(called: Mapping[str, str]) -> list[str]:
+        """What is less what, with their measures where they have several."""
+        return [f"{side(called[p.a], p.a_measure)} - {side(called[p.b], p.b_measure)}" for p in pairs]
+
+    def fit(room: int) -> list[str]:
+        """Names shortened so that both sides are seen."""
+        short = shortened([labels[name] for name in names], max(4, (room - 3) // 2 - max(measures)))
+        return both(dict(zip(names, short, strict=True)))
+
+    return table(
+        Column("difference", tuple(both(labels)), only=TEXT, fit=fit),
+        column("model", lambda p: labels[p.a], filter=True, only=PAGE),
+        column("measure", lambda p: p.a_measure, only=PAGE),
+        column("less", lambda p: labels[p.b], filter=True, only=PAGE),
+        column("its measure", lambda p: p.b_measure, only=PAGE),
+        column("by", lambda p: p.correlation, same="{}", filter=True),
+        column("correlation", lambda p: p.difference, "number", 4, ci=lambda p: p.ci, keep_ends=7 if crowded else 9,
+               note="That of the first less that of the second."),
+        column("s.e.", lambda p: p.standard_error, "number", 4, keep=4, only=TEXT),
+        column("p", lambda p: p.p_value, "p", keep=6),
+        column(f"p ({CORRECTED[result.correction]})", lambda p: p.p_adjusted, "p"),
+        title=title,
+    )  # fmt: skip
+
+
+def weights_text(one: WeightedRsa, result: Rsa, labels: Mapping[str, str]) -> str:
+    """The weight of each model; keys are names, or names with a measure behind."""
+    called = {f"{row.embeddings} {row.measure}": f"{labels[row.embeddings]} {row.measure}" for row in result.results}
+    called |= labels
+    return ", ".join(f"{called.get(name) or one_line(name)} {weight:.3f}" for name, weight in one.weights.items())
+
+
+# Models, or layers, with each other
+
+
+def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[Block]:
+    """A row for each pair of models and each measure, and a line that says how to read them."""
+    names = result[0].models
+    labels = model_labels([(name, None) for name in names], verbose)
+    shown: list[Pair] = []
+    for one in result:
+        pairs = list(one.pairs)
+        if not verbose and len(pairs) > MOST_PAIRS:
+            pairs = sorted(sorted(pairs, key=lambda at: -one.matrix[at[0]][at[1]])[:MOST_PAIRS])
+        shown += [(one, i, j) for i, j in pairs]
+    n_pairs = len(result[0].pairs)
+    hidden = len(shown) < sum(len(one.pairs) for one in result)
+    return [
+        similarities_table(result, labels, shown),
+        foot(
+            f"{len(names):,} models",
+            f"{result.n_objects:,} objects",
+            f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
+            "" if result.batches is None else f"means over {result.batches:,} batches",
+            f"the {MOST_PAIRS} most similar of {n_pairs:,} pairs are shown: {ELSEWHERE}" if hidden else "",
+            *(_null_notes(result) if result.permutations else ()),
+            "p of each pair by itself" if result.permutations and n_pairs > 1 else "",
+        ),
+    ]
+
+
+def _null_notes(result: ModelSimilarities | LayerSimilarity) -> tuple[str, str]:
+    return (
+        f"threshold: {100 * result.alpha:g} % of unrelated models pass it ({result.permutations:,} permutations, "
+        f"seed {result.seed})",
+        "calibrated: 0 at the threshold, 1 for the same model",
+    )
+
+
+def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pairs: Sequence[Pair]) -> Table:
+    """A row for each of these pairs of models and measures."""
+    column = Rows(pairs).column
+
+    def models(names: Mapping[str, str]) -> tuple[str, ...]:
+        """Both models of each pair; of a measure that is not symmetric, the first against the second."""
+        between = {True: ", ", False: " > "}
+        return tuple(f"{names[one.models[i]]}{between[one.symmetric]}{names[one.models[j]]}" for one, i, j in pairs)
+
+    def fit(room: int) -> tuple[str, ...]:
+        return models(dict(zip(labels, shortened(list(labels.values()), (room - 3) // 2), strict=True)))
+
+    def at(pair: Pair, matrix: Beside | None) -> float | None:
+        return None if matrix is None else matrix[pair[1]][pair[2]]
+
+    tests = (
+        column("threshold", lambda p: at(p, p[0].null_threshold), "number", 5, keep=3,
+               note=f"{100 * result.alpha:g} % of unrelated models pass it."),
+        column("calibrated", lambda p: at(p, p[0].calibrated), "number", 5,
+               note="0 at the threshold, 1 for the same model."),
+        column("p", lambda p: at(p, p[0].p_value), "p", note="Of each pair by itself, not corrected."),
+    )  # fmt: skip
+    return table(
+        Column("models", models(labels), fit=fit, only=TEXT),
+        column("model", lambda p: labels[p[0].models[p[1]]], filter=True, only=PAGE),
+        column("and", lambda p: labels[p[0].models[p[2]]], filter=True, only=PAGE),
+        column("measure", lambda p: p[0].measure, keep=9 if len(result) > 1 else 0, only=TEXT),
+        column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5),
+        *(tests if any(one.null_threshold is not None for one, _, _ in pairs) else ()),
+    )
+
+
+def layers_view(result: LayerSimilarity, verbose: bool = False) -> list[Block]:
+    """A row for each layer of the first model, a column for each of the second, and the figure of all."""
+    null = f"threshold {result.null_threshold:.5f}, calibrated {result.calibrated:.5f}, p {p_text(result.p_value)}"
+    return [
+        layers_table(result),
+        foot(
+            f"measure {result.measure}",
+            f"{result.aggregate} of {len(result.first) * len(result.second):,} pairs {result.value:.5f} ({null})",
+            f"{result.n_objects:,} objects",
+            *_null_notes(result),
+        ),
+    ]
+
+
+def layers_table(result: LayerSimilarity) -> Table:
+    """The similarity of each layer of the first model with each of the second."""
+    columns = zip(result.second, zip(*result.matrix, strict=True), strict=True)
+    return Table((
+        Column("layer", tuple(map(one_line, result.first))),
+        *(Column(one_line(name), values, "number", places=4, keep=4, named=True) for name, values in columns),
+    ))  # fmt: skip

@@ -1,0 +1,181 @@
+"""Probabilities of models and of people: fitted temperatures with what they bring, and agreement with many people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, filled, foot, table
+from pyalign.report.words import called, dropped_note, nats_note, over, percent, source_note
+
+if TYPE_CHECKING:
+    from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
+    from pyalign.analysis.calibration.result import Calibration, Calibrations, Reliability
+
+
+def calibration_view(result: Calibration | Calibrations, verbose: bool = False) -> list[Block]:
+    """A row for each calibration, and a line that says how to read them; of one also its reliability."""
+    from pyalign.analysis.calibration.result import Calibrations
+
+    results = result if isinstance(result, Calibrations) else Calibrations((result,))
+    first, dropped = results[0], max(row.n_dropped for row in results)
+    how = "fitted and reported on the same triplets"
+    if first.split is not None:
+        share = f"{100 * (first.held_out or 0):g} % of {first.split}"
+        how = f"fitted on {first.fit.n_triplets:,} others, reported on held-out {share}"
+    blocks: list[Block] = [
+        calibrations_table(results, called([(row.embeddings or "x", row.label) for row in results], verbose=verbose)),
+        foot(
+            source_note("triplets", results.triplets),
+            how,
+            "" if first.answers == "choices" else f"answers: {first.answers}",
+            f"up to {dropped_note(dropped)}" if dropped else "",
+            f"ties {first.ties}",
+            *(f"+- over {over(by)}" for by in sorted({row.temperature_ci.by or "" for row in results})),
+            f"CE in {nats_note(first.task)}",
+            "ECE of equal widths",
+            f"backend {first.backend}",
+        ),
+    ]
+    if len(results) > 1:
+        return blocks
+    if (one := first.divergences) is not None:
+        blocks.append(foot(
+            f"to the answers: Jensen-Shannon distance {one.js_distance_before:.5f} -> {one.js_distance:.5f}, "
+            f"KL {one.kl_before:.5f} -> {one.kl:.5f} nats, their entropy {one.target_entropy:.5f} nats"
+        ))  # fmt: skip
+    bins = bins_of(first.equal_mass)
+    column, ranges = Rows(bins).column, tuple(f"{one.low:.4f} to {one.high:.4f}" for one in bins)
+    reliability = table(
+        Column("confidence", ranges, fit=lambda room: ranges),  # without its beginning a range says nothing
+        column("mean", lambda one: one.confidence, "number", 4),
+        column("accuracy", lambda one: one.accuracy, "number", 4),
+        column("answers", lambda one: one.n, "count"),
+    )
+    return [*blocks, reliability]
+
+
+def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
+    """A row for each calibration."""
+    column = Rows(results.results).column
+    return table(
+        Column("embeddings", tuple(labels), only=TEXT),
+        Column("model", tuple(labels), only=PAGE),
+        column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(results) > 1), filter=True),
+        column("T", lambda r: r.temperature, "number", 4, ci=lambda r: r.temperature_ci, write="{:.5g}".format,
+               note="p = softmax(similarity / T), fitted on the other part."),
+        column("+-", lambda r: r.standard_error, "number", keep=7, write="{:.2g}".format, only=TEXT),
+        column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, note="Cross-entropy, nats."),
+        column("CE", lambda r: r.test.cross_entropy, "number", 5, note="Cross-entropy at the fitted T, nats."),
+        column("ECE, T = 1", lambda r: r.ece_equal_width_before, "number", 4, keep=4, note="Bins of equal width."),
+        column("ECE", lambda r: r.equal_width.ece, "number", 4, note="At the fitted T, bins of equal width."),
+        column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
+        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5),
+        column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
+        column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
+        column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The answers with a confidence above `low`, up to `high`: how many, the mean of it, their accuracy."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: float
+
+
+def bins_of(reliability: Reliability) -> list[Bin]:
+    """The bins that are not empty.
+
+    Example:
+        >>> from pyalign.analysis.calibration.result import Reliability
+        >>> bins_of(Reliability((0, 0.5, 1), (0, 4), (None, 0.7), (None, 0.75), 0.05))
+        [Bin(low=0.5, high=1, n=4, confidence=0.7, accuracy=0.75)]
+    """
+    edges = reliability.edges
+    columns = zip(edges, edges[1:], reliability.count, reliability.confidence, reliability.accuracy, strict=False)
+    return [
+        Bin(low, high, n, confidence, accuracy)
+        for low, high, n, confidence, accuracy in columns if n and confidence is not None and accuracy is not None
+    ]  # fmt: skip
+
+
+# Agreement with many people
+
+
+def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list[Block]:
+    """A row for each model, how to read them, and each model's figures by how far people agree."""
+    from pyalign.analysis.agreement import Agreements
+
+    models = found if isinstance(found, Agreements) else Agreements((found,))
+    labels = called([(row.embeddings or "x", row.label) for row in models], verbose=verbose)
+    first, dropped = models[0], max(row.n_dropped for row in models)
+    return [
+        models_table(models, labels),
+        foot(
+            source_note("triplets", models.triplets),
+            f"{first.n_distinct:,} with at least {first.min_answers} answers, {first.n_answers:,} answers",
+            f"up to {dropped_note(dropped)}" if dropped else "",
+            f"people: entropy {first.human_entropy:.5f}, majority share {percent(first.majority_share)}",
+            f"T = {first.temperature:g}",
+            f"ties {first.ties}",
+            "entropy and KL in nats, JS the root of nats",
+        ),
+        *(
+            bins_table([(label, row, part) for part in row.bins], f"{label}, {row.measure}, by how far people agree:")
+            for row, label in zip(models, labels, strict=True)
+        ),
+    ]
+
+
+def labels_of(models: Agreements, labels: Mapping[str, str]) -> list[str]:
+    """What each model is called on a page."""
+    return called([(row.embeddings or "embeddings", row.label) for row in models], labels)
+
+
+def models_table(models: Agreements, labels: Sequence[str]) -> Table:
+    """A row for each model."""
+    column = Rows(models.results).column
+    return table(
+        Column("embeddings", tuple(labels), only=TEXT),
+        Column("model", tuple(labels), only=PAGE),
+        column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(models) > 1),
+               filter=len({row.measure for row in models}) > 1),
+        column("r shares", lambda r: r.share_pearson, "number", 4,
+               note="Pearson, of probabilities with shares of answers"),
+        column("r entropy", lambda r: r.entropy_pearson, "number", 4, keep=5, note="Pearson, over triplets"),
+        column("rho entropy", lambda r: r.entropy_spearman, "number", 4, keep=4, note="Spearman, over triplets"),
+        column("entropy", lambda r: r.model_entropy, "number", 5, keep=3, note="nats, mean over triplets"),
+        column("KL", lambda r: r.kl, "number", 5,
+               write=lambda kl: f"{kl:.5f}" if kl < 1e5 else f"{kl:.3e}",  # at very low temperatures
+               note="nats, of people's shares from the model's probabilities; less is better"),
+        column("JS", lambda r: r.js_distance, "number", 5, keep=7, note="distance, root of nats; less is better"),
+        column("accuracy", lambda r: r.accuracy, "percent", note="on all answers"),
+        column("of majority", lambda r: r.majority_accuracy, "percent", keep=6,
+               note="of choosing what most people chose"),
+        column("temperature", lambda r: r.temperature, "number", 3, only=PAGE),
+    )  # fmt: skip
+
+
+def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str = "") -> Table:
+    """A row for each range of agreement: the model's label, its figures, and those in the range."""
+    column = Rows(rows).column
+    columns = (
+        column("model", lambda r: r[0], only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
+        column("measure", lambda r: r[1].measure, only=PAGE),
+        column("majority share", lambda r: f"{100 * r[2].low:.0f} to {100 * r[2].high:.0f} %", only=TEXT),
+        column("from", lambda r: r[2].low, "percent", 0, only=PAGE, note="share of the majority"),
+        column("to", lambda r: r[2].high, "percent", 0, only=PAGE),
+        column("triplets", lambda r: r[2].n_distinct, "count"),
+        column("mean", lambda r: r[2].majority_share, "percent", note="majority share"),
+        column("accuracy", lambda r: r[2].accuracy, "percent"),
+        column("of majority", lambda r: r[2].majority_accuracy, "percent"),
+        column("p(majority)", lambda r: r[2].majority_probability, "percent",
+               note="the model's, of what most people chose"),
+    )  # fmt: skip
+    return Table(columns if title else filled(columns), title)
