@@ -1,48 +1,26 @@
-"""HTML of a whole page: a writer for each kind of part, what stands around them, and the data that a page holds."""
+"""HTML of a whole page: its parts, and what stands around them."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from html import escape, unescape
+from html import escape
 from importlib.resources import files
-from typing import Any
 
-from pyalign._registry import load
 from pyalign._version import __version__
 from pyalign.report.blocks import Section
-from pyalign.report.page.columns import unpacked
-from pyalign.report.page.failures_html import verdicts_of
-from pyalign.report.page.figures_html import colours, library, packed, variables
-from pyalign.report.page.html import Page, json_script, shown
+from pyalign.report.page.failures_html import failures
+from pyalign.report.page.figures_html import colours, figure_html, library, packed, variables
+from pyalign.report.page.html import Page, json_script, shown, written
+from pyalign.report.page.tables_html import table
 from pyalign.report.words import one_line
 
-# The class of a part -> what writes it: (part, page) -> HTML.
-WRITERS: dict[str, str] = {
-    "Text": "pyalign.report.page.blocks_html:text_html",
-    "Fold": "pyalign.report.page.blocks_html:fold_html",
-    "Facts": "pyalign.report.page.blocks_html:facts_html",
-    "Code": "pyalign.report.page.blocks_html:code_html",
-    "Table": "pyalign.report.page.tables_html:table",
-    "Figure": "pyalign.report.page.figures_html:figure",
-    "Tiles": "pyalign.report.page.blocks_html:tiles_html",
-    "Panels": "pyalign.report.page.panels_html:panels",
-    "Browser": "pyalign.report.page.failures_html:failures",
-}
 THEMES = ("system", "light", "dark")
-
-
-def written(part: Any, page: Page) -> str:
-    """The HTML of a part."""
-    page.writer = written
-    for kind in type(part).__mro__:
-        if kind.__name__ in WRITERS:
-            found: str = load(WRITERS[kind.__name__])(part, page)
-            return found
-    raise TypeError(f"no part of a page: {type(part).__name__}")
+written.register(table)  # by the class of its first argument
+written.register(figure_html)
+written.register(failures)
 
 
 @cache
@@ -157,35 +135,3 @@ def _section(section: Section, page: Page) -> str:
 {lead}
 {parts}
 </section>"""
-
-
-def data_of(html: str) -> Mapping[str, Any]:
-    """The data that a page holds, by name, as they were before they were made short for its scripts.
-
-    Columns have their values, a browser of failures `verdicts`: of each failure and model what it calls odd, and the
-    probabilities of that and of people's answer in thousandths (see `failures_html`).
-
-    Example:
-        >>> data_of(json_script("a", {"b": ["</script>", 0.1]}))
-        {'a': {'b': ['</script>', 0.1]}}
-        >>> data_of(json_script("t", {"columns": [{"header": "x", "values": [1, 0, 1], "words": ["a", None]}]}))
-        {'t': {'columns': [{'header': 'x', 'values': [None, 'a', None]}]}}
-    """
-    found: dict[str, Any] = {}
-    mark = '<script type="application/json" data-name="'
-    for piece in html.split(mark)[1:]:
-        name, _, rest = piece.partition('">')
-        found[unescape(name)] = _unpacked(json.loads(rest.partition("</script>")[0]))
-    return found
-
-
-def _unpacked(value: Any) -> Any:
-    """What `tables_html.data` and `failures_html.data` were given."""
-    if not isinstance(value, dict):
-        return value
-    if isinstance(value.get("codes"), list) and "letters" in value:
-        return {**value, "verdicts": verdicts_of(value)}
-    columns = value.get("columns")
-    if not isinstance(columns, list):
-        return value
-    return {**value, "columns": [unpacked(one) if isinstance(one, dict) else one for one in columns]}

@@ -11,8 +11,7 @@ import pytest
 import pyalign
 from pyalign.extraction.images import as_images
 from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text
-from pyalign.report.page.cells import figure
-from pyalign.report.page.html import Page
+from pyalign.report.page.html import Page, figure
 from pyalign.report.page.tables_html import STATIC
 from pyalign.report.page.whole import body_of, render
 from pyalign.report.page.write import make_report

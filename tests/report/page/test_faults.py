@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from page_data import data_of
 
 import pyalign
 from pyalign.errors import InputError
 from pyalign.report.page import write as pages
-from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report, sections_of, write_report
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")

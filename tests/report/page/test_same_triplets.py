@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from page_data import data_of
 from support import draw_triplets
 
 import pyalign
@@ -140,7 +141,6 @@ def test_the_level_of_intervals_is_that_of_the_documents(models, one):
 
 
 def test_scores_of_triplets_that_nobody_answered_are_no_table_that_cannot_be_sorted(models, one):
-    from pyalign.report.page.whole import data_of
     from pyalign.report.page.write import make_report
 
     document = pyalign.score(models, one).to_dict()
