@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from pyalign._registry import load
-from pyalign.data.names import listing
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
@@ -18,9 +17,8 @@ from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.blocks import Section
 from pyalign.report.page.html import Page
-from pyalign.report.page.reading import read_documents
-from pyalign.report.page.sections import names_of_sections
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.sections import module_of, names_of_sections
+from pyalign.report.page.sources import Sources, metadata_of, read_documents
 from pyalign.report.page.whole import body_of, render
 from pyalign.results import Result
 
@@ -99,17 +97,13 @@ def make_report(
     for one in documents:
         if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
             raise InputError(f"path must not be that of a result; got {os.fspath(path)}")
-    sources = Sources(documents, _metadata(metadata), _images(images), faults)
-    page = Page(sprites=_sprites(sources))
+    sources = Sources(documents, metadata_of(metadata))
+    page = Page(sprites=None if images is None else load("pyalign.report.page.sprites:Sprites")(images))
     sections, more = sections_of(sources, progress)
     faults = (*faults, *more)
     heading = title or TITLE
     body = body_of(sections, page)
-    remarks = (
-        *sources.remarks,
-        *_of_metadata(sources),
-        *(page.sprites.finish(page.keep, progress) if page.sprites else ()),
-    )
+    remarks = (*sources.remarks, *(page.sprites.finish(page.keep, progress) if page.sprites else ()))
     warnings = (*(f"Left out: {one}" for one in faults), *remarks)
     html = render(heading, _about(sources), warnings, sections, body, page)
     names = tuple(one.name for one in sections)
@@ -134,7 +128,7 @@ def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Sec
     names = names_of_sections()
     for number, name in enumerate(names):
         progress("sections", number, len(names))
-        section, refused = _attempt(load(f"pyalign.report.page.sections.{name}:{name}"), sources)
+        section, refused = _attempt(load(f"pyalign.report.page.sections.{module_of(name)}:{name}"), sources)
         faults += refused
         if section is not None:
             made.append(section)
@@ -166,47 +160,8 @@ def _about(sources: Sources) -> Sequence[str]:
     told = [f"{count} {'document' if count == 1 else 'documents'}"]
     if models:
         told.insert(0, f"{models} {'model' if models == 1 else 'models'}")
-    times = sorted(filter(None, (_time(one) for one in sources.documents)))
+    provenances = (one.result.provenance for one in sources.documents)
+    times = sorted(str(one.time)[:10] for one in provenances if one is not None and one.time)
     if times:
         told.append(times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}")
     return [*told, f"computed by pyalign {', '.join(versions)}"]
-
-
-def _time(one: Loaded) -> str:
-    provenance = one.result.provenance
-    return "" if provenance is None else str(provenance.time)[:10]
-
-
-def _images(images: Any) -> Any:
-    if images is None:
-        return None
-    from pyalign.extraction.images import as_images
-
-    return as_images(images)
-
-
-def _metadata(metadata: Any) -> Any:
-    if metadata is None:
-        return None
-    from pyalign.report.page.metadata import metadata_of
-
-    return metadata_of(metadata)
-
-
-def _of_metadata(sources: Sources) -> tuple[str, ...]:
-    """A word where the metadata are of other models altogether."""
-    if sources.metadata is None or not sources.labels:
-        return ()
-    rows = sources.metadata.matched(list(sources.labels), sources.labels).rows
-    if any(row is not None for row in rows):
-        return ()
-    models, there = dict.fromkeys(sources.labels.values()), sources.metadata.models
-    return (f"No row of the metadata is of a model here: rows {listing(there, 3)}; models {listing(list(models), 3)}.",)
-
-
-def _sprites(sources: Sources) -> Any:
-    if sources.images is None:
-        return None
-    from pyalign.report.page.sprites import Sprites
-
-    return Sprites(sources.images)

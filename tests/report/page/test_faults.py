@@ -25,7 +25,7 @@ def failing(monkeypatch):
         def section(sources):
             if any(getattr(one.result, "seed", None) == seed for one in sources.documents):
                 raise error
-            return real("pyalign.report.page.sections.differences:differences")(sources)
+            return real("pyalign.report.page.sections.comparisons:differences")(sources)
 
         def load(name):
             return section if name.endswith(":differences") else real(name)

@@ -13,8 +13,7 @@ import pyalign
 from pyalign.concept.concepts_result import ConceptDifference
 from pyalign.report.blocks import TEXT, Figure, Fold, Table, Tiles
 from pyalign.report.page.html import Bar, Page, Panel, Panels
-from pyalign.report.page.sections.concepts import concepts
-from pyalign.report.page.sections.dimensions import dimensions
+from pyalign.report.page.sections.concepts import concepts, dimensions
 from pyalign.report.page.sections.neighbors import neighbors
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.whole import written

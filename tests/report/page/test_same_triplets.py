@@ -13,12 +13,10 @@ from support import draw_triplets
 import pyalign
 from pyalign.data.provenance import Input
 from pyalign.report.blocks import Figure, Fold, Table
-from pyalign.report.page.reading import read_documents
-from pyalign.report.page.sections._triplets import triplet_sets
-from pyalign.report.page.sections.leaderboard import leaderboard
-from pyalign.report.page.sections.probes import probes
-from pyalign.report.page.sections.reliability import reliability
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.sections._shared import triplet_sets
+from pyalign.report.page.sections.accuracy import leaderboard, probes
+from pyalign.report.page.sections.people import reliability
+from pyalign.report.page.sources import Loaded, Sources, read_documents
 
 pytest.importorskip("altair", reason="altair is not installed")
 N = 30

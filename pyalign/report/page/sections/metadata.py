@@ -1,4 +1,4 @@
-"""Accuracy against what is known of the models: a figure for each column, and what it says in numbers."""
+"""What is known of models: columns of other sections' tables, and a figure of accuracy against each, with numbers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
 from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.analysis.score import Scores
 from pyalign.errors import InputError
-from pyalign.report.blocks import Figure, Rows, Section, Table, Text
+from pyalign.report import metadata as texts
+from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
 from pyalign.report.charts.metadata import metadata_chart
-from pyalign.report.metadata import (
-    over_names,
-    per_text,
-    rank_columns,
-    rank_text,
-    scaled_text,
-    slope_columns,
-    slope_text,
-)  # fmt: skip
 from pyalign.report.page.sections._shared import sentence
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.words import one_line, percent_interval, short_labels
@@ -31,7 +23,30 @@ LEAD = (
     "would do on other objects, and what other models like these would do on these objects. Models of one family are "
     "not independent of each other, so that a family is drawn as a whole. None of it says what causes what."
 )
+HIDDEN = ("group", "seed")  # columns that say which rows are one model
 MISSING = "No metadata of the models were given (--metadata models.csv), so that nothing can be set against them."
+
+
+def metadata_columns(sources: Sources, models: Sequence[str]) -> list[Column]:
+    """A column for each of the metadata that some of the models have, a value for each model, None where it has none.
+
+    models: as documents call them. Columns of text filter.
+    """
+    table = sources.metadata
+    if table is None:
+        return []
+    rows = table.matched(list(models), {name: sources.label(name) for name in models}).rows
+    columns = []
+    for name in table.columns:
+        values = tuple(table.value(row, name) for row in rows)
+        if name in HIDDEN or all(value is None for value in values):
+            continue
+        if name in table.numbers:
+            whole = all(value is None or float(value).is_integer() for value in values)
+            columns.append(Column(name, values, "percent" if name in table.percent else "count" if whole else "number"))
+        else:
+            columns.append(Column(name, values, filter=True))
+    return columns
 
 
 def metadata(sources: Sources) -> Section | None:
@@ -97,19 +112,20 @@ def over_text(found: MetadataRegressions) -> str:
 
 def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
     """What a line says, in words and numbers."""
-    objects, models = over_names(found)
+    objects, models = texts.over_names(found)
     rises = "rises" if row.slope > 0 else "falls" if row.slope < 0 else "stays"
-    here = scaled_text(row.ci, row, found.percent) if row.ci else "not known"
-    there = scaled_text(row.models_ci, row, found.percent) if row.models_ci else f"too few {models}"
-    slope = slope_text(row, found.percent).lstrip("+-")
+    here = texts.scaled_text(row.ci, row, found.percent) if row.ci else "not known"
+    there = texts.scaled_text(row.models_ci, row, found.percent) if row.models_ci else f"too few {models}"
+    slope = texts.slope_text(row, found.percent).lstrip("+-")
+    step = f"{texts.per_text(row, found.percent)} of {one_line(row.column)}"
     text = (
-        f"Over {row.n_models:,} models accuracy {rises} by {slope} percentage points per "
-        f"{per_text(row, found.percent)} of {one_line(row.column)} (over {objects} {here}; over {models} {there})."
+        f"Over {row.n_models:,} models accuracy {rises} by {slope} percentage points per {step} "
+        f"(over {objects} {here}; over {models} {there})."
     )
     if row.rank_correlation is None or row.scale != "linear":
         return text
-    here = rank_text(row.rank_ci) if row.rank_ci else "not known"
-    there = rank_text(row.rank_models_ci) if row.rank_models_ci else f"too few {models}"
+    here = texts.rank_text(row.rank_ci) if row.rank_ci else "not known"
+    there = texts.rank_text(row.rank_models_ci) if row.rank_models_ci else f"too few {models}"
     if row.n_models < LEAST_RANKED:
         here = there = f"not for fewer than {LEAST_RANKED} models"
     return f"{text} Rank correlation {row.rank_correlation:.3f} (over {objects} {here}; over {models} {there})."
@@ -117,7 +133,7 @@ def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
 
 def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressions) -> str:
     """The best and the worst group, with their intervals."""
-    objects, _ = over_names(found)
+    objects, _ = texts.over_names(found)
     told = []
     for group in dict.fromkeys((groups[0], groups[-1])):
         interval = f", over {objects} {percent_interval(group.ci)}" if group.ci else ", no interval known"
@@ -128,7 +144,7 @@ def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressio
 
 def _table(result: MetadataRegressions, which: str) -> Table:
     """Slopes as people read them, and rank correlations with both intervals."""
-    columns = (*slope_columns(result), *rank_columns(result, result.results))
+    columns = (*texts.slope_columns(result), *texts.rank_columns(result, result.results))
     caption = f"Slopes and Spearman's rank correlations: {over_text(result)}."
     return Table(columns, name=f"metadata{which}-slopes", caption=caption)
 
