@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
-from functools import singledispatch
+from functools import cache, singledispatch
 from html import escape
+from importlib.resources import files
 from typing import Any
 
 from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
@@ -66,6 +67,17 @@ def json_script(name: str, value: Any) -> str:
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return f'<script type="application/json" data-name="{escape(name)}">{text}</script>'
+
+
+@cache
+def assets(suffix: str) -> str:
+    """All assets of a kind, the core first, then in alphabetical order."""
+    folder = files("pyalign.report.page").joinpath("assets")
+    held = sorted(
+        (one for one in folder.iterdir() if one.name.endswith(suffix)),
+        key=lambda one: (not one.name.startswith("core."), one.name),
+    )
+    return "\n".join(one.read_text(encoding="utf-8") for one in held)
 
 
 # Numbers; `core.js` shows them in the same way when rows are sorted

@@ -1,29 +1,39 @@
-"""The page of a report: read, put together, written."""
+"""The page of a report: its results are read, its sections put together, and the whole written."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from html import escape
+from string import Template
 from typing import Any, ClassVar
 
 from pyalign._registry import load
+from pyalign._version import __version__
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.blocks import Section
-from pyalign.report.page.html import Page
+from pyalign.report.page.failures_html import failures
+from pyalign.report.page.figures_html import colours, figure_html, library, packed, variables
+from pyalign.report.page.html import Page, assets, json_script, shown, written
 from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.report.page.sources import Sources, metadata_of, read_documents
-from pyalign.report.page.whole import body_of, render
+from pyalign.report.page.tables_html import table
+from pyalign.report.words import one_line
 from pyalign.results import Result
 
 PAGES = (".html", ".htm")
 TITLE = "Agreement with human similarity judgments"
+written.register(table)  # by the class of its first argument
+written.register(figure_html)
+written.register(failures)
 
 
 @dataclass(frozen=True)
@@ -165,3 +175,67 @@ def _about(sources: Sources) -> Sequence[str]:
     if times:
         told.append(times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}")
     return [*told, f"computed by pyalign {', '.join(versions)}"]
+
+
+# The whole in HTML
+
+
+def body_of(sections: Sequence[Section], page: Page) -> str:
+    """The sections as HTML; what scripts read of them is kept in the page."""
+    return "\n".join(_section(one, page) for one in sections)
+
+
+def _section(section: Section, page: Page) -> str:
+    name = escape(section.name)
+    parts = "\n".join(written(part, page) for part in section.parts)
+    lead = f'<p class="lead">{shown(section.lead)}</p>' if section.lead else ""
+    return f"""<section id="{name}" aria-labelledby="{name}-title">
+<h2 id="{name}-title">{shown(section.title)}</h2>
+{lead}
+{parts}
+</section>"""
+
+
+def render(
+    title: str, about: Sequence[str], warnings: Sequence[str], sections: Sequence[Section], body: str, page: Page
+) -> str:
+    """The whole page, in the frame of `assets/page.html`.
+
+    Args:
+        title: its heading.
+        about: what it is of, short phrases below the title.
+        warnings: what a reader must know before reading, such as files left out, a line each.
+        sections: in their order; body: what `body_of` made of them.
+        page: what parts put there; its data are embedded.
+    """
+    script = assets(".js")
+    if page.drawn:
+        page.keep("chart-colours", colours())
+    links = (f'<li><a href="#{escape(one.name)}">{shown(one.title)}</a></li>' for one in sections)
+    first = f"""<section class="warning" id="left-out" aria-labelledby="left-out-title">
+<h2 id="left-out-title">To know first</h2><ul>{_items(warnings)}</ul></section>"""
+    return Template(assets(".html")).substitute(
+        version=escape(__version__),
+        policy=_policy([script, library()] if page.drawn else [script]),
+        title=escape(one_line(title)),
+        style=f"{assets('.css')}\n{variables() if page.drawn else ''}",
+        heading=shown(title),
+        about=_items(about),
+        contents="".join(links),
+        warnings=first if warnings else "",
+        body=body,
+        data="\n".join(json_script(name, value) for name, value in page.data.items()),
+        later=packed() if page.drawn else "",
+        script=script,
+    )
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "".join(f"<li>{shown(one)}</li>" for one in lines)
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Nothing from elsewhere, and of scripts these alone, by their hashes: not what a name might bring in."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"

@@ -15,7 +15,7 @@ from pyalign.report.blocks import Code, Column, Fact, Facts, Figure, Fold, Secti
 from pyalign.report.page.figures_html import library
 from pyalign.report.page.html import Page, figure, shown
 from pyalign.report.page.tables_html import MOST, STATIC
-from pyalign.report.page.whole import body_of, render, written
+from pyalign.report.page.write import body_of, render, written
 
 NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",
          "\u202eevil",

@@ -16,7 +16,7 @@ from pyalign.report.page.html import Bar, Page, Panel, Panels
 from pyalign.report.page.sections.concepts import concepts, dimensions
 from pyalign.report.page.sections.neighbors import neighbors
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.page.whole import written
+from pyalign.report.page.write import written
 from pyalign.results import read_result
 
 pytest.importorskip("altair", reason="altair is not installed")

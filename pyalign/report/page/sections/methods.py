@@ -12,6 +12,7 @@ from pyalign._version import __version__
 from pyalign.documents import as_document
 from pyalign.extraction.result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.page.html import assets
 from pyalign.report.page.sections._shared import parts_of_each, section_of
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.results import SCHEMA
@@ -196,54 +197,23 @@ PYALIGN = f"""@software{{pyalign,
   title   = {{pyalign: how well a representation agrees with human similarity judgments}},
   version = {{{__version__}}}
 }}"""
-
-
-def _bibtex(kind: str, key: str, **fields: str) -> str:
-    width = max(map(len, fields))
-    lines = ",\n".join(f"  {name:<{width}} = {{{value}}}" for name, value in fields.items())
-    return f"@{kind}{{{key},\n{lines}\n}}"
-
-
-ALIGNMENT = _bibtex(
-    "inproceedings", "muttenthaler2023human",
-    title="Human alignment of neural network representations",
-    author="Muttenthaler, Lukas and Dippel, Jonas and Linhardt, Lorenz and Vandermeulen, Robert A. and "
-    "Kornblith, Simon",
-    booktitle="International Conference on Learning Representations", year="2023",
-)  # fmt: skip
-# The papers, and the commands whose figures they stand behind.
+# Of each entry of `assets/papers.bib`, what it is on, and the commands whose figures it stands behind.
 PAPERS = (
-    (("score", "compare", "probe", "recipe", "fit", "agreement"), "triplets, zero-shot and probed", ALIGNMENT),
-    (("calibrate",), "calibration", _bibtex(
-        "inproceedings", "guo2017calibration", title="On calibration of modern neural networks",
-        author="Guo, Chuan and Pleiss, Geoff and Sun, Yu and Weinberger, Kilian Q.",
-        booktitle="International Conference on Machine Learning", year="2017")),
-    (("cka", "layers"), "similarities between representations", _bibtex(
-        "inproceedings", "kornblith2019similarity", title="Similarity of neural network representations revisited",
-        author="Kornblith, Simon and Norouzi, Mohammad and Lee, Honglak and Hinton, Geoffrey",
-        booktitle="International Conference on Machine Learning", year="2019")),
-    (("rsa",), "representational similarity analysis", _bibtex(
-        "article", "nili2014toolbox", title="A toolbox for representational similarity analysis",
-        author="Nili, Hamed and Wingfield, Cai and Walther, Alexander and Su, Li and Marslen-Wilson, William and "
-        "Kriegeskorte, Nikolaus", journal="PLoS Computational Biology", volume="10", number="4", year="2014")),
-    (("consistency", "compare"), "error consistency", _bibtex(
-        "inproceedings", "geirhos2020beyond",
-        title="Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by measuring error consistency",
-        author="Geirhos, Robert and Meding, Kristof and Wichmann, Felix A.",
-        booktitle="Advances in Neural Information Processing Systems", year="2020")),
-    (("concepts", "predict", "prototypes"), "human dimensions of objects", _bibtex(
-        "article", "hebart2020revealing",
-        title="Revealing the multidimensional mental representations of natural objects underlying human similarity "
-        "judgements", author="Hebart, Martin N. and Zheng, Charles Y. and Pereira, Francisco and Baker, Chris I.",
-        journal="Nature Human Behaviour", volume="4", pages="1173--1185", year="2020")),
-)  # fmt: skip
+    ("triplets, zero-shot and probed", ("score", "compare", "probe", "recipe", "fit", "agreement")),
+    ("calibration", ("calibrate",)),
+    ("similarities between representations", ("cka", "layers")),
+    ("representational similarity analysis", ("rsa",)),
+    ("error consistency", ("consistency", "compare")),
+    ("human dimensions of objects", ("concepts", "predict", "prototypes")),
+)
 
 
 def cite(sources: Sources) -> Section | None:
     """Entries for BibTeX: pyalign's, and those of papers behind what the documents hold."""
     if not sources.documents:
         return None
-    held = [(what, entry) for commands, what, entry in PAPERS if sources.of(*commands)]
+    papers = zip(PAPERS, assets(".bib").rstrip().split("\n\n"), strict=True)
+    held = [(what, entry) for (what, commands), entry in papers if sources.of(*commands)]
     told = "; ".join(dict.fromkeys(what for what, _ in held))
     parts = (
         Text((f"Behind this page stand papers on {told}.",) if told else ("Behind this page stands the toolkit.",)),
