@@ -25,8 +25,8 @@ def names_of(result: Any) -> list[tuple[str, str | None]]:
     pairs: list[tuple[str, str | None]] = []
     if result.command not in NEVER:
         _collect(result, pairs)
-        if result.command == "probe":
-            pairs += [(one.source, None) for one in _inputs(result) if one.name == UNNAMED and one.source]
+    if result.command == "probe":
+        pairs += [(one.source, None) for one in _inputs(result) if one.name == UNNAMED and one.source]
     return list(dict.fromkeys(pairs))
 
 
@@ -74,20 +74,15 @@ def labels_of(results: Sequence[Any]) -> dict[str, str]:
         if len(apart) > 1:
             longer = short_labels(apart)
             labels.update({name: f"{label} ({longer[name]})" for name in apart})
-    return _apart(labels, own_labels)
+    own = [name for name, label in labels.items() if name != label or own_labels[name]]
+    numbered = different([labels[name] for name in own])  # what made labels differ may have made two of them the same
+    return labels | dict(zip(own, numbered, strict=True))
 
 
 def _differs(hashes: Mapping[str, set[str]], name: str, others: Sequence[str]) -> bool:
     """Whether a name that is the label of another is known to be of other values, or is not that other's alone."""
     rest = [other for other in others if other != name]
     return len(rest) != 1 or not hashes.get(name, set()) <= (hashes.get(rest[0]) or hashes.get(name, set()))
-
-
-def _apart(labels: dict[str, str], own_labels: Mapping[str, str | None]) -> dict[str, str]:
-    """What made labels differ may have made two of them the same: then they are numbered."""
-    own = [name for name, label in labels.items() if name != label or own_labels[name]]
-    shown = dict(zip(own, different([labels[name] for name in own]), strict=True))
-    return {name: shown.get(name, label) for name, label in labels.items()}
 
 
 def _inputs(result: Any) -> tuple[Input, ...]:
@@ -117,25 +112,19 @@ def remarks_of(results: Sequence[tuple[str, Any, str]]) -> tuple[str, ...]:
         where = path or f"result {number}"
         versions.setdefault(version, []).append(where)
         names = {name for name, _ in names_of(result)}
-        if not _leaves_triplets_out(result):
+        coverage = result.coverage
+        if coverage is None or coverage.n_triplets == coverage.of_triplets:  # else they are some of those of its file
             names.add(str(getattr(result, "triplets", None)))
         for one in _inputs(result):
             name = one.source or one.name
             if name in names and one.sha256 is not None:
                 hashes.setdefault(name, {}).setdefault(one.sha256, []).append(where)
-    remarks = [_other_values(name, of_name) for name, of_name in hashes.items() if len(of_name) > 1]
+    remarks = []
+    for name, of_name in hashes.items():
+        if len(of_name) > 1:
+            each = "; ".join(f"{digest[:8]} in {one_line(places[0])}" for digest, places in of_name.items())
+            remarks.append(f"{one_line(name)} is not the same in all documents, by the SHA-256 of its values: {each}.")
     if len(versions) > 1:
-        counts = ", ".join(f"{version} ({len(where)})" for version, where in sorted(versions.items()))
+        counts = ", ".join(f"{version} ({len(places)})" for version, places in sorted(versions.items()))
         remarks.append(f"The documents are of several versions of pyalign: {counts}.")
     return tuple(remarks)
-
-
-def _leaves_triplets_out(result: Any) -> bool:
-    """Whether the triplets of a result are those of its file that have a row, as its coverage says."""
-    coverage = result.coverage
-    return coverage is not None and coverage.n_triplets != coverage.of_triplets
-
-
-def _other_values(name: str, hashes: Mapping[str, Sequence[str]]) -> str:
-    each = "; ".join(f"{digest[:8]} in {one_line(where[0])}" for digest, where in hashes.items())
-    return f"{one_line(name)} is not the same in all documents, by the SHA-256 of its values: {each}."
