@@ -100,13 +100,15 @@ def make_report(
     progress: Progress = silent,
 ) -> ReportFile:  # fmt: skip
     """The same without writing: the page is the hidden field `html`."""
-    _require_page(path)
+    target = checked_path(path)
+    if not target.endswith(PAGES) and not target.startswith("/dev/"):
+        raise InputError(f"path must end in {' or '.join(PAGES)}; got {target:.200}")
     if title is not None and not isinstance(title, str):
         raise InputError(f"title must be text; got {title!r:.80}")
     documents, faults = read_documents(results)
     for one in documents:
         if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
-            raise InputError(f"path must not be that of a result; got {os.fspath(path)}")
+            raise InputError(f"path must not be that of a result; got {target}")
     sources = Sources(documents, metadata_of(metadata))
     page = Page(sprites=None if images is None else load("pyalign.report.page.sprites:Sprites")(images))
     sections, more = sections_of(sources, progress)
@@ -116,19 +118,11 @@ def make_report(
     remarks = (*sources.remarks, *(page.sprites.finish(page.keep, progress) if page.sprites else ()))
     warnings = (*(f"Left out: {one}" for one in faults), *remarks)
     html = render(heading, _about(sources), warnings, sections, body, page)
-    names = tuple(one.name for one in sections)
-    text = os.fspath(path)
-    digest = {text: hashlib.sha256(html.encode()).hexdigest()}
+    content, names = html.encode(), tuple(one.name for one in sections)
     return ReportFile(
-        text, heading, len(html.encode()), names, len(documents), html, notes=(*faults, *remarks), outputs=digest
-    )
-
-
-def _require_page(path: Any) -> None:
-    """Raises where a page would lie under a name that says something else, such as that of a result."""
-    text = checked_path(path)
-    if not text.endswith(PAGES) and not text.startswith("/dev/"):
-        raise InputError(f"path must end in {' or '.join(PAGES)}; got {text:.200}")
+        target, heading, len(content), names, len(documents), html, notes=(*faults, *remarks),
+        outputs={target: hashlib.sha256(content).hexdigest()},
+    )  # fmt: skip
 
 
 def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Section], list[str]]:
@@ -182,18 +176,16 @@ def _about(sources: Sources) -> Sequence[str]:
 
 def body_of(sections: Sequence[Section], page: Page) -> str:
     """The sections as HTML; what scripts read of them is kept in the page."""
-    return "\n".join(_section(one, page) for one in sections)
-
-
-def _section(section: Section, page: Page) -> str:
-    name = escape(section.name)
-    parts = "\n".join(written(part, page) for part in section.parts)
-    lead = f'<p class="lead">{shown(section.lead)}</p>' if section.lead else ""
-    return f"""<section id="{name}" aria-labelledby="{name}-title">
-<h2 id="{name}-title">{shown(section.title)}</h2>
+    found = []
+    for one in sections:
+        name, parts = escape(one.name), "\n".join(written(part, page) for part in one.parts)
+        lead = f'<p class="lead">{shown(one.lead)}</p>' if one.lead else ""
+        found.append(f"""<section id="{name}" aria-labelledby="{name}-title">
+<h2 id="{name}-title">{shown(one.title)}</h2>
 {lead}
 {parts}
-</section>"""
+</section>""")
+    return "\n".join(found)
 
 
 def render(

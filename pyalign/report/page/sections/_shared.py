@@ -88,13 +88,10 @@ def pooled(results: Sequence[Of]) -> list[Of]:
     """
     groups: dict[tuple[Any, ...], list[Of]] = {}
     for one in results:
-        groups.setdefault(_question(one), []).append(one)
+        values = {field.name: getattr(one, field.name) for field in fields(one) if field.name not in OF_A_CALL}
+        question = tuple((name, repr(value)) for name, value in values.items() if isinstance(value, PLAIN))
+        groups.setdefault(question, []).append(one)
     return [_together(group) for group in groups.values()]
-
-
-def _question(result: Any) -> tuple[Any, ...]:
-    values = ((one.name, getattr(result, one.name)) for one in fields(result) if one.name not in OF_A_CALL)
-    return tuple((name, repr(value)) for name, value in values if isinstance(value, PLAIN))
 
 
 def _together(group: Sequence[Of]) -> Of:

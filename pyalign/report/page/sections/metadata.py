@@ -15,7 +15,7 @@ from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
 from pyalign.report.charts.metadata import metadata_chart
 from pyalign.report.page.sections._shared import sentence
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.sources import Sources
 from pyalign.report.words import one_line, percent_interval, short_labels
 
 LEAD = (
@@ -61,7 +61,7 @@ def metadata(sources: Sources) -> Section | None:
     parts: list[Any] = []
     for place, one in enumerate(loaded):
         try:
-            result = one.result if ready else _regressed(one, sources)
+            result = one.result if ready else _regressed(one.result, sources)
         except InputError as error:
             parts.append(Text((f"{one.path or one.command}: {one_line(str(error))}",), "warning"))
             continue
@@ -69,24 +69,24 @@ def metadata(sources: Sources) -> Section | None:
     return Section("metadata", title, LEAD, tuple(parts))
 
 
-def _regressed(one: Loaded, sources: Sources) -> MetadataRegressions:
-    """A comparison, or scores, against the metadata of the page; intervals are of the level that it has."""
-    rows = one.result if isinstance(one.result, Scores) else (one.result,)
-    levels = [row.confidence for row in rows if row.confidence is not None]
-    return regress_metadata(
-        one.result, sources.metadata, confidence=levels[0] if levels else 0.95, labels=sources.labels
-    )  # fmt: skip
+def _regressed(result: Comparison | Scores, sources: Sources) -> MetadataRegressions:
+    """Against the metadata of the page; intervals are of the level that the result has."""
+    rows = result if isinstance(result, Scores) else (result,)
+    level = next((row.confidence for row in rows if row.confidence is not None), 0.95)
+    return regress_metadata(result, sources.metadata, confidence=level, labels=sources.labels)
 
 
 def _parts(result: MetadataRegressions, which: str) -> Iterator[Any]:
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
     if result.results:
-        yield _table(result, which)
-    columns = list(dict.fromkeys([*(r.column for r in result.results), *(g.column for g in result.groups)]))
-    for number, column in enumerate(columns):
+        columns = (*texts.slope_columns(result), *texts.rank_columns(result, result.results))
+        caption = f"Slopes and Spearman's rank correlations: {over_text(result)}."
+        yield Table(columns, name=f"metadata{which}-slopes", caption=caption)
+    known = dict.fromkeys([*(row.column for row in result.results), *(group.column for group in result.groups)])
+    for number, column in enumerate(known, start=1):
         plain = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-") or "column"
-        name = f"metadata{which}-{number + 1}-{plain}"
+        name = f"metadata{which}-{number}-{plain}"
         rows = [row for row in result.results if row.column == column]
         groups = [group for group in result.groups if group.column == column]
         summary = " ".join(sentence_of(row, result) for row in rows) if rows else sentence_of_groups(groups, result)
@@ -142,24 +142,18 @@ def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressio
     return f"{'; '.join(told)}; {len(groups)} groups."
 
 
-def _table(result: MetadataRegressions, which: str) -> Table:
-    """Slopes as people read them, and rank correlations with both intervals."""
-    columns = (*texts.slope_columns(result), *texts.rank_columns(result, result.results))
-    caption = f"Slopes and Spearman's rank correlations: {over_text(result)}."
-    return Table(columns, name=f"metadata{which}-slopes", caption=caption)
-
-
 def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     """The points of a figure."""
-    points = [point for point in result.points if (point.values or {}).get(column) is not None]
+    held = [(one, one.values[column]) for one in result.points if one.values and one.values.get(column) is not None]
+    points, values = [point for point, _ in held], tuple(value for _, value in held)
     labels = short_labels([point.model for point in points])
     field = Rows(points).column
-    numbers = any(isinstance((point.values or {})[column], float) for point in points)
+    numbers = any(isinstance(value, float) for value in values)
     form = "percent" if column in result.percent else "number" if numbers else "text"
     columns = [
         field("model", lambda p: labels[p.model]),
         field("accuracy", lambda p: p.accuracy, "percent", ci=lambda p: p.ci),
-        field(column, lambda p: (p.values or {})[column], form, 3 if numbers else 1),
+        Column(column, values, form, places=3 if numbers else 1),
     ]
     if column != "family":
         columns.append(field("family", lambda p: p.family))

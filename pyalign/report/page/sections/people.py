@@ -18,6 +18,7 @@ from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.reliability import names_of, reliability_chart
 from pyalign.report.charts.rsa import rsa_chart
 from pyalign.report.page.sections._shared import (
+    TripletSets,
     figure,
     file_label,
     parts_of_each,
@@ -25,7 +26,7 @@ from pyalign.report.page.sections._shared import (
     section_of,
     triplet_sets,
 )
-from pyalign.report.page.sources import Sources
+from pyalign.report.page.sources import Loaded, Sources
 
 Labels = Mapping[str, str]
 AGREEMENT = (
@@ -95,17 +96,14 @@ def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Table | Fol
 def reliability(sources: Sources) -> Section | None:
     """A diagram for each result of calibrations, and a row for each model."""
     sets, loaded = triplet_sets(sources), sources.loaded(Calibrations)
-    of_each = [(one.result, sets.label(sets.of(one))) for one in loaded]
-    of_sets = [(Calibrations(tuple(row for one in results for row in one)), t) for results, t in sets.results(loaded)]
-    diagrams = parts_of_each(of_each, _diagram, sources.labels)
-    tables = parts_of_each(of_sets, _calibrations, sources.labels)
+    diagrams = parts_of_each(loaded, _diagram, sets, sources.labels)
+    tables = parts_of_each(sets.results(loaded), _calibrations, sources.labels)
     return section_of("reliability", "Reliability of probabilities", RELIABILITY, [*diagrams, *tables])
 
 
-def _diagram(of: tuple[Calibrations, str], labels: Labels) -> Iterator[Figure]:
-    results, triplets = of
-    rows, names = results.results, names_of(results.results, labels)
-    caption = f"{_confidence_over(rows, triplets)}; each point is a bin of about as many answers."
+def _diagram(one: Loaded, sets: TripletSets, labels: Labels) -> Iterator[Figure]:
+    rows, names = one.result.results, names_of(one.result.results, labels)
+    caption = f"{_confidence_over(rows, sets.label(sets.of(one)))}; each point is a bin of about as many answers."
     if len(rows) > MOST_MODELS:
         caption += f" The first {MOST_MODELS} of {len(rows)} models."
     errors = [row.equal_mass.ece for row in rows]
@@ -116,11 +114,13 @@ def _diagram(of: tuple[Calibrations, str], labels: Labels) -> Iterator[Figure]:
     )
     if len(rows) > 1:
         summary += f", and largest for {names[high]}, {errors[high]:.3f}"
-    yield figure("reliability-figure", caption, reliability_chart(results, labels=labels), f"{summary}.")
+    yield figure("reliability-figure", caption, reliability_chart(one.result, labels=labels), f"{summary}.")
 
 
-def _calibrations(of: tuple[Calibrations, str], labels: Labels) -> Iterator[Table]:
-    results, triplets = of
+def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) -> Iterator[Table]:
+    """A row for each model, by whichever result."""
+    of_each, triplets = of_set
+    results = Calibrations(tuple(row for one in of_each for row in one))
     intervals = intervals_over(row.temperature_ci for row in results)
     temperatures = f"temperatures with {intervals}" if intervals else "no intervals"
     caption = (
