@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.analysis.calibration.result import Calibrations
+from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.ceiling.result import NoiseCeiling
-from pyalign.analysis.comparison.result import Comparison
+from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report import words
@@ -181,17 +181,19 @@ def _table(
     sources: Sources, sets: TripletSets, entries: Sequence[Entry], ceiling: Ceiling | None, name: str, label: str
 ) -> Table:
     ceilings = [entry.own_ceiling or ceiling for entry in entries]
+    places = (place(e.row.accuracy, e.row.chance, top and top[0]) for e, top in zip(entries, ceilings, strict=True))
+    ranked, fitted = _ranked(sources, sets), _fitted(sources, sets)
     column = Rows(entries).column
-    places = tuple(
-        place(entry.row.accuracy, entry.row.chance, top and top[0])
-        for entry, top in zip(entries, ceilings, strict=True)
-    )
+    rank = Rows([ranked.get((*entry.key[:4], entry.row.accuracy)) for entry in entries]).column
+    calibrated = Rows([fitted.get(entry.key[:4]) for entry in entries]).column
     columns = [
         column("Model", lambda e: e.label),
         column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
-        Column("Chance to ceiling", places, "bar", places=0,
+        Column("Chance to ceiling", tuple(places), "bar", places=0,
                note="0 % is chance, 100 % the noise ceiling; how far that could be off is not in it"),
-        _ranks(sources, sets, entries),
+        rank("Rank", lambda row: None if row is None else row.rank, "count",
+             ci=lambda row: None if row is None else row.rank_ci,
+             note="among the models that were compared with each other"),
         column("How", lambda e: e.how, filter=len({entry.how for entry in entries}) > 1,
                note="zero-shot: as it came; probed: after a linear map that was fitted to other objects, triplets or "
                "people, mean over folds"),
@@ -200,7 +202,11 @@ def _table(
         column("Cross-entropy", lambda e: e.row.cross_entropy, "number", 4, ci=lambda e: e.row.cross_entropy_ci,
                note="nats per answer, at the temperature of the row; less is better"),
         column("Temperature", lambda e: e.row.temperature, "number", 3),
-        *_calibrated(sources, sets, entries),
+        calibrated("Fitted temperature", lambda row: None if row is None else row.temperature, "number", 3,
+                   ci=lambda row: None if row is None else row.temperature_ci,
+                   note="at which the probabilities fit people's answers best"),
+        calibrated("Cross-entropy there", lambda row: None if row is None else row.test.cross_entropy, "number", 4,
+                   note="nats per answer, on held-out triplets"),
         column("Ties", lambda e: e.row.n_ties, "count"),
         column("Triplets", lambda e: e.row.n, "count"),
         column("From", lambda e: where(e.source), filter=len({where(entry.source) for entry in entries}) > 1),
@@ -219,33 +225,23 @@ def place(accuracy: float | None, low: float, high: float | None) -> float | Non
     return None if accuracy is None or high is None or high <= low else (accuracy - low) / (high - low)
 
 
-def _ranks(sources: Sources, sets: TripletSets, entries: Sequence[Entry]) -> Column:
-    """Ranks among the models that were compared, whose intervals hold for all of them together."""
-    ranked = {}
-    for one in reversed(sources.loaded(Comparison)):
-        for model in reversed(one.result.models):
+def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[Any, ...], ModelResult]:
+    """The rank of a model among those that were compared, whose intervals hold for all of them together."""
+    ranked: dict[tuple[Any, ...], ModelResult] = {}
+    for one in sources.loaded(Comparison):
+        for model in one.result.models:
             label, measure = sources.label(model.model), model.measure or one.result.measure
-            ranked[label, ZERO_SHOT, measure, sets.of(one), model.accuracy] = model
-    return Rows([ranked.get((*entry.key[:4], entry.row.accuracy)) for entry in entries]).column(
-        "Rank", lambda row: row and row.rank, "count", ci=lambda row: row and row.rank_ci,
-        note="among the models that were compared with each other",
-    )  # fmt: skip
+            ranked.setdefault((label, ZERO_SHOT, measure, sets.of(one), model.accuracy), model)
+    return ranked
 
 
-def _calibrated(sources: Sources, sets: TripletSets, entries: Sequence[Entry]) -> list[Column]:
-    """The temperature that fits people best, and the cross-entropy there, on held-out triplets."""
-    fitted = {
-        (sources.label(str(row.embeddings)), ZERO_SHOT, row.measure, sets.of(one)): row
-        for one in reversed(sources.loaded(Calibrations)) for row in reversed(one.result.results)
-    }  # fmt: skip
-    column = Rows([fitted.get(entry.key[:4]) for entry in entries]).column
-    return [
-        column("Fitted temperature", lambda row: row and row.temperature, "number", 3,
-               ci=lambda row: row and row.temperature_ci,
-               note="at which the probabilities fit people's answers best"),
-        column("Cross-entropy there", lambda row: row and row.test and row.test.cross_entropy, "number", 4,
-               note="nats per answer, on held-out triplets"),
-    ]  # fmt: skip
+def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[Any, ...], Calibration]:
+    """The temperature that fits people best, with what is known of it."""
+    fitted: dict[tuple[Any, ...], Calibration] = {}
+    for one in sources.loaded(Calibrations):
+        for row in one.result.results:
+            fitted.setdefault((sources.label(str(row.embeddings)), ZERO_SHOT, row.measure, sets.of(one)), row)
+    return fitted
 
 
 def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label: str) -> str:
