@@ -5,38 +5,46 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
-from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Value
+from pyalign.report.blocks import Code, Column, Facts, Figure, Fold, Section, Table, Text, Tiles, Value
 from pyalign.report.cells import intervals_over
 from pyalign.report.charts.data import rows_of
+from pyalign.report.page.failures_html import Browser
+from pyalign.report.page.html import Panels
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.words import one_line, says_file, short_labels
 
 OF_A_CALL = ("backend", "n_dropped", "seed")  # what differs between calls that ask the same of other models
 PLAIN = (str, int, float, bool)
 OF_TRIPLETS = ("score", "compare", "probe", "calibrate", "ceiling")  # commands
-Of = TypeVar("Of", bound=Any)
+Of = TypeVar("Of")
+Arguments = ParamSpec("Arguments")
+Pooled = TypeVar("Pooled", bound=Any)
+Part = Text | Facts | Code | Table | Figure | Tiles | Panels | Browser | Fold | None
 
 # Parts
 
 
-def section_of(name: str, title: str, lead: str, parts: Iterable[Any]) -> Section | None:
+def section_of(name: str, title: str, lead: str, parts: Iterable[Part]) -> Section | None:
     """The section with those of the parts that are not None; None where there is none."""
     there = tuple(part for part in parts if part is not None)
     return Section(name, title, lead, there) if there else None
 
 
-def parts_of_each(results: Iterable[Of], parts_of: Callable[..., Iterable[Any]], *arguments: Any) -> Iterator[Any]:
+def parts_of_each(
+    results: Iterable[Of], parts_of: Callable[Concatenate[Of, Arguments], Iterable[Part]], *arguments: Arguments.args,
+    **options: Arguments.kwargs,
+) -> Iterator[Part]:  # fmt: skip
     """The parts that ``parts_of(result, *arguments)`` gives of each result, all under different names."""
     for number, result in enumerate(results, start=1):
-        for part in parts_of(result, *arguments):
+        for part in parts_of(result, *arguments, **options):
             yield part if number == 1 else _numbered(part, number)
 
 
-def _numbered(part: Any, number: int) -> Any:
+def _numbered(part: Part, number: int) -> Part:
     """A part with its number in the names of all that it holds.
 
     Example:
@@ -45,14 +53,17 @@ def _numbered(part: Any, number: int) -> Any:
         >>> found.name, found.data.name
         ('ranks-2', 'ranks-2-data')
     """
+    if part is None or isinstance(part, Text | Facts | Code):
+        return part
     if isinstance(part, Fold):
         return replace(part, parts=tuple(_numbered(one, number) for one in part.parts))
-    if not hasattr(part, "name"):
-        return part
-    name = re.sub("(?=-data$|-seen$|$)", f"-{number}", part.name, count=1)
-    if isinstance(part, Figure):
-        return replace(part, name=name, data=_numbered(part.data, number))
-    return replace(part, name=name)
+    if isinstance(part, Figure) and part.data is not None:
+        part = replace(part, data=replace(part.data, name=_number_in(part.data.name, number)))
+    return replace(part, name=_number_in(part.name, number))
+
+
+def _number_in(name: str, number: int) -> str:
+    return re.sub("(?=-data$|-seen$|$)", f"-{number}", name, count=1)
 
 
 def figure(name: str, caption: str, chart: Any, summary: str) -> Figure:
@@ -75,7 +86,7 @@ def _column(name: str, values: tuple[Value, ...]) -> Column:
 # Results
 
 
-def pooled(results: Sequence[Of]) -> list[Of]:
+def pooled(results: Sequence[Pooled]) -> list[Pooled]:
     """Results that say the same of all but their models have their `results` and `differences` together.
 
     Of the same model the first one counts.
@@ -86,7 +97,7 @@ def pooled(results: Sequence[Of]) -> list[Of]:
         >>> [[one.embeddings for one in both.results] for both in pooled([a, b])]
         [['a', 'b']]
     """
-    groups: dict[tuple[Any, ...], list[Of]] = {}
+    groups: dict[tuple[Any, ...], list[Pooled]] = {}
     for one in results:
         values = {field.name: getattr(one, field.name) for field in fields(one) if field.name not in OF_A_CALL}
         question = tuple((name, repr(value)) for name, value in values.items() if isinstance(value, PLAIN))
@@ -94,7 +105,7 @@ def pooled(results: Sequence[Of]) -> list[Of]:
     return [_together(group) for group in groups.values()]
 
 
-def _together(group: Sequence[Of]) -> Of:
+def _together(group: Sequence[Pooled]) -> Pooled:
     rows: dict[tuple[Any, ...], Any] = {}
     for row in (row for one in group for row in one.results):
         rows.setdefault((row.embeddings, getattr(row, "by", None)), row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.ceiling.result import NoiseCeiling
@@ -17,6 +16,7 @@ from pyalign.report.cells import counted, intervals_over, over_words
 from pyalign.report.charts.accuracy import accuracy_chart
 from pyalign.report.charts.before_after import before_after_chart, probe_names
 from pyalign.report.page.sections._shared import (
+    Part,
     TripletSets,
     figure,
     file_label,
@@ -60,7 +60,7 @@ class Entry:
     place: int
 
     @property
-    def key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[object, ...]:
         """What makes two of them the same figure."""
         return self.label, self.how, self.row.measure, self.triplets, self.row.task
 
@@ -72,7 +72,7 @@ class Entry:
 
 def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
     """All of them: of scores, then of comparisons where no score has the same, then of probes."""
-    kept: dict[tuple[Any, ...], Entry] = {}
+    kept: dict[tuple[object, ...], Entry] = {}
     for source in (one for kind in (Scores, Comparison, ProbeCrossValidation) for one in sources.loaded(kind)):
         for place, row in enumerate(scored_of(source.result)):
             label = sources.labels.get(row.name) or row.label or row.name
@@ -106,7 +106,7 @@ def leaderboard(sources: Sources) -> Section | None:
     return section_of("leaderboard", "Leaderboard", LEAD, parts)
 
 
-def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> Iterator[Any]:
+def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> Iterator[Part]:
     label = sets.label(entries[0].triplets)
     estimates = [one.result for one in sources.loaded(NoiseCeiling) if sets.of(one) == entries[0].triplets]
     ceiling = _shared_ceiling(entries, estimates)
@@ -225,9 +225,9 @@ def place(accuracy: float | None, low: float, high: float | None) -> float | Non
     return None if accuracy is None or high is None or high <= low else (accuracy - low) / (high - low)
 
 
-def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[Any, ...], ModelResult]:
+def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], ModelResult]:
     """The rank of a model among those that were compared, whose intervals hold for all of them together."""
-    ranked: dict[tuple[Any, ...], ModelResult] = {}
+    ranked: dict[tuple[object, ...], ModelResult] = {}
     for one in sources.loaded(Comparison):
         for model in one.result.models:
             label, measure = sources.label(model.model), model.measure or one.result.measure
@@ -235,9 +235,9 @@ def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[Any, ...], ModelR
     return ranked
 
 
-def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[Any, ...], Calibration]:
+def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Calibration]:
     """The temperature that fits people best, with what is known of it."""
-    fitted: dict[tuple[Any, ...], Calibration] = {}
+    fitted: dict[tuple[object, ...], Calibration] = {}
     for one in sources.loaded(Calibrations):
         for row in one.result.results:
             fitted.setdefault((sources.label(str(row.embeddings)), ZERO_SHOT, row.measure, sets.of(one)), row)
@@ -280,7 +280,7 @@ def probes(sources: Sources) -> Section | None:
     return section_of("probes", "Zero-shot and probed", PROBES, parts)
 
 
-def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Any]:
+def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
     results, triplets = of_set
     names = probe_names(results, sources.labels)
     tests = sorted(map(_n_test, results))

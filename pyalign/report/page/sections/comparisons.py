@@ -12,11 +12,11 @@ from pyalign.report import comparison as compared
 from pyalign.report import consistency as errors
 from pyalign.report import recovery as recovered
 from pyalign.report import similarity
-from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text, filled
+from pyalign.report.blocks import Column, Fold, Section, Table, Text, filled
 from pyalign.report.cells import SINGULAR, counted, intervals_over, model_labels, over_words
 from pyalign.report.charts.cka import cka_chart
 from pyalign.report.charts.consistency import consistency_chart
-from pyalign.report.page.sections._shared import figure, file_label, parts_of_each, percent, section_of
+from pyalign.report.page.sections._shared import Part, figure, file_label, parts_of_each, percent, section_of
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import over_text
 
@@ -42,7 +42,7 @@ def differences(sources: Sources) -> Section | None:
     return section_of("differences", "Differences between models", DIFFERENCES, parts)
 
 
-def _differences(comparison: Comparison, page_labels: Labels) -> Iterator[Text | Table | Fold]:
+def _differences(comparison: Comparison, page_labels: Labels) -> Iterator[Part]:
     labels = compared.labels_of(comparison, labels=page_labels)
     yield _widest_difference(comparison, labels)
     people = "" if comparison.n_subjects is None else f" and {comparison.n_subjects:,} people"
@@ -103,7 +103,7 @@ def consistency(sources: Sources) -> Section | None:
     return section_of("consistency", "Error consistency", CONSISTENCY, parts)
 
 
-def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Figure | Table]:
+def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]:
     labels = errors.labels_of(found, labels=page_labels)
     if found.pairs:
         intervals = "no intervals"
@@ -153,7 +153,7 @@ def cka(sources: Sources) -> Section | None:
     return section_of("cka", "Similarity of models", CKA, [*models, *layers])
 
 
-def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: Labels) -> Iterator[Figure | Table]:
+def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: Labels) -> Iterator[Part]:
     result, one = of
     labels = model_labels([(name, None) for name in one.models], labels=page_labels)
     pairs: list[similarity.Pair] = [(one, i, j) for i, j in one.pairs]
@@ -186,7 +186,7 @@ def _most_and_least_similar(one: SimilarityMatrix, pairs: Sequence[similarity.Pa
     )
 
 
-def _layers(result: LayerSimilarity) -> Iterator[Figure | Table]:
+def _layers(result: LayerSimilarity) -> Iterator[Part]:
     places = [(i, j) for i in range(len(result.first)) for j in range(len(result.second))]
     a, b = max(places, key=lambda at: result.matrix[at[0]][at[1]])
     caption = (
@@ -205,7 +205,7 @@ def recovery(sources: Sources) -> Section | None:
     return section_of("recovery", "Model recovery", RECOVERY, parts)
 
 
-def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Text | Table | Fold]:
+def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
     labels = model_labels([(name, None) for name in found.models], labels=page_labels)
     target = f"{100 * found.target:g} % are"
     needed = f"{target} not reached with the numbers that were tried."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, TopObjects
 from pyalign.concept.predicted import DimensionPredictions
@@ -19,7 +18,15 @@ from pyalign.report.charts.dimensions import dimensions_chart
 from pyalign.report.charts.heatmap import heatmap
 from pyalign.report.concepts import difference_columns, labels_of
 from pyalign.report.page.html import Bar, Panel, Panels
-from pyalign.report.page.sections._shared import and_intervals, file_label, parts_of_each, percent, pooled, section_of
+from pyalign.report.page.sections._shared import (
+    Part,
+    and_intervals,
+    file_label,
+    parts_of_each,
+    percent,
+    pooled,
+    section_of,
+)
 from pyalign.report.page.sources import Sources
 
 Labels = Mapping[str, str]
@@ -157,9 +164,7 @@ def concepts(sources: Sources) -> Section | None:
     return section_of("concepts", "Human concepts", CONCEPTS, parts)
 
 
-def _concepts(
-    of: tuple[Concepts, str], page_labels: Labels, objects: Mapping[str, tuple[str, ...]]
-) -> Iterator[Figure | Text | Fold | Panels]:
+def _concepts(of: tuple[Concepts, str], page_labels: Labels, objects: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     result, by = of
     labels = labels_of(result, labels=page_labels)
     results = [one for one in result.results if one.by == by]
@@ -284,7 +289,7 @@ def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
 
 def _panels(
     result: Concepts, scores: Grid, objects: Mapping[str, tuple[str, ...]]
-) -> Iterator[Panels | Fold]:  # fmt: skip
+) -> Iterator[Part]:  # fmt: skip
     """Those concepts first that most triplets are of."""
     counts = [cell.counts.get("triplets") for cell in scores.cells[0]]
     order = sorted((k for k, one in enumerate(scores.concepts) if one in objects), key=lambda k: -(counts[k] or 0))
@@ -318,7 +323,7 @@ def dimensions(sources: Sources) -> Section | None:
     return section_of("dimensions", "Human dimensions", DIMENSIONS, parts)
 
 
-def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[Any]:
+def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[Part]:
     labels = predictions.labels_of(result, labels=page_labels)
     over = f"{result.n_objects:,} objects, each predicted by a map that has not seen it ({result.folds} folds)"
     caption = f"R² in mean over all dimensions, {over}{and_intervals(one.ci for one in result.results)}."

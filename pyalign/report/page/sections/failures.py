@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
@@ -11,7 +10,7 @@ from pyalign.data import ANCHORED
 from pyalign.report.blocks import Section, Table, Text
 from pyalign.report.failures import labels_of, models_table
 from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
-from pyalign.report.page.sections._shared import parts_of_each, section_of
+from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
 
 MOST = 1000  # failures of a page
@@ -64,7 +63,7 @@ def _first_of(groups: tuple[FailureGroup, ...], most: int) -> list[Place]:
     return [(*where[row], tuple(groups_of[row])) for row in where]
 
 
-def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterator[Any]:
+def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterator[Part]:
     result, places, first = of
     labels = labels_of(result, labels=sources.labels)
     anchored = result.task == ANCHORED

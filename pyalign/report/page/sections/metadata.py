@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
@@ -14,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
 from pyalign.report.charts.metadata import metadata_chart
-from pyalign.report.page.sections._shared import sentence
+from pyalign.report.page.sections._shared import Part, sentence
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import one_line, percent_interval, short_labels
 
@@ -58,7 +57,7 @@ def metadata(sources: Sources) -> Section | None:
     title = "Accuracy and what is known of the models"
     if not ready and sources.metadata is None:
         return Section("metadata", title, "", (Text((MISSING,), "note"),))
-    parts: list[Any] = []
+    parts: list[Part] = []
     for place, one in enumerate(loaded):
         try:
             result = one.result if ready else _regressed(one.result, sources)
@@ -76,7 +75,7 @@ def _regressed(result: Comparison | Scores, sources: Sources) -> MetadataRegress
     return regress_metadata(result, sources.metadata, confidence=level, labels=sources.labels)
 
 
-def _parts(result: MetadataRegressions, which: str) -> Iterator[Any]:
+def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
     if result.results:

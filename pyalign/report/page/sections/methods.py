@@ -6,16 +6,16 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any
 
 from pyalign._version import __version__
+from pyalign.data.provenance import Provenance
 from pyalign.documents import as_document
 from pyalign.extraction.result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
 from pyalign.report.page.html import assets
-from pyalign.report.page.sections._shared import parts_of_each, section_of
+from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.results import SCHEMA
+from pyalign.results import SCHEMA, Result
 
 METHODS = (
     "What is needed to make these figures again: inputs with the SHA-256 of their values, settings, seeds, versions."
@@ -49,7 +49,7 @@ Called = list[tuple[str, Loaded]]
 def _documents(called: Called) -> Table:
     column = Rows([(name, one, one.result.provenance) for name, one in called]).column
 
-    def seed(row: tuple[str, Loaded, Any]) -> int | None:
+    def seed(row: tuple[str, Loaded, Provenance | None]) -> int | None:
         _, one, provenance = row
         drawn: int | None = None if provenance is None else provenance.seed
         return getattr(one.result, "seed", None) if drawn is None else drawn
@@ -99,14 +99,14 @@ def _settings(called: Called) -> Fold:
         column("Value", lambda row: row[2]),
         column("Document", lambda row: row[0], filter=True),
     )
-    parts: list[Any] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
+    parts: list[Part] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
     lines = [line for _, one in called if (line := command_line(one.result))]
     if lines:
         parts.append(Code("Command lines, by the options that were given", "\n".join(dict.fromkeys(lines))))
     return Fold("Settings", tuple(parts))
 
 
-def _settings_of(result: Any) -> Iterator[tuple[str, str]]:
+def _settings_of(result: Result) -> Iterator[tuple[str, str]]:
     stated = {one.name for one in fields(result) if not one.metadata.get("hidden")} | {*result.derived}
     for name in SAID:
         value = as_document(getattr(result, name)) if name in stated else None
@@ -118,12 +118,12 @@ def _settings_of(result: Any) -> Iterator[tuple[str, str]]:
             yield f"option {name}", _text(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def command_line(result: Any) -> str:
+def command_line(result: Result) -> str:
     """The command with the options that it was given, as far as the result says.
 
     Example:

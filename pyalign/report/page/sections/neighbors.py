@@ -15,7 +15,7 @@ from pyalign.report import neighborhoods
 from pyalign.report.blocks import Column, Fold, Rows, Section, Table, Tile, Tiles, filled
 from pyalign.report.cells import different, intervals_over
 from pyalign.report.charts.gallery import nearest_of
-from pyalign.report.page.sections._shared import and_intervals, parts_of_each, percent, pooled, section_of, where
+from pyalign.report.page.sections._shared import Part, and_intervals, parts_of_each, percent, pooled, section_of, where
 from pyalign.report.page.sources import Loaded, Sources
 
 QUERIES, NEAR = 24, 10  # of a gallery
@@ -84,7 +84,7 @@ def _caption(found: Sequence[Loaded], labels: Sequence[str], queries: int) -> st
     return text if queries <= QUERIES else f"{text} The first {QUERIES} of {queries:,} queries."
 
 
-def _agreement(found: NeighborAgreement, sources: Sources) -> Iterator[Table | Tiles | Fold]:
+def _agreement(found: NeighborAgreement, sources: Sources) -> Iterator[Part]:
     """Of models; the objects whose neighbourhoods differ most from people's; of concepts; differences of models."""
     labels = neighborhoods.labels_of(found.results, labels=sources.labels)
     caption = (
@@ -123,7 +123,7 @@ def _agreement(found: NeighborAgreement, sources: Sources) -> Iterator[Table | T
         yield Fold("Differences between models", (table,))
 
 
-def _purity(found: NeighborPurity, sources: Sources) -> Iterator[Table | Fold]:
+def _purity(found: NeighborPurity, sources: Sources) -> Iterator[Part]:
     labels = neighborhoods.labels_of(found.results, labels=sources.labels)
     caption = (
         f"Purity: the share of the {found.k} nearest neighbours that share a category with an object"
@@ -146,7 +146,7 @@ def _purity(found: NeighborPurity, sources: Sources) -> Iterator[Table | Fold]:
         yield Fold("Purity per category", (table,))
 
 
-def _hubs(found: Hubs, sources: Sources) -> Iterator[Table | Tiles]:
+def _hubs(found: Hubs, sources: Sources) -> Iterator[Part]:
     labels = neighborhoods.labels_of(found.results, labels=sources.labels)
     near = f"the {found.k} nearest neighbours of others"
     caption = f"Hubs: how unequally {found.n_objects:,} objects are among {near}."
@@ -165,7 +165,7 @@ def _tiles(name: str, caption: str, rows: Iterable[tuple[str, Sequence[Tile]]]) 
     return [Tiles(name, caption, shown)] if shown else []
 
 
-def _changes(found: NeighborChanges) -> Iterator[Table | Fold]:
+def _changes(found: NeighborChanges) -> Iterator[Part]:
     caption = (
         f"Objects whose {found.k} nearest neighbours differ most before and after; all {found.n_objects:,} objects "
         f"keep {percent(found.overlap)} of theirs."
@@ -195,7 +195,7 @@ def _prototypes(found: Prototypes) -> Iterator[Fold]:
     yield Fold("Prototypes of concepts", (table, *pictures))
 
 
-def _duplicates(found: NearDuplicates) -> Iterator[Table | Fold]:
+def _duplicates(found: NearDuplicates) -> Iterator[Part]:
     level = "equal rows"
     if found.threshold is not None:
         level += f", and rows with a similarity of at least {found.threshold:g} ({found.measure})"

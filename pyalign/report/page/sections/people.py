@@ -18,6 +18,7 @@ from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.reliability import names_of, reliability_chart
 from pyalign.report.charts.rsa import rsa_chart
 from pyalign.report.page.sections._shared import (
+    Part,
     TripletSets,
     figure,
     file_label,
@@ -76,7 +77,7 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
     yield Table(columns, name="ceilings-table", caption=caption)
 
 
-def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Table | Fold]:
+def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
     """A row for each model, then one for each model and range of how far people agree."""
     labels, first = agreements.labels_of(models, labels=page_labels), models[0]
     caption = (
@@ -147,7 +148,7 @@ def rsa(sources: Sources) -> Section | None:
     return section_of("rsa", "Representational similarity", RSA, parts)
 
 
-def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Figure | Table | Text | Fold]:
+def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
     labels = correlations.labels_of(result, labels=page_labels)
     first = result.results[0]
     who = "one human matrix" if result.n_people is None else counted(result.n_people, "person", "people")
