@@ -189,14 +189,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Panel:
-    """One concept.
-
-    Attributes:
-        title: what it is called.
-        about: over what its figures are, such as "2,928 triplets".
-        tiles: its objects.
-        bars: of each model.
-    """
+    """One concept: its objects, and a bar of each model. `about`: over what these are, such as "2,928 triplets"."""
 
     title: str
     about: str
@@ -206,14 +199,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Panels:
-    """Panels beside each other, with one scale.
-
-    Attributes:
-        name: of letters, digits and hyphens.
-        caption: what they show, and over what.
-        panels: in their order.
-        line: a share that all are compared with, such as chance, or None.
-    """
+    """Panels next to each other, with one scale. `line`: a share that all are compared with, such as chance."""
 
     name: str
     caption: str

@@ -111,15 +111,13 @@ def metadata_of(table: Any) -> Metadata | None:
 
 
 def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
-    """The sound documents, and a line for each file that holds none.
+    """The sound documents in their order, those of a folder by name; and a line for each file that holds none.
+
+    Such a line starts with the path: broken, half written, of a newer schema, of no command, or there already.
 
     Args:
         results: a result, a document, a path, or several of these. A path is a `.json` file, or a folder, of which
             each `.json` file is read: what `--json` writes, the folders of `--out`, the manifest of an extraction.
-
-    Returns:
-        Documents in the order in which they were given, those of a folder by name; and faults, a line each that starts
-        with the path: broken, half written, of a newer schema, of no command, or there already.
 
     Raises:
         InputError: nothing was given, or none of it is sound.

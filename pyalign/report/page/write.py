@@ -194,11 +194,9 @@ def render(
     """The whole page, in the frame of `assets/page.html`.
 
     Args:
-        title: its heading.
-        about: what it is of, short phrases below the title.
+        title, about: its heading, and short phrases below it.
         warnings: what a reader must know before reading, such as files left out, a line each.
-        sections: in their order; body: what `body_of` made of them.
-        page: what parts put there; its data are embedded.
+        sections, body: in their order, and what `body_of` made of them; page: whose data are embedded.
     """
     script = assets(".js")
     if page.drawn:

@@ -148,12 +148,7 @@ def _asked(result: Any) -> _Asked:
 
 @dataclass(frozen=True)
 class TripletSets:
-    """The sets of triplets that documents are of.
-
-    Attributes:
-        members: of each, the triplets as documents have them.
-        number: of the set of each document, by its `id`.
-    """
+    """The sets of triplets that documents are of. `number`: that of the set of each document, by its `id`."""
 
     members: Sequence[Sequence[_Asked]]
     number: Mapping[int, int]

@@ -57,9 +57,8 @@ class Grid:
     """Figures by model and concept.
 
     Attributes:
-        models: labels, the best first.
-        best: the figure of the first over all concepts, or None.
-        concepts: labels, those with the largest mean first.
+        models, concepts: labels, the best first.
+        best: the figure of the first model over all concepts, or None.
         cells: of each model, one for each concept.
         what: what the figures are; noun: what a concept is; form, places: of `Column`; counts: headers.
     """
