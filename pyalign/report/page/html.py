@@ -40,10 +40,9 @@ class Page:
 
     def picture(self, name: str, label: str = "") -> str:
         """The HTML of an object's picture, of its name where it has none."""
-        if self.sprites is not None:
-            found: str = self.sprites.html(name, label)
-            return found
-        return f'<span class="picture none">{shown(label or name)}</span>'
+        if self.sprites is None:
+            return f'<span class="picture none">{shown(label or name)}</span>'
+        return self.sprites.html(name, label)
 
 
 @singledispatch
