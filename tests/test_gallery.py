@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from page_data import data_of
 from support import load_from_tools
 
 from pyalign import load_result
-from pyalign.report.page.whole import data_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "real-results.md"

@@ -14,7 +14,7 @@ import pyalign
 from pyalign._registry import load
 from pyalign.kinds import KINDS
 from pyalign.report.charts import CHARTS, drawing
-from pyalign.report.page.sections import names_of_sections
+from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.study.analyses import find_analysis
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -171,7 +171,7 @@ def test_what_a_row_names_is_there(word):
     assert load(kind.result).command == word and fields(load(kind.result))
     assert not kind.view or callable(load(kind.view))
     assert {*kind.charts} <= {*CHARTS}
-    assert all(callable(load(f"pyalign.report.page.sections.{name}:{name}")) for name in kind.sections)
+    assert all(callable(load(f"pyalign.report.page.sections.{module_of(name)}:{name}")) for name in kind.sections)
     for one in kind.analyses:
         assert callable(one.call) and one.name in pyalign.__all__ and find_analysis(one.name) == one
     assert not kind.analyses or find_analysis(word) == kind.analyses[0]
@@ -181,4 +181,4 @@ def test_every_chart_has_a_function_and_every_section_a_row():
     pytest.importorskip("altair", reason="altair is not installed")
     assert all(callable(drawing(name)) for name in CHARTS)
     folder = Path(importlib.import_module("pyalign.report.page.sections").__file__).parent
-    assert {path.stem for path in folder.glob("[a-z]*.py")} == {*names_of_sections()}
+    assert {path.stem for path in folder.glob("[a-z]*.py")} == {*map(module_of, names_of_sections())}

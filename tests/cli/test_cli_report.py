@@ -7,10 +7,10 @@ import json
 
 import numpy as np
 import pytest
+from page_data import data_of
 from support import reals
 
 import pyalign
-from pyalign.report.page.whole import data_of
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
 

@@ -9,9 +9,8 @@ import pyalign
 from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.report.blocks import Figure, Table, Text
 from pyalign.report.charts import chart
-from pyalign.report.page.metadata import metadata_columns, metadata_of
-from pyalign.report.page.sections.metadata import metadata
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.sections.metadata import metadata, metadata_columns
+from pyalign.report.page.sources import Loaded, Sources, metadata_of
 
 BAD = "<script>alert(1)</script>"
 Y = [0.41, 0.45, 0.47, 0.52, 0.56, 0.55]

@@ -6,11 +6,9 @@ import pytest
 
 import pyalign
 from pyalign.report.blocks import Figure, Fold, Table, Text
-from pyalign.report.page.sections.cka import cka
-from pyalign.report.page.sections.consistency import consistency
-from pyalign.report.page.sections.probes import probes
-from pyalign.report.page.sections.reliability import reliability
-from pyalign.report.page.sections.rsa import rsa
+from pyalign.report.page.sections.accuracy import probes
+from pyalign.report.page.sections.comparisons import cka, consistency
+from pyalign.report.page.sections.people import reliability, rsa
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.results import read_result
 

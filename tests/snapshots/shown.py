@@ -8,11 +8,12 @@ import re
 from collections import Counter
 from html.parser import HTMLParser
 
+from page_data import data_of
+
 import pyalign
 from pyalign.errors import InputError
 from pyalign.kinds import KINDS
 from pyalign.report.charts import chart
-from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report
 from pyalign.results import read_result
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -15,7 +15,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # 
 TIE, RIGHT, WRONG, UNKNOWN = "t", "r", "w", "?"  # in place of the position that a model calls odd
 CHOICES = ("0", "1", "2", TIE, RIGHT, WRONG, UNKNOWN)
 SHARES = 1002  # 0 to 1 in thousandths, and what is not known
-WIDTH = 4  # letters of a model in a code
+SHIFTS = (18, 12, 6, 0)  # of the letters of a model in a code
+WIDTH = len(SHIFTS)
 
 
 @dataclass(frozen=True)
@@ -99,39 +100,12 @@ def code(verdicts: Sequence[Verdict]) -> str:
         >>> code([Verdict("0"), Verdict("1", 0.4567, 0.25)])
         'D1HjFk+Y'
     """
-    return "".join(map(_letters, verdicts))
-
-
-def _letters(one: Verdict) -> str:
-    number = (CHOICES.index(one.choice) * SHARES + _thousandths(one.chosen)) * SHARES + _thousandths(one.human)
-    return "".join(LETTERS[number >> shift & 63] for shift in (18, 12, 6, 0))
-
-
-def _thousandths(share: float | None) -> int:
-    return SHARES - 1 if share is None else round(1000 * share)
-
-
-def verdicts_of(held: Mapping[str, Any]) -> list[list[Verdict]]:
-    """What `data` wrote, of each failure and model; probabilities are multiples of a thousandth.
-
-    Example:
-        >>> verdicts_of({"codes": ["D1HjFk+Y"]})
-        [[Verdict(choice='0', chosen=None, human=None), Verdict(choice='1', chosen=0.457, human=0.25)]]
-    """
-    return [
-        [_verdict(letters[start : start + WIDTH]) for start in range(0, len(letters), WIDTH)]
-        for letters in held["codes"]
-    ]
-
-
-def _verdict(letters: str) -> Verdict:
-    number = 0
-    for letter in letters:
-        number = number << 6 | LETTERS.index(letter)
-    number, human = divmod(number, SHARES)
-    choice, chosen = divmod(number, SHARES)
-    shares = (None if share == SHARES - 1 else share / 1000 for share in (chosen, human))
-    return Verdict(CHOICES[choice], *shares)
+    letters = []
+    for one in verdicts:
+        chosen, human = (SHARES - 1 if share is None else round(1000 * share) for share in (one.chosen, one.human))
+        number = (CHOICES.index(one.choice) * SHARES + chosen) * SHARES + human
+        letters += [LETTERS[number >> shift & 63] for shift in SHIFTS]
+    return "".join(letters)
 
 
 def data(part: Browser, page: Page) -> dict[str, Any]:

@@ -10,20 +10,20 @@ from html import escape
 from typing import Any
 
 from pyalign.report.blocks import Figure, Fold
-from pyalign.report.page.html import Page, shown
+from pyalign.report.page.html import Page, shown, written
 
 SNIPPET = "window.vegaEmbed = vegaEmbed"
 BESIDES = 60.0  # of axis and title
 LARGER = 1.25  # than the specification says; see `.drawing .marks` in core.css
 
 
-def figure(part: Figure, page: Page) -> str:
+def figure_html(part: Figure, page: Page) -> str:
     """The place of a chart, its caption, its text alternative, and its data."""
     name = escape(part.name)
     spec = part.chart.to_dict()
     page.keep(part.name, spec)
     page.drawn = True
-    data = "" if part.data is None else page.written(Fold("Data", (part.data,)))
+    data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
 <div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
 style="--least:{least_height(spec)}px">
@@ -52,26 +52,26 @@ def packed() -> str:
 
 def colours() -> dict[str, str]:
     """Colours of charts made for light pages -> the variable that has them, light or dark."""
-    return {light: f"var(--{name})" for name, light, _ in _named()}
+    return {light: f"var(--{name})" for light, (name, _) in _variables().items()}
 
 
 def variables() -> str:
     """Their style sheet."""
-    held = "".join(f"--{name}:light-dark({light},{dark});" for name, light, dark in _named())
+    held = "".join(f"--{name}:light-dark({light},{dark});" for light, (name, dark) in _variables().items())
     return f":root{{{held}}}"
 
 
-def _named() -> list[tuple[str, str, str]]:
+def _variables() -> dict[str, tuple[str, str]]:
+    """Colour of a light page -> the name of its variable, and the colour of a dark page."""
     from pyalign.report.charts.theme import STYLES
 
     light, dark = STYLES["light"], STYLES["dark"]
-    found: dict[str, tuple[str, str, str]] = {}
+    found: dict[str, tuple[str, str]] = {}
     for name in ("background", "text", "muted", "grid", "tile"):
-        one = getattr(light, name)
-        found.setdefault(one, (f"chart-{name}", one, getattr(dark, name)))
-    for k, one in enumerate(light.palette):
-        found.setdefault(one, (f"chart-{k}", one, dark.palette[k]))
-    return list(found.values())
+        found.setdefault(getattr(light, name), (f"chart-{name}", getattr(dark, name)))
+    for k, (one, other) in enumerate(zip(light.palette, dark.palette, strict=True)):
+        found.setdefault(one, (f"chart-{k}", other))
+    return found
 
 
 def least_height(spec: Mapping[str, Any]) -> int:
@@ -92,20 +92,13 @@ def _inside(spec: Mapping[str, Any], datasets: Mapping[str, Any]) -> float:
     if "hconcat" in spec:
         return max((_inside(one, datasets) for one in spec["hconcat"]), default=0.0)
     height = spec.get("height")
-    if isinstance(height, Mapping) and isinstance(height.get("step"), int | float):
-        fields = set(_rows(spec))
-        lists = [rows for rows in datasets.values() if isinstance(rows, list)]
-        lists += [one["values"] for one in _parts(spec, "data") if isinstance(one.get("values"), list)]
-        return float(height["step"]) * max((_count(rows, field) for rows in lists for field in fields), default=0)
+    if isinstance(height, Mapping) and "step" in height:  # a row for each value of the fields along y
+        along = [encoding["y"] for encoding in _parts(spec, "encoding") if "y" in encoding]
+        fields = {y["field"] for y in along if y.get("type") in ("nominal", "ordinal") and "field" in y}
+        tables = [*datasets.values(), *(one["values"] for one in _parts(spec, "data") if "values" in one)]
+        counts = [_count(rows, field) for rows in tables if isinstance(rows, list) for field in fields]
+        return float(height["step"]) * max(counts, default=0)
     return float(height) if isinstance(height, int | float) else 0.0
-
-
-def _rows(spec: Mapping[str, Any]) -> Iterator[str]:
-    """The fields that are spread over its height, a row for each value."""
-    for encoding in _parts(spec, "encoding"):
-        y = encoding.get("y")
-        if isinstance(y, Mapping) and y.get("type") in ("nominal", "ordinal") and isinstance(y.get("field"), str):
-            yield y["field"]
 
 
 def _parts(spec: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:

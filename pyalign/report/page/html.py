@@ -1,14 +1,21 @@
-"""What the writers of the parts of a page share."""
+"""Parts of a page as HTML, but for tables, charts and failures; and what all writers of parts share."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache, singledispatch
 from html import escape
+from importlib.resources import files
 from typing import Any
 
+from pyalign.report.blocks import Code, Facts, Fold, Text, Tile, Tiles
 from pyalign.report.words import one_line
+
+MISSING = '<span class="missing" title="not in the result">\u2013</span>'
+HUGE = 1e15  # written with an exponent, whatever it is
+MINUS = "\u2212"
 
 
 @dataclass
@@ -19,18 +26,11 @@ class Page:
         data: what scripts read, by name, embedded once as JSON at the end of the page.
         sprites: pictures of objects, `Sprites`; None: names stand in their place.
         drawn: whether there is a chart, and the library is needed.
-        writer: `pyalign.report.page.whole.written`, for parts that hold others.
     """
 
     data: dict[str, Any] = field(default_factory=dict)
     sprites: Any = None
     drawn: bool = False
-    writer: Callable[[Any, Page], str] | None = None
-
-    def written(self, part: Any) -> str:
-        """The HTML of a part that another holds."""
-        assert self.writer is not None
-        return self.writer(part, self)
 
     def keep(self, name: str, value: Any) -> None:
         """Puts a value among the data of the page, under a name of its own."""
@@ -40,10 +40,15 @@ class Page:
 
     def picture(self, name: str, label: str = "") -> str:
         """The HTML of an object's picture, of its name where it has none."""
-        if self.sprites is not None:
-            found: str = self.sprites.html(name, label)
-            return found
-        return f'<span class="picture none">{shown(label or name)}</span>'
+        if self.sprites is None:
+            return f'<span class="picture none">{shown(label or name)}</span>'
+        return self.sprites.html(name, label)
+
+
+@singledispatch
+def written(part: Any, page: Page) -> str:
+    """The HTML of a part of a page, by the writer that is registered for its class."""
+    raise TypeError(f"no part of a page: {type(part).__name__}")
 
 
 def shown(text: Any) -> str:
@@ -61,3 +66,173 @@ def json_script(name: str, value: Any) -> str:
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     text = text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return f'<script type="application/json" data-name="{escape(name)}">{text}</script>'
+
+
+@cache
+def assets(suffix: str) -> str:
+    """All assets of a kind, the core first, then in alphabetical order."""
+    folder = files("pyalign.report.page").joinpath("assets")
+    held = sorted(
+        (one for one in folder.iterdir() if one.name.endswith(suffix)),
+        key=lambda one: (not one.name.startswith("core."), one.name),
+    )
+    return "\n".join(one.read_text(encoding="utf-8") for one in held)
+
+
+# Numbers; `core.js` shows them in the same way when rows are sorted
+
+
+def figure(value: float, form: str, places: int) -> str:
+    r"""A number as people read it.
+
+    Example:
+        >>> shown = figure(0.5046, "percent", 1), figure(1234, "count", 0), figure(-0.5, "number", 2), figure(0, "p", 0)
+        >>> tuple(map(ascii, shown))
+        ("'50.5\\xa0%'", "'1,234'", "'\\u22120.50'", "'<0.0001'")
+    """
+    if abs(value) >= HUGE:
+        text = f"{value:.1e}"
+    elif form == "p":
+        text = "<0.0001" if value < 1e-4 else rounded(value, 4, "")
+    elif form == "count":
+        text = rounded(value, 0 if float(value).is_integer() else 1)
+    elif form in ("percent", "bar"):
+        text = f"{rounded(100 * value, places, '')}\u00a0%"
+    else:
+        text = rounded(value, places) if abs(value) < 1e7 else f"{value:.{places}e}"
+    return text.replace("-", MINUS)
+
+
+def rounded(value: float, places: int, mark: str = ",") -> str:
+    """Rounded as JavaScript does it: a number in the middle, exactly, away from zero."""
+    return f"{Decimal(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):{mark}.{places}f}"
+
+
+def interval(low: float | None, high: float | None, form: str, places: int) -> str:
+    """An interval behind its value, without the unit."""
+    ends = ("\u2013" if end is None else figure(end, form, places).removesuffix("\u00a0%") for end in (low, high))
+    return f' <span class="ends">{escape(" to ".join(ends))}</span>'
+
+
+# Small blocks
+
+
+@written.register
+def _text(block: Text, page: Page) -> str:
+    """Paragraphs; a note is quiet, a warning stands out."""
+    return f'<div class="{block.kind}">{"".join(f"<p>{shown(one)}</p>" for one in block.paragraphs)}</div>'
+
+
+@written.register
+def _fold(block: Fold, page: Page) -> str:
+    """What opens when its title is chosen; a printed page shows it."""
+    inside = "\n".join(written(one, page) for one in block.parts)
+    return f"""<details class="fold"{" open" if block.open else ""}><summary>{shown(block.title)}</summary>
+<div class="folded">{inside}</div></details>"""
+
+
+@written.register
+def _facts(block: Facts, page: Page) -> str:
+    """A list of terms with their values."""
+    rows = "".join(
+        f"<div><dt>{shown(one.name)}</dt><dd><strong>{shown(one.value)}</strong>"
+        f"{f'<small>{shown(one.more)}</small>' if one.more else ''}</dd></div>"
+        for one in block.facts
+    )
+    return f'<dl class="facts">{rows}</dl>'
+
+
+@written.register
+def _code(block: Code, page: Page) -> str:
+    """Preformatted, under its caption, with a button that copies it."""
+    lines = "\n".join(map(one_line, block.text.split("\n")))
+    label = escape(f"Copy: {block.caption}")
+    return f"""<figure class="code"><figcaption>{shown(block.caption)}
+<button type="button" class="copy needs-script" aria-label="{label}">Copy</button></figcaption>
+<pre tabindex="0"><code>{escape(lines)}</code></pre></figure>"""
+
+
+@written.register
+def _tiles(block: Tiles, page: Page) -> str:
+    """Rows of pictures under their headings."""
+    rows = "".join(
+        f"<div><dt>{shown(heading)}</dt><dd><ul>{''.join(_tile(one, page) for one in row)}</ul></dd></div>"
+        for heading, row in block.rows
+    )
+    return f"""<figure class="tiles" id="{escape(block.name)}"><figcaption>{shown(block.caption)}</figcaption>
+<dl>{rows}</dl></figure>"""
+
+
+def _tile(one: Tile, page: Page) -> str:
+    named = f'<span class="named">{shown(one.name)}</span>'  # hidden where it stands in place of the picture
+    caption = f"<small>{shown(one.caption)}</small>" if one.caption else ""
+    return f"<li{_mark(one)}>{page.picture(one.name)}{named}{caption}</li>"
+
+
+def _mark(tile: Tile) -> str:
+    return f' class="{escape(tile.mark)}"' if tile.mark else ""
+
+
+# Panels: of each concept its objects, and how well models do there
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A value with its interval, as the document has them; None where there is none."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One concept: its objects, and a bar of each model. `about`: over what these are, such as "2,928 triplets"."""
+
+    title: str
+    about: str
+    tiles: tuple[Tile, ...]
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Panels next to each other, with one scale. `line`: a share that all are compared with, such as chance."""
+
+    name: str
+    caption: str
+    panels: tuple[Panel, ...]
+    line: float | None = None
+
+
+@written.register
+def _panels(part: Panels, page: Page) -> str:
+    """A list of panels; lengths are those of the least to the largest value, 0 and the line among them."""
+    values = [v for one in part.panels for bar in one.bars for v in (bar.value, bar.low, bar.high) if v is not None]
+    scale = min([0.0, *values]), max([*values, part.line or 0.0, 1e-9])
+    panels = "".join(_panel(one, part.line, scale, page) for one in part.panels)
+    return f"""<figure class="panels" id="{escape(part.name)}"><figcaption>{shown(part.caption)}</figcaption>
+<ul>{panels}</ul></figure>"""
+
+
+def _panel(one: Panel, line: float | None, scale: tuple[float, float], page: Page) -> str:
+    tiles = "".join(f"<li{_mark(tile)}>{page.picture(tile.name, tile.caption)}</li>" for tile in one.tiles)
+    bars = "".join(_bar(bar, line, scale) for bar in one.bars)
+    about = f"<p>{shown(one.about)}</p>" if one.about else ""
+    return f"""<li class="panel"><h3>{shown(one.title)}</h3>{about}
+<ul class="strip">{tiles}</ul><ul class="bars">{bars}</ul></li>"""
+
+
+def _bar(bar: Bar, line: float | None, scale: tuple[float, float]) -> str:
+    if bar.value is None:
+        return f"<li><span>{shown(bar.label)}</span><span>{MISSING}</span></li>"
+    known = bar.low is not None and bar.high is not None
+    places = {"--value": bar.value, **({"--low": bar.low, "--high": bar.high} if known else {}), "--line-at": line}
+    low, high = scale
+    style = ";".join(f"{k}:{100 * (v - low) / (high - low):.1f}%" for k, v in places.items() if v is not None)
+    value = escape(figure(bar.value, "percent", 1)) + (interval(bar.low, bar.high, "percent", 1) if known else "")
+    return (
+        f'<li><span>{shown(bar.label)}</span><span class="figure">{value}</span>'
+        f'<i class="{"track" if known else "track bare"}" style="{style}"></i></li>'
+    )

@@ -1,15 +1,42 @@
-"""What a page is made from: results that were read, metadata of their models, images of their objects."""
+"""What a page is made from: results, documents, files, folders, metadata; and what models are called on all of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any, TypeVar
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numpy as np
 
 from pyalign._version import __version__
-from pyalign.report.page import naming
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.agreement import Agreement, Agreements
+from pyalign.analysis.calibration.result import Calibration, Calibrations
+from pyalign.analysis.score import Scores
+from pyalign.data.metadata import Metadata, as_metadata
+from pyalign.data.names import listing
+from pyalign.data.provenance import Input
+from pyalign.documents import Interval, require_letters
+from pyalign.errors import InputError
+from pyalign.io.documents import read_json
+from pyalign.io.metadata import load_metadata
+from pyalign.report.scored import UNNAMED
+from pyalign.report.words import different, one_line, short_labels
+from pyalign.results import SCHEMA, kinds, read_result
 
 Of = TypeVar("Of")
+SHOWN = 3  # faults that the message has where nothing is sound
+# Fields of results under which names of embeddings stand, one or several.
+NAMED = ("embeddings", "model", "models", "a", "b", "other", "mistaken_for")
+BESIDES = frozenset({"provenance", "notes", "options", "outputs", "coverage"})  # hold no names of models
+# Results whose models are no embeddings.
+NEVER = ("extract", "models list", "models layers", "datasets list", "datasets info", "datasets fetch", "describe")
+SEVERAL: dict[type, Any] = {Score: Scores, Calibration: Calibrations, Agreement: Agreements}
 
 
 @dataclass(frozen=True)
@@ -32,15 +59,11 @@ class Sources:
 
     Attributes:
         documents: sound documents, in the order in which they were given.
-        metadata: of models, a `Metadata`, or None.
-        images: of objects, as `as_images` gives them, or None.
-        faults: what could not be used, a line each.
+        metadata: of models, or None.
     """
 
     documents: tuple[Loaded, ...]
-    metadata: Any = None
-    images: Any = None
-    faults: tuple[str, ...] = field(default=())
+    metadata: Metadata | None = None
 
     def of(self, *commands: str) -> tuple[Loaded, ...]:
         """The documents of these commands."""
@@ -57,13 +80,245 @@ class Sources:
     @cached_property
     def labels(self) -> dict[str, str]:
         """What models are called, by what results call their embeddings; the same on the whole page."""
-        return naming.labels_of([one.result for one in self.documents])
-
-    @cached_property
-    def remarks(self) -> tuple[str, ...]:
-        """What a reader of the page must know of its documents, a sentence each."""
-        return naming.remarks_of([(one.path, one.result, one.version) for one in self.documents])
+        return labels_of([one.result for one in self.documents])
 
     def label(self, name: str) -> str:
         """The label of one; its name where it is not known."""
         return self.labels.get(name, name)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of the page must know of its documents and the metadata, a sentence each."""
+        remarks = tuple(_remarks_of(self.documents))
+        if self.metadata is None or not self.labels:
+            return remarks
+        if any(row is not None for row in self.metadata.matched(list(self.labels), self.labels).rows):
+            return remarks
+        rows, models = listing(self.metadata.models, 3), listing(list(dict.fromkeys(self.labels.values())), 3)
+        return (*remarks, f"No row of the metadata is of a model here: rows {rows}; models {models}.")
+
+
+def metadata_of(table: Any) -> Metadata | None:
+    """Metadata as they are, of a file, or of what `as_metadata` takes; None of None.
+
+    Raises:
+        InputError: what the file or the table does wrong; OSError: a file is missing or forbidden.
+    """
+    if table is None:
+        return None
+    return load_metadata(table) if isinstance(table, str | os.PathLike) else as_metadata(table)
+
+
+def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
+    """The sound documents in their order, those of a folder by name; and a line for each file that holds none.
+
+    Such a line starts with the path: broken, half written, of a newer schema, of no command, or there already.
+
+    Args:
+        results: a result, a document, a path, or several of these. A path is a `.json` file, or a folder, of which
+            each `.json` file is read: what `--json` writes, the folders of `--out`, the manifest of an extraction.
+
+    Raises:
+        InputError: nothing was given, or none of it is sound.
+
+    Example:
+        >>> import numpy as np, pyalign
+        >>> documents, faults = read_documents(pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot"))
+        >>> documents[0].command, faults
+        ('score', ())
+    """
+    found: list[Loaded] = []
+    faults: list[str] = []
+    seen: dict[str, str] = {}
+    unnamed: dict[str, str] = {}
+    for number, one in enumerate(_each(results), start=1):
+        is_path = isinstance(one, str | os.PathLike)
+        where = os.fspath(one) if is_path else f"result {number}"
+        try:
+            document, result = _read(one, where)
+            key = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+            if key in seen:
+                raise InputError(f"{where}: is the same document as {seen[key]}")
+        except (InputError, OSError) as error:
+            told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            faults.append(one_line(told if told.startswith(where) else f"{where}: {told}"))
+        else:
+            seen[key] = where
+            found.append(Loaded(where if is_path else "", _named(result, unnamed), str(document.get("version"))))
+    if not found:
+        more = f", and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        told = f": {'; '.join(faults[:SHOWN])}{more}" if faults else "; got none"
+        raise InputError(f"a report needs at least one sound result{told}")
+    return tuple(found), tuple(faults)
+
+
+def _each(results: Any) -> Iterator[Any]:
+    """One by one; a folder as its files."""
+    several = isinstance(results, Iterable) and not isinstance(results, str | os.PathLike | Mapping | np.ndarray)
+    for one in results if several and not hasattr(results, "to_dict") else (results,):
+        if isinstance(one, str | os.PathLike) and os.path.isdir(one):
+            files = sorted(path for path in Path(one).iterdir() if path.suffix == ".json" and path.is_file())
+            yield from map(os.fspath, files) if files else (one,)
+        else:
+            yield one
+
+
+def _read(one: Any, where: str) -> tuple[dict[str, Any], Any]:
+    """A document, and its result."""
+    if hasattr(one, "to_dict"):
+        return _shaped(one.to_dict(), where), one
+    if isinstance(one, Mapping):
+        try:
+            document = json.loads(json.dumps(one, allow_nan=False))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"{where}: is no document that JSON can hold: {error}") from error
+    elif not isinstance(one, str | os.PathLike):
+        raise InputError(f"{where}: must be a result, a document, a .json file or a folder; got {type(one).__name__}")
+    elif os.path.isdir(one):
+        raise InputError(f"{where}: is a folder without .json files")
+    else:
+        document = read_json(one)
+    return _shaped(document, where), read_result(document, where)
+
+
+def _shaped(document: Any, where: str) -> dict[str, Any]:
+    """A document of a command that there is, in the schema that is known; in short words, as there may be many."""
+    if not isinstance(document, Mapping) or not isinstance(document.get("command"), str):
+        raise InputError(f"{where}: is no result of pyalign: it says no command")
+    command, schema = document["command"], document.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise InputError(f"{where}: is no result of pyalign: its schema is {schema!r:.20}")
+    if schema > SCHEMA:
+        newer = f"made by pyalign {document.get('version')!s:.20}, "
+        raise InputError(f"{where}: has schema {schema}, {newer}of which this version knows {SCHEMA}")
+    if command not in kinds():
+        raise InputError(f"{where}: is a result of {command!r:.60}, which is no command that this version knows")
+    try:
+        require_letters(document)  # also of keys that no result has: they stand in the page
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{where}: is a damaged result of {command!r}: {error}") from error
+    return dict(document)
+
+
+def _named(result: Any, unnamed: dict[str, str]) -> Any:
+    """A result of one model as one of several, so that sections know one form, and with a name for its embeddings.
+
+    unnamed: what arrays without a name are called here, by their hash; it grows.
+    """
+    kind = SEVERAL.get(type(result))
+    if kind is None:
+        return result
+    if not result.embeddings:
+        inputs = _inputs(result)
+        digest = str(inputs[0].sha256 if inputs and inputs[0].sha256 else len(unnamed))
+        called = UNNAMED if not unnamed else f"{UNNAMED} {len(unnamed) + 1}"
+        result = replace(result, embeddings=result.label or unnamed.setdefault(digest, called))
+    triplets = getattr(result, "triplets", None)
+    return kind((result,), triplets, notes=result.notes, coverage=result.coverage, provenance=result.provenance)
+
+
+# What models are called on a page: one label for the same embeddings in all documents, never one for two
+
+
+def names_of(result: Any) -> list[tuple[str, str | None]]:
+    """Each name of embeddings in a result, with the label that it has there, or None."""
+    pairs: list[tuple[str, str | None]] = []
+    if result.command not in NEVER:
+        _collect(result, pairs)
+    if result.command == "probe":
+        pairs += [(one.source, None) for one in _inputs(result) if one.name == UNNAMED and one.source]
+    return list(dict.fromkeys(pairs))
+
+
+def _collect(value: Any, pairs: list[tuple[str, str | None]]) -> None:
+    """Adds those of a part of a result, which may have hundreds of thousands."""
+    shown = _shown(cast(Any, type(value)))
+    for name in NAMED:
+        if name in shown:
+            names = getattr(value, name)
+            label = getattr(value, "label", None) if name == "embeddings" else None
+            pairs += [(one, label) for one in ([names] if isinstance(names, str) else names or ()) if type(one) is str]
+    for name in shown:
+        part = getattr(value, name)
+        for one in part if isinstance(part, tuple) and part and is_dataclass(part[0]) else (part,):
+            if is_dataclass(one) and not isinstance(one, Interval):
+                _collect(one, pairs)
+
+
+@cache
+def _shown(kind: type) -> tuple[str, ...]:
+    """The fields of a part of a result that may hold names."""
+    return tuple(one.name for one in fields(kind) if not one.metadata.get("hidden") and one.name not in BESIDES)
+
+
+def labels_of(results: Sequence[Any]) -> dict[str, str]:
+    """name -> label, all different but for a name that is the label of another, and has no other values.
+
+    Example:
+        >>> import numpy as np, pyalign
+        >>> labels_of([pyalign.score({"a/clip.npy": np.eye(3), "b/clip.npy": np.eye(3)}, [[0, 1, 2]])])
+        {'a/clip.npy': 'a/clip', 'b/clip.npy': 'b/clip'}
+    """
+    own_labels: dict[str, str | None] = {}
+    for result in results:
+        for name, label in names_of(result):
+            own_labels[name] = own_labels.get(name) or label
+    short = short_labels([name for name, label in own_labels.items() if label is None])
+    labels = {name: one_line(label) if label else short[name] for name, label in own_labels.items()}
+    hashes = _hashes(results)
+    by_label: dict[str, list[str]] = {}
+    for name, label in labels.items():
+        by_label.setdefault(label, []).append(name)
+    for label, names in by_label.items():
+        apart = [name for name in names if name != label or _differs(hashes, name, names)]
+        if len(apart) > 1:
+            longer = short_labels(apart)
+            labels.update({name: f"{label} ({longer[name]})" for name in apart})
+    own = [name for name, label in labels.items() if name != label or own_labels[name]]
+    numbered = different([labels[name] for name in own])  # what made labels differ may have made two of them the same
+    return labels | dict(zip(own, numbered, strict=True))
+
+
+def _differs(hashes: Mapping[str, set[str]], name: str, others: Sequence[str]) -> bool:
+    """Whether a name that is the label of another is known to be of other values, or is not that other's alone."""
+    rest = [other for other in others if other != name]
+    return len(rest) != 1 or not hashes.get(name, set()) <= (hashes.get(rest[0]) or hashes.get(name, set()))
+
+
+def _inputs(result: Any) -> tuple[Input, ...]:
+    return () if result.provenance is None else result.provenance.inputs
+
+
+def _hashes(results: Iterable[Any]) -> dict[str, set[str]]:
+    """name, or file -> the hashes of the values that it had."""
+    hashes: dict[str, set[str]] = {}
+    for result in results:
+        for one in _inputs(result):
+            for name in {one.name, one.source} - {None}:
+                if one.sha256 is not None:
+                    hashes.setdefault(str(name), set()).add(one.sha256)
+    return hashes
+
+
+def _remarks_of(documents: Sequence[Loaded]) -> Iterator[str]:
+    """A sentence for each name whose values are not the same in all documents, and one for versions that differ."""
+    hashes: dict[str, dict[str, list[str]]] = {}
+    versions: dict[str, list[str]] = {}
+    for number, document in enumerate(documents, start=1):
+        result, where = document.result, document.path or f"result {number}"
+        versions.setdefault(document.version, []).append(where)
+        names = {name for name, _ in names_of(result)}
+        coverage = result.coverage
+        if coverage is None or coverage.n_triplets == coverage.of_triplets:  # else they are some of those of its file
+            names.add(str(getattr(result, "triplets", None)))
+        for one in _inputs(result):
+            name = one.source or one.name
+            if name in names and one.sha256 is not None:
+                hashes.setdefault(name, {}).setdefault(one.sha256, []).append(where)
+    for name, of_name in hashes.items():
+        if len(of_name) > 1:
+            each = "; ".join(f"{digest[:8]} in {one_line(places[0])}" for digest, places in of_name.items())
+            yield f"{one_line(name)} is not the same in all documents, by the SHA-256 of its values: {each}."
+    if len(versions) > 1:
+        counts = ", ".join(f"{version} ({len(places)})" for version, places in sorted(versions.items()))
+        yield f"The documents are of several versions of pyalign: {counts}."

@@ -1,7 +1,7 @@
 """Pictures of objects in a page: small ones on sheets, each sheet in the page once, shown when one of its tiles is.
 
 Writers ask for pictures by name while they write; `Sprites.finish` then decodes those images, packs and embeds them, so
-that no more than a sheet is held in memory. The script is `assets/sprites.js`.
+that no more than the tiles of a sheet are held in memory. The script is `assets/sprites.js`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pyalign.extraction.decode import WHITE, decode, pillow_image
 from pyalign.extraction.images import as_images
 from pyalign.progress import Progress, silent
 from pyalign.report.charts.thumbnails import places
+from pyalign.report.page.html import shown
 from pyalign.report.words import one_line
 
 SIDE = 96  # pixels of a tile: whole blocks of JPEG and WebP, so that neighbours don't run into each other
@@ -69,12 +70,11 @@ class Sprites:
 
     def html(self, name: str, label: str = "") -> str:
         """The HTML of an object's picture, of its name where it has none; `label`: what is said of it."""
-        told = one_line(label or name)
-        inside = f"<bdi>{escape(one_line(name))}</bdi>"
         number = self.tile(name)
         if number is None:
-            return f'<span class="picture none">{inside}</span>'
-        return f'<span class="picture" role="img" aria-label="{escape(told)}" data-tile="{number}">{inside}</span>'
+            return f'<span class="picture none">{shown(name)}</span>'
+        told = escape(one_line(label or name))
+        return f'<span class="picture" role="img" aria-label="{told}" data-tile="{number}">{shown(name)}</span>'
 
     def finish(self, keep: Keep, progress: Progress = silent) -> tuple[str, ...]:
         """Decodes what was asked for and puts it into a page.
@@ -90,22 +90,36 @@ class Sprites:
             Notes on objects without a picture.
         """
         at = places(self.images, list(self._tiles))
-        packer, found, broken, late = _Packer(keep), list[int](), list[str](), list[str]()
-        absent = [*self._missing, *(name for name in self._tiles if name not in at)]
+        found, sheets, tiles = list[int](), list[str](), list[Any]()
+        broken, late = list[str](), list[str]()
+
+        def close() -> None:
+            kind, held = encoded(sheet_of(tiles), len(tiles) * LARGEST * 3 // 4)
+            sheets.append(f"pictures-{len(sheets)}")
+            rows = -(-len(tiles) // ACROSS)
+            keep(sheets[-1], {"rows": rows, "type": kind, "data": base64.b64encode(held).decode()})
+            tiles.clear()
+
         for done, name in enumerate(self._tiles, start=1):
+            place = len(sheets) * SHEET + len(tiles)
             found.append(NONE)
-            if name in at and packer.count >= self.budget // LARGEST:
+            if name in at and place >= self.budget // LARGEST:
                 late.append(repr(name))
             elif name in at:
                 try:
-                    found[-1] = packer.put(thumbnail(self.images.open(at[name])))
+                    tiles.append(thumbnail(self.images.open(at[name])))
+                    found[-1] = place
                 except (InputError, OSError, MemoryError) as error:
                     broken.append(f"{self.images.names[at[name]]}: {str(error).splitlines()[0]}")
+            if len(tiles) == SHEET:
+                close()
             progress("pictures", done, len(self._tiles))
-        packer.close()
+        if tiles:
+            close()
         if self._tiles:
-            keep("pictures", {"side": SIDE, "across": ACROSS, "per": SHEET, "sheets": packer.names, "places": found})
-        return self._notes([repr(name) for name in absent], broken, late)
+            keep("pictures", {"side": SIDE, "across": ACROSS, "per": SHEET, "sheets": sheets, "places": found})
+        absent = [*self._missing, *(name for name in self._tiles if name not in at)]
+        return self._notes(list(map(repr, absent)), broken, late)
 
     def _notes(self, absent: Sequence[str], broken: Sequence[str], late: Sequence[str]) -> tuple[str, ...]:
         notes = []
@@ -113,10 +127,8 @@ class Sprites:
         if absent:
             notes.append(f"{len(absent):,} of {total:,} objects have no image: {listing(absent, 3)}.")
         if broken:
-            told = f"1 image can't be shown: {broken[0]}." if len(broken) == 1 else (
-                f"{len(broken):,} images can't be shown: {listing(broken, 2)}."
-            )  # fmt: skip
-            notes.append(told)
+            images = "1 image" if len(broken) == 1 else f"{len(broken):,} images"
+            notes.append(f"{images} can't be shown: {listing(broken, 2)}.")
         if late:
             notes.append(
                 f"The pictures of {len(late):,} objects are left out, as all together may take "
@@ -125,35 +137,12 @@ class Sprites:
         return tuple(notes)
 
 
-class _Packer:
-    """Tiles one by one onto sheets; one sheet is open at a time."""
-
-    def __init__(self, keep: Keep) -> None:
-        self.keep, self.count = keep, 0
-        self.names: list[str] = []
-        self._open: Any = None
-
-    def put(self, image: Any) -> int:
-        """The place of a tile among all."""
-        if self._open is None:
-            self._open = pillow_image().new("RGB", (ACROSS * SIDE, ACROSS * SIDE), WHITE)
-        place = self.count % SHEET
-        self._open.paste(image, (place % ACROSS * SIDE, place // ACROSS * SIDE))
-        self.count += 1
-        if self.count % SHEET == 0:
-            self.close()
-        return self.count - 1
-
-    def close(self) -> None:
-        """Encodes what is open, without the rows that hold nothing."""
-        if self._open is None:
-            return
-        tiles = (self.count - 1) % SHEET + 1
-        rows = -(-tiles // ACROSS)
-        kind, held = encoded(self._open.crop((0, 0, ACROSS * SIDE, rows * SIDE)), tiles * LARGEST * 3 // 4)
-        self.names.append(f"pictures-{len(self.names)}")
-        self.keep(self.names[-1], {"rows": rows, "type": kind, "data": base64.b64encode(held).decode()})
-        self._open = None
+def sheet_of(tiles: Sequence[Any]) -> Any:
+    """Tiles in rows, from left to right."""
+    sheet = pillow_image().new("RGB", (ACROSS * SIDE, -(-len(tiles) // ACROSS) * SIDE), WHITE)
+    for place, tile in enumerate(tiles):
+        sheet.paste(tile, (place % ACROSS * SIDE, place // ACROSS * SIDE))
+    return sheet
 
 
 def thumbnail(picture: Any) -> Any:

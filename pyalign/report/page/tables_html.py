@@ -1,92 +1,84 @@
-"""Tables as HTML: plain rows that need no script, and their values for sorting, filtering and copying."""
+"""Tables as HTML: plain rows that need no script, and their values, packed, for sorting, filtering and copying."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from math import isfinite
 from typing import Any
 
+import numpy as np
+
 from pyalign.report.blocks import TEXT, Column, Table, Value
-from pyalign.report.page.cells import cell
-from pyalign.report.page.columns import packed
-from pyalign.report.page.html import Page, shown
+from pyalign.report.page.html import MISSING, Page, figure, interval, rounded, shown
+from pyalign.report.words import one_line
 
 BRIEF = 17  # letters of a text that is kept on one line even where the table is too wide
 SHORT = 36  # letters of a text that is kept on one line
 MOST = 100  # rows of a table that stands in the page as a whole
 STATIC = 30  # rows of a longer one that do; the script shows the others
+MANY = 500  # rows from which a column is packed
+ENDS = ("values", "low", "high")
+FLOATS = "<f8"  # little-endian, as in every browser
 
 
 def table(part: Table, page: Page) -> str:
     """Tools, and the table in a frame that scrolls."""
-    part = replace(part, columns=tuple(map(_finite, (one for one in part.columns if one.only != TEXT))))
-    name, order = escape(part.name), _order(part)
+    part = replace(part, columns=tuple(_finite(one) for one in part.columns if one.only != TEXT))
+    name, sort = escape(part.name), _sort(part)
+    order = _order(part, sort)
     page.keep(part.name, data(part))
     count = len(order)
     first = order if count <= MOST else order[:STATIC]
     kinds = [_kind(one) for one in part.columns]
+    headers = "".join(_header(one, kind, sort) for one, kind in zip(part.columns, kinds, strict=True))
+    number = '<th scope="col" class="number">#</th>' if part.numbered else ""
     rows = "".join(_row(part, kinds, row, place) for place, row in enumerate(first, start=1))
     more = f'<p class="without-script">The first {STATIC} of {count:,} rows.</p>' if count > len(first) else ""
     return f"""<div class="table" id="{name}" data-table="{name}">
 <p class="caption" id="{name}-caption">{shown(part.caption)}</p>
 <div class="table-tools needs-script"></div>
 <div class="scroll" tabindex="0" role="region" aria-labelledby="{name}-caption">
-<table aria-labelledby="{name}-caption"><thead><tr>{_headers(part)}</tr></thead>
+<table aria-labelledby="{name}-caption"><thead><tr>{number}{headers}</tr></thead>
 <tbody>{rows}</tbody></table></div>{more}</div>"""
 
 
 def _finite(column: Column) -> Column:
     """Without what is no number, which JSON has no form for."""
-    values, low, high = (tuple(map(_known, held)) for held in (column.values, column.low, column.high))
-    return replace(column, values=values, low=low, high=high)
 
+    def known(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(None if isinstance(value, float) and not isfinite(value) else value for value in values)
 
-def _known(value: Any) -> Any:
-    return None if isinstance(value, float) and not isfinite(value) else value
-
-
-def data(part: Table) -> dict[str, Any]:
-    """What the script reads: the values as the document has them, those of long columns as `columns.py` packs them."""
-    columns = []
-    for one in part.columns:
-        held: dict[str, Any] = {"header": one.heading, "form": one.form, "places": one.places}
-        held |= {end: getattr(one, end) for end in ("values", "low", "high") if getattr(one, end) or end == "values"}
-        held.update({key: getattr(one, key) for key in ("filter", "note") if getattr(one, key)})
-        columns.append(packed(held))
-    return {"caption": part.caption, "columns": columns, "sort": _sort(part), "numbered": part.numbered}
+    return replace(column, values=known(column.values), low=known(column.low), high=known(column.high))
 
 
 def _sort(part: Table) -> tuple[str, bool] | None:
     """By which header as it is shown, and whether the largest come first; None where that column is left out."""
-    if part.sort is None:
-        return None
-    shown_as = next((one.heading for one in part.columns if one.header == part.sort[0]), None)
-    return None if shown_as is None else (shown_as, part.sort[1])
+    by, descending = part.sort or ("", False)
+    return next(((one.heading, descending) for one in part.columns if part.sort and one.header == by), None)
 
 
-def _headers(part: Table) -> str:
-    first = '<th scope="col" class="number">#</th>' if part.numbered else ""
-    return first + "".join(_header(one, part) for one in part.columns)
+def _order(part: Table, sort: tuple[str, bool] | None) -> list[int]:
+    """Rows as they stand at first: what is missing comes last, whichever way they are sorted."""
+    order = list(range(len(part.columns[0].values) if part.columns else 0))
+    if sort is None:
+        return order
+    values = next(one for one in part.columns if one.heading == sort[0]).values
+
+    def key(row: int) -> tuple[bool, Any]:
+        value = values[row]
+        return isinstance(value, str), value.casefold() if isinstance(value, str) else value
+
+    there = sorted((row for row in order if values[row] is not None), key=key, reverse=sort[1])
+    return there + [row for row in order if values[row] is None]
 
 
-def _header(column: Column, part: Table) -> str:
-    sort = _sort(part)
-    sorted_by = sort is not None and sort[0] == column.heading
-    down = sort is not None and sort[1]
-    told = f' aria-sort="{"descending" if down else "ascending"}"' if sorted_by else ""
+def _header(column: Column, kind: str, sort: tuple[str, bool] | None) -> str:
+    direction = f' aria-sort="{"descending" if sort[1] else "ascending"}"' if sort and sort[0] == column.heading else ""
     note = f' title="{escape(column.note)}"' if column.note else ""
-    return f'<th scope="col" class="{_kind(column)}"{told}{note}>{shown(column.heading)}</th>'
-
-
-def _row(part: Table, kinds: Sequence[str], row: int, place: int) -> str:
-    first = f'<td class="number">{place}</td>' if part.numbered else ""
-    cells = [f'<th scope="row" class="{kinds[0]}">{cell(part.columns[0], row)}</th>']
-    cells += [
-        f'<td class="{kind}">{cell(one, row)}</td>' for one, kind in zip(part.columns[1:], kinds[1:], strict=True)
-    ]
-    return f"<tr>{first}{''.join(cells)}</tr>"
+    return f'<th scope="col" class="{kind}"{direction}{note}>{shown(column.heading)}</th>'
 
 
 def _kind(column: Column) -> str:
@@ -96,18 +88,66 @@ def _kind(column: Column) -> str:
     return "text long" if longest > SHORT else "text brief" if longest <= BRIEF else "text"
 
 
-def _order(part: Table) -> list[int]:
-    """Rows as they stand at first: what is missing comes last, whichever way they are sorted."""
-    count = len(part.columns[0].values) if part.columns else 0
-    order = list(range(count))
-    sort = _sort(part)
-    if sort is None:
-        return order
-    held = next(one for one in part.columns if one.heading == sort[0]).values
-    there = [row for row in order if held[row] is not None]
-    there.sort(key=lambda row: _key(held[row]), reverse=sort[1])
-    return there + [row for row in order if held[row] is None]
+def _row(part: Table, kinds: Sequence[str], row: int, place: int) -> str:
+    number = f'<td class="number">{place}</td>' if part.numbered else ""
+    name, *cells = (_cell(column, row) for column in part.columns)
+    others = "".join(f'<td class="{kind}">{cell}</td>' for kind, cell in zip(kinds[1:], cells, strict=True))
+    return f'<tr>{number}<th scope="row" class="{kinds[0]}">{name}</th>{others}</tr>'
 
 
-def _key(value: Value) -> tuple[bool, Any]:
-    return (isinstance(value, str), str(value).casefold() if isinstance(value, str) else value)
+def _cell(column: Column, row: int) -> str:
+    """The inside of a cell: the value, and its interval."""
+    value = column.values[row]
+    if value is None:
+        return MISSING
+    low = column.low[row] if column.low else None
+    high = column.high[row] if column.high else None
+    ends = "" if low is None and high is None else interval(low, high, column.form, column.places)
+    return _value(value, column) + ends
+
+
+def _value(value: str | float, column: Column) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column.form == "text" or isinstance(value, str):
+        line = one_line(str(value))
+        return escape(line) if line.isascii() else shown(line)  # which may be of another direction of writing
+    text = escape(figure(value, column.form, column.places))
+    if column.form != "bar":
+        return text
+    return f'<span class="bar" style="--share:{rounded(100 * min(max(float(value), 0.0), 1.0), 1, "")}%"></span>{text}'
+
+
+# What the script reads; `tables.js` unpacks it
+
+
+def data(part: Table) -> dict[str, Any]:
+    """The values as the document has them, those of long columns packed."""
+    columns = []
+    for one in part.columns:
+        held: dict[str, Any] = {"header": one.heading, "form": one.form, "places": one.places}
+        held |= {end: getattr(one, end) for end in ENDS if getattr(one, end) or end == "values"}
+        held |= {key: getattr(one, key) for key in ("filter", "note") if getattr(one, key)}
+        columns.append(packed(held))
+    return {"caption": part.caption, "columns": columns, "sort": _sort(part), "numbered": part.numbered}
+
+
+def packed(column: Mapping[str, Any]) -> dict[str, Any]:
+    """A column of a table as it stands in the page.
+
+    Words that come again are kept once, with a number for each row. Numbers of float64 (and None) become base64 of
+    their bytes, 11 letters each rather than 19; NaN stands for None there.
+    """
+    found = dict(column)
+    values: Sequence[Value] = column["values"]
+    if len(values) < MANY:
+        return found
+    if all(value is None or isinstance(value, str) for value in values):
+        number = {word: k for k, word in enumerate(dict.fromkeys(values))}
+        if 4 * len(number) < len(values):
+            found |= {"values": [number[value] for value in values], "words": list(number)}
+        return found
+    for key in ENDS:
+        if key in column and all(value is None or (type(value) is float and isfinite(value)) for value in column[key]):
+            found[key] = base64.b64encode(np.array(column[key], FLOATS).tobytes()).decode()
+    return found

@@ -1,31 +1,39 @@
-"""The page of a report: read, put together, written."""
+"""The page of a report: its results are read, its sections put together, and the whole written."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from html import escape
+from string import Template
 from typing import Any, ClassVar
 
 from pyalign._registry import load
-from pyalign.data.names import listing
+from pyalign._version import __version__
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.blocks import Section
-from pyalign.report.page.html import Page
-from pyalign.report.page.reading import read_documents
-from pyalign.report.page.sections import names_of_sections
-from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.page.whole import body_of, render
+from pyalign.report.page.failures_html import failures
+from pyalign.report.page.figures_html import colours, figure_html, library, packed, variables
+from pyalign.report.page.html import Page, assets, json_script, shown, written
+from pyalign.report.page.sections import module_of, names_of_sections
+from pyalign.report.page.sources import Sources, metadata_of, read_documents
+from pyalign.report.page.tables_html import table
+from pyalign.report.words import one_line
 from pyalign.results import Result
 
 PAGES = (".html", ".htm")
 TITLE = "Agreement with human similarity judgments"
+written.register(table)  # by the class of its first argument
+written.register(figure_html)
+written.register(failures)
 
 
 @dataclass(frozen=True)
@@ -92,39 +100,29 @@ def make_report(
     progress: Progress = silent,
 ) -> ReportFile:  # fmt: skip
     """The same without writing: the page is the hidden field `html`."""
-    _require_page(path)
+    target = checked_path(path)
+    if not target.endswith(PAGES) and not target.startswith("/dev/"):
+        raise InputError(f"path must end in {' or '.join(PAGES)}; got {target:.200}")
     if title is not None and not isinstance(title, str):
         raise InputError(f"title must be text; got {title!r:.80}")
     documents, faults = read_documents(results)
     for one in documents:
         if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
-            raise InputError(f"path must not be that of a result; got {os.fspath(path)}")
-    sources = Sources(documents, _metadata(metadata), _images(images), faults)
-    page = Page(sprites=_sprites(sources))
+            raise InputError(f"path must not be that of a result; got {target}")
+    sources = Sources(documents, metadata_of(metadata))
+    page = Page(sprites=None if images is None else load("pyalign.report.page.sprites:Sprites")(images))
     sections, more = sections_of(sources, progress)
     faults = (*faults, *more)
     heading = title or TITLE
     body = body_of(sections, page)
-    remarks = (
-        *sources.remarks,
-        *_of_metadata(sources),
-        *(page.sprites.finish(page.keep, progress) if page.sprites else ()),
-    )
+    remarks = (*sources.remarks, *(page.sprites.finish(page.keep, progress) if page.sprites else ()))
     warnings = (*(f"Left out: {one}" for one in faults), *remarks)
     html = render(heading, _about(sources), warnings, sections, body, page)
-    names = tuple(one.name for one in sections)
-    text = os.fspath(path)
-    digest = {text: hashlib.sha256(html.encode()).hexdigest()}
+    content, names = html.encode(), tuple(one.name for one in sections)
     return ReportFile(
-        text, heading, len(html.encode()), names, len(documents), html, notes=(*faults, *remarks), outputs=digest
-    )
-
-
-def _require_page(path: Any) -> None:
-    """Raises where a page would lie under a name that says something else, such as that of a result."""
-    text = checked_path(path)
-    if not text.endswith(PAGES) and not text.startswith("/dev/"):
-        raise InputError(f"path must end in {' or '.join(PAGES)}; got {text:.200}")
+        target, heading, len(content), names, len(documents), html, notes=(*faults, *remarks),
+        outputs={target: hashlib.sha256(content).hexdigest()},
+    )  # fmt: skip
 
 
 def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Section], list[str]]:
@@ -134,7 +132,7 @@ def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Sec
     names = names_of_sections()
     for number, name in enumerate(names):
         progress("sections", number, len(names))
-        section, refused = _attempt(load(f"pyalign.report.page.sections.{name}:{name}"), sources)
+        section, refused = _attempt(load(f"pyalign.report.page.sections.{module_of(name)}:{name}"), sources)
         faults += refused
         if section is not None:
             made.append(section)
@@ -166,47 +164,68 @@ def _about(sources: Sources) -> Sequence[str]:
     told = [f"{count} {'document' if count == 1 else 'documents'}"]
     if models:
         told.insert(0, f"{models} {'model' if models == 1 else 'models'}")
-    times = sorted(filter(None, (_time(one) for one in sources.documents)))
+    provenances = (one.result.provenance for one in sources.documents)
+    times = sorted(str(one.time)[:10] for one in provenances if one is not None and one.time)
     if times:
         told.append(times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}")
     return [*told, f"computed by pyalign {', '.join(versions)}"]
 
 
-def _time(one: Loaded) -> str:
-    provenance = one.result.provenance
-    return "" if provenance is None else str(provenance.time)[:10]
+# The whole in HTML
 
 
-def _images(images: Any) -> Any:
-    if images is None:
-        return None
-    from pyalign.extraction.images import as_images
-
-    return as_images(images)
-
-
-def _metadata(metadata: Any) -> Any:
-    if metadata is None:
-        return None
-    from pyalign.report.page.metadata import metadata_of
-
-    return metadata_of(metadata)
+def body_of(sections: Sequence[Section], page: Page) -> str:
+    """The sections as HTML; what scripts read of them is kept in the page."""
+    found = []
+    for one in sections:
+        name, parts = escape(one.name), "\n".join(written(part, page) for part in one.parts)
+        lead = f'<p class="lead">{shown(one.lead)}</p>' if one.lead else ""
+        found.append(f"""<section id="{name}" aria-labelledby="{name}-title">
+<h2 id="{name}-title">{shown(one.title)}</h2>
+{lead}
+{parts}
+</section>""")
+    return "\n".join(found)
 
 
-def _of_metadata(sources: Sources) -> tuple[str, ...]:
-    """A word where the metadata are of other models altogether."""
-    if sources.metadata is None or not sources.labels:
-        return ()
-    rows = sources.metadata.matched(list(sources.labels), sources.labels).rows
-    if any(row is not None for row in rows):
-        return ()
-    models, there = dict.fromkeys(sources.labels.values()), sources.metadata.models
-    return (f"No row of the metadata is of a model here: rows {listing(there, 3)}; models {listing(list(models), 3)}.",)
+def render(
+    title: str, about: Sequence[str], warnings: Sequence[str], sections: Sequence[Section], body: str, page: Page
+) -> str:
+    """The whole page, in the frame of `assets/page.html`.
+
+    Args:
+        title, about: its heading, and short phrases below it.
+        warnings: what a reader must know before reading, such as files left out, a line each.
+        sections, body: in their order, and what `body_of` made of them; page: whose data are embedded.
+    """
+    script = assets(".js")
+    if page.drawn:
+        page.keep("chart-colours", colours())
+    links = (f'<li><a href="#{escape(one.name)}">{shown(one.title)}</a></li>' for one in sections)
+    first = f"""<section class="warning" id="left-out" aria-labelledby="left-out-title">
+<h2 id="left-out-title">To know first</h2><ul>{_items(warnings)}</ul></section>"""
+    return Template(assets(".html")).substitute(
+        version=escape(__version__),
+        policy=_policy([script, library()] if page.drawn else [script]),
+        title=escape(one_line(title)),
+        style=f"{assets('.css')}\n{variables() if page.drawn else ''}",
+        heading=shown(title),
+        about=_items(about),
+        contents="".join(links),
+        warnings=first if warnings else "",
+        body=body,
+        data="\n".join(json_script(name, value) for name, value in page.data.items()),
+        later=packed() if page.drawn else "",
+        script=script,
+    )
 
 
-def _sprites(sources: Sources) -> Any:
-    if sources.images is None:
-        return None
-    from pyalign.report.page.sprites import Sprites
+def _items(lines: Iterable[str]) -> str:
+    return "".join(f"<li>{shown(one)}</li>" for one in lines)
 
-    return Sprites(sources.images)
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Nothing from elsewhere, and of scripts these alone, by their hashes: not what a name might bring in."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"

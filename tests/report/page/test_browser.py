@@ -11,11 +11,9 @@ import pytest
 import pyalign
 from pyalign.extraction.images import as_images
 from pyalign.report.blocks import Column, Figure, Fold, Section, Table, Text
-from pyalign.report.page.cells import figure
-from pyalign.report.page.html import Page
+from pyalign.report.page.html import Page, figure
 from pyalign.report.page.tables_html import STATIC
-from pyalign.report.page.whole import body_of, render
-from pyalign.report.page.write import make_report
+from pyalign.report.page.write import body_of, make_report, render
 from pyalign.study.result import Study, StudyStep
 
 from ..test_model_charts import answered, correlations, embeddings, probe  # noqa: F401  fixtures

@@ -7,12 +7,12 @@ import struct
 
 import numpy as np
 import pytest
+from page_data import data_of, unpacked, verdicts_of
 
 from pyalign.report.blocks import Column, Table
-from pyalign.report.page.columns import MANY, packed, unpacked
+from pyalign.report.page.failures_html import Verdict, code
 from pyalign.report.page.html import Page, json_script
-from pyalign.report.page.tables_html import data, table
-from pyalign.report.page.whole import data_of
+from pyalign.report.page.tables_html import MANY, data, packed, table
 
 STRANGE = (None, 0.1, -0.0, 5e-324, -1.7976931348623157e308, 1 / 3)
 FLOATS = tuple(float(v) for v in np.random.default_rng(0).normal(size=MANY)) + STRANGE
@@ -58,3 +58,11 @@ def test_what_json_has_not_is_refused_in_long_columns_too(value):
     told = data(Table((Column("x", (*FLOATS, value), "number"),), name="t", caption="T."))
     with pytest.raises(ValueError, match="JSON compliant"):
         json.dumps(told, allow_nan=False)
+
+
+def test_what_scripts_read_is_what_was_kept():
+    assert data_of(json_script("a", {"b": ["</script>", 0.1]})) == {"a": {"b": ["</script>", 0.1]}}
+    table = {"columns": [{"header": "x", "values": [1, 0, 1], "words": ["a", None]}]}
+    assert data_of(json_script("t", table)) == {"t": {"columns": [{"header": "x", "values": [None, "a", None]}]}}
+    verdicts = [Verdict("0"), Verdict("1", 0.457, 0.25)]
+    assert verdicts_of({"codes": [code(verdicts)]}) == [verdicts]

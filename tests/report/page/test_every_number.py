@@ -6,8 +6,8 @@ import copy
 
 import pytest
 from every_document import METADATA, every_document
+from page_data import data_of
 
-from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report
 
 from .page_numbers import TEXTS, check_cells, check_chart, check_table, label, numbers_in, tables

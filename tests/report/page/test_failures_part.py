@@ -15,7 +15,7 @@ from pyalign.report.page.failures_html import data as data_of
 from pyalign.report.page.html import Page, json_script
 from pyalign.report.page.sections.failures import failures, most_of
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.page.whole import written
+from pyalign.report.page.write import written
 from pyalign.results import read_result
 
 N = 14

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from page_data import data_of
 
 import pyalign
 from pyalign.errors import InputError
 from pyalign.report.page import write as pages
-from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report, sections_of, write_report
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")
@@ -25,7 +25,7 @@ def failing(monkeypatch):
         def section(sources):
             if any(getattr(one.result, "seed", None) == seed for one in sources.documents):
                 raise error
-            return real("pyalign.report.page.sections.differences:differences")(sources)
+            return real("pyalign.report.page.sections.comparisons:differences")(sources)
 
         def load(name):
             return section if name.endswith(":differences") else real(name)

@@ -13,8 +13,7 @@ from pyalign.data import hashing
 from pyalign.data.missing import Coverage
 from pyalign.data.provenance import Input
 from pyalign.extraction.models import KnownModel, ModelList
-from pyalign.report.page.naming import names_of
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.sources import Loaded, Sources, names_of
 
 
 def given(*results, versions=()):

@@ -9,13 +9,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from page_data import data_of
 
 from pyalign.report.blocks import Code, Column, Fact, Facts, Figure, Fold, Section, Table, Text, Tile, Tiles
-from pyalign.report.page.cells import figure
 from pyalign.report.page.figures_html import library
-from pyalign.report.page.html import Page, shown
+from pyalign.report.page.html import Page, figure, shown
 from pyalign.report.page.tables_html import MOST, STATIC
-from pyalign.report.page.whole import body_of, data_of, render, written
+from pyalign.report.page.write import body_of, render, written
 
 NASTY = ('<script>alert("x")</script>', "</script><!--", '"><img src=x onerror=alert(1)>', "a'b&amp;c", "שלום",
          "\u202eevil",

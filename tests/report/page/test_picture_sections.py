@@ -12,13 +12,11 @@ from support import draw_triplets
 import pyalign
 from pyalign.concept.concepts_result import ConceptDifference
 from pyalign.report.blocks import TEXT, Figure, Fold, Table, Tiles
-from pyalign.report.page.html import Page
-from pyalign.report.page.panels_html import Panels
-from pyalign.report.page.sections.concepts import concepts
-from pyalign.report.page.sections.dimensions import dimensions
+from pyalign.report.page.html import Bar, Page, Panel, Panels
+from pyalign.report.page.sections.concepts import concepts, dimensions
 from pyalign.report.page.sections.neighbors import neighbors
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.page.whole import written
+from pyalign.report.page.write import written
 from pyalign.results import read_result
 
 pytest.importorskip("altair", reason="altair is not installed")
@@ -206,8 +204,6 @@ def test_objects_of_prototypes_are_taken_first(of_few):
 def test_bars_lie_where_their_values_are():
     html = written(Panels("p", "c", (), 0.5), Page())
     assert html.startswith('<figure class="panels" id="p">')
-    from pyalign.report.page.panels_html import Bar, Panel
-
     one = Panel("x", "", (), (Bar("m", 0.5, 0.4, 0.8), Bar("n", None)))
     html = written(Panels("p", "c", (one,)), Page())
     assert "--value:62.5%;--low:50.0%;--high:100.0%" in html and 'class="missing"' in html

@@ -12,7 +12,7 @@ import pyalign
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Weights
 from pyalign.extraction.result import ExtractedLayer, Extraction
-from pyalign.report.page.reading import read_documents
+from pyalign.report.page.sources import read_documents
 from pyalign.report.page.write import make_report, write_report
 
 

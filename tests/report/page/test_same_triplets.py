@@ -7,17 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from page_data import data_of
 from support import draw_triplets
 
 import pyalign
 from pyalign.data.provenance import Input
 from pyalign.report.blocks import Figure, Fold, Table
-from pyalign.report.page.reading import read_documents
-from pyalign.report.page.sections._triplets import triplet_sets
-from pyalign.report.page.sections.leaderboard import leaderboard
-from pyalign.report.page.sections.probes import probes
-from pyalign.report.page.sections.reliability import reliability
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.sections._shared import triplet_sets
+from pyalign.report.page.sections.accuracy import leaderboard, probes
+from pyalign.report.page.sections.people import reliability
+from pyalign.report.page.sources import Loaded, Sources, read_documents
 
 pytest.importorskip("altair", reason="altair is not installed")
 N = 30
@@ -140,7 +139,6 @@ def test_the_level_of_intervals_is_that_of_the_documents(models, one):
 
 
 def test_scores_of_triplets_that_nobody_answered_are_no_table_that_cannot_be_sorted(models, one):
-    from pyalign.report.page.whole import data_of
     from pyalign.report.page.write import make_report
 
     document = pyalign.score(models, one).to_dict()

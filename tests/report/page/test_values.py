@@ -7,9 +7,9 @@ import math
 from dataclasses import replace
 
 import pytest
+from page_data import data_of
 
 import pyalign
-from pyalign.report.page.whole import data_of
 from pyalign.report.page.write import make_report
 
 pytest.importorskip("vl_convert", reason="vl-convert is not installed")

@@ -1,10 +1,17 @@
-"""The sections of a page: a module each, whose function of the same name makes it of `Sources`, or gives None."""
+"""The sections of a page: functions of their names, which make them of `Sources`, or give None."""
 
 from __future__ import annotations
 
 from pyalign.results import kinds
 
 OF_ALL = ("methods", "cite")  # at the end, whatever the page is made of
+# The module of each section that has none of its own name.
+MODULES = {
+    "leaderboard": "accuracy", "probes": "accuracy",
+    "differences": "comparisons", "consistency": "comparisons", "cka": "comparisons", "recovery": "comparisons",
+    "agreement": "people", "reliability": "people", "rsa": "people",
+    "dimensions": "concepts", "study": "methods", "cite": "methods",
+}  # fmt: skip
 
 
 def names_of_sections() -> tuple[str, ...]:
@@ -15,3 +22,8 @@ def names_of_sections() -> tuple[str, ...]:
         ('failures', 'methods', 'cite')
     """
     return (*dict.fromkeys(name for kind in kinds().values() for name in kind.sections), *OF_ALL)
+
+
+def module_of(section: str) -> str:
+    """The module of this package that has the function of a section."""
+    return MODULES.get(section, section)

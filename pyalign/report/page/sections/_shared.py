@@ -1,15 +1,68 @@
-"""What sections share: figures with their data, names of parts and files, notes as sentences."""
+"""What sections share: parts of several results, sets of triplets, figures with their data, notes as sentences."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from pyalign.report.blocks import Column, Figure, Table, Value
+from pyalign.data import ODD_ONE_OUT
+from pyalign.documents import Interval
+from pyalign.report.blocks import Code, Column, Facts, Figure, Fold, Section, Table, Text, Tiles, Value
 from pyalign.report.charts.data import rows_of
+from pyalign.report.page.failures_html import Browser
+from pyalign.report.page.html import Panels
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.words import one_line, says_file, short_labels
+from pyalign.report.words import intervals_over, one_line, says_file, short_labels
+
+OF_A_CALL = ("backend", "n_dropped", "seed")  # what differs between calls that ask the same of other models
+PLAIN = (str, int, float, bool)
+OF_TRIPLETS = ("score", "compare", "probe", "calibrate", "ceiling")  # commands
+Of = TypeVar("Of")
+Arguments = ParamSpec("Arguments")
+Pooled = TypeVar("Pooled", bound=Any)
+Part = Text | Facts | Code | Table | Figure | Tiles | Panels | Browser | Fold | None
+
+# Parts
+
+
+def section_of(name: str, title: str, lead: str, parts: Iterable[Part]) -> Section | None:
+    """The section with those of the parts that are not None; None where there is none."""
+    there = tuple(part for part in parts if part is not None)
+    return Section(name, title, lead, there) if there else None
+
+
+def parts_of_each(
+    results: Iterable[Of], parts_of: Callable[Concatenate[Of, Arguments], Iterable[Part]], *arguments: Arguments.args,
+    **options: Arguments.kwargs,
+) -> Iterator[Part]:  # fmt: skip
+    """The parts that ``parts_of(result, *arguments)`` gives of each result, all under different names."""
+    for number, result in enumerate(results, start=1):
+        for part in parts_of(result, *arguments, **options):
+            yield part if number == 1 else _numbered(part, number)
+
+
+def _numbered(part: Part, number: int) -> Part:
+    """A part with its number in the names of all that it holds.
+
+    Example:
+        >>> figure = Figure("ranks", "", None, "", Table((), name="ranks-data"))
+        >>> found = _numbered(figure, 2)
+        >>> found.name, found.data.name
+        ('ranks-2', 'ranks-2-data')
+    """
+    if part is None or isinstance(part, Text | Facts | Code):
+        return part
+    if isinstance(part, Fold):
+        return replace(part, parts=tuple(_numbered(one, number) for one in part.parts))
+    if isinstance(part, Figure) and part.data is not None:
+        part = replace(part, data=replace(part.data, name=_number_in(part.data.name, number)))
+    return replace(part, name=_number_in(part.name, number))
+
+
+def _number_in(name: str, number: int) -> str:
+    return re.sub("(?=-data$|-seen$|$)", f"-{number}", name, count=1)
 
 
 def figure(name: str, caption: str, chart: Any, summary: str) -> Figure:
@@ -17,9 +70,8 @@ def figure(name: str, caption: str, chart: Any, summary: str) -> Figure:
     rows = rows_of(chart)
     names = list(dict.fromkeys(key for row in rows for key in row))
     columns = tuple(_column(key, tuple(row.get(key) for row in rows)) for key in names)
-    return Figure(
-        name, caption, chart, summary, Table(columns, name=f"{name}-data", caption="What the figure shows, in numbers.")
-    )
+    data = Table(columns, name=f"{name}-data", caption="What the figure shows, in numbers.")
+    return Figure(name, caption, chart, summary, data)
 
 
 def _column(name: str, values: tuple[Value, ...]) -> Column:
@@ -30,9 +82,122 @@ def _column(name: str, values: tuple[Value, ...]) -> Column:
     return Column(name.replace("_", " "), values, form, places=4)
 
 
+# Results
+
+
+def pooled(results: Sequence[Pooled]) -> list[Pooled]:
+    """Results that say the same of all but their models have their `results` and `differences` together.
+
+    Of the same model the first one counts.
+
+    Example:
+        >>> import numpy as np, pyalign
+        >>> a, b = (pyalign.hubs({name: np.eye(4)}, k=2) for name in "ab")
+        >>> [[one.embeddings for one in both.results] for both in pooled([a, b])]
+        [['a', 'b']]
+    """
+    groups: dict[tuple[Any, ...], list[Pooled]] = {}
+    for one in results:
+        values = {field.name: getattr(one, field.name) for field in fields(one) if field.name not in OF_A_CALL}
+        question = tuple((name, repr(value)) for name, value in values.items() if isinstance(value, PLAIN))
+        groups.setdefault(question, []).append(one)
+    return [_together(group) for group in groups.values()]
+
+
+def _together(group: Sequence[Pooled]) -> Pooled:
+    rows: dict[tuple[Any, ...], Any] = {}
+    for row in (row for one in group for row in one.results):
+        rows.setdefault((row.embeddings, getattr(row, "by", None)), row)
+    result = replace(group[0], results=tuple(rows.values()))
+    if not hasattr(result, "differences"):
+        return result
+    return replace(result, differences=tuple(row for one in group for row in one.differences or ()))
+
+
+# Triplets: figures of different ones are not to be compared
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The triplets of a document. `path`: where they came from; `sha256`, `shape`: of their values; None: not known."""
+
+    path: str | None
+    task: str
+    sha256: str | None = None
+    shape: tuple[int, ...] | None = None
+
+    def fits(self, other: _Asked) -> bool:
+        """Whether they may be the same: by their values, else by where they came from and how many they are."""
+        if self.task != other.task:
+            return False
+        if self.sha256 and other.sha256:
+            return self.sha256 == other.sha256
+        return self.path == other.path and (None in (self.shape, other.shape) or self.shape == other.shape)
+
+
+def _asked(result: Any) -> _Asked:
+    rows = getattr(result, "results", ())
+    provenance = result.provenance or (rows[0].provenance if rows else None)
+    task = getattr(result, "task", None) or (rows[0].task if rows else ODD_ONE_OUT)
+    for one in () if provenance is None else provenance.inputs:
+        if one.name == "triplets":
+            return _Asked(result.triplets, task, one.sha256, one.shape or None)
+    return _Asked(result.triplets, task)
+
+
+@dataclass(frozen=True)
+class TripletSets:
+    """The sets of triplets that documents are of. `number`: that of the set of each document, by its `id`."""
+
+    members: Sequence[Sequence[_Asked]]
+    number: Mapping[int, int]
+
+    def of(self, one: Loaded) -> int:
+        """The number of the set of a document."""
+        return self.number[id(one)]
+
+    def label(self, number: int) -> str:
+        """What a set is called; where the names of two are the same, with the beginning of its hash or its number."""
+        names = [file_label(next((one.path for one in held if one.path), None)) for held in self.members]
+        name = names[number]
+        if names.count(name) == 1:
+            return name
+        digest = next((one.sha256 for one in self.members[number] if one.sha256), None)
+        return f"{name} (SHA-256 {digest[:8]})" if digest else f"{name} ({names[: number + 1].count(name)})"
+
+    def results(self, loaded: Sequence[Loaded]) -> list[tuple[list[Any], str]]:
+        """The results of documents that are of one set, and what it is called."""
+        numbers = dict.fromkeys(map(self.of, loaded))
+        return [([one.result for one in loaded if self.of(one) == number], self.label(number)) for number in numbers]
+
+
+def triplet_sets(sources: Sources) -> TripletSets:
+    """Documents whose values are known make sets; others join the one set that they fit, or make one of their own."""
+    found = [(id(one), _asked(one.result)) for one in sources.of(*OF_TRIPLETS)]
+    sets: list[list[_Asked]] = []
+    number: dict[int, int] = {}
+    for document, asked in sorted(found, key=lambda pair: not pair[1].sha256):
+        fitting = [k for k, members in enumerate(sets) if any(asked.fits(other) for other in members)]
+        if len(fitting) != 1:
+            sets.append([])
+            fitting = [len(sets) - 1]
+        sets[fitting[0]].append(asked)
+        number[document] = fitting[0]
+    return TripletSets(sets, number)
+
+
+# Words
+
+
 def percent(value: float | None) -> str:
     """A fraction in a sentence."""
     return "none" if value is None else f"{100 * value:.1f} %"
+
+
+def and_intervals(intervals: Iterable[Interval | None]) -> str:
+    """What intervals are over, behind what a caption says before; "" where there are none."""
+    level = intervals_over(intervals)
+    return f"; {level}" if level else ""
 
 
 def file_label(path: Any) -> str:
@@ -50,28 +215,15 @@ def where(one: Loaded) -> str:
     return one_line(one.path.replace("\\", "/").rpartition("/")[2]) if one.path else "this session"
 
 
-def numbered(name: str, number: int) -> str:
-    """Names of parts of one kind: the first has the plain one.
-
-    Example:
-        >>> numbered("ranks", 0), numbered("ranks", 1)
-        ('ranks', 'ranks-2')
-    """
-    return name if number == 0 else f"{name}-{number + 1}"
-
-
 def notes_of(sources: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
     """The notes of documents, each once, as sentences that call models what the page calls them."""
-    notes = dict.fromkeys(note for one in documents for note in one.result.notes)
-    return tuple(dict.fromkeys(sentence(relabelled_text(sources, note)) for note in notes))
-
-
-def relabelled_text(sources: Sources, text: str) -> str:
-    """A text in which files of models are called what the page calls them."""
-    files = [name for name in sources.labels if says_file(name)]
-    for name in sorted(files, key=len, reverse=True):
-        text = text.replace(name, sources.label(name))
-    return text
+    files = sorted((name for name in sources.labels if says_file(name)), key=len, reverse=True)
+    sentences: dict[str, None] = {}
+    for text in dict.fromkeys(note for one in documents for note in one.result.notes):
+        for name in files:
+            text = text.replace(name, sources.label(name))
+        sentences[sentence(text)] = None
+    return tuple(sentences)
 
 
 def sentence(text: str) -> str:

@@ -1,117 +1,229 @@
-"""Accuracy per human concept: charts, tables, differences, and panels with the objects of each concept."""
+"""Accuracy per human concept, and human dimensions as models predict them: a figure for each model and concept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores, TopObjects
+from pyalign.concept.concepts_result import ConceptDifference, Concepts, TopObjects
+from pyalign.concept.predicted import DimensionPredictions
 from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
-from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text, Tile
+from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile, filled
 from pyalign.report.charts.concepts import concepts_chart
 from pyalign.report.charts.data import ends_of, known
+from pyalign.report.charts.dimensions import dimensions_chart
 from pyalign.report.charts.heatmap import heatmap
-from pyalign.report.concepts import difference_columns
-from pyalign.report.page.panels_html import Bar, Panel, Panels
-from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
-from pyalign.report.page.sections._pooled import pooled
-from pyalign.report.page.sections._shared import file_label, numbered
+from pyalign.report.concepts import difference_columns, differences_table, models_table
+from pyalign.report.page.html import Bar, Panel, Panels
+from pyalign.report.page.sections._shared import (
+    Part,
+    and_intervals,
+    file_label,
+    parts_of_each,
+    percent,
+    pooled,
+    section_of,
+)
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import SINGULAR, intervals_over, labels_of
 
+Labels = Mapping[str, str]
+FEW = 3  # models whose points are told apart at a glance
+MOST_ROWS = 1000  # of differences, each in a row of its own
 SHOWN = 12  # panels that stand open
-COUNTS = {"triplets": lambda cell: cell.n_triplets, "objects": lambda cell: cell.n_objects}
-LEAD = (
+CONCEPTS = (
     "Where models agree with people and where not: accuracy on the triplets of each human concept. A triplet belongs "
     "to the concept that carries most of what people kept together."
 )
+DIMENSIONS = (
+    "How much of each human dimension a linear map of a representation explains, on objects that the map has not seen. "
+    "0: no more than the mean of the dimension says."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a model has for a concept: a figure with its interval, and over how many of what it is."""
+
+    value: float | None = None
+    ci: Interval | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Figures by model and concept.
+
+    Attributes:
+        models, concepts: labels, the best first.
+        best: the figure of the first model over all concepts, or None.
+        cells: of each model, one for each concept.
+        what: what the figures are; noun: what a concept is; form, places: of `Column`; counts: headers.
+    """
+
+    models: tuple[str, ...]
+    best: float | None
+    concepts: tuple[str, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    what: str
+    noun: str
+    form: str
+    places: int
+    counts: tuple[str, ...]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are so few models that points tell them apart."""
+        return len(self.models) <= FEW
+
+    @property
+    def values(self) -> list[list[float | None]]:
+        """Of each model, one for each concept."""
+        return [[cell.value for cell in of_model] for of_model in self.cells]
+
+    @property
+    def intervals(self) -> list[Interval | None]:
+        """All of them."""
+        return [cell.ci for of_model in self.cells for cell in of_model]
+
+    def table(self, name: str, caption: str) -> Table:
+        """A row for each concept, a column for each model; of many models a row for each of both, to be chosen by."""
+        if self.is_small:
+            columns = [
+                Column(self.noun, self.concepts),
+                *(self._figures(*of_model, named=True) for of_model in zip(self.models, self.cells, strict=True)),
+                *self._counts(self.cells[0]),
+            ]
+            return Table(tuple(columns), name=name, caption=caption, sort=(self.models[0], True))
+        cells = [cell for of_model in self.cells for cell in of_model]
+        columns = [
+            Column("model", tuple(model for model in self.models for _ in self.concepts), filter=True),
+            Column(self.noun, self.concepts * len(self.models), filter=True),
+            self._figures(self.what, cells),
+            *self._counts(cells),
+        ]
+        caption = f"{caption} Choose a model or a {self.noun}."
+        return Table(tuple(columns), name=name, caption=caption, sort=(self.what, True))
+
+    def _figures(self, header: str, cells: Sequence[Cell], named: bool = False) -> Column:
+        column = Rows(cells).column
+        return column(header, lambda cell: cell.value, self.form, self.places, ci=lambda cell: cell.ci, named=named)
+
+    def _counts(self, cells: Sequence[Cell]) -> list[Column]:
+        return [Column(header, tuple(cell.counts.get(header) for cell in cells), "count") for header in self.counts]
+
+    def summary(self) -> str:
+        """Which concept is the best and which the worst, in mean over the models."""
+        means = zip(self.concepts, map(_mean, zip(*self.values, strict=True)), strict=True)
+        said = [f"{concept} ({self._said(mean)})" for concept, mean in means if mean is not None]
+        if not said:
+            return f"There is no figure of any {self.noun}."
+        over = "" if len(self.models) == 1 else f", in mean over {len(self.models)} models"
+        return f"Highest for {said[0]}, lowest for {said[-1]}{over}."
+
+    def _said(self, value: float) -> str:
+        return f"{100 * value:.{self.places}f} %" if self.form == "percent" else f"{value:.{self.places}f}"
+
+
+def grid(
+    models: Sequence[tuple[str, float | None, Mapping[str, Cell]]], what: str, noun: str, form: str = "percent",
+    places: int = 1, counts: tuple[str, ...] = (),
+) -> Grid:  # fmt: skip
+    """The grid of models: what each is called, its figure over all concepts, and what it has for each."""
+    models = sorted(models, key=lambda model: _falling(model[1]))
+    concepts = list(dict.fromkeys(concept for _, _, cells in models for concept in cells))
+    concepts.sort(key=lambda name: _falling(_mean([cells[name].value for _, _, cells in models if name in cells])))
+    rows = tuple(tuple(cells.get(concept, Cell()) for concept in concepts) for _, _, cells in models)
+    labels, best = tuple(label for label, _, _ in models), models[0][1]
+    return Grid(labels, best, tuple(concepts), rows, what, noun, form, places, counts)
+
+
+def _falling(value: float | None) -> float:
+    """By which the largest is sorted first, and what is missing last."""
+    return float("inf") if value is None or value != value else -value
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    held = [value for value in values if value is not None and value == value]
+    return sum(held) / len(held) if held else None
+
+
+# Concepts
 
 
 def concepts(sources: Sources) -> Section | None:
     """Parts for each result, and in it for each way of grouping triplets."""
-    parts: list[Any] = []
-    objects = top_objects(sources)
-    number = 0
-    for result in pooled(sources.results(Concepts)):
-        labels = labels_of(result, labels=sources.labels)
-        for by in dict.fromkeys(one.by for one in result.results):
-            parts += _parts(result, by, labels, objects, number)
-            number += 1
-    return Section("concepts", "Human concepts", LEAD, tuple(parts)) if parts else None
+    ways = [
+        (result, by)
+        for result in pooled(sources.results(Concepts)) for by in dict.fromkeys(one.by for one in result.results)
+    ]  # fmt: skip
+    parts = parts_of_each(ways, _concepts, sources.labels, top_objects(sources))
+    return section_of("concepts", "Human concepts", CONCEPTS, parts)
 
 
-def _parts(
-    result: Concepts, by: str, labels: Mapping[str, str], objects: Mapping[str, tuple[str, ...]], number: int
-) -> list[Any]:
+def _concepts(of: tuple[Concepts, str], page_labels: Labels, objects: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
+    result, by = of
+    labels = labels_of(result, labels=page_labels)
     results = [one for one in result.results if one.by == by]
-    scores: Grid[ConceptScore] = grid(
-        results, lambda one: labels[one.embeddings], lambda one: one.accuracy, lambda one: one.concepts,
-        lambda cell: cell.concept, lambda cell: cell.accuracy, what="accuracy", noun=SINGULAR[by],
-    )  # fmt: skip
-    parts: list[Any] = [_figure(result, by, scores, labels, number), *_unassigned(results)]
-    differences = [one for one in result.differences if one.by == by]
-    parts += [_differences(result, by, differences, scores, labels, number)] if differences else []
-    return [*parts, *_panels(result, scores, objects, number)]
-
-
-def over(result: Concepts, by: str, intervals: Iterable[Interval | None]) -> str:
-    """Over what the figures are."""
-    source = f" of {file_label(result.triplets)}" if result.triplets else ""
-    text = f"{result.n_triplets:,} {result.task} triplets{source}, by {by}"
-    level = intervals_over(intervals)
-    few = f"; concepts of fewer than {result.min_triplets} triplets have none" if result.min_triplets else ""
-    return f"{text}; {level}{few}" if level else f"{text}; without intervals"
-
-
-def _figure(result: Concepts, by: str, scores: Grid[ConceptScore], labels: Mapping[str, str], number: int) -> Figure:
-    name, data_name = numbered("concepts-chart", number), numbered("concepts-table", number)
-    intervals = (cell.ci for of_model in scores.cells for cell in of_model if cell is not None)
-    caption = f"Accuracy per {scores.noun}: {over(result, by, intervals)}."
-    if len(scores.models) <= FEW:
-        chart = concepts_chart(result, by=by, labels=labels)
-        return Figure(name, caption, chart, summary(scores), wide(scores, data_name, caption, COUNTS))
-    best, mean = "", known(scores.means[0])
-    if mean is not None:
-        best = f" Best on all triplets: {scores.models[0]} ({100 * mean:.1f} %)."
-    chart = heatmap(
-        scores.models, scores.concepts, scores.values, title=f"Accuracy per {scores.noun}", what="accuracy",
-        form=".0%", told=[f"{result.n_triplets:,} triplets; chance {100 * result.chance:.1f} %.",
-                          "Models by their accuracy on all triplets, the best on top."],
-    )  # fmt: skip
-    data = long(scores, data_name, f"{caption} Choose a model or a {scores.noun}.", COUNTS)
-    return Figure(name, caption, chart, f"{summary(scores)}{best}", data)
-
-
-def _unassigned(results: Sequence[ConceptScores]) -> list[Text]:
+    models = []
+    for one in results:
+        cells = {
+            cell.concept: Cell(cell.accuracy, cell.ci, {"triplets": cell.n_triplets, "objects": cell.n_objects})
+            for cell in one.concepts
+        }
+        models.append((labels[one.embeddings], one.accuracy, cells))
+    scores = grid(models, "accuracy", SINGULAR[by], counts=("triplets", "objects"))
+    yield _figure(result, by, scores, labels)
     for one in results:
         if one.unassigned is not None:
             count = one.unassigned.n_triplets
-            return [Text((f"{count:,} of {one.n_triplets:,} triplets are of no concept, and in no row.",))]
-    return []
+            yield Text((f"{count:,} of {one.n_triplets:,} triplets are of no concept, and in no row.",))
+            break
+    differences = [one for one in result.differences if one.by == by]
+    if differences:
+        yield _differences(result, differences, scores.models[0], labels)
+    yield from _panels(result, scores, objects)
 
 
-def _differences(
-    result: Concepts, by: str, differences: Sequence[ConceptDifference], scores: Grid[ConceptScore],
-    labels: Mapping[str, str], number: int,
-) -> Fold:  # fmt: skip
+def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
+    title, summary = f"Accuracy per {scores.noun}", scores.summary()
+    source = f" of {file_label(result.triplets)}" if result.triplets else ""
+    level = intervals_over(scores.intervals)
+    few = f"; concepts of fewer than {result.min_triplets} triplets have none" if level and result.min_triplets else ""
+    caption = (
+        f"{title}: {result.n_triplets:,} {result.task} triplets{source}, by {by}; {level or 'without intervals'}{few}."
+    )
+    if scores.is_small:
+        chart = concepts_chart(result, by=by, labels=labels)
+    else:
+        told = [f"{result.n_triplets:,} triplets; chance {percent(result.chance)}.",
+                "Models by their accuracy on all triplets, the best on top."]  # fmt: skip
+        chart = heatmap(
+            scores.models, scores.concepts, scores.values, title=title, what="accuracy", form=".0%", told=told
+        )
+        if known(scores.best) is not None:
+            summary += f" Best on all triplets: {scores.models[0]} ({percent(scores.best)})."
+    return Figure("concepts-chart", caption, chart, summary, scores.table("concepts-table", caption))
+
+
+def _differences(result: Concepts, differences: Sequence[ConceptDifference], best: str, labels: Labels) -> Fold:
     after = any(one.transform for one in result.results)
     what = "Accuracy after the transform less that before" if after else "Accuracy of one model less that of the other"
     level = intervals_over(one.ci for one in differences) or "without intervals"
     corrected = f"p-values corrected over all concepts and pairs ({result.correction})"
     caption = f"{what}, paired over the same triplets; {level}; {corrected}."
-    name = numbered("concepts-differences", number)
     if len(differences) <= MOST_ROWS:
-        table = _all_differences(result, by, differences, labels, name, caption)
+        table = _all_differences(result, differences, labels, caption)
     else:
-        table = _by_pair(differences, scores.models[0], labels, name, caption)
+        table = _by_pair(differences, best, labels, caption)
     return Fold("Before and after the transform" if after else "Differences between models", (table,), after)
 
 
 def _all_differences(
-    result: Concepts, by: str, differences: Sequence[ConceptDifference], labels: Mapping[str, str], name: str,
-    caption: str,
+    result: Concepts, differences: Sequence[ConceptDifference], labels: Labels, caption: str
 ) -> Table:  # fmt: skip
+    by = differences[0].by
     accuracies = {
         (one.embeddings, cell.concept): cell.accuracy
         for one in result.results for cell in one.concepts if one.by == by
@@ -126,12 +238,10 @@ def _all_differences(
         column("of the other", lambda d: accuracies.get((d.other, d.concept)), "percent"),
         *difference_columns(differences, result),
         column("triplets", lambda d: d.n_triplets, "count"),
-    ), name=name, caption=caption, sort=("difference", True))  # fmt: skip
+    ), name="concepts-differences", caption=caption, sort=("difference", True))  # fmt: skip
 
 
-def _by_pair(
-    differences: Sequence[ConceptDifference], best: str, labels: Mapping[str, str], name: str, caption: str
-) -> Table:
+def _by_pair(differences: Sequence[ConceptDifference], best: str, labels: Labels, caption: str) -> Table:
     """In how many concepts each pair differs; of very many pairs those with the best model."""
     pairs: dict[tuple[str, str], list[ConceptDifference]] = {}
     for one in differences:
@@ -149,7 +259,7 @@ def _by_pair(
         column("worse in", lambda row: _n_apart(row[1], -1), "count"),
         column("largest difference", lambda row: row[2].difference, "percent"),
         column("in", lambda row: row[2].concept),
-    ), name=name, caption=caption, sort=("better in", True))  # fmt: skip
+    ), name="concepts-differences", caption=caption, sort=("better in", True))  # fmt: skip
 
 
 def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
@@ -176,32 +286,71 @@ def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
 
 
 def _panels(
-    result: Concepts, scores: Grid[ConceptScore], objects: Mapping[str, tuple[str, ...]], number: int
-) -> list[Any]:
+    result: Concepts, scores: Grid, objects: Mapping[str, tuple[str, ...]]
+) -> Iterator[Part]:  # fmt: skip
     """Those concepts first that most triplets are of."""
-    counts = [0 if cell is None else cell.n_triplets for cell in scores.cells[0]]
-    order = sorted((k for k, one in enumerate(scores.concepts) if one in objects), key=lambda k: -counts[k])
+    counts = [cell.counts.get("triplets") for cell in scores.cells[0]]
+    order = sorted((k for k, one in enumerate(scores.concepts) if one in objects), key=lambda k: -(counts[k] or 0))
     if not order:
-        return []
-    panels = tuple(_panel(scores, k, objects[scores.concepts[k]]) for k in order)
-    which = "" if len(scores.models) <= FEW else f" of the {FEW} models that are best on all triplets"
+        return
+    panels = []
+    for k in order:
+        bars = (
+            Bar(model, of_model[k].value, *ends_of(of_model[k].ci))
+            for model, of_model in zip(scores.models[:FEW], scores.cells, strict=False)
+        )
+        about = "" if counts[k] is None else f"{counts[k]:,} triplets"
+        panels.append(Panel(scores.concepts[k], about, tuple(map(Tile, objects[scores.concepts[k]])), tuple(bars)))
+    which = "" if scores.is_small else f" of the {FEW} models that are best on all triplets"
     caption = (
         f"Each {scores.noun} with the objects that stand for it, and the accuracy{which}; shaded: its interval. "
         f"{scores.noun.capitalize()} of most triplets first"
     )
-    parts: list[Any] = [Panels(numbered("concept-panels", number), f"{caption}.", panels[:SHOWN], result.chance)]
+    yield Panels("concept-panels", f"{caption}.", tuple(panels[:SHOWN]), result.chance)
     if len(panels) > SHOWN:
-        name = numbered("concept-panels-more", number)
-        rest = Panels(name, f"{caption}, continued.", panels[SHOWN:], result.chance)
-        parts.append(Fold(f"{len(panels) - SHOWN} more", (rest,)))
-    return parts
+        rest = Panels("concept-panels-more", f"{caption}, continued.", tuple(panels[SHOWN:]), result.chance)
+        yield Fold(f"{len(panels) - SHOWN} more", (rest,))
 
 
-def _panel(scores: Grid[ConceptScore], k: int, objects: Sequence[str]) -> Panel:
-    cells = [of_model[k] for of_model in scores.cells][:FEW]
-    bars = tuple(
-        Bar(model, scores.figure(cell), *ends_of(None if cell is None else cell.ci))
-        for model, cell in zip(scores.models, cells, strict=False)
-    )
-    about = "" if cells[0] is None else f"{cells[0].n_triplets:,} triplets"
-    return Panel(scores.concepts[k], about, tuple(map(Tile, objects)), bars)
+# Dimensions: R² on objects that the map has not seen
+
+
+def dimensions(sources: Sources) -> Section | None:
+    """Of each result its models, their dimensions, and the differences of models."""
+    parts = parts_of_each(pooled(sources.results(DimensionPredictions)), _dimensions, sources.labels)
+    return section_of("dimensions", "Human dimensions", DIMENSIONS, parts)
+
+
+def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[Part]:
+    labels = labels_of(result, labels=page_labels)
+    over = f"{result.n_objects:,} objects, each predicted by a map that has not seen it ({result.folds} folds)"
+    caption = f"R² in mean over all dimensions, {over}{and_intervals(one.ci for one in result.results)}."
+    columns = filled(models_table(result, labels).columns)
+    yield Table(columns, name="dimensions-models", caption=caption, sort=("mean R^2", True))
+    models = [
+        (labels[one.embeddings], one.mean_r2, {cell.dimension: Cell(cell.r2, cell.ci) for cell in one.dimensions})
+        for one in result.results
+    ]
+    scores = grid(models, "R²", "dimension", "number", 3)
+    caption = f"R² of each dimension, held out: {over}{and_intervals(scores.intervals)}."
+    if scores.is_small:
+        chart = dimensions_chart(result, labels=labels)
+    else:
+        told = [f"{over}.", "Models by their mean R², the best on top."]
+        chart = heatmap(
+            scores.models, scores.concepts, scores.values, title="R² per dimension", what="R², held out", form=".2f",
+            told=told,
+        )  # fmt: skip
+    yield Figure("dimensions-chart", caption, chart, scores.summary(), scores.table("dimensions-table", caption))
+    differences = list(result.differences or ())
+    if len(differences) > MOST_ROWS:  # of means only; none where there are too many of these
+        differences = [row for row in differences if row.dimension is None]
+    if 0 < len(differences) <= MOST_ROWS:
+        caption = (
+            "R² of one model less that of the other, on the same objects and folds"
+            f"{and_intervals(row.ci for row in differences)}; p-values corrected over all pairs and dimensions "
+            f"({result.correction}), of means over pairs alone."
+        )
+        columns = differences_table(result, labels, differences).columns
+        table = Table(columns, name="dimensions-differences", caption=caption, sort=("R^2", True))
+        yield Fold("Differences between models", (table,))

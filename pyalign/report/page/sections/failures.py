@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
 
 from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
@@ -11,7 +10,7 @@ from pyalign.data import ANCHORED
 from pyalign.report.blocks import Section, Table, Text
 from pyalign.report.comparison import wrong_table as models_table
 from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
-from pyalign.report.page.sections._shared import numbered
+from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import labels_of
 
@@ -27,17 +26,11 @@ UNCHOSEN = "The document does not say what models choose: it was made before doc
 def failures(sources: Sources) -> Section | None:
     """A browser for each result of failures."""
     results = [one for one in sources.results(Failures) if any(len(group.rows) for group in one.groups)]
-    parts: list[Any] = []
-    first = 1
-    for number, result in enumerate(results):
-        labels = labels_of(result, labels=sources.labels)
-        most = most_of(len(result.models), len(results))
-        browser = _browser(result, tuple(labels[model] for model in result.models), number, first, most)
-        first += len(browser.failures)
-        parts += [_counts(result, labels, number), browser]
-        if all(verdict.chosen is None for one in browser.failures for verdict in one.verdicts):
-            parts.append(Text((UNCHOSEN,), "note"))
-    return Section("failures", "Failures", LEAD, tuple(parts)) if parts else None
+    most = [most_of(len(one.models), len(results)) for one in results]
+    shown = [_first_of(one.groups, count) for one, count in zip(results, most, strict=True)]
+    firsts = [1 + sum(map(len, shown[:k])) for k in range(len(shown))]
+    parts = parts_of_each(zip(results, shown, firsts, strict=True), _failures, sources)
+    return section_of("failures", "Failures", LEAD, parts)
 
 
 def most_of(models: int, results: int) -> int:
@@ -50,30 +43,11 @@ def most_of(models: int, results: int) -> int:
     return max(1, min(MOST, LETTERS // (WIDTH * models + 60)) // results)
 
 
-def _browser(result: Failures, labels: tuple[str, ...], number: int, first: int, most: int) -> Browser:
-    """The failures of a result that the page has room for: of each group the clearest."""
-    shown = tuple(_failure(result, *one) for one in _first_of(result.groups, most))
-    listed = sum(len(group.rows) for group in result.groups)
-    caption = f"{len(shown):,} failures among {result.n_triplets:,} triplets that all {len(labels)} models were asked"
-    if len(shown) < listed:
-        caption += f"; the document lists {listed:,}, of which these are the clearest"
-    caption += (
-        ". Framed: the option that people choose; below each: how many models choose it"
-        if result.task == ANCHORED
-        else ". Framed: the item that people call odd; below each: how many models call it odd"
-    )
-    if result.temperature is not None:
-        caption += (
-            f". Probabilities: softmax of the similarities ({result.measure}) at temperature {result.temperature:g}"
-        )
-    return Browser(
-        numbered("failures", number), f"{caption}.", labels, _group_names(result), shown, first, result.task,
-        result.ties == "wrong",
-    )  # fmt: skip
+Place = tuple[FailureGroup, int, tuple[int, ...]]  # of a triplet: a group, its place there, and all its groups
 
 
-def _first_of(groups: tuple[FailureGroup, ...], most: int) -> list[tuple[FailureGroup, int, tuple[int, ...]]]:
-    """Of each triplet a group, its place there, and all its groups: first what is the clearest of its group."""
+def _first_of(groups: tuple[FailureGroup, ...], most: int) -> list[Place]:
+    """The triplets that the page has room for: first what is the clearest of its group."""
     where: dict[int, tuple[FailureGroup, int]] = {}
     groups_of: dict[int, list[int]] = {}
     for rank in range(max(len(group.rows) for group in groups)):
@@ -90,11 +64,35 @@ def _first_of(groups: tuple[FailureGroup, ...], most: int) -> list[tuple[Failure
     return [(*where[row], tuple(groups_of[row])) for row in where]
 
 
-def _group_names(result: Failures) -> tuple[str, ...]:
+def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterator[Part]:
+    result, places, first = of
+    labels = labels_of(result, labels=sources.labels)
+    anchored = result.task == ANCHORED
+    kind = "anchored triplets" if anchored else "triplets"
+    caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}, by {result.measure}."
+    yield Table(models_table(result, labels).columns, name="wrong", caption=caption, sort=("share", False))
+    shown, listed = len(places), sum(len(group.rows) for group in result.groups)
+    caption = f"{shown:,} failures among {result.n_triplets:,} triplets that all {len(result.models)} models were asked"
+    if shown < listed:
+        caption += f"; the document lists {listed:,}, of which these are the clearest"
+    caption += (
+        ". Framed: the option that people choose; below each: how many models choose it"
+        if anchored
+        else ". Framed: the item that people call odd; below each: how many models call it odd"
+    )
+    if result.temperature is not None:
+        caption += (
+            f". Probabilities: softmax of the similarities ({result.measure}) at temperature {result.temperature:g}"
+        )
     every = "wrong for every model" if result.at_least is None else f"wrong for at least {result.at_least} models"
-    return tuple(
+    groups = tuple(
         every if group.wrong is None else f"right for {group.right}, wrong for {group.wrong}" for group in result.groups
     )
+    found = tuple(_failure(result, *place) for place in places)
+    models = tuple(labels[model] for model in result.models)
+    yield Browser("failures", f"{caption}.", models, groups, found, first, result.task, result.ties == "wrong")
+    if all(verdict.chosen is None for one in found for verdict in one.verdicts):
+        yield Text((UNCHOSEN,), "note")
 
 
 def _failure(result: Failures, group: FailureGroup, place: int, groups: tuple[int, ...]) -> Failure:
@@ -124,10 +122,3 @@ def _by_margin(margin: float) -> Verdict:
     if margin != margin:
         return Verdict(UNKNOWN)
     return Verdict(TIE if margin == 0 else RIGHT if margin > 0 else WRONG)
-
-
-def _counts(result: Failures, labels: dict[str, str], number: int) -> Table:
-    """How many of all triplets each model gets wrong."""
-    kind = "anchored triplets" if result.task == ANCHORED else "triplets"
-    caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}, by {result.measure}."
-    return replace(models_table(result, labels), name=numbered("wrong", number), caption=caption, sort=("share", False))

@@ -1,29 +1,20 @@
-"""Accuracy against what is known of the models: a figure for each column, and what it says in numbers."""
+"""What is known of models: columns of other sections' tables, and a figure of accuracy against each, with numbers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
 from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.analysis.score import Scores
 from pyalign.errors import InputError
-from pyalign.report.blocks import Figure, Rows, Section, Table, Text
+from pyalign.report import metadata as texts
+from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
 from pyalign.report.charts.metadata import metadata_chart
-from pyalign.report.metadata import (
-    over_names,
-    per_text,
-    rank_columns,
-    rank_text,
-    scaled_text,
-    slope_columns,
-    slope_text,
-)  # fmt: skip
-from pyalign.report.page.sections._shared import sentence
-from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.page.sections._shared import Part, sentence
+from pyalign.report.page.sources import Sources
 from pyalign.report.words import one_line, percent_interval, short_labels
 
 LEAD = (
@@ -31,7 +22,30 @@ LEAD = (
     "would do on other objects, and what other models like these would do on these objects. Models of one family are "
     "not independent of each other, so that a family is drawn as a whole. None of it says what causes what."
 )
+HIDDEN = ("group", "seed")  # columns that say which rows are one model
 MISSING = "No metadata of the models were given (--metadata models.csv), so that nothing can be set against them."
+
+
+def metadata_columns(sources: Sources, models: Sequence[str]) -> list[Column]:
+    """A column for each of the metadata that some of the models have, a value for each model, None where it has none.
+
+    models: as documents call them. Columns of text filter.
+    """
+    table = sources.metadata
+    if table is None:
+        return []
+    rows = table.matched(list(models), {name: sources.label(name) for name in models}).rows
+    columns = []
+    for name in table.columns:
+        values = tuple(table.value(row, name) for row in rows)
+        if name in HIDDEN or all(value is None for value in values):
+            continue
+        if name in table.numbers:
+            whole = all(value is None or float(value).is_integer() for value in values)
+            columns.append(Column(name, values, "percent" if name in table.percent else "count" if whole else "number"))
+        else:
+            columns.append(Column(name, values, filter=True))
+    return columns
 
 
 def metadata(sources: Sources) -> Section | None:
@@ -43,10 +57,10 @@ def metadata(sources: Sources) -> Section | None:
     title = "Accuracy and what is known of the models"
     if not ready and sources.metadata is None:
         return Section("metadata", title, "", (Text((MISSING,), "note"),))
-    parts: list[Any] = []
+    parts: list[Part] = []
     for place, one in enumerate(loaded):
         try:
-            result = one.result if ready else _regressed(one, sources)
+            result = one.result if ready else _regressed(one.result, sources)
         except InputError as error:
             parts.append(Text((f"{one.path or one.command}: {one_line(str(error))}",), "warning"))
             continue
@@ -54,24 +68,24 @@ def metadata(sources: Sources) -> Section | None:
     return Section("metadata", title, LEAD, tuple(parts))
 
 
-def _regressed(one: Loaded, sources: Sources) -> MetadataRegressions:
-    """A comparison, or scores, against the metadata of the page; intervals are of the level that it has."""
-    rows = one.result if isinstance(one.result, Scores) else (one.result,)
-    levels = [row.confidence for row in rows if row.confidence is not None]
-    return regress_metadata(
-        one.result, sources.metadata, confidence=levels[0] if levels else 0.95, labels=sources.labels
-    )  # fmt: skip
+def _regressed(result: Comparison | Scores, sources: Sources) -> MetadataRegressions:
+    """Against the metadata of the page; intervals are of the level that the result has."""
+    rows = result if isinstance(result, Scores) else (result,)
+    level = next((row.confidence for row in rows if row.confidence is not None), 0.95)
+    return regress_metadata(result, sources.metadata, confidence=level, labels=sources.labels)
 
 
-def _parts(result: MetadataRegressions, which: str) -> Iterator[Any]:
+def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
     if result.results:
-        yield _table(result, which)
-    columns = list(dict.fromkeys([*(r.column for r in result.results), *(g.column for g in result.groups)]))
-    for number, column in enumerate(columns):
+        columns = (*texts.slope_columns(result), *texts.rank_columns(result, result.results))
+        caption = f"Slopes and Spearman's rank correlations: {over_text(result)}."
+        yield Table(columns, name=f"metadata{which}-slopes", caption=caption)
+    known = dict.fromkeys([*(row.column for row in result.results), *(group.column for group in result.groups)])
+    for number, column in enumerate(known, start=1):
         plain = re.sub(r"[^a-z0-9]+", "-", column.lower()).strip("-") or "column"
-        name = f"metadata{which}-{number + 1}-{plain}"
+        name = f"metadata{which}-{number}-{plain}"
         rows = [row for row in result.results if row.column == column]
         groups = [group for group in result.groups if group.column == column]
         summary = " ".join(sentence_of(row, result) for row in rows) if rows else sentence_of_groups(groups, result)
@@ -97,19 +111,20 @@ def over_text(found: MetadataRegressions) -> str:
 
 def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
     """What a line says, in words and numbers."""
-    objects, models = over_names(found)
+    objects, models = texts.over_names(found)
     rises = "rises" if row.slope > 0 else "falls" if row.slope < 0 else "stays"
-    here = scaled_text(row.ci, row, found.percent) if row.ci else "not known"
-    there = scaled_text(row.models_ci, row, found.percent) if row.models_ci else f"too few {models}"
-    slope = slope_text(row, found.percent).lstrip("+-")
+    here = texts.scaled_text(row.ci, row, found.percent) if row.ci else "not known"
+    there = texts.scaled_text(row.models_ci, row, found.percent) if row.models_ci else f"too few {models}"
+    slope = texts.slope_text(row, found.percent).lstrip("+-")
+    step = f"{texts.per_text(row, found.percent)} of {one_line(row.column)}"
     text = (
-        f"Over {row.n_models:,} models accuracy {rises} by {slope} percentage points per "
-        f"{per_text(row, found.percent)} of {one_line(row.column)} (over {objects} {here}; over {models} {there})."
+        f"Over {row.n_models:,} models accuracy {rises} by {slope} percentage points per {step} "
+        f"(over {objects} {here}; over {models} {there})."
     )
     if row.rank_correlation is None or row.scale != "linear":
         return text
-    here = rank_text(row.rank_ci) if row.rank_ci else "not known"
-    there = rank_text(row.rank_models_ci) if row.rank_models_ci else f"too few {models}"
+    here = texts.rank_text(row.rank_ci) if row.rank_ci else "not known"
+    there = texts.rank_text(row.rank_models_ci) if row.rank_models_ci else f"too few {models}"
     if row.n_models < LEAST_RANKED:
         here = there = f"not for fewer than {LEAST_RANKED} models"
     return f"{text} Rank correlation {row.rank_correlation:.3f} (over {objects} {here}; over {models} {there})."
@@ -117,7 +132,7 @@ def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
 
 def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressions) -> str:
     """The best and the worst group, with their intervals."""
-    objects, _ = over_names(found)
+    objects, _ = texts.over_names(found)
     told = []
     for group in dict.fromkeys((groups[0], groups[-1])):
         interval = f", over {objects} {percent_interval(group.ci)}" if group.ci else ", no interval known"
@@ -126,24 +141,18 @@ def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressio
     return f"{'; '.join(told)}; {len(groups)} groups."
 
 
-def _table(result: MetadataRegressions, which: str) -> Table:
-    """Slopes as people read them, and rank correlations with both intervals."""
-    columns = (*slope_columns(result), *rank_columns(result, result.results))
-    caption = f"Slopes and Spearman's rank correlations: {over_text(result)}."
-    return Table(columns, name=f"metadata{which}-slopes", caption=caption)
-
-
 def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     """The points of a figure."""
-    points = [point for point in result.points if (point.values or {}).get(column) is not None]
+    held = [(one, one.values[column]) for one in result.points if one.values and one.values.get(column) is not None]
+    points, values = [point for point, _ in held], tuple(value for _, value in held)
     labels = short_labels([point.model for point in points])
     field = Rows(points).column
-    numbers = any(isinstance((point.values or {})[column], float) for point in points)
+    numbers = any(isinstance(value, float) for value in values)
     form = "percent" if column in result.percent else "number" if numbers else "text"
     columns = [
         field("model", lambda p: labels[p.model]),
         field("accuracy", lambda p: p.accuracy, "percent", ci=lambda p: p.ci),
-        field(column, lambda p: (p.values or {})[column], form, 3 if numbers else 1),
+        Column(column, values, form, places=3 if numbers else 1),
     ]
     if column != "family":
         columns.append(field("family", lambda p: p.family))

@@ -1,4 +1,4 @@
-"""Methods: every setting, version, hash and seed that the documents say."""
+"""What a page is made of: every setting, version, hash and seed, the steps that are missing, and how to cite it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import Any
 
 from pyalign._version import __version__
 from pyalign.data.provenance import Provenance
 from pyalign.documents import as_document
 from pyalign.extraction.result import Extraction
-from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled, present
-from pyalign.report.page.sections._shared import numbered
+from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.page.html import assets
+from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.results import SCHEMA
+from pyalign.results import SCHEMA, Result
 
-LEAD = "What is needed to make these figures again: inputs with the SHA-256 of their values, settings, seeds, versions."
+METHODS = (
+    "What is needed to make these figures again: inputs with the SHA-256 of their values, settings, seeds, versions."
+)
 LONGEST = 300  # letters of one setting
 APART = ("layers", "failures", "provenance", "notes")  # of an extraction, which are shown elsewhere
+LAYERS = ("name", "what", "pooling", "shape", "dtype", "file", "sha256")
 # What a document says of itself, besides its results.
 SAID = (
     "measure", "temperature", "ties", "nan", "seed", "backend", "correction", "ci_by", "ci_method", "confidence",
@@ -33,42 +36,41 @@ def methods(sources: Sources) -> Section | None:
     """Documents, inputs, settings, manifests of extractions."""
     if not sources.documents:
         return None
-    parts = [_documents(sources), _inputs(sources), _settings(sources), *_extractions(sources), _notes(sources)]
-    return Section("methods", "Methods", LEAD, present(parts))
+    # Documents by what they are called: their file, or their command and number.
+    called = [(one.path or f"{one.command} ({number})", one) for number, one in enumerate(sources.documents, start=1)]
+    extractions = parts_of_each(sources.results(Extraction), _extraction)
+    parts = [_documents(called), _inputs(called, sources), _settings(called), *extractions, _notes(called)]
+    return section_of("methods", "Methods", METHODS, parts)
 
 
-def _called(sources: Sources) -> tuple[str, ...]:
-    """Of each result: its file, or its command and number."""
-    return tuple(one.path or f"{one.command} ({number})" for number, one in enumerate(sources.documents, start=1))
+Called = list[tuple[str, Loaded]]
 
 
-def _documents(sources: Sources) -> Table:
-    column = Rows([(one, one.result.provenance) for one in sources.documents]).column
+def _documents(called: Called) -> Table:
+    column = Rows([(name, one, one.result.provenance) for name, one in called]).column
+
+    def seed(row: tuple[str, Loaded, Provenance | None]) -> int | None:
+        _, one, provenance = row
+        drawn: int | None = None if provenance is None else provenance.seed
+        return getattr(one.result, "seed", None) if drawn is None else drawn
+
     columns = (
-        Column("Document", _called(sources)),
-        column("Command", lambda row: row[0].command, filter=True),
-        column("pyalign", lambda row: row[0].version, named=True),
+        column("Document", lambda row: row[0]),
+        column("Command", lambda row: row[1].command, filter=True),
+        column("pyalign", lambda row: row[1].version, named=True),
         column("Schema", lambda row: SCHEMA, "count"),
-        column("Computed", lambda row: row[1] and row[1].time),
-        column("Backend", lambda row: row[1] and row[1].backend),
-        column("Seed", lambda row: _seed(*row), "count",
-               note="of what was drawn at random; missing where nothing was"),
-    )  # fmt: skip
+        column("Computed", lambda row: row[2] and row[2].time),
+        column("Backend", lambda row: row[2] and row[2].backend),
+        column("Seed", seed, "count", note="of what was drawn at random; missing where nothing was"),
+    )
     caption = f"Documents on this page, which pyalign {__version__} made."
     return Table(columns, name="documents-table", caption=caption)
 
 
-def _seed(one: Loaded, provenance: Provenance | None) -> int | None:
-    if provenance is not None and provenance.seed is not None:
-        return provenance.seed
-    seed: int | None = getattr(one.result, "seed", None)
-    return seed
-
-
-def _inputs(sources: Sources) -> Table | None:
+def _inputs(called: Called, sources: Sources) -> Table | None:
     """Each array once: what it is called, and the documents that it went into."""
     documents: dict[tuple[str, str, str, str, str | None], set[str]] = {}
-    for name, one in zip(_called(sources), sources.documents, strict=True):
+    for name, one in called:
         provenance = one.result.provenance
         for array in () if provenance is None else provenance.inputs:
             shape = " x ".join(f"{axis:,}" for axis in array.shape)
@@ -89,27 +91,22 @@ def _inputs(sources: Sources) -> Table | None:
     return Table(filled(columns), name="inputs-table", caption="What the figures were computed from.")
 
 
-def _settings(sources: Sources) -> Fold:
+def _settings(called: Called) -> Fold:
     """All settings as they were asked for and as they were, and the command line; a row each."""
-    settings = [
-        (name, *setting)
-        for name, one in zip(_called(sources), sources.documents, strict=True)
-        for setting in _of(one.result)
-    ]
-    column = Rows(settings).column
+    column = Rows([(name, *setting) for name, one in called for setting in _settings_of(one.result)]).column
     columns = (
         column("Setting", lambda row: row[1]),
         column("Value", lambda row: row[2]),
         column("Document", lambda row: row[0], filter=True),
     )
-    parts: list[Any] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
-    lines = [line for one in sources.documents if (line := command_line(one.result))]
+    parts: list[Part] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
+    lines = [line for _, one in called if (line := command_line(one.result))]
     if lines:
         parts.append(Code("Command lines, by the options that were given", "\n".join(dict.fromkeys(lines))))
     return Fold("Settings", tuple(parts))
 
 
-def _of(result: Any) -> Iterator[tuple[str, str]]:
+def _settings_of(result: Result) -> Iterator[tuple[str, str]]:
     stated = {one.name for one in fields(result) if not one.metadata.get("hidden")} | {*result.derived}
     for name in SAID:
         value = as_document(getattr(result, name)) if name in stated else None
@@ -121,12 +118,12 @@ def _of(result: Any) -> Iterator[tuple[str, str]]:
             yield f"option {name}", _text(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def command_line(result: Any) -> str:
+def command_line(result: Result) -> str:
     """The command with the options that it was given, as far as the result says.
 
     Example:
@@ -145,40 +142,82 @@ def command_line(result: Any) -> str:
     for name, value in sorted(line.items()):
         words.append("--" + str(name).replace("_", "-"))
         if value is not True:
-            values = value if isinstance(value, list | tuple) else [value]
-            comma = name == "columns" and isinstance(value, list | tuple)
-            words += [",".join(map(str, values))] if comma else map(str, values)
+            values = list(map(str, value if isinstance(value, list | tuple) else [value]))
+            words += [",".join(values)] if name == "columns" else values
     return shlex.join(words)
 
 
-def _extractions(sources: Sources) -> list[Any]:
-    """A fold for each extraction: what its manifest says."""
-    parts = []
-    for number, made in enumerate(sources.results(Extraction)):
-        manifest = made.to_dict()
-        column = Rows([(name, _text(value)) for name, value in manifest.items() if name not in APART]).column
-        settings = Table(
-            (column("Setting", lambda row: row[0]), column("Value", lambda row: row[1])),
-            name=numbered("extraction-table", number),
-            caption=f"Embeddings by {made.model}: {made.n_rows:,} of {made.n_items:,} items.",
-        )
-        layers = Table(
-            tuple(
-                Column(name, tuple(None if row.get(name) is None else _text(row[name]) for row in manifest["layers"]))
-                for name in ("name", "what", "pooling", "shape", "dtype", "file", "sha256")
-            ),
-            name=numbered("extraction-layers", number),
-            caption="Layers, and the SHA-256 of their files.",
-        )
-        parts.append(Fold(f"Extraction: {made.model}", (settings, layers)))
-    return parts
+def _extraction(made: Extraction) -> Iterator[Fold]:
+    """What the manifest of an extraction says."""
+    manifest = made.to_dict()
+    column = Rows([(name, _text(value)) for name, value in manifest.items() if name not in APART]).column
+    columns = (column("Setting", lambda row: row[0]), column("Value", lambda row: row[1]))
+    caption = f"Embeddings by {made.model}: {made.n_rows:,} of {made.n_items:,} items."
+    settings = Table(columns, name="extraction-table", caption=caption)
+    layers = Table(
+        tuple(
+            Column(name, tuple(None if row.get(name) is None else _text(row[name]) for row in manifest["layers"]))
+            for name in LAYERS
+        ),
+        name="extraction-layers",
+        caption="Layers, and the SHA-256 of their files.",
+    )
+    yield Fold(f"Extraction: {made.model}", (settings, layers))
 
 
-def _notes(sources: Sources) -> Fold | None:
+def _notes(called: Called) -> Fold | None:
     """The notes of all documents, which sections may have shown already."""
-    rows = [
-        (name, note) for name, one in zip(_called(sources), sources.documents, strict=True) for note in one.result.notes
-    ]
-    if not rows:
+    notes = dict.fromkeys(f"{name}: {note}" for name, one in called for note in one.result.notes)
+    return Fold("Notes of the documents", tuple(Text((note,)) for note in notes)) if notes else None
+
+
+def study(sources: Sources) -> Section | None:
+    """The steps of a study, where some of them could not be done, or were not asked for."""
+    steps = [step for one in sources.of("study") for step in one.result.steps]
+    missing = [step for step in steps if step.status != "finished"]
+    if not missing:
         return None
-    return Fold("Notes of the documents", tuple(Text((f"{name}: {note}",)) for name, note in dict.fromkeys(rows)))
+    names = ", ".join(step.name for step in missing)
+    lead = f"{len(missing)} of {len(steps)} steps of the study are missing on this page: {names}."
+    column = Rows(missing).column
+    columns = (
+        column("step", lambda step: step.name),
+        column("function", lambda step: step.function),
+        column("status", lambda step: step.status, filter=True),
+        column("reason", lambda step: step.reason),
+    )
+    table = Table(columns, name="study-missing", caption="Steps that are missing, and why")
+    return Section("study", "What is missing", lead, (table,))
+
+
+# How to cite: pyalign, and the papers behind what is on the page
+
+CITE = "The toolkit, and the papers whose methods the sections of this page use."
+PYALIGN = f"""@software{{pyalign,
+  title   = {{pyalign: how well a representation agrees with human similarity judgments}},
+  version = {{{__version__}}}
+}}"""
+# Of each entry of `assets/papers.bib`, what it is on, and the commands whose figures it stands behind.
+PAPERS = (
+    ("triplets, zero-shot and probed", ("score", "compare", "probe", "recipe", "fit", "agreement")),
+    ("calibration", ("calibrate",)),
+    ("similarities between representations", ("cka", "layers")),
+    ("representational similarity analysis", ("rsa",)),
+    ("error consistency", ("consistency", "compare")),
+    ("human dimensions of objects", ("concepts", "predict", "prototypes")),
+)
+
+
+def cite(sources: Sources) -> Section | None:
+    """Entries for BibTeX: pyalign's, and those of papers behind what the documents hold."""
+    if not sources.documents:
+        return None
+    papers = zip(PAPERS, assets(".bib").rstrip().split("\n\n"), strict=True)
+    held = [(what, entry) for (what, commands), entry in papers if sources.of(*commands)]
+    told = "; ".join(dict.fromkeys(what for what, _ in held))
+    parts = (
+        Text((f"Behind this page stand papers on {told}.",) if told else ("Behind this page stands the toolkit.",)),
+        Code("BibTeX", "\n\n".join((PYALIGN, *(entry for _, entry in held)))),
+        Text(("Data sets and models have papers of their own: pyalign datasets info NAME says which.",)),
+    )
+    return Section("cite", "How to cite", CITE, parts)

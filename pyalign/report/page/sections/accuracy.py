@@ -1,0 +1,334 @@
+"""Accuracies of models: the leaderboard, between chance and what people allow, and what a probe adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pyalign.analysis.calibration.result import Calibration, Calibrations
+from pyalign.analysis.ceiling.result import NoiseCeiling
+from pyalign.analysis.comparison.result import Comparison, ModelResult
+from pyalign.analysis.score import Scores
+from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.report import words
+from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.charts.accuracy import accuracy_chart
+from pyalign.report.charts.before_after import before_after_chart, probe_names
+from pyalign.report.page.sections._shared import (
+    Part,
+    TripletSets,
+    figure,
+    file_label,
+    notes_of,
+    parts_of_each,
+    percent,
+    section_of,
+    triplet_sets,
+    where,
+)
+from pyalign.report.page.sections.metadata import metadata_columns
+from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.probe import fold_rows, folds_table
+from pyalign.report.scored import Scored, scored_of
+from pyalign.report.words import counted, intervals_over, over_words
+
+ZERO_SHOT, CHOICES = "zero-shot", "its own choices"
+Ceiling = tuple[float, str]  # a fraction, and which it is
+LEAD = (
+    "How often each model chooses the odd one out that people chose. Intervals say how far a figure could be off with "
+    "other objects, and other people where they are known."
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An accuracy on a page.
+
+    Attributes:
+        label: what the model is called there.
+        how: "zero-shot", or after which map, and whether that had seen these triplets.
+        triplets: the number of their set; see `TripletSets`.
+        row: the accuracy and what is known of it.
+        source: the result; place: which of its accuracies it is.
+    """
+
+    label: str
+    how: str
+    triplets: int
+    row: Scored
+    source: Loaded
+    place: int
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What makes two of them the same figure."""
+        return self.label, self.how, self.row.measure, self.triplets, self.row.task
+
+    @property
+    def own_ceiling(self) -> Ceiling | None:
+        """What its document holds it against."""
+        return None if self.row.ceiling is None else (self.row.ceiling, self.row.ceiling_name or "given")
+
+
+def entries_of(sources: Sources, sets: TripletSets) -> list[Entry]:
+    """All of them: of scores, then of comparisons where no score has the same, then of probes."""
+    kept: dict[tuple[object, ...], Entry] = {}
+    for source in (one for kind in (Scores, Comparison, ProbeCrossValidation) for one in sources.loaded(kind)):
+        for place, row in enumerate(scored_of(source.result)):
+            label = sources.labels.get(row.name) or row.label or row.name
+            entry = Entry(label, _how(row), sets.of(source), row, source, place)
+            key = entry.key
+            if key in kept and kept[key].row.accuracy != row.accuracy:
+                key = (*key, source.path, id(source))  # the same question with another answer: both are shown
+            kept.setdefault(key, entry)
+    return list(kept.values())
+
+
+def _how(row: Scored) -> str:
+    if row.held_out is not None:
+        return f"probed, held-out {over_words(row.held_out)}"
+    if row.model_choices:
+        return CHOICES
+    if row.transform is not None:
+        return f"after {file_label(row.transform)}{', in-sample' if row.in_sample else ''}"
+    return ZERO_SHOT
+
+
+def leaderboard(sources: Sources) -> Section | None:
+    """A table for each set of triplets, as figures of different triplets are not to be compared."""
+    sets = triplet_sets(sources)
+    entries = entries_of(sources, sets)
+    if not entries:
+        return None
+    of_sets = [[one for one in entries if one.triplets == k] for k in dict.fromkeys(one.triplets for one in entries)]
+    notes = notes_of(sources, (*sources.loaded(Scores), *sources.loaded(ProbeCrossValidation)))
+    parts = [*parts_of_each(of_sets, _of_set, sources, sets), Text(notes, "note") if notes else None]
+    return section_of("leaderboard", "Leaderboard", LEAD, parts)
+
+
+def _of_set(entries: Sequence[Entry], sources: Sources, sets: TripletSets) -> Iterator[Part]:
+    label = sets.label(entries[0].triplets)
+    estimates = [one.result for one in sources.loaded(NoiseCeiling) if sets.of(one) == entries[0].triplets]
+    ceiling = _shared_ceiling(entries, estimates)
+    seen = [entry for entry in entries if entry.row.in_sample]
+    fair = [entry for entry in entries if not entry.row.in_sample] or entries
+    yield _facts(fair, ceiling)
+    yield _figure(fair, estimates, sources, label)
+    yield _table(sources, sets, fair, ceiling, "accuracy-table", label)
+    if 0 < len(seen) < len(entries):
+        table = _table(sources, sets, seen, ceiling, "accuracy-table-seen", label)
+        yield Fold("In-sample: on objects that the map was fitted to, so too high", (table,))
+
+
+def _shared_ceiling(entries: Sequence[Entry], estimates: Sequence[NoiseCeiling]) -> Ceiling | None:
+    """What people allow on these triplets: what all scores that say one were held against, else the estimate."""
+    own = {entry.own_ceiling for entry in entries if entry.own_ceiling is not None}
+    if len(own) == 1:
+        return own.pop()
+    return (estimates[0].ceilings.estimate.value, "estimate") if estimates else None
+
+
+def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
+    most = max((entry.row.n for entry in entries if entry.row.n is not None), default=None)
+    on = "" if most is None else f"{most:,} triplets"
+    facts = [Fact("Models", f"{len({entry.label for entry in entries}):,}", on)]
+    zero_shot = [entry for entry in entries if entry.how == ZERO_SHOT]
+    probed = [entry for entry in entries if entry.row.held_out is not None]
+    for name, of_kind in (("Best zero-shot", zero_shot), ("Best probed", probed)):
+        known = _best_first(of_kind)
+        if known:
+            best, split = known[0], known[0].how.partition(", ")[2]
+            facts.append(Fact(name, percent(best.row.accuracy), f"{best.label}, {split}" if split else best.label))
+    if ceiling is not None:
+        facts.append(Fact("Noise ceiling", percent(ceiling[0]), ceiling[1]))
+    return Facts((*facts, Fact("Chance", percent(entries[0].row.chance))))
+
+
+def _best_first(entries: Sequence[Entry]) -> list[Entry]:
+    """Those whose accuracy is known."""
+    return sorted((one for one in entries if one.row.accuracy is not None), key=lambda one: -(one.row.accuracy or 0.0))
+
+
+def _figure(
+    entries: Sequence[Entry], estimates: Sequence[NoiseCeiling], sources: Sources, label: str
+) -> Figure | None:  # fmt: skip
+    drawn = [entry for entry in entries if entry.row.held_out is None and entry.row.accuracy is not None]
+    if not drawn:
+        return None
+    chart = accuracy_chart([*_results(drawn), *estimates], labels=sources.labels)
+    order = _best_first(drawn)
+    best, worst = order[0], order[-1]
+    summary = f"{best.label} ({best.how}) agrees with people most, {percent(best.row.accuracy)}"
+    if worst is not best:
+        summary += f"; {worst.label} ({worst.how}) least, {percent(worst.row.accuracy)}"
+    summary += f"; chance is {percent(entries[0].row.chance)}. The table below has all figures."
+    return Figure("accuracy-chart", f"Accuracy of each model on {label}.", chart, summary)
+
+
+def _results(entries: Sequence[Entry]) -> Iterator[Scores | Comparison]:
+    """The results that these accuracies are from, each with them only."""
+    for source in dict.fromkeys(id(entry.source) for entry in entries):
+        held = [entry for entry in entries if id(entry.source) == source]
+        whole = held[0].source.result
+        if isinstance(whole, Comparison):
+            yield replace(whole, models=tuple(whole.models[entry.place] for entry in held))
+        else:
+            rows = (replace(whole.results[entry.place], label=entry.label) for entry in held)
+            yield replace(whole, results=tuple(rows))
+
+
+def _table(
+    sources: Sources, sets: TripletSets, entries: Sequence[Entry], ceiling: Ceiling | None, name: str, label: str
+) -> Table:
+    ceilings = [entry.own_ceiling or ceiling for entry in entries]
+    places = (place(e.row.accuracy, e.row.chance, top and top[0]) for e, top in zip(entries, ceilings, strict=True))
+    ranked, fitted = _ranked(sources, sets), _fitted(sources, sets)
+    column = Rows(entries).column
+    rank = Rows([ranked.get((*entry.key[:4], entry.row.accuracy)) for entry in entries]).column
+    calibrated = Rows([fitted.get(entry.key[:4]) for entry in entries]).column
+    columns = [
+        column("Model", lambda e: e.label),
+        column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
+        Column("Chance to ceiling", tuple(places), "bar", places=0,
+               note="0 % is chance, 100 % the noise ceiling; how far that could be off is not in it"),
+        rank("Rank", lambda row: None if row is None else row.rank, "count",
+             ci=lambda row: None if row is None else row.rank_ci,
+             note="among the models that were compared with each other"),
+        column("How", lambda e: e.how, filter=len({entry.how for entry in entries}) > 1,
+               note="zero-shot: as it came; probed: after a linear map that was fitted to other objects, triplets or "
+               "people, mean over folds"),
+        *metadata_columns(sources, [entry.row.name for entry in entries]),
+        column("Measure", lambda e: e.row.measure, filter=len({entry.row.measure for entry in entries}) > 1),
+        column("Cross-entropy", lambda e: e.row.cross_entropy, "number", 4, ci=lambda e: e.row.cross_entropy_ci,
+               note="nats per answer, at the temperature of the row; less is better"),
+        column("Temperature", lambda e: e.row.temperature, "number", 3),
+        calibrated("Fitted temperature", lambda row: None if row is None else row.temperature, "number", 3,
+                   ci=lambda row: None if row is None else row.temperature_ci,
+                   note="at which the probabilities fit people's answers best"),
+        calibrated("Cross-entropy there", lambda row: None if row is None else row.test.cross_entropy, "number", 4,
+                   note="nats per answer, on held-out triplets"),
+        column("Ties", lambda e: e.row.n_ties, "count"),
+        column("Triplets", lambda e: e.row.n, "count"),
+        column("From", lambda e: where(e.source), filter=len({where(entry.source) for entry in entries}) > 1),
+    ]  # fmt: skip
+    caption = _caption(entries, ceilings, label)
+    return Table(filled(columns), name=name, caption=caption, sort=("Accuracy", True), numbered=True)
+
+
+def place(accuracy: float | None, low: float, high: float | None) -> float | None:
+    """Where an accuracy is between chance, 0, and the ceiling, 1.
+
+    Example:
+        >>> place(0.5, 0.25, 0.75), place(0.5, 0.25, None)
+        (0.5, None)
+    """
+    return None if accuracy is None or high is None or high <= low else (accuracy - low) / (high - low)
+
+
+def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], ModelResult]:
+    """The rank of a model among those that were compared, whose intervals hold for all of them together."""
+    ranked: dict[tuple[object, ...], ModelResult] = {}
+    for one in sources.loaded(Comparison):
+        for model in one.result.models:
+            label, measure = sources.label(model.model), model.measure or one.result.measure
+            ranked.setdefault((label, ZERO_SHOT, measure, sets.of(one), model.accuracy), model)
+    return ranked
+
+
+def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Calibration]:
+    """The temperature that fits people best, with what is known of it."""
+    fitted: dict[tuple[object, ...], Calibration] = {}
+    for one in sources.loaded(Calibrations):
+        for row in one.result.results:
+            fitted.setdefault((sources.label(str(row.embeddings)), ZERO_SHOT, row.measure, sets.of(one)), row)
+    return fitted
+
+
+def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label: str) -> str:
+    counts = sorted({entry.row.n for entry in entries if entry.row.n is not None})
+    many = f"{counts[0]:,} " if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} " if counts else ""
+    bars = ", or ".join(dict.fromkeys(filter(None, (intervals_over([entry.row.ci]) for entry in entries))))
+    told = [
+        f"Accuracy on {many}{entries[0].row.task} triplets of {label}",
+        f"{bars}; a row without one has none in its document" if bars else "no intervals in the documents",
+        f"chance {words.percent(entries[0].row.chance)}",
+    ]
+    known = list(dict.fromkeys(ceiling for ceiling in ceilings if ceiling is not None))
+    each = " and ".join(f"{words.percent(value)} ({name})" for value, name in known)
+    several = f"noise ceilings {each}, of each row that of its document" if len(known) > 1 else f"noise ceiling {each}"
+    told.append(several if known else "no noise ceiling in the documents")
+    if any(entry.row.held_out is not None for entry in entries):
+        told.append("a probed figure is of those triplets that a fold holds out, the others of all")
+    if any(entry.row.in_sample for entry in entries):
+        told.append("in-sample figures are of objects that the map was fitted to, and too high")
+    return "; ".join(told) + "."
+
+
+# Zero-shot against probed accuracy, both on triplets that the probe has not seen
+
+Probes = Sequence[ProbeCrossValidation]
+PROBES = (
+    "How much better the odd one out is told when a linear map of the embeddings is learned from people's answers: "
+    "both accuracies are on held-out triplets, which chose nothing."
+)
+
+
+def probes(sources: Sources) -> Section | None:
+    """For each set of triplets a row for each cross-validated probe, a figure of all, and their folds."""
+    of_sets = triplet_sets(sources).results(sources.loaded(ProbeCrossValidation))
+    parts = parts_of_each(of_sets, _probes, sources)
+    return section_of("probes", "Zero-shot and probed", PROBES, parts)
+
+
+def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
+    results, triplets = of_set
+    names = probe_names(results, sources.labels)
+    tests = sorted(map(_n_test, results))
+    n = counted(tests[0], "triplet") if tests[0] == tests[-1] else f"{tests[0]:,} to {tests[-1]:,} triplets"
+    splits = " or ".join(sorted({over_words(one.split) for one in results}))
+    intervals = intervals_over(one.accuracy_interval for one in results) or "no intervals"
+    over = f"on {n} of {triplets} of held-out {splits}, mean over the folds; {intervals}."
+    chart = before_after_chart(results, labels=sources.labels)
+    yield figure("probes-figure", f"Accuracy before and after a probe, {over}", chart, _gains(results, names))
+    yield _probes_table(results, names, f"The same figures, {over}")
+    rows = [row for model, one in zip(names, results, strict=True) for row in fold_rows(model, one)]
+    caption = "Each fold's figures are of its own held-out triplets."
+    folds = replace(folds_table(rows, results[0].task), name="probes-folds", caption=caption)
+    yield Fold("Folds", (folds,))
+
+
+def _n_test(result: ProbeCrossValidation) -> int:
+    return sum(fold.n_test for fold in result.folds)
+
+
+def _gains(results: Probes, names: Sequence[str]) -> str:
+    best = max(range(len(results)), key=lambda k: results[k].accuracy)
+    most = max(range(len(results)), key=lambda k: results[k].difference)
+    text = (
+        f"Probed, {names[best]} is the most accurate: {percent(results[best].accuracy)}, "
+        f"{percent(results[best].zero_shot_accuracy)} without a probe. "
+        f"The largest gain is that of {names[most]}: {100 * results[most].difference:+.1f} points"
+    )
+    interval = results[most].difference_interval
+    if interval is None:
+        return f"{text}, without interval."
+    return f"{text} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})."
+
+
+def _probes_table(results: Probes, names: Sequence[str], caption: str) -> Table:
+    column = Rows(results).column
+    columns = (
+        Column("model", tuple(names)),
+        column("zero-shot", lambda r: r.zero_shot_accuracy, "percent", ci=lambda r: r.zero_shot_interval,
+               note="By cosines of the rows as they came, on the same triplets."),
+        column("probed", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_interval),
+        column("gain", lambda r: r.difference, "percent", ci=lambda r: r.difference_interval,
+               note="Probed less zero-shot, paired over the same triplets."),
+        column("cross-entropy", lambda r: r.cross_entropy, "number", 4, ci=lambda r: r.cross_entropy_interval,
+               note="Nats, probed."),
+        column("held out", lambda r: r.split, filter=True),
+        column("folds", lambda r: len(r.folds), "count"),
+        column("triplets", _n_test, "count"),
+        column("chance", lambda r: r.chance, "percent"),
+    )  # fmt: skip
+    return Table(columns, name="probes-table", caption=caption, sort=("probed", True))

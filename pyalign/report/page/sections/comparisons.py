@@ -1,0 +1,232 @@
+"""Models with each other: differences and ranks, errors, similarities, and whether these triplets tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pyalign.analysis.comparison.result import BestModel, Comparison
+from pyalign.concept.consistency_result import ErrorConsistency
+from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from pyalign.recovery.recovered import Recovery
+from pyalign.report import comparison as compared
+from pyalign.report import matrices
+from pyalign.report.blocks import Column, Fold, Section, Table, Text, filled
+from pyalign.report.charts.cka import cka_chart
+from pyalign.report.charts.consistency import consistency_chart
+from pyalign.report.page.sections._shared import Part, figure, file_label, parts_of_each, percent, section_of
+from pyalign.report.page.sources import Sources
+from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of, model_labels, over_text, over_words
+
+Labels = Mapping[str, str]
+MOST_PAIRS = 1000  # in a table; the figure and the document have the others
+DIFFERENCES = (
+    "Models beside each other on the same triplets: what they differ by, how sure that is once all pairs are counted, "
+    "and whether they err on the same triplets."
+)
+CONSISTENCY = (
+    "Do models err on the same triplets, beyond what their accuracies alone would bring? Kappa: 0 no, 1 always."
+)
+CKA = "Which models represent the objects alike? Models next to each other in a matrix are similar."
+RECOVERY = (
+    "If one of the models had answered, would the analysis find it? Each model answers simulated triplets, and the "
+    "model that then fits best is chosen."
+)
+
+
+def differences(sources: Sources) -> Section | None:
+    """Of each comparison its pairs, the best model and the ranks."""
+    parts = parts_of_each(sources.results(Comparison), _differences, sources.labels)
+    return section_of("differences", "Differences between models", DIFFERENCES, parts)
+
+
+def _differences(comparison: Comparison, page_labels: Labels) -> Iterator[Part]:
+    labels = labels_of(comparison, labels=page_labels)
+    yield _widest_difference(comparison, labels)
+    people = "" if comparison.n_subjects is None else f" and {comparison.n_subjects:,} people"
+    caption = (
+        f"Differences in accuracy, {comparison.n_triplets:,} {comparison.task} triplets of "
+        f"{file_label(comparison.triplets)}, {comparison.n_objects:,} objects{people}; {_intervals_of(comparison)}"
+    )
+    columns = filled(compared.pairs_table(comparison, labels, comparison.pairs).columns)
+    yield Table(columns, name="differences-table", caption=caption, sort=("accuracy", True))
+    if comparison.best is not None:
+        yield _best(comparison.best, labels)
+    level = intervals_over(model.rank_ci for model in comparison.models)
+    caption = f"Ranks by accuracy; their {level}, for all models together." if level else "Ranks by accuracy."
+    columns = filled(compared.models_table(comparison, labels).columns)
+    yield Fold("Ranks", (Table(columns, name="ranks-table", caption=caption, sort=("rank", False)),))
+
+
+def _widest_difference(comparison: Comparison, labels: Labels) -> Text:
+    """How many pairs are told apart; the widest of all differences."""
+    pairs, sentences = comparison.pairs, []
+    if comparison.ci_by is not None:
+        apart = sum(pair.p_adjusted is not None and pair.p_adjusted < 0.05 for pair in pairs)
+        sentences.append(f"{apart} of {len(pairs)} pairs differ at 5 %, corrected for all pairs.")
+    if pairs:
+        most = max(pairs, key=lambda pair: abs(pair.difference))
+        sentences.append(
+            f"The largest difference: {labels[most.a]} and {labels[most.b]}, {100 * abs(most.difference):.1f} "
+            "percentage points."
+        )
+    return Text((" ".join(sentences),))
+
+
+def _intervals_of(comparison: Comparison) -> str:
+    level = intervals_over(pair.ci for pair in comparison.pairs)
+    if not level:
+        return "no intervals in the document."
+    method = over_text(comparison.ci_by, comparison.ci_method, comparison.resamples, comparison.seed)
+    measure = f"measure {comparison.measure}" if comparison.measure else "by the measure of each model, see their ranks"
+    return f"{level}, each by itself; {method}; {measure}."
+
+
+def _best(best: BestModel, labels: Labels) -> Text:
+    """The model that was chosen as the best, with a figure that is free of the choice."""
+    level = intervals_over([best.ci])
+    interval = ", without interval"
+    if best.ci is not None and level:
+        interval = f" ({100 * best.ci.low:.1f} to {100 * best.ci.high:.1f} %, {level})"
+    text = (
+        f"The best of them by choice is {labels[best.model]}: {percent(best.in_sample_accuracy)} on the triplets "
+        f"that chose it. Chosen on half of the objects and scored on the others: {percent(best.accuracy)}"
+    )
+    return Text((f"{text}{interval}.",))
+
+
+def consistency(sources: Sources) -> Section | None:
+    """Of each result a matrix of kappa, its pairs, and the concepts that all models miss."""
+    parts = parts_of_each(sources.results(ErrorConsistency), _consistency, sources.labels)
+    return section_of("consistency", "Error consistency", CONSISTENCY, parts)
+
+
+def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]:
+    labels = labels_of(found, labels=page_labels)
+    if found.pairs:
+        intervals = "no intervals"
+        if found.ci_by is not None:
+            level = "" if found.confidence is None else f"{100 * found.confidence:g} % "
+            intervals = f"{level}intervals over {over_words(found.ci_by)}"
+        caption = (
+            f"Kappa of right and wrong on {counted(found.n_triplets, 'triplet')}, of which all models miss "
+            f"{found.n_missed:,} ({percent(found.n_missed / found.n_triplets)}); {intervals}."
+        )
+        chart = consistency_chart(found, labels=labels)
+        yield figure("consistency-figure", caption, chart, _most_and_least_alike(found, labels))
+        pairs = sorted(found.pairs, key=lambda pair: 2.0 if pair.kappa is None else -pair.kappa)[:MOST_PAIRS]
+        if len(pairs) < len(found.pairs):
+            caption += f" The {len(pairs):,} largest of {len(found.pairs):,} pairs."
+        columns = compared.errors_table(found, labels, pairs).columns
+        yield Table(columns, name="consistency-table", caption=caption, sort=("kappa", True))
+    for by in dict.fromkeys(row.by for row in found.missed or ()):
+        rows = [row for row in found.missed or () if row.by == by]
+        caption = (
+            f"What the {found.n_missed:,} triplets are about that all {len(found.models)} models get wrong, by "
+            f"{SINGULAR.get(by, by)}; of all triplets it is {percent(rows[0].expected)}."
+        )
+        if found.min_triplets:
+            caption += f" With fewer than {found.min_triplets:,} triplets there is no interval."
+        columns = compared.missed_table(found, by, rows).columns
+        yield Table(columns, name=f"missed-{by}", caption=caption, sort=("explained", True))
+
+
+def _most_and_least_alike(found: ErrorConsistency, labels: Labels) -> str:
+    known = [(pair.kappa, pair) for pair in found.pairs if pair.kappa is not None]
+    if not known:
+        return "No pair of models has a kappa: a model is always right or always wrong."
+    told = []
+    for pick, word in ((max, "Most"), (min, "least"))[: len(known)]:
+        kappa, pair = pick(known, key=lambda one: one[0])
+        interval = "" if pair.ci is None else f" ({pair.ci.low:.3f} to {pair.ci.high:.3f})"
+        told.append(f"{word} alike are the errors of {labels[pair.a]} and {labels[pair.b]}: {kappa:.3f}{interval}")
+    return "; ".join(told) + "."
+
+
+def cka(sources: Sources) -> Section | None:
+    """A matrix and a table for each measure of each comparison of models; a matrix of each of layers."""
+    of_measures = [(result, one) for result in sources.results(ModelSimilarities) for one in result]
+    models = parts_of_each(of_measures, _similarities, sources.labels)
+    layers = parts_of_each(sources.results(LayerSimilarity), _layers)
+    return section_of("cka", "Similarity of models", CKA, [*models, *layers])
+
+
+def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: Labels) -> Iterator[Part]:
+    result, one = of
+    labels = model_labels([(name, None) for name in one.models], labels=page_labels)
+    pairs: list[matrices.Pair] = [(one, i, j) for i, j in one.pairs]
+    pairs.sort(key=lambda pair: -one.matrix[pair[1]][pair[2]])
+    caption = (
+        f"{one.measure} of {counted(len(one.models), 'model')} over {counted(result.n_objects, 'object')} that all "
+        f"have; rows and columns in the order of a hierarchical clustering."
+    )
+    summary = _most_and_least_similar(one, pairs, [labels[name] for name in one.models])
+    yield figure("cka-figure", caption, cka_chart(result, by=one.measure, labels=page_labels), summary)
+    if not pairs:
+        return
+    listed = pairs[:MOST_PAIRS]
+    which = "All pairs" if len(listed) == len(pairs) else f"The {len(listed):,} most similar of {len(pairs):,} pairs"
+    null = "No permutations: what unrelated models would have is not known."
+    if one.null_threshold is not None:
+        null = f"Thresholds and p by {result.permutations:,} permutations."
+    caption = f"{which} by {one.measure}, over {result.n_objects:,} objects. {null}"
+    columns = matrices.similarities_table(result, labels, listed).columns
+    yield Table(columns, name="cka-table", caption=caption, sort=("similarity", True))
+
+
+def _most_and_least_similar(one: SimilarityMatrix, pairs: Sequence[matrices.Pair], names: Sequence[str]) -> str:
+    if not pairs:
+        return f"{counted(len(names), 'model')}."
+    (_, a, b), (_, c, d) = pairs[0], pairs[-1]
+    return (
+        f"{names[a]} and {names[b]} are most alike: {one.matrix[a][b]:.3f}; {names[c]} and {names[d]} least: "
+        f"{one.matrix[c][d]:.3f}."
+    )
+
+
+def _layers(result: LayerSimilarity) -> Iterator[Part]:
+    places = [(i, j) for i in range(len(result.first)) for j in range(len(result.second))]
+    a, b = max(places, key=lambda at: result.matrix[at[0]][at[1]])
+    caption = (
+        f"{result.measure} of {counted(len(result.first), 'layer')} with {counted(len(result.second), 'layer')} of "
+        f"another model, over {counted(result.n_objects, 'object')}; {result.aggregate} of all {result.value:.3f}, "
+        f"calibrated {result.calibrated:.3f} ({result.permutations:,} permutations)."
+    )
+    summary = f"{result.first[a]} and {result.second[b]} are most alike: {result.matrix[a][b]:.3f}."
+    yield figure("layers-figure", caption, cka_chart(result), summary)
+    yield Table(matrices.layers_table(result).columns, name="layers-table", caption=caption)
+
+
+def recovery(sources: Sources) -> Section | None:
+    """For each simulation its models, its confusions, and the rate along numbers of triplets."""
+    parts = parts_of_each(sources.results(Recovery), _recovery, sources.labels)
+    return section_of("recovery", "Model recovery", RECOVERY, parts)
+
+
+def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
+    labels = model_labels([(name, None) for name in found.models], labels=page_labels)
+    target = f"{100 * found.target:g} % are"
+    needed = f"{target} not reached with the numbers that were tried."
+    if found.n_needed is not None:
+        needed = f"{target} reached with about {found.n_needed:,} triplets."
+    text = (
+        f"With {found.n_triplets:,} triplets the right model is found in {percent(found.recovery_rate)} of "
+        f"{found.simulations:,} simulations of each model; by chance in {percent(found.chance)}. {needed}"
+    )
+    yield Text((text,))
+    caption = (
+        f"Models as those that answered {found.n_triplets:,} {found.task} triplets of {file_label(found.triplets)}; "
+        f"{intervals_over(row.ci for row in found.by_model)}: other answers of these models to these triplets; refit: "
+        f"{found.refit}; temperatures {found.temperatures}; seed {found.seed}."
+    )
+    columns = filled(compared.recovery_table(found, labels).columns)
+    yield Table(columns, name="recovery-table", caption=caption, sort=("recovered", True))
+    names = tuple(labels[name] for name in found.models)
+    chosen = (Column(name, tuple(row[k] for row in found.confusion), "percent", named=True)
+              for k, name in enumerate(names))  # fmt: skip
+    caption = "A row for each model that answered, a column for each that was chosen; rows add up to 100 %."
+    confusion = Table((Column("Answered", names), *chosen), name="recovery-confusion", caption=caption)
+    yield Fold("Which model was chosen", (confusion,))
+    if found.curve:
+        columns = compared.curve_table(found.curve, found.confidence).columns
+        caption = "Random subsets of the study; beyond it, further triplets of its objects."
+        yield Fold("By number of triplets", (Table(columns, name="recovery-curve", caption=caption),))

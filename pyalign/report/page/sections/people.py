@@ -1,0 +1,191 @@
+"""Models and people: agreement and its ceiling, reliability of probabilities, correlations of similarity matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pyalign.analysis.agreement import Agreements
+from pyalign.analysis.calibration.result import Calibration, Calibrations
+from pyalign.analysis.ceiling.result import NoiseCeiling
+from pyalign.documents import Interval
+from pyalign.pairwise.rsa_result import Rsa
+from pyalign.report import matrices, probabilities
+from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.charts.ranked import MOST_MODELS
+from pyalign.report.charts.reliability import names_of, reliability_chart
+from pyalign.report.charts.rsa import rsa_chart
+from pyalign.report.page.sections._shared import (
+    Part,
+    TripletSets,
+    figure,
+    file_label,
+    parts_of_each,
+    percent,
+    section_of,
+    triplet_sets,
+)
+from pyalign.report.page.sources import Loaded, Sources
+from pyalign.report.words import counted, intervals_over, labels_of, over_words
+
+Labels = Mapping[str, str]
+AGREEMENT = (
+    "No model can predict people better than people allow. The noise ceiling says how far that is; where many people "
+    "answered the same triplets, a model's probabilities are held against the shares of their answers."
+)
+RELIABILITY = (
+    "How often a model's choice is people's, by the probability that the model gives to it, at the temperature "
+    "that fits people's answers best."
+)
+RSA = "Do models and people find the same pairs of objects alike? Correlations of similarity matrices over all pairs."
+CEILING = (
+    "The noise ceiling belongs to the mean over people of the correlation with each. Its lower bound is each person "
+    "with the mean of the others, its upper bound each person with the mean of all, that person included."
+)
+
+
+def agreement(sources: Sources) -> Section | None:
+    """How far people agree with each other, and how models compare with many people on the same triplets."""
+    ceilings = parts_of_each(sources.results(NoiseCeiling), _ceilings)
+    models = parts_of_each(sources.results(Agreements), _agreements, sources.labels)
+    return section_of("agreement", "Agreement among people", AGREEMENT, [*ceilings, *models])
+
+
+def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
+    upper, estimate, lower = people.ceilings.upper, people.ceilings.estimate, people.ceilings.lower
+    rows: list[tuple[str, float, Interval | None, str]] = [
+        ("Majority share", upper.value, upper.ci, "too high on average: the majority is found in the same answers"),
+        ("Likely choices", estimate.value, estimate.ci, "right on average from about five answers on"),
+        ("Leave one person out", lower.value, lower.ci, "too low on average: a few others are a poor guide"),
+        ("Majority share of pure guessing", people.guessing, None, "what the first would be if everybody guessed"),
+        ("Best of any model, in-sample", people.best_accuracy, None, "above what any model can have on other answers"),
+    ]
+    column = Rows(rows).column
+    columns = (
+        column("Ceiling", lambda row: row[0]),
+        column("Accuracy", lambda row: row[1], "percent", ci=lambda row: row[2]),
+        column("On average", lambda row: row[3]),
+    )
+    persons = "people not known" if people.n_persons is None else f"{people.n_persons:,} people"
+    intervals = intervals_over(row[2] for row in rows) or "no intervals"
+    caption = (
+        f"How well people predict people on {file_label(people.triplets)}: {people.n_distinct:,} triplets "
+        f"answered at least twice, {people.n_answers:,} answers, {persons}; "
+        f"{intervals}; least cross-entropy of any model on these answers {people.least_cross_entropy:.4f} nats."
+    )
+    yield Table(columns, name="ceilings-table", caption=caption)
+
+
+def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
+    """A row for each model, then one for each model and range of how far people agree."""
+    labels, first = probabilities.labels_of(models, labels=page_labels), models[0]
+    caption = (
+        f"Models against many people on {file_label(models.triplets)}: {first.n_distinct:,} triplets, "
+        f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
+        f"{percent(first.majority_share)}. These figures have no intervals."
+    )
+    columns = filled(probabilities.models_table(models, labels).columns)
+    yield Table(columns, name="agreement-table", caption=caption, sort=("r shares", True))
+    columns = probabilities.bins_table(
+        [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
+    ).columns
+    caption = "By the share of the majority: figures on triplets on which so many people agree."
+    yield Fold("By how far people agree", (Table(columns, name="agreement-bins", caption=caption),))
+
+
+def reliability(sources: Sources) -> Section | None:
+    """A diagram for each result of calibrations, and a row for each model."""
+    sets, loaded = triplet_sets(sources), sources.loaded(Calibrations)
+    diagrams = parts_of_each(loaded, _diagram, sets, sources.labels)
+    tables = parts_of_each(sets.results(loaded), _calibrations, sources.labels)
+    return section_of("reliability", "Reliability of probabilities", RELIABILITY, [*diagrams, *tables])
+
+
+def _diagram(one: Loaded, sets: TripletSets, labels: Labels) -> Iterator[Figure]:
+    rows, names = one.result.results, names_of(one.result.results, labels)
+    caption = f"{_confidence_over(rows, sets.label(sets.of(one)))}; each point is a bin of about as many answers."
+    if len(rows) > MOST_MODELS:
+        caption += f" The first {MOST_MODELS} of {len(rows)} models."
+    errors = [row.equal_mass.ece for row in rows]
+    low, high = (errors.index(pick(errors)) for pick in (min, max))
+    summary = (
+        f"At the fitted temperature the expected calibration error is least for {names[low]}, {errors[low]:.3f} (at "
+        f"T = 1 {rows[low].ece_equal_mass_before:.3f})"
+    )
+    if len(rows) > 1:
+        summary += f", and largest for {names[high]}, {errors[high]:.3f}"
+    yield figure("reliability-figure", caption, reliability_chart(one.result, labels=labels), f"{summary}.")
+
+
+def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) -> Iterator[Table]:
+    """A row for each model, by whichever result."""
+    of_each, triplets = of_set
+    results = Calibrations(tuple(row for one in of_each for row in one))
+    intervals = intervals_over(row.temperature_ci for row in results)
+    temperatures = f"temperatures with {intervals}" if intervals else "no intervals"
+    caption = (
+        f"Expected calibration error (ECE) of {counted(len(results), 'model')}. "
+        f"{_confidence_over(results.results, triplets)}; {temperatures}."
+    )
+    columns = probabilities.calibrations_table(results, names_of(results.results, labels)).columns
+    yield Table(columns, name="reliability-table", caption=caption, sort=("ECE", False))
+
+
+def _confidence_over(rows: Sequence[Calibration], triplets: str) -> str:
+    tests = sorted({row.test.n_answers for row in rows})
+    n = f"{tests[0]:,}" if len(tests) == 1 else f"{tests[0]:,} to {tests[-1]:,}"
+    splits = dict.fromkeys(
+        f"about held-out {over_words(row.split)}" if row.split else "that the temperature was fitted to (in-sample)"
+        for row in rows
+    )
+    return f"Confidence and accuracy on {n} answers of {triplets} {' or '.join(splits)}"
+
+
+def rsa(sources: Sources) -> Section | None:
+    """A figure and a table for each result of RSA; differences of models, where there are intervals."""
+    parts = parts_of_each(sources.results(Rsa), _rsa, sources.labels)
+    return section_of("rsa", "Representational similarity", RSA, parts)
+
+
+def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
+    labels = labels_of(result, labels=page_labels)
+    first = result.results[0]
+    who = "one human matrix" if result.n_people is None else counted(result.n_people, "person", "people")
+    intervals = "no intervals"
+    if result.ci_by is not None:
+        intervals = f"{100 * result.confidence:g} % intervals over {over_words(result.ci_by)}"
+    missing = f", {first.n_missing:,} pairs left out that nobody judged" if first.n_missing else ""
+    caption = (
+        f"Correlations over {counted(first.n_pairs, 'pair')} of {counted(first.n_objects, 'object')}{missing}, "
+        f"{who}; {intervals}."
+    )
+    yield figure("rsa-figure", caption, rsa_chart(result, labels=page_labels), _most_correlated(result, labels))
+    columns = matrices.results_table(result, labels).columns
+    yield Table(columns, name="rsa-table", caption=caption, sort=("correlation", True))
+    if any(row.ceiling is not None for row in result.results):
+        yield Text((CEILING,))
+    if result.pairs:
+        caption = f"Differences of correlations under the same resamples; p corrected by {result.correction}."
+        columns = matrices.pairs_table(result, labels, result.pairs).columns
+        yield Fold("Differences of models", (Table(columns, name="rsa-differences", caption=caption),))
+    for one in result.weighted or ():
+        text = (
+            f"A weighted sum of the models' matrices correlates at {one.value:.3f} ({one.correlation}), mean of "
+            f"{counted(len(one.folds), 'fold')} of objects that no weight was fitted to. Weights: "
+            f"{matrices.weights_text(one, result, labels)}."
+        )
+        yield Text((text,))
+
+
+def _most_correlated(result: Rsa, labels: Labels) -> str:
+    known = [row for row in result.results if row.value == row.value]
+    if not known:
+        return f"None of the {len(result.results)} correlations is defined."
+    row = max(known, key=lambda one: one.value)
+    interval = "" if row.ci is None else f" ({row.ci.low:.3f} to {row.ci.high:.3f})"
+    text = f"{labels[row.embeddings]} correlates most: {row.value:.3f}{interval}, {row.correlation}."
+    if row.per_person is not None and row.ceiling is not None:
+        text += (
+            f" With each person {row.per_person.mean:.3f} on average, where the noise ceiling is from "
+            f"{row.ceiling.lower:.3f} to {row.ceiling.upper:.3f}."
+        )
+    return text

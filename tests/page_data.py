@@ -1,0 +1,63 @@
+"""Reads the data that a page of results holds, as they were before they were made short for its scripts."""
+
+from __future__ import annotations
+
+import base64
+import json
+from html import unescape
+
+import numpy as np
+
+from pyalign.report.page.failures_html import CHOICES, LETTERS, SHARES, WIDTH, Verdict
+from pyalign.report.page.tables_html import ENDS, FLOATS
+
+
+def data_of(html):
+    """By name. Columns have their values, a browser of failures its `verdicts`, with shares in thousandths."""
+    found = {}
+    for piece in html.split('<script type="application/json" data-name="')[1:]:
+        name, _, rest = piece.partition('">')
+        found[unescape(name)] = _unpacked(json.loads(rest.partition("</script>")[0]))
+    return found
+
+
+def _unpacked(value):
+    """What `tables_html.data` and `failures_html.data` were given."""
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("codes"), list) and "letters" in value:
+        return {**value, "verdicts": verdicts_of(value)}
+    columns = value.get("columns")
+    if not isinstance(columns, list):
+        return value
+    return {**value, "columns": [unpacked(one) if isinstance(one, dict) else one for one in columns]}
+
+
+def unpacked(column):
+    """The column that `tables_html.packed` was given, by the rules of the script."""
+    found = {key: value for key, value in column.items() if key != "words"}
+    if "words" in column:
+        found["values"] = [column["words"][number] for number in column["values"]]
+    return found | {key: _floats_of(found[key]) for key in ENDS if isinstance(found.get(key), str)}
+
+
+def _floats_of(text):
+    return [None if value != value else value for value in np.frombuffer(base64.b64decode(text), FLOATS).tolist()]
+
+
+def verdicts_of(held):
+    """What `failures_html.data` wrote, of each failure and model; probabilities are multiples of a thousandth."""
+    return [
+        [_verdict(letters[start : start + WIDTH]) for start in range(0, len(letters), WIDTH)]
+        for letters in held["codes"]
+    ]
+
+
+def _verdict(letters):
+    number = 0
+    for letter in letters:
+        number = number << 6 | LETTERS.index(letter)
+    number, human = divmod(number, SHARES)
+    choice, chosen = divmod(number, SHARES)
+    shares = (None if share == SHARES - 1 else share / 1000 for share in (chosen, human))
+    return Verdict(CHOICES[choice], *shares)
