@@ -183,7 +183,7 @@ def _cards(
     results: Sequence[Any], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
     names: Sequence[str] | None, images: Any, look: Mapping[str, Any],
 ) -> Any:  # fmt: skip
-    from pyalign.report.charts.cards import top_cards
+    from pyalign.report.charts.gallery import top_cards
 
     if len(results) > 1:
         raise InputError(f"a picture of kind 'cards' takes one result; got {len(results)}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.report.blocks import Figure, Section, Table
 from pyalign.report.cells import counted, model_labels
-from pyalign.report.charts.cka import cka_chart
+from pyalign.report.charts.matrix import cka_chart
 from pyalign.report.page.sections._shared import figure, numbered
 from pyalign.report.page.sources import Sources
 from pyalign.report.similarity import Pair, layers_table, pairs_table

@@ -10,9 +10,8 @@ from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
 from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text, Tile
 from pyalign.report.cells import SINGULAR, intervals_over
-from pyalign.report.charts.concepts import concepts_chart
+from pyalign.report.charts.concepts import concepts_chart, heatmap
 from pyalign.report.charts.data import ends_of, known
-from pyalign.report.charts.heatmap import heatmap
 from pyalign.report.concepts import difference_columns, labels_of
 from pyalign.report.page.panels_html import Bar, Panel, Panels
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide

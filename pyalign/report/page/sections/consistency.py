@@ -9,7 +9,7 @@ from typing import Any
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.report.blocks import Section, Table
 from pyalign.report.cells import SINGULAR, counted, over_words
-from pyalign.report.charts.consistency import consistency_chart
+from pyalign.report.charts.matrix import consistency_chart
 from pyalign.report.consistency import labels_of, missed_table, pairs_table
 from pyalign.report.page.sections._shared import figure, numbered, percent
 from pyalign.report.page.sources import Sources

@@ -9,8 +9,7 @@ from typing import Any
 from pyalign.concept.predicted import DimensionPredictions, PredictedDimension
 from pyalign.report.blocks import Figure, Fold, Section, Table, filled
 from pyalign.report.cells import intervals_over
-from pyalign.report.charts.dimensions import dimensions_chart
-from pyalign.report.charts.heatmap import heatmap
+from pyalign.report.charts.concepts import dimensions_chart, heatmap
 from pyalign.report.page.sections._grids import FEW, MOST_ROWS, Grid, grid, long, summary, wide
 from pyalign.report.page.sections._pooled import pooled
 from pyalign.report.page.sections._shared import numbered

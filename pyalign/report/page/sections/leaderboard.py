@@ -13,7 +13,7 @@ from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled, present
 from pyalign.report.cells import intervals_over
-from pyalign.report.charts.accuracy import accuracy_chart
+from pyalign.report.charts.models import accuracy_chart
 from pyalign.report.page.metadata import metadata_columns
 from pyalign.report.page.sections._scored import ZERO_SHOT, Entry, entries_of
 from pyalign.report.page.sections._shared import notes_of, numbered, where

@@ -12,7 +12,7 @@ from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, 
 from pyalign.analysis.score import Scores
 from pyalign.errors import InputError
 from pyalign.report.blocks import Figure, Rows, Section, Table, Text
-from pyalign.report.charts.metadata import metadata_chart
+from pyalign.report.charts.scatter import metadata_chart
 from pyalign.report.metadata import (
     over_names,
     per_text,

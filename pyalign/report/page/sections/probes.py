@@ -9,7 +9,7 @@ from typing import Any
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import Fold, Rows, Section, Table
 from pyalign.report.cells import counted, intervals_over, over_words
-from pyalign.report.charts.before_after import before_after_chart, probe_names
+from pyalign.report.charts.models import before_after_chart, probe_names
 from pyalign.report.page.sections._shared import figure, numbered, percent
 from pyalign.report.page.sections._triplets import triplet_sets
 from pyalign.report.page.sources import Sources

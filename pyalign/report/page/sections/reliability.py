@@ -10,7 +10,7 @@ from pyalign.report.blocks import Figure, Section, Table
 from pyalign.report.calibration import calibrations_table
 from pyalign.report.cells import counted, intervals_over, over_words
 from pyalign.report.charts.ranked import MOST_MODELS
-from pyalign.report.charts.reliability import names_of, reliability_chart
+from pyalign.report.charts.scatter import names_of, reliability_chart
 from pyalign.report.page.sections._shared import figure, numbered
 from pyalign.report.page.sections._triplets import triplet_sets
 from pyalign.report.page.sources import Sources

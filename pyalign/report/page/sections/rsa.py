@@ -9,7 +9,7 @@ from typing import Any
 from pyalign.pairwise.rsa_result import Rsa, WeightedRsa
 from pyalign.report.blocks import Fold, Section, Table, Text
 from pyalign.report.cells import counted, over_words
-from pyalign.report.charts.rsa import rsa_chart
+from pyalign.report.charts.models import rsa_chart
 from pyalign.report.page.sections._shared import figure, numbered
 from pyalign.report.page.sources import Sources
 from pyalign.report.rsa import labels_of, pairs_table, results_table, weights_text
