@@ -15,14 +15,13 @@ from pyalign.concept.concepts_result import Concepts, ConceptScore, ConceptScore
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.report.cells import bars_text, counted, different
+from pyalign.report.cells import bars_text, counted, different, model_labels
 from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.marks import alt, chart_of
 from pyalign.report.charts.matrix import Cells, matrix, names_told
 from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
 from pyalign.report.charts.theme import SMALL, finished, letters_width, style_of, width_of
 from pyalign.report.concepts import labels_of
-from pyalign.report.predictions import labels_of as labels_of_predictions
 from pyalign.report.words import one_line
 
 MAP_SORTS = ("value", "name", "document")
@@ -117,7 +116,7 @@ def dimensions_chart(
 ) -> Any:  # fmt: skip
     """R² with intervals, a row for each human dimension, and a line at the mean of all."""
     look, points = style_of(style), width_of(width)
-    called = labels_of_predictions(result, labels=labels)
+    called = model_labels([(one.embeddings, one.label) for one in result.results], labels=labels)
     of_models = {called[one.embeddings]: one for one in result.results}
     rows = [
         row_of(name, model, dimension.r2, dimension.ci)

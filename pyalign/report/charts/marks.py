@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
+from pyalign._registry import load
 from pyalign.errors import MissingExtraError
 
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
@@ -14,7 +14,7 @@ SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down"
 def module_for(what: str, module: str, package: str, extra: str = "report") -> Any:
     """A module that something needs, or the error that says what to install."""
     try:
-        return import_module(module)
+        return load(module)
     except ModuleNotFoundError as error:
         raise MissingExtraError(what, package, extra) from error
 

@@ -22,7 +22,11 @@ from pyalign.report.words import one_line, p_text
 MOST = 60  # rows or columns; more are a sample of them
 LARGEST_CELL, LEAST_CELL = 34.0, 3.0  # points
 ROOM_FOR_NUMBER = 17.0  # points that a cell with a number has
-ORDERS = ("cluster", "document", "name")
+ORDERS = {
+    "cluster": "Order: hierarchical clustering (average linkage), similar ones next to each other.",
+    "document": "Order: as given.",
+    "name": "Order: by name.",
+}
 
 
 @dataclass(frozen=True)
@@ -187,16 +191,11 @@ def _unfolded(cells: Cells) -> Any:
 def _in_order(cells: Cells, similarity: np.ndarray, sort: str, limit: int | None) -> tuple[Cells, str]:
     """The cells of the models that are shown, in their order, and the sentence on it; of very many a sample."""
     names = cells.rows
-    orders = {
-        "cluster": "Order: hierarchical clustering (average linkage), similar ones next to each other.",
-        "name": "Order: by name.",
-        "document": "Order: as given.",
-    }
-    _checks.one_of(sort, ORDERS, "sort")
+    _checks.one_of(sort, tuple(ORDERS), "sort")
     by_name = sorted(range(len(names)), key=lambda k: names[k] if sort == "name" else "")
     shown = sampled(clustered(similarity) if sort == "cluster" else by_name, limit or MOST)
     some = "" if len(shown) == len(names) else f" {len(shown)} of {len(names):,} models, evenly spread over it."
-    return cells.part(shown, shown), orders[sort] + some
+    return cells.part(shown, shown), ORDERS[sort] + some
 
 
 def _least(values: np.ndarray) -> float:
@@ -224,8 +223,7 @@ def cka_chart(
     values = np.array(one.matrix, np.float64)
     held = {"calibrated": one.calibrated, "null_threshold": one.null_threshold, "p_value": one.p_value}
     more = {name: np.array(rows, np.float64) for name, rows in held.items() if rows is not None}
-    tested = one.p_value is not None and known(result.alpha) is not None
-    faint = f"isValid(datum.p_value) && datum.p_value > {result.alpha!r}" if tested else ""
+    faint = "" if one.p_value is None else f"isValid(datum.p_value) && datum.p_value > {result.alpha!r}"
     cells, order = _in_order(Cells(names, names, values, one.measure, more=more, faint=faint), values, sort, limit)
     chart = matrix(cells, look, points, (_least(values[~np.eye(len(values), dtype=bool)]), 1.0))
     batches = "" if result.batches is None else f" Means over {result.batches:,} batches."
@@ -267,19 +265,17 @@ def consistency_chart(
     look, points = style_of(style), width_of(width)
     called = labels_of(found, labels=labels)
     names = [called[one.model] for one in found.models]
-    values = {name: found.matrix(name) for name in ("kappa", "kappa_min", "kappa_max")}
+    diagonal = np.eye(len(names), dtype=bool)
+    kappa, least, most = (np.where(diagonal, np.nan, found.matrix(of)) for of in ("kappa", "kappa_min", "kappa_max"))
     ends = np.full((2, len(names), len(names)), np.nan)
     place = {one.model: k for k, one in enumerate(found.models)}
     for pair in found.pairs:
         a, b = place[pair.a], place[pair.b]
         ends[:, a, b] = ends[:, b, a] = np.array(ends_of(pair.ci), np.float64)
-    for held in values.values():
-        np.fill_diagonal(held, np.nan)
-    more = {"low": ends[0], "high": ends[1], "kappa_min": values["kappa_min"], "kappa_max": values["kappa_max"]}
-    cells = Cells(names, names, values["kappa"], "kappa", more=more,
-                  faint="isValid(datum.low) && datum.low <= 0 && datum.high >= 0")  # fmt: skip
-    similarity = np.where(np.eye(len(names), dtype=bool), 1.0, cells.values)
-    cells, order = _in_order(cells, similarity, sort, limit)
+    more = {"low": ends[0], "high": ends[1], "kappa_min": least, "kappa_max": most}
+    faint = "isValid(datum.low) && datum.low <= 0 && datum.high >= 0"
+    cells = Cells(names, names, kappa, "kappa", more=more, faint=faint)
+    cells, order = _in_order(cells, np.where(diagonal, 1.0, kappa), sort, limit)
     chart = matrix(cells, look, points, (_least(cells.values), -_least(-cells.values) or 1.0))
     level = f"{100 * (found.confidence or 0.95):g} % interval"
     sentences = [

@@ -266,12 +266,11 @@ def rsa_chart(
     rows = [row_of(label, name, row.value, row.ci, row.n_pairs) for label, name, row in drawn]
     order = order_of(rows, sort)
     shown = order[: limit or MOST_ROWS]
-    people = any(one.n_people is not None for one in results)
+    people = sorted({one.n_people for one in results if one.n_people is not None})
     first = "correlation with the mean matrix of the people" if people else "correlation with the human matrix"
     of_people = _per_person([one for one in drawn if one[0] in shown])
     panels = [Panel(rows, first, ".2f", {"0": 0.0}, unit="pairs", counted=False), *of_people]
-    counts = sorted({one.n_people for one in results if one.n_people is not None})
-    who = "".join(f", {counted(n, 'person', 'people')}" for n in counts)
+    who = "".join(f", {counted(n, 'person', 'people')}" for n in people)
     objects, pairs = spread(row.n_objects for _, row in held), spread(row.n_pairs for _, row in held)
     missing = max(row.n_missing for _, row in held)
     sentences = [

@@ -23,9 +23,10 @@ LEFT = 60  # points to the left of a panel, above the labels of its rows, where 
 
 @dataclass(frozen=True)
 class Row:
-    """One point, of a model in the row of an item, such as a concept, whose label is its own.
+    """One point: the value of a model in the row of an item, such as a concept; labels of items differ.
 
-    None: there is no value, no interval from `low` to `high`, or not known how many triplets or objects it is of (`n`).
+    `value` is None where there is none, `low` and `high` where it has no interval, `n` where it is not known of how
+    many triplets or objects it is.
     """
 
     item: str
@@ -77,7 +78,7 @@ class Panel:
         means: model -> value, of solid lines in the colour of the model.
         item: what a row is, for people who point at it.
         unit: what n counts.
-        bands: ranges behind the points, such as a noise ceiling.
+        bands: ranges behind the points, such as a noise ceiling: all of all rows, or all of single ones.
         ticks: smaller values of which a point is the mean, such as those of single people.
         linked: whether the points of a row are joined, in the order of the models.
         counted: whether n stands in a column behind the points.
@@ -162,18 +163,15 @@ def _panel(
         look = {"color": alt.value(own), "shape": alt.value("circle")}
     points = chart_of([{**vars(row), "told": _told(row, panel)} for row in panel.rows])
     points = points.encode(y=alt.Y("item:N", sort=list(order), axis=side), **offset)
-    layers = [
-        *_bands(panel.bands, x, on_row, style),
-        *_lines(panel, x, domain, models, style, several, width),
-        *(
-            [_ticks(panel.ticks, x, on_row, look["color"] if several else alt.value(style.muted))]
-            if panel.ticks
-            else ()
-        ),
-        *([_links(panel.rows, x, on_row, style)] if panel.linked else ()),
-        *_points(points, x, panel, look),
-        *(_counts(panel, order, style, width) if counted else ()),
-    ]
+    layers = [_bands(panel.bands, x, on_row, style)] if panel.bands else []
+    layers += _lines(panel, x, domain, models, style, several, width)
+    if panel.ticks:
+        layers.append(_ticks(panel.ticks, x, on_row, look["color"] if several else alt.value(style.muted)))
+    if panel.linked:
+        layers.append(_links(panel.rows, x, on_row, style))
+    layers += _points(points, x, panel, look)
+    if counted:
+        layers += _counts(panel, order, style, width)
     height = alt.Step(5.5 + 3.5 * len(models) if several else 11.5, **{"for": "position"})
     return alt.layer(*layers).properties(width=width, height=height)
 
@@ -213,22 +211,18 @@ def _points(base: Any, x: Any, panel: Panel, look: Mapping[str, Any]) -> list[An
     return layers
 
 
-def _bands(bands: Sequence[Band], x: Any, on_row: Mapping[str, Any], style: Style) -> list[Any]:
+def _bands(bands: Sequence[Band], x: Any, on_row: Mapping[str, Any], style: Style) -> Any:
     """Those of all rows from top to bottom, those of single rows as bars there."""
-    layers = []
-    for whole in (True, False):
-        rows = [
-            {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
-             "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
-            for band in bands if (band.item is None) == whole
-        ]  # fmt: skip
-        tips = ["name:N", alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
-        base = chart_of(rows).encode(x=of_field(x, "low"), x2="high:Q", description="told:N", tooltip=tips)
-        if rows and whole:
-            layers.append(base.mark_rect(color=style.muted, opacity=0.2))
-        elif rows:
-            layers.append(base.mark_bar(color=style.muted, opacity=0.25).encode(**on_row))
-    return layers
+    rows = [
+        {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
+         "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
+        for band in bands
+    ]  # fmt: skip
+    tips = ["name:N", alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
+    base = chart_of(rows).encode(x=of_field(x, "low"), x2="high:Q", description="told:N", tooltip=tips)
+    if bands[0].item is None:
+        return base.mark_rect(color=style.muted, opacity=0.2)
+    return base.mark_bar(color=style.muted, opacity=0.25).encode(**on_row)
 
 
 def _ticks(ticks: Sequence[Tick], x: Any, on_row: Mapping[str, Any], colour: Any) -> Any:
