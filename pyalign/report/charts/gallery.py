@@ -14,7 +14,7 @@ from pyalign.nearest.result import Neighbors
 from pyalign.report.cells import called, different
 from pyalign.report.charts.marks import alt, at_point, chart_of
 from pyalign.report.charts.theme import SMALL, TEXT, Style, finished, style_of, width_of, wrapped
-from pyalign.report.charts.tiles import LINE, Members, lines_below, members_of, thumbnails, tile_layers, tile_of
+from pyalign.report.charts.tiles import LINE, Members, lines_below, members_of, thumbnails, tile, tile_layers
 from pyalign.report.words import one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
@@ -72,8 +72,8 @@ def gallery_chart(
     names = [*asked, *(name for panel in panels for near in panel.values() for name, _ in near)]
     uris, notes = thumbnails(images, names, side, look.rgb)
     members = members_of(categories, dict.fromkeys(names))
-    height = side if uris else min(side, 3 * LINE)
-    step = height + (lines_below(uris, side) + 1) * LINE + 8  # of a query
+    size = side, side if uris else min(side, 3 * LINE)
+    step = size[1] + (lines_below(uris, side) + 1) * LINE + 8  # of a query
     head = 0 if beside is None else HEADS
 
     def left(panel: int, rank: int) -> float:
@@ -83,28 +83,28 @@ def gallery_chart(
     tiles = []
     for row, query in enumerate(asked):
         y, shown = row * step + head, one_line(query)
-        tiles.append(tile_of(query, 0, y, side, uris, f"query {shown}", frame=QUERY))
+        tiles.append(tile(query, 0, y, size, uris, f"query {shown}", frame=QUERY))
         for number, panel in enumerate(panels):
             for rank, (name, value) in enumerate(panel[query], 1):
                 figure, frame = "-" if value is None else f"{value:.3f}", _frame(panels, members, query, name)
                 told = f"neighbour {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
-                tiles.append(tile_of(name, left(number, rank), y, side, uris, told, figure, frame))
+                tiles.append(tile(name, left(number, rank), y, size, uris, told, figure, frame))
     frames = {QUERY: look.text}
     if members is not None:
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
     elif beside is not None:
         frames[BOTH] = look.palette[0]
-    layers = tile_layers(tiles, side, height, look, frames)
+    layers = tile_layers(tiles, size, look, frames)
     sources = _sources(searches, labels)
     if beside is not None:
         heads = [{"x": left(number, 1), "y": 0, "head": source} for number, source in enumerate(sources)]
         text = chart_of(heads).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
                                          color=look.text, limit=left(1, 1) - left(0, 1) - GAP)  # fmt: skip
         layers.append(text.encode(**at_point(), text="head:N"))
-    size = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(asked) * step - 8 + head}
+    room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(asked) * step - 8 + head}
     title = f"Nearest neighbours by {' and by '.join(sources)}"
     over = _over_rows(searches, sources, k, len(asked), len(rows))
-    return finished(alt.layer(*layers).properties(**size), look, points, title, over, notes)
+    return finished(alt.layer(*layers).properties(**room), look, points, title, over, notes)
 
 
 def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) -> list[str]:
@@ -212,11 +212,11 @@ def cards_chart(
     height = head + 2 * step + MARGIN - 4
     placed = [(card, (k % columns) * (room + 10), (k // columns) * (height + 10)) for k, card in enumerate(shown)]
     tiles = [
-        tile_of(name, x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step, side, uris,
-                f"{card.label}: {one_line(name)}, weight {weight:.2f}")
+        tile(name, x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step, (side, inside), uris,
+             f"{card.label}: {one_line(name)}, weight {weight:.2f}")
         for card, x, y in placed for k, (name, weight) in enumerate(zip(card.objects, card.weights, strict=True))
     ]  # fmt: skip
-    layers = [*_outlines(placed, room, height, look), *tile_layers(tiles, side, inside, look)]
+    layers = [*_outlines(placed, room, height, look), *tile_layers(tiles, (side, inside), look)]
     size = {"width": points - 12, "height": (height + 10) * -(-len(shown) // columns) - 10}
     sentences = [
         f"The {TOP} of {n_objects:,} objects with most of each dimension, from left to right; "

@@ -13,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.images import as_images
 from pyalign.report.charts.marks import SHAPES, alt, at_point, chart_of, colours_and_shapes, module_for
 from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
-from pyalign.report.charts.tiles import REST, Tile, main_categories, members_of, places, thumbnails, tile_layers
+from pyalign.report.charts.tiles import REST, main_categories, members_of, places, thumbnails, tile, tile_layers
 from pyalign.report.words import one_line
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -130,11 +130,11 @@ def map_chart(
     layers = [_points([row for row in rows if row["name"] not in uris], len(names), frames, bool(pictured), look)]
     if pictured:
         tiles = [
-            Tile(row["x"] - side / 2, row["y"] - side / 2, row["name"], "", uris[row["name"]], row["category"],
-                 row["told"])
+            tile(row["name"], row["x"] - side / 2, row["y"] - side / 2, (side, side), uris, row["told"], None,
+                 row["category"])
             for row in pictured
         ]  # fmt: skip
-        layers += tile_layers(tiles, side, side, look, frames, legend=False)
+        layers += tile_layers(tiles, (side, side), look, frames, legend=False)
     else:
         layers += _names(at, names, limit or MOST_NAMES, frame, look)
     chart = alt.layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])

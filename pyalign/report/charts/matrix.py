@@ -223,7 +223,8 @@ def cka_chart(
     values = np.array(one.matrix, np.float64)
     held = {"calibrated": one.calibrated, "null_threshold": one.null_threshold, "p_value": one.p_value}
     more = {name: np.array(rows, np.float64) for name, rows in held.items() if rows is not None}
-    faint = "" if one.p_value is None else f"isValid(datum.p_value) && datum.p_value > {result.alpha!r}"
+    tested = one.p_value is not None and known(result.alpha) is not None
+    faint = f"isValid(datum.p_value) && datum.p_value > {result.alpha!r}" if tested else ""
     cells, order = _in_order(Cells(names, names, values, one.measure, more=more, faint=faint), values, sort, limit)
     chart = matrix(cells, look, points, (_least(values[~np.eye(len(values), dtype=bool)]), 1.0))
     batches = "" if result.batches is None else f" Means over {result.batches:,} batches."

@@ -6,7 +6,6 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pyalign.data import Categories
@@ -26,29 +25,27 @@ REST = "other or none"
 Members: TypeAlias = Mapping[str, frozenset[str]]
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A square at (x, y), its upper left corner in points, with the image of an object, and lines below.
+def tile(
+    name: str, x: float, y: float, size: tuple[float, float], uris: Mapping[str, str], told: str,
+    line: str | None = "", frame: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """The data of an object's tile at (x, y), its upper left corner in points: its image, or its name in that place.
 
-    Where `uri` is "" the name stands in its place. `frame` is what its border says, a word of the legend, or "".
-    `told` is said to somebody who does not see it.
+    Args:
+        size: width and height, points.
+        told: what is said of it to somebody who does not see it.
+        line: below it, and below the name if it is an image; None: not even that stands there.
+        frame: what its border says, a word of the legend; "" for a border that says nothing.
     """
-
-    x: float
-    y: float
-    name: str
-    below: str
-    uri: str
-    frame: str
-    told: str
-
-
-def tile_of(
-    name: str, x: float, y: float, side: float, uris: Mapping[str, str], told: str, line: str = "", frame: str = ""
-) -> Tile:
-    """The tile of an object; below its image stands its name, before the line."""
-    below = [two_lines(name, side)] * (name in uris) + [line] * bool(line)
-    return Tile(x, y, one_line(name), "\n".join(below), uris.get(name, ""), frame, told)
+    (width, height), uri = size, uris.get(name, "")
+    below = [] if line is None else [two_lines(name, width)] * bool(uri) + [line] * bool(line)
+    lines = [] if uri else two_lines(name, width - 2).splitlines()[: max(1, int(height // LINE))]
+    middle = y + height / 2
+    return {
+        "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame, "told": told,
+        "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2, "cy": middle,
+        "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
+    }  # fmt: skip
 
 
 def lines_below(uris: Mapping[str, str], side: float) -> int:
@@ -57,11 +54,11 @@ def lines_below(uris: Mapping[str, str], side: float) -> int:
 
 
 def tile_layers(
-    tiles: Sequence[Tile], side: float, height: float, style: Style, frames: Mapping[str, str] | None = None,
-    legend: bool = True,
+    tiles: Sequence[Mapping[str, Any]], size: tuple[float, float], style: Style,
+    frames: Mapping[str, str] | None = None, legend: bool = True,
 ) -> list[Any]:  # fmt: skip
-    """The layers that draw tiles of `side` by `height` points; `frames`: the colours of words of the legend."""
-    base = chart_of([_row(tile, side, height) for tile in tiles])
+    """The layers that draw tiles of a size; `frames`: the colours of words of the legend."""
+    base, (side, height) = chart_of(tiles), size
     named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
     square = {**at_point(), "x2": "x2:Q", "y2": "y2:Q"}
     tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
@@ -80,16 +77,6 @@ def tile_layers(
         frame = base.transform_filter("datum.frame != ''").mark_rect(fill=None, strokeWidth=1.5)
         layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colours, legend=drawn), **square))
     return layers
-
-
-def _row(tile: Tile, side: float, height: float) -> dict[str, Any]:
-    """What the layers read: corners, centres, lines as one text."""
-    lines = [] if tile.uri else two_lines(tile.name, side - 2).splitlines()[: max(1, int(height // LINE))]
-    return {
-        **vars(tile), "inside": "\n".join(lines), "x2": tile.x + side, "y2": tile.y + height,
-        "cx": tile.x + side / 2, "cy": tile.y + height / 2,
-        "iy": tile.y + height / 2 - LINE * (len(lines) - 1) / 2, "by": tile.y + height + 3,
-    }  # fmt: skip
 
 
 def thumbnails(
