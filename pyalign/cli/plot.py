@@ -15,11 +15,11 @@ from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.report.charts import CHARTS
 from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.map import METHODS
 from pyalign.report.charts.matrix import ORDERS
-from pyalign.report.charts.positions import METHODS
 from pyalign.report.charts.ranked import SORTS
-from pyalign.report.charts.reliability import BINS
 from pyalign.report.charts.save import rendered, suffix_of_picture
+from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
 
 OBJECTS, LOOKS = "objects", "looks"

@@ -10,7 +10,7 @@ import pytest
 import pyalign
 from pyalign.errors import InputError
 from pyalign.report.charts import CHARTS, chart, default_chart
-from pyalign.report.charts.cards import top_cards
+from pyalign.report.charts.gallery import top_cards
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import STYLES, WIDTHS, finished, style_of, wrapped
 
@@ -251,21 +251,38 @@ def test_shares_of_cards_are_of_dimensions_wherever_they_stand_in_a_result(
 # Looks, and what is refused
 
 
+def parts(colour):
+    """Red, green and blue from 0 to 255."""
+    return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)])
+
+
+def contrast(*colours):
+    """Of two colours, as WCAG defines it."""
+    shares = [parts(colour) / 255 for colour in colours]
+    linear = [np.where(one <= 0.04045, one / 12.92, ((one + 0.055) / 1.055) ** 2.4) for one in shares]
+    low, high = sorted(one @ (0.2126, 0.7152, 0.0722) for one in linear)
+    return (high + 0.05) / (low + 0.05)
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_text_stands_out_from_the_background(style):
     look = style_of(style)
-
-    def luminance(colour):
-        parts = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-        return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
-
-    def contrast(a, b):
-        low, high = sorted((luminance(a), luminance(b)))
-        return (high + 0.05) / (low + 0.05)
-
     assert contrast(look.text, look.background) > 7 and contrast(look.muted, look.background) > 4.5  # of WCAG
     assert min(contrast(colour, look.background) for colour in look.palette) > 1.8
     assert len(set(look.palette)) == MOST_MODELS
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_values_go_from_the_tile_to_the_first_colour_and_their_numbers_are_of_the_colour_that_is_read_better(style):
+    look = style_of(style)
+    ends = parts(look.tile), parts(look.palette[0])
+
+    def between(share):
+        return "#" + "".join(f"{round(value):02x}" for value in ends[0] + share * (ends[1] - ends[0]))
+
+    assert look.ramp == tuple(between(k / 4) for k in range(5))
+    better = [contrast(between(k / 20), look.background) > contrast(between(k / 20), look.text) for k in range(21)]
+    assert better == [k / 20 >= look.turn for k in range(21)]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -328,9 +345,8 @@ def _changed(document, place, value):
 @pytest.mark.parametrize("value", ["x", None, [1], {}, 10**400], ids=lambda value: repr(value)[:4])
 @pytest.mark.parametrize("kind", ["concepts", "dimensions", "gallery"])
 def test_a_damaged_document_is_a_picture_or_one_line(two_models, predicted, kind, value, monkeypatch):
-    for name in ("concepts", "dimensions"):  # what is drawn of sound rows is tested above, and takes most of the time
-        monkeypatch.setattr(f"pyalign.report.charts.{name}.ranked", lambda *_: None)
-        monkeypatch.setattr(f"pyalign.report.charts.{name}.finished", lambda *_: None)
+    for name in ("ranked", "finished"):  # what is drawn of sound rows is tested above, and takes most of the time
+        monkeypatch.setattr(f"pyalign.report.charts.concepts.{name}", lambda *_: None)
     found = {"concepts": two_models, "dimensions": predicted, "gallery": neighbours()}[kind]
     document = json.loads(found.to_json())
     refused = 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign.report.charts.map import map_chart
-from pyalign.report.charts.members import main_categories, members_of
-from pyalign.report.charts.positions import positions
+from pyalign.report.charts.map import map_chart, positions
+from pyalign.report.charts.tiles import main_categories, members_of
 
 from .conftest import NAMES, N
 

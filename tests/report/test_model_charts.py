@@ -311,7 +311,7 @@ def test_a_damaged_document_is_a_picture_or_one_line(scores, probe, calibrations
 
 
 def test_a_drawing_function_that_is_broken_shows_itself(scores, monkeypatch, tmp_path):
-    import pyalign.report.charts.accuracy as module
+    import pyalign.report.charts.models as module
 
     def broken(results, *, style="light", width="double", sort="value", limit=None, by=None):
         return results[0].resluts

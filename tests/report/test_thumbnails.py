@@ -13,7 +13,7 @@ import pytest
 import pyalign
 from pyalign.report.charts.gallery import gallery_chart
 from pyalign.report.charts.theme import notes_of
-from pyalign.report.charts.thumbnails import LARGEST, thumbnails
+from pyalign.report.charts.tiles import LARGEST, thumbnails
 
 from .conftest import neighbours, search
 

@@ -1,4 +1,11 @@
-"""Pictures of results: Vega-Lite specifications by Altair, files by vl-convert. A file for each kind; see `CHARTS`."""
+"""Pictures of results: Vega-Lite specifications by Altair, files by vl-convert. The kinds are the rows of `CHARTS`.
+
+Functions that draw them take `style` ("light" or "dark") and `width` ("single" or "double", that of columns of a
+journal). Where there is a use for it they take `sort` (of rows: "value", the largest on top, "difference", "name" or
+"document"), `limit` (at most so many rows, from the top), `by` (what is shown, where the result has several; default:
+the first) and `labels` (of models, in place of their own). They raise InputError for a result or an option that they
+can't draw, and MissingExtraError where altair, scipy to cluster, or Pillow for images is not installed.
+"""
 
 from __future__ import annotations
 
@@ -18,33 +25,37 @@ from pyalign.results import SCHEMA, kinds, read_result
 
 @dataclass(frozen=True)
 class Chart:
-    """A kind of chart: NAME_chart of the module NAME draws it.
+    """A kind of chart: NAME_chart of the module NAME, or of `module`, draws it.
 
     Attributes:
         takes: arguments of `plot` that it has a use for, besides its looks.
         several: whether it shows several results together.
         beside: the kinds of results that may stand beside them.
+        module: what draws it, if that has another name.
     """
 
     takes: tuple[str, ...]
     several: bool = False
     beside: tuple[str, ...] = ()
+    module: str = ""
 
 
 CHARTS = {
-    "accuracy": Chart(("result", "by", "sort", "limit"), several=True, beside=("ceiling",)),
-    "ceiling": Chart(("result",)),
-    "before-after": Chart(("result", "sort", "limit"), several=True),
-    "reliability": Chart(("result", "by", "limit"), several=True),
-    "rsa": Chart(("result", "sort", "limit"), several=True),
-    "cka": Chart(("result", "by", "sort", "limit")),
-    "consistency": Chart(("result", "sort", "limit")),
+    "accuracy": Chart(("result", "by", "sort", "limit"), several=True, beside=("ceiling",), module="models"),
+    "ceiling": Chart(("result",), module="models"),
+    "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
+    "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
+    "rsa": Chart(("result", "sort", "limit"), several=True, module="models"),
+    "cka": Chart(("result", "by", "sort", "limit"), module="matrix"),
+    "consistency": Chart(("result", "sort", "limit"), module="matrix"),
     "concepts": Chart(("result", "by", "sort", "limit")),
-    "concepts-map": Chart(("result", "by", "sort", "limit")),
-    "dimensions": Chart(("result", "sort", "limit")),
+    "concepts-map": Chart(("result", "by", "sort", "limit"), module="concepts"),
+    "dimensions": Chart(("result", "sort", "limit"), module="concepts"),
     "gallery": Chart(("result", "images", "queries", "categories", "names", "beside", "limit")),
-    "metadata": Chart(("result", "by")),
-    "cards": Chart(("result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit")),
+    "metadata": Chart(("result", "by"), module="scatter"),
+    "cards": Chart(
+        ("result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit"), module="gallery"
+    ),
     "map": Chart(("embeddings", "names", "categories", "images", "method", "seed", "limit")),
 }
 
@@ -76,7 +87,7 @@ def as_result(given: Any) -> Any:
 
 def as_results(given: Any) -> list[Any]:
     """The same of one, or of several in a list."""
-    several = list(given) if isinstance(given, list | tuple) else [given]
+    several = given if isinstance(given, list | tuple) else [given]
     if not several:
         raise InputError("a picture needs a result; got an empty list")
     return [as_result(one) for one in several]
@@ -102,8 +113,7 @@ def default_chart(result: Any) -> str | None:
 def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
     """The kind that is asked for, or that the first of some results is drawn as by itself.
 
-    Raises:
-        InputError: an unknown kind; a result of which there is no such picture; several where it shows one.
+    Raises InputError for an unknown kind, a result of which there is no such picture, several where it shows one.
     """
     if kind is not None:
         _checks.one_of(kind, tuple(CHARTS), "kind")
@@ -147,7 +157,7 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
     if name == "gallery":
         options["images"] = images
     draw = drawing(name)
-    known = tuple(one.name for one in signature(draw).parameters.values() if one.kind is one.KEYWORD_ONLY)
+    known = [one.name for one in signature(draw).parameters.values() if one.kind is one.KEYWORD_ONLY]
     for option in options:
         _checks.one_of(option, known, f"an option of a picture of kind {name!r}")
     return draw(results if CHARTS[name].several else results[0], **options)
@@ -156,4 +166,4 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
 def drawing(kind: str) -> Any:
     """The function that draws a kind."""
     name = kind.replace("-", "_")
-    return load(f"pyalign.report.charts.{name}:{name}_chart")
+    return load(f"pyalign.report.charts.{CHARTS[kind].module or name}:{name}_chart")

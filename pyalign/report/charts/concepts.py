@@ -1,17 +1,34 @@
-"""Accuracy per concept: of one model, of several, and the difference of two."""
+"""Models by concepts: accuracy per concept as points or as a map of many models, R² of human dimensions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import fmean
+from typing import Any, TypeVar
 
+import numpy as np
+
+from pyalign import _checks
 from pyalign.concept.concepts_result import Concepts, ConceptScore, ConceptScores
+from pyalign.concept.predicted import DimensionPredictions
 from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, known
-from pyalign.report.charts.ranked import Panel, Row, order_of, ranked
-from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.words import bars_text, different, labels_of, one_line
+from pyalign.report.charts.marks import alt, chart_of
+from pyalign.report.charts.matrix import Cells, matrix, names_told
+from pyalign.report.charts.ranked import Panel, Row, order_of, ranked, row_of
+from pyalign.report.charts.theme import SMALL, finished, letters_width, style_of, width_of
+from pyalign.report.words import bars_text, counted, different, labels_of, model_labels, one_line
+
+MAP_SORTS = ("value", "name", "document")
+MOST_ROWS, MOST_COLUMNS = 80, 120  # of a map
+MOST_WITH_INTERVALS = 1000  # cells of a map
+STEP, LEAST, TALL = 9.0, 2.0, 700.0  # of a heatmap: points of a row, the fewest, and of all rows if they fit
+ROOM, LABEL = 560.0, 130.0  # points of all columns if they fit, and of a name, at most
+MISSING = -1e9
+T = TypeVar("T")
 
 
 def concepts_chart(
@@ -20,41 +37,32 @@ def concepts_chart(
 ) -> Any:  # fmt: skip
     """Points with intervals, a row for each concept; of two models the paired differences in a column of their own.
 
-    In the width of a single column there is no room for differences.
-
-    Args:
-        result: of `pyalign.concepts`.
-        style: "light" or "dark".
-        width: "single" or "double", that of columns of a journal.
-        sort: "value": by the first model's accuracy; "difference", "name", "document".
-        limit: at most so many concepts, from the top.
-        by: "dimensions", "categories" or "levels", where the result has several; default: the first.
-        labels: of models, in place of their own.
-
-    Raises:
-        InputError: a way of grouping that the result does not have; more models than points tell apart.
-        MissingExtraError: altair is not installed.
+    In the width of a single column there is no room for differences. `by`: "dimensions", "categories" or "levels".
     """
     look, points = style_of(style), width_of(width)
-    results = of_grouping(result, by)
+    results = _of_grouping(result, by)
     called = labels_of(result, labels=labels)
     models = [called[one.embeddings] for one in results]
-    rows = [row for one, model in zip(results, models, strict=True) for row in _rows(one, model)]
+    rows = [
+        row_of(name, model, concept.accuracy, concept.ci, concept.n_triplets)
+        for one, model in zip(results, models, strict=True)
+        for name, concept in _by_name(one.concepts, lambda row: row.concept).items()
+    ]
     differences = _differences(result, results, called) if width == "double" or sort == "difference" else []
     order = order_of(rows, sort, differences)[:limit]
     means = {model: one.accuracy for one, model in zip(results, models, strict=True) if known(one.accuracy) is not None}
-    panels = [Panel(_of(rows, order), "odd-one-out accuracy" if result.chance < 0.4 else "accuracy", ".0%",
-                    {f"chance {100 * result.chance:.1f} %": result.chance}, means, "concept", "triplets")]  # fmt: skip
+    chance = {f"chance {100 * result.chance:.1f} %": result.chance}
+    accuracy = "odd-one-out accuracy" if result.chance < 0.4 else "accuracy"
+    panels = [Panel(rows, accuracy, ".0%", chance, means, "concept")]
+    sentences = _over_concepts(result, results[0], [row for row in rows if row.model == models[0]], len(order))
     if differences and width == "double":
-        panels.append(Panel(_of(differences, order), "difference", "+.0%", {"0": 0.0}, {}, "concept", "triplets"))
-    lines = [*_subtitle(result, results[0], models[0], rows, len(order))]
-    if len(panels) > 1:
-        lines.append(f"Difference: {differences[0].model}, paired over the same triplets.")
+        panels.append(Panel(differences, "difference", "+.0%", {"0": 0.0}, item="concept"))
+        sentences.append(f"Difference: {differences[0].model}, paired over the same triplets.")
     if len(models) > 1:
         of_all = ", ".join(f"{model} {100 * mean:.1f} %" for model, mean in means.items())
-        lines.append(f"Solid lines: all triplets ({of_all}). Dashed: chance.")
+        sentences.append(f"Solid lines: all triplets ({of_all}). Dashed: chance.")
     title = f"Accuracy per concept: {listing(models, 4)}"
-    return finished(ranked(panels, order, models, look, points), look, points, title, lines)
+    return finished(ranked(panels, order, models, look, points), look, points, title, sentences)
 
 
 def groupings(result: Concepts) -> list[str]:
@@ -62,7 +70,7 @@ def groupings(result: Concepts) -> list[str]:
     return list(dict.fromkeys(one.by for one in result.results))
 
 
-def of_grouping(result: Concepts, by: str | None) -> list[ConceptScores]:
+def _of_grouping(result: Concepts, by: str | None) -> list[ConceptScores]:
     """The results of one way of grouping; None: of the first."""
     ways = groupings(result)
     if not ways:
@@ -72,17 +80,9 @@ def of_grouping(result: Concepts, by: str | None) -> list[ConceptScores]:
     return [one for one in result.results if one.by == (by or ways[0])]
 
 
-def by_name(one: ConceptScores) -> dict[str, ConceptScore]:
-    """The concepts of a model by what they are called, all different."""
-    names = different([one_line(concept.concept) for concept in one.concepts])
-    return dict(zip(names, one.concepts, strict=True))
-
-
-def _rows(one: ConceptScores, model: str) -> list[Row]:
-    return [
-        Row(name, model, known(concept.accuracy), *ends_of(concept.ci), concept.n_triplets)
-        for name, concept in by_name(one).items()
-    ]
+def _by_name(rows: Sequence[T], name: Callable[[T], str]) -> dict[str, T]:
+    """Rows by what they are called, all different."""
+    return dict(zip(different([one_line(name(row)) for row in rows]), rows, strict=True))
 
 
 def _differences(result: Concepts, results: Sequence[ConceptScores], called: Mapping[str, str]) -> list[Row]:
@@ -91,26 +91,148 @@ def _differences(result: Concepts, results: Sequence[ConceptScores], called: Map
     if len(results) != 2 or not differences:
         return []
     pair = " - ".join(called.get(name, name) for name in (differences[0].embeddings, differences[0].other))
-    names = different([one_line(one.concept) for one in differences])
-    return [Row(name, pair, known(one.difference), *ends_of(one.ci), one.n_triplets)
-            for name, one in zip(names, differences, strict=True)]  # fmt: skip
+    named = _by_name(differences, lambda row: row.concept)
+    return [row_of(name, pair, one.difference, one.ci, one.n_triplets) for name, one in named.items()]
 
 
-def _of(rows: Sequence[Row], order: Sequence[str]) -> list[Row]:
-    kept = set(order)
-    return [row for row in rows if row.item in kept]
-
-
-def _subtitle(result: Concepts, first: ConceptScores, model: str, rows: Sequence[Row], n_shown: int) -> list[str]:
-    """Over what the figures are, and why some have no interval."""
+def _over_concepts(result: Concepts, first: ConceptScores, rows: Sequence[Row], n_shown: int) -> list[str]:
+    """Over what the figures are, and why some of the first model's rows have no interval."""
     none = 0 if first.unassigned is None else first.unassigned.n_triplets
     what = f"{first.n_triplets:,} triplets" + (f", {none:,} of them of no concept" if none else " under concepts")
     n, bars = len(first.concepts), bars_text(concept.ci for concept in first.concepts)
-    lines = [f"{what}; {'all' if n_shown >= n else f'{n_shown} of'} {n} concepts. {bars}".strip()]
-    few = sum(row.low is None for row in rows if row.model == model)
-    if bars and few:
-        lines.append(
-            f"Hollow or missing: fewer than {result.min_triplets:,} triplets, so no interval "
-            f"({few} concept{'s' * (few > 1)})."
+    few = sum(row.low is None for row in rows)
+    return [
+        f"{what}; {'all' if n_shown >= n else f'{n_shown} of'} {n} concepts. {bars}".strip(),
+        f"Hollow or missing: fewer than {result.min_triplets:,} triplets, so no interval ({counted(few, 'concept')})."
+        if bars and few else "",
+    ]  # fmt: skip
+
+
+def dimensions_chart(
+    result: DimensionPredictions, *, style: str = "light", width: str = "double", sort: str = "value",
+    limit: int | None = None, labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """R² with intervals, a row for each human dimension, and a line at the mean of all."""
+    look, points = style_of(style), width_of(width)
+    called = model_labels([(one.embeddings, one.label) for one in result.results], labels=labels)
+    of_models = {called[one.embeddings]: one for one in result.results}
+    rows = [
+        row_of(name, model, dimension.r2, dimension.ci)
+        for model, one in of_models.items()
+        for name, dimension in _by_name(one.dimensions, lambda row: row.dimension).items()
+    ]
+    order = order_of(rows, sort)[:limit]
+    means = {model: mean for model, one in of_models.items() if (mean := known(one.mean_r2)) is not None}
+    panel = Panel(rows, "R² on held-out objects", ".1f", {"0": 0.0}, means, "dimension", "objects")
+    dimensions = result[0].dimensions
+    shown = "all" if len(order) == len(dimensions) else f"{len(order)} of"
+    of_all = ", ".join(f"{model} {value:.3f}" for model, value in means.items())
+    sentences = [
+        f"{result.n_objects:,} objects, each predicted by a map that has not seen it; {shown} {len(dimensions)} "
+        "dimensions.",
+        bars_text(one.ci for one in dimensions),
+        f"Solid: mean R² ({of_all}). Dashed: 0, no better than the mean." if means else "",
+    ]
+    chart = ranked([panel], order, [*of_models], look, points)
+    return finished(chart, look, points, f"Human dimensions predicted from {listing([*of_models], 4)}", sentences)
+
+
+def concepts_map_chart(
+    result: Concepts, *, style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
+    by: str | None = None, labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """A cell for each concept and model, the most accurate models to the left, of more than 120 only these.
+
+    `sort` "value" is by the mean accuracy of the models. `limit`: of concepts; default 80.
+    """
+    look, points = style_of(style), width_of(width)
+    _checks.one_of(sort, MAP_SORTS, "sort")
+    results = sorted(_of_grouping(result, by), key=lambda one: _downwards([one.accuracy]))
+    called = labels_of(result, labels=labels)
+    table = {called[one.embeddings]: _by_name(one.concepts, lambda row: row.concept) for one in results[:MOST_COLUMNS]}
+    names = list(dict.fromkeys(name for of_model in table.values() for name in of_model))
+    if sort == "name":
+        names.sort()
+    elif sort == "value":
+        names.sort(key=lambda name: _downwards(held[name].accuracy for held in table.values() if name in held))
+    shown = names[: limit or MOST_ROWS]
+
+    def values(figure: Callable[[ConceptScore], float | None]) -> np.ndarray:
+        held = [[of_model.get(name) for of_model in table.values()] for name in shown]
+        return np.array([[None if one is None else figure(one) for one in row] for row in held], np.float64)
+
+    ends = {"low": values(lambda one: ends_of(one.ci)[0]), "high": values(lambda one: ends_of(one.ci)[1])}
+    more = ends if len(shown) * len(table) <= MOST_WITH_INTERVALS else {}
+    cells = Cells(shown, [*table], values(lambda one: one.accuracy), "accuracy", ".1%", ".0%", more)
+    there = cells.values[np.isfinite(cells.values)]
+    low, high = np.quantile(there, [0.01, 0.99]).tolist() if len(there) else (0.0, 1.0)
+    sentences = [
+        f"{results[0].n_triplets:,} triplets; {len(shown)} of {len(names)} concepts, {len(table)} of {len(results)} "
+        "models, the most accurate to the left.",
+        "Concepts by the mean accuracy of the models." if sort == "value" else f"Concepts by {sort}.",
+        "Colours end at the first and the last hundredth of the cells; intervals are "
+        f"{'in the tips and in the data' if more else 'in the result alone'}.",
+        names_told(cells, points),
+    ]
+    chart = matrix(cells, look, points, (low, high), square=False)
+    return finished(chart, look, points, f"Accuracy per concept of {len(results):,} models", sentences)
+
+
+def _downwards(values: Iterable[float | None]) -> float:
+    """A key that sorts the largest mean to the beginning, and those without values to the end."""
+    there = [value for value in map(known, values) if value is not None]
+    return -fmean(there) if there else math.inf
+
+
+def heatmap(
+    models: Sequence[str], concepts: Sequence[str], values: Sequence[Sequence[float | None]], *, title: str,
+    what: str, form: str, told: Sequence[str], style: str = "light",
+) -> Any:  # fmt: skip
+    """Models down, concepts across, in the order that is given, for a page.
+
+    The specification holds each value once and each name a few times: 100 models and 66 concepts take 50 kB.
+
+    Args:
+        models, concepts: labels.
+        values: of each model, one for each concept; None: there is none, and the place stays empty.
+        title: of the picture.
+        what: what the values are, for the legend.
+        form: how they are shown, as d3 has it.
+        told: over what they are, sentences.
+
+    Example:
+        >>> chart = heatmap(["a", "b"], ["food"], [[0.5], [None]], title="t", what="accuracy", form=".0%", told=[])
+        >>> list(chart.to_dict()["datasets"].values())
+        [[0.5, -1000000000.0]]
+    """
+    look = style_of(style)
+    rows, columns = different([one_line(one) for one in models]), different([one_line(one) for one in concepts])
+    # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs. There
+    # is no null in its schema.
+    flat = [MISSING if value is None else float(f"{value:.4g}") for row in values for value in row]
+    across = len(columns)
+    shown = f"isValid(datum.value) ? format(datum.value, '{form.replace('.0', '.1')}') : 'no figure'"
+    base = (
+        chart_of(flat)
+        .transform_window(number="row_number()")
+        .transform_calculate(
+            value=f"datum.data > {MISSING} ? datum.data : null",
+            model=f"{json.dumps(rows)}[floor((datum.number - 1) / {across})]",
+            concept=f"{json.dumps(columns)}[(datum.number - 1) % {across}]",
         )
-    return lines
+        .transform_calculate(told=f"datum.model + ', ' + datum.concept + ': ' + {shown}")
+    )
+    height = max(LEAST, min(STEP, TALL / max(1, len(rows))))
+    width = max(LEAST, min(1.5 * STEP, ROOM / max(1, across)))
+    axis = {"title": None, "labelFontSize": SMALL, "labelOverlap": True, "ticks": False, "domain": False}
+    legend = alt.Legend(title=what, format=form, orient="bottom", gradientLength=160, gradientThickness=8)
+    chart = base.mark_rect().encode(
+        x=alt.X("concept:N", sort=columns, axis=alt.Axis(labelAngle=-90, labelLimit=LABEL, orient="top", **axis)),
+        y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=LABEL, **axis)),
+        color=alt.Color("value:Q", scale=alt.Scale(scheme="cividis"), legend=legend),
+        tooltip=["model:N", "concept:N", alt.Tooltip("value:Q", title=what, format=form)],
+        description="told:N",
+    )
+    names = max((min(LABEL, letters_width(row, SMALL)) for row in rows), default=0.0)
+    chart = chart.properties(width=width * across, height=height * len(rows))
+    return finished(chart, look, width * across + names, title, told)

@@ -1,8 +1,9 @@
-"""The numbers of a picture: those that can be drawn, and all of them read back out of its specification."""
+"""The numbers of a picture: those that can be drawn, their words, and all of them read back from a specification."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from pyalign.documents import Interval
@@ -24,6 +25,30 @@ def ends_of(interval: Interval | None) -> tuple[float | None, float | None]:
     """The ends of an interval of a result; None, None where there is none."""
     low, high = (None, None) if interval is None else map(known, interval)
     return (None, None) if low is None or high is None else (low, high)
+
+
+def with_margin(values: Iterable[float | None], share: float, least: float = 1.0) -> tuple[float, float]:
+    """The ends of an axis: those of all values, and so large a share of their range more (of `least` where that is 0).
+
+    Example:
+        >>> with_margin([1.0, None, 3.0], 0.5), with_margin([], 0.5)
+        ((0.0, 4.0), (-0.5, 1.5))
+    """
+    held = [value for value in map(known, values) if value is not None] or [0.0, 1.0]
+    low, high = min(held), max(held)
+    more = share * (high - low or least)
+    return low - more, high + more
+
+
+def spread(counts: Iterable[int]) -> str:
+    """The least to the largest of counts, such as "10 to 2,000"; of one the count."""
+    held = sorted(counts)
+    return " to ".join(f"{n:,}" for n in dict.fromkeys((held[0], held[-1])))
+
+
+def first_of(shown: int, total: int, what: str) -> str:
+    """The sentence that not all are shown, such as "The first 60 of 1,000 models."; "" where they are."""
+    return f"The first {shown} of {total:,} {what}." if shown < total else ""
 
 
 def rows_of(chart: Any) -> list[dict[str, Any]]:
@@ -54,9 +79,8 @@ def rows_of(chart: Any) -> list[dict[str, Any]]:
 def _unfolded(row: dict[str, Any], columns: list[str]) -> list[dict[str, Any]]:
     """The cells of a row of a matrix; those that hold nothing at all are left out."""
     lists = {"value": row["cells"], **{n.removeprefix("more_"): v for n, v in row.items() if n.startswith("more_")}}
-    found = [{name: values[k] for name, values in lists.items()} for k in range(len(columns))]
+    cells = zip(columns, *lists.values(), strict=True)
     return [
-        {"row": row["row"], "column": column, **cell}
-        for column, cell in zip(columns, found, strict=True)
-        if any(value is not None for value in cell.values())
-    ]
+        {"row": row["row"], "column": column, **dict(zip(lists, values, strict=True))}
+        for column, *values in cells if any(value is not None for value in values)
+    ]  # fmt: skip

@@ -1,30 +1,34 @@
-"""Nearest neighbours as a gallery: a row for each query, with its images where there are some."""
+"""Rows of objects: the nearest neighbours of queries, and cards of human dimensions with the objects that have most."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from pyalign.concept.dimensions import as_dimensions, labels_of
 from pyalign.errors import InputError
 from pyalign.nearest.result import Neighbors
-from pyalign.report.charts.members import Members, members_of
-from pyalign.report.charts.theme import TEXT, Style, altair, finished, style_of, two_lines, width_of
-from pyalign.report.charts.thumbnails import thumbnails
-from pyalign.report.charts.tiles import LINE, Tile, tile_layers
+from pyalign.report.charts.marks import alt, at_point, chart_of
+from pyalign.report.charts.theme import SMALL, TEXT, Style, finished, style_of, width_of, wrapped
+from pyalign.report.charts.tiles import LINE, Members, lines_below, members_of, thumbnails, tile, tile_layers
 from pyalign.report.words import called, different, one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
 MOST_BESIDE = {"single": 2, "double": 4}  # of each of two searches
 QUERY, SAME, OTHER, BOTH = "query", "shares a category with the query", "shares none", "near by both"
-LEFT, GAP, HEAD = 6, 10, 14  # points between query and neighbours, between two searches, and of their names
+LEFT, GAP, HEADS = 6, 10, 14  # points between query and neighbours, between two searches, and of their names
+TOP, ACROSS, MOST_CARDS = 8, 4, 6  # objects of a card, and of each of its rows; cards
+MARGIN, HEAD, BAR = 6, 20, 12  # points inside a card, above its objects, and of the bar
 Near = Mapping[str, Sequence[tuple[str, float | None]]]  # query -> neighbours with their values
 
 
 def nearest_of(found: Neighbors, queries: Sequence[str] | None = None) -> dict[str, list[tuple[str, float | None]]]:
     """query -> its neighbours, the nearest first, each with its value; of these queries, or of all.
 
-    Raises:
-        InputError: a query that the result does not have.
+    Raises InputError for a query that the result does not have.
     """
     near: dict[str, list[tuple[str, float | None]]] = {}
     for row in found.records():
@@ -44,20 +48,12 @@ def gallery_chart(
     """The query, and to its right its neighbours with their similarity below, the nearest first.
 
     Args:
-        found: of `pyalign.neighbors`.
-        style: "light" or "dark".
-        width: "single" or "double", that of columns of a journal.
         limit: at most so many queries (default: 12); of neighbours at most 10 are shown, 4 in a single column.
-        images: what `as_images` takes, such as a folder; names alone without.
+        images: what `as_images` takes, such as a folder; names without.
         categories: of the objects, with names: frames say who shares one with the query.
         queries: which ones; default: the first.
         beside: of another search for the same queries, such as after a transform: its neighbours to the right of
             those, at most 4 of each, 2 in a single column; without categories frames say which both have.
-        labels: of embeddings, in place of their names.
-
-    Raises:
-        InputError: a result without neighbours; a query that it, or `beside`, does not have.
-        MissingExtraError: altair or, for images, Pillow is not installed.
     """
     look, points = style_of(style), width_of(width)
     if beside is not None and not isinstance(beside, Neighbors):
@@ -73,23 +69,41 @@ def gallery_chart(
     k = max(len(near) for panel in panels for near in panel.values())
     side = (points - 2 * 6 - 10 - GAP * (len(panels) - 1)) / (len(panels) * k + 1) - 4
     names = [*asked, *(name for panel in panels for near in panel.values() for name, _ in near)]
-    uris, notes = ({}, []) if images is None else thumbnails(images, names, side, look.rgb)
+    uris, notes = thumbnails(images, names, side, look.rgb)
     members = members_of(categories, dict.fromkeys(names))
-    tiles, height, step = _tiles(panels, k, uris, members, side)
+    size = side, side if uris else min(side, 3 * LINE)
+    step = size[1] + (lines_below(uris, side) + 1) * LINE + 8  # of a query
+    head = 0 if beside is None else HEADS
+
+    def left(panel: int, rank: int) -> float:
+        """Where the tile of a rank, from 1, begins."""
+        return LEFT + (panel * k + rank) * (side + 4) + panel * GAP
+
+    tiles = []
+    for row, query in enumerate(asked):
+        y, shown = row * step + head, one_line(query)
+        tiles.append(tile(query, 0, y, size, uris, f"query {shown}", frame=QUERY))
+        for number, panel in enumerate(panels):
+            for rank, (name, value) in enumerate(panel[query], 1):
+                figure, frame = "-" if value is None else f"{value:.3f}", _frame(panels, members, query, name)
+                told = f"neighbour {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
+                tiles.append(tile(name, left(number, rank), y, size, uris, told, figure, frame))
     frames = {QUERY: look.text}
     if members is not None:
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
     elif beside is not None:
         frames[BOTH] = look.palette[0]
+    layers = tile_layers(tiles, size, look, frames)
     sources = _sources(searches, labels)
-    layers = tile_layers(tiles, side, height, look, frames)
     if beside is not None:
-        layers.append(_heads(sources, [_left(panel, 1, k, side) for panel in range(2)], look))
-    size = {"width": _left(len(panels) - 1, k + 1, k, side) - 4,
-            "height": len(asked) * step - 8 + (HEAD if beside is not None else 0)}  # fmt: skip
-    chart = altair().layer(*layers).properties(**size)
-    told = _told(searches, sources, k, len(asked), len(rows))
-    return finished(chart, look, points, f"Nearest neighbours by {' and by '.join(sources)}", told, notes)
+        heads = [{"x": left(number, 1), "y": 0, "head": source} for number, source in enumerate(sources)]
+        text = chart_of(heads).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
+                                         color=look.text, limit=left(1, 1) - left(0, 1) - GAP)  # fmt: skip
+        layers.append(text.encode(**at_point(), text="head:N"))
+    room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(asked) * step - 8 + head}
+    title = f"Nearest neighbours by {' and by '.join(sources)}"
+    over = _over_rows(searches, sources, k, len(asked), len(rows))
+    return finished(alt.layer(*layers).properties(**room), look, points, title, over, notes)
 
 
 def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) -> list[str]:
@@ -102,67 +116,149 @@ def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) ->
     ])  # fmt: skip
 
 
-def _left(panel: int, rank: int, k: int, side: float) -> float:
-    """Where the tile of a rank, from 1, begins."""
-    return LEFT + (panel * k + rank) * (side + 4) + panel * GAP
-
-
-def _heads(sources: Sequence[str], at: Sequence[float], style: Style) -> Any:
-    """The name of each search, above its neighbours."""
-    alt = altair()
-    rows = [{"x": x, "y": 0, "head": source} for x, source in zip(at, sources, strict=True)]
-    mark = alt.Chart(alt.InlineData(values=rows)).mark_text(
-        align="left", baseline="top", fontSize=TEXT, fontWeight="bold", color=style.text, limit=at[1] - at[0] - GAP
-    )
-    places = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
-    return mark.encode(**places, text="head:N")
-
-
-def _told(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
+def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
     """Of how many rows, what the numbers are, and how many of the true neighbours an index found."""
-    values = list(dict.fromkeys(f"{one.kind} ({one.units})" for one in searches))
-    told = [f"The {k} nearest of {searches[0].n:,} rows to each query, the nearest first; below each its "
-            f"{' or '.join(values)}."]  # fmt: skip
-    for one, source in zip(searches, sources, strict=True):
-        by = "By" if len(sources) == 1 else f"{source}: by"
-        if one.recall is not None:
-            told.append(f"{by} an approximate index, which finds {100 * one.recall:.1f} % of the true neighbours.")
-    if shown < queries:
-        told.append(f"{shown} of {queries:,} queries.")
-    return told
+    values = " or ".join(dict.fromkeys(f"{one.kind} ({one.units})" for one in searches))
+    indices = [
+        f"{'By' if len(sources) == 1 else f'{source}: by'} an approximate index, which finds {100 * one.recall:.1f} % "
+        "of the true neighbours."
+        for one, source in zip(searches, sources, strict=True) if one.recall is not None
+    ]  # fmt: skip
+    return [
+        f"The {k} nearest of {searches[0].n:,} rows to each query, the nearest first; below each its {values}.",
+        *indices,
+        f"{shown} of {queries:,} queries." if shown < queries else "",
+    ]
 
 
-def _tiles(
-    panels: Sequence[Near], k: int, uris: Mapping[str, str], members: Members | None, side: float
-) -> tuple[list[Tile], float, float]:
-    """A row for each query; tiles are square where there are images. With their height, and that of a row."""
-    height = side if uris else min(side, 3 * LINE)
-    names = {name: two_lines(name, side) for name in uris}
-    lines = max((name.count("\n") + 1 for name in names.values()), default=0)
-    step = height + (lines + 1) * LINE + 8
-    tiles = []
-    for row, query in enumerate(panels[0]):
-        y = row * step + (HEAD if len(panels) > 1 else 0)
-        below: tuple[str, ...] = (names[query],) if query in uris else ()
-        tiles.append(Tile(0, y, one_line(query), below, uris.get(query, ""), QUERY, f"query {one_line(query)}"))
-        for number, panel in enumerate(panels):
-            for rank, (name, value) in enumerate(panel[query], 1):
-                figure = "-" if value is None else f"{value:.3f}"
-                frame = _both(panels, query, name) if members is None else _frame(members, query, name)
-                below = (names[name], figure) if name in names else (figure,)
-                told = f"neighbour {rank} of {one_line(query)}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
-                tiles.append(
-                    Tile(_left(number, rank, k, side), y, one_line(name), below, uris.get(name, ""), frame, told)
-                )
-    return tiles, height, step
-
-
-def _both(panels: Sequence[Near], query: str, name: str) -> str:
-    """Whether two searches have a neighbour in common."""
-    return BOTH if len(panels) > 1 and all(name in dict(panel[query]) for panel in panels) else ""
-
-
-def _frame(members: Members, query: str, name: str) -> str:
-    """Nothing where either has no category."""
+def _frame(panels: Sequence[Near], members: Members | None, query: str, name: str) -> str:
+    """What a neighbour has in common with the query or, without categories, with that of the other search."""
+    if members is None:
+        return BOTH if len(panels) > 1 and all(name in dict(panel[query]) for panel in panels) else ""
     own, its = members.get(query), members.get(name)
     return "" if not own or not its else SAME if own & its else OTHER
+
+
+@dataclass(frozen=True)
+class Card:
+    """One dimension: its column, from 0, what it is called, and the objects with most of it, the first has the most.
+
+    `share`: of the choices that it explains, a fraction, or None.
+    """
+
+    number: int
+    label: str
+    objects: tuple[str, ...]
+    weights: tuple[float, ...]
+    share: float | None
+
+
+def top_cards(
+    dimensions: Any, names: Sequence[str], labels: Sequence[str] | None = None, shares: Sequence[float] | None = None
+) -> list[Card]:
+    """A card for each dimension, those first that explain most, or that weigh most where that is not known.
+
+    Args:
+        dimensions: (n, k) numbers of at least 0.
+        names: of the n objects.
+        labels: of the k dimensions.
+        shares: of the choices that each explains.
+
+    Raises:
+        InputError: other shapes, or values that are no numbers.
+
+    Example:
+        >>> first, second = top_cards([[3.0, 0.0], [1.0, 2.0]], ["apple", "hammer"], ["food", "tool"])
+        >>> first.label, first.objects
+        ('food', ('apple', 'hammer'))
+    """
+    x = as_dimensions(dimensions)
+    called = None if labels is None else labels_of(labels, x.shape[1])
+    for given, many, what in ((names, len(x), "names"), (shares, x.shape[1], "shares")):
+        if given is not None and len(given) != many:
+            raise InputError(f"{what} must have one for each of {many}; got {len(given)}")
+    weight = x.sum(axis=0) if shares is None else np.asarray(shares, dtype=np.float64)
+    cards = []
+    for k in np.argsort(-weight, kind="stable"):
+        best = np.argsort(-x[:, k], kind="stable")[:TOP]
+        label = f"dimension {k}" if called is None else one_line(called[k])
+        cards.append(Card(int(k), label, tuple(names[i] for i in best), tuple(x[best, k].tolist()),
+                          None if shares is None else float(shares[k])))  # fmt: skip
+    return cards
+
+
+def cards_chart(
+    cards: Sequence[Card], *, style: str = "light", width: str = "double", limit: int | None = None,
+    images: Any = None, n_objects: int, n_triplets: int | None = None, assign: str = "sum", top: int = 1,
+) -> Any:  # fmt: skip
+    """Cards in one column or two, each with its eight objects in two rows.
+
+    Args:
+        limit: at most so many cards (default: 6).
+        images: what `as_images` takes, such as a folder; names without.
+        n_objects, n_triplets: over what the cards are, for the title.
+        assign, top: how `concepts` assigned triplets to dimensions, for the title.
+    """
+    look, points = style_of(style), width_of(width)
+    shown = list(cards)[: limit or MOST_CARDS]
+    columns = 2 if width == "double" and len(shown) > 1 else 1
+    room = (points - 12 - 10 * (columns - 1)) / columns
+    side = (room - 2 * MARGIN - 4 * (ACROSS - 1)) / ACROSS
+    uris, notes = thumbnails(images, [name for card in shown for name in card.objects], side, look.rgb)
+    inside = side if uris else 2 * LINE + 2
+    step = inside + (lines_below(uris, side) * LINE + 5 if uris else 4)
+    head = HEAD + (BAR if any(card.share is not None for card in shown) else 0)
+    height = head + 2 * step + MARGIN - 4
+    placed = [(card, (k % columns) * (room + 10), (k // columns) * (height + 10)) for k, card in enumerate(shown)]
+    tiles = [
+        tile(name, x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step, (side, inside), uris,
+             f"{card.label}: {one_line(name)}, weight {weight:.2f}")
+        for card, x, y in placed for k, (name, weight) in enumerate(zip(card.objects, card.weights, strict=True))
+    ]  # fmt: skip
+    layers = [*_outlines(placed, room, height, look), *tile_layers(tiles, (side, inside), look)]
+    size = {"width": points - 12, "height": (height + 10) * -(-len(shown) // columns) - 10}
+    sentences = [
+        f"The {TOP} of {n_objects:,} objects with most of each dimension, from left to right; "
+        f"{len(shown)} of {len(cards)} dimensions."
+    ]
+    if n_triplets is not None:
+        sentences.append(f"Share: of {n_triplets:,} choices, those whose chosen pair {_rule(assign, top)}.")
+    chart = alt.layer(*layers).properties(**size)
+    return finished(chart, look, points, "Dimensions of human similarity", sentences, notes)
+
+
+def _rule(assign: str, top: int) -> str:
+    """When a choice counts for a dimension."""
+    product = assign == "product"
+    if top > 1:
+        return f"has this dimension among the {top} " + ("whose products are largest" if product else "it has most of")
+    return "has its largest product here" if product else "has more of this dimension than of any other"
+
+
+def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: float, style: Style) -> list[Any]:
+    """The outline of each card, its label, and the share as a bar with its figure."""
+    full = room - 2 * MARGIN
+    most = max((card.share or 0.0 for card, _, _ in placed), default=0.0) or 1.0
+    rows = []
+    for card, x, y in placed:
+        told = "" if card.share is None else f"{100 * card.share:.1f} % of choices"
+        rows.append({
+            "x": x, "y": y, "x2": x + room, "y2": y + height, "left": x + MARGIN, "right": x + room - MARGIN,
+            "bar": x + MARGIN + full * (card.share or 0.0) / most, "top": y + 19, "bottom": y + 23, "share": card.share,
+            "label": wrapped(f"{card.number}. {card.label}", full - (75 if told else 0), TEXT)[0], "line": y + 6,
+            "figure": told, "told": f"dimension {card.number}, {card.label}" + (f": {told}" if told else ""),
+        })  # fmt: skip
+    base = chart_of(rows)
+    shares = base.transform_filter("isValid(datum.share)")
+    rail = {**at_point("left", "top"), "y2": "bottom:Q"}
+    outline = base.mark_rect(fill=None, stroke=style.grid, strokeWidth=1, cornerRadius=3)
+    title = base.mark_text(align="left", baseline="top", fontWeight="bold", fontSize=TEXT + 0.5, limit=full - 75,
+                           color=style.text)  # fmt: skip
+    figure = base.mark_text(align="right", fontSize=SMALL, baseline="top", color=style.muted)
+    return [
+        outline.encode(**at_point(), x2="x2:Q", y2="y2:Q", description="told:N"),
+        shares.mark_rect(fill=style.tile).encode(**rail, x2="right:Q"),
+        shares.mark_rect(fill=style.palette[0]).encode(**rail, x2="bar:Q"),
+        title.encode(**at_point("left", "line"), text="label:N"),
+        figure.encode(**at_point("right", "line"), text="figure:N"),
+    ]

@@ -2,24 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.extraction.images import as_images
-from pyalign.report.charts.members import REST, main_categories, members_of
-from pyalign.report.charts.positions import METHODS, positions
-from pyalign.report.charts.theme import SHAPES, SMALL, Style, altair, finished, letters_width, style_of, width_of
-from pyalign.report.charts.thumbnails import places as places_of
-from pyalign.report.charts.thumbnails import thumbnails
-from pyalign.report.charts.tiles import Tile, tile_layers
+from pyalign.report.charts.marks import SHAPES, alt, at_point, chart_of, colours_and_shapes, module_for
+from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
+from pyalign.report.charts.tiles import REST, main_categories, members_of, places, thumbnails, tile, tile_layers
 from pyalign.report.words import one_line
 
+METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+PRINCIPAL = 50  # components that t-SNE and UMAP start from, where there are more columns
 SIDE = {"single": 16.0, "double": 22.0}  # points of an image
 MOST_IMAGES, MOST_NAMES = 300, 60
 LARGEST = 7  # categories with a colour; the others share one
+Positions = tuple[np.ndarray, list[str], str]  # (n, 2) float64; titles of the axes; how to read them
+
+
+def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
+    """Where objects stand on a plane, what the axes are, and what a reader should know of the method.
+
+    PCA is numpy's SVD of the centred rows, the sign of each component such that its largest entry is positive. t-SNE
+    (van der Maaten and Hinton 2008) is scikit-learn's, begun at PCA; UMAP (McInnes et al. 2018) is umap-learn's. Both
+    give the same positions for the same seed.
+
+    Args:
+        x: (n, d) finite rows, n of at least 3.
+        method: "pca", "tsne" or "umap".
+        seed: of what is drawn at random.
+
+    Raises:
+        InputError: fewer rows, other shapes, NaN.
+        MissingExtraError: scikit-learn or umap-learn is not installed.
+
+    Example:
+        >>> places, axes, _ = positions([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+        >>> np.abs(places[:, 0]).round(6).tolist(), axes[0]
+        ([2.0, 2.0, 0.0, 0.0], 'component 1 (80.0 % of variance)')
+    """
+    _checks.one_of(method, tuple(METHODS), "method")
+    seed = _checks.whole_number(seed, "seed", 0)
+    rows = np.asarray(_checks.as_rows(x, "embeddings"), dtype=np.float64)
+    if len(rows) < 3 or rows.shape[1] < 2:
+        raise InputError(f"a map needs at least 3 rows and 2 columns of embeddings; got shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        raise InputError("embeddings must be finite for a map; got NaN or infinity")
+    if method == "pca":
+        found, shares = _scores(rows, 2)
+        axes = [f"component {k + 1} ({100 * shares[k]:.1f} % of variance)" for k in range(2)]
+        return found, axes, "Distances are those of the first two components."
+    before = ""
+    if rows.shape[1] > PRINCIPAL:  # as van der Maaten and Hinton do: an eighth of the time, and less noise
+        rows = _scores(rows, min(PRINCIPAL, len(rows)))[0]
+        before = f"Of the first {rows.shape[1]} principal components. "
+    found, setting = (_tsne if method == "tsne" else _umap)(rows, seed)
+    sense = f"{before}{setting}, seed {seed}; near means alike, far and the axes mean nothing."
+    return np.asarray(found, np.float64), [f"{METHODS[method]} 1", f"{METHODS[method]} 2"], sense
+
+
+def _scores(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first k principal components of each row, and the share of variance of each."""
+    u, s, v = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    signs = np.where(v[np.arange(k), np.abs(v[:k]).argmax(axis=1)] < 0, -1.0, 1.0)
+    return u[:, :k] * s[:k] * signs, s[:k] ** 2 / (float((s**2).sum()) or 1.0)
+
+
+def _tsne(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
+    manifold = module_for("a map by t-SNE", "sklearn.manifold", "scikit-learn", "maps")
+    perplexity = min(30.0, (len(rows) - 1) / 3)
+    found = manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows)
+    return found, f"Perplexity {perplexity:.3g}"
+
+
+def _umap(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of numba and tensorflow, which are not asked for
+        umap = module_for("a map by UMAP", "umap", "umap-learn", "maps")
+        near = min(15, len(rows) - 1)
+        # Begun at PCA where the spectrum of few rows does not give one.
+        start = "spectral" if len(rows) > 30 else "pca"
+        found = umap.UMAP(n_neighbors=near, init=start, random_state=seed, n_jobs=1).fit_transform(rows)
+    return found, f"{near} neighbours"
 
 
 def map_chart(
@@ -34,45 +102,45 @@ def map_chart(
         method, seed: see `positions`.
         categories: of the objects: colours and shapes. The seven largest have one of their own.
         images: what `as_images` takes, such as a folder.
-        style: "light" or "dark".
-        width: "single" or "double", that of columns of a journal.
         limit: at most so many images, or names (default: 300 or 60).
         label: what the embeddings are called.
-
-    Raises:
-        InputError: see `positions`; another number of names.
-        MissingExtraError: altair, Pillow for images, or what the method needs is not installed.
     """
     look, points = style_of(style), width_of(width)
-    places, axes, sense = positions(x, method, seed)
-    if len(names) != len(places):
-        raise InputError(f"names must have one for each of {len(places)} rows; got {len(names)}")
+    found, axes, sense = positions(x, method, seed)
+    if len(names) != len(found):
+        raise InputError(f"names must have one for each of {len(found)} rows; got {len(names)}")
     names = [one_line(str(name)) for name in names]
     side = SIDE[width]
-    at, frame = _on_page(places, points - 2 * 6 - 16.0, side)
+    at, frame = _on_page(found, points - 2 * 6 - 16.0, side)
     members = members_of(categories, names, names)
     words, legend = ([""] * len(names), []) if members is None else main_categories(members, names, LARGEST)
-    uris, notes = dict[str, str](), list[str]()
+    shown = list[int]()
     if images is not None:
-        held = as_images(images)
-        there = [k for k in _drawn(len(names)) if names[k] in places_of(held, names)]
+        images = as_images(images)
+        of_objects = places(images, names)
+        there = [k for k in _shuffled(len(names)) if names[k] in of_objects]
         shown = [there[k] for k in _apart(at[there], [(side + 2, side + 2)] * len(there), limit or MOST_IMAGES)]
-        uris, notes = thumbnails(held, [names[k] for k in shown], side, look.rgb)
-    pictured = [k for k, name in enumerate(names) if name in uris]
-    frames = {word: _colour(word, legend, look) for word in legend}
-    layers = [_points(at, names, words, frames, set(pictured), look)]
+    uris, notes = thumbnails(images, [names[k] for k in shown], side, look.rgb)
+    frames = {word: look.muted if word == REST else look.palette[k] for k, word in enumerate(legend)}
+    rows = [
+        {"name": name, "category": word, "x": across, "y": down, "told": f"{name} {word}".strip()}
+        for name, word, (across, down) in zip(names, words, at.tolist(), strict=True)
+    ]
+    pictured = [row for row in rows if row["name"] in uris]
+    layers = [_points([row for row in rows if row["name"] not in uris], len(names), frames, bool(pictured), look)]
     if pictured:
-        corners = (at - side / 2).tolist()
-        told = [f"{name} {word}".strip() for name, word in zip(names, words, strict=True)]
-        tiles = [Tile(corners[k][0], corners[k][1], names[k], (), uris[names[k]], words[k], told[k]) for k in pictured]
-        layers += tile_layers(tiles, side, side, look, frames, legend=False)
+        tiles = [
+            tile(row["name"], row["x"] - side / 2, row["y"] - side / 2, (side, side), uris, row["told"], None,
+                 row["category"])
+            for row in pictured
+        ]  # fmt: skip
+        layers += tile_layers(tiles, (side, side), look, frames, legend=False)
     else:
         layers += _names(at, names, limit or MOST_NAMES, frame, look)
-    chart = altair().layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])
-    said = [f"{len(names):,} objects. {sense}"]
-    if pictured and len(pictured) < len(names):
-        said.append(f"Images of {len(pictured)}, as many as have room; points for the others.")
-    return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", said, notes)
+    chart = alt.layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])
+    some = f"Images of {len(pictured)}, as many as have room; points for the others."
+    sentences = [f"{len(names):,} objects. {sense}", some if 0 < len(pictured) < len(names) else ""]
+    return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", sentences, notes)
 
 
 def _on_page(places: np.ndarray, width: float, side: float) -> tuple[np.ndarray, tuple[float, float]]:
@@ -84,7 +152,7 @@ def _on_page(places: np.ndarray, width: float, side: float) -> tuple[np.ndarray,
     return np.round((places - (low + high) / 2) * scale * (1, -1) + np.array(frame) / 2, 2), frame
 
 
-def _drawn(n: int) -> list[int]:
+def _shuffled(n: int) -> list[int]:
     """All numbers in an order drawn once and for all, so that it is not the first of the alphabet that have room."""
     return np.random.default_rng(0).permutation(n).tolist()
 
@@ -101,55 +169,27 @@ def _apart(at: np.ndarray, sizes: Sequence[tuple[float, float]], most: int) -> l
     return kept
 
 
-def _colour(word: str, legend: Sequence[str], style: Style) -> str:
-    return style.muted if word == REST else style.palette[legend.index(word)]
-
-
-def _points(
-    at: np.ndarray, names: Sequence[str], words: Sequence[str], frames: dict[str, str], pictured: set[int], style: Style
-) -> Any:
-    """Of all objects that have no image."""
-    alt = altair()
-    order = sorted(range(len(names)), key=lambda k: words[k] != REST)  # grey lies behind
-    rows = [
-        {"name": names[k], "category": words[k], "x": float(at[k, 0]), "y": float(at[k, 1]),
-         "told": f"{names[k]} {words[k]}".strip()}
-        for k in order if k not in pictured
-    ]  # fmt: skip
-    told = {"tooltip": [alt.Tooltip("name:N"), *([alt.Tooltip("category:N")] if frames else [])],
-            "description": alt.Description("told:N")}  # fmt: skip
-    base = alt.Chart(alt.InlineData(values=rows)).mark_point(
-        size=14 if len(names) > 400 else 22, filled=True, opacity=0.75
-    )
-    found = base.encode(x=alt.X("x:Q", scale=None, axis=None), y=alt.Y("y:Q", scale=None, axis=None), **told)
+def _points(rows: Sequence[Mapping[str, Any]], n: int, frames: Mapping[str, str], pictured: bool, style: Style) -> Any:
+    """Of all objects that have no image, the grey ones behind; smaller where they are many."""
+    points = chart_of(sorted(rows, key=lambda row: row["category"] != REST))
+    points = points.mark_point(size=14 if n > 400 else 22, filled=True, opacity=0.75)
+    tips = ["name:N", "category:N"] if frames else ["name:N"]
+    points = points.encode(**at_point(), tooltip=tips, description="told:N")
     if not frames:
-        return found.encode(color=alt.value(style.palette[0]))
-    scale = {
-        "domain": list(frames),
-        "legend": alt.Legend(title=None, orient="bottom", columns=4, labelLimit=110, offset=18),
-    }
+        return points.encode(color=alt.value(style.palette[0]))
     shapes = ["circle" if pictured or word == REST else SHAPES[k] for k, word in enumerate(frames)]
-    return found.encode(color=_scaled(alt.Color, scale, list(frames.values())), shape=_scaled(alt.Shape, scale, shapes))
-
-
-def _scaled(channel: Any, scale: dict[str, Any], values: Sequence[str]) -> Any:
-    """Categories as colours or as shapes, with one legend for both."""
-    return channel(
-        "category:N", scale=altair().Scale(domain=scale["domain"], range=list(values)), legend=scale["legend"]
-    )
+    legend = alt.Legend(title=None, orient="bottom", columns=4, labelLimit=110, offset=18)
+    return points.encode(**colours_and_shapes("category", [*frames], [*frames.values()], legend, shapes))
 
 
 def _names(at: np.ndarray, names: Sequence[str], most: int, frame: tuple[float, float], style: Style) -> list[Any]:
     """Beside their points, where there is room, on a rim of the background."""
-    alt = altair()
     sizes = [(letters_width(name, SMALL) + 4, SMALL + 3) for name in names]
     centres = at + np.array([(width / 2 + 4, 0) for width, _ in sizes])
-    inside = [k for k in _drawn(len(names)) if centres[k, 0] + sizes[k][0] / 2 < frame[0]]
+    inside = [k for k in _shuffled(len(names)) if centres[k, 0] + sizes[k][0] / 2 < frame[0]]
     kept = _apart(centres[inside], [sizes[k] for k in inside], most)
     rows = [{"name": names[inside[k]], "x": float(at[inside[k], 0]) + 4, "y": float(at[inside[k], 1])} for k in kept]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("x:Q", scale=None, axis=None), y=alt.Y("y:Q", scale=None, axis=None), text="name:N"
-    )
+    base = chart_of(rows).encode(**at_point(), text="name:N")
     text = {"align": "left", "baseline": "middle", "fontSize": SMALL, "aria": False}
     rim = base.mark_text(stroke=style.background, strokeWidth=2, strokeJoin="round", **text)
     return [rim, base.mark_text(color=style.text, **text)]
@@ -157,13 +197,10 @@ def _names(at: np.ndarray, names: Sequence[str], most: int, frame: tuple[float, 
 
 def _axes(axes: Sequence[str], frame: tuple[float, float], style: Style) -> list[Any]:
     """Their titles, at the edges: positions have one scale and need no ticks."""
-    alt = altair()
     layers = []
     for k, (x, y) in enumerate([(frame[0] / 2, frame[1] + 4), (-6.0, frame[1] / 2)]):
-        text = alt.Chart(alt.InlineData(values=[{"title": axes[k], "x": x, "y": y}])).mark_text(
+        text = chart_of([{"title": axes[k], "x": x, "y": y}]).mark_text(
             fontSize=SMALL, color=style.muted, angle=270 * k, baseline="bottom" if k else "top", aria=False
         )
-        layers.append(
-            text.encode(x=alt.X("x:Q", scale=None, axis=None), y=alt.Y("y:Q", scale=None, axis=None), text="title:N")
-        )
+        layers.append(text.encode(**at_point(), text="title:N"))
     return layers

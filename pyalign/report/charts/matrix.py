@@ -1,20 +1,30 @@
-"""Matrices as colours: cells with their numbers where there is room, in the order of a clustering."""
+"""Matrices as colours, cells with their numbers where there is room: similarities of models, and of their errors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from pyalign.errors import MissingExtraError
-from pyalign.report.charts.theme import SMALL, Style, altair, letters_width
+from pyalign import _checks
+from pyalign.concept.consistency_result import ErrorConsistency
+from pyalign.errors import InputError
+from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities
+from pyalign.report.charts.data import ends_of, known
+from pyalign.report.charts.marks import alt, chart_of, module_for
+from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
+from pyalign.report.words import different, labels_of, model_labels, one_line, over_words, p_text
 
 MOST = 60  # rows or columns; more are a sample of them
 LARGEST_CELL, LEAST_CELL = 34.0, 3.0  # points
 ROOM_FOR_NUMBER = 17.0  # points that a cell with a number has
-ORDERS = ("cluster", "document", "name")
+ORDERS = {
+    "cluster": "Order: hierarchical clustering (average linkage), similar ones next to each other.",
+    "document": "Order: as given.",
+    "name": "Order: by name.",
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,7 @@ class Cells:
 
     Attributes:
         rows, columns: labels in their order.
-        values: a row of values for each row, None where there is none.
+        values: (rows, columns) float64, NaN where there is none.
         title: what the values are.
         form: how they are read out, as d3 has it; `short`: how they stand in a cell.
         more: name -> further values of the same shape, for tips and tables.
@@ -32,12 +42,19 @@ class Cells:
 
     rows: Sequence[str]
     columns: Sequence[str]
-    values: Sequence[Sequence[float | None]]
+    values: np.ndarray
     title: str
     form: str = ".3f"
     short: str = ".2f"
-    more: Mapping[str, Sequence[Sequence[float | None]]] = field(default_factory=dict)
+    more: Mapping[str, np.ndarray] = field(default_factory=dict)
     faint: str = ""
+
+    def part(self, rows: Sequence[int], columns: Sequence[int]) -> Cells:
+        """These rows and columns."""
+        at = np.ix_(rows, columns)
+        more = {name: values[at] for name, values in self.more.items()}
+        names = [self.rows[i] for i in rows], [self.columns[j] for j in columns]
+        return replace(self, rows=names[0], columns=names[1], values=self.values[at], more=more)
 
 
 def clustered(similarity: np.ndarray) -> list[int]:
@@ -59,13 +76,10 @@ def clustered(similarity: np.ndarray) -> list[int]:
     m = len(similarity)
     if m < 3:
         return list(range(m))
-    try:
-        from scipy.cluster import hierarchy
-    except ImportError as error:
-        raise MissingExtraError("a matrix in the order of a clustering", "scipy", "report") from error
+    hierarchy = module_for("a matrix in the order of a clustering", "scipy.cluster.hierarchy", "scipy")
     both = (similarity + similarity.T) / 2
-    known = both[np.isfinite(both)]
-    both = np.where(np.isfinite(both), both, known.min() if len(known) else 0.0)
+    held = both[np.isfinite(both)]
+    both = np.where(np.isfinite(both), both, held.min() if len(held) else 0.0)
     distance = (both.max() - both)[np.triu_indices(m, 1)]
     tree = hierarchy.linkage(distance, "average", optimal_ordering=m <= 400)
     order: list[int] = hierarchy.leaves_list(tree).tolist()
@@ -84,127 +98,190 @@ def sampled(order: Sequence[int], most: int) -> list[int]:
     return [order[k] for k in np.linspace(0, len(order) - 1, most).round().astype(int)]
 
 
-def side_of(cells: Cells, width: float) -> tuple[float, float]:
+def names_told(cells: Cells, width: float) -> str:
+    """A sentence where columns are too narrow for their names."""
+    narrow = _sizes(cells, width)[0] < SMALL
+    return "Columns are too narrow for their names: those are in the tips and in the data." if narrow else ""
+
+
+def _sizes(cells: Cells, width: float) -> tuple[float, float]:
     """How wide cells are, and how wide the names of rows, in points; names and numbers need room."""
     label = min(0.3 * width, 8 + max(letters_width(name) for name in cells.rows))
     return max(LEAST_CELL, min(LARGEST_CELL, (width - label - 20) / len(cells.columns))), label
 
 
-def names_told(cells: Cells, width: float) -> list[str]:
-    """A sentence where columns are too narrow for their names."""
-    if side_of(cells, width)[0] >= SMALL:
-        return []
-    return ["Columns are too narrow for their names: those are in the tips and in the data."]
-
-
-def matrix(
-    cells: Cells, style: Style, width: float, domain: tuple[float, float] | None = None, square: bool = True
-) -> Any:
+def matrix(cells: Cells, style: Style, width: float, domain: tuple[float, float], square: bool = True) -> Any:
     """Coloured cells with the names of rows and columns, and a legend.
 
-    The data have a row for each row, which is unfolded where it is drawn: many cells take little room.
-
     Args:
-        domain: least and largest value of the colours; default: those that there are.
+        domain: least and largest value of the colours.
         square: whether cells are; else they are lower than wide.
     """
-    alt = altair()
-    side, label = side_of(cells, width)
+    side, label = _sizes(cells, width)
     height = side if square else min(11.5, max(8.0, side))
-    held = [value for row in cells.values for value in row if value is not None]
-    low, high = domain or ((min(held), max(held)) if held else (0.0, 1.0))
+    low, high = domain
+    leaning = max(letters_width(name, SMALL) for name in cells.columns) > side - 2
+    lean: dict[str, float | str] = (
+        {"labelAngle": -60, "labelAlign": "right", "labelBaseline": "middle"} if leaning else {"labelAngle": 0}
+    )
+    extent = {"minExtent": label if height >= SMALL else 0, "maxExtent": label}
+    base = _unfolded(cells).encode(
+        x=_axis(alt.X("column:N", sort=list(cells.columns)), side, labelLimit=130, orient="bottom", **lean),
+        y=_axis(alt.Y("row:N", sort=list(cells.rows)), height, labelLimit=label - 4, **extent),
+    )
     legend = alt.Legend(
         title=cells.title, orient="bottom", gradientLength=140, gradientThickness=6, tickCount=5,
         format=cells.short, direction="horizontal", titleLimit=0, offset=6,
     )  # fmt: skip
-    base = _unfolded(cells).encode(
-        x=_axis(alt.X("column:N", sort=list(cells.columns)), cells.columns, side, across=True),
-        y=_axis(alt.Y("row:N", sort=list(cells.rows)), cells.rows, height, across=False, label=label),
-    )
-    colour = alt.Color("value:Q", scale=alt.Scale(domain=[low, high], range=_colours(style), clamp=True), legend=legend)
-    tips = [alt.Tooltip("row:N"), alt.Tooltip("column:N"), alt.Tooltip("value:Q", title=cells.title, format=cells.form)]
+    scale = alt.Scale(domain=[low, high], range=list(style.ramp), clamp=True)
+    tips = ["row:N", "column:N", alt.Tooltip("value:Q", title=cells.title, format=cells.form)]
     tips += [alt.Tooltip(name, type="quantitative", format=cells.form) for name in cells.more]
-    tile = base.mark_rect(stroke=style.background, strokeWidth=0.5 if side > 8 else 0.0)
-    layers = [tile.encode(color=colour, tooltip=tips, description=alt.Description("told:N"))]
-    if side >= ROOM_FOR_NUMBER:
-        turn = low + _turn(style) * (high - low)
-        ink = f"datum.value > {turn!r} ? '{style.background}' : '{style.text}'"
-        text = base.transform_calculate(ink=ink, strength=f"{cells.faint or 'false'} ? 0.55 : 1")
-        layers.append(
-            text.mark_text(fontSize=SMALL, aria=False).encode(
-                text=alt.Text("value:Q", format=cells.short), color=alt.Color("ink:N", scale=None),
-                opacity=alt.Opacity("strength:Q", scale=None),
-            )
-        )  # fmt: skip
-    drawn = alt.layer(*layers) if len(layers) == 1 else alt.layer(*layers).resolve_scale(color="independent")
-    return drawn.properties(width=side * len(cells.columns), height=height * len(cells.rows))
+    tile = base.mark_rect(stroke=style.background, strokeWidth=0.5 if side > 8 else 0.0).encode(
+        color=alt.Color("value:Q", scale=scale, legend=legend), tooltip=tips, description="told:N"
+    )
+    size = {"width": side * len(cells.columns), "height": height * len(cells.rows)}
+    if side < ROOM_FOR_NUMBER:
+        return alt.layer(tile).properties(**size)
+    ink = f"datum.value > {low + style.turn * (high - low)!r} ? '{style.background}' : '{style.text}'"
+    text = base.transform_calculate(ink=ink, strength=f"{cells.faint or 'false'} ? 0.55 : 1")
+    numbers = text.mark_text(fontSize=SMALL, aria=False).encode(
+        text=alt.Text("value:Q", format=cells.short), color=alt.Color("ink:N", scale=None),
+        opacity=alt.Opacity("strength:Q", scale=None),
+    )  # fmt: skip
+    return alt.layer(tile, numbers).resolve_scale(color="independent").properties(**size)
+
+
+def _axis(channel: Any, size: float, **options: float | str) -> Any:
+    """Names where rows or columns are large enough for letters."""
+    axis = alt.Axis(
+        title=None, ticks=False, domain=False, labels=size >= SMALL, grid=False, labelPadding=3, labelOverlap=False,
+        labelFontSize=SMALL, **options,
+    )  # fmt: skip
+    return channel.axis(axis).scale(alt.Scale(padding=0))
 
 
 def _unfolded(cells: Cells) -> Any:
-    """A chart of the cells, each with `row`, `column`, `value`, what there is more, and `told`."""
-    alt = altair()
-    more = {f"more_{name}": held for name, held in cells.more.items()}
-    values = [
-        {"row": name, "cells": list(cells.values[k]), **{key: list(held[k]) for key, held in more.items()}}
+    """A chart of the cells, each with `row`, `column`, `value`, what there is more, and `told`.
+
+    The data have a row for each row, which is unfolded where it is drawn: many cells take little room.
+    """
+    columns = {"cells": cells.values, **{f"more_{name}": values for name, values in cells.more.items()}}
+    rows = [
+        {"row": name, **{key: [*map(known, values[k].tolist())] for key, values in columns.items()}}
         for k, name in enumerate(cells.rows)
     ]
-    columns = alt.InlineData(values=[{"place": k + 1, "column": name} for k, name in enumerate(cells.columns)])
-    told = f"datum.row + ', ' + datum.column + ': {_quoted(cells.title)} ' + " + f"format(datum.value, '{cells.form}')"
+    names = alt.InlineData(values=[{"place": k, "column": name} for k, name in enumerate(cells.columns, 1)])
+    title = cells.title.replace("\\", "\\\\").replace("'", "\\'")
+    told = f"datum.row + ', ' + datum.column + ': {title} ' + format(datum.value, '{cells.form}')"
     for name in cells.more:
         words = name.replace("_", " ")
         told += f" + (isValid(datum.{name}) ? ', {words} ' + format(datum.{name}, '{cells.form}') : '')"
     return (
-        alt.Chart(alt.InlineData(values=values))
-        .transform_flatten(["cells", *more], as_=["value", *cells.more])
+        chart_of(rows)
+        .transform_flatten([*columns], as_=["value", *cells.more])
         .transform_window(place="row_number()", groupby=["row"])
-        .transform_lookup(lookup="place", from_=alt.LookupData(data=columns, key="place", fields=["column"]))
+        .transform_lookup(lookup="place", from_=alt.LookupData(data=names, key="place", fields=["column"]))
         .transform_filter("isValid(datum.value)")
         .transform_calculate(told=told)
     )
 
 
-def _quoted(text: str) -> str:
-    """A text inside an expression."""
-    return text.replace("\\", "\\\\").replace("'", "\\'")
+def _in_order(cells: Cells, similarity: np.ndarray, sort: str, limit: int | None) -> tuple[Cells, str]:
+    """The cells of the models that are shown, in their order, and the sentence on it; of very many a sample."""
+    names = cells.rows
+    _checks.one_of(sort, tuple(ORDERS), "sort")
+    by_name = sorted(range(len(names)), key=lambda k: names[k] if sort == "name" else "")
+    shown = sampled(clustered(similarity) if sort == "cluster" else by_name, limit or MOST)
+    some = "" if len(shown) == len(names) else f" {len(shown)} of {len(names):,} models, evenly spread over it."
+    return cells.part(shown, shown), ORDERS[sort] + some
 
 
-def _turn(style: Style) -> float:
-    """From which share of the colours on letters are read better in the colour of the background."""
-
-    def light(colour: str) -> float:
-        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
-        linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    def contrast(a: str, b: str) -> float:
-        low, high = sorted((light(a), light(b)))
-        return (high + 0.05) / (low + 0.05)
-
-    colours = _colours(style, 21)
-    better = [contrast(one, style.background) > contrast(one, style.text) for one in colours]
-    return better.index(True) / 20 if any(better) else 1.0
+def _least(values: np.ndarray) -> float:
+    """The smallest of values, and of 0."""
+    return min([0.0, *values[np.isfinite(values)].tolist()])
 
 
-def _colours(style: Style, steps: int = 5) -> list[str]:
-    """From the tile's colour to the first of the palette."""
-    ends = [[int(one[k : k + 2], 16) for k in (1, 3, 5)] for one in (style.tile, style.palette[0])]
-    shares = [k / (steps - 1) for k in range(steps)]
-    mixed = [[round(a + share * (b - a)) for a, b in zip(*ends, strict=True)] for share in shares]
-    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in mixed]
+def cka_chart(
+    result: ModelSimilarities | LayerSimilarity, *, style: str = "light", width: str = "double", sort: str = "cluster",
+    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """A matrix of one measure (`by`); models that are alike stand next to each other. Layers stay in their order.
+
+    `sort`: one of `ORDERS`; "cluster" needs scipy. `limit`: evenly spread over that order; default 60.
+    """
+    look, points = style_of(style), width_of(width)
+    if isinstance(result, LayerSimilarity):
+        return _layers(result, look, points, limit)
+    measures = [one.measure for one in result]
+    if by is not None and by not in measures:
+        raise InputError(f"by must be one of the measures of the result, {', '.join(measures)}; got {by!r}")
+    one = result[measures.index(by or measures[0])]
+    called = model_labels([(name, None) for name in one.models], labels=labels)
+    names = different([called[name] for name in one.models])
+    values = np.array(one.matrix, np.float64)
+    held = {"calibrated": one.calibrated, "null_threshold": one.null_threshold, "p_value": one.p_value}
+    more = {name: np.array(rows, np.float64) for name, rows in held.items() if rows is not None}
+    tested = one.p_value is not None and known(result.alpha) is not None
+    faint = f"isValid(datum.p_value) && datum.p_value > {result.alpha!r}" if tested else ""
+    cells, order = _in_order(Cells(names, names, values, one.measure, more=more, faint=faint), values, sort, limit)
+    chart = matrix(cells, look, points, (_least(values[~np.eye(len(values), dtype=bool)]), 1.0))
+    batches = "" if result.batches is None else f" Means over {result.batches:,} batches."
+    sentences = [
+        f"{result.n_objects:,} objects that all models have.{batches}",
+        "" if one.symmetric else "Not symmetric: a cell is of its row against its column.",
+        "No permutations: what unrelated models would have is not known." if one.p_value is None else
+        f"Faint numbers: p above {result.alpha:g} in {result.permutations:,} permutations, not corrected for the "
+        "number of pairs.",
+        order,
+        names_told(cells, points),
+    ]  # fmt: skip
+    return finished(chart, look, points, f"Similarity of {len(names):,} models: {one.measure}", sentences)
 
 
-def _axis(channel: Any, names: Sequence[str], side: float, across: bool, label: float | None = None) -> Any:
-    """Names where rows are high enough for letters; columns lean where their names are longer than they are wide."""
-    alt = altair()
-    shown = side >= SMALL
-    options: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "labels": shown, "grid": False,
-                               "labelPadding": 3, "labelOverlap": False, "labelFontSize": SMALL}  # fmt: skip
-    if across:
-        widest = max(letters_width(name, SMALL) for name in names)
-        leaning = widest > side - 2
-        options |= {"labelAngle": -60 if leaning else 0, "labelLimit": 130, "orient": "bottom"}
-        if leaning:
-            options |= {"labelAlign": "right", "labelBaseline": "middle"}
-    elif label is not None:
-        options |= {"labelLimit": label - 4, "minExtent": label if shown else 0, "maxExtent": label}
-    return channel.axis(alt.Axis(**options)).scale(alt.Scale(padding=0))
+def _layers(result: LayerSimilarity, look: Style, points: float, limit: int | None) -> Any:
+    first, second = (different(list(map(one_line, names))) for names in (result.first, result.second))
+    rows, columns = (sampled(range(len(names)), limit or MOST) for names in (first, second))
+    cells = Cells(first, second, np.array(result.matrix, np.float64), result.measure).part(rows, columns)
+    chart = matrix(cells, look, points, (_least(cells.values), 1.0))
+    some = len(rows) < len(first) or len(columns) < len(second)
+    sentences = [
+        f"{result.n_objects:,} objects. Rows: layers of the first model, columns: of the second, in their order.",
+        f"{result.aggregate} of all pairs {result.value:.3f}, calibrated {result.calibrated:.3f}, "
+        f"p {p_text(result.p_value)} ({result.permutations:,} permutations).",
+        f"{len(rows)} of {len(first)} and {len(columns)} of {len(second)} layers, evenly spread." if some else "",
+    ]
+    return finished(chart, look, points, f"Similarity of layers: {result.measure}", sentences)
+
+
+def consistency_chart(
+    found: ErrorConsistency, *, style: str = "light", width: str = "double", sort: str = "cluster",
+    limit: int | None = None, labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """Kappa of every two models, with its interval and what the accuracies allow; the diagonal is empty.
+
+    Models that err alike stand next to each other. `sort` and `limit` as in `cka_chart`.
+    """
+    look, points = style_of(style), width_of(width)
+    called = labels_of(found, labels=labels)
+    names = [called[one.model] for one in found.models]
+    diagonal = np.eye(len(names), dtype=bool)
+    kappa, least, most = (np.where(diagonal, np.nan, found.matrix(of)) for of in ("kappa", "kappa_min", "kappa_max"))
+    ends = np.full((2, len(names), len(names)), np.nan)
+    place = {one.model: k for k, one in enumerate(found.models)}
+    for pair in found.pairs:
+        a, b = place[pair.a], place[pair.b]
+        ends[:, a, b] = ends[:, b, a] = np.array(ends_of(pair.ci), np.float64)
+    more = {"low": ends[0], "high": ends[1], "kappa_min": least, "kappa_max": most}
+    faint = "isValid(datum.low) && datum.low <= 0 && datum.high >= 0"
+    cells = Cells(names, names, kappa, "kappa", more=more, faint=faint)
+    cells, order = _in_order(cells, np.where(diagonal, 1.0, kappa), sort, limit)
+    chart = matrix(cells, look, points, (_least(cells.values), -_least(-cells.values) or 1.0))
+    level = f"{100 * (found.confidence or 0.95):g} % interval"
+    sentences = [
+        f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,}. Kappa: 0 independent errors, 1 "
+        "the same.",
+        f"Faint numbers: the {level} over {over_words(found.ci_by)} holds 0." if found.ci_by else "No intervals.",
+        order,
+        names_told(cells, points),
+    ]
+    return finished(chart, look, points, f"Error consistency of {len(names):,} models", sentences)

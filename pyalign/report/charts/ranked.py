@@ -1,29 +1,32 @@
-"""A row for each concept or dimension: points with intervals, sorted, of one model or several side by side."""
+"""A row for each model, concept or dimension: points with intervals, sorted, and what stands behind them.
+
+Behind them may be ranges such as noise ceilings, values of single people, and links between the points of a row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.report.charts.behind import Band, Tick, Where, band_layers, head_layers, link_layers, of_field, tick_layers
-from pyalign.report.charts.theme import SHAPES, SMALL, Style, altair, letters_width
+from pyalign.report.charts.data import ends_of, known, with_margin
+from pyalign.report.charts.marks import SHAPES, alt, chart_of, colours_and_shapes, of_field
+from pyalign.report.charts.theme import SMALL, Style, letters_width
 
 SORTS = ("value", "difference", "name", "document")
 MOST_MODELS = len(SHAPES)
+LEFT = 60  # points to the left of a panel, above the labels of its rows, where a name may begin
 
 
 @dataclass(frozen=True)
 class Row:
-    """One point.
+    """One point: the value of a model in the row of an item, such as a concept; labels of items differ.
 
-    Attributes:
-        item: the concept or dimension; labels differ.
-        model: whose.
-        value: None where there is none.
-        low, high: of its interval, or None.
-        n: how many triplets or objects it is of, or None.
+    `value` is None where there is none, `low` and `high` where it has no interval, `n` where it is not known of how
+    many triplets or objects it is.
     """
 
     item: str
@@ -32,6 +35,35 @@ class Row:
     low: float | None
     high: float | None
     n: int | None = None
+
+
+def row_of(item: str, model: str, value: float | None, interval: Interval | None, n: int | None = None) -> Row:
+    """The point of a value of a result."""
+    return Row(item, model, known(value), *ends_of(interval), n)
+
+
+@dataclass(frozen=True)
+class Band:
+    """A range from `low` to `high`, behind all rows; or behind one, if `item` is that, at the point of `model`.
+
+    Its name stands above it where it is that of all rows.
+    """
+
+    low: float
+    high: float
+    name: str
+    item: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One of the values of which the point of an item and a model is the mean; `told` is read out."""
+
+    item: str
+    model: str
+    value: float
+    told: str
 
 
 @dataclass(frozen=True)
@@ -46,7 +78,7 @@ class Panel:
         means: model -> value, of solid lines in the colour of the model.
         item: what a row is, for people who point at it.
         unit: what n counts.
-        bands: ranges behind the points, such as a noise ceiling.
+        bands: ranges behind the points, such as a noise ceiling: all of all rows, or all of single ones.
         ticks: smaller values of which a point is the mean, such as those of single people.
         linked: whether the points of a row are joined, in the order of the models.
         counted: whether n stands in a column behind the points.
@@ -55,10 +87,10 @@ class Panel:
     rows: Sequence[Row]
     axis: str
     format: str
-    lines: dict[str, float]
-    means: dict[str, float]
-    item: str
-    unit: str
+    lines: Mapping[str, float]
+    means: Mapping[str, float] = field(default_factory=dict)
+    item: str = "model"
+    unit: str = "triplets"
     bands: Sequence[Band] = ()
     ticks: Sequence[Tick] = ()
     linked: bool = False
@@ -66,49 +98,39 @@ class Panel:
 
 
 def order_of(rows: Sequence[Row], by: str, differences: Sequence[Row] = ()) -> list[str]:
-    """The items from the top: by the first model's value, by the difference, by name, or as in the document.
-
-    Those without a value come last.
-    """
+    """The items from the top: by the first model's value, those without one last; or by another of `SORTS`."""
     if by not in SORTS:
         raise InputError(f"sort must be one of {', '.join(SORTS)}; got {by!r}")
-    items = list(dict.fromkeys(row.item for row in rows))
-    if by == "document":
-        return items
-    if by == "name":
-        return sorted(items)
     if by == "difference" and not differences:
         raise InputError("sort by 'difference' needs the differences of two models; the document has none")
-    first = (differences if by == "difference" else rows)[0].model
-    values = {row.item: row.value for row in (differences if by == "difference" else rows) if row.model == first}
-    return sorted(items, key=lambda item: _last_without(values.get(item)))
-
-
-def _last_without(value: float | None) -> float:
-    return float("inf") if value is None else -value
+    items = list(dict.fromkeys(row.item for row in rows))
+    if by in ("document", "name"):
+        return sorted(items) if by == "name" else items
+    ranks = differences if by == "difference" else rows
+    values = {row.item: row.value for row in ranks if row.model == ranks[0].model and row.value is not None}
+    return sorted(items, key=lambda item: -values.get(item, -math.inf))
 
 
 def ranked(
     panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float,
     stacked: bool = False,
 ) -> Any:  # fmt: skip
-    """The panels beside each other, or stacked, over the same rows.
+    """The panels beside each other, or stacked, over the same rows: those of the items in `order`.
 
-    Raises:
-        InputError: more models than can be told apart.
+    Raises InputError for more models than can be told apart.
     """
     if len(models) > MOST_MODELS:
         raise InputError(f"a picture tells at most {MOST_MODELS} models apart; got {len(models)}")
-    alt = altair()
+    shown = set(order)
+    panels = [replace(panel, rows=[row for row in panel.rows if row.item in shown]) for panel in panels]
     label = min(0.42 * width, 8 + max(letters_width(item) for item in order))
     counts = 40 if panels[-1].counted and any(row.n is not None for row in panels[0].rows) else 0
     gap, beside = (14, len(panels)) if len(panels) > 1 and not stacked else (0, 1)
     room = (width - label - counts - gap * (beside - 1) - 22) / beside
-    last = len(panels) - 1
     drawn = [
-        _panel(panel, order, models, style, room, label if k == 0 or stacked else None,
-               counts > 0 and (k == last or stacked))
-        for k, panel in enumerate(panels)
+        _panel(panel, order, models, style, room, label if panel is panels[0] or stacked else None,
+               counts > 0 and (panel is panels[-1] or stacked))
+        for panel in panels
     ]  # fmt: skip
     if len(drawn) == 1:
         return drawn[0]
@@ -121,106 +143,67 @@ def _panel(
     panel: Panel, order: Sequence[str], models: Sequence[str], style: Style, width: float, label: float | None,
     counted: bool,
 ) -> Any:  # fmt: skip
-    alt = altair()
+    """A panel of so many points; `label`: those of the names of its rows, None where another panel has them."""
     several = len({row.model for row in panel.rows}) > 1
-    values = [_values(row, panel) for row in panel.rows]
-    base = alt.Chart(alt.InlineData(values=values)).encode(y=_rows_axis(order, label))
-    if several:
-        base = base.encode(yOffset=alt.YOffset("model:N", sort=list(models)))
+    ends = [end for row in panel.rows for end in (row.value, row.low, row.high)]
+    ends += [end for band in panel.bands for end in (band.low, band.high)] + [tick.value for tick in panel.ticks]
+    domain = with_margin([*ends, *panel.lines.values(), *panel.means.values()], 0.04)
     axis = alt.Axis(title=panel.axis, format=panel.format, tickCount=max(3, int(width / 45)), grid=True)
-    x = alt.X("value:Q", scale=alt.Scale(domain=_domain(panel), nice=False, zero=False), axis=axis)
-    offset = alt.YOffset("model:N", sort=list(models)) if several else None
-    where = Where(x, alt.Y("item:N", sort=list(order)), offset, order)
-    layers = [
-        *band_layers(panel.bands, where, style), *_lines(panel, x, models, style),
-        *_heads(panel, models, style, several, width),
-        *tick_layers(panel.ticks, where, _colours(models, style, width)[0], style),
-        *(link_layers(panel.rows, where, style) if panel.linked else ()),
-        *_points(base, x, panel, models, style, several, width),
-    ]  # fmt: skip
+    x = alt.X("value:Q", scale=alt.Scale(domain=list(domain), nice=False, zero=False), axis=axis)
+    names = {"labelLimit": label - 6, "minExtent": label, "maxExtent": label, "labelPadding": 4} if label else {}
+    side = alt.Axis(title=None, ticks=False, domain=False, grid=True, **(names or {"labels": False}))
+    offset = {"yOffset": alt.YOffset("model:N", sort=list(models))} if several else {}
+    on_row = {"y": alt.Y("item:N", sort=list(order)), **offset}  # a mark of one model
+    if several:
+        columns = 2 if 2 * (24 + max(letters_width(model) for model in models)) < 1.6 * width else 1
+        legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=columns, offset=14)
+        look = colours_and_shapes("model", models, style.palette, legend)
+    else:
+        own = style.palette[0] if panel.rows[0].model in models[:1] else style.text
+        look = {"color": alt.value(own), "shape": alt.value("circle")}
+    points = chart_of([{**vars(row), "told": _told(row, panel)} for row in panel.rows])
+    points = points.encode(y=alt.Y("item:N", sort=list(order), axis=side), **offset)
+    layers = [_bands(panel.bands, x, on_row, style)] if panel.bands else []
+    layers += _lines(panel, x, domain, models, style, several, width)
+    if panel.ticks:
+        layers.append(_ticks(panel.ticks, x, on_row, look["color"] if several else alt.value(style.muted)))
+    if panel.linked:
+        layers.append(_links(panel.rows, x, on_row, style))
+    layers += _points(points, x, panel, look)
     if counted:
         layers += _counts(panel, order, style, width)
-    return alt.layer(*layers).properties(
-        width=width, height=alt.Step(5.5 + 3.5 * len(models) if several else 11.5, **{"for": "position"})
-    )
+    height = alt.Step(5.5 + 3.5 * len(models) if several else 11.5, **{"for": "position"})
+    return alt.layer(*layers).properties(width=width, height=height)
 
 
-def _values(row: Row, panel: Panel) -> dict[str, Any]:
-    """What a point is drawn from; `told` is read out."""
-    figure = _figure(row.value, panel.format)
-    interval = "" if row.low is None or row.high is None else (
-        f", interval {_figure(row.low, panel.format)} to {_figure(row.high, panel.format)}"
-    )  # fmt: skip
+def _told(row: Row, panel: Panel) -> str:
+    """What is read out of a point."""
+    low, high = (None if end is None else _figure(end, panel.format) for end in (row.low, row.high))
+    interval = "" if low is None or high is None else f", interval {low} to {high}"
     many = "" if row.n is None else f", {row.n:,} {panel.unit}"
-    return {
-        "item": row.item, "model": row.model, "value": row.value, "low": row.low, "high": row.high, "n": row.n,
-        "told": f"{row.item}, {row.model}: {figure}{interval}{many}",
-    }  # fmt: skip
+    figure = "no figure" if row.value is None else _figure(row.value, panel.format)
+    return f"{row.item}, {row.model}: {figure}{interval}{many}"
 
 
-def _figure(value: float | None, form: str) -> str:
-    if value is None:
-        return "no figure"
+def _figure(value: float, form: str) -> str:
     return f"{100 * value:.1f} %" if form.endswith("%") else f"{value:.3f}"
 
 
-def _rows_axis(order: Sequence[str], label: float | None) -> Any:
-    alt = altair()
-    if label is None:
-        axis = alt.Axis(title=None, labels=False, ticks=False, domain=False, grid=True)
-    else:
-        axis = alt.Axis(
-            title=None, labelLimit=label - 6, minExtent=label, maxExtent=label, ticks=False, domain=False, grid=True,
-            labelPadding=4,
-        )  # fmt: skip
-    return alt.Y("item:N", sort=list(order), axis=axis)
-
-
-def _domain(panel: Panel) -> list[float]:
-    """All that is drawn, and a little more."""
-    held = [v for row in panel.rows for v in (row.value, row.low, row.high) if v is not None]
-    held += [*panel.lines.values(), *panel.means.values(), *(tick.value for tick in panel.ticks)]
-    held += [end for band in panel.bands for end in (band.low, band.high)]
-    low, high = (min(held), max(held)) if held else (0.0, 1.0)
-    more = 0.04 * (high - low or 1.0)
-    return [low - more, high + more]
-
-
-def _colours(models: Sequence[str], style: Style, width: float) -> tuple[Any, Any]:
-    """By colour and by shape, so that a print without colour tells models apart."""
-    alt = altair()
-    several = len(models) > 1
-    columns = 2 if 2 * (24 + max(letters_width(model) for model in models)) < 1.6 * width else 1
-    legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=columns, offset=14) if several else None
-    n = len(models)
-    colour = alt.Color("model:N", scale=alt.Scale(domain=list(models), range=list(style.palette[:n])), legend=legend)
-    shape = alt.Shape("model:N", scale=alt.Scale(domain=list(models), range=list(SHAPES[:n])), legend=legend)
-    return colour, shape
-
-
-def _points(
-    base: Any, x: Any, panel: Panel, models: Sequence[str], style: Style, several: bool, width: float
-) -> list[Any]:
+def _points(base: Any, x: Any, panel: Panel, look: Mapping[str, Any]) -> list[Any]:
     """Intervals, and points: hollow where there is no interval although others have one."""
-    alt = altair()
-    if several:
-        colour, shape = _colours(models, style, width)
-    else:
-        own = style.palette[0] if panel.rows[0].model in models[:1] else style.text
-        colour, shape = alt.value(own), alt.value("circle")
     finer = panel.format.replace(".0%", ".1%").replace(".1f", ".3f")
+    titles = {"value": panel.axis, "low": "from", "high": "to"}
     tips = [
-        alt.Tooltip("item:N", title=panel.item), alt.Tooltip("model:N"),
-        *(alt.Tooltip(f"{name}:Q", title=title, format=finer)
-          for name, title in (("value", panel.axis), ("low", "from"), ("high", "to"))),
+        alt.Tooltip("item:N", title=panel.item), "model:N",
+        *(alt.Tooltip(f"{name}:Q", title=title, format=finer) for name, title in titles.items()),
         alt.Tooltip("n:Q", title=panel.unit, format=","),
     ]  # fmt: skip
     bars = any(row.low is not None for row in panel.rows)
     rule = base.transform_filter("isValid(datum.low)").mark_rule(strokeWidth=1.1, opacity=0.75, aria=False)
-    layers = [rule.encode(x=of_field(x, "low"), x2="high:Q", color=colour)] if bars else []
+    layers = [rule.encode(x=of_field(x, "low"), x2="high:Q", color=look["color"])] if bars else []
     shown = base.transform_filter("isValid(datum.value)")
     filled = "isValid(datum.low)" if bars else "true"
-    point = {"x": x, "color": colour, "shape": shape, "tooltip": tips, "description": alt.Description("told:N")}
+    point = {"x": x, **look, "tooltip": tips, "description": "told:N"}
     layers.append(shown.transform_filter(filled).mark_point(size=18, filled=True, opacity=1).encode(**point))
     if bars:
         hollow = shown.transform_filter(f"!{filled}")
@@ -228,51 +211,91 @@ def _points(
     return layers
 
 
-def _lines(panel: Panel, x: Any, models: Sequence[str], style: Style) -> list[Any]:
-    """Reference lines: dashed ones of chance and the like, solid ones at the mean of each model."""
-    alt = altair()
-    drawn: list[tuple[str, float, dict[str, Any]]]
-    drawn = [(name, value, {"strokeDash": [3, 2], "color": style.muted}) for name, value in panel.lines.items()]
-    drawn += [
-        (f"all: {_figure(value, panel.format)}", value, {"color": style.palette[models.index(model)], "opacity": 0.8})
+def _bands(bands: Sequence[Band], x: Any, on_row: Mapping[str, Any], style: Style) -> Any:
+    """Those of all rows from top to bottom, those of single rows as bars there."""
+    rows = [
+        {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
+         "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
+        for band in bands
+    ]  # fmt: skip
+    tips = ["name:N", alt.Tooltip("low:Q", title="from"), alt.Tooltip("high:Q", title="to")]
+    base = chart_of(rows).encode(x=of_field(x, "low"), x2="high:Q", description="told:N", tooltip=tips)
+    if bands[0].item is None:
+        return base.mark_rect(color=style.muted, opacity=0.2)
+    return base.mark_bar(color=style.muted, opacity=0.25).encode(**on_row)
+
+
+def _ticks(ticks: Sequence[Tick], x: Any, on_row: Mapping[str, Any], colour: Any) -> Any:
+    """A faint stroke for each value."""
+    rows = [{"item": one.item, "model": one.model, "of": "one", "value": one.value, "told": one.told} for one in ticks]
+    strokes = chart_of(rows).mark_tick(opacity=0.45, thickness=0.7, size=5)
+    return strokes.encode(x=x, color=colour, description="told:N", tooltip="told:N", **on_row)
+
+
+def _links(rows: Sequence[Row], x: Any, on_row: Mapping[str, Any], style: Style) -> Any:
+    """A line through the points of each row."""
+    ends = [{"item": row.item, "model": row.model, "at": row.value} for row in rows if row.value is not None]
+    lines = chart_of(ends).mark_line(color=style.muted, strokeWidth=0.8, aria=False)
+    return lines.encode(x=of_field(x, "at"), detail="item:N", order="model:O", **on_row)
+
+
+def _lines(
+    panel: Panel, x: Any, domain: tuple[float, float], models: Sequence[str], style: Style, several: bool, width: float
+) -> list[Any]:
+    """Dashed lines of chance and the like, solid ones at the mean of each model; and what they and bands are called.
+
+    Of several models the means are told below the title.
+    """
+    dashed = [(value, name, style.muted) for name, value in panel.lines.items()]
+    means = [
+        (value, f"all: {_figure(value, panel.format)}", style.palette[models.index(model)])
         for model, value in panel.means.items()
     ]
-    return [
-        alt.Chart(alt.InlineData(values=[{"value": value, "name": name}]))
-        .mark_rule(strokeWidth=0.8, aria=False, **look)
-        .encode(x=x)
-        for name, value, look in drawn
+    rules = [
+        chart_of([{"value": value, "name": name}]).mark_rule(strokeWidth=0.8, aria=False, color=colour, **look)
+        for lines, look in ((dashed, {"strokeDash": [3, 2]}), (means, {"opacity": 0.8}))
+        for value, name, colour in lines
     ]
+    named = [*dashed, *(() if several else means)]
+    named += [(band.high, band.name, style.muted) for band in panel.bands if band.item is None]
+    least = -math.inf if several else min(panel.means.values(), default=-math.inf)
+    low, high = domain
+    at = [((value - low) / (high - low) * width, name, colour, value <= least) for value, name, colour in named]
+    return [*(rule.encode(x=x) for rule in rules), *_heads(at, width)]
 
 
-def _heads(panel: Panel, models: Sequence[str], style: Style, several: bool, width: float) -> list[Any]:
-    """The names of lines and bands, above them: of several models the means are told below the title."""
-    low, high = _domain(panel)
-    means = {} if several else panel.means
-    names = [(value, name, style.muted) for name, value in panel.lines.items()]
-    names += [
-        (value, f"all: {_figure(value, panel.format)}", style.palette[models.index(model)])
-        for model, value in means.items()
-    ]
-    names += [(band.high, band.name, style.muted) for band in panel.bands if band.item is None]
-    least = min(means.values(), default=None)
-    at = [
-        ((value - low) / (high - low) * width, name, colour, least is not None and value <= least and name not in means)
-        for value, name, colour in names
-    ]
-    return head_layers(at, width)
+def _heads(names: Sequence[tuple[float, str, str, bool]], width: float) -> list[Any]:
+    """Names above a panel of so many points, none over another: in the line above where there is no room.
+
+    names: (where, in points from the left; the name; its colour; whether it had better stand to the left of there).
+    """
+    taken: list[tuple[int, float, float]] = []
+    layers = []
+    for at, name, colour, left in sorted(names, key=lambda one: one[0]):
+        room = letters_width(name, SMALL)
+        sides = [(at - room, at, "right"), (at, at + room, "left")][:: 1 if left else -1]
+        free = [
+            (level, *side) for level in range(len(names)) for side in sides
+            if side[0] >= -LEFT and side[1] <= width + 2
+            and not any(one == level and side[0] < end + 4 and start < side[1] + 4 for one, start, end in taken)
+        ]  # fmt: skip
+        level, start, end, align = free[0] if free else (len(names) - 1, *sides[0])
+        taken.append((level, start, end))
+        text = chart_of([{"name": name, "at": at}]).mark_text(
+            align=align, baseline="bottom", dy=-2 - (SMALL + 1) * level, color=colour, fontSize=SMALL, aria=False
+        )
+        layers.append(text.encode(x=alt.value(at), y=alt.value(0), text="name:N"))
+    return layers
 
 
 def _counts(panel: Panel, order: Sequence[str], style: Style, width: float) -> list[Any]:
     """How many each row is of, in a column behind the points."""
-    alt = altair()
     counts = {row.item: row.n for row in panel.rows if row.n is not None}
-    values = [{"item": item, "n": f"{n:,}"} for item, n in counts.items()]
     text = {"align": "right", "fontSize": SMALL, "color": style.muted, "aria": False}
-    column = alt.Chart(alt.InlineData(values=values)).mark_text(baseline="middle", **text)
-    head = alt.Chart(alt.InlineData(values=[{"n": panel.unit}])).mark_text(baseline="bottom", dy=-2, **text)
+    column = chart_of([{"item": item, "n": f"{n:,}"} for item, n in counts.items()])
+    head = chart_of([{"n": panel.unit}]).mark_text(baseline="bottom", dy=-2, **text)
     at = alt.value(width + 38)
     return [
-        column.encode(x=at, y=alt.Y("item:N", sort=list(order)), text="n:N"),
+        column.mark_text(baseline="middle", **text).encode(x=at, y=alt.Y("item:N", sort=list(order)), text="n:N"),
         head.encode(x=at, y=alt.value(0), text="n:N"),
     ]

@@ -6,14 +6,13 @@ import json
 import os
 import re
 from html import escape
-from importlib import import_module
 from typing import Any
 
 from pyalign import _checks
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.report.charts.theme import altair
+from pyalign.report.charts.marks import alt, module_for
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
 SCREEN = 4 / 3  # pixels of a page for a point
@@ -58,9 +57,7 @@ def save_chart(chart: Any, path: PathLike, *, ppi: int = 200) -> None:
         ppi: pixels per inch of a PNG, 36 to 1,200.
 
     Raises:
-        InputError: another suffix.
-        MissingExtraError: vl-convert is not installed.
-        OSError: the file can't be written.
+        InputError: another suffix. MissingExtraError: vl-convert is not installed. OSError: it can't be written.
     """
     suffix = suffix_of_picture(path)
     write_files([(path, rendered(chart, suffix, ppi=ppi))])
@@ -85,12 +82,9 @@ def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
     options["allowed_base_urls"] = []
     if suffix == ".svg":
         return _svg(convert.vegalite_to_svg(spec, **options), spec).encode()
-    found: bytes
     if suffix == ".png":
-        found = convert.vegalite_to_png(spec, ppi=ppi, **options)
-    else:
-        found = convert.vegalite_to_pdf(spec, **options)
-    return found
+        return bytes(convert.vegalite_to_png(spec, ppi=ppi, **options))
+    return bytes(convert.vegalite_to_pdf(spec, **options))
 
 
 def _require_own_process() -> None:
@@ -105,22 +99,18 @@ def _require_own_process() -> None:
 
 def require_drawing() -> None:
     """Raises MissingExtraError where altair or vl-convert is not installed."""
-    altair()
-    vl_convert()
+    _ = alt.SCHEMA_VERSION, vl_convert()
 
 
 def vl_version(convert: Any) -> str | None:
     """The release of Vega-Lite that altair writes, where vl-convert has it."""
-    release = ".".join(altair().SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    release = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     return release if release in convert.get_vegalite_versions() else None
 
 
 def vl_convert() -> Any:
     """The module, or the error that says what to install."""
-    try:
-        return import_module("vl_convert")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("a file of a picture", "vl-convert-python", "report") from error
+    return module_for("a file of a picture", "vl_convert", "vl-convert-python")
 
 
 def _page(convert: Any, spec: dict[str, Any], options: dict[str, Any]) -> str:

@@ -9,11 +9,10 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from pyalign import _checks
-from pyalign.errors import MissingExtraError
+from pyalign.report.charts.marks import alt
 from pyalign.report.words import one_line
 
 FONT = "Arial, Helvetica, Liberation Sans, sans-serif"  # of equal widths, so that a layout fits wherever it is read
@@ -33,6 +32,8 @@ class Style:
         grid: of lines behind the data.
         tile: behind a name that stands where an image would.
         palette: of models and categories, in this order.
+        ramp: of values, from the tile to the first of the palette.
+        turn: the share of the ramp from which on letters are read better in the colour of the background.
     """
 
     background: str
@@ -41,6 +42,8 @@ class Style:
     grid: str
     tile: str
     palette: tuple[str, ...]
+    ramp: tuple[str, ...]
+    turn: float
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -52,19 +55,12 @@ class Style:
 # Okabe and Ito (2008), Color Universal Design; yellow is last on white, the dark blue on black.
 STYLES = {
     "light": Style("#ffffff", "#222222", "#666666", "#e4e4e4", "#f1f1f1",
-                   ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#b3a100")),
+                   ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#b3a100"),
+                   ("#f1f1f1", "#b5d1e1", "#78b2d2", "#3c92c2", "#0072b2"), 0.85),
     "dark": Style("#161616", "#f0f0f0", "#aaaaaa", "#383838", "#2a2a2a",
-                  ("#56b4e9", "#e69f00", "#00b386", "#cc79a7", "#f0e442", "#ff7f32", "#ffffff", "#3d94d6")),
+                  ("#56b4e9", "#e69f00", "#00b386", "#cc79a7", "#f0e442", "#ff7f32", "#ffffff", "#3d94d6"),
+                  ("#2a2a2a", "#354c5a", "#406f8a", "#4b92b9", "#56b4e9"), 0.6),
 }  # fmt: skip
-SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
-
-
-def altair() -> Any:
-    """The module, or the error that says what to install."""
-    try:
-        return import_module("altair")
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("a picture", "altair", "report") from error
 
 
 def style_of(name: str) -> Style:
@@ -92,14 +88,14 @@ def wrapped(text: str, width: float, size: float = TEXT) -> list[str]:
     return textwrap.wrap(one_line(text), max(4, int(width / (size * LETTER)))) or [""]
 
 
-def two_lines(name: str, width: float, size: float = SMALL) -> str:
-    """A name in at most two lines of about so many points, cut with an ellipsis; an underscore may end the first.
+def two_lines(name: str, width: float) -> str:
+    """A name in at most two small lines of about so many points, cut with an ellipsis; an underscore may end the first.
 
     Example:
         >>> two_lines("french_horn", 30).splitlines(), two_lines("a very long name", 30).splitlines()
         (['french_', 'horn'], ['a very', 'long n…'])
     """
-    most = max(4, int(width / (size * LETTER)))
+    most = max(4, int(width / (SMALL * LETTER)))
     lines = [""]
     for part in re.findall(r"[^ _/-]*[ _/-]?", one_line(name)):
         if lines[-1] and len((lines[-1] + part).rstrip()) > most:
@@ -113,10 +109,11 @@ def two_lines(name: str, width: float, size: float = SMALL) -> str:
 def finished(chart: Any, style: Style, width: float, title: str, told: Sequence[str], notes: Sequence[str] = ()) -> Any:
     """The chart with its title, what the figures are over below it, and the looks.
 
-    told: sentences for people who see the picture and for those who have it read to them.
-    notes: what a person should know who made it; they stay in the specification, under `usermeta`.
+    Args:
+        told: sentences for people who see the picture and for those who have it read to them; "" is none.
+        notes: what a person should know who made it; they stay in the specification, under `usermeta`.
     """
-    alt = altair()
+    told = list(filter(None, told))
     lines = [line for sentence in told for line in wrapped(sentence, width, SMALL)]
     head = alt.TitleParams(
         wrapped(title, width, TITLE), subtitle=lines, anchor="start", frame="bounds", fontSize=TITLE,
@@ -136,6 +133,8 @@ def notes_of(chart: Any) -> tuple[str, ...]:
 
 
 def _config(style: Style) -> dict[str, Any]:
+    words = {"labelColor": style.text, "titleColor": style.text, "labelFontSize": TEXT, "titleFontSize": TEXT,
+             "titleFontWeight": "normal"}  # fmt: skip
     return {
         "background": style.background,
         "font": FONT,
@@ -144,12 +143,8 @@ def _config(style: Style) -> dict[str, Any]:
         "title": {"fontWeight": "bold"},
         "text": {"color": style.text, "fontSize": TEXT},
         "axis": {
-            "labelColor": style.text, "titleColor": style.text, "labelFontSize": TEXT, "titleFontSize": TEXT,
-            "titleFontWeight": "normal", "gridColor": style.grid, "gridWidth": 0.5, "tickColor": style.muted,
-            "domainColor": style.muted, "tickWidth": 0.5, "domainWidth": 0.5, "tickSize": 3, "titlePadding": 4,
+            **words, "gridColor": style.grid, "gridWidth": 0.5, "tickColor": style.muted, "domainColor": style.muted,
+            "tickWidth": 0.5, "domainWidth": 0.5, "tickSize": 3, "titlePadding": 4,
         },
-        "legend": {
-            "labelColor": style.text, "titleColor": style.text, "labelFontSize": TEXT, "titleFontSize": TEXT,
-            "titleFontWeight": "normal", "symbolSize": 30, "rowPadding": 1, "columnPadding": 8, "offset": 4,
-        },
+        "legend": {**words, "symbolSize": 30, "rowPadding": 1, "columnPadding": 8, "offset": 4},
     }  # fmt: skip

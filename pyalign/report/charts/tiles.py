@@ -1,81 +1,172 @@
-"""Pictures with names, laid out in points: the common ground of galleries, cards and maps."""
+"""Objects as tiles, laid out in points: their images, found by name and shrunk, or their names; their categories."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+import base64
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
-from pyalign.report.charts.theme import SMALL, Style, altair, two_lines
+from pyalign.data import Categories
+from pyalign.data.names import RULES, listing
+from pyalign.errors import InputError
+from pyalign.extraction.decode import decode
+from pyalign.extraction.images import Images, as_images
+from pyalign.report.charts.marks import alt, at_point, chart_of
+from pyalign.report.charts.theme import SMALL, Style, two_lines
+from pyalign.report.words import one_line
 
 LINE = SMALL + 2  # points from one line to the next
+LARGEST = 32_000  # bytes of one thumbnail
+QUALITIES = (85, 70, 50, 30, 10)  # of JPEG, until one fits
+SHARP = 3  # pixels for a point
+REST = "other or none"
+Members: TypeAlias = Mapping[str, frozenset[str]]
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A square with an image, or with a name where there is none, and lines below.
+def tile(
+    name: str, x: float, y: float, size: tuple[float, float], uris: Mapping[str, str], told: str,
+    line: str | None = "", frame: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """The data of an object's tile at (x, y), its upper left corner in points: its image, or its name in that place.
 
-    Attributes:
-        x, y: its upper left corner, points.
-        name: of the object, shown whole where somebody points at it.
-        below: lines under it.
-        uri: of the image; "": the name stands in its place.
-        frame: what its border says, a word of the legend; "" for a border that says nothing.
+    Args:
+        size: width and height, points.
         told: what is said of it to somebody who does not see it.
+        line: below it, and below the name if it is an image; None: not even that stands there.
+        frame: what its border says, a word of the legend; "" for a border that says nothing.
     """
+    (width, height), uri = size, uris.get(name, "")
+    below = [] if line is None else [two_lines(name, width)] * bool(uri) + [line] * bool(line)
+    lines = [] if uri else two_lines(name, width - 2).splitlines()[: max(1, int(height // LINE))]
+    middle = y + height / 2
+    return {
+        "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame, "told": told,
+        "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2, "cy": middle,
+        "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
+    }  # fmt: skip
 
-    x: float
-    y: float
-    name: str
-    below: tuple[str, ...] = ()
-    uri: str = ""
-    frame: str = ""
-    told: str = ""
+
+def lines_below(uris: Mapping[str, str], side: float) -> int:
+    """How many lines the names below images take, at most."""
+    return max((two_lines(name, side).count("\n") + 1 for name in uris), default=0)
 
 
 def tile_layers(
-    tiles: Sequence[Tile], side: float, height: float, style: Style, frames: dict[str, str] | None = None,
-    legend: bool = True,
+    tiles: Sequence[Mapping[str, Any]], size: tuple[float, float], style: Style,
+    frames: Mapping[str, str] | None = None, legend: bool = True,
 ) -> list[Any]:  # fmt: skip
-    """The layers that draw tiles of `side` by `height` points.
-
-    frames: the colours of words of the legend.
-    legend: whether it is drawn.
-    """
-    alt = altair()
-    rows = [_row(tile, side, height) for tile in tiles]
-    base = alt.Chart(alt.InlineData(values=rows))
-    at = {"x": alt.X("x:Q", scale=None, axis=None), "y": alt.Y("y:Q", scale=None, axis=None)}
-    ends = {"x2": "x2:Q", "y2": "y2:Q"}
-    told = {"tooltip": [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")],
-            "description": alt.Description("told:N")}  # fmt: skip
-    back = base.transform_filter("datum.uri == ''").mark_rect(fill=style.tile).encode(**at, **ends, **told)
-    image = base.transform_filter("datum.uri != ''").mark_image(
-        width=side, height=height, align="center", baseline="middle"
-    )
-    centre = {"x": alt.X("cx:Q", scale=None, axis=None), "y": alt.Y("cy:Q", scale=None, axis=None)}
-    layers = [back, image.encode(url="uri:N", **centre, **told)]
-    inside = base.transform_filter("datum.uri == ''").mark_text(
-        fontSize=SMALL, color=style.text, align="center", baseline="middle", limit=side - 2, lineHeight=LINE
-    )
-    layers.append(inside.encode(text="inside:N", **{**centre, "y": alt.Y("iy:Q", scale=None, axis=None)}))
-    below = base.mark_text(
-        fontSize=SMALL, color=style.text, align="center", baseline="top", limit=side, lineHeight=LINE
-    )
-    layers.append(below.encode(text="below:N", **{**centre, "y": alt.Y("by:Q", scale=None, axis=None)}))
+    """The layers that draw tiles of a size; `frames`: the colours of words of the legend."""
+    base, (side, height) = chart_of(tiles), size
+    named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
+    square = {**at_point(), "x2": "x2:Q", "y2": "y2:Q"}
+    tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
+    told = {"tooltip": tips, "description": "told:N"}
+    image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
+    words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
+    layers = [
+        named.mark_rect(fill=style.tile).encode(**square, **told),
+        image.encode(url="uri:N", **at_point("cx", "cy"), **told),
+        named.mark_text(baseline="middle", limit=side - 2, **words).encode(text="inside:N", **at_point("cx", "iy")),
+        base.mark_text(baseline="top", limit=side, **words).encode(text="below:N", **at_point("cx", "by")),
+    ]
     if frames:
         colours = alt.Scale(domain=list(frames), range=list(frames.values()))
         drawn = alt.Legend(title=None, orient="bottom", symbolType="square", labelLimit=0, offset=8) if legend else None
         frame = base.transform_filter("datum.frame != ''").mark_rect(fill=None, strokeWidth=1.5)
-        layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colours, legend=drawn), **at, **ends))
+        layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colours, legend=drawn), **square))
     return layers
 
 
-def _row(tile: Tile, side: float, height: float) -> dict[str, Any]:
-    """What the layers read: corners, centres, lines as one text."""
-    lines = [] if tile.uri else two_lines(tile.name, side - 2).splitlines()[: max(1, int(height // LINE))]
+def thumbnails(
+    images: Any, names: Iterable[str], size: float, background: tuple[int, int, int]
+) -> tuple[dict[str, str], list[str]]:
+    """name -> data URI of a JPEG, for the objects that have an image; and notes about the others.
+
+    An object's image is one that has its name, or whose file or folder has: the first in the order of the names of
+    images. Which of these decides is one rule for all, that by which most have one. A broken image stops nothing.
+
+    Args:
+        images: what `as_images` takes and raises an error for; None: there are none.
+        names: of the objects.
+        size: of the longer side, in points.
+        background: behind transparent pixels, red, green, blue.
+    """
+    uris, broken = dict[str, str](), list[str]()
+    if images is None:
+        return uris, []
+    held, wanted = as_images(images), list(dict.fromkeys(names))
+    found = places(held, wanted)
+    for name, place in found.items():
+        try:
+            uris[name] = _uri(held.open(place), max(8, round(SHARP * size)), background)
+        except (InputError, OSError, MemoryError) as error:
+            broken.append(f"{held.names[place]}: {str(error).splitlines()[0]}")
+    missing = [repr(name) for name in wanted if name not in found]
+    notes = []
+    if missing:
+        notes.append(f"{len(missing)} of {len(wanted)} objects have no image: {listing(missing, 3)}")
+    if broken:
+        notes.append(f"{len(broken)} image{'s' * (len(broken) > 1)} can't be shown: {listing(broken, 2)}")
+    return uris, notes
+
+
+def places(held: Images, wanted: Sequence[str]) -> dict[str, int]:
+    """The number of the image of each object that has one."""
+    best: dict[str, int] = {}
+    for shorten in RULES.values():
+        first: dict[str, int] = {}
+        for place, image in enumerate(held.names):
+            first.setdefault(shorten(image), place)
+        found = {name: first[name] for name in wanted if name in first}
+        best = found if len(found) > len(best) else best
+    return best
+
+
+def _uri(picture: Any, pixels: int, background: tuple[int, int, int]) -> str:
+    image = decode(picture, background)
+    image.thumbnail((pixels, pixels))
+    for quality in QUALITIES:
+        held = io.BytesIO()
+        image.save(held, "JPEG", quality=quality, optimize=True)
+        if held.tell() <= LARGEST:
+            return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
+    raise InputError(f"needs more than {LARGEST:,} bytes at {pixels} pixels")
+
+
+def members_of(categories: Any, names: Iterable[str], rows: Sequence[str] | None = None) -> Members | None:
+    """name -> the categories of that object, for these names; None where no categories are given.
+
+    Those are `Categories`, labels (n,) or memberships (n, c); without names of their own the rows are those of `rows`.
+    """
+    if categories is None:
+        return None
+    found = Categories.of(categories)
+    named = found.names or rows
+    if named is None:
+        raise InputError("categories must have the names of their objects; got rows without names")
+    if len(named) != len(found.members):
+        raise InputError(f"categories must have a row for each of {len(named)} names; got {len(found.members)}")
+    labels = [one_line(label) for label in found.labels]
+    place = {name: k for k, name in enumerate(named)}
     return {
-        **asdict(tile), "below": "\n".join(tile.below), "told": tile.told or tile.name, "inside": "\n".join(lines),
-        "x2": tile.x + side, "y2": tile.y + height, "cx": tile.x + side / 2, "cy": tile.y + height / 2,
-        "iy": tile.y + height / 2 - LINE * (len(lines) - 1) / 2, "by": tile.y + height + 3,
-    }  # fmt: skip
+        name: frozenset(labels[c] for c in found.members[place[name]].nonzero()[0]) for name in names if name in place
+    }
+
+
+def main_categories(members: Members, names: Sequence[str], most: int) -> tuple[list[str], list[str]]:
+    """One word for each object, and the words in the order of a legend: the largest categories, then the rest.
+
+    An object of several is in the smallest of them: that says the most. What is beyond `most` is "other or none".
+
+    Example:
+        >>> main_categories({"cat": frozenset(["animal"]), "cup": frozenset()}, ["cat", "cup"], 3)
+        (['animal', 'other or none'], ['animal', 'other or none'])
+    """
+    sizes = Counter(label for name in names for label in members.get(name, ()))
+    own = [min(members.get(name) or (REST,), key=lambda label: (sizes[label], label)) for name in names]
+    counts = Counter(word for word in own if word != REST)
+    large = sorted(counts, key=lambda word: (-counts[word], word))[:most]
+    words = [word if word in large else REST for word in own]
+    return words, [*large, *([REST] if REST in words else [])]

@@ -17,7 +17,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.decode import WHITE, decode, pillow_image
 from pyalign.extraction.images import as_images
 from pyalign.progress import Progress, silent
-from pyalign.report.charts.thumbnails import places
+from pyalign.report.charts.tiles import places
 from pyalign.report.page.html import shown
 from pyalign.report.words import one_line
 

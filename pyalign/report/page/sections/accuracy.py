@@ -12,8 +12,7 @@ from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report import words
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled
-from pyalign.report.charts.accuracy import accuracy_chart
-from pyalign.report.charts.before_after import before_after_chart, probe_names
+from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
 from pyalign.report.page.sections._shared import (
     Part,
     TripletSets,

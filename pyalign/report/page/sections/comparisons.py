@@ -11,8 +11,7 @@ from pyalign.recovery.recovered import Recovery
 from pyalign.report import comparison as compared
 from pyalign.report import matrices
 from pyalign.report.blocks import Column, Fold, Section, Table, Text, filled
-from pyalign.report.charts.cka import cka_chart
-from pyalign.report.charts.consistency import consistency_chart
+from pyalign.report.charts.matrix import cka_chart, consistency_chart
 from pyalign.report.page.sections._shared import Part, figure, file_label, parts_of_each, percent, section_of
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of, model_labels, over_text, over_words

@@ -12,7 +12,7 @@ from pyalign.analysis.score import Scores
 from pyalign.errors import InputError
 from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
-from pyalign.report.charts.metadata import metadata_chart
+from pyalign.report.charts.scatter import metadata_chart
 from pyalign.report.page.sections._shared import Part, sentence
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import one_line, percent_interval, short_labels

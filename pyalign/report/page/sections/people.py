@@ -11,9 +11,9 @@ from pyalign.documents import Interval
 from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report import matrices, probabilities
 from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.charts.models import rsa_chart
 from pyalign.report.charts.ranked import MOST_MODELS
-from pyalign.report.charts.reliability import names_of, reliability_chart
-from pyalign.report.charts.rsa import rsa_chart
+from pyalign.report.charts.scatter import names_of, reliability_chart
 from pyalign.report.page.sections._shared import (
     Part,
     TripletSets,

@@ -1,0 +1,59 @@
+"""Altair, and how marks read the rows of data: where they stand, and what tells models apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyalign._registry import load
+from pyalign.errors import MissingExtraError
+
+SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
+
+
+def module_for(what: str, module: str, package: str, extra: str = "report") -> Any:
+    """A module that something needs, or the error that says what to install."""
+    try:
+        return load(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(what, package, extra) from error
+
+
+class _Altair:
+    """The module, which is imported when it is first used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # which those ask for who look what kind of object this is
+            raise AttributeError(name)
+        return getattr(module_for("a picture", "altair", "altair"), name)
+
+
+alt = _Altair()
+
+
+def chart_of(rows: Sequence[Any]) -> Any:
+    """A chart with rows of data, before it has marks."""
+    return alt.Chart(alt.InlineData(values=list(rows)))
+
+
+def at_point(x: str = "x", y: str = "y") -> dict[str, Any]:
+    """The encoding of marks whose rows say in points where they stand, in these fields."""
+    return {"x": alt.X(f"{x}:Q", scale=None, axis=None), "y": alt.Y(f"{y}:Q", scale=None, axis=None)}
+
+
+def of_field(channel: Any, name: str) -> Any:
+    """The same scale and axis for another field."""
+    other = channel.copy()
+    other.shorthand = f"{name}:Q"
+    return other
+
+
+def colours_and_shapes(
+    field: str, names: Sequence[str], colours: Sequence[str], legend: Any, shapes: Sequence[str] = SHAPES
+) -> dict[str, Any]:
+    """The encoding that tells names apart by colour and by shape, for prints without colour; one legend for both."""
+    scales = [alt.Scale(domain=list(names), range=list(of)[: len(names)]) for of in (colours, shapes)]
+    return {
+        "color": alt.Color(f"{field}:N", scale=scales[0], legend=legend),
+        "shape": alt.Shape(f"{field}:N", scale=scales[1], legend=legend),
+    }

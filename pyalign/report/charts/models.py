@@ -1,0 +1,314 @@
+"""How well models agree with people, a row for each: accuracy and its ceiling, before and after a map, RSA."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.ceiling.result import NoiseCeiling
+from pyalign.analysis.score import Scores
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.pairwise.rsa_result import Rsa, RsaResult
+from pyalign.probing.validated import ProbeCrossValidation
+from pyalign.report.charts.data import first_of, known, spread
+from pyalign.report.charts.ranked import MOST_MODELS, Band, Panel, Row, Tick, order_of, ranked, row_of
+from pyalign.report.charts.theme import finished, style_of, width_of
+from pyalign.report.scored import Scored, scored_of
+from pyalign.report.words import bars_text, called, counted, different, model_labels, one_line
+
+MOST_ROWS = 60  # unless somebody asks for more
+MOST_PEOPLE = 2000  # values of single people in one picture
+Value = tuple[float, Interval | None]
+Pair = tuple[Row, Row, Row]  # of one model: before, after, and what is gained
+Correlation = tuple[str, str, RsaResult]  # the model, what tells its points apart, the row of the result
+PROBE, SCORE = ("zero-shot", "probed, held out"), ("as they came", "transformed")
+
+
+def accuracy_chart(
+    results: Sequence[object], *, style: str = "light", width: str = "double", sort: str = "value",
+    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """Points with intervals, a row for each model; several measures, or sets of triplets, by colour and shape.
+
+    Of results of `pyalign.score` and `pyalign.compare`; one of `pyalign.noise_ceiling` may be among them. `by`
+    "groups": a row for each group of triplets instead, models by colour. `limit`: default 60.
+    """
+    look, points = style_of(style), width_of(width)
+    if by not in (None, "groups"):
+        raise InputError(f"by must be 'groups' or left out for a picture of accuracy; got {by!r}")
+    entries = [entry for result in results for entry in scored_of(result) if entry.accuracy is not None]
+    if not entries:
+        raise InputError("a picture of accuracy needs a model with an accuracy; the result has none")
+    names = called([(entry.name, entry.label) for entry in entries], labels)
+    parts = [  # that tell entries of one model apart
+        (one.measure or "own choices", "as they came" if one.transform is None else "transformed",
+         one_line(os.path.basename(one.triplets)) if one.triplets else "triplets")
+        for one in entries
+    ]  # fmt: skip
+    rows = (_by_group if by else _by_model)(entries, names, _what_differs(parts, "accuracy"))
+    models = list(dict.fromkeys(row.model for row in rows))
+    series = models[:MOST_MODELS]
+    drawn = [row for row in rows if row.model in series]
+    order = order_of(drawn, sort)
+    shown = order[: limit or MOST_ROWS]
+    ceilings = [result.ceilings for result in results if isinstance(result, NoiseCeiling)]
+    lines = _reference(entries) | {f"ceiling {100 * c.estimate.value:.1f} %": c.estimate.value for c in ceilings}
+    bands = [Band(c.lower.value, c.upper.value, "bounds of the noise ceiling") for c in ceilings]
+    axis = "odd-one-out accuracy" if min(entry.chance for entry in entries) < 0.4 else "accuracy"
+    panel = Panel(drawn, axis, ".0%", lines, item="group" if by else "model", bands=bands,
+                  counted=len({row.n for row in rows}) > 1)  # fmt: skip
+    title = "Accuracy per group of triplets" if by else f"Accuracy of {counted(len(order), 'model')}"
+    sentences = [
+        *_over_what(entries, rows, first_of(len(shown), len(order), "groups" if by else "models")),
+        first_of(len(series), len(models), "models and measures"),
+    ]
+    return finished(ranked([panel], shown, series, look, points), look, points, title, sentences)
+
+
+def _by_model(entries: Sequence[Scored], names: Sequence[str], series: Sequence[str]) -> list[Row]:
+    """A row for each model, series by colour; the same twice is two rows."""
+    rows, seen = [], Counter[tuple[str, str]]()
+    for entry, name, one in zip(entries, names, series, strict=True):
+        seen[name, one] += 1
+        item = name if seen[name, one] == 1 else f"{name} ({seen[name, one]})"
+        rows.append(row_of(item, one, entry.accuracy, entry.ci, entry.n))
+    return rows
+
+
+def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[str]) -> list[Row]:
+    """A row for each group of triplets, models by colour."""
+    if len(set(names)) < len(names):
+        names = [f"{name}, {one}" for name, one in zip(names, series, strict=True)]
+    rows = [
+        row_of(one_line(group.group), name, group.accuracy, group.ci, group.n_triplets)
+        for entry, name in zip(entries, different(names), strict=True) for group in entry.groups
+    ]  # fmt: skip
+    if not rows:
+        raise InputError("by 'groups' needs a result with groups of triplets; it has none")
+    return rows
+
+
+def _what_differs(rows: Sequence[Sequence[str]], otherwise: str) -> list[str]:
+    """Of each row those of its parts that are not the same in all rows; `otherwise` where all are."""
+    several = [len(set(column)) > 1 for column in zip(*rows, strict=True)]
+    names = [[part for part, many in zip(row, several, strict=True) if many and part] for row in rows]
+    return [", ".join(parts) or otherwise for parts in names]
+
+
+def _reference(entries: Sequence[Scored]) -> dict[str, float]:
+    """Lines at chance and at the ceilings that scores have been held against."""
+    ceilings = [(one.ceiling, one.ceiling_name or "given") for one in entries if one.ceiling is not None]
+    return {f"chance {100 * entry.chance:.1f} %": entry.chance for entry in entries} | {
+        f"ceiling {100 * value:.1f} % ({name})": value for value, name in ceilings
+    }
+
+
+def _over_what(entries: Sequence[Scored], rows: Sequence[Row], first: str) -> list[str]:
+    """What stands below the title; `first`: how many of all rows are shown, if not all are."""
+    counts = [entry.n for entry in entries if entry.n is not None]
+    intervals = [entry.ci for entry in entries] + [group.ci for entry in entries for group in entry.groups]
+    sentences = [f"Over {f'{spread(counts)} ' * bool(counts)}triplets. {bars_text(intervals)}".strip()]
+    if first:
+        values = [row.value for row in rows if row.model == rows[0].model and row.value is not None]
+        ends = f"from {100 * min(values):.1f} to {100 * max(values):.1f} %"
+        sentences.append(f"{first} Of all: median {100 * median(values):.1f} %, {ends}.")
+    few = sum(row.low is None for row in rows)
+    if 0 < few < len(rows):
+        sentences.append(f"Hollow: no interval ({few} of {len(rows)}).")
+    seen = sum(entry.in_sample for entry in entries)
+    if seen:
+        sentences.append(f"In-sample, so too high: {seen} of {len(entries)}, whose map was fitted to these objects.")
+    measures = {entry.measure for entry in entries}
+    return [*sentences, f"Measure: {entries[0].measure}." if len(measures) == 1 and entries[0].measure else ""]
+
+
+def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "double") -> Any:
+    """Estimate and bounds of the ceiling as points with intervals; lines at chance and at the upper one of guessing."""
+    look, points = style_of(style), width_of(width)
+    ceilings = {
+        "upper: majority share": result.ceilings.upper,
+        "estimate: likely choices": result.ceilings.estimate,
+        "lower: leave one person out": result.ceilings.lower,
+    }
+    rows = [row_of(name, "people", one.value, one.ci) for name, one in ceilings.items()]
+    reference = {"chance": known(result.chance), "upper of guessing": known(result.guessing)}
+    lines = {f"{name} {100 * value:.1f} %": value for name, value in reference.items() if value is not None}
+    panel = Panel(rows, "accuracy of people's own choices", ".0%", lines, item="ceiling")
+    who = "people not known" if result.n_persons is None else f"{result.n_persons:,} people"
+    bars = bars_text(one.ci for one in ceilings.values())
+    over = f"{result.n_distinct:,} triplets that were answered at least twice, {result.n_answers:,} answers, {who}."
+    chart = ranked([panel], list(ceilings), ["people"], look, points)
+    return finished(chart, look, points, "Noise ceiling: how well people predict people", [f"{over} {bars}".strip()])
+
+
+def before_after_chart(
+    results: ProbeCrossValidation | Scores | Score | Sequence[ProbeCrossValidation | Scores | Score], *,
+    style: str = "light", width: str = "double", sort: str = "value", limit: int | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """A row for each model, of one probe for each fold too; what is gained in a column of its own.
+
+    Of results of `pyalign.cross_validate_probe`; or of `pyalign.score`, which hold models with and without a
+    transform. `sort` "value" is by the accuracy afterwards. `limit`: default 60.
+    """
+    results = [results] if isinstance(results, ProbeCrossValidation | Scores | Score) else list(results)
+    look, points = style_of(style), width_of(width)
+    probes = [one for one in results if isinstance(one, ProbeCrossValidation)]
+    if probes and len(probes) < len(results):
+        raise InputError("a picture of before and after shows results of one command; got probe and score")
+    entries = [entry for one in results for entry in scored_of(one)]
+    pairs, sentences = _before_after_probes(probes, labels) if probes else _before_after_maps(entries, labels)
+    before, after, gains = map(list, zip(*pairs, strict=True))
+    order = order_of([*after, *before], "document" if len(probes) == 1 and sort == "value" else sort, gains)
+    shown = order[: limit or MOST_ROWS]
+    panels = [Panel([*after, *before], "accuracy", ".0%", _reference(entries), linked=True, counted=False)]
+    if any(row.low is not None for row in gains):
+        panels.append(Panel(gains, "gain", "+.0%", {"0": 0.0}, counted=False))
+    chart = ranked(panels, shown, PROBE if probes else SCORE, look, points, stacked=width == "single")
+    title = "Zero-shot and probed accuracy" if probes else "Accuracy before and after the transform"
+    return finished(chart, look, points, title, [*sentences, first_of(len(shown), len(order), "models")])
+
+
+def _pair(names: tuple[str, str], item: str, before: Value, after: Value, gain: Value, n: int | None) -> Pair:
+    return (
+        row_of(item, names[0], *before, n),
+        row_of(item, names[1], *after, n),
+        row_of(item, f"{names[1]} - {names[0]}", *gain, n),
+    )
+
+
+def probe_names(results: Sequence[ProbeCrossValidation], labels: Mapping[str, str] | None = None) -> list[str]:
+    """What the embeddings of probes are called, all different; `labels`: those of a page."""
+    return different(called([(one.embeddings or "the embeddings", None) for one in results], labels))
+
+
+def _before_after_probes(
+    probes: Sequence[ProbeCrossValidation], labels: Mapping[str, str] | None
+) -> tuple[list[Pair], list[str]]:
+    """A pair for each probe, of a single one also for each of its folds; and over what they are."""
+    names = ["mean of the folds"] if len(probes) == 1 else probe_names(probes, labels)
+    pairs = [
+        _pair(PROBE, name, (one.zero_shot_accuracy, one.zero_shot_interval), (one.accuracy, one.accuracy_interval),
+              (one.difference, one.difference_interval), None)
+        for name, one in zip(names, probes, strict=True)
+    ]  # fmt: skip
+    pairs += [
+        _pair(PROBE, f"fold {k}", (fold.zero_shot_accuracy, None), (fold.accuracy, None),
+              (fold.accuracy - fold.zero_shot_accuracy, None), fold.n_test)
+        for k, fold in enumerate(probes[0].folds if len(probes) == 1 else (), 1)
+    ]  # fmt: skip
+    folds = " or ".join(map(str, sorted({len(one.folds) for one in probes})))
+    return pairs, [
+        f"{spread(sum(fold.n_test for fold in one.folds) for one in probes)} triplets of held-out "
+        f"{' or '.join(sorted({one.split for one in probes}))}, in {folds} folds; none chose anything.",
+        bars_text([probes[0].accuracy_interval]),
+        "Zero-shot: by cosines of the rows as they came, on the same triplets.",
+        "Gain: paired over the same triplets." if any(gain.low is not None for _, _, gain in pairs) else "",
+        "Hollow: the result has no interval of it." if any(before.low is None for before, _, _ in pairs) else "",
+    ]
+
+
+def _before_after_maps(entries: Sequence[Scored], labels: Mapping[str, str] | None) -> tuple[list[Pair], list[str]]:
+    """A pair for each model that was scored with a transform and without, on the same triplets; and over what."""
+    accuracies = [(one, one.accuracy) for one in entries if one.accuracy is not None]
+    plain = {(one.name, one.triplets, one.measure): (one, a) for one, a in accuracies if one.transform is None}
+    before_of = {key[:2]: pair for key, pair in reversed(plain.items())}  # the first, by whichever measure
+    after = [(one, b) for one, b in accuracies if one.transform is not None and (one.name, one.triplets) in before_of]
+    if not after:
+        raise InputError(
+            "a picture of before and after needs a model that was scored with a transform and without on the same "
+            "triplets; got none"
+        )
+    names = called([(one.name, one.label) for one, _ in after], labels)
+    if len({one.measure for one, _ in after}) > 1:
+        names = [f"{name}, {one_line(str(one.measure))}" for name, (one, _) in zip(names, after, strict=True)]
+    pairs = []
+    for name, (one, b) in zip(different(names), after, strict=True):
+        key = one.name, one.triplets
+        other, a = plain.get((*key, one.measure)) or before_of[key]
+        pairs.append(_pair(SCORE, name, (a, other.ci), (b, one.ci), (b - a, None), one.n))
+    counts = [one.n for one, _ in after if one.n is not None]
+    seen = any(one.in_sample for one in entries)
+    return pairs, [
+        f"{spread(counts) if counts else 'The same'} triplets. {bars_text(one.ci for one in entries)}".strip(),
+        "In-sample, so too high: the transform was fitted to some of these objects." if seen else "",
+        "The gain has no interval here: `pyalign compare` gives one.",
+    ]
+
+
+def rsa_chart(
+    results: Rsa | Sequence[Rsa], *, style: str = "light", width: str = "double", sort: str = "value",
+    limit: int | None = None, labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """Two columns: with people's mean matrix, and the mean of those with each person, before the noise ceiling.
+
+    Several measures and correlations by colour and shape. In a single column of a journal they stand below each other.
+    `sort` "value" is by the correlation with the mean matrix. `limit`: default 60.
+    """
+    results = [results] if isinstance(results, Rsa) else list(results)
+    look, points = style_of(style), width_of(width)
+    held = [(one, row) for one in results for row in one.results]
+    parts = [(row.correlation, row.measure or "as given", one_line(one.human or "people")) for one, row in held]
+    series_of_rows = _what_differs(parts, parts[0][0])
+    all_series = list(dict.fromkeys(series_of_rows))
+    series = all_series[:MOST_MODELS]
+    names = model_labels([(row.embeddings, row.label) for _, row in held], labels=labels)
+    drawn = [
+        (names[row.embeddings], name, row) for name, (_, row) in zip(series_of_rows, held, strict=True)
+        if name in series
+    ]  # fmt: skip
+    rows = [row_of(label, name, row.value, row.ci, row.n_pairs) for label, name, row in drawn]
+    order = order_of(rows, sort)
+    shown = order[: limit or MOST_ROWS]
+    people = sorted({one.n_people for one in results if one.n_people is not None})
+    first = "correlation with the mean matrix of the people" if people else "correlation with the human matrix"
+    of_people = _per_person([one for one in drawn if one[0] in shown])
+    panels = [Panel(rows, first, ".2f", {"0": 0.0}, unit="pairs", counted=False), *of_people]
+    who = "".join(f", {counted(n, 'person', 'people')}" for n in people)
+    objects, pairs = spread(row.n_objects for _, row in held), spread(row.n_pairs for _, row in held)
+    missing = max(row.n_missing for _, row in held)
+    sentences = [
+        f"{objects} objects, {pairs} pairs{who}. {bars_text(row.ci for _, row in held)}".strip(),
+        f"Up to {missing:,} pairs left out, which nobody judged." if missing else "",
+    ]
+    for panel in of_people:
+        if panel.bands:
+            sentences.append(
+                "Grey: noise ceiling, each person with the mean of the others and of all; it belongs to the "
+                "correlations with each person."
+            )
+        sentences.append("Strokes: single people." if panel.ticks else "Single people are too many to be shown.")
+    sentences += [
+        first_of(len(shown), len(order), "models"),
+        f"By: {', '.join(filter(None, (held[0][1].correlation, held[0][1].measure)))}." if len(series) == 1 else "",
+        first_of(len(series), len(all_series), "measures and correlations"),
+    ]
+    chart = ranked(panels, shown, series, look, points, stacked=width == "single")
+    return finished(chart, look, points, "Representational similarity to people", sentences)
+
+
+def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
+    """The column of correlations with each person, where there are some."""
+    held = [(label, name, row, row.per_person) for label, name, row in shown if row.per_person is not None]
+    if not held:
+        return []
+    rows = [row_of(label, name, people.mean, people.ci, len(people.values)) for label, name, _, people in held]
+    ticks = [
+        Tick(label, name, value, f"{label}, {name}, person {k}: {value:.3f}")
+        for label, name, _, people in held for k, value in enumerate(people.values, 1) if known(value) is not None
+    ]  # fmt: skip
+    bands = [
+        Band(row.ceiling.lower, row.ceiling.upper, f"noise ceiling of {label}, {name}", label, name)
+        for label, name, row, _ in held
+        if row.ceiling is not None and known(row.ceiling.lower + row.ceiling.upper) is not None
+    ]
+    if len(bands) == len(rows) and len({(band.low, band.high) for band in bands}) == 1:
+        bands = [Band(bands[0].low, bands[0].high, "noise ceiling")]
+    axis = "mean over people of the correlation with each"
+    return [Panel(rows, axis, ".2f", {"0": 0.0}, unit="people", bands=bands, counted=False,
+                  ticks=ticks if len(ticks) <= MOST_PEOPLE else [])]  # fmt: skip
