@@ -1,4 +1,4 @@
-"""`pyalign info`, `pyalign sample` and `pyalign simulate`."""
+"""`pyalign info`, `pyalign sample` and `pyalign triplets simulate`."""
 
 from __future__ import annotations
 
