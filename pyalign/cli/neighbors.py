@@ -373,5 +373,5 @@ def run_duplicates(options: DuplicatesOptions, progress: Progress) -> Outcome:
 
 
 DUPLICATES = Command(
-    DuplicatesOptions, run_duplicates, "pyalign neighbors duplicates images.npy --threshold 0.98", epilog=EPILOG
+    DuplicatesOptions, run_duplicates, "pyalign neighbors duplicates --threshold 0.98 images.npy", epilog=EPILOG
 )
