@@ -14,6 +14,7 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
+from pyalign.datasets.places import root
 from pyalign.results import read_result
 
 HERE = Path(__file__).parent
@@ -110,7 +111,9 @@ def _filled(cells, indent):
 
 def normalised(result, folder):
     """The document of a result without what differs from run to run, with eight digits. `folder`: of its files."""
-    text = result.to_json().replace(json.dumps(str(folder))[1:-1], "FOLDER")
+    text = result.to_json()
+    for place, name in ((folder, "FOLDER"), (root(), "DATASETS")):
+        text = text.replace(json.dumps(str(place))[1:-1], name)
     document = _steady(rounded(json.loads(text), 8))
     return _steady(read_result(document, document["command"]).to_dict())  # what follows from the numbers
 
