@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyalign import cli
-from pyalign.cli._command import Command, Option, declared, flag_of
+from pyalign.cli._command import Command, Option, declared, flags_by_name, flags_of
+from pyalign.cli._vocabulary import VOCABULARY
 from pyalign.kinds import GROUPS, entries
 
 INTRODUCTION = """# Commands
@@ -19,9 +20,19 @@ one line and exit code 1, wrong usage two lines and exit code 2. Where a command
 """
 
 
+OPTIONS = """# Options
+
+Each option means the same in every command that has it. The page of a command says what it does there, and its default
+where that is another one.
+
+| option | what it is | type | default | commands |
+| --- | --- | --- | --- | --- |
+"""
+
+
 def pages() -> dict[str, str]:
-    """Markdown by file name: one page for each command, and a table of them."""
-    found = {"index.md": _index()}
+    """Markdown by file name: one page for each command, a table of them, and one of their options."""
+    found = {"index.md": _index(), "options.md": _options()}
     for one in entries():
         found[f"{_stem(one.command)}.md"] = page_of(one.command, one.what, cli.load(one.command), one.page)
     return found
@@ -34,9 +45,9 @@ def page_of(name: str, what: str, command: Command[Any], page: str) -> str:
     parts += [_prose(command.epilog)] if command.epilog else []
     parts.append(f"```{{program}} pyalign {name}\n```")
     groups: dict[str, list[str]] = {"": []}
-    flags_of = {one.name: flag_of(one, told) for one, told in declared(command.options)}
+    flags = flags_by_name(command.options)
     for one, told in sorted(declared(command.options), key=lambda pair: _rank(*pair)):
-        groups.setdefault(told.group, []).append(_option(one, told, flags_of))
+        groups.setdefault(told.group, []).append(_option(one, told, flags))
     for heading, options in groups.items():
         if not options:
             continue
@@ -54,8 +65,27 @@ def _index() -> str:
             f"| [`{one.command}`]({_stem(one.command)}.md) | {one.what} |" for one in entries() if one.group == group
         ]
         parts.append("\n".join([f"## {group}\n", "| command | what it does |", "| --- | --- |", *rows]))
-    stems = "\n".join(_stem(one.command) for one in entries())
+    parts.append("[All options](options.md), and what each means.")
+    stems = "\n".join(["options", *(_stem(one.command) for one in entries())])
     return "\n\n".join([*parts, f"```{{toctree}}\n:hidden:\n\n{stems}\n```"]) + "\n"
+
+
+def _options() -> str:
+    """A table of all options, by name, with the commands that have them."""
+    commands: dict[str, list[str]] = {}
+    for one in entries():
+        for field, told in declared(cli.load(one.command).options):
+            for flag in flags_of(field, told)[-1:]:
+                commands.setdefault(flag, []).append(one.command)
+    rows = []
+    for flag, row in sorted(VOCABULARY.items()):
+        default = " ".join(map(str, row.default)) if isinstance(row.default, tuple) else row.default
+        shown = "" if row.default in (None, False, ()) else f"`{default}`"
+        having = commands[flag]
+        where = ", ".join(f"[{name}]({_stem(name)}.md)" for name in having[:3])
+        more = f" and {len(having) - 3} more" if len(having) > 3 else ""
+        rows.append(f"| `{flag}` | {_prose(row.meaning)} | {row.type} | {shown} | {where}{more} |")
+    return OPTIONS + "\n".join(rows) + "\n"
 
 
 def _rank(one: dataclasses.Field[Any], told: Option) -> int:
@@ -63,14 +93,12 @@ def _rank(one: dataclasses.Field[Any], told: Option) -> int:
     return 0 if told.positional else 1 if one.default is dataclasses.MISSING else 2
 
 
-def _option(one: dataclasses.Field[Any], told: Option, flags_of: Mapping[str, str]) -> str:
-    """A directive, which the index and links know; `flags_of` are those of the command's options, by name."""
-    flags = told.flags or ("--" + one.name.replace("_", "-"),)
+def _option(one: dataclasses.Field[Any], told: Option, flags: Mapping[str, str]) -> str:
+    """A directive, which the index and links know; `flags` are those of the command's options, by name."""
     value = _value(one, told)
-    signature = ", ".join(f"{flag} {value}".strip() for flag in flags)
-    if told.positional:
-        signature = f"{value}, {signature}"
-    return f"```{{option}} {signature}\n{_sentence(_prose(told.help))}{_bound(one, told, flags_of)}\n```"
+    spellings = [value] if told.positional else []
+    spellings += [f"{flag} {value}".strip() for flag in flags_of(one, told)]
+    return f"```{{option}} {', '.join(spellings)}\n{_sentence(_prose(told.help))}{_bound(one, told, flags)}\n```"
 
 
 def _value(one: dataclasses.Field[Any], told: Option) -> str:
@@ -81,11 +109,11 @@ def _value(one: dataclasses.Field[Any], told: Option) -> str:
     return {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]"}.get(told.nargs or "", name)
 
 
-def _bound(one: dataclasses.Field[Any], told: Option, flags_of: Mapping[str, str]) -> str:
+def _bound(one: dataclasses.Field[Any], told: Option, flags: Mapping[str, str]) -> str:
     """What the phrase does not say: whether it must be given, what it may be, what it is otherwise."""
     said = []
     if one.default is dataclasses.MISSING:
-        others = [f"`{flags_of[name]}`" for name in told.unless if name in flags_of]
+        others = [f"`{flags[name]}`" for name in told.unless if name in flags]
         said.append(f"Required, unless there is {' or '.join(others)}." if others else "Required.")
     if told.choices and told.metavar:
         said.append(f"One of {', '.join(f'`{word}`' for word in told.choices)}.")

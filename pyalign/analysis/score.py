@@ -362,6 +362,4 @@ def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tup
     if seen.triplets is None:
         parts = ["an unknown share of these triplets"]
     told = " and ".join([*parts, f"{100 * seen.objects:.3g} % of their objects"])
-    held = trained.held_out or {}
-    honest = f"; on held-out {held.get('over')} it had {100 * held['accuracy']:.2f} %" if "accuracy" in held else ""
-    return seen, (f"in-sample: the fit of the map has seen {told}{honest}",)
+    return seen, (f"in-sample: the fit of the map has seen {told}{trained.held_out_accuracy}",)

@@ -11,10 +11,11 @@ import argparse
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from pyalign.cli._streams import drop
+from pyalign.cli._vocabulary import VOCABULARY
 from pyalign.errors import InputError, nearest
 
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
@@ -32,7 +33,7 @@ OTHER_FLAGS = {
     "--metric": ("--measure",), "--distance": ("--measure",), "--similarity": ("--measure", "--matrix"),
     "--n-jobs": ("--threads",), "--bootstrap": ("--resamples",), "--n-bootstrap": ("--resamples",),
     "--output": ("--out", "--json"), "--save": ("--out", "--json"), "--rdm": ("--matrix", "--human"),
-    "--lambda": ("--strength",), "--device": ("--backend",),
+    "--lambda": ("--penalty",), "--strength": ("--penalty",), "--l2": ("--penalty",), "--device": ("--backend",),
 }  # fmt: skip
 
 Chosen = TypeVar("Chosen")
@@ -53,7 +54,7 @@ class Option:
         const: the value of a flag without a word, with nargs "?".
         group: the heading in the help.
         role: "input" or "output" for files, which are kept apart; "folder" for one to write to; "" for anything else.
-        positional: whether the values may also stand by themselves, before the options.
+        positional: whether the values stand by themselves, before the options; with flags, either way.
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.
         unless: the names of options that a command may be given in place of this one.
@@ -77,12 +78,15 @@ class Option:
 
 
 def option(
-    help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] | None = None,
+    help: str = "", *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] | None = None,
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
     unless: Sequence[str] = (), rare: bool = False,
 ) -> Any:  # fmt: skip
-    """A field of an options class; see `Option`. A default of False makes it a switch; files to read are a `Spec`."""
+    """A field of an options class; see `Option`. A default of False makes it a switch; files to read are a `Spec`.
+
+    help: what the option does in this command; "" where the vocabulary says it all.
+    """
     kind = kind or (file_to_read if role == "input" else str)
     told = Option(
         help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare
@@ -182,7 +186,7 @@ def declared(kind: type) -> list[tuple[Field[Any], Option]]:
     In between those that it declares itself come before those that it shares with others.
     """
     own = inspect.get_annotations(kind)
-    found = [(one, one.metadata["option"]) for one in fields(kind) if "option" in one.metadata]
+    found = [(one, _explained(one)) for one in fields(kind) if "option" in one.metadata]
 
     def place(pair: tuple[Field[Any], Option]) -> tuple[bool, ...]:
         one, told = pair
@@ -192,9 +196,25 @@ def declared(kind: type) -> list[tuple[Field[Any], Option]]:
     return sorted(found, key=place)
 
 
+def _explained(one: Field[Any]) -> Option:
+    """The option of a field, with the meaning of its name where it has no help of its own."""
+    told: Option = one.metadata["option"]
+    return told if told.help else replace(told, help=VOCABULARY[flag_of(one, told)].meaning)
+
+
+def flags_of(one: Field[Any], told: Option) -> tuple[str, ...]:
+    """The flags of a field; none of what only stands by itself."""
+    return told.flags or (() if told.positional else ("--" + one.name.replace("_", "-"),))
+
+
 def flag_of(one: Field[Any], told: Option) -> str:
-    """The last flag of a field, which is the long one."""
-    return (told.flags or ("--" + one.name.replace("_", "-"),))[-1]
+    """The last flag of a field, which is the long one; the metavar of what has none."""
+    return next(reversed(flags_of(one, told)), told.metavar or one.name.upper())
+
+
+def flags_by_name(kind: type) -> dict[str, str]:
+    """field -> flag, of an options class."""
+    return {one.name: flag_of(one, told) for one, told in declared(kind)}
 
 
 class HelpAll(argparse.Action):
@@ -238,7 +258,7 @@ def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
 
 
 def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Option) -> None:
-    flags = told.flags or (flag_of(one, told),)
+    flags = flags_of(one, told)
     options: dict[str, Any] = {"dest": one.name, "help": told.help}
     if one.default is False:
         _hide(place.add_argument(*flags, action="store_true", **options), told)
@@ -251,12 +271,19 @@ def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Opt
         name = told.metavar or one.name.upper()
         nargs = "*" if many else "?"
         standing: Any = parser.add_argument(_standing(one), nargs=nargs, type=told.kind, metavar=name, help=told.help)
-        options["help"] = argparse.SUPPRESS if told.flags == () else f"the same as {name}"
-    action = place.add_argument(*flags, default=one.default if one.default is not MISSING else None, **given, **options)
-    _hide(action, told)
-    for offered in (action, standing) if told.positional else (action,):
-        if told.words is not None:
-            offered.completer = lambda **_: list(told.words or ())
+        _offer(standing, told)
+        options["help"] = f"the same as {name}"
+    if flags:
+        default = one.default if one.default is not MISSING else None
+        action = place.add_argument(*flags, default=default, **given, **options)
+        _offer(action, told)
+        _hide(action, told)
+
+
+def _offer(action: Any, told: Option) -> None:
+    """The words of an option are what the shell completes."""
+    if told.words is not None:
+        action.completer = lambda **_: list(told.words or ())
 
 
 def _hide(action: Any, told: Option) -> None:
@@ -270,7 +297,7 @@ def _in_usage(one: Field[Any], told: Option) -> str:
     value = told.metavar or one.name.upper()
     if told.nargs == "+":
         value = f"{value} [{value} ...]"
-    return value if told.positional else f"{(told.flags or (flag_of(one, told),))[0]} {value}"
+    return value if told.positional else f"{flags_of(one, told)[0]} {value}"
 
 
 def _standing(one: Field[Any]) -> str:
@@ -285,17 +312,16 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     given = vars(known)
     values: dict[str, Any] = {}
     for one, told in declared(kind):
-        value = given[one.name]
+        value = given.get(one.name, None if one.default is MISSING else one.default)
         if told.positional:
             value = _either(parser, one, told, value, given[_standing(one)])
         excused = any(given.get(name) for name in told.unless)
         if value is None and excused and told.nargs in ("+", "*"):
             value = []
         if value is None and one.default is MISSING and not excused:
-            unnamed = told.metavar or one.name.upper() if told.positional else "--" + one.name.replace("_", "-")
-            flags = {other.name: flag_of(other, option) for other, option in declared(kind)}
+            flags = flags_by_name(kind)
             others = [flags[name] for name in told.unless if name in flags]
-            wanted = ["/".join(told.flags or (unnamed,)), *others]
+            wanted = ["/".join(flags_of(one, told) or (flag_of(one, told),)), *others]
             either = " or ".join([", ".join(wanted[:-1]), wanted[-1]] if others else wanted)
             parser.error(f"the following arguments are required: {either}")
         values[one.name] = tuple(value) if isinstance(value, list) else value

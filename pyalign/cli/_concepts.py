@@ -47,8 +47,8 @@ class Concepts:
         metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     min_triplets: int = option(
-        f"fewest triplets of a concept with an interval (default: {FEWEST})", default=FEWEST, kind=_options.count,
-        metavar="K", group=CONCEPTS, rare=True,
+        f"fewest triplets of a concept with an interval (default: {FEWEST})", "--minimum", default=FEWEST,
+        kind=_options.count, metavar="K", group=CONCEPTS, rare=True,
     )  # fmt: skip
 
 

@@ -38,8 +38,8 @@ class ReadChoices:
         rare=True,
     )
     unknown: str = option(
-        "answers in words that name none of the items: an error, or left out (default: raise)", default="raise",
-        choices=UNKNOWN, group=GROUP, rare=True,
+        "answers in words that name none of the items: an error, or left out (default: raise)", "--unreadable",
+        default="raise", choices=UNKNOWN, group=GROUP, rare=True,
     )  # fmt: skip
 
 

@@ -167,7 +167,7 @@ class TripletLayout:
         group=TRIPLETS,
         rare=True,
     )
-    one_based: bool = option("item numbers count from 1", default=False, group=TRIPLETS, rare=True)
+    one_based: bool = option(default=False, group=TRIPLETS, rare=True)
     item_names: Spec | None = option(
         "the item that each number stands for, one a line; embeddings with names are then matched by name",
         metavar="FILE", role="input", group=TRIPLETS, rare=True,
@@ -247,7 +247,7 @@ class ManyAnswers:
 
     answers: Spec | None = option(
         "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY. Anchored: (t, 2)",
-        "--answers", "--counts", "--targets", metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
+        metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
     )  # fmt: skip
 
 
@@ -380,7 +380,7 @@ class Card:
 class Quiet:
     """Whether notes and progress are shown."""
 
-    quiet: bool = option("no notes, no progress", default=False, group=OUTPUT)
+    quiet: bool = option(default=False, group=OUTPUT)
 
 
 @dataclass(frozen=True)
@@ -406,4 +406,4 @@ class Output(Document):
         group=OUTPUT,
         rare=True,
     )
-    verbose: bool = option("all columns of the table, at any width", default=False, group=OUTPUT, rare=True)
+    verbose: bool = option(default=False, group=OUTPUT, rare=True)

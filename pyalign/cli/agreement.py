@@ -19,7 +19,7 @@ class AgreementOptions(
     """The options of `pyalign agreement`."""
 
     min_answers: int = option(
-        "leave out triplets with fewer answers (default: 2)", default=2, kind=_options.count, metavar="K"
+        "leave out triplets with fewer answers (default: 2)", "--minimum", default=2, kind=_options.count, metavar="K"
     )
 
 

@@ -28,15 +28,15 @@ class CalibrateOptions(
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
 
-    target_embedding: Spec | None = option(
-        "concept embedding, such as VICE, whose choice probabilities stand for the answers", metavar="E2", role="input",
-        group=_options.ANSWERS, exclusive="answers",
+    human: Spec | None = option(
+        "a human embedding, such as VICE, whose choice probabilities stand for the answers", metavar="HUMAN",
+        role="input", group=_options.ANSWERS, exclusive="answers",
     )  # fmt: skip
-    target_measure: str = option(
-        "of E2 (default: dot)", default="dot", metavar="M", group=_options.ANSWERS, words=MEASURES
+    human_measure: str = option(
+        "of the rows of --human (default: dot)", default="dot", metavar="M", group=_options.ANSWERS, words=MEASURES
     )
-    target_temperature: float = option(
-        "of E2 (default: 1)", default=1.0, kind=float, metavar="T", group=_options.ANSWERS
+    human_temperature: float = option(
+        "of their choice probabilities (default: 1)", default=1.0, kind=float, metavar="T", group=_options.ANSWERS
     )
     split: str = option(
         "report on triplets of objects, or on triplets, that the fit did not see (default: objects); "
@@ -53,14 +53,14 @@ class CalibrateOptions(
 def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     """Reads everything, fits everything."""
     measures = options.measure or ("cosine",)
-    for measure in (*measures, options.target_measure):
+    for measure in (*measures, options.human_measure):
         get_measure(measure)
     _check_answers(options)
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options)
     models = _inputs.read_models(options, triplets)
     coverage = None
-    if options.target_embedding is not None:
+    if options.human is not None:
         triplets, coverage = _answered_by_concepts(triplets, models, options)
     found = calibrate(
         models, triplets, measure=measures, split=None if options.split == "none" else options.split,
@@ -74,11 +74,11 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
 
 
 def _check_answers(options: CalibrateOptions) -> None:
-    if options.target_embedding is not None:
+    if options.human is not None:
         return
-    refuse_unused(options, ("target_measure", "target_temperature"), "a concept embedding: add --target-embedding")
+    refuse_unused(options, ("human_measure", "human_temperature"), "a human embedding: add --human")
     if not _inputs.has_answers(options):
-        raise InputError("--odd-column none leaves no answers to fit to: give --answers or --target-embedding")
+        raise InputError("--odd-column none leaves no answers to fit to: give --answers or --human")
 
 
 def _answered_by_concepts(
@@ -88,7 +88,7 @@ def _answered_by_concepts(
 
     Those of objects that have a row there and in all models, and how many they are, where others may be left out.
     """
-    spec = options.target_embedding
+    spec = options.human
     assert spec is not None
     ordered, _ = one_order(models, triplets)
     try:
@@ -101,7 +101,7 @@ def _answered_by_concepts(
         asked = Triplets(concept.index, task=triplets.task)
         x: object = concept.x
         shares = score(
-            x, asked, measure=options.target_measure, temperature=options.target_temperature,
+            x, asked, measure=options.human_measure, temperature=options.human_temperature,
             keep="probabilities",
         ).probabilities  # fmt: skip
     except InputError as error:

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from pyalign import _registry
 from pyalign._version import __version__
 from pyalign.cli import _options
-from pyalign.cli._command import Command, Outcome, declared
+from pyalign.cli._command import Command, Outcome, declared, flags_of
 from pyalign.cli._outputs import described
 from pyalign.io.paths import Spec
 from pyalign.kinds import KINDS, entries
@@ -47,7 +47,7 @@ def options_of(command: Command[Any]) -> list[dict[str, Any]]:
     hints = get_type_hints(command.options)
     return [
         {
-            "name": one.name, "flags": list(told.flags) or ["--" + one.name.replace("_", "-")], "help": told.help,
+            "name": one.name, "flags": list(flags_of(one, told)), "help": told.help,
             "type": _type(hints[one.name]), "many": told.nargs in ("+", "*"), "positional": told.positional,
             "required": one.default is MISSING, "default": _default(one), "choices": told.choices and [*told.choices],
             "role": told.role or None, "group": told.group.partition("\n")[0] or None, "rare": told.rare,

@@ -40,7 +40,7 @@ class ConceptsOptions(
         words=MEASURES,
     )  # fmt: skip
     top_objects: int | None = option(
-        "name the K objects with most of each dimension in the document, for pictures of them in a report",
+        "name the K objects with most of each dimension in the document, for pictures of them in a report", "--limit",
         kind=_options.count, metavar="K", group=OUTPUT, rare=True,
     )  # fmt: skip
     correction: str = option(

@@ -17,7 +17,7 @@ class DescribeOptions(_options.Output):
 
     file: Spec = option(
         "a file of embeddings, triplets, answers, names, a map, or a folder of `pyalign extract`; FILE::KEY picks an "
-        "array", "--file",
+        "array",
         required=True, metavar="FILE", role="input", positional=True,
     )  # fmt: skip
 

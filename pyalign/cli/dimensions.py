@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pyalign.cli import _concepts, _folder, _inputs, _options
-from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.explained import over_objects
 from pyalign.concept.predict import FOLDS, PENALTIES, checked_penalties, predict_dimensions
 from pyalign.concept.predicted import DimensionPredictions
-from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
 REGRESSION = "regression"
-WRITTEN, PICTURES = ("predict.csv", "predict.json"), ("dimensions",)  # to --out
+TABLE, PREDICTED = "predict.csv", "predictions.npy"
+WRITTEN, PICTURES = (TABLE, PREDICTED, "predict.json"), ("dimensions",)  # to --out
 UNUSED_PEOPLE = "who answered plays no part here: intervals are over objects"
 OF_TRIPLETS = (
     "task", "odd_column", "anchor", "choice_column", "choice_base", "columns", "one_based", "item_names",
@@ -43,19 +46,16 @@ class PredictOptions(
         group=REGRESSION,
     )  # fmt: skip
     penalties: tuple[float, ...] | None = option(
-        "that leave-one-out chooses from (default: 0.1, 1, ..., 1e6)", kind=float, nargs="+", metavar="P",
-        group=REGRESSION,
+        "of the ridge regression, from which leave-one-out chooses (default: 0.1, 1, ..., 1e6)", "--penalty",
+        kind=float, nargs="+", metavar="L", group=REGRESSION,
     )  # fmt: skip
-    standardize: bool = option(
-        "divide features by their deviation over the objects of each fit", default=False, group=REGRESSION
-    )
+    standardize: str = option(
+        "features: divide each by its deviation over the objects of the fit (default: none)", default="none",
+        choices=("features", "none"), group=REGRESSION,
+    )  # fmt: skip
     correction: str = option(
         "of p-values of differences between models (default: holm); benjamini-hochberg: the false discovery rate",
         default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
-    )  # fmt: skip
-    predicted: str | None = option(
-        "write the held-out predictions of one model (n, k), float64", kind=_options.npy_file, metavar="OUT.npy",
-        role="output", group=OUTPUT,
     )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="dimensions predict")
     found = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds,
-        penalties=options.penalties or PENALTIES, standardize=options.standardize, triplets=triplets,
+        penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
         ci=over_objects(options.resampling()), correction=options.correction, nan=options.nan,
         missing=options.missing, seed=options.seed or 0, progress=progress,
     )  # fmt: skip
@@ -83,8 +83,6 @@ def _check(options: PredictOptions) -> None:
     """What is wrong whatever the files hold."""
     if options.triplets is None:
         refuse_unused(options, OF_TRIPLETS, "--triplets, which are not given")
-    if options.predicted is not None and len(options.embeddings) > 1:
-        raise InputError(f"--predicted takes the predictions of one model; got {len(options.embeddings)} --embeddings")
     if options.ci == "none":
         refuse_unused(options, ("correction", "confidence"), "intervals, which --ci none leaves out")
     if options.penalties is not None:
@@ -95,16 +93,13 @@ def _check(options: PredictOptions) -> None:
 def _files(
     found: DimensionPredictions, options: PredictOptions, formats: tuple[str, ...]
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
-    """What is written, and notes about the pictures."""
-    files: dict[str, Output] = {}
-    if options.predicted is not None:
-        predictions = found[0].predictions
-        assert predictions is not None
-        files[options.predicted] = predictions
+    """What --out holds, the held-out predictions too: (n, k), or (m, n, k) of m models in the order of the table."""
     if options.out is None:
-        return files, ()
-    held, notes = _folder.folder_files(found, options, {"predict.csv": found.to_csv(options.csv_escape)}, formats)
-    return files | held, notes
+        return {}, ()
+    held, notes = _folder.folder_files(found, options, {TABLE: found.to_csv(options.csv_escape)}, formats)
+    predicted = [one.predictions for one in found if one.predictions is not None]
+    array = predicted[0] if len(predicted) == 1 else np.stack(predicted)
+    return {os.path.join(options.out, PREDICTED): array, **held}, notes
 
 
 PREDICT = Command(

@@ -10,7 +10,7 @@ from typing import Any
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, paths
 from pyalign.cli._outputs import require_apart
-from pyalign.data import Embeddings
+from pyalign.data import Embeddings, TrainedOn
 from pyalign.errors import InputError
 from pyalign.io.export import WRITERS, embedding_files
 from pyalign.io.folder import read_manifest
@@ -58,13 +58,17 @@ def run(options: ExportOptions, progress: Progress) -> Outcome:
     return Outcome(None, files, "\n".join(told), notes=notes)
 
 
-def rows_to_write(options: Any, out: str, x: Embeddings) -> tuple[dict[str, Output], str]:
+def rows_to_write(
+    options: Any, out: str, x: Embeddings, trained: TrainedOn | None = None
+) -> tuple[dict[str, Output], str]:
     """Embeddings as the name of the output says, by path, and a line about them.
+
+    trained: the record of the map that they went through.
 
     Raises:
         InputError: the names beside --out would replace an input or another output.
     """
-    files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(out, x)}
+    files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(out, x, trained)}
     inputs = [path for given in paths(options, "input").values() for path in given]
     outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
     beside = [("--out (its names)", path) for path in files if path != out]

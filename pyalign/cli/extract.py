@@ -61,9 +61,9 @@ class ExtractOptions(_options.Quiet):
                               role="input", group=ITEMS)  # fmt: skip
     prompt: str | None = option("in which each text stands, at {}, such as \"a photo of a {}\"", metavar="TEXT",
                                 group=ITEMS)  # fmt: skip
-    on_error: str = option(
-        "an image that can't be read: an error (default), or left out and listed", default="raise",
-        choices=("raise", "skip"), group=ITEMS,
+    unreadable: str = option(
+        "an image or a text that can't be read: an error (default), or left out and listed",
+        default="raise", choices=("raise", "omit"), group=ITEMS,
     )  # fmt: skip
     decoder: str = option("what decodes images (default: pil)", default="pil", choices=("pil", "torchvision"),
                           group=ITEMS)  # fmt: skip
@@ -83,14 +83,14 @@ class ExtractOptions(_options.Quiet):
                          metavar="D", group=RUNNING)  # fmt: skip
     precision: str = option("of products (default: fp32); bf16 is faster where the processor has it", default="fp32",
                             choices=PRECISIONS, group=RUNNING)  # fmt: skip
-    compile: bool = option("let torch compile the model first", default=False, group=RUNNING)
+    compile: bool = option(default=False, group=RUNNING)
     workers: int | None = option("threads that read and prepare (default: one a processor)", kind=_options.count,
                                  metavar="K", group=RUNNING)  # fmt: skip
     shard: tuple[int, int] | None = option("part I of K alone, from 1; --merge puts them together", kind=shard,
                                            metavar="I/K", group=RUNNING)  # fmt: skip
     model_threads: int | None = option(
-        "threads that compute the model on the processor; the last digits of rows depend on them (default: 2, whatever "
-        "the environment says)", kind=_options.count, metavar="K", group=RUNNING,
+        "threads that compute the model on the CPU; the last digits of rows depend on them (default: 2, whatever the "
+        "environment says)", "--threads", kind=_options.count, metavar="K", group=RUNNING,
     )  # fmt: skip
     resume: bool = option("go on with what an interrupted run has left in --out", default=False, group=RUNNING)
 
@@ -111,7 +111,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
         out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
         precision=options.precision, compile=options.compile, workers=options.workers, shard=options.shard,
-        resume=options.resume, on_error=options.on_error, decoder=options.decoder, background=options.background,
+        resume=options.resume, unreadable=options.unreadable, decoder=options.decoder, background=options.background,
         prompt=options.prompt,
         transform=None if options.transform is None else read_transform(options.transform),
         meta=dict(options.meta), model_threads=options.model_threads, progress=_paced(progress),

@@ -35,8 +35,8 @@ class FailureOptions(
         "list at most K triplets of each group, the clearest", kind=_options.count, metavar="K", group=OUTPUT
     )
     at_least: int | None = option(
-        "list the triplets that at least K of the embeddings get wrong (default: all of them)", kind=_options.count,
-        metavar="K", group=OUTPUT,
+        "list the triplets that at least K of the models get wrong (default: all of them)", "--minimum",
+        kind=_options.count, metavar="K", group=OUTPUT,
     )  # fmt: skip
 
 

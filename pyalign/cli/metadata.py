@@ -19,14 +19,16 @@ class MetadataOptions(_options.Output):
     """The options of `pyalign metadata`."""
 
     result: Spec = option(
-        "document of `pyalign compare` (or of `score`, which says nothing of shared errors)", "--result", required=True,
+        "document of `pyalign compare` (or of `score`, which says nothing of shared errors)", required=True,
         metavar="COMPARE.json", role="input", positional=True,
     )  # fmt: skip
     metadata: Spec = option(
         "a row for each model (.csv, .tsv, .json): model, and family, objective, data, parameters, seed, any column",
         required=True, metavar="FILE", role="input",
     )  # fmt: skip
-    columns: tuple[str, ...] | None = option("which columns (default: all)", nargs="+", metavar="C")
+    columns: tuple[str, ...] | None = option(
+        "columns of the table by which models are compared (default: all)", "--by", nargs="+", metavar="C"
+    )
     confidence: float = option(
         "of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=_options.INTERVALS
     )

@@ -20,15 +20,16 @@ class ListOptions(_options.Output):
     """The options of `pyalign models list`."""
 
     pattern: str | None = option(
-        "part of the name, or the whole with * and ?; letters of either case", metavar="PATTERN", positional=True
-    )
-    source: str | None = option(f"one of {', '.join(SOURCES)}", choices=tuple(SOURCES), metavar="S")
+        "part of the name, or the whole with * and ?; letters of either case; after SOURCE: only of that source, "
+        f"one of {', '.join(SOURCES)}", metavar="PATTERN", positional=True,
+    )  # fmt: skip
 
 
 def run_list(options: ListOptions, progress: Progress) -> Outcome:
     """Lists."""
-    found = find_models(options.pattern, options.source)
-    if options.pattern is None and options.source is None and not options.verbose:
+    source, colon, _ = (options.pattern or "").partition(":")
+    found = find_models(options.pattern, source if colon and source in SOURCES else None)
+    if options.pattern is None and not options.verbose:
         return Outcome(found, text=_counts(found))
     return Outcome(found)
 
@@ -41,7 +42,7 @@ def _counts(found: ModelList) -> str:
     return "\n".join([*rows, more])
 
 
-LIST = Command(ListOptions, run_list, "pyalign models list resnet50 --source timm")
+LIST = Command(ListOptions, run_list, "pyalign models list timm:resnet50")
 
 
 # pyalign models layers

@@ -144,7 +144,6 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
         "file of (q, d) vectors; FILE::KEY picks an array", metavar="FILE", role="input", group=QUERIES,
         exclusive="queries",
     )  # fmt: skip
-    include_self: bool = option("a row may be its own neighbour", default=False)
     backend: str = option(
         "what searches: native, faiss, or on a device cuda, triton, torch (default: native for the exact search, "
         "faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS), metavar="NAME",
@@ -184,7 +183,7 @@ def _in_folder(
     drawn: dict[str, Any] = {}
     if before is not None:
         tables["neighbors_before.json"] = before.to_json() + "\n"
-        drawn = {"drawn": before, "beside": found}
+        drawn = {"drawn": [before, found]}
     files, notes = _folder.folder_files(found, options, tables, formats, **drawn)
     if formats and found.n_queries > MOST_QUERIES:
         notes += (f"the gallery shows the first {MOST_QUERIES} of {found.n_queries:,} queries: --query chooses",)
@@ -210,7 +209,7 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
         index = prepared_index(rows, given, options.measure, index)
     found = neighbors(
         rows, given, options.k, measure=options.measure, backend=options.backend, index=index,
-        include_self=options.include_self, nan=options.nan, progress=progress,
+        nan=options.nan, progress=progress,
     )  # fmt: skip
     if options.save_index is not None:
         files[options.save_index] = index.content(found.recall)
@@ -229,11 +228,11 @@ SEARCH = Command(
 class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
     """The options of `pyalign neighbors agreement`."""
 
-    against: Spec = option(
+    human: Spec = option(
         "the human embedding by which people's neighbours are", required=True, metavar="HUMAN", role="input"
     )
-    against_measure: str | None = option(
-        "of the rows of --against (default: cosine)", metavar="M", words=MEASURES, group=_options.MODEL
+    human_measure: str | None = option(
+        "of the rows of --human (default: cosine)", metavar="M", words=MEASURES, group=_options.MODEL
     )
     rbo_p: float | None = option(
         "persistence of the rank-biased overlap (default: 0.9)", kind=float, metavar="P", rare=True
@@ -241,7 +240,7 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
     correction: str | None = option(
         "of p-values over concepts and differences (default: holm)", choices=tuple(CORRECTIONS), group=INTERVALS
     )
-    objects: str | None = option(
+    out: str | None = option(
         "write the agreement of each object as .csv", kind=_options.csv_file, metavar="PATH", role="output",
         group=OUTPUT,
     )  # fmt: skip
@@ -251,20 +250,20 @@ def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
     """Reads, compares neighbourhoods over all objects and for each concept."""
     from pyalign.concept.neighborhoods import compare_neighbors
 
-    if options.against_measure is not None:
-        get_measure(options.against_measure)
+    if options.human_measure is not None:
+        get_measure(options.human_measure)
     models = _models(options)
-    human = _inputs.read_embeddings(options.against)
+    human = _inputs.read_embeddings(options.human)
     found = compare_neighbors(
         models, human, k=options.k, measure=options.measure, **options.read(),
-        **_given(options, "against_measure", "rbo_p", "correction", *OF_INTERVALS), progress=progress,
+        **_given(options, "human_measure", "rbo_p", "correction", *OF_INTERVALS), progress=progress,
     )  # fmt: skip
-    found = replace(found, against=options.against)
-    files = {} if options.objects is None else {options.objects: found.objects_csv(options.csv_escape)}
+    found = replace(found, against=options.human)
+    files = {} if options.out is None else {options.out: found.objects_csv(options.csv_escape)}
     return Outcome(found, files)
 
 
-AGREEMENT = Command(AgreementOptions, run_agreement, "pyalign neighbors agreement clip.npy --against vice.npy")
+AGREEMENT = Command(AgreementOptions, run_agreement, "pyalign neighbors agreement clip.npy --human vice.npy")
 
 
 # pyalign neighbors purity

@@ -34,29 +34,23 @@ def picture_file(text: str) -> str:
     return text
 
 
-def _table_file(text: str) -> str:
-    """A file to write a table to."""
-    if not text.lower().endswith(".csv"):
-        raise argparse.ArgumentTypeError(f"{text}: a table's name must end in .csv")
-    return text
-
-
 @dataclass(frozen=True)
 class PlotOptions(_options.Quiet):
     """The options of `pyalign plot`."""
 
     result: tuple[Spec, ...] | None = option(
         "document of a command, as --json writes it; several for accuracy (one of `pyalign ceiling` among them), "
-        "before-after, reliability and RSA",
-        "--result", nargs="+", metavar="RESULT", role="input", positional=True,
+        "before-after, reliability, RSA, and a gallery (of another search for the same queries)",
+        nargs="+", metavar="RESULT", role="input", positional=True,
     )  # fmt: skip
     out: str = option(
-        "the picture: .html, .svg, .png or .pdf; needs no network", "-o", "--out", required=True, kind=picture_file,
+        "the picture: .html, .svg, .png or .pdf; needs no network", required=True, kind=picture_file,
         metavar="FILE", role="output",
     )  # fmt: skip
-    data: str | None = option(
-        "the numbers of the picture, a row for each mark, as .csv", kind=_table_file, metavar="FILE", role="output"
-    )
+    csv: str | None = option(
+        "the numbers of the picture, a row for each mark, as .csv", kind=_options.csv_file, metavar="PATH",
+        role="output",
+    )  # fmt: skip
     csv_escape: bool = option(_options.CSV_ESCAPE, default=False)
     kind: str | None = option(
         f"{', '.join(CHARTS)} (default: what the result is of)", choices=tuple(CHARTS), metavar="KIND"
@@ -86,10 +80,6 @@ class PlotOptions(_options.Quiet):
         "of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
     )
     query: tuple[str, ...] | None = option("for a gallery: which", nargs="+", metavar="NAME", group=OBJECTS)
-    beside: Spec | None = option(
-        "for a gallery: document of another search for the same queries, such as after a transform", metavar="RESULT",
-        role="input", group=OBJECTS,
-    )  # fmt: skip
     method: str | None = option(
         f"of a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
     )
@@ -129,8 +119,8 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     picture = plot(result, options.kind, style=options.style, width=options.width, **given)
     content = rendered(picture, suffix, ppi=options.ppi or 200)
     files: dict[str, Output] = {options.out: content}
-    if options.data is not None:
-        files[options.data] = csv_of(rows_of(picture), options.csv_escape)
+    if options.csv is not None:
+        files[options.csv] = csv_of(rows_of(picture), options.csv_escape)
     return Outcome(files=files, text=f"wrote {', '.join(files)}", notes=notes_of(picture))
 
 

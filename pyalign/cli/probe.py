@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pyalign.cli import _inputs, _kept, _options
-from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, flags_by_name, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.io.paths import Spec
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from pyalign.probing.recipe_results import RecipeCrossValidation
     from pyalign.probing.validated import ProbeCrossValidation
 
-FOLDS, MAP, OTHERS = (
-    "cross-validation",
-    "map",
-    "gLocal\nkeep which other embeddings are close; takes --penalty identity",
-)
+FOLDS, MAP = "cross-validation", "map"
+OTHERS = "gLocal\nkeep which other embeddings are close; takes --norm identity"
 ANSWERS = "answers of many people"
 PENALTIES = ("squared", "frobenius", "identity", "nuclear")
 RECIPES = ("muttenthaler2023",)
@@ -32,11 +29,11 @@ SPLITS = ("objects", "triplets", "subjects")
 
 DEFAULTS: dict[str, Any] = {
     "penalty": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardize": "global",
-    "tolerance": 1e-4, "max_iterations": 1000, "smoothing": 0.0,
+    "tolerance": 1e-4, "smoothing": 0.0,
 }  # fmt: skip
-LOCAL = ("alpha", "tau", "batch_size", "batches")
+LOCAL = ("alpha", "tau", "batch_size")
 STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
-SOLVERS_OWN = ("tolerance", "max_iterations")  # of L-BFGS
+SOLVERS_OWN = ("tolerance",)  # of L-BFGS
 PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name not in SOLVERS_OWN}, "penalty": "frobenius"}
 
 
@@ -56,6 +53,7 @@ class OtherEmbeddings:
 
     alpha: float | None = option(
         "share of their loss, from 0 to below 1 (default: 0.25)",
+        "--local-weight",
         kind=float,
         metavar="A",
         group=OTHERS,
@@ -66,13 +64,6 @@ class OtherEmbeddings:
         "the most among which neighbors are looked for (default: 1024)",
         kind=_options.count,
         metavar="B",
-        group=OTHERS,
-        rare=True,
-    )
-    batches: int | None = option(
-        "how many batches count (default: all)",
-        kind=_options.count,
-        metavar="K",
         group=OTHERS,
         rare=True,
     )
@@ -94,7 +85,7 @@ class ProbeCommandOptions(
         metavar="W.npz", role="output", group=OUTPUT,
     )  # fmt: skip
     folds: int = option(
-        "folds (default: 3); none: one fit to all triplets, at one --strength, with no figure of unseen ones",
+        "folds (default: 3); none: one fit to all triplets, at one --penalty, with no figure of unseen ones",
         default=3, kind=folds, metavar="K", group=FOLDS,
     )  # fmt: skip
     split: str = option("what a fold holds out (default: objects)", default="objects", choices=SPLITS, group=FOLDS)
@@ -103,18 +94,17 @@ class ProbeCommandOptions(
         "train by the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
     )
     penalty: str | None = option(
-        "norm of W that is penalised (default: squared; with --other-embeddings identity: |W - m I|^2, m the mean of "
-        "the diagonal)", choices=PENALTIES, group=MAP,
+        "norm of W that is penalized (default: squared; with --other-embeddings identity: |W - m I|^2, m the mean of "
+        "the diagonal)", "--norm", choices=PENALTIES, group=MAP,
     )  # fmt: skip
     strength: tuple[float, ...] | None = option(
-        "of the penalty: one, taken as it is; or several to choose from inside a fold, scaled for the triplets of "
-        "each fit (default: eight or more, by the data)", "--strength", nargs="+", kind=float, metavar="L",
-        group=MAP,
+        "one, taken as it is; or several to choose from inside a fold, scaled for the triplets of each fit (default: "
+        "eight or more, by the data)", "--penalty", nargs="+", kind=float, metavar="L", group=MAP,
     )  # fmt: skip
     rank: int | str | None = option(
         "columns of W: full, diagonal or a number (default: full)", kind=rank, metavar="R", group=MAP
     )
-    bias: bool = option("add a bias after W", default=False, group=MAP)
+    bias: bool = option(default=False, group=MAP)
     measure: str | None = option("similarity (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option("p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP)
     standardize: str | None = option(
@@ -125,13 +115,6 @@ class ProbeCommandOptions(
         "nats to the optimum, certified (default: 1e-4)",
         kind=float,
         metavar="G",
-        group=MAP,
-        rare=True,
-    )
-    max_iterations: int | None = option(
-        "of L-BFGS in a fit (default: 1000)",
-        kind=_options.count,
-        metavar="I",
         group=MAP,
         rare=True,
     )
@@ -156,7 +139,7 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     """The options of the map, as given or by default; raises for those that would go unused."""
     wrong = [value for value in options.strength or () if not 0 < value < float("inf")]
     if wrong and not (options.recipe and wrong == [0.0]):
-        raise InputError(f"--strength must be positive; got {wrong[0]:g}")
+        raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
         refuse_unused(options, LOCAL, "other embeddings alone: add --other-embeddings")
     if not options.folds:
@@ -174,10 +157,10 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     for name, value in {**given, "other_embeddings": options.other_embeddings}.items():
         if value is not None and value != PUBLISHED.get(name):
             own = f"has its own, {PUBLISHED[name]}" if name in PUBLISHED else "has no use for it"
-            flag = name.replace("_", "-")
-            raise InputError(f"--{flag} must be left out with --recipe {options.recipe}, which {own}; got {value}")
+            flag = flags_by_name(type(options))[name]
+            raise InputError(f"{flag} must be left out with --recipe {options.recipe}, which {own}; got {value}")
     if len(options.strength or (0.0,)) > 1:
-        raise InputError(f"--recipe takes one --strength; got {len(options.strength or ())}")
+        raise InputError(f"--recipe takes one --penalty; got {len(options.strength or ())}")
     if options.split != "objects" or options.answers or options.weights:
         raise InputError("--recipe takes folds over objects and one answer for each triplet")
     if options.backend != "auto":
@@ -193,9 +176,9 @@ def _check_one_fit(options: ProbeCommandOptions) -> None:
         flag = "--recipe" if options.recipe is not None else "--model-index"
         raise InputError(f"{flag} needs folds, which --folds none leaves out")
     if options.strength is None and options.other_embeddings is None:
-        raise InputError("--folds none fits one map: --strength says how strongly it is penalised")
+        raise InputError("--folds none fits one map: --penalty says how strongly it is penalized")
     if len(options.strength or (0.0,)) > 1:
-        raise InputError(f"--folds none takes one --strength; got {len(options.strength or ())}")
+        raise InputError(f"--folds none takes one --penalty; got {len(options.strength or ())}")
 
 
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:

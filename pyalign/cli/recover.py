@@ -37,7 +37,7 @@ class RecoverOptions(
     )  # fmt: skip
     folds: int | None = option("of probes, over objects (default: 3)", kind=_options.count, metavar="K", group=FITTING)
     strength: tuple[float, ...] | None = option(
-        "of the probes' penalty: one, taken as it is; or several to choose from (default: by the data)", nargs="+",
+        "of the probes: one, taken as it is; or several to choose from (default: by the data)", "--penalty", nargs="+",
         kind=float, metavar="L", group=FITTING,
     )  # fmt: skip
     simulations: int | None = option(
@@ -46,11 +46,7 @@ class RecoverOptions(
     )  # fmt: skip
     sizes: tuple[int, ...] | None = option(
         "numbers of triplets to try, also beyond those of the file (default: halves of it, and doubles until the "
-        "target is reached)", nargs="+", kind=_options.count, metavar="N", group=SIMULATING,
-    )  # fmt: skip
-    most_triplets: int | None = option(
-        "where the doubles end (default: 16 times the file or 100,000, at most 2,000,000)", kind=_options.count,
-        metavar="N", group=SIMULATING,
+        "target is reached)", "--count", nargs="+", kind=_options.count, metavar="N", group=SIMULATING,
     )  # fmt: skip
     target: float = option(
         "recovery rate to reach (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
@@ -69,8 +65,6 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     if options.refit != "probe":
         refuse_unused(options, ("folds", "strength"), "probes alone: add --refit probe")
-    if options.sizes is not None:
-        refuse_unused(options, ("most_triplets",), "the numbers that are tried without --sizes")
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to tell apart; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)
@@ -85,7 +79,7 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),
         refit=options.refit, simulations=options.simulations, sizes=options.sizes,
-        most_triplets=options.most_triplets, target=options.target, confidence=options.confidence,
+        target=options.target, confidence=options.confidence,
         folds=3 if options.folds is None else options.folds,
         strengths="auto" if options.strength is None else options.strength, seed=options.seed,
         missing=options.missing, backend=options.backend, progress=progress,

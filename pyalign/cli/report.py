@@ -23,17 +23,17 @@ class ReportOptions(_options.Document):
     """The options of `pyalign report`."""
 
     results: tuple[Spec, ...] = option(
-        "documents as --json writes them, or folders of them: of --out, of `pyalign extract`", "--results",
+        "documents as --json writes them, or folders of them: of --out, of `pyalign extract`",
         required=True, nargs="+", metavar="RESULT", role="input", positional=True,
     )  # fmt: skip
     out: str = option(
-        "the page to write, .html; it needs no network", "-o", "--out", required=True, kind=page_file, metavar="FILE",
+        "the page to write, .html; it needs no network", required=True, kind=page_file, metavar="FILE",
         role="output",
     )  # fmt: skip
     images: str | None = option(
         "images of the objects, called after them: a folder, or what `pyalign extract` takes", metavar="DIR"
     )
-    title: str | None = option("heading of the page", metavar="T")
+    title: str | None = option(metavar="T")
     metadata: Spec | None = option(
         "table of the models, a row each: model, family, objective, training data, parameters, any column",
         metavar="FILE", role="input",

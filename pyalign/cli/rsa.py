@@ -43,8 +43,8 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     kind: str | None = option(
         "what larger numbers of --human mean, which no file says; a data set says it itself", choices=KINDS, group=HUMAN
     )
-    human_names: Spec | None = option(
-        "names of the judged objects, one a line; embeddings with names are then matched by name", metavar="FILE",
+    item_names: Spec | None = option(
+        "the item of each row of --human, one a line; embeddings with names are then matched by name", metavar="FILE",
         role="input", group=HUMAN,
     )  # fmt: skip
     model_rdms: tuple[Spec, ...] | None = option(
@@ -103,7 +103,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
 def run(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
-    human = _matrices.read_judgments(options.human, options.kind, options.human_names)
+    human = _matrices.read_judgments(options.human, options.kind, options.item_names)
     if (human.n_people or 1) < 2:
         refuse_unused(options, ("pooling",), "the noise ceiling, which takes matrices of at least two people")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))

@@ -31,7 +31,6 @@ class StudyInitOptions(_options.Quiet):
     out: str | None = option(
         "file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output",
     )  # fmt: skip
-    force: bool = option("write it also where it is there already", default=False)
 
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
@@ -39,8 +38,8 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):
         raise InputError(f"--out must end in .toml; got {out}")
-    if os.path.lexists(out) and not options.force:
-        raise InputError(f"{out} is there already: --force replaces it")
+    if os.path.lexists(out):
+        raise InputError(f"{out} is there already, perhaps with changes of yours: remove it, or write to another --out")
     progress("looking into files", 0, None)
     draft = draft_study(options.folder, os.path.dirname(out) or ".")
     count = len(draft.models)
@@ -64,7 +63,7 @@ class StudyRunOptions(_options.Threads, _options.Quiet):
     """The options of `pyalign study run`."""
 
     file: Spec = option(
-        "the study: models, triplets, other human data, and steps; paths in it are relative to its folder", "--file",
+        "the study: models, triplets, other human data, and steps; paths in it are relative to its folder",
         required=True, metavar="STUDY.toml", role="input", positional=True,
     )  # fmt: skip
     out: str | None = option(

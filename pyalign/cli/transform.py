@@ -11,7 +11,7 @@ from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.cli.export import embeddings_file, rows_to_write
 from pyalign.errors import InputError
-from pyalign.io.paths import Spec
+from pyalign.io.paths import Spec, suffix_of
 from pyalign.progress import Progress
 
 
@@ -38,12 +38,15 @@ def run(options: TransformOptions, progress: Progress) -> Outcome:
     except InputError as error:
         raise InputError(f"{options.embeddings}: {error}") from error
     with np.errstate(over="ignore", invalid="ignore"):  # told below
-        mapped = read_transform(options.transform).apply(x)
+        transform = read_transform(options.transform)
+        mapped = transform.apply(x)
     lost = np.asarray(~np.isfinite(np.asarray(mapped)).all(axis=1))
     if lost.any():
         raise InputError(f"row {int(lost.argmax())} overflows {mapped.dtype} after the map")
-    files, line = rows_to_write(options, options.out, mapped)
-    return Outcome(None, files, line, notes=mapped.notes)
+    files, line = rows_to_write(options, options.out, mapped, transform.trained)
+    kept = transform.trained is None or suffix_of(options.out) == ".npz"
+    lost_record = () if kept else (f"{options.out} does not say which triplets the map was fitted to; a .npz would",)
+    return Outcome(None, files, line, notes=(*mapped.notes, *lost_record))
 
 
 COMMAND = Command(

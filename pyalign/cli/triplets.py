@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -114,6 +115,14 @@ DRAW = Command(
 # pyalign triplets simulate
 
 
+def shape(text: str) -> tuple[int, int]:
+    """Two numbers, of items and of features."""
+    items, comma, features = text.partition(",")
+    if not comma:
+        raise argparse.ArgumentTypeError(f"expected two numbers as N,D; got {text!r}")
+    return _options.count(items), _options.count(features)
+
+
 @dataclass(frozen=True)
 class SimulateOptions:
     """The options of `pyalign triplets simulate`."""
@@ -125,8 +134,10 @@ class SimulateOptions:
     embeddings: Spec | None = option(
         "embeddings to simulate people with (default: random ones)", metavar="E", role="input"
     )
-    items: int = option("random items (default: 1854)", default=1854, kind=_options.count, metavar="N")
-    features: int = option("their features (default: 768)", default=768, kind=_options.count, metavar="D")
+    shape: tuple[int, int] = option(
+        "numbers of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
+        metavar="N,D",
+    )  # fmt: skip
     count: int = option("triplets (default: 4,700,000)", "--count", default=4_700_000, kind=_options.count, metavar="N")
     measure: str = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
     temperature: float = option("p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T")
@@ -143,7 +154,7 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
         require_apart([options.embeddings], written)
         x = np.asarray(_inputs.read_embeddings(options.embeddings).values)
     else:
-        x = random_embeddings(options.items, options.features, options.seed)
+        x = random_embeddings(*options.shape, options.seed)
     drawn = simulate(x, options.count, measure=options.measure, temperature=options.temperature, seed=options.seed)
 
     def expected(outputs: Mapping[str, str]) -> str:
@@ -166,6 +177,4 @@ def _told(drawn: Simulation) -> str:
     )
 
 
-SIMULATE = Command(
-    SimulateOptions, run_simulate, "pyalign triplets simulate big --items 1854 --features 768 --count 4700000"
-)
+SIMULATE = Command(SimulateOptions, run_simulate, "pyalign triplets simulate big --shape 1854,768 --count 4700000")

@@ -49,7 +49,7 @@ def compare_neighbors(
     *,
     k: int = 10,
     measure: str | Measure = "cosine",
-    against_measure: str | Measure = "cosine",
+    human_measure: str | Measure = "cosine",
     categories: object = None,
     dimensions: object = None,
     dimension_labels: Sequence[str] | None = None,
@@ -69,7 +69,7 @@ def compare_neighbors(
         against: (n, r) the reference, such as a human embedding (SPoSE, VICE). Rows are matched by name where both have
             names.
         k: neighbours, from 1 to n - 1; of equally near ones the lower row is nearer.
-        measure, against_measure: see `pyalign.similarity`. Dot products are what SPoSE and VICE predict choices by;
+        measure, human_measure: see `pyalign.similarity`. Dot products are what SPoSE and VICE predict choices by;
             their nearest neighbours are often the same few objects with long rows (`pyalign.hubs`), so that cosines are
             the default of both.
         categories: concepts as `Categories`, labels (n,) or memberships (n, c): an object may have several.
@@ -116,7 +116,7 @@ def compare_neighbors(
     concepts = members_of(categories, dimensions, dimension_labels, matched.n, matched.names)
     rows = matched.take()
     length = list_length(k, matched.n)
-    by = {name: against_measure if name == REFERENCE else measure for name in rows}
+    by = {name: human_measure if name == REFERENCE else measure for name in rows}
     lists = {name: neighbor_lists(rows[name], length, by[name], k) for name in rows}
     human = lists[REFERENCE].rows
     shared = {name: SharedNeighbors(lists[name].rows, human, k, rbo_p) for name in models}
@@ -132,11 +132,11 @@ def compare_neighbors(
     if small and ci is not None:
         told = ", ".join(small[:5]) + (", ..." if len(small) > 5 else "")
         notes.append(f"concepts of fewer than {LEAST} objects, too few for intervals: {told}")
-    options = {"k": k, "measure": str(measure), "against_measure": str(against_measure), "rbo_p": rbo_p, "ci": ci,
+    options = {"k": k, "measure": str(measure), "against_measure": str(human_measure), "rbo_p": rbo_p, "ci": ci,
                "resamples": resamples, "permutations": permutations, "correction": correction}  # fmt: skip
     return NeighborAgreement(
         results, () if drawn is None else differences_of(study, drawn, confidence, correction), k, str(measure),
-        str(against_measure), float(rbo_p), k / (matched.n - 1), chance_of_rbo(k, matched.n, rbo_p), matched.n,
+        str(human_measure), float(rbo_p), k / (matched.n - 1), chance_of_rbo(k, matched.n, rbo_p), matched.n,
         None if concepts is None else concepts.kind, None if drawn is None else resamples,
         None if drawn is None else float(confidence), permutations or None, correction, seed,
         as_embeddings(against, REFERENCE).source, matched.names, notes=tuple(dict.fromkeys(notes)),

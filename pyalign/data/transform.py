@@ -157,6 +157,14 @@ class TrainedOn:
         same = fingerprint(index), fingerprint(np.asarray(x))
         return cls(measure, float(temperature), len(index), items, named, hashes, *same, held_out, provenance)
 
+    @property
+    def held_out_accuracy(self) -> str:
+        """What the map reached on triplets that its fit has not seen, to end a sentence; "" where nobody looked."""
+        held = self.held_out or {}
+        if "accuracy" not in held:
+            return ""
+        return f"; on held-out {held.get('over')} it had {100 * held['accuracy']:.2f} %"
+
     def overlap(
         self, x: Any, triplets: Any, names: Sequence[str] | None = None, task: str = ODD_ONE_OUT
     ) -> Overlap | None:

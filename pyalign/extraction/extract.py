@@ -23,7 +23,7 @@ from pyalign.progress import Progress, silent
 
 BATCH, MOST = 32, 1 << 20
 DECODERS = ("pil", "torchvision")
-ON_ERROR = ("raise", "skip")
+UNREADABLE = ("raise", "omit")
 
 
 def extract(
@@ -31,7 +31,7 @@ def extract(
     preprocess: Callable[[Any], Any] | None = None, pool: str = "auto", out: PathLike | None = None,
     checkpoint: str | None = None, batch_size: int = BATCH, device: str = "auto", precision: str = "fp32",
     compile: bool = False, workers: int | None = None, shard: tuple[int, int] | None = None, resume: bool = False,
-    on_error: str = "raise", decoder: str = "pil", background: str = "white", prompt: str | None = None,
+    unreadable: str = "raise", decoder: str = "pil", background: str = "white", prompt: str | None = None,
     transform: Transform | None = None, meta: Mapping[str, str] | None = None, model_threads: int | None = None,
     progress: Progress = silent,
 ) -> Extraction:  # fmt: skip
@@ -58,7 +58,7 @@ def extract(
             differ in the last digits with another number, so it is a setting, and not taken from the environment.
         shard: (i, k): part i of k, from 1, which may have no items; `merge_extractions` puts the parts together.
         resume: goes on with what an interrupted run has left in `out`.
-        on_error: "raise" where an item can't be read, or "skip": it has no row, and is listed.
+        unreadable: "raise" where an item can't be read, or "omit": it has no row, and is listed.
         decoder: of images: "pil", or "torchvision", whose JPEG pixels may differ by a grey level.
         background: what stands behind transparent images, as Pillow names colours.
         prompt: in which each text stands, at {}, such as "a photo of a {}".
@@ -80,7 +80,7 @@ def extract(
         >>> extract("pixels:1", pictures)["penultimate"].values.tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
-    _check(batch_size, workers, model_threads, shard, on_error, decoder, resume, out)
+    _check(batch_size, workers, model_threads, shard, unreadable, decoder, resume, out)
     layers, compile = _checks.names_of(layers, "layers"), _checks.flag(compile, "compile")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
@@ -88,7 +88,8 @@ def extract(
         raise InputError(f"meta must map names to what the manifest should say; got {type(meta).__name__}")
     options = {
         "images": _path(images), "texts": _path(texts), "layers": list(layers), "pool": pool, "out": _path(out),
-        "checkpoint": _path(checkpoint), "device": device, "compile": compile, "workers": workers, "on_error": on_error,
+        "checkpoint": _path(checkpoint), "device": device, "compile": compile, "workers": workers,
+        "on_error": unreadable,
     }  # fmt: skip
     given = _given(images, texts, prompt)
     request = Request(checkpoint, None, device, precision, compile, given, model_threads or THREADS)
@@ -101,7 +102,7 @@ def extract(
         raise InputError(f"transform needs one layer to map; got {len(chosen)}")
     job = Job(
         model, tuple(chosen), items, decode, batch_size, numbers_of(len(items.names), batch_size, shard),
-        map=transform, skip=on_error == "skip", shard=shard, meta=dict(meta or {}), options=options,
+        map=transform, skip=unreadable == "omit", shard=shard, meta=dict(meta or {}), options=options,
         decoder=decoder if model.modality == "images" else None,
         background=_colour(background) if model.modality == "images" else None, prompt=prompt,
     )  # fmt: skip
@@ -127,7 +128,7 @@ def _given_back(job: Job, folder: Folder, workers: int, progress: Progress) -> E
 
 
 def _check(
-    batch_size: int, workers: int | None, model_threads: int | None, shard: tuple[int, int] | None, on_error: str,
+    batch_size: int, workers: int | None, model_threads: int | None, shard: tuple[int, int] | None, unreadable: str,
     decoder: str, resume: bool, out: PathLike | None,
 ) -> None:  # fmt: skip
     if out is not None:
@@ -136,7 +137,7 @@ def _check(
     for name, value in (("workers", workers), ("model_threads", model_threads)):
         if value is not None:
             _checks.whole_number(value, name, 1, MOST)
-    for name, word, words in (("on_error", on_error, ON_ERROR), ("decoder", decoder, DECODERS)):
+    for name, word, words in (("unreadable", unreadable, UNREADABLE), ("decoder", decoder, DECODERS)):
         _checks.one_of(word, words, name)
     if shard is not None:
         if not isinstance(shard, tuple | list):

@@ -210,7 +210,7 @@ class Job:
             for batch in batches(rest, self.batch_size, count, self.items.open, prepare, workers):
                 rows, failures = self._rows(batch)
                 if failures and not self.skip:
-                    what = f'(on_error="skip" leaves such {self.encoder.modality} out)'
+                    what = f'(unreadable="omit" leaves such {self.encoder.modality} out)'
                     raise InputError(f"{self._where}{failures[0].name}: {failures[0].reason} {what}")
                 sink.add(rows, batch.hashes, failures, time.monotonic() - start)
                 progress(self.encoder.modality, sink.rows + len(sink.failures), total)

@@ -20,6 +20,7 @@ from pyalign.io.numbers import check_exact
 from pyalign.io.paths import Array, PathLike, bad, native, no_key, suffix_of
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Column, Table, by_name
+from pyalign.io.transform import RECORD_KEYS, read_record
 
 
 def load_embeddings(
@@ -90,13 +91,24 @@ def _read(path: PathLike, key: str | None, name_column: Column | None, named: bo
     names = row_names(path, found, len(array))
     if names is None and not named:
         _refuse_triplets(path, array)
-    return Embeddings(array, names, source, folder_notes(path) if os.path.isdir(path) else ())
+    return Embeddings(array, names, source, folder_notes(path) if os.path.isdir(path) else _map_notes(path, found))
+
+
+def _map_notes(path: PathLike, found: Entries) -> tuple[str, ...]:
+    """A sentence about the map that the rows went through, where the file has its record."""
+    trained = read_record(path, found)
+    if trained is None:
+        return ()
+    fit = f"was fitted to {trained.n_triplets:,} triplets for measure {trained.measure}"
+    told = f"the map that made these rows {fit}: figures on what it has seen are in-sample"
+    return (f"{os.fspath(path)}: {told}{trained.held_out_accuracy}",)
 
 
 def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
     if os.path.isdir(path):
         return choose_layer(path, found, key)
     beside = {name for name, entry in found.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
+    beside |= found.keys() & RECORD_KEYS
     if key is None and len(found) - len(beside) == 1:  # of any type, and names of its rows
         return next(entry for name, entry in found.items() if name not in beside)
     return choose(path, found, key, EMBEDDINGS.likely, EMBEDDINGS.preferred)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data import Embeddings, as_embeddings
+from pyalign.data import Embeddings, TrainedOn, as_embeddings
 from pyalign.data.instead import may_be_triplets
 from pyalign.io.arrays import text_array
 from pyalign.io.embeddings import check_matrix
 from pyalign.io.lines import LONGEST_LINE
 from pyalign.io.paths import Array, PathLike, bad, needed, shorten, suffix_of
 from pyalign.io.safetensors import DTYPES, LONGEST_HEADER, MOST_VALUES
+from pyalign.io.transform import record_arrays
 from pyalign.io.write import Content, write_files
 
 Names: TypeAlias = "tuple[str, ...] | None"
@@ -56,8 +58,11 @@ def write_embeddings(path: PathLike, embeddings: object) -> None:
     write_files(embedding_files(path, as_embeddings(embeddings, "embeddings")))
 
 
-def embedding_files(path: PathLike, embeddings: Embeddings) -> Written:
-    """What `write_embeddings` writes where: the file that was asked for last, before it what lies beside it."""
+def embedding_files(path: PathLike, embeddings: Embeddings, trained: TrainedOn | None = None) -> Written:
+    """What `write_embeddings` writes where: the file that was asked for last, before it that of its names.
+
+    trained: the record of the map that the rows went through, which a ``.npz`` keeps.
+    """
     suffix = suffix_of(path)
     if suffix not in WRITERS:
         got = f"unknown extension {suffix!r}" if suffix else "no extension"
@@ -69,6 +74,8 @@ def embedding_files(path: PathLike, embeddings: Embeddings) -> Written:
     if not embeddings.names and may_be_triplets(values):
         values = values.astype(np.float64)  # whole numbers of this shape are read as triplets alone
     _check_names(path, embeddings.names or (), suffix)
+    if suffix == ".npz":
+        return _npz(path, values, embeddings.names, {} if trained is None else record_arrays(trained))
     return WRITERS[suffix](path, values, embeddings.names)
 
 
@@ -102,8 +109,10 @@ def _npy(path: PathLike, values: Array, names: Names) -> Written:
     return [(path, values)]
 
 
-def _npz(path: PathLike, values: Array, names: Names) -> Written:
-    arrays = {"features": values} if names is None else {"features": values, "names": text_array(path, names)}
+def _npz(path: PathLike, values: Array, names: Names, record: Mapping[str, Array] = MappingProxyType({})) -> Written:
+    arrays = {"features": values, **record}
+    if names is not None:
+        arrays["names"] = text_array(path, names)
     buffer = BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return [(path, buffer.getvalue())]

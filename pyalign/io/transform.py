@@ -19,6 +19,7 @@ from pyalign.io.write import write_files
 
 RECORD = "pyalign_record"  # a JSON text; beside it the arrays of the record
 ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names"}
+RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 
 
 def read_transform(path: PathLike) -> Transform:
@@ -38,7 +39,7 @@ def read_transform(path: PathLike) -> Transform:
     if wrong is not None:
         raise bad(path, wrong)
     mean, std = (float(arrays[key].ravel()[0]) for key in ("mean", "std"))
-    return Transform(arrays["weights"], arrays.get("bias"), mean, std, _record(path, entries), os.fspath(path))
+    return Transform(arrays["weights"], arrays.get("bias"), mean, std, read_record(path, entries), os.fspath(path))
 
 
 def holds_transform(path: PathLike) -> bool:
@@ -46,8 +47,8 @@ def holds_transform(path: PathLike) -> bool:
     return suffix_of(path) == ".npz" and {"weights", "mean", "std"} <= npz_entries(path).keys()
 
 
-def _record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
-    """What the map was fitted to, where the file says it."""
+def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
+    """What a map was fitted to, where the file of the map, or of rows that went through it, says it."""
     if RECORD not in entries:
         return None
     try:
@@ -63,7 +64,8 @@ def _record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
         raise bad(path, f"holds a record that is not sound ({type(error).__name__}: {error})") from error
 
 
-def _record_arrays(trained: TrainedOn) -> dict[str, Array]:
+def record_arrays(trained: TrainedOn) -> dict[str, Array]:
+    """What `read_record` reads, by the keys of a ``.npz``."""
     names = ("measure", "temperature", "n_triplets", "triplets_sha256", "x_sha256", "held_out")
     told: dict[str, Any] = {name: getattr(trained, name) for name in names}
     told["provenance"] = None if trained.provenance is None else trained.provenance.to_dict()
@@ -107,7 +109,7 @@ def transform_bytes(transform: Transform) -> bytes:
     if wrong is not None:
         raise InputError(wrong)
     if transform.trained is not None:
-        arrays.update(_record_arrays(transform.trained))
+        arrays.update(record_arrays(transform.trained))
     buffer = BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()

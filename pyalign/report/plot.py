@@ -37,8 +37,8 @@ def plot(
     embeddings: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
     triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str | None = None,
     seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
-    limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200, beside: Any = None,
-    data: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
+    limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200,
+    csv: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.
 
@@ -59,8 +59,8 @@ def plot(
 
     Args:
         result: a result, its document, or its `.json` file; a list of them for accuracy (with a result of
-            `noise_ceiling` among them), before-after, reliability and RSA. For cards the result of `concepts` gives
-            the shares.
+            `noise_ceiling` among them), before-after, reliability, RSA and a gallery (of two searches for the same
+            queries, such as before and after a transform). For cards the result of `concepts` gives the shares.
         kind: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
         out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
         images: what `as_images` takes, such as a folder with files or folders named after objects.
@@ -80,8 +80,7 @@ def plot(
         style: "light", for print, or "dark".
         width: "single" (85 mm) or "double" (174 mm).
         ppi: pixels per inch of a PNG.
-        beside: of a gallery: the result of another search for the same queries, such as after a transform.
-        data: a file to write the numbers of the picture to, as ``.csv``, a row for each mark.
+        csv: a file to write the numbers of the picture to, as ``.csv``, a row for each mark.
         csv_escape: in that file put an apostrophe before names that a spreadsheet would run; see `Result.to_csv`.
 
     Returns:
@@ -103,8 +102,8 @@ def plot(
     if out is not None:
         checked_path(out, "out")
         suffix_of_picture(out)
-    if data is not None and not checked_path(data, "data").lower().endswith(".csv"):
-        raise InputError(f"data must be a file that ends in .csv; got {os.fspath(data)}")
+    if csv is not None and not checked_path(csv, "csv").endswith(".csv"):
+        raise InputError(f"csv must be a file that ends in .csv; got {os.fspath(csv)}")
     if limit is not None:
         _checks.whole_number(limit, "limit", 1, sys.maxsize)
     results = [] if result is None else as_results(result)
@@ -112,7 +111,7 @@ def plot(
     given = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
-        "images": images, "result": result, "method": method, "seed": seed, "beside": beside, "limit": limit,
+        "images": images, "result": result, "method": method, "seed": seed, "limit": limit,
     }  # fmt: skip
     for name in sorted(name for name, value in given.items() if value is not None and name not in CHARTS[kind].takes):
         served = [other for other, one in CHARTS.items() if name in one.takes]
@@ -126,12 +125,11 @@ def plot(
     elif kind == "cards":
         drawn = _cards(results, dimensions, dimension_labels, triplets, names, images, look)
     else:
-        options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names),
-                   "beside": None if beside is None else as_result(beside)}  # fmt: skip
+        options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names)}
         drawn = chart(results, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
     files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
-    if data is not None:
-        files[data] = csv_of(rows_of(drawn), csv_escape).encode()
+    if csv is not None:
+        files[csv] = csv_of(rows_of(drawn), csv_escape).encode()
     write_files(files.items())
     return drawn
 
@@ -226,7 +224,7 @@ def figures(
     """name -> chart, for each picture of a result; of concepts one for each way of grouping.
 
     Args:
-        result: a result, its document, or its `.json` file.
+        result: a result, its document, or its `.json` file; two searches in a list for a gallery of both.
         images: of the objects, for galleries and cards.
         dimensions: (n, k), those of a result of `concepts`, which then has cards of them too.
         dimension_labels, names: of the k dimensions, of the n objects.
@@ -235,7 +233,8 @@ def figures(
     Raises:
         InputError: dimensions that are not those of the result; MissingExtraError: altair is not installed.
     """
-    source = as_result(result)
+    results = as_results(result)
+    source = results[0]
     charts = dict[str, Any]()
     if (kind := default_chart(source)) is not None:
         pictures = {"images": images} if "images" in CHARTS[kind].takes else {}
@@ -243,7 +242,7 @@ def figures(
         ways: list[str | None] = [*groupings(source)] if called == "concepts" else [None]
         for by in ways:
             name = called if len(ways) == 1 else f"{called}-{by}"
-            charts[name] = plot(source, kind, by=by if len(ways) > 1 else None, **pictures, **options)
+            charts[name] = plot(results, kind, by=by if len(ways) > 1 else None, **pictures, **options)
     if dimensions is not None and isinstance(source, Concepts) and "dimensions" in groupings(source):
         charts["cards"] = plot(
             source, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,

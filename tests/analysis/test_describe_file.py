@@ -184,7 +184,7 @@ def test_each_array_of_several_is_described(tmp_path, suffix):
     _, given = options(found["x"].command)
     np.testing.assert_array_equal(load_embeddings(Spec(given["--embeddings"]).path, key="x"), arrays["x"])
     start, given = options(found["counts"].command)
-    spec = Spec(given["--counts"])
+    spec = Spec(given["--answers"])
     assert start == ["pyalign", "agreement"]
     np.testing.assert_array_equal(read_answers(spec.path, key=spec.key), arrays["counts"])
     (one,) = describe_file(f"{path}::rdm").arrays

@@ -43,7 +43,7 @@ def plain(row):
 
 def test_as_json_is_what_the_function_returns(rows, answered, x):
     np.save("y.npy", reals(9, 30, 3))
-    args = ("--triplets", "t3.npy", "--measure", "dot", "cosine", "--temperature", 0.5, "--min-answers", 3)
+    args = ("--triplets", "t3.npy", "--measure", "dot", "cosine", "--temperature", 0.5, "--minimum", 3)
     found = rows("--embeddings", "x.npy", "y.npy", *args)
     assert [(row["embeddings"], row["measure"]) for row in found] == [
         ("x.npy", "dot"), ("x.npy", "cosine"), ("y.npy", "dot"), ("y.npy", "cosine"),
@@ -53,7 +53,7 @@ def test_as_json_is_what_the_function_returns(rows, answered, x):
 
 
 def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
-    args = ("-t", "c.npz::triplets", "--counts", "c.npz::counts", "--json", "out.json", "--csv", "out.csv")
+    args = ("-t", "c.npz::triplets", "--answers", "c.npz::counts", "--json", "out.json", "--csv", "out.csv")
     ran = command("agreement", "x.npy", *args)
     assert ran.code == 0
     file = np.load("c.npz")
@@ -70,7 +70,7 @@ def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
 
 
 @pytest.mark.parametrize("suffix", ["npy", "csv", "txt"])
-@pytest.mark.parametrize("flag", ["--answers", "--counts", "--targets"])
+@pytest.mark.parametrize("flag", ["--answers", "--answers", "--targets"])
 def test_counts_come_from_any_file_and_also_as_floats(rows, x, flag, suffix):
     file = np.load("c.npz")
     np.save("counts.npy", file["counts"].astype(np.float64))
@@ -96,7 +96,7 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--min-answers", "500"), "x.npy with t3.npy: triplets must hold some with at least 500 answers"),
+        (("--minimum", "500"), "x.npy with t3.npy: triplets must hold some with at least 500 answers"),
         (("--measure", "dott"), "did you mean 'dot'?"),
         (("--temperature", "0"), "temperature must be a positive number"),
         (("--odd-column", "none"),
@@ -121,6 +121,6 @@ def test_a_temperature_of_zero_is_no_missing_temperature(refused, answered, temp
 def test_the_published_correlation_of_the_real_files(rows, data):
     things = data / "things"
     hard = things / "hard_440_choice_counts.npz"
-    args = ("--triplets", f"{hard}::triplets_sorted0", "--counts", f"{hard}::odd_counts", "--measure", "dot")
+    args = ("--triplets", f"{hard}::triplets_sorted0", "--answers", f"{hard}::odd_counts", "--measure", "dot")
     (row,) = rows("--embeddings", things / "spose_embedding_66d_sorted.txt", *args)
     assert round(row["share_pearson"], 2) == 0.68

@@ -123,7 +123,7 @@ def test_counts_are_two_columns(command, folder, triplets):
     counts = np.random.default_rng(0).integers(1, 9, (len(distinct), 2))
     np.save("d.npy", distinct)
     np.save("n.npy", counts)
-    ran = command("ceiling", "-t", "d.npy", *ANCHORED, "--counts", "n.npy", "--json", "--quiet")
+    ran = command("ceiling", "-t", "d.npy", *ANCHORED, "--answers", "n.npy", "--json", "--quiet")
     found = json.loads(ran.out)
     assert found["n_answers"] == counts.sum()
     assert found["best_accuracy"] == counts.max(axis=1).sum() / counts.sum()
@@ -131,7 +131,7 @@ def test_counts_are_two_columns(command, folder, triplets):
 
 def test_a_concept_embedding_can_stand_for_the_answers(command, folder):
     """At its own temperature a model that is calibrated against itself is right."""
-    told = ("--target-embedding", "x.npy", "--target-measure", "dot", "--target-temperature", "0.7", "--split", "none")
+    told = ("--human", "x.npy", "--human-measure", "dot", "--human-temperature", "0.7", "--split", "none")
     ran = command("calibrate", "x.npy", "-t", "t.npy", *ANCHORED, *told, "--measure", "dot", "--json", "--quiet")
     (row,) = json.loads(ran.out)["results"]
     assert row["temperature"] == pytest.approx(0.7, rel=1e-5) and row["targets"] == "probabilities"
@@ -161,13 +161,13 @@ def test_bad_options_are_one_line(refused, folder, name):
 def test_counts_of_three_are_one_line(refused, folder, triplets):
     np.save("n.npy", np.ones((len(triplets), 3), int))
     message = "n.npy: answers must have 2 columns; got 3; columns says which"
-    assert refused("ceiling", "-t", "t.npy", *ANCHORED, "--counts", "n.npy") == message
+    assert refused("ceiling", "-t", "t.npy", *ANCHORED, "--answers", "n.npy") == message
 
 
 def test_what_is_about_the_odd_one_is_one_line(refused, folder, triplets):
     np.save("n.npy", np.ones((len(triplets), 2), int))
     told = "takes odd-one-out triplets alone; got task 'anchored'"
-    assert refused("agreement", "x.npy", "-t", "t.npy", *ANCHORED, "--counts", "n.npy") == f"t.npy: agreement {told}"
+    assert refused("agreement", "x.npy", "-t", "t.npy", *ANCHORED, "--answers", "n.npy") == f"t.npy: agreement {told}"
     recipe = ("probe", "x.npy", "-t", "t.npy", *ANCHORED, "--recipe", "muttenthaler2023")
     assert refused(*recipe) == f"x.npy with t.npy: the recipe {told}"
 

@@ -203,7 +203,7 @@ def test_a_line_break_in_a_file_name_stays_one_line(score_refused):
         (["triplets", "simulate", "d", "--items", "2"], ["at least three items", "2"]),
         (["triplets", "simulate", "d", "--count", "10", "--measure", "cosin"], ["'cosine'"]),
         (["triplets", "simulate", "d", "--count", "10", "--temperature", "0"], ["temperature"]),
-        (["triplets", "simulate", "d", "--items", str(10**9), "--features", str(10**7)], ["memory"]),
+        (["triplets", "simulate", "d", "--shape", f"{10**9},{10**7}"], ["memory"]),
         (["triplets", "simulate", "t.npy", "--items", "5", "--count", "10"], ["t.npy"]),
         (["sample", "t.npy"], ["t.npy"]),
         (["sample", "t.npy/inside"], ["t.npy"]),
@@ -230,7 +230,7 @@ BAD_CONCEPTS = {
 CONCEPT_COMMANDS = {
     "concepts": ("concepts", "x.npy", "-t", "t.npy"),
     "consistency": ("consistency", "x.npy", "y.npy", "-t", "t.npy"),
-    "neighbors": ("neighbors", "agreement", "x.npy", "--against", "y.npy", "--permutations", "9"),
+    "neighbors": ("neighbors", "agreement", "x.npy", "--human", "y.npy", "--permutations", "9"),
     "prototypes": ("neighbors", "prototypes", "x.npy"),
 }
 
@@ -254,10 +254,11 @@ def test_another_number_of_labels_names_their_file(refused, folder, name):
     assert message == "l.txt: dimension_labels must be one for each of 3 dimensions; got 2"
 
 
-@pytest.mark.parametrize("option", ["--items", "--features", "--count"])
+@pytest.mark.parametrize("option", ["--shape", "--shape 9,", "--count"])
 @pytest.mark.parametrize("value", ["0", "-1", "1e6", "1.5", "", str(10**20), "9" * 5000], ids=lambda value: value[:5])
 def test_a_size_that_no_machine_holds_is_a_usage_error(command, folder, option, value):
-    ran = command("triplets", "simulate", "d", option, value)
+    option, _, before = option.partition(" ")
+    ran = command("triplets", "simulate", "d", option, before + value)
     assert (ran.code, ran.out) == (2, "")
     assert f"argument {option}" in ran.err.splitlines()[0]
     assert not (folder / "d").exists()

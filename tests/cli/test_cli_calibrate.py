@@ -124,7 +124,7 @@ def test_the_table_is_that_of_the_functions_result_and_documents_come_back(calib
 # Answers of many people
 
 
-@pytest.mark.parametrize("flag", ["--answers", "--counts", "--targets"])
+@pytest.mark.parametrize("flag", ["--answers", "--answers", "--targets"])
 @pytest.mark.parametrize("suffix", ["npy", "npz::counts", "csv"])
 def test_counts_come_from_any_file(rows, x, triplets, suffix, flag):
     counts = np.random.default_rng(0).integers([0, 0, 2], [4, 4, 6], (4000, 3))
@@ -162,7 +162,7 @@ def test_answers_follow_the_items_where_the_odd_one_stands_elsewhere_in_the_file
 
 
 def test_answers_come_from_one_place(calibrate):
-    ran = calibrate("--targets", "p.npy", "--target-embedding", "x.npy")
+    ran = calibrate("--targets", "p.npy", "--human", "x.npy")
     assert ran.code == 2 and "not allowed with argument" in ran.err
 
 
@@ -172,15 +172,15 @@ def test_concepts_have_the_items_that_numbers_stand_for_among_the_models(rows, x
     concept = np.abs(reals(5, 30, 4))
     np.save("plain.npy", concept), np.savez("x.npz", features=x, names=names)
     np.savez("c.npz", features=concept[order], names=names[order])
-    (row,) = rows("--target-embedding", "plain.npy")
-    (same,) = rows("--target-embedding", "c.npz", embeddings=("x.npz",))
+    (row,) = rows("--human", "plain.npy")
+    (same,) = rows("--human", "c.npz", embeddings=("x.npz",))
     assert same["temperature"] == pytest.approx(row["temperature"], rel=1e-6)
 
 
 def test_a_concept_embedding_makes_targets(rows, x, triplets):
     concept = np.abs(reals(5, 30, 4))
     np.save("vice.npy", concept)
-    (row,) = rows("--target-embedding", "vice.npy", "--target-temperature", 2.5)
+    (row,) = rows("--human", "vice.npy", "--human-temperature", 2.5)
     p = pyalign.choice_probabilities(concept, triplets, measure="dot", temperature=2.5)
     assert row == plain(pyalign.calibrate(x, triplets, answers=p), embeddings="x.npy")
     assert row["divergences"]["js_distance"] > 0
@@ -192,9 +192,7 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
     np.savez("x.npz", features=x[order], names=names[order])
     np.savez("c.npz", features=x, names=names)
     (folder / "t.csv").write_text("\n".join(",".join(names[row]) for row in triplets))
-    (row,) = rows(
-        "--target-embedding", "c.npz", "--measure", "dot", "--split", "none", embeddings=("x.npz",), on="t.csv"
-    )
+    (row,) = rows("--human", "c.npz", "--measure", "dot", "--split", "none", embeddings=("x.npz",), on="t.csv")
     assert row["temperature"] == pytest.approx(1.0, rel=1e-5)
     assert row["divergences"]["kl"] == pytest.approx(0, abs=1e-9)
 
@@ -202,14 +200,14 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
 @pytest.mark.parametrize(
     "options,pieces",
     [
-        (("--odd-column", "none"), ["--odd-column none leaves no answers", "give --answers or --target-embedding"]),
-        (("--target-measure", "cosine"), ["--target-measure cosine serves", "add --target-embedding"]),
+        (("--odd-column", "none"), ["--odd-column none leaves no answers", "give --answers or --human"]),
+        (("--human-measure", "cosine"), ["--human-measure cosine serves", "add --human"]),
         (("--targets", "missing.npy"), ["missing.npy", "No such file"]),
         (("--targets", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),
         (("--targets", "half.npy"), ["half.npy: answers must be counts", "row 0 sums to 0.75"]),
-        (("--target-embedding", "short.npy"), ["short.npy with t.npy", "[0, 10)"]),
-        (("--target-embedding", "x.npy", "--target-temperature", "0"), ["temperature", "0"]),
-        (("--target-embedding", "x.npy", "--target-measure", "dott"), ["'dott'", "dot"]),
+        (("--human", "short.npy"), ["short.npy with t.npy", "[0, 10)"]),
+        (("--human", "x.npy", "--human-temperature", "0"), ["temperature", "0"]),
+        (("--human", "x.npy", "--human-measure", "dott"), ["'dott'", "dot"]),
         (("--measure", "cosin"), ["did you mean 'cosine'?"]),
         (("--held-out", "1"), ["held_out", "1"]),
         (("--held-out", "0.01"), ["a split must leave triplets in both parts"]),

@@ -63,7 +63,7 @@ def test_ceiling_without_persons_of_counts_and_at_another_confidence(command, an
     assert plain["n_persons"] is None
     assert plain["ci"] == as_json(pyalign.noise_ceiling(triplets, confidence=0.9))["ci"]
     file = np.load("c.npz")
-    for option in ("--counts", "--answers"):
+    for option in ("--answers", "--answers"):
         counted = document(command("ceiling", "--triplets", "c.npz::triplets", option, "c.npz::counts", "--json"))
         assert counted["ceiling"] == pyalign.noise_ceiling(file["triplets"], answers=file["counts"]).ceiling
 
@@ -125,15 +125,15 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
         (("--triplets", "a.npy"), "has 4 columns, not 3"),
         (("--triplets", "a.npy", "--subject-column", "7"), "a.npy: has columns 0 to 3; got column 7"),
         (("--triplets", "t3.npy", "--subject-column", "2"), "three besides the subject column 2 are needed"),
-        (("--triplets", "t3.npy", "--counts", "c.npz::counts"), 
+        (("--triplets", "t3.npy", "--answers", "c.npz::counts"), 
          f"c.npz::counts: answers must have shape (200, 3), a row for each triplet; got {COUNTED}"),
-        (("--triplets", "c.npz::triplets", "--counts", "c.npz::counts", "--subjects", "short.npy"),
+        (("--triplets", "c.npz::triplets", "--answers", "c.npz::counts", "--subjects", "short.npy"),
          "short.npy: subjects must have one entry per triplet (12); got 2"),
-        (("--triplets", "c.npz::triplets", "--counts", "c.npz::counts", "--subjects", "twelve.npy"),
+        (("--triplets", "c.npz::triplets", "--answers", "c.npz::counts", "--subjects", "twelve.npy"),
          "twelve.npy: subjects and answers must not both be given"),
         (("--triplets", "t3.npy", "--answers", "shares.npy"),
          "shares.npy: answers must be counts (whole numbers) here; got shares, which do not say of how many"),
-        (("--triplets", "t3.npy", "--counts", "zero.npy"), "zero.npy: "),
+        (("--triplets", "t3.npy", "--answers", "zero.npy"), "zero.npy: "),
         (("--triplets", "t3.npy", "--odd-column", "none"),
          "ceiling needs the people's answers, which --odd-column none says are not recorded"),
         (("--triplets", "t3.npy", "--confidence", "1"), "confidence must lie between 0 and 1; got 1.0"),

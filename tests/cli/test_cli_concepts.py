@@ -67,9 +67,9 @@ def test_every_option_reaches_the_function(document, human, x, triplets):
         "--ties",
         "wrong",
     )
-    more = ("--correction", "benjamini-hochberg", "--min-triplets", 90, "--ci-method", "bootstrap", "--resamples", 64)
+    more = ("--correction", "benjamini-hochberg", "--minimum", 90, "--ci-method", "bootstrap", "--resamples", 64)
     found = document("x.npy", "y.npy", *options, *more, "--categories", "coarse.txt", "--levels", "fine.txt",
-                     "coarse.txt", "--seed", 3, "--confidence", 0.9, "--top-objects", 2)  # fmt: skip
+                     "coarse.txt", "--seed", 3, "--confidence", 0.9, "--limit", 2)  # fmt: skip
     fine, coarse = ([f"{letter}{k // size}" for k in range(30)] for letter, size in (("f", 3), ("c", 10)))
     expected = pyalign.concepts(
         {"x": x, "y": np.load("y.npy")}, triplets, human, assign="product", measure="dot", temperature=2.0,
@@ -138,7 +138,7 @@ def test_the_best_concept_stands_first(command, human):
         (("--dimensions", "y.npy"), "dimensions must hold finite numbers from 0 up"),
         (("--dimensions", "d.npy", "--dimension-labels", "fine.txt"), "dimension_labels must be one for each of 3"),
         (("--dimensions", "missing.npy"), "missing.npy"),
-        (("--dimensions", "d.npy", "--ci", "none", "--min-triplets", "9"), "--min-triplets 9 serves intervals"),
+        (("--dimensions", "d.npy", "--ci", "none", "--minimum", "9"), "--minimum 9 serves intervals"),
         (("--dimensions", "d.npy", "--odd-column", "none"), "concepts needs the people's answers"),
         (("--dimensions", "d.npy", "--measure", "cosin"), "measure must be one of"),
     ],

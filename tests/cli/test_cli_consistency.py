@@ -49,7 +49,7 @@ def test_the_table_fits_80_columns_and_has_a_matrix(command, files):
     (["a.npy"], "consistency needs at least two models; got 1: 'a.npy'"),
     (["a.npy", "a.npy"], "models must differ; got a.npy 2 times"),
     (["a.npy", "b.npy", "--top", "2"], "--top 2 serves --dimensions, which are not given"),
-    (["a.npy", "b.npy", "--min-triplets", "5"], "--min-triplets 5 serves concepts: add --dimensions or --categories"),
+    (["a.npy", "b.npy", "--minimum", "5"], "--minimum 5 serves concepts: add --dimensions or --categories"),
     (["a.npy", "b.npy", "--model-choice-base", "1"], "--model-choice-base 1 serves choices alone: add --model-choices"),
     (["--model-choices", "c.npy", "d.npy", "--measure", "dot"], "--measure dot serves embeddings alone, not choices"),
     (["a.npy", "b.npy", "--odd-column", "none"],

@@ -91,7 +91,7 @@ def test_failures_show_an_answer_that_was_given_again_once(command, models):
 
 def test_failures_of_counts_with_a_limit(command, models, answers):
     file = np.load("c.npz")
-    found = document(command(*FILES, "c.npz::triplets", "--counts", "c.npz::counts", "--limit", 1, "--json"))
+    found = document(command(*FILES, "c.npz::triplets", "--answers", "c.npz::counts", "--limit", 1, "--json"))
     expected = pyalign.failures(models, file["triplets"], answers=file["counts"], limit=1)
     assert found["groups"] == as_json(expected)["groups"]
     assert len(found["groups"][0]["triplets"]) == 1 < found["groups"][0]["n"]
@@ -136,7 +136,7 @@ def test_labels_stand_for_the_files(command, models, answers):
         (("--embeddings", "p.npy", "x.npy"), "models must have the same number of items; got p.npy: 6, x.npy: 30"),
         (("--embeddings", "p.npy", "nan.npy"), "nan.npy: embeddings must be finite"),
         (("--names", "seven.txt"), "p.npy: names must be one for each of 6 rows; got 7"),
-        (("--counts", "c.npz::counts"), "c.npz::counts: answers must have shape (200, 3), a row for each triplet"),
+        (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (200, 3), a row for each triplet"),
         (
             ("--odd-column", "none"),
             "failures needs the people's answers, which --odd-column none says are not recorded",

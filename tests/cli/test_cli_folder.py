@@ -64,7 +64,7 @@ def test_every_command_takes_a_layer(command, extracted, x):
         ("score", layer, *on),
         ("compare", layer, "E::logits", *on),
         ("calibrate", layer, *on),
-        ("calibrate", layer, *on, "--target-embedding", "E::logits"),
+        ("calibrate", layer, *on, "--human", "E::logits"),
         ("failures", layer, "E::logits", *on),
         ("agreement", layer, *on, "--answers", "c.npy"),
         ("transform", layer, "--transform", "w.npz", "--out", "z.npy"),
@@ -80,7 +80,7 @@ def test_every_command_takes_a_layer(command, extracted, x):
 @pytest.mark.parametrize("folds", ["3", "none"])
 def test_maps_are_fitted_to_a_layer(command, extracted, folds):
     pytest.importorskip("scipy")
-    others = ("--other-embeddings", "E::penultimate") if folds == "none" else ("--strength", "1")
+    others = ("--other-embeddings", "E::penultimate") if folds == "none" else ("--penalty", "1")
     ran = command("probe", "E::penultimate", "-t", "t.npy", "--folds", folds, *others, "--out", "w.npz", "--quiet")
     assert ran.code == 0, ran.err
 

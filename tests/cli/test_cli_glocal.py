@@ -37,13 +37,13 @@ def glocal(command, folder, x):
 
 
 OPTIONS = (
-    "--alpha",
+    "--local-weight",
     "0.5",
     "--tau",
     "0.2",
-    "--strength",
-    "0.02",
     "--penalty",
+    "0.02",
+    "--norm",
     "squared",
     "--bias",
     "--batch-size",
@@ -52,11 +52,11 @@ OPTIONS = (
 
 
 def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
-    ran = glocal(*OPTIONS, "--batches", "2", "--seed", "3", "--json")
+    ran = glocal(*OPTIONS, "--seed", "3", "--json")
     assert (ran.code, ran.err) == (0, NAMELESS)
     fit = pyalign.fit_probe(
         x, triplets, other_embeddings=np.load("i.npy"), alpha=0.5, tau=0.2, strength=0.02, penalty="squared", bias=True,
-        batch_size=15, batches=2, seed=3, tolerance=1e-2,
+        batch_size=15, seed=3, tolerance=1e-2,
     )  # fmt: skip
     written = pyalign.read_transform("w.npz")
     assert np.array_equal(written.weights, fit.transform.weights.astype(np.float32))
@@ -74,7 +74,7 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
 
 def test_one_fit_without_other_embeddings_needs_a_strength(refused, folder):
     args = ("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--out", "w.npz")
-    assert refused(*args) == "--folds none fits one map: --strength says how strongly it is penalised"
+    assert refused(*args) == "--folds none fits one map: --penalty says how strongly it is penalised"
 
 
 def test_the_table_says_what_the_figures_are_of(glocal):
@@ -125,15 +125,15 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
 @pytest.mark.parametrize(
     "options, words",
     [
-        (("--alpha", "1"), "alpha must be"),
+        (("--local-weight", "1"), "alpha must be"),
         (("--tau", "0"), "tau must be"),
-        (("--strength", "-1"), "strength must be"),
+        (("--penalty", "-1"), "strength must be"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
         (("--json", "w.journal.json"), "the journal beside --out, w.journal.json is the same file as"),
         (("--other-embeddings", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
         (("--other-embeddings", "narrow.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
-        (("--strength", "1", "2"), "--folds none takes one --strength; got 2"),
+        (("--penalty", "1", "2"), "--folds none takes one --penalty; got 2"),
         (("--split", "triplets"), "--split triplets serves folds, which --folds none leaves out"),
         (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
         (("--model-index", "m.yaml"), "--model-index needs folds, which --folds none leaves out"),
@@ -148,6 +148,6 @@ def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
 
 
 def test_without_other_embeddings_it_is_the_plain_fit(command, folder, x, triplets):
-    ran = command("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--strength", "0.01", "--out", "w.npz", "--json")
+    ran = command("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--penalty", "0.01", "--out", "w.npz", "--json")
     fit = pyalign.fit_probe(x, triplets, strength=0.01)
     assert json.loads(ran.out)["objective"] == fit.objective and json.loads(ran.out)["command"] == fit.command

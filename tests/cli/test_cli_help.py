@@ -11,6 +11,8 @@ from support import strict_json
 
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, make_parser, parse
+from pyalign.cli._vocabulary import VOCABULARY
+from pyalign.cli.commands import all_commands
 from pyalign.kinds import FIRST
 from pyalign.measures import MEASURES
 
@@ -152,3 +154,31 @@ def test_intervals_are_asked_for_by_the_same_words_in_every_command():
             found[name] = {*told.choices[2:]}
     assert {*found} >= {"score", "compare", "concepts", "consistency", "rsa", "neighbors purity", "dimensions predict"}
     assert all(over <= {"objects", "subjects", "objects+subjects", "triplets"} for over in found.values())
+
+
+def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
+    """Types agree in all commands, and some command has the default of the row."""
+    types, defaults = {}, {}
+    for one in all_commands():
+        for told in one["options"]:
+            for flag in told["flags"][-1:]:
+                types.setdefault(flag, set()).add(told["type"])
+                defaults.setdefault(flag, set()).add(repr(told["default"]))
+    assert types.keys() == VOCABULARY.keys()
+    kinds = {"path": {"text"}, "source": {"text", "file"}}
+    for flag, row in VOCABULARY.items():
+        allowed = set().union(*(kinds.get(word, {word}) for word in row.type.split(" or ")))
+        assert types[flag] <= allowed, flag
+        if row.default is not None:
+            plain = list(row.default) if isinstance(row.default, tuple) else row.default
+            assert repr(plain) in defaults[flag], flag
+        assert row.meaning and row.meaning[0] == row.meaning[0].lower() and not row.meaning.endswith("."), flag
+
+
+def test_an_option_has_one_long_name():
+    flags = {flag for one in all_commands() for told in one["options"] for flag in told["flags"]}
+    assert {flag for flag in flags if flag.startswith("--")} == VOCABULARY.keys() - {"-k"}
+
+
+def test_an_option_without_help_of_its_own_is_explained_by_the_vocabulary(command):
+    assert VOCABULARY["--quiet"].meaning in command("score", "--help").out

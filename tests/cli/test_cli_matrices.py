@@ -115,10 +115,10 @@ def test_choices_probabilities_page_card_and_picture_are_written(command, simila
     assert np.load("p.npy").shape == (400, 3) and "dissimilarity matrix" in "".join(lines_of("card.yaml"))
     both = ("--matrix", "s.npy", *KIND, "-t", "t.npy", "--json", "compare.json")
     assert command("compare", "xs.npy", *both).code == 0
-    assert command("report", "score.json", "compare.json", "-o", "page.html").code == 0
+    assert command("report", "score.json", "compare.json", "--out", "page.html").code == 0
     assert "dissimilarity matrix" in "".join(lines_of("page.html"))
-    assert command("plot", "score.json", "-o", "score.svg").code == 0 and os.path.getsize("score.svg") > 1000
-    assert command("plot", "compare.json", "-o", "compare.svg").code == 0
+    assert command("plot", "score.json", "--out", "score.svg").code == 0 and os.path.getsize("score.svg") > 1000
+    assert command("plot", "compare.json", "--out", "compare.svg").code == 0
 
 
 def test_omit_leaves_out_triplets_that_ask_about_a_missing_pair(command, similarities, triplets):

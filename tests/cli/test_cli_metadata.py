@@ -35,7 +35,7 @@ def test_as_json_is_what_the_function_returns(command, compared):
 
 
 def test_the_table_and_its_notes(command, compared):
-    ran = command("metadata", "compare.json", "--metadata", "models.csv", "--columns", "parameters")
+    ran = command("metadata", "compare.json", "--metadata", "models.csv", "--by", "parameters")
     assert ran.code == 0 and "tenfold" in ran.out and "rank correlation with" in ran.out
     assert "note: the metadata has other, which is none of these models" in ran.err
     assert "family" not in ran.out.splitlines()[0]
@@ -44,7 +44,7 @@ def test_the_table_and_its_notes(command, compared):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("--columns", "size"), "columns must be among family, parameters; got 'size'"),
+        (("--by", "size"), "columns must be among family, parameters; got 'size'"),
         (("--metadata", "none.csv"), "none.csv: No such file or directory"),
         (("--confidence", "3"), "confidence must lie between 0 and 1"),
         (("--csv", "compare.json"), "--csv PATH must end in .csv"),
@@ -74,7 +74,7 @@ def test_results_are_written_as_latex_beside_the_csv(command, compared):
         assert set(json.load(file)["outputs"]) == {"t.csv", "t.tex"}
 
 
-@pytest.mark.parametrize("asked", [("score",), ("probe", "--folds", "2", "--strength", "1")])
+@pytest.mark.parametrize("asked", [("score",), ("probe", "--folds", "2", "--penalty", "1")])
 def test_scores_and_probes_write_figures_for_a_card(command, compared, asked):
     yaml = pytest.importorskip("yaml")
     if asked[0] == "probe":
@@ -92,6 +92,6 @@ def test_scores_and_probes_write_figures_for_a_card(command, compared, asked):
 
 
 def test_a_recipe_has_no_figure_for_a_card(command, compared):
-    ran = command("probe", "m0.npy", "-t", "t.npy", "--recipe", "muttenthaler2023", "--strength", "1",
+    ran = command("probe", "m0.npy", "-t", "t.npy", "--recipe", "muttenthaler2023", "--penalty", "1",
                   "--model-index", "card.yaml")  # fmt: skip
     assert ran.code == 1 and "--model-index needs held-out figures" in ran.err

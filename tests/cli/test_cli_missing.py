@@ -15,21 +15,21 @@ NAMES = [f"bat{k}" for k in range(30)]
 SOME = NAMES[5:25]
 MODELS = ("a.npz", "b.npz")
 ON = ("-t", "t.npy", "--item-names", "ids.txt")
-FITS = ("--strength", "0.1")
+FITS = ("--penalty", "0.1")
 COMMANDS = {
     "score": ("score", *MODELS, *ON),
     "compare": ("compare", *MODELS, *ON),
     "calibrate": ("calibrate", *MODELS, *ON, "--split", "none"),
     "calibrate, a concept embedding": (
-        "calibrate", "a.npz", *ON, "--split", "none", "--target-embedding", "e.npz", "--target-temperature", "5",
+        "calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz", "--human-temperature", "5",
     ),
     "agreement": ("agreement", *MODELS, *ON, "--answers", "counts.npy"),
     "failures": ("failures", *MODELS, *ON),
-    "consistency": ("consistency", *MODELS, *ON, "--dimensions", "d.npz", "--min-triplets", "5"),
-    "concepts": ("concepts", *MODELS, *ON, "--dimensions", "d.npz", "--min-triplets", "5"),
+    "consistency": ("consistency", *MODELS, *ON, "--dimensions", "d.npz", "--minimum", "5"),
+    "concepts": ("concepts", *MODELS, *ON, "--dimensions", "d.npz", "--minimum", "5"),
     "dimensions predict": ("dimensions", "predict", *MODELS, *ON, "--dimensions", "d.npz"),
-    "recover": ("recover", *MODELS, *ON, "--temperature", "1", "--simulations", "2", "--sizes", "20"),
-    "rsa": ("rsa", *MODELS, "--human", "human.npy", "--kind", "dissimilarity", "--human-names", "ids.txt"),
+    "recover": ("recover", *MODELS, *ON, "--temperature", "1", "--simulations", "2", "--count", "20"),
+    "rsa": ("rsa", *MODELS, "--human", "human.npy", "--kind", "dissimilarity", "--item-names", "ids.txt"),
     "probe": ("probe", "a.npz", *ON, "--folds", "2", *FITS),
     "probe by the recipe": ("probe", "a.npz", *ON, "--folds", "2", "--recipe", "muttenthaler2023"),
     "glocal": ("probe", "a.npz", *ON, "--folds", "none", "--other-embeddings", "i.npy", "--out", "w.npz", *FITS),

@@ -234,8 +234,8 @@ def test_answers_in_words_are_matched_and_counted(command, refused, spoken):
         "gpt.txt with t.npy: choices must each name an item of its triplet; 2 do not, row 5 is the first: "
         '"I don\'t know", not one of '
     )
-    assert told.endswith("; --unknown omit leaves these triplets out")
-    ran = command("score", "--model-choices", *spoken, "--unknown", "omit", "--json")
+    assert told.endswith("; --unreadable omit leaves these triplets out")
+    ran = command("score", "--model-choices", *spoken, "--unreadable", "omit", "--json")
     assert ran.code == 0
     (row,) = json.loads(ran.out)["results"]
     assert (row["accuracy"], row["n_dropped"]) == (1.0, 2)
@@ -244,19 +244,19 @@ def test_answers_in_words_are_matched_and_counted(command, refused, spoken):
 
 
 def test_what_was_dropped_is_said_below_the_table(command, spoken):
-    ran = command("score", "--model-choices", *spoken, "--unknown", "omit")
+    ran = command("score", "--model-choices", *spoken, "--unreadable", "omit")
     assert "2 dropped (the answer names no item)" in ran.out.replace("\n", " ")
-    ran = command("consistency", "x.npy", "--model-choices", *spoken, "--unknown", "omit")
+    ran = command("consistency", "x.npy", "--model-choices", *spoken, "--unreadable", "omit")
     assert "2 dropped (NaN, or a model without an answer)" in ran.out.replace("\n", " ")
 
 
 def test_unknown_answers_of_consistency_too(command, refused, spoken):
     told = refused("consistency", "x.npy", "--model-choices", *spoken)
-    assert told.endswith("; --unknown omit leaves these triplets out")
-    ran = command("consistency", "x.npy", "--model-choices", *spoken, "--unknown", "omit", "--json")
+    assert told.endswith("; --unreadable omit leaves these triplets out")
+    ran = command("consistency", "x.npy", "--model-choices", *spoken, "--unreadable", "omit", "--json")
     assert json.loads(ran.out)["n_dropped"] == 2
-    assert refused("consistency", "x.npy", "x.npy", "-t", "t.npy", "--unknown", "omit") == (
-        "--unknown omit serves choices alone: add --model-choices"
+    assert refused("consistency", "x.npy", "x.npy", "-t", "t.npy", "--unreadable", "omit") == (
+        "--unreadable omit serves choices alone: add --model-choices"
     )
 
 

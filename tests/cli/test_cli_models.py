@@ -49,11 +49,11 @@ def test_names_one_a_line_in_order(command):
     assert "random:SEED" not in command("models", "list", "--quiet").err
 
 
-def test_a_pattern_and_a_source_choose(command):
+def test_a_pattern_chooses_from_all_sources_or_from_one(command, refused):
     assert command("models", "list", "ReSnet").out.split() == ["timm:resnet50.a1_in1k", "timm:resnet50.a2_in1k"]
-    assert command("models", "list", "*a2*", "--source", "timm").out.split() == ["timm:resnet50.a2_in1k"]
-    assert command("models", "list", "--source", "pixels").out.split() == ["pixels:64"]
-    assert command("models", "list", "--source", "tim").code == 2
+    assert command("models", "list", "timm:*a2*").out.split() == ["timm:resnet50.a2_in1k"]
+    assert command("models", "list", "pixels:").out.split() == ["pixels:64"]
+    assert refused("models", "list", "tim:").startswith("pattern must be part of a model's name; got 'tim:'")
 
 
 def test_a_pattern_that_nothing_fits_proposes(refused, folder):
@@ -62,7 +62,7 @@ def test_a_pattern_that_nothing_fits_proposes(refused, folder):
         == "pattern must be part of a model's name; got 'ViT-B'; did you mean 'timm:vit_b'?"
     )
     assert refused("models", "list", "xyzzy") == "pattern must be part of a model's name; got 'xyzzy'"
-    assert "needs onnxruntime" in refused("models", "list", "--source", "onnx")
+    assert "needs onnxruntime" in refused("models", "list", "onnx:")
 
 
 def test_a_list_is_a_document_that_is_read_back(command, tmp_path):

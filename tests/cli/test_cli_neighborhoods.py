@@ -33,7 +33,7 @@ def results(command, *args):
 def test_against_is_what_the_function_returns(command, files):
     asked = ("-k", 4, "--dimensions", "people.npy", "--dimension-labels", "labels.txt", "--permutations", 19,
              "--resamples", 10, "--seed", 3, "--rbo-p", 0.8, "--correction", "benjamini-hochberg")  # fmt: skip
-    document = results(command, "agreement", "x.npy", "y.npy", "--against", "people.npy", *asked)
+    document = results(command, "agreement", "x.npy", "y.npy", "--human", "people.npy", *asked)
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.compare_neighbors(
         models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], permutations=19,
@@ -46,8 +46,8 @@ def test_against_is_what_the_function_returns(command, files):
 
 def test_each_object_and_the_table_go_to_files(command, files):
     ran = command(
-        "neighbors", "agreement", "x.npy", "--against", "people.npy", "--permutations", 9, "--resamples", 5,
-        "--categories", "c.npy", "--objects", "o.csv", "--csv", "t.csv", "--json", "d.json",
+        "neighbors", "agreement", "x.npy", "--human", "people.npy", "--permutations", 9, "--resamples", 5,
+        "--categories", "c.npy", "--out", "o.csv", "--csv", "t.csv", "--json", "d.json",
     )  # fmt: skip
     assert ran.code == 0
     with open("o.csv") as file:
@@ -61,7 +61,7 @@ def test_each_object_and_the_table_go_to_files(command, files):
 
 def test_a_transform_adds_the_mapped_embeddings(command, files):
     document = results(
-        command, "agreement", "x.npy", "--against", "people.npy", "--transform", "w.npz", "--permutations", 0
+        command, "agreement", "x.npy", "--human", "people.npy", "--transform", "w.npz", "--permutations", 0
     )
     assert [one["embeddings"] for one in document["results"]] == ["x.npy", "x.npy after w.npz"]
     x, w = np.load("x.npy"), np.load("w.npz")["weights"]
@@ -79,7 +79,7 @@ def test_a_transform_adds_the_mapped_embeddings(command, files):
     (("changes", "x.npy", "y.npy"), "after alone"),
     (("prototypes", "x.npy", "--categories", "c.npy"), "medoid"),
     (("duplicates", "x.npy", "--threshold", 0.9), "cosine of at least 0.9"),
-    (("agreement", "x.npy", "--against", "people.npy", "--categories", "c.npy", "--permutations", 9), "by categories"),
+    (("agreement", "x.npy", "--human", "people.npy", "--categories", "c.npy", "--permutations", 9), "by categories"),
 ])  # fmt: skip
 def test_each_question_has_a_table_that_fits(command, files, args, told):
     ran = command("neighbors", *args, "--quiet")
@@ -97,9 +97,9 @@ def test_a_search_is_still_a_search(command, files):
     (("duplicates", "x.npy", "--threshold", "98"), "threshold must be at most 1, the largest cosine; got 98"),
     (("changes", "x.npy"), "changes are between two embeddings, or of one by --transform W.npz; got 1 embeddings"),
     (("changes", "x.npy", "y.npy", "--transform", "w.npz"), "got 2 embeddings"),
-    (("agreement", "x.npy", "--against", "none.npy"), "none.npy: No such file or directory"),
-    (("agreement", "x.npy", "--against", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),
-    (("agreement", "x.npy", "--against", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
+    (("agreement", "x.npy", "--human", "none.npy"), "none.npy: No such file or directory"),
+    (("agreement", "x.npy", "--human", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),
+    (("agreement", "x.npy", "--human", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line(refused, files, args, told):
     np.save("one.npy", np.ones((1, 6)))
@@ -110,7 +110,7 @@ def test_what_is_wrong_is_one_line(refused, files, args, told):
     (("search", "x.npy", "y.npy"), "unrecognized arguments: y.npy"),
     (("hubness", "x.npy", "--rbo-p", "0.5"), "unrecognized arguments: --rbo-p 0.5"),
     (("purity", "x.npy"), "the following arguments are required: --categories"),
-    (("agreement", "x.npy"), "the following arguments are required: --against"),
+    (("agreement", "x.npy"), "the following arguments are required: --human"),
 ])  # fmt: skip
 def test_what_a_question_does_not_take_or_lacks_is_a_usage_error(command, files, args, told):
     ran = command("neighbors", *args)
@@ -119,13 +119,13 @@ def test_what_a_question_does_not_take_or_lacks_is_a_usage_error(command, files,
 
 def test_a_table_of_objects_is_called_csv(command, files, folder, listing):
     before = listing(folder)
-    ran = command("neighbors", "agreement", "x.npy", "--against", "people.npy", "--objects", "o.json")
+    ran = command("neighbors", "agreement", "x.npy", "--human", "people.npy", "--out", "o.json")
     assert (ran.code, ran.out) == (2, "") and listing(folder) == before
-    assert "argument --objects: expected a name that ends in .csv; got 'o.json'" in ran.err
+    assert "argument --out: expected a name that ends in .csv; got 'o.json'" in ran.err
 
 
 @pytest.mark.parametrize(
-    "question", [("hubness", "x.npy"), ("agreement", "x.npy", "--against", "people.npy", "--permutations", 9)], ids=len
+    "question", [("hubness", "x.npy"), ("agreement", "x.npy", "--human", "people.npy", "--permutations", 9)], ids=len
 )
 def test_threads_serve_every_question_and_change_nothing(command, files, question):
     one, two = (command("neighbors", *question, "--threads", k, "--quiet") for k in (1, 2))

@@ -17,8 +17,8 @@ from pyalign.io.write import Files
 RUNS = (  # commands that write, their arguments without outputs, and the outputs that these arguments go with
     ("score", "x.npy -t t.npy", "choices probabilities json csv latex model_index"),
     ("compare", "x.npy y.npy -t t.npy", "json csv latex"),
-    ("ceiling", "-t t.npy --counts counts.npy", "json csv latex"),
-    ("agreement", "x.npy -t t.npy --counts counts.npy", "json csv latex"),
+    ("ceiling", "-t t.npy --answers counts.npy", "json csv latex"),
+    ("agreement", "x.npy -t t.npy --answers counts.npy", "json csv latex"),
     ("calibrate", "x.npy -t t.npy", "json csv latex"),
     ("failures", "x.npy y.npy -t t.npy", "out json csv latex"),
     ("consistency", "x.npy y.npy -t t.npy", "json csv latex"),
@@ -27,13 +27,13 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("rsa", "x.npy --human rdm.npy --kind similarity", "json csv latex model_index"),
     ("cka", "x.npy y.npy --permutations 5", "json csv latex"),
     ("neighbors search", "x.npy --queries y.npy --figures none", "save_index out json csv latex"),
-    ("neighbors agreement", "x.npy --against y.npy --permutations 0", "objects json csv latex"),
+    ("neighbors agreement", "x.npy --human y.npy --permutations 0", "objects json csv latex"),
     ("neighbors changes", "x.npy y.npy", "json csv latex"),
     ("neighbors purity", "x.npy --categories categories.txt --permutations 0", "json csv latex"),
     ("neighbors hubness", "x.npy", "json csv latex"),
     ("neighbors prototypes", "x.npy --dimensions human.npy", "json csv latex"),
     ("neighbors duplicates", "x.npy", "json csv latex"),
-    ("probe", "x.npy -t t.npy --strength 1 --folds 2", "out json csv latex model_index"),
+    ("probe", "x.npy -t t.npy --penalty 1 --folds 2", "out json csv latex model_index"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
     ("transform", "x.npy --transform map.npz", "out"),
     ("metadata", "compare.json --metadata models.csv", "json csv latex"),
@@ -52,7 +52,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("info", "", "json"),
     ("datasets list", "", "json csv latex"),
     ("datasets info", "things", "json csv latex"),
-    ("triplets simulate", "--items 20 --features 4 --count 50", "folder"),
+    ("triplets simulate", "--shape 20,4 --count 50", "folder"),
 )
 ELSEWHERE = ("tour", "datasets fetch")  # the longest; needs a server
 SUFFIXES = {

@@ -264,8 +264,8 @@ def test_a_pipe_is_written_into_and_not_replaced(score, folder):
 TABLES = {
     "compare": ("compare", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--csv", "o.csv"),
     "failures": ("failures", "x.npy", "-t", "t.npy", "--labels", "=a", "--names", "n.txt", "--out", "o.csv"),
-    "objects": ("neighbors", "agreement", "x.npy", "--against", "x.npy", "--labels", "=a", "--permutations", "0",
-                "--ci", "none", "--objects", "o.csv"),
+    "objects": ("neighbors", "agreement", "x.npy", "--human", "x.npy", "--labels", "=a", "--permutations", "0",
+                "--ci", "none", "--out", "o.csv"),
     "neighbors": ("neighbors", "search", "x.npy", "--names", "n.txt", "--out", "o", "--figures", "none"),
     "concepts": ("concepts", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--categories", "c.txt",
                  "--out", "o", "--figures", "none"),

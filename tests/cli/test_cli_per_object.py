@@ -110,9 +110,9 @@ def test_every_command_that_reads_names_takes_it(command, images, x, name):
     np.save("c.npy", np.tile([1, 2, 7], (400, 1)))
     more = {
         "agreement": ("--answers", "c.npy"),
-        "calibrate": ("--target-embedding", "objects.npz"),
+        "calibrate": ("--human", "objects.npz"),
         "failures": ("objects.npz",),
-        "probe": ("--strength", "1"),
+        "probe": ("--penalty", "1"),
         "probe, one fit": ("--other-embeddings", "x.npy", "--folds", "none", "--out", "w.npz"),
     }[name]
     ran = command(name.partition(",")[0], "E", *more, "-t", "t.npy", "--item-names", "ids.txt", "--per-object", "mean")
@@ -125,5 +125,5 @@ def test_fits_take_the_column_of_names_that_is_asked_for(command, folder, x, fol
     pytest.importorskip("scipy")
     rows = [f"{OBJECTS[k]},image{k},{','.join(map(repr, row))}" for k, row in enumerate(x.tolist())]
     Path("two.csv").write_text("\n".join(rows) + "\n")
-    more = ("--strength", "1") if folds == "3" else ("--other-embeddings", "x.npy", "--out", "w.npz")
+    more = ("--penalty", "1") if folds == "3" else ("--other-embeddings", "x.npy", "--out", "w.npz")
     assert command("probe", "two.csv", "--folds", folds, *more, "-t", "t.npy", "--name-column", "0").code == 0

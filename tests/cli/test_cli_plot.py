@@ -39,7 +39,7 @@ def test_the_picture_of_a_document(folder, human, command):
 
 @pytest.mark.parametrize("suffix", ["html", "png", "pdf"])
 def test_other_formats(folder, human, suffix, command):
-    assert command("plot", "--result", "r.json", "--out", f"a.{suffix}").code == 0
+    assert command("plot", "r.json", "--out", f"a.{suffix}").code == 0
     starts = {"html": b"<!doctype html>", "png": b"\x89PNG", "pdf": b"%PDF"}
     assert (folder / f"a.{suffix}").read_bytes().startswith(starts[suffix])
 
@@ -55,12 +55,12 @@ def test_cards_of_dimensions(folder, human, command):
 def test_the_numbers_of_a_picture_are_no_formulas_where_that_is_asked_for(folder, human, command):
     (folder / "n.txt").write_text("".join(f"=object {k}\n" for k in range(ITEMS)))
     words = ["--embeddings", "x.npy", "--names", "n.txt"]
-    assert command("plot", *words, "--out", "a.svg", "--data", "a.csv").code == 0
-    assert command("plot", *words, "--out", "b.svg", "--data", "b.csv", "--csv-escape").code == 0
+    assert command("plot", *words, "--out", "a.svg", "--csv", "a.csv").code == 0
+    assert command("plot", *words, "--out", "b.svg", "--csv", "b.csv", "--csv-escape").code == 0
     plain, escaped = (folder / "a.csv").read_text(), (folder / "b.csv").read_text()
     assert plain.count("=object") == ITEMS and escaped == plain.replace("=object", "'=object")
     x = pyalign.Embeddings(np.load("x.npy"), [f"=object {k}" for k in range(ITEMS)], "x.npy")
-    pyalign.plot(embeddings=x, data="c.csv", csv_escape=True)
+    pyalign.plot(embeddings=x, csv="c.csv", csv_escape=True)
     assert (folder / "c.csv").read_text() == escaped
 
 
@@ -76,8 +76,8 @@ def test_two_searches_are_drawn_side_by_side(folder, human, command):
     for name in "xy":
         command("neighbors", "search", f"{name}.npy", "--names", "n.txt", "-k", 3, "--json", f"{name}.json")
     words = ("--query", "object 4", "object 2", "--out", "a.svg")
-    assert command("plot", "x.json", "--beside", "y.json", *words).code == 0
-    drawn = pyalign.plot("x.json", beside="y.json", queries=["object 4", "object 2"])
+    assert command("plot", "x.json", "y.json", *words).code == 0
+    drawn = pyalign.plot(["x.json", "y.json"], queries=["object 4", "object 2"])
     assert (folder / "a.svg").read_bytes() == rendered(drawn, ".svg")
 
 
@@ -116,9 +116,9 @@ def test_several_results_in_one_picture_with_its_numbers_beside(folder, command,
     np.save("y.npy", reals(8, ITEMS, 4))
     for name in "xy":
         assert command("score", f"{name}.npy", "-t", "t.npy", "--json", f"{name}.json").code == 0
-    ran = command("plot", "x.json", "y.json", "--kind", "accuracy", "--out", "a.svg", "--data", "a.csv")
+    ran = command("plot", "x.json", "y.json", "--kind", "accuracy", "--out", "a.svg", "--csv", "a.csv")
     assert (ran.code, ran.out) == (0, "wrote a.svg, a.csv\n")
-    drawn = pyalign.plot(["x.json", "y.json"], out="b.svg", data="b.csv")
+    drawn = pyalign.plot(["x.json", "y.json"], out="b.svg", csv="b.csv")
     assert (folder / "a.svg").read_bytes() == (folder / "b.svg").read_bytes() == rendered(drawn, ".svg")
     text = (folder / "a.csv").read_text()
     assert text == (folder / "b.csv").read_text() and text.startswith("item,model,value,low,high,n\n")
@@ -128,7 +128,7 @@ def test_several_results_in_one_picture_with_its_numbers_beside(folder, command,
     }
     told = refused("plot", "x.json", "y.json", "--kind", "cka", "--out", "c.svg")
     assert "no picture of kind 'cka' in a result of 'score'" in told
-    ran = command("plot", "x.json", "--out", "c.svg", "--data", "c.txt")
+    ran = command("plot", "x.json", "--out", "c.svg", "--csv", "c.txt")
     assert ran.code == 2 and "must end in .csv" in ran.err and not (folder / "c.svg").exists()
     (folder / "x.json").write_text((folder / "x.json").read_text().replace('"accuracy"', '"precision"'))
     assert "a damaged result of 'score'" in refused("plot", "x.json", "y.json", "--out", "c.svg")

@@ -48,7 +48,7 @@ def test_as_json_is_what_the_function_returns(predict, human, x, triplets):
 
 
 def test_every_option_reaches_the_function(predict, human, x, triplets):
-    options = ("--folds", "3", "--penalties", "0.5", "50", "--standardize", "--seed", "4", "--confidence", "0.8")
+    options = ("--folds", "3", "--penalty", "0.5", "50", "--standardize", "--seed", "4", "--confidence", "0.8")
     ran = predict("x.npy", *options, "--ci", "objects", "--labels", "mine", "--json", "--quiet")
     found = json.loads(ran.out)
     plan = pyalign.Resampling("objects", confidence=0.8, seed=4)
@@ -68,9 +68,11 @@ def test_the_table_fits_and_notes_say_what_was_assumed(predict):
 
 
 def test_predictions_and_rows_are_written(predict, human, x, tmp_path):
-    ran = predict("x.npy", "--predicted", "p.npy", "--csv", "rows.csv", "--json", "r.json")
+    ran = predict("x.npy", "--out", "p", "--figures", "none", "--csv", "rows.csv", "--json", "r.json")
     assert ran.code == 0
-    predictions = np.load("p.npy")
+    predictions = np.load("p/predictions.npy")
+    assert predict("y.npy", "x.npy", "--out", "both", "--figures", "none").code == 0
+    np.testing.assert_array_equal(np.load("both/predictions.npy")[1], predictions)
     np.testing.assert_array_equal(predictions, pyalign.predict_dimensions(x, human)[0].predictions)
     assert predictions.dtype == np.float64
     assert len((tmp_path / "rows.csv").read_text().splitlines()) == 4
@@ -78,11 +80,8 @@ def test_predictions_and_rows_are_written(predict, human, x, tmp_path):
 
 
 WRONG = {
-    "--predicted takes the predictions of one model; got 2 --embeddings": (
-        "x.npy", "y.npy", "--dimensions", "d.npy", "--predicted", "p.npy"
-    ),
     "penalties must be positive and finite; got -1.0": (
-        "x.npy", "--dimensions", "d.npy", "--penalties=-1"
+        "x.npy", "--dimensions", "d.npy", "--penalty=-1"
     ),
     "ci must be objects or none here, where rows are objects; got 'triplets'": (
         "x.npy", "--dimensions", "d.npy", "--ci", "triplets"

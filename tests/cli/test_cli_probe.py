@@ -65,8 +65,8 @@ def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
 
 
 def test_options_reach_the_probe(probe):
-    ran = probe("--json", "--rank", "2", "--penalty", "frobenius", "--bias", "--standardize", "features",
-                "--strength", "0.1", "0.01", "--tolerance", "1e-3", "--temperature", "2",
+    ran = probe("--json", "--rank", "2", "--norm", "frobenius", "--bias", "--standardize", "features",
+                "--penalty", "0.1", "0.01", "--tolerance", "1e-3", "--temperature", "2",
                 "--split", "triplets")  # fmt: skip
     document = json.loads(ran.out)
     options = document["fit"]["options"]
@@ -79,7 +79,7 @@ def test_options_reach_the_probe(probe):
 
 def test_over_subjects_with_a_file_of_them(probe, people):
     np.save("s.npy", np.arange(6000) % 7)
-    assert json.loads(probe("--split", "subjects", "--subjects", "s.npy", "--json", "--strength", "0.1").out)[
+    assert json.loads(probe("--split", "subjects", "--subjects", "s.npy", "--json", "--penalty", "0.1").out)[
         "split"
     ] == ("subjects")
 
@@ -92,7 +92,7 @@ def test_people_are_read_as_by_other_commands(probe, people):
     with open("a.csv", "w") as file:
         rows = (f"{a},{b},{c},{name}" for (a, b, c), name in zip(people[1].tolist(), who, strict=True))
         file.write("\n".join(["image1,image2,image3,subject", *rows]))
-    args = ("--split", "subjects", "--strength", "0.1", "--json")
+    args = ("--split", "subjects", "--penalty", "0.1", "--json")
     folds = [
         without_times(json.loads(probe(*args, *options).out)["folds"])
         for options in (["--subjects", "s.txt"], ["--triplets", "a.csv", "--subject-column", "subject"])
@@ -106,7 +106,7 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
     np.save("targets.npy", targets)
     np.save("weights.npy", np.arange(6000) % 3)
     ran = probe(
-        "--targets", "targets.npy", "--weights", "weights.npy", "--smoothing", "0.5", "--strength", "0.05", "--json"
+        "--answers", "targets.npy", "--weights", "weights.npy", "--smoothing", "0.5", "--penalty", "0.05", "--json"
     )
     expected = cross_validate_probe(
         x, triplets, answers=targets, weights=np.arange(6000) % 3, smoothing=0.5, strengths=[0.05]
@@ -120,7 +120,7 @@ def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command
     triplets = people[1]
     targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 3])
     np.save("targets.npy", targets)
-    args = ("--targets", "targets.npy", "--strength", "0.05", "--folds", "2", "--split", "triplets", "--json")
+    args = ("--answers", "targets.npy", "--penalty", "0.05", "--folds", "2", "--split", "triplets", "--json")
     expected = json.loads(probe(*args).out)
     orders = np.array([order] * 6000) if order else np.random.default_rng(1).permuted([[0, 1, 2]] * 6000, axis=1)
     np.save("targets.npy", np.take_along_axis(targets, orders, axis=1))
@@ -137,12 +137,12 @@ def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command
 
 def test_targets_need_a_row_for_each_triplet(refused, people):
     np.save("targets.npy", np.ones((5, 3)))
-    args = ("--embeddings", "p.npy", "--triplets", "a.npy", "--targets", "targets.npy")
+    args = ("--embeddings", "p.npy", "--triplets", "a.npy", "--answers", "targets.npy")
     assert refused("probe", *args).startswith("targets.npy: answers must have shape (6000, 3), a row for each")
 
 
 def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, command, people):
-    probe("--out", "w.npz", "--strength", "0.05")
+    probe("--out", "w.npz", "--penalty", "0.05")
     made = command("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
     assert (made.code, made.err) == (0, "")
     np.testing.assert_array_equal(np.load("z.npy"), read_transform("w.npz").apply(people[0]))
@@ -167,14 +167,14 @@ def test_the_published_transform_applies_to_embeddings_of_its_width(command, fol
 
 def test_other_images_keep_their_neighbours(probe, folder):
     np.save("images.npy", reals(7, 100, 6))
-    args = ("--penalty", "identity", "--strength", "0.01", "--other-embeddings", "images.npy", "--alpha")
+    args = ("--norm", "identity", "--penalty", "0.01", "--other-embeddings", "images.npy", "--local-weight")
     overlaps = [json.loads(probe(*args, alpha, "--json").out)["local"]["overlap"] for alpha in ("0", "0.9")]
     assert overlaps[0] < overlaps[1]
     assert "of the 10 nearest neighbors of other embeddings the map keeps" in probe(*args, "0.9").out
     document = json.loads(probe(*args, "0.9", "--json").out)
     assert document["images"] == {"file": "images.npy", "alpha": 0.9, "tau": 0.1}
     assert document["local"]["neighbours"] == document["local"]["neighbors"] == 10
-    other = json.loads(probe("--other-embeddings", "images.npy", *args[:4], "--alpha", "0.9", "--json").out)
+    other = json.loads(probe("--other-embeddings", "images.npy", *args[:4], "--local-weight", "0.9", "--json").out)
     assert without_times(other) == without_times(document)
 
 
@@ -182,7 +182,7 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
     from pyalign.probing import recipe
 
     monkeypatch.setattr(recipe.RecipeSettings, "__init__", _few_epochs)
-    document = json.loads(probe("--recipe", "muttenthaler2023", "--strength", "0.01", "--json", "--out", "w.npz").out)
+    document = json.loads(probe("--recipe", "muttenthaler2023", "--penalty", "0.01", "--json", "--out", "w.npz").out)
     assert [len(fold["curve"]) for fold in document["folds"]] == [2, 2, 2]
     assert document["options"] == {
         "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
@@ -232,7 +232,7 @@ def test_every_backend_computes_the_probe_or_says_why_not(command, refused, fold
     x = reals(1, 18, 4)
     np.save("p.npy", x)
     np.save("a.npy", simulate(x[:, :2], 400, measure="dot", seed=2).triplets)
-    args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--strength", "0.1", "--folds", "2", "--split",
+    args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--penalty", "0.1", "--folds", "2", "--split",
             "triplets", "--tolerance", "1e-2")  # fmt: skip
     reason = None if name == "auto" else backend_reasons()[name]
     if reason is not None:
@@ -340,9 +340,9 @@ def test_ctrl_c_among_other_embeddings_leaves_the_folds(probe, folder, monkeypat
     monkeypatch.setattr(local, "neighbor_overlap", stop)
     np.save("images.npy", reals(7, 20, 6))
     args = (
-        "--penalty",
+        "--norm",
         "identity",
-        "--strength",
+        "--penalty",
         "0.1",
         "--other-embeddings",
         "images.npy",
@@ -360,7 +360,7 @@ def test_ctrl_c_while_writing_says_where_things_are(probe, folder, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pyalign.cli._outputs.write_outcome", stop)
-    ran = probe("--out", "w.npz", "--strength", "0.1", "--split", "triplets", "--folds", "2")
+    ran = probe("--out", "w.npz", "--penalty", "0.1", "--split", "triplets", "--folds", "2")
     assert ran.err == f"pyalign probe: interrupted; {LEFT.format('fold 1/2, fold 2/2', 'refit')}\n"
 
 
@@ -376,7 +376,7 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     probe("--out", "w.npz")
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
     other = "--resume: w.journal.json: left by a run with other data or other options; delete it, or run as before"
-    for more in (("--seed", "9"), ("--backend", "numpy"), ("--bias",), ("--tolerance", "1e-3"), ("--strength", "0.1")):
+    for more in (("--seed", "9"), ("--backend", "numpy"), ("--bias",), ("--tolerance", "1e-3"), ("--penalty", "0.1")):
         assert refused(*args, *more) == other
     np.save("a.npy", np.load("a.npy")[::-1])
     assert refused(*args) == other
@@ -412,15 +412,16 @@ def strictly(text):
 
 
 OPTIONS = [
-    ["--strength", "0.1"], ["--strength", "100"], ["--strength", "0.1", "0.01"], [],
-    ["--penalty", "frobenius", "--rank", "2"], ["--penalty", "nuclear"],
-    ["--penalty", "identity", "--measure", "cosine"], ["--rank", "diagonal"], ["--bias"],
+    ["--penalty", "0.1"], ["--penalty", "100"], ["--penalty", "0.1", "0.01"], [],
+    ["--norm", "frobenius", "--rank", "2"], ["--norm", "nuclear"],
+    ["--norm", "identity", "--measure", "cosine"], ["--rank", "diagonal"], ["--bias"],
     ["--standardize", "features", "--temperature", "2"], ["--split", "triplets", "--folds", "2", "--seed", "4"],
-    ["--split", "subjects", "--subjects", "s.npy"], ["--answers", "counts.npy"], ["--targets", "shares.npy"],
-    ["--counts", "counts.npy", "--weights", "weights.npy", "--smoothing", "0.1"], ["--max-iterations", "2"],
-    ["--tolerance", "1e-2"], ["--penalty", "identity", "--other-embeddings", "i.npy", "--alpha", "0.5", "--tau", "1"],
-    ["--penalty", "identity", "--other-embeddings", "i.npy", "--batch-size", "10", "--batches", "2"],
-    ["--recipe", "muttenthaler2023"], ["--recipe", "muttenthaler2023", "--strength", "0"], ["--backend", "numpy"],
+    ["--split", "subjects", "--subjects", "s.npy"], ["--answers", "counts.npy"], ["--answers", "shares.npy"],
+    ["--answers", "counts.npy", "--weights", "weights.npy", "--smoothing", "0.1"],
+    ["--tolerance", "1e-2"],
+    ["--norm", "identity", "--other-embeddings", "i.npy", "--local-weight", "0.5", "--tau", "1"],
+    ["--norm", "identity", "--other-embeddings", "i.npy", "--batch-size", "10"],
+    ["--recipe", "muttenthaler2023"], ["--recipe", "muttenthaler2023", "--penalty", "0"], ["--backend", "numpy"],
 ]  # fmt: skip
 
 
@@ -435,8 +436,8 @@ def test_every_document_is_strict_and_is_read_back_as_the_same_result(probe, fol
     np.save("counts.npy", rng.integers(0, 3, (6000, 3)) + np.array([0, 0, 2]))
     np.save("shares.npy", rng.dirichlet([1, 1, 5], 6000))
     np.save("weights.npy", np.arange(6000) % 3)
-    chosen = {"--strength", "--recipe"} & set(options)
-    strength = [] if chosen else ["--strength", "0.1"] if options else ["--strength", "1", "0.1", "0.01"]
+    chosen = {"--penalty", "--recipe"} & set(options)
+    strength = [] if chosen else ["--penalty", "0.1"] if options else ["--penalty", "1", "0.1", "0.01"]
     ran = probe("--json", "d.json", "--out", "w.npz", *options, *strength)
     assert ran.code == 0, ran.err
     document = strictly((folder / "d.json").read_text())
@@ -462,14 +463,14 @@ KEYS = {
 
 
 def test_keys_that_programs_read_stay(probe):
-    document = strictly(probe("--json", "--strength", "0.1").out)
+    document = strictly(probe("--json", "--penalty", "0.1").out)
     parts = {"": document, "fit": document["fit"], "folds": document["folds"][0], "options": document["fit"]["options"]}
     for name, keys in KEYS.items():
         assert set(keys.split()) <= set(parts[name]), name
 
 
 def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objects(probe, people, command):
-    document = strictly(probe("--json", "--strength", "0.05", "--out", "w.npz").out)
+    document = strictly(probe("--json", "--penalty", "0.05", "--out", "w.npz").out)
     trained = read_transform("w.npz").trained
     assert (trained.measure, trained.temperature, trained.n_triplets) == ("dot", 1.0, 6000)
     assert trained.held_out == {
@@ -484,21 +485,21 @@ def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objec
 
 REFUSED = [
     (["--resume"], "--resume needs --out"),
-    (["--strength", "-1"], "--strength must be positive; got -1"),
+    (["--penalty", "-1"], "--penalty must be positive; got -1"),
     (["--folds", "1"], "folds must be a whole number from 2"),
     (["--subjects", "t.npy"], "--subjects t.npy serves folds over people alone: add --split subjects"),
     (["--subject-column", "3"], "--subject-column 3 serves folds over people alone: add --split subjects"),
     (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
-    (["--recipe", "muttenthaler2023", "--strength", "1", "2"], "--recipe takes one --strength; got 2"),
+    (["--recipe", "muttenthaler2023", "--penalty", "1", "2"], "--recipe takes one --penalty; got 2"),
     (["--recipe", "muttenthaler2023", "--split", "triplets"], "--recipe takes folds over objects"),
     (
         ["--recipe", "muttenthaler2023", "--backend", "torch"],
         "--recipe works on the host, without --backend; got torch",
     ),
-    (["--alpha", "0.5"], "--alpha 0.5 serves other embeddings alone: add --other-embeddings"),
+    (["--local-weight", "0.5"], "--local-weight 0.5 serves other embeddings alone: add --other-embeddings"),
     (["--tau", "-1"], "--tau -1.0 serves other embeddings alone: add --other-embeddings"),
-    (["--strength", "0.1", "-2"], "--strength must be positive; got -2"),
+    (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
     (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
     (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal beside --out, w.journal.json is the same file as"),
@@ -512,7 +513,7 @@ REFUSED += [
         f"{options[0]} must be left out with --recipe muttenthaler2023, which has {rest}",
     )
     for options, rest in (
-        (["--penalty", "squared"], "its own, frobenius; got squared"),
+        (["--norm", "squared"], "its own, frobenius; got squared"),
         (["--rank", "2"], "its own, full; got 2"),
         (["--bias"], "its own, False; got True"),
         (["--measure", "cosine"], "its own, dot; got cosine"),

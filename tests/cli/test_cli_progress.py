@@ -15,8 +15,8 @@ BOOTSTRAP = ("-t", "t.npy", "--ci", "objects", "--ci-method", "bootstrap", "--re
 LONG = {
     "score": ("score", "x.npy", *BOOTSTRAP),
     "compare": ("compare", "x.npy", "near.npy", *BOOTSTRAP),
-    "recover": ("recover", "x.npy", "near.npy", "-t", "t.npy", "--simulations", 2, "--sizes", 50),
-    "probe": ("probe", "x.npy", "-t", "t.npy", "--strength", 0.01),
+    "recover": ("recover", "x.npy", "near.npy", "-t", "t.npy", "--simulations", 2, "--count", 50),
+    "probe": ("probe", "x.npy", "-t", "t.npy", "--penalty", 0.01),
     "rsa": ("rsa", "x.npy", "--human", "rdm.npy", "--kind", "dissimilarity", "--permutations", 9),
     "cka": ("cka", "x.npy", "near.npy", "--permutations", 9),
     "neighbors search": ("neighbors", "search", "x.npy", "-k", 2),

@@ -41,7 +41,7 @@ def plain(document):
 
 
 def test_the_same_figures_as_the_api(recover, models):
-    found = recover("--simulations", 15, "--sizes", 50, 200, "--seed", 3, "--target", 0.8, "--confidence", 0.9)
+    found = recover("--simulations", 15, "--count", 50, 200, "--seed", 3, "--target", 0.8, "--confidence", 0.9)
     expected = pyalign.recover(*models, simulations=15, sizes=[50, 200], seed=3, target=0.8, confidence=0.9)
     assert plain(found) == plain(json.loads(expected.to_json()))
     assert found["models"] == ["x.npy", "near.npy", "far.npy"]
@@ -50,7 +50,7 @@ def test_the_same_figures_as_the_api(recover, models):
 
 
 def test_measures_and_temperatures_are_one_for_all_or_one_for_each(recover, models):
-    options = ("--simulations", 2, "--sizes", 50)
+    options = ("--simulations", 2, "--count", 50)
     found = recover("--measure", "dot", "cosine", "pearson", "--temperature", 0.1, 0.2, 0.3, *options)
     assert [(row["measure"], row["temperature"]) for row in found["by_model"]] == [
         ("dot", 0.1), ("cosine", 0.2), ("pearson", 0.3),
@@ -60,18 +60,18 @@ def test_measures_and_temperatures_are_one_for_all_or_one_for_each(recover, mode
 
 
 def test_probes_take_folds_and_strengths(recover):
-    found = recover("--refit", "probe", "--folds", 2, "--strength", 0.1, "--simulations", 1, "--sizes", 400,
+    found = recover("--refit", "probe", "--folds", 2, "--penalty", 0.1, "--simulations", 1, "--count", 400,
                     "--temperature", 0.2)  # fmt: skip
     assert (found["refit"], found["folds"], found["provenance"]["options"]["strengths"]) == ("probe", 2, [0.1])
 
 
 def test_triplets_without_answers_do_with_a_temperature(recover):
-    found = recover("--odd-column", "none", "--temperature", 0.2, "--simulations", 2, "--sizes", 40)
+    found = recover("--odd-column", "none", "--temperature", 0.2, "--simulations", 2, "--count", 40)
     assert found["temperatures"] == "given"
 
 
 def test_labels_stand_for_the_files(recover):
-    found = recover("--labels", "a", "b", "c", "--simulations", 2, "--sizes", 50)
+    found = recover("--labels", "a", "b", "c", "--simulations", 2, "--count", 50)
     assert found["models"] == ["a", "b", "c"]
 
 
@@ -101,13 +101,13 @@ def test_the_table_of_many_models_leaves_the_matrix_out_unless_all_is_asked_for(
     names = [f"m{k}.npy" for k in range(9)]
     for k, name in enumerate(names):
         np.save(name, reals(k, 30, 6))
-    options = ("-t", "t.npy", "--temperature", 0.2, "--simulations", 2, "--sizes", 50)
+    options = ("-t", "t.npy", "--temperature", 0.2, "--simulations", 2, "--count", 50)
     assert "answered" not in command("recover", *names, *options).out
     assert "answered \\ chosen, %" in command("recover", *names, *options, "--verbose").out
 
 
 def test_the_csv_has_a_row_for_each_model(command, folder, models):
-    ran = command("recover", *models[0], "-t", "t.npy", "--simulations", 2, "--sizes", 50, "--csv", "r.csv")
+    ran = command("recover", *models[0], "-t", "t.npy", "--simulations", 2, "--count", 50, "--csv", "r.csv")
     assert ran.code == 0
     header, *rows = (folder / "r.csv").read_text().splitlines()
     assert header.startswith("model,measure,temperature,recovery_rate,ci_low,ci_high")
@@ -118,18 +118,14 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
     ("options", "expected"),
     [
         (("--folds", 3), "--folds 3 serves probes alone: add --refit probe"),
-        (("--strength", 0.1), "--strength 0.1 serves probes alone: add --refit probe"),
+        (("--penalty", 0.1), "--penalty 0.1 serves probes alone: add --refit probe"),
         (("--measure", "dot", "cosine"), "--measure must be one for all, or one for each of 3 models; got 2"),
         (("--temperature", 1, 2), "--temperature must be one for all, or one for each of 3 models; got 2"),
         (("--measure", "cosin"), "measure must be one of"),
         (("--labels", "a"), "--labels must name each of 3 models; got 1"),
         (("--odd-column", "none"), "recover without --temperature needs the people's answers"),
         (("--target", 2), "target must lie between 0 and 1; got 2.0"),
-        (
-            ("--sizes", 50, "--most-triplets", 90),
-            "--most-triplets 90 serves the numbers that are tried without --sizes",
-        ),
-        (("--sizes", 1), "sizes must be a whole number from 2"),
+        (("--count", 1), "sizes must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),
         (("--subject-column", 3), None),
     ],

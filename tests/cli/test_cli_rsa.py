@@ -90,7 +90,7 @@ def test_one_matrix_says_nothing_of_people(command, files):
 
 
 def test_names_of_the_judged_objects_match_rows(command, files):
-    args = ("--human", "mean.npy", "--kind", "dissimilarity", "--human-names", "names.txt", "--ci", "none", "--json")
+    args = ("--human", "mean.npy", "--kind", "dissimilarity", "--item-names", "names.txt", "--ci", "none", "--json")
     ran = command("rsa", "b.csv", *args)
     expected = pyalign.rsa(files["b"], files["people"].mean(axis=0), kind="dissimilarity", ci=None)[0].value
     assert document(ran)["results"][0]["value"] == pytest.approx(expected)
@@ -167,7 +167,7 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", "--human", "", "--kind", "similarity"), "error: '': No such file or directory"),
         (("a.npy", "--human", "crooked.npy", "--kind", "dissimilarity"), "human must be symmetric; [0, 1] is"),
         (("nan.npy", *HUMAN), "nan.npy must be finite; 1 of 14 rows holds NaN or infinity, first row 3"),
-        (("a.npy", *HUMAN, "--human-names", "few.txt"), "names must be those that the objects have in the file"),
+        (("a.npy", *HUMAN, "--item-names", "few.txt"), "names must be those that the objects have in the file"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_and_nothing_is_written(command, files, tmp_path, args, told):

@@ -95,10 +95,13 @@ def test_init_writes_a_file_that_runs_and_replaces_none(capsys):
     capsys.readouterr()
     Path("study.toml").write_text("mine")
     assert main(["study", "init", "."]) == 1
-    error = capsys.readouterr().err
-    assert error == "pyalign study init: error: ./study.toml is there already: --force replaces it\n"
+    assert capsys.readouterr().err == (
+        "pyalign study init: error: ./study.toml is there already, perhaps with changes of yours: remove it, or write "
+        "to another --out\n"
+    )
     assert Path("study.toml").read_text() == "mine"
-    assert main(["study", "init", ".", "--force"]) == 0
+    Path("study.toml").unlink()
+    assert main(["study", "init", "."]) == 0
     assert Path("study.toml").read_text() == text
 
 

@@ -16,8 +16,8 @@ COMMANDS = {
     "consistency": ("consistency", "x.npz", "y.npz", *T, "--ci", "none"),
     "failures": ("failures", "x.npz", "y.npz", *T),
     "calibrate": ("calibrate", "x.npz", *T),
-    "agreement": ("agreement", "x.npz", *T, "--counts", "counts.npy"),
-    "recover": ("recover", "x.npz", "y.npz", *T, "--simulations", "2", "--sizes", "50"),
+    "agreement": ("agreement", "x.npz", *T, "--answers", "counts.npy"),
+    "recover": ("recover", "x.npz", "y.npz", *T, "--simulations", "2", "--count", "50"),
     "rsa": ("rsa", "x.npz", "y.npz", "--human", "human.npz", "--kind", "similarity", "--ci", "none"),
     "cka": ("cka", "x.npz", "y.npz", "--permutations", "9"),
     "neighbors": ("neighbors", "search", "x.npz", "-k", "2"),
@@ -84,3 +84,18 @@ def test_mapped_rows_keep_their_names_in_every_format(command, files, name):
     names = pyalign.io.read_names("z.names.txt") if name == "z.npy" else found.names
     assert names == expected.names == tuple(NAMES)
     np.testing.assert_array_equal(found.values, expected.values)
+
+
+def test_mapped_rows_keep_the_record_of_the_map_in_an_npz(command, files):
+    assert command("transform", "x.npz", "--transform", "w.npz", "--out", "z.npz").err == ""
+    told = "z.npz: the map that made these rows was fitted to 150 triplets for measure dot: figures on what it has seen"
+    assert any(note.startswith(told) for note in pyalign.load_embeddings("z.npz").notes)
+    ran = command("score", "z.npz", *T, "--ci", "none")
+    assert ran.code == 0 and f"note: {told} are in-sample" in ran.err
+    ran = command("transform", "x.npz", "--transform", "w.npz", "--out", "z.csv")
+    assert "note: z.csv does not say which triplets the map was fitted to; a .npz would" in ran.err
+
+
+def test_a_damaged_record_is_refused_in_one_line(refused, files):
+    np.savez("z.npz", features=reals(1, 30, 6), names=NAMES, pyalign_record=np.array("{}"))
+    assert "z.npz: holds a record that is not sound" in refused("score", "z.npz", *T)

@@ -110,7 +110,7 @@ def test_answers_and_the_names_offered_come_unchanged(folder, capsys, answer):
     Path("t.csv").write_text('first,second,odd\nmeasure=1,"unknown=""omit""",pyalign.score\n')
     Path("a.txt").write_text(f"choice\nno {answer}\n")
     assert main(["score", "--model-choices", "a.txt", "-t", "t.csv"]) == 1
-    offered = """not one of 'measure=1', 'unknown="omit"', 'pyalign.score'; --unknown omit leaves"""
+    offered = """not one of 'measure=1', 'unknown="omit"', 'pyalign.score'; --unreadable omit leaves"""
     assert f"{f'no {answer}'.strip()!r}, {offered}" in capsys.readouterr().err
 
 

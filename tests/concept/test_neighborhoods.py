@@ -50,7 +50,7 @@ def test_overlap_and_rbo_follow_their_definitions(seed, k, p):
 def test_whole_numbers_with_ties_and_zero_rows_are_exact(seed):
     x, y = whole(seed, 20, 2), whole(seed + 1, 20, 2)
     x[3] = 0
-    found = pyalign.compare_neighbors(x, y, k=5, measure="dot", against_measure="dot", ci=None, permutations=0)
+    found = pyalign.compare_neighbors(x, y, k=5, measure="dot", human_measure="dot", ci=None, permutations=0)
     a, b = plain_lists(x, 5, "dot"), plain_lists(y, 5, "dot")
     assert found[0].overlaps.tolist() == [len(set(p) & set(q)) / 5 for p, q in zip(a, b, strict=True)]
     assert any("zero throughout" in note for note in found.notes)

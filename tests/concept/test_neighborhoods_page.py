@@ -47,5 +47,5 @@ def test_hubs_and_dot_products_are_as_the_page_says(things):
     by_dot, by_cosine = (pyalign.hubs(vice, measure=measure)[0] for measure in ("dot", "cosine"))
     assert (round(100 * by_dot.antihubs), round(100 * by_cosine.antihubs)) == (16, 1)
     assert (round(by_dot.skewness, 1), round(by_cosine.skewness, 1)) == (3.8, 1.4)
-    found = pyalign.compare_neighbors(models, spose, against_measure="dot", ci=None, permutations=0)
+    found = pyalign.compare_neighbors(models, spose, human_measure="dot", ci=None, permutations=0)
     assert [figure(one.overlap) for one in found.results[:3]] == [".2429", ".2051", ".1714"]

@@ -105,14 +105,14 @@ def test_the_folder_is_scored_by_the_names_of_its_items(pictures):
 def test_an_image_that_can_not_be_read_is_an_error_that_names_it(pictures, message_of):
     (pictures / "00.jpg").write_bytes(b"no image")
     message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e"))
-    assert message.startswith(f"{pictures}: 00.jpg: ") and 'on_error="skip"' in message
+    assert message.startswith(f"{pictures}: 00.jpg: ") and 'unreadable="omit"' in message
 
 
 def test_or_it_is_left_out_and_listed(pictures):
     usual = pyalign.extract("pixels:2", pictures, batch_size=4)["penultimate"]
     (pictures / "01.png").write_bytes(b"")
     (pictures / "deep" / "03.jpg").write_bytes((pictures / "deep" / "03.jpg").read_bytes()[:300])
-    found = pyalign.extract("pixels:2", pictures, out="e", batch_size=4, on_error="skip")
+    found = pyalign.extract("pixels:2", pictures, out="e", batch_size=4, unreadable="omit")
     left = [name for name in usual.names if name not in ("01.png", "deep/03.jpg")]
     assert [failure.name for failure in found.failures] == ["01.png", "deep/03.jpg"]
     assert found["penultimate"].names == tuple(left) and (found.n_items, found.n_rows) == (11, 9)
@@ -140,7 +140,7 @@ def test_thousands_of_damaged_images_have_a_row_or_are_listed(tmp_path):
             raw[place : place + rng.choice((1, 2, 4))] = rng.randbytes(rng.choice((0, 1, 2, 4)))
         del raw[rng.choice((len(raw), len(raw), rng.randrange(len(raw)))) :]
         (tmp_path / f"{k:04}.{kinds[k % len(kinds)].lower()}").write_bytes(raw)
-    found = pyalign.extract("pixels:2", tmp_path, on_error="skip")
+    found = pyalign.extract("pixels:2", tmp_path, unreadable="omit")
     failed = {failure.name for failure in found.failures}
     assert 300 < len(failed) < 3000 and not failed & set(found["penultimate"].names)
     assert len(failed) + len(found) == found.n_items == 3000
@@ -153,7 +153,7 @@ def test_rows_that_are_not_finite_are_no_rows(pictures, message_of):
     encoder.run = lambda prepared, layers: [
         np.where(np.arange(len(prepared))[:, None] == 2, np.nan, real(prepared, layers)[0])
     ]
-    found = pyalign.extract(encoder, pictures, on_error="skip", batch_size=11)
+    found = pyalign.extract(encoder, pictures, unreadable="omit", batch_size=11)
     assert [failure.reason for failure in found.failures] == ["the model gives numbers that are not finite"]
     assert "02.webp: the model gives numbers that are not finite" in message_of(
         lambda: pyalign.extract(encoder, pictures)
@@ -163,7 +163,7 @@ def test_rows_that_are_not_finite_are_no_rows(pictures, message_of):
 def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, message_of):
     for path in pictures.rglob("*.*"):
         path.write_bytes(b"?")
-    message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e", on_error="skip"))
+    message = message_of(lambda: pyalign.extract("pixels:2", pictures, out="e", unreadable="omit"))
     assert message.startswith(f"{pictures}: none of 11 items could be read; 00.jpg: ")
     assert not (pictures.parent / "e" / "manifest.json").exists()
 
@@ -176,7 +176,7 @@ def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, messa
     [
         ({"batch_size": 0}, "batch_size must be a whole number from 1"),
         ({"workers": 0}, "workers must be a whole number from 1"),
-        ({"on_error": "ignore"}, "on_error must be one of raise, skip; got 'ignore'"),
+        ({"on_error": "ignore"}, "unreadable must be one of raise, omit; got 'ignore'"),
         ({"decoder": "cv2"}, "decoder must be one of pil, torchvision; got 'cv2'"),
         ({"shard": (3, 2)}, "shard must be part i of k, from 1; got 3/2"),
         ({"resume": True}, "resume needs out"),

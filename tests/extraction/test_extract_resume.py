@@ -302,7 +302,7 @@ def test_a_run_that_has_ended_before_its_first_batch_is_no_run(pictures, message
     (pictures / "00.jpg").write_bytes(b"?")
     message_of(lambda: extract("pixels:3", pictures, out="e"))
     assert (pictures.parent / "e" / ".unfinished").exists() and not attempts()
-    found = extract("pixels:4", pictures, out="e", on_error="skip")
+    found = extract("pixels:4", pictures, out="e", unreadable="omit")
     assert len(found) == 10 and not (pictures.parent / "e" / ".unfinished").exists()
 
 

@@ -187,7 +187,7 @@ def test_two_searches_stand_side_by_side_and_frames_say_what_they_share(models, 
         pyalign.neighbors(pyalign.Embeddings(models["clip"], NAMES), ["object_3", NAMES[-1]], k=6, measure=measure)
         for measure in ("cosine", "neg_euclidean")
     )
-    drawn = pyalign.plot(first, beside=second)
+    drawn = pyalign.plot([first, second])
     tiles = [row for row in rows_of(drawn, "uri", "below") if row["frame"] != "query"]
     near = [{name: [row for row in found.to_dict()["results"] if row["query"] == name and row["rank"] <= 4]
              for name in ("object_3", NAMES[-1])} for found in (first, second)]  # fmt: skip
@@ -208,9 +208,9 @@ def test_two_searches_stand_side_by_side_and_frames_say_what_they_share(models, 
 
 
 def test_what_can_not_stand_beside_a_gallery_is_one_line(one_model, human, message_of):
-    assert "queries must be among" in message_of(pyalign.plot, neighbours(), beside=neighbours(("object_1",)))
-    assert "beside must be a result of 'neighbors'" in message_of(pyalign.plot, neighbours(), beside=one_model)
-    assert "beside serves pictures of kind 'gallery'" in message_of(pyalign.plot, one_model, beside=neighbours())
+    assert "queries must be among" in message_of(pyalign.plot, [neighbours(), neighbours(("object_1",))])
+    assert "no picture of kind 'gallery' in a result of" in message_of(pyalign.plot, [neighbours(), one_model])
+    assert "shows one search, or two; got 3" in message_of(pyalign.plot, [neighbours()] * 3)
 
 
 # Cards

@@ -86,7 +86,7 @@ def _charts(of):
         "concepts by categories": lambda: drawn([concepts], "concepts", by="categories", limit=2),
         "concepts in the order of the document": lambda: drawn([concepts], "concepts-map", sort="document"),
         "metadata by text": lambda: drawn(of("every: ", "metadata"), by="objective"),
-        "two searches": lambda: plotted(found, beside=after, categories=kinds),
+        "two searches": lambda: plotted([found, after], categories=kinds),
         "a search with images": lambda: plotted(found, images=_images(), queries=["object 1"]),
         "cards with shares": lambda: plotted(dimensions=named, dimension_labels=LABELS, triplets=answers),
         "cards of a result": lambda: plotted(concepts, "cards", dimensions=named, dimension_labels=LABELS),

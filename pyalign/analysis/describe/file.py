@@ -105,7 +105,7 @@ def _command(kind: str, spec: str, base: int | None = None) -> str | None:
         "triplets": [*score, "EMB", "--triplets", spec, *(["--one-based"] if base == 1 else [])],
         "names": [*score, "EMB", "--triplets", "TRIPLETS", "--names", spec],
         "transform": [*score, "EMB", "--triplets", "TRIPLETS", "--transform", spec],
-        "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--counts", spec],
+        "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
     }
     return shlex.join(lines[kind]) if kind in lines else None
 

@@ -51,7 +51,7 @@ CHARTS = {
     "concepts": Chart(("result", "by", "sort", "limit")),
     "concepts-map": Chart(("result", "by", "sort", "limit"), module="concepts"),
     "dimensions": Chart(("result", "sort", "limit"), module="concepts"),
-    "gallery": Chart(("result", "images", "queries", "categories", "names", "beside", "limit")),
+    "gallery": Chart(("result", "images", "queries", "categories", "names", "limit"), several=True),
     "metadata": Chart(("result", "by"), module="scatter"),
     "cards": Chart(
         ("result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit"), module="gallery"

@@ -17,7 +17,7 @@ from pyalign.report.charts.tiles import LINE, Members, lines_below, members_of, 
 from pyalign.report.words import called, different, one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
-MOST_BESIDE = {"single": 2, "double": 4}  # of each of two searches
+MOST_OF_BOTH = {"single": 2, "double": 4}  # of each of two searches
 QUERY, SAME, OTHER, BOTH = "query", "shares a category with the query", "shares none", "near by both"
 LEFT, GAP, HEADS = 6, 10, 14  # points between query and neighbours, between two searches, and of their names
 TOP, ACROSS, MOST_CARDS = 8, 4, 6  # objects of a card, and of each of its rows; cards
@@ -41,27 +41,27 @@ def nearest_of(found: Neighbors, queries: Sequence[str] | None = None) -> dict[s
 
 
 def gallery_chart(
-    found: Neighbors, *, style: str = "light", width: str = "double", limit: int | None = None,
-    images: Any = None, categories: Any = None, queries: Sequence[str] | None = None, beside: Any = None,
+    searches: Sequence[Neighbors], *, style: str = "light", width: str = "double", limit: int | None = None,
+    images: Any = None, categories: Any = None, queries: Sequence[str] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
     """The query, and to its right its neighbours with their similarity below, the nearest first.
 
     Args:
+        searches: one, or two for the same queries, such as before and after a transform: the neighbours of the second
+            are to the right of those of the first, at most 4 of each, 2 in a single column; without categories frames
+            say which both have.
         limit: at most so many queries (default: 12); of neighbours at most 10 are shown, 4 in a single column.
         images: what `as_images` takes, such as a folder; names without.
         categories: of the objects, with names: frames say who shares one with the query.
         queries: which ones; default: the first.
-        beside: of another search for the same queries, such as after a transform: its neighbours to the right of
-            those, at most 4 of each, 2 in a single column; without categories frames say which both have.
     """
     look, points = style_of(style), width_of(width)
-    if beside is not None and not isinstance(beside, Neighbors):
-        kind = getattr(beside, "command", beside)
-        raise InputError(f"beside must be a result of 'neighbors'; got one of {kind!r:.60}")
-    searches = [found] if beside is None else [found, beside]
-    most = (MOST_NEIGHBOURS if beside is None else MOST_BESIDE)[width]
-    rows = nearest_of(found, queries)
+    if len(searches) > 2:
+        raise InputError(f"a picture of kind 'gallery' shows one search, or two; got {len(searches)}")
+    both = len(searches) == 2
+    most = (MOST_OF_BOTH if both else MOST_NEIGHBOURS)[width]
+    rows = nearest_of(searches[0], queries)
     if not rows:
         raise InputError("a picture of neighbours needs at least one; the result has none")
     asked = list(rows)[: limit or MOST_QUERIES]
@@ -73,7 +73,7 @@ def gallery_chart(
     members = members_of(categories, dict.fromkeys(names))
     size = side, side if uris else min(side, 3 * LINE)
     step = size[1] + (lines_below(uris, side) + 1) * LINE + 8  # of a query
-    head = 0 if beside is None else HEADS
+    head = HEADS if both else 0
 
     def left(panel: int, rank: int) -> float:
         """Where the tile of a rank, from 1, begins."""
@@ -91,11 +91,11 @@ def gallery_chart(
     frames = {QUERY: look.text}
     if members is not None:
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
-    elif beside is not None:
+    elif both:
         frames[BOTH] = look.palette[0]
     layers = tile_layers(tiles, size, look, frames)
     sources = _sources(searches, labels)
-    if beside is not None:
+    if both:
         heads = [{"x": left(number, 1), "y": 0, "head": source} for number, source in enumerate(sources)]
         text = chart_of(heads).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
                                          color=look.text, limit=left(1, 1) - left(0, 1) - GAP)  # fmt: skip
