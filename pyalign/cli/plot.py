@@ -134,7 +134,6 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     found: dict[str, Any] = {
         "dimension_labels": labels, "names": names, "images": options.images, "queries": options.query,
         "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
-        "beside": options.beside,
     }  # fmt: skip
     for name, spec in (("embeddings", options.embeddings), ("dimensions", options.dimensions)):
         found[name] = None if spec is None else _inputs.read_embeddings(spec, options.names)

@@ -70,7 +70,7 @@ def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
 
 
 @pytest.mark.parametrize("suffix", ["npy", "csv", "txt"])
-@pytest.mark.parametrize("flag", ["--answers", "--answers", "--targets"])
+@pytest.mark.parametrize("flag", ["--answers"])
 def test_counts_come_from_any_file_and_also_as_floats(rows, x, flag, suffix):
     file = np.load("c.npz")
     np.save("counts.npy", file["counts"].astype(np.float64))

@@ -200,11 +200,11 @@ def test_a_line_break_in_a_file_name_stays_one_line(score_refused):
     [
         (["describe", "missing.npy"], ["missing.npy", "No such file or directory"]),
         (["describe", "."], ["folder"]),
-        (["triplets", "simulate", "d", "--items", "2"], ["at least three items", "2"]),
+        (["triplets", "simulate", "d", "--shape", "2,9"], ["at least three items", "2"]),
         (["triplets", "simulate", "d", "--count", "10", "--measure", "cosin"], ["'cosine'"]),
         (["triplets", "simulate", "d", "--count", "10", "--temperature", "0"], ["temperature"]),
         (["triplets", "simulate", "d", "--shape", f"{10**9},{10**7}"], ["memory"]),
-        (["triplets", "simulate", "t.npy", "--items", "5", "--count", "10"], ["t.npy"]),
+        (["triplets", "simulate", "t.npy", "--shape", "5,9", "--count", "10"], ["t.npy"]),
         (["sample", "t.npy"], ["t.npy"]),
         (["sample", "t.npy/inside"], ["t.npy"]),
     ],
@@ -295,7 +295,7 @@ def unprivileged(command, monkeypatch, x, triplets):
     np.save(folder / "t.npy", triplets)
     monkeypatch.chdir(folder)
     score = ("score", "--embeddings", "x.npy", "--triplets", "t.npy")
-    for args in (score, ("sample", "warm"), ("triplets", "simulate", "drawn", "--items", "5", "--count", "5")):
+    for args in (score, ("sample", "warm"), ("triplets", "simulate", "drawn", "--shape", "5,9", "--count", "5")):
         assert command(*args).code == 0  # every module is imported now
     shutil.rmtree("warm")
     shutil.rmtree("drawn")
@@ -315,8 +315,8 @@ def test_a_file_without_permission_is_named(command, unprivileged, name):
 
 
 @pytest.mark.parametrize("args", [["score", "--embeddings", "x.npy", "--triplets", "t.npy", "--choices", "c.npy"],
-                                  ["sample", "here"], ["triplets", "simulate", "here", "--items", "5", "--count", "5"],
-                                  ["sample", "."], ["triplets", "simulate", ".", "--items", "5", "--count", "5"]],
+                                  ["sample", "here"], ["triplets", "simulate", "here", "--count", "5"],
+                                  ["sample", "."], ["triplets", "simulate", ".", "--count", "5"]],
                          ids=lambda args: " ".join(args[:2]))  # fmt: skip
 def test_a_folder_without_permission_is_refused(command, unprivileged, args):
     folder, without_rights = unprivileged

@@ -124,7 +124,7 @@ def test_the_table_is_that_of_the_functions_result_and_documents_come_back(calib
 # Answers of many people
 
 
-@pytest.mark.parametrize("flag", ["--answers", "--answers", "--targets"])
+@pytest.mark.parametrize("flag", ["--answers"])
 @pytest.mark.parametrize("suffix", ["npy", "npz::counts", "csv"])
 def test_counts_come_from_any_file(rows, x, triplets, suffix, flag):
     counts = np.random.default_rng(0).integers([0, 0, 2], [4, 4, 6], (4000, 3))
@@ -138,7 +138,7 @@ def test_counts_come_from_any_file(rows, x, triplets, suffix, flag):
 def test_probabilities_from_text_may_be_rounded(rows, x, triplets):
     p = pyalign.choice_probabilities(x, triplets, temperature=0.3)
     np.savetxt("p.csv", p, fmt="%.4f", delimiter=",")
-    (row,) = rows("--targets", "p.csv")
+    (row,) = rows("--answers", "p.csv")
     assert row["targets"] == "probabilities"
     assert row["temperature"] == pytest.approx(0.3, rel=1e-3)
 
@@ -149,20 +149,20 @@ def test_answers_follow_the_items_where_the_odd_one_stands_elsewhere_in_the_file
     first = p[:, [2, 0, 1]]
     np.save("p.npy", p), np.save("p_first.npy", first), np.save("first.npy", triplets[:, [2, 0, 1]])
     np.savetxt("choice.csv", np.column_stack([triplets[:, [2, 0, 1]], np.zeros(4000, int)]), "%d", ",")
-    (row,) = rows("--targets", "p.npy")
+    (row,) = rows("--answers", "p.npy")
     for options, on in (
         (("--odd-column", "first"), "first.npy"),
         (("--odd-column", "none"), "first.npy"),
         (("--choice-column", 3, "--choice-base", 0, "--columns", "0,1,2"), "choice.csv"),
     ):
-        (same,) = rows("--targets", "p_first.npy", *options, on=on)
+        (same,) = rows("--answers", "p_first.npy", *options, on=on)
         assert (same["temperature"], same["test"]) == (pytest.approx(row["temperature"]), pytest.approx(row["test"]))
     read = pyalign.load_triplets("choice.csv", columns=(0, 1, 2), choice_column=3, choice_base=0)
     assert plain(pyalign.calibrate(x, read, answers=first), embeddings="x.npy") == same
 
 
 def test_answers_come_from_one_place(calibrate):
-    ran = calibrate("--targets", "p.npy", "--human", "x.npy")
+    ran = calibrate("--answers", "p.npy", "--human", "x.npy")
     assert ran.code == 2 and "not allowed with argument" in ran.err
 
 
@@ -202,9 +202,9 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
     [
         (("--odd-column", "none"), ["--odd-column none leaves no answers", "give --answers or --human"]),
         (("--human-measure", "cosine"), ["--human-measure cosine serves", "add --human"]),
-        (("--targets", "missing.npy"), ["missing.npy", "No such file"]),
-        (("--targets", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),
-        (("--targets", "half.npy"), ["half.npy: answers must be counts", "row 0 sums to 0.75"]),
+        (("--answers", "missing.npy"), ["missing.npy", "No such file"]),
+        (("--answers", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),
+        (("--answers", "half.npy"), ["half.npy: answers must be counts", "row 0 sums to 0.75"]),
         (("--human", "short.npy"), ["short.npy with t.npy", "[0, 10)"]),
         (("--human", "x.npy", "--human-temperature", "0"), ["temperature", "0"]),
         (("--human", "x.npy", "--human-measure", "dott"), ["'dott'", "dot"]),

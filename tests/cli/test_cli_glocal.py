@@ -69,12 +69,12 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     assert document == expected
     kept = ("objective", "cross_entropy", "accuracy", "local_cross_entropy", "teacher_entropy", "neighbors_kept",
             "gradient_norm", "n_triplets", "n_images", "n_batches", "n_iterations", "n_passes", "backend")  # fmt: skip
-    assert set(kept) <= set(document) and document["n_batches"] == 2
+    assert set(kept) <= set(document) and document["n_batches"] == 3
 
 
 def test_one_fit_without_other_embeddings_needs_a_strength(refused, folder):
     args = ("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--out", "w.npz")
-    assert refused(*args) == "--folds none fits one map: --penalty says how strongly it is penalised"
+    assert refused(*args) == "--folds none fits one map: --penalty says how strongly it is penalized"
 
 
 def test_the_table_says_what_the_figures_are_of(glocal):
@@ -127,7 +127,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
     [
         (("--local-weight", "1"), "alpha must be"),
         (("--tau", "0"), "tau must be"),
-        (("--penalty", "-1"), "strength must be"),
+        (("--penalty", "-1"), "--penalty must be positive"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
         (("--json", "w.journal.json"), "the journal beside --out, w.journal.json is the same file as"),
         (("--other-embeddings", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),

@@ -11,7 +11,7 @@ from support import reals
 
 import pyalign
 from pyalign.cli import COMMANDS, load, main
-from pyalign.cli._command import declared
+from pyalign.cli._command import declared, flag_of
 from pyalign.io.write import Files
 
 RUNS = (  # commands that write, their arguments without outputs, and the outputs that these arguments go with
@@ -23,11 +23,11 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("failures", "x.npy y.npy -t t.npy", "out json csv latex"),
     ("consistency", "x.npy y.npy -t t.npy", "json csv latex"),
     ("concepts", "x.npy -t t.npy --dimensions human.npy --figures none --ci none", "out json csv latex"),
-    ("dimensions predict", "x.npy --dimensions human.npy --figures none", "out predicted json csv latex"),
+    ("dimensions predict", "x.npy --dimensions human.npy --figures none", "out json csv latex"),
     ("rsa", "x.npy --human rdm.npy --kind similarity", "json csv latex model_index"),
     ("cka", "x.npy y.npy --permutations 5", "json csv latex"),
     ("neighbors search", "x.npy --queries y.npy --figures none", "save_index out json csv latex"),
-    ("neighbors agreement", "x.npy --human y.npy --permutations 0", "objects json csv latex"),
+    ("neighbors agreement", "x.npy --human y.npy --permutations 0", "out json csv latex"),
     ("neighbors changes", "x.npy y.npy", "json csv latex"),
     ("neighbors purity", "x.npy --categories categories.txt --permutations 0", "json csv latex"),
     ("neighbors hubness", "x.npy", "json csv latex"),
@@ -37,7 +37,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
     ("transform", "x.npy --transform map.npz", "out"),
     ("metadata", "compare.json --metadata models.csv", "json csv latex"),
-    ("plot", "compare.json", "out data"),
+    ("plot", "compare.json", "out csv"),
     ("report", "compare.json", "out json"),
     ("study init", "study", "out"),
     ("study run", "study/small.toml --only score", "out"),
@@ -57,20 +57,22 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
 ELSEWHERE = ("tour", "datasets fetch")  # the longest; needs a server
 SUFFIXES = {
     "json": ".json", "csv": ".csv", "latex": ".tex", "model_index": ".yaml", "choices": ".npy", "probabilities": ".npy",
-    "predicted": ".npy", "objects": ".csv", "data": ".csv", "spec": ".json",
+    "spec": ".json",
 }  # fmt: skip
 OUT = {
-    "failures": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg", "report": ".html",
-    "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
+    "failures": ".csv", "neighbors agreement": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
+    "report": ".html", "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
 }  # fmt: skip
+
+
+WRITTEN = ("output", "folder")
 
 
 def outputs_of(name):
-    """The flag of each output of a command, by the name of its option."""
+    """The flag of each output of a command, by the name of its option; none of what stands by itself."""
     if name in ("sample", "triplets simulate"):
-        return {"folder": "--folder"}
-    found = {one.name: told for one, told in declared(load(name).options) if told.role in ("output", "folder")}
-    return {name: told.flags[-1] if told.flags else "--" + name.replace("_", "-") for name, told in found.items()}
+        return {"folder": ""}
+    return {one.name: flag_of(one, told) for one, told in declared(load(name).options) if told.role in WRITTEN}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +107,7 @@ def run(command, folder, name, arguments, outputs):
     """The command, with its outputs below `folder`, each in folders of its own."""
     suffixes, flags = {**SUFFIXES, "out": OUT.get(name, "")}, outputs_of(name)
     targets = {option: folder / option / "deep" / f"file{suffixes.get(option, '')}" for option in outputs.split()}
-    given = [word for option, target in targets.items() for word in (flags[option], target)]
+    given = [word for option, target in targets.items() for word in (flags[option], target) if word]
     return command(*name.split(), *arguments.split(), *given), targets.values()
 
 

@@ -129,7 +129,7 @@ def test_several_results_in_one_picture_with_its_numbers_beside(folder, command,
     told = refused("plot", "x.json", "y.json", "--kind", "cka", "--out", "c.svg")
     assert "no picture of kind 'cka' in a result of 'score'" in told
     ran = command("plot", "x.json", "--out", "c.svg", "--csv", "c.txt")
-    assert ran.code == 2 and "must end in .csv" in ran.err and not (folder / "c.svg").exists()
+    assert ran.code == 2 and "expected a name that ends in .csv" in ran.err and not (folder / "c.svg").exists()
     (folder / "x.json").write_text((folder / "x.json").read_text().replace('"accuracy"', '"precision"'))
     assert "a damaged result of 'score'" in refused("plot", "x.json", "y.json", "--out", "c.svg")
     assert not (folder / "c.svg").exists()

@@ -171,7 +171,7 @@ def test_dtypes_and_strides_do_not_matter(seed, dtype):
     x, y = whole(seed, 24, 8, dtype=dtype), whole(seed + 1, 24, 4, dtype=np.float64)
     wide = np.zeros((24, 16), dtype)
     wide[:, ::2] = x
-    options = {"k": 5, "measure": "dot", "against_measure": "dot", "ci": None, "permutations": 0}
+    options = {"k": 5, "measure": "dot", "human_measure": "dot", "ci": None, "permutations": 0}
     found = pyalign.compare_neighbors(wide[:, ::2], np.asfortranarray(y), **options)
     plain = pyalign.compare_neighbors(x.astype(np.float64), y, **options)
     assert found[0].overlaps.tolist() == plain[0].overlaps.tolist()

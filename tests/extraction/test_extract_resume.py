@@ -27,7 +27,7 @@ from pyalign.extraction.onnx_graph import read_graph
 from pyalign.extraction.sources import load_encoder
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
-OPTIONS = {"batch_size": 2, "on_error": "skip"}
+OPTIONS = {"batch_size": 2, "unreadable": "omit"}
 
 
 @pytest.fixture
