@@ -148,7 +148,7 @@ def test_what_can_not_be_written_is_one_line_and_leaves_nothing(one_model, tmp_p
         ({"limit": 0}, "limit must be a whole number from 1 to "),
         ({"limit": -1}, "limit must be a whole number from 1 to "),
         ({"limit": 2.5}, "limit must be a whole number from 1 to "),
-        ({"data": "numbers.txt"}, "data must be a file that ends in .csv; got numbers.txt"),
+        ({"csv": "numbers.txt"}, "csv must be a file that ends in .csv; got numbers.txt"),
     ],
 )
 def test_options_that_make_no_sense_are_one_line(one_model, message_of, options, message):

@@ -87,7 +87,7 @@ def bomb():
 def test_a_broken_image_is_a_note_and_its_name_stands_in_its_place(data, tmp_path, rows_of):
     save(tmp_path, "object_0.png", picture())
     (tmp_path / "object_5.png").write_bytes(data)
-    drawn = gallery_chart(neighbours(("object_0",), k=2), images=tmp_path)
+    drawn = gallery_chart([neighbours(("object_0",), k=2)], images=tmp_path)
     tiles = {row["name"]: row for row in rows_of(drawn, "uri", "below")}
     assert tiles["object_0"]["uri"].startswith("data:image/jpeg") and tiles["object_5"]["uri"] == ""
     assert tiles["object_5"]["inside"].replace("\n", "") == "object_5"
