@@ -133,7 +133,7 @@ def score(
         missing: ``"raise"``, or ``"omit"`` to leave out triplets with an item that, by its name, has no row; of several
             embeddings those in which an item has none in any of them, so that all are scored on the same.
         backend: see `pyalign.similarity`.
-        ci: what intervals and standard errors are over; None or ``"none"``: there are none. ``"objects"``: other
+        ci: what intervals and standard errors are over; None: there are none. ``"objects"``: other
             objects like these; ``"subjects"``: other people; ``"objects+subjects"``: both; ``"triplets"``: other
             triplets of these objects; ``"auto"``: objects and people where these are known, else objects. Or a
             `pyalign.Resampling` with its options. They are in closed form, with quantiles of Student's t, unless it
@@ -237,7 +237,7 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, back
     options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
     options["missing"] = asked.missing
     options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
-    drawn = asked.plan is not None and asked.plan.method != "corrected"
+    drawn = asked.plan is not None and not asked.plan.closed
     seed = asked.seed if asked.permutations is not None else asked.plan.seed if asked.plan and drawn else None
     return Provenance.now([*x.items(), ("triplets", triplets)], options, backend, seed)
 

@@ -199,5 +199,5 @@ def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets
     options = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan}
     options["unknown"] = asked.unknown
     options["ci"] = None if asked.plan is None else asdict(asked.plan)
-    seed = asked.plan.seed if asked.plan is not None and asked.plan.method != "corrected" else None
+    seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None
     return Provenance.now([*choices.items(), ("triplets", triplets)], options, asked.host.name, seed)

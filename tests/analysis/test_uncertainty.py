@@ -266,10 +266,10 @@ def test_all_of_it_can_be_written_as_json():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ci": "items"}, "ci must be one of objects, triplets, subjects, objects+subjects, auto; got 'items'"),
+        ({"ci": "items"}, "ci must be one of auto, objects, subjects, objects+subjects, triplets; got 'items'"),
         (
             {"ci": 95},
-            "ci must be a name (objects, triplets, subjects, objects+subjects, auto) or a Resampling; got int",
+            "ci must be a word (auto, objects, subjects, objects+subjects, triplets), a Resampling or None; got int",
         ),
         ({"ci": "subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
         ({"ci": "objects+subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
@@ -297,12 +297,15 @@ def test_bad_options_are_one_clear_line(message_of, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "exact"}, "ci_method must be one of corrected, bootstrap, pigeonhole; got 'exact'"),
+        ({"method": "exact"}, "ci_method must be one of corrected, bootstrap, pigeonhole, half-samples; got 'exact'"),
         ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
         ({"confidence": "high"}, "confidence must lie between 0 and 1; got 'high'"),
         ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"resamples": 1e3}, "resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
-        ({"resamples": 64}, "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"),
+        (
+            {"method": "corrected", "resamples": 64},
+            "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
+        ),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
     ],
 )
