@@ -304,8 +304,8 @@ def scored(found: DimensionPredictions, objects: Objects, asked: Asked, progress
         progress("accuracies", number, len(found.results))
         x, rows = one.predictions, objects.rows[one.embeddings]
         all_ = score(x, whole, measure=asked.measure, ci=asked.plan, nan="omit")
-        within = score(x, inside, measure=asked.measure, nan="omit").accuracy if len(inside) else None
-        bare = score(rows, whole, measure="cosine", nan="omit").accuracy
+        within = score(x, inside, measure=asked.measure, ci=None, nan="omit").accuracy if len(inside) else None
+        bare = score(rows, whole, measure="cosine", ci=None, nan="omit").accuracy
         told = replace(one, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
         results.append(replace(told, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 from typing import get_args
 
 import numpy as np
@@ -250,6 +252,66 @@ def test_score_and_compare_take_a_plan():
         assert (other.resamples, other.seed, other.confidence) == (drawn, 4, 0.5)
         assert (other.ci_by, other.ci_method) == ("objects", method)
         assert tuple(other.models[0].ci) == pytest.approx(tuple(found.ci), rel=1e-12)
+
+
+RUNS = {
+    "score": lambda x, t, **ci: pyalign.score(x, t, **ci),
+    "score_choices": lambda x, t, **ci: pyalign.score_choices(t[:, 0] % 3, t, **ci),
+    "rsa": lambda x, t, **ci: pyalign.rsa(x, 1 - np.corrcoef(x), kind="dissimilarity", **ci),
+    "compare_neighbors": lambda x, t, **ci: pyalign.compare_neighbors(x, -x, k=3, permutations=0, **ci),
+    "neighbor_purity": lambda x, t, **ci: pyalign.neighbor_purity(x, list("ab" * 10), k=3, permutations=0, **ci),
+    "consistency": lambda x, t, **ci: pyalign.consistency({"a": x, "b": -x}, t, **ci),
+    "compare": lambda x, t, **ci: pyalign.compare({"a": x, "b": -x}, t, **ci),
+    "concepts": lambda x, t, **ci: pyalign.concepts(x, t, categories=list("ab" * 10), **ci),
+    "predict_dimensions": lambda x, t, **ci: pyalign.predict_dimensions(x, abs(x), **ci),
+}
+
+
+def functions_with_intervals():
+    named = {name: getattr(pyalign, name) for name in pyalign.__all__ if name[0].islower()}
+    return {name: one for name, one in named.items() if callable(one) and "ci" in inspect.signature(one).parameters}
+
+
+def test_intervals_are_asked_for_in_one_way_by_every_function():
+    functions = functions_with_intervals()
+    assert set(functions) == set(RUNS)
+    for function in functions.values():
+        options = inspect.signature(function).parameters
+        assert (options["ci"].default, options["ci"].annotation) == ("auto", "IntervalsOver")
+        assert not {"ci_method", "resamples", "confidence"} & set(options)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_function_gives_intervals_unless_they_are_left_out(message_of, name):
+    x, triplets = np.random.default_rng(0).normal(size=(20, 6)), draw_triplets(1, 20, 100)
+    plain, auto, bare = (RUNS[name](x, triplets, **ci) for ci in ({}, {"ci": "auto"}, {"ci": None}))
+    assert plain == auto and plain.provenance.options["ci"] and bare.provenance.options["ci"] is None
+    intervals = [re.findall(r'"\w*ci": \[', found.to_json()) for found in (plain, bare)]
+    assert intervals[0] and not intervals[1]
+    plan = pyalign.Resampling("objects", confidence=0.5)
+    assert '"confidence": 0.5' in RUNS[name](x, triplets, ci=plan).to_json()
+    assert message_of(RUNS[name], x, triplets, ci="none") == "ci must be None for no intervals; got 'none'"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda x, **given: pyalign.rsa(x, 1 - np.corrcoef(np.tanh(x)), kind="dissimilarity", permutations=20, **given),
+        lambda x, **given: pyalign.compare_neighbors(x, np.tanh(x[:, :3]), k=3, permutations=20, **given),
+        lambda x, **given: pyalign.neighbor_purity(
+            x, (x[:, 0] + x[:, 1] > 0).astype(int), k=3, permutations=20, **given
+        ),
+    ],
+    ids=["rsa", "compare_neighbors", "neighbor_purity"],
+)
+def test_resamples_have_the_seed_of_their_plan_and_permutations_that_of_the_call(run):
+    x = np.random.default_rng(0).normal(size=(40, 6))
+    plans = [Resampling("objects", resamples=20, seed=seed) for seed in (3, 4)]
+    one, same, other = (run(x, ci=plan, seed=seed) for plan, seed in ((plans[0], 5), (plans[0], 6), (plans[1], 5)))
+    assert one[0].ci == same[0].ci != other[0].ci
+    assert one[0].p_value == other[0].p_value
+    assert (one.seed, one.provenance.seed, one.resamples) == (3, 5, 20)
+    assert run(x, ci=None, seed=5).seed == 5
 
 
 # Intervals
