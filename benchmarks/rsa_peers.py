@@ -88,7 +88,8 @@ def rsatoolbox_correlation(name: str) -> Callable[[Case], Callable[[], Any]]:
 def our_dual_bootstrap(case: Case) -> Callable[[], Any]:
     """Objects, people, both: the mean over people and the correlation with their mean, of 1,000 resamples."""
     x, human = embeddings(case), people(case, PEOPLE)
-    return lambda: pyalign.rsa(x, human, kind="dissimilarity", correlation="rho-a", resamples=RESAMPLES)
+    plan = pyalign.Resampling("auto", "bootstrap", RESAMPLES)
+    return lambda: pyalign.rsa(x, human, kind="dissimilarity", correlation="rho-a", ci=plan)
 
 
 def rsatoolbox_dual_bootstrap(case: Case) -> Callable[[], Any]:
@@ -105,8 +106,8 @@ def rsatoolbox_dual_bootstrap(case: Case) -> Callable[[], Any]:
 def our_inference(case: Case) -> Contender:
     """1,000 resamples and 1,000 permutations of Spearman's correlation, from the rows on."""
     x, human = embeddings(case), people(case)[0]
-    options: dict[str, Any] = {"kind": "dissimilarity", "resamples": RESAMPLES, "permutations": RESAMPLES}
-    return Contender(lambda: pyalign.rsa(x, human, **options))
+    plan = pyalign.Resampling("auto", "bootstrap", RESAMPLES)
+    return Contender(lambda: pyalign.rsa(x, human, kind="dissimilarity", ci=plan, permutations=RESAMPLES))
 
 
 def numpy_inference(case: Case) -> Contender:

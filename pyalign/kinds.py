@@ -45,7 +45,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.score:score_view",
         charts=("accuracy", "before-after"),
         sections=("leaderboard",),
-        analyses=(Analysis("score", SEVERAL, defaults={"ci": "auto"}, matrices=True, without=("matrix", "kind")),),
+        analyses=(Analysis("score", SEVERAL, matrices=True, without=("matrix", "kind")),),
         entry=Entry("score", "odd-one-out accuracy of embeddings on human triplets", SCORE, "tour"),
     ),
     "permutation": Kind(

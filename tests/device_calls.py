@@ -97,7 +97,7 @@ def calls(name):
     for route, triplets in (("matrix", many), ("rows", few)):
         yield f"odd_one_out, {route}", lambda t=triplets: pyalign.odd_one_out(x, t, **options)
         yield f"choice_probabilities, {route}", lambda t=triplets: pyalign.choice_probabilities(x, t, **options)
-        yield f"score, {route}", lambda t=triplets: pyalign.score(x, t, **options)
+        yield f"score, {route}", lambda t=triplets: pyalign.score(x, t, ci=None, **options)
     yield "odd_one_out rbf", lambda: pyalign.odd_one_out(x, many, measure="rbf", **options)
     yield "odd_one_out_from", lambda: pyalign.odd_one_out_from(s, many, **options)
     yield "choice_probabilities_from", lambda: pyalign.choice_probabilities_from(s, many, **options)

@@ -58,6 +58,7 @@ def every_result(folder):
     text = (folder / "small.toml").read_text().partition("[steps")[0]
     (folder / "small.toml").write_text(f"{text}[steps.ceiling]\n[steps.cka]\npermutations = 5\n")
     compared = pyalign.compare(models, answers, subjects=people, choose_best=True)
+    few = pyalign.Resampling("objects", resamples=50)
     found = {
         "score": pyalign.score(models, answers, measure=["cosine", "dot"], ci="objects", ceiling=None),
         "compare": compared,
@@ -77,9 +78,8 @@ def every_result(folder):
         "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
         "neighbors": pyalign.neighbors(first, ["object 1", "object 7"], 4),
         "neighbors after": pyalign.neighbors(second, ["object 1", "object 7"], 4),
-        "neighbor agreement": pyalign.compare_neighbors(two, named, k=5, categories=kinds, permutations=50,
-                                                        resamples=50),
-        "neighbor purity": pyalign.neighbor_purity(two, kinds, k=5, permutations=50, resamples=50),
+        "neighbor agreement": pyalign.compare_neighbors(two, named, k=5, categories=kinds, permutations=50, ci=few),
+        "neighbor purity": pyalign.neighbor_purity(two, kinds, k=5, permutations=50, ci=few),
         "hubs": pyalign.hubs(two, k=5, largest=4),
         "neighbor changes": pyalign.neighbor_changes(first, second, k=5, top=6),
         "prototypes": pyalign.prototypes(named, dimensions=named, dimension_labels=LABELS, top=4),

@@ -275,7 +275,7 @@ MODELS = {"a": X, "b": -X[:, :2], "c": X[:, 1:]}
 SCORES = pyalign.score({f"m{k}": RNG.normal(size=(N, 4)) for k in range(6)}, TRIPLETS)
 METADATA = [{"model": f"m{k}", "size": k} for k in range(6)]
 PIXELS = np.zeros((2, 8, 8, 3), np.uint8)
-FEW = {"permutations": 3, "resamples": 5}
+FEW = {"permutations": 3, "ci": pyalign.Resampling("auto", resamples=5)}
 # A call of each that is right; each argument is then replaced by what can't be right.
 CALLS = {
     "agreement": {"x": X, "triplets": TRIPLETS, "answers": RNG.integers(1, 5, (T, 3))},

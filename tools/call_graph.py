@@ -125,7 +125,7 @@ def routes() -> dict[str, Counts]:
 
         return {
             "pyalign score": counts_of(by_command, command.run),
-            "pyalign.score": counts_of(lambda: pyalign.score(x, answers), pyalign.score),
+            "pyalign.score": counts_of(lambda: pyalign.score(x, answers, ci=None), pyalign.score),
         }
 
 

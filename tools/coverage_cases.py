@@ -146,7 +146,7 @@ def fresh(rng: np.random.Generator, people: bool, count: int = TRUTH) -> Iterato
 
 def true_scores(rng: np.random.Generator, people: bool = False) -> dict[str, float]:
     """Accuracy and cross-entropy of the model over all objects (and people)."""
-    found = [pyalign.score(model(x), triplets) for x, triplets in fresh(rng, people)]
+    found = [pyalign.score(model(x), triplets, ci=None) for x, triplets in fresh(rng, people)]
     names = {"accuracy": "accuracy", "cross-entropy": "cross_entropy"}
     return {told: float(np.mean([getattr(one, name) for one in found])) for told, name in names.items()}
 
@@ -197,7 +197,7 @@ def of_same_objects(n: int, people: bool) -> Callable[[np.random.Generator], dic
         x = objects(n, np.random.default_rng(11))
         t = TRUTH // 4
         several = People.draw(t, rng) if people else None
-        found = pyalign.score(model(x), answered(x, random_triplets(n, t, rng), rng, several, np.arange(t)))
+        found = pyalign.score(model(x), answered(x, random_triplets(n, t, rng), rng, several, np.arange(t)), ci=None)
         return {"accuracy": found.accuracy, "cross-entropy": found.cross_entropy}
 
     return truth
@@ -242,7 +242,7 @@ def anchored(n: int, t: int) -> Callable[..., Iterator[Found]]:
 def anchored_truth(rng: np.random.Generator) -> dict[str, float]:
     """Over all objects."""
     x, triplets = objects(6 * AT_ONCE, rng), np.arange(6 * AT_ONCE).reshape(-1, 3)
-    found = pyalign.score(model(x), two_of_three(x, triplets, rng))
+    found = pyalign.score(model(x), two_of_three(x, triplets, rng), ci=None)
     return {"accuracy": found.accuracy, "cross-entropy": found.cross_entropy}
 
 

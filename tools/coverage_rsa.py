@@ -52,15 +52,13 @@ def models(x: np.ndarray) -> dict[str, np.ndarray]:
 
 def measured(x: np.ndarray, matrices: np.ndarray, correlation: str, ci: str | None, method: str = BOOTSTRAP) -> Any:
     """What pyalign says."""
-    return pyalign.rsa(
-        models(x), matrices, kind="dissimilarity", correlation=correlation, ci=ci, ci_method=method,
-        resamples=resamples_of(method),
-    )  # fmt: skip
+    plan = None if ci is None else plan_of(ci, method)
+    return pyalign.rsa(models(x), matrices, kind="dissimilarity", correlation=correlation, ci=plan)
 
 
-def resamples_of(method: str) -> int | None:
-    """How many resamples: the closed form has none."""
-    return RESAMPLES if method == BOOTSTRAP else None
+def plan_of(ci: str, method: str) -> pyalign.Resampling:
+    """Intervals by a method, of which the closed form has no resamples."""
+    return pyalign.Resampling(ci, method, RESAMPLES if method == BOOTSTRAP else None)
 
 
 # Coverage
@@ -168,9 +166,7 @@ def equals(n: int, people: int, noise: float, ci: str, method: str) -> Callable[
         x = objects(n, rng)
         matrices = judged(x, weights(people, rng, DIFFER if people > 1 else 0.0), noise, rng)
         both = {"a": model(x), "b": model(x, shifted(1))}
-        found = pyalign.rsa(
-            both, matrices, kind="dissimilarity", ci=ci, ci_method=method, resamples=resamples_of(method)
-        ).pairs[0]
+        found = pyalign.rsa(both, matrices, kind="dissimilarity", ci=plan_of(ci, method)).pairs[0]
         yield from rejected(found.p_value, found.difference, found.ci.error)
 
     return draw

@@ -41,7 +41,7 @@ def main() -> None:
     triplets = np.load(args.data / "things/human_triplets_375429.npy")
     folds = list(_folds(x, triplets, args.folds, args.seed))
     print("| " + " | ".join(HEADER) + " |\n|" + " --- |" * len(HEADER))
-    zero = [pyalign.score(x, test, measure="cosine") for _, _, _, test, _ in folds]
+    zero = [pyalign.score(x, test, measure="cosine", ci=None) for _, _, _, test, _ in folds]
     print(_line(("none", "", ""), [(s.accuracy, s.cross_entropy, 1.0, 1.0, 1.0, 1.0) for s in zero]), flush=True)
     for setting in args.settings:
         penalty, l2, alpha = setting.split(":")
@@ -66,7 +66,7 @@ def _fold(
 ) -> tuple[float, ...]:  # fmt: skip
     fit = pyalign.fit_probe(x[items], triplets, other_embeddings=x[images], tolerance=TOLERANCE, **options)
     z = fit.transform.apply(x)
-    scored = pyalign.score(z, test, measure="dot")
+    scored = pyalign.score(z, test, measure="dot", ci=None)
     kept = pyalign.neighbor_overlap(x[unseen], z[unseen])
     return scored.accuracy, scored.cross_entropy, *kept.values(), *fit.local.neighbors_kept.values()
 

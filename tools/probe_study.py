@@ -96,7 +96,7 @@ def ensemble_row(what: str, x: np.ndarray, triplets: np.ndarray) -> None:
             passes += fit.n_passes
         z = np.concatenate(maps, axis=1) / np.sqrt(len(maps))
         ranks.append(z.shape[1])
-        scores.append(score(z, triplets[fold.test], measure="dot"))
+        scores.append(score(z, triplets[fold.test], measure="dot", ci=None))
     accuracy, nats = (np.mean([getattr(one, name) for one in scores]) for name in ("accuracy", "cross_entropy"))
     figures = (f"{nats:.4f}", f"{np.exp(np.mean(np.log(chosen))):.3g}", str(sorted(ranks)[1]), f"{passes:,}")
     print("| " + " | ".join((what, "mean of three", "", f"{100 * accuracy:.2f} %", *figures)) + " |", flush=True)

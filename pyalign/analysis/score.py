@@ -27,7 +27,7 @@ from pyalign.ops._place import length
 from pyalign.ops.triplets import use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.results import OnCards
-from pyalign.stats.resampling import Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
 
 KEPT = ("choices", "probabilities")
 CEILING_OF_ALL = (
@@ -77,7 +77,7 @@ def score(  # type: ignore[overload-overlap]
     x: Mapping[str, object], triplets: object, *,
     measure: str | Measure | Sequence[str | Measure] | None = ..., temperature: float | None = ...,
     ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
+    ci: IntervalsOver = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
@@ -86,7 +86,7 @@ def score(  # type: ignore[overload-overlap]
     x: None = ..., triplets: object = ..., *, matrix: Mapping[str, object], kind: str | None = ...,
     temperature: float | None = ...,
     ties: str = ..., nan: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
+    ci: IntervalsOver = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
     permutations: int | None = ..., seed: int = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
@@ -95,14 +95,14 @@ def score(
     x: object = ..., triplets: object = ..., *, matrix: object = ..., kind: str | None = ...,
     measure: str | Measure | None = ..., temperature: float | None = ...,
     ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
+    ci: IntervalsOver = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
     permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
     progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score(
     x: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None, measure: Any = None,
     temperature: float | None = None, ties: str = "fractional", nan: str = "raise", missing: str = "raise",
-    backend: str = "auto", ci: str | Resampling | None = None, subjects: object = None, groups: object = None,
+    backend: str = "auto", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
     ceiling: NamedCeiling | None = None, permutations: int | None = None, seed: int = 0,
     transform: Transform | None = None, keep: Sequence[str] = (), progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
@@ -133,11 +133,11 @@ def score(
         missing: ``"raise"``, or ``"omit"`` to leave out triplets with an item that, by its name, has no row; of several
             embeddings those in which an item has none in any of them, so that all are scored on the same.
         backend: see `pyalign.similarity`.
-        ci: what intervals and standard errors are over; None or ``"none"``: there are none. ``"objects"``: other
-            objects like these; ``"subjects"``: other people; ``"objects+subjects"``: both; ``"triplets"``: other
-            triplets of these objects; ``"auto"``: objects and people where these are known, else objects. Or a
-            `pyalign.Resampling` with its options. They are in closed form, with quantiles of Student's t, unless it
-            asks for a bootstrap.
+        ci: what intervals and standard errors are over. ``"objects"``: other objects like these; ``"subjects"``: other
+            people; ``"objects+subjects"``: both; ``"triplets"``: other triplets of these objects; ``"auto"``: objects
+            and people where these are known, else objects. Or a `pyalign.Resampling` with its options. They are in
+            closed form, with quantiles of Student's t, unless it asks for a bootstrap. None: there are none, which is
+            faster; and ``"auto"`` gives none for triplets that nobody has answered.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
         ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of name and
@@ -183,6 +183,8 @@ def score(
     given = as_triplet_data(triplets)
     require_one_answer_each(given, "score")
     plan, present = as_resampling(ci), with_rows(x, given, missing, subjects=subjects)
+    if plan is not None and plan.by == AUTO and not given.answered:
+        plan = None
     given, subjects, groups = present.triplets, present.of(subjects, "subjects"), present.of(groups, "groups")
     asked = _Asked(
         measures, temperature, ties, nan, missing, backend, plan, subjects, groups, ceiling, permutations, seed,
@@ -237,7 +239,7 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, back
     options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
     options["missing"] = asked.missing
     options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
-    drawn = asked.plan is not None and asked.plan.method != "corrected"
+    drawn = asked.plan is not None and not asked.plan.closed
     seed = asked.seed if asked.permutations is not None else asked.plan.seed if asked.plan and drawn else None
     return Provenance.now([*x.items(), ("triplets", triplets)], options, backend, seed)
 

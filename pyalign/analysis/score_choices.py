@@ -28,7 +28,7 @@ from pyalign.data import (
 )
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.resampling import Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
 
 TIES = ("fractional", "wrong")
 
@@ -53,18 +53,18 @@ class _Asked:
 @overload
 def score_choices(  # type: ignore[overload-overlap]
     choices: Mapping[str, object], triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
-    unknown: str = ..., ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ...,
+    unknown: str = ..., ci: IntervalsOver = ..., subjects: object = ..., groups: object = ...,
     ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
 @overload
 def score_choices(
     choices: object, triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
-    unknown: str = ..., ci: str | Resampling | None = ..., subjects: object = ..., groups: object = ...,
+    unknown: str = ..., ci: IntervalsOver = ..., subjects: object = ..., groups: object = ...,
     ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score_choices(
     choices: Any, triplets: object, *, choice_base: int = 0, ties: str = "fractional", nan: str = "raise",
-    unknown: str = "raise", ci: str | Resampling | None = None, subjects: object = None, groups: object = None,
+    unknown: str = "raise", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
     ceiling: NamedCeiling | None = None, backend: str = "auto", progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
@@ -199,5 +199,5 @@ def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets
     options = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan}
     options["unknown"] = asked.unknown
     options["ci"] = None if asked.plan is None else asdict(asked.plan)
-    seed = asked.plan.seed if asked.plan is not None and asked.plan.method != "corrected" else None
+    seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None
     return Provenance.now([*choices.items(), ("triplets", triplets)], options, asked.host.name, seed)

@@ -56,7 +56,7 @@ class Grouped:
             return clusters_of(index, [outcomes]), None, None
         plan = self._plan.over(people_of([outcomes], people))
         clusters = clusters_of(index, [outcomes], people if "subjects" in plan.by else None)
-        return clusters, plan, Dependence.of(clusters, plan) if plan.method == "corrected" else None
+        return clusters, plan, Dependence.of(clusters, plan) if plan.closed else None
 
 
 def with_intervals(
@@ -74,7 +74,7 @@ def with_intervals(
             clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress, dependence
         )
         found = replace(found, ci=ci, cross_entropy_ci=nats_ci)
-        if plan.method != "corrected":
+        if not plan.closed:
             found = replace(found, resamples=plan.drawn, seed=plan.seed)
         if ci is None:
             found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, without_interval(plan)))

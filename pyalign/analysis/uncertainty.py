@@ -94,7 +94,7 @@ def uncertainty(
         estimates: the means of all triplets.
         dependence: of the clusters under the plan, where it is known already.
     """
-    if plan.method == "corrected":
+    if plan.closed:
         found = (dependence or Dependence.of(clusters, plan)).errors(with_weights(values))
         errors, degrees = found.errors, found.degrees
         return tuple(

@@ -252,9 +252,10 @@ def check_intervals(options: Intervals, permutations: int | None = None) -> None
 
     permutations: of a test, whose estimate has a confidence too.
     """
-    options.resampling()
+    asked = options.resampling()
     if options.ci == "none" and permutations is None:
         refuse_unused(options, ("confidence",), "intervals, which --ci none leaves out")
     if not options.counts_people:
         told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
-        refuse_subjects(options, told.get(options.ci_method or "", "--ci objects+subjects"), "intervals over people")
+        method = None if asked is None else asked.method
+        refuse_subjects(options, told.get(method or "", "--ci objects+subjects"), "intervals over people")

@@ -15,7 +15,7 @@ from pyalign.data.objects import HOW
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
-from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling
+from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling, as_resampling
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
@@ -304,6 +304,17 @@ class Temperature:
     )  # fmt: skip
 
 
+CI = (AUTO, *BY, "none")  # what --ci may be everywhere
+
+
+def plan(options: Any) -> Resampling | None:
+    """What the options of intervals ask for, as every function takes it."""
+    names = {"method": "ci_method", "resamples": "resamples", "confidence": "confidence", "seed": "seed"}
+    given = {argument: getattr(options, name, None) for argument, name in names.items()}
+    asked = {argument: value for argument, value in given.items() if value is not None}
+    return None if options.ci == "none" else Resampling(options.ci, **asked)
+
+
 @dataclass(frozen=True)
 class Intervals:
     """Over what intervals are, and how."""
@@ -311,7 +322,7 @@ class Intervals:
     ci: str = option(
         "intervals over other objects like these, other people, both, or other triplets of these; auto (the default): "
         "over objects and people where these are known, else over objects; none: no intervals", default=AUTO,
-        choices=(AUTO, "none", *BY), metavar="OVER", group=INTERVALS,
+        choices=CI, metavar="OVER", group=INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(
         "how (default: corrected, a closed form); pigeonhole: the bootstrap over objects as it is", choices=METHODS,
@@ -329,22 +340,15 @@ class Intervals:
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
             refuse_unused(self, ("ci_method", "resamples"), "intervals, which --ci none leaves out")
-            return None
-        names = {
-            "method": self.ci_method,
-            "confidence": self.confidence,
-            "resamples": self.resamples,
-            "seed": self.seed,
-        }
-        given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
-        return Resampling(self.ci, **given)
+        return as_resampling(plan(self))
 
     @property
     def counts_people(self) -> bool:
         """Whether the people who answered count, where they are known."""
-        if self.ci == AUTO:
-            return self.ci_method in (None, "corrected")  # a bootstrap draws one or the other
-        return "subjects" in self.ci
+        asked = self.resampling()
+        if asked is None or asked.by != AUTO:
+            return "subjects" in self.ci
+        return asked.closed  # a bootstrap draws one or the other
 
 
 @dataclass(frozen=True)

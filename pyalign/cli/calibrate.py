@@ -102,7 +102,7 @@ def _answered_by_concepts(
         x: object = concept.x
         shares = score(
             x, asked, measure=options.human_measure, temperature=options.human_temperature,
-            keep="probabilities",
+            ci=None, keep="probabilities",
         ).probabilities  # fmt: skip
     except InputError as error:
         told = str(error)

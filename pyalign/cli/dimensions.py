@@ -69,7 +69,7 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     found = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds,
         penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
-        ci=over_objects(options.resampling()), correction=options.correction, nan=options.nan,
+        ci=_options.plan(options), correction=options.correction, nan=options.nan,
         missing=options.missing, seed=options.seed or 0, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, called)
@@ -84,10 +84,12 @@ def _check(options: PredictOptions) -> None:
     if options.triplets is None:
         refuse_unused(options, OF_TRIPLETS, "--triplets, which are not given")
     if options.ci == "none":
-        refuse_unused(options, ("correction", "confidence"), "intervals, which --ci none leaves out")
+        refuse_unused(
+            options, ("ci_method", "resamples", "confidence", "correction"), "intervals, which --ci none leaves out"
+        )
     if options.penalties is not None:
         checked_penalties(options.penalties)
-    over_objects(options.resampling())
+    over_objects(_options.plan(options))
 
 
 def _files(

@@ -21,7 +21,6 @@ from pyalign.stats.resampling import AUTO
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 QUERIES, INDEX, CONCEPTS, INTERVALS = "queries (default: every row)", "index", "concepts", "intervals and tests"
-OF_INTERVALS = ("ci", "resamples", "permutations", "confidence", "seed")
 EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
 
 
@@ -50,7 +49,7 @@ class OverObjects:
 
     ci: str = option(
         "over other objects like these (auto, the default, is objects), or none", default=AUTO,
-        choices=(AUTO, "none", "objects"), group=INTERVALS,
+        choices=_options.CI, metavar="OVER", group=INTERVALS,
     )  # fmt: skip
     resamples: int | None = option(
         "half-samples of the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
@@ -60,6 +59,12 @@ class OverObjects:
         "relabellings for p-values (default: 999); 0: none", kind=_options.seed, metavar="K", group=INTERVALS
     )
     seed: int | None = option("of what is drawn (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
+
+    def arguments(self) -> dict[str, Any]:
+        """Those that are given, as arguments; raises where they serve nothing."""
+        if self.ci == "none":
+            refuse_unused(self, ("resamples", "confidence"), "intervals, which --ci none leaves out")
+        return {"ci": _options.plan(self), **_given(self, "permutations", "seed")}
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def _transform(spec: Spec) -> Any:
 
 def _given(options: Any, *names: str) -> dict[str, Any]:
     """Those of the options that are given."""
-    return {name: getattr(options, name) for name in names if getattr(options, name) not in (None, AUTO)}
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
 def _models(options: Any) -> dict[str, Any]:
@@ -252,11 +257,11 @@ def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
 
     if options.human_measure is not None:
         get_measure(options.human_measure)
-    models = _models(options)
+    drawn, models = options.arguments(), _models(options)
     human = _inputs.read_embeddings(options.human)
     found = compare_neighbors(
         models, human, k=options.k, measure=options.measure, **options.read(),
-        **_given(options, "human_measure", "rbo_p", "correction", *OF_INTERVALS), progress=progress,
+        **_given(options, "human_measure", "rbo_p", "correction"), **drawn, progress=progress,
     )  # fmt: skip
     found = replace(found, against=options.human)
     files = {} if options.out is None else {options.out: found.objects_csv(options.csv_escape)}
@@ -283,9 +288,10 @@ def run_purity(options: PurityOptions, progress: Progress) -> Outcome:
     """Reads, counts."""
     from pyalign.concept.purity import neighbor_purity
 
+    drawn = options.arguments()
     found = neighbor_purity(
         _models(options), _categories(options.categories), k=options.k, measure=options.measure,
-        **_given(options, *OF_INTERVALS), progress=progress,
+        **drawn, progress=progress,
     )  # fmt: skip
     return Outcome(found)
 

@@ -11,7 +11,6 @@ from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
-from pyalign.pairwise.bootstrap import OVER
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.rsa import METHODS, rsa
 from pyalign.pairwise.rsa_parts import POOLINGS
@@ -72,7 +71,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     )  # fmt: skip
     ci: str = option(
         "intervals over other objects like these, other people, or both; auto (the default): objects, and people where "
-        "there are matrices of several; none: no intervals", default=AUTO, choices=(AUTO, "none", *OVER),
+        "there are matrices of several; none: no intervals", default=AUTO, choices=_options.CI,
         metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(
@@ -108,15 +107,12 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
         refuse_unused(options, ("pooling",), "the noise ceiling, which takes matrices of at least two people")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
-    given = {
-        name: getattr(options, name)
-        for name in ("measure", "correlation", "ci_method", "resamples", "confidence", "seed")
-    }
+    given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
     rdms = _matrices.read_matrices(options.model_rdms or (), KINDS[0], "--model-rdms")
     found = rsa(
         models, human, **asked, model_rdms=rdms, pooling=options.pooling,
-        ci=options.ci, permutations=options.permutations,
+        ci=_options.plan(options), permutations=options.permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip

@@ -110,7 +110,7 @@ class Run:
         ]
         score = outcomes.scores[0]
         assert score.measure is not None and score.temperature is not None
-        drawn = plan is not None and plan.method != "corrected"
+        drawn = plan is not None and not plan.closed
         return Concepts(
             results=tuple(results),
             differences=tuple(differences),

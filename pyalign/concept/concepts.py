@@ -32,7 +32,7 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling
 
 DIMENSIONS = "dimensions"  # what their rows are called in messages, beside the models
 FEWEST = 30  # triplets of a concept with an interval
@@ -56,7 +56,7 @@ def concepts(
     nan: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
-    ci: str | Resampling | None = AUTO,
+    ci: IntervalsOver = AUTO,
     subjects: object = None,
     correction: str = "holm",
     min_triplets: int = FEWEST,
@@ -82,7 +82,7 @@ def concepts(
         measure, temperature: see `pyalign.score`; None: those of the transform's fit, else cosine and 1. The same
             before and after a transform.
         ties, nan, missing, backend: see `pyalign.score`; dimensions must have the rows too.
-        ci: what intervals are over; see `pyalign.score`. None or ``"none"``: there are none.
+        ci: what intervals are over; see `pyalign.score`. None: there are none.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all concepts (and pairs of models): ``"holm"`` or ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval and no p-value, and says so.

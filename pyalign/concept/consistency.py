@@ -20,7 +20,7 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling
 
 
 def consistency(
@@ -39,7 +39,7 @@ def consistency(
     unknown: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
-    ci: str | Resampling | None = AUTO,
+    ci: IntervalsOver = AUTO,
     subjects: object = None,
     correction: str = "holm",
     min_triplets: int = FEWEST,
@@ -62,7 +62,7 @@ def consistency(
         nan: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
         unknown: ``"raise"``, or ``"omit"`` to leave out triplets with a choice that names none of their items.
         missing: see `pyalign.score`; of the dimensions too.
-        ci: what intervals are over; see `pyalign.score`. None or ``"none"``: there are no intervals and no p-values.
+        ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs, and over all concepts: ``"holm"`` or ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval.

@@ -89,7 +89,7 @@ class Run:
         notes: tuple[str, ...] = ()
         if self.dimensions is not None or grouped["categories"] is not None:
             concepts, notes = self._missed(aligned, answers, missed, clusters, dependence, plan, grouped)
-        drawn = plan is not None and plan.method != "corrected"
+        drawn = plan is not None and not plan.closed
         return ErrorConsistency(
             models=answers.models,
             pairs=pairs,
@@ -194,7 +194,7 @@ class Run:
 
 def _closed(plan: Resampling) -> bool:
     """Whether errors in closed form are the intervals, or what a bootstrap over objects is brought to."""
-    return plan.method == "corrected" or (plan.method == "bootstrap" and plan.by == "objects")
+    return plan.closed or (plan.method == "bootstrap" and plan.by == "objects")
 
 
 def _items(index: np.ndarray, names: tuple[str, ...] | None) -> int:
@@ -215,7 +215,7 @@ def _told(
     bare = [pair for pair in pairs if pair.kappa is not None and pair.ci is None]
     if plan is not None and bare:
         drawn = f"a resample of {plan.by} leaves a model that is always right or always wrong"
-        told.append(without_interval(plan) if plan.method == "corrected" else f"there is no interval: {drawn}")
+        told.append(without_interval(plan) if plan.closed else f"there is no interval: {drawn}")
     return tuple(told)
 
 

@@ -18,9 +18,8 @@ import numpy as np
 
 from pyalign.concept.held_out import HeldOut
 from pyalign.documents import Interval
-from pyalign.errors import InputError
 from pyalign.stats.intervals import student_interval
-from pyalign.stats.resampling import AUTO, Resampling
+from pyalign.stats.resampling import CORRECTED, Resampling, plan_of
 from pyalign.stats.student import two_sided_p
 
 BOUNDS = (-math.inf, 1.0)
@@ -92,21 +91,18 @@ class Explained:
         return two_sided_p(value / error, len(self.moved) - 1)
 
 
-def over_objects(plan: Resampling | None) -> Resampling | None:
-    """The plan of intervals over objects, which are the rows here; raises for any other.
+def over_objects(ci: object) -> Resampling | None:
+    """`ci` as a plan over objects, which are the rows here, in closed form, which counts what fits owe to each object.
+
+    Raises:
+        InputError: any other.
 
     Example:
-        >>> over_objects(Resampling("auto")).by
+        >>> over_objects("auto").by
         'objects'
     """
-    if plan is None:
-        return None
-    if plan.by not in (AUTO, "objects"):
-        raise InputError(f"ci must be objects or none here, where rows are objects; got {plan.by!r}")
-    if plan.method != "corrected":
-        raise InputError(f"ci_method must be corrected here, which counts what fits owe to each object; got "
-                         f"{plan.method!r}")  # fmt: skip
-    return plan.over(None)
+    plan = plan_of(ci, ("objects",), (CORRECTED,))
+    return plan and plan.over(None)
 
 
 def _ratios(left: np.ndarray, all_: np.ndarray, varies: np.ndarray) -> np.ndarray:

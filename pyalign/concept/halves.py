@@ -13,16 +13,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from pyalign.documents import Interval
 from pyalign.ops.resample import permutation
+from pyalign.stats.resampling import HALF_SAMPLES, Resampling, plan_of
 from pyalign.stats.student import quantile
 
-METHOD = "half-samples"
+RESAMPLES = 200
 FRACTION = (0.0, 1.0)
 LEAST = 5  # objects that an interval takes
+
+
+def half_samples(ci: object) -> Resampling | None:
+    """`ci` as a plan of half-samples of the objects; None for no intervals.
+
+    Raises:
+        InputError: any other.
+
+    Example:
+        >>> half_samples("auto").drawn, half_samples(Resampling("objects", resamples=50)).drawn
+        (200, 50)
+    """
+    plan = plan_of(ci, ("objects",), (HALF_SAMPLES,))
+    return plan and replace(plan, by="objects", resamples=plan.resamples or RESAMPLES)
 
 
 def halves(n: int, count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -75,7 +91,7 @@ def interval_of(
     objects: int,
     confidence: float,
     within: tuple[float, float] = FRACTION,
-    method: str = METHOD,
+    method: str = HALF_SAMPLES,
 ) -> Interval | None:
     """value +- Student's t times the error, with the objects less one as degrees of freedom; None of too few objects.
 

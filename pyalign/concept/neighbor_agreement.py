@@ -130,7 +130,7 @@ class NeighborAgreement(Result):
         resamples, confidence: of the intervals; None without.
         permutations: relabellings; None without p-values.
         correction: of p-values.
-        seed: of what is drawn.
+        seed: of the half-samples; without intervals that of the relabellings.
         against: where the reference came from, or None.
         names: of the objects, or None; no document holds them.
     """

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.concept.dimensions import Members, members_of
-from pyalign.concept.halves import LEAST, group_means, half_errors, halves, interval_of
+from pyalign.concept.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
 from pyalign.concept.neighbor_agreement import (
     ConceptNeighbors,
     NeighborAgreement,
@@ -35,11 +35,11 @@ from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
-from pyalign.stats.resampling import or_none
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 from pyalign.stats.student import two_sided_p
 
 REFERENCE = "against"
-RESAMPLES, PERMUTATIONS = 200, 999
+PERMUTATIONS = 999
 MOST_LOWEST = 10  # objects that a document names for each model
 
 
@@ -54,9 +54,7 @@ def compare_neighbors(
     dimensions: object = None,
     dimension_labels: Sequence[str] | None = None,
     rbo_p: float = 0.9,
-    ci: str | None = "objects",
-    resamples: int = RESAMPLES,
-    confidence: float = 0.95,
+    ci: IntervalsOver = AUTO,
     permutations: int = PERMUTATIONS,
     correction: str = "holm",
     seed: int = 0,
@@ -77,12 +75,10 @@ def compare_neighbors(
             weight.
         dimension_labels: what the g dimensions are called.
         rbo_p: persistence of the rank-biased overlap, a fraction: smaller counts the first ranks more.
-        ci: "objects", or None (or "none") for no intervals.
-        resamples: half-samples of the objects, of the intervals.
-        confidence: of the intervals, a fraction.
+        ci: "objects" (as "auto"), a `pyalign.Resampling` of objects by half-samples, or None for no intervals.
         permutations: relabellings of a model's objects, for p-values; 0 for none.
         correction: of p-values over concepts and over differences: "holm" or "benjamini-hochberg".
-        seed: of halves and relabellings, which are the same for all models.
+        seed: of the relabellings, which are the same for all models, as half-samples are.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
@@ -108,8 +104,8 @@ def compare_neighbors(
     models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
     if not models or REFERENCE in models:
         raise InputError(f"x must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
-    ci = or_none(ci)
-    _check(rbo_p, ci, resamples, confidence, permutations, correction, seed)
+    asked = half_samples(ci)
+    _check(rbo_p, permutations, correction, seed)
     matched = match_rows({REFERENCE: against, **models})
     k = checked_k(k, matched.n)
     require_names(categories, matched.row_names)
@@ -120,38 +116,34 @@ def compare_neighbors(
     lists = {name: neighbor_lists(rows[name], length, by[name], k) for name in rows}
     human = lists[REFERENCE].rows
     shared = {name: SharedNeighbors(lists[name].rows, human, k, rbo_p) for name in models}
-    study = Study(shared, concepts, matched.n, seed)
-    enough = matched.n // 2 > k
-    drawn = study.halved(resamples, progress) if ci is not None and enough else None
-    null = study.nulls(permutations, progress) if permutations else None
-    results = tuple(result_of(study, m, drawn, null, confidence, correction, matched.names) for m in range(len(models)))
+    study = Study(shared, concepts, matched.n)
+    plan = asked if matched.n // 2 > k else None
+    drawn = None if plan is None else study.halved(plan, progress)
+    null = study.nulls(permutations, seed, progress) if permutations else None
+    results = tuple(result_of(study, m, drawn, null, plan, correction, matched.names) for m in range(len(models)))
     notes = [*matched.notes, *(() if concepts is None else concepts.notes), *notes_on_lists(rows, lists, k)]
-    if ci is not None and not enough:
+    if asked is not None and plan is None:
         notes.append(f"no intervals: half of {matched.n:,} objects holds no {k} neighbours of each")
     small = [] if concepts is None else [c.concept for c in results[0].concepts or () if c.n_objects < LEAST]
-    if small and ci is not None:
+    if small and asked is not None:
         told = ", ".join(small[:5]) + (", ..." if len(small) > 5 else "")
         notes.append(f"concepts of fewer than {LEAST} objects, too few for intervals: {told}")
-    options = {"k": k, "measure": str(measure), "against_measure": str(human_measure), "rbo_p": rbo_p, "ci": ci,
-               "resamples": resamples, "permutations": permutations, "correction": correction}  # fmt: skip
+    options = {"k": k, "measure": str(measure), "against_measure": str(human_measure), "rbo_p": rbo_p,
+               "ci": None if asked is None else asked.by, "resamples": RESAMPLES if asked is None else asked.drawn,
+               "permutations": permutations, "correction": correction}  # fmt: skip
     return NeighborAgreement(
-        results, () if drawn is None else differences_of(study, drawn, confidence, correction), k, str(measure),
-        str(human_measure), float(rbo_p), k / (matched.n - 1), chance_of_rbo(k, matched.n, rbo_p), matched.n,
-        None if concepts is None else concepts.kind, None if drawn is None else resamples,
-        None if drawn is None else float(confidence), permutations or None, correction, seed,
-        as_embeddings(against, REFERENCE).source, matched.names, notes=tuple(dict.fromkeys(notes)),
+        results, () if drawn is None or plan is None else differences_of(study, drawn, plan, correction), k,
+        str(measure), str(human_measure), float(rbo_p), k / (matched.n - 1), chance_of_rbo(k, matched.n, rbo_p),
+        matched.n, None if concepts is None else concepts.kind, None if plan is None else plan.drawn,
+        None if plan is None else float(plan.confidence), permutations or None, correction,
+        seed if plan is None else plan.seed, as_embeddings(against, REFERENCE).source, matched.names,
+        notes=tuple(dict.fromkeys(notes)),
         provenance=Provenance.now([*models.items(), (REFERENCE, against)], options, "auto", seed),
     )  # fmt: skip
 
 
-def _check(
-    rbo_p: float, ci: str | None, resamples: int, confidence: float, permutations: int, correction: str, seed: int
-) -> None:
+def _check(rbo_p: float, permutations: int, correction: str, seed: int) -> None:
     _checks.fraction(rbo_p, "rbo_p")
-    if ci is not None:
-        _checks.one_of(ci, ("objects",), "ci")
-    _checks.whole_number(resamples, "resamples", 2)
-    _checks.fraction(confidence, "confidence")
     _checks.whole_number(permutations, "permutations", 0)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.whole_number(seed, "seed", 0)
@@ -180,12 +172,11 @@ def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k
 
 @dataclass(frozen=True)
 class Study:
-    """Models, groups of objects (all of them first, then each concept), and what is drawn."""
+    """Models, and groups of objects: all of them first, then each concept."""
 
     shared: Mapping[str, SharedNeighbors]
     concepts: Members | None
     n: int
-    seed: int
 
     @property
     def members(self) -> np.ndarray:
@@ -193,19 +184,19 @@ class Study:
         everyone = np.ones((self.n, 1), bool)
         return everyone if self.concepts is None else np.concatenate([everyone, self.concepts.of], axis=1)
 
-    def halved(self, resamples: int, progress: Progress) -> np.ndarray:
+    def halved(self, plan: Resampling, progress: Progress) -> np.ndarray:
         """(b, models, 1 + g, 2): means within halves."""
-        out = np.empty((resamples, len(self.shared), self.members.shape[1], 2))
-        for number, (rows, inside) in enumerate(halves(self.n, resamples, self.seed)):
+        out = np.empty((plan.drawn, len(self.shared), self.members.shape[1], 2))
+        for number, (rows, inside) in enumerate(halves(self.n, plan.drawn, plan.seed)):
             for m, one in enumerate(self.shared.values()):
                 out[number, m] = group_means(one.halved(rows, inside), self.members[rows])
-            progress("resamples", number + 1, resamples)
+            progress("resamples", number + 1, plan.drawn)
         return out
 
-    def nulls(self, permutations: int, progress: Progress) -> np.ndarray:
+    def nulls(self, permutations: int, seed: int, progress: Progress) -> np.ndarray:
         """(permutations, models, 1 + g, 2): means with the objects of each model relabelled."""
         members, out = self.members, np.empty((permutations, len(self.shared), self.members.shape[1], 2))
-        for part, orders in permutations_of(self.n, permutations, self.seed):
+        for part, orders in permutations_of(self.n, permutations, seed):
             for number, order in enumerate(orders.astype(np.int64)):
                 for m, one in enumerate(self.shared.values()):
                     out[part.start + number, m] = group_means(one.relabelled(order), members)
@@ -214,8 +205,8 @@ class Study:
 
 
 def result_of(
-    study: Study, m: int, drawn: np.ndarray | None, null: np.ndarray | None, confidence: float, correction: str,
-    names: tuple[str, ...] | None,
+    study: Study, m: int, drawn: np.ndarray | None, null: np.ndarray | None, plan: Resampling | None,
+    correction: str, names: tuple[str, ...] | None,
 ) -> NeighborResult:  # fmt: skip
     name = list(study.shared)[m]
     values = study.shared[name].values()
@@ -228,7 +219,7 @@ def result_of(
         for v in range(2):
             value = float(means[g, v])
             error = None if errors is None else float(errors[g, v])
-            ci = None if error is None else interval_of(value, error, int(counts[g]), confidence)
+            ci = None if error is None or plan is None else interval_of(value, error, int(counts[g]), plan.confidence)
             told += [value if counts[g] else None, ci,
                      None if null is None or not counts[g] else _upper_p(null[:, m, g, v], value)]  # fmt: skip
         return told
@@ -258,7 +249,7 @@ def _upper_p(null: np.ndarray, value: float) -> float:
 
 
 def differences_of(
-    study: Study, drawn: np.ndarray, confidence: float, correction: str
+    study: Study, drawn: np.ndarray, plan: Resampling, correction: str
 ) -> tuple[NeighborDifference, ...]:
     names, counts = list(study.shared), study.members.sum(axis=0)
     means = [group_means(one.values(), study.members)[:, 0] for one in study.shared.values()]
@@ -268,7 +259,7 @@ def differences_of(
         errors = half_errors(drawn[:, a, :, 0] - drawn[:, b, :, 0], study.n)
         for g, label in enumerate(labels):
             value, error, count = float(means[a][g] - means[b][g]), float(errors[g]), int(counts[g])
-            ci = interval_of(value, error, count, confidence, (-1.0, 1.0))
+            ci = interval_of(value, error, count, plan.confidence, (-1.0, 1.0))
             p = (
                 None
                 if ci is None

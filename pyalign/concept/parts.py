@@ -70,7 +70,7 @@ class Parts:
         if self.plan is None:
             return Part(len(rows), objects, estimates, None)
         table, sums = self.table.take(rows, axis=0), None
-        values = None if self.plan.method == "corrected" else _values(table)
+        values = None if self.plan.closed else _values(table)
         if keep and len(rows) and self._add_up:  # also of a part too small for an interval: the whole holds it
             assert values is not None
             sums = resampled_sums(clusters, values, self.plan)
@@ -88,7 +88,7 @@ class Parts:
         all_there = self._add_up and sum(n for n, _ in added) == t
         sums = np.sum(np.stack([one for _, one in added]), axis=0) if all_there else None
         progress("intervals", 0, None)
-        values = None if self.plan.method == "corrected" else _values(self.table)
+        values = None if self.plan.closed else _values(self.table)
         intervals, note = self._intervals(self.clusters, self.table, values, estimates, sums)
         return Part(t, self.clusters.n, estimates, intervals, note)
 
@@ -110,7 +110,7 @@ class Parts:
     @property
     def _add_up(self) -> bool:
         """Whether the sums of parts are those of the whole: resampled triplets are drawn by their places in a part."""
-        return self.plan is not None and self.plan.method != "corrected" and self.plan.by != "triplets"
+        return self.plan is not None and not self.plan.closed and self.plan.by != "triplets"
 
     def _intervals(
         self,
@@ -122,7 +122,7 @@ class Parts:
     ) -> tuple[Intervals | None, str | None]:
         plan, errors = self.plan, None
         assert plan is not None
-        closed = plan.method == "corrected"
+        closed = plan.closed
         if closed or (plan.method == "bootstrap" and plan.by == "objects"):
             both = Dependence.of(clusters, plan).errors(table).in_units(self.units)
             if not both.known:

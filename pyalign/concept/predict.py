@@ -29,7 +29,7 @@ from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
-from pyalign.stats.resampling import AUTO, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
 FOLDS = 5
@@ -43,7 +43,7 @@ MADE_FROM = (
 def predict_dimensions(
     x: object, dimensions: object, *, labels: Sequence[str] | None = None, penalties: object = PENALTIES,
     folds: object = FOLDS, standardize: bool = False, triplets: object = None, measure: str = "dot",
-    ci: str | Resampling | None = AUTO, correction: str = "holm", nan: str = "raise", missing: str = "raise",
+    ci: IntervalsOver = AUTO, correction: str = "holm", nan: str = "raise", missing: str = "raise",
     seed: int = 0, progress: Progress = silent,
 ) -> DimensionPredictions:  # fmt: skip
     """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
@@ -62,8 +62,7 @@ def predict_dimensions(
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Gives the
             accuracy of the predicted dimensions, of the human ones, and of the embeddings as they are.
         measure: by which predicted and human dimensions choose the odd one.
-        ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None (or "none") for no
-            intervals.
+        ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
         correction: of p-values of differences: ``"holm"``, or ``"benjamini-hochberg"``.
         nan: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
         missing: ``"raise"``, or ``"omit"`` for objects of the dimensions that, by name, have no row in some model to be
@@ -91,7 +90,7 @@ def predict_dimensions(
         >>> [one.r2 > 0.5 for one in found[0].dimensions]
         [True, False]
     """
-    plan = over_objects(as_resampling(ci))
+    plan = over_objects(ci)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan, ("raise", "omit"), "nan")
     _checks.one_of(missing, MISSING, "missing")
@@ -305,8 +304,8 @@ def scored(found: DimensionPredictions, objects: Objects, asked: Asked, progress
         progress("accuracies", number, len(found.results))
         x, rows = one.predictions, objects.rows[one.embeddings]
         all_ = score(x, whole, measure=asked.measure, ci=asked.plan, nan="omit")
-        within = score(x, inside, measure=asked.measure, nan="omit").accuracy if len(inside) else None
-        bare = score(rows, whole, measure="cosine", nan="omit").accuracy
+        within = score(x, inside, measure=asked.measure, ci=None, nan="omit").accuracy if len(inside) else None
+        bare = score(rows, whole, measure="cosine", ci=None, nan="omit").accuracy
         told = replace(one, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
         results.append(replace(told, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(

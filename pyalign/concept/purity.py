@@ -19,9 +19,9 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.concept.dimensions import notes_on_order
-from pyalign.concept.halves import LEAST, half_errors, halves, interval_of
+from pyalign.concept.halves import LEAST, half_errors, half_samples, halves, interval_of
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
-from pyalign.concept.neighborhoods import PERMUTATIONS, RESAMPLES, notes_on_lists
+from pyalign.concept.neighborhoods import PERMUTATIONS, notes_on_lists
 from pyalign.data import Categories, Provenance
 from pyalign.data.categories import require_names
 from pyalign.documents import Interval
@@ -31,7 +31,7 @@ from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.results import Result
-from pyalign.stats.resampling import or_none
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 
 METHOD = "half-samples or jackknife"  # whose error is the larger
 NAMED = 5  # categories that a note names
@@ -86,7 +86,7 @@ class NeighborPurity(Result):
         k, measure: of the neighbours.
         n_objects, n_with_category: all objects, which may be neighbours, and those that count.
         resamples, confidence, permutations: None without intervals or p-values.
-        seed: of what is drawn.
+        seed: of the half-samples; without intervals that of the relabellings.
     """
 
     command: ClassVar[str] = "neighbor purity"
@@ -112,9 +112,7 @@ def neighbor_purity(
     *,
     k: int = 10,
     measure: str | Measure = "cosine",
-    ci: str | None = "objects",
-    resamples: int = RESAMPLES,
-    confidence: float = 0.95,
+    ci: IntervalsOver = AUTO,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
     progress: Progress = silent,
@@ -126,7 +124,7 @@ def neighbor_purity(
     Args:
         x: (n, d) embeddings, or a mapping of names to them.
         categories: `Categories`, labels (n,) or memberships (n, c); an object may have several.
-        k, measure, ci, resamples, confidence, permutations, seed, progress: see `compare_neighbors`.
+        k, measure, ci, permutations, seed, progress: see `compare_neighbors`.
 
     Raises:
         InputError: as `compare_neighbors`; no object with a category.
@@ -138,12 +136,8 @@ def neighbor_purity(
         (1.0, 0.333)
     """
     models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
-    ci = or_none(ci)
-    if ci is not None:
-        _checks.one_of(ci, ("objects",), "ci")
-    _checks.whole_number(resamples, "resamples", 2)
+    asked = half_samples(ci)
     _checks.whole_number(permutations, "permutations", 0)
-    _checks.fraction(confidence, "confidence")
     _checks.whole_number(seed, "seed", 0)
     matched = match_rows(models)
     n, k = matched.n, checked_k(k, matched.n)
@@ -153,35 +147,33 @@ def neighbor_purity(
     counted = members.any(axis=1)
     if not counted.any():
         raise InputError("categories must hold at least one object; all are without")
-    rows, enough = matched.take(), n // 2 > k
+    rows, plan = matched.take(), asked if n // 2 > k else None
     length = list_length(k, n)
     results, found_lists = [], {}
     for name in models:
         found_lists[name] = neighbor_lists(rows[name], length, measure, k)
         lists = found_lists[name].rows
         found = purities(lists[:, :k], members)
-        errors = None
-        if ci is not None and enough:
-            errors = purity_errors(lists, members, k, resamples, seed)
+        errors = None if plan is None else purity_errors(lists, members, k, plan)
         null = null_purities(lists[:, :k], members, permutations, seed, progress) if permutations else None
-        results.append(_result(name, given.labels, members, found, errors, null, confidence))
+        results.append(_result(name, given.labels, members, found, errors, null, plan))
     notes = [
         *matched.notes,
         *notes_on_order("categories", given.names, matched.names),
         *notes_on_lists(rows, found_lists, k),
     ]
-    if ci is not None and not enough:
+    if asked is not None and plan is None:
         notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
-    if ci is not None and enough:
+    if plan is not None:
         notes += _notes_on_categories(results)
     without = int((~counted).sum())
     if without:
         notes.append(f"{without:,} of {n:,} objects have no category: they are neighbours of others alone")
-    with_ci = ci is not None and enough
+    options = {"k": k, "measure": str(measure), "ci": None if asked is None else asked.by}
     return NeighborPurity(
-        tuple(results), k, str(measure), n, n - without, resamples if with_ci else None,
-        float(confidence) if with_ci else None, permutations or None, seed, notes=tuple(notes),
-        provenance=Provenance.now([*models.items()], {"k": k, "measure": str(measure), "ci": ci}, "auto", seed),
+        tuple(results), k, str(measure), n, n - without, None if plan is None else plan.drawn,
+        None if plan is None else float(plan.confidence), permutations or None, seed if plan is None else plan.seed,
+        notes=tuple(notes), provenance=Provenance.now([*models.items()], options, "auto", seed),
     )  # fmt: skip
 
 
@@ -200,7 +192,7 @@ def _notes_on_categories(results: Sequence[PurityResult]) -> list[str]:
 
 def _result(
     name: str, labels: tuple[str, ...], members: np.ndarray, found: np.ndarray, errors: np.ndarray | None,
-    null: np.ndarray | None, confidence: float,
+    null: np.ndarray | None, plan: Resampling | None,
 ) -> PurityResult:  # fmt: skip
     n, counts = len(members), members.sum(axis=0)
     counted = members.any(axis=1)
@@ -210,8 +202,8 @@ def _result(
     def figures(g: int) -> tuple[Any, ...]:
         value = float(found[g])
         ci = None
-        if errors is not None and errors[g] > 0:
-            ci = interval_of(value, float(errors[g]), int(sizes[g]), confidence, method=METHOD)
+        if plan is not None and errors is not None and errors[g] > 0:
+            ci = interval_of(value, float(errors[g]), int(sizes[g]), plan.confidence, method=METHOD)
         p = None if null is None or not sizes[g] else float(1 + (null[:, g] >= value - 1e-12).sum()) / (1 + len(null))
         return value if sizes[g] else None, ci, float(chances[g]), p
 
@@ -250,9 +242,9 @@ def _owned(members: np.ndarray) -> np.ndarray:
     return np.concatenate([members.any(axis=1, keepdims=True), members], axis=1)
 
 
-def purity_errors(lists: np.ndarray, members: np.ndarray, k: int, resamples: int, seed: int) -> np.ndarray:
+def purity_errors(lists: np.ndarray, members: np.ndarray, k: int, plan: Resampling) -> np.ndarray:
     """(1 + c,) standard errors over objects; lists hold more than k neighbours (n, length), the nearest first."""
-    of_halves = [half_purities(lists, members, k, *half) for half in halves(len(lists), resamples, seed)]
+    of_halves = [half_purities(lists, members, k, *half) for half in halves(len(lists), plan.drawn, plan.seed)]
     errors: np.ndarray = np.fmax(half_errors(np.array(of_halves), len(lists)), left_out_errors(lists, members, k))
     return errors
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyalign import _checks
@@ -15,7 +16,7 @@ from pyalign.pairwise.closed_form import closed_form
 from pyalign.pairwise.correlated import Correlated, permuted_values
 from pyalign.pairwise.correlations import Correlation, get_correlation
 from pyalign.pairwise.influence import INFLUENCES
-from pyalign.pairwise.rsa_parts import CORRECTED, POOLINGS, corrected, pairs_of, results_of, undefined_notes
+from pyalign.pairwise.rsa_parts import POOLINGS, corrected, pairs_of, results_of, undefined_notes
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM, in_tiles
@@ -23,11 +24,10 @@ from pyalign.pairwise.study import FEWEST, study_of
 from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import RESAMPLES, or_none
+from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, IntervalsOver, Resampling, plan_of
 
-AUTO = "auto"
 PARTIAL = ("spearman", "pearson")
-METHODS = (CORRECTED, "bootstrap")
+METHODS = (CORRECTED, BOOTSTRAP)
 
 
 def rsa(
@@ -38,10 +38,7 @@ def rsa(
     measure: str | Measure | Sequence[str | Measure] = "pearson",
     correlation: str | Sequence[str] = "spearman",
     model_rdms: Mapping[str, object] | None = None,
-    ci: str | None = AUTO,
-    ci_method: str | None = None,
-    resamples: int | None = None,
-    confidence: float = 0.95,
+    ci: IntervalsOver = AUTO,
     permutations: int | None = None,
     pooling: str | None = None,
     partial: bool = False,
@@ -68,13 +65,11 @@ def rsa(
             cosine, pearson and rbf, -s of distances and dot products.
         correlation: one or several of `CORRELATIONS`.
         model_rdms: name -> matrix of dissimilarities, more models, such as categories.
-        ci: what intervals are over: "objects", "subjects", "objects+subjects", None or "none" for none; "auto":
-            objects, and people where there are matrices of several.
-        ci_method: "corrected", the closed form of `pyalign.pairwise.closed_form`, which counts noise of single pairs
-            once, of spearman, rho-a, pearson and cosine; or "bootstrap", over both the dual bootstrap of
-            `pyalign.pairwise.bootstrap`. None: the first, where it exists and no `resamples` are asked for.
-        resamples: of the bootstrap; None: 1,000.
-        confidence: of the intervals, a fraction.
+        ci: what intervals are over: "objects", "subjects" or "objects+subjects"; "auto": objects, and people where
+            there are matrices of several; or a `pyalign.Resampling` of these. None: there are none. Its method is
+            "corrected", the closed form of `pyalign.pairwise.closed_form`, which counts noise of single pairs once, of
+            spearman, rho-a, pearson and cosine; or "bootstrap", over both the dual bootstrap of
+            `pyalign.pairwise.bootstrap`, where there is no closed form or resamples are asked for.
         permutations: of the objects' labels, for p-values; None for none.
         pooling: of people for the noise ceiling: "ranks", "standardized", "unit", "raw"; None: by the correlation.
         partial: whether to correlate each model with what the others leave over, too; of spearman and pearson.
@@ -82,7 +77,7 @@ def rsa(
         correction: of p-values of differences: "holm", or "benjamini-hochberg".
         nan: "raise", or "omit" for pairs of rows with NaN to be left out.
         missing: "raise", or "omit" for objects that, by their names, have no row in some model to be left out.
-        seed: of all that is drawn.
+        seed: of the permutations, and of the folds of the weighted sum.
         backend: of similarities; see `pyalign.similarity`.
         progress: called with a stage, how much of it is done, and of how much.
 
@@ -100,7 +95,7 @@ def rsa(
         >>> rng = np.random.default_rng(0)
         >>> rows = rng.normal(size=(12, 5))
         >>> people = 1 - np.corrcoef(rows) + 0.05 * np.abs(np.corrcoef(rng.normal(size=(12, 9))))
-        >>> found = rsa(rows, people, kind="dissimilarity", permutations=99, resamples=100)
+        >>> found = rsa(rows, people, kind="dissimilarity", permutations=99)
         >>> found[0].value > 0.9, found[0].p_value, found[0].n_pairs
         (True, 0.01, 66)
     """
@@ -116,13 +111,10 @@ def rsa(
     chosen = list(map(get_correlation, named))
     partial, weighted = _checks.flag(partial, "partial"), _checks.flag(weighted, "weighted")
     _check(models, rdms, measures, chosen, judged, partial)
-    over = _over(ci, judged)
-    method = _method(ci_method, resamples, chosen)
-    drawn_anew = RESAMPLES if resamples is None else _checks.whole_number(resamples, "resamples", 2)
+    plan = _plan(ci, chosen, judged)
     _checks.whole_number(seed, "seed", 0)
     if permutations is not None:
         _checks.whole_number(permutations, "permutations", 1)
-    _checks.fraction(confidence, "confidence")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan, ("raise", "omit"), "nan")
     judged, coverage = judged_with_rows(models, rdms, judged, missing, FEWEST)
@@ -130,15 +122,16 @@ def rsa(
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
     options: dict[str, Any] = {
         "kind": judged.kind, "measure": [str(getattr(one, "name", one)) for one in measures],
-        "correlation": [one.name for one in chosen], "ci": over, "ci_method": method, "resamples": resamples,
-        "permutations": permutations, "pooling": pooling, "partial": partial, "weighted": weighted,
-        "correction": correction, "nan": nan, "missing": missing,
+        "correlation": [one.name for one in chosen], "ci": None if plan is None else plan.by,
+        "ci_method": _methods(chosen)[0] if plan is None else plan.method,
+        "resamples": None if plan is None else plan.resamples, "permutations": permutations, "pooling": pooling,
+        "partial": partial, "weighted": weighted, "correction": correction, "nan": nan, "missing": missing,
     }  # fmt: skip
     provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
-    plain = over is None and permutations is None and not partial and not weighted and nan == "raise"
+    plain = plan is None and permutations is None and not partial and not weighted and nan == "raise"
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(STREAMED):
         streamed, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
-        return Rsa(streamed, (), judged.kind, None, None, None, None, float(confidence), None, correction, seed,
+        return Rsa(streamed, (), judged.kind, None, None, None, None, Resampling.confidence, None, correction, seed,
                    judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage,
                    provenance=provenance)  # fmt: skip
     study = study_of(models, rdms, judged, measures, nan, backend)
@@ -148,22 +141,23 @@ def rsa(
     drawn = None
     for one in chosen:
         found = Correlated(study, one)
-        if over is not None and method == CORRECTED:
-            drawn = closed_form(found, over, partial)
-        elif over is not None:
-            drawn = resample(found, over, drawn_anew, seed, partial, progress)
+        if plan is not None and plan.closed:
+            drawn = closed_form(found, plan.by, partial)
+        elif plan is not None:
+            drawn = resample(found, plan.by, plan.drawn, plan.seed, partial, progress)
         null = None if permutations is None else permuted_values(found, permutations, seed, progress)
-        results += results_of(found, drawn, null, over, confidence, pooling, partial)
-        if drawn is not None and over is not None:
-            pairs += pairs_of(found, drawn.value, over, confidence)
+        results += results_of(found, drawn, null, plan, pooling, partial)
+        if drawn is not None and plan is not None:
+            pairs += pairs_of(found, drawn.value, plan)
         if weighted:
             sums.append(weighted_rsa(found, seed))
+    resampled = plan is not None and not plan.closed
     return Rsa(
-        tuple(results), corrected(pairs, correction), judged.kind, judged.n_people, over,
-        None if drawn is None else drawn.value.method,
-        None if over is None or method == CORRECTED else drawn_anew, float(confidence), permutations,
-        correction, seed, judged.source, tuple(sums) if weighted else None,
-        notes=(*study.notes, *undefined_notes(results, over, method)), coverage=coverage,
+        tuple(results), corrected(pairs, correction), judged.kind, judged.n_people, None if plan is None else plan.by,
+        None if drawn is None else drawn.value.method, plan.drawn if plan is not None and resampled else None,
+        float(Resampling.confidence if plan is None else plan.confidence), permutations,
+        correction, plan.seed if plan is not None and resampled else seed, judged.source,
+        tuple(sums) if weighted else None, notes=(*study.notes, *undefined_notes(results, plan)), coverage=coverage,
         provenance=provenance,
     )  # fmt: skip
 
@@ -193,28 +187,20 @@ def _check(
             raise InputError("partial needs at least two models; got one")
 
 
-def _method(asked: str | None, resamples: int | None, chosen: Sequence[Correlation]) -> str:
-    """How intervals are found; raises where a closed form is asked for that does not exist."""
+def _methods(chosen: Sequence[Correlation]) -> tuple[str, ...]:
+    """How intervals of all these correlations can be found."""
+    return METHODS if all(one.name in INFLUENCES for one in chosen) else (BOOTSTRAP,)
+
+
+def _plan(ci: object, chosen: Sequence[Correlation], judged: Judgments) -> Resampling | None:
+    """How intervals are found; raises where a closed form is asked for, or people are, and there are none."""
     without = [one.name for one in chosen if one.name not in INFLUENCES]
-    if asked is None:
-        return METHODS[1] if without or resamples is not None else CORRECTED
-    _checks.one_of(asked, METHODS, "ci_method")
-    if asked == CORRECTED and without:
+    if without and isinstance(ci, Resampling) and ci.method == CORRECTED:
         raise InputError(f"ci_method corrected is of {', '.join(INFLUENCES)}; got {without[0]}")
-    if asked == CORRECTED and resamples is not None:
-        raise InputError(f"resamples are those of ci_method bootstrap; got {resamples} for corrected")
-    return asked
-
-
-def _over(ci: str | None, judged: Judgments) -> str | None:
-    """What is drawn anew; raises where people are to be drawn that are not known."""
-    ci = or_none(ci)
-    if ci is None:
-        return None
-    _checks.one_of(ci, (*OVER, AUTO), "ci")
+    plan = plan_of(ci, OVER, _methods(chosen))
     several = judged.n_people is not None and judged.n_people > 1
-    if ci == AUTO:
-        return OVER[2] if several else OVER[0]
-    if "subjects" in ci and not several:
-        raise InputError(f"ci {ci} needs the matrices of at least two people; human holds one")
-    return ci
+    if plan is not None and "subjects" in plan.by and not several:
+        raise InputError(f"ci {plan.by} needs the matrices of at least two people; human holds one")
+    if plan is None or plan.by != AUTO:
+        return plan
+    return replace(plan, by="objects+subjects" if several else "objects")

@@ -18,13 +18,12 @@ from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.correlations import Correlation, Family
 from pyalign.pairwise.rsa_result import Partial, PerPerson, RsaCeiling, RsaPair, RsaResult
 from pyalign.stats.multiple import corrected as of_known
+from pyalign.stats.resampling import CORRECTED, Resampling
 from pyalign.stats.student import quantile, two_sided_p
-
-CORRECTED = "corrected"  # the closed form, whose intervals are symmetric on Fisher's scale
 
 
 def results_of(
-    found: Correlated, drawn: Resampled | None, null: np.ndarray | None, over: str | None, confidence: float,
+    found: Correlated, drawn: Resampled | None, null: np.ndarray | None, plan: Resampling | None,
     pooling: str | None, partial: bool,
 ) -> list[RsaResult]:  # fmt: skip
     study, one = found.study, found.correlation
@@ -38,7 +37,7 @@ def results_of(
         value = float(found.values[k])
 
         def interval(at: float, of: Variances | None, k: int = k) -> Interval | None:
-            return None if of is None or over is None else interval_of(at, of, k, None, over, confidence)
+            return None if of is None or plan is None else interval_of(at, of, k, None, plan)
 
         each = None
         if people is not None:
@@ -61,7 +60,7 @@ def results_of(
                 None
                 if parts is None
                 else Partial(float(parts[k]), interval(float(parts[k]), drawn.partial if drawn else None)),
-                missing=() if over is None else ("ci",),
+                missing=() if plan is None else ("ci",),
             )
         )
     return results
@@ -72,7 +71,7 @@ def _mean(values: np.ndarray) -> float:
     return float(defined.mean()) if len(defined) else math.nan
 
 
-def interval_of(at: float, errors: Variances, a: int, b: int | None, over: str, confidence: float) -> Interval | None:
+def interval_of(at: float, errors: Variances, a: int, b: int | None, plan: Resampling) -> Interval | None:
     """at +- Student's t times the root of the variance, within what correlations can be; None without a variance.
 
     In closed form the interval of a correlation, not that of a difference, is symmetric about its inverse hyperbolic
@@ -82,21 +81,21 @@ def interval_of(at: float, errors: Variances, a: int, b: int | None, over: str, 
     if math.isnan(at) or math.isnan(variance):
         return None
     error = math.sqrt(max(0.0, variance))
-    reach = quantile(confidence, errors.degrees) * error
+    reach = quantile(plan.confidence, errors.degrees) * error
     low, high = at - reach, at + reach
     if errors.method == CORRECTED and b is None and abs(at) < 1.0:
         centre, span = math.atanh(at), reach / (1.0 - at * at)
         low, high = math.tanh(centre - span), math.tanh(centre + span)
     bound = 1.0 if b is None else 2.0
-    return Interval(max(-bound, low), min(bound, high), error, over, errors.method, float(confidence))
+    return Interval(max(-bound, low), min(bound, high), error, plan.by, errors.method, float(plan.confidence))
 
 
-def pairs_of(found: Correlated, errors: Variances, over: str, confidence: float) -> list[RsaPair]:
+def pairs_of(found: Correlated, errors: Variances, plan: Resampling) -> list[RsaPair]:
     pairs = []
     for a, b in combinations(range(len(found.study.models)), 2):
         one, other = found.study.models[a], found.study.models[b]
         difference = float(found.values[a] - found.values[b])
-        ci = interval_of(difference, errors, a, b, over, confidence)
+        ci = interval_of(difference, errors, a, b, plan)
         p = None
         if ci is not None and ci.error is not None:
             t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
@@ -112,12 +111,12 @@ def corrected(pairs: Sequence[RsaPair], correction: str) -> tuple[RsaPair, ...]:
     return tuple(replace(pair, p_adjusted=p) for pair, p in zip(pairs, found, strict=True))
 
 
-def undefined_notes(results: Sequence[RsaResult], over: str | None, method: str | None = None) -> list[str]:
+def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> list[str]:
     """Sentences about values that do not exist, so that none is NaN in silence."""
     notes = []
     why = (
         "any two pairs share an object, or one person is all there is"
-        if method == CORRECTED
+        if plan is not None and plan.closed
         else "fewer than half of the resamples have a value"
     )
     for one in results:
@@ -126,13 +125,13 @@ def undefined_notes(results: Sequence[RsaResult], over: str | None, method: str 
             notes.append(
                 f"{one.correlation} with {called} is not defined: the pairs of one of the matrices are all equal"
             )
-        elif over is not None and one.ci is None:
+        elif plan is not None and one.ci is None:
             notes.append(f"{one.correlation} with {called} has no interval: {why}")
         if one.partial is not None and not math.isnan(one.value):
             partial = f"partial {one.correlation} with {called}"
             if math.isnan(one.partial.value):
                 notes.append(f"{partial} is not defined: a model is constant, or the other models leave nothing over")
-            elif over is not None and one.partial.ci is None:
+            elif plan is not None and one.partial.ci is None:
                 notes.append(f"{partial} has no interval: {why}")
         if one.ceiling is not None and math.isnan(one.ceiling.lower):
             told = "no person's pairs vary with the mean of others who judged them"

@@ -165,7 +165,7 @@ class Rsa(OnCards, Result):
         confidence: of the intervals.
         permutations: how many; None without.
         correction: how `p_adjusted` is corrected over all pairs.
-        seed: of what is drawn.
+        seed: of the resamples; where none are drawn that of the permutations and of the folds of weighted sums.
         human: where the judgments came from, or None.
     """
 

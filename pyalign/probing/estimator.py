@@ -186,8 +186,9 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Accuracy (fraction) of the mapped rows on triplets of x's rows."""
         z = self.transform(x)
         found = score(
-            z, triplets, measure=self.measure, temperature=self.temperature, missing=self.missing, backend=self.backend
-        )
+            z, triplets, measure=self.measure, temperature=self.temperature, missing=self.missing, backend=self.backend,
+            ci=None,
+        )  # fmt: skip
         return float(found.accuracy)
 
     def _options(self) -> ProbeOptions:

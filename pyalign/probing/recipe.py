@@ -164,7 +164,7 @@ class Adam:
 def _epoch(loss: float, rows: np.ndarray, weights: np.ndarray, test: np.ndarray | None) -> Epoch:
     if test is None:
         return Epoch(loss, None, None)
-    found = score(rows @ weights, test, measure="dot")
+    found = score(rows @ weights, test, measure="dot", ci=None)
     return Epoch(loss, found.cross_entropy, found.accuracy)
 
 

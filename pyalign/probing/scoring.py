@@ -44,7 +44,9 @@ def scored(
     z: object = on.for_scoring(rows)
     backend = on.backend.name
     if answers is None:
-        found = score(z, Triplets(triplets, task=task), measure=measure, temperature=temperature, backend=backend)
+        found = score(
+            z, Triplets(triplets, task=task), measure=measure, temperature=temperature, backend=backend, ci=None
+        )
         assert found.accuracy is not None and found.cross_entropy is not None
         return HeldOut(found.accuracy, found.cross_entropy)
     results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)

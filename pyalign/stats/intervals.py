@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from pyalign.documents import Interval
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.resampling import BOOTSTRAP, CORRECTED, Resampling
 from pyalign.stats.student import quantile
 
 NORMAL = math.inf  # degrees of freedom of Student's t that make it the normal distribution
@@ -32,7 +32,7 @@ def student_interval(
     low, high = estimate - reach, estimate + reach
     if reach == reach:
         low, high = max(within[0], low), min(within[1], high)
-    return Interval(low, high, error, plan.by, plan.method, float(plan.confidence))
+    return Interval(low, high, error, plan.by, plan.method or CORRECTED, float(plan.confidence))
 
 
 def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None = None) -> Interval:
@@ -47,7 +47,8 @@ def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None 
     tail = (1.0 - plan.confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     error = float(means.std(ddof=1)) if len(means) > 1 else None
-    return Interval(float(low), float(high), error, plan.by, method or plan.method, float(plan.confidence))
+    name = method or plan.method or BOOTSTRAP
+    return Interval(float(low), float(high), error, plan.by, name, float(plan.confidence))
 
 
 def share_interval(share: float, n: int, confidence: float, by: str) -> Interval:

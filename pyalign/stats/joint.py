@@ -138,7 +138,7 @@ def joints(
         progress("pairs", done, len(pairs))
         table = _table(bits, a, chunk, t)
         found = None if dependence is None else dependence.errors(table)
-        draws = None if plan.method == "corrected" else _draws(bits, a, chunk, table, clusters, plan, singles)
+        draws = None if plan.closed else _draws(bits, a, chunk, table, clusters, plan, singles)
         means = table[:, 1:].sum(axis=0, dtype=np.int64) / t
         for k in range(len(chunk)):
             places = [0, 1 + 2 * k, 2 + 2 * k]

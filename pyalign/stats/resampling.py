@@ -7,8 +7,9 @@ other triplets. Of "subjects": with other people. Nothing here knows what is ave
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -19,10 +20,10 @@ from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
 from pyalign.progress import Progress, silent
 
-BY = ("objects", "triplets", "subjects", "objects+subjects")  # what intervals are over
-METHODS = ("corrected", "bootstrap", "pigeonhole")
-NONE = "none"  # no intervals, as on the command line; None means the same
-AUTO = "auto"  # over objects and people where these are known, else over objects
+BY = ("objects", "subjects", "objects+subjects", "triplets")  # what intervals are over
+AUTO: Final = "auto"  # over objects and people where these are known, else over objects
+CORRECTED, BOOTSTRAP, HALF_SAMPLES = "corrected", "bootstrap", "half-samples"
+METHODS = (CORRECTED, BOOTSTRAP, "pigeonhole")  # of means over triplets
 RESAMPLES = 1000
 
 
@@ -33,9 +34,11 @@ class Resampling:
     Attributes:
         by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
             for objects and people where these are known, else objects.
-        method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; or, over
-            objects, "pigeonhole", the bootstrap without the scale that brings it to the corrected error.
-        resamples: of a bootstrap; None: 1,000.
+        method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over
+            objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; of neighbours
+            "half-samples". None: what the analysis has, which is the closed form unless there is none, or `resamples`
+            are asked for.
+        resamples: how many are drawn; None: 1,000, or 200 half-samples.
         confidence: of the intervals, a fraction.
         seed: of what is drawn; the same seed gives the same on every backend and with any number of threads.
 
@@ -44,28 +47,27 @@ class Resampling:
             form, or a method that does not serve what is drawn anew.
 
     Example:
-        >>> Resampling("objects").method, Resampling("objects", "bootstrap").drawn
-        ('corrected', 1000)
+        >>> Resampling("objects").closed, Resampling("objects", "bootstrap").drawn
+        (True, 1000)
     """
 
     by: str
-    method: str = "corrected"
+    method: str | None = None
     resamples: int | None = None
     confidence: float = 0.95
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _checks.one_of(self.by, (*BY, AUTO), "ci")
-        _checks.one_of(self.method, METHODS, "ci_method")
+        _checks.one_of(self.by, (AUTO, *BY), "ci")
+        if self.method is not None:
+            _checks.one_of(self.method, (*METHODS, HALF_SAMPLES), "ci_method")
         _checks.fraction(self.confidence, "confidence")
         _checks.whole_number(self.seed, "seed", 0)
         if self.method == "pigeonhole" and self.by not in ("objects", AUTO):
             raise InputError(f"ci_method pigeonhole draws objects; got ci {self.by!r}")
-        if self.by == "objects+subjects" and self.method != "corrected":
-            raise InputError(f"ci objects+subjects needs ci_method corrected; got {self.method!r}")
         if self.resamples is not None:
             _checks.whole_number(self.resamples, "resamples", 2)
-            if self.method == "corrected":
+            if self.method == CORRECTED:
                 raise InputError(
                     f"resamples are those of ci_method bootstrap or pigeonhole; got {self.resamples} for corrected"
                 )
@@ -81,8 +83,12 @@ class Resampling:
         """
         if self.by != AUTO:
             return self
-        both = self.method == "corrected" and are_several(subjects)
-        return replace(self, by="objects+subjects" if both else "objects")
+        return replace(self, by="objects+subjects" if self.closed and are_several(subjects) else "objects")
+
+    @property
+    def closed(self) -> bool:
+        """Whether errors are in closed form, so that nothing is drawn."""
+        return self.method in (CORRECTED, None) and self.resamples is None
 
     @property
     def drawn(self) -> int:
@@ -90,29 +96,57 @@ class Resampling:
         return RESAMPLES if self.resamples is None else self.resamples
 
 
-def or_none(ci: Any) -> Any:
-    """`ci` as it was given, and None for "none": both ask for no intervals.
+IntervalsOver: TypeAlias = (
+    Literal["auto", "objects", "subjects", "objects+subjects", "triplets"] | Resampling | None
+)  # what `ci` may be everywhere; None: no intervals
+
+
+def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampling | None:
+    """`ci` as a `Resampling` with a method; None for no intervals.
+
+    Args:
+        ci: see `IntervalsOver`; a word stands for a `Resampling` with the usual options.
+        over: what the analysis can draw anew.
+        methods: that it has: the usual one, then that which resamples ask for.
+
+    Raises:
+        InputError: anything else, or what the analysis has not.
 
     Example:
-        >>> or_none("objects"), or_none("none")
-        ('objects', None)
+        >>> plan_of("objects", ["objects"], METHODS).method, plan_of(None, ["objects"], METHODS)
+        ('corrected', None)
+        >>> plan_of("triplets", ["objects", "subjects"], METHODS)
+        Traceback (most recent call last):
+        pyalign.errors.InputError: ci must be auto, objects, subjects or none here; got 'triplets'
     """
-    return None if isinstance(ci, str) and ci == NONE else ci
+    if ci is None:
+        return None
+    if not isinstance(ci, str | Resampling):
+        raise InputError(f"ci must be a word ({', '.join((AUTO, *BY))}), a Resampling or None; got {type(ci).__name__}")
+    if isinstance(ci, str) and ci == "none":
+        raise InputError("ci must be None for no intervals; got 'none'")
+    plan = Resampling(ci) if isinstance(ci, str) else ci
+    if plan.by not in (AUTO, *over):
+        raise InputError(f"ci must be {', '.join((AUTO, *over))} or none here; got {plan.by!r}")
+    if plan.method is None:
+        asked = methods[:1] if plan.resamples is None else methods[:2]
+        return replace(plan, method=asked[-1])
+    if plan.method not in methods:
+        raise InputError(f"ci_method must be {' or '.join(methods)} here; got {plan.method!r}")
+    return plan
 
 
 def as_resampling(ci: object) -> Resampling | None:
-    """`ci` as a `Resampling`: a name stands for one with the usual options, None or "none" for no intervals.
+    """`ci` as a `Resampling` of means over triplets, with a method; None for no intervals.
 
     Example:
-        >>> as_resampling("objects").method, as_resampling("none")
-        ('corrected', None)
+        >>> as_resampling("objects").method, as_resampling(Resampling("auto", resamples=50)).method, as_resampling(None)
+        ('corrected', 'bootstrap', None)
     """
-    ci = or_none(ci)
-    if ci is None or isinstance(ci, Resampling):
-        return ci
-    if not isinstance(ci, str):
-        raise InputError(f"ci must be a name ({', '.join(BY)}, {AUTO}) or a Resampling; got {type(ci).__name__}")
-    return Resampling(ci)
+    plan = plan_of(ci, BY, METHODS)
+    if plan is not None and plan.by == "objects+subjects" and not plan.closed:
+        raise InputError(f"ci objects+subjects needs ci_method corrected; got {plan.method!r}")
+    return plan
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from pyalign._registry import load, registered
@@ -21,7 +21,6 @@ class Analysis:
         name: under which `pyalign` has it.
         inputs: what the study gives to which argument.
         optional: arguments of these that are left out where the study has no such input.
-        defaults: of options, where the command line has others than the function.
         options: module and class of the options that the function takes as ``**options``.
         keeps: whether it takes a journal, so that an interrupted step goes on inside.
         gives: what another step can take of its result: "ceiling", "transform" (a map), or "" for nothing.
@@ -32,7 +31,6 @@ class Analysis:
     name: str
     inputs: Mapping[str, str]
     optional: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
     options: str = ""
     keeps: bool = False
     gives: str = ""

@@ -277,7 +277,7 @@ def _step(
             argument = next(one for one, kind in analysis.inputs.items() if kind == LABELS)
             picked[argument] = picked["dimensions"]
         used = {argument: one for argument, one in picked.items() if one is not None}
-        return Step(name, analysis, {**analysis.defaults, **checked(analysis, table)}, table, chosen, used)
+        return Step(name, analysis, checked(analysis, table), table, chosen, used)
     except InputError as error:
         raise InputError(f"step {name!r}: {error}") from error
 

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from support import clustered_error, draw_triplets, reals, seeds, whole
 
-from pyalign import score
+from pyalign import TripletProbe, Triplets, predict_dimensions, score
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.uncertainty import scaled, values_of
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
+from pyalign.probing.recipe import RecipeSettings, fit_recipe
+from pyalign.probing.scoring import scored
 from pyalign.stats.resampling import BY, Resampling
 
 X, T = whole(1, 40, 6), draw_triplets(1, 40, 1500)
@@ -122,7 +124,27 @@ def test_people_and_objects_count_together_where_both_are_known():
     x, of_others = X.copy(), (T == 7).any(axis=1)
     x[7] = np.nan  # all that others have answered: one person is left
     assert score(x, T, ci="auto", nan="omit", subjects=of_others.astype(int)).ci.by == "objects"
-    assert score(X, T, measure="dot").ci is None
+    assert score(X, T, measure="dot") == score(X, T, measure="dot", ci="auto")
+    assert score(X, T, measure="dot", ci=None).ci is None
+
+
+def test_triplets_without_answers_have_no_interval_and_need_none(message_of):
+    asked = Triplets(T, answered=False)
+    assert score(X, asked).ci is score(X, asked, ci=Resampling("auto", confidence=0.9)).ci is None
+    told = "ci needs the people's answers, which these triplets do not hold"
+    assert message_of(score, X, asked, ci="objects") == told
+
+
+def test_what_reads_no_interval_does_not_compute_one(monkeypatch):
+    def refuse(*_, **__):
+        raise AssertionError("an interval that nobody reads")
+
+    monkeypatch.setattr("pyalign.analysis.score.with_intervals", refuse)
+    few = T[:200]
+    fit_recipe(X, few, held_out=few[:50], settings=RecipeSettings(epochs=1))
+    assert TripletProbe(strength=10.0).fit(X, few).score(X, few) > 0
+    assert scored(X, few, None, "dot").accuracy > 0
+    assert predict_dimensions(X, np.abs(X), triplets=few, ci=None)[0].accuracy > 0
 
 
 # By resamples
@@ -266,10 +288,10 @@ def test_all_of_it_can_be_written_as_json():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ci": "items"}, "ci must be one of objects, triplets, subjects, objects+subjects, auto; got 'items'"),
+        ({"ci": "items"}, "ci must be one of auto, objects, subjects, objects+subjects, triplets; got 'items'"),
         (
             {"ci": 95},
-            "ci must be a name (objects, triplets, subjects, objects+subjects, auto) or a Resampling; got int",
+            "ci must be a word (auto, objects, subjects, objects+subjects, triplets), a Resampling or None; got int",
         ),
         ({"ci": "subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
         ({"ci": "objects+subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
@@ -297,12 +319,15 @@ def test_bad_options_are_one_clear_line(message_of, options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "exact"}, "ci_method must be one of corrected, bootstrap, pigeonhole; got 'exact'"),
+        ({"method": "exact"}, "ci_method must be one of corrected, bootstrap, pigeonhole, half-samples; got 'exact'"),
         ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
         ({"confidence": "high"}, "confidence must lie between 0 and 1; got 'high'"),
         ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"resamples": 1e3}, "resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
-        ({"resamples": 64}, "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"),
+        (
+            {"method": "corrected", "resamples": 64},
+            "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
+        ),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
     ],
 )

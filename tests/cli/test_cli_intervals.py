@@ -173,7 +173,14 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
             ("--ci-method", "pigeonhole", "--subject-column", "3"),
             "--subject-column 3 serves intervals over people alone: add --ci objects+subjects",
         ),
-        (("--resamples", "64"), "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"),
+        (
+            ("--ci", "objects+subjects", "--resamples", "64", "--subjects", "few.txt"),
+            "ci objects+subjects needs ci_method corrected; got 'bootstrap'",
+        ),
+        (
+            ("--resamples", "64", "--subject-column", "3"),
+            "--subject-column 3 serves intervals over people alone: add --ci subjects",
+        ),
         (
             ("--ci-method", "corrected", "--resamples", "64"),
             "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
@@ -223,6 +230,7 @@ def same_document(ran, expected):
         ((), pyalign.Resampling("objects")),
         (("--ci-method", "pigeonhole", "--resamples", "64"), pyalign.Resampling("objects", "pigeonhole", 64)),
         (("--ci-method", "bootstrap", "--seed", "3"), pyalign.Resampling("objects", "bootstrap", seed=3)),
+        (("--resamples", "64"), pyalign.Resampling("objects", "bootstrap", 64)),
         (("--ci", "triplets", "--confidence", "0.9"), pyalign.Resampling("triplets", confidence=0.9)),
     ],
     ids=str,
@@ -379,7 +387,7 @@ def test_compare_needs_answers(refused, models):
 def test_compare_refuses_in_one_line(refused, models, folder, x):
     np.save("short.npy", x[:20])
     ask = ("compare", "--triplets", "t.npy", "--json", "out.json", "--embeddings")
-    assert refused(*ask, "x.npy", "y.npy", "--resamples", "64") == (
+    assert refused(*ask, "x.npy", "y.npy", "--ci-method", "corrected", "--resamples", "64") == (
         "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"
     )
     assert refused(*ask, "x.npy") == "compare needs at least two models; got 1: 'x.npy'"

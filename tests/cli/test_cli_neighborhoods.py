@@ -37,7 +37,7 @@ def test_against_is_what_the_function_returns(command, files):
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.compare_neighbors(
         models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], permutations=19,
-        resamples=10, seed=3, rbo_p=0.8, correction="benjamini-hochberg",
+        ci=pyalign.Resampling("auto", resamples=10, seed=3), seed=3, rbo_p=0.8, correction="benjamini-hochberg",
     )  # fmt: skip
     expected = json.loads(found.to_json())
     assert document["command"] == "neighbor agreement" and document["against"] == "people.npy"
@@ -99,6 +99,14 @@ def test_a_search_is_still_a_search(command, files):
     (("changes", "x.npy", "y.npy", "--transform", "w.npz"), "got 2 embeddings"),
     (("agreement", "x.npy", "--human", "none.npy"), "none.npy: No such file or directory"),
     (("agreement", "x.npy", "--human", "people.npy", "-k", "30"), "k must be a whole number from 1 to 29"),
+    (("agreement", "x.npy", "--human", "people.npy", "--ci", "triplets"),
+     "ci must be auto, objects or none here; got 'triplets'"),
+    (("purity", "x.npy", "--categories", "c.npy", "--ci", "subjects"),
+     "ci must be auto, objects or none here; got 'subjects'"),
+    (("agreement", "x.npy", "--human", "people.npy", "--ci", "none", "--resamples", "9"),
+     "--resamples 9 serves intervals, which --ci none leaves out"),
+    (("purity", "x.npy", "--categories", "c.npy", "--ci", "none", "--confidence", "0.9"),
+     "--confidence 0.9 serves intervals, which --ci none leaves out"),
     (("agreement", "x.npy", "--human", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line(refused, files, args, told):

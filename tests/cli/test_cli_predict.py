@@ -95,10 +95,10 @@ WRONG = {
     "penalties must be positive and finite; got -1.0": (
         "x.npy", "--dimensions", "d.npy", "--penalty=-1"
     ),
-    "ci must be objects or none here, where rows are objects; got 'triplets'": (
+    "ci must be auto, objects or none here; got 'triplets'": (
         "x.npy", "--dimensions", "d.npy", "--ci", "triplets"
     ),
-    "ci_method must be corrected here, which counts what fits owe to each object; got 'bootstrap'": (
+    "ci_method must be corrected here; got 'bootstrap'": (
         "x.npy", "--dimensions", "d.npy", "--ci-method", "bootstrap"
     ),
     "--confidence 0.9 serves intervals, which --ci none leaves out": (

@@ -48,8 +48,9 @@ def test_the_document_is_what_the_function_returns(command, files):
     human = pyalign.Judgments(files["people"], "dissimilarity", files["names"])
     x = {"a.npy": files["a"], "b.csv": pyalign.Embeddings(files["b"].astype(np.float64), files["names"])}
     rdms = {f"stack.npy[{k}]": files["people"][k] for k in range(2)}
-    expected = pyalign.rsa(x, human, measure=["pearson", "cosine"], correlation=["spearman", "pearson"], resamples=40,
-                           permutations=30, partial=True, weighted=True, model_rdms=rdms)  # fmt: skip
+    expected = pyalign.rsa(x, human, measure=["pearson", "cosine"], correlation=["spearman", "pearson"],
+                           ci=pyalign.Resampling("auto", resamples=40), permutations=30, partial=True, weighted=True,
+                           model_rdms=rdms)  # fmt: skip
     for key in ("results", "pairs", "weighted"):
         theirs = strict_json(expected.to_json())[key]
         assert len(found[key]) == len(theirs) > 0

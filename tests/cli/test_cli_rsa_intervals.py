@@ -29,7 +29,7 @@ def test_the_closed_form_is_that_of_the_function(command, files, over):
     ran = command("rsa", "a.npy", "b.npy", *HUMAN, "--ci", over, "--ci-method", "corrected", "--json")
     assert ran.code == 0, ran.err
     found = strict_json(ran.out)
-    expected = pyalign.rsa(*files, kind="dissimilarity", ci=over, ci_method="corrected")
+    expected = pyalign.rsa(*files, kind="dissimilarity", ci=pyalign.Resampling(over, "corrected"))
     for one, other in zip(found["results"], expected.results, strict=True):
         assert one["standard_error"] == pytest.approx(other.standard_error)
         assert one["per_person"]["standard_error"] == pytest.approx(other.per_person.standard_error)
@@ -50,6 +50,7 @@ def test_the_table_says_how(command, files):
         (("--ci-method", "corrected", "--correlation", "kendall"), "got kendall"),
         (("--ci-method", "corrected", "--resamples", 10), "--resamples"),
         (("--ci-method", "corrected", "--ci", "none"), "--ci-method"),
+        (("--ci", "triplets"), "ci must be auto, objects, subjects, objects+subjects or none here; got 'triplets'"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(command, files, args, told):

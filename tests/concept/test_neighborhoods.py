@@ -30,6 +30,11 @@ def plain_rbo(a, b, p):
     return shared[-1] / k * p**k + (1 - p) / p * sum(x / d * p**d for d, x in enumerate(shared, 1))
 
 
+def draws(count):
+    """Intervals by so many half-samples."""
+    return pyalign.Resampling("objects", resamples=count)
+
+
 def both(seed, n=24):
     return reals(seed, n, 4, dtype=np.float64), reals(seed + 1, n, 3, dtype=np.float64)
 
@@ -87,7 +92,7 @@ def test_a_relabelling_moves_objects_and_their_neighbours(seed, k):
 
 def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatch):
     x, y = both(6, 40)
-    options = {"k": 4, "categories": [0, 1] * 20, "permutations": 19, "resamples": 10}
+    options = {"k": 4, "categories": [0, 1] * 20, "permutations": 19, "ci": draws(10)}
     plain = pyalign.compare_neighbors(x, y, **options)
     monkeypatch.setattr("pyalign.nearest.ranks.LARGEST_TABLE", 0)
     assert pyalign.compare_neighbors(x, y, **options) == plain
@@ -120,7 +125,7 @@ def test_intervals_are_those_of_the_halves_and_differences_are_paired():
     z = x + 0.3 * reals(9, 40, 4, dtype=np.float64)
     members = np.arange(40) % 2 == 0
     found = pyalign.compare_neighbors(
-        {"y": y, "z": z}, x, k=4, categories=np.where(members, "even", ""), resamples=60, permutations=0
+        {"y": y, "z": z}, x, k=4, categories=np.where(members, "even", ""), ci=draws(60), permutations=0
     )
     assert [c.concept for c in found[0].concepts] == ["even"]
     drawn = {"y": [], "z": []}
@@ -182,7 +187,7 @@ def test_does_not_depend_on_the_number_of_threads(set_threads):
     found = []
     for threads in (1, 4):
         set_threads(threads)
-        found.append(pyalign.compare_neighbors(x, y, k=5, permutations=19, resamples=20))
+        found.append(pyalign.compare_neighbors(x, y, k=5, permutations=19, ci=draws(20)))
     assert found[0] == found[1]
 
 
@@ -203,8 +208,8 @@ def test_a_result_travels_as_a_document(tmp_path):
     ({"k": 24}, "k must be a whole number from 1 to 23, below the number of objects; got 24"),
     ({"k": True}, "k must be a whole number from 1 to 23, below the number of objects; got True"),
     ({"rbo_p": 1.0}, "rbo_p must "),
-    ({"ci": "subjects"}, "ci must be one of objects; got 'subjects'"),
-    ({"resamples": 1}, "resamples must "),
+    ({"ci": "subjects"}, "ci must be auto, objects or none here; got 'subjects'"),
+    ({"ci": pyalign.Resampling("auto", "bootstrap")}, "ci_method must be half-samples here; got 'bootstrap'"),
     ({"permutations": -1}, "permutations must "),
     ({"correction": "none"}, "correction must be one of holm, benjamini-hochberg"),
     ({"dimensions": np.ones((24, 2)), "categories": ["a"] * 24}, "categories and dimensions are two ways to say"),
@@ -265,7 +270,7 @@ def test_errors_of_purity_are_the_larger_of_halves_and_jackknife(k):
     of_halves = half_errors(np.array([without(rows) for rows, _ in halves(40, 30, 0)]), 40)
     left_out = np.array([without(np.delete(np.arange(40), row)) for row in range(40)])
     of_jackknife = np.sqrt(39 * left_out.var(axis=0))
-    found = pyalign.neighbor_purity(x, labels, k=k, resamples=30, permutations=0)[0]
+    found = pyalign.neighbor_purity(x, labels, k=k, ci=draws(30), permutations=0)[0]
     errors = [one.ci.error for one in (found, *found.categories)]
     assert errors == pytest.approx(np.maximum(of_halves, of_jackknife).tolist())
     assert k == 14 or set(of_jackknife > of_halves) == {False, True}
@@ -510,7 +515,7 @@ def test_clip_shares_more_neighbours_with_people_than_chance(data):
     models = {
         name: np.load(things / f"{name}.npy") for name in ("clip_vit_b32", "efficientnet_lite0_logits", "vice_42d")
     }
-    found = pyalign.compare_neighbors(models, human, dimensions=human, permutations=0, resamples=20)
+    found = pyalign.compare_neighbors(models, human, dimensions=human, permutations=0, ci=draws(20))
     clip, logits, vice = found.results
     assert (round(clip.overlap, 4), round(logits.overlap, 4), round(vice.overlap, 4)) == (0.2646, 0.2258, 0.5378)
     assert round(clip.rbo, 4) == 0.2319 and clip.overlap > 40 * found.chance

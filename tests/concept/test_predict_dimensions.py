@@ -349,8 +349,8 @@ WRONG = {
     "penalties must be positive and finite; got 0.0": (X, Y, {"penalties": [1.0, 0.0]}),
     "penalties must be positive and finite; got nan": (X, Y, {"penalties": [1.0, np.nan]}),
     "penalties must be numbers of shape (p,); got shape (0,) of float64": (X, Y, {"penalties": []}),
-    "ci must be objects or none here, where rows are objects; got 'triplets'": (X, Y, {"ci": "triplets"}),
-    "ci_method must be corrected here, which counts what fits owe to each object; got 'bootstrap'": (
+    "ci must be auto, objects or none here; got 'triplets'": (X, Y, {"ci": "triplets"}),
+    "ci_method must be corrected here; got 'bootstrap'": (
         X, Y, {"ci": Resampling("objects", "bootstrap")}
     ),
     "nan must be one of raise, omit; got 'drop'": (X, Y, {"nan": "drop"}),

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pyalign import load_judgments, rsa, similarity
+from pyalign import Resampling, load_judgments, rsa, similarity
 from pyalign.pairwise.bootstrap import OVER, partial_correlations
 from pyalign.pairwise.closed_form import Dyads, Parts, _partial_slopes, closed_form
 from pyalign.pairwise.correlated import Correlated
@@ -127,11 +127,11 @@ def test_the_largest_term_counts():
 def test_people_who_agree_add_nothing_and_people_over_the_same_objects_are_a_jackknife():
     models, people = study(p=5)
     same = np.stack([people[0]] * 5)
-    alone = rsa(models, same, kind="dissimilarity", ci="objects", ci_method="corrected")
-    both = rsa(models, same, kind="dissimilarity", ci="objects+subjects", ci_method="corrected")
+    alone = rsa(models, same, kind="dissimilarity", ci=Resampling("objects", "corrected"))
+    both = rsa(models, same, kind="dissimilarity", ci=Resampling("objects+subjects", "corrected"))
     assert both[0].standard_error == pytest.approx(alone[0].standard_error)
     assert both[0].per_person.standard_error == pytest.approx(alone[0].per_person.standard_error)
-    found = rsa(models, people, kind="dissimilarity", ci="subjects", ci_method="corrected")
+    found = rsa(models, people, kind="dissimilarity", ci=Resampling("subjects", "corrected"))
     without = [rsa(models, np.delete(people, q, 0), kind="dissimilarity", ci=None)[0].value for q in range(5)]
     assert found[0].standard_error == pytest.approx(math.sqrt(4 / 5 * np.var(without) * 5))
     assert found[0].per_person.standard_error == pytest.approx(np.std(found[0].per_person.values, ddof=1) / 5**0.5)
@@ -143,7 +143,7 @@ def test_noise_of_single_pairs_counts_once_where_a_bootstrap_counts_it_three_tim
     noise = rng.normal(size=(60, 60))
     human = np.triu(noise, 1) + np.triu(noise, 1).T  # of independent pairs
     errors = [
-        rsa(x, human, kind="dissimilarity", ci="objects", ci_method=method)[0].standard_error
+        rsa(x, human, kind="dissimilarity", ci=Resampling("objects", method))[0].standard_error
         for method in ("corrected", "bootstrap")
     ]
     assert errors[0] == pytest.approx(1 / math.sqrt(60 * 59 / 2), rel=0.15)
@@ -168,14 +168,14 @@ def test_slopes_of_partial_correlations_are_their_derivatives(name):
 
 def test_partial_correlations_of_nobody_else_have_the_error_of_the_correlation():
     models, people = study(n=40, noise=0.8)
-    found = rsa(models, people, kind="dissimilarity", partial=True, ci_method="corrected", ci="objects")
-    drawn = rsa(models, people, kind="dissimilarity", partial=True, ci="objects", ci_method="bootstrap")
+    found = rsa(models, people, kind="dissimilarity", partial=True, ci=Resampling("objects", "corrected"))
+    drawn = rsa(models, people, kind="dissimilarity", partial=True, ci=Resampling("objects", "bootstrap"))
     for one, other in zip(found.results, drawn.results, strict=True):
         assert 0.6 < one.partial.standard_error / other.partial.standard_error < 1.1
 
 
 def test_intervals_are_symmetric_on_fishers_scale_and_those_of_differences_as_they_are():
-    found = rsa(*study(n=20), kind="dissimilarity", ci_method="corrected")
+    found = rsa(*study(n=20), kind="dissimilarity", ci=Resampling("auto", "corrected"))
     for at, ci in ((found[0].value, found[0].ci), (found[0].per_person.mean, found[0].per_person.ci)):
         low, high = (math.atanh(end) - math.atanh(at) for end in ci)
         assert high == pytest.approx(quantile(0.95, 3) * ci.error / (1 - at**2))
@@ -188,19 +188,19 @@ def test_intervals_are_symmetric_on_fishers_scale_and_those_of_differences_as_th
 @pytest.mark.parametrize("over", OVER)
 def test_identical_models_do_not_differ(over):
     models, people = study()
-    pair = rsa({"a": models["a"], "b": 2 * models["a"]}, people, kind="dissimilarity", ci=over, ci_method="corrected")
+    pair = rsa({"a": models["a"], "b": 2 * models["a"]}, people, kind="dissimilarity", ci=Resampling(over, "corrected"))
     assert (pair.pairs[0].difference, pair.pairs[0].ci.error, pair.pairs[0].p_value) == (0.0, 0.0, 1.0)
 
 
 def test_a_model_that_is_people_s_own_matrix_has_no_spread():
     people = study()[1]
-    found = rsa({}, people[0], kind="dissimilarity", model_rdms={"own": people[0]}, ci_method="corrected")
+    found = rsa({}, people[0], kind="dissimilarity", model_rdms={"own": people[0]}, ci=Resampling("auto", "corrected"))
     assert found[0].value == pytest.approx(1) and found[0].standard_error == pytest.approx(0, abs=1e-6)
 
 
 def test_where_any_two_pairs_share_an_object_there_is_no_interval_and_a_sentence():
     models, people = study(n=3, p=2)
-    found = rsa(models, people, kind="dissimilarity", ci="objects", ci_method="corrected")
+    found = rsa(models, people, kind="dissimilarity", ci=Resampling("objects", "corrected"))
     assert found[0].ci is None and found.pairs[0].ci is None
     assert any(note.endswith("has no interval: any two pairs share an object, or one person is all there is")
                for note in found.notes)  # fmt: skip
@@ -210,16 +210,15 @@ def test_a_person_whose_judgments_are_all_equal_says_nothing_of_others():
     models, people = study(p=2)
     people[1] = 0.0
     np.fill_diagonal(people[1], 0.0)
-    found = rsa(models, people, kind="dissimilarity", ci="subjects", ci_method="corrected")
+    found = rsa(models, people, kind="dissimilarity", ci=Resampling("subjects", "corrected"))
     assert found[0].ci is None and found[0].per_person.ci is None
 
 
 def test_refuses_what_has_no_closed_form(message_of):
     models, people = study()
     for options, told in (
-        ({"ci_method": "jackknife"}, "ci_method must be one of corrected, bootstrap; got 'jackknife'"),
-        ({"ci_method": "corrected", "resamples": 9}, "resamples are those of ci_method bootstrap; got 9 for corrected"),
-        ({"ci_method": "corrected", "correlation": "tau-a"},
+        ({"ci": Resampling("auto", "pigeonhole")}, "ci_method must be corrected or bootstrap here; got 'pigeonhole'"),
+        ({"ci": Resampling("auto", "corrected"), "correlation": "tau-a"},
          "ci_method corrected is of spearman, rho-a, pearson, cosine; got tau-a"),
     ):  # fmt: skip
         assert message_of(rsa, models, people, kind="dissimilarity", **options).startswith(told)
@@ -229,7 +228,7 @@ def test_errors_of_the_92_objects(data):
     features = np.load(data / "objects92" / "alexnet_fc_92.npz")
     human = load_judgments(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz", kind="dissimilarity")
     models = {name: features[name] for name in ("fc6", "fc8")}
-    found = rsa(models, human, ci_method="corrected")
+    found = rsa(models, human, ci=Resampling("auto", "corrected"))
     errors = [(row.standard_error, row.per_person.standard_error) for row in found.results]
     assert np.array(errors) == pytest.approx(np.array([[0.05156, 0.03406], [0.06136, 0.03534]]), abs=1e-5)
     assert found.pairs[0].ci.error == pytest.approx(0.06487, abs=1e-5)
@@ -240,7 +239,7 @@ def test_it_is_the_default_where_it_exists_and_no_resamples_are_asked_for():
     told = {
         "spearman": rsa(models, people, kind="dissimilarity"),
         "kendall": rsa(models, people, kind="dissimilarity", correlation=["spearman", "kendall"], ci="objects"),
-        "resamples": rsa(models, people, kind="dissimilarity", resamples=20),
+        "resamples": rsa(models, people, kind="dissimilarity", ci=Resampling("auto", resamples=20)),
         "none": rsa(models, people, kind="dissimilarity", ci=None),
     }
     assert {name: (found.ci_method, found.resamples) for name, found in told.items()} == {

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 from support import strict_json
 
-from pyalign import Embeddings, InputError, Judgments, load_judgments, load_result, rsa, similarity
+from pyalign import Embeddings, InputError, Judgments, Resampling, load_judgments, load_result, rsa, similarity
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import correlated, streamed
 from pyalign.pairwise.calibrated import upper_p
 from pyalign.pairwise.correlated import Correlated, permuted_values
 from pyalign.pairwise.correlations import CORRELATIONS, correlate, get_correlation
 from pyalign.pairwise.study import study_of
+
+
+def draws(count, over="auto"):
+    """Intervals by so many resamples."""
+    return Resampling(over, resamples=count)
 
 
 def study(seed=0, n=12, d=6, p=None, noise=0.3):
@@ -105,7 +110,7 @@ def test_the_dual_bootstrap_is_that_of_loops_over_the_same_draws():
     variance = n / (n - 1) * objects + p / (p - 1) * subjects
     variance -= n * p / ((n - 1) * (p - 1)) * (both - objects - subjects)
     assert max(n / (n - 1) * objects, p / (p - 1) * subjects) < variance < both  # no bound stands in for the formula
-    row = rsa(x, people, kind="dissimilarity", resamples=count)[0]
+    row = rsa(x, people, kind="dissimilarity", ci=draws(count))[0]
     assert row.standard_error == pytest.approx(math.sqrt(variance), rel=1e-9)
 
 
@@ -121,13 +126,13 @@ def test_errors_over_both_are_near_those_of_rsatoolbox():
     model = RDMs(1 - similarity(x, measure="pearson")[None])
     np.random.seed(0)
     theirs = eval_dual_bootstrap(ModelFixed("m", model), RDMs(people), method="corr", N=2000, use_correction=False)
-    ours = rsa(x, people, kind="dissimilarity", correlation="pearson", resamples=2000)[0].per_person
+    ours = rsa(x, people, kind="dissimilarity", correlation="pearson", ci=draws(2000))[0].per_person
     assert ours.standard_error == pytest.approx(math.sqrt(theirs.get_model_var()[0]), rel=0.08)
 
 
 def test_people_drawn_anew_have_the_error_of_their_mean():
     x, people = study(6, 16, p=6, noise=1.0)
-    options = {"kind": "dissimilarity", "correlation": "pearson", "ci": "subjects", "resamples": 4000}
+    options = {"kind": "dissimilarity", "correlation": "pearson", "ci": draws(4000, "subjects")}
     found = rsa(x, people, **options)[0].per_person
     assert found.standard_error == pytest.approx(np.std(found.values, ddof=1) / math.sqrt(6), rel=0.05)
 
@@ -188,7 +193,7 @@ def test_people_may_miss_pairs_of_their_own():
     x, people = study(p=3)
     people[1, 0, 1] = people[1, 1, 0] = np.nan
     people[:, 2, 3] = people[:, 3, 2] = np.nan
-    row = rsa(x, people, kind="dissimilarity", resamples=100)[0]
+    row = rsa(x, people, kind="dissimilarity", ci=draws(100))[0]
     assert (row.n_pairs, row.n_missing) == (65, 1)
     upper = np.triu_indices(12, 1)
     own, model = people[1][upper], (1 - similarity(x, measure="pearson"))[upper]
@@ -203,7 +208,7 @@ def test_rows_with_nan_are_an_error_or_left_out(measure):
     x[2, 0] = np.nan
     with pytest.raises(InputError, match="x must be finite; 1 of 12 rows holds NaN or infinity, first row 2"):
         rsa(x, people, kind="dissimilarity")
-    options = {"kind": "dissimilarity", "measure": measure, "correlation": "pearson", "resamples": 70,
+    options = {"kind": "dissimilarity", "measure": measure, "correlation": "pearson", "ci": draws(70),
                "permutations": 70}  # fmt: skip
     row = rsa(x, people, nan="omit", **options)[0]
     rest = np.delete(np.arange(12), 2)
@@ -252,7 +257,7 @@ def test_does_not_depend_on_the_number_of_threads(set_threads, correlation):
     seen = set()
     for threads in (1, 2, 5):
         set_threads(threads)
-        found = rsa({"a": x, "b": x[:, :2]}, people, kind="dissimilarity", correlation=correlation, resamples=70,
+        found = rsa({"a": x, "b": x[:, :2]}, people, kind="dissimilarity", correlation=correlation, ci=draws(70),
                     permutations=70, weighted=True)  # fmt: skip
         document = found.to_dict()
         del document["provenance"]
@@ -263,13 +268,13 @@ def test_does_not_depend_on_the_number_of_threads(set_threads, correlation):
 @pytest.mark.parametrize("over", ["objects", "subjects", "objects+subjects"])
 def test_identical_models_do_not_differ(over):
     x, people = study(p=4)
-    pair = rsa({"a": x, "b": 2 * x}, people, kind="dissimilarity", ci=over, resamples=60).pairs[0]
+    pair = rsa({"a": x, "b": 2 * x}, people, kind="dissimilarity", ci=draws(60, over)).pairs[0]
     assert pair.difference == 0.0 and pair.standard_error == 0.0 and pair.p_value == 1.0
 
 
 def test_a_model_that_is_people_s_own_matrix_has_no_spread():
     _, people = study()
-    row = rsa({}, people, kind="dissimilarity", model_rdms={"own": people}, resamples=60)[0]
+    row = rsa({}, people, kind="dissimilarity", model_rdms={"own": people}, ci=draws(60))[0]
     assert row.value == 1.0 and tuple(row.ci) == pytest.approx((1.0, 1.0))
 
 
@@ -294,7 +299,7 @@ def test_permutations_by_inner_products_are_those_that_are_prepared_anew(correla
 def test_partial_correlations_are_those_of_residuals():
     x, people = study(n=15, noise=1.0)
     models = {"a": x[:, :3], "b": x[:, 2:]}
-    found = rsa(models, people, kind="dissimilarity", correlation="pearson", partial=True, resamples=60)
+    found = rsa(models, people, kind="dissimilarity", correlation="pearson", partial=True, ci=draws(60))
     upper = np.triu_indices(15, 1)
     a, b, human = (v[upper] for v in (1 - similarity(x[:, :3], measure="pearson"),
                                       1 - similarity(x[:, 2:], measure="pearson"), people))  # fmt: skip
@@ -375,21 +380,21 @@ def test_a_fold_is_judged_on_pairs_that_no_weight_of_it_was_fitted_to():
 
 def test_constant_and_degenerate_inputs_have_a_sentence_never_a_silent_nan():
     x, people = study()
-    found = rsa(np.ones((12, 4)), people, kind="dissimilarity", resamples=30, permutations=9)
+    found = rsa(np.ones((12, 4)), people, kind="dissimilarity", ci=draws(30), permutations=9)
     assert math.isnan(found[0].value) and found[0].p_value is None and found[0].ci is None
     assert "is not defined" in found.notes[-1]
     assert strict_json(found.to_json())["results"][0]["value"] is None
     zero = rsa(x * 0, people, kind="dissimilarity", ci=None)
     assert "is not defined" in zero.notes[-1]
     doubled = np.concatenate([x[:6], x[:6]])
-    assert np.isfinite(rsa(doubled, people, kind="dissimilarity", resamples=30)[0].value)
+    assert np.isfinite(rsa(doubled, people, kind="dissimilarity", ci=draws(30))[0].value)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e307])
 @pytest.mark.filterwarnings("error")
 def test_the_scale_of_judgments_changes_nothing_however_extreme(scale):
     x, people = study(p=4)
-    options = {"kind": "dissimilarity", "correlation": list(CORRELATIONS), "resamples": 30, "permutations": 9}
+    options = {"kind": "dissimilarity", "correlation": list(CORRELATIONS), "ci": draws(30), "permutations": 9}
     plain = rsa(x, people, model_rdms={"m": people[0]}, **options)
     found = rsa(x, people * scale, model_rdms={"m": people[0] * scale}, **options)
     for one, other in zip(plain, found, strict=True):
@@ -404,7 +409,7 @@ def test_the_scale_of_judgments_changes_nothing_however_extreme(scale):
 def test_people_whose_judgments_say_nothing_are_left_out_of_the_mean_over_people_with_a_sentence(value):
     x, people = study(p=5)
     people[2] = value
-    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", resamples=30)
+    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", ci=draws(30))
     assert [math.isnan(one) for one in found[0].per_person.values] == [False, False, True, False, False]
     assert found[0].per_person.mean == pytest.approx(np.nanmean(found[0].per_person.values))
     told = [note for note in found.notes if "spearman with 1 of 5 people is not defined (number 2, from 0)" in note]
@@ -422,7 +427,7 @@ def test_a_ceiling_that_does_not_exist_has_a_sentence():
 def test_no_table_leaves_out_which_correlation_and_measure_a_row_is_of():
     x, people = study(p=3)
     models = {"a model with a long name that has to be shortened": x, "b": x[:, :3]}
-    options = {"measure": ["cosine", "neg_sqeuclidean"], "correlation": ["spearman", "kendall"], "resamples": 20}
+    options = {"measure": ["cosine", "neg_sqeuclidean"], "correlation": ["spearman", "kendall"], "ci": draws(20)}
     found = rsa(models, people, kind="dissimilarity", permutations=9, partial=False, **options)
     for block in found.table().split("\n\n"):
         assert all(len(line) <= 80 for line in block.splitlines())
@@ -434,7 +439,7 @@ def test_no_table_leaves_out_which_correlation_and_measure_a_row_is_of():
 
 def test_one_is_singular():
     x, people = study(p=1)
-    assert "66 pairs; 1 person;" in str(rsa(x, people, kind="dissimilarity", resamples=20))
+    assert "66 pairs; 1 person;" in str(rsa(x, people, kind="dissimilarity", ci=draws(20)))
 
 
 def test_partial_correlations_that_do_not_exist_have_a_sentence():
@@ -443,7 +448,7 @@ def test_partial_correlations_that_do_not_exist_have_a_sentence():
     assert math.isnan(found[1].partial.value) and not math.isnan(found[1].value)
     assert any(note.startswith("partial spearman with x by pearson is not defined") for note in found.notes)
     few, judged = study(n=4)
-    found = rsa({"x": few, "y": few[:, :3]}, judged, kind="dissimilarity", resamples=50, partial=True)
+    found = rsa({"x": few, "y": few[:, :3]}, judged, kind="dissimilarity", ci=draws(50), partial=True)
     without = [one.embeddings for one in found if one.partial.ci is None]
     told = [f"partial spearman with {name} by pearson" in " ".join(found.notes) for name in without]
     assert without and all(told)
@@ -452,9 +457,9 @@ def test_partial_correlations_that_do_not_exist_have_a_sentence():
 def test_the_table_counts_the_p_values_that_were_corrected():
     x, people = study()
     models = {"flat": np.ones((12, 4)), "x": x, "y": x[:, :2]}
-    found = rsa(models, people, kind="dissimilarity", resamples=30)
+    found = rsa(models, people, kind="dissimilarity", ci=draws(30))
     assert len(found.pairs) == 3 and "corrected for 1 pair;" in " ".join(str(found).split())
-    assert "corrected" not in str(rsa(dict(list(models.items())[:2]), people, kind="dissimilarity", resamples=30))
+    assert "corrected" not in str(rsa(dict(list(models.items())[:2]), people, kind="dissimilarity", ci=draws(30)))
 
 
 def test_models_may_be_numbered():
@@ -464,7 +469,7 @@ def test_models_may_be_numbered():
 
 def test_three_objects_have_a_value_and_two_are_refused():
     x, people = study(n=3)
-    found = rsa(x, people, kind="dissimilarity", resamples=50)
+    found = rsa(x, people, kind="dissimilarity", ci=draws(50))
     assert np.isfinite(found[0].value)
     assert found[0].ci is None and "has no interval" in found.notes[-1]
     with pytest.raises(InputError, match="human must be about at least 3 objects; got 2"):
@@ -473,7 +478,7 @@ def test_three_objects_have_a_value_and_two_are_refused():
 
 def test_results_travel_as_json_and_come_back(tmp_path):
     x, people = study(p=3)
-    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", resamples=30, permutations=9, partial=True,
+    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", ci=draws(30), permutations=9, partial=True,
                 weighted=True)  # fmt: skip
     path = tmp_path / "r.json"
     path.write_text(found.to_json())
@@ -493,11 +498,9 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"correlation": "spearmann"}, "correlation must be one of"),
         ({"correlation": []}, "measure and correlation must be at least one each"),
         ({"measure": "euclid"}, "measure must be one of"),
-        ({"ci": "triplets"}, "ci must be one of"),
+        ({"ci": "triplets"}, "ci must be auto, objects, subjects, objects+subjects or none here; got 'triplets'"),
         ({"ci": "subjects"}, "ci subjects needs the matrices of at least two people; human holds one"),
-        ({"resamples": 1}, "resamples must be a whole number from 2"),
         ({"permutations": -1}, "permutations must be a whole number from 1"),
-        ({"confidence": 1.0}, "confidence must lie between 0 and 1"),
         ({"pooling": "mean"}, "pooling must be one of"),
         ({"correction": "bonferroni"}, "correction must be one of"),
         ({"nan": "skip"}, "nan must be one of"),
@@ -623,7 +626,7 @@ def test_pairs_that_the_matrix_of_a_model_lacks_are_left_out_of_many_objects_too
 def test_progress_is_told():
     x, people = study(p=2)
     told = []
-    rsa(x, people, kind="dissimilarity", resamples=130, permutations=70, progress=lambda *a: told.append(a))
+    rsa(x, people, kind="dissimilarity", ci=draws(130), permutations=70, progress=lambda *a: told.append(a))
     assert ("resamples", 130, 130) in told and ("permutations", 70, 70) in told
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -16,7 +19,19 @@ from pyalign.data import Subjects
 from pyalign.data.subjects import checked_labels
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities, pair_sums
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
-from pyalign.stats.resampling import BY, Clusters, Resampling, as_resampling, replicates, require_rows, subject_codes
+from pyalign.stats.resampling import (
+    AUTO,
+    BY,
+    METHODS,
+    Clusters,
+    IntervalsOver,
+    Resampling,
+    as_resampling,
+    plan_of,
+    replicates,
+    require_rows,
+    subject_codes,
+)
 
 
 def draw_pairs(seed, n, p):
@@ -131,23 +146,26 @@ def test_replicates_of_objects_are_the_same_by_both_bootstraps():
     [
         (
             {"by": "object"},
-            "ci must be one of objects, triplets, subjects, objects+subjects, auto; got 'object': did you mean "
+            "ci must be one of auto, objects, subjects, objects+subjects, triplets; got 'object': did you mean "
             "'objects'?",
         ),
         (
             {"method": "bootstraps"},
-            "ci_method must be one of corrected, bootstrap, pigeonhole; got 'bootstraps': did you mean 'bootstrap'?",
+            "ci_method must be one of corrected, bootstrap, pigeonhole, half-samples; got 'bootstraps': did you mean "
+            "'bootstrap'?",
         ),
-        ({"method": "analytic"}, "ci_method must be one of corrected, bootstrap, pigeonhole; got 'analytic'"),
+        (
+            {"method": "analytic"},
+            "ci_method must be one of corrected, bootstrap, pigeonhole, half-samples; got 'analytic'",
+        ),
         ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
         ({"confidence": 0.0}, "confidence must lie between 0 and 1; got 0.0"),
-        ({"resamples": 99}, "resamples are those of ci_method bootstrap or pigeonhole; got 99 for corrected"),
+        (
+            {"method": "corrected", "resamples": 99},
+            "resamples are those of ci_method bootstrap or pigeonhole; got 99 for corrected",
+        ),
         ({"by": "triplets", "method": "pigeonhole"}, "ci_method pigeonhole draws objects; got ci 'triplets'"),
         ({"by": "subjects", "method": "pigeonhole"}, "ci_method pigeonhole draws objects; got ci 'subjects'"),
-        (
-            {"by": "objects+subjects", "method": "bootstrap"},
-            "ci objects+subjects needs ci_method corrected; got 'bootstrap'",
-        ),
         ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"resamples": 10.0}, "resamples must be a whole number from 2 to 2,147,483,647; got 10.0"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
@@ -163,8 +181,36 @@ def test_ci_is_a_name_a_plan_or_nothing(message_of):
     assert as_resampling("subjects") == Resampling("subjects", "corrected", None, 0.95, 0)
     assert as_resampling(None) is None
     assert message_of(as_resampling, True) == (
-        "ci must be a name (objects, triplets, subjects, objects+subjects, auto) or a Resampling; got bool"
+        "ci must be a word (auto, objects, subjects, objects+subjects, triplets), a Resampling or None; got bool"
     )
+    assert message_of(as_resampling, "none") == "ci must be None for no intervals; got 'none'"
+    assert get_args(IntervalsOver)[1:] == (Resampling, type(None))
+    assert get_args(get_args(IntervalsOver)[0]) == (AUTO, *BY)
+
+
+def test_resamples_ask_for_the_bootstrap_of_means_over_triplets(message_of):
+    assert as_resampling(Resampling("objects", resamples=50)) == Resampling("objects", "bootstrap", 50)
+    assert [Resampling("objects", *given).closed for given in ((), ("corrected",), ("bootstrap",), (None, 50))] == [
+        True, True, False, False
+    ]  # fmt: skip
+    told = "ci objects+subjects needs ci_method corrected; got 'bootstrap'"
+    assert message_of(as_resampling, Resampling("objects+subjects", "bootstrap")) == told
+    assert message_of(as_resampling, Resampling("objects+subjects", resamples=50)) == told
+
+
+def test_an_analysis_takes_what_it_can_draw_by_the_methods_that_it_has(message_of):
+    half = ("half-samples",)
+    assert plan_of("auto", ("objects",), half) == Resampling("auto", "half-samples")
+    assert plan_of(Resampling("objects", resamples=9), ("objects",), half) == Resampling("objects", "half-samples", 9)
+    assert plan_of(Resampling("auto", resamples=9), BY, METHODS[:2]).method == "bootstrap"
+    assert (
+        message_of(plan_of, "triplets", ("objects",), half) == "ci must be auto, objects or none here; got 'triplets'"
+    )
+    told = "ci_method must be corrected or bootstrap or pigeonhole here; got 'half-samples'"
+    assert message_of(as_resampling, Resampling("objects", "half-samples")) == told
+    asked = Resampling("objects", "pigeonhole")
+    told = "ci_method must be corrected or bootstrap here; got 'pigeonhole'"
+    assert message_of(plan_of, asked, BY, METHODS[:2]) == told
 
 
 def test_a_bootstrap_draws_a_thousand_where_nobody_says_how_many():
@@ -188,7 +234,7 @@ def test_a_bootstrap_draws_a_thousand_where_nobody_says_how_many():
     ],
 )
 def test_an_interval_that_nobody_has_named_counts_people_where_two_are_known(subjects, by):
-    assert as_resampling("auto").over(subjects) == Resampling(by)
+    assert as_resampling("auto").over(subjects) == Resampling(by, "corrected")
     assert Resampling("auto", confidence=0.5, seed=3).over(subjects) == Resampling(by, confidence=0.5, seed=3)
     assert Resampling("auto", "bootstrap", 9).over(subjects) == Resampling("objects", "bootstrap", 9)
     assert Resampling("triplets").over(subjects) == Resampling("triplets")
@@ -208,32 +254,64 @@ def test_score_and_compare_take_a_plan():
         assert tuple(other.models[0].ci) == pytest.approx(tuple(found.ci), rel=1e-12)
 
 
+RUNS = {
+    "score": lambda x, t, **ci: pyalign.score(x, t, **ci),
+    "score_choices": lambda x, t, **ci: pyalign.score_choices(t[:, 0] % 3, t, **ci),
+    "rsa": lambda x, t, **ci: pyalign.rsa(x, 1 - np.corrcoef(x), kind="dissimilarity", **ci),
+    "compare_neighbors": lambda x, t, **ci: pyalign.compare_neighbors(x, -x, k=3, permutations=0, **ci),
+    "neighbor_purity": lambda x, t, **ci: pyalign.neighbor_purity(x, list("ab" * 10), k=3, permutations=0, **ci),
+    "consistency": lambda x, t, **ci: pyalign.consistency({"a": x, "b": -x}, t, **ci),
+    "compare": lambda x, t, **ci: pyalign.compare({"a": x, "b": -x}, t, **ci),
+    "concepts": lambda x, t, **ci: pyalign.concepts(x, t, categories=list("ab" * 10), **ci),
+    "predict_dimensions": lambda x, t, **ci: pyalign.predict_dimensions(x, abs(x), **ci),
+}
+
+
+def functions_with_intervals():
+    named = {name: getattr(pyalign, name) for name in pyalign.__all__ if name[0].islower()}
+    return {name: one for name, one in named.items() if callable(one) and "ci" in inspect.signature(one).parameters}
+
+
+def test_intervals_are_asked_for_in_one_way_by_every_function():
+    functions = functions_with_intervals()
+    assert set(functions) == set(RUNS)
+    for function in functions.values():
+        options = inspect.signature(function).parameters
+        assert (options["ci"].default, options["ci"].annotation) == ("auto", "IntervalsOver")
+        assert not {"ci_method", "resamples", "confidence"} & set(options)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_every_function_gives_intervals_unless_they_are_left_out(message_of, name):
+    x, triplets = np.random.default_rng(0).normal(size=(20, 6)), draw_triplets(1, 20, 100)
+    plain, auto, bare = (RUNS[name](x, triplets, **ci) for ci in ({}, {"ci": "auto"}, {"ci": None}))
+    assert plain == auto and plain.provenance.options["ci"] and bare.provenance.options["ci"] is None
+    intervals = [re.findall(r'"\w*ci": \[', found.to_json()) for found in (plain, bare)]
+    assert intervals[0] and not intervals[1]
+    plan = pyalign.Resampling("objects", confidence=0.5)
+    assert '"confidence": 0.5' in RUNS[name](x, triplets, ci=plan).to_json()
+    assert message_of(RUNS[name], x, triplets, ci="none") == "ci must be None for no intervals; got 'none'"
+
+
 @pytest.mark.parametrize(
     "run",
     [
-        lambda x, t, ci: pyalign.score(x, t, ci=ci),
-        lambda x, t, ci: pyalign.score_choices(t[:, 0] % 3, t, ci=ci),
-        lambda x, t, ci: pyalign.rsa(x, 1 - np.corrcoef(x), kind="dissimilarity", ci=ci),
-        lambda x, t, ci: pyalign.compare_neighbors(x, -x, k=3, ci=ci, permutations=0),
-        lambda x, t, ci: pyalign.neighbor_purity(x, list("ab" * 10), k=3, ci=ci, permutations=0),
-        lambda x, t, ci: pyalign.consistency({"a": x, "b": -x}, t, ci=ci),
-        lambda x, t, ci: pyalign.concepts(x, t, categories=list("ab" * 10), ci=ci),
-        lambda x, t, ci: pyalign.predict_dimensions(x, abs(x), ci=ci),
+        lambda x, **given: pyalign.rsa(x, 1 - np.corrcoef(np.tanh(x)), kind="dissimilarity", permutations=20, **given),
+        lambda x, **given: pyalign.compare_neighbors(x, np.tanh(x[:, :3]), k=3, permutations=20, **given),
+        lambda x, **given: pyalign.neighbor_purity(
+            x, (x[:, 0] + x[:, 1] > 0).astype(int), k=3, permutations=20, **given
+        ),
     ],
-    ids=["score", "score_choices", "rsa", "neighbors", "purity", "consistency", "concepts", "predict"],
+    ids=["rsa", "compare_neighbors", "neighbor_purity"],
 )
-def test_none_in_words_is_none_wherever_intervals_are_asked_for(run):
-    x, triplets = np.random.default_rng(0).normal(size=(20, 6)), draw_triplets(1, 20, 100)
-    assert as_resampling("none") is None
-    in_words, plain = run(x, triplets, "none"), run(x, triplets, None)
-    assert in_words == plain and in_words.provenance.options["ci"] is None
-
-
-def test_compare_takes_none_in_words_as_none():
-    models, triplets = {"a": np.eye(5), "b": -np.eye(5)}, draw_triplets(1, 5, 20)
-    expected = pyalign.compare(models, triplets, ci=None)
-    found = pyalign.compare(models, triplets, ci="none")
-    assert found.models == expected.models and all(one.ci is None for one in found.models)
+def test_resamples_have_the_seed_of_their_plan_and_permutations_that_of_the_call(run):
+    x = np.random.default_rng(0).normal(size=(40, 6))
+    plans = [Resampling("objects", resamples=20, seed=seed) for seed in (3, 4)]
+    one, same, other = (run(x, ci=plan, seed=seed) for plan, seed in ((plans[0], 5), (plans[0], 6), (plans[1], 5)))
+    assert one[0].ci == same[0].ci != other[0].ci
+    assert one[0].p_value == other[0].p_value
+    assert (one.seed, one.provenance.seed, one.resamples) == (3, 5, 20)
+    assert run(x, ci=None, seed=5).seed == 5
 
 
 # Intervals

@@ -35,6 +35,7 @@ MISTAKES = {  # what is put in place of what -> the message
     ("limit = 5", "[steps.score2]\nfunction = 3"): "step 'score2': function must be text; got 3",
     ('"step:ceiling"', '"step:celling"'): "step 'score': there is no step 'celling'; did you mean 'ceiling'?",
     ('ceiling = "step:ceiling"', "ceiling = true"): "step 'score': ceiling must be a number or a file; got True",
+    ('ceiling = "step:ceiling"', 'ci = "object"'): "step 'score': ci must be \"auto\" or \"objects\" or \"subjects\"",
     ('ceiling = "step:ceiling"', "ci = { bye = 3 }"): "step 'score': ci has no entry 'bye'; did you mean 'by'?",
     ('ceiling = "step:ceiling"', "ci = { seed = 'x' }"): "step 'score': ci.seed must be a whole number; got 'x'",
     ('a = "a.npy"', "a = 3"): "model 'a': must be a file of embeddings, or a table with file or extract; got 3",

@@ -29,7 +29,7 @@ from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.paired import error_consistency, ranks_of
-from pyalign.stats.resampling import AUTO, Clusters, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling
 from pyalign.stats.splits import within
 
 SPLITS = 50  # of the objects into halves
@@ -45,7 +45,7 @@ def compare(
     nan: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
-    ci: str | Resampling | None = AUTO,
+    ci: IntervalsOver = AUTO,
     subjects: object = None,
     correction: str = "holm",
     choose_best: bool = False,
@@ -61,7 +61,7 @@ def compare(
             None: cosine.
         temperature, ties, nan, missing, backend: see `pyalign.score`.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
-            objects. None or ``"none"``: there are no intervals and no p-values.
+            objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false discovery rate.
         choose_best: whether to say how well the best of them does on objects that have not chosen it.
@@ -243,7 +243,7 @@ def compared(
     if plan is None:
         return _comparison(outcomes, NoIntervals(), clusters, correction)
     dependence = Dependence.of(clusters, plan)
-    closed, to_scale = plan.method == "corrected", plan.method == "bootstrap" and plan.by == "objects"
+    closed, to_scale = plan.closed, plan.method == "bootstrap" and plan.by == "objects"
     errors = _errors(outcomes, dependence) if closed or to_scale else None
     covariances: tuple[Matrix | None, Matrix | None] = None, None
     paired: Intervals
