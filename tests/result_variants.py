@@ -40,19 +40,19 @@ def with_nan():
 
 
 MAKERS = {
-    "score": lambda: pyalign.score(X, TRIPLETS),
+    "score": lambda: pyalign.score(X, TRIPLETS, ci=None),
     "score over objects": lambda: pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS, ceiling=0.7, permutations=5),
     "score over triplets": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="triplets"), ties="wrong"),
     "score over subjects": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="subjects"), subjects=PEOPLE),
     "closed form": lambda: pyalign.score(X, TRIPLETS, ci=CLOSED, groups=LABELS),
     "score over both": lambda: pyalign.score(X, TRIPLETS, ci=BOTH, subjects=PEOPLE),
     "score without an interval": lambda: pyalign.score(X, TRIPLETS[:1], ci=CLOSED),
-    "score of categories": lambda: pyalign.score(X, TRIPLETS, groups=Categories.of(["a", "b"] * 12 + ["a"])),
-    "score through a map": lambda: pyalign.score(X, TRIPLETS, transform=transform()),
+    "score of categories": lambda: pyalign.score(X, TRIPLETS, ci=None, groups=Categories.of(["a", "b"] * 12 + ["a"])),
+    "score through a map": lambda: pyalign.score(X, TRIPLETS, ci=None, transform=transform()),
     "score without NaN": lambda: pyalign.score(with_nan(), TRIPLETS, nan="omit", ci=PLAN),
     "score without answers": lambda: pyalign.score(X, pyalign.Triplets(TRIPLETS, answered=False), keep=["choices"]),
     "scores": lambda: pyalign.score({"a": X, "b": X[:, :2]}, TRIPLETS, measure=["cosine", "rbf:2.5"], ci=PLAN),
-    "one score in scores": lambda: pyalign.score({"a": X}, TRIPLETS, groups=LABELS),
+    "one score in scores": lambda: pyalign.score({"a": X}, TRIPLETS, ci=None, groups=LABELS),
     "comparison": lambda: pyalign.compare({"a": X, "b": X[:, :2], "c": -X}, TRIPLETS, ci=PLAN),
     "comparison in closed form": lambda: pyalign.compare(
         {"a": X, "b": X[:, :2], "c": -X}, TRIPLETS, ci=BOTH, subjects=PEOPLE, choose_best=True

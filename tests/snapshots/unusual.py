@@ -45,7 +45,7 @@ def unusual_results():
         "many concepts": pyalign.concepts(few, answered(), dimensions[:, :2], ci=CLOSED),
         "many predict": pyalign.predict_dimensions(few, dimensions[:, :2], folds=4),
         "many metadata": pyalign.regress_metadata(compared, TABLE),
-        "missing score": pyalign.score(fewer, asked, missing="omit"),
+        "missing score": pyalign.score(fewer, asked, missing="omit", ci=None),
         "missing compare": pyalign.compare(fewer, asked, missing="omit"),
         "NaN compare": pyalign.compare(holed, TRIPLETS, nan="omit"),
         "NaN calibrate": pyalign.calibrate(holed, TRIPLETS, nan="omit"),
@@ -56,10 +56,10 @@ def unusual_results():
         "counts calibrate": pyalign.calibrate(X, TRIPLETS, answers=COUNTS),
         "mapped concepts": pyalign.concepts(clip, answers, human, dimension_labels=LABELS, transform=turn),
         "many neighbors": pyalign.neighbors(clip, list(NAMES[:21]), 3),
-        "mapped score": pyalign.score({"a": X, "b": -X}, TRIPLETS, transform=transform()),
+        "mapped score": pyalign.score({"a": X, "b": -X}, TRIPLETS, transform=transform(), ci=None),
         "one matrix rsa": pyalign.rsa(two, np.square(X[:, None] - X).sum(axis=2), kind="dissimilarity"),
         "matrix score": pyalign.score(matrix=np.square(X[:, None] - X).sum(axis=2), triplets=TRIPLETS,
-                                      kind="dissimilarity"),
+                                      kind="dissimilarity", ci=None),
         "without triplets predict": pyalign.predict_dimensions({"a": X}, dimensions[:, :4], folds=4, ci=None),
     }  # fmt: skip
     return {f"unusual: {name}": one for name, one in found.items()}
