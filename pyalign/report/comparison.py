@@ -60,7 +60,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
             _objects_note(result),
             "" if result.measure is None else f"measure {result.measure}",
-            f"T = {result.temperature:g}",
+            "" if result.temperature is None else f"T = {result.temperature:g}",
             f"ties {result.ties}",
             chance_note(result.task) if result.task == ANCHORED else "",
         ),
@@ -87,7 +87,8 @@ def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
     column = Rows(result.models, interval_header(result.confidence) if intervals else "").column
     return table(
         column("model", lambda m: labels[m.model]),
-        column("measure", lambda m: m.measure) if result.measure is None else None,
+        column("measure", lambda m: m.measure) if result.measure is None and any(m.measure for m in result.models)
+        else None,
         column("accuracy", lambda m: m.accuracy, "percent", ci=lambda m: m.ci),
         column("s.e.", lambda m: m.standard_error, "percent", 2, keep=5) if intervals else None,
         column("rank", lambda m: m.rank, "count", ci=lambda m: m.rank_ci, ends="interval" * intervals, keep_ends=7),
@@ -243,7 +244,7 @@ def failures_view(result: Failures, verbose: bool = False) -> list[Block]:
         foot(
             source_note("triplets", result.triplets),
             f"{result.n_triplets:,} triplets",
-            f"measure {result.measure}",
+            "" if result.measure is None else f"measure {result.measure}",
             f"ties {result.ties}",
             dropped_note(result.n_dropped),
             f"{result.n_undecided:,} without a majority left out" if result.n_undecided else "",
@@ -288,7 +289,8 @@ def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, 
         Column("people", shares, "percent", keep=8, write=lambda share: f"{100 * share:.1f} %")
         if any(share == share for share in shares) else None,
         *(Column(f"margin {labels[model] if verbose else k + 1}", of_model, "number", keep=max(1, 6 - k),
-                 write="{:.4g}".format) for k, (model, of_model) in enumerate(margins)),
+                 write="{:.4g}".format) for k, (model, of_model) in enumerate(margins)
+          if any(margin is not None for margin in of_model)),
         title=f"wrong for {one_line(result.who_fails(group))}{right}, the clearest:",
     )  # fmt: skip
 
