@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -339,9 +339,20 @@ def given_options(options: Any) -> dict[str, Any]:
 
 def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
     """Raises where an option is given that only serves something else, which `need` would ask for."""
+    for _, shown in _shown(options, names):
+        raise InputError(f"{shown} serves {need}")
+
+
+def without_effect(options: Any, names: Iterable[str], why: str) -> tuple[str, ...]:
+    """A note on each of these options that is given, though it has no effect here."""
+    return tuple(f"{shown} has no effect here: {why}" for _, shown in _shown(options, names))
+
+
+def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Those of these options that are given: the name of each, and how it stands on the command line."""
+    names = set(names)
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
         if one.name in names and value != one.default:
-            flag = flag_of(one, told)
-            shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-            raise InputError(f"{flag} serves {need}" if value is True else f"{flag} {shown} serves {need}")
+            words = [] if value is True else value if isinstance(value, tuple) else [value]
+            yield one.name, " ".join([flag_of(one, told), *map(str, words)])

@@ -154,7 +154,7 @@ class TripletLayout:
         group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_base: int | None = option(
-        "whether that position counts from 0 or 1 (default: by range)",
+        "whether positions, in that column or of models' choices, count from 0 or 1 (default: by range)",
         kind=int,
         choices=(0, 1),
         group=TRIPLETS,

@@ -161,18 +161,6 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
         (("--ci", "objects", "--seed", "9" * 12), "seed must be a whole number from 0 to 2,147,483,647; got 9999"),
         (("--ceiling", "0.2"), "ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
         (("--odd-column", "none", "--ci", "objects"), "--ci needs the people's answers"),
-        (
-            ("--ci", "none", "--subjects", "few.txt"),
-            "--subjects few.txt serves intervals over people alone: add --ci objects+subjects",
-        ),
-        (
-            ("--ci", "objects", "--subject-column", "3"),
-            "--subject-column 3 serves intervals over people alone: add --ci objects+subjects",
-        ),
-        (
-            ("--ci-method", "pigeonhole", "--subject-column", "3"),
-            "--subject-column 3 serves intervals over people alone: add --ci objects+subjects",
-        ),
         (("--resamples", "64"), "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"),
         (
             ("--ci-method", "corrected", "--resamples", "64"),
@@ -397,14 +385,6 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
     ("options", "message"),
     [
         (("--ci", "none", "--confidence", "0.9"), "--confidence 0.9 serves intervals, which --ci none leaves out"),
-        (
-            ("--ci-method", "bootstrap", "--subject-column", "3"),
-            "--subject-column 3 serves intervals over people alone: add --ci subjects",
-        ),
-        (
-            ("--ci-method", "pigeonhole", "--subject-column", "3"),
-            "--subject-column 3 serves intervals over people alone: add --ci objects+subjects --ci-method corrected",
-        ),
     ],
 )
 def test_options_that_serve_nothing_say_what_would_take_them(score_refused, options, message):
