@@ -58,6 +58,7 @@ class Option:
         words: what the shell offers.
         unless: the names of options that a command may be given in place of this one.
         rare: whether `--help` leaves it to `--help-all`.
+        idle: why the option has no effect in this command, which takes it because others do; "" where it has one.
     """
 
     help: str
@@ -74,18 +75,19 @@ class Option:
     words: Iterable[str] | None
     unless: Sequence[str] = ()
     rare: bool = False
+    idle: str = ""
 
 
 def option(
     help: str, *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] | None = None,
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
-    unless: Sequence[str] = (), rare: bool = False,
+    unless: Sequence[str] = (), rare: bool = False, idle: str = "",
 ) -> Any:  # fmt: skip
     """A field of an options class; see `Option`. A default of False makes it a switch; files to read are a `Spec`."""
     kind = kind or (file_to_read if role == "input" else str)
     told = Option(
-        help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare
+        help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare, idle
     )
     given: dict[str, Any] = {} if required else {"default": default}
     return field(metadata={"option": told}, kw_only=True, **given)
@@ -346,6 +348,12 @@ def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
 def without_effect(options: Any, names: Iterable[str], why: str) -> tuple[str, ...]:
     """A note on each of these options that is given, though it has no effect here."""
     return tuple(f"{shown} has no effect here: {why}" for _, shown in _shown(options, names))
+
+
+def idle_options(options: Any) -> tuple[str, ...]:
+    """A note on each option that is given and that is declared to have no effect in this command."""
+    reasons = {one.name: told.idle for one, told in declared(type(options)) if told.idle}
+    return tuple(f"{shown} has no effect here: {reasons[name]}" for name, shown in _shown(options, reasons))
 
 
 def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from pyalign.progress import Progress
 @dataclass(frozen=True)
 class AgreementOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
-    _options.Measures, _options.Temperature, _model_choices.ModelChoices, 
+    _options.Measures, _options.Temperature, _model_choices.ModelChoices, _options.IdlePeople, _options.IdleCategories,
     _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign agreement`."""

@@ -17,7 +17,7 @@ from pyalign.stats.multiple import CORRECTIONS
 @dataclass(frozen=True)
 class CompareOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.Choice,
-    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, 
+    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.IdleCategories,
     _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""

@@ -22,7 +22,7 @@ def table_or_document(text: str) -> str:
 @dataclass(frozen=True)
 class FailureOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers, _options.People,
-    _options.OneMeasure, _options.Temperature, _model_choices.ModelChoices, _options.Running,
+    _options.OneMeasure, _options.Temperature, _model_choices.ModelChoices, _options.IdleCategories, _options.Running,
     _options.Output,
 ):  # fmt: skip
     """The options of `pyalign failures`."""

@@ -131,7 +131,7 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
         ),
         (("--sizes", 1), "sizes must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),
-        (("--subject-column", 3), None),
+        (("--groups", "t.npy"), None),
     ],
 )
 def test_bad_options_are_one_line_and_write_nothing(refused, command, models, options, expected):
