@@ -48,7 +48,7 @@ def consistency(
     """Cohen's kappa of right and wrong for every two models, and which concepts the triplets have that all miss.
 
     A model is right where its most similar pair is the one that people chose, alone: a tie is not right, whatever it
-    counts elsewhere, as in `pyalign.compare`.
+    counts elsewhere.
 
     Args:
         models: name -> (n, d) embeddings of the same n items, matched by name where they have names; or None.

@@ -137,12 +137,6 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
         *(tests if intervals else ()),
         column("cross-entropy", lambda p: p.cross_entropy_difference, "number", 4, ci=lambda p: p.cross_entropy_ci,
                ends="", note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
-        column("both wrong", lambda p: p.both_wrong, "percent", keep=4),
-        column("if independent", lambda p: p.both_wrong_expected, "percent", keep=3,
-               note="both wrong, if errors were independent"),
-        column("kappa", lambda p: p.error_consistency, "number", 3, keep=7,
-               foot="kappa: error consistency, 0 independent, 1 the same errors",
-               note="error consistency: 0 independent errors, 1 the same"),
     )  # fmt: skip
 
 
@@ -189,6 +183,9 @@ def errors_table(found: ErrorConsistency, labels: Mapping[str, str], pairs: Sequ
         column("right", lambda p: p.accuracy_b, "percent", keep=3, only=TEXT),
         column("agree", lambda p: p.observed, "percent", keep=2, only=TEXT),
         column("by chance", lambda p: p.expected, "percent", keep=1, only=TEXT),
+        column("both wrong", lambda p: p.both_wrong, "percent", keep=1),
+        column("if independent", lambda p: p.both_wrong_expected, "percent", keep=0,
+               note="Both wrong, if errors were independent."),
         column("kappa", lambda p: p.kappa, "number", 3, ci=lambda p: p.ci, foot=KAPPA),
         column("unbiased", lambda p: p.unbiased_kappa, "number", 3, keep=0, note="Without the bias of few triplets."),
         column("least", lambda p: p.kappa_min, "number", 3, keep=6, foot="least: what the accuracies allow",

@@ -1,4 +1,4 @@
-"""Models against each other on the same triplets: paired differences, ranks, and whether they err together."""
+"""Models against each other on the same triplets: paired differences and ranks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.paired import error_consistency, ranks_of
+from pyalign.stats.paired import ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, Resampling, as_resampling
 from pyalign.stats.splits import within
 
@@ -56,7 +56,7 @@ def compare(
     choose_best: bool = False,
     progress: Progress = silent,
 ) -> Comparison:
-    """Accuracies of several models, their differences with errors of their own, and how much their errors coincide.
+    """Accuracies of several models, their differences with errors of their own, and their ranks.
 
     Args:
         models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; or None.
@@ -86,9 +86,8 @@ def compare(
     Raises:
         InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models.
 
-    Source: Geirhos, Meding and Wichmann, "Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by
-    measuring error consistency", NeurIPS 2020; Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see
-    `pyalign.stats.clustered`.
+    Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see `pyalign.stats.clustered`. Whether
+    models err on the same triplets says `pyalign.consistency`.
 
     Example:
         >>> import pyalign
@@ -348,9 +347,8 @@ def _models(outcomes: OutcomeTable, paired: Intervals) -> Iterator[ModelResult]:
 
 
 def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
-    estimates, both = outcomes.estimates, outcomes.both_right()
+    estimates = outcomes.estimates
     for a, b in combinations(range(len(outcomes.names)), 2):
-        both_wrong, expected, kappa = error_consistency(float(both[a, a]), float(both[b, b]), float(both[a, b]))
         simultaneous, p_max_t = paired.simultaneous(a, b)
         nats = float(estimates[NATS, a] - estimates[NATS, b])
         yield PairResult(
@@ -362,9 +360,6 @@ def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
             p_adjusted=None,
             cross_entropy_difference=None if math.isnan(nats) else nats,
             cross_entropy_ci=paired.difference(a, b, NATS),
-            both_wrong=both_wrong,
-            both_wrong_expected=expected,
-            error_consistency=kappa,
             simultaneous_ci=simultaneous,
             p_max_t=p_max_t,
         )

@@ -23,7 +23,6 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.progress import Progress, silent
-from pyalign.stats.joint import pair_counts
 
 TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
 IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the system may write out
@@ -55,10 +54,6 @@ class OutcomeTable:
     def estimates(self) -> np.ndarray:
         """(2, m): accuracies, fractions; and cross-entropies, nats, NaN of choices without probabilities."""
         return np.array([[one.accuracy for one in self.scores], [one.cross_entropy for one in self.scores]], float)
-
-    def both_right(self) -> np.ndarray:
-        """(m, m): shares of the triplets that both models get right."""
-        return pair_counts(self.right, len(self.credits)) / len(self.credits)
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """What resamples add up: (2 m, t) int16, and its units (2 m,); credits and cross-entropies in turns."""

@@ -58,7 +58,7 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two models, a and b, on the same triplets.
+    """Two models, a and b, on the same triplets. Whether they err on the same ones says `pyalign.consistency`.
 
     Attributes:
         a, b: their names.
@@ -68,10 +68,6 @@ class PairResult:
         p_adjusted: the same, corrected over all pairs by the rule of the comparison.
         cross_entropy_difference: nats, a less b; None where one of them has none.
         cross_entropy_ci: its interval.
-        both_wrong: share of triplets that both get wrong.
-        both_wrong_expected: that share if their errors were independent.
-        error_consistency: Cohen's kappa of right and wrong: 0 for independent errors, 1 for the same; None where a
-            model is always right or always wrong, so that nothing could agree by more than chance.
         simultaneous_ci: interval of the difference that holds for all pairs together (max-t); None by a bootstrap.
         p_max_t: the p-value that belongs to it: that of the largest of all pairs' t under no difference anywhere.
     """
@@ -86,9 +82,6 @@ class PairResult:
     p_adjusted: float | None
     cross_entropy_difference: float | None
     cross_entropy_ci: Interval | None
-    both_wrong: float
-    both_wrong_expected: float
-    error_consistency: float | None
     simultaneous_ci: Interval | None = None
     p_max_t: float | None = None
 
