@@ -59,7 +59,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("compare", NAMED, matrices=True),),
         entry=Entry(
             "compare",
-            "paired differences between models, ranks, and agreement of their errors",
+            "paired differences between models, and their ranks",
             SCORE,
             "statistics",
         ),
@@ -181,7 +181,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
             "consistency",
-            "whether models err on the same triplets: kappa, its bounds, copying",
+            "whether models err on the same triplets: kappa, shared errors, copying",
             PAIRS,
             "consistency",
         ),

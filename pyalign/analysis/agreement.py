@@ -1,7 +1,8 @@
-"""A model beside many people: its choice probabilities against the shares of their answers, triplet by triplet."""
+"""A model and many people: its choice probabilities against the shares of their answers, triplet by triplet."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, overload
@@ -11,11 +12,14 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.answers import answered_triplets
+from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import Several, measures_of, of_each
+from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
-from pyalign.analysis.repeats import find_repeats
-from pyalign.data import Aligned, Provenance, require_odd_one_out
+from pyalign.analysis.repeats import Repeats, find_repeats
+from pyalign.backends import get_host_backend
+from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out
 from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
 from pyalign.measures import Measure
@@ -31,10 +35,10 @@ EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three cho
 
 @overload
 def agreement(  # type: ignore[overload-overlap]
-    x: Mapping[str, object], triplets: object, *, answers: object = ...,
-    measure: str | Measure | Sequence[str | Measure] = ..., temperature: float = ..., min_answers: int = ...,
-    edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    progress: Progress = ...,
+    x: Mapping[str, object] | None, triplets: object, *, model_choices: Mapping[str, object] | None = ...,
+    choice_base: int | None = ..., answers: object = ..., measure: str | Measure | Sequence[str | Measure] = ...,
+    temperature: float = ..., min_answers: int = ..., edges: Sequence[float] = ..., ties: str = ..., nan: str = ...,
+    unknown: str = ..., missing: str = ..., backend: str = ..., progress: Progress = ...,
 ) -> Agreements: ...  # fmt: skip
 @overload
 def agreement(
@@ -43,18 +47,24 @@ def agreement(
     backend: str = ..., progress: Progress = ...,
 ) -> Agreement: ...  # fmt: skip
 def agreement(
-    x: Any, triplets: object, *, answers: object = None, measure: Any = "cosine", temperature: float = 1.0,
-    min_answers: int = 2, edges: Sequence[float] = EDGES, ties: str = "fractional", nan: str = "raise",
+    x: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None, choice_base: int | None = None,
+    answers: object = None, measure: Any = "cosine", temperature: float = 1.0, min_answers: int = 2,
+    edges: Sequence[float] = EDGES, ties: str = "fractional", nan: str = "raise", unknown: str = "raise",
     missing: str = "raise", backend: str = "auto", progress: Progress = silent,
 ) -> Agreement | Agreements:  # fmt: skip
     """A model's choice probabilities against the shares of many people's answers to the same triplets.
 
     Args:
         x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such: then the result is `Agreements`, one after the other.
+            `Embeddings`. Or a mapping from names to such, or None: then the result is `Agreements`, one after the
+            other.
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item called odd, unless there are
             answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows are
             matched by name.
+        model_choices: name -> choices that are there already, of a language model or a person, as
+            `pyalign.score_choices` takes them; besides x, which is then a mapping, or in its place. Of a triplet that
+            stands in several rows the mean of its choices counts, and of its probabilities.
+        choice_base, unknown: see `pyalign.score_choices`.
         answers: (t, 3) whole numbers of any dtype: how many people called each position in the file odd, in place of
             single answers. None: those of `Triplets`, else the last column.
         measure: see `pyalign.similarity`; several give `Agreements`.
@@ -65,7 +75,8 @@ def agreement(
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
-        An `Agreement`; of a mapping, or of several measures, `Agreements`.
+        An `Agreement`; of a mapping, of choices or of several measures, `Agreements`. Of choices without probabilities
+        only the accuracies are known.
 
     Raises:
         InputError: as `pyalign.score`; no triplet with so many answers; answers of another shape, negative, all 0 in
@@ -82,7 +93,8 @@ def agreement(
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan, NAN, "nan")
     measures = measures_of(measure)
-    present = with_rows(x, answered_triplets(triplets, answers, "agreement"), missing)
+    models, choices = models_with_choices(x, model_choices, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    present = with_rows(models, answered_triplets(triplets, answers, "agreement"), missing)
     given = present.triplets
     require_odd_one_out(given, "agreement")
     options = {"temperature": _checks.as_temperature(temperature), "ties": ties, "nan": nan, "backend": backend}
@@ -95,6 +107,7 @@ def agreement(
             "missing": missing,
             "min_answers": int(min_answers),
             "edges": limits.tolist(),
+            **choices.options(),
         }
         return Provenance.now(told, asked, backend)
 
@@ -103,12 +116,19 @@ def agreement(
         inputs = {name or "x": aligned.embeddings}
         return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
 
-    found = of_each(x, given, measures, progress, begin)
-    if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
+    has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
+    found = of_each(models, given, measures, progress, begin) if has_rows else ()
+    host = get_host_backend(backend)
+    for name, chosen in choices.among(present).read(given, host).items():
+        one = _of_choices(chosen, given, name, int(min_answers), limits, ties, host.name)
+        inputs = {name: choices.choices[name]}
+        found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
+    if not isinstance(models, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
+    inputs = {**(models if isinstance(models, Mapping) else {"x": models}), **choices.choices}
     return Agreements(
         found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
-        provenance=recorded(x if isinstance(x, Mapping) else {"x": x}, [str(one) for one in measures]),
+        provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
     )  # fmt: skip
 
 
@@ -132,10 +152,7 @@ def _ready(
     rows = door.rows(aligned.x)
     index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
     repeats = find_repeats(index, aligned.triplets.answers)
-    enough = repeats.answers >= min_answers
-    if not enough.any():
-        most = int(repeats.answers.max())
-        raise InputError(f"triplets must hold some with at least {min_answers} answers; got at most {most} for any")
+    enough = _with_enough(repeats, min_answers)
     distinct, people = repeats.triplets[enough], repeats.counts[enough]
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "x"))
 
@@ -143,6 +160,7 @@ def _ready(
         outcomes = triplet_outcomes(rows, distinct, measure=measure, **options)
         counts = people if outcomes.kept is None else people[outcomes.kept]
         found = _compare(outcomes, counts, limits, min_answers)
+        assert found.kl is not None
         told = notes_on_score(found.accuracy, found.n_distinct, found.kl + found.human_entropy)
         of_measure = notes_on_similarities(rows, aligned.index, measure, name or "x")
         return replace(found, embeddings=name, notes=merged(notes, of_measure, told))
@@ -150,45 +168,113 @@ def _ready(
     return compared
 
 
+def _with_enough(repeats: Repeats, min_answers: int) -> np.ndarray:
+    """(u,) mask of the distinct triplets with at least so many answers."""
+    enough: np.ndarray = repeats.answers >= min_answers
+    if not enough.any():
+        most = int(repeats.answers.max())
+        raise InputError(f"triplets must hold some with at least {min_answers} answers; got at most {most} for any")
+    return enough
+
+
+def _of_choices(
+    chosen: Chosen, given: Triplets, name: str, min_answers: int, limits: np.ndarray, ties: str, backend: str
+) -> Agreement:  # fmt: skip
+    """Of choices that are there already, row by row of the triplets: their means over the rows of a triplet count."""
+    values = _checks.as_triplets(given.values)
+    repeats = find_repeats(values, given.answers)
+    enough = _with_enough(repeats, min_answers)
+    rows = np.flatnonzero(chosen.present)
+    order, inverse = np.argsort(values[rows], axis=1), repeats.inverse[rows]
+    times = np.bincount(inverse, minlength=len(repeats.triplets))
+
+    def mean(by_column: np.ndarray) -> np.ndarray:
+        """(c, 3) of the triplets that count, from (t, 3) by the columns of the rows."""
+        ascending = np.take_along_axis(by_column[rows], order, axis=1)
+        sums = [np.bincount(inverse, column, len(times)) for column in ascending.T]
+        means: np.ndarray = np.stack(sums, axis=1)[kept] / times[kept, None]
+        return means
+
+    kept = enough & (times > 0)
+    if not kept.any():
+        raise InputError(f"{name}: choices must answer at least one triplet with {min_answers} answers; got none")
+    probabilities = None if chosen.probabilities is None else mean(chosen.probabilities[:, ::-1])
+    found = _figures(
+        mean(_credits(chosen.by_pair, ties)), probabilities, repeats.counts[kept], limits,
+        n_dropped=int((enough & ~kept).sum()), min_answers=min_answers, measure=None, temperature=None, ties=ties,
+        backend=backend,
+    )  # fmt: skip
+    told = notes_on_score(found.accuracy, found.n_distinct, 0.0, name, rows=False)
+    if found.kl is None and probabilities is not None:
+        told += (f"{name}: the probability of somebody's answer is 0: there is no finite KL",)
+    of_choices = notes_on_choices({name: chosen}, given.task, "correlations, entropies or divergences")
+    return replace(
+        found, embeddings=name, model_choices=chosen.kind, notes=merged(given.notes, of_choices, told)
+    )  # fmt: skip
+
+
 def _compare(outcomes: Outcomes, counts: np.ndarray, limits: np.ndarray, min_answers: int) -> Agreement:
     """counts: (c, 3), of the triplets that were scored."""
     score = outcomes.score
     assert score.measure is not None and score.temperature is not None
+    logs = log_choice_probabilities(outcomes.similarities, score.temperature)
+    # Sorted, so that the same three numbers in another order have the same entropy bit for bit, and the same rank.
+    ascending = np.sort(outcomes.similarities, axis=1)
+    return _figures(
+        _credits(outcomes.similarities, score.ties), np.exp(logs), counts, limits, logs,
+        np.exp(log_choice_probabilities(ascending, score.temperature)), n_dropped=score.n_dropped,
+        min_answers=min_answers, measure=score.measure, temperature=score.temperature, ties=score.ties,
+        backend=score.backend,
+    )  # fmt: skip
+
+
+def _figures(
+    credits: np.ndarray, model: np.ndarray | None, counts: np.ndarray, limits: np.ndarray,
+    logs: np.ndarray | None = None, ascending: np.ndarray | None = None, **how: Any,
+) -> Agreement:  # fmt: skip
+    """All figures of c triplets.
+
+    Args:
+        credits: (c, 3), what the model's choice counts when the item at that position was called odd.
+        model: (c, 3), its probabilities; None where it has none.
+        counts: (c, 3), how many people called each odd.
+        limits: of the bins.
+        logs: of the probabilities, where they are known better than by these.
+        ascending: the probabilities of each triplet in ascending order, likewise.
+        how: the fields of the result that say how it was computed.
+    """
     answers = counts.sum(axis=1)
     shares = counts / answers[:, None]
     top = counts == counts.max(axis=1, keepdims=True)
     majority = top / top.sum(axis=1, keepdims=True)
-    logs = log_choice_probabilities(outcomes.similarities, score.temperature)
-    model = np.exp(logs)
-    credits = _credits(outcomes.similarities, score.ties)
-    columns = np.stack(
-        [shares.max(axis=1), *((weights * values).sum(axis=1) for weights, values in
-         ((shares, credits), (majority, credits), (majority, model)))]
-    )  # fmt: skip
+    weighed = [(shares, credits), (majority, credits), *([] if model is None else [(majority, model)])]
+    columns = np.stack([shares.max(axis=1), *((weights * values).sum(axis=1) for weights, values in weighed)])
     means = columns.mean(axis=1)
-    # Sorted, so that the same three numbers in another order have the same entropy bit for bit, and the same rank.
     human_entropy = entropy(np.sort(shares, axis=1))
-    model_entropy = entropy(np.exp(log_choice_probabilities(np.sort(outcomes.similarities, axis=1), score.temperature)))
+    of_model: dict[str, Any] = dict.fromkeys(("share_pearson", "entropy_pearson", "entropy_spearman"), math.nan)
+    of_model |= dict.fromkeys(("model_entropy", "kl", "js_distance"))
+    if model is not None:
+        with np.errstate(divide="ignore"):
+            divergence = float(kl_of_logs(shares, np.log(model) if logs is None else logs).mean())
+        model_entropy = entropy(np.sort(model, axis=1) if ascending is None else ascending)
+        of_model = {
+            "share_pearson": pearson(model.ravel(), shares.ravel()),
+            "entropy_pearson": pearson(model_entropy, human_entropy),
+            "entropy_spearman": spearman(model_entropy, human_entropy),
+            "model_entropy": float(model_entropy.mean()),
+            "kl": divergence if math.isfinite(divergence) else None,
+            "js_distance": float(js_distance(shares, model).mean()),
+        }
     return Agreement(
         n_distinct=len(counts),
         n_answers=int(answers.sum()),
-        n_dropped=score.n_dropped,
-        share_pearson=pearson(model.ravel(), shares.ravel()),
-        entropy_pearson=pearson(model_entropy, human_entropy),
-        entropy_spearman=spearman(model_entropy, human_entropy),
-        model_entropy=float(model_entropy.mean()),
         human_entropy=float(human_entropy.mean()),
-        kl=float(kl_of_logs(shares, logs).mean()),
-        js_distance=float(js_distance(shares, model).mean()),
         majority_share=float(means[0]),
         accuracy=float(means[1]),
         majority_accuracy=float(means[2]),
         bins=_bins(columns, limits),
-        min_answers=min_answers,
-        measure=score.measure,
-        temperature=score.temperature,
-        ties=score.ties,
-        backend=score.backend,
+        **of_model,
+        **how,
     )
 
 
@@ -200,21 +286,22 @@ def _credits(similarities: np.ndarray, ties: str) -> np.ndarray:
 
 
 def _bins(columns: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]:
-    """columns: (4, c), the fields of `AgreementBin` in their order, for each triplet."""
+    """columns: (4, c), the fields of `AgreementBin` in their order, for each triplet; (3, c) without probabilities."""
     last = len(limits) - 2
     # Shares such as 3/10 and edges such as 0.3 may differ in the last bit.
     place = np.clip(np.searchsorted(limits, columns[0] + 1e-12, side="right") - 1, 0, last)
     sizes = np.bincount(place, minlength=last + 1)
     bins = []
     for k, size in enumerate(sizes.tolist()):
-        means = columns[:, place == k].mean(axis=1).tolist() if size else [None] * 4
+        means = columns[:, place == k].mean(axis=1).tolist() if size else []
+        means += [None] * (4 - len(means))
         bins.append(AgreementBin(float(limits[k]), float(limits[k + 1]), size, *means))
     return tuple(bins)
 
 
 @dataclass(frozen=True)
 class AgreementBin:
-    """The triplets on which people agree so far. Fractions; None in an empty bin.
+    """The triplets on which people agree so far. Fractions; None in an empty bin, or without probabilities.
 
     Attributes:
         low, high: of the majority share; low <= share < high, in the last bin also share = high.
@@ -238,25 +325,31 @@ class AgreementBin:
 class Agreement(Result):
     """How a model's choices compare with those of many people, over distinct triplets that each count the same.
 
-    Correlations are NaN where either side is constant.
+    Correlations are NaN where either side is constant, and of choices without probabilities, whose entropy and
+    divergences are None.
 
     Attributes:
         n_distinct: triplets with at least `min_answers` answers, over which everything here is taken.
         n_answers: answers to them.
-        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan="omit"``).
+        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan="omit"``), or have no
+            choice.
         share_pearson: correlation of the model's probabilities with people's shares, over all three choices of every
             triplet: 3 n_distinct pairs of numbers.
         entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
         model_entropy, human_entropy: means, nats; that of people is too low for few answers.
-        kl: mean Kullback-Leibler divergence of the model from people, nats: people || model.
+        kl: mean Kullback-Leibler divergence of the model from people, nats: people || model; None where a model's own
+            probability of somebody's answer is 0.
         js_distance: mean Jensen-Shannon distance, the root of a divergence in nats; at most sqrt(log 2) = 0.8326.
         accuracy: mean share of people's answers that the model predicts.
         majority_accuracy: mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
         majority_share: mean, the highest `accuracy` that any model could have.
         bins: the same by majority share.
-        min_answers, measure, temperature, ties, backend: how it was computed.
-        embeddings: what the embeddings are called, or None.
+        min_answers, measure, temperature, ties, backend: how it was computed; measure and temperature are None of
+            choices.
+        embeddings: what the embeddings, or the choices, are called, or None.
         label: a shorter name for tables, or None.
+        model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
+            similarities decided.
     """
 
     command: ClassVar[str] = "agreement"
@@ -267,21 +360,22 @@ class Agreement(Result):
     share_pearson: float
     entropy_pearson: float
     entropy_spearman: float
-    model_entropy: float
+    model_entropy: float | None
     human_entropy: float
-    kl: float
-    js_distance: float
+    kl: float | None
+    js_distance: float | None
     accuracy: float
     majority_accuracy: float
     majority_share: float
     bins: tuple[AgreementBin, ...]
     min_answers: int
-    measure: str
-    temperature: float
+    measure: str | None
+    temperature: float | None
     ties: str
     backend: str
     embeddings: str | None = None
     label: str | None = None
+    model_choices: str | None = None
 
 
 @dataclass(frozen=True)

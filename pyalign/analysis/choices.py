@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from unicodedata import normalize
 
 import numpy as np
@@ -30,23 +31,50 @@ class Chosen:
         kind: "positions", "names" or "probabilities".
         present: (t,) bool: whether there is an answer that counts.
         verdicts: int8 (t,), see `Outcomes`; of no meaning where there is none.
+        odd: int8 (t,), the column of the triplets that is called odd, or that of the option which is not taken; -1
+            where the answer names none, alternatives tie, or there is no answer.
         n_none: answers of -1, which name none of the alternatives.
         n_left_out: answers of -2, of triplets that were left out where the choices were made.
         empty: (t,) bool: whether there is no answer at all; None: wherever none counts.
         notes: how answers were read, a sentence each.
         cross_entropy: float64 (t,) nats, -log p(human's choice), which may be infinite; None without probabilities.
         entropy: float64 (t,) nats, of the probabilities; None without.
+        probabilities: float64 (t, 3), in the place of similarities of the pairs 01, 02, 12; None without.
     """
 
     kind: str
     present: np.ndarray
     verdicts: np.ndarray
+    odd: np.ndarray
     n_none: int = 0
     n_left_out: int = 0
     cross_entropy: np.ndarray | None = None
     entropy: np.ndarray | None = None
     empty: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    probabilities: np.ndarray | None = None
+
+    @property
+    def by_pair(self) -> np.ndarray:
+        """(t, 3): what stands for the similarities of the pairs 01, 02, 12: probabilities, else 1 for the chosen one.
+
+        An answer that names none ties all alternatives.
+        """
+        if self.probabilities is not None:
+            return self.probabilities
+        chosen = np.zeros((len(self.odd), 3), np.float32)
+        rows = np.flatnonzero(self.odd >= 0)
+        chosen[rows, 2 - self.odd[rows]] = 1.0
+        return chosen
+
+    def take(self, kept: np.ndarray | None) -> Chosen:
+        """Those of some triplets, a mask (t,); None: of all. What is counted stays that of all."""
+        if kept is None:
+            return self
+        arrays = ("present", "verdicts", "odd", "cross_entropy", "entropy", "empty", "probabilities")
+        held: dict[str, Any] = {name: getattr(self, name) for name in arrays}
+        part: dict[str, Any] = {name: None if one is None else one[kept] for name, one in held.items()}
+        return replace(self, **part)
 
     def require_answers(self, nan: str) -> None:
         """Raises where a triplet has no answer, unless `nan` is "omit" and others have one; where all were left out."""
@@ -64,13 +92,15 @@ class Chosen:
             raise InputError(f"choices must answer the triplets; {absent:,} {has}, row {row} is the first{hint}")
 
 
-def as_chosen(choices: object, triplets: Triplets, base: int, host: HostBackend, unknown: str = "raise") -> Chosen:
+def as_chosen(
+    choices: object, triplets: Triplets, base: int | None, host: HostBackend, unknown: str = "raise"
+) -> Chosen:  # fmt: skip
     """Choices (t,) by position in the file or by name, or probabilities (t, k) of the k alternatives.
 
     Args:
         choices: see `pyalign.score_choices`.
         triplets: with numbers on the host.
-        base: from which positions count.
+        base: from which positions count; None: by their range.
         host: computes verdicts.
         unknown: "raise", or "omit" to leave out triplets whose answer is a name of no alternative.
 
@@ -100,14 +130,30 @@ def _places(triplets: Triplets) -> np.ndarray:
     return np.arange(alternatives_of(triplets.task), dtype=np.int8) if places is None else places
 
 
-def _verdicts(right: np.ndarray, none: np.ndarray, k: int) -> np.ndarray:
-    """An answer that names none is a tie of all k alternatives."""
-    verdicts: np.ndarray = np.where(none, k, np.where(right, 1, -1)).astype(np.int8)
-    return verdicts
+def _decided(at: np.ndarray, none: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Verdicts and odd columns, int8 (t,), by the alternatives (t, k) that answers name; -1 is a tie of all of them."""
+    k = at.shape[1]
+    odd = at.argmax(axis=1) if k == 3 else 2 - at.argmax(axis=1)
+    odd[~at.any(axis=1)] = NONE
+    return np.where(none, k, np.where(odd == 2, 1, -1)).astype(np.int8), odd.astype(np.int8)
 
 
-def _of_positions(a: np.ndarray, triplets: Triplets, base: int) -> Chosen:
-    k, human = alternatives_of(triplets.task), 0 if triplets.task == ANCHORED else 2
+def _counts_from_one(a: np.ndarray, k: int) -> bool:
+    """Whether positions of k alternatives count from 1: the last one is among them, and 0 is not.
+
+    Example:
+        >>> [_counts_from_one(np.array(a), 3) for a in ([1, 3, -1], [0, 1, 3], [1, 2])]
+        [True, False, False]
+    """
+    return bool((a == k).any() and not (a == 0).any())
+
+
+def _of_positions(a: np.ndarray, triplets: Triplets, base: int | None) -> Chosen:
+    k = alternatives_of(triplets.task)
+    notes: tuple[str, ...] = ()
+    if base is None and _counts_from_one(a, k):
+        base, notes = 1, (f"choices are taken to count from 1: {k} is among them and 0 is not",)
+    base = base or 0
     empty = np.isnan(a) if a.dtype.kind == "f" else np.zeros(len(a), bool)
     none, left_out = a == NONE, a == LEFT_OUT
     present = ~(empty | left_out)
@@ -115,23 +161,21 @@ def _of_positions(a: np.ndarray, triplets: Triplets, base: int) -> Chosen:
     if not known.all():
         row = int(np.argmin(known))
         allowed = f"{', '.join(str(base + place) for place in range(k - 1))} or {base + k - 1}"
-        one_based = base == 0 and (a[present & ~none] >= 1).all() and (a[present & ~none] <= k).all()
-        hint = "; do they count from 1 (score_choices(..., choice_base=1))?" if one_based else ""
+        hint = "; do they count from 1 (choice_base=1)?" if base == 0 and _counts_from_one(a, k) else ""
         raise InputError(f"choices must be {allowed}, or -1 for none of them; row {row} is {a[row]:g}{hint}")
-    right = a - base == _places(triplets)[..., human]
+    at = (a - base)[:, None] == _places(triplets)
     counted = int(none.sum()), int(left_out.sum())
-    return Chosen("positions", present, _verdicts(right, none, k), *counted, empty=empty)
+    return Chosen("positions", present, *_decided(at, none), *counted, empty=empty, notes=notes)
 
 
 def _of_names(a: np.ndarray, triplets: Triplets, unknown: str) -> Chosen:
-    k = alternatives_of(triplets.task)
-    _require_length(a.shape, len(triplets), k)
+    _require_length(a.shape, len(triplets), alternatives_of(triplets.task))
     if triplets.names is None:
         raise InputError("choices hold names, the triplets do not: load_triplets(..., item_names=names)")
     found = named_choices(a, triplets, unknown)
-    verdicts = _verdicts(found.at[:, 0 if k == 2 else 2], found.none, k)
     present = ~(found.empty | found.unknown)
-    return Chosen("names", present, verdicts, int(found.none.sum()), empty=found.empty, notes=found.notes)
+    n_none = int(found.none.sum())
+    return Chosen("names", present, *_decided(found.at, found.none), n_none, empty=found.empty, notes=found.notes)
 
 
 def _of_probabilities(a: np.ndarray, triplets: Triplets, host: HostBackend) -> Chosen:
@@ -144,9 +188,13 @@ def _of_probabilities(a: np.ndarray, triplets: Triplets, host: HostBackend) -> C
     by_pair, of_human = (_by_pair(values, triplets) for values in (p, shares))
     verdicts = np.empty(t, np.int8)
     host.outcomes(by_pair, 1.0, verdicts, None, None, alternatives=k)
+    odd = np.where(present & (np.abs(verdicts) == 1), 2 - by_pair[:, :k].argmax(axis=1), NONE).astype(np.int8)
     with np.errstate(divide="ignore"):
         cross_entropy = -np.log(of_human[:, 0])
-    return Chosen("probabilities", present, verdicts, cross_entropy=np.abs(cross_entropy), entropy=entropy(shares))
+    return Chosen(
+        "probabilities", present, verdicts, odd, cross_entropy=np.abs(cross_entropy), entropy=entropy(shares),
+        probabilities=of_human,
+    )  # fmt: skip
 
 
 def _by_pair(p: np.ndarray, triplets: Triplets) -> np.ndarray:

@@ -12,8 +12,8 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score
 from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.analysis.score import Scores
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.backends import HostBackend, get_host_backend
@@ -30,14 +30,12 @@ from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
 
-TIES = ("fractional", "wrong")
-
 
 @dataclass(frozen=True)
 class _Asked:
     """The options of one call, checked."""
 
-    base: int
+    base: int | None
     ties: str
     nan: str
     unknown: str
@@ -52,18 +50,18 @@ class _Asked:
 
 @overload
 def score_choices(  # type: ignore[overload-overlap]
-    choices: Mapping[str, object], triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
+    choices: Mapping[str, object], triplets: object, *, choice_base: int | None = ..., ties: str = ..., nan: str = ...,
     unknown: str = ..., ci: IntervalsOver = ..., subjects: object = ..., groups: object = ...,
     ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Scores: ...  # fmt: skip
 @overload
 def score_choices(
-    choices: object, triplets: object, *, choice_base: int = ..., ties: str = ..., nan: str = ...,
+    choices: object, triplets: object, *, choice_base: int | None = ..., ties: str = ..., nan: str = ...,
     unknown: str = ..., ci: IntervalsOver = ..., subjects: object = ..., groups: object = ...,
     ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
 ) -> Score: ...  # fmt: skip
 def score_choices(
-    choices: Any, triplets: object, *, choice_base: int = 0, ties: str = "fractional", nan: str = "raise",
+    choices: Any, triplets: object, *, choice_base: int | None = None, ties: str = "fractional", nan: str = "raise",
     unknown: str = "raise", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
     ceiling: NamedCeiling | None = None, backend: str = "auto", progress: Progress = silent,
 ) -> Score | Scores:  # fmt: skip
@@ -77,7 +75,8 @@ def score_choices(
             numbers 0 and 1 of the options, in their order in the file, their names, or (t, 2). NaN, an empty name, or a
             row of NaN: there is no answer. Or a mapping from names to such: then the result is `Scores`.
         triplets: (t, 3) integers >= 0, or names of items; the last column is the item that the person called odd.
-        choice_base: from which positions, or options, count: 0 or 1.
+        choice_base: from which positions, or options, count: 0 or 1. None: by their range, from 1 where the last
+            position (3 of odd-one-out triplets, 2 of anchored ones) is among them and 0 is not, which a note says.
         ties: what an answer that names none counts, and probabilities that tie for the largest. ``"fractional"``: 1/m
             when the human's choice is among the m tied ones, and -1 is a tie of all; ``"wrong"``: nothing.
         nan: ``"raise"``, or ``"omit"`` to leave out triplets without an answer.
@@ -106,8 +105,7 @@ def score_choices(
     _checks.one_of(ties, TIES, "ties of choices")
     _checks.one_of(nan, NAN, "nan")
     _checks.one_of(unknown, UNKNOWN, "unknown")
-    if _checks.index_number(choice_base, 0) not in (0, 1):
-        raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
+    checked_base(choice_base)
     plan, host = as_resampling(ci), get_host_backend(backend)
     asked = _Asked(choice_base, ties, nan, unknown, host, plan, subjects, groups, ceiling, progress, Grouped(plan))
     aligned = _by_themselves(triplets, host)
@@ -156,34 +154,17 @@ def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> 
 
 def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
     """With intervals and groups; what needs probabilities is computed of zeros where there are none, and taken out."""
-    kept = None if chosen.present.all() else chosen.present
-    rows = slice(None) if kept is None else kept
-    verdicts = chosen.verdicts[rows]
-    nats = np.zeros(len(verdicts)) if chosen.cross_entropy is None else chosen.cross_entropy[rows]
-    finite = chosen.cross_entropy is not None and bool(np.isfinite(nats).all())
-    nats = nats if finite else np.zeros(len(verdicts))
-    n = len(verdicts)
-    score = Score(
-        accuracy=int(credits_of(verdicts, asked.ties).sum(dtype=np.int64)) / (CREDIT_UNIT * n),
-        n_triplets=n,
-        n_ties=int((np.abs(verdicts) > 1).sum()),
-        n_dropped=len(chosen.present) - n,
-        cross_entropy=float(nats.mean()),
-        mean_entropy=None if chosen.entropy is None else float(chosen.entropy[rows].mean()),
-        measure=None,
-        temperature=None,
-        ties=asked.ties,
-        nan=asked.nan,
-        backend=asked.host.name,
-        embeddings=name,
-        model_choices=chosen.kind,
-        task=aligned.triplets.task,
+    outcomes = outcomes_of_choices(
+        chosen, ties=asked.ties, nan=asked.nan, backend=asked.host.name, task=aligned.triplets.task, name=name
     )
-    if asked.plan is not None or asked.groups is not None:
-        outcomes = Outcomes(score, kept, np.empty((n, 0)), verdicts, nats, nats)
-        score = with_intervals(
-            outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
-        )
+    score = outcomes.score
+    if asked.plan is None and asked.groups is None:
+        return score
+    finite = score.cross_entropy is not None
+    outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=0.0))
+    score = with_intervals(
+        outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
+    )
     return score if finite else _without_nats(score)
 
 
@@ -196,7 +177,7 @@ def _without_nats(score: Score) -> Score:
 
 
 def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
-    options = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan}
+    options: dict[str, Any] = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan}
     options["unknown"] = asked.unknown
     options["ci"] = None if asked.plan is None else asdict(asked.plan)
     seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None

@@ -14,7 +14,17 @@ from typing import Any
 
 from pyalign import _registry
 from pyalign._version import __version__
-from pyalign.cli._command import Command, Outcome, Parser, declared, given_options, make_parser, parse, paths
+from pyalign.cli._command import (
+    Command,
+    Outcome,
+    Parser,
+    declared,
+    given_options,
+    idle_options,
+    make_parser,
+    parse,
+    paths,
+)
 from pyalign.cli._streams import drop, open_streams, say
 from pyalign.cli._wording import Wording
 from pyalign.errors import InputError, MissingExtraError, SlowWarning
@@ -169,14 +179,15 @@ def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> s
 
 
 def _with_speed(command: Command[Any], options: Any, progress: Any) -> Outcome:
-    """What the command makes, with a note where it was slow for want of compiled kernels."""
+    """What the command makes, with notes on options without effect, and where it was slow without compiled kernels."""
     from pyalign.backends import note_on_speed
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SlowWarning)  # the note says it
         outcome = command.run(options, progress)
-    note = note_on_speed()
-    return outcome if note is None else replace(outcome, notes=(note, *outcome.notes))
+    speed = note_on_speed()
+    notes = (*idle_options(options), *(() if speed is None else (speed,)))
+    return replace(outcome, notes=(*notes, *outcome.notes)) if notes else outcome
 
 
 def _hashed(options: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -59,6 +59,7 @@ class Option:
         words: what the shell offers.
         unless: the names of options that a command may be given in place of this one.
         rare: whether `--help` leaves it to `--help-all`.
+        idle: why the option has no effect in this command, which takes it because others do; "" where it has one.
     """
 
     help: str
@@ -75,13 +76,14 @@ class Option:
     words: Iterable[str] | None
     unless: Sequence[str] = ()
     rare: bool = False
+    idle: str = ""
 
 
 def option(
     help: str = "", *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] | None = None,
     metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
-    unless: Sequence[str] = (), rare: bool = False,
+    unless: Sequence[str] = (), rare: bool = False, idle: str = "",
 ) -> Any:  # fmt: skip
     """A field of an options class; see `Option`. A default of False makes it a switch; files to read are a `Spec`.
 
@@ -89,7 +91,7 @@ def option(
     """
     kind = kind or (file_to_read if role == "input" else str)
     told = Option(
-        help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare
+        help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare, idle
     )
     given: dict[str, Any] = {} if required else {"default": default}
     return field(metadata={"option": told}, kw_only=True, **given)
@@ -365,9 +367,26 @@ def given_options(options: Any) -> dict[str, Any]:
 
 def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
     """Raises where an option is given that only serves something else, which `need` would ask for."""
+    for _, shown in _shown(options, names):
+        raise InputError(f"{shown} serves {need}")
+
+
+def without_effect(options: Any, names: Iterable[str], why: str) -> tuple[str, ...]:
+    """A note on each of these options that is given, though it has no effect here."""
+    return tuple(f"{shown} has no effect here: {why}" for _, shown in _shown(options, names))
+
+
+def idle_options(options: Any) -> tuple[str, ...]:
+    """A note on each option that is given and that is declared to have no effect in this command."""
+    reasons = {one.name: told.idle for one, told in declared(type(options)) if told.idle}
+    return tuple(f"{shown} has no effect here: {reasons[name]}" for name, shown in _shown(options, reasons))
+
+
+def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Those of these options that are given: the name of each, and how it stands on the command line."""
+    names = set(names)
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
         if one.name in names and value != one.default:
-            flag = flag_of(one, told)
-            shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-            raise InputError(f"{flag} serves {need}" if value is True else f"{flag} {shown} serves {need}")
+            words = [] if value is True else value if isinstance(value, tuple) else [value]
+            yield one.name, " ".join([flag_of(one, told), *map(str, words)])

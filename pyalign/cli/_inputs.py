@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pyalign.cli._command import refuse_unused
+from pyalign.cli._command import refuse_unused, without_effect
 from pyalign.cli._options import (
     Intervals,
     JudgedRows,
@@ -37,6 +37,8 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
         hint = ": give --answers" if isinstance(options, ManyAnswers) else ""
         raise InputError(f"{answered} needs the people's answers, which --odd-column none says are not recorded{hint}")
     _check_task(options)
+    if options.choice_column is None and getattr(options, "model_choices", None) is None:
+        refuse_unused(options, ("choice_base",), "positions of choices: add --choice-column or --model-choices")
     assert options.triplets is not None
     triplets = load_triplets(
         options.triplets.path,
@@ -44,7 +46,7 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
         columns=options.columns,
         odd_column=options.odd_column or "last",
         choice_column=options.choice_column,
-        choice_base=options.choice_base,
+        choice_base=options.choice_base if options.choice_column is not None else None,
         one_based=options.one_based,
         subject_column=options.subject_column if isinstance(options, People) else None,
         item_names=None if options.item_names is None else names_of(options.item_names),
@@ -191,7 +193,7 @@ def _of_objects(models: dict[str, Embeddings], options: Any, items: tuple[str, .
     """Raises where no embeddings have names; those without, beside others with names, are taken as they are."""
     how, missing = options.per_object, options.missing if isinstance(options, JudgedRows) else "raise"
     nameless = [spec for spec, x in models.items() if x.names is None]
-    if how is not None and len(nameless) == len(models):
+    if how is not None and nameless and len(nameless) == len(models):
         raise InputError(f"{nameless[0]}: --per-object {how} needs the names of the rows: --names FILE")
     found = {}
     for spec, x in models.items():
@@ -240,22 +242,21 @@ def with_labels(results: tuple[Any, ...], labels: Sequence[str] | None) -> tuple
     return tuple(replace(one, label=called[one.embeddings]) for one in results)
 
 
-def refuse_subjects(options: Any, option: str, what: str) -> None:
-    """Raises where people are given that serve `what` alone, for which `option` asks."""
-    for given, value in (("--subjects", options.subjects), ("--subject-column", options.subject_column)):
-        if value is not None:
-            raise InputError(f"{given} {value} serves {what} alone: add {option}")
+def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
+    """Notes where people are given who count in `what` only, for which `option` asks."""
+    return without_effect(options, ("subjects", "subject_column"), f"only {what} count people ({option})")
 
 
-def check_intervals(options: Intervals, permutations: int | None = None) -> None:
-    """Raises where the options of intervals are wrong, before anything is read; or where people are given in vain.
+def check_intervals(options: Intervals, permutations: int | None = None) -> tuple[str, ...]:
+    """Raises where the options of intervals are wrong, before anything is read; notes on people who do not count.
 
     permutations: of a test, whose estimate has a confidence too.
     """
     asked = options.resampling()
     if options.ci == "none" and permutations is None:
         refuse_unused(options, ("confidence",), "intervals, which --ci none leaves out")
-    if not options.counts_people:
-        told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
-        method = None if asked is None else asked.method
-        refuse_subjects(options, told.get(method or "", "--ci objects+subjects"), "intervals over people")
+    if options.counts_people:
+        return ()
+    method = None if asked is None else asked.method
+    told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
+    return unused_people(options, "intervals over people", told.get(method or "", "--ci objects+subjects"))

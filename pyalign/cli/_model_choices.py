@@ -1,87 +1,79 @@
-"""`pyalign score --model-choices`: choices that are there already, in place of embeddings."""
+"""`--model-choices`: choices that are there already, of models without embeddings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pyalign.analysis.choices import UNKNOWN
-from pyalign.cli._command import option, refuse_unused
-from pyalign.cli._matrices import Matrices
-from pyalign.data import Triplets, hash_early
+from pyalign.cli._command import option, refuse_unused, without_effect
+from pyalign.data import hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
-from pyalign.progress import Progress
-from pyalign.stats.resampling import Resampling
-
-if TYPE_CHECKING:
-    from pyalign.analysis.score import Scores
 
 GROUP = "choices without embeddings"
-OF_EMBEDDINGS = (
-    "measure", "temperature", "transform", "names", "name_column", "per_object", "missing", "permutations", "choices",
-    "probabilities",
-)  # fmt: skip
-OF_CHOICES = ("model_choice_base", "unknown")
+OF_EMBEDDINGS = ("measure", "temperature", "transform", "permutations", "choices", "probabilities")
+OF_ROWS = ("name_column", "per_object", "missing")
 
 
 @dataclass(frozen=True)
-class ReadChoices:
-    """How choices that are there already are read."""
+class ModelChoices:
+    """Choices of models, and how they are read."""
 
-    model_choice_base: int | None = option(
-        "whether these positions count from 0 or 1 (default: 0)",
-        kind=int,
-        choices=(0, 1),
+    model_choices: tuple[Spec, ...] | None = option(
+        "besides embeddings or in their place: what a model or a person called odd, files of t positions (from 0 or 1: "
+        "--choice-base) or names, or of (t, 3) probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input",
         group=GROUP,
-        rare=True,
-    )
+    )  # fmt: skip
     unknown: str = option(
         "answers in words that name none of the items: an error, or left out (default: raise)", "--unreadable",
         default="raise", choices=UNKNOWN, group=GROUP, rare=True,
     )  # fmt: skip
 
 
-def check(options: Any, alone: bool) -> None:
-    """Raises where an option serves embeddings alone, or choices alone, and the other is given.
+def models_of(options: Any, matrices: Sequence[str] = ()) -> tuple[str, ...]:
+    """What the models of a command are called: embeddings, matrices, choices."""
+    return (*options.embeddings, *matrices, *(options.model_choices or ()))
 
-    alone: whether people's answers are not recorded.
+
+def check(options: Any) -> tuple[str, ...]:
+    """Raises where an option serves embeddings, or choices, and there are none; notes on what has no effect.
+
+    Names of rows name the numbers of triplets too, and so the items that choices may name.
     """
     if options.model_choices is None:
-        refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
-        return
-    others = [*options.embeddings, *((isinstance(options, Matrices) and options.matrix) or ())]
-    if others:
-        raise InputError(f"--model-choices stands in place of embeddings; got {others[0]} too")
+        refuse_unused(options, ("unknown",), "choices alone: add --model-choices")
+        return ()
+    models = models_of(options, getattr(options, "matrix", None) or ())
+    twice = next((spec for spec in options.model_choices if models.count(spec) > 1), None)
+    if twice is not None:
+        raise InputError(f"--model-choices must differ, from other models too; got {twice} {models.count(twice)} times")
+    if len(models) > len(options.model_choices):
+        return ()
     refuse_unused(options, OF_EMBEDDINGS, "embeddings alone, not --model-choices")
-    if alone:
-        raise InputError("--model-choices needs the people's answers, which --odd-column none says are not recorded")
-    twice = [spec for spec in options.model_choices if options.model_choices.count(spec) > 1]
-    if twice:
-        raise InputError(f"--model-choices must differ; got {twice[0]} {options.model_choices.count(twice[0])} times")
+    return without_effect(options, OF_ROWS, "choices have no rows")
 
 
-def scored(
-    options: Any, triplets: Triplets, plan: Resampling | None, groups: object, ceiling: Any, progress: Progress
-) -> Scores:
-    """Reads the choices and scores them."""
-    from pyalign.analysis.score_choices import score_choices
-
-    choices = read_choices_of(options.model_choices)
-    found = score_choices(
-        choices, triplets, choice_base=options.model_choice_base or 0, ties=options.ties, nan=options.nan,
-        unknown=options.unknown, ci=plan, groups=groups, ceiling=ceiling, backend=options.backend, progress=progress,
-    )  # fmt: skip
-    return replace(found, triplets=options.triplets)
+def arguments(options: Any) -> dict[str, Any]:
+    """The choices, read, and how positions and words in them are taken, as arguments of an analysis."""
+    if options.model_choices is None:
+        return {}
+    choices = {spec: read(spec) for spec in options.model_choices}
+    return {"model_choices": choices, "choice_base": options.choice_base, "unknown": options.unknown}
 
 
-def read_choices_of(specs: Sequence[Spec]) -> dict[str, Any]:
-    """The choices in these files, by their specifications."""
-    return {spec: _read(spec) for spec in specs}
+def renamed(
+    models: dict[str, Any], choices: dict[str, Any], labels: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Models, and the arguments of choices, by their labels."""
+    if choices:
+        choices = {**choices, "model_choices": {labels[name]: one for name, one in choices["model_choices"].items()}}
+    return {labels[name]: x for name, x in models.items()}, choices
 
 
-def _read(spec: Spec) -> Any:
+def read(spec: Spec) -> Any:
+    """The choices in FILE or FILE::KEY."""
     from pyalign.io.choices import read_choices
 
     found = read_choices(spec.path, key=spec.key)

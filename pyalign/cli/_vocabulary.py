@@ -62,7 +62,6 @@ VOCABULARY = {
         ("--anchor", "anchor", "text", None, "the column that holds the anchor"),
         ("--choice-column", "choice_column", "integer or text", None, "the column that holds the answer's position"),
         ("--choice-base", "choice_base", "integer", None, "whether positions count from 0 or 1"),
-        ("--model-choice-base", "choice_base", "integer", None, "the same of the models' answers"),
         ("--columns", "columns", "text", None, "the three columns that hold the items"),
         ("--one-based", "one_based", "switch", False, "item numbers count from 1"),
         ("--item-names", "item_names", "file", None, "the item that each number of the human data stands for"),

@@ -18,7 +18,6 @@ from pyalign.cli._command import Option, declared, flag_of
 
 # What is no argument of the same name: as Python spells it, and as the command line does.
 PHRASES = {
-    "score_choices(..., choice_base=1)": "--model-choice-base 1",
     'measure="precomputed"': "--kind similarity",
     'measure="precomputed_dissimilarity"': "--kind dissimilarity",
     'pyalign.score(matrix=x, kind="similarity")': "pyalign score --matrix FILE --kind similarity",

@@ -1,11 +1,11 @@
-"""`pyalign agreement`: choice probabilities of embeddings beside the shares of many people's answers."""
+"""`pyalign agreement`: choice probabilities of models against the shares of many people's answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 from pyalign.analysis.agreement import agreement
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
@@ -14,7 +14,8 @@ from pyalign.progress import Progress
 @dataclass(frozen=True)
 class AgreementOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
-    _options.Measures, _options.Temperature, _options.Running, _options.Output,
+    _options.Measures, _options.Temperature, _model_choices.ModelChoices, _options.IdlePeople, _options.IdleCategories,
+    _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign agreement`."""
 
@@ -28,15 +29,18 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
     measures = options.measure or ("cosine",)
     for measure in measures:
         get_measure(measure)
+    notes = _model_choices.check(options)
     temperature = _options.read_temperature(options.temperature, measures) or 1.0
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="agreement")
     found = agreement(
-        _inputs.read_models(options, triplets), triplets, measure=measures, temperature=temperature,
+        _inputs.read_models(options, triplets), triplets, **_model_choices.arguments(options), measure=measures,
+        temperature=temperature,
         min_answers=options.min_answers, ties=options.ties, nan=options.nan, missing=options.missing,
         backend=options.backend, progress=progress,
     )  # fmt: skip
-    return Outcome(replace(found, triplets=options.triplets, results=_inputs.with_labels(found.results, labels)))
+    results = _inputs.with_labels(found.results, labels)
+    return Outcome(replace(found, triplets=options.triplets, results=results), notes=notes)
 
 
 COMMAND = Command(

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pyalign.analysis.calibration.calibrate import calibrate
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import score
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answers
 from pyalign.data.align import asked_items, one_order
-from pyalign.data.missing import Coverage, with_rows
+from pyalign.data.missing import Present, with_rows
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
@@ -24,7 +24,7 @@ FITTING = "fitting"
 @dataclass(frozen=True)
 class CalibrateOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.People, _options.ManyAnswers,
-    _options.Measures, _options.Running, _options.Output,
+    _options.Measures, _model_choices.ModelChoices, _options.IdleCategories, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
 
@@ -56,21 +56,26 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     for measure in (*measures, options.human_measure):
         get_measure(measure)
     _check_answers(options)
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    notes = _model_choices.check(options)
+    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options)
-    models = _inputs.read_models(options, triplets)
+    models, choices = _inputs.read_models(options, triplets), _model_choices.arguments(options)
     coverage = None
     if options.human is not None:
-        triplets, coverage = _answered_by_concepts(triplets, models, options)
+        triplets, present = _answered_by_concepts(triplets, models, options)
+        coverage = present.coverage
+        if choices:
+            given = choices["model_choices"].items()
+            choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
-        models, triplets, measure=measures, split=None if options.split == "none" else options.split,
+        models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
         held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties, nan=options.nan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)
     if coverage is not None:
         found, results = replace(found, coverage=coverage), tuple(replace(one, coverage=coverage) for one in results)
-    return Outcome(replace(found, triplets=options.triplets, results=results))
+    return Outcome(replace(found, triplets=options.triplets, results=results), notes=notes)
 
 
 def _check_answers(options: CalibrateOptions) -> None:
@@ -83,10 +88,10 @@ def _check_answers(options: CalibrateOptions) -> None:
 
 def _answered_by_concepts(
     triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions
-) -> tuple[Triplets, Coverage | None]:
+) -> tuple[Triplets, Present]:
     """With the choice probabilities of the concept embedding; numbers mean the same items as for the models.
 
-    Those of objects that have a row there and in all models, and how many they are, where others may be left out.
+    Those of objects that have a row there and in all models, and which of all they are.
     """
     spec = options.human
     assert spec is not None
@@ -109,7 +114,7 @@ def _answered_by_concepts(
         raise error if told.startswith(spec) else InputError(f"{spec} with {options.triplets}: {told}") from error
     notes = merged(triplets.notes, concept.notes)
     given = as_answers(shares, len(triplets), alternatives=alternatives_of(triplets.task))
-    return replace(triplets, answers=given, answered=True, notes=notes), present.coverage
+    return replace(triplets, answers=given, answered=True, notes=notes), present
 
 
 COMMAND = Command(

@@ -11,7 +11,10 @@ from pyalign.progress import Progress
 
 
 @dataclass(frozen=True)
-class CeilingOptions(_options.TripletFile, _options.People, _options.ManyAnswers, _options.Output):
+class CeilingOptions(
+    _options.TripletFile, _options.People, _options.ManyAnswers, _options.IdleRows, _options.IdleCategories,
+    _options.Output,
+):  # fmt: skip
     """The options of `pyalign ceiling`."""
 
     confidence: float = option("of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P")

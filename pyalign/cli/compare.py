@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign.analysis.comparison.compare import compare
-from pyalign.cli import _inputs, _matrices, _options
+from pyalign.cli import _inputs, _matrices, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
@@ -17,7 +17,8 @@ from pyalign.stats.multiple import CORRECTIONS
 @dataclass(frozen=True)
 class CompareOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.Choice,
-    _options.Temperature, _options.Intervals, _options.People, _options.Running, _options.Output,
+    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.IdleCategories,
+    _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""
 
@@ -41,26 +42,29 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     if options.ci == "none":
         refuse_unused(options, ("choose_best", "correction"), "intervals, which --ci none leaves out")
-    _inputs.check_intervals(options)
+    notes = _inputs.check_intervals(options) + _model_choices.check(options)
     _matrices.check(options)
     if len(measures) not in (1, len(options.embeddings)):
         many = f"one for each of {len(options.embeddings)}"
         raise InputError(f"--measure must be one for all embeddings, or {many}; got {len(measures)}")
     temperature = _options.read_temperature(options.temperature, measures)
     matrices = _matrices.read(options)
-    labels = _inputs.labelled([*options.embeddings, *matrices], options.labels)
+    called = _model_choices.models_of(options, tuple(matrices))
+    labels = _inputs.labelled(called, options.labels)
     triplets = _inputs.read_triplets(options, answered="compare")
     models: dict[str, Any] = {**_inputs.read_models(options, triplets), **matrices}
+    choices = _model_choices.arguments(options)
     if labels is not None:
-        models = dict(zip(labels, models.values(), strict=True))
+        short = dict(zip(called, labels, strict=True))
+        models, choices = _model_choices.renamed(models, choices, short)
     by_model = measures[0] if len(measures) == 1 else dict(zip(models, measures, strict=False))
     found = compare(
-        models, triplets, measure=None if options.measure is None else by_model,
+        models, triplets, **choices, measure=None if options.measure is None else by_model,
         temperature=1.0 if temperature is None else temperature,
         ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=options.resampling(),
         correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
-    return Outcome(replace(found, triplets=options.triplets))
+    return Outcome(replace(found, triplets=options.triplets), notes=notes)
 
 
 COMMAND = Command(CompareOptions, run, "pyalign compare clip.npy vgg.npy -t triplets.npy", about=("triplets",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _concepts, _folder, _inputs, _options
+from pyalign.cli import _concepts, _folder, _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.concepts import concepts
 from pyalign.concept.concepts_result import BY, Concepts
@@ -22,7 +22,7 @@ PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")
 @dataclass(frozen=True)
 class ConceptsOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Choice, _options.Temperature,
-    _concepts.Concepts, _options.Intervals, _options.People, _options.Running,
+    _model_choices.ModelChoices, _concepts.Concepts, _options.Intervals, _options.People, _options.Running,
     _options.Output, _folder.FolderWithImages,
 ):  # fmt: skip
     """The options of `pyalign concepts`."""
@@ -53,12 +53,12 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     formats, notes = _check(options)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
     dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     models = _inputs.read_models(options, triplets)
     found = concepts(
-        models, triplets, dimensions, dimension_labels=of_dimensions,
+        models, triplets, dimensions, **_model_choices.arguments(options), dimension_labels=of_dimensions,
         categories=_concepts.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
         assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
@@ -68,7 +68,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     )  # fmt: skip
     found = replace(_labelled(found, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
-        return Outcome(found)
+        return Outcome(found, notes=notes)
     tables = {"concepts.csv": found.to_csv(options.csv_escape)}
     if found.differences:
         tables["differences.csv"] = found.differences_csv(options.csv_escape)
@@ -88,7 +88,7 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is wrong whatever the files hold."""
     if options.measure is not None:
         get_measure(options.measure)
-    _inputs.check_intervals(options)
+    idle = _inputs.check_intervals(options) + _model_choices.check(options)
     if options.dimensions is None and options.categories is None and options.levels is None:
         raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:
@@ -97,7 +97,8 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
-    return _folder.check_folder(options, WRITTEN, PICTURES)
+    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
+    return formats, (*idle, *notes)
 
 
 def _transform(path: str | None) -> Any:
@@ -112,7 +113,7 @@ def _labelled(found: Concepts, options: ConceptsOptions, labels: list[str] | Non
     """With the labels of the command line beside the files' names, also of what a transform made of them."""
     if labels is None:
         return found
-    called: dict[str, str] = dict(zip(options.embeddings, labels, strict=True))
+    called: dict[str, str] = dict(zip(_model_choices.models_of(options), labels, strict=True))
     called |= {f"{spec} (transformed)": f"{label} (transformed)" for spec, label in called.items()}
     return replace(found, results=tuple(replace(one, label=called[one.embeddings]) for one in found.results))
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _concepts, _inputs, _options
+from pyalign.cli import _concepts, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.cli._model_choices import GROUP, OF_CHOICES, ReadChoices, read_choices_of
 from pyalign.concept.consistency import consistency
 from pyalign.errors import InputError
-from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
@@ -18,15 +16,11 @@ from pyalign.stats.multiple import CORRECTIONS
 
 @dataclass(frozen=True)
 class ConsistencyOptions(
-    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, ReadChoices, _concepts.Concepts,
-    _options.Intervals, _options.People, _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _model_choices.ModelChoices,
+    _concepts.Concepts, _options.Intervals, _options.People, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
 
-    model_choices: tuple[Spec, ...] | None = option(
-        "besides embeddings or in their place: what a model or a person called odd, files of t positions or names, or "
-        "of (t, 3) probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=GROUP,
-    )  # fmt: skip
     measure: str = option(
         "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
@@ -43,52 +37,44 @@ class ConsistencyOptions(
 
 def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
-    _check(options)
-    specs = (*options.embeddings, *(options.model_choices or ()))
-    labels = _inputs.labelled(specs, options.labels)
+    notes = _check(options)
+    labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="consistency")
     dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     categories = _concepts.read_categories(options.categories)
     models = _inputs.read_models(options, triplets) if options.embeddings else None
-    choices = None if options.model_choices is None else read_choices_of(options.model_choices)
     found = consistency(
-        models, triplets, model_choices=choices, choice_base=options.model_choice_base or 0, dimensions=dimensions,
+        models, triplets, **_model_choices.arguments(options), dimensions=dimensions,
         dimension_labels=of_dimensions, categories=categories, assign=options.assign or "sum", top=options.top or 1,
-        measure=options.measure, nan=options.nan, unknown=options.unknown, missing=options.missing,
-        backend=options.backend,
+        measure=options.measure, nan=options.nan, missing=options.missing, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip
     told: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}
     told["categories"] = options.categories
     if labels is not None:
         told["models"] = tuple(replace(one, label=label) for one, label in zip(found.models, labels, strict=True))
-    return Outcome(replace(found, **told))
+    return Outcome(replace(found, **told), notes=notes)
 
 
-def _check(options: ConsistencyOptions) -> None:
+def _check(options: ConsistencyOptions) -> tuple[str, ...]:
     """What is wrong whatever the files hold."""
     get_measure(options.measure)
-    _inputs.check_intervals(options)
+    notes = _inputs.check_intervals(options) + _model_choices.check(options)
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
-    if options.model_choices is None:
-        refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
-    elif not options.embeddings:
-        refuse_unused(
-            options, ("measure", "names", "name_column", "per_object", "missing"), "embeddings alone, not choices"
-        )
     if options.dimensions is None:
         refuse_unused(options, _concepts.OF_DIMENSIONS, "--dimensions, which are not given")
         if options.categories is None:
             refuse_unused(
                 options, (*_concepts.OF_DIMENSIONS, "min_triplets"), "concepts: add --dimensions or --categories"
             )
-    specs = (*options.embeddings, *(options.model_choices or ()))
+    specs = _model_choices.models_of(options)
     twice = [spec for spec in specs if specs.count(spec) > 1]
     if twice:
         raise InputError(f"models must differ; got {twice[0]} {specs.count(twice[0])} times")
     if len(specs) < 2:
         raise InputError(f"consistency needs at least two models; got 1: {specs[0]!r}")
+    return notes
 
 
 COMMAND = Command(

@@ -29,7 +29,7 @@ OF_TRIPLETS = (
 @dataclass(frozen=True)
 class PredictOptions(
     _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Nan, _options.Intervals, _options.People,
-    _options.Threads, _options.Output, _folder.Folder,
+    _options.IdleCategories, _options.Threads, _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign dimensions predict`."""
 

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, replace
 
 from pyalign.analysis.failures.failures import failures, require_families
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
@@ -22,11 +22,12 @@ def table_or_document(text: str) -> str:
 @dataclass(frozen=True)
 class FailureOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers, _options.People,
-    _options.OneMeasure, _options.Temperature, _options.Running, _options.Output,
+    _options.OneMeasure, _options.Temperature, _model_choices.ModelChoices, _options.IdleCategories, _options.Running,
+    _options.Output,
 ):  # fmt: skip
     """The options of `pyalign failures`."""
 
-    families: tuple[str, ...] | None = option("the family of each of the embeddings", nargs="+", metavar="F")
+    families: tuple[str, ...] | None = option("the family of each of the models", nargs="+", metavar="F")
     out: str | None = option(
         "write the triplets as a table .csv, or as .json", kind=table_or_document, metavar="PATH", role="output",
         group=OUTPUT,
@@ -43,15 +44,16 @@ class FailureOptions(
 def run(options: FailureOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     get_measure(options.measure)
-    require_families(options.embeddings, options.families)
+    notes, called = _model_choices.check(options), _model_choices.models_of(options)
+    require_families(called, options.families)
     temperature = _options.read_temperature(options.temperature, (options.measure,))
-    labels = _inputs.labelled(options.embeddings, options.labels)
+    labels = _inputs.labelled(called, options.labels)
     triplets = _inputs.read_triplets(options, answered="failures")
-    models = _inputs.read_models(options, triplets)
+    models, choices = _inputs.read_models(options, triplets), _model_choices.arguments(options)
     if labels is not None:
-        models = dict(zip(labels, models.values(), strict=True))
+        models, choices = _model_choices.renamed(models, choices, dict(zip(called, labels, strict=True)))
     found = failures(
-        models, triplets, families=options.families, limit=options.limit, at_least=options.at_least,
+        models, triplets, **choices, families=options.families, limit=options.limit, at_least=options.at_least,
         measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
         nan=options.nan, missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
@@ -60,7 +62,7 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     if options.out is not None:
         as_table = options.out.endswith(".csv")
         files[options.out] = found.to_csv(options.csv_escape) if as_table else found.to_json() + "\n"
-    return Outcome(found, files)
+    return Outcome(found, files, notes=notes)
 
 
 COMMAND = Command(

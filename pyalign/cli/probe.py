@@ -76,7 +76,7 @@ class OtherEmbeddings:
 @dataclass(frozen=True)
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
-    _options.Running, _options.Card, _options.Output,
+    _options.IdleNan, _options.IdleCategories, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 
@@ -184,8 +184,9 @@ def _check_one_fit(options: ProbeCommandOptions) -> None:
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     """Reads, cross-validates, refits; what is finished is kept beside --out."""
     model = settled(options)
-    if options.split != "subjects":
-        _inputs.refuse_subjects(options, "--split subjects", "folds over people")
+    unused = (
+        () if options.split == "subjects" else _inputs.unused_people(options, "folds over people", "--split subjects")
+    )
     _kept.check(options, options.resume)
     triplets = _inputs.read_triplets(options, answered="probe")
     x = _inputs.read_model(options, triplets)
@@ -198,12 +199,14 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     )  # fmt: skip
     with journal.kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
+        more = {"weights": weights, "other_embeddings": others}
         if options.recipe is not None:
-            return _recipe(options, x, triplets, progress, journal)
-        if not options.folds:
-            more = {"weights": weights, "other_embeddings": others}
-            return _one_fit(options, x, triplets, more, model, progress, journal)
-        return _probe(options, x, triplets, {"weights": weights, "other_embeddings": others}, model, progress, journal)
+            outcome = _recipe(options, x, triplets, progress, journal)
+        elif not options.folds:
+            outcome = _one_fit(options, x, triplets, more, model, progress, journal)
+        else:
+            outcome = _probe(options, x, triplets, more, model, progress, journal)
+    return replace(outcome, notes=(*unused, *outcome.notes))
 
 
 def _probe(

@@ -19,7 +19,8 @@ SIMULATING = "simulations"
 
 @dataclass(frozen=True)
 class RecoverOptions(
-    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.IdlePeople, _options.IdleNan,
+    _options.IdleCategories, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign recover`."""
 

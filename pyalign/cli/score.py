@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from io import StringIO
+from typing import Any
 
 import numpy as np
 
 from pyalign.analysis.score import Scores, score
 from pyalign.cli import _ceiling, _inputs, _matrices, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option
-from pyalign.data import Transform
+from pyalign.data import Transform, Triplets
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
-from pyalign.stats.resampling import AUTO
+from pyalign.stats.resampling import AUTO, Resampling
 
 BESIDES = "besides"
 
@@ -23,15 +24,11 @@ BESIDES = "besides"
 @dataclass(frozen=True)
 class ScoreOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
-    _options.Temperature, _model_choices.ReadChoices, _options.Intervals, _options.People, _options.Running,
+    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Running,
     _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign score`."""
 
-    model_choices: tuple[Spec, ...] | None = option(
-        "in place of embeddings: what a model or a person called odd, files of t positions or names, or of (t, 3) "
-        "probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input", group=_model_choices.GROUP,
-    )  # fmt: skip
     transform: Spec | None = option(
         "linear map that the embeddings go through first, as `probe` writes it; scored by the measure that it records",
         metavar="W.npz", role="input",
@@ -71,11 +68,10 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     alone = options.odd_column == "none" and options.choice_column is None
     _require_answers(options, alone)
-    _inputs.check_intervals(options, options.permutations)
-    _model_choices.check(options, alone)
+    notes = _inputs.check_intervals(options, options.permutations) + _check_choices(options, alone)
     _matrices.check(options)
     matrices = _matrices.read(options)
-    labels = _inputs.labelled([*(options.model_choices or options.embeddings), *matrices], options.labels)
+    labels = _inputs.labelled(_model_choices.models_of(options, tuple(matrices)), options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     ceiling = _ceiling.read_ceiling(options.ceiling, options.task)
     triplets = _inputs.read_triplets(options)
@@ -87,8 +83,8 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     elif options.categories is not None:
         groups = _categories(options.categories)
     if options.model_choices is not None:
-        scored = _model_choices.scored(options, triplets, plan, groups, ceiling, progress)
-        return Outcome(replace(scored, results=_inputs.with_labels(scored.results, labels)))
+        scored = _scored_choices(options, triplets, plan, groups, ceiling, progress)
+        return Outcome(replace(scored, results=_inputs.with_labels(scored.results, labels)), notes=notes)
     keep = [name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")]
     models = {**_inputs.read_models(options, triplets), **matrices}
     results = score(
@@ -99,7 +95,33 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     )  # fmt: skip
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))
     text = _choices_as_text(results) if alone and not options.choices else None
-    return Outcome(results, _arrays(options, results), text)
+    return Outcome(results, _arrays(options, results), text, notes=notes)
+
+
+def _check_choices(options: ScoreOptions, alone: bool) -> tuple[str, ...]:
+    """As `_model_choices.check`; choices stand in place of embeddings here, and people's answers are needed."""
+    if options.model_choices is not None:
+        others = [*options.embeddings, *(options.matrix or ())]
+        if others:
+            raise InputError(f"--model-choices stands in place of embeddings; got {others[0]} too")
+        if alone:
+            raise InputError(
+                "--model-choices needs the people's answers, which --odd-column none says are not recorded"
+            )
+    return _model_choices.check(options)
+
+
+def _scored_choices(
+    options: ScoreOptions, triplets: Triplets, plan: Resampling | None, groups: object, ceiling: Any, progress: Progress
+) -> Scores:
+    from pyalign.analysis.score_choices import score_choices
+
+    arguments = _model_choices.arguments(options)
+    found: Scores = score_choices(
+        arguments.pop("model_choices"), triplets, **arguments, ties=options.ties, nan=options.nan, ci=plan,
+        groups=groups, ceiling=ceiling, backend=options.backend, progress=progress,
+    )  # fmt: skip
+    return replace(found, triplets=options.triplets)
 
 
 def _require_answers(options: ScoreOptions, alone: bool) -> None:

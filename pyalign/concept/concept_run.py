@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, common_triplets, open_outcome_table
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS
+from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
@@ -32,6 +34,7 @@ class Run:
 
     Attributes:
         aligned: models and triplets.
+        choices: of models that are known by these only.
         dimensions: of the same rows, or None.
         options: measure, temperature, ties and nan.
         backend: that was asked for.
@@ -44,6 +47,7 @@ class Run:
     """
 
     aligned: AlignedModels
+    choices: Mapping[str, Chosen]
     dimensions: np.ndarray | None
     options: Mapping[str, Any]
     backend: str
@@ -59,19 +63,22 @@ class Run:
         """Groups, scores, and takes the figures of each group."""
         aligned, dimensions = self.aligned, self.dimensions
         index = _checks.as_triplets(aligned.index)
-        kept = common_triplets(aligned.models, index, self.backend) if self.options["nan"] == "omit" else None
+        with_rows = aligned.models if self.options["nan"] == "omit" else {}
+        kept = common_triplets(with_rows, index, self.backend, choices=self.choices)
         index = index if kept is None else index[kept]
-        n = len(next(iter(aligned.models.values())))
+        chosen = {name: one.take(kept) for name, one in self.choices.items()}
+        n = aligned.n_items if dimensions is None else len(dimensions)
         rows = None if dimensions is None else _checks.as_array(dimensions, "dimensions", "(n, k)")
         groupings = groupings_of(index, n, aligned.names, dimensions=rows, backend=self.backend, **grouped)
         nats: list[list[np.ndarray]] = []
 
         def look(one: Outcomes) -> None:
-            nats.append([grouping.sums(one.cross_entropy) for grouping in groupings.all])
+            there = 0.0 if one.score.cross_entropy is not None else np.nan  # no sum of what is not known
+            nats.append([grouping.sums(one.cross_entropy) + there for grouping in groupings.all])
 
         outcomes = open_outcome_table(
             aligned.models, index, **self.options, backend=self.backend, task=aligned.triplets.task,
-            progress=self.progress, look=look, names=aligned.names,
+            progress=self.progress, look=look, names=aligned.names, choices=chosen,
         )  # fmt: skip
         parts = self._parts(outcomes, index, kept)
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]
@@ -109,7 +116,6 @@ class Run:
             for one in differences_of(outcomes.names, self.pairs, grouping, parts, self.correction)
         ]
         score = outcomes.scores[0]
-        assert score.measure is not None and score.temperature is not None
         drawn = plan is not None and not plan.closed
         return Concepts(
             results=tuple(results),
@@ -136,13 +142,16 @@ class Run:
 
     def _notes(self, outcomes: OutcomeTable, whole: Part) -> list[str]:
         told = [] if whole.note is None else [whole.note]
+        index, task = self.aligned.index, outcomes.scores[0].task
         for name, one in zip(outcomes.names, outcomes.scores, strict=True):
-            assert one.accuracy is not None and one.cross_entropy is not None
-            x, index = self.aligned.models[name], self.aligned.index
-            told += notes_on_rows(x, index, name, one.task)
-            told += notes_on_similarities(x, index, self.options["measure"], name)
-            told += notes_on_score(one.accuracy, one.n_triplets, one.cross_entropy, name, one.task)
-        return told
+            assert one.accuracy is not None
+            if name in self.aligned.models:
+                x = self.aligned.models[name]
+                told += notes_on_rows(x, index, name, task)
+                told += notes_on_similarities(x, index, self.options["measure"], name)
+            rows = name not in self.choices
+            told += notes_on_score(one.accuracy, one.n_triplets, one.cross_entropy or 0.0, name, task, rows)
+        return [*told, *notes_on_choices(self.choices, task)]
 
 
 def result_of(
@@ -157,6 +166,7 @@ def result_of(
     """The result of model k."""
     *of_concepts, rest = parts
     intervals = whole.intervals
+    _, nats = _known(whole.estimates[:, k])
     return ConceptScores(
         embeddings=name,
         by=grouping.by,
@@ -166,7 +176,7 @@ def result_of(
         n_ties=outcomes.scores[k].n_ties,
         accuracy=float(whole.estimates[ACCURACY, k]),
         ci=None if intervals is None else intervals.own(k, ACCURACY),
-        cross_entropy=float(whole.estimates[NATS, k]),
+        cross_entropy=nats,
         cross_entropy_ci=None if intervals is None else intervals.own(k, NATS),
         transform=transform,
     )

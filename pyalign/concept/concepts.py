@@ -9,8 +9,10 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
+from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import choice_model, seen_by
+from pyalign.backends import get_host_backend
 from pyalign.concept.assign import HOW
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
@@ -44,6 +46,8 @@ def concepts(
     triplets: object,
     dimensions: object = None,
     *,
+    model_choices: Mapping[str, object] | None = None,
+    choice_base: int | None = None,
     dimension_labels: Sequence[str] | None = None,
     categories: object = None,
     levels: tuple[object, object] | None = None,
@@ -54,6 +58,7 @@ def concepts(
     temperature: float | None = None,
     ties: str = "fractional",
     nan: str = "raise",
+    unknown: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
     ci: IntervalsOver = AUTO,
@@ -70,9 +75,13 @@ def concepts(
     both of its objects; levels look at all three objects.
 
     Args:
-        x: (n, d) embeddings, or a mapping of names to several. Those with names are matched by name.
+        x: (n, d) embeddings, or a mapping of names to several, or None. Those with names are matched by name.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         dimensions: (n, k) numbers from 0 up: a human embedding such as SPoSE or VICE, with names or in the order of x.
+        model_choices: name -> choices that are there already, of a language model or a person, as
+            `pyalign.score_choices` takes them; besides the embeddings or in their place. They have no cross-entropy
+            without probabilities, and no transform.
+        choice_base, unknown: see `pyalign.score_choices`.
         dimension_labels: k labels; one that comes twice is told apart by its number; None: numbers from 0.
         categories: `pyalign.Categories` of the objects, or what `Categories.of` takes.
         levels: fine and coarse categories, for levels of abstraction; see `pyalign.levels`.
@@ -123,8 +132,9 @@ def concepts(
     given = as_triplet_data(triplets)
     require_answers(given, "concepts")
     require_one_answer_each(given, "concepts")
-    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
-    if not models:
+    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {} if x is None else {"x": x}
+    choices = ModelChoices.of(model_choices, models, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    if not models and not choices.choices:
         raise InputError("x must hold at least one of the embeddings; got none")
     plan = as_resampling(ci)
     chosen, divisor = choice_model(transform, measure, temperature)
@@ -133,17 +143,21 @@ def concepts(
     for one in (categories, *(levels or ())):
         present.require_names(one)
     given, subjects = present.triplets, present.of(subjects, "subjects")
+    answered = choices.among(present).read(given, get_host_backend(backend))
     options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan": nan}
     scored, pairs, told = _with_transformed(models, transform, given)
+    pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
     aligned, rows = _aligned(scored, given, dimensions)
     grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels}
     run = Run(
-        aligned, rows, options, backend, plan, subjects, correction, min_triplets, transform, tuple(pairs), progress
+        aligned, answered, rows, options, backend, plan, subjects, correction, min_triplets, transform, tuple(pairs),
+        progress,
     )  # fmt: skip
     found = run.found(grouped)
     plain = {**options, "measure": str(chosen), "assign": assign, "top": top, "correction": correction}
     plain |= {"missing": missing, "ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
-    inputs = [*models.items(), ("triplets", given), (DIMENSIONS, dimensions)]
+    plain |= choices.options()
+    inputs = [*models.items(), *choices.choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
     return replace(
         found,
         triplets=given.source,
@@ -167,9 +181,9 @@ def _top_objects(found: Concepts, dimensions: Any, count: int, names: Any) -> tu
 def _with_transformed(
     models: Mapping[str, object], transform: Transform | None, triplets: Any
 ) -> tuple[dict[str, object], list[tuple[str, str]], tuple[str, ...]]:
-    """All that is to be scored, which are compared (the second is taken off the first), and notes on what was seen."""
+    """All embeddings to score, those after and before the transform, and notes on what its fit has seen."""
     if transform is None:
-        return dict(models), list(combinations(models, 2)), ()
+        return dict(models), [], ()
     scored: dict[str, object] = {}
     pairs, told = [], []
     for name, x in models.items():

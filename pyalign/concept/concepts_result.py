@@ -23,7 +23,7 @@ class ConceptScore:
         n_objects: different objects in them.
         accuracy: fraction, ties counted as in the whole; None without triplets.
         ci: interval of the accuracy; None where there is none, and then `note` says why if it was asked for.
-        cross_entropy: nats per triplet; None without triplets.
+        cross_entropy: nats per triplet; None without triplets, and of choices without probabilities.
         cross_entropy_ci: interval, nats.
         note: why there is no interval, or None.
     """
@@ -56,10 +56,11 @@ class ConceptScores:
         unassigned: the triplets of no concept, where there are some.
         n_triplets: all that were scored. With one concept for each triplet, those of the concepts and of `unassigned`
             add up to it.
-        n_ties: tied triplets.
+        n_ties: tied triplets, or answers that name none.
         accuracy: of all of them, a fraction.
         ci: its interval.
-        cross_entropy: of all of them, nats.
+        cross_entropy: of all of them, nats; None of choices without probabilities, or where that of some human's choice
+            is 0.
         cross_entropy_ci: its interval.
         label: a shorter name for tables, or None.
         transform: the map that the rows went through first, or None.
@@ -75,7 +76,7 @@ class ConceptScores:
     n_ties: int
     accuracy: float
     ci: Interval | None
-    cross_entropy: float
+    cross_entropy: float | None
     cross_entropy_ci: Interval | None
     label: str | None = None
     transform: str | None = None
@@ -140,11 +141,11 @@ class Concepts(OfTask, Result):
         n_triplets: triplets that all models were scored on.
         n_objects: objects in them.
         n_subjects: people who answered them; None where intervals do not count people.
-        n_dropped: triplets left out because they touch a row with NaN or infinity.
+        n_dropped: triplets left out because they touch a row with NaN or infinity, or choices have no answer.
         n_assignment_ties: triplets of which several dimensions carry the same: the lowest had them.
         assign, top: how triplets were assigned to dimensions, and to how many each; None without dimensions.
         min_triplets: a concept with fewer has no interval.
-        measure, temperature, ties: of the choices.
+        measure, temperature, ties: of the choices; no measure and no temperature where no embeddings make them.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
         correction: of p-values over all concepts.
         resamples: of a bootstrap, else None.
@@ -165,8 +166,8 @@ class Concepts(OfTask, Result):
     n_subjects: int | None
     n_dropped: int
     min_triplets: int
-    measure: str
-    temperature: float
+    measure: str | None
+    temperature: float | None
     ties: str
     correction: str
     seed: int

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
-from pyalign.analysis.choices import UNKNOWN
+from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import merged
 from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import DIMENSIONS, FEWEST, with_dimensions
@@ -28,7 +28,7 @@ def consistency(
     triplets: object,
     *,
     model_choices: Mapping[str, object] | None = None,
-    choice_base: int = 0,
+    choice_base: int | None = None,
     dimensions: object = None,
     dimension_labels: Sequence[str] | None = None,
     categories: object = None,
@@ -48,14 +48,14 @@ def consistency(
     """Cohen's kappa of right and wrong for every two models, and which concepts the triplets have that all miss.
 
     A model is right where its most similar pair is the one that people chose, alone: a tie is not right, whatever it
-    counts elsewhere, as in `pyalign.compare`.
+    counts elsewhere.
 
     Args:
         models: name -> (n, d) embeddings of the same n items, matched by name where they have names; or None.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         model_choices: name -> choices that are there already, of a model or a person, as `pyalign.score_choices` takes
             them; besides the models or in their place. There must be two of both together.
-        choice_base: from which positions these count: 0 or 1.
+        choice_base: see `pyalign.score_choices`.
         dimensions, dimension_labels, categories, assign, top: which concepts triplets are about, as in
             `pyalign.concepts`; None: nothing is said of concepts.
         measure, backend: see `pyalign.score`.
@@ -90,20 +90,15 @@ def consistency(
         (1.0, (3, 3))
     """
     rows = _checks.named_models({} if models is None else models)
-    choices = _checks.named_models({} if model_choices is None else model_choices, "model_choices", "choices")
-    if len(rows) + len(choices) < 2:
-        raise InputError(f"models must be at least two, with model_choices; got {len(rows) + len(choices)}")
-    twice = next((name for name in choices if name in rows), None)
-    if twice is not None:
-        raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
     _checks.one_of(nan, NAN, "nan")
-    _checks.one_of(unknown, UNKNOWN, "unknown")
+    choices = ModelChoices.of(model_choices, rows, base=choice_base, nan=nan, unknown=unknown)
+    n_models = len(rows) + len(choices.choices)
+    if n_models < 2:
+        raise InputError(f"models must be at least two, with model_choices; got {n_models}")
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(assign, HOW, "assign")
     get_measure(measure)
     _checks.whole_number(min_triplets, "min_triplets", 1)
-    if _checks.index_number(choice_base, 0) not in (0, 1):
-        raise InputError(f"choice_base must be 0 or 1; got {choice_base!r}")
     given = as_triplet_data(triplets)
     require_answers(given, "consistency")
     require_one_answer_each(given, "consistency")
@@ -111,15 +106,16 @@ def consistency(
     present = with_rows(with_dimensions(rows, dimensions), given, missing, subjects=subjects)
     present.require_names(categories)
     given, subjects = present.triplets, present.of(subjects, "subjects")
-    choices = {name: present.of(one, name) for name, one in choices.items()}
-    run = Run(rows, choices, choice_base, dimensions, measure, nan, unknown, backend, plan, subjects, correction,
-              min_triplets, progress)  # fmt: skip
+    choices = choices.among(present)
+    run = Run(
+        rows, choices, dimensions, measure, nan, backend, plan, subjects, correction, min_triplets, progress
+    )  # fmt: skip
     found = run.found(given, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories})
     options: dict[str, Any] = {"measure": found.measure, "nan": nan, "missing": missing, "correction": correction}
     options |= {"ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
-    options |= {"unknown": unknown} if choices else {}
+    options |= choices.options()
     options |= {} if dimensions is None else {"assign": assign, "top": top}
-    inputs = [*rows.items(), *choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
+    inputs = [*rows.items(), *choices.choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
     return replace(
         found,
         triplets=given.source,

@@ -53,7 +53,7 @@ class ErrorPair:
         p_adjusted: the same, corrected over all pairs that have one.
     """
 
-    derived: ClassVar[tuple[str, ...]] = ("standard_error",)
+    derived: ClassVar[tuple[str, ...]] = ("standard_error", "both_wrong", "both_wrong_expected")
 
     a: str
     b: str
@@ -77,6 +77,16 @@ class ErrorPair:
     def standard_error(self) -> float | None:
         """Of kappa."""
         return None if self.ci is None else self.ci.error
+
+    @property
+    def both_wrong(self) -> float:
+        """Share of triplets that neither gets right."""
+        return (1 + self.observed - self.accuracy_a - self.accuracy_b) / 2
+
+    @property
+    def both_wrong_expected(self) -> float:
+        """That share, were their errors independent."""
+        return (1 - self.accuracy_a) * (1 - self.accuracy_b)
 
 
 @dataclass(frozen=True)

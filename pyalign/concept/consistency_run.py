@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.choices import Chosen, as_chosen, notes_on_chosen
-from pyalign.analysis.comparison.outcome_table import common_triplets, open_outcome_table
+from pyalign.analysis.choices import Chosen
+from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
+from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.analysis.uncertainty import without_interval
 from pyalign.backends import get_host_backend
@@ -58,12 +59,10 @@ class Run:
     """The options of one call; see `pyalign.consistency`."""
 
     models: Mapping[str, object]
-    choices: Mapping[str, object]
-    choice_base: int
+    choices: ModelChoices
     dimensions: object
     measure: str | Measure
     nan: str
-    unknown: str
     backend: str
     plan: Resampling | None
     subjects: object
@@ -75,9 +74,7 @@ class Run:
         """Aligns, answers, compares."""
         aligned = self._aligned(given)
         index = _checks.as_triplets(aligned.index)
-        chosen = self._chosen(given)
-        kept = self._kept(aligned, index, chosen)
-        answers = self._answers(aligned, index, chosen, kept)
+        answers = self._answers(aligned, index, self.choices.read(given, get_host_backend(self.backend)))
         plan = None if self.plan is None else self.plan.over(answers.people)
         counted = answers.people if plan is not None and "subjects" in plan.by else None
         clusters = Clusters.of(answers.index, counted, answers.backend)
@@ -116,63 +113,23 @@ class Run:
         """Models and dimensions in one order of rows; of choices alone the triplets as they are."""
         if DIMENSIONS in self.models:
             raise InputError(f"models must not be called {DIMENSIONS!r}, as the human ones are called")
-        rows = with_dimensions(self.models, self.dimensions)
-        if rows:
-            return align_models(rows, given)
-        return AlignedModels({}, _checks.as_triplets(given.values), given, given.names, given.notes)
+        return align_models(with_dimensions(self.models, self.dimensions), given)
 
-    def _chosen(self, given: Triplets) -> dict[str, Chosen]:
-        host, found = get_host_backend(self.backend), {}
-        for name, choices in self.choices.items():
-            try:
-                found[name] = as_chosen(choices, given, self.choice_base, host, self.unknown)
-                found[name].require_answers(self.nan)
-            except InputError as error:
-                raise InputError(f"{name}: {error}") from error
-        return found
-
-    def _kept(self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen]) -> np.ndarray | None:
-        """(t,) mask of the triplets that everyone answers, or None for all."""
-        kept = np.ones(len(index), bool)
-        models = {name: aligned.models[name] for name in self.models}
-        if self.nan == "omit" and models:
-            found = common_triplets(models, index, self.backend)
-            kept &= True if found is None else found
-        for one in chosen.values():
-            kept &= one.present
-        if not kept.any():
-            raise InputError("models must share at least one triplet that all of them answer; got none")
-        return None if kept.all() else kept
-
-    def _answers(
-        self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen], kept: np.ndarray | None
-    ) -> Answers:
-        rows: Any = slice(None) if kept is None else kept
+    def _answers(self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen]) -> Answers:
+        models, task = {name: aligned.models[name] for name in self.models}, aligned.triplets.task
+        outcomes = open_outcome_table(
+            models, index, measure=self.measure, temperature=1.0, ties="wrong", nan=self.nan, backend=self.backend,
+            task=task, progress=self.progress, names=aligned.names, choices=chosen,
+        )  # fmt: skip
         people = aligned.triplets.subjects if self.subjects is None else self.subjects
-        people = people if people is None or kept is None else checked_labels(people, len(index))[kept]
-        index, task = index[rows], aligned.triplets.task
-        found, right, notes = [], [], []
-        backend = get_host_backend(self.backend).name
-        if self.models:
-            models = {name: aligned.models[name] for name in self.models}
-            outcomes = open_outcome_table(
-                models, index, measure=self.measure, temperature=1.0, ties="wrong", nan=self.nan, backend=self.backend,
-                task=task, progress=self.progress, names=aligned.names,
-            )  # fmt: skip
-            backend, right = outcomes.scores[0].backend, list(outcomes.right)
-            ties = [score.n_ties for score in outcomes.scores]
-            found += [_alone(name, bits, n, len(index)) for name, bits, n in zip(models, right, ties, strict=True)]
-            notes += [notes_on_rows(x, index, name, task) for name, x in models.items()]
-            notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]
-        else:
-            n = int(index.max()) + 1 if aligned.names is None else len(aligned.names)
-            _checks.require_valid(get_host_backend(self.backend).check_triplets(index, n), index, n)
-        for name, one in chosen.items():
-            verdicts = one.verdicts[rows]
-            right.append(np.packbits(verdicts == 1))
-            found.append(_alone(name, right[-1], int((np.abs(verdicts) > 1).sum()), len(index)))
-            notes.append(tuple(f"{name}: {note}" for note in notes_on_chosen(one, task)))
-        return Answers(tuple(found), np.stack(right), index, people, backend, merged(*notes))
+        if outcomes.kept is not None:
+            people = people if people is None else checked_labels(people, len(index))[outcomes.kept]
+            index = index[outcomes.kept]
+        notes = [notes_on_rows(x, index, name, task) for name, x in models.items()]
+        notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]
+        notes.append(tuple(notes_on_choices(chosen, task, "")))
+        found = tuple(_alone(outcomes, k, len(index)) for k in range(len(outcomes.names)))
+        return Answers(found, outcomes.right, index, people, outcomes.scores[0].backend, merged(*notes))
 
     def _missed(
         self, aligned: AlignedModels, answers: Answers, missed: np.ndarray, clusters: Clusters,
@@ -180,8 +137,9 @@ class Run:
     ) -> tuple[tuple[MissedConcept, ...], tuple[str, ...]]:  # fmt: skip
         rows = aligned.models.get(DIMENSIONS)
         table = None if rows is None else _checks.as_array(rows, DIMENSIONS, "(n, k)")
-        n = max(len(one) for one in aligned.models.values()) if aligned.models else _items(answers.index, aligned.names)
-        groupings = groupings_of(answers.index, n, aligned.names, dimensions=table, levels=None, **grouped)
+        groupings = groupings_of(
+            answers.index, aligned.n_items, aligned.names, dimensions=table, levels=None, **grouped
+        )
         found = [
             one
             for grouping in groupings.all
@@ -197,12 +155,9 @@ def _closed(plan: Resampling) -> bool:
     return plan.closed or (plan.method == "bootstrap" and plan.by == "objects")
 
 
-def _items(index: np.ndarray, names: tuple[str, ...] | None) -> int:
-    return int(index.max()) + 1 if names is None else len(names)
-
-
-def _alone(name: str, bits: np.ndarray, n_ties: int, t: int) -> ModelErrors:
-    return ModelErrors(name, int(np.unpackbits(bits, count=t).sum(dtype=np.int64)) / t, n_ties)
+def _alone(outcomes: OutcomeTable, k: int, t: int) -> ModelErrors:
+    right = int(np.unpackbits(outcomes.right[k], count=t).sum(dtype=np.int64)) / t
+    return ModelErrors(outcomes.names[k], right, outcomes.scores[k].n_ties)
 
 
 def _told(

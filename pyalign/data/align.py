@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Array
+from pyalign.backends import Array, get_host_backend
 from pyalign.data.embeddings import Embeddings, as_embeddings, notes_on_values
 from pyalign.data.judgments import KINDS
 from pyalign.data.names import listing, match_names, require_different, whole_numbers
@@ -189,16 +189,29 @@ class AlignedModels:
     notes: tuple[str, ...]
     kinds: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def n_items(self) -> int:
+        """How many rows the models have; without models the named items, or those up to the largest number."""
+        if self.models:
+            return len(next(iter(self.models.values())))
+        return len(self.names) if self.names is not None else int(_checks.as_triplets(self.index).max()) + 1
+
 
 def align_models(models: Mapping[str, object], triplets: object) -> AlignedModels:
     """Several embeddings in one order of rows: that of the first with names, or that of the triplets' names.
 
-    Where embeddings differ in their rows, they keep those of the triplets' items alone.
+    Where embeddings differ in their rows, they keep those of the triplets' items alone. Without any, the triplets are
+    checked by themselves.
 
     Raises:
         InputError: as `align`; embeddings of other items, or of another number where there are no names.
     """
     given, notes = one_order(models, triplets)
+    if not models:
+        found = AlignedModels({}, _checks.as_triplets(given.values), given, given.names, given.notes)
+        n = found.n_items
+        _checks.require_valid(get_host_backend("auto").check_triplets(found.index, n), found.index, n)
+        return found
     if given.names is None:
         sizes = {name: len(as_embeddings(x, name)) for name, x in models.items()}
         if len(set(sizes.values())) > 1:

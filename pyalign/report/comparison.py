@@ -60,7 +60,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
             _objects_note(result),
             "" if result.measure is None else f"measure {result.measure}",
-            f"T = {result.temperature:g}",
+            "" if result.temperature is None else f"T = {result.temperature:g}",
             f"ties {result.ties}",
             chance_note(result.task) if result.task == ANCHORED else "",
         ),
@@ -87,7 +87,8 @@ def models_table(result: Comparison, labels: Mapping[str, str]) -> Table:
     column = Rows(result.models, interval_header(result.confidence) if intervals else "").column
     return table(
         column("model", lambda m: labels[m.model]),
-        column("measure", lambda m: m.measure) if result.measure is None else None,
+        column("measure", lambda m: m.measure) if result.measure is None and any(m.measure for m in result.models)
+        else None,
         column("accuracy", lambda m: m.accuracy, "percent", ci=lambda m: m.ci),
         column("s.e.", lambda m: m.standard_error, "percent", 2, keep=5) if intervals else None,
         column("rank", lambda m: m.rank, "count", ci=lambda m: m.rank_ci, ends="interval" * intervals, keep_ends=7),
@@ -136,12 +137,6 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
         *(tests if intervals else ()),
         column("cross-entropy", lambda p: p.cross_entropy_difference, "number", 4, ci=lambda p: p.cross_entropy_ci,
                ends="", note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
-        column("both wrong", lambda p: p.both_wrong, "percent", keep=4),
-        column("if independent", lambda p: p.both_wrong_expected, "percent", keep=3,
-               note="both wrong, if errors were independent"),
-        column("kappa", lambda p: p.error_consistency, "number", 3, keep=7,
-               foot="kappa: error consistency, 0 independent, 1 the same errors",
-               note="error consistency: 0 independent errors, 1 the same"),
     )  # fmt: skip
 
 
@@ -188,6 +183,9 @@ def errors_table(found: ErrorConsistency, labels: Mapping[str, str], pairs: Sequ
         column("right", lambda p: p.accuracy_b, "percent", keep=3, only=TEXT),
         column("agree", lambda p: p.observed, "percent", keep=2, only=TEXT),
         column("by chance", lambda p: p.expected, "percent", keep=1, only=TEXT),
+        column("both wrong", lambda p: p.both_wrong, "percent", keep=1),
+        column("if independent", lambda p: p.both_wrong_expected, "percent", keep=0,
+               note="Both wrong, if errors were independent."),
         column("kappa", lambda p: p.kappa, "number", 3, ci=lambda p: p.ci, foot=KAPPA),
         column("unbiased", lambda p: p.unbiased_kappa, "number", 3, keep=0, note="Without the bias of few triplets."),
         column("least", lambda p: p.kappa_min, "number", 3, keep=6, foot="least: what the accuracies allow",
@@ -243,7 +241,7 @@ def failures_view(result: Failures, verbose: bool = False) -> list[Block]:
         foot(
             source_note("triplets", result.triplets),
             f"{result.n_triplets:,} triplets",
-            f"measure {result.measure}",
+            "" if result.measure is None else f"measure {result.measure}",
             f"ties {result.ties}",
             dropped_note(result.n_dropped),
             f"{result.n_undecided:,} without a majority left out" if result.n_undecided else "",
@@ -288,7 +286,8 @@ def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, 
         Column("people", shares, "percent", keep=8, write=lambda share: f"{100 * share:.1f} %")
         if any(share == share for share in shares) else None,
         *(Column(f"margin {labels[model] if verbose else k + 1}", of_model, "number", keep=max(1, 6 - k),
-                 write="{:.4g}".format) for k, (model, of_model) in enumerate(margins)),
+                 write="{:.4g}".format) for k, (model, of_model) in enumerate(margins)
+          if any(margin is not None for margin in of_model)),
         title=f"wrong for {one_line(result.who_fails(group))}{right}, the clearest:",
     )  # fmt: skip
 

@@ -56,7 +56,7 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
             assigned,
             *differences,
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
-            f"measure {result.measure}",
+            "" if result.measure is None else f"measure {result.measure}",
             chance_note(result.task),
             f"ties {result.ties}",
         ),

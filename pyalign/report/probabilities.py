@@ -56,13 +56,22 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
     return [*blocks, reliability]
 
 
+def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
+    """That of the embeddings; None where all are choices, which have no measure."""
+    if all(row.measure is None for row in rows):
+        return None
+    return Rows(rows).column(
+        "measure", lambda row: row.measure, keep=8, same="measure {}" * (len(rows) > 1), filter=filter
+    )
+
+
 def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
     """A row for each calibration."""
     column = Rows(results.results).column
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
-        column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(results) > 1), filter=True),
+        _measure_column(results.results, filter=True),
         column("T", lambda r: r.temperature, "number", 4, ci=lambda r: r.temperature_ci, write="{:.5g}".format,
                note="p = softmax(similarity / T), fitted on the other part."),
         column("+-", lambda r: r.standard_error, "number", keep=7, write="{:.2g}".format, only=TEXT),
@@ -115,6 +124,7 @@ def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list
     models = found if isinstance(found, Agreements) else Agreements((found,))
     labels = called([(row.embeddings or "x", row.label) for row in models], verbose=verbose)
     first, dropped = models[0], max(row.n_dropped for row in models)
+    temperatures = [row.temperature for row in models if row.temperature is not None]
     return [
         models_table(models, labels),
         foot(
@@ -122,15 +132,19 @@ def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list
             f"{first.n_distinct:,} with at least {first.min_answers} answers, {first.n_answers:,} answers",
             f"up to {dropped_note(dropped)}" if dropped else "",
             f"people: entropy {first.human_entropy:.5f}, majority share {percent(first.majority_share)}",
-            f"T = {first.temperature:g}",
+            f"T = {temperatures[0]:g}" if temperatures else "",
             f"ties {first.ties}",
             "entropy and KL in nats, JS the root of nats",
         ),
         *(
-            bins_table([(label, row, part) for part in row.bins], f"{label}, {row.measure}, by how far people agree:")
+            bins_table([(label, row, part) for part in row.bins], f"{label}{_by(row)}, by how far people agree:")
             for row, label in zip(models, labels, strict=True)
         ),
     ]
+
+
+def _by(row: Agreement) -> str:
+    return "" if row.measure is None else f", {row.measure}"
 
 
 def labels_of(models: Agreements, labels: Mapping[str, str]) -> list[str]:
@@ -144,8 +158,7 @@ def models_table(models: Agreements, labels: Sequence[str]) -> Table:
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
-        column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(models) > 1),
-               filter=len({row.measure for row in models}) > 1),
+        _measure_column(models.results, filter=len({row.measure for row in models}) > 1),
         column("r shares", lambda r: r.share_pearson, "number", 4,
                note="Pearson, of probabilities with shares of answers"),
         column("r entropy", lambda r: r.entropy_pearson, "number", 4, keep=5, note="Pearson, over triplets"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pyalign.analysis.accuracy import GroupScore, Score
-from pyalign.analysis.comparison.result import Comparison
+from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.analysis.score import Scores
 from pyalign.documents import Interval
 from pyalign.probing.validated import ProbeCrossValidation
@@ -54,6 +54,11 @@ class Scored:
     held_out: str | None = None
 
 
+def measure_of(row: ModelResult, result: Comparison) -> str | None:
+    """That of a model of a comparison; None of choices."""
+    return None if row.model_choices else row.measure or result.measure
+
+
 def scored_of(result: object) -> list[Scored]:
     """The accuracies in a result, in its order; none in a result of another kind."""
     if isinstance(result, Score):
@@ -68,9 +73,10 @@ def scored_of(result: object) -> list[Scored]:
         ]  # fmt: skip
     if isinstance(result, Comparison):
         return [
-            Scored(row.model, None, row.measure or result.measure, result.triplets, result.task, row.accuracy, row.ci,
+            Scored(row.model, None, measure_of(row, result), result.triplets, result.task, row.accuracy, row.ci,
                    row.cross_entropy, row.cross_entropy_ci, result.n_triplets, result.chance,
-                   temperature=result.temperature, n_ties=row.n_ties)
+                   temperature=None if row.model_choices else result.temperature, n_ties=row.n_ties,
+                   model_choices=row.model_choices is not None)
             for row in result.models
         ]  # fmt: skip
     if isinstance(result, ProbeCrossValidation):

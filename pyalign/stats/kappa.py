@@ -16,7 +16,6 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.errors import InputError
-from pyalign.stats.paired import error_consistency
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,9 @@ def of_counts(n: int, right_a: int, right_b: int, both: int) -> ErrorAgreement:
         >>> of_counts(10, 5, 5, 5).kappa, of_counts(10, 8, 5, 4).kappa, of_counts(10, 8, 5, 4).kappa_max
         (1.0, 0.0, 0.4)
     """
-    a, b, ab = right_a / n, right_b / n, both / n
-    _, _, kappa = error_consistency(a, b, ab)
+    a, b = right_a / n, right_b / n
     agree, by_chance = (n - right_a - right_b + 2 * both) / n, a * b + (1 - a) * (1 - b)
-    if kappa is None:
+    if not (0 < right_a < n and 0 < right_b < n):
         return ErrorAgreement(n, a, b, agree, by_chance, None, None, None, None, None)
     kappa = kappa_of(n, right_a, right_b, both)  # of whole numbers, which is exact
     return ErrorAgreement(

@@ -1,4 +1,4 @@
-"""Statistics of models on the same triplets: ranks, p-values of paired differences, agreement of errors."""
+"""Statistics of models on the same triplets: ranks, and p-values of paired differences."""
 
 from __future__ import annotations
 
@@ -27,20 +27,3 @@ def two_sided_p(differences: np.ndarray) -> float:
     """
     fewer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     return min(1.0, 2.0 * (fewer + 1) / (len(differences) + 1))
-
-
-def error_consistency(right_a: float, right_b: float, both: float) -> tuple[float, float, float | None]:
-    """Share of triplets that both get wrong, that share under independence, and Cohen's kappa of right and wrong.
-
-    Args:
-        right_a, right_b: the shares of triplets that a and b get right; a tie is not right.
-        both: the share that both get right.
-
-    Example:
-        >>> error_consistency(0.5, 0.5, 0.5), error_consistency(0.5, 0.5, 0.0)[2], error_consistency(0.5, 1.0, 0.5)[2]
-        ((0.5, 0.25, 1.0), -1.0, None)
-    """
-    both_wrong, expected = 1 - right_a - right_b + both, (1 - right_a) * (1 - right_b)
-    by_chance = right_a * right_b + expected
-    varied = 0 < right_a < 1 and 0 < right_b < 1
-    return both_wrong, expected, (both + both_wrong - by_chance) / (1 - by_chance) if varied else None

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest, rankdata
 from scipy.stats import t as student
-from sklearn.metrics import cohen_kappa_score
 from support import (
     clustered_error,
     decide,
@@ -30,7 +29,7 @@ import pyalign
 from pyalign import compare, score
 from pyalign.ops.resample import SUBJECTS, multiplicities
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.paired import error_consistency, ranks_of, two_sided_p
+from pyalign.stats.paired import ranks_of, two_sided_p
 from pyalign.stats.resampling import BY, Resampling
 
 N, T = 60, draw_triplets(1, 60, 4000)
@@ -142,7 +141,6 @@ def test_a_model_compared_with_itself_differs_by_nothing(plan):
     assert (pair.difference, tuple(pair.ci), pair.standard_error) == (0.0, (0.0, 0.0), 0.0)
     assert (pair.cross_entropy_difference, tuple(pair.cross_entropy_ci)) == (0.0, (0.0, 0.0))
     assert (pair.p_value, pair.p_adjusted) == (1.0, 1.0)
-    assert pair.error_consistency == 1.0
     if plan.method == "corrected":
         assert (tuple(pair.simultaneous_ci), pair.p_max_t) == ((0.0, 0.0), 1.0)
 
@@ -174,7 +172,6 @@ def test_a_better_model_is_found_better():
         found = compare(models, answered(x, T), ci=plan)
         assert [model.rank for model in found.models] == [3, 1, 2]
         assert tuple(found.models[1].rank_ci) == (1, 1) and found.models[1].accuracy == 1.0
-        assert found.pairs[0].error_consistency is None  # the truth is never wrong
         if plan.method == "corrected":
             assert all(pair.p_adjusted < 0.001 and pair.p_max_t < 0.001 for pair in found.pairs)
         else:
@@ -354,7 +351,6 @@ def test_rows_with_nan_leave_triplets_out_for_all_models(plan):
     assert [m.accuracy for m in found.models] == pytest.approx([m.accuracy for m in alone.models], rel=1e-14)
     for one, other in zip(found.pairs, alone.pairs, strict=True):
         near(one.ci, other.ci)
-        assert one.error_consistency == pytest.approx(other.error_consistency, rel=1e-12)
         assert (one.p_value, one.p_adjusted) == pytest.approx((other.p_value, other.p_adjusted), rel=1e-9)
         assert one.p_max_t == other.p_max_t or one.p_max_t == pytest.approx(other.p_max_t, rel=1e-9)
 
@@ -411,7 +407,6 @@ def test_models_in_any_order_have_the_same_numbers(plan):
             assert pair.p_value == pytest.approx(one.p_value, rel=1e-9)
             assert pair.p_adjusted == pytest.approx(one.p_adjusted, rel=1e-9)
             assert tuple(pair.ci)[::sign] == pytest.approx([sign * end for end in one.ci], rel=1e-9)
-            assert pair.both_wrong == pytest.approx(one.both_wrong, rel=1e-12)
             if plan.method == "corrected":
                 assert pair.p_max_t == pytest.approx(one.p_max_t, abs=0.03)
         if plan.method == "corrected":
@@ -425,29 +420,6 @@ def test_models_in_any_order_have_the_same_numbers(plan):
 def test_ranks_are_those_of_scipy(seed, m):
     accuracies = np.random.default_rng(seed).integers(0, 4, (5, m)) / 4
     np.testing.assert_array_equal(ranks_of(accuracies), rankdata(-accuracies, axis=1))
-
-
-@given(seeds)
-def test_error_consistency_is_cohens_kappa(seed):
-    right = np.random.default_rng(seed).random((2, 200)) < 0.6
-    both_wrong, expected, kappa = error_consistency(*right.mean(axis=1), (right[0] & right[1]).mean())
-    assert kappa == pytest.approx(cohen_kappa_score(*right), rel=1e-9)
-    assert both_wrong == pytest.approx((~right[0] & ~right[1]).mean())
-    assert expected == pytest.approx((~right[0]).mean() * (~right[1]).mean())
-
-
-def test_pairs_tell_how_far_errors_coincide():
-    """From the definition of right and wrong, triplet by triplet; a tie is wrong."""
-    found = compare(MODELS, T, measure="dot")
-    right = {}
-    for name, x in MODELS.items():
-        s = pairs_of(definition(x, x, "dot"), T)
-        right[name] = (s[0] > s[1]) & (s[0] > s[2])
-    for pair in found.pairs:
-        a, b = right[pair.a], right[pair.b]
-        assert pair.both_wrong == pytest.approx((~a & ~b).mean(), rel=1e-12)
-        assert pair.both_wrong_expected == pytest.approx((~a).mean() * (~b).mean(), rel=1e-12)
-        assert pair.error_consistency == pytest.approx(cohen_kappa_score(a, b), rel=1e-9)
 
 
 def test_p_values_count_both_sides():

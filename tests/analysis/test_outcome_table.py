@@ -67,7 +67,7 @@ def test_both_right_counts_triplets_that_two_models_get_right(seed, t, m, block)
     before, joint.BLOCK = joint.BLOCK, block
     try:
         found = opened({name: x[:20] for name, x in models_of(m).items()}, draw_triplets(seed, 20, t))
-        both = found.both_right()
+        both = joint.pair_counts(found.right, t) / t
     finally:
         joint.BLOCK = before
     right = np.unpackbits(found.right, axis=1, count=t).astype(bool)

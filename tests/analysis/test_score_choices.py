@@ -222,8 +222,8 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
     ("choices", "options", "expected"),
     [
         ([0, 1, 3], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 2 is 3"),
-        ([1, 2, 3], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 2 is 3; do they count from 1 "
-                        "(score_choices(..., choice_base=1))?"),
+        ([1, 2, 3], {"choice_base": 0}, "choices must be 0, 1 or 2, or -1 for none of them; row 2 is 3; do they count "
+                                        "from 1 (choice_base=1)?"),
         ([0, 1, 2], {"choice_base": 1}, "choices must be 1, 2 or 3, or -1 for none of them; row 0 is 0"),
         ([0, 0.5, 2], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 1 is 0.5"),
         ([0, np.inf, 2], {}, "choices must be 0, 1 or 2, or -1 for none of them; row 1 is inf"),
@@ -276,7 +276,8 @@ def test_options_of_anchored_triplets_are_two(message_of):
     assert message_of(score_choices, [0, 1, 2], asked) == (
         "choices must be 0 or 1, or -1 for none of them; row 2 is 2"
     )  # fmt: skip
-    assert message_of(score_choices, [1, 1, 2], asked).endswith("(score_choices(..., choice_base=1))?")
+    assert message_of(score_choices, [1, 1, 2], asked, choice_base=0).endswith("(choice_base=1)?")
+    assert score_choices([1, 1, 2], asked).accuracy == pytest.approx(2 / 3)
 
 
 def test_triplets_need_answers_of_one_person_each_and_three_items(message_of):

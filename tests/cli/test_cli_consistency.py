@@ -50,8 +50,10 @@ def test_the_table_fits_80_columns_and_has_a_matrix(command, files):
     (["a.npy", "a.npy"], "models must differ; got a.npy 2 times"),
     (["a.npy", "b.npy", "--top", "2"], "--top 2 serves --dimensions, which are not given"),
     (["a.npy", "b.npy", "--minimum", "5"], "--minimum 5 serves concepts: add --dimensions or --categories"),
-    (["a.npy", "b.npy", "--model-choice-base", "1"], "--model-choice-base 1 serves choices alone: add --model-choices"),
-    (["--model-choices", "c.npy", "d.npy", "--measure", "dot"], "--measure dot serves embeddings alone, not choices"),
+    (["a.npy", "b.npy", "--choice-base", "1"],
+     "--choice-base 1 serves positions of choices: add --choice-column or --model-choices"),
+    (["--model-choices", "c.npy", "d.npy", "--measure", "dot"],
+     "--measure dot serves embeddings alone, not --model-choices"),
     (["a.npy", "b.npy", "--odd-column", "none"],
      "consistency needs the people's answers, which --odd-column none says are not recorded"),
 ])  # fmt: skip

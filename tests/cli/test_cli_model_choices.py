@@ -1,4 +1,4 @@
-"""`pyalign score --model-choices`: what --choices has written is scored as embeddings are; what these need is not."""
+"""`--model-choices`: what `score --choices` has written has the figures of the embeddings; what these need is not."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def test_options_of_anchored_triplets(written, choices, anchor, base):
     options = ("--task", "anchored", "--anchor", anchor)
     expected = written(*options)
     assert expected["chance"] == 0.5
-    (positions,) = choices("c.npy", "--model-choice-base", base, *options)
+    (positions,) = choices("c.npy", "--choice-base", base, *options)
+    same(choices("c.npy", *options)[0], positions)  # the range says it
     (probabilities,) = choices("p.npy", *options)
     same(positions, expected)
     same(probabilities, expected)
@@ -110,7 +111,8 @@ def test_a_text_that_counts_from_one_with_holes(choices, folder, triplets):
     lines = [str(k + 1) for k in chosen]
     lines[:5], lines[5:8] = ["nan"] * 5, ["-1"] * 3
     (folder / "gpt.csv").write_text("choice\n" + "\n".join(lines) + "\n")
-    (found,) = choices("gpt.csv", "--model-choice-base", 1, "--nan", "omit", "--ties", "wrong")
+    (found,) = choices("gpt.csv", "--choice-base", 1, "--nan", "omit", "--ties", "wrong")
+    same(choices("gpt.csv", "--nan", "omit", "--ties", "wrong")[0], found)
     assert (found["n_dropped"], found["n_ties"], found["n_triplets"]) == (5, 3, len(triplets) - 5)
     assert found["accuracy"] == (chosen[8:] == 2).sum() / (len(triplets) - 5)
 
@@ -151,9 +153,6 @@ def test_the_document_is_read_back(command, written, folder):
         (("--measure", "dot", "cosine"), "--measure dot cosine serves embeddings alone, not --model-choices"),
         (("--temperature", 2), "--temperature 2.0 serves embeddings alone, not --model-choices"),
         (("--transform", "w.npz"), "--transform w.npz serves embeddings alone, not --model-choices"),
-        (("--names", "n.txt"), "--names n.txt serves embeddings alone, not --model-choices"),
-        (("--name-column", 1), "--name-column 1 serves embeddings alone, not --model-choices"),
-        (("--per-object", "mean"), "--per-object mean serves embeddings alone, not --model-choices"),
         (("--permutations", 10), "--permutations 10 serves embeddings alone, not --model-choices"),
         (("--choices", "o.npy"), "--choices o.npy serves embeddings alone, not --model-choices"),
         (("--probabilities", "o.npy"), "--probabilities o.npy serves embeddings alone, not --model-choices"),
@@ -163,7 +162,7 @@ def test_the_document_is_read_back(command, written, folder):
         (("--ties", "human_alignment"), "ties of choices must be one of fractional, wrong; got 'human_alignment'"),
         (("--labels", "a", "b"), "--labels must name each of 1 models; got 2"),
         (("--ceiling", 0.2), "c.npy with t.npy: ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
-        (("--model-choice-base", 1), "c.npy with t.npy: choices must be 1, 2 or 3, or -1 for none of them; row"),
+        (("--choice-base", 1), "c.npy with t.npy: choices must be 1, 2 or 3, or -1 for none of them; row"),
         (("--task", "anchored"), "c.npy with t.npy: choices must be 0 or 1, or -1 for none of them; row"),
     ],
 )  # fmt: skip
@@ -198,10 +197,10 @@ def test_a_file_of_something_else_is_told_by_its_name(refused, folder, values, e
 def test_the_same_file_twice_a_missing_one_and_a_base_without_choices(refused, folder, triplets):
     np.save("c.npy", np.zeros(len(triplets), int))
     told = refused("score", "--model-choices", "c.npy", "c.npy", "-t", "t.npy")
-    assert told == "--model-choices must differ; got c.npy 2 times"
+    assert told == "--model-choices must differ, from other models too; got c.npy 2 times"
     assert refused("score", "--model-choices", "no.npy", "-t", "t.npy") == "no.npy: No such file or directory"
-    told = refused("score", "x.npy", "-t", "t.npy", "--model-choice-base", 1)
-    assert told == "--model-choice-base 1 serves choices alone: add --model-choices"
+    told = refused("score", "x.npy", "-t", "t.npy", "--choice-base", 1)
+    assert told == "--choice-base 1 serves positions of choices: add --choice-column or --model-choices"
     told = refused("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "c.npy")
     assert "c.npy" in told
 
@@ -212,8 +211,9 @@ def test_embeddings_are_still_required_without_choices(command, folder):
     assert "the following arguments are required: --embeddings, --matrix or --model-choices\n" in ran.err
     ran = command("compare", "-t", "t.npy")
     assert ran.code == 2
-    assert "the following arguments are required: --embeddings or --matrix\n" in ran.err
-    assert "are required: --embeddings or --model-choices\n" in command("consistency", "-t", "t.npy").err
+    assert "the following arguments are required: --embeddings, --matrix or --model-choices\n" in ran.err
+    for name in ("consistency", "calibrate", "failures", "concepts", "agreement"):
+        assert "are required: --embeddings or --model-choices\n" in command(name, "-t", "t.npy").err
     assert "are required: -t/--triplets\n" in command("concepts", "x.npy").err
     assert "are required: --embeddings\n" in command("neighbors", "search").err
 
@@ -281,3 +281,154 @@ def test_triplets_that_were_left_out_are_left_out_again(command, written, choice
     told = f"note: c.npy: {(~kept).sum()} of {len(triplets)} triplets were left out where the choices were made (-2)"
     ran = command("score", "--model-choices", "c.npy", "-t", "t.csv")
     assert told in ran.err and f"{(~kept).sum()} dropped (no answer)" in ran.out.replace("\n", " ")
+
+
+CATEGORIES = "".join(f"{'abc'[k % 3]}\n" for k in range(30))
+NATS = ("cross_entropy", "cross_entropy_ci", "cross_entropy_difference")
+
+
+def figures(part, *apart):
+    """A part of a document without names, cross-entropies and what else only embeddings have; lists in any order."""
+    left_out = {*NATS, *apart, "model", "a", "b", "embeddings", "other", "measure", "model_choices", "temperature"}
+    if isinstance(part, dict):
+        return {key: figures(value, *apart) for key, value in part.items() if key not in left_out}
+    return [figures(one, *apart) for one in part] if isinstance(part, list) else part
+
+
+@pytest.fixture
+def documents(command, folder, x, triplets):
+    """``documents("compare", ...)``: of y.npy and x.npy, and of the choices that `score --choices` wrote of both."""
+    np.save("y.npy", x + np.random.default_rng(9).normal(size=x.shape).astype(x.dtype))
+    (folder / "kinds.txt").write_text(CATEGORIES)
+    for name in ("x", "y"):
+        written = ("--choices", f"{name}-c.npy", "--probabilities", f"{name}-p.npy")
+        assert command("score", f"{name}.npy", "-t", "t.npy", "--quiet", *written).code == 0
+
+    def run(name, *options):
+        given = ["x.npy", "y.npy"], ["--model-choices", "x-c.npy", "y-c.npy"], ["x.npy", "--model-choices", "y-p.npy"]
+        ran = [command(name, *models, "-t", "t.npy", "--json", "--quiet", *options) for models in given]
+        assert [(one.code, one.err) for one in ran] == [(0, "")] * 3
+        return [json.loads(one.out) for one in ran]
+
+    return run
+
+
+def test_two_language_models_are_compared_with_paired_intervals(documents):
+    expected, *others = documents("compare")
+    for found in others:
+        for part in ("models", "pairs"):
+            assert figures(found[part]) == figures(expected[part])
+    hard, mixed = others
+    assert {hard[name] for name in ("measure", "temperature")} == {None}
+    assert hard["pairs"][0]["p_value"] is not None and hard["pairs"][0]["standard_error"] > 0
+    assert hard["pairs"][0]["cross_entropy_difference"] is None
+    assert [one.get("model_choices") for one in mixed["models"]] == [None, "probabilities"]
+    assert mixed["pairs"][0]["cross_entropy_ci"] is not None and mixed["measure"] == "cosine"
+
+
+def test_concepts_of_choices(documents):
+    expected, *others = documents("concepts", "--categories", "kinds.txt", "--minimum", 5)
+    for found in others:
+        for part in ("results", "differences"):
+            assert figures(found[part]) == figures(expected[part])
+
+
+def test_failures_of_choices(documents):
+    expected, *others = documents("failures", "--families", "a", "b")
+    for found in others:
+        assert found["n_wrong"] == expected["n_wrong"]
+        for group, same in zip(found["groups"], expected["groups"], strict=True):
+            rows, of_same = (
+                sorted((one["row"], *one["choices"].values()) for one in part["triplets"]) for part in (group, same)
+            )
+            assert rows == of_same and group["n"] == same["n"]
+
+
+def test_agreement_of_choices(documents, folder, triplets):
+    np.save("counts.npy", np.random.default_rng(3).integers(1, 9, triplets.shape))
+    expected, *others = documents("agreement", "--answers", "counts.npy")
+    for found in others:
+        for one, same in zip(found["results"], expected["results"], strict=True):
+            for name in ("accuracy", "majority_accuracy", "majority_share"):
+                assert one[name] == pytest.approx(same[name])
+    hard, mixed = others
+    assert {hard["results"][0][name] for name in ("share_pearson", "kl", "js_distance", "model_entropy")} == {None}
+    assert mixed["results"][1]["kl"] == pytest.approx(expected["results"][1]["kl"], rel=1e-4)
+
+
+def test_consistency_of_choices(documents):
+    expected, *others = documents("consistency")
+    for found in others:
+        assert [one["kappa"] for one in found["pairs"]] == [one["kappa"] for one in expected["pairs"]]
+
+
+def test_calibration_of_probabilities_alone(command, documents, refused, folder, triplets):
+    documents("compare")
+    chosen = np.load("x-c.npy").astype(int)
+    people = np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[chosen], axis=1)
+    people[::3] = triplets[::3]
+    np.save("people.npy", people)
+    assert command("score", "x.npy", "-t", "people.npy", "--probabilities", "p.npy").code == 0
+    words = ("calibrate", "x.npy", "--model-choices", "p.npy", "-t", "people.npy", "--split", "none")
+    ran = command(*words, "--labels", "rows", "file", "--json")
+    rows, file = json.loads(ran.out)["results"]
+    assert file["temperature"] == pytest.approx(rows["temperature"], rel=1e-4)
+    assert (file["measure"], file["model_choices"], file["label"]) == (None, "probabilities", "file")
+    assert refused("calibrate", "--model-choices", "x-c.npy", "-t", "t.npy") == (
+        "x-c.npy: choices must be probabilities for a temperature, which divides their logarithms; got positions, of "
+        "which it changes nothing"
+    )
+
+
+def test_a_target_embedding_answers_for_the_probabilities_too(command, documents, folder, x):
+    documents("compare")
+    names = [f"item{k:02d}" for k in range(30)]
+    np.savez("x.npz", features=x, names=names)
+    np.savez("target.npz", features=x[:25], names=names[:25])
+    (folder / "names.txt").write_text("".join(f"{name}\n" for name in names))
+    words = ("--human", "target.npz", "-t", "t.npy", "--item-names", "names.txt", "--missing", "omit")
+    ran = command("calibrate", "x.npz", "--model-choices", "x-p.npy", *words, "--split", "none", "--json")
+    assert ran.code == 0, ran.err
+    rows, file = json.loads(ran.out)["results"]
+    assert file["temperature"] == pytest.approx(rows["temperature"], rel=1e-4)
+    assert file["fit"]["n_triplets"] == rows["fit"]["n_triplets"] < 400
+
+
+def test_labels_name_choices_after_embeddings(command, documents):
+    documents("compare")
+    words = ("x.npy", "--model-choices", "y-c.npy", "-t", "t.npy", "--labels", "clip", "gpt", "--ci", "none")
+    for name in ("compare", "concepts", "consistency"):
+        more = ("--categories", "kinds.txt") if name == "concepts" else ()
+        out = command(name, *words, *more).out
+        assert "clip" in out and "gpt" in out and "y-c" not in out
+    for name in ("failures", "agreement"):
+        out = command(name, *[word for word in words if word not in ("--ci", "none")],
+                      *(("--min-answers", 1) if name == "agreement" else ())).out  # fmt: skip
+        assert "clip" in out and "gpt" in out and "y-c" not in out
+
+
+@pytest.mark.parametrize("name", ["compare", "failures", "concepts", "agreement", "calibrate", "consistency"])
+def test_what_serves_embeddings_is_refused_without_any(refused, documents, name):
+    documents("compare")
+    words = (name, "--model-choices", "x-p.npy", "y-p.npy", "-t", "t.npy")
+    words += ("--categories", "kinds.txt") if name == "concepts" else ()
+    assert refused(*words, "--measure", "dot") == "--measure dot serves embeddings alone, not --model-choices"
+    told = refused(*words[:3], "x-p.npy", *words[4:])
+    assert told == "--model-choices must differ, from other models too; got x-p.npy 2 times"
+    told = refused(name, "x.npy", "--model-choices", "x.npy", *words[4:])
+    assert told == "--model-choices must differ, from other models too; got x.npy 2 times"
+    told = refused(name, "x.npy", "y.npy", "-t", "t.npy", "--unreadable", "omit", *words[6:])
+    assert told == "--unreadable omit serves choices alone: add --model-choices"
+
+
+def test_the_base_speaks_of_the_column_of_the_file_and_of_the_choices(command, documents, triplets):
+    documents("compare")
+    wide = np.column_stack([triplets, np.full(len(triplets), 3)])
+    np.save("wide.npy", wide)
+    np.save("from-one.npy", np.load("x-c.npy") + 1)
+    words = ("compare", "--model-choices", "from-one.npy", "x-p.npy", "-t", "wide.npy", "--choice-column", 3)
+    ran = command(*words, "--choice-base", 1, "--json", "--quiet")
+    assert json.loads(ran.out)["pairs"][0]["difference"] == 0
+    ran = command(*words, "--json")
+    assert json.loads(ran.out)["pairs"][0]["difference"] == 0
+    assert "note: from-one.npy: choices are taken to count from 1: 3 is among them and 0 is not\n" in ran.err

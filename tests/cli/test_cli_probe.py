@@ -488,8 +488,6 @@ REFUSED = [
     (["--resume"], "--resume needs --out"),
     (["--penalty", "-1"], "--penalty must be positive; got -1"),
     (["--folds", "1"], "folds must be a whole number from 2"),
-    (["--subjects", "t.npy"], "--subjects t.npy serves folds over people alone: add --split subjects"),
-    (["--subject-column", "3"], "--subject-column 3 serves folds over people alone: add --split subjects"),
     (["--split", "subjects", "--subjects", "t.npy"], "subjects must be a filled 1-d array"),
     (["--split", "subjects"], "subjects must be given to split over subjects"),
     (["--recipe", "muttenthaler2023", "--penalty", "1", "2"], "--recipe takes one --penalty; got 2"),

@@ -127,7 +127,7 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
         (("--target", 2), "target must lie between 0 and 1; got 2.0"),
         (("--count", 1), "sizes must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),
-        (("--subject-column", 3), None),
+        (("--groups", "t.npy"), None),
     ],
 )
 def test_bad_options_are_one_line_and_write_nothing(refused, command, models, options, expected):

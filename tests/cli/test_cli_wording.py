@@ -30,7 +30,7 @@ def wording(name, *words):
         ("leave odd_column='first' out", "leave --odd-column first out"),
         ("ci=None leaves them out", "--ci none leaves them out"),
         ('x.per_object("mean") makes one', "--per-object mean makes one"),
-        ("from 1 (score_choices(..., choice_base=1))?", "from 1 (--model-choice-base 1)?"),
+        ("from 1 (choice_base=1)?", "from 1 (--choice-base 1)?"),
         ("fit it first (pyalign.calibrate)", "fit it first (pyalign calibrate)"),
         ("x must be finite", "embeddings must be finite"),
         ("t.npy: 3 of the 5 rows of x", "t.npy: 3 of the 5 rows of embeddings"),

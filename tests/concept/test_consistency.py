@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
+from sklearn.metrics import cohen_kappa_score
 from support import draw_triplets, reals, seeds, whole
 
 import pyalign
@@ -34,11 +35,14 @@ def test_pairs_are_those_of_their_choices(seed):
         assert pair.copied == (pair.a if pair.accuracy_a >= pair.accuracy_b else pair.b)
 
 
-def test_compare_says_the_same_kappa():
-    ours, theirs = consistency(X, TRIPLETS, measure="dot"), pyalign.compare(X, TRIPLETS, measure="dot")
-    assert [one.kappa for one in ours.pairs] == pytest.approx(
-        [one.error_consistency for one in theirs.pairs], rel=1e-12
-    )
+def test_shared_errors_are_those_of_their_choices():
+    found = consistency(X, TRIPLETS, measure="dot")
+    for pair in found.pairs:
+        a, b = (right_of(X[name], TRIPLETS).astype(bool) for name in (pair.a, pair.b))
+        assert pair.both_wrong == pytest.approx((~a & ~b).mean(), rel=1e-12)
+        assert pair.both_wrong_expected == pytest.approx((~a).mean() * (~b).mean(), rel=1e-12)
+        assert pair.kappa == pytest.approx(cohen_kappa_score(a, b), rel=1e-9)
+    assert found.to_dict()["pairs"][0]["both_wrong"] == found.pairs[0].both_wrong
 
 
 def test_choices_serve_besides_embeddings_and_in_their_place():

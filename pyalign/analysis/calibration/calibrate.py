@@ -23,10 +23,12 @@ from pyalign.analysis.calibration.result import (
     reliability,
 )
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, by_pair, error_of_beta, interval, minimise
+from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of, of_each
+from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.backends import Array, LossSums, get_host_backend
-from pyalign.data import Aligned, Answers, Provenance, Triplets, alternatives_of
+from pyalign.data import Aligned, Answers, Provenance, Triplets, align_models, alternatives_of
 from pyalign.data.missing import with_rows
 from pyalign.documents import Interval
 from pyalign.errors import InputError
@@ -66,10 +68,11 @@ class _Asked:
 
 @overload
 def calibrate(  # type: ignore[overload-overlap]
-    x: Mapping[str, object], triplets: object, *, answers: object = ..., subjects: object = ...,
+    x: Mapping[str, object] | None, triplets: object, *, model_choices: Mapping[str, object] | None = ...,
+    choice_base: int | None = ..., answers: object = ..., subjects: object = ...,
     measure: str | Measure | Sequence[str | Measure] = ..., split: str | None = ..., held_out: float = ...,
-    seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    progress: Progress = ...,
+    seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., unknown: str = ..., missing: str = ...,
+    backend: str = ..., progress: Progress = ...,
 ) -> Calibrations: ...  # fmt: skip
 @overload
 def calibrate(
@@ -78,17 +81,24 @@ def calibrate(
     missing: str = ..., backend: str = ..., progress: Progress = ...,
 ) -> Calibration: ...  # fmt: skip
 def calibrate(
-    x: Any, triplets: object, *, answers: object = None, subjects: object = None, measure: Any = "cosine",
-    split: str | None = "objects", held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional",
-    nan: str = "raise", missing: str = "raise", backend: str = "auto", progress: Progress = silent,
+    x: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None, choice_base: int | None = None,
+    answers: object = None, subjects: object = None, measure: Any = "cosine", split: str | None = "objects",
+    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional", nan: str = "raise",
+    unknown: str = "raise", missing: str = "raise", backend: str = "auto", progress: Progress = silent,
 ) -> Calibration | Calibrations:  # fmt: skip
     """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
 
     Args:
         x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such: then the result is `Calibrations`, one after the other.
+            `Embeddings`. Or a mapping from names to such, or None: then the result is `Calibrations`, one after the
+            other.
         triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
             person called odd. Where both sides have names, rows are matched by name.
+        model_choices: name -> probabilities (t, 3) that a language model or a person gives, as `pyalign.score_choices`
+            takes them; besides x, which is then a mapping, or in its place. Their logarithms stand for similarities:
+            the temperature is 1 where they fit people best as they are. Choices without probabilities are refused,
+            since a temperature would change nothing of them.
+        choice_base, unknown: see `pyalign.score_choices`.
         answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
             much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
             gives for a concept embedding, and triplets weigh the same. None: those of `Triplets`, else the last column.
@@ -108,7 +118,7 @@ def calibrate(
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
-        A `Calibration`; of a mapping, or of several measures, `Calibrations`.
+        A `Calibration`; of a mapping, of choices or of several measures, `Calibrations`.
 
     Raises:
         InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects beside them; for a
@@ -134,7 +144,8 @@ def calibrate(
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
     asked = _Asked(split, held_out, _checks.whole_number(seed, "seed", 0, 2**63 - 1), bins, ties, nan, backend)
-    present = with_rows(x, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
+    models, choices = models_with_choices(x, model_choices, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    present = with_rows(models, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
     given = present.triplets
     people = people_of(given, present.of(subjects, "subjects"))
     options: dict[str, Any] = {
@@ -144,7 +155,7 @@ def calibrate(
         "nan": nan,
         "missing": missing,
     }
-    options |= asked.of_split()
+    options |= {**asked.of_split(), **choices.options()}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
@@ -161,13 +172,19 @@ def calibrate(
 
         return run
 
-    found = of_each(x, given, measures, progress, begin)
-    if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
+    has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
+    found = of_each(models, given, measures, progress, begin) if has_rows else ()
+    for name, chosen in choices.among(present).read(given, get_host_backend(backend)).items():
+        progress(name, len(found), None)
+        one = _of_choices(chosen, given, people, name, asked)
+        inputs = {name: choices.choices[name]}
+        found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
+    if not isinstance(models, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
-    inputs = x if isinstance(x, Mapping) else {"x": x}
+    inputs = {**(models if isinstance(models, Mapping) else {"x": models}), **choices.choices}
     return Calibrations(
         found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
-        provenance=recorded(inputs, [str(one) for one in measures]),
+        provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
     )  # fmt: skip
 
 
@@ -184,6 +201,17 @@ def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: 
         similarities=True, task=ready.task,
     )  # fmt: skip
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
+    found = _fitted(
+        similarities, n_dropped, ready, asked, measure=str(get_measure(measure)), backend=results.backend,
+        embeddings=name,
+    )  # fmt: skip
+    of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "x")
+    seconds = time.perf_counter() - began
+    return replace(found, seconds=seconds, notes=merged(ready.notes, of_measure, found.notes))
+
+
+def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, asked: _Asked, **how: Any) -> Calibration:
+    """The calibration of similarities (k, 3) of the kept triplets, of which `n_dropped` are NaN."""
     host, alternatives = get_host_backend(asked.backend), alternatives_of(ready.task)
     both = AnsweredSimilarities(host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives)
     fit, test = (both, both) if ready.first is None else both.halves(ready.first)
@@ -197,16 +225,43 @@ def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: 
         answers=_kind(ready.answers),
         n_unused=ready.n_unused,
         n_dropped=n_dropped,
-        measure=str(get_measure(measure)),
         ties=asked.ties,
-        backend=results.backend,
-        embeddings=name,
         task=ready.task,
+        **how,
     )
     told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy, task=ready.task)
-    of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "x")
-    seconds = time.perf_counter() - began
-    return replace(found, seconds=seconds, notes=merged(ready.notes, of_measure, told, found.notes))
+    return replace(found, notes=merged(told, found.notes))
+
+
+def _of_choices(
+    chosen: Chosen, given: Triplets, people: np.ndarray | None, name: str, asked: _Asked
+) -> Calibration:  # fmt: skip
+    """That of a model's own probabilities, whose logarithms stand for similarities."""
+    k, began = alternatives_of(given.task), time.perf_counter()
+    if chosen.probabilities is None:
+        raise InputError(
+            f"{name}: choices must be probabilities for a temperature, which divides their logarithms; got "
+            f"{chosen.kind}, of which it changes nothing"
+        )
+    p = chosen.probabilities[:, :k]
+    impossible = (p <= 0).any(axis=1) & chosen.present
+    if impossible.any():
+        row = int(impossible.argmax())
+        rule = "above 0 for a temperature, which divides their logarithms"
+        raise InputError(f"{name}: choices must be probabilities {rule}; row {row} holds 0")
+    aligned = align_models({}, given)
+    index = _checks.as_triplets(aligned.index)
+    notes = merged(given.notes, notes_on_choices({name: chosen}, given.task))
+    ready = _split(None, index, index, given, people, notes, asked.hold_out(aligned.n_items))
+    similarities = np.zeros((len(ready.kept), 3))
+    similarities[:, :k] = np.log(p[ready.places])
+    absent = ~chosen.present[ready.places]
+    similarities[absent] = np.nan
+    found = _fitted(
+        similarities, int(absent.sum()), ready, asked, measure=None, embeddings=name, model_choices=chosen.kind,
+        backend=get_host_backend(asked.backend).name,
+    )  # fmt: skip
+    return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, found.notes))
 
 
 def _kind(answers: Answers | None) -> str:
@@ -281,11 +336,12 @@ def people_of(given: Triplets, subjects: object) -> np.ndarray | None:
 
 @dataclass(frozen=True)
 class Ready:
-    """Embeddings with their split, for one measure after the other.
+    """Triplets with their split, and embeddings where there are some, for one measure after the other.
 
     Attributes:
-        rows: (n, d).
+        rows: (n, d), or None.
         kept: (k, 3) rows of the triplets in either part, those to fit on first.
+        places: which of all triplets these are.
         first: how many are to fit on; None where all serve both.
         answers: to the kept triplets, or None.
         people: (k,) who answered the kept triplets, or None.
@@ -294,8 +350,9 @@ class Ready:
         task: of the triplets.
     """
 
-    rows: Array
+    rows: Array | None
     kept: np.ndarray
+    places: np.ndarray | slice
     first: int | None
     answers: Answers | None
     people: np.ndarray | None
@@ -313,17 +370,24 @@ def make_ready(
     rows = door.rows(aligned.x)
     index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
-    answers, task = aligned.triplets.answers, aligned.triplets.task
     items, n = _items(door, aligned, index, len(rows))
-    split = hold_out(n)
+    return _split(rows, index, items, aligned.triplets, people, notes, hold_out(n))
+
+
+def _split(
+    rows: Array | None, index: np.ndarray, items: np.ndarray, triplets: Triplets, people: np.ndarray | None,
+    notes: tuple[str, ...], split: TripletHoldOut | None,
+) -> Ready:  # fmt: skip
+    """index: (t, 3) rows, of the items (t, 3) by which they are split."""
+    answers, task = triplets.answers, triplets.task
     if split is None:
-        return Ready(rows, index, None, answers, people, 0, notes, task)
+        return Ready(rows, index, slice(None), None, answers, people, 0, notes, task)
     parts = next(split.split(items))
     chosen = np.concatenate(parts)
     kept = index.take(chosen, axis=0)
     answers = None if answers is None else answers.take(chosen)
     people = None if people is None else people[chosen]
-    return Ready(rows, kept, len(parts[0]), answers, people, len(index) - len(kept), notes, task)
+    return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task)
 
 
 def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:

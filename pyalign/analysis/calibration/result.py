@@ -75,13 +75,15 @@ class Calibration(OfTask, Result):
         answers: "choices" (the last item is odd, or was not chosen), "counts" or "shares".
         split, held_out, seed: how the parts were drawn; None where nothing was split.
         n_unused: triplets in neither part, as their items are of both.
-        n_dropped: triplets of the parts left out because they touch a row with NaN or infinity.
+        n_dropped: triplets of the parts left out because they touch a row with NaN or infinity, or have no choice.
         measure, ties, backend: as in `pyalign.Score`.
         steps: of the optimisation.
-        embeddings: what the embeddings are called, or None.
+        embeddings: what the embeddings, or the choices, are called, or None.
         label: a shorter name for tables, or None.
         seconds: that it took.
         task: of the triplets; `chance` follows from it.
+        model_choices: "probabilities" where a model's own were calibrated, whose logarithms stand for similarities;
+            None where similarities were.
     """
 
     command: ClassVar[str] = "calibrate"
@@ -102,7 +104,7 @@ class Calibration(OfTask, Result):
     seed: int | None
     n_unused: int
     n_dropped: int
-    measure: str
+    measure: str | None
     ties: str
     backend: str
     steps: int
@@ -110,6 +112,7 @@ class Calibration(OfTask, Result):
     label: str | None = None
     seconds: float | None = field(default=None, compare=False)
     task: str = ODD_ONE_OUT
+    model_choices: str | None = None
 
     @property
     def standard_error(self) -> float:

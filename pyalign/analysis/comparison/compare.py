@@ -1,4 +1,4 @@
-"""Models against each other on the same triplets: paired differences, ranks, and whether they err together."""
+"""Models against each other on the same triplets: paired differences and ranks."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, Resampled
 from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, ModelResult, PairResult
+from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.analysis.uncertainty import without_interval
+from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
@@ -28,7 +30,7 @@ from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.paired import error_consistency, ranks_of
+from pyalign.stats.paired import ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling
 from pyalign.stats.splits import within
 
@@ -36,13 +38,16 @@ SPLITS = 50  # of the objects into halves
 
 
 def compare(
-    models: Mapping[str, object],
+    models: Mapping[str, object] | None,
     triplets: object,
     *,
+    model_choices: Mapping[str, object] | None = None,
+    choice_base: int | None = None,
     measure: str | Measure | Mapping[str, str | Measure] | None = None,
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
+    unknown: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
     ci: IntervalsOver = AUTO,
@@ -51,15 +56,20 @@ def compare(
     choose_best: bool = False,
     progress: Progress = silent,
 ) -> Comparison:
-    """Accuracies of several models, their differences with errors of their own, and how much their errors coincide.
+    """Accuracies of several models, their differences with errors of their own, and their ranks.
 
     Args:
-        models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; at least
-            two. Those with names are matched by name, others are taken to have their rows in the same order.
+        models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; or None.
+            Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
+        model_choices: name -> choices that are there already, of a language model or a person, as
+            `pyalign.score_choices` takes them; besides the models or in their place. There must be two of both
+            together, and all are compared on the triplets that each of them answers.
+        choice_base, unknown: see `pyalign.score_choices`.
         measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
             None: cosine.
-        temperature, ties, nan, missing, backend: see `pyalign.score`.
+        temperature, ties, nan, missing, backend: see `pyalign.score`; of choices `ties` says what an answer that names
+            none counts, and ``nan="omit"`` leaves out triplets without an answer.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
             objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
@@ -71,14 +81,13 @@ def compare(
         A `Comparison`. In closed form a difference has the standard error of the mean of paired differences, and the
         p-value of its t; `simultaneous_ci`, `p_max_t` and the intervals of ranks hold for all pairs together. By a
         bootstrap a p-value is twice the share of resamples in which the difference is 0 or of the other sign, with 1
-        added above and below the line, at most 1.
+        added above and below the line, at most 1. Choices without probabilities have no cross-entropy.
 
     Raises:
         InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models.
 
-    Source: Geirhos, Meding and Wichmann, "Beyond accuracy: quantifying trial-by-trial behaviour of CNNs and humans by
-    measuring error consistency", NeurIPS 2020; Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see
-    `pyalign.stats.clustered`.
+    Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see `pyalign.stats.clustered`. Whether
+    models err on the same triplets says `pyalign.consistency`.
 
     Example:
         >>> import pyalign
@@ -91,12 +100,13 @@ def compare(
         >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
         (True, [1.0, 2.0])
     """
-    models = with_similarities(_checks.named_models(models))
+    models = with_similarities(_checks.named_models({} if models is None else models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    if len(models) < 2:
-        raise InputError(
-            f"compare needs at least two models; got {len(models)}{''.join(f': {one!r}' for one in models)}"
-        )
+    _checks.one_of(nan, NAN, "nan")
+    choices = ModelChoices.of(model_choices, models, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    every = [*models, *choices.choices]
+    if len(every) < 2:
+        raise InputError(f"compare needs at least two models; got {len(every)}{''.join(f': {one!r}' for one in every)}")
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
     if plan is None and choose_best:
         raise InputError("choose_best needs intervals; got ci=None")
@@ -106,11 +116,11 @@ def compare(
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
-    _checks.one_of(nan, NAN, "nan")
     options: dict[str, Any] = {"temperature": temperature, "ties": ties, "nan": nan}
+    chosen = choices.among(present).read(aligned.triplets, get_host_backend(backend))
     outcomes = open_outcome_table(
         aligned.models, aligned.index, measure=measures, **options, backend=backend, task=aligned.triplets.task,
-        progress=progress, names=aligned.names,
+        progress=progress, names=aligned.names, choices=chosen,
     )  # fmt: skip
     found = _compared(outcomes, aligned, plan, people, correction, choose_best, progress)
     told = [
@@ -120,14 +130,16 @@ def compare(
     told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     told += [
         notes_on_score(
-            m.accuracy, found.n_triplets, m.cross_entropy, m.model, found.task, kind=aligned.kinds.get(m.model)
+            m.accuracy, found.n_triplets, m.cross_entropy or 0.0, m.model, found.task, m.model_choices is None,
+            aligned.kinds.get(m.model),
         )
         for m in found.models
-    ]
+    ]  # fmt: skip
+    told.append(tuple(notes_on_choices(chosen, found.task)))
     of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
     given = {"measure": of_models, **options, "missing": missing, "ci": None if plan is None else asdict(plan),
-             "correction": correction}  # fmt: skip
-    inputs = [*models.items(), ("triplets", aligned.triplets)]
+             "correction": correction, **choices.options()}  # fmt: skip
+    inputs = [*models.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
     return replace(
         found,
         triplets=aligned.triplets.source,
@@ -155,7 +167,8 @@ def measures_by_model(
     if isinstance(measure, list | tuple):
         raise InputError(f"measure must be one for all embeddings, or a mapping from their names; got {measure!r}")
     if isinstance(measure, str | Measure) and not rows:
-        raise InputError(f"measure is of embeddings; a matrix has its values already; got {str(measure)!r}")
+        others = "a matrix has its values already" if matrices else "there are none"
+        raise InputError(f"measure is of embeddings; {others}; got {str(measure)!r}")
     asked: dict[str, str | Measure] = dict.fromkeys(rows, "cosine")
     if measure is not None:
         asked = _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else dict.fromkeys(rows, measure)
@@ -251,7 +264,8 @@ def compared(
     if closed and errors is not None:
         paired = ClosedForm(outcomes.estimates, errors, plan)
         if errors[0].known:
-            covariances = _as_matrix(errors[0].covariance), _as_matrix(errors[1].covariance)
+            complete = not np.isnan(outcomes.estimates[NATS]).any()
+            covariances = _as_matrix(errors[0].covariance), _as_matrix(errors[1].covariance) if complete else None
         else:
             notes = (without_interval(plan),)
     else:
@@ -273,8 +287,7 @@ def compared(
 
 def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, correction: str) -> Comparison:
     score = outcomes.scores[0]
-    assert score.temperature is not None
-    measures = {one.measure for one in outcomes.scores}
+    measures = {one.measure for one in outcomes.scores if one.measure is not None}
     return Comparison(
         models=tuple(_models(outcomes, paired)),
         pairs=tuple(_adjusted(list(_pairs(outcomes, paired)), correction)),
@@ -282,7 +295,7 @@ def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, c
         n_dropped=0 if outcomes.kept is None else int((~outcomes.kept).sum()),
         resamples=None,
         seed=0,
-        measure=score.measure if len(measures) == 1 else None,
+        measure=measures.pop() if len(measures) == 1 else None,
         temperature=score.temperature,
         ties=score.ties,
         ci_by=None,
@@ -316,27 +329,28 @@ def _errors(outcomes: OutcomeTable, dependence: Dependence) -> tuple[Errors, Err
 
 
 def _models(outcomes: OutcomeTable, paired: Intervals) -> Iterator[ModelResult]:
-    accuracies, nats = outcomes.estimates
+    accuracies = outcomes.estimates[ACCURACY]
     ranks = ranks_of(accuracies[None])[0]
     for k, (name, score) in enumerate(zip(outcomes.names, outcomes.scores, strict=True)):
         yield ModelResult(
             model=name,
             accuracy=float(accuracies[k]),
             ci=paired.own(k, ACCURACY),
-            cross_entropy=float(nats[k]),
+            cross_entropy=score.cross_entropy,
             cross_entropy_ci=paired.own(k, NATS),
             n_ties=score.n_ties,
             rank=float(ranks[k]),
             rank_ci=paired.rank(k),
             measure=score.measure,
+            model_choices=score.model_choices,
         )
 
 
 def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
-    estimates, both = outcomes.estimates, outcomes.both_right()
+    estimates = outcomes.estimates
     for a, b in combinations(range(len(outcomes.names)), 2):
-        both_wrong, expected, kappa = error_consistency(float(both[a, a]), float(both[b, b]), float(both[a, b]))
         simultaneous, p_max_t = paired.simultaneous(a, b)
+        nats = float(estimates[NATS, a] - estimates[NATS, b])
         yield PairResult(
             a=outcomes.names[a],
             b=outcomes.names[b],
@@ -344,11 +358,8 @@ def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
             ci=paired.difference(a, b, ACCURACY),
             p_value=paired.p_value(a, b),
             p_adjusted=None,
-            cross_entropy_difference=float(estimates[NATS, a] - estimates[NATS, b]),
+            cross_entropy_difference=None if math.isnan(nats) else nats,
             cross_entropy_ci=paired.difference(a, b, NATS),
-            both_wrong=both_wrong,
-            both_wrong_expected=expected,
-            error_consistency=kappa,
             simultaneous_ci=simultaneous,
             p_max_t=p_max_t,
         )

@@ -11,16 +11,18 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score
+from pyalign.analysis.choices import Chosen
+from pyalign.analysis.model_choices import outcomes_of_choices
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
 from pyalign.analysis.pairs_without_value import without_missing_pairs
 from pyalign.analysis.uncertainty import in_steps
+from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.progress import Progress, silent
-from pyalign.stats.joint import pair_counts
 
 TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
 IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the system may write out
@@ -50,12 +52,8 @@ class OutcomeTable:
 
     @property
     def estimates(self) -> np.ndarray:
-        """(2, m): accuracies, fractions; and cross-entropies, nats."""
-        return np.array([[one.accuracy for one in self.scores], [one.cross_entropy for one in self.scores]])
-
-    def both_right(self) -> np.ndarray:
-        """(m, m): shares of the triplets that both models get right."""
-        return pair_counts(self.right, len(self.credits)) / len(self.credits)
+        """(2, m): accuracies, fractions; and cross-entropies, nats, NaN of choices without probabilities."""
+        return np.array([[one.accuracy for one in self.scores], [one.cross_entropy for one in self.scores]], float)
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """What resamples add up: (2 m, t) int16, and its units (2 m,); credits and cross-entropies in turns."""
@@ -69,7 +67,7 @@ class OutcomeTable:
 def open_outcome_table(
     models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure], nan: str,
     backend: str, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
-    names: Sequence[str] | None = None, **options: Any,
+    names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None, **options: Any,
 ) -> OutcomeTable:  # fmt: skip
     """Scores each model; a problem with one is told with its name.
 
@@ -81,22 +79,29 @@ def open_outcome_table(
         task: of the triplets.
         look: is shown the outcomes of each model, which are not kept.
         names: of the rows.
+        choices: of models that are known by these only, of the same triplets; they come after the others.
     """
+    choices = choices or {}
     measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
     matrices = {name for name, one in measures.items() if get_measure(one).precomputed}
-    kept = common_triplets(models, index, backend, matrices, task) if nan == "omit" else None
+    kept = common_triplets(models if nan == "omit" else {}, index, backend, matrices, task, choices)
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
-    t, m, scores = len(index), len(models), []
+    every: dict[str, Any] = {**models, **{name: one.take(kept) for name, one in choices.items()}}
+    t, m, scores = len(index), len(every), []
     credits, nats = _ones((t, 1 + m), np.int8), _ones((t, 1 + m), np.int16)
     steps, right = np.empty(m), np.empty((m, (t + 7) // 8), np.uint8)
-    for first, batch in _batches(list(models.items()), TOGETHER):
+    for first, batch in _batches(list(every.items()), TOGETHER):
         of_batch: list[tuple[np.ndarray, np.ndarray, float, np.ndarray]] = []
         for name, x in batch:
             progress(name, first + len(of_batch), m)
-            one = _outcomes(
-                name, x, index, names, measure=measures[name], nan=nan, backend=backend, task=task, **options
-            )
+            if isinstance(x, Chosen):
+                ties, host = options["ties"], get_host_backend(backend).name
+                one = outcomes_of_choices(x, ties=ties, nan=nan, backend=host, task=task, name=name)
+            else:
+                one = _outcomes(
+                    name, x, index, names, measure=measures[name], nan=nan, backend=backend, task=task, **options
+                )
             scores.append(one.score)
             if look is not None:
                 look(one)
@@ -106,7 +111,7 @@ def open_outcome_table(
         nats[:, places] = np.stack([found[1] for found in of_batch]).T
         steps[first : first + len(batch)] = [found[2] for found in of_batch]
         right[first : first + len(batch)] = [found[3] for found in of_batch]
-    return OutcomeTable(tuple(models), tuple(scores), kept, credits, nats, steps, right)
+    return OutcomeTable(tuple(every), tuple(scores), kept, credits, nats, steps, right)
 
 
 def _outcomes(name: str, x: object, index: object, names: Sequence[str] | None, **options: Any) -> Outcomes:
@@ -123,12 +128,15 @@ def _columns(one: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
 
 
 def common_triplets(
-    models: Mapping[str, object], index: Any, backend: str, matrices: Collection[str] = (), task: str = ODD_ONE_OUT
-) -> np.ndarray | None:
-    """(t,) mask of the triplets whose rows are finite in all models, or None for all.
+    models: Mapping[str, object], index: Any, backend: str, matrices: Collection[str] = (), task: str = ODD_ONE_OUT,
+    choices: Mapping[str, Chosen] | None = None,
+) -> np.ndarray | None:  # fmt: skip
+    """(t,) mask of the triplets whose rows are finite in all models, and which all choices answer; None for all.
 
     matrices: the names of models that are similarities (n, n), of which the pairs must have a value.
     """
+    if not models and not choices:
+        return None
     host = _checks.as_triplets(index)
     kept = np.ones(len(host), bool)
     for name, x in models.items():
@@ -141,8 +149,11 @@ def common_triplets(
         if not finite.all():
             _checks.require_valid(door.backend.check_triplets(door.triplets(index), len(finite)), host, len(finite))
             kept &= finite[host].all(axis=1)
+    for one in (choices or {}).values():
+        kept &= one.present
     if not kept.any():
-        raise InputError("models must share at least one triplet whose rows are finite in all; got none")
+        rule = "that all of them answer" if choices else "whose rows are finite in all"
+        raise InputError(f"models must share at least one triplet {rule}; got none")
     return None if kept.all() else kept
 
 

@@ -69,7 +69,7 @@ class ClosedForm:
     """By standard errors and Student's t; together by the largest of all t.
 
     Attributes:
-        estimates: (2, m) accuracies and cross-entropies.
+        estimates: (2, m) accuracies and cross-entropies; NaN where a model has none, and then no interval either.
         errors: of both.
         plan: of the intervals.
     """
@@ -145,7 +145,8 @@ class ClosedForm:
         return max(alone, float(np.quantile(self._largest, self.plan.confidence)))  # drawn, and so not quite as known
 
     def _student(self, estimate: float, error: float, bounds: tuple[float, float]) -> Interval | None:
-        return None if math.isnan(error) else student_interval(estimate, error, self._degrees, self.plan, bounds)
+        known = not (math.isnan(estimate) or math.isnan(error))
+        return student_interval(estimate, error, self._degrees, self.plan, bounds) if known else None
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Resampled:
     """By what becomes of each figure in resamples that all models meet.
 
     Attributes:
-        estimates: (2, m) accuracies and cross-entropies.
+        estimates: (2, m) accuracies and cross-entropies, as in `ClosedForm`.
         means: (b, m, 2) the same in each resample.
         errors: to which the spread of each figure and difference is brought; None where it stays.
         plan: of the resamples.

@@ -23,15 +23,18 @@ class ModelResult:
         accuracy: fraction, of the triplets that all models could be scored on.
         ci: interval of the accuracy; None where none was asked for, or no two triplets are
             independent; so are the others.
-        cross_entropy: nats.
+        cross_entropy: nats; None of choices without probabilities, or where that of some human's choice is 0.
         cross_entropy_ci: interval, nats.
-        n_ties: tied triplets.
+        n_ties: tied triplets, or answers that name none.
         rank: by accuracy, 1 is best; equal accuracies share the mean of their ranks.
         rank_ci: interval of the rank, that holds for all models together: one more than the models that are better, and
             one for each that is not worse, by the simultaneous intervals of differences. By a bootstrap it is that of
             the resamples, for each model by itself.
         measure: its similarity measure; "similarity matrix" or "dissimilarity matrix" where one was given in place of
-            embeddings. None in documents of earlier versions, where all models had that of the comparison.
+            embeddings. None of choices, and in documents of earlier versions, where all models had that of the
+            comparison.
+        model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
+            similarities decided.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -39,12 +42,13 @@ class ModelResult:
     model: str
     accuracy: float
     ci: Interval | None
-    cross_entropy: float
+    cross_entropy: float | None
     cross_entropy_ci: Interval | None
     n_ties: int
     rank: float
     rank_ci: Interval | None
     measure: str | None = None
+    model_choices: str | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -54,7 +58,7 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two models, a and b, on the same triplets.
+    """Two models, a and b, on the same triplets. Whether they err on the same ones says `pyalign.consistency`.
 
     Attributes:
         a, b: their names.
@@ -62,12 +66,8 @@ class PairResult:
         ci: its interval, by itself; None where no two triplets are independent.
         p_value: two-sided, of no difference.
         p_adjusted: the same, corrected over all pairs by the rule of the comparison.
-        cross_entropy_difference: nats, a less b.
+        cross_entropy_difference: nats, a less b; None where one of them has none.
         cross_entropy_ci: its interval.
-        both_wrong: share of triplets that both get wrong.
-        both_wrong_expected: that share if their errors were independent.
-        error_consistency: Cohen's kappa of right and wrong: 0 for independent errors, 1 for the same; None where a
-            model is always right or always wrong, so that nothing could agree by more than chance.
         simultaneous_ci: interval of the difference that holds for all pairs together (max-t); None by a bootstrap.
         p_max_t: the p-value that belongs to it: that of the largest of all pairs' t under no difference anywhere.
     """
@@ -80,11 +80,8 @@ class PairResult:
     ci: Interval | None
     p_value: float | None
     p_adjusted: float | None
-    cross_entropy_difference: float
+    cross_entropy_difference: float | None
     cross_entropy_ci: Interval | None
-    both_wrong: float
-    both_wrong_expected: float
-    error_consistency: float | None
     simultaneous_ci: Interval | None = None
     p_max_t: float | None = None
 
@@ -136,16 +133,16 @@ class Comparison(OfTask, Result):
         n_objects: objects in them.
         n_subjects: people who answered them; None where intervals do not count people.
         n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN,
-            in any of them.
+            or have no answer, in any of them.
         resamples: of a bootstrap, else None.
         seed: of what is drawn.
-        measure: of all models; None where they have different ones.
-        temperature, ties: the options.
+        measure: of all embeddings; None where they have different ones, or there are none.
+        temperature, ties: the options; no temperature of choices only.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
         correction: how `p_adjusted` is corrected over all pairs: "holm" or "benjamini-hochberg".
         covariance: of the accuracies (m, m), in the order of the models, positive semi-definite; None by a bootstrap,
             or without intervals.
-        cross_entropy_covariance: the same of the cross-entropies, square nats.
+        cross_entropy_covariance: the same of the cross-entropies, square nats; None also where a model has none.
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
         task: of the triplets; `chance` follows from it.
@@ -166,7 +163,7 @@ class Comparison(OfTask, Result):
     resamples: int | None
     seed: int
     measure: str | None
-    temperature: float
+    temperature: float | None
     ties: str
     ci_by: str | None
     ci_method: str | None

@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.answers import inputs_of, with_people
+from pyalign.analysis.choices import Chosen
 from pyalign.analysis.failures.groups import (
     FailureGroup,
     ModelVerdicts,
@@ -18,9 +20,13 @@ from pyalign.analysis.failures.groups import (
     called_odd_probabilities,
     group_failures,
     model_verdicts,
+    probabilities_of_choices,
+    verdicts_of_choices,
 )
+from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
 from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.backends import get_host_backend
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
 from pyalign.data.missing import with_rows
 from pyalign.documents import csv_text, from_fields, hidden
@@ -38,17 +44,18 @@ class Failures(OfTask, Result):
         models: their names.
         families: the family of each model, or None.
         n_triplets: triplets that every model was asked.
-        n_dropped: triplets left out because they touch a row with NaN or infinity in some model (``nan="omit"``).
+        n_dropped: triplets left out because they touch a row with NaN or infinity in some model (``nan="omit"``), or
+            because some model's own choices have no answer.
         n_undecided: triplets left out because people tie for the item called odd most often (with counts).
         n_wrong: for each model, the triplets that it gets wrong. A tie is neither right nor wrong, if it counts a part.
         groups: first the triplets that every model gets wrong, or at least `at_least` of them, then, for each two
             families, those that all models of the one get right and all of the other wrong.
-        measure, ties: how it was decided.
+        measure, ties: how it was decided; the measure is None where all models are known by their choices.
         dtype: of the margins.
         names: of the items that are listed, by their numbers, or None.
         triplets: where the triplets came from, or None.
         task: of the triplets; `chance` follows from it.
-        temperature: of the probabilities; None of a document that has none.
+        temperature: of the probabilities of embeddings; None of a document that has none, or of choices only.
         at_least: how many models get a triplet of the first group wrong; None: all of them.
     """
 
@@ -64,7 +71,7 @@ class Failures(OfTask, Result):
     n_undecided: int
     n_wrong: tuple[int, ...]
     groups: tuple[FailureGroup, ...]
-    measure: str
+    measure: str | None
     ties: str
     dtype: str
     names: Mapping[int, str] | None = hidden(default=None)
@@ -150,9 +157,11 @@ class Failures(OfTask, Result):
 
 
 def failures(
-    models: Mapping[str, object],
+    models: Mapping[str, object] | None,
     triplets: object,
     *,
+    model_choices: Mapping[str, object] | None = None,
+    choice_base: int | None = None,
     families: Sequence[str] | None = None,
     subjects: object = None,
     answers: object = None,
@@ -162,6 +171,7 @@ def failures(
     temperature: float = 1.0,
     ties: str = "fractional",
     nan: str = "raise",
+    unknown: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
     progress: Progress = silent,
@@ -170,8 +180,12 @@ def failures(
 
     Args:
         models: name -> (n, d) embeddings of the same n items; d may differ. Those with names are matched by name,
-            others are taken to have their rows in the same order.
+            others are taken to have their rows in the same order. Or None.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item called odd, unless there are answers.
+        model_choices: name -> choices that are there already, of a language model or a person, as
+            `pyalign.score_choices` takes them; besides the models or in their place, and after them. One that names
+            none of the items is a tie; without probabilities there is no margin.
+        choice_base, unknown: see `pyalign.score_choices`.
         families: the family of each model, in the order of the models; at least two different ones.
         subjects: (t,) numbers or strings: who gave each answer, to be listed with it; None: those of the triplets.
         answers: (t, 3) counts: how many people called each position odd; None: those of the triplets. The majority's
@@ -198,23 +212,26 @@ def failures(
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """
-    models = _checks.named_models(models)
-    require_families(list(models), families)
+    models = _checks.named_models({} if models is None else models)
+    _checks.one_of(nan, NAN, "nan")
+    choices = ModelChoices.of(model_choices, models, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    every = [*models, *choices.choices]
+    require_families(every, families)
     if limit is not None:
         _checks.whole_number(limit, "limit", 0)
     if at_least is not None:
-        _checks.whole_number(at_least, "at_least", 1, len(models))
+        _checks.whole_number(at_least, "at_least", 1, len(every))
     temperature = _checks.as_temperature(temperature)
     given, people = with_people(triplets, answers, subjects, "failures")
     present = with_rows(models, given, missing, subjects=people)
     given, people = present.triplets, present.of(people, "subjects")
     called = called_odd(given, people)
     aligned = align_models(models, given)
-    index = called.arranged(aligned.index)
+    index, host = called.arranged(aligned.index), get_host_backend(backend)
     verdicts: list[ModelVerdicts] = []
-    used, told = "", []
+    used, told = host.name, []
     for name, x in aligned.models.items():
-        progress(name, len(verdicts), len(models))
+        progress(name, len(verdicts), len(every))
         try:
             with _checks.may_omit_rows(aligned.names):
                 outcomes = triplet_outcomes(
@@ -226,55 +243,63 @@ def failures(
         used = outcomes.score.backend
         told.append(notes_on_rows(x, aligned.index, name, given.task))
         told.append(notes_on_similarities(x, aligned.index, measure, name))
-    asked = np.logical_and.reduce([~np.isnan(model.margins) for model in verdicts])
+    answered = choices.among(present).of_rows(called.rows, len(given))
+    chosen = answered.read(called.answered(aligned.triplets), host)
+    dtype = verdicts[0].margins.dtype if verdicts else np.dtype(np.float64)
+    verdicts += [verdicts_of_choices(one, ties, given.task, dtype) for one in chosen.values()]
+    told.append(tuple(notes_on_choices(chosen, given.task, "margin")))
+    asked = np.logical_and.reduce([model.asked for model in verdicts])
     if not asked.any():
-        raise InputError(
-            f"models must all be finite in the rows of at least one triplet; of {len(asked)} there is none"
-        )
+        rule = "answer" if chosen else "be finite in the rows of"
+        raise InputError(f"models must all {rule} at least one triplet; of {len(asked)} there is none")
     items = called.arranged(aligned.triplets.values)
     groups = group_failures(verdicts, called, items, families, asked, limit, at_least)
-    listed = [index[np.searchsorted(called.rows, group.rows)] for group in groups]
     groups = _with_probabilities(
-        groups, listed, aligned.models, temperature,
-        {"measure": measure, "nan": nan, "backend": backend, "task": given.task},
+        groups, [np.searchsorted(called.rows, group.rows) for group in groups], index, aligned.models, chosen,
+        temperature, {"measure": measure, "nan": nan, "backend": backend, "task": given.task},
     )  # fmt: skip
     options = {
-        "measure": str(get_measure(measure)), "ties": ties, "nan": nan, "missing": missing, "limit": limit,
-        "at_least": at_least, "temperature": temperature,
+        "measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan, "missing": missing,
+        "limit": limit, "at_least": at_least, "temperature": temperature if models else None, **choices.options(),
     }  # fmt: skip
     return Failures(
-        models=tuple(models),
+        models=tuple(every),
         families=None if families is None else tuple(families),
         n_triplets=int(asked.sum()),
         n_dropped=int((~asked).sum()),
         n_undecided=called.n_undecided,
         n_wrong=tuple(int((model.wrong & asked).sum()) for model in verdicts),
         groups=tuple(replace(group, rows=present.rows_among_all(group.rows)) for group in groups),
-        measure=str(get_measure(measure)),
+        measure=str(get_measure(measure)) if models else None,
         ties=ties,
         dtype=str(groups[0].margins.dtype),
         names=_listed_names(groups, aligned.triplets.names),
         triplets=given.source,
         task=given.task,
-        temperature=temperature,
+        temperature=temperature if models else None,
         at_least=at_least,
         coverage=present.coverage,
         notes=merged(aligned.notes, *told),
-        provenance=Provenance.now({**models, **inputs_of(given, people)}, options, used),
+        provenance=Provenance.now({**models, **choices.choices, **inputs_of(given, people)}, options, used),
     )
 
 
 def _with_probabilities(
-    groups: Sequence[FailureGroup], listed: Sequence[np.ndarray], models: Mapping[str, Any], temperature: float,
-    options: Mapping[str, Any],
+    groups: Sequence[FailureGroup], places: Sequence[np.ndarray], index: np.ndarray, models: Mapping[str, Any],
+    chosen: Mapping[str, Chosen], temperature: float, options: Mapping[str, Any],
 ) -> tuple[FailureGroup, ...]:  # fmt: skip
-    """The groups with the probabilities of what they list, (k, 3) rows: of all triplets they would take much memory."""
-    rows = np.concatenate(listed)
-    found = np.zeros((len(rows), len(models), 3), np.float32)
+    """The groups with the probabilities of what they list: of all triplets they would take much memory.
+
+    places: of each group, which of the triplets `index` (t, 3) it lists.
+    """
+    rows = np.concatenate(places)
+    found = np.zeros((len(rows), len(models) + len(chosen), 3), np.float32)
     for k, x in enumerate(models.values()) if len(rows) else ():
-        similarities = triplet_outcomes(x, rows, **options).similarities
+        similarities = triplet_outcomes(x, index[rows], **options).similarities
         found[:, k] = called_odd_probabilities(similarities, temperature, options["task"])
-    parts = np.split(found, np.cumsum([len(one) for one in listed])[:-1])
+    for k, one in enumerate(chosen.values()):
+        found[:, len(models) + k] = probabilities_of_choices(one, rows, options["task"])
+    parts = np.split(found, np.cumsum([len(one) for one in places])[:-1])
     return tuple(replace(group, probabilities=part) for group, part in zip(groups, parts, strict=True))
 
 

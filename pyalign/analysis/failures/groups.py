@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.analysis.choices import Chosen
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.analysis.repeats import find_repeats
 from pyalign.data import ANCHORED, Triplets, alternatives_of
 from pyalign.data.subjects import checked_labels
@@ -41,6 +42,16 @@ class CalledOdd(NamedTuple):
         """Those of triplets (t, 3), the odd item last."""
         values = _checks.as_triplets(columns)
         return values if self.order is None else np.take_along_axis(values[self.rows], self.order, axis=1)
+
+    def answered(self, triplets: Triplets) -> Triplets:
+        """Those of the triplets, in the order of `arranged`, each with the one answer that this is."""
+        if self.order is None:
+            return triplets
+        places = np.arange(3) if triplets.positions is None else triplets.positions
+        places = np.broadcast_to(places, (len(triplets), 3))[self.rows]
+        moved = np.take_along_axis(places, self.order, axis=1).astype(np.int8)
+        values = self.arranged(triplets.values)
+        return replace(triplets, values=values, positions=moved, answers=None, subjects=None)
 
 
 def called_odd(triplets: Triplets, subjects: object = None) -> CalledOdd:
@@ -75,10 +86,12 @@ def _order(items: np.ndarray, answer: np.ndarray, task: str) -> np.ndarray:
 class ModelVerdicts(NamedTuple):
     """What a model makes of t triplets.
 
-    right, wrong: (t,) masks. margins: (t,), NaN where it was not asked. choices: int8 (t,), the position of the item
-    that it calls odd, or of the option that it leaves; -1 for a tie, and where it was not asked.
+    asked, right, wrong: (t,) masks. margins: (t,), NaN where it was not asked, or where choices have no probabilities.
+    choices: int8 (t,), the position of the item that it calls odd, or of the option that it leaves; -1 for a tie, and
+    where it was not asked.
     """
 
+    asked: np.ndarray
     right: np.ndarray
     wrong: np.ndarray
     margins: np.ndarray
@@ -96,14 +109,38 @@ def model_verdicts(outcomes: Outcomes) -> ModelVerdicts:
     """
     s, score = outcomes.similarities, outcomes.score
     credits = outcomes.credits(score.ties)
-    right, wrong = credits == CREDIT_UNIT, credits == 0
-    margins = s[:, 0] - (s[:, 1] if score.task == ANCHORED else np.maximum(s[:, 1], s[:, 2]))
+    right, wrong, margins = credits == CREDIT_UNIT, credits == 0, _margins(s, score.task)
     pairs = s[:, : alternatives_of(score.task)]
     choices = np.where(np.abs(outcomes.verdicts) == 1, 2 - pairs.argmax(axis=1), -1).astype(np.int8)
+    asked = np.ones(len(right), bool) if outcomes.kept is None else outcomes.kept
     if outcomes.kept is not None:
         right, wrong = (_spread(mask, outcomes.kept, False) for mask in (right, wrong))
         margins, choices = _spread(margins, outcomes.kept, np.nan), _spread(choices, outcomes.kept, -1)
-    return ModelVerdicts(right, wrong, margins, choices)
+    return ModelVerdicts(asked, right, wrong, margins, choices)
+
+
+def _margins(pairs: np.ndarray, task: str) -> np.ndarray:
+    """(t,): by how much the human pair exceeds the larger of the others, of values (t, 3) of the pairs 01, 02, 12."""
+    margins: np.ndarray = pairs[:, 0] - (pairs[:, 1] if task == ANCHORED else np.maximum(pairs[:, 1], pairs[:, 2]))
+    return margins
+
+
+def verdicts_of_choices(chosen: Chosen, ties: str, task: str, dtype: np.dtype[Any]) -> ModelVerdicts:
+    """Those of choices that are there already; margins are of their probabilities, where there are some."""
+    credits, asked = credits_of(chosen.verdicts, ties), chosen.present
+    margins = np.full(len(asked), np.nan, dtype)
+    if chosen.probabilities is not None:
+        margins[asked] = _margins(chosen.probabilities, task)[asked]
+    return ModelVerdicts(asked, asked & (credits == CREDIT_UNIT), asked & (credits == 0), margins, chosen.odd)
+
+
+def probabilities_of_choices(chosen: Chosen, rows: np.ndarray, task: str) -> np.ndarray:
+    """(k, 3), as `called_odd_probabilities`, of the choices of these triplets (k,); NaN without probabilities."""
+    found = np.full((len(rows), 3), np.nan)
+    if chosen.probabilities is not None:
+        found[:, 3 - alternatives_of(task) :] = chosen.probabilities[rows][:, : alternatives_of(task)][:, ::-1]
+        found[:, : 3 - alternatives_of(task)] = 0.0
+    return found
 
 
 def called_odd_probabilities(similarities: np.ndarray, temperature: float, task: str) -> np.ndarray:
@@ -136,7 +173,8 @@ class FailureGroup:
     """Triplets that fail in the same way, the clearest first.
 
     Clear is what lies far from a tie for every model concerned: margins, in units of their root mean square over all
-    triplets, of the model that comes nearest to one; where these are equal, their sum over the models.
+    triplets, of the model that comes nearest to one; where these are equal, their sum over the models. Choices without
+    probabilities have no margin and leave the order to the others.
 
     Attributes:
         right: the family whose models all get them right; None: no such demand.
@@ -145,13 +183,15 @@ class FailureGroup:
         rows: int64 (k,), their rows among the triplets.
         items: (k, 3); the last is the one that people call odd; or anchor, chosen option, other.
         margins: (k, m), similarity of the human pair less the larger of the other two (of anchored triplets: less that
-            of the other option), in the measure's unit.
+            of the other option), in the measure's unit; of a model's own choices the same of their probabilities, NaN
+            without.
         human_shares: (k,), share of people who answer so; NaN where one answer alone is known.
         n_answers: int64 (k,), answers to that triplet.
         subjects: (k,), who gave the answer; None where that is not known, or nothing is listed.
         choices: int8 (k, m), the position in `items` of the one that the model calls odd, of anchored triplets of the
             option that it leaves; -1 for a tie. None of a document that does not tell.
-        probabilities: (k, m, 3), that the model calls each position odd; None as of `choices`.
+        probabilities: (k, m, 3), that the model calls each position odd, NaN where choices have no probabilities; None
+            as of `choices`.
     """
 
     right: str | None
@@ -250,11 +290,12 @@ def _table(rows: Iterable[Sequence[float]], width: int, dtype: str) -> np.ndarra
     return np.array(list(rows), np.dtype(dtype)).reshape(-1, width)
 
 
-def shortest(margins: np.ndarray) -> list[list[float]]:
-    """In as few digits as tell a value from others of its type: 0.1 rather than 0.10000000149."""
-    if margins.dtype == np.float64:
-        return margins.tolist()
-    flat = list(map(float, map(str, margins.ravel())))
+def shortest(margins: np.ndarray) -> list[list[float | None]]:
+    """In as few digits as tell a value from others of its type, 0.1 rather than 0.10000000149; None for NaN."""
+    whole = margins.dtype == np.float64
+    flat: list[float | None] = margins.ravel().tolist() if whole else list(map(float, map(str, margins.ravel())))
+    for k in np.flatnonzero(np.isnan(margins)).tolist():
+        flat[k] = None
     width = margins.shape[1]
     return [flat[k : k + width] for k in range(0, len(flat), width)]
 
@@ -283,7 +324,7 @@ def group_failures(
             chosen &= models[k].wrong
         rows = np.flatnonzero(chosen)
         distances = np.array([*(clear[k][rows] for k in winners), *(-clear[k][rows] for k in losers)])
-        return listed(right, wrong, rows, rows[np.lexsort((-distances.sum(axis=0), -distances.min(axis=0)))][:limit])
+        return listed(right, wrong, rows, rows[np.lexsort(_by_distance(distances))][:limit])
 
     def first() -> FailureGroup:
         if at_least is None or at_least == len(models):
@@ -291,8 +332,8 @@ def group_failures(
         many = np.sum([model.wrong for model in models], axis=0) * asked
         rows = np.flatnonzero(many >= at_least)
         wrong = np.array([model.wrong[rows] for model in models])
-        distances = np.where(wrong, [-own[rows] for own in clear], np.inf)
-        order = np.lexsort((-distances.sum(axis=0, where=wrong), -distances.min(axis=0, initial=np.inf), -many[rows]))
+        distances = np.where(wrong, [-own[rows] for own in clear], np.nan)
+        order = np.lexsort((*_by_distance(distances), -many[rows]))
         return listed(None, None, rows, rows[order][:limit])
 
     def listed(right: str | None, wrong: str | None, rows: np.ndarray, listed: np.ndarray) -> FailureGroup:
@@ -316,9 +357,18 @@ def group_failures(
     return tuple(groups)
 
 
+def _by_distance(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keys that put triplets first whose distances (m, t) from a tie are large: the least one, then their sum."""
+    unknown = np.isnan(distances)
+    least = np.where(unknown, np.inf, distances).min(axis=0, initial=np.inf)
+    return -np.where(unknown, 0.0, distances).sum(axis=0), -least
+
+
 def _in_own_unit(margins: np.ndarray, asked: np.ndarray) -> np.ndarray:
     """Margins over their root mean square, so that models with longer rows do not rule the order."""
     largest = float(np.abs(margins[asked]).max(initial=0))
+    if math.isnan(largest):  # choices without probabilities
+        return margins.astype(np.float64)
     if largest == 0:
         return np.zeros(len(margins))
     scaled = margins.astype(np.float64) / largest  # first, so that squares stay in range

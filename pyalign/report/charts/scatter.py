@@ -67,7 +67,10 @@ def names_of(calibrations: Sequence[Calibration], labels: Mapping[str, str] | No
     """What calibrations are called: the model, and the measure where there are several; `labels`: those of a page."""
     names = called([(one.embeddings or "embeddings", one.label) for one in calibrations], labels)
     if len({one.measure for one in calibrations}) > 1:
-        names = [f"{name}, {one_line(one.measure)}" for name, one in zip(names, calibrations, strict=True)]
+        names = [
+            name if one.measure is None else f"{name}, {one_line(one.measure)}"
+            for name, one in zip(names, calibrations, strict=True)
+        ]
     return different(names)
 
 

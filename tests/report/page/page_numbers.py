@@ -87,9 +87,7 @@ def tables(documents):
             "Triplets": ("n_triplets", None)}),
         "differences-table": (d["compare"]["pairs"], {
             "accuracy": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None),
-            "p (max-t)": ("p_max_t", None), "cross-entropy": ("cross_entropy_difference", "cross_entropy_ci"),
-            "both wrong": ("both_wrong", None), "if independent": ("both_wrong_expected", None),
-            "kappa": ("error_consistency", None)}),
+            "p (max-t)": ("p_max_t", None), "cross-entropy": ("cross_entropy_difference", "cross_entropy_ci")}),
         "ranks-table": (d["compare"]["models"], {
             "rank": ("rank", "rank_ci"), "accuracy": ("accuracy", "ci"), "s.e.": ("standard_error", None),
             "cross-entropy": ("cross_entropy", "cross_entropy_ci"), "ties": ("n_ties", None)}),
@@ -136,6 +134,7 @@ def tables(documents):
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
             "unbiased": ("unbiased_kappa", None), "copied": ("copy_probability", "copy_ci"),
+            "both wrong": ("both_wrong", None), "if independent": ("both_wrong_expected", None),
             "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "recovery-table": (d["recover"]["by_model"], {
             "Temperature": ("temperature", None), "Recovered": ("recovery_rate", "ci"),

@@ -64,7 +64,7 @@ def test_fitted_temperatures_are_those_of_calibrate(data, held):
 def test_differences_are_those_of_compare(data, held):
     rows, table = held["compare"]["pairs"], data["differences-table"]
     assert column(table, "Accuracy") == with_ends(rows, "difference", "ci")
-    for header, key in (("p", "p_value"), ("p (Holm)", "p_adjusted"), ("Kappa", "error_consistency")):
+    for header, key in (("p", "p_value"), ("p (Holm)", "p_adjusted")):
         assert [value for value, *_ in column(table, header)] == [row[key] for row in rows]
 
 

@@ -28,7 +28,7 @@ from pyalign.report.page.sections._shared import (
 from pyalign.report.page.sections.metadata import metadata_columns
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.probe import fold_rows, folds_table
-from pyalign.report.scored import Scored, scored_of
+from pyalign.report.scored import Scored, measure_of, scored_of
 from pyalign.report.words import counted, intervals_over, over_words
 
 ZERO_SHOT, CHOICES = "zero-shot", "its own choices"
@@ -229,7 +229,7 @@ def _ranked(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Mod
     ranked: dict[tuple[object, ...], ModelResult] = {}
     for one in sources.loaded(Comparison):
         for model in one.result.models:
-            label, measure = sources.label(model.model), model.measure or one.result.measure
+            label, measure = sources.label(model.model), measure_of(model, one.result)
             ranked.setdefault((label, ZERO_SHOT, measure, sets.of(one), model.accuracy), model)
     return ranked
 

@@ -76,8 +76,9 @@ def _intervals_of(comparison: Comparison) -> str:
     if not level:
         return "no intervals in the document."
     method = over_text(comparison.ci_by, comparison.ci_method, comparison.resamples, comparison.seed)
-    measure = f"measure {comparison.measure}" if comparison.measure else "by the measure of each model, see their ranks"
-    return f"{level}, each by itself; {method}; {measure}."
+    each = "by the measure of each model, see their ranks" if any(m.measure for m in comparison.models) else ""
+    measure = f"measure {comparison.measure}" if comparison.measure else each
+    return f"{'; '.join(filter(None, (f'{level}, each by itself', method, measure)))}."
 
 
 def _best(best: BestModel, labels: Labels) -> Text:

@@ -69,7 +69,8 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
     labels = labels_of(result, labels=sources.labels)
     anchored = result.task == ANCHORED
     kind = "anchored triplets" if anchored else "triplets"
-    caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}, by {result.measure}."
+    by = "" if result.measure is None else f", by {result.measure}"
+    caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}{by}."
     yield Table(models_table(result, labels).columns, name="wrong", caption=caption, sort=("share", False))
     shown, listed = len(places), sum(len(group.rows) for group in result.groups)
     caption = f"{shown:,} failures among {result.n_triplets:,} triplets that all {len(result.models)} models were asked"

@@ -1,0 +1,169 @@
+"""Models that are known by their choices only: read once against the triplets, for all analyses of several models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.accuracy import Score
+from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
+from pyalign.backends import HostBackend
+from pyalign.data import Triplets
+from pyalign.data.missing import Present
+from pyalign.errors import InputError
+
+TIES = ("fractional", "wrong")  # an answer that names none says nothing of how many alternatives tie
+
+
+@dataclass(frozen=True, eq=False)
+class ModelChoices:
+    """The choices of several models, and how they are read.
+
+    Attributes:
+        choices: of each model by its name, as `pyalign.score_choices` takes them; may be empty.
+        base: from which positions count; None: by their range.
+        nan: "raise", or "omit" to leave out triplets without an answer.
+        unknown: "raise", or "omit" to leave out triplets whose answer names none of their items.
+    """
+
+    choices: Mapping[str, Any]
+    base: int | None
+    nan: str
+    unknown: str
+
+    @classmethod
+    def of(
+        cls, model_choices: object, models: Mapping[str, object], *, base: int | None, nan: str, unknown: str,
+        ties: str = "fractional",
+    ) -> ModelChoices:  # fmt: skip
+        """Of the arguments of a call, checked; `models`: those that are no choices.
+
+        Raises:
+            InputError: no mapping, the name of a model, or an option that is not one of its words.
+
+        Example:
+            >>> ModelChoices.of({"x": [0, 2]}, {"x": None}, base=None, nan="raise", unknown="raise")
+            Traceback (most recent call last):
+            pyalign.errors.InputError: model_choices must not have the name of a model; got 'x'
+        """
+        _checks.one_of(unknown, UNKNOWN, "unknown")
+        checked_base(base)
+        given = {} if model_choices is None else model_choices
+        choices = _checks.named_models(given, "model_choices", "choices")
+        twice = next((name for name in choices if name in models), None)
+        if twice is not None:
+            raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
+        if choices:
+            _checks.one_of(ties, TIES, "ties of choices")
+        return cls(choices, base, nan, unknown)
+
+    def options(self) -> dict[str, Any]:
+        """For the record of a call: what was said of choices, where there are any."""
+        return {"choice_base": self.base, "unknown": self.unknown} if self.choices else {}
+
+    def among(self, present: Present) -> ModelChoices:
+        """Those of the triplets that remain, of choices that were given for all."""
+        return replace(self, choices={name: present.of(one, name) for name, one in self.choices.items()})
+
+    def of_rows(self, rows: np.ndarray, t: int) -> ModelChoices:
+        """Those of some (k,) of t triplets.
+
+        Raises:
+            InputError: another number of choices.
+        """
+        found = {name: _checks.as_array(one, name, "(t,)") for name, one in self.choices.items()}
+        for name, one in found.items():
+            if one.shape[:1] != (t,):
+                raise InputError(f"{name}: choices must have one entry per triplet, {t:,}; got shape {one.shape}")
+        return replace(self, choices={name: one[rows] for name, one in found.items()})
+
+    def read(self, triplets: Triplets, host: HostBackend) -> dict[str, Chosen]:
+        """What became of each triplet with each model.
+
+        Raises:
+            InputError: as `as_chosen`, with the name of the model.
+        """
+        found = {}
+        for name, choices in self.choices.items():
+            try:
+                found[name] = as_chosen(choices, triplets, self.base, host, self.unknown)
+                found[name].require_answers(self.nan)
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from error
+        return found
+
+
+def models_with_choices(x: Any, model_choices: object, **options: Any) -> tuple[Any, ModelChoices]:
+    """The embeddings of a call that also takes one model without a name, and the choices; see `ModelChoices.of`.
+
+    Raises:
+        InputError: neither; or choices and embeddings without a name.
+
+    Example:
+        >>> models_with_choices(None, None, base=None, nan="raise", unknown="raise")
+        Traceback (most recent call last):
+        pyalign.errors.InputError: x or model_choices must be given; got neither
+    """
+    named = x if isinstance(x, Mapping) else {}
+    choices = ModelChoices.of(model_choices, named, **options)
+    if choices.choices:
+        if x is not None and not isinstance(x, Mapping):
+            raise InputError("x must map names to embeddings where model_choices are given too")
+        return named, choices
+    if x is None:
+        raise InputError("x or model_choices must be given; got neither")
+    return x, choices
+
+
+def checked_base(base: int | None) -> None:
+    """Raises unless positions count from 0, from 1, or as their range says."""
+    if base is not None and _checks.index_number(base, 0) not in (0, 1):
+        raise InputError(f"choice_base must be 0 or 1; got {base!r}")
+
+
+def outcomes_of_choices(
+    chosen: Chosen, *, ties: str, nan: str, backend: str, task: str, name: str | None = None
+) -> Outcomes:  # fmt: skip
+    """The outcomes of the triplets with an answer, without similarities.
+
+    Where there are no probabilities, or that of what somebody chose is 0, the score has no cross-entropy, and the
+    outcomes have 0.
+    """
+    kept = None if chosen.present.all() else chosen.present
+    rows: Any = slice(None) if kept is None else kept
+    verdicts = chosen.verdicts[rows]
+    n = len(verdicts)
+    nats = None if chosen.cross_entropy is None else chosen.cross_entropy[rows]
+    finite = nats is not None and bool(np.isfinite(nats).all())
+    score = Score(
+        accuracy=int(credits_of(verdicts, ties).sum(dtype=np.int64)) / (CREDIT_UNIT * n),
+        n_triplets=n,
+        n_ties=int((np.abs(verdicts) > 1).sum()),
+        n_dropped=len(chosen.present) - n,
+        cross_entropy=float(nats.mean()) if nats is not None and finite else None,
+        mean_entropy=None if chosen.entropy is None else float(chosen.entropy[rows].mean()),
+        measure=None,
+        temperature=None,
+        ties=ties,
+        nan=nan,
+        backend=backend,
+        embeddings=name,
+        model_choices=chosen.kind,
+        task=task,
+    )
+    nats = nats if nats is not None and finite else np.zeros(n)
+    return Outcomes(score, kept, np.empty((n, 0)), verdicts, nats, nats)
+
+
+def notes_on_choices(chosen: Mapping[str, Chosen], task: str, lacking: str = "cross-entropy") -> Iterator[str]:
+    """How the answers of each model were read, and which models have no probabilities and so lack these figures."""
+    for name, one in chosen.items():
+        yield from (f"{name}: {note}" for note in notes_on_chosen(one, task))
+    bare = [name for name, one in chosen.items() if one.probabilities is None]
+    if bare and lacking:
+        yield f"choices without probabilities have no {lacking}: {', '.join(bare)}"
