@@ -28,7 +28,7 @@ RUNS = {
     "calibrate": ("x.npy", "--split", "none"),
     "agreement": ("x.npy", "--min-answers", 1),
     "ceiling": (),
-    "recover": ("x.npy", "y.npy", "--simulations", 2, "--sizes", 50),
+    "recover": ("x.npy", "y.npy", "--simulations", 2, "--count", 50),
     "failures": ("x.npy",),
     "probe": ("x.npy", "--folds", "none", "--penalty", 0.1),
     "dimensions predict": ("x.npy", "--dimensions", "d.npy"),
