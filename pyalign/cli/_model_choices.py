@@ -43,11 +43,8 @@ class ReadChoices:
     )  # fmt: skip
 
 
-def check(options: Any, alone: bool) -> None:
-    """Raises where an option serves embeddings alone, or choices alone, and the other is given.
-
-    alone: whether people's answers are not recorded.
-    """
+def check(options: Any) -> None:
+    """Raises where an option serves embeddings alone, or choices alone, and the other is given."""
     if options.model_choices is None:
         refuse_unused(options, OF_CHOICES, "choices alone: add --model-choices")
         return
@@ -55,8 +52,6 @@ def check(options: Any, alone: bool) -> None:
     if others:
         raise InputError(f"--model-choices stands in place of embeddings; got {others[0]} too")
     refuse_unused(options, OF_EMBEDDINGS, "embeddings alone, not --model-choices")
-    if alone:
-        raise InputError("--model-choices needs the people's answers, which --odd-column none says are not recorded")
     twice = [spec for spec in options.model_choices if options.model_choices.count(spec) > 1]
     if twice:
         raise InputError(f"--model-choices must differ; got {twice[0]} {options.model_choices.count(twice[0])} times")

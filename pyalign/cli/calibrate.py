@@ -55,9 +55,13 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     measures = options.measure or ("cosine",)
     for measure in (*measures, options.target_measure):
         get_measure(measure)
-    _check_answers(options)
+    if options.target_embedding is None:
+        refuse_unused(options, ("target_measure", "target_temperature"), "a concept embedding: add --target-embedding")
     labels = _inputs.labelled(options.embeddings, options.labels)
     triplets = _inputs.read_triplets(options)
+    if options.target_embedding is None and not triplets.answered:
+        said_by = _inputs.said_by(options)
+        raise InputError(f"{said_by} leaves no answers to fit to: give --answers or --target-embedding")
     models = _inputs.read_models(options, triplets)
     coverage = None
     if options.target_embedding is not None:
@@ -73,14 +77,6 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     return Outcome(replace(found, triplets=options.triplets, results=results))
 
 
-def _check_answers(options: CalibrateOptions) -> None:
-    if options.target_embedding is not None:
-        return
-    refuse_unused(options, ("target_measure", "target_temperature"), "a concept embedding: add --target-embedding")
-    if not _inputs.has_answers(options):
-        raise InputError("--odd-column none leaves no answers to fit to: give --answers or --target-embedding")
-
-
 def _answered_by_concepts(
     triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions
 ) -> tuple[Triplets, Coverage | None]:
@@ -92,7 +88,7 @@ def _answered_by_concepts(
     assert spec is not None
     ordered, _ = one_order(models, triplets)
     try:
-        rows = _inputs.read_embeddings(spec, options.names)
+        rows = _inputs.in_described_order(_inputs.read_embeddings(spec, options.names), options, ordered)
         if options.per_object is not None:
             rows = _inputs.per_object(rows, spec, options.per_object, asked_items(ordered), options.missing)
         present = with_rows({**models, spec: rows}, ordered, options.missing)

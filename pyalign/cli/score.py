@@ -69,16 +69,17 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     for measure in options.measure or ():
         get_measure(measure)
-    alone = options.odd_column == "none" and options.choice_column is None
-    _require_answers(options, alone)
     _inputs.check_intervals(options, options.permutations)
-    _model_choices.check(options, alone)
+    _model_choices.check(options)
     _matrices.check(options)
     matrices = _matrices.read(options)
     labels = _inputs.labelled([*(options.model_choices or options.embeddings), *matrices], options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
-    ceiling = _ceiling.read_ceiling(options.ceiling, options.task)
     triplets = _inputs.read_triplets(options)
+    alone = not triplets.answered  # what the model says, which there is nothing to compare with
+    if alone:
+        _refuse_answers(options)
+    ceiling = _ceiling.read_ceiling(options.ceiling, triplets.task)
     plan = None if alone else options.resampling()
     groups = None
     if options.groups is not None:
@@ -102,12 +103,14 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     return Outcome(results, _arrays(options, results), text)
 
 
-def _require_answers(options: ScoreOptions, alone: bool) -> None:
-    names = ("ci", "ci_method", "groups", "categories", "ceiling", "permutations")
+def _refuse_answers(options: ScoreOptions) -> None:
+    """Raises where an option needs the people's answers."""
+    names = ("model_choices", "ci", "ci_method", "groups", "categories", "ceiling", "permutations")
     named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
-    if named and alone:
+    if named:
         raise InputError(
-            f"--{named[0].replace('_', '-')} needs the people's answers, which --odd-column none says are not recorded"
+            f"--{named[0].replace('_', '-')} needs the people's answers, which {_inputs.said_by(options)} says are not "
+            "recorded"
         )
 
 
