@@ -66,7 +66,8 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     result = described[0] if len(described) == 1 else FileDescriptions(described)
     if options.write is None:
         return Outcome(result)
-    layout = {name: value for name in _layout_options() if (value := getattr(options, name)) not in (None, False)}
+    given = {name: getattr(options, name) for name in _layout_options()}
+    layout = {name: value for name, value in given.items() if value is not None and value is not False}
     draft = describe_dataset(described, stated, layout, options.kind)
     document = _from(os.path.dirname(options.write) or ".", draft.document, options.write)
     _check(options.write, document)

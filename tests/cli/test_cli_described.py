@@ -128,6 +128,24 @@ def test_options_of_the_same_call_go_into_the_description(written, lab):
     assert "taken are" not in notes
 
 
+def test_options_that_are_zero_go_into_the_description_too(written, lab):
+    Path("t.csv").write_text("p,1,2,3,1\nq,4,5,6,2\np,7,8,9,1\n")
+    found, _ = written(
+        "t.csv",
+        "-t",
+        "t.csv",
+        "--columns",
+        "1,2,3",
+        "--choice-column",
+        "4",
+        "--choice-base",
+        "0",
+        "--subject-column",
+        "0",
+    )
+    assert (found["triplets"]["choice_base"], found["triplets"]["subject_column"]) == (0, 0)
+
+
 def test_people_and_counts_in_files_of_their_own(written, lab):
     np.save("t.npy", draw_triplets(1, N, 50))
     Path("who.txt").write_text("ann\nbob\n" * 25)
@@ -178,7 +196,10 @@ def test_what_may_be_two_things_is_one_line_that_says_what_would_tell(refused, w
     [
         (("answers.npy", "--columns", "0,1,9"), "answers.npy: has columns 0 to 3; got column 9"),
         (("answers.npy", "names.txt", "--one-based"), "triplets hold a 0, so they are not 1-based"),
-        (("names.txt", "--columns", "0,1,2"), "columns must be said of one file of triplets; got 0"),
+        (
+            ("names.txt", "--columns", "0,1,2"),
+            "columns must be said of one file of triplets (--triplets T says which it is); got 0",
+        ),
         (("answers.npy", "--item-names", "labels.txt"), "must lie in [0, 5), the named items"),
         (("answers.npy", "--subjects", "labels.txt"), "must have as many entries as there are triplets in one file"),
         (("map.npz",), "described files must hold a part of a data set; none of them does"),
@@ -245,6 +266,12 @@ def test_several_files_are_one_document(command, lab):
     document = strict_json(command("describe", "answers.npy", "names.txt", "--json").out)
     assert document["command"] == "descriptions"
     assert [one["file"] for one in document["files"]] == ["answers.npy", "names.txt"]
+    np.savez("all.npz", x=reals(1, N, 6), t=draw_triplets(1, N, 50))
+    assert command("describe", "all.npz", "names.txt", "--csv", "all.csv").code == 0
+    rows = [line.split(",")[:2] for line in Path("all.csv").read_text().splitlines()]
+    assert rows == [
+        ["file", "kind"], ["all.npz", "embeddings"], ["all.npz", "triplets"], ["names.txt", "names"],
+    ]  # fmt: skip
 
 
 # How it is read
@@ -384,6 +411,17 @@ def test_all_files_are_recorded_with_their_hashes(command, written):
         recorded = {one["source"]: one["sha256"] for one in inputs if one["name"] == "described file"}
         files = ("mine.toml", "answers.npy", "names.txt", "human.npy", "labels.txt")
         assert recorded == {name: sha256(Path(name).read_bytes()).hexdigest() for name in files}
+
+
+def test_a_page_takes_the_parts_of_a_described_data_set_for_what_they_are(command, written):
+    pytest.importorskip("altair", reason="altair is not installed")
+    written("answers.npy", "names.txt", "human.npy", "labels.txt", "kinds.txt")
+    options = ("-t", "mine.toml", "--dimensions", "mine.toml", "--categories", "mine.toml")
+    assert command("concepts", "mine.toml", "x.npy", *options, "--json", "c.json").code == 0
+    assert command("score", "x.npy", "-t", "mine.toml", "--json", "s.json").code == 0
+    ran = command("report", "c.json", "s.json", "--out", "page.html")
+    assert ran.code == 0 and "not the same" not in ran.err
+    assert "described file" in Path("page.html").read_text()
 
 
 def test_outputs_that_would_replace_a_described_file_are_refused(refused, written):

@@ -198,7 +198,8 @@ def _document(
     n = min(sizes.objects, default=None)
     if layout and len(roles["triplets"]) != 1:
         name = next(iter(layout))
-        raise InputError(f"{name} must be said of one file of triplets; got {len(roles['triplets'])}")
+        count = len(roles["triplets"])
+        raise InputError(f"{name} must be said of one file of triplets (triplets=path says which it is); got {count}")
     tables = {thing.spec: {**thing.table, **_layout(thing, n, layout, notes)} for thing in roles["triplets"]}
     for role in ("subjects", "answers"):
         for thing in roles[role]:

@@ -56,9 +56,12 @@ class FileDescriptions(Result):
     """
 
     command: ClassVar[str] = "descriptions"
-    rows: ClassVar[str] = "files"
 
     files: tuple[FileDescription, ...]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A row for each array, with its file."""
+        return [{"file": file.file, **row} for file in self.files for row in file.to_records()]
 
 
 def describe_file(spec: PathLike) -> FileDescription:
