@@ -308,7 +308,10 @@ KINDS: Mapping[str, Kind] = {
     "describe": Kind(
         "pyalign.analysis.describe.file:FileDescription",
         "pyalign.report.listings:description_view",
-        entry=Entry("describe", "what a file of embeddings or triplets seems to be", DATA, "files"),
+        entry=Entry("describe", "what files seem to be; describes a data set once, for all commands", DATA, "files"),
+    ),
+    "descriptions": Kind(
+        "pyalign.analysis.describe.file:FileDescriptions", "pyalign.report.listings:descriptions_view"
     ),
     "triplets": Kind(
         "pyalign.datasets.triplets:SampledTriplets",

@@ -93,7 +93,7 @@ def every_result(folder):
 
 def other_results(folder):
     """name -> result, of the commands whose results no page shows. `folder`: an empty one."""
-    from pyalign.analysis.describe.file import describe_file
+    from pyalign.analysis.describe.file import FileDescriptions, describe_file
     from pyalign.datasets.fetch import Fetched, FetchedFile
     from pyalign.datasets.listing import dataset_info, list_datasets
     from pyalign.datasets.simulate import simulate
@@ -110,6 +110,7 @@ def other_results(folder):
         "datasets info": dataset_info("things"),
         "datasets list": list_datasets(),
         "describe": describe_file(folder / "human.npy"),
+        "descriptions": FileDescriptions((describe_file(folder / "human.npy"),) * 2),
         "fit": pyalign.fit_probe(human, answers, strength=1.0),
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),

@@ -22,6 +22,7 @@ import argparse
 import doctest
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -132,9 +133,9 @@ def differences(text: str, folder: Path, real: bool) -> list[tuple[Block, str]]:
 
 
 def lay_out(data: Path, folder: Path) -> None:
-    """Puts links to the real data into a folder, under the names that pages give them."""
+    """Puts copies of the real data into a folder, under the names that pages give them."""
     for name, place in FILES.items():
-        (folder / name).symlink_to(data.resolve() / place)
+        shutil.copyfile(data / place, folder / name)
 
 
 def main() -> int:

@@ -191,10 +191,12 @@ def _with_speed(command: Command[Any], options: Any, progress: Any) -> Outcome:
 
 
 def _hashed(options: Any) -> Any:
-    """Inputs are hashed at once where a document will tell of them."""
+    """Inputs are hashed at once where a document will tell of them: one of --json, or of --out."""
     from pyalign.cli._options import Document
 
-    if not isinstance(options, Document) or options.json is None:
+    outputs = [path for given in paths(options, "output").values() for path in given]
+    written = paths(options, "folder") or any(path.endswith(".json") for path in outputs)
+    if not isinstance(options, Document) or (options.json is None and not written):
         return nullcontext()
     from pyalign.data.provenance import hashing
 

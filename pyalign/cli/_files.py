@@ -1,15 +1,18 @@
-"""The files behind what a command reads: an input is one, or a folder of them."""
+"""The files behind what a command reads: an input is one, a folder of them, or a data set that describes them."""
 
 from __future__ import annotations
 
 import os
 
 from pyalign.io.folder import folder_files
+from pyalign.io.named import is_named
 from pyalign.io.paths import Spec
 
 
 def files_of(spec: str) -> dict[str, str]:
     """The files that FILE, FILE::KEY or FOLDER::LAYER is read from, and how a message about each begins.
+
+    Of a description, ``mine.toml``, they are that file and all files that it names.
 
     Raises:
         InputError: what `Spec` refuses.
@@ -19,6 +22,16 @@ def files_of(spec: str) -> dict[str, str]:
         {'features.npz': 'features.npz:'}
     """
     path = Spec(spec).path
+    if is_named(path):
+        from pyalign.datasets.dataset import described_files
+
+        inside = [_files_at(file, told) for file, told in described_files(path).items()]
+        return {file: told for files in inside for file, told in files.items()} or {path: f"{path}:"}
+    return _files_at(path, path)
+
+
+def _files_at(path: str, told: str) -> dict[str, str]:
+    """A file, or those of a folder, which messages call `told`."""
     if not os.path.isdir(path):
-        return {path: f"{path}:"}
-    return {os.path.join(path, name): f"{path}: {name}" for name in folder_files(path)}
+        return {path: f"{told}:"}
+    return {os.path.join(path, name): f"{told}: {name}" for name in folder_files(path)}

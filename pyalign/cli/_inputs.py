@@ -23,58 +23,77 @@ from pyalign.data.align import align, asked_items
 from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
+from pyalign.io.named import is_named
 from pyalign.io.paths import Spec
 
 
 def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Triplets:
     """The triplets that the options describe, with subjects and answers where these are given.
 
+    Of a `.toml` that describes a data set, options come before what it says.
+
     answered: what needs the people's answers; raises where there are none.
     """
     from pyalign.io.triplets import load_triplets
 
-    if answered is not None and not has_answers(options):
-        hint = ": give --answers" if isinstance(options, ManyAnswers) else ""
-        raise InputError(f"{answered} needs the people's answers, which --odd-column none says are not recorded{hint}")
     _check_task(options)
-    if options.choice_column is None and getattr(options, "model_choices", None) is None:
-        refuse_unused(options, ("choice_base",), "positions of choices: add --choice-column or --model-choices")
     assert options.triplets is not None
+    positions = options.choice_column is not None or is_named(options.triplets)
+    if not positions and getattr(options, "model_choices", None) is None:
+        refuse_unused(options, ("choice_base",), "positions of choices: add --choice-column or --model-choices")
     triplets = load_triplets(
         options.triplets.path,
         key=options.triplets.key,
         columns=options.columns,
-        odd_column=options.odd_column or "last",
+        odd_column=options.odd_column,
         choice_column=options.choice_column,
-        choice_base=options.choice_base if options.choice_column is not None else None,
-        one_based=options.one_based,
+        choice_base=options.choice_base if positions else None,
+        one_based=options.one_based or None,
         subject_column=options.subject_column if isinstance(options, People) else None,
         item_names=None if options.item_names is None else names_of(options.item_names),
         task=options.task,
-        anchor=options.anchor or "first",
+        anchor=options.anchor,
     )
     if triplets.names is None and isinstance(options, RowNames):
         of_rows = options.names if options.per_object is None else None  # else rows are images, and numbers are objects
         if of_rows is not None:
             triplets = replace(triplets, names=names_of(of_rows), numbered=True)  # who names rows says their order
     hash_early(triplets)
-    return _with_answers(_with_subjects(triplets, options), options)
+    found = _with_answers(_with_subjects(triplets, options), options)
+    if answered is not None and not found.answered:
+        hint = ": give --answers" if isinstance(options, ManyAnswers) else ""
+        raise InputError(f"{answered} needs the people's answers, which {said_by(options)} says are not recorded{hint}")
+    return found
 
 
-def _check_task(options: TripletLayout) -> None:
+def said_by(options: SomeTriplets) -> str:
+    """Who says that nobody recorded which item is odd, where that is so: the command line, or a description."""
+    return "--odd-column none" if options.odd_column == "none" else str(options.triplets)
+
+
+def _check_task(options: SomeTriplets) -> None:
     """Raises where an option belongs to the other task."""
     if options.task == ANCHORED and options.odd_column is not None:
         raise InputError(
             f"--odd-column {options.odd_column} serves --task odd-one-out alone; --anchor says which is which"
         )
-    if options.task != ANCHORED and options.anchor is not None:
+    known = options.triplets is not None and is_named(options.triplets)
+    if options.task != ANCHORED and options.anchor is not None and not known:
         raise InputError(f"--anchor {options.anchor} serves anchored triplets alone: add --task anchored")
 
 
 def _with_subjects(triplets: Triplets, options: TripletLayout) -> Triplets:
     if not isinstance(options, People) or options.subjects is None:
         return triplets
-    return replace(triplets, subjects=labels_of(options.subjects, "subject", len(triplets)))
+    found = labels_of(options.subjects, "subject", len(triplets))
+    notes = _used("--subjects", options.subjects, options, triplets.subjects)
+    return replace(triplets, subjects=found, notes=(*triplets.notes, *notes))
+
+
+def _used(flag: str, spec: Spec, options: TripletLayout, own: object) -> tuple[str, ...]:
+    """A sentence where an option comes before what a data set says of itself."""
+    triplets = options.triplets if isinstance(options, SomeTriplets) else None
+    return () if own is None else (f"{triplets}: {flag} {spec} is used, not its own",)
 
 
 def labels_of(spec: Spec, noun: str, t: int) -> Subjects:
@@ -88,12 +107,6 @@ def labels_of(spec: Spec, noun: str, t: int) -> Subjects:
     return found
 
 
-def has_answers(options: TripletLayout) -> bool:
-    """Whether the options say what people answered."""
-    odd = options.odd_column != "none" or options.choice_column is not None
-    return odd or (isinstance(options, ManyAnswers) and options.answers is not None)
-
-
 def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
     """Counts and shares are by the position that items have in the file, whichever of them was called odd."""
     if not isinstance(options, ManyAnswers) or options.answers is None:
@@ -101,10 +114,12 @@ def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
     spec = options.answers
     from pyalign.io.answers import read_answers
 
+    notes = _used("--answers", spec, options, triplets.answers)
     try:
-        return triplets.with_answers(read_answers(spec.path, key=spec.key, task=triplets.task))
+        found = triplets.with_answers(read_answers(spec.path, key=spec.key, task=triplets.task))
     except InputError as error:
         raise error if str(error).startswith(spec.path) else InputError(f"{spec}: {error}") from error
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def names_of(spec: Spec) -> tuple[str, ...]:
@@ -148,11 +163,23 @@ def read_models(
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
     asked = items if triplets is None else asked_items(triplets)
-    found = _of_objects({spec: _read(spec, options.names, options.name_column) for spec in options.embeddings},
-                        options, asked)  # fmt: skip
+    rows = {spec: _read(spec, options.names, options.name_column) for spec in options.embeddings}
+    found = _of_objects({spec: in_described_order(x, options, triplets) for spec, x in rows.items()}, options, asked)
     if not isinstance(options, Mapped) or options.transform is None:
         return found
     return {spec: mapped(x, options.transform, triplets) for spec, x in found.items()}
+
+
+def in_described_order(x: Embeddings, options: Any, triplets: Triplets | None) -> Embeddings:
+    """Rows without names under those of the objects, where a description names as many: it states their order too."""
+    if x.names is not None or triplets is None or triplets.names is None or options.per_object is not None:
+        return x
+    stated = triplets.numbered and is_named(options.triplets) and len(x) == len(triplets.names)
+    if not stated:
+        return x
+    from pyalign.datasets.dataset import described_files
+
+    return replace(x, names=triplets.names) if described_files(options.triplets.path) else x
 
 
 def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embeddings:
@@ -184,7 +211,8 @@ def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
 
 def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
     """The embeddings of a command that takes one; a row for each object where asked."""
-    found = {options.embeddings: _read(options.embeddings, options.names, options.name_column)}
+    x = _read(options.embeddings, options.names, options.name_column)
+    found = {options.embeddings: in_described_order(x, options, triplets)}
     asked = None if triplets is None else asked_items(triplets)
     return _of_objects(found, options, asked)[options.embeddings]
 

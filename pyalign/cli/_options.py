@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pyalign import _checks
 from pyalign.backends import BACKENDS
 from pyalign.cli._command import OUTPUT, RUNNING, file_to_read, option, refuse_unused
-from pyalign.data import ODD_ONE_OUT, TASKS
+from pyalign.data import TASKS
 from pyalign.data.names import MISSING
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError
@@ -20,6 +20,7 @@ from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling, as_resamplin
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "people", "answers of many people"
+TRIPLET_FILE = "file of (t, 3) triplets; FILE::KEY; or the .toml that describes them (`pyalign describe --write`)"
 MODEL = f"model\nmeasures, larger is more alike; rbf:2.5 gives sigma:\n{FORMULAS}"
 INTERVALS = "intervals"
 CSV_ESCAPE = "in tables .csv, an apostrophe before names that a spreadsheet would run as formulas (=, +, -, @)"
@@ -137,9 +138,9 @@ class Model:
 class TripletLayout:
     """How a triplet file is laid out, and what its items are called."""
 
-    task: str = option(
+    task: str | None = option(
         "what people said: which of three is odd (default), or which of two is more like an anchor",
-        default=ODD_ONE_OUT, choices=TASKS, group=TRIPLETS,
+        choices=TASKS, group=TRIPLETS,
     )  # fmt: skip
     odd_column: Literal["last", "first", "none"] | None = option(
         "which column holds the item that the person called odd (default: last); none: not recorded",
@@ -178,16 +179,14 @@ class TripletLayout:
 class SomeTriplets(TripletLayout):
     """A triplet file with its layout, for a command that can do without."""
 
-    triplets: Spec | None = option("file of (t, 3) triplets; FILE::KEY", "-t", "--triplets", metavar="T", role="input")
+    triplets: Spec | None = option(TRIPLET_FILE, "-t", "--triplets", metavar="T", role="input")
 
 
 @dataclass(frozen=True)
 class TripletFile(SomeTriplets):
     """A triplet file with its layout."""
 
-    triplets: Spec = option(
-        "file of (t, 3) triplets; FILE::KEY", "-t", "--triplets", required=True, metavar="T", role="input"
-    )
+    triplets: Spec = option(TRIPLET_FILE, "-t", "--triplets", required=True, metavar="T", role="input")
 
 
 @dataclass(frozen=True)

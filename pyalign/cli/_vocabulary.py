@@ -150,6 +150,7 @@ VOCABULARY = {
         ("--mirror", "mirror", "text", None, "another address of the data sets"),
         # What is shown and written
         ("--out", "out", "path", None, "the file or folder to write"),
+        ("--write", "", "path", None, "write the description of a data set"),
         ("--json", "", "path", None, "write the result as a JSON document"),
         ("--csv", "csv", "path", None, "write the table"),
         ("--csv-escape", "csv_escape", "switch", False, "make names safe for spreadsheets"),

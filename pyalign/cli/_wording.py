@@ -28,7 +28,8 @@ PHRASES = {
     "must be of pyalign.compare or pyalign.score": "must be of pyalign compare or pyalign score",
     "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",
 }
-NUMBERED = ("choice_base", "choice_column")  # arguments that a message proposes with a number
+# Arguments that a message proposes with a number.
+NUMBERED = ("choice_base", "choice_column", "subject_column", "name_column")
 PLACEHOLDERS = ("names", "path", "folder", "column", "text", "matrices")  # stand for any value
 _QUOTED = (  # as repr() quotes; a long message may end within
     r"""(?<!\w)'(?:[^'\\]|\\.)*(?:'(?!\w)|\.\.\.$)|(?<![\w=])"(?=[^"]*')(?:[^"\\]|\\.)*(?:"(?!\w)|\.\.\.$)"""

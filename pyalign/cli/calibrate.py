@@ -55,10 +55,13 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     measures = options.measure or ("cosine",)
     for measure in (*measures, options.human_measure):
         get_measure(measure)
-    _check_answers(options)
+    if options.human is None:
+        refuse_unused(options, ("human_measure", "human_temperature"), "a human embedding: add --human")
     notes = _model_choices.check(options)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options)
+    if options.human is None and not triplets.answered:
+        raise InputError(f"{_inputs.said_by(options)} leaves no answers to fit to: give --answers or --human")
     models, choices = _inputs.read_models(options, triplets), _model_choices.arguments(options)
     coverage = None
     if options.human is not None:
@@ -78,14 +81,6 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     return Outcome(replace(found, triplets=options.triplets, results=results), notes=notes)
 
 
-def _check_answers(options: CalibrateOptions) -> None:
-    if options.human is not None:
-        return
-    refuse_unused(options, ("human_measure", "human_temperature"), "a human embedding: add --human")
-    if not _inputs.has_answers(options):
-        raise InputError("--odd-column none leaves no answers to fit to: give --answers or --human")
-
-
 def _answered_by_concepts(
     triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions
 ) -> tuple[Triplets, Present]:
@@ -97,7 +92,7 @@ def _answered_by_concepts(
     assert spec is not None
     ordered, _ = one_order(models, triplets)
     try:
-        rows = _inputs.read_embeddings(spec, options.names)
+        rows = _inputs.in_described_order(_inputs.read_embeddings(spec, options.names), options, ordered)
         if options.per_object is not None:
             rows = _inputs.per_object(rows, spec, options.per_object, asked_items(ordered), options.missing)
         present = with_rows({**models, spec: rows}, ordered, options.missing)

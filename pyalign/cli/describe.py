@@ -1,30 +1,114 @@
-"""`pyalign describe`: what a file or a folder seems to be."""
+"""`pyalign describe`: what files and folders seem to be; and a description of the data set that they are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from pyalign.analysis.describe.file import describe_file
-from pyalign.cli import _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.analysis.describe.array import Description
+from pyalign.analysis.describe.dataset import describe_dataset
+from pyalign.analysis.describe.file import FileDescription, FileDescriptions, describe_file
+from pyalign.cli import _concepts, _options
+from pyalign.cli._command import OUTPUT, Command, Outcome, given_options, option, refuse_unused
+from pyalign.data import KINDS
+from pyalign.data.align import asked_items
+from pyalign.datasets.described import Parts
+from pyalign.datasets.description import FILES, checked_description, description_text, path_in
+from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 
+SET = "data set, for --write, where a file is not what it seems"
+ROLES = ("triplets", "item_names", "subjects", "answers", "categories", "dimensions", "dimension_labels", "images")
+
+
+def toml_file(text: str) -> str:
+    """A file to write as .toml, under a name that says so."""
+    if not text.endswith(".toml") and not text.startswith("/dev/"):
+        raise argparse.ArgumentTypeError(f"expected a name that ends in .toml; got {text!r}")
+    return text
+
 
 @dataclass(frozen=True)
-class DescribeOptions(_options.Output):
+class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswers, _options.Output):
     """The options of `pyalign describe`."""
 
-    file: Spec = option(
-        "a file of embeddings, triplets, answers, names, a map, or a folder of `pyalign extract`; FILE::KEY picks an "
-        "array",
-        required=True, metavar="FILE", role="input", positional=True,
+    files: tuple[Spec, ...] = option(
+        "files of embeddings, triplets, answers, names, a map, folders of images or of `pyalign extract`; FILE::KEY "
+        "picks an array", required=True, nargs="+", metavar="FILE", role="input", positional=True,
     )  # fmt: skip
+    write: str | None = option(
+        "describe them as one data set, in a new file in their folder, which -t takes in every command", kind=toml_file,
+        metavar="PATH.toml", role="output", group=OUTPUT,
+    )  # fmt: skip
+    categories: Spec | None = option("categories of the objects", metavar="FILE", role="input", group=SET)
+    dimensions: Spec | None = option("embeddings or human dimensions", metavar="D", role="input", group=SET)
+    dimension_labels: Spec | None = option(_concepts.LABELS, metavar="FILE", role="input", group=SET)
+    images: Spec | None = option("images of the objects", metavar="DIR", role="input", group=SET)
+    kind: str | None = option("what larger numbers of a matrix mean", choices=KINDS, group=SET)
 
 
 def run(options: DescribeOptions, progress: Progress) -> Outcome:
-    """Reads, describes."""
-    return Outcome(describe_file(options.file))
+    """Reads, describes; and writes what the files are to one data set."""
+    stated = {role: spec for role in ROLES if (spec := getattr(options, role)) is not None}
+    if options.write is None:
+        own = {one.name for one in fields(_options.Output)} | {"files"}
+        refuse_unused(
+            options, set(given_options(options)) - own, "the description of a data set: add --write PATH.toml"
+        )
+    elif os.path.lexists(options.write) and not options.write.startswith("/dev/"):
+        raise InputError(f"--write {options.write} is there already and is not replaced: remove it, or write another")
+    files = dict.fromkeys((*options.files, *stated.values()))
+    described = tuple(_images(spec) if spec == options.images else describe_file(spec) for spec in files)
+    result = described[0] if len(described) == 1 else FileDescriptions(described)
+    if options.write is None:
+        return Outcome(result)
+    given = {name: getattr(options, name) for name in _layout_options()}
+    layout = {name: value for name, value in given.items() if value is not None and value is not False}
+    draft = describe_dataset(described, stated, layout, options.kind)
+    document = _from(os.path.dirname(options.write) or ".", draft.document, options.write)
+    _check(options.write, document)
+    note = f"{options.write} describes {', '.join(document)}"
+    return Outcome(result, {options.write: description_text(os.path.basename(options.write), document)},
+                   notes=(*draft.notes, note))  # fmt: skip
 
 
-COMMAND = Command(DescribeOptions, run, "pyalign describe triplets.npy", about=("file",))
+def _layout_options() -> tuple[str, ...]:
+    """The options of how triplets are laid out."""
+    names = [one.name for one in fields(_options.TripletLayout) if one.name != "item_names"]
+    return (*names, "subject_column")
+
+
+def _images(spec: Spec) -> FileDescription:
+    """A folder, a list or an archive of images, which are not opened."""
+    from pyalign.extraction.images import as_images
+
+    names = as_images(spec).names
+    return FileDescription(spec, (Description("images", (len(names),), "files", names=names[:3]),))
+
+
+def _from(folder: str, document: Mapping[str, Any], about: str) -> dict[str, Any]:
+    """The document with paths from its folder."""
+
+    def moved(value: Any, key: str) -> Any:
+        if isinstance(value, Mapping):
+            return {name: moved(one, name) for name, one in value.items()}
+        return path_in(folder, value, about) if key in FILES else value
+
+    return {part: moved(value, "file") for part, value in document.items()}
+
+
+def _check(path: str, document: Mapping[str, Any]) -> None:
+    """Reads all parts as the description says; raises where they don't fit it, or each other."""
+    parts = Parts(path, checked_description(path, document))
+    for part, keys in parts.keys().items():
+        for key in keys or (None,):
+            found = parts.read(part, key, {})
+            if part == "triplets":
+                asked_items(found)
+
+
+COMMAND = Command(DescribeOptions, run, "pyalign describe answers.npy names.txt --write mine.toml", about=("files",))

@@ -66,15 +66,16 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     for measure in options.measure or ():
         get_measure(measure)
-    alone = options.odd_column == "none" and options.choice_column is None
-    _require_answers(options, alone)
-    notes = _inputs.check_intervals(options, options.permutations) + _check_choices(options, alone)
+    notes = _inputs.check_intervals(options, options.permutations) + _check_choices(options)
     _matrices.check(options)
     matrices = _matrices.read(options)
     labels = _inputs.labelled(_model_choices.models_of(options, tuple(matrices)), options.labels)
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
-    ceiling = _ceiling.read_ceiling(options.ceiling, options.task)
     triplets = _inputs.read_triplets(options)
+    alone = not triplets.answered  # what the model says, which there is nothing to compare with
+    if alone:
+        _refuse_answers(options)
+    ceiling = _ceiling.read_ceiling(options.ceiling, triplets.task)
     plan = None if alone else options.resampling()
     groups = None
     if options.groups is not None:
@@ -98,16 +99,12 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     return Outcome(results, _arrays(options, results), text, notes=notes)
 
 
-def _check_choices(options: ScoreOptions, alone: bool) -> tuple[str, ...]:
-    """As `_model_choices.check`; choices stand in place of embeddings here, and people's answers are needed."""
+def _check_choices(options: ScoreOptions) -> tuple[str, ...]:
+    """As `_model_choices.check`; choices stand in place of embeddings here."""
     if options.model_choices is not None:
         others = [*options.embeddings, *(options.matrix or ())]
         if others:
             raise InputError(f"--model-choices stands in place of embeddings; got {others[0]} too")
-        if alone:
-            raise InputError(
-                "--model-choices needs the people's answers, which --odd-column none says are not recorded"
-            )
     return _model_choices.check(options)
 
 
@@ -124,12 +121,14 @@ def _scored_choices(
     return replace(found, triplets=options.triplets)
 
 
-def _require_answers(options: ScoreOptions, alone: bool) -> None:
-    names = ("ci", "ci_method", "groups", "categories", "ceiling", "permutations")
+def _refuse_answers(options: ScoreOptions) -> None:
+    """Raises where an option needs the people's answers."""
+    names = ("model_choices", "ci", "ci_method", "groups", "categories", "ceiling", "permutations")
     named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
-    if named and alone:
+    if named:
         raise InputError(
-            f"--{named[0].replace('_', '-')} needs the people's answers, which --odd-column none says are not recorded"
+            f"--{named[0].replace('_', '-')} needs the people's answers, which {_inputs.said_by(options)} says are not "
+            "recorded"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,9 @@ from pyalign.errors import InputError
 
 # Inside of `hashing`, the hashes of arrays that are still there: by id, which another array may get later.
 _HASHED: ContextVar[dict[int, tuple[weakref.ref[Any], Hash]] | None] = ContextVar("hashed_inputs", default=None)
+# Inside of `hashing`, the files that were read because a description names them: by what documents call them.
+_FILES: ContextVar[dict[str, Input] | None] = ContextVar("described_files", default=None)
+FILE = "described file"  # the name of such an input
 CHUNK = 1 << 24  # bytes hashed at once, and copied where an array is not contiguous
 
 
@@ -48,21 +52,36 @@ def fingerprint(array: Any) -> str:
     return digest.hexdigest()
 
 
-class Hash:
-    """The hash of an array; computed beside other work where it is begun `early`."""
+def sha256_of_file(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of the bytes of a file, as `sha256sum` prints it.
 
-    def __init__(self, array: Any, early: bool) -> None:
+    Raises:
+        OSError: the file is missing or forbidden.
+    """
+    import hashlib
+
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while piece := file.read(CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+class Hash:
+    """The hash of an array, or of a path's file; computed beside other work where it is begun `early`."""
+
+    def __init__(self, value: Any, early: bool) -> None:
         self._value: str | None = None
         self._thread: Thread | None = None
         if early:
-            self._thread = Thread(target=self._compute, args=(array,), daemon=True)
+            self._thread = Thread(target=self._compute, args=(value,), daemon=True)
             self._thread.start()
         else:
-            self._compute(array)
+            self._compute(value)
 
-    def _compute(self, array: Any) -> None:
-        with suppress(InputError):  # what has no hash
-            self._value = fingerprint(array)
+    def _compute(self, value: Any) -> None:
+        with suppress(InputError, OSError):  # what has no hash, or can no longer be read
+            self._value = sha256_of_file(value) if isinstance(value, os.PathLike) else fingerprint(value)
 
     def get(self) -> str | None:
         """The hash, waited for."""
@@ -84,11 +103,24 @@ def hashing() -> Iterator[None]:
 
     Elsewhere they are hashed when somebody asks, as they are then, if they are still there.
     """
-    token = _HASHED.set({})
+    token, files = _HASHED.set({}), _FILES.set({})
     try:
         yield
     finally:
         _HASHED.reset(token)
+        _FILES.reset(files)
+
+
+def record_file(path: os.PathLike[str], name: str) -> None:
+    """Begins to hash a file that a description names, where a document will tell of it (see `hashing`).
+
+    Folders, whose contents have hashes of their own, are left out.
+
+    name: what documents call it.
+    """
+    files = _FILES.get()
+    if files is not None and name not in files and os.path.isfile(path):
+        files[name] = Input(FILE, name, (os.stat(path).st_size,), "bytes", Hash(path, early=True))
 
 
 @dataclass(frozen=True)
@@ -96,10 +128,10 @@ class Input:
     """One input of a result.
 
     Attributes:
-        name: of the argument.
+        name: of the argument; "described file" for a file that was read because a description names it.
         source: the file it came from, or None.
-        shape: of the array.
-        dtype: of the array.
+        shape: of the array; of a file its bytes.
+        dtype: of the array; "bytes" of a file.
     """
 
     name: str
@@ -124,7 +156,7 @@ class Input:
 
     @property
     def sha256(self) -> str | None:
-        """See `fingerprint`; None where the array is gone, or has none."""
+        """See `fingerprint`, and for a file `sha256_of_file`; None where the array is gone, or has none."""
         if self._hash is None and self._array is not None and self._array() is not None:
             object.__setattr__(self, "_hash", _hash_of(self._array(), early=False))
         return self._hash.get() if isinstance(self._hash, Hash) else self._hash
@@ -184,6 +216,7 @@ class Provenance:
         """
         pairs = inputs.items() if isinstance(inputs, Mapping) else inputs
         given = tuple(Input.of(name, value) for name, value in pairs if value is not None)
+        given += tuple((_FILES.get() or {}).values())
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
         return cls(__version__, time, given, dict(options), backend, seed)
 

@@ -12,12 +12,13 @@ from pyalign._registry import load, register
 from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.datasets.places import Place, folder_of, remembered_as
 from pyalign.datasets.registry import DATASETS, Row
-from pyalign.errors import InputError, nearest
-from pyalign.io.named import PREFIX, Pictures
+from pyalign.errors import InputError, MissingExtraError, nearest
+from pyalign.io.named import PREFIX, Pictures, is_description, spec_of
 from pyalign.io.paths import checked_path
 
 PARTS = ("triplets", "judgments", "embeddings", "dimensions", "categories", "names", "images")
 DESCRIPTION = "dataset.toml"
+Read = Callable[[str, "str | None", Mapping[str, Any]], Any]  # of a part, its key, and options of the layout
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -28,9 +29,11 @@ class DataSet:
         name: under which it is known.
         folder: where it lies.
         parts: what it holds ("triplets", "judgments", ...), and the keys of each, where there are several.
-        read: reads a part, by its name and its key.
+        read: reads a part, by its name, its key and options of the layout.
         lacking: the files without which there is nothing to read, that are missing or cannot be read: a phrase each.
         row: what is known of a published one; None of a folder of one's own.
+        description: the file that says what lies in the folder; None of a published one that needs none.
+        files: the paths in the folder that the description names.
 
     Example:
         >>> sample = load_dataset("sample")
@@ -41,25 +44,30 @@ class DataSet:
     name: str
     folder: Path
     parts: Mapping[str, tuple[str, ...]]
-    read: Callable[[str, str | None], Any]
+    read: Read
     lacking: Callable[[], tuple[str, ...]]
     row: Row | None = None
+    description: Path | None = None
+    files: tuple[str, ...] = ()
 
-    def open(self, part: str, key: str | None = None) -> Any:
+    def open(self, part: str, key: str | None = None, layout: Mapping[str, Any] | None = None) -> Any:
         """A part, checked: see the methods.
 
+        layout: options of how its file is laid out, which come before what a description says.
+
         Raises:
-            InputError: it has no such part, or no such key; what its files do wrong.
+            InputError: it has no such part, or no such key; a layout of a published data set, which knows its own; what
+                its files do wrong.
             OSError: a file is forbidden.
         """
-        about = f"{PREFIX}{self.name}"
+        about = spec_of(self.name)
         if part not in self.parts:
             raise InputError(f"{about}: has no {part}; it has {', '.join(self.parts)}")
         keys = self.parts[part]
         if key is not None and key not in keys:
             has = f"it has {', '.join(keys)}" if keys else "there are no others"
             raise InputError(f"{about}: has no {part} {key!r}; {has}{nearest(key, keys)}")
-        found = self.read(part, key)
+        found = self.read(part, key, layout or {})
         if is_dataclass(found) and hasattr(found, "source") and not isinstance(found, type):
             return replace(found, source=about if key is None else f"{about}::{key}")
         return found
@@ -97,12 +105,13 @@ class DataSet:
 
 
 def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> DataSet:
-    """A data set by name, or the one in a folder.
+    """A data set by name, the one that a file describes, or the one in a folder.
 
     Args:
-        name: one of `pyalign datasets list`; or a folder with a ``dataset.toml``, whose path is absolute or has a ``/``
-            in it, or a `Path`; or which was given a name by ``pyalign datasets path NAME --folder``.
-        folder: where it lies; None: where it was fetched to, or said to lie.
+        name: one of `pyalign datasets list`; or a description, ``mine.toml``, as `pyalign describe --write` writes it;
+            or a folder with one called ``dataset.toml``, whose path is absolute or has a ``/`` in it, or a `Path`; or
+            which was given a name by ``pyalign datasets path NAME --folder``.
+        folder: where it lies; None: where it was fetched to, or said to lie, or where the description lies.
 
     Raises:
         InputError: there is no such data set, or it is not here; says what would bring it.
@@ -114,9 +123,11 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
     checked_path(name, "name")
     if folder is not None:
         checked_path(folder, "folder")
-    if not isinstance(name, str):
-        return _of_folder(os.path.basename(os.path.realpath(name)), Path(name))
-    if folder is None and (os.sep in name or name in (".", "..")):
+    if is_description(name):
+        if folder is not None:
+            raise InputError(f"folder must be None for a description, whose folder holds the files; got {folder!s:.80}")
+        return _described(os.fspath(name), Path(name))
+    if not isinstance(name, str) or (folder is None and (os.sep in name or name in (".", ".."))):
         return _of_folder(os.path.basename(os.path.realpath(name)), Path(name))
     if name == "sample" and folder is None:
         return _of_row(DATASETS[name], Place(name, Path(__file__).parent / "sample"))
@@ -152,31 +163,65 @@ def _not_here(name: str, place: Path) -> str:
 
 
 def _of_folder(name: str, folder: Path) -> DataSet:
-    from pyalign.datasets.described import describe, read_description
-
     if not (folder / DESCRIPTION).exists():
         raise InputError(f"{PREFIX}{name}: {folder} has no {DESCRIPTION}, which would say what lies there")
-    document = read_description(folder / DESCRIPTION)
-    known = document.get("dataset")
-    if known is not None:
-        if known not in DATASETS:
-            raise InputError(f"{folder / DESCRIPTION}: dataset must be one of {', '.join(DATASETS)}; got {known!r:.60}")
-        return _of_row(DATASETS[known], Place(name, folder, document.get("files", {})))
-    return DataSet(name, folder, *describe(name, folder, document))
+    return _described(name, folder / DESCRIPTION)
+
+
+def _described(name: str, path: Path) -> DataSet:
+    from pyalign.datasets.described import Parts
+    from pyalign.datasets.description import read_description
+
+    found = read_description(path)
+    known = found.document.get("dataset")
+    if known is None:
+        parts = Parts(name, found)
+        return DataSet(name, path.parent, parts.keys(), parts.read, parts.lacking, None, path, found.files)
+    if known not in DATASETS:
+        raise InputError(f"{path}: dataset must be one of {', '.join(DATASETS)}; got {known!r:.60}")
+    place = Place(name, path.parent, found.document.get("files", {}))
+    return replace(_of_row(DATASETS[known], place), description=path, files=found.files)
 
 
 def _of_row(row: Row, place: Place) -> DataSet:
     place = replace(place, known=row.name)
 
-    def read(part: str, key: str | None) -> Any:
-        return load(f"pyalign.datasets._{row.module}:{part}")(place, key)
+    def read(part: str, key: str | None, layout: Mapping[str, Any]) -> Any:
+        task = layout.get("task")
+        if len(layout) > (task is not None):
+            option = next(name for name in layout if name != "task")
+            raise place.bad(f"a data set knows how its files are laid out, so that {option} has no meaning")
+        found = load(f"pyalign.datasets._{row.module}:{part}")(place, key)
+        if task not in (None, getattr(found, "task", None)):
+            raise place.bad(f"task must be that of the data set, {found.task!r}; got {task!r}")
+        return found
 
     return DataSet(place.name, place.folder, row.parts, read, lambda: place.lacking(row.needs), row)
 
 
-def open_part(name: str, part: str, key: str | None) -> Any:
+def described_files(path: str) -> dict[str, str]:
+    """The files behind a path that names a described data set, and what each is called in messages.
+
+    {} where there is no description, or where it can't be read, which is said when it is.
+
+    Example:
+        >>> described_files("dataset:sample")
+        {}
+    """
+    try:
+        found = load_dataset(path.removeprefix(PREFIX))
+    except (InputError, MissingExtraError, OSError):
+        return {}
+    if found.description is None:
+        return {}
+    about, folder = spec_of(found.name), found.description.parent
+    own = about if is_description(found.name) else f"{about}: {found.description.name}"
+    return {str(found.description): own, **{str(folder / name): f"{about}: {name}" for name in found.files}}
+
+
+def open_part(name: str, part: str, key: str | None, layout: Mapping[str, Any]) -> Any:
     """A part of the data set of that name: what `pyalign.io.named` asks for."""
-    return load_dataset(name).open(part, key)
+    return load_dataset(name).open(part, key, layout)
 
 
 register("datasets", open_part)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
+from pyalign.data.provenance import sha256_of_file
 from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
 from pyalign.datasets.places import Place, forget, held_by, remember
 from pyalign.datasets.registry import DATASETS, Row
 from pyalign.errors import InputError
+from pyalign.io.named import is_description
 from pyalign.io.paths import checked_path
-
-PIECE = 1 << 20  # bytes that are hashed at once
 
 
 def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:
@@ -53,8 +52,9 @@ def _require_name(name: str) -> None:
     """Raises where ``dataset:NAME``, on a command line or in a list, would be something else."""
     if os.sep in checked_path(name, "name"):
         raise InputError(f"name must be one without {os.sep!r}, which a path has; got {name!r:.80}")
-    if name.strip() in ("", ".", "..") or name != name.strip() or "::" in name or not name.isprintable():
-        rule = "printable, without '::' or a blank at its ends, and other than '.' and '..'"
+    taken = name.strip() in ("", ".", "..") or is_description(name)
+    if taken or name != name.strip() or "::" in name or not name.isprintable():
+        rule = "printable, without '::', '.toml' or a blank at its ends, and other than '.' and '..'"
         raise InputError(f"name must be {rule}; got {name!r:.80}")
 
 
@@ -62,17 +62,9 @@ def _require_published(row: Row, place: Place) -> None:
     """Raises where a file that is there has another checksum than was published."""
     for remote in row.files:
         path = None if remote.unpack or remote.hash is None else place.find(remote.file)
-        if path is not None and f"sha256:{_sha256(path)}" != remote.hash:
+        if path is not None and f"sha256:{sha256_of_file(path)}" != remote.hash:
             told = f"a file that was changed on purpose is named in a {DESCRIPTION}"
             raise place.bad(f"{path} has another checksum than was published, {remote.hash}; {told}")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 def forget_dataset(name: str) -> Path | None:

@@ -13,6 +13,7 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.image_files import is_hidden
+from pyalign.io.named import spec_of
 from pyalign.io.own_files import hold_lock
 from pyalign.io.paths import bad
 from pyalign.io.write import write_text
@@ -121,7 +122,7 @@ class Place:
 
     def bad(self, problem: object) -> InputError:
         """An error that starts with the name of the data set."""
-        return bad(f"dataset:{self.name}", problem)
+        return bad(spec_of(self.name), problem)
 
     def find(self, *names: str) -> Path | None:
         """The first of these files that is there: in the folder, or anywhere below it, as archives unpack.
@@ -131,7 +132,7 @@ class Place:
         """
         for name in names:
             if name in self.renamed:
-                return inside(self.folder, self.renamed[name], f"dataset:{self.name}")
+                return inside(self.folder, self.renamed[name], spec_of(self.name))
             direct = self.folder / name
             if direct.exists():
                 return direct

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,11 +16,40 @@ from pyalign.io.tables import Column, Table, column_index
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
+ODD_COLUMNS = ("last", "first", "none")
 FIRST = (1, 2, 0)  # where the canonical columns come from when the odd one is first
 ANCHORS = {
     "first": (0, 1, 2),
     "last": (2, 0, 1),
 }  # ... when the anchor is there, and the chosen option before the other
+# What no longer holds where an option is given: others that say the same thing, or that belong to another task.
+REPLACED = {
+    "odd_column": ("choice_column", "choice_base"),
+    "choice_column": ("odd_column", "choice_base"),
+    "subject_column": ("subjects",),
+    "subjects": ("subject_column",),
+    "task": ("odd_column", "anchor", "choice_column", "choice_base"),
+}
+
+
+def restated(layout: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """A layout with the options that were given in the place of its own, and pairs of an option and what it replaces.
+
+    Example:
+        >>> restated({"odd_column": "first", "columns": [0, 1, 2]}, {"choice_column": 3, "columns": (0, 1, 2)})
+        ({'columns': [0, 1, 2], 'choice_column': 3}, [('choice_column', 'odd_column')])
+    """
+    found, replaced = dict(layout), []
+    for name, value in given.items():
+        value = list(value) if isinstance(value, tuple) else value
+        if found.get(name) == value:
+            continue
+        for other in (name, *(one for one in REPLACED.get(name, ()) if one not in given)):
+            if other in found:
+                del found[other]
+                replaced.append((name, other))
+        found[name] = value
+    return found, replaced
 
 
 def check_options(
@@ -28,7 +57,7 @@ def check_options(
     task: str = ODD_ONE_OUT, anchor: str = "first",
 ) -> None:  # fmt: skip
     """Refuse options that contradict each other, before a file is opened."""
-    if not isinstance(odd_column, str) or odd_column not in ("first", "last", "none"):
+    if not isinstance(odd_column, str) or odd_column not in ODD_COLUMNS:
         raise InputError(f"odd_column must be 'first', 'last' or 'none'; got {odd_column!r}")
     _check_task(task, anchor, odd_column)
     if columns is not None and (not isinstance(columns, list | tuple) or len(columns) != 3):

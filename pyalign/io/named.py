@@ -1,7 +1,7 @@
-"""Data sets wherever a file can be named: ``dataset:things``, ``dataset:king19`` with the key ``set2``.
+"""Data sets wherever a file can be named: ``dataset:things``, ``dataset:king19`` with the key ``set2``, ``mine.toml``.
 
-Data sets stand above files: `pyalign.datasets` registers what opens them, and is asked when such a path comes, here and
-nowhere else.
+A ``.toml`` file is the description of a data set: `pyalign describe --write` writes it. Data sets stand above files:
+`pyalign.datasets` registers what opens them, and is asked when such a path comes, here and nowhere else.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import os
 from typing import Any, NamedTuple
 
 from pyalign._registry import registered
-from pyalign.io.paths import PathLike, bad, checked_path
+from pyalign.io.paths import PathLike, checked_path
 
-PREFIX = "dataset:"
+PREFIX, DESCRIPTION = "dataset:", ".toml"
 
 
 class Pictures(NamedTuple):
@@ -23,24 +23,44 @@ class Pictures(NamedTuple):
 
 
 def is_named(path: PathLike) -> bool:
-    """Whether it names a data set. A file of such a name is ``./dataset:...``.
+    """Whether it names a data set, with a key or without. A file called ``dataset:...`` is ``./dataset:...``.
 
     Example:
-        >>> is_named("dataset:things"), is_named("./dataset:things")
-        (True, False)
+        >>> is_named("dataset:things"), is_named("mine.toml::main"), is_named("./dataset:things")
+        (True, True, False)
     """
-    return checked_path(path).startswith(PREFIX)
+    return checked_path(path).startswith(PREFIX) or is_description(path)
 
 
-def open_named(path: PathLike, part: str, key: str | None = None, **unused: Any) -> Any:
+def is_description(path: PathLike) -> bool:
+    """Whether it is the file that describes a data set, with a key or without.
+
+    Example:
+        >>> is_description("mine.toml"), is_description("mine.toml::main"), is_description("dataset:mine")
+        (True, True, False)
+    """
+    whole = checked_path(path)
+    return (whole.rpartition("::")[0] or whole).endswith(DESCRIPTION)
+
+
+def spec_of(name: str) -> str:
+    """How a data set is named where a file can be: a description by its path, others with the prefix.
+
+    Example:
+        >>> spec_of("things"), spec_of("data/mine.toml")
+        ('dataset:things', 'data/mine.toml')
+    """
+    return name if is_description(name) else f"{PREFIX}{name}"
+
+
+def open_named(path: PathLike, part: str, key: str | None = None, **given: Any) -> Any:
     """A part of the data set that a path names: "triplets", "judgments", "embeddings", "categories", "names", "images".
 
-    unused: options of the layout, which a data set knows: any that is not None, False or () is refused.
+    given: options of the layout, None where nobody says anything. They come before what a description says; a published
+    data set knows its layout, and refuses them.
 
     Raises:
         InputError: there is no such data set, it is not here, or has no such part; one line that starts with the path.
     """
-    given = [name for name, value in unused.items() if value is not None and value is not False and value != ()]
-    if given:
-        raise bad(path, f"a data set knows how its files are laid out, so that {given[0]} has no meaning")
-    return registered("datasets")(os.fspath(path).removeprefix(PREFIX), part, key)
+    stated = {name: value for name, value in given.items() if value is not None}
+    return registered("datasets")(os.fspath(path).removeprefix(PREFIX), part, key, stated)

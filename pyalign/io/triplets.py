@@ -39,16 +39,16 @@ def load_triplets(
     *,
     key: str | None = None,
     columns: Sequence[Column] | None = None,
-    odd_column: OddColumn = "last",
+    odd_column: OddColumn | None = None,
     choice_column: Column | None = None,
     choice_base: int | None = None,
-    one_based: bool = False,
+    one_based: bool | None = None,
     subject_column: Column | None = None,
     item_names: Sequence[str] | None = None,
     answers: object = None,
     subjects: Subjects | Sequence[object] | None = None,
-    task: str = ODD_ONE_OUT,
-    anchor: AnchorColumn = "first",
+    task: str | None = None,
+    anchor: AnchorColumn | None = None,
 ) -> Triplets:
     """Read (t, 3) triplets of item numbers or names, the item that the person called odd put last.
 
@@ -60,21 +60,24 @@ def load_triplets(
 
     Args:
         path: any of the formats of `load_embeddings`; or ``dataset:NAME``, see `pyalign.datasets`, which knows its
-            layout and its task.
+            layout and its task; or ``mine.toml``, which describes a data set: what is given here comes before what it
+            says.
         key: which array of a file that holds several.
         columns: the three item columns of a wider table, from 0 or by header.
-        odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them), "first", or "none" (not recorded).
+        odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them; the default), "first", or "none" (not
+            recorded).
         choice_column: the column that holds the odd item's place among the three, from 0 or by header; of anchored
             triplets the place of the chosen option among the two.
         choice_base: whether that place counts from 0 or from 1; without it, its range decides.
-        one_based: item numbers count from 1; the result counts from 0.
+        one_based: item numbers count from 1 (default: False); the result counts from 0.
         subject_column: the column, of numbers or strings, that says who answered, from 0 or by header.
         item_names: the item that each number stands for, in order; embeddings with names are then matched by name.
         answers: (t, 3), how often each item was called odd, or shares, by the positions in the file: an array, or what
             `read_answers` gives; of anchored triplets (t, 2), by option.
         subjects: who gave each answer, where a file of its own says it: what `read_subjects` gives, or t labels.
-        task: ``"odd-one-out"``, or ``"anchored"``.
-        anchor: "first" or "last" of the three columns. Without a choice column the first of the two others was chosen.
+        task: ``"odd-one-out"`` (the default), or ``"anchored"``.
+        anchor: "first" (the default) or "last" of the three columns. Without a choice column the first of the two
+            others was chosen.
 
     Returns:
         `Triplets`, with positions where columns were moved, names where the file holds names.
@@ -95,11 +98,14 @@ def load_triplets(
                [1, 8, 3]], dtype=int32)
     """
     if is_named(path):
-        layout: dict[str, object] = {"columns": columns, "choice_column": choice_column, "choice_base": choice_base,
-                  "one_based": one_based, "subject_column": subject_column, "item_names": item_names,
-                  "odd_column": None if odd_column == "last" else odd_column,
-                  "anchor": None if anchor == "first" else anchor}  # fmt: skip
-        return _of_data_set(path, key, task, answers, subjects, layout)
+        layout: dict[str, object] = {
+            "columns": columns, "odd_column": odd_column, "choice_column": choice_column, "choice_base": choice_base,
+            "one_based": one_based, "subject_column": subject_column, "item_names": item_names, "task": task,
+            "anchor": anchor,
+        }  # fmt: skip
+        return _of_data_set(path, key, answers, subjects, layout)
+    odd_column = "last" if odd_column is None else odd_column
+    task, anchor = ODD_ONE_OUT if task is None else task, "first" if anchor is None else anchor
     check_options(columns, odd_column, choice_column, choice_base, task, anchor)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
@@ -108,7 +114,7 @@ def load_triplets(
     items, choice, subject = resolve(path, table, columns, choice_column, subject_column)
     read = _take(path, table, items, choice, subject)
     values = whole_numbers(path, read.items)
-    if _checks.flag(one_based, "one_based"):
+    if one_based is not None and _checks.flag(one_based, "one_based"):
         if read.names is not None:
             raise bad(path, "holds names, so one_based has no meaning")
         values = from_one(path, values)
@@ -131,14 +137,19 @@ def load_triplets(
 
 
 def _of_data_set(
-    path: PathLike, key: str | None, task: str, answers: object, subjects: Subjects | Sequence[object] | None,
+    path: PathLike, key: str | None, answers: object, subjects: Subjects | Sequence[object] | None,
     layout: dict[str, object],
 ) -> Triplets:  # fmt: skip
     found: Triplets = open_named(path, "triplets", key, **layout)
-    if task not in (ODD_ONE_OUT, found.task):
-        raise bad(path, f"task must be that of the data set, {found.task!r}; got {task!r}")
+    both = {"subjects": (subjects, found.subjects), "answers": (answers, found.answers)}
+    notes = tuple(
+        f"{os.fspath(path)}: the {name} that were given are used, not its own"
+        for name, (given, own) in both.items()
+        if given is not None and own is not None
+    )
     if subjects is not None:
         found = replace(found, subjects=_subjects(path, None, subjects, len(found)))
+    found = replace(found, notes=(*found.notes, *notes))
     return found if answers is None else _answered(path, found, answers)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pyalign.analysis.describe.array import Description
-from pyalign.analysis.describe.file import FileDescription
+from pyalign.analysis.describe.file import FileDescription, FileDescriptions
 from pyalign.datasets.fetch import Fetched
 from pyalign.datasets.listing import DataSetInfo, DataSetList
 from pyalign.extraction.models import ModelLayers, ModelList
@@ -70,6 +70,11 @@ def description_view(described: FileDescription, verbose: bool = False) -> list[
     return [Lines(tuple(lines))]
 
 
+def descriptions_view(described: FileDescriptions, verbose: bool = False) -> list[Block]:
+    """Those of each file, one after the other."""
+    return [block for file in described.files for block in description_view(file, verbose)]
+
+
 def _facts_of(array: Description) -> dict[str, str]:
     """What is known of an array; "" where it says nothing."""
     span = "none" if array.smallest is None else f"{array.smallest:g} to {array.largest:g}"
@@ -83,7 +88,7 @@ def _facts_of(array: Description) -> dict[str, str]:
         "seems": array.kind,
         "shape": " x ".join(f"{size:,}" for size in array.shape),
         "dtype": array.dtype,
-        "range": span if array.dtype not in ("str", "unknown") else "",
+        "range": span if array.dtype not in ("str", "unknown", "files") else "",
         "base": ("unclear" if array.base is None else str(array.base)) if array.kind == "triplets" else "",
         **{name: "" if count is None else f"{count:,}" for name, count in counts.items()},
         "first row": ", ".join(value if isinstance(value, str) else f"{value:g}" for value in array.first_row),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,6 @@ DEEPEST, MOST = 2, 500  # folders below the given one; files that are looked int
 HEADER = 1 << 16  # letters of a header at most
 HUMAN_DIMENSIONS = re.compile(r"spose|vice|dimension", re.IGNORECASE)
 METADATA = ("model", "models", "name", "model_name")
-FLAGS = ("columns", "choice_column", "choice_base", "one_based", "subject_column", "task")
 SMALLEST = 3  # images that make a folder one of images
 
 
@@ -119,35 +117,13 @@ def _is_metadata(path: str) -> bool:
 
 def _thing(spec: str, one: Description) -> Thing:
     kind, options, remark = one.kind, {}, "; ".join(one.remarks[:2])
-    if kind == "triplets" and one.command is not None:
-        options = _options(one.command)
+    if kind == "triplets":
+        options = dict(one.layout or {})
     if kind == "embeddings" and any("categories of items" in text for text in one.remarks):
         kind = "categories"
     if kind == "embeddings" and HUMAN_DIMENSIONS.search(os.path.basename(spec)):
         kind = "dimensions"
     return Thing(spec, kind, one.shape, one.names is not None, options, remark)
-
-
-def _options(command: str) -> dict[str, Any]:
-    """The layout of triplets, out of the command line that reads them.
-
-    Example:
-        >>> _options("pyalign score --embeddings EMB --triplets t.csv --columns 0,1,2 --one-based")
-        {'columns': [0, 1, 2], 'one_based': True}
-    """
-    words = shlex.split(command)
-    found: dict[str, Any] = {}
-    for k, word in enumerate(words):
-        name = word.removeprefix("--").replace("-", "_")
-        if not word.startswith("--") or name not in FLAGS:
-            continue
-        value = words[k + 1] if k + 1 < len(words) and not words[k + 1].startswith("--") else "true"
-        found[name] = [_word(part) for part in value.split(",")] if name == "columns" else _word(value)
-    return found
-
-
-def _word(text: str) -> int | str | bool:
-    return True if text == "true" else int(text) if text.lstrip("-").isdecimal() else text
 
 
 def most_rows(things: list[Thing]) -> int | None:

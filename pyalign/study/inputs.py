@@ -13,6 +13,7 @@ import numpy as np
 
 from pyalign.data import Embeddings, Judgments, Triplets, hash_early
 from pyalign.data.align import asked_items
+from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
 from pyalign.io.named import is_named, open_named
 from pyalign.io.paths import Spec, bad
@@ -38,10 +39,11 @@ class Inputs:
     def place(self, path: str) -> Spec:
         """Where a file of the study lies, which is about to be read; see `require_unchanged`."""
         place = Spec(self.study.place(path))
-        with suppress(OSError, ValueError):  # said when it is read
-            there = os.stat(place.path)
-            if stat.S_ISREG(there.st_mode):
-                self._files.setdefault(place.path, there)
+        for file in described_files(place.path) if is_named(place) else (place.path,):
+            with suppress(OSError, ValueError):  # said when it is read
+                there = os.stat(file)
+                if stat.S_ISREG(there.st_mode):
+                    self._files.setdefault(file, there)
         return place
 
     def require_unchanged(self) -> None:

@@ -131,9 +131,10 @@ def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, f
     own = command("score", mine / "x.npy", "-t", mine / "t.npy", "--names", f"dataset:{mine}", "--ci", "none", "--json")
     accuracy = [strict_json(one.out)["results"][0]["accuracy"] for one in (ran, own)]
     assert accuracy[0] == accuracy[1]
-    assert refused("score", f"dataset:{mine}", "-t", f"dataset:{mine}", "--one-based").endswith(
+    assert refused("score", "dataset:sample", "-t", "dataset:sample", "--one-based").endswith(
         "a data set knows how its files are laid out, so that one_based has no meaning"
     )
+    assert "triplets hold a 0" in refused("score", f"dataset:{mine}", "-t", f"dataset:{mine}", "--one-based")
     assert "has no triplets 'x'" in refused("score", f"dataset:{mine}", "-t", f"dataset:{mine}::x")
     assert command("export", f"dataset:{mine}", "--out", tmp_path / "x.csv").code == 0
     assert (tmp_path / "x.csv").read_text().splitlines()[1].startswith('"object 0",')

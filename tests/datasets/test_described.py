@@ -138,7 +138,7 @@ def test_rows_of_things_in_another_order_are_told_by_its_name(tmp_path, objects)
         ("triplet = 'x'", "has a key 'triplet'; known are .* did you mean 'triplets'"),
         ("triplets = 3", "triplets must be the name of a file, or a table; got 3"),
         ("[triplets]\ncolums = [1]", "has a key 'colums'; .* did you mean 'columns'"),
-        ("[triplets]\nfile = 'x'\none_based = 1", "triplets.one_based must be bool; got 1"),
+        ("[triplets]\nfile = 'x'\none_based = 1", "triplets.one_based must be true or false; got 1"),
         ("[triplets.a]\nkey = 'x'", "triplets.a must have a file"),
         ("[judgments]\nfile = 'x'", "judgments must have a kind"),
         ("dataset = 'no'", "dataset must be one of things"),
@@ -148,6 +148,29 @@ def test_rows_of_things_in_another_order_are_told_by_its_name(tmp_path, objects)
         ("names = '../out.txt'", "leads out of it nowhere"),
         ("names = '/etc/passwd'", "leads out of it nowhere"),
         ("names = 'link.txt'", "leads out of it nowhere"),
+        ("names = 'dataset:sample'", "names.file must be a path in the folder .* no other description; got 'dataset:"),
+        (
+            "names = 'dataset.toml'",
+            "names.file must be a path in the folder .* no other description; got 'dataset.toml'",
+        ),
+        ("names = ''", "names.file must be a path"),
+        ("names = 'a::'", "names.file must be a path"),
+        ("[triplets]\nfile = ['x']", r"triplets.file must be a path .*; got \['x'\]"),
+        ("[triplets]\nfile = 'x'\nanswers = 3", "triplets.answers must be a path .*; got 3"),
+        ("[triplets]\nfile = 'x'\ncolumns = [0, 1]", r"columns must be a list of three columns.*; got \[0, 1\]"),
+        ("[triplets]\nfile = 'x'\ncolumns = [0, 1, true]", "triplets.columns must be a list of three columns"),
+        ("[triplets]\nfile = 'x'\nsubject_column = 1.5", "triplets.subject_column must be a column.*; got 1.5"),
+        ("[triplets]\nfile = 'x'\nodd_column = 'third'", 'odd_column must be one of "last", "first", "none"; got'),
+        ("[triplets]\nfile = 'x'\nchoice_base = true", "triplets.choice_base must be one of 0, 1; got True"),
+        ("[triplets]\nfile = 'x'\ntask = 'guess'", 'task must be one of "odd-one-out", "anchored"; got'),
+        ("[triplets]\nfile = 'x'\nanchor = 2", 'anchor must be one of "first", "last"; got 2'),
+        ("[judgments]\nfile = 'x'\nkind = 'distance'", 'kind must be one of "dissimilarity", "similarity"; got'),
+        ("[names]\nfile = 'x'\norder = 'abc'", 'order must be one of "sorted", "raw", "folders"; got'),
+        ('[triplets."a::b"]\nfile = "x"', "triplets must have keys that are printable and without '::'"),
+        ('[triplets.""]\nfile = "x"', "triplets must have keys that are printable"),
+        ("dataset = ['things']", r"dataset must be text; got \['things'\]"),
+        ('names = "a\\u0000b"', "text must not hold NUL"),
+        ("names = 'x'\ncode = '__import__(\"os\").system(\"touch pwned\")'", "has a key 'code'"),
     ],
 )
 def test_what_is_wrong_with_it_is_one_line(tmp_path, toml, told, message_of):
@@ -156,18 +179,15 @@ def test_what_is_wrong_with_it_is_one_line(tmp_path, toml, told, message_of):
     (tmp_path / "out.txt").write_text("secret\n")
     os.symlink(tmp_path / "out.txt", folder / "link.txt")
     (folder / "dataset.toml").write_text(toml)
-    assert re.search(told, message_of(read_names, f"dataset:{folder}"))
+    for path in (f"dataset:{folder}", str(folder / "dataset.toml")):
+        assert re.search(told, message_of(read_names, path))
+    assert sorted(os.listdir(folder)) == ["dataset.toml", "link.txt"]
 
 
 def test_names_of_another_number_are_refused(folder, message_of):
     (folder / "names.txt").write_text("a\nb\n")
     assert "is of 12 objects, and there are 2 names" in message_of(load_embeddings, f"dataset:{folder}")
     assert "has no dataset.toml" in message_of(load_embeddings, f"dataset:{folder}/pictures")
-
-
-def test_a_kind_that_is_no_kind_is_said_with_the_file(folder, message_of):
-    (folder / "dataset.toml").write_text('[judgments]\nfile = "rdm.npz::rdms"\nkind = "distance"\n')
-    assert "kind must be one of" in message_of(load_judgments, f"dataset:{folder}")
 
 
 def test_the_example_of_the_page_is_read(tmp_path):

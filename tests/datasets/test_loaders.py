@@ -21,8 +21,8 @@ def complete(monkeypatch):
     """Of a data set whose answers, judgments or dimensions were read, `lacking` must miss nothing."""
     whole = DataSet.open
 
-    def checked(self, part, key=None):
-        found = whole(self, part, key)
+    def checked(self, part, key=None, layout=None):
+        found = whole(self, part, key, layout)
         if part in ("triplets", "judgments", "embeddings"):
             assert self.lacking() == ()
         return found

@@ -101,14 +101,13 @@ def test_a_name_that_nothing_could_find_again_is_refused(root, levels, message_o
     assert remembered() == {}
 
 
-@pytest.mark.parametrize("name", ["a::b", "..", ".", "", " ", " a", "a\n", "a\nb", "a\x1b[1m"])
+@pytest.mark.parametrize("name", ["a::b", "..", ".", "", " ", " a", "a\n", "a\nb", "a\x1b[1m", "a.toml"])
 def test_a_name_that_a_path_cannot_hold_is_refused(root, tmp_path, message_of, name):
     (tmp_path / "dataset.toml").write_text('names = "names.txt"\n')
     (tmp_path / "names.txt").write_text("a\n")
     told = message_of(remember_dataset, name, tmp_path)
-    assert told == (
-        f"name must be printable, without '::' or a blank at its ends, and other than '.' and '..'; got {name!r}"
-    )
+    rule = "printable, without '::', '.toml' or a blank at its ends, and other than '.' and '..'"
+    assert told == f"name must be {rule}; got {name!r}"
     assert remembered() == {}
 
 

@@ -319,6 +319,35 @@ def test_another_file_under_the_name_changes_nothing_of_what_is_read(folder):
     assert not run(watch=move, only="compare").failed
 
 
+def test_a_study_takes_a_described_data_set(folder):
+    run(only="score")
+    typed = pyalign.load_result("small/steps/score.json")
+    Path("mine.toml").write_text(
+        'names = "names.txt"\ncategories = "kinds.txt"\n[triplets]\nfile = "t.csv"\nsubject_column = "subject"\n'
+    )
+    edit('[triplets]\nfile = "t.csv"\nsubject_column = "subject"\n', '[triplets]\nfile = "mine.toml"\n')
+    edit('file = "kinds.txt"', 'file = "mine.toml"')
+    assert not run().failed
+    described = pyalign.load_result("small/steps/score.json")
+    assert [one.accuracy for one in described] == [one.accuracy for one in typed]
+    assert [tuple(one.ci) for one in described] == [tuple(one.ci) for one in typed]
+    assert not made(run())
+    np.savetxt("kinds.txt", ["q"] * 24, fmt="%s")
+    assert "concepts" in made(run())
+
+
+def test_a_described_file_that_changes_while_a_study_reads_it_is_an_error(folder):
+    from pyalign.study.inputs import Inputs
+
+    Path("mine.toml").write_text('names = "names.txt"\ntriplets = "t.csv"\n')
+    inputs = Inputs(read_study("small.toml"), lambda _: ("", ""))
+    inputs.names("mine.toml")
+    inputs.require_unchanged()
+    os.utime("names.txt", ns=(1, 1))
+    with pytest.raises(InputError, match=r"names\.txt: was changed while it was read"):
+        inputs.require_unchanged()
+
+
 def test_the_files_of_a_study_are_those_that_it_names(folder):
     from pyalign.study.file import read_study
 

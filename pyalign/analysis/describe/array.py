@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pyalign.analysis.describe.rows import count_repeated_rows, count_with_repeats
 from pyalign.data.instead import kind_of_matrix, shape_of_pairs
+from pyalign.documents import hidden
 from pyalign.errors import InputError
 
 CHUNK_ELEMENTS = 1 << 22
@@ -22,7 +24,7 @@ class Description:
 
     Attributes:
         kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares beside triplets),
-            "similarities", "dissimilarities", "names", "labels", "transform" or "other".
+            "similarities", "dissimilarities", "names", "labels", "images", "transform" or "other".
         shape: of the array, or of the whole table.
         dtype: as stored.
         smallest, largest: over finite values, of triplets over the items.
@@ -37,6 +39,7 @@ class Description:
         names: the first three names of rows or items.
         columns: the header of a table.
         command: a command line that reads it; words in capitals stand for other files.
+        layout: of triplets: the arguments of `load_triplets` that read them.
     """
 
     kind: str
@@ -55,6 +58,7 @@ class Description:
     names: tuple[str, ...] | None = None
     columns: tuple[str, ...] | None = None
     command: str | None = None
+    layout: Mapping[str, Any] | None = hidden(default=None)
 
 
 def describe(values: object, name: str | None = None) -> Description:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.folder import read_manifest
+from pyalign.io.folder import MANIFEST, read_manifest
+from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
 from pyalign.io.transform import holds_transform, read_transform
@@ -46,11 +47,29 @@ class FileDescription(Result):
     model: str | None = None
 
 
+@dataclass(frozen=True)
+class FileDescriptions(Result):
+    """What is in several files.
+
+    Attributes:
+        files: a description of each.
+    """
+
+    command: ClassVar[str] = "descriptions"
+
+    files: tuple[FileDescription, ...]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """A row for each array, with its file."""
+        return [{"file": file.file, **row} for file in self.files for row in file.to_records()]
+
+
 def describe_file(spec: PathLike) -> FileDescription:
     """What each array of a file seems to be, with the command line that reads it.
 
     Args:
-        spec: a file of any of the formats or a folder of `pyalign extract`, or FILE::KEY for one of its arrays.
+        spec: a file of any of the formats, a folder of `pyalign extract` or of images, or FILE::KEY for one of the
+            arrays of a file.
 
     Raises:
         InputError: the file's fault, in one line that starts with its path.
@@ -71,6 +90,10 @@ def describe_file(spec: PathLike) -> FileDescription:
     path, key = parsed.path, parsed.key
     if key is None and os.path.isfile(path) and holds_transform(path):
         return FileDescription(whole, (_of_transform(path, read_transform(path)),))
+    if key is None and os.path.isdir(path) and not os.path.lexists(os.path.join(path, MANIFEST)):
+        images = images_below(path)[0]
+        if images:
+            return FileDescription(whole, (_of_images(path, images),))
     model = read_manifest(path).model if os.path.isdir(path) else None
     found = contents(path, key)
     arrays = tuple(_of_content(path, content) for content in islice(found, MOST))
@@ -94,7 +117,8 @@ def _of_content(path: str, content: Content) -> Description:
         assert columns is not None  # the same rule has found triplets
         return replace(_of_triplets(spec, table, columns), key=content.key, dtype=found.dtype)
     names = None if content.names is None else content.names[:3]
-    return replace(found, key=content.key, names=names, command=_command(found.kind, spec, found.base))
+    layout = None if found.kind != "triplets" else {"one_based": True} if found.base == 1 else {}
+    return replace(found, key=content.key, names=names, command=_command(found.kind, spec, found.base), layout=layout)
 
 
 def _command(kind: str, spec: str, base: int | None = None) -> str | None:
@@ -108,6 +132,11 @@ def _command(kind: str, spec: str, base: int | None = None) -> str | None:
         "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
     }
     return shlex.join(lines[kind]) if kind in lines else None
+
+
+def _of_images(path: str, images: Sequence[str]) -> Description:
+    command = shlex.join(["pyalign", "extract", "--images", path, "--out", "OUT"])
+    return Description("images", (len(images),), "files", names=tuple(images[:3]), command=command)
 
 
 def _of_transform(path: str, transform: Transform) -> Description:
@@ -159,6 +188,7 @@ def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Descript
     remarks += [] if table.fault is None else [table.fault]
     if table.width > 3 and not table.header:
         remarks.append(_taken(table, columns))
+    layout = layout_of(table, columns, base)
     return replace(
         found,
         kind="triplets",
@@ -167,7 +197,8 @@ def _of_triplets(spec: str, table: Content, columns: TripletColumns) -> Descript
         remarks=tuple(remarks),
         names=None if names is None else names[:3],
         columns=table.header,
-        command=shlex.join(["pyalign", "score", "--embeddings", "EMB", *triplet_options(spec, table, columns, base)]),
+        command=shlex.join(["pyalign", "score", "--embeddings", "EMB", "--triplets", spec, *_flags(layout)]),
+        layout=layout,
     )
 
 
@@ -179,27 +210,35 @@ def _taken(table: Content, columns: TripletColumns) -> str:
     return f"{table.width} columns without a header: taken are {', '.join(parts)}"
 
 
-def triplet_options(spec: str, table: Content, columns: TripletColumns, base: int | None) -> list[str]:
-    """The options that read a table of triplets."""
-    options = ["--triplets", spec, *([] if columns.task == ODD_ONE_OUT else ["--task", columns.task])]
+def layout_of(table: Content, columns: TripletColumns, base: int | None) -> dict[str, Any]:
+    """The arguments of `load_triplets` that read a table of triplets, but for those that it would take by itself."""
+    layout: dict[str, Any] = {} if columns.task == ODD_ONE_OUT else {"task": columns.task}
     if table.width > 3 or columns.items != (0, 1, 2):
-        options += ["--columns", ",".join(_called(table, columns.items))]
+        layout["columns"] = _called(table, columns.items)
     if columns.choice is not None:
-        options += ["--choice-column", *_called(table, [columns.choice])]
-        options += [] if columns.base is None else ["--choice-base", str(columns.base)]
-    options += ["--one-based"] if base == 1 else []
+        layout["choice_column"] = _called(table, [columns.choice])[0]
+        layout |= {} if columns.base is None else {"choice_base": columns.base}
+    layout |= {"one_based": True} if base == 1 else {}
     if columns.subject is not None:
-        options += ["--subject-column", *_called(table, [columns.subject])]
-    return options
+        layout["subject_column"] = _called(table, [columns.subject])[0]
+    return layout
 
 
-def _called(table: Content, columns: Sequence[int]) -> list[str]:
+def _flags(layout: Mapping[str, Any]) -> Iterator[str]:
+    """The same on the command line."""
+    for name, value in layout.items():
+        yield "--" + name.replace("_", "-")
+        if value is not True:
+            yield ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _called(table: Content, columns: Sequence[int]) -> list[int | str]:
     """Columns by their headers, where all of these can be told apart on a command line; else by number."""
     header = table.header or ()
     names = [header[c] for c in columns] if header else []
     plain = all(name and "," not in name and not name.lstrip("-").isdecimal() for name in names)
-    alone = all(header.count(name) == 1 for name in names)
-    return names if names and plain and alone else [str(c) for c in columns]
+    different = all(header.count(name) == 1 for name in names)
+    return [*names] if names and plain and different else [*columns]
 
 
 def _of_embeddings(path: str, table: Content) -> Description:

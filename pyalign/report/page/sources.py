@@ -20,7 +20,7 @@ from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.score import Scores
 from pyalign.data.metadata import Metadata, as_metadata
 from pyalign.data.names import listing
-from pyalign.data.provenance import Input
+from pyalign.data.provenance import FILE, Input
 from pyalign.documents import Interval, require_letters
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
@@ -35,7 +35,9 @@ SHOWN = 3  # faults that the message has where nothing is sound
 NAMED = ("embeddings", "model", "models", "a", "b", "other", "mistaken_for")
 BESIDES = frozenset({"provenance", "notes", "options", "outputs", "coverage"})  # hold no names of models
 # Results whose models are no embeddings.
-NEVER = ("extract", "models list", "models layers", "datasets list", "datasets info", "datasets fetch", "describe")
+NEVER = ("extract", "models list", "models layers", "datasets list", "datasets info", "datasets fetch", "describe",
+         "descriptions")  # fmt: skip
+PARTS = ("triplets", "dimensions", "categories")  # inputs of which one data set may be several
 SEVERAL: dict[type, Any] = {Score: Scores, Calibration: Calibrations, Agreement: Agreements}
 
 
@@ -286,7 +288,9 @@ def _differs(hashes: Mapping[str, set[str]], name: str, others: Sequence[str]) -
 
 
 def _inputs(result: Any) -> tuple[Input, ...]:
-    return () if result.provenance is None else result.provenance.inputs
+    """The arrays that a result was computed from."""
+    inputs = () if result.provenance is None else result.provenance.inputs
+    return tuple(one for one in inputs if one.name != FILE)
 
 
 def _hashes(results: Iterable[Any]) -> dict[str, set[str]]:
@@ -302,7 +306,7 @@ def _hashes(results: Iterable[Any]) -> dict[str, set[str]]:
 
 def _remarks_of(documents: Sequence[Loaded]) -> Iterator[str]:
     """A sentence for each name whose values are not the same in all documents, and one for versions that differ."""
-    hashes: dict[str, dict[str, list[str]]] = {}
+    hashes: dict[tuple[str, str], dict[str, list[str]]] = {}
     versions: dict[str, list[str]] = {}
     for number, document in enumerate(documents, start=1):
         result, where = document.result, document.path or f"result {number}"
@@ -314,8 +318,9 @@ def _remarks_of(documents: Sequence[Loaded]) -> Iterator[str]:
         for one in _inputs(result):
             name = one.source or one.name
             if name in names and one.sha256 is not None:
-                hashes.setdefault(name, {}).setdefault(one.sha256, []).append(where)
-    for name, of_name in hashes.items():
+                part = one.name if one.name in PARTS else ""
+                hashes.setdefault((name, part), {}).setdefault(one.sha256, []).append(where)
+    for (name, _), of_name in hashes.items():
         if len(of_name) > 1:
             each = "; ".join(f"{digest[:8]} in {one_line(places[0])}" for digest, places in of_name.items())
             yield f"{one_line(name)} is not the same in all documents, by the SHA-256 of its values: {each}."

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from pyalign._version import __version__
-from pyalign.data.provenance import Provenance
+from pyalign.data.provenance import FILE, Provenance
 from pyalign.documents import as_document
 from pyalign.extraction.result import Extraction
 from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text, filled
@@ -79,13 +79,15 @@ def _inputs(called: Called, sources: Sources) -> Table | None:
     if not documents:
         return None
     column = Rows(list(documents)).column
+    hashed = "of type, shape and values: pyalign.data.fingerprint"
+    hashed += "; of a described file, of its bytes" if any(key[1] == FILE for key in documents) else ""
     columns = (
         column("File or array", lambda key: key[0]),
         column("Input", lambda key: "embeddings" if key[0] == key[1] else key[1], filter=True),
         column("Model", lambda key: sources.labels.get(key[0])),
         column("Shape", lambda key: key[2] or None),
         column("Type", lambda key: key[3]),
-        column("SHA-256", lambda key: key[4], note="of type, shape and values: pyalign.data.fingerprint"),
+        column("SHA-256", lambda key: key[4], note=hashed),
         column("Documents", lambda key: float(len(documents[key])), "count"),
     )
     return Table(filled(columns), name="inputs-table", caption="What the figures were computed from.")

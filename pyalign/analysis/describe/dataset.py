@@ -1,0 +1,279 @@
+"""What files are to one data set: triplets, names, people, categories, pictures, by what they hold and how many."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyalign.analysis.describe.array import Description
+from pyalign.analysis.describe.file import FileDescription
+from pyalign.analysis.describe.table import ODD
+from pyalign.data import ANCHORED
+from pyalign.errors import InputError
+from pyalign.io.columns import restated
+from pyalign.io.paths import TEXT, bad, suffix_of
+
+# What an array can be to a data set, by the argument that says so.
+ROLES = {
+    "triplets": "triplets",
+    "dimensions": "embeddings or human dimensions",
+    "item_names": "the names of the objects",
+    "categories": "the categories of the objects",
+    "dimension_labels": "what the columns of embeddings are called",
+    "subjects": "who answered each triplet",
+    "answers": "how many people gave each answer",
+    "images": "pictures of the objects",
+    "judgments": "similarities that people judged",
+}
+OF_KIND = {
+    "triplets": "triplets", "embeddings": "dimensions", "answers": "answers", "images": "images",
+    "similarities": "judgments", "dissimilarities": "judgments",
+}  # fmt: skip
+LISTS = ("names", "labels")  # kinds whose role shows in how many they are
+STATED = ("item_names", "categories", "dimension_labels", "subjects")  # what a list may be, in the words of a remedy
+
+
+@dataclass(frozen=True)
+class DataSetDraft:
+    """What a description of a data set is to say.
+
+    Attributes:
+        document: its parts, as tables with the paths of files as they were given.
+        notes: what was assumed, a sentence each.
+    """
+
+    document: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Thing:
+    """An array of a file. alone: whether the file holds no other."""
+
+    spec: str
+    file: str
+    one: Description
+    alone: bool = True
+
+    @property
+    def count(self) -> int:
+        return self.one.shape[0] if self.one.shape else 0
+
+    @property
+    def table(self) -> dict[str, Any]:
+        return {"file": self.file} | ({} if self.one.key is None or self.alone else {"key": self.one.key})
+
+
+@dataclass
+class _Sizes:
+    """How many there are of what: objects, triplets and columns of embeddings by file; the most that items need."""
+
+    objects: set[int] = field(default_factory=set)
+    triplets: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, int] = field(default_factory=dict)
+    items: int = 0
+
+
+def describe_dataset(
+    described: Sequence[FileDescription], stated: Mapping[str, str] | None = None,
+    layout: Mapping[str, Any] | None = None, kind: str | None = None,
+) -> DataSetDraft:  # fmt: skip
+    """What files are to one data set.
+
+    Args:
+        described: the files.
+        stated: by a role of `ROLES` the file, FILE or FILE::KEY, that has it; the others are found out.
+        layout: of the triplets, as `load_triplets` takes it, where it is not as it seems.
+        kind: of judgments, where it is not as it seems.
+
+    Raises:
+        InputError: what may be two things, or nothing; one line that starts with the file and says what would tell.
+
+    Example:
+        >>> triplets = Description("triplets", (50, 3), "int64", 0, 8, base=0, layout={})
+        >>> names = Description("names", (9,), "str")
+        >>> files = [FileDescription("t.npy", (triplets,)), FileDescription("names.txt", (names,))]
+        >>> describe_dataset(files).document
+        {'names': 'names.txt', 'triplets': {'file': 't.npy', 'odd_column': 'last', 'one_based': False}}
+    """
+    things = [thing for file in described for thing in _things(file)]
+    said = {spec: role for role, spec in (stated or {}).items()}
+    notes: list[str] = []
+    roles: dict[str, list[_Thing]] = {role: [] for role in ROLES}
+    lists: list[_Thing] = []
+    for thing in things:
+        role = said.get(thing.spec) or _role_of_kind(thing, notes)
+        if role is not None:
+            roles[role].append(thing)
+        elif thing.one.kind in LISTS:
+            lists.append(thing)
+        else:
+            notes.append(f"{thing.spec}: {'; '.join(thing.one.remarks) or thing.one.kind}; it is left out")
+    sizes = _sizes(roles, lists)
+    for thing in lists:
+        role = _role_of_list(thing, sizes, notes)
+        if role is not None:
+            roles[role].append(thing)
+    if roles["item_names"]:
+        spec = roles["item_names"][0].spec
+        notes.append(f"{spec}: names the objects, in the order of their numbers and of rows that have no names")
+    if len(roles["item_names"]) > 1:
+        one, other = roles["item_names"][:2]
+        raise bad(one.spec, f"may be the names of the objects, and so may {other.spec}: item_names=path says which")
+    return DataSetDraft(_document(roles, sizes, layout or {}, kind, notes), tuple(notes))
+
+
+def _things(file: FileDescription) -> Iterator[_Thing]:
+    """The arrays of a file, but for the names of the rows of others in it."""
+    path = file.file
+    named = file.model is not None or any(one.names for one in file.arrays if one.kind == "embeddings")
+    arrays = [one for one in file.arrays if not (named and one.kind == "names" and len(file.arrays) > 1)]
+    for one in arrays:
+        whole = one.key is None or path.endswith(f"::{one.key}")
+        spec = path if whole or len(arrays) == 1 else f"{path}::{one.key}"
+        yield _Thing(spec, path, one, whole or len(file.arrays) == 1)
+
+
+def _role_of_kind(thing: _Thing, notes: list[str]) -> str | None:
+    """The role of what is no list, by its kind."""
+    role = OF_KIND.get(thing.one.kind)
+    binary = any("categories of items" in remark for remark in thing.one.remarks)
+    if role == "dimensions" and binary and suffix_of(thing.file) in (".npy", *TEXT):
+        notes.append(f"{thing.spec}: every value is 0 or 1, taken for categories, not for embeddings")
+        return "categories"
+    return role
+
+
+def _sizes(roles: Mapping[str, Sequence[_Thing]], lists: Iterable[_Thing]) -> _Sizes:
+    sizes = _Sizes()
+    for thing in roles["triplets"]:
+        sizes.triplets[thing.spec] = thing.count
+        if thing.one.names is None and thing.one.largest is not None:
+            sizes.items = max(sizes.items, int(thing.one.largest) + (thing.one.base == 0))
+    for thing in roles["dimensions"]:
+        sizes.objects.add(thing.count)
+        sizes.columns[thing.spec] = thing.one.shape[1]
+    sizes.objects |= {thing.one.shape[-1] for thing in roles["judgments"]}
+    sizes.objects |= {thing.count for thing in roles["item_names"]}
+    if not sizes.objects:
+        names = [thing.count for thing in lists if thing.one.kind == "names" and thing.count >= sizes.items]
+        sizes.objects |= set(names) if len(names) == 1 else set()
+    return sizes
+
+
+def _role_of_list(thing: _Thing, sizes: _Sizes, notes: list[str]) -> str | None:
+    """What names or labels are, by how many they are; None for an array among others that belongs to nothing."""
+    n, are_names = thing.count, thing.one.kind == "names"
+    of_objects = n in sizes.objects or (not sizes.objects and n >= sizes.items)
+    fits = {
+        "item_names": are_names and of_objects,
+        "categories": not are_names and of_objects and thing.alone,
+        "dimension_labels": are_names and n in sizes.columns.values(),
+        "subjects": not are_names and n in sizes.triplets.values(),
+    }
+    found = [role for role, fit in fits.items() if fit]
+    if len(found) == 1:
+        return found[0]
+    if not found and not thing.alone:
+        notes.append(f"{thing.spec}: {n:,} {thing.one.kind}, as many as nothing else has; they are left out")
+        return None
+    if not found:
+        says = ", ".join(f"{role}=path" for role in STATED)
+        raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, as many as nothing else has; one of {says} says what "
+                              "they are")  # fmt: skip
+    may = " or ".join(f"{ROLES[role]} ({role}=path)" for role in found)
+    raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, which may be {may}: say which")
+
+
+def _document(
+    roles: Mapping[str, Sequence[_Thing]], sizes: _Sizes, layout: Mapping[str, Any], kind: str | None, notes: list[str]
+) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for part, role in (("names", "item_names"), ("images", "images")):
+        if roles[role]:
+            table = roles[role][0].table
+            document[part] = table["file"] if len(table) == 1 else table
+    n = min(sizes.objects, default=None)
+    if layout and len(roles["triplets"]) != 1:
+        name = next(iter(layout))
+        count = len(roles["triplets"])
+        raise InputError(f"{name} must be said of one file of triplets (triplets=path says which it is); got {count}")
+    tables = {thing.spec: {**thing.table, **_layout(thing, n, layout, notes)} for thing in roles["triplets"]}
+    for role in ("subjects", "answers"):
+        for thing in roles[role]:
+            _pair(thing, role, tables, sizes.triplets, "triplets")
+    found: dict[str, Any] = {"triplets": tables, "judgments": {}}
+    for thing in roles["judgments"]:
+        found["judgments"][thing.spec] = {**thing.table, "kind": kind or _kind(thing, notes)}
+    found["embeddings"] = {thing.spec: thing.table for thing in roles["dimensions"]}
+    for thing in roles["dimension_labels"]:
+        _pair(thing, "dimensions", found["embeddings"], sizes.columns, "columns of embeddings")
+    found["categories"] = {thing.spec: thing.table for thing in roles["categories"]}
+    for part, tables in found.items():
+        if tables:
+            document[part] = next(iter(tables.values())) if len(tables) == 1 else _keyed(tables)
+    if not document:
+        raise InputError("described files must hold a part of a data set; none of them does")
+    return document
+
+
+def _layout(thing: _Thing, n: int | None, given: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """How the triplets are laid out, with what no file shows: where the odd item stands, and from what items count."""
+    one = thing.one
+    layout, _ = restated(one.layout or {}, given)
+    numbered = one.names is None
+    if layout.get("task") != ANCHORED and "choice_column" not in layout:
+        layout.setdefault("odd_column", "last")
+    if numbered and "one_based" not in given:
+        layout["one_based"] = one.base == 1 or (one.base is None and n is not None and one.largest == n)
+        if layout["one_based"] and one.largest != n:
+            notes.append(f"{thing.spec}: items go from 1 to {one.largest:g} and are taken to count from 1 (one_based)")
+    taken = [*_taken(layout, given, one.columns)]
+    if taken:
+        notes.append(f"{thing.spec}: taken are {', '.join(taken)}")
+    return layout
+
+
+def _taken(layout: Mapping[str, Any], given: Mapping[str, Any], header: Sequence[str] | None) -> Iterator[str]:
+    """What neither a header nor anybody says."""
+    columns = layout.get("columns")
+    if columns is not None and "columns" not in given and isinstance(columns[0], int):
+        yield f"columns {', '.join(map(str, columns))} for the items"
+    third = header[2] if columns is None and header else columns[2] if columns else None
+    if layout.get("odd_column") == "last" and "odd_column" not in given and str(third).lower() not in ODD:
+        yield "the last item for the odd one (odd_column)"
+    for name, what in (("choice_column", "for the place of the odd one"), ("subject_column", "for who answered")):
+        if isinstance(layout.get(name), int) and name not in given:
+            yield f"column {layout[name]} {what}"
+
+
+def _kind(thing: _Thing, notes: list[str]) -> str:
+    notes.append(f"{thing.spec}: seems to hold {thing.one.kind}; kind in the description says it")
+    return "similarity" if thing.one.kind == "similarities" else "dissimilarity"
+
+
+def _pair(thing: _Thing, key: str, tables: Mapping[str, dict[str, Any]], sizes: Mapping[str, int], what: str) -> None:
+    """Puts a file into the one table of which it has as many entries."""
+    fits = [spec for spec, count in sizes.items() if count == thing.count]
+    if len(fits) != 1:
+        there = "none" if not sizes else ", ".join(f"{count:,} in {spec}" for spec, count in sizes.items())
+        rule = f"must have as many entries as there are {what} in one file"
+        raise bad(thing.spec, f"{rule}; got {thing.count:,}, and there are {there}")
+    tables[fits[0]][key] = thing.file if thing.alone else f"{thing.file}::{thing.one.key}"
+    tables[fits[0]].pop("subject_column" if key == "subjects" else "", None)
+
+
+def _keyed(tables: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Tables by the names of their files, without the ending; the key of the array behind it where two are the same."""
+    found: dict[str, dict[str, Any]] = {}
+    for spec, table in tables.items():
+        path, _, key = spec.partition("::")
+        stem = os.path.basename(path)
+        stem = stem.removesuffix(suffix_of(stem)) or stem
+        name = f"{stem} {key}".strip() if stem in found else stem
+        while name in found:
+            name += "'"
+        found[name] = table
+    return found

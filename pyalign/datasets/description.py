@@ -1,0 +1,236 @@
+"""The description of a data set: a ``.toml`` file that says what the files of a folder are. Read, checked, written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pyalign.data.judgments import KINDS
+from pyalign.data.tasks import TASKS
+from pyalign.datasets.places import within
+from pyalign.datasets.things_order import THINGS_ORDERS
+from pyalign.errors import InputError, nearest
+from pyalign.io.columns import ANCHORS, ODD_COLUMNS
+from pyalign.io.named import is_named
+from pyalign.io.paths import PathLike, Spec, bad, shorten
+from pyalign.io.toml import key_of, quoted, read_toml
+
+
+class Rule(NamedTuple):
+    """What a value must be, in words and as a check; and what a comment says of it where it is written."""
+
+    says: str
+    holds: Callable[[Any], bool]
+    comment: str = ""
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_column(value: Any) -> bool:
+    return type(value) is int or _is_text(value)
+
+
+def _is_file(value: Any) -> bool:
+    """Whether it may be FILE or FILE::KEY; another description would be read within this one without an end."""
+    try:
+        return _is_text(value) and not is_named(os.path.normpath(Spec(value).path))
+    except InputError:
+        return False
+
+
+def _one_of(words: tuple[Any, ...], comment: str = "") -> Rule:
+    known = set(map(repr, words))  # 1 and true are equal, and not the same
+    return Rule(f"one of {', '.join(map(quoted, words))}", lambda value: repr(value) in known, comment)
+
+
+TEXT = Rule("text", _is_text)
+COLUMN = Rule("a column, by its number from 0 or its header", _is_column)
+FILE_RULE = "a path in the folder of this file, FILE or FILE::KEY, of no other description"
+FILE = Rule(FILE_RULE, _is_file)
+COMMON, ORDER = {"file": FILE, "key": TEXT}, _one_of(THINGS_ORDERS)
+LAYOUT = {
+    "task": _one_of(TASKS, "what people were asked: which of three is odd, or which of two is more like an anchor"),
+    "columns": Rule(
+        "a list of three columns, by their numbers from 0 or their headers",
+        lambda value: isinstance(value, list) and len(value) == 3 and all(map(_is_column, value)),
+        "the columns of the three items, from 0 or by header",
+    ),
+    "odd_column": _one_of(ODD_COLUMNS, "which of the three was called odd; none: nobody has said it"),
+    "anchor": _one_of(tuple(ANCHORS), "where the anchor stands; then come the chosen option and the other"),
+    "choice_column": COLUMN._replace(comment="the place of the odd item, or of the chosen option"),
+    "choice_base": _one_of((0, 1), "from what that place counts"),
+    "one_based": Rule("true or false", lambda value: isinstance(value, bool), "whether numbers of items count from 1"),
+    "subject_column": COLUMN._replace(comment="who answered"),
+}
+TABLES: dict[str, dict[str, Rule]] = {
+    "triplets": {
+        **COMMON, **LAYOUT, "subjects": Rule(FILE_RULE, _is_file, "who answered each triplet"),
+        "answers": Rule(FILE_RULE, _is_file, "how many people called each of the three odd, or which share"),
+        "order": ORDER,
+    },
+    "judgments": {**COMMON, "kind": _one_of(KINDS, "what larger numbers mean")},
+    "embeddings": {
+        **COMMON, "name_column": COLUMN, "order": ORDER,
+        "dimensions": Rule(FILE_RULE, _is_file, "what the columns are called"),
+    },
+    "categories": {"file": FILE},
+    "images": {"file": FILE},
+    "names": {**COMMON, "order": ORDER},
+}  # fmt: skip
+FILES = ("file", "answers", "subjects", "dimensions")  # keys of a table that name files
+TEXTS = ("name", "dataset", "about", "source", "licence", "citation")
+TOP = (*TEXTS, "files", *TABLES)
+PARTS = {
+    "names": "the objects, in the order of their numbers and of rows that have no names",
+    "images": "pictures of the objects: a folder, a list, a .tar or FILE.h5::KEY",
+}
+HEAD = """\
+# What the files of a data set are; paths start from the folder of this file.
+# Read by every command (-t {name}) and by pyalign.load_dataset("{name}"). It may be edited by hand.
+"""
+
+Tables = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a description says, checked.
+
+    Attributes:
+        path: of the file, from whose folder the paths in it start.
+        document: all of it.
+        tables: those of each part by their keys; that of a part that has no key is called "".
+    """
+
+    path: Path
+    document: Mapping[str, Any]
+    tables: Tables
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of all files that it names, without the keys of arrays in them."""
+        named = [*self.document.get("files", {}).values()]
+        tables = [table for part in self.tables.values() for table in part.values()]
+        named += [table[key] for table in tables for key in FILES if key in table]
+        return tuple(dict.fromkeys(Spec(name).path for name in named))
+
+
+def read_description(path: PathLike) -> Description:
+    """The description in a ``.toml`` file.
+
+    Raises:
+        InputError: it is not TOML, or has a key or a value that a description has not; one line that starts with its
+            path.
+        MissingExtraError: Python 3.10 has no reader of TOML of its own.
+        OSError: missing or forbidden.
+    """
+    return checked_description(path, read_toml(path, "descriptions of data sets"))
+
+
+def checked_description(path: PathLike, document: Mapping[str, Any]) -> Description:
+    """A document as a description.
+
+    Raises:
+        InputError: as `read_description`.
+
+    Example:
+        >>> checked_description("mine.toml", {"names": "names.txt", "triplets": {"file": "t.npy"}}).files
+        ('t.npy', 'names.txt')
+    """
+    for key, value in document.items():
+        if key not in TOP:
+            raise bad(path, f"has a key {key!r:.60}; known are {', '.join(TOP)}{nearest(key, TOP)}")
+        if key in TEXTS and not _is_text(value):
+            raise bad(path, f"{key} must be text; got {shorten(value)}")
+    files = document.get("files", {})
+    if not isinstance(files, dict) or not all(map(_is_file, files.values())):
+        raise bad(path, "files must be a table of the names that a data set has, and those that they have here")
+    if files and "dataset" not in document:
+        raise bad(path, "files rename those of a published data set: dataset must say which")
+    tables = {part: _tables(path, part, document[part]) for part in TABLES if part in document}
+    if not tables and "dataset" not in document:
+        raise bad(path, f"says of nothing what it is: {', '.join(TABLES)}")
+    return Description(Path(path), document, tables)
+
+
+def _tables(path: PathLike, part: str, said: Any) -> dict[str, dict[str, Any]]:
+    """The tables of a part, by key; "" is one without. Text is the name of the file."""
+    if isinstance(said, str):
+        said = {"file": said}
+    if not isinstance(said, dict):
+        raise bad(path, f"{part} must be the name of a file, or a table; got {shorten(said)}")
+    several = bool(said) and all(isinstance(one, dict) for one in said.values())
+    tables = said if several else {"": said}
+    for key, table in tables.items():
+        if several and (not key.strip() or not key.isprintable() or "::" in key):
+            raise bad(path, f"{part} must have keys that are printable and without '::'; got {shorten(key)}")
+        _check(path, f"{part}.{key}" if several else part, TABLES[part], table)
+    return tables
+
+
+def _check(path: PathLike, where: str, rules: Mapping[str, Rule], table: Mapping[str, Any]) -> None:
+    for option, value in table.items():
+        rule = rules.get(option)
+        if rule is None:
+            raise bad(path, f"{where} has a key {option!r:.60}; known are {', '.join(rules)}{nearest(option, rules)}")
+        if not rule.holds(value):
+            raise bad(path, f"{where}.{option} must be {rule.says}; got {shorten(value)}")
+    if "file" not in table:
+        raise bad(path, f"{where} must have a file")
+    if "kind" in rules and "kind" not in table:
+        raise bad(path, f'{where} must have a kind, "dissimilarity" or "similarity"')
+
+
+def path_in(folder: PathLike, path: PathLike, about: PathLike) -> str:
+    """The path of FILE or FILE::KEY from the folder of the description `about`, in which it lies.
+
+    Raises:
+        InputError: it lies elsewhere, or is a link that leads elsewhere; its name is no text.
+    """
+    spec = Spec(path)
+    relative = os.path.relpath(spec.path, folder)
+    if relative.startswith(os.pardir):  # by way of a link to a folder, perhaps
+        relative = os.path.relpath(os.path.realpath(spec.path), os.path.realpath(folder))
+    try:
+        relative.encode()
+        within(Path(folder), relative, os.fspath(about))
+    except UnicodeEncodeError as error:
+        raise bad(path, "has a name that is no UTF-8 text, which a description can't hold") from error
+    except InputError as error:
+        rule = "a description names files of its own folder, and no links out of it"
+        raise bad(path, f"lies outside of the folder of {os.fspath(about)}: {rule}") from error
+    return relative if spec.key is None else f"{relative}::{spec.key}"
+
+
+def description_text(name: str, document: Mapping[str, Any]) -> str:
+    """A document of parts as the text of a ``.toml`` file, with a comment for each key.
+
+    name: of the file, for the comment at its head.
+
+    Example:
+        >>> print(description_text("mine.toml", {"triplets": {"file": "t.npy", "one_based": True}}), end="")
+        # What the files of a data set are; paths start from the folder of this file.
+        # Read by every command (-t mine.toml) and by pyalign.load_dataset("mine.toml"). It may be edited by hand.
+        <BLANKLINE>
+        [triplets]
+        file = "t.npy"
+        one_based = true  # whether numbers of items count from 1
+    """
+    plain = {part: value for part, value in document.items() if isinstance(value, str)}
+    lines = [HEAD.format(name=quoted(name)[1:-1]), *(_line(part, plain[part], PARTS.get(part, "")) for part in plain)]
+    lines += [""] if plain else []
+    for part in (one for one in document if one not in plain):
+        for key, table in _tables(name, part, document[part]).items():
+            lines.append(f"[{part}.{key_of(key)}]" if key else f"[{part}]")
+            lines += [_line(option, value, TABLES[part][option].comment) for option, value in table.items()]
+            lines.append("")
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _line(key: str, value: Any, comment: str) -> str:
+    return f"{key} = {quoted(value)}" + (f"  # {comment}" if comment else "")
