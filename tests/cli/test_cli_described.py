@@ -28,7 +28,7 @@ CALLS = {
     "concepts": ("x.npy", "--categories", "kinds.txt"),
     "consistency": ("x.npy", "y.npy"),
     "dimensions predict": ("x.npy", "--dimensions", "human.npy", "--dimension-labels", "labels.txt"),
-    "probe": ("x.npy", "--folds", "2", "--strength", "10"),
+    "probe": ("x.npy", "--folds", "2", "--penalty", "10"),
     "recover": ("x.npy", "y.npy", "--simulations", "10", "--temperature", "1"),
 }
 

@@ -403,7 +403,7 @@ def test_labels_name_choices_after_embeddings(command, documents):
         assert "clip" in out and "gpt" in out and "y-c" not in out
     for name in ("failures", "agreement"):
         out = command(name, *[word for word in words if word not in ("--ci", "none")],
-                      *(("--min-answers", 1) if name == "agreement" else ())).out  # fmt: skip
+                      *(("--minimum", 1) if name == "agreement" else ())).out  # fmt: skip
         assert "clip" in out and "gpt" in out and "y-c" not in out
 
 

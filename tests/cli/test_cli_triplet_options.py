@@ -26,7 +26,7 @@ GIVEN = {
 RUNS = {
     "compare": ("x.npy", "y.npy"),
     "calibrate": ("x.npy", "--split", "none"),
-    "agreement": ("x.npy", "--min-answers", 1),
+    "agreement": ("x.npy", "--minimum", 1),
     "ceiling": (),
     "recover": ("x.npy", "y.npy", "--simulations", 2, "--count", 50),
     "failures": ("x.npy",),
@@ -116,7 +116,7 @@ def test_rows_that_choices_do_not_have_are_noted(command, files):
     np.save("e.npy", (np.arange(500) + 1) % 3)
     for name in ("score", "compare", "failures", "agreement", "consistency", "concepts"):
         words = (name, "--model-choices", "c.npy", "e.npy", "-t", "t.npy", "--columns", "0,1,2")
-        words += ("--min-answers", 1) if name == "agreement" else ()
+        words += ("--minimum", 1) if name == "agreement" else ()
         words += ("--categories", "kinds.txt") if name == "concepts" else ()
         expected = command(*words)
         for option in ("missing", "name_column", "per_object"):
