@@ -232,6 +232,14 @@ def test_omit_of_everything_is_refused(backend, message_of):
     assert message == "x must be finite in the rows of at least one triplet; all 2 touch NaN or infinity"
 
 
+@pytest.mark.parametrize("nan", ["raise", "omit"])
+def test_triplets_that_are_wrong_are_refused_and_stay_as_they_are(backend, message_of, nan):
+    triplets = np.array([[0, 1, 2], [3, 20, 1]])
+    message = message_of(score_of, reals(20, 20, 5), triplets, nan=nan, backend=backend)
+    assert message == "triplets must lie in [0, 20); row 1 is [3, 20, 1]"
+    assert triplets.tolist() == [[0, 1, 2], [3, 20, 1]]
+
+
 def test_omit_does_not_excuse_triplets_that_are_wrong(backend, message_of):
     bad, _ = with_bad_rows(reals(17, 20, 5))
     message = message_of(score_of, bad, [[0, 1, 2], [3, 20, 1]], nan="omit", backend=backend)
