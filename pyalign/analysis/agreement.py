@@ -17,6 +17,7 @@ from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet
 from pyalign.analysis.repeats import find_repeats
 from pyalign.data import Aligned, Provenance, require_odd_one_out
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import as_models
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops._door import open_door
@@ -103,7 +104,7 @@ def agreement(
         inputs = {name or "x": aligned.embeddings}
         return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
 
-    found = of_each(x, given, measures, progress, begin)
+    found = of_each(as_models(x), given, measures, progress, begin)
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
     return Agreements(

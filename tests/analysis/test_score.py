@@ -16,6 +16,7 @@ from pyalign import Score, similarity
 from pyalign import score as score_of
 from pyalign.analysis.accuracy import TIES, score_triplets
 from pyalign.documents import from_document
+from pyalign.ops.triplets import placed
 
 TEMPERATURES = (1e-4, 1e-2, 0.07, 1.0, 30.0, 1e4)
 # float32: an exponent (s - max) / T carries two roundings, a series one or two more. float64: the same, and the order
@@ -224,6 +225,21 @@ def test_omit_leaves_choices_and_probabilities_in_their_places(backend):
     np.testing.assert_array_equal(ours.choices, np.where(kept, plain.choices, -2))
     np.testing.assert_allclose(ours.probabilities[kept], plain.probabilities[kept], rtol=1e-6)
     assert np.isnan(ours.probabilities[~kept]).all()
+
+
+@pytest.mark.parametrize("nan", ["raise", "omit"])
+def test_rows_and_triplets_are_checked_once_for_all_measures(monkeypatch, nan):
+    checked = []
+
+    def recorded(*arguments):
+        checked.append(arguments)
+        return placed(*arguments)
+
+    monkeypatch.setattr("pyalign.analysis.score.placed", recorded)
+    monkeypatch.setattr("pyalign.ops.triplets.placed", lambda *arguments: pytest.fail("they lie ready"))
+    models = {"a": reals(17, 20, 5), "b": reals(18, 20, 3)}
+    found = score_of(models, draw_triplets(19, 20, 300), measure=["cosine", "dot", "pearson"], nan=nan)
+    assert len(found) == 6 and len(checked) == 2
 
 
 def test_omit_of_everything_is_refused(backend, message_of):

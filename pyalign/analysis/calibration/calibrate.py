@@ -28,6 +28,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_
 from pyalign.backends import Array, LossSums, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance, Triplets, alternatives_of
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -161,7 +162,7 @@ def calibrate(
 
         return run
 
-    found = of_each(x, given, measures, progress, begin)
+    found = of_each(as_models(x), given, measures, progress, begin)
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
     inputs = x if isinstance(x, Mapping) else {"x": x}
