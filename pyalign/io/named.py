@@ -10,9 +10,7 @@ import os
 from typing import Any, NamedTuple
 
 from pyalign._registry import registered
-from pyalign.io.paths import PathLike, bad, checked_path
-
-PREFIX = "dataset:"
+from pyalign.io.paths import DATA_SET, PathLike, bad
 
 
 class Pictures(NamedTuple):
@@ -20,16 +18,6 @@ class Pictures(NamedTuple):
 
     source: Any
     names: tuple[str, ...] | None = None
-
-
-def is_named(path: PathLike) -> bool:
-    """Whether it names a data set. A file of such a name is ``./dataset:...``.
-
-    Example:
-        >>> is_named("dataset:things"), is_named("./dataset:things")
-        (True, False)
-    """
-    return checked_path(path).startswith(PREFIX)
 
 
 def open_named(path: PathLike, part: str, key: str | None = None, **unused: Any) -> Any:
@@ -43,4 +31,4 @@ def open_named(path: PathLike, part: str, key: str | None = None, **unused: Any)
     given = [name for name, value in unused.items() if value is not None and value is not False and value != ()]
     if given:
         raise bad(path, f"a data set knows how its files are laid out, so that {given[0]} has no meaning")
-    return registered("datasets")(os.fspath(path).removeprefix(PREFIX), part, key)
+    return registered("datasets")(os.fspath(path).removeprefix(DATA_SET), part, key)
