@@ -24,6 +24,7 @@ from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
+from pyalign.stats.resampling import Resampling
 
 
 def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Triplets:
@@ -247,14 +248,15 @@ def refuse_subjects(options: Any, option: str, what: str) -> None:
             raise InputError(f"{given} {value} serves {what} alone: add {option}")
 
 
-def check_intervals(options: Intervals, permutations: int | None = None) -> None:
-    """Raises where the options of intervals are wrong, before anything is read; or where people are given in vain.
+def check_intervals(options: Intervals, permutations: int | None = None) -> Resampling | None:
+    """What intervals are over; raises where that is wrong, before anything is read, or people are given in vain.
 
     permutations: of a test, whose estimate has a confidence too.
     """
-    options.resampling()
+    plan = options.resampling()
     if options.ci == "none" and permutations is None:
         refuse_unused(options, ("confidence",), "intervals, which --ci none leaves out")
     if not options.counts_people:
         told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
         refuse_subjects(options, told.get(options.ci_method or "", "--ci objects+subjects"), "intervals over people")
+    return plan

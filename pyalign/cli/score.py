@@ -71,7 +71,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     alone = options.odd_column == "none" and options.choice_column is None
     _require_answers(options, alone)
-    _inputs.check_intervals(options, options.permutations)
+    plan = _inputs.check_intervals(options, options.permutations)
     _model_choices.check(options, alone)
     _matrices.check(options)
     matrices = _matrices.read(options)
@@ -79,7 +79,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, options.measure or ("cosine",))
     ceiling = _ceiling.read_ceiling(options.ceiling, options.task)
     triplets = _inputs.read_triplets(options)
-    plan = None if alone else options.resampling()
+    plan = None if alone else plan
     groups = None
     if options.groups is not None:
         found = _inputs.labels_of(options.groups, "group", len(triplets))
