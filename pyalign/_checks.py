@@ -182,6 +182,11 @@ def not_finite(backend: Backend, x: Array, squares: np.ndarray) -> np.ndarray:
     return bad
 
 
+def require_finite_rows(backend: Backend, x: Array, squares: np.ndarray, name: str = "x") -> None:
+    """Raises where rows of x hold NaN or infinity, from |x|^2 of each; see `not_finite`."""
+    require_finite(not_finite(backend, x, squares), name)
+
+
 def require_digits(backend: Backend, arrays: Sequence[Array], longest: float, measure: str) -> None:
     """Raises when even the longest row, of |x|^2 = `longest`, is so short that products lose digits to underflow."""
     dtype = result_dtype(arrays[0]).name
@@ -265,6 +270,12 @@ def flag(value: object, name: str) -> bool:
     raise InputError(f"{name} must be True or False; got {value!r}")
 
 
+def flags(**values: object) -> None:
+    """Raises unless all are True or False."""
+    for name, value in values.items():
+        flag(value, name)
+
+
 def sequence(value: object, name: str, of: str) -> tuple[Any, ...]:
     """The elements of `value`, a list or the like, whose elements the message calls `of`.
 
@@ -284,6 +295,12 @@ def names_of(value: object, name: str, of: str = "names") -> tuple[str, ...]:
         if not isinstance(one, str | np.generic | int | float):
             raise InputError(f"{name} must be a sequence of {of}; got one that is {type(one).__name__}")
     return tuple(map(str, found))
+
+
+def checked_notes(source: object, notes: object) -> tuple[str, ...]:
+    """`notes` of data, which are sentences; raises also unless `source`, where they came from, is text or None."""
+    text_or_none(source, "source")
+    return names_of(notes, "notes", "sentences")
 
 
 def text_or_none(value: object, name: str) -> None:

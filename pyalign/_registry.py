@@ -45,6 +45,7 @@ class Kind:
         analyses: functions that give such a result, as steps of a study (`Analysis`); the first is the one that the
             kind's own word names.
         entry: the command that writes it, if there is one.
+        reference: the page of the reference of functions, one of `docs/_ext/groups.py`; "": nothing of it is public.
     """
 
     result: str
@@ -53,6 +54,7 @@ class Kind:
     sections: tuple[str, ...] = ()
     analyses: tuple[Any, ...] = ()
     entry: Entry | None = None
+    reference: str = ""
 
 
 def load(name: str) -> Any:

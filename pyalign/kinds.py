@@ -39,6 +39,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "study run", "models, human data and analyses from one file: documents and a report", SHOW, "study"
         ),
+        reference="results",
     ),
     "score": Kind(
         "pyalign.analysis.score:Scores",
@@ -47,9 +48,12 @@ KINDS: Mapping[str, Kind] = {
         sections=("leaderboard",),
         analyses=(Analysis("score", SEVERAL, matrices=True, without=("matrix", "kind")),),
         entry=Entry("score", "odd-one-out accuracy of embeddings on human triplets", SCORE, "tour"),
+        reference="triplets",
     ),
     "permutation": Kind(
-        "pyalign.analysis.accuracy:PermutationTest", analyses=(Analysis("permutation_test", EACH, matrices=True),)
+        "pyalign.analysis.accuracy:PermutationTest",
+        analyses=(Analysis("permutation_test", EACH, matrices=True),),
+        reference="triplets",
     ),
     "compare": Kind(
         "pyalign.analysis.comparison.result:Comparison",
@@ -63,6 +67,7 @@ KINDS: Mapping[str, Kind] = {
             SCORE,
             "statistics",
         ),
+        reference="trust",
     ),
     "metadata": Kind(
         "pyalign.analysis.metadata.result:MetadataRegressions",
@@ -75,6 +80,7 @@ KINDS: Mapping[str, Kind] = {
             EXPLAIN,
             "metadata",
         ),
+        reference="trust",
     ),
     "probe": Kind(
         "pyalign.probing.validated:ProbeCrossValidation",
@@ -83,11 +89,13 @@ KINDS: Mapping[str, Kind] = {
         sections=("leaderboard", "probes"),
         analyses=(Analysis("cross_validate_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
         entry=Entry("probe", "learn the linear map of embeddings that best predicts human answers", IMPROVE, "probing"),
+        reference="maps",
     ),
     "fit": Kind(
         "pyalign.probing.fit:ProbeFit",
         "pyalign.report.probe:fit_view",
         analyses=(Analysis("fit_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
+        reference="maps",
     ),
     "recipe": Kind(
         "pyalign.probing.recipe_results:RecipeCrossValidation",
@@ -102,6 +110,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "concepts", "where models agree with people: accuracy per dimension, category or level", EXPLAIN, "concepts"
         ),
+        reference="concepts",
     ),
     "predict": Kind(
         "pyalign.concept.predicted:DimensionPredictions",
@@ -117,6 +126,7 @@ KINDS: Mapping[str, Kind] = {
             EXPLAIN,
             "dimensions",
         ),
+        reference="concepts",
     ),
     "calibrate": Kind(
         "pyalign.analysis.calibration.result:Calibrations",
@@ -130,6 +140,7 @@ KINDS: Mapping[str, Kind] = {
             SCORE,
             "calibration",
         ),
+        reference="trust",
     ),
     "agreement": Kind(
         "pyalign.analysis.agreement:Agreements",
@@ -142,6 +153,7 @@ KINDS: Mapping[str, Kind] = {
             SCORE,
             "ceilings",
         ),
+        reference="trust",
     ),
     "ceiling": Kind(
         "pyalign.analysis.ceiling.result:NoiseCeiling",
@@ -150,6 +162,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("agreement",),
         analyses=(Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),),
         entry=Entry("ceiling", "noise ceiling: how well people predict people on repeated triplets", SCORE, "ceilings"),
+        reference="trust",
     ),
     "rsa": Kind(
         "pyalign.pairwise.rsa_result:Rsa",
@@ -158,6 +171,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("rsa",),
         analyses=(Analysis("rsa", {"x": MODELS, "human": HUMAN}),),
         entry=Entry("rsa", "correlation of similarity matrices with those of people, or of other models", PAIRS, "rsa"),
+        reference="pairs",
     ),
     "cka": Kind(
         "pyalign.pairwise.compared:ModelSimilarities",
@@ -166,12 +180,14 @@ KINDS: Mapping[str, Kind] = {
         sections=("cka",),
         analyses=(Analysis("cka", {"models": MODELS}), Analysis("minibatch_cka", {"models": MODELS})),
         entry=Entry("cka", "similarities between models: CKA and relatives, calibrated against chance", PAIRS, "cka"),
+        reference="pairs",
     ),
     "layers": Kind(
         "pyalign.pairwise.compared:LayerSimilarity",
         "pyalign.report.matrices:layers_view",
         charts=("cka",),
         sections=("cka",),
+        reference="pairs",
     ),
     "consistency": Kind(
         "pyalign.concept.consistency_result:ErrorConsistency",
@@ -185,6 +201,7 @@ KINDS: Mapping[str, Kind] = {
             PAIRS,
             "consistency",
         ),
+        reference="concepts",
     ),
     "recover": Kind(
         "pyalign.recovery.recovered:Recovery",
@@ -197,6 +214,7 @@ KINDS: Mapping[str, Kind] = {
             SCORE,
             "recovery",
         ),
+        reference="trust",
     ),
     "neighbors": Kind(
         "pyalign.nearest.result:Neighbors",
@@ -210,6 +228,7 @@ KINDS: Mapping[str, Kind] = {
             EXPLAIN,
             "neighbors",
         ),
+        reference="neighbors",
     ),
     "neighbor agreement": Kind(
         "pyalign.concept.neighbor_agreement:NeighborAgreement",
@@ -226,6 +245,7 @@ KINDS: Mapping[str, Kind] = {
             EXPLAIN,
             "neighborhoods",
         ),
+        reference="neighbors",
     ),
     "neighbor changes": Kind(
         "pyalign.concept.neighbor_changes:NeighborChanges",
@@ -238,6 +258,7 @@ KINDS: Mapping[str, Kind] = {
             EXPLAIN,
             "neighborhoods",
         ),
+        reference="neighbors",
     ),
     "neighbor purity": Kind(
         "pyalign.concept.purity:NeighborPurity",
@@ -245,6 +266,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("neighbors",),
         analyses=(Analysis("neighbor_purity", {"x": MODELS, "categories": CATEGORIES}),),
         entry=Entry("neighbors purity", "share of neighbours of the same category", EXPLAIN, "neighborhoods"),
+        reference="neighbors",
     ),
     "hubs": Kind(
         "pyalign.concept.hubs:Hubs",
@@ -252,6 +274,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("neighbors",),
         analyses=(Analysis("hubs", {"x": MODELS}),),
         entry=Entry("neighbors hubness", "objects that are neighbours of very many others", EXPLAIN, "neighborhoods"),
+        reference="neighbors",
     ),
     "prototypes": Kind(
         "pyalign.concept.prototypes:Prototypes",
@@ -264,6 +287,7 @@ KINDS: Mapping[str, Kind] = {
             EXPLAIN,
             "neighborhoods",
         ),
+        reference="concepts",
     ),
     "near duplicates": Kind(
         "pyalign.concept.duplicates:NearDuplicates",
@@ -273,6 +297,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "neighbors duplicates", "equal rows, and groups of rows that are nearly equal", EXPLAIN, "neighborhoods"
         ),
+        reference="neighbors",
     ),
     "failures": Kind(
         "pyalign.analysis.failures.failures:Failures",
@@ -282,11 +307,13 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "failures", "triplets that every model gets wrong, or one family and not another", EXPLAIN, "ceilings"
         ),
+        reference="trust",
     ),
     "extract": Kind(
         "pyalign.extraction.result:Extraction",
         "pyalign.report.listings:extraction_view",
         entry=Entry("extract", "embeddings of images or texts by the layers of a model", DATA, "extraction"),
+        reference="extraction",
     ),
     "models list": Kind(
         "pyalign.extraction.models:ModelList",
@@ -304,6 +331,7 @@ KINDS: Mapping[str, Kind] = {
         entry=Entry(
             "report", "one page of the documents of all commands: tables, pictures, methods, as HTML", SHOW, "report"
         ),
+        reference="results",
     ),
     "describe": Kind(
         "pyalign.analysis.describe.file:FileDescription",

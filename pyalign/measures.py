@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,12 +48,12 @@ class PairKernel:
     slope: Callable[[Any, Any, Any, Any], Any] | None = None
     gamma: Callable[[float], float] | None = None
 
-    @property
+    @cached_property
     def angular(self) -> bool:
         """Whether lengths of rows do not count."""
         return self.terms == "inverse norms"
 
-    @property
+    @cached_property
     def distance(self) -> bool:
         """Whether it falls with the distance."""
         return self.terms == "squares"
@@ -126,12 +127,12 @@ class Measure:
     sigma: float | None = None
     units: str = ""
 
-    @property
+    @cached_property
     def kernel(self) -> PairKernel:
         """What is computed from two rows that are transformed."""
         return PAIR_KERNELS[self.pair]
 
-    @property
+    @cached_property
     def precomputed(self) -> bool:
         """Whether similarities were given as a matrix, so that none are computed from rows."""
         return not self.pair

@@ -9,7 +9,9 @@ from html import unescape
 import numpy as np
 
 from pyalign.report.page.failures_html import CHOICES, LETTERS, SHARES, WIDTH, Verdict
-from pyalign.report.page.tables_html import ENDS, FLOATS
+from pyalign.report.page.tables_html import FLOATS
+
+ENDS = ("values", "low", "high")
 
 
 def data_of(html):
@@ -34,7 +36,7 @@ def _unpacked(value):
 
 
 def unpacked(column):
-    """The column that `tables_html.packed` was given, by the rules of the script."""
+    """The column that `tables_html.column_data` was given, by the rules of the script."""
     found = {key: value for key, value in column.items() if key != "words"}
     if "words" in column:
         found["values"] = [column["words"][number] for number in column["values"]]

@@ -85,6 +85,18 @@ def test_both_routes_lead_to_the_kernel_and_have_rows_in_the_table(script):
         assert {row["route"] for row in csv.DictReader(file)} == {*found}
 
 
+def test_a_score_crosses_files_no_more_often_than_the_table_says(script):
+    with open(script.TABLE, newline="") as file:
+        rows = {(row["name"], row["route"]): row for row in csv.DictReader(file)}
+    for route, counts in script.routes().items():
+        now = rows["arguments are checked once", route]
+        assert all(getattr(counts, what) <= int(now[what]) for what in ("calls", "returns", "reopened", "files"))
+    before, now = (
+        rows[name, "pyalign.score"] for name in ("before results have one view", "arguments are checked once")
+    )
+    assert all(2 * int(now[what]) <= int(before[what]) for what in ("calls", "returns"))
+
+
 def test_rows_of_a_name_are_replaced(script, tmp_path):
     path = tmp_path / "table.csv"
     for name, calls in (("a", 1), ("b", 2), ("a", 3)):

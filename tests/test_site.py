@@ -17,7 +17,7 @@ import pytest
 import pyalign
 from pyalign import cli
 from pyalign.cli._command import Command, make_parser
-from pyalign.kinds import GROUPS, entries
+from pyalign.kinds import GROUPS, KINDS, entries
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -45,7 +45,14 @@ def test_every_command_is_listed_once_with_its_group_and_its_page():
 
 def test_every_public_name_stands_in_one_group_of_the_reference(groups):
     found = Counter(name for group in groups.NAMES.values() for name in group.names)
-    assert found == Counter(pyalign.__all__), "a public name belongs into NAMES of docs/_ext/groups.py, once"
+    assert found == Counter(pyalign.__all__), "a public name belongs into a row of KINDS or of BESIDES, once"
+
+
+def test_names_of_kinds_of_results_are_not_listed_by_hand(groups):
+    listed = {name for page in groups.BESIDES.values() for name in page.names}
+    for kind in KINDS.values():
+        assert kind.reference in ("", *groups.BESIDES)
+        assert listed.isdisjoint({kind.result.partition(":")[2], *(one.name for one in kind.analyses)})
 
 
 def test_every_page_stands_in_one_table_of_contents():

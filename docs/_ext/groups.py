@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import pyalign
+from pyalign.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -25,46 +28,34 @@ class Names:
         return (*self.functions, *self.classes)
 
 
-# stem of the page -> its names
-NAMES = {
+# stem of the page -> its names besides those of kinds of results, whose functions and classes come first
+BESIDES = {
     "triplets": Names(
         "Accuracy on triplets", "How well a representation predicts which item of three people call odd.",
-        ("score", "score_choices", "odd_one_out", "odd_one_out_from", "choice_probabilities",
-         "choice_probabilities_from", "triplet_gradient", "fraction_of_ceiling", "permutation_test"),
-        ("Score", "Scores", "PermutationTest", "TripletPlan"),
+        ("score_choices", "odd_one_out", "odd_one_out_from", "choice_probabilities", "choice_probabilities_from",
+         "triplet_gradient", "fraction_of_ceiling"),
+        ("Score", "TripletPlan"),
     ),
     "trust": Names(
         "Intervals, comparisons, ceilings", "What a figure is worth: over what it could have come out otherwise.",
-        ("compare", "noise_ceiling", "agreement", "calibrate", "failures", "recover", "regress_metadata",
-         "load_metadata"),
-        ("Resampling", "Interval", "Comparison", "NoiseCeiling", "Agreement", "Agreements", "Calibration",
-         "Calibrations", "Failures", "Recovery", "Metadata", "MetadataRegressions"),
+        ("regress_metadata", "load_metadata"), ("Resampling", "Interval", "Agreement", "Calibration", "Metadata"),
     ),
-    "concepts": Names(
-        "Human concepts", "Where a model agrees with people, and where not.",
-        ("concepts", "levels", "predict_dimensions", "consistency", "prototypes"),
-        ("Concepts", "DimensionPredictions", "ErrorConsistency", "Prototypes"),
-    ),
+    "concepts": Names("Human concepts", "Where a model agrees with people, and where not.", ("levels",)),
     "neighbors": Names(
         "Neighbours", "What is near what, and whether people would say so.",
-        ("neighbors", "build_index", "load_index", "compare_neighbors", "neighbor_overlap", "neighbor_purity",
-         "neighbor_changes", "hubs", "near_duplicates"),
-        ("Neighbors", "NeighborIndex", "NeighborAgreement", "NeighborPurity", "NeighborChanges", "Hubs",
-         "NearDuplicates"),
+        ("build_index", "load_index", "neighbor_overlap"), ("NeighborIndex",),
     ),
     "pairs": Names(
         "Similarity matrices and models", "Pairs of items: people's matrices, and models beside each other.",
-        ("similarity", "choice_similarity", "choice_similarity_from", "rsa", "cka", "compare_layers", "minibatch_cka"),
-        ("Rsa", "ModelSimilarities", "LayerSimilarity", "SimilarityMatrix"),
+        ("compare_layers", "similarity", "choice_similarity", "choice_similarity_from"), ("SimilarityMatrix",),
     ),
     "maps": Names(
         "Maps that align", "The linear map under which a representation agrees best.",
-        ("fit_probe", "probe_path", "cross_validate_probe", "read_transform", "write_transform"),
-        ("TripletProbe", "Transform"),
+        ("probe_path", "read_transform", "write_transform"), ("TripletProbe", "Transform"),
     ),
     "extraction": Names(
         "Embeddings of images and texts", "From a folder of images, or a list of words, to rows with names.",
-        ("extract", "merge_extractions", "list_models", "load_encoder", "as_images"), ("Extraction",),
+        ("extract", "merge_extractions", "list_models", "load_encoder", "as_images"),
     ),
     "data": Names(
         "Reading, writing, data", "Arrays with the names of their items, and the files that hold them.",
@@ -73,8 +64,7 @@ NAMES = {
     ),
     "results": Names(
         "Results and pictures", "What functions give back: printed, drawn, written, read again.",
-        ("load_result", "plot", "write_figures", "write_report", "run_study"),
-        ("Result", "Provenance", "ReportFile", "Study", "StudyStep"),
+        ("load_result", "plot", "write_figures", "write_report", "run_study"), ("Result", "Provenance", "StudyStep"),
     ),
     "tables": Names(
         "Tables, errors, version", "What can be chosen by name, and what can go wrong.",
@@ -82,6 +72,20 @@ NAMES = {
         ("InputError", "MissingExtraError", "AssumptionWarning", "ConvergenceWarning", "SlowWarning"),
     ),
 }  # fmt: skip
+
+
+def with_kinds(stem: str, besides: Names) -> Names:
+    """The names of a page: first the public functions and classes of the kinds of results that belong there."""
+    kinds = [kind for kind in KINDS.values() if kind.reference == stem]
+    functions = [analysis.name for kind in kinds for analysis in kind.analyses]
+    classes = [kind.result.partition(":")[2] for kind in kinds]
+    of_functions, of_classes = ([name for name in names if name in pyalign.__all__] for names in (functions, classes))
+    return replace(
+        besides, functions=(*of_functions, *besides.functions), classes=(*of_classes, *besides.classes)
+    )  # fmt: skip
+
+
+NAMES = {stem: with_kinds(stem, besides) for stem, besides in BESIDES.items()}
 
 # What is no function or class has no docstring of its own.
 VALUES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,9 +17,8 @@ from pyalign.documents import Interval, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
-from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
-from pyalign.ops.triplets import TripletResults, checked_triplets, run_triplets
+from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
 from pyalign.results import OfTask, OnCards, Result
 
 TIES = ("fractional", "wrong", "human_alignment")
@@ -195,7 +194,6 @@ def score_triplets(
     probabilities: bool = False,
     similarities: bool = False,
     task: str = ODD_ONE_OUT,
-    aside: Aside | None = None,
 ) -> tuple[TripletResults, int]:
     """The pass behind `score`, with arrays where wanted, and the number of dropped triplets.
 
@@ -203,17 +201,29 @@ def score_triplets(
     """
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan, NAN, "nan")
+    chosen = get_measure(measure)
+    return score_placed(
+        placed(x, triplets, backend, chosen.precomputed), chosen, temperature, nan, choices=choices,
+        probabilities=probabilities, similarities=similarities, task=task,
+    )  # fmt: skip
+
+
+def score_placed(
+    ready: Placed, measure: Measure, temperature: float, nan: str, *, choices: bool, probabilities: bool,
+    similarities: bool, task: str, aside: Aside | None = None,
+) -> tuple[TripletResults, int]:  # fmt: skip
+    """The same of what lies ready; `aside`: see `run_placed`."""
     kept = None
+    precomputed = measure.precomputed
     if nan == "omit":
-        x, triplets, kept = scored_part(x, triplets, get_measure(measure), task, backend)
-    elif get_measure(measure).precomputed:
-        require_values(np.asarray(x))
+        ready, kept = scored_part(ready, precomputed, task)
+    elif precomputed:
+        require_values(ready.door.host(ready.rows))
     wanted = {"choices": choices, "probabilities": probabilities, "similarities": similarities}
-    options: dict[str, Any] = {"measure": measure, "temperature": temperature, "backend": backend, **wanted}
     if task == ANCHORED:
-        results = run_anchored(x, triplets, **options)
+        results = run_anchored(ready, measure, temperature=temperature, aside=aside, **wanted)
     else:
-        results = run_triplets(x, triplets, sums=True, aside=aside, **options)
+        results = run_placed(ready, measure, temperature=temperature, sums=True, aside=aside, **wanted)
     if kept is None:
         return results, 0
     return _spread(results, kept), int((~kept).sum())
@@ -285,29 +295,21 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
     return (6 * alone + 3 * two_way + 2 * three_way) / (6 * n)  # whole numbers: rounded once
 
 
-def scored_part(
-    x: object, triplets: object, measure: Measure, task: str, backend: str
-) -> tuple[Any, Any, np.ndarray | None]:
-    """x without NaN, the triplets that touch none, and which these are; None for all. See ``nan="omit"``."""
-    if measure.precomputed:
-        return without_missing_pairs(np.asarray(x), triplets, task)
-    return without_bad_rows(x, triplets, backend)
-
-
-def without_bad_rows(x: object, triplets: object, backend: str) -> tuple[Any, Any, np.ndarray | None]:
-    """The finite rows of x, the triplets among them with rows numbered anew, and which triplets those are."""
-    door = open_door(backend, x)
-    rows = door.rows(x)
-    index = checked_triplets(door, triplets, *map(int, rows.shape))
+def scored_part(ready: Placed, precomputed: bool, task: str) -> tuple[Placed, np.ndarray | None]:
+    """What is left without NaN, and which triplets (t,) touch none; None for all. See ``nan="omit"``."""
+    door, rows, index = ready.door, ready.rows, ready.index
+    _checks.require_valid(door.backend.check_triplets(index, len(rows)), index, *map(int, rows.shape))
+    if precomputed:
+        return without_missing_pairs(ready, task)
     finite = finite_mask(door.backend, rows)
     if finite.all():
-        return rows, index, None
+        return ready, None
     items = door.host(index)
     kept: np.ndarray = finite[items].all(axis=1)
     if not kept.any():
         raise InputError(f"x must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity")
     renumbered = np.cumsum(finite) - 1
-    return door.take(rows, finite), renumbered[items[kept]], kept
+    return Placed(door, door.take(rows, finite), door.triplets(renumbered[items[kept]])), kept
 
 
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:

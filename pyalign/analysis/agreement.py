@@ -21,6 +21,7 @@ from pyalign.analysis.repeats import Repeats, find_repeats
 from pyalign.backends import get_host_backend
 from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import as_models
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops._door import open_door
@@ -117,7 +118,7 @@ def agreement(
         return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
 
     has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
-    found = of_each(models, given, measures, progress, begin) if has_rows else ()
+    found = of_each(as_models(models), given, measures, progress, begin) if has_rows else ()
     host = get_host_backend(backend)
     for name, chosen in choices.among(present).read(given, host).items():
         one = _of_choices(chosen, given, name, int(min_answers), limits, ties, host.name)

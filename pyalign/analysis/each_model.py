@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pyalign import _checks
 from pyalign.analysis.notes import merged
-from pyalign.data import Aligned, Triplets, align
-from pyalign.data.align import one_order
+from pyalign.data import Aligned, Embeddings, Triplets
+from pyalign.data.align import aligned, one_order
 from pyalign.data.similarities import Similarities
 from pyalign.documents import from_document, from_fields
 from pyalign.errors import InputError
@@ -72,7 +72,7 @@ def measures_of(measure: Any) -> tuple[str | Measure, ...]:
 
 
 def of_each(
-    x: Any, triplets: Triplets, measures: Sequence[Chosen], progress: Progress,
+    x: Embeddings | Mapping[str, Embeddings], triplets: Triplets, measures: Sequence[Chosen], progress: Progress,
     begin: Callable[[Aligned, str | None], Callable[[Chosen], One]], called: str = "x",
 ) -> tuple[One, ...]:  # fmt: skip
     """What `begin` makes of each embeddings, called with each measure.
@@ -83,18 +83,16 @@ def of_each(
         called: what x is, where it has no name.
         begin: takes embeddings with triplets and their name, or None; gives a function of a measure.
     """
-    models: Mapping[Any, object] = {None: x}
+    models: dict[str | None, Embeddings] = {None: x} if isinstance(x, Embeddings) else dict(x.items())
     if isinstance(x, Mapping):
-        if not x:
-            raise InputError(f"{called} must hold at least one model; got an empty mapping")
-        ordered, notes = one_order(x, triplets)
-        triplets, models = replace(ordered, notes=merged(ordered.notes, notes)), _checks.by_name(x, called)
+        triplets, notes = one_order(x, triplets)
+        triplets = replace(triplets, notes=merged(triplets.notes, notes)) if notes else triplets
     found: list[One] = []
     each = {name: measures[:1] if isinstance(values, Similarities) else measures for name, values in models.items()}
     for name, values in models.items():
-        aligned = align(values, triplets, name or called)  # whose errors name the embeddings themselves
-        with _told(name, triplets.source), _checks.may_omit_rows(aligned.names):
-            run = begin(aligned, name)
+        ready = aligned(values, triplets, name or called)  # whose errors name the embeddings themselves
+        with _told(name, triplets.source), _checks.may_omit_rows(ready.names):
+            run = begin(ready, name)
             for measure in each[name]:
                 progress(f"{name or called} {measure or ''}".rstrip(), len(found), sum(map(len, each.values())))
                 found.append(run(measure))

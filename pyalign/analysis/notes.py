@@ -14,7 +14,7 @@ from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, alternatives_of, chance_o
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
-from pyalign.ops._door import open_door
+from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
 from pyalign.ops.similarity import similarity
 
@@ -48,7 +48,9 @@ def notes_on_rows(
     """
     door = open_door("auto", x)
     rows = door.rows(x)
-    zero, column, _, used = (glance_at_rows(x, index) if aside is None else aside).read()
+    if aside is None:
+        aside = glance_at_rows(door, rows, door.triplets(index[:FIRST_LOOK]))
+    zero, column, _, used = aside.read()
     notes = []
     if not used.all() and length(index) > FIRST_LOOK:
         used = used_rows(door.host(door.triplets(index)), len(rows))
@@ -67,12 +69,14 @@ def notes_on_rows(
     return (*notes, *anchors)
 
 
-def glance_at_rows(x: Array, index: Array) -> Aside:
-    """What notes begin with: zero rows, the first column, a few rows, and the rows that the first triplets name."""
-    door = open_door("auto", x)
-    rows = door.rows(x)
+def glance_at_rows(door: Door, rows: Array, triplets: Array) -> Aside:
+    """What notes begin with: zero rows, the first column, a few rows, and the rows that the first triplets name.
+
+    Args:
+        door: of the rows (n, d) and the triplets (t, 3), which it has checked.
+    """
     few = door.backend.widened(rows[:: max(1, len(rows) // FEW)][:FEW])
-    some = door.used_rows(door.triplets(index[:FIRST_LOOK]), len(rows))
+    some = door.used_rows(triplets[:FIRST_LOOK], len(rows))
     return Aside(door, [door.zero_rows(rows), door.backend.widened(rows[:, :1])[:, 0], few, some])
 
 

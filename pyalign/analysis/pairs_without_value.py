@@ -8,8 +8,7 @@ import numpy as np
 
 from pyalign.data import ANCHORED, ODD_ONE_OUT
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
-from pyalign.ops.triplets import checked_triplets
+from pyalign.ops.triplets import Placed
 
 ALIKE, FEWEST = 0.9, 0.5  # shares of the triplets that are scored: the median order has the first, each the second
 PAIRS = ((0, 1), (0, 2), (1, 2))  # of positions; anchored triplets ask about the first two
@@ -60,16 +59,16 @@ def require_alike_orders(matrix: np.ndarray, triplets: np.ndarray, permuted: Ite
         )
 
 
-def without_missing_pairs(
-    matrix: np.ndarray, triplets: object, task: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """A matrix (n, n) without NaN, the triplets that ask about none of its NaN, and which these are; None for all."""
-    index = np.asarray(checked_triplets(open_door("auto", matrix), triplets, len(matrix)))
+def without_missing_pairs(ready: Placed, task: str) -> tuple[Placed, np.ndarray | None]:
+    """A matrix (n, n) without NaN with the triplets that ask about none of its NaN, and which are those; None: all."""
+    door = ready.door
+    matrix, index = door.host(ready.rows), door.host(ready.index)
     missing = np.isnan(matrix)
     if not missing.any():
-        return matrix, index, None
+        return ready, None
     kept = has_values(matrix, index, task)
     if not kept.any():
         told = f"all {len(kept)} ask about a pair that is NaN"
         raise InputError(f"matrix must have a value for every pair of at least one triplet; {told}")
-    return np.where(missing, matrix.dtype.type(0), matrix), index[kept], kept
+    filled = np.where(missing, matrix.dtype.type(0), matrix)
+    return Placed(door, door.similarities(filled), door.triplets(index[kept])), kept

@@ -19,10 +19,10 @@ from pyalign.data import ANCHORED, Provenance, align, require_answers, require_o
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
-from pyalign.ops._door import Door, open_door
+from pyalign.ops._door import Door
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
-from pyalign.ops.triplets import use_matrix
+from pyalign.ops.triplets import Placed, placed, use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
@@ -97,9 +97,11 @@ def permutation_test(
     if chosen.precomputed and np.isnan(np.asarray(x)).any():
         accuracies = _permuted_with_missing(np.asarray(x), np.asarray(triplets), task, chosen, ties, backend, **options)
     else:
+        ready = placed(x, triplets, backend, chosen.precomputed)
         if nan == "omit":
-            x, triplets, _ = scored_part(x, triplets, chosen, task, backend)
-        accuracies = _permuted(x, triplets, task, chosen, ties, backend, **options)
+            ready, _ = scored_part(ready, chosen.precomputed, task)
+            x, triplets = ready.rows, ready.index
+        accuracies = _permuted(ready, task, chosen, ties, **options)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     options = {"measure": str(chosen), "ties": ties, "nan": nan, "missing": missing}
     return PermutationTest(
@@ -119,13 +121,10 @@ def permutation_test(
 
 
 def _permuted(
-    x: object, triplets: object, task: str, measure: Measure, ties: str, backend: str, permutations: int, seed: int,
-    progress: Progress,
-) -> np.ndarray:  # fmt: skip
+    ready: Placed, task: str, measure: Measure, ties: str, permutations: int, seed: int, progress: Progress
+) -> np.ndarray:
     """(permutations,) accuracies."""
-    door = open_door(backend, x)
-    values = door.similarities(x) if measure.precomputed else door.rows(x)
-    index = door.triplets(triplets)
+    door, values, index = ready.door, ready.rows, ready.index
     n, t, dtype = len(values), len(index), _checks.result_dtype(values)
     matrix = values if measure.precomputed else None
     if matrix is None:

@@ -9,22 +9,21 @@ from functools import lru_cache, partial
 from typing import Any, ClassVar, overload
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import Score, score_triplets, summarise
+from pyalign.analysis.accuracy import NAN, TIES, Score, score_placed, summarise
 from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.each_model import Several, measures_of, of_each
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
-from pyalign.data import Aligned, Overlap, Provenance, Transform, Triplets, as_triplet_data, require_one_answer_each
-from pyalign.data.missing import Present, with_rows
-from pyalign.data.similarities import Similarities, similarities_of, with_similarities
+from pyalign.data import Aligned, Embeddings, Overlap, Provenance, Transform, Triplets
+from pyalign.data.missing import Present, present_of
+from pyalign.data.similarities import Similarities, as_models, similarities_of
+from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
-from pyalign.measures import PRECOMPUTED, Measure
+from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._aside import Aside
-from pyalign.ops._door import open_door
-from pyalign.ops._place import length
-from pyalign.ops.triplets import use_matrix
+from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
 from pyalign.results import OnCards
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
@@ -169,6 +168,8 @@ def score(
         >>> round(score(matrix=1 - x @ x.T, kind="dissimilarity", triplets=triplets).accuracy, 3)
         0.667
     """
+    _checks.one_of(ties, TIES, "ties")
+    _checks.one_of(nan, NAN, "nan")
     keep = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")
     for name in keep:
         _checks.one_of(name, KEPT, "keep")
@@ -178,26 +179,26 @@ def score(
     if triplets is None:
         raise InputError("triplets must be given; got None")
     x, called = _models(x, matrix, kind), "x" if matrix is None else "matrix"
-    _refuse_for_matrices(x, measure, transform)
     measures = (None,) if measure is None else measures_of(measure)
-    given = as_triplet_data(triplets)
-    require_one_answer_each(given, "score")
-    plan, present = as_resampling(ci), with_rows(x, given, missing, subjects=subjects)
+    given = answered_once(triplets, "score")
+    plan, models = as_resampling(ci), as_models(x, called)
     if plan is not None and plan.by == AUTO and not given.answered:
         plan = None
-    given, subjects, groups = present.triplets, present.of(subjects, "subjects"), present.of(groups, "groups")
+    _refuse_for_matrices(models, measure, transform)
+    present = present_of({"x": models} if isinstance(models, Embeddings) else models, given, missing, subjects)
+    given, (subjects, groups) = present.triplets, present.of_each(subjects=subjects, groups=groups)
     asked = _Asked(
         measures, temperature, ties, nan, missing, backend, plan, subjects, groups, ceiling, permutations, seed,
         transform, tuple(keep), progress, Grouped(plan),
     )  # fmt: skip
-    scores = of_each(x, given, measures, progress, partial(_begin, asked), called)
+    scores = of_each(models, given, measures, progress, partial(_begin, asked), called)
     found = tuple(_covered(one, present) for one in scores)
     if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
         return found[0]
-    models = x if isinstance(x, Mapping) else {called: x}
+    inputs = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {called: x}
     told = merged(*(one.notes for one in found))
     return Scores(found, given.source, notes=told, coverage=present.coverage,
-                  provenance=_provenance(asked, models, given, found[0].backend))  # fmt: skip
+                  provenance=_provenance(asked, inputs, given, found[0].backend))  # fmt: skip
 
 
 def _covered(found: Score, present: Present) -> Score:
@@ -212,7 +213,7 @@ def _covered(found: Score, present: Present) -> Score:
 
 
 def _models(x: Any, matrix: Any, kind: str | None) -> Any:
-    """Embeddings or `Similarities`, or a mapping from names to such."""
+    """What is to be scored, one or a mapping from names to several; a matrix as `Similarities`."""
     if matrix is not None and x is not None:
         raise InputError("matrix stands in place of x; got both (a mapping as x may hold pyalign.Judgments too)")
     if matrix is not None:
@@ -221,13 +222,12 @@ def _models(x: Any, matrix: Any, kind: str | None) -> Any:
         raise InputError("kind says what matrix holds; got no matrix")
     if x is None:
         raise InputError("x or matrix must be given; got neither")
-    return with_similarities(_checks.by_name(x, "x") if isinstance(x, Mapping) else x)
+    return x
 
 
-def _refuse_for_matrices(x: Any, measure: Any, transform: Transform | None) -> None:
+def _refuse_for_matrices(x: Embeddings | Mapping[str, Embeddings], measure: Any, transform: Transform | None) -> None:
     """Raises where an option serves embeddings, and there are none, or where a map would be of a matrix."""
-    models = list(x.values()) if isinstance(x, Mapping) else [x]
-    matrices = [isinstance(one, Similarities) for one in models]
+    matrices = [isinstance(one, Similarities) for one in (x.values() if isinstance(x, Mapping) else (x,))]
     if measure is not None and matrices and all(matrices):
         raise InputError(f"measure is of embeddings; a matrix has its values already; got {measure!r}")
     if transform is not None and any(matrices):
@@ -253,10 +253,9 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     if asked.transform is not None:
         seen, told = seen_by(asked.transform, aligned)
         values, notes = asked.transform.apply(values), merged(notes, told)
-    t, n = length(aligned.index), length(values)
-    door = open_door(asked.backend, values, elements=n * n if t and use_matrix(n, t, 4) else 0)
-    rows = door.rows(values) if matrix is None else values
-    aside = glance_at_rows(rows, aligned.index)
+    ready = placed(values, aligned.index, asked.backend, matrix is not None)
+    rows = ready.rows if matrix is None else values
+    aside = glance_at_rows(ready.door, ready.rows, ready.index)
     looked = lru_cache(maxsize=1)(
         lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task, aside, features=matrix is None)
     )
@@ -265,7 +264,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
         if matrix is not None:
             measure = PRECOMPUTED[matrix.kind]
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
-        found = _one(rows, aligned, chosen, temperature, asked, aside)
+        found = _one(ready, rows, aligned, chosen, temperature, asked, aside)
         of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)
         told = merged(notes, looked(), of_measure, found.notes)  # triplets are known to be valid now
         if found.accuracy is not None:
@@ -283,14 +282,15 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     return run
 
 
-def _one(rows: Any, aligned: Aligned, measure: str | Measure, temperature: float, asked: _Asked, aside: Aside) -> Score:
-    """The score by one measure, with what was asked for besides."""
+def _one(
+    ready: Placed, rows: Any, aligned: Aligned, measure: str | Measure, temperature: float, asked: _Asked, aside: Aside
+) -> Score:
+    """The score by one measure, with what was asked for besides; `rows`: as notes and permutations take them."""
     began = time.perf_counter()
     needed = asked.plan is not None or asked.groups is not None
-    results, n_dropped = score_triplets(
-        rows, aligned.index, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan,
-        backend=asked.backend, choices="choices" in asked.keep, probabilities="probabilities" in asked.keep,
-        similarities=needed, task=aligned.triplets.task, aside=aside,
+    results, n_dropped = score_placed(
+        ready, get_measure(measure), temperature, asked.nan, choices="choices" in asked.keep,
+        probabilities="probabilities" in asked.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
     )  # fmt: skip
     seconds = time.perf_counter() - began
     found = summarise(

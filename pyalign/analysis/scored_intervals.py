@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,13 +30,13 @@ def with_ceiling(result: Score, ceiling: NamedCeiling) -> Score:
     return replace(result, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
 
 
+@dataclass
 class Grouped:
     """How triplets hang together under a plan: the last ones, since models in a row mostly have the same."""
 
-    def __init__(self, plan: Resampling | None) -> None:
-        self._plan = plan
-        self._index: object = None
-        self._found: tuple[Clusters, Resampling | None, Dependence | None] | None = None
+    plan: Resampling | None
+    _index: object = None
+    _found: tuple[Clusters, Resampling | None, Dependence | None] | None = None
 
     def of(
         self, outcomes: Outcomes, index: object, people: object
@@ -52,9 +52,9 @@ class Grouped:
     def _look(
         self, outcomes: Outcomes, index: object, people: object
     ) -> tuple[Clusters, Resampling | None, Dependence | None]:
-        if self._plan is None:
+        if self.plan is None:
             return clusters_of(index, [outcomes]), None, None
-        plan = self._plan.over(people_of([outcomes], people))
+        plan = self.plan.over(people_of([outcomes], people))
         clusters = clusters_of(index, [outcomes], people if "subjects" in plan.by else None)
         return clusters, plan, Dependence.of(clusters, plan) if plan.closed else None
 

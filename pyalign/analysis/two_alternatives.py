@@ -7,31 +7,35 @@ choice between the pairs 01 and 02 is made on the host.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import HostBackend, Sums, get_host_backend
-from pyalign.ops.triplets import TripletResults, run_triplets
+from pyalign.measures import Measure
+from pyalign.ops._aside import Aside
+from pyalign.ops.triplets import Placed, TripletResults, run_placed
 
 
 def run_anchored(
-    x: object, triplets: object, *, temperature: float, choices: bool, probabilities: bool, similarities: bool,
-    **options: Any,
+    ready: Placed, measure: Measure, *, temperature: float, choices: bool, probabilities: bool, similarities: bool,
+    aside: Aside | None = None,
 ) -> TripletResults:  # fmt: skip
-    """As `run_triplets` with sums, of triplets anchor, chosen, other.
+    """As `run_placed` with sums, of triplets anchor, chosen, other.
 
     choices are 1 or 2, the column of the option that the model takes, -1 for a tie; probabilities (t, 2) of the two.
 
     Example:
-        >>> found = run_anchored(np.eye(3)[[0, 0, 1]], [[0, 1, 2], [0, 2, 1]], temperature=1.0, choices=True,
-        ...     probabilities=True, similarities=False)
+        >>> from pyalign.measures import get_measure
+        >>> from pyalign.ops.triplets import placed
+        >>> ready = placed(np.eye(3)[[0, 0, 1]], [[0, 1, 2], [0, 2, 1]])
+        >>> found = run_anchored(ready, get_measure("cosine"), temperature=1.0, choices=True, probabilities=True,
+        ...     similarities=False)
         >>> found.choices, found.sums.right, found.probabilities.round(3)
         (array([1, 2], dtype=int8), (1, 0, 0), array([[0.731, 0.269],
                [0.269, 0.731]]))
     """
-    results = run_triplets(x, triplets, temperature=temperature, similarities=True, **options)
+    results = run_placed(ready, measure, temperature=temperature, similarities=True, aside=aside)
     s = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
     temperature = _checks.as_temperature(temperature)
     verdicts, sums = sums_of_two(get_host_backend(results.backend), s, temperature)

@@ -7,7 +7,7 @@ and says why it can't. Host backends work on numpy arrays, tensor backends on to
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import cast
 
@@ -165,7 +165,10 @@ _of_tests: dict[str, Backend] = {}  # by names that no message and no help menti
 
 
 def _load(name: str) -> Backend:
-    if name in _of_tests:
-        return _of_tests[name]
+    return _of_tests[name] if name in _of_tests else _loaded(name)
+
+
+@cache
+def _loaded(name: str) -> Backend:
     backend: Backend = load(f"pyalign.backends.{name}:BACKEND")
     return backend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +29,7 @@ class Place:
     dtype: str = ""
     elements: int = 0
 
-    @property
+    @cached_property
     def on_host(self) -> bool:
         """Whether numpy could see the memory."""
         return self.device == "cpu"

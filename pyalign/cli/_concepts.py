@@ -10,8 +10,8 @@ from pyalign.cli._command import option
 from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import FEWEST
 from pyalign.errors import InputError
-from pyalign.io.named import is_named, open_named
-from pyalign.io.paths import Spec
+from pyalign.io.named import open_named
+from pyalign.io.paths import Spec, is_named
 
 CONCEPTS = "human concepts, one of these or more"
 LABELS = "their k labels, one a line (default: those of the data set, else numbers)"

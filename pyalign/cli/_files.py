@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 from pyalign.io.folder import folder_files
-from pyalign.io.named import is_named
-from pyalign.io.paths import Spec
+from pyalign.io.paths import Spec, is_named
 
 
 def files_of(spec: str) -> dict[str, str]:

@@ -23,8 +23,8 @@ from pyalign.data.align import align, asked_items
 from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
-from pyalign.io.named import is_named
-from pyalign.io.paths import Spec
+from pyalign.io.paths import Spec, is_named
+from pyalign.stats.resampling import Resampling
 
 
 def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Triplets:
@@ -275,16 +275,16 @@ def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
     return without_effect(options, ("subjects", "subject_column"), f"only {what} count people ({option})")
 
 
-def check_intervals(options: Intervals, permutations: int | None = None) -> tuple[str, ...]:
-    """Raises where the options of intervals are wrong, before anything is read; notes on people who do not count.
+def check_intervals(options: Intervals, permutations: int | None = None) -> tuple[Resampling | None, tuple[str, ...]]:
+    """What intervals are over, and notes on people who do not count; raises before anything is read where it is wrong.
 
     permutations: of a test, whose estimate has a confidence too.
     """
-    asked = options.resampling()
+    plan = options.resampling()
     if options.ci == "none" and permutations is None:
         refuse_unused(options, ("confidence",), "intervals, which --ci none leaves out")
     if options.counts_people:
-        return ()
-    method = None if asked is None else asked.method
+        return plan, ()
     told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
-    return unused_people(options, "intervals over people", told.get(method or "", "--ci objects+subjects"))
+    method = None if plan is None else plan.method
+    return plan, unused_people(options, "intervals over people", told.get(method or "", "--ci objects+subjects"))

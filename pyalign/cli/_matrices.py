@@ -10,8 +10,7 @@ from pyalign.cli import _inputs
 from pyalign.cli._command import option, refuse_unused
 from pyalign.data import KINDS, Judgments, hash_early
 from pyalign.errors import InputError
-from pyalign.io.named import is_named
-from pyalign.io.paths import Spec
+from pyalign.io.paths import Spec, is_named
 
 GROUP = "matrices"
 OF_EMBEDDINGS = ("measure", "transform", "name_column", "per_object")

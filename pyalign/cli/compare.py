@@ -42,7 +42,8 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     if options.ci == "none":
         refuse_unused(options, ("choose_best", "correction"), "intervals, which --ci none leaves out")
-    notes = _inputs.check_intervals(options) + _model_choices.check(options)
+    plan, notes = _inputs.check_intervals(options)
+    notes += _model_choices.check(options)
     _matrices.check(options)
     if len(measures) not in (1, len(options.embeddings)):
         many = f"one for each of {len(options.embeddings)}"
@@ -61,7 +62,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     found = compare(
         models, triplets, **choices, measure=None if options.measure is None else by_model,
         temperature=1.0 if temperature is None else temperature,
-        ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=options.resampling(),
+        ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=plan,
         correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets), notes=notes)

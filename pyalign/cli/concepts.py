@@ -88,7 +88,7 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is wrong whatever the files hold."""
     if options.measure is not None:
         get_measure(options.measure)
-    idle = _inputs.check_intervals(options) + _model_choices.check(options)
+    idle = _inputs.check_intervals(options)[1] + _model_choices.check(options)
     if options.dimensions is None and options.categories is None and options.levels is None:
         raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:

@@ -59,7 +59,7 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
 def _check(options: ConsistencyOptions) -> tuple[str, ...]:
     """What is wrong whatever the files hold."""
     get_measure(options.measure)
-    notes = _inputs.check_intervals(options) + _model_choices.check(options)
+    notes = _inputs.check_intervals(options)[1] + _model_choices.check(options)
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
     if options.dimensions is None:

@@ -66,7 +66,8 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     for measure in options.measure or ():
         get_measure(measure)
-    notes = _inputs.check_intervals(options, options.permutations) + _check_choices(options)
+    plan, notes = _inputs.check_intervals(options, options.permutations)
+    notes += _check_choices(options)
     _matrices.check(options)
     matrices = _matrices.read(options)
     labels = _inputs.labelled(_model_choices.models_of(options, tuple(matrices)), options.labels)
@@ -76,7 +77,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     if alone:
         _refuse_answers(options)
     ceiling = _ceiling.read_ceiling(options.ceiling, triplets.task)
-    plan = None if alone else options.resampling()
+    plan = None if alone else plan
     groups = None
     if options.groups is not None:
         found = _inputs.labels_of(options.groups, "group", len(triplets))

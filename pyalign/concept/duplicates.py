@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Embeddings, as_embeddings, match_names
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import notes_on_values
 from pyalign.data.missing import Coverage, missing_in_words, rows_of_each
 from pyalign.data.names import require_different
 from pyalign.errors import InputError

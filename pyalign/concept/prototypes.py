@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.notes import notes_on_similarities
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.similarity import similarity

@@ -15,7 +15,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, get_host_backend
-from pyalign.data.embeddings import Embeddings, as_embeddings, notes_on_values
+from pyalign.data.embeddings import Embeddings, as_embeddings
+from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import KINDS
 from pyalign.data.names import listing, match_names, require_different, whole_numbers
 from pyalign.data.similarities import Similarities
@@ -64,7 +65,11 @@ def align(x: object, triplets: object, name: str = "x", features: bool = True) -
         >>> found.index.tolist()
         [[1, 0, 2]]
     """
-    rows, given = as_embeddings(x, name), as_triplet_data(triplets)
+    return aligned(as_embeddings(x, name), as_triplet_data(triplets), name, features)
+
+
+def aligned(rows: Embeddings, given: Triplets, name: str = "x", features: bool = True) -> Aligned:
+    """The same of embeddings and triplets."""
     index, notes = _index(rows, given, name)
     notes += notes_on_values(rows, name, FROM_MATRIX) if features and not isinstance(rows, Similarities) else ()
     names = rows.names
@@ -206,29 +211,30 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
     Raises:
         InputError: as `align`; embeddings of other items, or of another number where there are no names.
     """
-    given, notes = one_order(models, triplets)
+    known = {name: as_embeddings(x, name) for name, x in models.items()}
+    given, notes = one_order(known, as_triplet_data(triplets))
     if not models:
         found = AlignedModels({}, _checks.as_triplets(given.values), given, given.names, given.notes)
         n = found.n_items
         _checks.require_valid(get_host_backend("auto").check_triplets(found.index, n), found.index, n)
         return found
     if given.names is None:
-        sizes = {name: len(as_embeddings(x, name)) for name, x in models.items()}
+        sizes = {name: len(x) for name, x in known.items()}
         if len(set(sizes.values())) > 1:
             told = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
             raise InputError(f"models must have the same number of items; got {told}")
-    aligned = {name: align(x, given, name) for name, x in models.items()}
-    for one in aligned.values():
+    each = {name: aligned(x, given, name) for name, x in known.items()}
+    for one in each.values():
         notes += tuple(note for note in one.notes if note not in notes)
-    first = next(iter(aligned.values()))
-    kinds = {name: x.kind for name, x in models.items() if isinstance(x, Similarities)}
-    if all(one.index is first.index and len(one.x) == len(first.x) for one in aligned.values()):
-        rows = {name: one.x for name, one in aligned.items()}
+    first = next(iter(each.values()))
+    kinds = {name: x.kind for name, x in known.items() if isinstance(x, Similarities)}
+    if all(one.index is first.index and len(one.x) == len(first.x) for one in each.values()):
+        rows = {name: one.x for name, one in each.items()}
         return AlignedModels(rows, first.index, given, first.names, notes, kinds)
-    return replace(_gathered(aligned, given, notes), kinds=kinds)
+    return replace(_gathered(each, given, notes), kinds=kinds)
 
 
-def one_order(models: Mapping[str, object], triplets: object) -> tuple[Triplets, tuple[str, ...]]:
+def one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Triplets, tuple[str, ...]]:
     """Triplets of numbers, as numbers of the items of the first embeddings that have names; and what was assumed.
 
     Where these names are whole numbers, they are the items: 0 to n - 1 where some embeddings have n rows without names,
@@ -236,24 +242,22 @@ def one_order(models: Mapping[str, object], triplets: object) -> tuple[Triplets,
 
     Example:
         >>> a, b = (Embeddings(np.eye(2), names) for names in (("dog", "cat"), ("cat", "dog")))
-        >>> one_order({"a": a, "b": b}, np.zeros((0, 3), int))[0].names
+        >>> one_order({"a": a, "b": b}, Triplets(np.zeros((0, 3), int)))[0].names
         ('dog', 'cat')
     """
-    given = as_triplet_data(triplets)
-    if given.names is not None:
-        return given, ()
-    named = {name: as_embeddings(x, name) for name, x in models.items()}
-    reference = next(((name, x) for name, x in named.items() if x.names is not None), None)
+    if triplets.names is not None:
+        return triplets, ()
+    reference = next(((name, x) for name, x in models.items() if x.names is not None), None)
     if reference is None:
-        return given, ()
+        return triplets, ()
     name, x = reference
     assert x.names is not None
     if whole_numbers(x.names) is None:
-        return replace(given, names=x.names, numbered=True), _by_number(x, given, name)[1]
-    sizes = [len(one) for one in named.values() if one.names is None or _is_order(whole_numbers(one.names) or ())]
+        return replace(triplets, names=x.names, numbered=True), _by_number(x, triplets, name)[1]
+    sizes = [len(one) for one in models.values() if one.names is None or _is_order(whole_numbers(one.names) or ())]
     if not sizes:
-        return _named_by_numbers(given), ()
-    return replace(given, names=tuple(map(str, range(max(sizes)))), numbered=True), ()
+        return _named_by_numbers(triplets), ()
+    return replace(triplets, names=tuple(map(str, range(max(sizes)))), numbered=True), ()
 
 
 def _gathered(aligned: Mapping[str, Aligned], triplets: Triplets, notes: tuple[str, ...]) -> AlignedModels:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from pyalign import _checks
 from pyalign.backends import Array
 
 
@@ -15,12 +14,6 @@ class AsArray:
     """`len`, iteration, `shape`, `dtype` and `numpy.asarray` are those of `values`."""
 
     values: Array
-
-    def _check_notes(self) -> None:
-        """Raises unless `source` is text or None, and `notes` are sentences."""
-        told: Any = self
-        _checks.text_or_none(told.source, "source")
-        object.__setattr__(self, "notes", _checks.names_of(told.notes, "notes", "sentences"))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,6 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data.arrays import AsArray
-from pyalign.data.instead import kind_of_matrix, may_be_triplets, may_be_triplets_of_floats, shape_of_pairs
 from pyalign.data.names import match_names
 from pyalign.data.objects import HOW, objects_of, take_together
 from pyalign.errors import InputError
@@ -47,7 +46,7 @@ class Embeddings(AsArray):
             known = as_embeddings(self.values)
             object.__setattr__(self, "values", known.values)
             object.__setattr__(self, "names", known.names if self.names is None else self.names)
-        self._check_notes()
+        object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
         if np.shape(self.values) == ():
             raise InputError("embeddings must have shape (n, d); got ()")
         if self.names is None:
@@ -179,33 +178,6 @@ def as_embeddings(x: object, name: str = "x") -> Embeddings:
     if np.shape(values) == ():
         raise InputError(f"{name} must have shape (n, d); got ()")
     return Embeddings(values)
-
-
-def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """What embeddings seem to be in place of features: a matrix of similarities or dissimilarities, or triplets.
-
-    Args:
-        x: (n, d).
-        name: of x, where it has no source.
-        instead: what takes the matrix for what it is, by its kind: "similarities" or "dissimilarities".
-
-    Example:
-        >>> notes_on_values(Embeddings(1 - np.eye(3)), "x")
-        ('x looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
-    """
-    called = x.source or name
-    if len(x.shape) != 2 or not hasattr(x.values, "__getitem__"):  # an array that can be handed over, by DLPack alone
-        return ()
-    if x.names is None and (may_be_triplets(x.values) or may_be_triplets_of_floats(x.values)):
-        return (f"{called} holds whole numbers in {x.shape[1]} columns, taken for features: are they triplets?",)
-    kind, hint = kind_of_matrix(x.values), ""
-    if kind is not None and instead is not None:
-        hint = f"; {instead[kind]} takes the matrix for what it is"
-    if kind is None and (shape := shape_of_pairs(x.values)) is not None:
-        kind = f"pairs ({shape})"
-    if kind is None:
-        return ()
-    return (f"{called} looks like a matrix of {kind}, not embeddings: its rows are taken for features{hint}",)
 
 
 def is_frame(x: object) -> bool:

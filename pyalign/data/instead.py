@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from pyalign.backends import Array
+from pyalign.data.embeddings import Embeddings
 
 ROUNDED = 0.02  # of the range of a matrix: what bfloat16 may do to its diagonal and its symmetry
 FIRST_LOOK = 0.2  # of the range of a row: by which other rows than those of such matrices are told early
@@ -15,6 +16,33 @@ MATRIX_PART = 1 << 22  # elements of a matrix that are looked at at once
 FEWEST_ROWS = 5  # of a matrix of pairs that is known by its shape
 FIRST_ROWS = 1000  # which show whether they are triplets
 MOST_RATING = 9  # whole numbers up to this one may be ratings
+
+
+def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """What embeddings seem to be in place of features: a matrix of similarities or dissimilarities, or triplets.
+
+    Args:
+        x: (n, d).
+        name: of x, where it has no source.
+        instead: what takes the matrix for what it is, by its kind: "similarities" or "dissimilarities".
+
+    Example:
+        >>> notes_on_values(Embeddings(1 - np.eye(3)), "x")
+        ('x looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
+    """
+    called, shape = x.source or name, np.shape(x.values)
+    if len(shape) != 2 or not hasattr(x.values, "__getitem__"):  # an array that can be handed over, by DLPack alone
+        return ()
+    if x.names is None and (may_be_triplets(x.values) or may_be_triplets_of_floats(x.values)):
+        return (f"{called} holds whole numbers in {shape[1]} columns, taken for features: are they triplets?",)
+    kind, hint = kind_of_matrix(x.values), ""
+    if kind is not None and instead is not None:
+        hint = f"; {instead[kind]} takes the matrix for what it is"
+    if kind is None and (pairs := shape_of_pairs(x.values)) is not None:
+        kind = f"pairs ({pairs})"
+    if kind is None:
+        return ()
+    return (f"{called} looks like a matrix of {kind}, not embeddings: its rows are taken for features{hint}",)
 
 
 def kind_of_matrix(matrix: Array) -> str | None:

@@ -53,7 +53,7 @@ class Judgments(AsArray):
 
     def __post_init__(self) -> None:
         _checks.one_of(self.kind, KINDS, "kind")
-        self._check_notes()
+        object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
         if isinstance(self.values, str | os.PathLike):
             raise InputError(f"human must be an array; got the path {os.fspath(self.values)!r}: read it with "
                              "load_judgments(path, kind=)")  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data.align import one_order, used_items
 from pyalign.data.categories import Categories, require_names
-from pyalign.data.embeddings import as_embeddings
+from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import FEWEST, Judgments
 from pyalign.data.names import MISSING, OMIT, MissingRows, listing, match_names, require_different, rows_of_some
 from pyalign.data.subjects import Subjects
@@ -93,6 +93,10 @@ class Present:
             raise InputError(f"{name} must have one entry per triplet, {len(self.kept)}; got {got}")
         return values.take(self.kept) if isinstance(values, Subjects) else array[self.kept]
 
+    def of_each(self, **values: Any) -> list[Any]:
+        """The same of several, by their names."""
+        return [self.of(value, name) for name, value in values.items()]
+
     def among_all(self, array: np.ndarray | None) -> np.ndarray | None:
         """Choices or probabilities of the triplets that remain, as `in_places` has them."""
         return array if self.kept is None or array is None else in_places(array, self.kept)
@@ -136,12 +140,18 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         >>> present.triplets.values.tolist(), present.coverage.n_triplets, present.coverage.of_triplets
         ([[0, 1, 2]], 1, 2)
     """
-    _checks.one_of(missing, MISSING, "missing")
     whole = as_triplet_data(triplets)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
+    return present_of({str(name): as_embeddings(one, str(name)) for name, one in models.items()}, whole, missing,
+                      subjects)  # fmt: skip
+
+
+def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, subjects: object = None) -> Present:
+    """The same of embeddings by their names, and triplets."""
+    _checks.one_of(missing, MISSING, "missing")
     ordered, notes = one_order(models, whole)
     people = whole.subjects if subjects is None else subjects
-    names = {str(name): as_embeddings(one, str(name)).names for name, one in models.items()}
+    names = {name: one.names for name, one in models.items()}
     row_names = tuple(own or ordered.names for own in names.values())
     others = _lacking(names, ordered.names)
     if ordered.names is not None and others:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.data.embeddings import Embeddings
+from pyalign.data.embeddings import Embeddings, as_embeddings
 from pyalign.data.judgments import Judgments, as_judgments, require_symmetric
 from pyalign.errors import InputError
 
@@ -76,6 +76,27 @@ def with_similarities(x: Any) -> Any:
     if isinstance(x, Mapping):
         return {name: as_similarities(one, str(name)) if isinstance(one, Judgments) else one for name, one in x.items()}
     return as_similarities(x) if isinstance(x, Judgments) else x
+
+
+def as_models(x: Any, name: str = "x") -> Embeddings | dict[str, Embeddings]:
+    """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each.
+
+    Raises:
+        InputError: an empty mapping, names that are equal as text; see `as_embeddings` and `as_similarities`.
+
+    Example:
+        >>> as_models({1: np.eye(2)})["1"].shape
+        (2, 2)
+    """
+    if not isinstance(x, Mapping):
+        return as_similarities(x) if isinstance(x, Judgments) else as_embeddings(x, name)
+    if not x:
+        raise InputError(f"{name} must hold at least one model; got an empty mapping")
+    named = _checks.by_name(x, name)
+    return {
+        key: as_similarities(one, key) if isinstance(one, Judgments) else as_embeddings(one, key)
+        for key, one in named.items()
+    }
 
 
 def similarities_of(matrix: Any, kind: str | None) -> Any:

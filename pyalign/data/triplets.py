@@ -63,9 +63,8 @@ class Triplets(AsArray):
 
     def __post_init__(self) -> None:
         _checks.one_of(self.task, TASKS, "task")
-        self._check_notes()
-        _checks.flag(self.numbered, "numbered")
-        _checks.flag(self.answered, "answered")
+        object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
+        _checks.flags(numbered=self.numbered, answered=self.answered)
         if not hasattr(self.values, "shape") and not hasattr(self.values, "triplets"):
             object.__setattr__(self, "values", _checks.as_array(self.values, "triplets", "(t, 3)"))
         if hasattr(self.values, "shape"):
@@ -179,6 +178,13 @@ def require_one_answer_each(triplets: Triplets, what: str) -> None:
         raise InputError(
             f"{what} needs one answer to each triplet; got {triplets.answers.kind} of many people's answers"
         )
+
+
+def answered_once(triplets: object, what: str) -> Triplets:
+    """`triplets` with what is known of them, of which each has one answer; see `require_one_answer_each`."""
+    given = as_triplet_data(triplets)
+    require_one_answer_each(given, what)
+    return given
 
 
 def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:

@@ -13,8 +13,8 @@ from pyalign.data import Categories, Embeddings, Judgments, Triplets
 from pyalign.datasets.places import Place, folder_of, remembered_as
 from pyalign.datasets.registry import DATASETS, Row
 from pyalign.errors import InputError, MissingExtraError, nearest
-from pyalign.io.named import PREFIX, Pictures, is_description, spec_of
-from pyalign.io.paths import checked_path
+from pyalign.io.named import Pictures
+from pyalign.io.paths import DATA_SET, checked_path, is_description, spec_of
 
 PARTS = ("triplets", "judgments", "embeddings", "dimensions", "categories", "names", "images")
 DESCRIPTION = "dataset.toml"
@@ -134,7 +134,7 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
     home = DATASETS[name].home if name in DATASETS else None
     place = folder_of(name, home) if folder is None else Path(folder)
     if folder is not None and not place.is_dir():
-        raise InputError(f"{PREFIX}{name}: {place} {'is no folder' if place.exists() else 'does not exist'}")
+        raise InputError(f"{DATA_SET}{name}: {place} {'is no folder' if place.exists() else 'does not exist'}")
     readable = place.is_dir() if name in DATASETS else (place / DESCRIPTION).exists()
     known_as = remembered_as(name, home) if folder is None else None
     if known_as is not None and not readable:
@@ -142,7 +142,7 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
     if name not in DATASETS and not (place / DESCRIPTION).exists():
         known = f"known are {', '.join(DATASETS)}, and folders with a {DESCRIPTION}, such as dataset:./mine"
         here = "" if folder is None else f", and {place} has no {DESCRIPTION}"
-        raise InputError(f"{PREFIX}{name}: there is no such data set{nearest(name, DATASETS)}{here}; {known}")
+        raise InputError(f"{DATA_SET}{name}: there is no such data set{nearest(name, DATASETS)}{here}; {known}")
     if not place.is_dir():
         raise InputError(_not_here(name, place))
     if (place / DESCRIPTION).exists():
@@ -153,18 +153,18 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
 def _gone(name: str, place: Path, known_as: str) -> str:
     lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
     told = f'remember_dataset("{known_as}", folder) says where it lies now, forget_dataset("{known_as}") forgets it'
-    return f"{PREFIX}{name}: was remembered to lie in {place}, which {lacks} any more; {told}"
+    return f"{DATA_SET}{name}: was remembered to lie in {place}, which {lacks} any more; {told}"
 
 
 def _not_here(name: str, place: Path) -> str:
     get = f"'pyalign datasets fetch {name}' gets it" if DATASETS[name].files else f"get it from {DATASETS[name].source}"
     told = "load_dataset(..., folder=path) says where it lies already"
-    return f"{PREFIX}{name}: is not here, {place} is no folder; {get}, {told}"
+    return f"{DATA_SET}{name}: is not here, {place} is no folder; {get}, {told}"
 
 
 def _of_folder(name: str, folder: Path) -> DataSet:
     if not (folder / DESCRIPTION).exists():
-        raise InputError(f"{PREFIX}{name}: {folder} has no {DESCRIPTION}, which would say what lies there")
+        raise InputError(f"{DATA_SET}{name}: {folder} has no {DESCRIPTION}, which would say what lies there")
     return _described(name, folder / DESCRIPTION)
 
 
@@ -209,7 +209,7 @@ def described_files(path: str) -> dict[str, str]:
         {}
     """
     try:
-        found = load_dataset(path.removeprefix(PREFIX))
+        found = load_dataset(path.removeprefix(DATA_SET))
     except (InputError, MissingExtraError, OSError):
         return {}
     if found.description is None:

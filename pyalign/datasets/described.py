@@ -13,13 +13,12 @@ from pyalign.datasets.description import LAYOUT, Description
 from pyalign.datasets.places import inside, lacking, within
 from pyalign.datasets.things_order import things_order
 from pyalign.io.categories import load_categories
-from pyalign.io.columns import restated
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.judgments import load_judgments
-from pyalign.io.named import Pictures, spec_of
+from pyalign.io.named import Pictures
 from pyalign.io.names import read_names
-from pyalign.io.paths import Spec, bad, shorten
-from pyalign.io.triplets import load_triplets
+from pyalign.io.paths import Spec, bad, shorten, spec_of
+from pyalign.io.triplets import load_triplets, restated
 
 Table = Mapping[str, Any]
 

@@ -13,10 +13,9 @@ from pyalign.data.tasks import TASKS
 from pyalign.datasets.places import within
 from pyalign.datasets.things_order import THINGS_ORDERS
 from pyalign.errors import InputError, nearest
-from pyalign.io.columns import ANCHORS, ODD_COLUMNS
-from pyalign.io.named import is_named
-from pyalign.io.paths import PathLike, Spec, bad, shorten
+from pyalign.io.paths import PathLike, Spec, bad, is_named, shorten
 from pyalign.io.toml import key_of, quoted, read_toml
+from pyalign.io.triplets import ANCHORS, ODD_COLUMNS
 
 
 class Rule(NamedTuple):

@@ -10,8 +10,7 @@ from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
 from pyalign.datasets.places import Place, forget, held_by, remember
 from pyalign.datasets.registry import DATASETS, Row
 from pyalign.errors import InputError
-from pyalign.io.named import is_description
-from pyalign.io.paths import checked_path
+from pyalign.io.paths import checked_path, is_description
 
 
 def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:

@@ -13,9 +13,8 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.image_files import is_hidden
-from pyalign.io.named import spec_of
 from pyalign.io.own_files import hold_lock
-from pyalign.io.paths import bad
+from pyalign.io.paths import bad, spec_of
 from pyalign.io.write import write_text
 
 ENVIRONMENT = "PYALIGN_DATA"

@@ -12,7 +12,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance, as_embeddings
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import notes_on_values
 from pyalign.documents import hidden
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure

@@ -11,8 +11,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Categories, Embeddings, Provenance, as_embeddings
-from pyalign.data.embeddings import is_frame, notes_on_values
-from pyalign.data.instead import kind_of_matrix
+from pyalign.data.embeddings import is_frame
+from pyalign.data.instead import kind_of_matrix, notes_on_values
 from pyalign.data.judgments import matrix_of_frame
 from pyalign.datasets.simulate import (
     Chooser,

@@ -46,7 +46,7 @@ def unpack(archive: Path) -> Path:
     with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as beside:
         inside = Path(beside) / "all"
         inside.mkdir()
-        guarded(archive, "archive", lambda: _unpack(archive, inside))
+        guarded(archive, "archive", _unpack, archive, inside)
         if target.exists():
             shutil.rmtree(target)
         os.rename(inside, target)

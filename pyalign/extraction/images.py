@@ -18,8 +18,8 @@ from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.image_files import SUFFIXES, Files, images_below, is_hidden, is_image, listed_images
 from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
-from pyalign.io.named import Pictures, is_named, open_named
-from pyalign.io.paths import TEXT, Spec, bad, checked_path, shorten, suffix_of
+from pyalign.io.named import Pictures, open_named
+from pyalign.io.paths import TEXT, Spec, bad, checked_path, is_named, shorten, suffix_of
 from pyalign.io.tar import Archive
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pyalign.errors import InputError
 from pyalign.io.arrays import ANSWERS
 from pyalign.io.formats import open_table
 from pyalign.io.headers import always
-from pyalign.io.numbers import check_exact
+from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad
 from pyalign.io.tables import Column, by_name, column_index
 
@@ -56,5 +56,4 @@ def read_answers(
     values = table.read(chosen, ()).numbers
     if values.dtype.kind not in "biuf":
         raise bad(path, f"answers must be numbers; got dtype {values.dtype}")
-    check_exact(path, values, "answers")
-    return values
+    return exact_numbers(path, values, "answers")

@@ -20,7 +20,7 @@ def check_expansion(path: str | os.PathLike[str], packed: int, unpacked: int, wh
 
 def check_holes(path: str | os.PathLike[str], size: int) -> None:
     """Refuse a large file of which nearly nothing is on the disk: to read its holes takes the time of real data."""
-    if size <= SMALL or not hasattr(os, "SEEK_DATA"):
+    if not hasattr(os, "SEEK_DATA"):
         return
     there = place = 0
     with open(path, "rb") as handle:

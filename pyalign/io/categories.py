@@ -7,10 +7,10 @@ import numpy as np
 from pyalign.data import Categories
 from pyalign.io.arrays import text_array
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.named import is_named, open_named
+from pyalign.io.named import open_named
 from pyalign.io.names import read_names
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, open_text, text_errors
+from pyalign.io.paths import TEXT, Array, PathLike, Spec, bad, check_file, is_named, open_text, text_errors
 
 
 def load_categories(path: PathLike) -> Categories:

@@ -15,9 +15,9 @@ from pyalign.io.arrays import EMBEDDINGS, NAME_KEYS, Entries, Entry, choose, row
 from pyalign.io.folder import choose_layer, folder_notes
 from pyalign.io.formats import open_file
 from pyalign.io.headers import always
-from pyalign.io.named import is_named, open_named
-from pyalign.io.numbers import check_exact
-from pyalign.io.paths import Array, PathLike, bad, native, no_key, suffix_of
+from pyalign.io.named import open_named
+from pyalign.io.numbers import exact_numbers
+from pyalign.io.paths import Array, PathLike, bad, is_named, no_key, suffix_of
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Column, Table, by_name
 from pyalign.io.transform import RECORD_KEYS, read_record
@@ -124,8 +124,7 @@ def check_matrix(path: PathLike, array: Array) -> Array:
         raise bad(path, f"embeddings must have shape (n, d); got {array.shape}{hint}")
     if array.size == 0:
         raise bad(path, f"embeddings are empty; got shape {array.shape}")
-    check_exact(path, array, "embeddings")
-    return native(array)
+    return exact_numbers(path, array, "embeddings")
 
 
 def _refuse_triplets(path: PathLike, values: Array, whole: bool | None = None) -> None:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from pyalign._registry import load
 from pyalign.io.arrays import Entries, Wanted, choose
-from pyalign.io.named import is_named
-from pyalign.io.paths import PathLike, bad, check_file, no_key
+from pyalign.io.paths import PathLike, check_file, no_key
 from pyalign.io.tables import Table, array_table
 
 
-class Reader(NamedTuple):
+@dataclass(frozen=True)
+class Reader:
     """Where a format is read.
 
-    `function(path)` gives the arrays of the file (`Entries`); of a table, `function(path, wanted)` gives a `Table`.
+    `read(path)` gives the arrays of the file (`Entries`); of a table, `read(path, wanted)` gives a `Table`.
     """
 
     function: str
     table: bool = False
+
+    @cached_property
+    def read(self) -> Callable[..., Any]:
+        """The function, imported when it is first used."""
+        function: Callable[..., Any] = load(self.function)
+        return function
 
 
 _HDF5 = Reader("pyalign.io.apart_formats:hdf5_entries")
@@ -50,8 +59,6 @@ FORMATS: dict[str, Reader] = {
 
 def check_format(path: PathLike, what: str) -> str:
     """The extension of a file that is there and of a known format."""
-    if is_named(path):
-        raise bad(path, f"{what} are read from a file, not from a data set")
     return check_file(path, what, tuple(FORMATS))
 
 
@@ -62,8 +69,7 @@ def open_file(path: PathLike, wanted: Wanted) -> Entries | Table:
 
         return folder_entries(path)
     reader = FORMATS[check_format(path, wanted.what)]
-    function: Any = load(reader.function)
-    found: Entries | Table = function(path, wanted) if reader.table else function(path)
+    found: Entries | Table = reader.read(path, wanted) if reader.table else reader.read(path)
     return found
 
 

@@ -14,9 +14,9 @@ from pyalign.data.judgments import about
 from pyalign.errors import InputError
 from pyalign.io.arrays import JUDGMENTS, NAME_KEYS, Entries, Entry, choose, row_names
 from pyalign.io.formats import open_file
-from pyalign.io.named import is_named, open_named
-from pyalign.io.numbers import check_exact
-from pyalign.io.paths import Array, PathLike, bad, native, no_key
+from pyalign.io.named import open_named
+from pyalign.io.numbers import exact_numbers
+from pyalign.io.paths import Array, PathLike, bad, is_named, no_key
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Table
 
@@ -66,9 +66,9 @@ def load_judgments(
         own = None
     if values.dtype.kind not in "biuf":
         raise bad(path, f"judgments must be real numbers; got {values.dtype}")
-    check_exact(path, values, "judgments")
+    values = exact_numbers(path, values, "judgments")
     try:
-        judged = Judgments(native(_without_one(values)), kind, None, None, source, notes)
+        judged = Judgments(_without_one(values), kind, None, None, source, notes)
         if not isinstance(found, Table):
             own = row_names(path, found, judged.n)
         elif not judged.is_square:

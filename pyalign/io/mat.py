@@ -19,7 +19,7 @@ def mat_entries(path: PathLike) -> dict[str, Entry]:
         head = handle.read(520)
     if head.startswith(SIGNATURE) or head[512:] == SIGNATURE:
         return hdf5_entries(path, transposed=True)
-    variables: list[Variable] = guarded(path, ".mat", partial(_list, path))
+    variables: list[Variable] = guarded(path, ".mat", _list, path)
     return {
         one.name: Entry(one.shape, _type(one), partial(_load, path, one), _inner(one)) for one in variables if one.name
     }

@@ -15,7 +15,8 @@ from typing import IO, Any, Literal, Protocol
 import numpy as np
 
 from pyalign.io.bounds import check_expansion
-from pyalign.io.paths import Array, PathLike, bad, native
+from pyalign.io.numbers import native
+from pyalign.io.paths import Array, PathLike, bad
 
 Order = Literal["little", "big"]
 MATRIX, COMPRESSED = 14, 15

@@ -10,9 +10,7 @@ import os
 from typing import Any, NamedTuple
 
 from pyalign._registry import registered
-from pyalign.io.paths import PathLike, checked_path
-
-PREFIX, DESCRIPTION = "dataset:", ".toml"
+from pyalign.io.paths import DATA_SET, PathLike
 
 
 class Pictures(NamedTuple):
@@ -20,37 +18,6 @@ class Pictures(NamedTuple):
 
     source: Any
     names: tuple[str, ...] | None = None
-
-
-def is_named(path: PathLike) -> bool:
-    """Whether it names a data set, with a key or without. A file called ``dataset:...`` is ``./dataset:...``.
-
-    Example:
-        >>> is_named("dataset:things"), is_named("mine.toml::main"), is_named("./dataset:things")
-        (True, True, False)
-    """
-    return checked_path(path).startswith(PREFIX) or is_description(path)
-
-
-def is_description(path: PathLike) -> bool:
-    """Whether it is the file that describes a data set, with a key or without.
-
-    Example:
-        >>> is_description("mine.toml"), is_description("mine.toml::main"), is_description("dataset:mine")
-        (True, True, False)
-    """
-    whole = checked_path(path)
-    return (whole.rpartition("::")[0] or whole).endswith(DESCRIPTION)
-
-
-def spec_of(name: str) -> str:
-    """How a data set is named where a file can be: a description by its path, others with the prefix.
-
-    Example:
-        >>> spec_of("things"), spec_of("data/mine.toml")
-        ('dataset:things', 'data/mine.toml')
-    """
-    return name if is_description(name) else f"{PREFIX}{name}"
 
 
 def open_named(path: PathLike, part: str, key: str | None = None, **given: Any) -> Any:
@@ -63,4 +30,4 @@ def open_named(path: PathLike, part: str, key: str | None = None, **given: Any) 
         InputError: there is no such data set, it is not here, or has no such part; one line that starts with the path.
     """
     stated = {name: value for name, value in given.items() if value is not None}
-    return registered("datasets")(os.fspath(path).removeprefix(PREFIX), part, key, stated)
+    return registered("datasets")(os.fspath(path).removeprefix(DATA_SET), part, key, stated)

@@ -8,8 +8,8 @@ from pyalign.io.arrays import NAMES, choose, strings
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.headers import NAME_HEADERS
 from pyalign.io.lines import cells_of, lines_of
-from pyalign.io.named import is_named, open_named
-from pyalign.io.paths import TEXT, Array, PathLike, bad, no_key, open_text, text_errors
+from pyalign.io.named import open_named
+from pyalign.io.paths import TEXT, Array, PathLike, bad, is_named, no_key, open_text, text_errors
 from pyalign.io.rows import names_of
 from pyalign.io.tables import Table
 

@@ -41,7 +41,7 @@ def parse_header(path: PathLike, handle: IO[bytes], member: str = "") -> Header:
     if length > LONGEST_HEADER:
         raise bad(path, f"{where}has a .npy header of {length} bytes")
     raw += handle.read(length)
-    header: Header = guarded(path, ".npy", lambda: reader(io.BytesIO(raw)))
+    header: Header = guarded(path, ".npy", reader, io.BytesIO(raw))
     return header
 
 
@@ -67,9 +67,9 @@ def open_npy(path: PathLike) -> Array:
         check_plain(path, header, os.fstat(handle.fileno()).st_size - offset)
     shape, fortran, dtype = header
     if prod(shape) == 0:  # nothing to map
-        empty: Array = guarded(path, ".npy", lambda: np.empty(shape, dtype))
+        empty: Array = guarded(path, ".npy", np.empty, shape, dtype)
         return empty
-    mapped: Array = guarded(path, ".npy", lambda: np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C"))
+    mapped: Array = guarded(path, ".npy", np.memmap, path, dtype, "r", offset, shape, "F" if fortran else "C")
     check_letters(path, mapped)
     return mapped
 
@@ -90,7 +90,7 @@ def npy_entries(path: PathLike) -> dict[str, Entry]:
 
 def npz_entries(path: PathLike) -> dict[str, Entry]:
     """The arrays of a ``.npz``, by key."""
-    entries: dict[str, Entry] = guarded(path, ".npz", lambda: _npz_entries(path))
+    entries: dict[str, Entry] = guarded(path, ".npz", _npz_entries, path)
     return entries
 
 
@@ -106,7 +106,7 @@ def _npz_entries(path: PathLike) -> dict[str, Entry]:
             if member.endswith(".npy"):
                 with archive.open(member) as handle:
                     shape, _, dtype = parse_header(path, handle, member)
-                load = partial(guarded, path, ".npz", partial(_read_member, path, member))
+                load = partial(guarded, path, ".npz", _read_member, path, member)
                 entries[member[: -len(".npy")]] = Entry(shape, type_name(dtype), load)
     return entries
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from pyalign.io.paths import Array, PathLike, bad, native
+from pyalign.io.paths import Array, PathLike, bad
 
 PIECE = 64 << 20  # bytes looked at at once
 EXACT = 2.0**53  # past it float64 skips whole numbers
 KEPT = ("int16", "uint16", "int32", "int64")  # these are passed on as they come
+
+
+def native(array: Array) -> Array:
+    """The array in this machine's byte order; a copy only when it is in the other one."""
+    return array if array.dtype.isnative else np.asarray(array, dtype=array.dtype.newbyteorder("="))
 
 
 def whole_numbers(path: PathLike, values: Array, what: str = "triplets") -> Array:
@@ -40,10 +45,10 @@ def _from_floats(path: PathLike, values: Array, what: str) -> Array:
     return whole.astype(np.int32) if small else whole
 
 
-def check_exact(path: PathLike, values: Array, what: str) -> None:
-    """Refuse whole numbers past 2^53, which become float64 where they are used."""
+def exact_numbers(path: PathLike, values: Array, what: str) -> Array:
+    """Numbers in this machine's byte order; refuses whole ones past 2^53, which become float64 where they are used."""
     if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or not values.size:
-        return
+        return native(values)
     rows = max(1, PIECE // max(1, values.nbytes // len(values)))
     pieces = (values[start : start + rows] for start in range(0, len(values), rows))
     rounded = sum(int(np.count_nonzero((piece > int(EXACT)) | (piece < -int(EXACT)))) for piece in pieces)
@@ -51,6 +56,7 @@ def check_exact(path: PathLike, values: Array, what: str) -> None:
         raise bad(
             path, f"{what} hold {rounded} whole number{'s' * (rounded != 1)} past 2^53, which float64 would round"
         )
+    return native(values)
 
 
 def from_one(path: PathLike, items: Array) -> Array:

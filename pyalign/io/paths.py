@@ -11,15 +11,16 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, TextIO, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError, MissingExtraError, printable
-from pyalign.io.bounds import check_holes
+from pyalign.io.bounds import SMALL, check_holes
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 Array: TypeAlias = "npt.NDArray[Any]"
 
+DATA_SET = "dataset:"  # how a path begins that names a data set
+DESCRIBED = ".toml"  # how it ends where it is a description of one
 LONGEST_MESSAGE = 800  # letters: a message may show names from a file
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 
@@ -44,6 +45,37 @@ def checked_path(path: object, name: str = "path") -> str:
     if not sound:
         raise InputError(f"{name} must have no NUL and no lone surrogate in it; got {shorten(text)}")
     return text
+
+
+def is_named(path: PathLike) -> bool:
+    """Whether it names a data set, with a key or without. A file called ``dataset:...`` is ``./dataset:...``.
+
+    Example:
+        >>> is_named("dataset:things"), is_named("mine.toml::main"), is_named("./dataset:things")
+        (True, True, False)
+    """
+    return checked_path(path).startswith(DATA_SET) or is_description(path)
+
+
+def is_description(path: PathLike) -> bool:
+    """Whether it is the file that describes a data set, with a key or without.
+
+    Example:
+        >>> is_description("mine.toml"), is_description("mine.toml::main"), is_description("dataset:mine")
+        (True, True, False)
+    """
+    whole = checked_path(path)
+    return (whole.rpartition("::")[0] or whole).endswith(DESCRIBED)
+
+
+def spec_of(name: str) -> str:
+    """How a data set is named where a file can be: a description by its path, others with the prefix.
+
+    Example:
+        >>> spec_of("things"), spec_of("data/mine.toml")
+        ('dataset:things', 'data/mine.toml')
+    """
+    return name if is_description(name) else f"{DATA_SET}{name}"
 
 
 def bad(path: PathLike, problem: object) -> InputError:
@@ -79,6 +111,8 @@ def require_file(path: PathLike) -> os.stat_result:
 
 def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
     """The extension of an existing, regular, non-empty file; one of ``known``; see `require_file`."""
+    if is_named(path):
+        raise bad(path, f"{what} are read from a file, not from a data set")
     status = require_file(path)
     suffix = suffix_of(path)
     if suffix not in known:
@@ -86,7 +120,8 @@ def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
         raise bad(path, f"{got}; {what} are read from {', '.join(known)}")
     if status.st_size == 0:
         raise bad(path, "is empty (0 bytes)")
-    check_holes(path, status.st_size)
+    if status.st_size > SMALL:
+        check_holes(path, status.st_size)
     with open(path, "rb"):  # so that "permission denied" is said here, not by a library in its own words
         return suffix
 
@@ -166,14 +201,14 @@ def text_errors(path: PathLike) -> Iterator[None]:
         raise bad(path, f"is not a sound gzip file ({error})") from error
 
 
-def guarded(path: PathLike, kind: str, action: Callable[[], Any]) -> Any:
-    """Run a library's reader; whatever it raises about the content becomes one line with the path.
+def guarded(path: PathLike, kind: str, action: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a library's reader; whatever it raises about the content becomes one line with the path.
 
     Malformed files make these libraries raise almost anything, so the net is wide; ``InputError`` and
     ``ImportError`` keep their own words, and memory that ran out is no fault of the file.
     """
     try:
-        return action()
+        return action(*arguments)
     except (InputError, ImportError):
         raise
     except Exception as error:
@@ -191,11 +226,6 @@ def is_memory(error: Exception) -> bool:
         return True
     told = str(error).lower()
     return any(words in told for words in ("allocate memory", "memory allocation failed", "failed to map segment"))
-
-
-def native(array: Array) -> Array:
-    """The array in this machine's byte order; a copy only when it is in the other one."""
-    return array if array.dtype.isnative else np.asarray(array, dtype=array.dtype.newbyteorder("="))
 
 
 def needed(path: PathLike, package: str, extra: str, module: str | None = None) -> ModuleType:

@@ -21,7 +21,8 @@ from typing import IO, Any
 import numpy as np
 
 from pyalign.io.arrays import Entry
-from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
+from pyalign.io.numbers import native
+from pyalign.io.paths import Array, PathLike, bad, guarded, shorten
 
 DEEPEST = 4  # source / model / module, and one to spare
 MOST = 100_000  # arrays and whatever else dicts name: a small pickle can name one dict very often
@@ -172,7 +173,7 @@ def read_pickle(path: PathLike) -> Any:
     Raises:
         InputError: anything else, or a damaged file; one line that starts with its path.
     """
-    return _plain(guarded(path, "pickle", partial(_read, path)))
+    return _plain(guarded(path, "pickle", _read, path))
 
 
 def _plain(held: Any) -> Any:
@@ -190,7 +191,7 @@ def _read(path: PathLike) -> Any:
 
 def pickle_entries(path: PathLike) -> dict[str, Entry]:
     """The arrays of nested dicts, by ``source/model/module``."""
-    tree = guarded(path, "pickle", partial(_read, path))
+    tree = guarded(path, "pickle", _read, path)
     entries: dict[str, Entry] = {}
     _collect(path, tree, "", 0, entries, count())
     return entries

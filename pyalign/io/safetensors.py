@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pyalign.io.arrays import Entry, names_array
-from pyalign.io.paths import Array, PathLike, bad, guarded, native, shorten
+from pyalign.io.numbers import native
+from pyalign.io.paths import Array, PathLike, bad, guarded, shorten
 
 LONGEST_HEADER = 100_000_000  # the limit of the format's own reader
 MOST_VALUES = 1_000_000  # in the header; a tensor has about eight
@@ -117,7 +118,7 @@ def _load(path: PathLike, code: str, shape: tuple[int, ...], offset: int) -> Arr
     dtype = np.dtype(DTYPES[code])
     if prod(shape) == 0:
         return np.empty(0, dtype).reshape(shape) if max(shape) < 2**31 else np.empty(0, dtype)
-    data: Array = guarded(path, ".safetensors", lambda: np.memmap(path, dtype, "r", offset, shape))
+    data: Array = guarded(path, ".safetensors", np.memmap, path, dtype, "r", offset, shape)
     if code == "BF16":
         return widen_bfloat16(data)
     return native(data if offset % dtype.itemsize == 0 else data.copy())

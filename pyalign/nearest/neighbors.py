@@ -15,7 +15,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import TENSOR_BACKENDS, Place, get_backend, get_host_backend
 from pyalign.data import Embeddings, Provenance, as_embeddings
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.nearest.exact import Scan, Search, Told

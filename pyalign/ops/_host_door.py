@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,15 @@ from pyalign.backends import Array, Backend, InvalidTripletsError
 from pyalign.errors import InputError
 
 
+@dataclass(frozen=True, eq=False)
 class HostDoor:
     """Arrays of numpy."""
 
-    def __init__(self, backend: Backend):
-        self.backend = backend
+    backend: Backend
 
-    def rows(self, x: object, name: str = "x") -> np.ndarray:
-        return _checks.as_rows(x, name)
-
-    def triplets(self, triplets: object) -> np.ndarray:
-        return _checks.as_triplets(triplets)
-
-    def similarities(self, similarities: object) -> np.ndarray:
-        return _checks.as_similarities(similarities)
+    rows = staticmethod(_checks.as_rows)
+    triplets = staticmethod(_checks.as_triplets)
+    similarities = staticmethod(_checks.as_similarities)
 
     def bring(self, array: np.ndarray) -> np.ndarray:
         return array

@@ -32,7 +32,12 @@ def device_of(value: object) -> str:
     return "cpu"
 
 
+def lengths(*arrays: object) -> tuple[int, ...]:
+    """Rows of arrays, 0 of what has no shape: for choices that are made before they are checked."""
+    shapes: list[tuple[int, ...]] = [getattr(x, "shape", ()) for x in arrays]
+    return tuple(int(shape[0]) if len(shape) else 0 for shape in shapes)
+
+
 def length(x: object) -> int:
-    """Rows of x where it has a shape, else 0: for choices that are made before x is checked."""
-    shape: tuple[int, ...] = getattr(x, "shape", ())
-    return int(shape[0]) if len(shape) else 0
+    """Rows of x; see `lengths`."""
+    return lengths(x)[0]

@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import Array, Backend, NotOrdinaryError, Rows
-from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, median_distance, spaced_rows
+from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, PairKernel, median_distance, spaced_rows
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door
 
@@ -42,7 +42,7 @@ def run_finite(door: Door, matrix: Array, name: str, work: Callable[[Any], Any])
         work(queue)
 
     def careful(backend: Backend) -> Any:
-        _checks.require_finite(_checks.not_finite(backend, matrix, _squares(backend, matrix)), name)
+        _checks.require_finite_rows(backend, matrix, _squares(backend, matrix), name)
         return work(backend)
 
     return _run(door, matrix, queued, careful)
@@ -69,12 +69,18 @@ def _run(
 def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None) -> tuple[Rows, Rows | None]:
     """Rows of x (n, d) and, where given, of y (m, d), checked to be finite and within range."""
     sides = [x] if y is None else [x, y]
-    squares = [_require_range(backend, measure, side, name) for side, name in zip(sides, "xy", strict=False)]
+    kernel = measure.kernel
+    lengths_count = not kernel.angular
+    squares = [_squares(backend, side) for side in sides]
+    for side, norms, name in zip(sides, squares, "xy", strict=False):
+        _checks.require_finite_rows(backend, side, norms, name)
+        if lengths_count:
+            _checks.require_products(norms, _checks.result_dtype(side), measure.name, name)
     shift = backend.column_shift(x) if measure.transform == "shift" else None
     if shift is not None and y is not None and shift.any():  # of y it may not be exact in half precision
         sides = [backend.widened(side) for side in sides]
-    rows = [_rows(backend, measure, side, norms, shift) for side, norms in zip(sides, squares, strict=True)]
-    if not measure.kernel.angular:
+    rows = [_rows(backend, measure, kernel, side, norms, shift) for side, norms in zip(sides, squares, strict=True)]
+    if lengths_count:
         lengths = [norms if r.terms is None else r.terms for r, norms in zip(rows, squares, strict=True)]
         longest = max(float(some.max()) for some in lengths)
         _checks.require_digits(backend, [r.values for r in rows], longest, measure.name)
@@ -93,32 +99,25 @@ def _squares(backend: Backend, x: Array) -> np.ndarray:
         return backend.row_squares(x)
 
 
-def _require_range(backend: Backend, measure: Measure, x: Array, name: str) -> np.ndarray:
-    """|x|^2 of each row, which are within range."""
-    squares = _squares(backend, x)
-    _checks.require_finite(_checks.not_finite(backend, x, squares), name)
-    if not measure.kernel.angular:
-        _checks.require_products(squares, _checks.result_dtype(x), measure.name, name)
-    return squares
-
-
 def _median_distance(backend: Backend, x: Array, y: Array | None = None) -> float:
     some = [None if rows is None else backend.some_rows(rows, spaced_rows(len(rows))) for rows in (x, y)]
     assert some[0] is not None
     return median_distance(some[0], some[1])
 
 
-def _rows(backend: Backend, measure: Measure, x: Array, squares: np.ndarray, shift: np.ndarray | None) -> Rows:
+def _rows(
+    backend: Backend, measure: Measure, kernel: PairKernel, x: Array, squares: np.ndarray, shift: np.ndarray | None
+) -> Rows:  # fmt: skip
     """Rows of x, whose squared norms are `squares`, as the measure takes them."""
     given = x
     if measure.transform == "centre":
         x = backend.centre_rows(_bounded(backend, x))
     elif shift is not None:
         x = backend.shift_rows(x, shift)
-    if not measure.kernel.terms:
+    if not kernel.terms:
         return Rows(x, None, measure.pair)
     terms = squares if x is given else _squares(backend, x)
-    if measure.kernel.angular:
+    if kernel.angular:
         x, terms = _unit_terms(backend, x, terms)
     return Rows(x, terms, measure.pair)
 

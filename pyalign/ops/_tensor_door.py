@@ -108,7 +108,7 @@ class TensorDoor:
 
     def used_rows(self, triplets: Tensor, n: int) -> Tensor:
         used = torch.zeros(n, dtype=torch.bool, device=self.device)
-        return used.index_fill_(0, triplets.long().clamp_(0, n - 1).flatten(), True)
+        return used.index_fill_(0, triplets.long().clamp(0, n - 1).flatten(), True)
 
     def give(self, result: Tensor, out: Any = None) -> Any:
         if self.from_host:

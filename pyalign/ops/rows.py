@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Embeddings, as_embeddings
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import notes_on_values
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door

@@ -24,7 +24,7 @@ from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door, open_door
-from pyalign.ops._place import length
+from pyalign.ops._place import lengths
 from pyalign.ops._prepare import run_finite, run_prepared
 
 MATRIX_BYTES = 256 << 20
@@ -240,6 +240,37 @@ def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: flo
     return np.asarray(choices if probabilities is None else probabilities)
 
 
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """Rows and triplets that are checked and lie where a backend computes, for as many passes as there are measures.
+
+    Attributes:
+        door: by which results come back.
+        rows: (n, d) embeddings, or similarities (n, n).
+        index: (t, 3) integers, not compared with n yet.
+    """
+
+    door: Door
+    rows: Array
+    index: Array
+
+
+def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool = False) -> Placed:
+    """Rows and triplets, checked; `precomputed`: whether x is a matrix of similarities.
+
+    Raises:
+        InputError: x that is no matrix of real numbers, triplets that are no (t, 3) integers, or an unknown backend.
+
+    Example:
+        >>> import numpy as np
+        >>> placed(np.eye(3), [[0, 1, 2]]).index.shape
+        (1, 3)
+    """
+    n, t = lengths(x, triplets)
+    door = open_door(backend, x, elements=n * n if t and use_matrix(n, t, 4) else 0)
+    return Placed(door, door.similarities(x) if precomputed else door.rows(x), door.triplets(triplets))
+
+
 def run_triplets(
     x: object,
     triplets: object,
@@ -251,12 +282,11 @@ def run_triplets(
     probabilities: bool = False,
     sums: bool = False,
     similarities: bool = False,
-    aside: Aside | None = None,
 ) -> TripletResults:
     """Any of choices, probabilities, similarities and sums, in one pass over the triplets.
 
     Arguments are those of `choice_probabilities`; with a measure of `PRECOMPUTED`, x is a matrix of similarities (n, n)
-    without NaN. aside: arrays where x lies, to be read with the numbers of this call.
+    without NaN.
 
     Example:
         >>> import numpy as np
@@ -264,10 +294,18 @@ def run_triplets(
         (0, 1)
     """
     chosen = get_measure(measure)
-    n, t = length(x), length(triplets)
-    door = open_door(backend, x, elements=n * n if t and use_matrix(n, t, 4) else 0)
-    rows = door.similarities(x) if chosen.precomputed else door.rows(x)
-    index = door.triplets(triplets)
+    return run_placed(
+        placed(x, triplets, backend, chosen.precomputed), chosen, temperature=temperature, choices=choices,
+        probabilities=probabilities, sums=sums, similarities=similarities,
+    )  # fmt: skip
+
+
+def run_placed(
+    ready: Placed, measure: Measure, *, temperature: float = 1.0, choices: bool = False, probabilities: bool = False,
+    sums: bool = False, similarities: bool = False, aside: Aside | None = None,
+) -> TripletResults:  # fmt: skip
+    """The same, of what lies ready; `aside`: arrays where it lies, to be read with the numbers of this call."""
+    door, rows, index = ready.door, ready.rows, ready.index
     dtype, shape = _checks.result_dtype(rows), (len(index), 3)
     temperature = _checks.as_temperature(temperature)
     with door.running(index, *map(int, rows.shape)):
@@ -278,7 +316,7 @@ def run_triplets(
             sums=sums,
             temperature=temperature,
         )
-        total = _run(door, chosen, rows, index, want, aside)
+        total = _run(ready, measure, want, dtype, aside)
         wanted = want.choices, want.probabilities, want.similarities
         given = [None if array is None else door.give(array) for array in wanted]
     return TripletResults(door.backend.name, len(index), given[0], given[1], total, given[2])
@@ -291,10 +329,11 @@ def checked_triplets(door: Door, triplets: object, n: int, columns: int = 0) -> 
     return index
 
 
-def _run(door: Door, measure: Measure, x: Array, triplets: Array, want: Wanted, aside: Aside | None) -> Sums | None:
+def _run(ready: Placed, measure: Measure, want: Wanted, dtype: np.dtype, aside: Aside | None) -> Sums | None:
+    door, x, triplets = ready.door, ready.rows, ready.index
     if measure.precomputed:
         return cast("Sums | None", _run_from(door, x, triplets, want))
-    n, dtype = len(x), _checks.result_dtype(x)
+    n = len(x)
     matrix = door.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
 
     def work(backend: Any, rows: Rows, _: Rows | None) -> Sums | None:

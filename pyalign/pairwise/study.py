@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.notes import notes_on_similarities
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
-from pyalign.data.embeddings import notes_on_values
+from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import above
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError

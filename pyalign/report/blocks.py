@@ -159,6 +159,11 @@ class Table:
         if len(lengths) > 1:
             raise ValueError(f"columns of table {self.name!r} must have as many values each; got {sorted(lengths)}")
 
+    def on_page(self, name: str, caption: str, sort: str = "", ascending: bool = False, whole: bool = False) -> Table:
+        """The same for a page, without columns in which no row has a value, but for a `whole` table."""
+        columns = self.columns if whole else filled(self.columns)
+        return Table(columns, name=name, caption=caption, sort=(sort, not ascending) if sort else None)
+
 
 @dataclass(frozen=True)
 class Lines:

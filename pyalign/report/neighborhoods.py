@@ -11,11 +11,16 @@ from pyalign.report.words import ELSEWHERE, called, counted, interval_header, nu
 
 if TYPE_CHECKING:
     from pyalign.concept.duplicates import NearDuplicates
-    from pyalign.concept.hubs import Hubs
-    from pyalign.concept.neighbor_agreement import NeighborAgreement, NeighborDifference
-    from pyalign.concept.neighbor_changes import NeighborChanges
-    from pyalign.concept.prototypes import Prototypes
-    from pyalign.concept.purity import NeighborPurity
+    from pyalign.concept.hubs import Hub, Hubs
+    from pyalign.concept.neighbor_agreement import (
+        ConceptNeighbors,
+        NeighborAgreement,
+        NeighborDifference,
+        NeighborResult,
+    )
+    from pyalign.concept.neighbor_changes import NeighborChange, NeighborChanges
+    from pyalign.concept.prototypes import Prototype, Prototypes
+    from pyalign.concept.purity import CategoryPurity, NeighborPurity, PurityResult
     from pyalign.nearest.result import Neighbors
 
 MOST_ROWS, MOST_CONCEPTS, MOST_PAIRS, SHOWN = 60, 20, 20, 3
@@ -52,7 +57,7 @@ def labels_of(results: Sequence[Any], verbose: bool = False, labels: Mapping[str
     return called([(one.embeddings, None if labels is None else one.label) for one in results], labels, verbose)
 
 
-def name_of(row: Any) -> str:
+def name_of(row: NeighborChange | Hub | Prototype) -> str:
     """An object by its name, or by its row."""
     return str(row.row if row.name is None else row.name)
 
@@ -97,7 +102,7 @@ def agreement_table(found: NeighborAgreement, labels: Sequence[str]) -> Table:
     return table(Column("model", tuple(labels)), *_figures(found, found.results))
 
 
-def _figures(found: NeighborAgreement, rows: Sequence[Any]) -> list[Column | None]:
+def _figures(found: NeighborAgreement, rows: Sequence[NeighborResult | ConceptNeighbors]) -> list[Column | None]:
     """The overlap and the rank-biased overlap of each row."""
     intervals = found.resamples is not None
     column = Rows(rows, interval_header(found.confidence or 0.0) if intervals else "").column
@@ -110,7 +115,9 @@ def _figures(found: NeighborAgreement, rows: Sequence[Any]) -> list[Column | Non
     ]  # fmt: skip
 
 
-def concepts_table(found: NeighborAgreement, rows: Sequence[tuple[str, Any]], title: str = "") -> Table:
+def concepts_table(
+    found: NeighborAgreement, rows: Sequence[tuple[str, ConceptNeighbors]], title: str = ""
+) -> Table:  # fmt: skip
     """A row for each concept of a model, whose label comes before it."""
     column = Rows(rows).column
     return table(
@@ -159,7 +166,7 @@ def purity_view(found: NeighborPurity, verbose: bool = False) -> list[Block]:
     )]  # fmt: skip
 
 
-def purity_columns(found: NeighborPurity, rows: Sequence[Any]) -> list[Column]:
+def purity_columns(found: NeighborPurity, rows: Sequence[PurityResult | CategoryPurity]) -> list[Column]:
     """Purity with its interval, what chance gives, and p."""
     column = Rows(rows, "interval" if found.resamples else "").column
     columns = [

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -25,11 +25,20 @@ from pyalign.io.write import write_files
 from pyalign.report.charts import CHARTS, as_result, as_results, chart, default_chart, drawing, kind_of
 from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.marks import Drawn
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.results import kinds
 
 FORMATS = ("html", "svg")  # of files, where nobody asks for others
 MOST_CARDS = 100
+
+
+class Looks(TypedDict, total=False):
+    """How any picture looks; see `plot`."""
+
+    style: str
+    width: str
+    limit: int
 
 
 def plot(
@@ -116,7 +125,9 @@ def plot(
     for name in sorted(name for name, value in given.items() if value is not None and name not in CHARTS[kind].takes):
         served = [other for other, one in CHARTS.items() if name in one.takes]
         raise InputError(f"{name} serves pictures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
-    look = {"style": style, "width": width} | ({} if limit is None else {"limit": limit})
+    look: Looks = {"style": style, "width": width}
+    if limit is not None:
+        look["limit"] = limit
     if kind == "map":
         x = as_embeddings(embeddings, "embeddings")
         called = {"label": os.path.basename(x.source)} if x.source else {}
@@ -172,7 +183,7 @@ def _named(categories: Any, names: Sequence[str] | None) -> Categories | None:
 
 def _cards(
     results: Sequence[Any], dimensions: Any, labels: Sequence[str] | None, triplets: Any,
-    names: Sequence[str] | None, images: Any, look: Mapping[str, Any],
+    names: Sequence[str] | None, images: Any, look: Looks,
 ) -> Any:  # fmt: skip
     """Cards of dimensions; the shares of choices are those of the triplets, or of a result of `concepts`."""
     from pyalign.report.charts.gallery import top_cards
@@ -187,13 +198,14 @@ def _cards(
     _checks.require_rows(x.shape, "dimensions")
     shares: list[float] | None = None
     total: int | None = None
+    assigned_by: dict[str, str | int] = {}
     if triplets is not None:
         shares, total = _shares_of_triplets(replace(x, names=called), triplets)
     elif concepts is not None:
         shares, total = _shares_of_result(concepts, x.shape[1])
-        look = {**look, "assign": concepts.assign or "sum", "top": concepts.top or 1}
+        assigned_by = {"assign": concepts.assign or "sum", "top": concepts.top or 1}
     cards = top_cards(x.values, called, labels, shares)
-    return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=total, **look)
+    return drawing("cards")(cards, images=images, n_objects=len(x), n_triplets=total, **assigned_by, **look)
 
 
 def _shares_of_triplets(x: Embeddings, triplets: Any) -> tuple[list[float], int]:
@@ -251,7 +263,7 @@ def figures(
     return charts
 
 
-def as_files(charts: Mapping[str, Any], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
+def as_files(charts: Mapping[str, Drawn], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
     """file name -> bytes, of each chart in each format; raises InputError for another format."""
     formats = _checks.sequence(formats, "formats", "formats of pictures")
     for one in formats:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, filled, foot, table
+from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
 from pyalign.report.words import called, dropped_note, nats_note, over, percent, source_note
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def models_table(models: Agreements, labels: Sequence[str]) -> Table:
 def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str = "") -> Table:
     """A row for each range of agreement: the model's label, its figures, and those in the range."""
     column = Rows(rows).column
-    columns = (
+    return table(
         column("model", lambda r: r[0], only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
         column("measure", lambda r: r[1].measure, only=PAGE),
         column("majority share", lambda r: f"{100 * r[2].low:.0f} to {100 * r[2].high:.0f} %", only=TEXT),
@@ -190,5 +190,5 @@ def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str =
         column("of majority", lambda r: r[2].majority_accuracy, "percent"),
         column("p(majority)", lambda r: r[2].majority_probability, "percent",
                note="the model's, of what most people chose"),
+        title=title,
     )  # fmt: skip
-    return Table(columns if title else filled(columns), title)

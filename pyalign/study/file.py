@@ -11,8 +11,7 @@ from pyalign.data import KINDS
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError, nearest
 from pyalign.io.judgments import load_judgments
-from pyalign.io.named import PREFIX
-from pyalign.io.paths import PathLike, bad
+from pyalign.io.paths import DATA_SET, PathLike, bad
 from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
 from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, analyses, find_analysis
@@ -130,11 +129,11 @@ class StudyFile:
         """FILE or FILE::KEY of models and other inputs, where they lie."""
         told = [model.file for model in self.models.values()]
         told += [one["file"] for sets in self.sets.values() for one in sets.values()]
-        return tuple(self.place(path) for path in dict.fromkeys(told) if path and not path.startswith(PREFIX))
+        return tuple(self.place(path) for path in dict.fromkeys(told) if path and not path.startswith(DATA_SET))
 
     def place(self, path: str) -> str:
         """Where a file that it names lies."""
-        return path if path.startswith(PREFIX) else os.path.join(self.folder, path)
+        return path if path.startswith(DATA_SET) else os.path.join(self.folder, path)
 
 
 def read_study(path: PathLike) -> StudyFile:

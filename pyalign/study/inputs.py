@@ -15,8 +15,8 @@ from pyalign.data import Embeddings, Judgments, Triplets, hash_early
 from pyalign.data.align import asked_items
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
-from pyalign.io.named import is_named, open_named
-from pyalign.io.paths import Spec, bad
+from pyalign.io.named import open_named
+from pyalign.io.paths import Spec, bad, is_named
 from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS
 from pyalign.study.file import StudyFile, StudyModel
 from pyalign.study.keys import digest_of

@@ -12,8 +12,7 @@ import pyalign
 from pyalign import Embeddings, Resampling, Triplets, calibrate, compare, load_embeddings, odd_one_out, score
 from pyalign.analysis.notes import notes_on_score, notes_on_similarities, used_rows
 from pyalign.data.align import FROM_MATRIX, NAMELESS
-from pyalign.data.embeddings import notes_on_values
-from pyalign.data.instead import kind_of_matrix
+from pyalign.data.instead import kind_of_matrix, notes_on_values
 from pyalign.datasets.simulate import simulate
 
 EVERY = np.array([[0, 1, 2], [3, 4, 5], [0, 3, 1]])

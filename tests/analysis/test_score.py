@@ -16,6 +16,7 @@ from pyalign import Score, similarity
 from pyalign import score as score_of
 from pyalign.analysis.accuracy import TIES, score_triplets
 from pyalign.documents import from_document
+from pyalign.ops.triplets import placed
 
 TEMPERATURES = (1e-4, 1e-2, 0.07, 1.0, 30.0, 1e4)
 # float32: an exponent (s - max) / T carries two roundings, a series one or two more. float64: the same, and the order
@@ -226,10 +227,33 @@ def test_omit_leaves_choices_and_probabilities_in_their_places(backend):
     assert np.isnan(ours.probabilities[~kept]).all()
 
 
+@pytest.mark.parametrize("nan", ["raise", "omit"])
+def test_rows_and_triplets_are_checked_once_for_all_measures(monkeypatch, nan):
+    checked = []
+
+    def recorded(*arguments):
+        checked.append(arguments)
+        return placed(*arguments)
+
+    monkeypatch.setattr("pyalign.analysis.score.placed", recorded)
+    monkeypatch.setattr("pyalign.ops.triplets.placed", lambda *arguments: pytest.fail("they lie ready"))
+    models = {"a": reals(17, 20, 5), "b": reals(18, 20, 3)}
+    found = score_of(models, draw_triplets(19, 20, 300), measure=["cosine", "dot", "pearson"], nan=nan)
+    assert len(found) == 6 and len(checked) == 2
+
+
 def test_omit_of_everything_is_refused(backend, message_of):
     x = np.full((4, 3), np.nan)
     message = message_of(score_of, x, [[0, 1, 2], [1, 2, 3]], nan="omit", backend=backend)
     assert message == "x must be finite in the rows of at least one triplet; all 2 touch NaN or infinity"
+
+
+@pytest.mark.parametrize("nan", ["raise", "omit"])
+def test_triplets_that_are_wrong_are_refused_and_stay_as_they_are(backend, message_of, nan):
+    triplets = np.array([[0, 1, 2], [3, 20, 1]])
+    message = message_of(score_of, reals(20, 20, 5), triplets, nan=nan, backend=backend)
+    assert message == "triplets must lie in [0, 20); row 1 is [3, 20, 1]"
+    assert triplets.tolist() == [[0, 1, 2], [3, 20, 1]]
 
 
 def test_omit_does_not_excuse_triplets_that_are_wrong(backend, message_of):

@@ -208,7 +208,7 @@ def test_nameless_embeddings_of_other_sizes_are_refused(message_of):
 
 
 def test_one_order_of_names_that_are_numbers_is_that_of_the_numbers():
-    given_order, notes = one_order({"a": NUMBERED}, np.array([[0, 1, 2]]))
+    given_order, notes = one_order({"a": NUMBERED}, Triplets(np.array([[0, 1, 2]])))
     assert given_order.names == tuple(map(str, range(N)))
     assert notes == ()
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support import reals
 
 from pyalign import _checks
-from pyalign.data import Embeddings, Triplets, as_embeddings, plain
+from pyalign.data import Embeddings, Judgments, Triplets, as_embeddings, plain
+from pyalign.data.similarities import Similarities, as_models
 
 NAMES = ("dog", "cat", "car", "ant")
 
@@ -177,3 +178,15 @@ def test_a_tensor_without_data_is_refused(message_of):
     torch = pytest.importorskip("torch")
     told = message_of(_checks.as_array, torch.empty(3, 2, device="meta"), "x", "(n, d)")
     assert told.startswith("x must be an array of numbers; got Tensor: ")
+
+
+def test_models_are_embeddings_by_their_names_as_text(message_of):
+    judged = Judgments([0.1, 0.9, 0.8], "dissimilarity")
+    found = as_models({1: np.eye(3), "judged": judged})
+    assert list(found) == ["1", "judged"] and [type(one) for one in found.values()] == [Embeddings, Similarities]
+    assert as_models(np.eye(2)).shape == (2, 2) and isinstance(as_models(judged), Similarities)
+    assert message_of(as_models, {}) == "x must hold at least one model; got an empty mapping"
+    assert (
+        message_of(as_models, {1: np.eye(2), "1": np.eye(2)}) == "x must have names that differ as text; got 1 and '1'"
+    )
+    assert message_of(as_models, {"a": "clip.npy"}).startswith("a must be an array; got the path 'clip.npy'")

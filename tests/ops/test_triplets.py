@@ -27,7 +27,8 @@ from support import (
 from pyalign import choice_probabilities, odd_one_out, odd_one_out_from, similarity
 from pyalign.backends import Wanted
 from pyalign.backends.native import BACKEND, NativeBackend
-from pyalign.ops.triplets import run_triplets, use_matrix
+from pyalign.measures import get_measure
+from pyalign.ops.triplets import placed, run_placed, run_triplets, use_matrix
 
 INDEX_DTYPES = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
 sizes = st.sampled_from((3, 4, 31, 48, 193))
@@ -75,6 +76,19 @@ def test_every_triplet_of_any_number_is_decided_once(backend, route, t, dtype):
     assert results.sums.ties == ((top == 2).sum(), (top == 3).sum())
     assert results.sums.right == tuple(((s[0] == s.max(axis=0)) & (top == m)).sum() for m in (1, 2, 3))
     np.testing.assert_allclose(results.probabilities.sum(axis=1), 1, rtol=8 * np.finfo(dtype).eps)
+
+
+def test_several_passes_over_what_lies_ready_are_those_over_rows_and_triplets(backend):
+    x, triplets = reals(3, 30, 4), draw_triplets(4, 30, 300)
+    ready = placed(x, triplets, backend)
+    for measure in MEASURES:
+        found = run_placed(ready, get_measure(measure), temperature=0.3, choices=True, probabilities=True, sums=True)
+        expected = run_triplets(
+            x, triplets, measure=measure, temperature=0.3, backend=backend, choices=True, probabilities=True, sums=True
+        )
+        np.testing.assert_array_equal(found.choices, expected.choices)
+        np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+        assert found.sums == expected.sums
 
 
 @pytest.mark.parametrize("index_dtype", INDEX_DTYPES)

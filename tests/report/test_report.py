@@ -416,3 +416,12 @@ def test_names_that_people_gave_stay_whole(name):
 )
 def test_files_are_called_without_folder_and_extension(name, label):
     assert short_labels([name]) == {name: label}
+
+
+def test_a_table_on_a_page_lacks_columns_without_a_value_unless_it_is_whole():
+    table = Table((Column("model", ("a", "b")), Column("p", (None, None), "p"), Column("kappa", (0.5, None), "number")))
+    found = table.on_page("errors", "Two models.", "kappa", ascending=True)
+    assert [one.header for one in found.columns] == ["model", "kappa"]
+    assert (found.name, found.caption, found.sort) == ("errors", "Two models.", ("kappa", False))
+    whole = table.on_page("errors", "Two models.", whole=True)
+    assert whole.columns == table.columns and whole.sort is None

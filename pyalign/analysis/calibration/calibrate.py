@@ -30,6 +30,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_
 from pyalign.backends import Array, LossSums, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance, Triplets, align_models, alternatives_of
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
@@ -173,7 +174,7 @@ def calibrate(
         return run
 
     has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
-    found = of_each(models, given, measures, progress, begin) if has_rows else ()
+    found = of_each(as_models(models), given, measures, progress, begin) if has_rows else ()
     for name, chosen in choices.among(present).read(given, get_host_backend(backend)).items():
         progress(name, len(found), None)
         one = _of_choices(chosen, given, people, name, asked)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import Score
+from pyalign.analysis.accuracy import Score, scored_part
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.model_choices import outcomes_of_choices
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
-from pyalign.analysis.pairs_without_value import without_missing_pairs
 from pyalign.analysis.uncertainty import in_steps
 from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT
@@ -22,6 +21,7 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
+from pyalign.ops.triplets import placed
 from pyalign.progress import Progress, silent
 
 TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
@@ -141,7 +141,7 @@ def common_triplets(
     kept = np.ones(len(host), bool)
     for name, x in models.items():
         if name in matrices:
-            part = without_missing_pairs(np.asarray(x), host, task)[2]
+            _, part = scored_part(placed(x, host, precomputed=True), True, task)
             kept &= True if part is None else part
             continue
         door = open_door(backend, x)

@@ -12,8 +12,8 @@ from pyalign.analysis.describe.file import FileDescription
 from pyalign.analysis.describe.table import ODD
 from pyalign.data import ANCHORED
 from pyalign.errors import InputError
-from pyalign.io.columns import restated
 from pyalign.io.paths import TEXT, bad, suffix_of
+from pyalign.io.triplets import restated
 
 # What an array can be to a data set, by the argument that says so.
 ROLES = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pyalign.documents import Interval
+from pyalign.report.blocks import Value
 
 UNTOLD = ("told", "uri")  # what is said of a mark, and its image
 
@@ -51,7 +52,7 @@ def first_of(shown: int, total: int, what: str) -> str:
     return f"The first {shown} of {total:,} {what}." if shown < total else ""
 
 
-def rows_of(chart: Any) -> list[dict[str, Any]]:
+def rows_of(chart: Any) -> list[dict[str, Value]]:
     """A row for each mark that stands for data, unrounded; lines that only help to read are none.
 
     Such marks are those that say something to people who have the picture read to them: rows with `told`.
@@ -66,21 +67,21 @@ def rows_of(chart: Any) -> list[dict[str, Any]]:
     columns = [
         [row["column"] for row in values] for values in datasets if values and {"place", "column"} == set(values[0])
     ]
-    rows = list[dict[str, Any]]()
+    rows = list[dict[str, Value]]()
     for values in datasets:
         for row in values:
             if "cells" in row:
-                rows += _unfolded(row, columns[0])
+                more = {name.removeprefix("more_"): of for name, of in row.items() if name.startswith("more_")}
+                rows += _unfolded(row["row"], columns[0], {"value": row["cells"], **more})
             elif "told" in row:
                 rows.append({name: value for name, value in row.items() if name not in UNTOLD})
     return rows
 
 
-def _unfolded(row: dict[str, Any], columns: list[str]) -> list[dict[str, Any]]:
-    """The cells of a row of a matrix; those that hold nothing at all are left out."""
-    lists = {"value": row["cells"], **{n.removeprefix("more_"): v for n, v in row.items() if n.startswith("more_")}}
-    cells = zip(columns, *lists.values(), strict=True)
+def _unfolded(row: str, columns: Sequence[str], held: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
+    """The cells of a row of a matrix, by what they hold; those that hold nothing at all are left out."""
+    cells = zip(columns, *held.values(), strict=True)
     return [
-        {"row": row["row"], "column": column, **dict(zip(lists, values, strict=True))}
+        {"row": row, "column": column, **dict(zip(held, values, strict=True))}
         for column, *values in cells if any(value is not None for value in values)
     ]  # fmt: skip

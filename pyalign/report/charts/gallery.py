@@ -13,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.nearest.result import Neighbors
 from pyalign.report.charts.marks import alt, at_point, chart_of
 from pyalign.report.charts.theme import SMALL, TEXT, Style, finished, style_of, width_of, wrapped
-from pyalign.report.charts.tiles import LINE, Members, lines_below, members_of, thumbnails, tile, tile_layers
+from pyalign.report.charts.tiles import LINE, Members, TileSheet, lines_below, members_of, thumbnails
 from pyalign.report.words import called, different, one_line, short_labels
 
 MOST_QUERIES, MOST_NEIGHBOURS = 12, {"single": 4, "double": 10}  # of each width
@@ -79,21 +79,21 @@ def gallery_chart(
         """Where the tile of a rank, from 1, begins."""
         return LEFT + (panel * k + rank) * (side + 4) + panel * GAP
 
-    tiles = []
+    tiles = TileSheet(size, uris)
     for row, query in enumerate(asked):
         y, shown = row * step + head, one_line(query)
-        tiles.append(tile(query, 0, y, size, uris, f"query {shown}", frame=QUERY))
+        tiles.add(query, 0, y, f"query {shown}", frame=QUERY)
         for number, panel in enumerate(panels):
             for rank, (name, value) in enumerate(panel[query], 1):
                 figure, frame = "-" if value is None else f"{value:.3f}", _frame(panels, members, query, name)
                 told = f"neighbour {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
-                tiles.append(tile(name, left(number, rank), y, size, uris, told, figure, frame))
+                tiles.add(name, left(number, rank), y, told, figure, frame)
     frames = {QUERY: look.text}
     if members is not None:
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
     elif both:
         frames[BOTH] = look.palette[0]
-    layers = tile_layers(tiles, size, look, frames)
+    layers = tiles.layers(look, frames)
     sources = _sources(searches, labels)
     if both:
         heads = [{"x": left(number, 1), "y": 0, "head": source} for number, source in enumerate(sources)]
@@ -210,12 +210,12 @@ def cards_chart(
     head = HEAD + (BAR if any(card.share is not None for card in shown) else 0)
     height = head + 2 * step + MARGIN - 4
     placed = [(card, (k % columns) * (room + 10), (k // columns) * (height + 10)) for k, card in enumerate(shown)]
-    tiles = [
-        tile(name, x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step, (side, inside), uris,
-             f"{card.label}: {one_line(name)}, weight {weight:.2f}")
-        for card, x, y in placed for k, (name, weight) in enumerate(zip(card.objects, card.weights, strict=True))
-    ]  # fmt: skip
-    layers = [*_outlines(placed, room, height, look), *tile_layers(tiles, (side, inside), look)]
+    tiles = TileSheet((side, inside), uris)
+    for card, x, y in placed:
+        for k, (name, weight) in enumerate(zip(card.objects, card.weights, strict=True)):
+            at = x + MARGIN + (k % ACROSS) * (side + 4), y + head + (k // ACROSS) * step
+            tiles.add(name, *at, f"{card.label}: {one_line(name)}, weight {weight:.2f}")
+    layers = [*_outlines(placed, room, height, look), *tiles.layers(look)]
     size = {"width": points - 12, "height": (height + 10) * -(-len(shown) // columns) - 10}
     sentences = [
         f"The {TOP} of {n_objects:,} objects with most of each dimension, from left to right; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.images import as_images
 from pyalign.report.charts.marks import SHAPES, alt, at_point, chart_of, colours_and_shapes, module_for
 from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
-from pyalign.report.charts.tiles import REST, main_categories, members_of, places, thumbnails, tile, tile_layers
+from pyalign.report.charts.tiles import REST, TileSheet, main_categories, members_of, places, thumbnails
 from pyalign.report.words import one_line
 
 METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
@@ -21,6 +21,18 @@ PRINCIPAL = 50  # components that t-SNE and UMAP start from, where there are mor
 SIDE = {"single": 16.0, "double": 22.0}  # points of an image
 MOST_IMAGES, MOST_NAMES = 300, 60
 LARGEST = 7  # categories with a colour; the others share one
+
+
+class MapRow(TypedDict):
+    """An object at a place, in points."""
+
+    name: str
+    category: str
+    x: float
+    y: float
+    told: str
+
+
 Positions = tuple[np.ndarray, list[str], str]  # (n, 2) float64; titles of the axes; how to read them
 
 
@@ -122,19 +134,17 @@ def map_chart(
         shown = [there[k] for k in _apart(at[there], [(side + 2, side + 2)] * len(there), limit or MOST_IMAGES)]
     uris, notes = thumbnails(images, [names[k] for k in shown], side, look.rgb)
     frames = {word: look.muted if word == REST else look.palette[k] for k, word in enumerate(legend)}
-    rows = [
+    rows: list[MapRow] = [
         {"name": name, "category": word, "x": across, "y": down, "told": f"{name} {word}".strip()}
         for name, word, (across, down) in zip(names, words, at.tolist(), strict=True)
     ]
     pictured = [row for row in rows if row["name"] in uris]
     layers = [_points([row for row in rows if row["name"] not in uris], len(names), frames, bool(pictured), look)]
     if pictured:
-        tiles = [
-            tile(row["name"], row["x"] - side / 2, row["y"] - side / 2, (side, side), uris, row["told"], None,
-                 row["category"])
-            for row in pictured
-        ]  # fmt: skip
-        layers += tile_layers(tiles, (side, side), look, frames, legend=False)
+        tiles = TileSheet((side, side), uris)
+        for row in pictured:
+            tiles.add(row["name"], row["x"] - side / 2, row["y"] - side / 2, row["told"], None, row["category"])
+        layers += tiles.layers(look, frames, legend=False)
     else:
         layers += _names(at, names, limit or MOST_NAMES, frame, look)
     chart = alt.layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])
@@ -169,7 +179,7 @@ def _apart(at: np.ndarray, sizes: Sequence[tuple[float, float]], most: int) -> l
     return kept
 
 
-def _points(rows: Sequence[Mapping[str, Any]], n: int, frames: Mapping[str, str], pictured: bool, style: Style) -> Any:
+def _points(rows: Sequence[MapRow], n: int, frames: Mapping[str, str], pictured: bool, style: Style) -> Any:
     """Of all objects that have no image, the grey ones behind; smaller where they are many."""
     points = chart_of(sorted(rows, key=lambda row: row["category"] != REST))
     points = points.mark_point(size=14 if n > 400 else 22, filled=True, opacity=0.75)

@@ -3,12 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, TypedDict
 
 from pyalign._registry import load
 from pyalign.errors import MissingExtraError
 
 SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down", "triangle-left", "triangle-right")
+
+
+class Drawn(Protocol):
+    """A finished chart of Altair."""
+
+    def to_dict(self) -> Any:
+        """Its specification."""
+
+
+class At(TypedDict, total=False):
+    """The channels of Altair that say where marks stand."""
+
+    x: Any
+    y: Any
+    yOffset: Any
+
+
+class Look(TypedDict):
+    """The channels of Altair that tell names apart."""
+
+    color: Any
+    shape: Any
+
+
+class Spec(TypedDict, total=False):
+    """What is read of a Vega-Lite specification, as a chart of Altair gives it by `to_dict`."""
+
+    height: float | str | dict[str, float]
+    vconcat: list[Spec]
+    hconcat: list[Spec]
+    layer: list[Spec]
+    encoding: dict[str, dict[str, str]]
+    data: dict[str, list[object]]
+    datasets: dict[str, list[object]]
+    usermeta: dict[str, dict[str, str]]
+    description: str
+    config: dict[str, str]
 
 
 def module_for(what: str, module: str, package: str, extra: str = "report") -> Any:
@@ -36,7 +73,7 @@ def chart_of(rows: Sequence[Any]) -> Any:
     return alt.Chart(alt.InlineData(values=list(rows)))
 
 
-def at_point(x: str = "x", y: str = "y") -> dict[str, Any]:
+def at_point(x: str = "x", y: str = "y") -> At:
     """The encoding of marks whose rows say in points where they stand, in these fields."""
     return {"x": alt.X(f"{x}:Q", scale=None, axis=None), "y": alt.Y(f"{y}:Q", scale=None, axis=None)}
 
@@ -50,7 +87,7 @@ def of_field(channel: Any, name: str) -> Any:
 
 def colours_and_shapes(
     field: str, names: Sequence[str], colours: Sequence[str], legend: Any, shapes: Sequence[str] = SHAPES
-) -> dict[str, Any]:
+) -> Look:
     """The encoding that tells names apart by colour and by shape, for prints without colour; one legend for both."""
     scales = [alt.Scale(domain=list(names), range=list(of)[: len(names)]) for of in (colours, shapes)]
     return {

@@ -13,7 +13,7 @@ from typing import Any
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, known, with_margin
-from pyalign.report.charts.marks import SHAPES, alt, chart_of, colours_and_shapes, of_field
+from pyalign.report.charts.marks import SHAPES, At, Look, alt, chart_of, colours_and_shapes, of_field
 from pyalign.report.charts.theme import SMALL, Style, letters_width
 
 SORTS = ("value", "difference", "name", "document")
@@ -152,8 +152,8 @@ def _panel(
     x = alt.X("value:Q", scale=alt.Scale(domain=list(domain), nice=False, zero=False), axis=axis)
     names = {"labelLimit": label - 6, "minExtent": label, "maxExtent": label, "labelPadding": 4} if label else {}
     side = alt.Axis(title=None, ticks=False, domain=False, grid=True, **(names or {"labels": False}))
-    offset = {"yOffset": alt.YOffset("model:N", sort=list(models))} if several else {}
-    on_row = {"y": alt.Y("item:N", sort=list(order)), **offset}  # a mark of one model
+    offset: At = {"yOffset": alt.YOffset("model:N", sort=list(models))} if several else {}
+    on_row: At = {"y": alt.Y("item:N", sort=list(order)), **offset}  # a mark of one model
     if several:
         columns = 2 if 2 * (24 + max(letters_width(model) for model in models)) < 1.6 * width else 1
         legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=columns, offset=14)
@@ -189,7 +189,7 @@ def _figure(value: float, form: str) -> str:
     return f"{100 * value:.1f} %" if form.endswith("%") else f"{value:.3f}"
 
 
-def _points(base: Any, x: Any, panel: Panel, look: Mapping[str, Any]) -> list[Any]:
+def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
     """Intervals, and points: hollow where there is no interval although others have one."""
     finer = panel.format.replace(".0%", ".1%").replace(".1f", ".3f")
     titles = {"value": panel.axis, "low": "from", "high": "to"}
@@ -211,7 +211,7 @@ def _points(base: Any, x: Any, panel: Panel, look: Mapping[str, Any]) -> list[An
     return layers
 
 
-def _bands(bands: Sequence[Band], x: Any, on_row: Mapping[str, Any], style: Style) -> Any:
+def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
     """Those of all rows from top to bottom, those of single rows as bars there."""
     rows = [
         {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
@@ -225,14 +225,14 @@ def _bands(bands: Sequence[Band], x: Any, on_row: Mapping[str, Any], style: Styl
     return base.mark_bar(color=style.muted, opacity=0.25).encode(**on_row)
 
 
-def _ticks(ticks: Sequence[Tick], x: Any, on_row: Mapping[str, Any], colour: Any) -> Any:
+def _ticks(ticks: Sequence[Tick], x: Any, on_row: At, colour: Any) -> Any:
     """A faint stroke for each value."""
     rows = [{"item": one.item, "model": one.model, "of": "one", "value": one.value, "told": one.told} for one in ticks]
     strokes = chart_of(rows).mark_tick(opacity=0.45, thickness=0.7, size=5)
     return strokes.encode(x=x, color=colour, description="told:N", tooltip="told:N", **on_row)
 
 
-def _links(rows: Sequence[Row], x: Any, on_row: Mapping[str, Any], style: Style) -> Any:
+def _links(rows: Sequence[Row], x: Any, on_row: At, style: Style) -> Any:
     """A line through the points of each row."""
     ends = [{"item": row.item, "model": row.model, "at": row.value} for row in rows if row.value is not None]
     lines = chart_of(ends).mark_line(color=style.muted, strokeWidth=0.8, aria=False)

@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.report.charts.marks import alt, module_for
+from pyalign.report.charts.marks import Spec, alt, module_for
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
 SCREEN = 4 / 3  # pixels of a page for a point
@@ -76,10 +76,10 @@ def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
     ppi = _checks.whole_number(ppi, "ppi", 36, 1200)
     convert, spec = vl_convert(), chart.to_dict()
     _require_own_process()
-    options: dict[str, Any] = {"vl_version": vl_version(convert)}
+    version = vl_version(convert)
     if suffix == ".html":
-        return _page(convert, spec, options).encode()
-    options["allowed_base_urls"] = []
+        return _page(convert, spec, version).encode()
+    options: dict[str, object] = {"vl_version": version, "allowed_base_urls": []}
     if suffix == ".svg":
         return _svg(convert.vegalite_to_svg(spec, **options), spec).encode()
     if suffix == ".png":
@@ -113,17 +113,18 @@ def vl_convert() -> Any:
     return module_for("a file of a picture", "vl_convert", "vl-convert-python")
 
 
-def _page(convert: Any, spec: dict[str, Any], options: dict[str, Any]) -> str:
+def _page(convert: Any, spec: Spec, version: str | None) -> str:
     """A page with the library in it; a name that looks like the end of the script is none."""
     text = json.dumps(spec, sort_keys=True).replace("<", "\\u003c")
     title, description = _told(spec)
+    library = convert.javascript_bundle(vl_version=version)
     return PAGE.format(
-        title=escape(title), description=escape(description), library=convert.javascript_bundle(**options), spec=text,
+        title=escape(title), description=escape(description), library=library, spec=text,
         background=spec.get("config", {}).get("background", "#ffffff"), screen=SCREEN,
     )  # fmt: skip
 
 
-def _svg(text: str, spec: dict[str, Any]) -> str:
+def _svg(text: str, spec: Spec) -> str:
     """With its size in points, a title and a description, and numbers of its own for what it refers to."""
     for number, name in enumerate(dict.fromkeys(_ID.findall(text))):
         text = re.sub(rf'(id="|url\(#|href="#){name}(?=["\)])', rf"\g<1>part{number}", text)
@@ -133,6 +134,6 @@ def _svg(text: str, spec: dict[str, Any]) -> str:
     return f'{head} role="img"><title>{title}</title><desc>{description}</desc>{rest}'
 
 
-def _told(spec: dict[str, Any]) -> tuple[str, str]:
+def _told(spec: Spec) -> tuple[str, str]:
     title = spec.get("usermeta", {}).get("pyalign", {}).get("title", "pyalign")
     return title, spec.get("description", title)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.metadata.result import FittedLine, MetadataRegression, MetadataRegressions, ModelPoint
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, first_of, known, spread, with_margin
-from pyalign.report.charts.marks import alt, chart_of, colours_and_shapes, of_field
+from pyalign.report.charts.marks import At, Look, alt, chart_of, colours_and_shapes, of_field
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
 from pyalign.report.probabilities import bins_of
@@ -21,6 +21,29 @@ BINS = ("equal-mass", "equal-width")
 NAMED = 16  # models whose names stand beside their points
 MOST_FAMILIES = MOST_MODELS - 1  # told apart; the others are one
 OTHERS, NONE = "other families", "no family known"
+# The ends of bars, their thickness in points, and their opacity: of the interval, and of several seeds.
+BARS: tuple[tuple[Literal["low", "lowest"], Literal["high", "highest"], float, float], ...] = (
+    ("low", "high", 1.0, 0.7), ("lowest", "highest", 3.0, 0.45),
+)  # fmt: skip
+# A bin of a calibration, with the ends of its confidences.
+BinRow = TypedDict("BinRow", {
+    "model": str, "confidence": float, "accuracy": float, "n": int, "from": float, "to": float, "told": str,
+})  # fmt: skip
+
+
+class ModelRow(TypedDict):
+    """A model with its value in a column of the metadata; its accuracy, and the ends of its interval and its seeds."""
+
+    model: str
+    value: float | str
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    lowest: float | None
+    highest: float | None
+    seeds: int
+    family: str
+    told: str
 
 
 def reliability_chart(
@@ -74,7 +97,7 @@ def names_of(calibrations: Sequence[Calibration], labels: Mapping[str, str] | No
     return different(names)
 
 
-def _bin_rows(name: str, calibration: Calibration, by: str) -> list[dict[str, Any]]:
+def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
     """The bins of a calibration that hold answers."""
     reliability = calibration.equal_mass if by == BINS[0] else calibration.equal_width
     n_bins, edges = len(reliability.count), reliability.edges
@@ -89,9 +112,9 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[dict[str, An
     ]  # fmt: skip
 
 
-def _diagonal(rows: Sequence[Mapping[str, Any]], names: Sequence[str], style: Style, width: float) -> Any:
+def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width: float) -> Any:
     """The points of each model, joined, and the diagonal."""
-    low, high = with_margin([row[name] for row in rows for name in ("confidence", "accuracy")], 0.05)
+    low, high = with_margin([value for row in rows for value in (row["confidence"], row["accuracy"])], 0.05)
     domain = [max(0.0, low), min(1.0, high)]
     several = len(names) > 1
     widest = max(letters_width(name) for name in names) + 20
@@ -103,7 +126,7 @@ def _diagonal(rows: Sequence[Mapping[str, Any]], names: Sequence[str], style: St
     y = alt.Y("accuracy:Q", scale=scale, axis=alt.Axis(title="answers that are that choice", **axis))
     line = chart_of([{"confidence": one, "accuracy": one} for one in domain]).encode(x=x, y=y)
     line = line.mark_line(strokeDash=[3, 2], color=style.muted, strokeWidth=0.8, aria=False)
-    look = {"color": alt.value(style.palette[0]), "shape": alt.value("circle")}
+    look: Look = {"color": alt.value(style.palette[0]), "shape": alt.value("circle")}
     if several:
         legend = alt.Legend(title=None, orient="right" if beside else "top", columns=1, labelLimit=0)
         look = colours_and_shapes("model", names, style.palette, legend)
@@ -142,13 +165,13 @@ def metadata_chart(
     return _against_numbers(result, line, rows, look, points, limit or NAMED)
 
 
-def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, str] | None) -> list[dict[str, Any]]:
+def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, str] | None) -> list[ModelRow]:
     """The models that have a value in the column, as the chart holds them; the smallest families are one."""
     held = [(one, value) for one in models if (value := (one.values or {}).get(column)) is not None]
     names = model_labels([(one.model, None) for one, _ in held], labels=labels)
     families = [name for name, _ in Counter(one.family for one, _ in held if one.family is not None).most_common()]
     largest = families if len(families) <= MOST_FAMILIES else families[: MOST_FAMILIES - 1]
-    rows = []
+    rows: list[ModelRow] = []
     for one, value in held:
         (low, high), seeds, name = ends_of(one.ci), len(one.members), names[one.model]
         shown = one_line(value) if isinstance(value, str) else f"{value:,.6g}"
@@ -168,7 +191,7 @@ def _figure(accuracy: float, low: float | None, high: float | None) -> str:
 
 
 def _against_numbers(
-    result: MetadataRegressions, line: MetadataRegression, rows: list[dict[str, Any]], look: Style, points: float,
+    result: MetadataRegressions, line: MetadataRegression, rows: Sequence[ModelRow], look: Style, points: float,
     limit: int,
 ) -> Any:  # fmt: skip
     """Points at their numbers, with the line and its band, and names where they are few."""
@@ -201,9 +224,11 @@ def _against_numbers(
     return finished(chart, look, points, f"Accuracy against {line.column}", _over_models(result, line.line, len(rows)))
 
 
-def _accuracies(rows: Sequence[Mapping[str, Any]], others: Sequence[float | None]) -> Any:
+def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None]) -> Any:
     """The scale of all accuracies that points and their bars show; what of a line's band lies far outside is cut."""
-    heights = [row[name] for row in rows for name in ("accuracy", "low", "high", "lowest", "highest")]
+    heights = [
+        end for row in rows for end in (row["accuracy"], row["low"], row["high"], row["lowest"], row["highest"])
+    ]  # fmt: skip
     low, high = with_margin([*heights, *others], 0.12, 0.01)
     return alt.Scale(domain=[max(0.0, low), min(1.0, high)], nice=False, zero=False, clamp=False)
 
@@ -221,8 +246,8 @@ def _line(line: FittedLine, x: Any, y: Any, look: Style) -> list[Any]:
 
 
 def _points(
-    rows: Sequence[Mapping[str, Any]], at: Mapping[str, Any], along: str, look: Style, column: str
-) -> list[Any]:
+    rows: Sequence[ModelRow], at: At, along: Literal["x", "y"], look: Style, column: str
+) -> list[Any]:  # fmt: skip
     """Points with intervals along an axis, and thicker bars from the lowest to the highest of several seeds."""
     base = chart_of(rows)
     families = sorted({row["family"] for row in rows}, key=lambda name: (name in (OTHERS, NONE), name))
@@ -230,7 +255,7 @@ def _points(
     legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=4, offset=6) if families != [NONE] else None
     family = colours_and_shapes("family", families, palette, legend)
     layers = []
-    for low, high, thick, opacity in (("low", "high", 1.0, 0.7), ("lowest", "highest", 3.0, 0.45)):
+    for low, high, thick, opacity in BARS:
         if any(row[low] is not None for row in rows):
             ends = {**at, along: of_field(at[along], low), f"{along}2": f"{high}:Q"}
             bars = base.transform_filter(f"isValid(datum.{low})").mark_rule(
@@ -250,7 +275,7 @@ def _points(
     return layers
 
 
-def _strips(result: MetadataRegressions, column: str, rows: list[dict[str, Any]], look: Style, points: float) -> Any:
+def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], look: Style, points: float) -> Any:
     """A row for each value of a text: its models, and their mean with its interval."""
     named = [(one_line(group.value), group, ends_of(group.ci)) for group in result.groups if group.column == column]
     means = [
@@ -271,7 +296,7 @@ def _strips(result: MetadataRegressions, column: str, rows: list[dict[str, Any]]
     ticks = base.mark_tick(thickness=1.6, size=15, color=look.text, opacity=1)
     read = {"description": "told:N", "tooltip": [alt.Tooltip("told:N", title="mean")]}
     # Intervals of models would hide the means.
-    plain = [{**row, "value": one_line(row["value"]), "low": None, "high": None} for row in rows]
+    plain: list[ModelRow] = [{**row, "value": one_line(str(row["value"])), "low": None, "high": None} for row in rows]
     layers = [bars.encode(x=of_field(x, "low"), x2="high:Q"), ticks.encode(x=x, **read),
               *_points(plain, {"x": x, "y": y}, "x", look, column)]  # fmt: skip
     chart = alt.layer(*layers).properties(width=points - label - 26, height=alt.Step(20, **{"for": "position"}))

@@ -6,6 +6,7 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from pyalign.data import Categories
@@ -25,58 +26,66 @@ REST = "other or none"
 Members: TypeAlias = Mapping[str, frozenset[str]]
 
 
-def tile(
-    name: str, x: float, y: float, size: tuple[float, float], uris: Mapping[str, str], told: str,
-    line: str | None = "", frame: str = "",
-) -> dict[str, Any]:  # fmt: skip
-    """The data of an object's tile at (x, y), its upper left corner in points: its image, or its name in that place.
+@dataclass(frozen=True)
+class TileSheet:
+    """Objects as tiles of one size, each with its image, or with its name in that place.
 
-    Args:
-        size: width and height, points.
-        told: what is said of it to somebody who does not see it.
-        line: below it, and below the name if it is an image; None: not even that stands there.
-        frame: what its border says, a word of the legend; "" for a border that says nothing.
+    Attributes:
+        size: width and height of a tile, points.
+        uris: the images, by object; see `thumbnails`.
+        rows: the data of the tiles, which grow by `add`.
     """
-    (width, height), uri = size, uris.get(name, "")
-    below = [] if line is None else [two_lines(name, width)] * bool(uri) + [line] * bool(line)
-    lines = [] if uri else two_lines(name, width - 2).splitlines()[: max(1, int(height // LINE))]
-    middle = y + height / 2
-    return {
-        "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame, "told": told,
-        "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2, "cy": middle,
-        "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
-    }  # fmt: skip
+
+    size: tuple[float, float]
+    uris: Mapping[str, str]
+    rows: list[dict[str, str | float]] = field(default_factory=list)
+
+    def add(self, name: str, x: float, y: float, told: str, line: str | None = "", frame: str = "") -> None:
+        """The tile of an object at (x, y), its upper left corner in points.
+
+        Args:
+            told: what is said of it to somebody who does not see it.
+            line: below it, and below the name if it is an image; None: not even that stands there.
+            frame: what its border says, a word of the legend; "" for a border that says nothing.
+        """
+        (width, height), uri = self.size, self.uris.get(name, "")
+        below = [] if line is None else [two_lines(name, width)] * bool(uri) + [line] * bool(line)
+        lines = [] if uri else two_lines(name, width - 2).splitlines()[: max(1, int(height // LINE))]
+        middle = y + height / 2
+        self.rows.append({
+            "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame, "told": told,
+            "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2, "cy": middle,
+            "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
+        })  # fmt: skip
+
+    def layers(self, style: Style, frames: Mapping[str, str] | None = None, legend: bool = True) -> list[Any]:
+        """The layers that draw the tiles; `frames`: the colours of words of the legend."""
+        base, (side, height) = chart_of(self.rows), self.size
+        named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
+        square = {**at_point(), "x2": "x2:Q", "y2": "y2:Q"}
+        tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
+        told = {"tooltip": tips, "description": "told:N"}
+        image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
+        words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
+        layers = [
+            named.mark_rect(fill=style.tile).encode(**square, **told),
+            image.encode(url="uri:N", **at_point("cx", "cy"), **told),
+            named.mark_text(baseline="middle", limit=side - 2, **words).encode(text="inside:N", **at_point("cx", "iy")),
+            base.mark_text(baseline="top", limit=side, **words).encode(text="below:N", **at_point("cx", "by")),
+        ]
+        if frames:
+            colours = alt.Scale(domain=list(frames), range=list(frames.values()))
+            drawn = (
+                alt.Legend(title=None, orient="bottom", symbolType="square", labelLimit=0, offset=8) if legend else None
+            )
+            frame = base.transform_filter("datum.frame != ''").mark_rect(fill=None, strokeWidth=1.5)
+            layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colours, legend=drawn), **square))
+        return layers
 
 
 def lines_below(uris: Mapping[str, str], side: float) -> int:
     """How many lines the names below images take, at most."""
     return max((two_lines(name, side).count("\n") + 1 for name in uris), default=0)
-
-
-def tile_layers(
-    tiles: Sequence[Mapping[str, Any]], size: tuple[float, float], style: Style,
-    frames: Mapping[str, str] | None = None, legend: bool = True,
-) -> list[Any]:  # fmt: skip
-    """The layers that draw tiles of a size; `frames`: the colours of words of the legend."""
-    base, (side, height) = chart_of(tiles), size
-    named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
-    square = {**at_point(), "x2": "x2:Q", "y2": "y2:Q"}
-    tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
-    told = {"tooltip": tips, "description": "told:N"}
-    image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
-    words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
-    layers = [
-        named.mark_rect(fill=style.tile).encode(**square, **told),
-        image.encode(url="uri:N", **at_point("cx", "cy"), **told),
-        named.mark_text(baseline="middle", limit=side - 2, **words).encode(text="inside:N", **at_point("cx", "iy")),
-        base.mark_text(baseline="top", limit=side, **words).encode(text="below:N", **at_point("cx", "by")),
-    ]
-    if frames:
-        colours = alt.Scale(domain=list(frames), range=list(frames.values()))
-        drawn = alt.Legend(title=None, orient="bottom", symbolType="square", labelLimit=0, offset=8) if legend else None
-        frame = base.transform_filter("datum.frame != ''").mark_rect(fill=None, strokeWidth=1.5)
-        layers.append(frame.encode(stroke=alt.Stroke("frame:N", scale=colours, legend=drawn), **square))
-    return layers
 
 
 def thumbnails(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
-from typing import Any
 
 from pyalign.report.blocks import Figure, Fold
+from pyalign.report.charts.marks import Spec
 from pyalign.report.page.html import Page, shown, written
 
 SNIPPET = "window.vegaEmbed = vegaEmbed"
@@ -74,40 +74,41 @@ def _variables() -> dict[str, tuple[str, str]]:
     return found
 
 
-def least_height(spec: Mapping[str, Any]) -> int:
+def least_height(spec: Spec) -> int:
     """CSS pixels that the chart of a specification takes at least, in a page of any width; 0: not known.
 
     Example:
-        >>> least_height({"height": 190, "mark": "point"})
+        >>> least_height({"height": 190})
         312
     """
     inside = _inside(spec, spec.get("datasets", {}))
     return int(LARGER * (inside + BESIDES)) if inside else 0
 
 
-def _inside(spec: Mapping[str, Any], datasets: Mapping[str, Any]) -> float:
+def _inside(spec: Spec, datasets: Mapping[str, Sequence[object]]) -> float:
     """Without axes: what stands below each other in sum, what stands side by side, the highest."""
     if "vconcat" in spec:
         return sum(_inside(one, datasets) for one in spec["vconcat"])
     if "hconcat" in spec:
         return max((_inside(one, datasets) for one in spec["hconcat"]), default=0.0)
-    height = spec.get("height")
-    if isinstance(height, Mapping) and "step" in height:  # a row for each value of the fields along y
-        along = [encoding["y"] for encoding in _parts(spec, "encoding") if "y" in encoding]
-        fields = {y["field"] for y in along if y.get("type") in ("nominal", "ordinal") and "field" in y}
-        tables = [*datasets.values(), *(one["values"] for one in _parts(spec, "data") if "values" in one)]
-        counts = [_count(rows, field) for rows in tables if isinstance(rows, list) for field in fields]
-        return float(height["step"]) * max(counts, default=0)
-    return float(height) if isinstance(height, int | float) else 0.0
+    height = spec.get("height", 0.0)
+    if isinstance(height, int | float):
+        return float(height)
+    if isinstance(height, str) or "step" not in height:
+        return 0.0
+    layers = [*_layers(spec)]  # a row for each value of the fields along y
+    along = [one["encoding"]["y"] for one in layers if "y" in one.get("encoding", {})]
+    fields = {y["field"] for y in along if y.get("type") in ("nominal", "ordinal") and "field" in y}
+    tables = [*datasets.values(), *(one["data"]["values"] for one in layers if "values" in one.get("data", {}))]
+    return height["step"] * max((_count(rows, field) for rows in tables for field in fields), default=0)
 
 
-def _parts(spec: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    """What stands under a key in the specification and in its layers."""
-    if isinstance(spec.get(key), Mapping):
-        yield spec[key]
+def _layers(spec: Spec) -> Iterator[Spec]:
+    """A specification, and all that is drawn over it."""
+    yield spec
     for one in spec.get("layer", ()):
-        yield from _parts(one, key)
+        yield from _layers(one)
 
 
-def _count(rows: list[Any], field: str) -> int:
+def _count(rows: Sequence[object], field: str) -> int:
     return len({str(row[field]) for row in rows if isinstance(row, Mapping) and field in row})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from math import isfinite
@@ -20,7 +20,6 @@ SHORT = 36  # letters of a text that is kept on one line
 MOST = 100  # rows of a table that stands in the page as a whole
 STATIC = 30  # rows of a longer one that do; the script shows the others
 MANY = 500  # rows from which a column is packed
-ENDS = ("values", "low", "high")
 FLOATS = "<f8"  # little-endian, as in every browser
 
 
@@ -121,33 +120,35 @@ def _value(value: str | float, column: Column) -> str:
 # What the script reads; `tables.js` unpacks it
 
 
-def data(part: Table) -> dict[str, Any]:
+def data(part: Table) -> dict[str, object]:
     """The values as the document has them, those of long columns packed."""
-    columns = []
-    for one in part.columns:
-        held: dict[str, Any] = {"header": one.heading, "form": one.form, "places": one.places}
-        held |= {end: getattr(one, end) for end in ENDS if getattr(one, end) or end == "values"}
-        held |= {key: getattr(one, key) for key in ("filter", "note") if getattr(one, key)}
-        columns.append(packed(held))
+    columns = [column_data(one) for one in part.columns]
     return {"caption": part.caption, "columns": columns, "sort": _sort(part), "numbered": part.numbered}
 
 
-def packed(column: Mapping[str, Any]) -> dict[str, Any]:
-    """A column of a table as it stands in the page.
+def column_data(column: Column) -> dict[str, object]:
+    """A column of a table as it stands in the page."""
+    values, words = column.values, _words(column.values)
+    found = {
+        "header": column.heading, "form": column.form, "places": column.places,
+        "values": _packed(values) if words is None else [words[value] for value in values],
+        "low": _packed(column.low), "high": _packed(column.high), "filter": column.filter, "note": column.note,
+        "words": list(words or ()),
+    }  # fmt: skip
+    needed = ("header", "form", "places", "values")
+    return {key: value for key, value in found.items() if value or key in needed}
 
-    Words that come again are kept once, with a number for each row. Numbers of float64 (and None) become base64 of
-    their bytes, 11 letters each rather than 19; NaN stands for None there.
-    """
-    found = dict(column)
-    values: Sequence[Value] = column["values"]
-    if len(values) < MANY:
-        return found
-    if all(value is None or isinstance(value, str) for value in values):
-        number = {word: k for k, word in enumerate(dict.fromkeys(values))}
-        if 4 * len(number) < len(values):
-            found |= {"values": [number[value] for value in values], "words": list(number)}
-        return found
-    for key in ENDS:
-        if key in column and all(value is None or (type(value) is float and isfinite(value)) for value in column[key]):
-            found[key] = base64.b64encode(np.array(column[key], FLOATS).tobytes()).decode()
-    return found
+
+def _words(values: Sequence[Value]) -> dict[Value, int] | None:
+    """A number for each word of a long column of words that come again; None of other columns."""
+    if len(values) < MANY or not all(value is None or isinstance(value, str) for value in values):
+        return None
+    number = {word: k for k, word in enumerate(dict.fromkeys(values))}
+    return number if 4 * len(number) < len(values) else None
+
+
+def _packed(values: Sequence[Any]) -> Sequence[Any] | str:
+    """Many numbers of float64 (and None, as NaN) as base64, 11 letters each rather than 19; others as they are."""
+    if len(values) < MANY or not all(value is None or (type(value) is float and isfinite(value)) for value in values):
+        return values
+    return base64.b64encode(np.array(values, FLOATS).tobytes()).decode()

@@ -12,7 +12,7 @@ from page_data import data_of, unpacked, verdicts_of
 from pyalign.report.blocks import Column, Table
 from pyalign.report.page.failures_html import Verdict, code
 from pyalign.report.page.html import Page, json_script
-from pyalign.report.page.tables_html import MANY, data, packed, table
+from pyalign.report.page.tables_html import MANY, column_data, data, table
 
 STRANGE = (None, 0.1, -0.0, 5e-324, -1.7976931348623157e308, 1 / 3)
 FLOATS = tuple(float(v) for v in np.random.default_rng(0).normal(size=MANY)) + STRANGE
@@ -45,10 +45,10 @@ def test_values_come_back_as_they_were(values):
 
 
 def test_numbers_take_11_letters_and_words_stand_once():
-    held = packed({"header": "x", "values": FLOATS, "low": COLUMNS["counts"]})
+    held = column_data(Column("x", FLOATS, "number", COLUMNS["counts"]))
     assert len(held["values"]) == 4 * -(-8 * len(FLOATS) // 3)
     assert held["low"] == COLUMNS["counts"]
-    held = packed({"header": "x", "values": COLUMNS["words"]})
+    held = column_data(Column("x", COLUMNS["words"]))
     assert held["words"] == [None, "vit", "</script>"] and held["values"][:4] == [0, 1, 2, 0]
     assert unpacked(held)["values"] == list(COLUMNS["words"])
 

@@ -12,6 +12,7 @@ from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report import words
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.charts.data import spread
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
 from pyalign.report.page.sections._shared import (
     Part,
@@ -244,8 +245,8 @@ def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Cal
 
 
 def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label: str) -> str:
-    counts = sorted({entry.row.n for entry in entries if entry.row.n is not None})
-    many = f"{counts[0]:,} " if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,} " if counts else ""
+    counts = [entry.row.n for entry in entries if entry.row.n is not None]
+    many = f"{spread(counts)} " if counts else ""
     bars = ", or ".join(dict.fromkeys(filter(None, (intervals_over([entry.row.ci]) for entry in entries))))
     told = [
         f"Accuracy on {many}{entries[0].row.task} triplets of {label}",

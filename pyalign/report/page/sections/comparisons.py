@@ -10,7 +10,7 @@ from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, Simila
 from pyalign.recovery.recovered import Recovery
 from pyalign.report import comparison as compared
 from pyalign.report import matrices
-from pyalign.report.blocks import Column, Fold, Section, Table, Text, filled
+from pyalign.report.blocks import Column, Fold, Section, Table, Text
 from pyalign.report.charts.matrix import cka_chart, consistency_chart
 from pyalign.report.page.sections._shared import Part, figure, file_label, parts_of_each, percent, section_of
 from pyalign.report.page.sources import Sources
@@ -46,14 +46,13 @@ def _differences(comparison: Comparison, page_labels: Labels) -> Iterator[Part]:
         f"Differences in accuracy, {comparison.n_triplets:,} {comparison.task} triplets of "
         f"{file_label(comparison.triplets)}, {comparison.n_objects:,} objects{people}; {_intervals_of(comparison)}"
     )
-    columns = filled(compared.pairs_table(comparison, labels, comparison.pairs).columns)
-    yield Table(columns, name="differences-table", caption=caption, sort=("accuracy", True))
+    yield compared.pairs_table(comparison, labels, comparison.pairs).on_page("differences-table", caption, "accuracy")
     if comparison.best is not None:
         yield _best(comparison.best, labels)
     level = intervals_over(model.rank_ci for model in comparison.models)
     caption = f"Ranks by accuracy; their {level}, for all models together." if level else "Ranks by accuracy."
-    columns = filled(compared.models_table(comparison, labels).columns)
-    yield Fold("Ranks", (Table(columns, name="ranks-table", caption=caption, sort=("rank", False)),))
+    ranks = compared.models_table(comparison, labels).on_page("ranks-table", caption, "rank", ascending=True)
+    yield Fold("Ranks", (ranks,))
 
 
 def _widest_difference(comparison: Comparison, labels: Labels) -> Text:
@@ -116,8 +115,7 @@ def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]
         pairs = sorted(found.pairs, key=lambda pair: 2.0 if pair.kappa is None else -pair.kappa)[:MOST_PAIRS]
         if len(pairs) < len(found.pairs):
             caption += f" The {len(pairs):,} largest of {len(found.pairs):,} pairs."
-        columns = compared.errors_table(found, labels, pairs).columns
-        yield Table(columns, name="consistency-table", caption=caption, sort=("kappa", True))
+        yield compared.errors_table(found, labels, pairs).on_page("consistency-table", caption, "kappa", whole=True)
     for by in dict.fromkeys(row.by for row in found.missed or ()):
         rows = [row for row in found.missed or () if row.by == by]
         caption = (
@@ -126,8 +124,7 @@ def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]
         )
         if found.min_triplets:
             caption += f" With fewer than {found.min_triplets:,} triplets there is no interval."
-        columns = compared.missed_table(found, by, rows).columns
-        yield Table(columns, name=f"missed-{by}", caption=caption, sort=("explained", True))
+        yield compared.missed_table(found, by, rows).on_page(f"missed-{by}", caption, "explained", whole=True)
 
 
 def _most_and_least_alike(found: ErrorConsistency, labels: Labels) -> str:
@@ -169,8 +166,7 @@ def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: L
     if one.null_threshold is not None:
         null = f"Thresholds and p by {result.permutations:,} permutations."
     caption = f"{which} by {one.measure}, over {result.n_objects:,} objects. {null}"
-    columns = matrices.similarities_table(result, labels, listed).columns
-    yield Table(columns, name="cka-table", caption=caption, sort=("similarity", True))
+    yield matrices.similarities_table(result, labels, listed).on_page("cka-table", caption, "similarity", whole=True)
 
 
 def _most_and_least_similar(one: SimilarityMatrix, pairs: Sequence[matrices.Pair], names: Sequence[str]) -> str:
@@ -193,7 +189,7 @@ def _layers(result: LayerSimilarity) -> Iterator[Part]:
     )
     summary = f"{result.first[a]} and {result.second[b]} are most alike: {result.matrix[a][b]:.3f}."
     yield figure("layers-figure", caption, cka_chart(result), summary)
-    yield Table(matrices.layers_table(result).columns, name="layers-table", caption=caption)
+    yield matrices.layers_table(result).on_page("layers-table", caption, whole=True)
 
 
 def recovery(sources: Sources) -> Section | None:
@@ -218,8 +214,7 @@ def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
         f"{intervals_over(row.ci for row in found.by_model)}: other answers of these models to these triplets; refit: "
         f"{found.refit}; temperatures {found.temperatures}; seed {found.seed}."
     )
-    columns = filled(compared.recovery_table(found, labels).columns)
-    yield Table(columns, name="recovery-table", caption=caption, sort=("recovered", True))
+    yield compared.recovery_table(found, labels).on_page("recovery-table", caption, "recovered")
     names = tuple(labels[name] for name in found.models)
     chosen = (Column(name, tuple(row[k] for row in found.confusion), "percent", named=True)
               for k, name in enumerate(names))  # fmt: skip
@@ -227,6 +222,6 @@ def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
     confusion = Table((Column("Answered", names), *chosen), name="recovery-confusion", caption=caption)
     yield Fold("Which model was chosen", (confusion,))
     if found.curve:
-        columns = compared.curve_table(found.curve, found.confidence).columns
         caption = "Random subsets of the study; beyond it, further triplets of its objects."
-        yield Fold("By number of triplets", (Table(columns, name="recovery-curve", caption=caption),))
+        curve = compared.curve_table(found.curve, found.confidence).on_page("recovery-curve", caption, whole=True)
+        yield Fold("By number of triplets", (curve,))

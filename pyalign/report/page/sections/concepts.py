@@ -9,7 +9,7 @@ from pyalign.concept.concepts_result import ConceptDifference, Concepts, TopObje
 from pyalign.concept.predicted import DimensionPredictions
 from pyalign.concept.prototypes import ConceptPrototypes, Prototypes
 from pyalign.documents import Interval
-from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile, filled
+from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile
 from pyalign.report.charts.concepts import concepts_chart, dimensions_chart, heatmap
 from pyalign.report.charts.data import ends_of, known
 from pyalign.report.concepts import difference_columns, differences_table, models_table
@@ -323,8 +323,7 @@ def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[P
     labels = labels_of(result, labels=page_labels)
     over = f"{result.n_objects:,} objects, each predicted by a map that has not seen it ({result.folds} folds)"
     caption = f"R² in mean over all dimensions, {over}{and_intervals(one.ci for one in result.results)}."
-    columns = filled(models_table(result, labels).columns)
-    yield Table(columns, name="dimensions-models", caption=caption, sort=("mean R^2", True))
+    yield models_table(result, labels).on_page("dimensions-models", caption, "mean R^2")
     models = [
         (labels[one.embeddings], one.mean_r2, {cell.dimension: Cell(cell.r2, cell.ci) for cell in one.dimensions})
         for one in result.results
@@ -349,6 +348,6 @@ def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[P
             f"{and_intervals(row.ci for row in differences)}; p-values corrected over all pairs and dimensions "
             f"({result.correction}), of means over pairs alone."
         )
-        columns = differences_table(result, labels, differences).columns
-        table = Table(columns, name="dimensions-differences", caption=caption, sort=("R^2", True))
-        yield Fold("Differences between models", (table,))
+        table = differences_table(result, labels, differences)
+        of_page = table.on_page("dimensions-differences", caption, "R^2", whole=True)
+        yield Fold("Differences between models", (of_page,))

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pyalign.analysis.failures.failures import Failures
 from pyalign.analysis.failures.groups import FailureGroup, shortest
 from pyalign.data import ANCHORED
-from pyalign.report.blocks import Section, Table, Text
-from pyalign.report.comparison import wrong_table as models_table
+from pyalign.report.blocks import Section, Text
+from pyalign.report.comparison import wrong_table
 from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
@@ -71,7 +71,7 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
     kind = "anchored triplets" if anchored else "triplets"
     by = "" if result.measure is None else f", by {result.measure}"
     caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}{by}."
-    yield Table(models_table(result, labels).columns, name="wrong", caption=caption, sort=("share", False))
+    yield wrong_table(result, labels).on_page("wrong", caption, "share", ascending=True, whole=True)
     shown, listed = len(places), sum(len(group.rows) for group in result.groups)
     caption = f"{shown:,} failures among {result.n_triplets:,} triplets that all {len(result.models)} models were asked"
     if shown < listed:

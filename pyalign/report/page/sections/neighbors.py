@@ -93,8 +93,8 @@ def _agreement(found: NeighborAgreement, sources: Sources) -> Iterator[Part]:
         f"{and_intervals(row.ci for row in found.results)}."
     )
     p_of_rbo = Rows(found.results).column("p of the rbo", lambda r: r.rbo_p_value, "p")
-    columns = filled((*neighborhoods.agreement_table(found, labels).columns, p_of_rbo))
-    yield Table(columns, name="neighbor-agreement", caption=caption, sort=("overlap", True))
+    table = Table((*neighborhoods.agreement_table(found, labels).columns, p_of_rbo))
+    yield table.on_page("neighbor-agreement", caption, "overlap")
     best = sorted(zip(labels, found.results, strict=True), key=lambda pair: -pair[1].overlap)[:MOST_MODELS]
     lowest = ((label, [one for one in row.lowest if one.name is not None][:LISTED]) for label, row in best)
     tiles = ((label, [Tile(str(one.name), f"{100 * one.overlap:.0f} %") for one in row]) for label, row in lowest)
@@ -107,8 +107,7 @@ def _agreement(found: NeighborAgreement, sources: Sources) -> Iterator[Part]:
             f"The same for the objects of each concept ({found.grouping}); their neighbours may be any; {level}. "
             f"p-values corrected over concepts ({found.correction})."
         )
-        columns = filled(neighborhoods.concepts_table(found, rows).columns)
-        table = Table(columns, name="neighbor-concepts", caption=caption, sort=("overlap", True))
+        table = neighborhoods.concepts_table(found, rows).on_page("neighbor-concepts", caption, "overlap")
         yield Fold("Agreement per concept", (table,))
     pairs = [row for row in found.differences if row.concept is None]
     if pairs:
@@ -118,9 +117,9 @@ def _agreement(found: NeighborAgreement, sources: Sources) -> Iterator[Part]:
             f"({found.correction})."
         )
         names = {name: sources.label(name) for row in pairs for name in (row.a, row.b)}
-        columns = neighborhoods.differences_table(found, pairs, names).columns
-        table = Table(columns, name="neighbor-differences", caption=caption, sort=("overlap", True))
-        yield Fold("Differences between models", (table,))
+        table = neighborhoods.differences_table(found, pairs, names)
+        of_page = table.on_page("neighbor-differences", caption, "overlap", whole=True)
+        yield Fold("Differences between models", (of_page,))
 
 
 def _purity(found: NeighborPurity, sources: Sources) -> Iterator[Part]:
@@ -150,8 +149,7 @@ def _hubs(found: Hubs, sources: Sources) -> Iterator[Part]:
     labels = neighborhoods.labels_of(found.results, labels=sources.labels)
     near = f"the {found.k} nearest neighbours of others"
     caption = f"Hubs: how unequally {found.n_objects:,} objects are among {near}."
-    columns = neighborhoods.hubs_table(found, labels).columns
-    yield Table(columns, name="hubs", caption=caption, sort=("skewness", False))
+    yield neighborhoods.hubs_table(found, labels).on_page("hubs", caption, "skewness", ascending=True, whole=True)
     tiles = (
         (label, [Tile(hub.name, f"{hub.count:,} times") for hub in row.largest if hub.name is not None])
         for label, row in list(zip(labels, found.results, strict=True))[:MOST_MODELS]
@@ -170,8 +168,8 @@ def _changes(found: NeighborChanges) -> Iterator[Part]:
         f"Objects whose {found.k} nearest neighbours differ most before and after; all {found.n_objects:,} objects "
         f"keep {percent(found.overlap)} of theirs."
     )
-    columns = neighborhoods.changes_table(found, most=found.k).columns
-    yield Table(columns, name="neighbor-changes", caption=caption, sort=("rbo", False))
+    changes = neighborhoods.changes_table(found, most=found.k)
+    yield changes.on_page("neighbor-changes", caption, "rbo", ascending=True, whole=True)
     named = [one for one in found.objects if one.name is not None][: QUERIES // 2]
     tiles = (
         (f"{one.name}: {which}", [Tile(str(one.name), "", "query"), *(Tile(str(item)) for item in items[:NEAR])])
@@ -190,7 +188,7 @@ def _prototypes(found: Prototypes) -> Iterator[Fold]:
         for row in found.concepts
     )  # fmt: skip
     caption = f"Medoids of {len(found.concepts)} {found.grouping}."
-    table = Table(neighborhoods.prototypes_table(found).columns, name="prototypes-table", caption=caption)
+    table = neighborhoods.prototypes_table(found).on_page("prototypes-table", caption, whole=True)
     pictures = _tiles("prototypes", f"Objects with the {what}, of {found.n_objects:,}.", tiles)
     yield Fold("Prototypes of concepts", (table, *pictures))
 
@@ -200,7 +198,7 @@ def _duplicates(found: NearDuplicates) -> Iterator[Part]:
     if found.threshold is not None:
         level += f", and rows with a similarity of at least {found.threshold:g} ({found.measure})"
     caption = f"Near duplicates among {found.n_objects:,} objects: {level}; {found.n_pairs:,} pairs."
-    yield Table(neighborhoods.duplicates_table(found).columns, name="near-duplicates", caption=caption)
+    yield neighborhoods.duplicates_table(found).on_page("near-duplicates", caption, whole=True)
     groups = enumerate(found.groups[:QUERIES], start=1)
     tiles = ((f"group {k}", [Tile(name) for name in (group.names or ())[:NEAR]]) for k, group in groups)
     for pictures in _tiles("near-duplicates-pictures", "The objects of each group.", tiles):

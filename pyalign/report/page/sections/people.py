@@ -10,7 +10,8 @@ from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.documents import Interval
 from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report import matrices, probabilities
-from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text
+from pyalign.report.charts.data import spread
 from pyalign.report.charts.models import rsa_chart
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.scatter import names_of, reliability_chart
@@ -83,13 +84,10 @@ def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
         f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
         f"{percent(first.majority_share)}. These figures have no intervals."
     )
-    columns = filled(probabilities.models_table(models, labels).columns)
-    yield Table(columns, name="agreement-table", caption=caption, sort=("r shares", True))
-    columns = probabilities.bins_table(
-        [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
-    ).columns
+    yield probabilities.models_table(models, labels).on_page("agreement-table", caption, "r shares")
+    bins = [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
     caption = "By the share of the majority: figures on triplets on which so many people agree."
-    yield Fold("By how far people agree", (Table(columns, name="agreement-bins", caption=caption),))
+    yield Fold("By how far people agree", (probabilities.bins_table(bins).on_page("agreement-bins", caption),))
 
 
 def reliability(sources: Sources) -> Section | None:
@@ -126,17 +124,16 @@ def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) ->
         f"Expected calibration error (ECE) of {counted(len(results), 'model')}. "
         f"{_confidence_over(results.results, triplets)}; {temperatures}."
     )
-    columns = probabilities.calibrations_table(results, names_of(results.results, labels)).columns
-    yield Table(columns, name="reliability-table", caption=caption, sort=("ECE", False))
+    table = probabilities.calibrations_table(results, names_of(results.results, labels))
+    yield table.on_page("reliability-table", caption, "ECE", ascending=True, whole=True)
 
 
 def _confidence_over(rows: Sequence[Calibration], triplets: str) -> str:
-    tests = sorted({row.test.n_answers for row in rows})
-    n = f"{tests[0]:,}" if len(tests) == 1 else f"{tests[0]:,} to {tests[-1]:,}"
     splits = dict.fromkeys(
         f"about held-out {over_words(row.split)}" if row.split else "that the temperature was fitted to (in-sample)"
         for row in rows
     )
+    n = spread(row.test.n_answers for row in rows)
     return f"Confidence and accuracy on {n} answers of {triplets} {' or '.join(splits)}"
 
 
@@ -159,14 +156,13 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
         f"{who}; {intervals}."
     )
     yield figure("rsa-figure", caption, rsa_chart(result, labels=page_labels), _most_correlated(result, labels))
-    columns = matrices.results_table(result, labels).columns
-    yield Table(columns, name="rsa-table", caption=caption, sort=("correlation", True))
+    yield matrices.results_table(result, labels).on_page("rsa-table", caption, "correlation", whole=True)
     if any(row.ceiling is not None for row in result.results):
         yield Text((CEILING,))
     if result.pairs:
         caption = f"Differences of correlations under the same resamples; p corrected by {result.correction}."
-        columns = matrices.pairs_table(result, labels, result.pairs).columns
-        yield Fold("Differences of models", (Table(columns, name="rsa-differences", caption=caption),))
+        pairs = matrices.pairs_table(result, labels, result.pairs)
+        yield Fold("Differences of models", (pairs.on_page("rsa-differences", caption, whole=True),))
     for one in result.weighted or ():
         text = (
             f"A weighted sum of the models' matrices correlates at {one.value:.3f} ({one.correlation}), mean of "
