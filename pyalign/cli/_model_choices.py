@@ -22,9 +22,9 @@ class ModelChoices:
     """Choices of models, and how they are read."""
 
     model_choices: tuple[Spec, ...] | None = option(
-        "besides embeddings or in their place: what a model or a person called odd, files of t positions (from 0 or 1: "
-        "--choice-base) or names, or of (t, 3) probabilities; FILE::KEY", nargs="+", metavar="FILE", role="input",
-        group=GROUP,
+        "besides embeddings, or (`score`: only) in their place: what a model or a person called odd, files of t "
+        "positions (from 0 or 1: --choice-base) or names, or of (t, 3) probabilities; FILE::KEY", nargs="+",
+        metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
     unknown: str = option(
         "answers in words that name none of the items: an error, or left out (default: raise)", "--unreadable",

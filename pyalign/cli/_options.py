@@ -250,67 +250,6 @@ class ManyAnswers:
     )  # fmt: skip
 
 
-# What every command that reads triplets takes, where it has no effect. Each is a class of its own, since each command
-# has a use for some of them.
-
-IDLE = "taken as in other commands, without effect here"
-
-
-@dataclass(frozen=True)
-class IdleCategories:
-    """Categories of objects, where no figure is by category."""
-
-    categories: Spec | None = option(
-        "categories of objects", metavar="FILE", role="input", group=IDLE, rare=True, idle="no figure is by category",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class IdlePeople:
-    """Who answered, where no figure is over people."""
-
-    subjects: Spec | None = option(
-        "who gave each answer", metavar="FILE", role="input", group=IDLE, exclusive="people", rare=True,
-        idle="no figure is over people",
-    )  # fmt: skip
-    subject_column: int | str | None = option(
-        "column that says so", kind=column, metavar="K", group=IDLE, exclusive="people", rare=True,
-        idle="no figure is over people",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class IdleNan:
-    """Rows with NaN, where they are always an error."""
-
-    nan: str = option(
-        "rows with NaN", default="raise", choices=("raise", "omit"), group=IDLE, rare=True,
-        idle="rows with NaN are an error",
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class IdleRows:
-    """Rows of embeddings, where there are none."""
-
-    names: Spec | None = option(
-        "names of rows", metavar="FILE", role="input", group=IDLE, rare=True, idle="there are no embeddings"
-    )
-    name_column: int | str | None = option(
-        "column of names", kind=column, metavar="K", group=IDLE, rare=True, idle="there are no embeddings"
-    )
-    per_object: str | None = option(
-        "several images of one object", choices=HOW, group=IDLE, rare=True, idle="there are no embeddings"
-    )
-    missing: str = option(
-        "items without a row", default="raise", choices=MISSING, group=IDLE, rare=True, idle="there are no embeddings"
-    )
-    nan: str = option(
-        "rows with NaN", default="raise", choices=("raise", "omit"), group=IDLE, rare=True,
-        idle="there are no embeddings",
-    )  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Nan:
     """What is done with rows of embeddings that hold NaN."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pyalign.analysis.agreement import agreement
-from pyalign.cli import _inputs, _model_choices, _options
+from pyalign.cli import _idle, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
@@ -14,7 +14,7 @@ from pyalign.progress import Progress
 @dataclass(frozen=True)
 class AgreementOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
-    _options.Measures, _options.Temperature, _model_choices.ModelChoices, _options.IdlePeople, _options.IdleCategories,
+    _options.Measures, _options.Temperature, _model_choices.ModelChoices, _idle.People, _idle.Categories,
     _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign agreement`."""

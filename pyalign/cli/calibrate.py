@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pyalign.analysis.calibration.calibrate import calibrate
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import score
-from pyalign.cli import _inputs, _model_choices, _options
+from pyalign.cli import _idle, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answers
 from pyalign.data.align import asked_items, one_order
@@ -24,7 +24,7 @@ FITTING = "fitting"
 @dataclass(frozen=True)
 class CalibrateOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.People, _options.ManyAnswers,
-    _options.Measures, _model_choices.ModelChoices, _options.IdleCategories, _options.Running, _options.Output,
+    _options.Measures, _model_choices.ModelChoices, _idle.Categories, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
 

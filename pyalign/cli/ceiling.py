@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pyalign.analysis.ceiling.noise_ceiling import noise_ceiling
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _idle, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.progress import Progress
 
 
 @dataclass(frozen=True)
 class CeilingOptions(
-    _options.TripletFile, _options.People, _options.ManyAnswers, _options.IdleRows, _options.IdleCategories,
+    _options.TripletFile, _options.People, _options.ManyAnswers, _idle.Rows, _idle.Categories,
     _options.Output,
 ):  # fmt: skip
     """The options of `pyalign ceiling`."""

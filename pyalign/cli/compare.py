@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign.analysis.comparison.compare import compare
-from pyalign.cli import _inputs, _matrices, _model_choices, _options
+from pyalign.cli import _idle, _inputs, _matrices, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
@@ -17,7 +17,7 @@ from pyalign.stats.multiple import CORRECTIONS
 @dataclass(frozen=True)
 class CompareOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.Choice,
-    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.IdleCategories,
+    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _idle.Categories,
     _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""

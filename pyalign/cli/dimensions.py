@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pyalign.cli import _concepts, _folder, _inputs, _options
+from pyalign.cli import _concepts, _folder, _idle, _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.explained import over_objects
 from pyalign.concept.predict import FOLDS, PENALTIES, checked_penalties, predict_dimensions
@@ -29,7 +29,7 @@ OF_TRIPLETS = (
 @dataclass(frozen=True)
 class PredictOptions(
     _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Nan, _options.Intervals, _options.People,
-    _options.IdleCategories, _options.Threads, _options.Output, _folder.Folder,
+    _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign dimensions predict`."""
 

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass, replace
 
 from pyalign.analysis.failures.failures import failures, require_families
-from pyalign.cli import _inputs, _model_choices, _options
+from pyalign.cli import _idle, _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
@@ -22,7 +22,7 @@ def table_or_document(text: str) -> str:
 @dataclass(frozen=True)
 class FailureOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers, _options.People,
-    _options.OneMeasure, _options.Temperature, _model_choices.ModelChoices, _options.IdleCategories, _options.Running,
+    _options.OneMeasure, _options.Temperature, _model_choices.ModelChoices, _idle.Categories, _options.Running,
     _options.Output,
 ):  # fmt: skip
     """The options of `pyalign failures`."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pyalign.cli import _inputs, _kept, _options
+from pyalign.cli import _idle, _inputs, _kept, _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, flags_by_name, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.errors import ConvergenceWarning, InputError
@@ -76,7 +76,7 @@ class OtherEmbeddings:
 @dataclass(frozen=True)
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
-    _options.IdleNan, _options.IdleCategories, _options.Running, _options.Card, _options.Output,
+    _idle.Nan, _idle.Categories, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 

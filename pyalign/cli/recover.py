@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _idle, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
@@ -19,8 +19,8 @@ SIMULATING = "simulations"
 
 @dataclass(frozen=True)
 class RecoverOptions(
-    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.IdlePeople, _options.IdleNan,
-    _options.IdleCategories, _options.Running, _options.Output,
+    _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _idle.People, _idle.Nan,
+    _idle.Categories, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign recover`."""
 
