@@ -24,13 +24,13 @@ def files_of(spec: str) -> dict[str, str]:
     if is_named(path):
         from pyalign.datasets.dataset import described_files
 
-        inside = [_files_at(file, told) for file, told in described_files(path).items()]
-        return {file: told for files in inside for file, told in files.items()} or {path: f"{path}:"}
+        inside = [_files_at(file, shown) for file, shown in described_files(path).items()]
+        return {file: shown for files in inside for file, shown in files.items()} or {path: f"{path}:"}
     return _files_at(path, path)
 
 
-def _files_at(path: str, told: str) -> dict[str, str]:
-    """A file, or those of a folder, which messages call `told`."""
+def _files_at(path: str, shown: str) -> dict[str, str]:
+    """A file, or those of a folder, which messages call `shown`."""
     if not os.path.isdir(path):
-        return {path: f"{told}:"}
-    return {os.path.join(path, name): f"{told}: {name}" for name in folder_files(path)}
+        return {path: f"{shown}:"}
+    return {os.path.join(path, name): f"{shown}: {name}" for name in folder_files(path)}

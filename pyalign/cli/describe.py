@@ -106,9 +106,9 @@ def _check(path: str, document: Mapping[str, Any]) -> None:
     parts = Parts(path, checked_description(path, document))
     for part, keys in parts.keys().items():
         for key in keys or (None,):
-            found = parts.read(part, key, {})
+            value = parts.read(part, key, {})
             if part == "triplets":
-                asked_items(found)
+                asked_items(value)
 
 
 COMMAND = Command(DescribeOptions, run, "pyalign describe answers.npy names.txt --write mine.toml", about=("files",))

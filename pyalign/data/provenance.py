@@ -68,7 +68,7 @@ def sha256_of_file(path: str | os.PathLike[str]) -> str:
 
 
 class Hash:
-    """The hash of an array, or of a path's file; computed beside other work where it is begun `early`."""
+    """The hash of an array, or of the file at a path; computed while other work goes on where it is begun `early`."""
 
     def __init__(self, value: Any, early: bool) -> None:
         self._value: str | None = None

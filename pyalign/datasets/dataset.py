@@ -172,15 +172,15 @@ def _described(name: str, path: Path) -> DataSet:
     from pyalign.datasets.described import Parts
     from pyalign.datasets.description import read_description
 
-    found = read_description(path)
-    known = found.document.get("dataset")
+    description = read_description(path)
+    known = description.document.get("dataset")
     if known is None:
-        parts = Parts(name, found)
-        return DataSet(name, path.parent, parts.keys(), parts.read, parts.lacking, None, path, found.files)
+        parts = Parts(name, description)
+        return DataSet(name, path.parent, parts.keys(), parts.read, parts.lacking, None, path, description.files)
     if known not in DATASETS:
         raise InputError(f"{path}: dataset must be one of {', '.join(DATASETS)}; got {known!r:.60}")
-    place = Place(name, path.parent, found.document.get("files", {}))
-    return replace(_of_row(DATASETS[known], place), description=path, files=found.files)
+    place = Place(name, path.parent, description.document.get("files", {}))
+    return replace(_of_row(DATASETS[known], place), description=path, files=description.files)
 
 
 def _of_row(row: Row, place: Place) -> DataSet:
@@ -209,14 +209,14 @@ def described_files(path: str) -> dict[str, str]:
         {}
     """
     try:
-        found = load_dataset(path.removeprefix(DATA_SET))
+        data_set = load_dataset(path.removeprefix(DATA_SET))
     except (InputError, MissingExtraError, OSError):
         return {}
-    if found.description is None:
+    if data_set.description is None:
         return {}
-    about, folder = spec_of(found.name), found.description.parent
-    own = about if is_description(found.name) else f"{about}: {found.description.name}"
-    return {str(found.description): own, **{str(folder / name): f"{about}: {name}" for name in found.files}}
+    about, folder = spec_of(data_set.name), data_set.description.parent
+    own = about if is_description(data_set.name) else f"{about}: {data_set.description.name}"
+    return {str(data_set.description): own, **{str(folder / name): f"{about}: {name}" for name in data_set.files}}
 
 
 def open_part(name: str, part: str, key: str | None, layout: Mapping[str, Any]) -> Any:

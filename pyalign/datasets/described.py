@@ -46,11 +46,11 @@ class Parts:
 
     def keys(self) -> dict[str, tuple[str, ...]]:
         """What it holds, with the keys of each part."""
-        found = {part: tuple(key for key in tables if key) for part, tables in self.tables.items()}
+        keys = {part: tuple(key for key in tables if key) for part, tables in self.tables.items()}
         named = tuple(key for key, table in self.tables.get("embeddings", {}).items() if "dimensions" in table)
         if named:
-            found["dimensions"] = tuple(key for key in named if key)
-        return found
+            keys["dimensions"] = tuple(key for key in named if key)
+        return keys
 
     def lacking(self) -> tuple[str, ...]:
         """The files that are not there, or cannot be read: a phrase each; raises where one lies elsewhere."""
@@ -100,49 +100,55 @@ class Parts:
         table, notes = _restated(self.about, table, given)
         path, key = self._array(table)
         layout = {name: value for name, value in table.items() if name in LAYOUT}
-        found = load_triplets(path, key=key, **layout, **self._people(table))
-        if found.names is None:
+        triplets = load_triplets(path, key=key, **layout, **self._people(table))
+        if triplets.names is None:
             stated, names = given.get("item_names"), self._objects(table)
             if stated is not None and names not in (None, tuple(stated)):
                 notes += (f"{self.about} names the items; other names were given, and are used",)
-            found = replace(found, names=names if stated is None else tuple(stated), numbered=True)
+            triplets = replace(triplets, names=names if stated is None else tuple(stated), numbered=True)
         elif "item_names" in given:
-            raise bad(path, f"holds names ({found.names[0]!r}, ...) itself, so item_names=names has no meaning")
-        return replace(found, notes=(*found.notes, *notes))
+            raise bad(path, f"holds names ({triplets.names[0]!r}, ...) itself, so item_names=names has no meaning")
+        return replace(triplets, notes=(*triplets.notes, *notes))
 
     def _people(self, table: Table) -> dict[str, Any]:
         """Who answered, and how many, as far as files of their own say it."""
         from pyalign.io.answers import read_answers
         from pyalign.io.subjects import read_subjects
 
-        found: dict[str, Any] = {}
+        people: dict[str, Any] = {}
         if "answers" in table:
             path, key = self._file(table["answers"])
-            found["answers"] = read_answers(path, key=key, task=table.get("task", "odd-one-out"))
+            people["answers"] = read_answers(path, key=key, task=table.get("task", "odd-one-out"))
         if "subjects" in table:
             path, key = self._file(table["subjects"])
-            found["subjects"] = read_subjects(path, key=key)
-        return found
+            people["subjects"] = read_subjects(path, key=key)
+        return people
 
     def _judgments(self, table: Table) -> Judgments:
         path, key = self._array(table)
-        found = load_judgments(path, kind=table["kind"], key=key)
-        return found if found.names is not None else replace(found, names=self._names_of(found.n, table))
+        judgments = load_judgments(path, kind=table["kind"], key=key)
+        return (
+            judgments if judgments.names is not None else replace(judgments, names=self._names_of(judgments.n, table))
+        )
 
     def _embeddings(self, table: Table, given: Mapping[str, Any]) -> Embeddings:
         table, notes = _restated(self.about, table, given)
         path, key = self._array(table)
-        found = load_embeddings(path, key=key, name_column=table.get("name_column"))
-        names = found.names if found.names is not None else self._names_of(len(found), table)
-        return replace(found, names=names, notes=(*found.notes, *notes))
+        embeddings = load_embeddings(path, key=key, name_column=table.get("name_column"))
+        names = embeddings.names if embeddings.names is not None else self._names_of(len(embeddings), table)
+        return replace(embeddings, names=names, notes=(*embeddings.notes, *notes))
 
     def _labels(self, table: Table) -> tuple[str, ...]:
         path, key = self._file(table["dimensions"])
         return read_names(path, key=key)
 
     def _categories(self, table: Table) -> Categories:
-        found = load_categories(self._file(table["file"])[0])
-        return found if found.names is not None else replace(found, names=self._names_of(len(found.members), table))
+        categories = load_categories(self._file(table["file"])[0])
+        return (
+            categories
+            if categories.names is not None
+            else replace(categories, names=self._names_of(len(categories.members), table))
+        )
 
     def _images(self, table: Table) -> Pictures:
         path, key = self._file(table["file"])
@@ -161,9 +167,9 @@ def _restated(about: str, table: Table, given: Mapping[str, Any]) -> tuple[dict[
         ("mine.toml: choice_column=3 is used, not its odd_column 'first'",)
     """
     options = {name: value for name, value in given.items() if name != "item_names"}
-    found, replaced = restated(table, options)
-    return found, tuple(
-        f"{about}: {name}={_shown(found[name])} is used, not its {other} {_shown(table[other])}"
+    merged, replaced = restated(table, options)
+    return merged, tuple(
+        f"{about}: {name}={_shown(merged[name])} is used, not its {other} {_shown(table[other])}"
         for name, other in replaced
     )
 

@@ -121,7 +121,8 @@ def dataset_info(name: str) -> DataSetInfo:
     row = DATASETS.get(name)
     if row is None:
         found = load_dataset(name)
-        return DataSetInfo(found.name, f"described by its {DESCRIPTION}", found.parts, str(found.folder), True)
+        what = f"described by {DESCRIPTION if found.description is None else found.description.name}"
+        return DataSetInfo(found.name, what, found.parts, str(found.folder), True)
     return DataSetInfo(
         name, row.what, row.parts, str(_folder(row)), _is_here(name), row.source, row.licence, row.citation, row.kind,
         tuple(ExpectedFile(*one) for one in row.layout), HOW[row.checked], tuple(one.file for one in row.files),

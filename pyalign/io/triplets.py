@@ -238,17 +238,17 @@ def restated(layout: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[
         >>> restated({"odd_column": "first", "columns": [0, 1, 2]}, {"choice_column": 3, "columns": (0, 1, 2)})
         ({'columns': [0, 1, 2], 'choice_column': 3}, [('choice_column', 'odd_column')])
     """
-    found, replaced = dict(layout), []
+    merged, replaced = dict(layout), []
     for name, value in given.items():
         value = list(value) if isinstance(value, tuple) else value
-        if found.get(name) == value:
+        if merged.get(name) == value:
             continue
         for other in (name, *(one for one in REPLACED.get(name, ()) if one not in given)):
-            if other in found:
-                del found[other]
+            if other in merged:
+                del merged[other]
                 replaced.append((name, other))
-        found[name] = value
-    return found, replaced
+        merged[name] = value
+    return merged, replaced
 
 
 def _check_options(

@@ -102,7 +102,9 @@ def test_path_says_where_and_remembers_where(command, refused, mine, folder):
     assert command("datasets", "path", "mine").out == f"{mine}\n"
     lines = command("datasets", "list", "--verbose").out.splitlines()
     assert lines[-1].split()[:2] == ["mine", "yes"] and lines[-1].endswith(f"in {mine}")
-    assert "described by its dataset.toml" in command("datasets", "info", "mine").out
+    assert "described by dataset.toml" in command("datasets", "info", "mine").out
+    (mine / "mine.toml").write_text((mine / "dataset.toml").read_text())
+    assert "described by mine.toml" in command("datasets", "info", mine / "mine.toml").out
     told = refused("datasets", "path", "thing", "--folder", folder)
     assert f"there is no such data set; did you mean 'things'?, and {folder} has no dataset.toml" in told
     told = refused("datasets", "path", "zzzzzz", "--folder", folder)

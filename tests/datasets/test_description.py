@@ -13,7 +13,8 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign.datasets import load_dataset
-from pyalign.datasets.description import TABLES, checked_description, description_text
+from pyalign.datasets.description import TABLES, TOP, checked_description, description_text
+from pyalign.errors import InputError
 from pyalign.io import load_categories, load_embeddings, load_judgments, load_triplets, read_names
 from pyalign.io.toml import read_toml
 
@@ -198,6 +199,31 @@ def test_what_is_written_is_read_back(tmp_path, document, name):
     path.write_text(description_text(name, document), encoding="utf-8")
     assert read_toml(path, "descriptions") == document
     assert checked_description(path, document).tables["triplets"]
+
+
+values = st.recursive(
+    st.one_of(
+        st.integers(-(2**63), 2**63 - 1), st.floats(), st.booleans(), texts, st.just(""), st.just("::"), st.none()
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+options = st.sampled_from(sorted({option for rules in TABLES.values() for option in rules}))
+anything = st.dictionaries(
+    st.one_of(st.sampled_from(TOP), texts),
+    st.one_of(values, st.dictionaries(options, values, max_size=4), st.dictionaries(keys, layouts, max_size=2)),
+    max_size=4,
+)
+
+
+@given(document=anything)
+def test_whatever_a_document_holds_is_taken_or_refused_in_one_line(document):
+    try:
+        found = checked_description("mine.toml", document)
+    except InputError as error:
+        assert str(error).startswith("mine.toml: ") and len(str(error).splitlines()) == 1
+    else:
+        assert all(isinstance(name, str) and name for name in found.files)
 
 
 def test_every_rule_says_what_a_value_must_be():

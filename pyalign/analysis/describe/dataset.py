@@ -50,12 +50,12 @@ class DataSetDraft:
 
 @dataclass(frozen=True)
 class _Thing:
-    """An array of a file. alone: whether the file holds no other."""
+    """An array of a file. is_only: whether the file holds no other."""
 
     spec: str
     file: str
     one: Description
-    alone: bool = True
+    is_only: bool = True
 
     @property
     def count(self) -> int:
@@ -63,7 +63,7 @@ class _Thing:
 
     @property
     def table(self) -> dict[str, Any]:
-        return {"file": self.file} | ({} if self.one.key is None or self.alone else {"key": self.one.key})
+        return {"file": self.file} | ({} if self.one.key is None or self.is_only else {"key": self.one.key})
 
 
 @dataclass
@@ -84,7 +84,7 @@ def describe_dataset(
 
     Args:
         described: the files.
-        stated: by a role of `ROLES` the file, FILE or FILE::KEY, that has it; the others are found out.
+        stated: by a role of `ROLES` the file, FILE or FILE::KEY, that has it; those of the others are guessed.
         layout: of the triplets, as `load_triplets` takes it, where it is not as it seems.
         kind: of judgments, where it is not as it seems.
 
@@ -169,21 +169,21 @@ def _role_of_list(thing: _Thing, sizes: _Sizes, notes: list[str]) -> str | None:
     of_objects = n in sizes.objects or (not sizes.objects and n >= sizes.items)
     fits = {
         "item_names": are_names and of_objects,
-        "categories": not are_names and of_objects and thing.alone,
+        "categories": not are_names and of_objects and thing.is_only,
         "dimension_labels": are_names and n in sizes.columns.values(),
         "subjects": not are_names and n in sizes.triplets.values(),
     }
-    found = [role for role, fit in fits.items() if fit]
-    if len(found) == 1:
-        return found[0]
-    if not found and not thing.alone:
+    fitting = [role for role, fit in fits.items() if fit]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting and not thing.is_only:
         notes.append(f"{thing.spec}: {n:,} {thing.one.kind}, as many as nothing else has; they are left out")
         return None
-    if not found:
+    if not fitting:
         says = ", ".join(f"{role}=path" for role in STATED)
         raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, as many as nothing else has; one of {says} says what "
                               "they are")  # fmt: skip
-    may = " or ".join(f"{ROLES[role]} ({role}=path)" for role in found)
+    may = " or ".join(f"{ROLES[role]} ({role}=path)" for role in fitting)
     raise bad(thing.spec, f"holds {n:,} {thing.one.kind}, which may be {may}: say which")
 
 
@@ -204,14 +204,14 @@ def _document(
     for role in ("subjects", "answers"):
         for thing in roles[role]:
             _pair(thing, role, tables, sizes.triplets, "triplets")
-    found: dict[str, Any] = {"triplets": tables, "judgments": {}}
+    parts: dict[str, Any] = {"triplets": tables, "judgments": {}}
     for thing in roles["judgments"]:
-        found["judgments"][thing.spec] = {**thing.table, "kind": kind or _kind(thing, notes)}
-    found["embeddings"] = {thing.spec: thing.table for thing in roles["dimensions"]}
+        parts["judgments"][thing.spec] = {**thing.table, "kind": kind or _kind(thing, notes)}
+    parts["embeddings"] = {thing.spec: thing.table for thing in roles["dimensions"]}
     for thing in roles["dimension_labels"]:
-        _pair(thing, "dimensions", found["embeddings"], sizes.columns, "columns of embeddings")
-    found["categories"] = {thing.spec: thing.table for thing in roles["categories"]}
-    for part, tables in found.items():
+        _pair(thing, "dimensions", parts["embeddings"], sizes.columns, "columns of embeddings")
+    parts["categories"] = {thing.spec: thing.table for thing in roles["categories"]}
+    for part, tables in parts.items():
         if tables:
             document[part] = next(iter(tables.values())) if len(tables) == 1 else _keyed(tables)
     if not document:
@@ -261,19 +261,19 @@ def _pair(thing: _Thing, key: str, tables: Mapping[str, dict[str, Any]], sizes: 
         there = "none" if not sizes else ", ".join(f"{count:,} in {spec}" for spec, count in sizes.items())
         rule = f"must have as many entries as there are {what} in one file"
         raise bad(thing.spec, f"{rule}; got {thing.count:,}, and there are {there}")
-    tables[fits[0]][key] = thing.file if thing.alone else f"{thing.file}::{thing.one.key}"
+    tables[fits[0]][key] = thing.file if thing.is_only else f"{thing.file}::{thing.one.key}"
     tables[fits[0]].pop("subject_column" if key == "subjects" else "", None)
 
 
 def _keyed(tables: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Tables by the names of their files, without the ending; the key of the array behind it where two are the same."""
-    found: dict[str, dict[str, Any]] = {}
+    keyed: dict[str, dict[str, Any]] = {}
     for spec, table in tables.items():
         path, _, key = spec.partition("::")
         stem = os.path.basename(path)
         stem = stem.removesuffix(suffix_of(stem)) or stem
-        name = f"{stem} {key}".strip() if stem in found else stem
-        while name in found:
+        name = f"{stem} {key}".strip() if stem in keyed else stem
+        while name in keyed:
             name += "'"
-        found[name] = table
-    return found
+        keyed[name] = table
+    return keyed
