@@ -35,7 +35,7 @@ from pyalign.stats.resampling import BY, Resampling
 N, T = 60, draw_triplets(1, 60, 4000)
 PEOPLE = np.arange(4000) % 17
 MODELS = {"a": reals(1, N, 5), "b": reals(2, N, 5), "c": whole(3, N, 4)}
-PLANS = [Resampling(by, seed=2) for by in BY]
+PLANS = [Resampling(by, "corrected", seed=2) for by in BY]
 PLANS += [Resampling(by, "bootstrap", 100, seed=2) for by in ("objects", "triplets", "subjects")]
 PLANS += [Resampling("objects", "pigeonhole", 100, seed=2)]
 
@@ -168,7 +168,7 @@ def test_differences_are_paired(method):
 def test_a_better_model_is_found_better():
     x = reals(8, N, 5)
     models = {"noise": reals(9, N, 5), "truth": x, "noisy": x + 0.3 * reals(10, N, 5)}
-    for plan in (Resampling("objects"), Resampling("objects", "pigeonhole", 200)):
+    for plan in (Resampling("objects", "corrected"), Resampling("objects", "pigeonhole", 200)):
         found = compare(models, answered(x, T), ci=plan)
         assert [model.rank for model in found.models] == [3, 1, 2]
         assert tuple(found.models[1].rank_ci) == (1, 1) and found.models[1].accuracy == 1.0

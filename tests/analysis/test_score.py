@@ -292,7 +292,8 @@ def test_does_not_depend_on_the_number_of_threads_or_the_call(isa, route, set_th
 
 
 def test_score_is_frozen_readable_and_fit_for_json(backend):
-    score = score_of(reals(22, 10, 3), draw_triplets(23, 10, 1234), measure="rbf:0.5", ties="wrong", backend=backend)
+    x, triplets = reals(22, 10, 3), draw_triplets(23, 10, 1234)
+    score = score_of(x, triplets, measure="rbf:0.5", ties="wrong", backend=backend, ci=None)
     assert isinstance(score, Score)
     with pytest.raises(AttributeError):
         score.accuracy = 1.0
