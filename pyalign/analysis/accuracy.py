@@ -78,11 +78,11 @@ class Score(OfTask, OnCards, Result):
         embeddings: what the embeddings, or the choices, are called, or None.
         label: a shorter name for tables, or None.
         seconds: that the pass over the triplets took.
-        ci: interval of the accuracy, fractions; None unless asked for, as all that follow.
+        ci: interval of the accuracy, fractions; None where it was left out or is not known.
         cross_entropy_ci: interval of the cross-entropy, nats.
         resamples: of the bootstrap.
         seed: of the resamples.
-        ceiling: the noise ceiling, a fraction.
+        ceiling: the noise ceiling, a fraction; None unless asked for, as all that follow.
         ceiling_name: which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
         fraction_of_ceiling: how far the accuracy has come from chance (at 0) to the ceiling (at 1).
         groups: the scores of labelled groups of triplets.
