@@ -57,7 +57,7 @@ VOCABULARY = {
         ("--query", "queries", "text", None, "names of rows whose neighbours are looked for, or shown"),
         ("--checkpoint", "checkpoint", "file", None, "a model's weights"),
         # How triplets and names are read
-        ("--task", "task", "text", "odd-one-out", "what people were asked"),
+        ("--task", "task", "text", None, "what people were asked"),
         ("--odd-column", "odd_column", "text", None, "the column that holds the odd item"),
         ("--anchor", "anchor", "text", None, "the column that holds the anchor"),
         ("--choice-column", "choice_column", "integer or text", None, "the column that holds the answer's position"),

@@ -111,7 +111,7 @@ def require_file(path: PathLike) -> os.stat_result:
 
 def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
     """The extension of an existing, regular, non-empty file; one of ``known``; see `require_file`."""
-    if is_named(path):
+    if checked_path(path).startswith(DATA_SET):
         raise bad(path, f"{what} are read from a file, not from a data set")
     status = require_file(path)
     suffix = suffix_of(path)

@@ -95,7 +95,7 @@ def checked_value(name: str, hint: Any, value: Any) -> Any:
         (0, 1, 'odd')
     """
     kinds = _kinds(hint)
-    if value == NONE and NoneType in kinds:
+    if value == NONE and NoneType in kinds and not any(NONE in get_args(kind) for kind in kinds):  # is a word itself
         return None
     for kind in TABLES:
         if kind in kinds and isinstance(value, Mapping):

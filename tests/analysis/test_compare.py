@@ -435,7 +435,7 @@ def test_can_be_written_as_json(plan, tmp_path):
     found = compare(MODELS, T, ci=plan, subjects=PEOPLE)
     again = json.loads(json.dumps(found.to_dict()))
     assert len(again["pairs"]) == 3 and again["models"][2]["model"] == "c" and again["ci_by"] == plan.by
-    assert ("covariance" in again and len(again["covariance"]) == 3) == (plan.method == "corrected")
+    assert ("covariance" in again and len(again["covariance"]) == 3) == (plan.closed)
     assert read_back(found, tmp_path) == found
 
 

@@ -316,7 +316,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
     tables = []
     for given in ("three.npy", "mine.toml"):
         ran = command("plot", "--kind", "cards", "--dimensions", "human.npy", "--names", "names.txt", "-t", given,
-                      "--out", "cards.html", "--data", "cards.csv")  # fmt: skip
+                      "--out", "cards.html", "--csv", "cards.csv")  # fmt: skip
         assert ran.code == 0, ran.err
         tables.append(Path("cards.csv").read_text())
     assert tables[0] == tables[1]

@@ -17,7 +17,9 @@ EVERYWHERE = {
     "--subjects", "--subject-column", "--nan", "--missing", "--names", "--name-column", "--per-object", "--columns",
     "--categories", "--item-names", "--choice-column", "--choice-base", "--odd-column", "--one-based",
 }  # fmt: skip
-READ_TRIPLETS = [name for name in COMMANDS if issubclass(load(name).options, SomeTriplets)]
+READ_TRIPLETS = [  # describe writes down how a file is laid out
+    name for name in COMMANDS if issubclass(load(name).options, SomeTriplets) and name != "describe"
+]
 GIVEN = {
     "categories": ("--categories", "kinds.txt"), "subjects": ("--subjects", "who.txt"),
     "subject_column": ("--subject-column", "3"), "nan": ("--nan", "omit"), "missing": ("--missing", "omit"),

@@ -299,7 +299,7 @@ PATHS = {
     "pyalign.load_triplets path": pyalign.load_triplets,
     "pyalign.merge_extractions out": lambda p: pyalign.merge_extractions([], p),
     "pyalign.merge_extractions parts": lambda p: pyalign.merge_extractions([p], "out"),
-    "pyalign.plot data": lambda p: pyalign.plot(score(), data=p),
+    "pyalign.plot csv": lambda p: pyalign.plot(score(), csv=p),
     "pyalign.plot out": lambda p: pyalign.plot(score(), out=p),
     "pyalign.read_transform path": pyalign.read_transform,
     "pyalign.run_study out": lambda p: pyalign.run_study("study.toml", p),
