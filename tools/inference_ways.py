@@ -12,13 +12,15 @@ import numpy as np
 
 from pyalign.analysis.comparison.paired_intervals import ClosedForm, Intervals
 from pyalign.documents import Interval
-from pyalign.stats.clustered import Dependence, Errors, with_weights
+from pyalign.ops.shared import row_moments
+from pyalign.stats.clustered import SIGNS, Dependence, Errors, variances_of, with_weights
 from pyalign.stats.intervals import FRACTION, student_interval
-from pyalign.stats.multiple import AT_ONCE, DRAWS
+from pyalign.stats.multiple import DRAWS, largest_score
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile, two_sided_p
 
 WHOLE = (-math.inf, math.inf)
+FLIPS = 2_000
 PACKAGE = "pyalign"
 
 
@@ -114,31 +116,144 @@ class ByStudent:
         return float(np.quantile(self._largest, self.plan.confidence))
 
 
-def largest_score(covariance: np.ndarray, seed: int) -> np.ndarray:
-    """(draws,) ascending: the largest |z| of all differences of two of k normal means, where none differs."""
-    values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    own = np.diagonal(covariance)
-    variances = own[:, None] + own[None, :] - 2.0 * covariance
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(variances > 1e-12 * (own[:, None] + own[None, :]), 1.0 / np.sqrt(variances), 0.0)
-    rng, k = np.random.Generator(np.random.Philox(seed)), len(covariance)
-    largest, step = np.empty(DRAWS), max(1, AT_ONCE // (k * k))
-    for start in range(0, DRAWS, step):
-        count = min(step, DRAWS - start)
-        z = rng.standard_normal((count, k)) @ root.T
-        largest[start : start + count] = (np.abs(z[:, :, None] - z[:, None, :]) * scale).max(axis=(1, 2))
-    return np.sort(largest)
+@dataclass(frozen=True)
+class Squares:
+    """The sums of residuals over objects, of means and of differences of models.
+
+    Attributes:
+        sums: (c, n), of the models and then of pairs of models.
+        sizes: (n,) triplets of each object.
+        pairs: of models.
+    """
+
+    sums: np.ndarray
+    sizes: np.ndarray
+    pairs: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(cls, rows: Rows, credits: np.ndarray) -> Squares:
+        triplets, n = rows.clusters.objects, rows.clusters.n
+        residuals = credits - credits.mean(axis=1, keepdims=True)
+        of_models = np.stack([sum(np.bincount(c, one, n) for c in triplets.T) for one in residuals])
+        pairs = np.triu_indices(len(credits), 1)
+        sums = np.concatenate([of_models, of_models[pairs[0]] - of_models[pairs[1]]])
+        return cls(sums, np.bincount(triplets.ravel(), minlength=n).astype(float), pairs)
+
+    def split(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values (c,) as those of models (m,), and of pairs (m, m)."""
+        m = len(values) - len(self.pairs[0])
+        square = np.full((m, m), np.nan)
+        square[self.pairs] = square.T[self.pairs] = values[m:]
+        return values[:m], square
 
 
 def of_counts(rows: Rows, credits: np.ndarray) -> Intervals:
-    """Degrees of freedom are the objects (or the people, where they are fewer) less one."""
-    found = _errors(rows, credits)
+    """Degrees of freedom are the objects (or the people, where they are fewer) less one; no factor for many rows."""
+    found = _without_factor(rows, credits)
     m, degrees = len(credits), float(found.degrees)
     return ByStudent(
         found.means, found.errors, np.full(m, degrees), found.differences, np.full((m, m), degrees), found.covariance,
         rows.plan, shared=True,
     )  # fmt: skip
+
+
+def of_moments(rows: Rows, credits: np.ndarray) -> Intervals | None:
+    """Degrees of freedom from the spread of the objects' squares, with the factor for many rows."""
+    if rows.plan.by != "objects":
+        return None
+    found, squares, t = _errors(rows, credits), Squares.of(rows, credits), credits.shape[1]
+    n = len(squares.sizes)
+    each = squares.sums**2 * (1.0 - 3.0 / n) / (1.0 - squares.sizes / t)
+    spread = (each**2).sum(axis=1) - each.sum(axis=1) ** 2 / n
+    spread_of_models, spread_of_pairs = squares.split(spread / _independent(rows, t) ** 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        degrees = np.clip(2.0 * found.errors**4 / spread_of_models, 1.0, n - 1.0)
+        of_pairs = np.clip(2.0 * found.differences**4 / spread_of_pairs, 1.0, n - 1.0)
+    return ByStudent(
+        found.means, found.errors, degrees, found.differences, of_pairs, found.covariance, rows.plan
+    )  # fmt: skip
+
+
+def of_jackknife(rows: Rows, credits: np.ndarray) -> Intervals | None:
+    """Objects are left out one by one; (objects - 1) degrees of freedom."""
+    if rows.plan.by != "objects":
+        return None
+    squares, t, m = Squares.of(rows, credits), credits.shape[1], len(credits)
+    n = len(squares.sizes)
+    errors, of_pairs = squares.split(np.sqrt((n - 1) / n * ((squares.sums / (t - squares.sizes)) ** 2).sum(axis=1)))
+    covariance = _errors(rows, credits).covariance
+    degrees = np.full(m, n - 1.0), np.full((m, m), n - 1.0)
+    return ByStudent(credits.mean(axis=1), errors, degrees[0], of_pairs, degrees[1], covariance, rows.plan)
+
+
+def of_flips(rows: Rows, credits: np.ndarray) -> Intervals | None:
+    """The sums of objects with random signs: the largest t of all pairs under the flips, and the t of each."""
+    if rows.plan.by != "objects":
+        return None
+    return Flipped(credits.mean(axis=1), Squares.of(rows, credits), credits.shape[1], rows.plan)
+
+
+@dataclass(frozen=True)
+class Flipped:
+    """By what becomes of differences where the sum of each object has a random sign.
+
+    Attributes:
+        means: (m,) accuracies.
+        squares: sums over objects.
+        t: how many triplets.
+        plan: of the intervals.
+    """
+
+    means: np.ndarray
+    squares: Squares
+    t: int
+    plan: Resampling
+
+    def own(self, a: int, what: int) -> Interval | None:
+        return self._interval(a, float(self.means[a]), self._scores[:, a])
+
+    def difference(self, a: int, b: int, what: int) -> Interval | None:
+        k = self._place(a, b)
+        return self._interval(k, float(self.means[a] - self.means[b]), self._scores[:, k])
+
+    def p_value(self, a: int, b: int) -> float | None:
+        return self._beyond(a, b, self._scores[:, self._place(a, b)])
+
+    def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
+        interval = self._interval(self._place(a, b), float(self.means[a] - self.means[b]), self._largest)
+        return interval, self._beyond(a, b, self._largest)
+
+    def rank(self, a: int) -> Interval | None:
+        return None
+
+    @cached_property
+    def _errors(self) -> np.ndarray:
+        errors: np.ndarray = np.sqrt((self.squares.sums**2).sum(axis=1)) / self.t
+        return errors
+
+    @cached_property
+    def _scores(self) -> np.ndarray:
+        signs = np.random.default_rng(self.plan.seed).choice([-1.0, 1.0], (FLIPS, self.squares.sums.shape[1]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.nan_to_num(np.abs(signs @ self.squares.sums.T) / self.t / self._errors)
+
+    @cached_property
+    def _largest(self) -> np.ndarray:
+        largest: np.ndarray = self._scores[:, len(self.means) :].max(axis=1)
+        return largest
+
+    def _place(self, a: int, b: int) -> int:
+        first, second = self.squares.pairs
+        return len(self.means) + int(np.flatnonzero((first == a) & (second == b))[0])
+
+    def _beyond(self, a: int, b: int, scores: np.ndarray) -> float:
+        difference = abs(float(self.means[a] - self.means[b]))
+        beyond = int((scores * self._errors[self._place(a, b)] >= difference).sum())
+        return (1 + beyond) / (1 + len(scores))
+
+    def _interval(self, k: int, middle: float, scores: np.ndarray) -> Interval:
+        reach = float(np.quantile(scores, self.plan.confidence)) * float(self._errors[k])
+        return Interval(middle - reach, middle + reach, None, self.plan.by, "flips", self.plan.confidence)
 
 
 def of_package(rows: Rows, credits: np.ndarray) -> Intervals | None:
@@ -161,7 +276,34 @@ def _errors(rows: Rows, credits: np.ndarray) -> Errors:
     return rows.dependence.errors(with_weights(credits))
 
 
+def _without_factor(rows: Rows, credits: np.ndarray) -> Errors:
+    """The covariances without the factor for objects, or people, with many rows."""
+    table, among = with_weights(credits), rows.dependence
+    totals, single = row_moments(table)
+    found = [single]
+    if among.people is not None:
+        sums = np.stack([np.bincount(among.people, column) for column in table.T], axis=1)
+        found.insert(0, row_moments(sums)[1])
+    if among.objects is not None:
+        products = among.objects.products(table)
+        found = [np.tensordot(SIGNS, products, 1), *found[:-1], products[2], single]
+    if among.both is not None:
+        found.insert(0, found[0] + found[1] - np.tensordot(SIGNS, among.both.products(table), 1))
+    means = totals[1:] / totals[0]
+    return Errors(means, tuple(variances_of(one, means, float(totals[0]) ** 2) for one in found), among.degrees)
+
+
+def _independent(rows: Rows, t: int) -> float:
+    """How many pairs of rows share no object."""
+    assert rows.dependence.objects is not None
+    products = rows.dependence.objects.products(np.ones((t, 1), np.int8))
+    return t * t - float(SIGNS @ products[:, 0, 0])
+
+
 WAYS: dict[str, Way] = {
     "t, n - 1": of_counts,
+    "moments": of_moments,
+    "jackknife": of_jackknife,
+    "sign flips": of_flips,
     PACKAGE: of_package,
 }

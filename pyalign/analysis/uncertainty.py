@@ -96,10 +96,10 @@ def uncertainty(
     """
     if plan.method == "corrected":
         found = (dependence or Dependence.of(clusters, plan)).errors(with_weights(values))
-        errors, degrees = found.errors, found.degrees
+        each = zip(estimates, found.errors * units, found.degrees_of_means, cycle((FRACTION, POSITIVE)), strict=False)
         return tuple(
-            None if np.isnan(error) else student_interval(estimate, float(error), degrees, plan, bounds)
-            for estimate, error, bounds in zip(estimates, errors * units, cycle((FRACTION, POSITIVE)), strict=False)
+            None if np.isnan(error) else student_interval(estimate, float(error), float(degrees), plan, bounds)
+            for estimate, error, degrees, bounds in each
         )
     means = in_units(replicates(clusters, values, plan, progress), values, units, estimates)
     require_rows(means, plan)

@@ -32,7 +32,7 @@ def two_sided_p(t: float, degrees: float) -> float:
     return _incomplete_beta(squared, degrees, degrees / 2.0)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def quantile(confidence: float, degrees: float) -> float:
     """What the middle share `confidence` of the distribution lies within, on either side of 0.
 
@@ -46,12 +46,21 @@ def quantile(confidence: float, degrees: float) -> float:
     low, high = 0.0, max(1.0, 2.0 * start)
     while two_sided_p(high, degrees) > 1.0 - confidence:
         low, high = high, 2.0 * high
-    for _ in range(200):
-        middle = (low + high) / 2.0
-        if middle in (low, high):
+    reach = start + (start**3 + start) / (4.0 * degrees)  # its first correction
+    reach = reach if low < reach < high else (low + high) / 2.0
+    for _ in range(200):  # Newton's steps, within what is known
+        more = two_sided_p(reach, degrees) - (1.0 - confidence)
+        low, high = (reach, high) if more > 0.0 else (low, reach)
+        step = reach + more / (2.0 * _density(reach, degrees))
+        last, reach = reach, step if low < step < high else (low + high) / 2.0
+        if abs(reach - last) <= 1e-15 * reach:
             break
-        low, high = (middle, high) if two_sided_p(middle, degrees) > 1.0 - confidence else (low, middle)
-    return (low + high) / 2.0
+    return reach
+
+
+def _density(t: float, degrees: float) -> float:
+    scale = math.lgamma((degrees + 1.0) / 2.0) - math.lgamma(degrees / 2.0) - 0.5 * math.log(degrees * math.pi)
+    return math.exp(scale - (degrees + 1.0) / 2.0 * math.log1p(t * t / degrees))
 
 
 def _incomplete_beta(squared: float, degrees: float, a: float) -> float:

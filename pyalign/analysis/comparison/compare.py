@@ -229,7 +229,9 @@ def best_model(
         model=names[top],
         in_sample_accuracy=float(accuracies[top]),
         accuracy=accuracy,
-        ci=student_interval(accuracy, float(error), found.degrees, plan, FRACTION) if found.known else None,
+        ci=student_interval(accuracy, float(error), float(found.degrees_of_means[0]), plan, FRACTION)
+        if found.known
+        else None,
         chosen={name: float(share) for name, share in zip(names, chosen / len(figures), strict=True) if share},
         n_choices=len(figures),
         seed=plan.seed,
