@@ -237,6 +237,13 @@ def degrees_of(values, triplets, by, people=None, weights=1.0):
     return float(found.degrees_of_means[0])
 
 
+def wilson(share, error, quantile):
+    """The ends at which a score test of the share, with so many of its standard errors, begins to reject."""
+    rows = share * (1 - share) / error**2
+    roots = np.roots([1 + quantile**2 / rows, -2 * share - quantile**2 / rows, share**2])
+    return tuple(sorted(float(root) for root in roots))
+
+
 def load_from_tools(name):
     """The script `name` of tools/, as a module."""
     path = Path(__file__).resolve().parents[1] / "tools" / f"{name}.py"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import count, cycle
 
 import numpy as np
 
@@ -13,8 +13,8 @@ from pyalign.data.subjects import checked_labels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.clustered import Dependence, standard_errors, with_weights
-from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
+from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
+from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
 FINEST = 32767  # steps between 0 and the largest cross-entropy
@@ -96,17 +96,27 @@ def uncertainty(
     """
     if plan.method == "corrected":
         found = (dependence or Dependence.of(clusters, plan)).errors(with_weights(values))
-        each = zip(estimates, found.errors * units, found.degrees_of_means, cycle((FRACTION, POSITIVE)), strict=False)
-        return tuple(
-            None if np.isnan(error) else student_interval(estimate, float(error), float(degrees), plan, bounds)
-            for estimate, error, degrees, bounds in each
-        )
+        found = found.in_units(units)
+        each = zip(estimates, count(), cycle((FRACTION, POSITIVE)), strict=False)
+        return tuple(mean_interval(estimate, found, k, plan, bounds) for estimate, k, bounds in each)
     means = in_units(replicates(clusters, values, plan, progress), values, units, estimates)
     require_rows(means, plan)
     if plan.by == "objects" and plan.method == "bootstrap":
         errors, _ = standard_errors(clusters, values, plan)
         means = scaled(means, np.asarray(estimates), errors * units)
     return tuple(None if np.isnan(column).any() else percentile_interval(column, plan) for column in means.T)
+
+
+def mean_interval(
+    estimate: float, errors: Errors, k: int, plan: Resampling, within: tuple[float, float]
+) -> Interval | None:  # fmt: skip
+    """Of mean number k, which lies within these bounds; None where its error is not known."""
+    error, degrees = float(errors.errors[k]), float(errors.degrees_of_means[k])
+    if np.isnan(error):
+        return None
+    if within == FRACTION:
+        return proportion_interval(estimate, error, degrees, errors.rows, plan)
+    return student_interval(estimate, error, degrees, plan, within)
 
 
 def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ objects with many rows is that of HC2, MacKinnon and White, Journal of Econometr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -68,12 +69,14 @@ class Errors:
             anew, first, then its floors.
         degrees: of freedom at most: objects, people or rows, less one.
         sums: of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
+        rows: how many there are, as many as weigh the same; of those over objects, how many different sets of three.
     """
 
     means: np.ndarray
     candidates: tuple[np.ndarray, ...]
     degrees: int
     sums: tuple[Sums, ...] = ()
+    rows: float = math.inf
 
     @property
     def known(self) -> bool:
@@ -124,7 +127,7 @@ class Errors:
     def _changed(self, means: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Errors:
         candidates = tuple(change(one) for one in self.candidates)
         sums = tuple(replace(one, squares=change(one.squares)) for one in self.sums)
-        return Errors(means, candidates, self.degrees, sums)
+        return Errors(means, candidates, self.degrees, sums, self.rows)
 
     def _degrees(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Those of contrasts whose variances `of` takes out of a covariance."""
@@ -229,7 +232,8 @@ class Dependence:
             for place in {0, first + k}:  # over either, and over these
                 candidates[place] += one.correction(means, square - found[place][0, 0])
         sums_of = tuple(one.sums(means, square - found[first + k][0, 0]) for k, one in enumerate(groups))
-        return Errors(means, tuple(candidates), self.degrees, sums_of)
+        rows = square / float(found[-1 if self.objects is None else -2][0, 0])
+        return Errors(means, tuple(candidates), self.degrees, sums_of, rows)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy.stats import t as student
-from support import FLOORS, degrees_of, dependent, draw_triplets, more_for_many_rows, read_back, reals
+from support import FLOORS, degrees_of, dependent, draw_triplets, more_for_many_rows, read_back, reals, wilson
 
 import pyalign
 from pyalign import compare, score
@@ -77,9 +77,8 @@ def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(by, monkey
     assert found.best.standard_error == pytest.approx(np.sqrt(max(variances)), rel=1e-9)
     means = np.divide(sums, weights, out=np.zeros(400), where=weights > 0)
     degrees = degrees_of(means, triplets, by, people, weights)
-    reach = student.ppf(0.975, degrees) * found.best.standard_error
-    low, high = found.best.ci
-    assert (low, high) == pytest.approx((max(0, figures.mean() - reach), min(1, figures.mean() + reach)), rel=1e-9)
+    expected = wilson(figures.mean(), found.best.standard_error, student.ppf(0.975, degrees))
+    assert tuple(found.best.ci) == pytest.approx(expected, rel=1e-9)
 
 
 def test_of_equally_good_models_the_choice_flatters_and_the_free_figure_does_not():

@@ -17,7 +17,7 @@ from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedF
 from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, ModelResult, PairResult
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import without_interval
+from pyalign.analysis.uncertainty import mean_interval, without_interval
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
@@ -26,7 +26,7 @@ from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
-from pyalign.stats.intervals import FRACTION, student_interval
+from pyalign.stats.intervals import FRACTION
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.paired import error_consistency, ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, Resampling, as_resampling
@@ -222,16 +222,14 @@ def best_model(
     if not figures:
         raise InputError("choose_best needs triplets within both halves of the objects; no split has left some")
     found = dependence.errors(table)
-    accuracy, (error,) = float(np.mean(figures)), found.errors
+    accuracy = float(np.mean(figures))
     accuracies = outcomes.estimates[0]
     top = int(accuracies.argmax())
     return BestModel(
         model=names[top],
         in_sample_accuracy=float(accuracies[top]),
         accuracy=accuracy,
-        ci=student_interval(accuracy, float(error), float(found.degrees_of_means[0]), plan, FRACTION)
-        if found.known
-        else None,
+        ci=mean_interval(accuracy, found, 0, plan, FRACTION),
         chosen={name: float(share) for name, share in zip(names, chosen / len(figures), strict=True) if share},
         n_choices=len(figures),
         seed=plan.seed,

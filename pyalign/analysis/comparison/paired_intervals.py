@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from pyalign.analysis.comparison.outcome_table import OutcomeTable
-from pyalign.analysis.uncertainty import in_units, scaled
+from pyalign.analysis.uncertainty import in_units, mean_interval, scaled
 from pyalign.documents import Interval
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Errors
@@ -24,7 +24,6 @@ from pyalign.stats.student import two_sided_p as student_p
 
 ACCURACY, NATS = 0, 1  # which figure
 BOUNDS = FRACTION, POSITIVE
-WHOLE = (-math.inf, math.inf)
 NORMAL = NormalDist()
 
 
@@ -83,13 +82,14 @@ class ClosedForm:
     plan: Resampling
 
     def own(self, a: int, what: int) -> Interval | None:
-        found = self.errors[what]
-        return self._student(self.estimates[what, a], found.errors[a], found.degrees_of_means[a], BOUNDS[what])
+        found, estimate = self.errors[what], float(self.estimates[what, a])
+        return mean_interval(estimate, found, a, self.plan, BOUNDS[what])
 
     def difference(self, a: int, b: int, what: int) -> Interval | None:
         found = self.errors[what]
         difference = self.estimates[what, a] - self.estimates[what, b]
-        return self._student(difference, found.differences[a, b], found.degrees_of_differences[a, b], WHOLE)
+        error, degrees = float(found.differences[a, b]), float(found.degrees_of_differences[a, b])
+        return None if math.isnan(error) else student_interval(float(difference), error, degrees, self.plan)
 
     def p_value(self, a: int, b: int) -> float | None:
         return student_p(float(self._t[a, b]), self._degrees(a, b)) if self._known else None
@@ -158,11 +158,6 @@ class ClosedForm:
         """How far the interval of a difference goes to either side, for all together."""
         error = float(self.errors[ACCURACY].differences[a, b])
         return quantile(self._together, self._degrees(a, b)) * error
-
-    def _student(self, estimate: float, error: float, degrees: float, bounds: tuple[float, float]) -> Interval | None:
-        if math.isnan(error):
-            return None
-        return student_interval(float(estimate), float(error), float(degrees), self.plan, bounds)
 
 
 @dataclass(frozen=True)
