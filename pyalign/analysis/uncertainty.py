@@ -14,9 +14,14 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
+from pyalign.stats.degrees import effective
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
+FEW = {
+    "objects": "{:,} objects say as much as {:,.1f} with as many triplets each would: a few are in most of them",
+    "subjects": "{:,} people say as much as {:,.1f} with as many answers each would: a few gave most of them",
+}
 FINEST = 32767  # steps between 0 and the largest cross-entropy
 
 
@@ -141,6 +146,24 @@ ALONE = {
     "objects+subjects": "any two answers share an object or the person",
     "triplets": "there is one triplet alone",
 }
+
+
+def notes_on_few(clusters: Clusters, plan: Resampling) -> tuple[str, ...]:
+    """A sentence each where objects, or people, say no more than half as many with as many rows each would.
+
+    Example:
+        >>> most_of_the_first = [[0, 2 * k + 1, 2 * k + 2] for k in range(20)]
+        >>> notes_on_few(Clusters.of(most_of_the_first), Resampling("objects"))
+        ('41 objects say as much as 8.2 with as many triplets each would: a few are in most of them',)
+    """
+    notes = []
+    for one, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
+        if one in plan.by:
+            sizes = np.bincount(_checks.as_array(codes, one, "(t, k)").ravel()).astype(np.float64)
+            count, few = int((sizes > 0).sum()), effective(sizes)
+            if few < count / 2:
+                notes.append(FEW[one].format(count, few))
+    return tuple(notes)
 
 
 def without_interval(plan: Resampling) -> str:

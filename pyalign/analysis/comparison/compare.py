@@ -17,7 +17,7 @@ from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedF
 from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, ModelResult, PairResult
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import mean_interval, without_interval
+from pyalign.analysis.uncertainty import mean_interval, notes_on_few, without_interval
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
@@ -267,7 +267,7 @@ def compared(
         n_subjects=clusters.people if "subjects" in plan.by else None,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
-        notes=notes,
+        notes=(*notes, *notes_on_few(clusters, plan)),
     )
 
 
