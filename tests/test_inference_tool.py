@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +141,19 @@ def test_a_line_counts_what_became_of_each_interval(script):
     assert both.sd == pytest.approx(np.std([0.1, 0.25]))
 
 
+def test_a_row_has_what_its_lines_add_up_to(script, worlds):
+    """Two chunks of 100 draws: errors of estimates -.1 and .1, widths of .392, which is what a sd of .1 asks for."""
+    cell = worlds.Cell("power", "a cell", (worlds.World(worlds.balanced(9, 9), worlds.NONE, (0.78, 0.5)),))
+    numbers = {"draws": 100, "below": 2, "above": 3, "rejected": 70, "width": 39.2, "estimate": 0.0, "squares": 1.0}
+    lines = [script.Tally("a cell", 0, "difference", "pyalign", chunk, **numbers) for chunk in (1, 0)]
+    lines.append(script.Tally("a cell", 0, "any equal pair, Holm", "pyalign", 0, draws=100, rejected=4))
+    assert script.table(lines, "power", [cell])[2:] == [
+        "| a cell | any equal pair, Holm | pyalign | 100 |  |  |  | 4.0 ± 2.0 |  |",
+        "| a cell | difference | pyalign | 200 | 95.0 ± 1.5 | 2.0, 3.0 | 1.00 | 70.0 ± 3.2 | 80.0 |",
+    ]
+    assert script.table(lines, "score", [cell])[2:] == []
+
+
 def test_rates_have_their_monte_carlo_error(script):
     assert script.share(95, 100) == "95.0 ± 2.2" and script.share(0, 100) == "0.0 ± 0.0"
 
@@ -149,3 +162,44 @@ def test_power_is_held_against_a_test_that_knows_the_standard_deviation(script):
     assert script._power(0.0) == pytest.approx(0.05, abs=1e-4)
     assert script._power(script.IDEAL) == pytest.approx(0.5, abs=1e-4)
     assert script._power(2.8) == pytest.approx(0.7995, abs=1e-3)
+
+
+# What is committed
+
+
+def test_every_cell_is_in_the_journal_and_the_tables_of_the_docs_are_made_from_it(script, worlds):
+    lines, page = script.read(script.JOURNAL), (ROOT / "docs" / "small-samples.md").read_text(encoding="utf-8")
+    every = list(worlds.cells())
+    assert {one.cell for one in lines} == {cell.name for cell in every}
+    for kind in dict.fromkeys(cell.kind for cell in every):
+        assert "\n".join(script.table(lines, kind, every)) in page, kind
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "quantity"),
+    [
+        ("2 equal models, 60 objects, 2,000 triplets", "difference"),
+        ("2 models, 0.57 and 0.5, 60 objects, 2,000 triplets", "difference"),
+        ("100 objects by 1/rank, 1,000 triplets", "accuracy"),
+        ("100 objects, 3,000 triplets, 30 people, one gives half of the answers", "accuracy"),
+        ("truth 0.9655, 30 objects, 60 triplets", "accuracy"),
+    ],
+)
+def test_lines_of_the_journal_come_again(script, worlds, name, quantity):
+    """300 draws of a cell; intervals hold the truth as often as they should, within two errors of so many draws."""
+    cell, ways = cell_of(worlds, name), {"pyalign": script.WAYS["pyalign"]}
+    before = [one for one in script.read(script.JOURNAL) if (one.cell, one.way) == (name, "pyalign")]
+    now = [line for chunk in range(3) for line in script.run_chunk(cell, chunk, ways)]
+    for one in now:
+        (line,) = [line for line in before if (line.quantity, line.chunk) == (one.quantity, one.chunk)]
+        assert astuple(line)[4:] == pytest.approx(astuple(one)[4:], rel=1e-6, abs=1e-9)
+    whole = script.summed(now)[name, 0, quantity, "pyalign"]
+    held = 1 - (whole.below + whole.above) / whole.draws
+    assert whole.draws == 300 and held > 0.92 - 0.025 and max(whole.below, whole.above) <= 0.07 * whole.draws
+
+
+@pytest.mark.usefixtures("data")
+def test_the_effects_of_things_are_those_of_the_docs(script, worlds):
+    page = (ROOT / "docs" / "small-samples.md").read_text(encoding="utf-8")
+    assert "\n".join(script.effects(worlds.THINGS)) in page

@@ -190,6 +190,8 @@ def table(lines: list[Tally], kind: str, of: Iterable[Cell]) -> list[str]:
     added = summed(lines)
     for cell in (one for one in of if one.kind == kind):
         keys = [key for key in added if key[0] == cell.name and key[1] == 0]
+        if kind in ("compare", "power"):  # what the journal has of single models stands among the scores
+            keys = [key for key in keys if key[2] != "accuracy"]
         for _, _, quantity, way in sorted(keys, key=lambda key: (key[2], list(WAYS).index(key[3]))):
             parts = [added[cell.name, k, quantity, way] for k in range(len(cell.worlds))]
             rows.append(_row(cell, quantity, way, parts))
