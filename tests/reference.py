@@ -245,15 +245,20 @@ class ReferenceBackend(ReferenceRanks, HostRows):
             tied += largest > 0 and joined.count(largest) > 1
         return tied
 
-    def share_triplets(self, triplets: np.ndarray, n: int) -> list[frozenset[int]]:
+    def share_triplets(self, triplets: np.ndarray, n: int) -> tuple[int, list[frozenset[int]]]:
         rows = triplets.tolist()
         for row in rows:
             _require_valid(tuple(row), n)
-        return [frozenset(row) for row in rows]
+        return n, [frozenset(row) for row in rows]
 
-    def shared_products(self, sharing: list[frozenset[int]], values: np.ndarray) -> np.ndarray:
-        k = values.shape[1]
-        products = np.zeros((3, k, k))
+    def shared_products(
+        self, sharing: tuple[int, list[frozenset[int]]], values: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        (n, sharing), k = sharing, values.shape[1]
+        products, of_objects = np.zeros((3, k, k)), np.zeros((n, k))
+        for items, row in zip(sharing, values.tolist(), strict=True):
+            for item in items:
+                of_objects[item] += row
         for shared in (1, 2, 3):
             sums: dict[tuple[int, ...], list[float]] = {}
             for items, row in zip(sharing, values.tolist(), strict=True):
@@ -262,7 +267,7 @@ class ReferenceBackend(ReferenceRanks, HostRows):
                     sums[group] = [a + b for a, b in zip(before, row, strict=True)]
             for row in sums.values():
                 products[shared - 1] += [[a * b for b in row] for a in row]
-        return products
+        return products, of_objects
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         sums[...] = 0

@@ -197,6 +197,24 @@ def dependent(triplets, people, by):
     return found
 
 
+def more_for_many_rows(residuals, weights, triplets, people, by):
+    """What the factor for objects (people) with many rows adds to the sum over dependent pairs; residuals (t, k)."""
+    rows = []
+    if "objects" in by:
+        rows.append([(triplets == item).any(axis=1) for item in np.unique(triplets)])
+    if "subjects" in by:
+        rows.append([people == person for person in np.unique(people)])
+    total = np.zeros((residuals.shape[1], residuals.shape[1]))
+    for groups in rows:
+        groups = [one for one in groups if weights[one].sum() > 0]
+        shares = np.array([weights[one].sum() / weights.sum() for one in groups])
+        for one, share in zip(groups, shares, strict=True):
+            own = residuals[one].sum(axis=0)
+            factor = (1 - shares.sum() / len(shares)) / (1 - share) if share < 1 - 1e-9 else 1.0
+            total += (factor - 1) * np.outer(own, own)
+    return total
+
+
 def clustered_error(values, triplets, by, people=None):
     """The standard error of the mean of values (t,), by sums over all pairs of rows: at least that of its floors."""
     residuals = np.asarray(values, np.float64) - np.mean(values)
@@ -204,8 +222,26 @@ def clustered_error(values, triplets, by, people=None):
     for one in (by, *FLOORS.get(by, ())):
         together = dependent(triplets, people, one)
         if not together.all():  # of one set alone there is no such floor
-            variances.append(residuals @ together @ residuals / (~together).sum())
+            more = more_for_many_rows(residuals[:, None], np.ones(len(residuals)), triplets, people, one)
+            variances.append((residuals @ together @ residuals + float(more[0, 0])) / (~together).sum())
     return float(np.sqrt(max(variances)))
+
+
+def degrees_of(values, triplets, by, people=None, weights=1.0):
+    """Degrees of freedom of the weighted mean of values (t,): tests/stats/test_degrees.py says what they should be."""
+    from pyalign.stats.clustered import Dependence
+    from pyalign.stats.resampling import Clusters, Resampling
+
+    table = np.stack([np.broadcast_to(weights, len(values)), weights * np.asarray(values, np.float64)], axis=1)
+    found = Dependence.of(Clusters.of(triplets, people), Resampling(by)).errors(np.ascontiguousarray(table))
+    return float(found.degrees_of_means[0])
+
+
+def wilson(share, error, quantile):
+    """The ends at which a score test of the share, with so many of its standard errors, begins to reject."""
+    rows = share * (1 - share) / error**2
+    roots = np.roots([1 + quantile**2 / rows, -2 * share - quantile**2 / rows, share**2])
+    return tuple(sorted(float(root) for root in roots))
 
 
 def load_from_tools(name):

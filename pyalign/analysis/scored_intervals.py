@@ -11,7 +11,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of, without_interval
+from pyalign.analysis.uncertainty import clusters_of, notes_on_few, people_of, uncertainty, values_of, without_interval
 from pyalign.data import Aligned, Categories
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
@@ -73,7 +73,7 @@ def with_intervals(
         ci, nats_ci = uncertainty(
             clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress, dependence
         )
-        found = replace(found, ci=ci, cross_entropy_ci=nats_ci)
+        found = replace(found, ci=ci, cross_entropy_ci=nats_ci, notes=(*found.notes, *notes_on_few(clusters, plan)))
         if not plan.closed:
             found = replace(found, resamples=plan.drawn, seed=plan.seed)
         if ci is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import count, cycle
 
 import numpy as np
 
@@ -13,10 +13,15 @@ from pyalign.data.subjects import checked_labels
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.clustered import Dependence, standard_errors, with_weights
-from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
+from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
+from pyalign.stats.degrees import effective
+from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
+FEW = {
+    "objects": "{:,} objects say as much as {:,.1f} with as many triplets each would: a few are in most of them",
+    "subjects": "{:,} people say as much as {:,.1f} with as many answers each would: a few gave most of them",
+}
 FINEST = 32767  # steps between 0 and the largest cross-entropy
 
 
@@ -96,17 +101,27 @@ def uncertainty(
     """
     if plan.closed:
         found = (dependence or Dependence.of(clusters, plan)).errors(with_weights(values))
-        errors, degrees = found.errors, found.degrees
-        return tuple(
-            None if np.isnan(error) else student_interval(estimate, float(error), degrees, plan, bounds)
-            for estimate, error, bounds in zip(estimates, errors * units, cycle((FRACTION, POSITIVE)), strict=False)
-        )
+        found = found.in_units(units)
+        each = zip(estimates, count(), cycle((FRACTION, POSITIVE)), strict=False)
+        return tuple(mean_interval(estimate, found, k, plan, bounds) for estimate, k, bounds in each)
     means = in_units(replicates(clusters, values, plan, progress), values, units, estimates)
     require_rows(means, plan)
     if plan.by == "objects" and plan.method == "bootstrap":
         errors, _ = standard_errors(clusters, values, plan)
         means = scaled(means, np.asarray(estimates), errors * units)
     return tuple(None if np.isnan(column).any() else percentile_interval(column, plan) for column in means.T)
+
+
+def mean_interval(
+    estimate: float, errors: Errors, k: int, plan: Resampling, within: tuple[float, float]
+) -> Interval | None:  # fmt: skip
+    """Of mean number k, which lies within these bounds; None where its error is not known."""
+    error, degrees = float(errors.errors[k]), float(errors.degrees_of_means[k])
+    if np.isnan(error):
+        return None
+    if within == FRACTION:
+        return proportion_interval(estimate, error, degrees, errors.rows, plan)
+    return student_interval(estimate, error, degrees, plan, within)
 
 
 def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.ndarray:
@@ -131,6 +146,24 @@ ALONE = {
     "objects+subjects": "any two answers share an object or the person",
     "triplets": "there is one triplet alone",
 }
+
+
+def notes_on_few(clusters: Clusters, plan: Resampling) -> tuple[str, ...]:
+    """A sentence each where objects, or people, say no more than half as many with as many rows each would.
+
+    Example:
+        >>> most_of_the_first = [[0, 2 * k + 1, 2 * k + 2] for k in range(20)]
+        >>> notes_on_few(Clusters.of(most_of_the_first), Resampling("objects"))
+        ('41 objects say as much as 8.2 with as many triplets each would: a few are in most of them',)
+    """
+    notes = []
+    for one, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
+        if one in plan.by:
+            sizes = np.bincount(_checks.as_array(codes, one, "(t, k)").ravel()).astype(np.float64)
+            count, few = int((sizes > 0).sum()), effective(sizes)
+            if few < count / 2:
+                notes.append(FEW[one].format(count, few))
+    return tuple(notes)
 
 
 def without_interval(plan: Resampling) -> str:

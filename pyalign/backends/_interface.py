@@ -310,8 +310,10 @@ class HostBackend(Backend, Protocol):
     def share_triplets(self, triplets: np.ndarray, n: int) -> Any:
         """Triplets grouped by the objects that they share, for `shared_products`. Raises InvalidTripletsError."""
 
-    def shared_products(self, sharing: Any, values: np.ndarray) -> np.ndarray:
+    def shared_products(self, sharing: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(3, k, k) float64: sums over groups of triplets of the products of the groups' sums of values, two by two.
+
+        And (n, k) float64, the sums of each object.
 
         sharing: of t triplets. values: (t, k) int8, int16 or float64, contiguous. The groups of the first are the
         triplets with each object, of the second those with each pair of objects, of the third those of each set of

@@ -212,16 +212,16 @@ class NativeBackend(HostRows):
             raise InvalidTripletsError
         return sharing
 
-    def shared_products(self, sharing: Any, values: np.ndarray) -> np.ndarray:
+    def shared_products(self, sharing: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         k, pairs, sets = values.shape[1], sharing.pairs, sharing.sets
         groups = np.arange(len(pairs)), pairs, sets
-        products = np.zeros((3, k, k))
+        products, of_objects = np.zeros((3, k, k)), np.empty((len(pairs) - 1, k))
         for first, last in _ranges(groups[0] + pairs + sets, SUMS_AT_ONCE // k):
-            sums = [np.empty((int(of[last] - of[first]), k)) for of in groups]
+            sums = [of_objects[first:last], *(np.empty((int(of[last] - of[first]), k)) for of in (pairs, sets))]
             _native.sum_shared(sharing, values, first, last, *sums)
             for total, one in zip(products, sums, strict=True):
                 total += self.squared(one)
-        return products
+        return products, of_objects
 
     def ranks(self, values: np.ndarray, order: np.ndarray | None, ranks: np.ndarray | None) -> None:
         _native.ranks(values, 0, order, ranks)

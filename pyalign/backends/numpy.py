@@ -209,15 +209,14 @@ class NumpyBackend(NumpyRanks, HostRows):
         columns = np.sort(_checked(triplets, n), axis=1).T
         first, second = columns[[0, 0, 1]], columns[[1, 2, 2]]
         pairs = _codes([first.ravel(), second.ravel()])
-        return SharedLabels(columns.ravel(), pairs, _codes(list(columns)))
+        return SharedLabels(n, columns.ravel(), pairs, _codes(list(columns)))
 
-    def shared_products(self, sharing: SharedLabels, values: np.ndarray) -> np.ndarray:
-        products = []
-        for labels in (sharing.objects, sharing.pairs, sharing.sets):
+    def shared_products(self, sharing: SharedLabels, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = []
+        for labels, least in ((sharing.objects, sharing.n), (sharing.pairs, 0), (sharing.sets, 0)):
             repeats = len(labels) // len(values) if len(values) else 1
-            sums = np.stack([np.bincount(labels, np.tile(column, repeats)) for column in values.T], axis=1)
-            products.append(sums.T @ sums)
-        return np.stack(products)
+            found.append(np.stack([np.bincount(labels, np.tile(one, repeats), least) for one in values.T], axis=1))
+        return np.stack([sums.T @ sums for sums in found]), found[0]
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         def weights(part: slice) -> np.ndarray:
@@ -229,8 +228,9 @@ class NumpyBackend(NumpyRanks, HostRows):
 
 @dataclass(frozen=True)
 class SharedLabels:
-    """The groups of triplets: (3 t,) their objects and pairs of objects, (t,) their sets of three; whole numbers."""
+    """The groups of triplets of n objects: (3 t,) objects and pairs of them, (t,) sets of three; whole numbers."""
 
+    n: int
     objects: np.ndarray
     pairs: np.ndarray
     sets: np.ndarray

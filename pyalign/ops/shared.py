@@ -41,6 +41,16 @@ class SharedTriplets:
             >>> shared.products(np.array([[1], [1]], np.int16)).ravel()
             array([10.,  8.,  2.])
         """
+        return self.products_and_sums(values)[0]
+
+    def products_and_sums(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The products, and (n, k) float64: the sums S_i of each object.
+
+        Example:
+            >>> shared = share_triplets([[0, 1, 2], [0, 1, 3]], 4)
+            >>> shared.products_and_sums(np.array([[1], [1]], np.int16))[1].ravel()
+            array([2., 2., 1., 1.])
+        """
         return self.host.shared_products(self.sharing, np.ascontiguousarray(values))
 
 

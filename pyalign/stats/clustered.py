@@ -9,28 +9,54 @@ pairs hold less than their errors would.) The sums follow from sums over groups 
     people    sum S_p^2                                 rows of person p
     either    objects + people - the first within each person
 
-with S the sum of e in the group. No variance over objects is below that of independent triplets (sets of three objects,
+with S the sum of e in the group. Residuals of an object with many rows hold less than its errors would, by more than N0
+makes good: S_i^2 counts (1 - 3 / n) / (1 - n_i / t) times, which is 1 where n objects have as many rows each, and S_p^2
+likewise. No variance over objects is below that of independent triplets (sets of three objects,
 whose repeated answers depend on each other) or of independent rows, nor, over either, below that over objects or over
-people alone.
+people alone. How well the variance itself is known, `pyalign.stats.degrees` says.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Aronow, Samii and Assenova,
-"Cluster-robust variance estimation for dyadic data", 2015; extended here from pairs to triplets, with N0.
+"Cluster-robust variance estimation for dyadic data", 2015; extended here from pairs to triplets, with N0. The factor of
+objects with many rows is that of HC2, MacKinnon and White, Journal of Econometrics 1985.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.ops.shared import SharedTriplets, row_moments, share_triplets
+from pyalign.stats import degrees
 from pyalign.stats.resampling import Clusters, Resampling
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
 ROUNDING = 1e-11  # of the variances of two means: below it, that of their difference is nothing but rounding
 MOST_LABELS = 4  # labels for each object that a triplet names, before they are numbered anew
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the sums of objects, or of people, add to a variance.
+
+    Attributes:
+        squares: (k, k): the products of the sums of residuals, two by two, as covariances of means.
+        count, effective: how many there are, and how many with as many rows each would say as much.
+    """
+
+    squares: np.ndarray
+    count: int
+    effective: float
+
+    @property
+    def degrees(self) -> float:
+        """Of freedom, of a sum of squares."""
+        return self.effective * (self.count - 1) / self.count
 
 
 @dataclass(frozen=True)
@@ -41,12 +67,16 @@ class Errors:
         means: (k,).
         candidates: (k, k) covariances each, of which the largest counts for each contrast: that over all that is drawn
             anew, first, then its floors.
-        degrees: of freedom, of Student's t.
+        degrees: of freedom at most: objects, people or rows, less one.
+        sums: of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
+        rows: how many there are, as many as weigh the same; of those over objects, how many different sets of three.
     """
 
     means: np.ndarray
     candidates: tuple[np.ndarray, ...]
     degrees: int
+    sums: tuple[Sums, ...] = ()
+    rows: float = math.inf
 
     @property
     def known(self) -> bool:
@@ -61,13 +91,17 @@ class Errors:
     @cached_property
     def differences(self) -> np.ndarray:
         """(k, k) standard errors of the differences of two means; 0 between means of the same values."""
-        variances = []
-        for one in self.candidates:
-            own = np.diagonal(one)
-            variance = own[:, None] + own[None, :] - one - one.T
-            variance[np.abs(variance) <= ROUNDING * (np.abs(own[:, None]) + np.abs(own[None, :]))] = 0.0
-            variances.append(variance)
-        return self._roots(np.stack(variances))
+        return self._roots(np.stack([_of_differences(one) for one in self.candidates]))
+
+    @cached_property
+    def degrees_of_means(self) -> np.ndarray:
+        """(k,) degrees of freedom of Student's t for each mean."""
+        return self._degrees(np.diagonal)
+
+    @cached_property
+    def degrees_of_differences(self) -> np.ndarray:
+        """(k, k) those of the differences of two means."""
+        return self._degrees(_of_differences)
 
     @cached_property
     def covariance(self) -> np.ndarray:
@@ -77,14 +111,43 @@ class Errors:
             total = total + _positive_part(one - total)
         return total
 
+    def degrees_along(self, gradient: np.ndarray) -> float:
+        """Those of a figure of the means with this gradient (k,)."""
+        return float(self._degrees(lambda one: np.array(gradient @ one @ gradient)))
+
     def in_units(self, units: np.ndarray) -> Errors:
         """Those of means that are multiples (k,) of these."""
         scale = np.outer(units, units)
-        return Errors(self.means * units, tuple(one * scale for one in self.candidates), self.degrees)
+        return self._changed(self.means * units, lambda one: one * scale)
 
-    def of(self, some: slice) -> Errors:
+    def of(self, some: slice | list[int]) -> Errors:
         """Those of some of the means."""
-        return Errors(self.means[some], tuple(one[some, some] for one in self.candidates), self.degrees)
+        return self._changed(self.means[some], lambda one: one[some][:, some])
+
+    def _changed(self, means: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Errors:
+        candidates = tuple(change(one) for one in self.candidates)
+        sums = tuple(replace(one, squares=change(one.squares)) for one in self.sums)
+        return Errors(means, candidates, self.degrees, sums, self.rows)
+
+    def _degrees(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Those of contrasts whose variances `of` takes out of a covariance."""
+        every = [of(one) for one in self.candidates]
+        if not self.known or not self.sums:
+            return np.full(every[0].shape, float(self.degrees))
+        variances = [one.ravel() for one in every]
+        largest = np.max(variances, axis=0)
+        squares = [of(one.squares).ravel() for one in self.sums]
+        own = [np.full(largest.shape, one.degrees) for one in self.sums]
+        if len(self.sums) == 2:
+            floor = np.max(variances[3:], axis=0)
+            common = variances[1] + variances[2] - variances[0]
+            found = degrees.of_both(
+                largest, floor, (squares[0], squares[1]), squares[0] - variances[1], common, (own[0], own[1])
+            )
+        else:
+            floor = np.max(variances[1:], axis=0, initial=0.0)
+            found = degrees.of_difference(largest, floor, squares[0], squares[0] - variances[0], own[0])
+        return found.reshape(every[0].shape)
 
     def _roots(self, variances: np.ndarray) -> np.ndarray:
         if not self.known:
@@ -148,20 +211,69 @@ class Dependence:
             (array([1.]), array([0.5774]), 8)
         """
         totals, alone = row_moments(table, self.backend)
-        means = totals[1:] / totals[0]
+        means, square = totals[1:] / totals[0], float(totals[0]) ** 2
+        groups: list[_Groups] = []
         found = [alone]
         if self.people is not None:
             sums = np.stack([np.bincount(self.people, column) for column in table.T], axis=1)
-            found.insert(0, row_moments(sums, self.backend)[1])
+            groups.append(_Groups.of(sums, float(totals[0]), row_moments(sums, self.backend)[1]))
+            found.insert(0, groups[0].products)
         if self.objects is not None:
-            products = self.objects.products(table)
+            products, sums = self.objects.products_and_sums(table)
+            groups.insert(0, _Groups.of(sums, float(totals[0]), products[0]))
             found = [np.tensordot(SIGNS, products, 1), *found[:-1], products[2], alone]
         if self.both is not None:
             found.insert(0, found[0] + found[1] - np.tensordot(SIGNS, self.both.products(table), 1))
+        candidates = [variances_of(one, means, square) for one in found]
         if self.by == "subjects":
-            found.pop()  # people's sums need no floor
-        square = float(totals[0]) ** 2
-        return Errors(means, tuple(variances_of(one, means, square) for one in found), self.degrees)
+            candidates.pop()  # people's sums need no floor
+        first = 1 if self.both is not None else 0
+        for k, one in enumerate(groups):
+            for place in {0, first + k}:  # over either, and over these
+                candidates[place] += one.correction(means, square - found[place][0, 0])
+        sums_of = tuple(one.sums(means, square - found[first + k][0, 0]) for k, one in enumerate(groups))
+        rows = square / float(found[-1 if self.objects is None else -2][0, 0])
+        return Errors(means, tuple(candidates), self.degrees, sums_of, rows)
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Sums of rows over objects, or over people.
+
+    Attributes:
+        products: (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
+        more: the same with the factor for groups of many rows, less 1.
+        count, effective: how many groups have rows, and how many with as many rows each would say as much.
+    """
+
+    products: np.ndarray
+    more: np.ndarray
+    count: int
+    effective: float
+
+    @classmethod
+    def of(cls, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:
+        """From the sums (g, 1 + k); those of as many rows are added up first: whole numbers have one sum."""
+        sizes = sums[:, 0]
+        count = int((sizes > 0).sum())
+        usual = 1.0 - sizes.sum() / total / count
+        ordered = sums[np.argsort(sizes, kind="stable")]
+        starts = np.flatnonzero(np.diff(ordered[:, 0], prepend=-1.0, append=np.inf))
+        more = np.zeros_like(products)
+        for first, last in pairwise(starts):
+            rest = 1.0 - ordered[first, 0] / total
+            if ordered[first, 0] > 0 and rest > ROUNDING:
+                more += (usual / rest - 1.0) * (ordered[first:last].T @ ordered[first:last])
+        return cls(products, more, count, degrees.effective(sizes))
+
+    def correction(self, means: np.ndarray, independent: float) -> np.ndarray:
+        """(k, k): what the factor adds to the covariances of means."""
+        return _residuals(self.more, means) / independent if independent > 0 else np.zeros(2 * means.shape)
+
+    def sums(self, means: np.ndarray, independent: float) -> Sums:
+        """What they add to the covariances of means."""
+        squares = _residuals(self.products + self.more, means)
+        return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.count, self.effective)
 
 
 def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.ndarray:
@@ -175,10 +287,23 @@ def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.n
     independent = square - products[0, 0]
     if independent <= ROUNDING * square:
         return np.full((len(means), len(means)), np.nan)
+    return _residuals(products, means) / independent
+
+
+def _residuals(products: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """(k, k) products of residuals from those (1 + k, 1 + k) of weights and weighted values."""
     shared = products[0, 1:]
-    residuals = products[1:, 1:] - np.outer(means, shared) - np.outer(shared, means)
-    variances: np.ndarray = (residuals + products[0, 0] * np.outer(means, means)) / independent
-    return variances
+    found = products[1:, 1:] - np.outer(means, shared) - np.outer(shared, means)
+    residuals: np.ndarray = found + products[0, 0] * np.outer(means, means)
+    return residuals
+
+
+def _of_differences(covariance: np.ndarray) -> np.ndarray:
+    """(k, k) variances of the differences of two means; 0 where they are nothing but rounding."""
+    own = np.diagonal(covariance)
+    variance: np.ndarray = own[:, None] + own[None, :] - covariance - covariance.T
+    variance[np.abs(variance) <= ROUNDING * (np.abs(own[:, None]) + np.abs(own[None, :]))] = 0.0
+    return variance
 
 
 def _positive_part(a: np.ndarray) -> np.ndarray:

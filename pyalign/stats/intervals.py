@@ -35,6 +35,36 @@ def student_interval(
     return Interval(low, high, error, plan.by, plan.method or CORRECTED, float(plan.confidence))
 
 
+def proportion_interval(
+    share: float, error: float, degrees: float, rows: float, plan: Resampling
+) -> Interval:  # fmt: skip
+    """Wilson's score interval of a share with a standard error, with a quantile of Student's t: it lies within 0 and 1.
+
+    It is that of share (1 - share) / error^2 independent rows. Where all rows are 1, or all are 0, there is no error to
+    go by: then it is that of Clopper and Pearson for so many independent `rows`. No width has a share whose rows are
+    all equal and neither: a model that ties everywhere.
+
+    Source: Wilson, JASA 1927; Clopper and Pearson, Biometrika 1934; the effective number of rows as in Korn and
+    Graubard, "Confidence intervals for proportions with small expected number of positive counts", Survey Methodology
+    1998.
+
+    Example:
+        >>> plan = Resampling("objects")
+        >>> [tuple(round(end, 3) for end in proportion_interval(share, 0.02, 50, 60, plan)) for share in (0.5, 0.98)]
+        [(0.46, 0.54), (0.89, 0.997)]
+        >>> tuple(round(end, 3) for end in proportion_interval(1.0, 0.0, 29, 40, plan))  # 40 of 40
+        (0.912, 1.0)
+    """
+    if share in (0.0, 1.0):
+        reach = 1.0 - ((1.0 - plan.confidence) / 2.0) ** (1.0 / rows)
+        low, high = max(0.0, share - reach), min(1.0, share + reach)
+    elif error > 0.0:
+        low, high = _wilson(share, share * (1.0 - share) / error**2, quantile(plan.confidence, degrees))
+    else:
+        low, high = share, share
+    return Interval(low, high, error, plan.by, plan.method, float(plan.confidence))
+
+
 def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None = None) -> Interval:
     """The middle share `plan.confidence` of the means (b,) of resamples, with their standard deviation as the error.
 
@@ -63,9 +93,12 @@ def share_interval(share: float, n: int, confidence: float, by: str) -> Interval
         >>> round(low, 4), high
         (0.8389, 1.0)
     """
-    z = quantile(confidence, NORMAL) ** 2 / n
+    low, high = _wilson(share, n, quantile(confidence, NORMAL))
+    return Interval(low, high, math.sqrt(share * (1.0 - share) / n), by, "wilson", float(confidence))
+
+
+def _wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
+    z = quantile**2 / n
     middle = (share + z / 2.0) / (1.0 + z)
     reach = math.sqrt(z * (share * (1.0 - share) + z / 4.0)) / (1.0 + z)
-    error = math.sqrt(share * (1.0 - share) / n)
-    low, high = max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
-    return Interval(low, high, error, by, "wilson", float(confidence))
+    return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))

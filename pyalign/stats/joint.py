@@ -54,24 +54,22 @@ class Joint:
 
     Attributes:
         shares: (3,): a, b, ab.
-        candidates: (c, 3, 3) covariances, of which the largest counts; None by a bootstrap that is taken as it is.
-        degrees: of freedom.
+        errors: what is known of them in closed form; None by a bootstrap that is taken as it is.
         draws: (b, 3) the shares of resamples, or None.
         plan: of the intervals.
     """
 
     shares: np.ndarray
-    candidates: np.ndarray | None
-    degrees: int
+    errors: Errors | None
     draws: np.ndarray | None
     plan: Resampling
 
     def error(self, figure: Figure) -> float:
         """Its standard error in closed form; NaN where it is not known."""
-        if self.candidates is None or self.degrees < 1 or not np.isfinite(self.candidates[0]).all():
+        if self.errors is None or not self.errors.known:
             return math.nan
-        gradient = np.array(figure.gradient(*self.shares.tolist()))
-        terms = gradient[:, None] * self.candidates * gradient
+        gradient = self._gradient(figure)
+        terms = gradient[:, None] * np.stack(self.errors.candidates) * gradient
         variances, sizes = terms.sum(axis=(1, 2)), np.abs(terms).sum(axis=(1, 2))
         return math.sqrt(max(0.0, float(np.where(variances <= ROUNDING * sizes, 0.0, variances).max())))
 
@@ -79,7 +77,9 @@ class Joint:
         """Of the figure; None where there is none."""
         value, error = self.value(figure), self.error(figure)
         if self.draws is None:
-            return None if math.isnan(error) else student_interval(value, error, self.degrees, self.plan, figure.within)
+            if math.isnan(error):
+                return None
+            return student_interval(value, error, self._degrees(figure), self.plan, figure.within)
         column = self._drawn(figure, value, error)
         return None if np.isnan(column).any() else percentile_interval(column, self.plan)
 
@@ -91,18 +91,25 @@ class Joint:
             return None if np.isnan(column).any() else two_sided_p(column)
         if math.isnan(error):
             return None
-        return student_p(math.inf if error == 0.0 and value else value / (error or 1.0), self.degrees)
+        return student_p(math.inf if error == 0.0 and value else value / (error or 1.0), self._degrees(figure))
 
     def value(self, figure: Figure) -> float:
         """The figure of the shares."""
         return float(figure.of(*self.shares[:, None])[0])
+
+    def _gradient(self, figure: Figure) -> np.ndarray:
+        return np.array(figure.gradient(*self.shares.tolist()))
+
+    def _degrees(self, figure: Figure) -> float:
+        assert self.errors is not None
+        return self.errors.degrees_along(self._gradient(figure))
 
     def _drawn(self, figure: Figure, value: float, error: float) -> np.ndarray:
         """Of the resamples; brought to the error in closed form where that is known, and within its bounds."""
         assert self.draws is not None
         column = figure.of(*self.draws.T)
         spread = float(column.std(ddof=1))
-        if self.candidates is not None and spread > 0:
+        if self.errors is not None and spread > 0:
             column = np.clip(value + (column - value) * (error / spread), *figure.within)
         return column
 
@@ -201,9 +208,7 @@ def _draws(
 def _joint(
     shares: np.ndarray, found: Errors | None, places: list[int], draws: np.ndarray | None, plan: Resampling
 ) -> Joint:
-    square = np.ix_(places, places)
-    candidates = None if found is None else np.stack([one[square] for one in found.candidates])
-    return Joint(shares, candidates, 0 if found is None else found.degrees, draws, plan)
+    return Joint(shares, None if found is None else found.of(places), draws, plan)
 
 
 def _kappa(a: np.ndarray, b: np.ndarray, ab: np.ndarray) -> np.ndarray:

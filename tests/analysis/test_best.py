@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy.stats import t as student
-from support import FLOORS, dependent, draw_triplets, read_back, reals
+from support import FLOORS, degrees_of, dependent, draw_triplets, more_for_many_rows, read_back, reals, wilson
 
 import pyalign
 from pyalign import compare, score
@@ -63,23 +63,22 @@ def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(by, monkey
     assert found.best.accuracy == pytest.approx(figures.mean(), rel=1e-12)
     assert found.best.chosen == {name: chosen.count(name) / 14 for name in models if name in chosen}
     assert len(found.best.chosen) > 1 and found.best.seed == 5
-    weights, residuals = np.zeros(400), np.zeros(400)
+    weights, sums, residuals = np.zeros(400), np.zeros(400), np.zeros(400)
     for row in rows:
         for q, credit in row.items():
             weights[q] += 1 / len(row)
+            sums[q] += credit / len(row)
             residuals[q] += (credit - figures.mean()) / len(row)
-    variances = [
-        residuals
-        @ dependent(triplets, people, one)
-        @ residuals
-        / (weights @ ~dependent(triplets, people, one) @ weights)
-        for one in (by, *FLOORS.get(by, ()))
-    ]
+    variances = []
+    for one in (by, *FLOORS.get(by, ())):
+        together = dependent(triplets, people, one)
+        more = more_for_many_rows(residuals[:, None], weights, triplets, people, one)
+        variances.append((residuals @ together @ residuals + more[0, 0]) / (weights @ ~together @ weights))
     assert found.best.standard_error == pytest.approx(np.sqrt(max(variances)), rel=1e-9)
-    degrees = {"objects": 23, "triplets": 399}.get(by, 8)
-    reach = student.ppf(0.975, degrees) * found.best.standard_error
-    low, high = found.best.ci
-    assert (low, high) == pytest.approx((max(0, figures.mean() - reach), min(1, figures.mean() + reach)), rel=1e-9)
+    means = np.divide(sums, weights, out=np.zeros(400), where=weights > 0)
+    degrees = degrees_of(means, triplets, by, people, weights)
+    expected = wilson(figures.mean(), found.best.standard_error, student.ppf(0.975, degrees))
+    assert tuple(found.best.ci) == pytest.approx(expected, rel=1e-9)
 
 
 def test_of_equally_good_models_the_choice_flatters_and_the_free_figure_does_not():

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from hypothesis import assume, given
-from support import draw_triplets, seeds
+from support import draw_triplets, more_for_many_rows, seeds
 
 from pyalign import noise_ceiling
 from pyalign.analysis.ceiling.leave_one_out import repeated_sets
@@ -49,12 +49,13 @@ def error_by_loop(sets, weights, values, changes=None, centred=True):
     mean = sum(w * v for w, v in zip(weights, values, strict=True)) / total
     e = [w * (v - mean) for w, v in zip(weights, values, strict=True)]
 
-    def over(rule):
+    def over(rule, more=0.0):
         pairs = [(a, b) for a in range(len(sets)) for b in range(len(sets)) if rule(a, b)]
         left = total**2 - sum(weights[a] * weights[b] for a, b in pairs)
-        return sum(e[a] * e[b] for a, b in pairs) / left if left > 1e-9 else math.nan
+        return (sum(e[a] * e[b] for a, b in pairs) + more) / left if left > 1e-9 else math.nan
 
-    objects = over(lambda a, b: bool(set(sets[a]) & set(sets[b])))
+    many = more_for_many_rows(np.array(e)[:, None], np.array(weights, float), np.array(list(sets)), None, "objects")
+    objects = over(lambda a, b: bool(set(sets[a]) & set(sets[b])), float(many[0, 0]))
     if math.isnan(objects):
         return math.nan
     variance = max(objects, over(lambda a, b: a == b))

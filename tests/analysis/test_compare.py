@@ -16,8 +16,10 @@ from support import (
     clustered_error,
     decide,
     definition,
+    degrees_of,
     dependent,
     draw_triplets,
+    more_for_many_rows,
     pairs_of,
     read_back,
     reals,
@@ -101,19 +103,20 @@ def test_differences_are_those_of_paired_values_by_a_double_sum(by):
     models = {"a": MODELS["a"], "b": MODELS["b"], "near": MODELS["a"] + 0.3 * reals(4, N, 5)}
     found = compare(models, triplets, ci=Resampling(by, confidence=0.9), subjects=people)
     right = {name: right_of(x, triplets) for name, x in models.items()}
-    degrees = {"objects": len(np.unique(triplets)), "triplets": 500, "subjects": 17, "objects+subjects": 17}[by] - 1
     for pair in found.pairs:
         values = right[pair.a] - right[pair.b]
         error = clustered_error(values, triplets, by, people)
         assert pair.difference == pytest.approx(values.mean(), abs=1e-12)
         assert pair.standard_error == pytest.approx(error, rel=1e-9)
+        degrees = degrees_of(values, triplets, by, people)
         reach = student.ppf(0.95, degrees) * error
         assert tuple(pair.ci) == pytest.approx((values.mean() - reach, values.mean() + reach), rel=1e-9)
         assert pair.p_value == pytest.approx(2 * student.sf(abs(values.mean()) / error, degrees), rel=1e-9)
     table = np.stack(list(right.values()))
     residuals = table - table.mean(axis=1, keepdims=True)
     together = dependent(triplets, people, by)
-    covariance = residuals @ together @ residuals.T / (~together).sum()
+    more = more_for_many_rows(residuals.T, np.ones(500), triplets, people, by)
+    covariance = (residuals @ together @ residuals.T + more) / (~together).sum()
     alone = residuals @ residuals.T / (500 * 499)
     assert (np.linalg.eigvalsh(np.array(found.covariance) - covariance) > -1e-12).all()
     if np.linalg.eigvalsh(covariance - alone).min() > 0 and by != "objects+subjects":
@@ -185,15 +188,17 @@ def test_a_better_model_is_found_better():
 def test_simultaneous_intervals_hold_each_pairs_own(by):
     models = {f"m{k}": reals(k, N, 5) for k in range(6)}
     found = compare(models, T, ci=Resampling(by, confidence=0.9), subjects=PEOPLE)
-    reach = set()
+    right, levels = {name: right_of(x, T) for name, x in models.items()}, []
     for pair in found.pairs:
         assert pair.simultaneous_ci.low < pair.ci.low < pair.ci.high < pair.simultaneous_ci.high
         assert pair.p_max_t >= pair.p_value
         assert pair.p_max_t <= min(1.0, 15 * pair.p_value) + 0.01  # Bonferroni, and the error of 10,000 draws
         assert (pair.simultaneous_ci.method, pair.simultaneous_ci.error) == ("max-t", pair.standard_error)
-        reach.add(round((pair.simultaneous_ci.high - pair.difference) / pair.standard_error, 9))
+        reach = (pair.simultaneous_ci.high - pair.difference) / pair.standard_error
+        levels.append(2 * student.sf(reach, degrees_of(right[pair.a] - right[pair.b], T, by, PEOPLE)))
         assert pair.p_max_t == pytest.approx(1.0, abs=0.02) or pair.difference != 0
-    assert len(reach) == 1, "all reach as many standard errors"
+    np.testing.assert_allclose(levels, levels[0], rtol=1e-5, err_msg="all hold at one level")
+    assert 0.1 / 15 < levels[0] < 0.1
 
 
 @given(seeds, st.sampled_from(BY))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import t as student
-from support import clustered_error, draw_triplets, reals, seeds, whole
+from support import clustered_error, degrees_of, draw_triplets, reals, seeds, whole, wilson
 
 from pyalign import TripletProbe, Triplets, predict_dimensions, score
 from pyalign.analysis.outcomes import triplet_outcomes
@@ -103,13 +103,16 @@ def test_the_closed_form_is_the_double_sum_over_dependent_triplets(by):
     triplets, people = T[:400], PEOPLE[:400]
     found = score(X, triplets, measure="dot", temperature=9.0, ci=Resampling(by, confidence=0.8), subjects=people)
     rows = [score(X, row[None], measure="dot", temperature=9.0) for row in triplets]
-    degrees = {"objects": len(np.unique(triplets)), "triplets": 400, "subjects": 13, "objects+subjects": 13}[by] - 1
-    reach = student.ppf(0.9, degrees)
     for name, interval, rel in (("accuracy", found.ci, 1e-9), ("cross_entropy", found.cross_entropy_ci, 1e-4)):
-        error = clustered_error([getattr(row, name) for row in rows], triplets, by, people)
+        values = [getattr(row, name) for row in rows]
+        error = clustered_error(values, triplets, by, people)
+        reach = student.ppf(0.9, degrees_of(values, triplets, by, people))
         assert interval.error == pytest.approx(error, rel=rel)
         mean = getattr(found, name)
-        assert tuple(interval) == pytest.approx((mean - reach * error, mean + reach * error), rel=rel)
+        expected = mean - reach * error, mean + reach * error
+        if name == "accuracy":
+            expected = wilson(mean, error, reach)
+        assert tuple(interval) == pytest.approx(expected, rel=rel)
         assert (interval.by, interval.method, interval.confidence) == (by, "corrected", 0.8)
     assert found.resamples is None and found.seed is None
 

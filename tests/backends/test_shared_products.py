@@ -16,7 +16,12 @@ KINDS = (np.int8, np.int16, np.float64)
 
 def products(backend, triplets, n, values):
     host = get_host_backend(backend)
-    return host.shared_products(host.share_triplets(triplets, n), values)
+    return host.shared_products(host.share_triplets(triplets, n), values)[0]
+
+
+def sums_of_objects(backend, triplets, n, values):
+    host = get_host_backend(backend)
+    return host.shared_products(host.share_triplets(triplets, n), values)[1]
 
 
 def values_of(seed, t, k, kind=np.int16):
@@ -29,6 +34,16 @@ def test_equal_the_reference_for_whole_numbers(host_backend, seed, n, t, k, kind
     triplets, values = draw_triplets(seed, n, t), values_of(seed, t, k, kind)
     found = products(host_backend, triplets, n, values)
     assert (found == products("reference", triplets, n, values)).all()
+
+
+@given(seed=seeds, n=st.integers(3, 12), t=st.integers(0, 60), k=st.integers(1, 12), kind=st.sampled_from(KINDS))
+def test_sums_of_each_object_come_too(host_backend, seed, n, t, k, kind):
+    """Of objects that no triplet has as well: their sums are 0."""
+    triplets, values = draw_triplets(seed, n, t), values_of(seed, t, k, kind)
+    expected = np.zeros((n + 2, k))
+    for column in triplets.T:
+        np.add.at(expected, column, values)
+    assert (sums_of_objects(host_backend, triplets, n + 2, values) == expected).all()
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int32, np.int64])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from support import FLOORS, clustered_error, draw_triplets, reals, seeds
+from support import FLOORS, clustered_error, draw_triplets, more_for_many_rows, reals, seeds
 
 from pyalign.stats import clustered
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
@@ -27,7 +27,7 @@ def depend(s, u, triplets, people, by):
 
 def by_loops(table, triplets, people, by):
     """(k, k) covariances of weighted means: the sum over dependent pairs of rows of products of weighted residuals,
-    over the weight of independent pairs. One double loop over the rows, nothing else.
+    over the weight of independent pairs; and the factor for objects and people with many rows.
     """
     table = table.astype(np.float64)
     weights, means = table[:, 0], table[:, 1:].sum(axis=0) / table[:, 0].sum()
@@ -39,6 +39,7 @@ def by_loops(table, triplets, people, by):
                 total += np.outer(residuals[s], residuals[u])
             else:
                 independent += weights[s] * weights[u]
+    total += more_for_many_rows(residuals, weights, triplets, people, by)
     return total / independent if independent else np.full_like(total, np.nan)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -108,7 +108,7 @@ class BetaError(NamedTuple):
     """error: standard, of beta; NaN where it is not known. degrees: of freedom. plan: over what it is."""
 
     error: float
-    degrees: int
+    degrees: float
     plan: Resampling
 
 
@@ -130,11 +130,11 @@ def error_of_beta(fit: AnsweredSimilarities, beta: float, second: float) -> Beta
     found = dependence.errors(table)
     total = float(table[:, 0].sum())
     single = variances_of(np.array([[total, 0.0], [0.0, squares]]), np.zeros(1), total**2)
-    known = Errors(found.means, (*found.candidates[:-1], single), found.degrees)
+    known = replace(found, candidates=(*found.candidates[:-1], single))
     if not known.known:
         sets = found.candidates[-2]
         known, plan = Errors(found.means, (sets, single), _sets(fit.objects) - 1), Resampling("triplets")
-    return BetaError(float(known.errors[0]) * total / second, known.degrees, plan)
+    return BetaError(float(known.errors[0]) * total / second, float(known.degrees_of_means[0]), plan)
 
 
 def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:

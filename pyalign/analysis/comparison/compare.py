@@ -18,7 +18,7 @@ from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, Mo
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import without_interval
+from pyalign.analysis.uncertainty import mean_interval, notes_on_few, without_interval
 from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
@@ -28,7 +28,7 @@ from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
-from pyalign.stats.intervals import FRACTION, student_interval
+from pyalign.stats.intervals import FRACTION
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling
@@ -235,14 +235,14 @@ def best_model(
     if not figures:
         raise InputError("choose_best needs triplets within both halves of the objects; no split has left some")
     found = dependence.errors(table)
-    accuracy, (error,) = float(np.mean(figures)), found.errors
+    accuracy = float(np.mean(figures))
     accuracies = outcomes.estimates[0]
     top = int(accuracies.argmax())
     return BestModel(
         model=names[top],
         in_sample_accuracy=float(accuracies[top]),
         accuracy=accuracy,
-        ci=student_interval(accuracy, float(error), found.degrees, plan, FRACTION) if found.known else None,
+        ci=mean_interval(accuracy, found, 0, plan, FRACTION),
         chosen={name: float(share) for name, share in zip(names, chosen / len(figures), strict=True) if share},
         n_choices=len(figures),
         seed=plan.seed,
@@ -281,7 +281,7 @@ def compared(
         n_subjects=clusters.people if "subjects" in plan.by else None,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
-        notes=notes,
+        notes=(*notes, *notes_on_few(clusters, plan)),
     )
 
 

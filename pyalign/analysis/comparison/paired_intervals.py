@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 from typing import Protocol
 
 import numpy as np
 
 from pyalign.analysis.comparison.outcome_table import OutcomeTable
-from pyalign.analysis.uncertainty import in_units, scaled
+from pyalign.analysis.uncertainty import in_units, mean_interval, scaled
 from pyalign.documents import Interval
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Errors
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
-from pyalign.stats.multiple import largest_t
+from pyalign.stats.multiple import largest_score
 from pyalign.stats.paired import ranks_of, two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 from pyalign.stats.student import quantile
@@ -23,7 +24,7 @@ from pyalign.stats.student import two_sided_p as student_p
 
 ACCURACY, NATS = 0, 1  # which figure
 BOUNDS = FRACTION, POSITIVE
-WHOLE = (-math.inf, math.inf)
+NORMAL = NormalDist()
 
 
 class Intervals(Protocol):
@@ -66,7 +67,9 @@ class NoIntervals:
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """By standard errors and Student's t; together by the largest of all t.
+    """By standard errors and Student's t, with degrees of freedom for each figure and each difference.
+
+    Together by the largest of all normal scores: a difference has the score whose p-value is that of its t.
 
     Attributes:
         estimates: (2, m) accuracies and cross-entropies; NaN where a model has none, and then no interval either.
@@ -79,31 +82,36 @@ class ClosedForm:
     plan: Resampling
 
     def own(self, a: int, what: int) -> Interval | None:
-        return self._student(float(self.estimates[what, a]), float(self.errors[what].errors[a]), BOUNDS[what])
+        found, estimate = self.errors[what], float(self.estimates[what, a])
+        return None if math.isnan(estimate) else mean_interval(estimate, found, a, self.plan, BOUNDS[what])
 
     def difference(self, a: int, b: int, what: int) -> Interval | None:
+        found = self.errors[what]
         difference = float(self.estimates[what, a] - self.estimates[what, b])
-        return self._student(difference, float(self.errors[what].differences[a, b]), WHOLE)
+        error, degrees = float(found.differences[a, b]), float(found.degrees_of_differences[a, b])
+        known = not (math.isnan(difference) or math.isnan(error))
+        return student_interval(difference, error, degrees, self.plan) if known else None
 
     def p_value(self, a: int, b: int) -> float | None:
-        return student_p(float(self._t[a, b]), self._degrees) if self._known else None
+        return student_p(float(self._t[a, b]), self._degrees(a, b)) if self._known else None
 
     def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
         alone = self.p_value(a, b)
         if alone is None:
             return None, None
         difference, error = float(self._differences[a, b]), float(self.errors[ACCURACY].differences[a, b])
-        ends = difference - self._reach * error, difference + self._reach * error
+        ends = difference - self._reach(a, b), difference + self._reach(a, b)
         found = Interval(*ends, error, self.plan.by, "max-t", float(self.plan.confidence))
         if self._largest is None:
             return found, alone
-        beyond = len(self._largest) - int(np.searchsorted(self._largest, self._t[a, b]))
+        score = -NORMAL.inv_cdf(alone / 2.0) if alone > 0.0 else math.inf
+        beyond = len(self._largest) - int(np.searchsorted(self._largest, score))
         return found, max(alone, (1 + beyond) / (1 + len(self._largest)))
 
     def rank(self, a: int) -> Interval | None:
         if not self._known:
             return None
-        reach = self._reach * self.errors[ACCURACY].differences[a]
+        reach = np.array([self._reach(a, b) for b in range(self.estimates.shape[1])])
         better, worse = int((-self._differences[a] > reach).sum()), int((self._differences[a] > reach).sum())
         last = float(self.estimates.shape[1] - worse)
         return Interval(float(1 + better), last, None, self.plan.by, "max-t", float(self.plan.confidence))
@@ -112,9 +120,8 @@ class ClosedForm:
     def _known(self) -> bool:
         return self.errors[ACCURACY].known
 
-    @property
-    def _degrees(self) -> int:
-        return self.errors[ACCURACY].degrees
+    def _degrees(self, a: int, b: int) -> float:
+        return float(self.errors[ACCURACY].degrees_of_differences[a, b])
 
     @cached_property
     def _differences(self) -> np.ndarray:
@@ -131,22 +138,27 @@ class ClosedForm:
 
     @cached_property
     def _largest(self) -> np.ndarray | None:
-        """The largest of all t where no model differs, of many draws; None for two models, whose t is Student's."""
+        """The largest of all scores where no model differs, of many draws; None for two models."""
         if not self._known or self.estimates.shape[1] == 2:
             return None
-        return largest_t(self.errors[ACCURACY].covariance, self._degrees, self.plan.seed)
+        errors = self.errors[ACCURACY]
+        found = largest_score(errors.covariance, self.plan.seed)
+        if len(errors.candidates) > 1:  # known from few objects, it makes models more alike than they are
+            found = np.maximum(found, largest_score(errors.candidates[-1], self.plan.seed))
+        return found
 
     @cached_property
-    def _reach(self) -> float:
-        """Standard errors on either side of a difference, for all together."""
-        alone = quantile(self.plan.confidence, self._degrees)
+    def _together(self) -> float:
+        """The confidence of each interval for which all hold together; drawn, and so not quite as known."""
         if self._largest is None:
-            return alone
-        return max(alone, float(np.quantile(self._largest, self.plan.confidence)))  # drawn, and so not quite as known
+            return self.plan.confidence
+        score = float(np.quantile(self._largest, self.plan.confidence))
+        return max(self.plan.confidence, math.erf(score / math.sqrt(2.0)))
 
-    def _student(self, estimate: float, error: float, bounds: tuple[float, float]) -> Interval | None:
-        known = not (math.isnan(estimate) or math.isnan(error))
-        return student_interval(estimate, error, self._degrees, self.plan, bounds) if known else None
+    def _reach(self, a: int, b: int) -> float:
+        """How far the interval of a difference goes to either side, for all together."""
+        error = float(self.errors[ACCURACY].differences[a, b])
+        return quantile(self._together, self._degrees(a, b)) * error
 
 
 @dataclass(frozen=True)
