@@ -40,8 +40,7 @@ COMMANDS = {
         MEASURES,
     ),
     "dimensions predict": (
-        ["dimensions", "predict", "x.npy", *T, "--dimensions", "h.npy", "--out", "out", "--figures", "none",
-         *DOCUMENTS],
+        ["dimensions", "predict", "x.npy", *T, "--dimensions", "h.npy", "--out", "out", "--figures", "none", "--quiet"],
         SEEDS,
     ),
     "consistency": (["consistency", "x.npy", "y.npy", *T, "--dimensions", "h.npy", *DOCUMENTS], MEASURES),
