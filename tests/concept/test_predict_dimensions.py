@@ -41,13 +41,13 @@ def plainly(x, y, fold, penalties=PENALTIES):
     return predictions, 1.0 - ((y - predictions) ** 2).sum() / ((y - means) ** 2).sum()
 
 
-@given(seed=seeds)
+@given(seed=st.integers(0, 999))  # all of which were tried once: a bound on any seed at all would say little
 def test_a_planted_dimension_is_found_and_a_random_one_is_not(seed):
     found = predict_dimensions(*planted(seed), labels=["planted", "random"])[0]
     one, other = found.dimensions
-    wide = 4 * one.standard_error  # beyond the interval, since any seed may come
+    wide = 2 * one.standard_error  # beyond the interval: some four standard errors, of a thousand seeds
     assert one.ci.low - wide < 0.5 < one.ci.high + wide  # half of it is noise
-    assert other.r2 < 0.1 and other.ci.low < 0.04
+    assert other.r2 < 0.06 and other.ci.low < 0.02
     assert found.mean_r2 == pytest.approx((one.r2 + other.r2) / 2)
     assert (one.dimension, other.dimension) == ("planted", "random")
 
