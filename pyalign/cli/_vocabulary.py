@@ -13,7 +13,7 @@ class OptionName(NamedTuple):
 
     Attributes:
         flag: on the command line.
-        argument: in Python; "" where no function takes it.
+        argument: the name that is settled for Python, where some functions still have another; "" where none takes it.
         type: "file" (to read), "path" (to write), "source" (of images), "text", "integer", "number" or "switch"; two of
             them where either may stand.
         default: what most commands take where it is left out; None: nothing, or what the data say.
