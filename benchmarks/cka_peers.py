@@ -38,7 +38,7 @@ def our_permutation(clock: Clock = time.process_time) -> Seconds:
     def seconds(case: Case) -> float:
         x, y = two_models(case)
         start = clock()
-        pyalign.cka({"x": x, "y": y}, measure="linear-cka", permutations=PERMUTATIONS)
+        pyalign.cka({"x": x, "y": y}, measure="linear-cka", n_permutations=PERMUTATIONS)
         return (clock() - start) / PERMUTATIONS
 
     return seconds
@@ -52,7 +52,7 @@ def their_permutation(similarity: Callable[[Any, Any], Any], clock: Clock = time
         from calibrated_similarity import calibrate
 
         x, y = map(torch.from_numpy, two_models(case))
-        ours = pyalign.cka({"x": x, "y": y}, measure="linear-cka", permutations=0)[0].matrix[0][1]
+        ours = pyalign.cka({"x": x, "y": y}, measure="linear-cka", n_permutations=0)[0].matrix[0][1]
         np.testing.assert_allclose(float(similarity(x, y)), ours, atol=1e-4)
         start = clock()
         calibrate(x, y, similarity, K=FEW_PERMUTATIONS)
@@ -90,7 +90,7 @@ def our_pairs(clock: Clock = time.process_time) -> Seconds:
     def seconds(case: Case) -> float:
         models = many_models(case)
         start = clock()
-        pyalign.cka(models, measure="debiased-cka", permutations=0)
+        pyalign.cka(models, measure="debiased-cka", n_permutations=0)
         return clock() - start
 
     return seconds
@@ -101,7 +101,7 @@ def loop_over_pairs(clock: Clock = time.process_time) -> Seconds:
 
     def seconds(case: Case) -> float:
         models = list(many_models(case).values())
-        ours = pyalign.cka({"x": models[0], "y": models[1]}, measure="debiased-cka", permutations=0)[0].matrix[0][1]
+        ours = pyalign.cka({"x": models[0], "y": models[1]}, measure="debiased-cka", n_permutations=0)[0].matrix[0][1]
         start = clock()
         found = [_debiased(models[i], models[j]) for i, j in PAIRS]
         spent = clock() - start

@@ -47,7 +47,7 @@ def our_concepts(case: Case) -> Contender:
     """All 66 concepts and the whole, with intervals by 1,000 resamples of the objects."""
     x, t, human = embeddings(case), triplets(case), dimensions(case)
     plan = pyalign.Resampling("objects", "bootstrap", RESAMPLES)
-    return Contender(lambda: pyalign.concepts(x, t, human, ci=plan))
+    return Contender(lambda: pyalign.score_concepts(x, t, human, ci=plan))
 
 
 def whole_alone(case: Case) -> Contender:
@@ -68,7 +68,7 @@ def our_consistency(case: Case) -> Contender:
     """The kappas of every two of ten models with intervals by 1,000 resamples of the objects."""
     models, t = _models(case), triplets(case)
     plan = pyalign.Resampling("objects", "bootstrap", RESAMPLES)
-    return Contender(lambda: pyalign.consistency(models, t, ci=plan))
+    return Contender(lambda: pyalign.error_consistency(models, t, ci=plan))
 
 
 def numpy_consistency(case: Case) -> Contender:
@@ -94,7 +94,7 @@ def numpy_consistency(case: Case) -> Contender:
         return found
 
     def check(found: list[np.ndarray]) -> None:
-        pairs = pyalign.consistency(models, t, ci=None).pairs
+        pairs = pyalign.error_consistency(models, t, ci=None).pairs
         a, b = np.triu_indices(MODELS, 1)
         whole = kappas(np.ones(len(t), np.float32))[a, b]
         np.testing.assert_allclose([pair.kappa for pair in pairs], whole, atol=1e-4)

@@ -37,7 +37,7 @@ def decisions(make: Callable[..., peers.Decisions], **options: Any) -> Builder:
 
     def build(case: Case) -> Contender:
         s, t = similarities(case), triplets(case)
-        check = checks.same_decisions(lambda: pyalign.odd_one_out_from(s, t))
+        check = checks.same_decisions(lambda: pyalign.odd_one_out(similarities=s, triplets=t))
         return Contender(make(s, t, **options), check=check)
 
     return build
@@ -46,7 +46,7 @@ def decisions(make: Callable[..., peers.Decisions], **options: Any) -> Builder:
 def our_decisions(s: np.ndarray, t: np.ndarray, index: str | None = None) -> peers.Decisions:
     """With the case's own triplets, or with the same ones as integers of another type."""
     chosen = t if index is None else t.astype(index)
-    return lambda: pyalign.odd_one_out_from(s, chosen)
+    return lambda: pyalign.odd_one_out(similarities=s, triplets=chosen)
 
 
 def scores(make: Callable[..., peers.Scores], limit: int | None = None, **options: Any) -> Builder:

@@ -71,7 +71,7 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
 
     best, seconds, epochs = [], 0.0, 0
     for l2 in STRENGTHS:
-        fit = fit_recipe(x, triplets[fold.train], held_out=triplets[fold.test], strength=l2, settings=LEAST)
+        fit = fit_recipe(x, triplets[fold.train], held_out=triplets[fold.test], penalty=l2, settings=LEAST)
         losses = [at.cross_entropy for at in fit.curve]
         least = int(np.argmin(losses))
         best.append((losses[least], fit.curve[least].accuracy, l2))

@@ -26,7 +26,7 @@ def values(t: int, models: int) -> np.ndarray:
 
 def our_sums(triplets: np.ndarray, n: int, models: int = 1) -> Sums:
     given = values(len(triplets), models)
-    return lambda: object_sums(triplets, n, given, resamples=RESAMPLES)
+    return lambda: object_sums(triplets, n, given, n_resamples=RESAMPLES)
 
 
 def our_errors(triplets: np.ndarray, values: np.ndarray, backend: str = "auto") -> Sums:

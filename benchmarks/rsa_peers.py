@@ -107,7 +107,7 @@ def our_inference(case: Case) -> Contender:
     """1,000 resamples and 1,000 permutations of Spearman's correlation, from the rows on."""
     x, human = embeddings(case), people(case)[0]
     plan = pyalign.Resampling("auto", "bootstrap", RESAMPLES)
-    return Contender(lambda: pyalign.rsa(x, human, kind="dissimilarity", ci=plan, permutations=RESAMPLES))
+    return Contender(lambda: pyalign.rsa(x, human, kind="dissimilarity", ci=plan, n_permutations=RESAMPLES))
 
 
 def numpy_inference(case: Case) -> Contender:

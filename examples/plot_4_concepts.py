@@ -20,7 +20,7 @@ categories = pyalign.load_dataset("sample").categories()
 
 noise = np.random.default_rng(0).normal(scale=2 * features.std(), size=features.shape)
 models = {"features": features, "with noise": features + noise}
-result = pyalign.concepts(models, triplets, categories=categories)
+result = pyalign.score_concepts(models, triplets, categories=categories)
 chart = pyalign.plot(result, limit=16)
 
 # %%

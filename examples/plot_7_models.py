@@ -28,4 +28,4 @@ chart = pyalign.plot(pyalign.cka(models))
 # %%
 # Whether they err on the same triplets: 0 if their errors had nothing to do with each other, 1 if they were the same.
 
-chart_of_errors = pyalign.plot(pyalign.consistency(models, triplets))
+chart_of_errors = pyalign.plot(pyalign.error_consistency(models, triplets))

@@ -23,7 +23,7 @@ SPARE = 256e6  # bytes that a large result may take in passing, beside itself
 ASYMMETRY = 1e-5  # of the largest value of a matrix: what rounding may do to a symmetric one
 
 
-def as_rows(x: object, name: str = "x") -> np.ndarray:
+def as_rows(x: object, name: str = "embeddings") -> np.ndarray:
     """`x` as (n, d) float32 or float64 with contiguous rows; copied only where dtype or strides ask for it.
 
     float64 stays; float16, bfloat16 and small integers become float32; larger integers float64.
@@ -149,7 +149,7 @@ class NotFiniteError(InputError):
         super().__init__(message)
 
 
-def require_finite(bad: np.ndarray, name: str = "x") -> None:
+def require_finite(bad: np.ndarray, name: str = "embeddings") -> None:
     """Raises when the mask (n,) marks a row."""
     if bad.any():
         rows = np.flatnonzero(bad)
@@ -171,7 +171,7 @@ def may_omit_rows(names: Sequence[str] | None = None) -> Iterator[None]:
     except NotFiniteError as error:
         more = f" and {len(error.rows) - 3:,} more" if len(error.rows) > 3 else ""
         called = "" if names is None else f": {', '.join(repr(str(names[row])) for row in error.rows[:3])}{more}"
-        raise InputError(f'{error}{called}; nan="omit" leaves them out') from error
+        raise InputError(f'{error}{called}; nan_policy="omit" leaves them out') from error
 
 
 def not_finite(backend: Backend, x: Array, squares: np.ndarray) -> np.ndarray:
@@ -182,7 +182,7 @@ def not_finite(backend: Backend, x: Array, squares: np.ndarray) -> np.ndarray:
     return bad
 
 
-def require_finite_rows(backend: Backend, x: Array, squares: np.ndarray, name: str = "x") -> None:
+def require_finite_rows(backend: Backend, x: Array, squares: np.ndarray, name: str = "embeddings") -> None:
     """Raises where rows of x hold NaN or infinity, from |x|^2 of each; see `not_finite`."""
     require_finite(not_finite(backend, x, squares), name)
 
@@ -195,12 +195,12 @@ def require_digits(backend: Backend, arrays: Sequence[Array], longest: float, me
     largest = max(float(backend.row_extremes(a).max()) for a in arrays)
     if largest > 0:
         raise InputError(
-            f"x must be scaled up for measure {measure!r}; its rows differ by at most {2 * largest:.3g} in a feature, "
-            f"whose square underflows {dtype}"
+            f"embeddings must be scaled up for measure {measure!r}; rows differ by at most {2 * largest:.3g} in a "
+            f"feature, whose square underflows {dtype}"
         )
 
 
-def require_products(squares: np.ndarray, dtype: np.dtype, measure: str, name: str = "x") -> None:
+def require_products(squares: np.ndarray, dtype: np.dtype, measure: str, name: str = "embeddings") -> None:
     """Raises when rows are so long that inner products or squared distances could overflow their dtype."""
     longest = float(squares.max())
     if longest > LONGEST_SQUARE[dtype.name]:
@@ -351,11 +351,38 @@ def plain_number(value: object) -> float:
         return math.nan
 
 
+def several(models: Any) -> Any:
+    """Several models as a mapping from names to them; one model, and anything else, as it is.
+
+    Several are a mapping, a list of models of two dimensions each, which are called by their `source` or "model 1", or
+    a DataFrame whose columns have two levels, of which the first is the model.
+
+    Example:
+        >>> [*several([np.eye(2), np.ones((2, 3))])]
+        ['model 1', 'model 2']
+    """
+    if isinstance(models, list | tuple):
+        if models and all(len(getattr(one, "shape", ())) == 2 for one in models):
+            names = [getattr(one, "source", None) or f"model {k}" for k, one in enumerate(models, 1)]
+            different(names, names, "models")
+            return dict(zip(names, models, strict=True))
+    elif getattr(getattr(models, "columns", None), "nlevels", 1) == 2:
+        return {name: models[name] for name in dict.fromkeys(models.columns.get_level_values(0))}
+    return models
+
+
 def named_models(models: object, name: str = "models", of: str = "embeddings") -> dict[str, Any]:
-    """`models` by their names as text; raises unless it maps names to what the message calls `of`."""
+    """`models` by their names as text; see `several`. Raises for what is not several of what the message calls `of`."""
+    models = several(models)
     if not isinstance(models, Mapping):
         raise InputError(f"{name} must map names to {of}, as a dict does; got {type(models).__name__}")
     return by_name(models, name)
+
+
+def one_or_several(embeddings: object) -> dict[str, Any]:
+    """Several embeddings by their names as text, or one as "embeddings"; see `several`."""
+    models = several(embeddings)
+    return by_name(models, "embeddings") if isinstance(models, Mapping) else {"embeddings": models}
 
 
 def by_name(given: Mapping[Any, Any], name: str) -> dict[str, Any]:

@@ -170,12 +170,12 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
     document: dict[str, Any] = {}
     intervals: dict[str, Any] = {}
     missing = getattr(value, "missing", ())
-    for name, may_be_absent in _shown(cast(Any, type(value))):
+    for name, key, may_be_absent in _shown(cast(Any, type(value))):
         held = getattr(value, name)
         unasked = held is None and may_be_absent and name not in missing
         if unasked or (name == "notes" and not held):
             continue
-        document[name] = as_document(held)
+        document[key] = as_document(held)
         if isinstance(held, Interval):
             more = ("error", "by", "method", "confidence")
             intervals[name] = {key: as_document(getattr(held, key)) for key in more}
@@ -192,9 +192,20 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _shown(kind: type) -> tuple[tuple[str, bool], ...]:
-    """The fields that documents show, and whether each is None by default."""
-    return tuple((one.name, one.default is None) for one in fields(kind) if _is_shown(one))
+def _shown(kind: type) -> tuple[tuple[str, str, bool], ...]:
+    """The fields that documents show: the name and the key of each, and whether it is None by default."""
+    return tuple((one.name, key_of(one), one.default is None) for one in fields(kind) if _is_shown(one))
+
+
+def key_of(one: Field[Any]) -> str:
+    """The key of a field in documents: its name, unless it says otherwise (``metadata={"key": "penalty"}``)."""
+    key: str = one.metadata.get("key", one.name)
+    return key
+
+
+def by_key(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass as they are, by the keys that documents have for them."""
+    return {key_of(one): getattr(value, one.name) for one in fields(value)}
 
 
 def _is_shown(one: Field[Any]) -> bool:
@@ -225,11 +236,11 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
     plan = _plan(cast(Any, kind))
     about = {} if plan.has_intervals else document.get(INTERVALS, {})
     _require_mapping(about, INTERVALS)
-    for name, decode, required in plan.fields:
-        if name in document and decode is not None:
-            values[name] = decode(document[name], about.get(name), name)
+    for name, key, decode, required in plan.fields:
+        if key in document and decode is not None:
+            values[name] = decode(document[key], about.get(key), key)
         elif required and decode is not None:
-            raise InputError(f"{name!r} is missing")
+            raise InputError(f"{key!r} is missing")
         elif required:
             values[name] = None
     if plan.has_missing:
@@ -258,13 +269,13 @@ Decoder = Callable[[Any, Any, str], Any]
 class _Plan(NamedTuple):
     """How a dataclass is read; found once, as a document may hold millions.
 
-    fields: name, decoder, or None of what no document holds, and whether it has no default. absent: those that are
+    fields: name, key, decoder, or None of what no document holds, and whether it has no default. absent: those that are
     shown, and None by default. has_missing: whether it tells which of them were asked for. has_intervals: whether it
     has a field of the name under which documents of others keep the rest of each interval. along: fields that must be
     as long as others, and those.
     """
 
-    fields: tuple[tuple[str, Decoder | None, bool], ...]
+    fields: tuple[tuple[str, str, Decoder | None, bool], ...]
     absent: tuple[str, ...]
     has_missing: bool
     has_intervals: bool
@@ -275,7 +286,7 @@ class _Plan(NamedTuple):
 def _plan(kind: type) -> _Plan:
     hints = get_type_hints(kind)
     return _Plan(
-        tuple((one.name, _decoder(hints[one.name]) if _is_shown(one) else None,
+        tuple((one.name, key_of(one), _decoder(hints[one.name]) if _is_shown(one) else None,
                one.default is MISSING and one.default_factory is MISSING) for one in fields(kind)),
         tuple(one.name for one in fields(kind) if one.default is None and _is_shown(one)),
         "missing" in hints, INTERVALS in hints,
@@ -364,7 +375,7 @@ def _interval(ends: list[Any], more: Mapping[str, Any] | None, name: str) -> Int
     _require_mapping(more, f"{INTERVALS}.{name}")
     if len(ends) != 2:
         raise InputError(f"{name!r} holds {len(ends)} values in place of the ends of an interval")
-    decoders = {key: decode for key, decode, _ in _plan(Interval).fields if decode is not None}
+    decoders = {key: decode for key, _, decode, _ in _plan(Interval).fields if decode is not None}
     low, high = (decoders["low"](end, None, name) for end in ends)
     rest = {key: decoders[key](value, None, f"{INTERVALS}.{name}.{key}") for key, value in more.items()
             if key in decoders and key not in ("low", "high")}  # fmt: skip

@@ -42,7 +42,7 @@ KINDS: Mapping[str, Kind] = {
         reference="results",
     ),
     "score": Kind(
-        "pyalign.analysis.score:Scores",
+        "pyalign.analysis.accuracy:Scores",
         "pyalign.report.score:score_view",
         charts=("accuracy", "before-after"),
         sections=("leaderboard",),
@@ -100,13 +100,14 @@ KINDS: Mapping[str, Kind] = {
     "recipe": Kind(
         "pyalign.probing.recipe_results:RecipeCrossValidation",
         "pyalign.report.probe:recipe_view",
+        reference="maps",
     ),
     "concepts": Kind(
         "pyalign.concept.concepts_result:Concepts",
         "pyalign.report.concepts:concepts_view",
         charts=("concepts", "concepts-map"),
         sections=("concepts",),
-        analyses=(Analysis("concepts", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
+        analyses=(Analysis("score_concepts", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
             "concepts", "where models agree with people: accuracy per dimension, category or level", EXPLAIN, "concepts"
         ),
@@ -118,7 +119,9 @@ KINDS: Mapping[str, Kind] = {
         charts=("dimensions",),
         sections=("dimensions",),
         analyses=(
-            Analysis("predict_dimensions", {"x": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)),
+            Analysis(
+                "predict_dimensions", {"embeddings": MODELS, "dimensions": DIMENSIONS, "labels": LABELS}, ("labels",)
+            ),
         ),
         entry=Entry(
             "dimensions predict",
@@ -169,7 +172,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.matrices:rsa_view",
         charts=("rsa",),
         sections=("rsa",),
-        analyses=(Analysis("rsa", {"x": MODELS, "human": HUMAN}),),
+        analyses=(Analysis("rsa", {"embeddings": MODELS, "human": HUMAN}),),
         entry=Entry("rsa", "correlation of similarity matrices with those of people, or of other models", PAIRS, "rsa"),
         reference="pairs",
     ),
@@ -178,7 +181,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.matrices:similarities_view",
         charts=("cka",),
         sections=("cka",),
-        analyses=(Analysis("cka", {"models": MODELS}), Analysis("minibatch_cka", {"models": MODELS})),
+        analyses=(Analysis("cka", {"models": MODELS}, without=("layers", "aggregate", "batches")),),
         entry=Entry("cka", "similarities between models: CKA and relatives, calibrated against chance", PAIRS, "cka"),
         reference="pairs",
     ),
@@ -194,7 +197,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.comparison:consistency_view",
         charts=("consistency",),
         sections=("consistency",),
-        analyses=(Analysis("consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
+        analyses=(Analysis("error_consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
             "consistency",
             "whether models err on the same triplets: kappa, shared errors, copying",
@@ -221,7 +224,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.neighborhoods:neighbors_view",
         charts=("gallery",),
         sections=("neighbors",),
-        analyses=(Analysis("neighbors", {"x": MODEL}),),
+        analyses=(Analysis("neighbors", {"embeddings": MODEL}),),
         entry=Entry(
             "neighbors search",
             "the nearest rows of embeddings, by name or vector, exactly or by an index",
@@ -236,7 +239,9 @@ KINDS: Mapping[str, Kind] = {
         sections=("neighbors",),
         analyses=(
             Analysis(
-                "compare_neighbors", {"x": MODELS, "against": DIMENSIONS, "categories": CATEGORIES}, ("categories",)
+                "compare_neighbors",
+                {"embeddings": MODELS, "against": DIMENSIONS, "categories": CATEGORIES},
+                ("categories",),
             ),
         ),
         entry=Entry(
@@ -264,15 +269,15 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.concept.purity:NeighborPurity",
         "pyalign.report.neighborhoods:purity_view",
         sections=("neighbors",),
-        analyses=(Analysis("neighbor_purity", {"x": MODELS, "categories": CATEGORIES}),),
+        analyses=(Analysis("neighbor_purity", {"embeddings": MODELS, "categories": CATEGORIES}),),
         entry=Entry("neighbors purity", "share of neighbours of the same category", EXPLAIN, "neighborhoods"),
         reference="neighbors",
     ),
     "hubs": Kind(
-        "pyalign.concept.hubs:Hubs",
+        "pyalign.concept.hubs:Hubness",
         "pyalign.report.neighborhoods:hubs_view",
         sections=("neighbors",),
-        analyses=(Analysis("hubs", {"x": MODELS}),),
+        analyses=(Analysis("hubness", {"embeddings": MODELS}),),
         entry=Entry("neighbors hubness", "objects that are neighbours of very many others", EXPLAIN, "neighborhoods"),
         reference="neighbors",
     ),
@@ -280,7 +285,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.concept.prototypes:Prototypes",
         "pyalign.report.neighborhoods:prototypes_view",
         sections=("neighbors",),
-        analyses=(Analysis("prototypes", {"x": MODEL, **CONCEPTS}, tuple(CONCEPTS)),),
+        analyses=(Analysis("prototypes", {"embeddings": MODEL, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
             "neighbors prototypes",
             "the medoid and the top objects of each category or human dimension",
@@ -293,7 +298,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.concept.duplicates:NearDuplicates",
         "pyalign.report.neighborhoods:duplicates_view",
         sections=("neighbors",),
-        analyses=(Analysis("near_duplicates", {"x": MODEL}),),
+        analyses=(Analysis("near_duplicates", {"embeddings": MODEL}),),
         entry=Entry(
             "neighbors duplicates", "equal rows, and groups of rows that are nearly equal", EXPLAIN, "neighborhoods"
         ),
@@ -303,7 +308,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.analysis.failures.failures:Failures",
         "pyalign.report.comparison:failures_view",
         sections=("failures",),
-        analyses=(Analysis("failures", NAMED),),
+        analyses=(Analysis("find_failures", NAMED),),
         entry=Entry(
             "failures", "triplets that every model gets wrong, or one family and not another", EXPLAIN, "ceilings"
         ),

@@ -56,31 +56,31 @@ def every_result(folder):
     pictures = [np.full((6, 6, 3), 20 * k, np.uint8) for k in range(4)]
     write_inputs(folder)
     text = (folder / "small.toml").read_text().partition("[steps")[0]
-    (folder / "small.toml").write_text(f"{text}[steps.ceiling]\n[steps.cka]\npermutations = 5\n")
+    (folder / "small.toml").write_text(f"{text}[steps.ceiling]\n[steps.cka]\nn_permutations = 5\n")
     compared = pyalign.compare(models, answers, subjects=people, choose_best=True)
-    few = pyalign.Resampling("objects", resamples=50)
+    few = pyalign.Resampling("objects", n_resamples=50)
     found = {
         "score": pyalign.score(models, answers, measure=["cosine", "dot"], ci="objects", ceiling=None),
         "compare": compared,
         "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5),
         "ceiling": pyalign.noise_ceiling(answers, subjects=people),
         "agreement": pyalign.agreement(models, repeated),
-        "failures": pyalign.failures(models, answers, families=FAMILIES, limit=40),
-        "consistency": pyalign.consistency(models, answers, dimensions=named, dimension_labels=LABELS,
+        "failures": pyalign.find_failures(models, answers, families=FAMILIES, limit=40),
+        "consistency": pyalign.error_consistency(models, answers, dimensions=named, dimension_labels=LABELS,
                                            categories=kinds),
-        "probe": pyalign.cross_validate_probe(second, answers, strengths=0.1, folds=2),
-        "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], permutations=50,
+        "probe": pyalign.cross_validate_probe(second, answers, penalties=0.1, folds=2),
+        "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], n_permutations=50,
                            partial=True, weighted=True),
-        "cka": pyalign.cka(models, permutations=20, measure=["debiased-cka", "linear-cka"]),
-        "layers": pyalign.compare_layers({"a": first, "b": second}, {"c": first, "d": human}, permutations=20),
-        "recover": pyalign.recover(two, answers[:200], simulations=10, sizes=[50, 200]),
-        "concepts": pyalign.concepts(models, answers, named, dimension_labels=LABELS, categories=kinds, top_objects=4),
-        "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
+        "cka": pyalign.cka(models, n_permutations=20, measure=["debiased-cka", "linear-cka"]),
+        "layers": pyalign.cka(layers=({"a": first, "b": second}, {"c": first, "d": human}), n_permutations=20),
+        "recover": pyalign.recover(two, answers[:200], n_simulations=10, sizes=[50, 200]),
+        "concepts": pyalign.score_concepts(models, answers, named, dimension_labels=LABELS, categories=kinds,
+        top_objects=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
         "neighbors": pyalign.neighbors(first, ["object 1", "object 7"], 4),
         "neighbors after": pyalign.neighbors(second, ["object 1", "object 7"], 4),
-        "neighbor agreement": pyalign.compare_neighbors(two, named, k=5, categories=kinds, permutations=50, ci=few),
-        "neighbor purity": pyalign.neighbor_purity(two, kinds, k=5, permutations=50, ci=few),
-        "hubs": pyalign.hubs(two, k=5, largest=4),
+        "neighbor agreement": pyalign.compare_neighbors(two, named, k=5, categories=kinds, n_permutations=50, ci=few),
+        "neighbor purity": pyalign.neighbor_purity(two, kinds, k=5, n_permutations=50, ci=few),
+        "hubs": pyalign.hubness(two, k=5, largest=4),
         "neighbor changes": pyalign.neighbor_changes(first, second, k=5, top=6),
         "prototypes": pyalign.prototypes(named, dimensions=named, dimension_labels=LABELS, top=4),
         "near duplicates": pyalign.near_duplicates(first, 0.97),
@@ -111,10 +111,10 @@ def other_results(folder):
         "datasets list": list_datasets(),
         "describe": describe_file(folder / "human.npy"),
         "descriptions": FileDescriptions((describe_file(folder / "human.npy"),) * 2),
-        "fit": pyalign.fit_probe(human, answers, strength=1.0),
+        "fit": pyalign.fit_probe(human, answers, penalty=1.0),
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),
-        "permutation": pyalign.permutation_test(human, answers, permutations=9),
+        "permutation": pyalign.permutation_test(human, answers, n_permutations=9),
         "recipe": cross_validate_recipe(human, answers, folds=2, settings=RecipeSettings(epochs=2)),
         "report": pyalign.write_report(score, folder / "report.html"),
         "simulate": simulate(human, 50),

@@ -16,7 +16,7 @@ PEOPLE = np.random.default_rng(3).integers(0, 6, T)
 LABELS = np.random.default_rng(4).choice(["animal", "tool"], T)
 COUNTS = np.random.default_rng(5).integers(1, 9, (T, 3))
 PLAN = pyalign.Resampling("objects", "bootstrap", 64, 0.9, seed=5)
-CLOSED = pyalign.Resampling("objects", confidence=0.9, seed=5)
+CLOSED = pyalign.Resampling("objects", confidence_level=0.9, seed=5)
 BOTH = replace(CLOSED, by="objects+subjects")
 
 
@@ -41,7 +41,7 @@ def with_nan():
 
 MAKERS = {
     "score": lambda: pyalign.score(X, TRIPLETS, ci=None),
-    "score over objects": lambda: pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS, ceiling=0.7, permutations=5),
+    "score over objects": lambda: pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS, ceiling=0.7, n_permutations=5),
     "score over triplets": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="triplets"), ties="wrong"),
     "score over subjects": lambda: pyalign.score(X, TRIPLETS, ci=replace(PLAN, by="subjects"), subjects=PEOPLE),
     "closed form": lambda: pyalign.score(X, TRIPLETS, ci=CLOSED, groups=LABELS),
@@ -49,7 +49,7 @@ MAKERS = {
     "score without an interval": lambda: pyalign.score(X, TRIPLETS[:1], ci=CLOSED),
     "score of categories": lambda: pyalign.score(X, TRIPLETS, ci=None, groups=Categories.of(["a", "b"] * 12 + ["a"])),
     "score through a map": lambda: pyalign.score(X, TRIPLETS, ci=None, transform=transform()),
-    "score without NaN": lambda: pyalign.score(with_nan(), TRIPLETS, nan="omit", ci=PLAN),
+    "score without NaN": lambda: pyalign.score(with_nan(), TRIPLETS, nan_policy="omit", ci=PLAN),
     "score without answers": lambda: pyalign.score(X, pyalign.Triplets(TRIPLETS, answered=False), keep=["choices"]),
     "scores": lambda: pyalign.score({"a": X, "b": X[:, :2]}, TRIPLETS, measure=["cosine", "rbf:2.5"], ci=PLAN),
     "one score in scores": lambda: pyalign.score({"a": X}, TRIPLETS, ci=None, groups=LABELS),
@@ -65,13 +65,13 @@ MAKERS = {
         {"a": X, "b": X[:, :2]}, TRIPLETS, ci=replace(PLAN, by="subjects"), subjects=PEOPLE
     ),
     "comparison of the same": lambda: pyalign.compare({"a": np.ones((N, 2)), "b": np.ones((N, 2))}, TRIPLETS, ci=PLAN),
-    "permutation": lambda: pyalign.permutation_test(X, TRIPLETS, permutations=9, confidence=0.8),
-    "one permutation": lambda: pyalign.permutation_test(X, TRIPLETS, permutations=1),
+    "permutation": lambda: pyalign.permutation_test(X, TRIPLETS, n_permutations=9, confidence_level=0.8),
+    "one permutation": lambda: pyalign.permutation_test(X, TRIPLETS, n_permutations=1),
     "calibration": lambda: pyalign.calibrate(X, answered(), split="triplets"),
     "calibrations": lambda: pyalign.calibrate({"a": X}, answered(), measure=["cosine", "dot"], split=None),
     "agreement": lambda: pyalign.agreement(X, TRIPLETS, answers=COUNTS),
     "agreements": lambda: pyalign.agreement({"a": X, "b": -X}, TRIPLETS, answers=COUNTS),
     "ceiling": lambda: pyalign.noise_ceiling(TRIPLETS, answers=COUNTS),
-    "failures": lambda: pyalign.failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE),
-    "two failures": lambda: pyalign.failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE, limit=2),
+    "failures": lambda: pyalign.find_failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE),
+    "two failures": lambda: pyalign.find_failures({"a": X, "b": X[:, :2]}, TRIPLETS, subjects=PEOPLE, limit=2),
 }

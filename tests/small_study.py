@@ -29,10 +29,10 @@ ceiling = "step:ceiling"
 [steps.compare]
 [steps.concepts]
 [steps.cka]
-permutations = 5
+n_permutations = 5
 [steps.probe]
 folds = 2
-strengths = 0.05
+penalties = 0.05
 max_iterations = 4
 [steps.failures]
 limit = 5

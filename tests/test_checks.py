@@ -43,30 +43,30 @@ def test_rows_come_out_aligned_native_and_contiguous(dtype, arrange):
 @pytest.mark.parametrize(
     "x,message",
     [
-        (np.zeros(3), "x must have shape (n, d); got (3,)"),
-        (np.zeros((2, 3, 4)), "x must have shape (n, d); got (2, 3, 4)"),
-        (1.0, "x must have shape (n, d); got ()"),
-        (np.zeros((0, 4)), "x must have at least one row and one feature; got shape (0, 4)"),
-        (np.zeros((4, 0)), "x must have at least one row and one feature; got shape (4, 0)"),
-        (np.zeros((2, 2), complex), "x must hold real numbers; got dtype complex128"),
-        (np.array([["a", "b"]]), "x must hold real numbers; got dtype <U1"),
-        (np.array([[None, 1]]), "x must hold real numbers; got dtype object"),
-        (np.zeros((2, 2), "M8[s]"), "x must hold real numbers; got dtype datetime64[s]"),
+        (np.zeros(3), "embeddings must have shape (n, d); got (3,)"),
+        (np.zeros((2, 3, 4)), "embeddings must have shape (n, d); got (2, 3, 4)"),
+        (1.0, "embeddings must have shape (n, d); got ()"),
+        (np.zeros((0, 4)), "embeddings must have at least one row and one feature; got shape (0, 4)"),
+        (np.zeros((4, 0)), "embeddings must have at least one row and one feature; got shape (4, 0)"),
+        (np.zeros((2, 2), complex), "embeddings must hold real numbers; got dtype complex128"),
+        (np.array([["a", "b"]]), "embeddings must hold real numbers; got dtype <U1"),
+        (np.array([[None, 1]]), "embeddings must hold real numbers; got dtype object"),
+        (np.zeros((2, 2), "M8[s]"), "embeddings must hold real numbers; got dtype datetime64[s]"),
     ],
 )
 def test_refuses_what_is_no_matrix_of_real_numbers(x, message, message_of):
     assert message_of(_checks.as_rows, x) == message
-    assert message_of(_checks.as_rows, x, "y") == "y" + message[1:]
+    assert message_of(_checks.as_rows, x, "y") == message.replace("embeddings", "y", 1)
 
 
 def test_refuses_rows_of_different_lengths(message_of):
-    assert message_of(_checks.as_rows, [[1, 2], [3]]).startswith("x must have shape (n, d)")
+    assert message_of(_checks.as_rows, [[1, 2], [3]]).startswith("embeddings must have shape (n, d)")
 
 
 def test_refuses_masked_values(message_of):
     """np.asarray would take what lies under the mask."""
     x = np.ma.masked_array(reals(3, 3, 2), mask=[[0, 0], [0, 1], [0, 0]])
-    assert message_of(_checks.as_rows, x).startswith("x must")
+    assert message_of(_checks.as_rows, x).startswith("embeddings must")
 
 
 def test_takes_masked_arrays_that_mask_nothing():
@@ -165,13 +165,13 @@ def test_a_clean_report_passes():
 @pytest.mark.parametrize(
     "bad,message",
     [
-        ([0, 1, 0], "x must be finite; 1 of 3 rows holds NaN or infinity, first row 1"),
-        ([0, 1, 1], "x must be finite; 2 of 3 rows hold NaN or infinity, first row 1"),
+        ([0, 1, 0], "embeddings must be finite; 1 of 3 rows holds NaN or infinity, first row 1"),
+        ([0, 1, 1], "embeddings must be finite; 2 of 3 rows hold NaN or infinity, first row 1"),
     ],
 )
 def test_says_how_many_rows_are_not_finite(bad, message, message_of):
     assert message_of(_checks.require_finite, np.array(bad, bool)) == message
-    assert message_of(_checks.require_finite, np.array(bad, bool), "y") == "y" + message[1:]
+    assert message_of(_checks.require_finite, np.array(bad, bool), "y") == message.replace("embeddings", "y")
     _checks.require_finite(np.zeros(3, bool))
 
 
@@ -188,25 +188,28 @@ def test_squares_that_overflow_do_not_make_a_row_infinite():
         (
             "float32",
             2.0**126,
-            "x must be scaled down for measure 'dot' or pass float64; row 1 has length 9.22e+18, "
+            "embeddings must be scaled down for measure 'dot' or pass float64; row 1 has length 9.22e+18, "
             "whose square overflows float32",
         ),
         (
             "float64",
             2.0**1021,
-            "x must be scaled down for measure 'dot'; row 1 has length 4.74e+153, whose square overflows float64",
+            "embeddings must be scaled down for measure 'dot'; row 1 has length 4.74e+153, whose square overflows "
+            "float64",
         ),
         (
             "float64",
             np.inf,
-            "x must be scaled down for measure 'dot'; row 1 has length inf, whose square overflows float64",
+            "embeddings must be scaled down for measure 'dot'; row 1 has length inf, whose square overflows float64",
         ),
     ],
 )
 def test_refuses_rows_whose_products_overflow(dtype, square, message, message_of):
     squares = np.array([1.0, square])
     assert message_of(_checks.require_products, squares, np.dtype(dtype), "dot") == message
-    assert message_of(_checks.require_products, squares, np.dtype(dtype), "dot", "y") == "y" + message[1:]
+    assert message_of(_checks.require_products, squares, np.dtype(dtype), "dot", "y") == message.replace(
+        "embeddings", "y", 1
+    )
     _checks.require_products(squares / 2 if np.isfinite(square) else np.ones(2), np.dtype(dtype), "dot")
 
 
@@ -275,52 +278,46 @@ MODELS = {"a": X, "b": -X[:, :2], "c": X[:, 1:]}
 SCORES = pyalign.score({f"m{k}": RNG.normal(size=(N, 4)) for k in range(6)}, TRIPLETS)
 METADATA = [{"model": f"m{k}", "size": k} for k in range(6)]
 PIXELS = np.zeros((2, 8, 8, 3), np.uint8)
-FEW = {"permutations": 3, "ci": pyalign.Resampling("auto", resamples=5)}
+FEW = {"n_permutations": 3, "ci": pyalign.Resampling("auto", n_resamples=5)}
 # A call of each that is right; each argument is then replaced by what can't be right.
 CALLS = {
-    "agreement": {"x": X, "triplets": TRIPLETS, "answers": RNG.integers(1, 5, (T, 3))},
+    "agreement": {"embeddings": X, "triplets": TRIPLETS, "answers": RNG.integers(1, 5, (T, 3))},
     "as_images": {"source": PIXELS},
-    "build_index": {"x": X, "index": "flat"},
-    "calibrate": {"x": X, "triplets": TRIPLETS, "split": None},
-    "choice_probabilities": {"x": X, "triplets": TRIPLETS},
-    "choice_probabilities_from": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
-    "choice_similarity": {"x": X},
-    "choice_similarity_from": {"similarities": SIMILARITIES},
-    "cka": {"models": MODELS, "permutations": 3},
+    "build_index": {"embeddings": X, "index": "flat"},
+    "calibrate": {"embeddings": X, "triplets": TRIPLETS, "split": None},
+    "choice_probabilities": {"embeddings": X, "triplets": TRIPLETS},
+    "choice_similarity": {"embeddings": X},
+    "cka": {"models": MODELS, "n_permutations": 3},
     "compare": {"models": MODELS, "triplets": TRIPLETS},
-    "compare_layers": {"first": MODELS, "second": MODELS, "permutations": 3},
-    "compare_neighbors": {"x": X, "against": HUMAN, "k": 3, **FEW},
-    "concepts": {"x": X, "triplets": TRIPLETS, "dimensions": HUMAN, "min_triplets": 2},
-    "consistency": {"models": MODELS, "triplets": TRIPLETS},
-    "cross_validate_probe": {"x": X, "triplets": TRIPLETS, "folds": 2, "strengths": [10.0]},
+    "compare_neighbors": {"embeddings": X, "against": HUMAN, "k": 3, **FEW},
+    "score_concepts": {"embeddings": X, "triplets": TRIPLETS, "dimensions": HUMAN, "min_triplets": 2},
+    "error_consistency": {"models": MODELS, "triplets": TRIPLETS},
+    "cross_validate_probe": {"embeddings": X, "triplets": TRIPLETS, "folds": 2, "penalties": [10.0]},
     "extract": {"model": "pixels:1", "images": PIXELS},
-    "failures": {"models": MODELS, "triplets": TRIPLETS},
-    "fit_probe": {"x": X, "triplets": TRIPLETS, "strength": 10.0},
+    "find_failures": {"models": MODELS, "triplets": TRIPLETS},
+    "fit_probe": {"embeddings": X, "triplets": TRIPLETS, "penalty": 10.0},
     "fraction_of_ceiling": {"accuracy": 0.5, "ceiling": 0.6},
-    "hubs": {"x": X, "k": 3},
-    "levels": {"triplets": TRIPLETS, "fine": KINDS, "coarse": KINDS},
+    "hubness": {"embeddings": X, "k": 3},
+    "abstraction_levels": {"triplets": TRIPLETS, "fine": KINDS, "coarse": KINDS},
     "list_models": {"pattern": "p*", "source": "pixels"},
     "load_encoder": {"spec": "pixels:1"},
-    "minibatch_cka": {"models": MODELS, "batch": 8},
-    "near_duplicates": {"x": X, "threshold": 0.9},
+    "near_duplicates": {"embeddings": X, "threshold": 0.9},
     "neighbor_changes": {"before": X, "after": -X, "k": 3},
-    "neighbor_overlap": {"before": X, "after": -X, "k": (1, 3)},
-    "neighbor_purity": {"x": X, "categories": KINDS, "k": 3, **FEW},
-    "neighbors": {"x": X, "queries": X, "k": 3},
+    "neighbor_purity": {"embeddings": X, "categories": KINDS, "k": 3, **FEW},
+    "neighbors": {"embeddings": X, "queries": X, "k": 3},
     "noise_ceiling": {"triplets": np.vstack([TRIPLETS[:40]] * 3)},
-    "odd_one_out": {"x": X, "triplets": TRIPLETS},
-    "odd_one_out_from": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
-    "permutation_test": {"x": X, "triplets": TRIPLETS, "permutations": 3},
-    "predict_dimensions": {"x": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
-    "probe_path": {"x": X, "triplets": TRIPLETS, "strengths": [10.0]},
-    "prototypes": {"x": X, "categories": KINDS},
-    "recover": {"models": MODELS, "triplets": TRIPLETS, "simulations": 10, "temperature": 1.0},
+    "odd_one_out": {"embeddings": X, "triplets": TRIPLETS},
+    "permutation_test": {"embeddings": X, "triplets": TRIPLETS, "n_permutations": 3},
+    "predict_dimensions": {"embeddings": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
+    "probe_path": {"embeddings": X, "triplets": TRIPLETS, "penalties": [10.0]},
+    "prototypes": {"embeddings": X, "categories": KINDS},
+    "recover": {"models": MODELS, "triplets": TRIPLETS, "n_simulations": 10, "temperature": 1.0},
     "regress_metadata": {"result": SCORES, "metadata": METADATA},
-    "rsa": {"x": X, "human": 1 - SIMILARITIES, "kind": "dissimilarity"},
-    "sample_triplets": {"x": X, "n_triplets": 20},
-    "score": {"x": X, "triplets": TRIPLETS},
+    "rsa": {"embeddings": X, "human": 1 - SIMILARITIES, "kind": "dissimilarity"},
+    "sample_triplets": {"embeddings": X, "n_triplets": 20},
+    "score": {"embeddings": X, "triplets": TRIPLETS},
     "score_choices": {"choices": RNG.integers(0, 3, T), "triplets": TRIPLETS},
-    "similarity": {"x": X, "y": X},
+    "similarity": {"embeddings": X, "others": X},
     "triplet_gradient": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
     "Answers": {"kind": "shares", "shares": np.full((3, 3), 1 / 3), "totals": None},
     "Categories": {"members": np.ones((N, 2), bool), "labels": ("a", "b")},
@@ -332,7 +329,7 @@ CALLS = {
     "Triplets": {"values": TRIPLETS},
 }
 # Whose arguments are files and results, which have tests of their own.
-OTHERS = {"plot", "run_study", "write_embeddings", "write_figures", "write_report", "write_transform",
+OTHERS = {"plot", "run_study", "write_embeddings", "write_report", "write_transform",
           "merge_extractions"}  # fmt: skip
 UNUSED = {"progress", "out", "journal", "model"}  # `model`: names weights, which are looked for
 WHATEVER = {
@@ -376,10 +373,11 @@ def test_the_list_above_has_every_public_function_and_what_people_make_themselve
 @pytest.mark.parametrize(
     "name,argument",
     [
-        ("agreement", "x"), ("calibrate", "x"), ("cka", "models"), ("compare", "models"), ("compare_layers", "first"),
-        ("compare_neighbors", "x"), ("concepts", "x"), ("consistency", "models"), ("failures", "models"), ("hubs", "x"),
-        ("minibatch_cka", "models"), ("neighbor_purity", "x"), ("predict_dimensions", "x"), ("recover", "models"),
-        ("rsa", "x"), ("score", "x"), ("score_choices", "choices"),
+        ("agreement", "embeddings"), ("calibrate", "embeddings"), ("cka", "models"), ("compare", "models"),
+        ("compare_neighbors", "embeddings"), ("score_concepts", "embeddings"), ("error_consistency", "models"),
+        ("find_failures", "models"), ("hubness", "embeddings"), ("neighbor_purity", "embeddings"),
+        ("predict_dimensions", "embeddings"), ("recover", "models"), ("rsa", "embeddings"), ("score", "embeddings"),
+        ("score_choices", "choices"),
     ],
 )  # fmt: skip
 def test_no_model_at_all_is_refused(name, argument, message_of):

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pyalign import choice_similarity, compare, consistency, noise_ceiling, odd_one_out, score
+from pyalign import choice_similarity, compare, error_consistency, noise_ceiling, odd_one_out, score
 from pyalign.ops.triplets import run_triplets
 from pyalign.stats.resampling import BY, Resampling
 
@@ -177,7 +177,7 @@ def test_models_of_the_data_are_ranked_and_near_ones_are_not_told_apart(things, 
     assert near.ci[0] < 0 < near.ci[1] and near.p_adjusted > 0.05
     far = pairs["clip_vit_b32", "word2vec"]
     assert far.ci[0] > 0.02 and far.p_adjusted < 0.01
-    errors = consistency(models, triplets, ci=None).pairs
+    errors = error_consistency(models, triplets, ci=None).pairs
     assert all(0 < pair.kappa < 0.4 and pair.both_wrong > pair.both_wrong_expected for pair in errors)
 
 

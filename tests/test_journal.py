@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from pyalign._result import Result
 from pyalign.journal import Journal, _seal, beside, fingerprint_of
-from pyalign.results import Result
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ TOY = {
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pyalign.results import Result
+from pyalign._result import Result
 
 
 @dataclass(frozen=True)

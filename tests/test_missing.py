@@ -12,10 +12,10 @@ from support import draw_triplets, reals
 
 import pyalign
 from pyalign import Embeddings, Judgments, Triplets
+from pyalign._result import Result
 from pyalign.data import Subjects
 from pyalign.data.names import OMIT
 from pyalign.probing.recipe import RecipeSettings, cross_validate_recipe, fit_recipe
-from pyalign.results import Result
 
 N, T = 24, 900
 NAMES = tuple(f"item {k}" for k in range(N))
@@ -35,7 +35,7 @@ CHOICES = np.random.default_rng(9).integers(0, 3, T)
 HUMAN = np.abs(reals(10, N, 3, dtype=np.float64))
 SQUARE = np.abs(reals(11, N, N, dtype=np.float64))
 PLAN = pyalign.Resampling("objects")
-PROBE = {"strength": 0.05, "max_iterations": 30, "tolerance": 1e-2}
+PROBE = {"penalty": 0.05, "max_iterations": 30, "tolerance": 1e-2}
 
 
 class Case:
@@ -66,13 +66,13 @@ class Case:
 def fitted(x, triplets, **options):
     from pyalign import TripletProbe
 
-    probe = TripletProbe(strength=0.05, max_iterations=30, tolerance=1e-2, **options).fit(x, triplets)
+    probe = TripletProbe(penalty=0.05, max_iterations=30, tolerance=1e-2, **options).fit(x, triplets)
     return probe.score(x, triplets), probe.transform_.weights, probe.transform_.trained.names
 
 
 FUNCTIONS = {
     "score": lambda c: pyalign.score(
-        c.a, c.triplets, ci="auto", groups=c.of(GROUPS), ceiling=0.7, permutations=5, **c.options
+        c.a, c.triplets, ci="auto", groups=c.of(GROUPS), ceiling=0.7, n_permutations=5, **c.options
     ),
     "score, labels given": lambda c: pyalign.score(
         c.a, c.single, ci="objects+subjects", subjects=c.of(PEOPLE), **c.options
@@ -80,38 +80,38 @@ FUNCTIONS = {
     "score of several": lambda c: pyalign.score(c.models, c.triplets, measure=["dot", "cosine"], **c.options),
     "compare": lambda c: pyalign.compare(c.models, c.triplets, choose_best=True, **c.options),
     "compare, labels given": lambda c: pyalign.compare(c.models, c.single, subjects=c.of(PEOPLE), **c.options),
-    "permutation_test": lambda c: pyalign.permutation_test(c.a, c.triplets, permutations=9, **c.options),
+    "permutation_test": lambda c: pyalign.permutation_test(c.a, c.triplets, n_permutations=9, **c.options),
     "calibrate": lambda c: pyalign.calibrate(c.models, c.triplets, split="triplets", bins=3, **c.options),
     "calibrate, answers given": lambda c: pyalign.calibrate(
         c.a, c.single, answers=c.of(COUNTS), split=None, bins=3, **c.options
     ),
     "agreement": lambda c: pyalign.agreement(c.models, c.single, answers=c.of(COUNTS), **c.options),
-    "failures": lambda c: pyalign.failures(c.models, c.triplets, families=["x", "y"], **c.options),
-    "failures, answers given": lambda c: pyalign.failures(c.models, c.single, answers=c.of(COUNTS), **c.options),
-    "consistency": lambda c: pyalign.consistency(
+    "failures": lambda c: pyalign.find_failures(c.models, c.triplets, families=["x", "y"], **c.options),
+    "failures, answers given": lambda c: pyalign.find_failures(c.models, c.single, answers=c.of(COUNTS), **c.options),
+    "consistency": lambda c: pyalign.error_consistency(
         c.models, c.triplets, model_choices={"c": c.of(CHOICES)}, dimensions=c.human, min_triplets=5, **c.options
     ),
-    "concepts": lambda c: pyalign.concepts(c.models, c.triplets, c.human, min_triplets=5, **c.options),
+    "concepts": lambda c: pyalign.score_concepts(c.models, c.triplets, c.human, min_triplets=5, **c.options),
     "recover": lambda c: pyalign.recover(
-        c.models, c.triplets, temperature=0.5, simulations=3, sizes=[20, 40], **c.options
+        c.models, c.triplets, temperature=0.5, n_simulations=3, sizes=[20, 40], **c.options
     ),
     "predict_dimensions": lambda c: pyalign.predict_dimensions(
         c.models, c.dimensions, triplets=c.triplets, folds=2, penalties=[1.0], **c.options
     ),
-    "rsa": lambda c: pyalign.rsa(c.models, c.judged, permutations=9, **c.options),
+    "rsa": lambda c: pyalign.rsa(c.models, c.judged, n_permutations=9, **c.options),
     "rsa without intervals": lambda c: pyalign.rsa(c.a, c.judged, ci=None, **c.options),
     "fit_probe": lambda c: pyalign.fit_probe(
         c.a, c.single, answers=c.of(COUNTS), weights=c.of(WEIGHTS), **PROBE, **c.options
     ),
-    "probe_path": lambda c: pyalign.probe_path(c.a, c.triplets, strengths=[0.1, 0.05], tolerance=1e-2, **c.options),
+    "probe_path": lambda c: pyalign.probe_path(c.a, c.triplets, penalties=[0.1, 0.05], tolerance=1e-2, **c.options),
     "cross_validate_probe": lambda c: pyalign.cross_validate_probe(
-        c.a, c.triplets, folds=2, strengths=0.05, tolerance=1e-2, **c.options
+        c.a, c.triplets, folds=2, penalties=0.05, tolerance=1e-2, **c.options
     ),
     "cross_validate_probe over people": lambda c: pyalign.cross_validate_probe(
-        c.a, c.single, folds=2, split="subjects", subjects=c.of(PEOPLE), strengths=0.05, tolerance=1e-2, **c.options
+        c.a, c.single, folds=2, split="subjects", subjects=c.of(PEOPLE), penalties=0.05, tolerance=1e-2, **c.options
     ),
     "gLocal": lambda c: pyalign.fit_probe(
-        c.a, c.triplets, strength=0.1, penalty="identity", other_embeddings=reals(12, 40, 4, dtype=np.float64),
+        c.a, c.triplets, penalty=0.1, norm="identity", other_embeddings=reals(12, 40, 4, dtype=np.float64),
         tolerance=1e-2, **c.options
     ),
     "fit_recipe": lambda c: fit_recipe(c.a, c.triplets, settings=RecipeSettings(epochs=2), **c.options),
@@ -203,7 +203,7 @@ def test_no_object_with_a_row_is_an_error(name, message_of):
 
 
 def test_arrays_keep_the_places_of_all_triplets():
-    """As with nan="omit": -2 and NaN stand where nothing was asked."""
+    """As with nan_policy="omit": -2 and NaN stand where nothing was asked."""
     part, alone = Case(np.arange(16), alone=False), Case(np.arange(16), alone=True)
     found, expected = (
         pyalign.score(c.a, c.triplets, keep=["choices", "probabilities"], **c.options) for c in (part, alone)
@@ -217,7 +217,7 @@ def test_arrays_keep_the_places_of_all_triplets():
 def test_predictions_keep_the_places_of_all_objects():
     part, alone = Case(np.arange(4, 20), alone=False), Case(np.arange(4, 20), alone=True)
     found, expected = (
-        pyalign.predict_dimensions(c.a, c.dimensions, folds=2, nan="omit", **c.options) for c in (part, alone)
+        pyalign.predict_dimensions(c.a, c.dimensions, folds=2, nan_policy="omit", **c.options) for c in (part, alone)
     )
     assert np.isnan(found[0].predictions[:4]).all() and (found.fold_of[20:] == -1).all() and found.n_dropped == 0
     np.testing.assert_allclose(found[0].predictions[4:20], expected[0].predictions, rtol=1e-9)
@@ -230,7 +230,7 @@ def test_predictions_keep_the_places_of_all_objects():
 
 def test_rows_of_failures_are_those_among_all_triplets():
     part, alone = Case(np.arange(16), alone=False), Case(np.arange(16), alone=True)
-    found, expected = (pyalign.failures(c.models, c.triplets, **c.options).groups[0] for c in (part, alone))
+    found, expected = (pyalign.find_failures(c.models, c.triplets, **c.options).groups[0] for c in (part, alone))
     assert len(found.rows) and found.rows.tolist() == np.flatnonzero(alone.rows)[expected.rows].tolist()
     np.testing.assert_array_equal(np.sort(TRIPLETS.values[found.rows], axis=1), np.sort(found.items, axis=1))
 

@@ -53,14 +53,14 @@ FUNCTIONS = {
     "compare": lambda x, t: pyalign.compare({"a": x, "b": x}, t, ci=PLAN).models[0].cross_entropy_ci,
     "odd_one_out": pyalign.odd_one_out,
     "choice_probabilities": pyalign.choice_probabilities,
-    "permutation_test": lambda x, t: pyalign.permutation_test(x, t, permutations=3).accuracy,
+    "permutation_test": lambda x, t: pyalign.permutation_test(x, t, n_permutations=3).accuracy,
     "calibrate": lambda x, t: pyalign.calibrate(x, t, split=None).temperature,
     "agreement": lambda x, t: round(pyalign.agreement(x, t, answers=ANSWERS).share_pearson, 12),
-    "concepts": lambda x, t: figures_of(pyalign.concepts(x, t, human(t), ci=None)),
-    "categories": lambda x, t: figures_of(pyalign.concepts(x, t, categories=kinds(t), ci=None)),
-    "consistency": lambda x, t: pyalign.consistency({"a": x, "b": x}, t, ci=None).models[0].right,
+    "score_concepts": lambda x, t: figures_of(pyalign.score_concepts(x, t, human(t), ci=None)),
+    "categories": lambda x, t: figures_of(pyalign.score_concepts(x, t, categories=kinds(t), ci=None)),
+    "error_consistency": lambda x, t: pyalign.error_consistency({"a": x, "b": x}, t, ci=None).models[0].right,
     "predict_dimensions": lambda x, t: pyalign.predict_dimensions(x, human(t), triplets=t, ci=None)[0].own_accuracy,
-    "failures": lambda x, t: pyalign.failures({"a": x, "b": x}, t).groups[0].rows,
+    "find_failures": lambda x, t: pyalign.find_failures({"a": x, "b": x}, t).groups[0].rows,
 }
 MAPPINGS = {
     "score": lambda two: pyalign.score(two, TRIPLETS),
@@ -73,21 +73,21 @@ MAPPINGS = {
     "model_choices of compare": lambda two: pyalign.compare(None, TRIPLETS, model_choices=two),
     "model_choices of calibrate": lambda two: pyalign.calibrate(None, TRIPLETS, model_choices=two),
     "model_choices of agreement": lambda two: pyalign.agreement(None, TRIPLETS, model_choices=two),
-    "model_choices of concepts": lambda two: pyalign.concepts(None, TRIPLETS, HUMAN, model_choices=two),
-    "failures": lambda two: pyalign.failures(two, TRIPLETS),
-    "model_choices of failures": lambda two: pyalign.failures(None, TRIPLETS, model_choices=two),
-    "consistency": lambda two: pyalign.consistency(two, TRIPLETS, ci=None),
-    "model_choices of consistency": lambda two: pyalign.consistency(None, TRIPLETS, model_choices=two, ci=None),
+    "model_choices of concepts": lambda two: pyalign.score_concepts(None, TRIPLETS, HUMAN, model_choices=two),
+    "find_failures": lambda two: pyalign.find_failures(two, TRIPLETS),
+    "model_choices of failures": lambda two: pyalign.find_failures(None, TRIPLETS, model_choices=two),
+    "error_consistency": lambda two: pyalign.error_consistency(two, TRIPLETS, ci=None),
+    "model_choices of consistency": lambda two: pyalign.error_consistency(None, TRIPLETS, model_choices=two, ci=None),
     "recover": lambda two: pyalign.recover(two, TRIPLETS),
     "temperature of recover": lambda two: pyalign.recover({"1": X, "2": X}, TRIPLETS, temperature=two),
     "rsa": lambda two: pyalign.rsa(two, X @ X.T, kind="similarity", ci=None),
     "model_rdms of rsa": lambda two: pyalign.rsa({}, X @ X.T, kind="similarity", ci=None, model_rdms=two),
     "cka": lambda two: pyalign.cka(two),
-    "minibatch_cka": lambda two: pyalign.minibatch_cka(two, batch=5),
-    "minibatch_cka of batches": lambda two: pyalign.minibatch_cka([two], batch=5),
-    "first of compare_layers": lambda two: pyalign.compare_layers(two, {"a": X}),
-    "concepts": lambda two: pyalign.concepts(two, TRIPLETS, HUMAN, ci=None),
-    "hubs": lambda two: pyalign.hubs(two, k=3),
+    "models of cka": lambda two: pyalign.cka(two, batch_size=5),
+    "models of batches": lambda two: pyalign.cka(batches=[two]),
+    "layers of the first model of cka": lambda two: pyalign.cka(layers=(two, {"a": X})),
+    "score_concepts": lambda two: pyalign.score_concepts(two, TRIPLETS, HUMAN, ci=None),
+    "hubness": lambda two: pyalign.hubness(two, k=3),
     "compare_neighbors": lambda two: pyalign.compare_neighbors(two, HUMAN, k=3),
     "predict_dimensions": lambda two: pyalign.predict_dimensions(two, HUMAN),
     "neighbor_purity": lambda two: pyalign.neighbor_purity(two, KINDS, k=3),
@@ -96,11 +96,11 @@ orders = st.permutations(range(N)).map(np.array)
 functions = pytest.mark.parametrize("name", FUNCTIONS)
 
 
-def quietly(function, *args):
+def quietly(function, *args, **options):
     """What it gives; that something had to be assumed is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", AssumptionWarning)
-        return function(*args)
+        return function(*args, **options)
 
 
 @functions
@@ -163,11 +163,11 @@ def test_the_same_embeddings_in_two_orders_do_not_differ(order):
 def test_a_matrix_of_similarities_is_matched_by_name():
     order = np.random.default_rng(0).permutation(N)
     s = pyalign.similarity(X)
-    expected = pyalign.odd_one_out_from(s, TRIPLETS)
+    expected = pyalign.odd_one_out(similarities=s, triplets=TRIPLETS)
     turned = Embeddings(s[np.ix_(order, order)], NAMES[order])
-    assert np.array_equal(quietly(pyalign.odd_one_out_from, turned, NAMES[TRIPLETS]), expected)
-    expected = pyalign.choice_probabilities_from(s, TRIPLETS)
-    assert np.array_equal(quietly(pyalign.choice_probabilities_from, turned, NAMES[TRIPLETS]), expected)
+    assert np.array_equal(quietly(pyalign.odd_one_out, None, NAMES[TRIPLETS], similarities=turned), expected)
+    expected = pyalign.choice_probabilities(similarities=s, triplets=TRIPLETS)
+    assert np.array_equal(quietly(pyalign.choice_probabilities, None, NAMES[TRIPLETS], similarities=turned), expected)
 
 
 # What is assumed is said
@@ -176,7 +176,9 @@ def test_a_matrix_of_similarities_is_matched_by_name():
 @pytest.mark.parametrize("name", ["odd_one_out", "choice_probabilities"])
 def test_arrays_have_no_room_for_notes_so_that_they_warn(name):
     order = np.arange(N)[::-1]
-    with pytest.warns(AssumptionWarning, match="item numbers are taken for rows of x in its own order") as caught:
+    with pytest.warns(
+        AssumptionWarning, match="item numbers are taken for rows of embeddings in its own order"
+    ) as caught:
         getattr(pyalign, name)(Embeddings(X[order], NAMES[order]), TRIPLETS)
     assert caught[0].filename == __file__
 
@@ -188,13 +190,13 @@ def test_arrays_have_no_room_for_notes_so_that_they_warn(name):
         lambda x: pyalign.score({"x": x}, TRIPLETS),
         lambda x: pyalign.score({"x": x}, TRIPLETS)[0],
         lambda x: pyalign.compare({"x": x, "y": x}, TRIPLETS, ci=PLAN),
-        lambda x: pyalign.permutation_test(x, TRIPLETS, permutations=3),
+        lambda x: pyalign.permutation_test(x, TRIPLETS, n_permutations=3),
     ],
     ids=["score", "scores", "one of scores", "compare", "permutation_test"],
 )
 def test_results_have_notes(call):
     found = call(Embeddings(X, NAMES))
-    told = [note for note in found.notes if note.startswith("item numbers are taken for rows of x in its own order")]
+    told = [note for note in found.notes if "item numbers are taken for rows of" in note]
     assert len(told) == 1
     assert not [note for note in call(pandas.DataFrame(X)).notes if "item numbers" in note]
 
@@ -220,9 +222,8 @@ def test_an_index_of_categories_is_the_names_of_their_objects(order):
 
 @pytest.mark.parametrize("name", MAPPINGS)
 def test_names_of_a_mapping_that_are_equal_as_text_are_refused(name, message_of):
-    argument = name.split(" of ")[0] if " of " in name else next(
+    argument = name.rpartition(" of ")[0] if " of " in name else next(
         iter(inspect.signature(getattr(pyalign, name)).parameters)
     )  # fmt: skip
-    argument = "models" if name == "minibatch_cka of batches" else argument
     told = message_of(MAPPINGS[name], {1: X, "1": X})
     assert told == f"{argument} must have names that differ as text; got 1 and '1'"

@@ -134,7 +134,7 @@ MISTAKES = {
     "rows with NaN": (
         "score nan.csv -t answers.csv",
         lambda: pyalign.score(pyalign.load_embeddings("nan.csv"), pyalign.load_triplets("answers.csv")),
-        False, ["2 of 40 rows hold NaN or infinity", "object_03"], ["--nan omit"], ['nan="omit"'],
+        False, ["2 of 40 rows hold NaN or infinity", "object_03"], ["--nan omit"], ['nan_policy="omit"'],
     ),
     "a misspelt measure": (
         "score x.npy -t answers.npy --measure cosin",

@@ -26,11 +26,11 @@ from result_variants import LABELS, MAKERS, PLAN, TRIPLETS, N, T, X
 import pyalign
 from pyalign import documents
 from pyalign._checks import require_finite
+from pyalign._result import SCHEMA, Result, class_of, read_result
 from pyalign.data import Embeddings
 from pyalign.documents import Interval, as_document, from_document
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.kinds import KINDS
-from pyalign.results import SCHEMA, Result, class_of, read_result
 
 
 @pytest.fixture(params=MAKERS)
@@ -117,7 +117,7 @@ def test_finite_numbers_keep_their_value():
 
 def test_the_rest_of_an_interval_stands_in_a_place_of_its_own():
     found = pyalign.score(X, TRIPLETS, ci=PLAN)
-    document = found.to_dict()
+    document = found.only.to_dict()
     assert document["ci"] == [found.ci.low, found.ci.high]
     assert document["intervals"]["ci"] == {
         "error": found.ci.error, "by": "objects", "method": "bootstrap", "confidence": 0.9,
@@ -127,14 +127,14 @@ def test_the_rest_of_an_interval_stands_in_a_place_of_its_own():
 
 
 def test_what_was_not_asked_for_is_left_out_and_what_is_not_known_is_null():
-    document = pyalign.score(X, pyalign.Triplets(TRIPLETS, answered=False)).to_dict()
+    document = pyalign.score(X, pyalign.Triplets(TRIPLETS, answered=False)).only.to_dict()
     assert (document["accuracy"], document["cross_entropy"]) == (None, None)
     assert not {"ci", "groups", "ceiling", "intervals", "choices", "probabilities"} & set(document)
 
 
 def test_an_unknown_key_of_a_later_version_is_overlooked():
-    document = {**pyalign.score(X, TRIPLETS).to_dict(), "later": 1}
-    assert from_document(pyalign.Score, document).accuracy == document["accuracy"]
+    document = {**pyalign.score(X, TRIPLETS).only.to_dict(), "later": 1}
+    assert from_document(pyalign.results.Score, document).accuracy == document["accuracy"]
 
 
 def test_models_of_any_key_have_its_text_for_a_name(tmp_path):
@@ -205,7 +205,7 @@ def test_another_command_is_refused(refused, command):
     ],
 )
 def test_a_damaged_result_says_where(refused, change, expected):
-    document = pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS).to_dict()
+    document = pyalign.score(X, TRIPLETS, ci=PLAN, groups=LABELS).only.to_dict()
     change(document)
     assert refused(document) == f"is a damaged result of 'score': {expected}"
 
@@ -369,7 +369,7 @@ def test_whatever_loads_answers_however_it_was_damaged(documents_of_all):
 
 
 def test_text_that_no_page_can_hold_is_refused_when_it_is_read(refused):
-    document = pyalign.score(X, TRIPLETS).to_dict()
+    document = pyalign.score(X, TRIPLETS).only.to_dict()
     for where in (("notes", ["half \ud800 a pair"]), ("embeddings", "caf\udce9.npy"), ("measure", "\ud800")):
         told = "is a damaged result of 'score': text must be Unicode; got half of a surrogate pair in "
         assert refused({**document, where[0]: where[1]}).startswith(told)
@@ -439,9 +439,9 @@ FORMULA = "=+-@\t\r"  # how a cell begins that a spreadsheet may run
 @pytest.mark.parametrize("first", FORMULA)
 def test_csv_puts_an_apostrophe_before_names_that_a_spreadsheet_would_run_where_that_is_asked_for(first):
     named = pyalign.Embeddings(X, [f"{first}item {k}" for k in range(N)])
-    found = pyalign.failures({f"{first}a": named, "b": -X}, TRIPLETS)
+    found = pyalign.find_failures({f"{first}a": named, "b": -X}, TRIPLETS)
     scored = pyalign.score({f"{first}a": X, "b = c": X}, TRIPLETS)
-    neighbors = pyalign.compare_neighbors({f"{first}a": named}, X, permutations=0, ci=None)
+    neighbors = pyalign.compare_neighbors({f"{first}a": named}, X, n_permutations=0, ci=None)
     for table in (found.to_csv, scored.to_csv, neighbors.objects_csv):
         plain, escaped = (list(csv.reader(io.StringIO(table(**asked), newline=""))) for asked in ({}, {"escape": True}))
         begins = [cell for row in plain for cell in row if cell.startswith(first) and not is_number(cell)]
@@ -534,7 +534,7 @@ class Tables(HTMLParser):
 def test_html_and_latex_are_the_table_of_the_text_with_all_its_columns_and_figures(result):
     """Word by word: what the text says in a wide terminal stands in both, and nothing else but captions and notes."""
     page, wide = Tables(result._repr_html_()), result.table(100_000)
-    if isinstance(result, pyalign.PermutationTest):  # which has no view of its own
+    if isinstance(result, pyalign.results.PermutationTest):  # which has no view of its own
         assert [": ".join(row) for row in page.rows[1:]] == wide.splitlines()
         return
     for row in page.rows:
@@ -556,9 +556,9 @@ def plain_lines(text):
 
 
 def test_what_comes_back_holds_no_arrays():
-    kept = pyalign.score(X, TRIPLETS, keep=["choices", "probabilities"])
+    kept = pyalign.score(X, TRIPLETS, keep=["choices", "probabilities"]).only
     assert kept.choices.shape == (T,)
-    back = from_document(pyalign.Score, kept.to_dict())
+    back = from_document(pyalign.results.Score, kept.to_dict())
     assert (back.choices, back.probabilities) == (None, None)
     assert back == kept
     assert {one.name for one in fields(kept) if one.metadata.get("hidden")} == {"choices", "probabilities", "missing"}

@@ -33,7 +33,7 @@ def small_concept(n: int, t: int) -> Callable[..., Iterator[Found]]:
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         x = objects(n, rng)
         triplets = answered(x, drawn_triplets(n, t, rng), rng)
-        found = pyalign.concepts(models(x), triplets, categories=["all"] * n, ci="objects", min_triplets=t)
+        found = pyalign.score_concepts(models(x), triplets, categories=["all"] * n, ci="objects", min_triplets=t)
         for name, one in zip(("accuracy", "", "accuracy of the better"), found.results, strict=True):
             if name:
                 yield Found.of(name, one.concepts[0].accuracy, one.concepts[0].ci)
@@ -67,7 +67,7 @@ def consistent(n: int, t: int, by: str, method: str) -> Callable[..., Iterator[F
         x = objects(n, rng)
         triplets = answered(x, drawn_triplets(n, t, rng), rng)
         two = dict(list(models(x).items())[:2])
-        pair = pyalign.consistency(two, triplets, ci=pyalign.Resampling(by, method)).pairs[0]
+        pair = pyalign.error_consistency(two, triplets, ci=pyalign.Resampling(by, method)).pairs[0]
         yield Found.of("kappa", pair.kappa, pair.ci)
 
     return draw

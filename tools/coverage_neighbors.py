@@ -41,14 +41,14 @@ def agreement(n: int, k: int) -> Callable[..., Iterator[Found]]:
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         x, kind = drawn(n, rng)
         models = {"eight": model(x), "four": model(x)[:, :4]}
-        found = pyalign.compare_neighbors(models, x, k=k, categories=kind, permutations=0)
+        found = pyalign.compare_neighbors(models, x, k=k, categories=kind, n_permutations=0)
         first = found[0]
         assert first.concepts is not None
         yield Found.of("overlap", first.overlap, first.ci)
         yield Found.of("rbo", first.rbo, first.rbo_ci)
         yield Found.of("largest kind", first.concepts[0].overlap, first.concepts[0].ci)
         yield Found.of("difference", found.differences[0].difference, found.differences[0].ci)
-        purity = pyalign.neighbor_purity(models["eight"], kind, k=k, permutations=0)[0]
+        purity = pyalign.neighbor_purity(models["eight"], kind, k=k, n_permutations=0)[0]
         yield Found.of("purity", purity.purity, purity.ci)
         yield Found.of("purity of the largest kind", purity.categories[0].purity, purity.categories[0].ci)
 
@@ -59,7 +59,7 @@ def unrelated(n: int, k: int) -> Callable[..., Iterator[Found]]:
     """A model of other objects: what relabelling tests is not what these intervals are for."""
 
     def draw(rng: np.random.Generator) -> Iterator[Found]:
-        found = pyalign.compare_neighbors(drawn(n, rng)[0], drawn(n, rng)[0], k=k, permutations=0)[0]
+        found = pyalign.compare_neighbors(drawn(n, rng)[0], drawn(n, rng)[0], k=k, n_permutations=0)[0]
         yield Found.of("overlap", found.overlap, found.ci)
 
     return draw
@@ -72,7 +72,7 @@ def small_kinds(n: int, k: int) -> Callable[..., Iterator[Found]]:
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         kind = rng.integers(0, len(centres), n)
         x = centres[kind] + 0.6 * rng.normal(size=(n, FEATURES))
-        found = pyalign.neighbor_purity(x, kind, k=k, permutations=0)[0]
+        found = pyalign.neighbor_purity(x, kind, k=k, n_permutations=0)[0]
         yield Found.of("purity", found.purity, found.ci)
         small = found.categories[0]
         if small.ci is not None:

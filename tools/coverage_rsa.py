@@ -153,7 +153,7 @@ def unrelated(n: int, people: int) -> Callable[..., Iterator[Found]]:
 
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         matrices = judged(objects(n, rng), weights(people, rng), LITTLE, rng)
-        found = pyalign.rsa(model(objects(n, rng)), matrices, kind="dissimilarity", ci=None, permutations=99)
+        found = pyalign.rsa(model(objects(n, rng)), matrices, kind="dissimilarity", ci=None, n_permutations=99)
         yield from rejected(found[0].p_value, found[0].value, np.nan)
 
     return draw

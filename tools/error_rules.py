@@ -33,7 +33,7 @@ def drawn(n: int, t: int, last: float, seed: int) -> tuple[float, float, float, 
     x = objects(n, rng)
     triplets = answered(x, drawn_triplets(n, t, rng), rng)
     models = {"a": model(x), "b": model(x, SEEN, last)}
-    outcomes = open_outcome_table(models, triplets, nan="raise", backend="auto")
+    outcomes = open_outcome_table(models, triplets, nan_policy="raise", backend="auto")
     dependence = Dependence.of(Clusters.of(triplets), Resampling("objects"))
     found = dependence.errors(outcomes.credits)
     corrected, *_, alone = (CONTRAST @ one @ CONTRAST for one in found.candidates)

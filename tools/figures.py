@@ -58,7 +58,7 @@ def draw(things: Path, images: Path, out: Path) -> None:
     labels = [line.strip() for line in (things / "spose_66d_labels.txt").read_text().splitlines() if line.strip()]
     clip = np.load(things / "clip_vit_b32.npy").astype(np.float32)
     models = {"CLIP": clip, "word2vec": np.load(things / "word2vec.npy")}
-    found = pyalign.concepts(models, triplets, human, dimension_labels=labels)
+    found = pyalign.score_concepts(models, triplets, human, dimension_labels=labels)
     pyalign.plot(found, limit=20, out=out / "concepts.svg")
     x = pyalign.Embeddings(clip[pictured], tuple(called), source="clip_vit_b32.npy")
     near = pyalign.neighbors(x, ["dog", "banana"], k=6)

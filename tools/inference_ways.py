@@ -87,7 +87,7 @@ class ByStudent:
             score = -NormalDist().inv_cdf(single / 2.0) if single > 0 else math.inf
         reach *= float(self.of_pairs[a, b])
         beyond = len(self._largest) - int(np.searchsorted(self._largest, score))
-        interval = Interval(middle - reach, middle + reach, None, self.plan.by, "max-t", self.plan.confidence)
+        interval = Interval(middle - reach, middle + reach, None, self.plan.by, "max-t", self.plan.confidence_level)
         return interval, max(single, (1 + beyond) / (1 + len(self._largest)))
 
     def rank(self, a: int) -> Interval | None:
@@ -113,7 +113,7 @@ class ByStudent:
 
     @cached_property
     def _quantile(self) -> float:
-        return float(np.quantile(self._largest, self.plan.confidence))
+        return float(np.quantile(self._largest, self.plan.confidence_level))
 
 
 @dataclass(frozen=True)
@@ -252,8 +252,8 @@ class Flipped:
         return (1 + beyond) / (1 + len(scores))
 
     def _interval(self, k: int, middle: float, scores: np.ndarray) -> Interval:
-        reach = float(np.quantile(scores, self.plan.confidence)) * float(self._errors[k])
-        return Interval(middle - reach, middle + reach, None, self.plan.by, "flips", self.plan.confidence)
+        reach = float(np.quantile(scores, self.plan.confidence_level)) * float(self._errors[k])
+        return Interval(middle - reach, middle + reach, None, self.plan.by, "flips", self.plan.confidence_level)
 
 
 def of_package(rows: Rows, credits: np.ndarray) -> Intervals | None:

@@ -49,11 +49,11 @@ def documents(count: int, folder: Path) -> None:
     models = {f"family{k % 7}/model-{k}.npy": pyalign.Embeddings(human @ rng.normal(size=(CONCEPTS, 16)), names)
               for k in range(count)}  # fmt: skip
     (folder / "score.json").write_text(pyalign.score(models, triplets, ci="objects").to_json())
-    failed = pyalign.failures(models, triplets, at_least=1, limit=FAILURES)
+    failed = pyalign.find_failures(models, triplets, min_models=1, limit=FAILURES)
     (folder / "failures.json").write_text(failed.to_json())
     labels = [f"a concept of two words {k}" for k in range(CONCEPTS)]
     first = next(iter(models))
-    one = pyalign.concepts(
+    one = pyalign.score_concepts(
         {first: models[first]}, triplets, human, dimension_labels=labels, ci="objects", top_objects=8
     )
     plain = json.loads(one.to_json())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from groups import NAMES, VALUES, Names
 
+import pyalign
+
 INTRODUCTION = """Python
 ======
 
-Everything here is a name of ``pyalign`` itself, as in ``pyalign.score(x, triplets)``. Arrays, DataFrames and tensors
+Functions and the classes that they take are names of ``pyalign`` itself, as in ``pyalign.score(x, triplets)``; the
+classes of what they return are in ``pyalign.results``. Arrays, DataFrames and tensors
 are taken wherever a matrix of embeddings is asked for. Shapes come first, with the same letters everywhere: n, m rows;
 d features; t triplets; k neighbours.
 """
@@ -35,14 +38,19 @@ def _index() -> str:
 
 
 def _table(names: tuple[str, ...]) -> str:
-    listed = "\n".join(f"   {name}" for name in names if name not in VALUES)
+    listed = "\n".join(f"   {_within(name)}" for name in names if name not in VALUES)
     return f".. autosummary::\n   :nosignatures:\n\n{listed}" if listed else ""
 
 
 def _entry(name: str, directive: str) -> str:
     if name in VALUES:
         return f".. py:data:: {name}\n\n   {VALUES[name]}"
-    return f".. {directive}:: {name}"
+    return f".. {directive}:: {_within(name)}"
+
+
+def _within(name: str) -> str:
+    """A name as pyalign has it: results are in a module of their own."""
+    return f"results.{name}" if name in pyalign.results.__all__ else name
 
 
 def _heading(title: str, line: str) -> str:

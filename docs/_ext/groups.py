@@ -32,30 +32,29 @@ class Names:
 BESIDES = {
     "triplets": Names(
         "Accuracy on triplets", "How well a representation predicts which item of three people call odd.",
-        ("score_choices", "odd_one_out", "odd_one_out_from", "choice_probabilities", "choice_probabilities_from",
-         "triplet_gradient", "fraction_of_ceiling"),
+        ("score_choices", "odd_one_out", "choice_probabilities", "triplet_gradient", "fraction_of_ceiling"),
         ("Score", "TripletPlan"),
     ),
     "trust": Names(
         "Intervals, comparisons, ceilings", "What a figure is worth: over what it could have come out otherwise.",
         ("regress_metadata", "load_metadata"), ("Resampling", "Interval", "Agreement", "Calibration", "Metadata"),
     ),
-    "concepts": Names("Human concepts", "Where a model agrees with people, and where not.", ("levels",)),
+    "concepts": Names("Human concepts", "Where a model agrees with people, and where not.", ("abstraction_levels",)),
     "neighbors": Names(
         "Neighbours", "What is near what, and whether people would say so.",
-        ("build_index", "load_index", "neighbor_overlap"), ("NeighborIndex",),
+        ("build_index", "load_index"), ("NeighborIndex",),
     ),
     "pairs": Names(
         "Similarity matrices and models", "Pairs of items: people's matrices, and models beside each other.",
-        ("compare_layers", "similarity", "choice_similarity", "choice_similarity_from"), ("SimilarityMatrix",),
+        ("similarity", "choice_similarity"), ("SimilarityMatrix",),
     ),
     "maps": Names(
         "Maps that align", "The linear map under which a representation agrees best.",
-        ("probe_path", "read_transform", "write_transform"), ("TripletProbe", "Transform"),
+        ("probe_path", "load_transform", "write_transform"), ("TripletProbe", "ProbeOptions", "Transform"),
     ),
     "extraction": Names(
         "Embeddings of images and texts", "From a folder of images, or a list of words, to rows with names.",
-        ("extract", "merge_extractions", "list_models", "load_encoder", "as_images"),
+        ("extract", "merge_extractions", "list_models", "load_encoder", "as_images"), ("Images", "Encoder"),
     ),
     "data": Names(
         "Reading, writing, data", "Arrays with the names of their items, and the files that hold them.",
@@ -64,7 +63,7 @@ BESIDES = {
     ),
     "results": Names(
         "Results and pictures", "What functions give back: printed, drawn, written, read again.",
-        ("load_result", "plot", "write_figures", "write_report", "run_study"), ("Result", "Provenance", "StudyStep"),
+        ("load_result", "plot", "write_report", "run_study"), ("Result", "Provenance", "StudyStep"),
     ),
     "tables": Names(
         "Tables, errors, version", "What can be chosen by name, and what can go wrong.",
@@ -79,7 +78,8 @@ def with_kinds(stem: str, besides: Names) -> Names:
     kinds = [kind for kind in KINDS.values() if kind.reference == stem]
     functions = [analysis.name for kind in kinds for analysis in kind.analyses]
     classes = [kind.result.partition(":")[2] for kind in kinds]
-    of_functions, of_classes = ([name for name in names if name in pyalign.__all__] for names in (functions, classes))
+    public = {*pyalign.__all__, *pyalign.results.__all__}
+    of_functions, of_classes = ([name for name in names if name in public] for names in (functions, classes))
     return replace(
         besides, functions=(*of_functions, *besides.functions), classes=(*of_classes, *besides.classes)
     )  # fmt: skip

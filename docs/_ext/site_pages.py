@@ -16,8 +16,8 @@ import measurements
 from docutils import nodes
 from sphinx.roles import XRefRole
 
-from pyalign import Result
 from pyalign import __all__ as public
+from pyalign.results import Result
 
 # Files beside docs/ that are pages here.
 PAGES = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import OfTask, OnCards, Result
+from pyalign.analysis.each_model import Several
 from pyalign.analysis.pairs_without_value import require_values, without_missing_pairs
 from pyalign.analysis.two_alternatives import run_anchored
 from pyalign.backends import Sums
@@ -19,7 +21,6 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
-from pyalign.results import OfTask, OnCards, Result
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
@@ -64,7 +65,7 @@ class Score(OfTask, OnCards, Result):
         n_triplets: triplets that were scored.
         n_ties: triplets in which two or three pairs tie for the most similar.
         n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN
-            (``nan="omit"``); of a model's own choices, because there is none.
+            (``nan_policy="omit"``); of a model's own choices, because there is none.
         cross_entropy: nats per triplet, mean of -log p(human's choice); None as the accuracy, for choices without
             probabilities, and where the probability of some human's choice is 0.
         mean_entropy: nats per triplet, of the model's own choice probabilities; at most log 3, of two options log 2.
@@ -181,6 +182,45 @@ class Score(OfTask, OnCards, Result):
         )
 
 
+class OnlyScore:
+    """What can be read from `Scores` where there is one: what was not asked for, or does not exist, is None."""
+
+    if TYPE_CHECKING:
+        accuracy: float
+        ci: Interval
+        cross_entropy: float
+        cross_entropy_ci: Interval
+        mean_entropy: float
+        n_triplets: int
+        n_ties: int
+        n_dropped: int
+        ceiling: float
+        fraction_of_ceiling: float
+        groups: tuple[GroupScore, ...]
+        permutation_test: PermutationTest
+        in_sample: Overlap
+        choices: np.ndarray
+        probabilities: np.ndarray
+
+
+@dataclass(frozen=True, repr=False)
+class Scores(OnCards, Several[Score], OnlyScore):
+    """The scores of one model or several, by one measure or several, on the same triplets.
+
+    Where there is one score, its attributes can be read from the whole: ``scores.accuracy`` is
+    ``scores.only.accuracy``.
+
+    Attributes:
+        results: a `Score` each, embeddings by embeddings.
+        triplets: where the triplets came from, or None.
+    """
+
+    command: ClassVar[str] = "score"
+    kind: ClassVar[type[Score]] = Score
+
+    results: tuple[Score, ...]
+
+
 def score_triplets(
     x: object,
     triplets: object,
@@ -188,7 +228,7 @@ def score_triplets(
     measure: str | Measure = "cosine",
     temperature: float = 1.0,
     ties: str = "fractional",
-    nan: str = "raise",
+    nan_policy: str = "raise",
     backend: str = "auto",
     choices: bool = False,
     probabilities: bool = False,
@@ -200,22 +240,22 @@ def score_triplets(
     A dropped triplet has choice -2, probabilities NaN and similarities NaN.
     """
     _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(nan_policy, NAN, "nan_policy")
     chosen = get_measure(measure)
     return score_placed(
-        placed(x, triplets, backend, chosen.precomputed), chosen, temperature, nan, choices=choices,
+        placed(x, triplets, backend, chosen.precomputed), chosen, temperature, nan_policy, choices=choices,
         probabilities=probabilities, similarities=similarities, task=task,
     )  # fmt: skip
 
 
 def score_placed(
-    ready: Placed, measure: Measure, temperature: float, nan: str, *, choices: bool, probabilities: bool,
+    ready: Placed, measure: Measure, temperature: float, nan_policy: str, *, choices: bool, probabilities: bool,
     similarities: bool, task: str, aside: Aside | None = None,
 ) -> tuple[TripletResults, int]:  # fmt: skip
     """The same of what lies ready; `aside`: see `run_placed`."""
     kept = None
     precomputed = measure.precomputed
-    if nan == "omit":
+    if nan_policy == "omit":
         ready, kept = scored_part(ready, precomputed, task)
     elif precomputed:
         require_values(ready.door.host(ready.rows))
@@ -231,7 +271,7 @@ def score_placed(
 
 def summarise(
     results: TripletResults, n_dropped: int, *, measure: str | Measure, temperature: float, ties: str,
-    nan: str = "raise", task: str = ODD_ONE_OUT,
+    nan_policy: str = "raise", task: str = ODD_ONE_OUT,
 ) -> Score:  # fmt: skip
     """A `Score` from the sums of one pass."""
     sums = results.sums
@@ -250,7 +290,7 @@ def summarise(
         measure=str(get_measure(measure)),
         temperature=float(temperature),
         ties=ties,
-        nan=nan,
+        nan=nan_policy,
         backend=results.backend,
         task=task,
     )
@@ -296,7 +336,7 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
 
 
 def scored_part(ready: Placed, precomputed: bool, task: str) -> tuple[Placed, np.ndarray | None]:
-    """What is left without NaN, and which triplets (t,) touch none; None for all. See ``nan="omit"``."""
+    """What is left without NaN, and which triplets (t,) touch none; None for all. See ``nan_policy="omit"``."""
     door, rows, index = ready.door, ready.rows, ready.index
     _checks.require_valid(door.backend.check_triplets(index, len(rows)), index, *map(int, rows.shape))
     if precomputed:
@@ -307,7 +347,9 @@ def scored_part(ready: Placed, precomputed: bool, task: str) -> tuple[Placed, np
     items = door.host(index)
     kept: np.ndarray = finite[items].all(axis=1)
     if not kept.any():
-        raise InputError(f"x must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity")
+        raise InputError(
+            f"embeddings must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity"
+        )
     renumbered = np.cumsum(finite) - 1
     return Placed(door, door.take(rows, finite), door.triplets(renumbered[items[kept]])), kept
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.analysis.accuracy import NAN, TIES
 from pyalign.analysis.answers import answered_triplets
 from pyalign.analysis.choices import Chosen
@@ -27,52 +28,38 @@ from pyalign.measures import Measure
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
-from pyalign.results import Result
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.stats.regression import pearson, spearman
 
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 
 
-@overload
-def agreement(  # type: ignore[overload-overlap]
-    x: Mapping[str, object] | None, triplets: object, *, model_choices: Mapping[str, object] | None = ...,
-    choice_base: int | None = ..., answers: object = ..., measure: str | Measure | Sequence[str | Measure] = ...,
-    temperature: float = ..., min_answers: int = ..., edges: Sequence[float] = ..., ties: str = ..., nan: str = ...,
-    unknown: str = ..., missing: str = ..., backend: str = ..., progress: Progress = ...,
-) -> Agreements: ...  # fmt: skip
-@overload
 def agreement(
-    x: object, triplets: object, *, answers: object = ..., measure: str | Measure = ..., temperature: float = ...,
-    min_answers: int = ..., edges: Sequence[float] = ..., ties: str = ..., nan: str = ..., missing: str = ...,
-    backend: str = ..., progress: Progress = ...,
-) -> Agreement: ...  # fmt: skip
-def agreement(
-    x: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None, choice_base: int | None = None,
+    embeddings: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None,
+    choice_base: int | None = None,
     answers: object = None, measure: Any = "cosine", temperature: float = 1.0, min_answers: int = 2,
-    edges: Sequence[float] = EDGES, ties: str = "fractional", nan: str = "raise", unknown: str = "raise",
+    edges: Sequence[float] = EDGES, ties: str = "fractional", nan_policy: str = "raise", unreadable: str = "raise",
     missing: str = "raise", backend: str = "auto", progress: Progress = silent,
-) -> Agreement | Agreements:  # fmt: skip
+) -> Agreements:  # fmt: skip
     """A model's choice probabilities against the shares of many people's answers to the same triplets.
 
     Args:
-        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such, or None: then the result is `Agreements`, one after the
-            other.
+        embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+            `Embeddings`. Or a mapping from names to such; None for none.
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item called odd, unless there are
             answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows are
             matched by name.
         model_choices: name -> choices that are there already, of a language model or a person, as
             `pyalign.score_choices` takes them; besides x, which is then a mapping, or in its place. Of a triplet that
             stands in several rows the mean of its choices counts, and of its probabilities.
-        choice_base, unknown: see `pyalign.score_choices`.
+        choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) whole numbers of any dtype: how many people called each position in the file odd, in place of
             single answers. None: those of `Triplets`, else the last column.
-        measure: see `pyalign.similarity`; several give `Agreements`.
+        measure: see `pyalign.similarity`; one or several.
         temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
         min_answers: triplets with fewer answers are left out.
         edges: of the bins of the majority share, ascending.
-        ties, nan, missing, backend: see `pyalign.score`.
+        ties, nan_policy, missing, backend: see `pyalign.score`.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
@@ -92,19 +79,25 @@ def agreement(
     limits = _checked_edges(edges)
     _checks.whole_number(min_answers, "min_answers", 1)
     _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(nan_policy, NAN, "nan_policy")
     measures = measures_of(measure)
-    models, choices = models_with_choices(x, model_choices, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    models, choices = models_with_choices(
+        embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    )
     present = with_rows(models, answered_triplets(triplets, answers, "agreement"), missing)
     given = present.triplets
     require_odd_one_out(given, "agreement")
-    options = {"temperature": _checks.as_temperature(temperature), "ties": ties, "nan": nan, "backend": backend}
+    divisor = _checks.as_temperature(temperature)
+    how = {"temperature": divisor, "ties": ties, "nan_policy": nan_policy, "backend": backend}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
         asked = {
             "measure": measure,
-            **options,
+            "temperature": divisor,
+            "ties": ties,
+            "nan": nan_policy,
+            "backend": backend,
             "missing": missing,
             "min_answers": int(min_answers),
             "edges": limits.tolist(),
@@ -113,8 +106,8 @@ def agreement(
         return Provenance.now(told, asked, backend)
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Agreement]:
-        compared = _ready(aligned, name, int(min_answers), limits, options)
-        inputs = {name or "x": aligned.embeddings}
+        compared = _ready(aligned, name, int(min_answers), limits, how)
+        inputs = {name or "embeddings": aligned.embeddings}
         return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
 
     has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
@@ -124,9 +117,7 @@ def agreement(
         one = _of_choices(chosen, given, name, int(min_answers), limits, ties, host.name)
         inputs = {name: choices.choices[name]}
         found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
-    if not isinstance(models, Mapping) and not isinstance(measure, list | tuple):
-        return found[0]
-    inputs = {**(models if isinstance(models, Mapping) else {"x": models}), **choices.choices}
+    inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
     return Agreements(
         found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
         provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
@@ -155,7 +146,7 @@ def _ready(
     repeats = find_repeats(index, aligned.triplets.answers)
     enough = _with_enough(repeats, min_answers)
     distinct, people = repeats.triplets[enough], repeats.counts[enough]
-    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "x"))
+    notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "embeddings"))
 
     def compared(measure: str | Measure) -> Agreement:
         outcomes = triplet_outcomes(rows, distinct, measure=measure, **options)
@@ -163,7 +154,7 @@ def _ready(
         found = _compare(outcomes, counts, limits, min_answers)
         assert found.kl is not None
         told = notes_on_score(found.accuracy, found.n_distinct, found.kl + found.human_entropy)
-        of_measure = notes_on_similarities(rows, aligned.index, measure, name or "x")
+        of_measure = notes_on_similarities(rows, aligned.index, measure, name or "embeddings")
         return replace(found, embeddings=name, notes=merged(notes, of_measure, told))
 
     return compared
@@ -332,8 +323,8 @@ class Agreement(Result):
     Attributes:
         n_distinct: triplets with at least `min_answers` answers, over which everything here is taken.
         n_answers: answers to them.
-        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan="omit"``), or have no
-            choice.
+        n_dropped: such triplets left out because they touch a row with NaN or infinity (``nan_policy="omit"``), or
+            have no choice.
         share_pearson: correlation of the model's probabilities with people's shares, over all three choices of every
             triplet: 3 n_distinct pairs of numbers.
         entropy_pearson, entropy_spearman: correlation of the model's entropy with that of people.
@@ -379,7 +370,7 @@ class Agreement(Result):
     model_choices: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Agreements(Several[Agreement]):
     """The agreement of several embeddings, by several measures, with the same people.
 

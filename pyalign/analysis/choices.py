@@ -76,8 +76,8 @@ class Chosen:
         part: dict[str, Any] = {name: None if one is None else one[kept] for name, one in held.items()}
         return replace(self, **part)
 
-    def require_answers(self, nan: str) -> None:
-        """Raises where a triplet has no answer, unless `nan` is "omit" and others have one; where all were left out."""
+    def require_answers(self, nan_policy: str) -> None:
+        """Raises where a triplet has no answer, unless `nan_policy` is "omit" and some others have one."""
         t = len(self.present)
         if self.n_left_out == t:
             raise InputError(
@@ -85,15 +85,15 @@ class Chosen:
             )
         empty = ~self.present if self.empty is None else self.empty
         absent = int(empty.sum())
-        if absent and (nan == "raise" or not self.present.any()):
+        if absent and (nan_policy == "raise" or not self.present.any()):
             has = "has no answer" if absent == 1 else "have no answer"
-            hint = "" if nan == "omit" else '; nan="omit" leaves these triplets out'
+            hint = "" if nan_policy == "omit" else '; nan_policy="omit" leaves these triplets out'
             row = int(np.argmax(empty))
             raise InputError(f"choices must answer the triplets; {absent:,} {has}, row {row} is the first{hint}")
 
 
 def as_chosen(
-    choices: object, triplets: Triplets, base: int | None, host: HostBackend, unknown: str = "raise"
+    choices: object, triplets: Triplets, base: int | None, host: HostBackend, unreadable: str = "raise"
 ) -> Chosen:  # fmt: skip
     """Choices (t,) by position in the file or by name, or probabilities (t, k) of the k alternatives.
 
@@ -102,7 +102,7 @@ def as_chosen(
         triplets: with numbers on the host.
         base: from which positions count; None: by their range.
         host: computes verdicts.
-        unknown: "raise", or "omit" to leave out triplets whose answer is a name of no alternative.
+        unreadable: "raise", or "omit" to leave out triplets whose answer is a name of no alternative.
 
     Raises:
         InputError: another number of rows, what is no position, no name of an item of its triplet, no distribution.
@@ -110,7 +110,7 @@ def as_chosen(
     t, k = len(triplets), alternatives_of(triplets.task)
     a = _checks.as_array(choices, "choices", "(t,)")
     if a.ndim == 1 and a.dtype.kind in "USO":
-        return _of_names(a, triplets, unknown)
+        return _of_names(a, triplets, unreadable)
     if a.dtype.kind not in "iuf":
         raise InputError(f"choices must be positions, names or probabilities; got dtype {a.dtype}")
     if a.ndim == 2 and a.shape[1] == k and len(a) == t:
@@ -168,11 +168,11 @@ def _of_positions(a: np.ndarray, triplets: Triplets, base: int | None) -> Chosen
     return Chosen("positions", present, *_decided(at, none), *counted, empty=empty, notes=notes)
 
 
-def _of_names(a: np.ndarray, triplets: Triplets, unknown: str) -> Chosen:
+def _of_names(a: np.ndarray, triplets: Triplets, unreadable: str) -> Chosen:
     _require_length(a.shape, len(triplets), alternatives_of(triplets.task))
     if triplets.names is None:
         raise InputError("choices hold names, the triplets do not: load_triplets(..., item_names=names)")
-    found = named_choices(a, triplets, unknown)
+    found = named_choices(a, triplets, unreadable)
     present = ~(found.empty | found.unknown)
     n_none = int(found.none.sum())
     return Chosen("names", present, *_decided(found.at, found.none), n_none, empty=found.empty, notes=found.notes)
@@ -256,7 +256,7 @@ def _without_article(name: str) -> str:
 STEPS = (_composed, str.casefold, _without_punctuation, _without_article)
 
 
-def named_choices(answers: np.ndarray, triplets: Triplets, unknown: str) -> NamedChoices:
+def named_choices(answers: np.ndarray, triplets: Triplets, unreadable: str) -> NamedChoices:
     """The alternatives that answers (t,) name: exactly, or else in another spelling that fits one of them alone.
 
     An answer that is nearer to the name of another item, by `STEPS`, is no spelling of an alternative.
@@ -264,7 +264,7 @@ def named_choices(answers: np.ndarray, triplets: Triplets, unknown: str) -> Name
     Args:
         answers: (t,) texts, "" for no answer and "-1" for one that names none.
         triplets: with names.
-        unknown: "raise", or "omit", which leaves it to the caller to leave these out.
+        unreadable: "raise", or "omit", which leaves it to the caller to leave these out.
 
     Raises:
         InputError: what is no text; an answer that names no alternative, unless these are omitted and others are left.
@@ -286,8 +286,8 @@ def named_choices(answers: np.ndarray, triplets: Triplets, unknown: str) -> Name
         spelled = (item < 0) & ~empty & ~none & (alike.sum(axis=1) == 1)
         at |= alike & spelled[:, None]
     stray = ~(at.any(axis=1) | empty | none)
-    if stray.any() and (unknown == "raise" or (stray | empty).all()):
-        raise InputError(_refusal(answers, triplets, alternatives, stray, unknown))
+    if stray.any() and (unreadable == "raise" or (stray | empty).all()):
+        raise InputError(_refusal(answers, triplets, alternatives, stray, unreadable))
     n = int((~empty).sum())
     notes = (*_on_spellings(answers, triplets.names, alternatives, at, spelled, n), *_on_unknown(answers, stray, n))
     return NamedChoices(at, empty, none, stray, notes)
@@ -310,14 +310,14 @@ def _nearest(cells: np.ndarray, codes: np.ndarray, names: tuple[str, ...], items
 
 
 def _refusal(
-    answers: np.ndarray, triplets: Triplets, alternatives: np.ndarray, stray: np.ndarray, unknown: str
+    answers: np.ndarray, triplets: Triplets, alternatives: np.ndarray, stray: np.ndarray, unreadable: str
 ) -> str:  # fmt: skip
     assert triplets.names is not None
     row, many = int(np.argmax(stray)), int(stray.sum())
     offered = ", ".join(repr(triplets.names[number]) for number in alternatives[row])
     what = "option" if triplets.task == ANCHORED else "item"
     does = "does" if many == 1 else "do"
-    hint = '; unknown="omit" leaves these triplets out' if unknown == "raise" else ""
+    hint = '; unreadable="omit" leaves these triplets out' if unreadable == "raise" else ""
     return (
         f"choices must each name an {what} of its triplet; {many:,} {does} not, row {row} is the first: "
         f"{str(answers[row])!r}, not one of {offered}{hint}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.analysis.notes import merged
 from pyalign.data import Aligned, Embeddings, Triplets
 from pyalign.data.align import aligned, one_order
@@ -16,7 +17,6 @@ from pyalign.documents import from_document, from_fields
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress
-from pyalign.results import Result
 
 One = TypeVar("One", bound=Result)
 Chosen = TypeVar("Chosen")  # a measure, or None
@@ -25,6 +25,8 @@ Chosen = TypeVar("Chosen")  # a measure, or None
 @dataclass(frozen=True)
 class Several(Result, Generic[One]):
     """Results of one kind, embeddings by embeddings and measure by measure.
+
+    Where there is one, its attributes can be read from the whole: ``scores.accuracy`` is ``scores.only.accuracy``.
 
     Attributes:
         results: of each.
@@ -50,10 +52,41 @@ class Several(Result, Generic[One]):
     def __getitem__(self, k: int) -> One:
         return self.results[k]
 
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self.results))
+        return shown if len(self.results) == 1 else f"{type(self).__name__}({shown})"
+
+    @property
+    def only(self) -> One:
+        """The one result that there is.
+
+        Raises:
+            InputError: there are several.
+        """
+        if len(self.results) != 1:
+            name = type(self).__name__
+            raise InputError(f"only is of {name} with one result; got {len(self.results)}: take one of them by number")
+        return self.results[0]
+
+    def __getattr__(self, name: str) -> Any:
+        results = self.__dict__.get("results", ())
+        if len(results) == 1 and not name.startswith("_"):
+            return getattr(results[0], name)
+        known = results and not name.startswith("_") and hasattr(results[0], name)
+        why = f" as a whole: take one of its {len(results)} results by number" if known else ""
+        raise AttributeError(f"{type(self).__name__} has no {name!r}{why}", name=name, obj=self)
+
+    def __dir__(self) -> list[str]:
+        only = dir(self.results[0]) if len(self.results) == 1 else []
+        return sorted({*super().__dir__(), *only})
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Any:
-        """Of a document about one, that."""
-        return from_fields(cls, document) if "results" in document else from_document(cls.kind, document)
+        """Also of a document about a single result, which has no list of them."""
+        if "results" in document:
+            return from_fields(cls, document)
+        one = from_document(cls.kind, document)
+        return cls((one,), notes=one.notes, coverage=one.coverage, provenance=one.provenance, outputs=one.outputs)
 
 
 def measures_of(measure: Any) -> tuple[str | Measure, ...]:
@@ -73,7 +106,7 @@ def measures_of(measure: Any) -> tuple[str | Measure, ...]:
 
 def of_each(
     x: Embeddings | Mapping[str, Embeddings], triplets: Triplets, measures: Sequence[Chosen], progress: Progress,
-    begin: Callable[[Aligned, str | None], Callable[[Chosen], One]], called: str = "x",
+    begin: Callable[[Aligned, str | None], Callable[[Chosen], One]], called: str = "embeddings",
 ) -> tuple[One, ...]:  # fmt: skip
     """What `begin` makes of each embeddings, called with each measure.
 

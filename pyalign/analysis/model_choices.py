@@ -27,18 +27,18 @@ class ModelChoices:
     Attributes:
         choices: of each model by its name, as `pyalign.score_choices` takes them; may be empty.
         base: from which positions count; None: by their range.
-        nan: "raise", or "omit" to leave out triplets without an answer.
-        unknown: "raise", or "omit" to leave out triplets whose answer names none of their items.
+        nan_policy: "raise", or "omit" to leave out triplets without an answer.
+        unreadable: "raise", or "omit" to leave out triplets whose answer names none of their items.
     """
 
     choices: Mapping[str, Any]
     base: int | None
-    nan: str
-    unknown: str
+    nan_policy: str
+    unreadable: str
 
     @classmethod
     def of(
-        cls, model_choices: object, models: Mapping[str, object], *, base: int | None, nan: str, unknown: str,
+        cls, model_choices: object, models: Mapping[str, object], *, base: int | None, nan_policy: str, unreadable: str,
         ties: str = "fractional",
     ) -> ModelChoices:  # fmt: skip
         """Of the arguments of a call, checked; `models`: those that are no choices.
@@ -47,11 +47,11 @@ class ModelChoices:
             InputError: no mapping, the name of a model, or an option that is not one of its words.
 
         Example:
-            >>> ModelChoices.of({"x": [0, 2]}, {"x": None}, base=None, nan="raise", unknown="raise")
+            >>> ModelChoices.of({"x": [0, 2]}, {"x": None}, base=None, nan_policy="raise", unreadable="raise")
             Traceback (most recent call last):
             pyalign.errors.InputError: model_choices must not have the name of a model; got 'x'
         """
-        _checks.one_of(unknown, UNKNOWN, "unknown")
+        _checks.one_of(unreadable, UNKNOWN, "unreadable")
         checked_base(base)
         given = {} if model_choices is None else model_choices
         choices = _checks.named_models(given, "model_choices", "choices")
@@ -60,11 +60,11 @@ class ModelChoices:
             raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
         if choices:
             _checks.one_of(ties, TIES, "ties of choices")
-        return cls(choices, base, nan, unknown)
+        return cls(choices, base, nan_policy, unreadable)
 
     def options(self) -> dict[str, Any]:
         """For the record of a call: what was said of choices, where there are any."""
-        return {"choice_base": self.base, "unknown": self.unknown} if self.choices else {}
+        return {"choice_base": self.base, "unknown": self.unreadable} if self.choices else {}
 
     def among(self, present: Present) -> ModelChoices:
         """Those of the triplets that remain, of choices that were given for all."""
@@ -91,8 +91,8 @@ class ModelChoices:
         found = {}
         for name, choices in self.choices.items():
             try:
-                found[name] = as_chosen(choices, triplets, self.base, host, self.unknown)
-                found[name].require_answers(self.nan)
+                found[name] = as_chosen(choices, triplets, self.base, host, self.unreadable)
+                found[name].require_answers(self.nan_policy)
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
         return found
@@ -105,18 +105,19 @@ def models_with_choices(x: Any, model_choices: object, **options: Any) -> tuple[
         InputError: neither; or choices and embeddings without a name.
 
     Example:
-        >>> models_with_choices(None, None, base=None, nan="raise", unknown="raise")
+        >>> models_with_choices(None, None, base=None, nan_policy="raise", unreadable="raise")
         Traceback (most recent call last):
-        pyalign.errors.InputError: x or model_choices must be given; got neither
+        pyalign.errors.InputError: embeddings or model_choices must be given; got neither
     """
+    x = _checks.several(x)
     named = x if isinstance(x, Mapping) else {}
     choices = ModelChoices.of(model_choices, named, **options)
     if choices.choices:
         if x is not None and not isinstance(x, Mapping):
-            raise InputError("x must map names to embeddings where model_choices are given too")
+            raise InputError("embeddings must map names to embeddings where model_choices are given too")
         return named, choices
     if x is None:
-        raise InputError("x or model_choices must be given; got neither")
+        raise InputError("embeddings or model_choices must be given; got neither")
     return x, choices
 
 
@@ -127,7 +128,7 @@ def checked_base(base: int | None) -> None:
 
 
 def outcomes_of_choices(
-    chosen: Chosen, *, ties: str, nan: str, backend: str, task: str, name: str | None = None
+    chosen: Chosen, *, ties: str, nan_policy: str, backend: str, task: str, name: str | None = None
 ) -> Outcomes:  # fmt: skip
     """The outcomes of the triplets with an answer, without similarities.
 
@@ -150,7 +151,7 @@ def outcomes_of_choices(
         measure=None,
         temperature=None,
         ties=ties,
-        nan=nan,
+        nan=nan_policy,
         backend=backend,
         embeddings=name,
         model_choices=chosen.kind,

@@ -27,7 +27,7 @@ CONFIDENT = 5.0  # nats; a model that knew nothing would have 1.0986, or 0.6931
 
 
 def notes_on_rows(
-    x: Array, index: Array, source: str = "x", task: str = ODD_ONE_OUT, aside: Aside | None = None,
+    x: Array, index: Array, source: str = "embeddings", task: str = ODD_ONE_OUT, aside: Aside | None = None,
     features: bool = True,
 ) -> tuple[str, ...]:  # fmt: skip
     """What is odd about the rows: unused or zero ones, an index among the features, items from 1.
@@ -44,7 +44,7 @@ def notes_on_rows(
 
     Example:
         >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
-        'triplets name 3 of the 5 rows of x'
+        'triplets name 3 of the 5 rows of embeddings'
     """
     door = open_door("auto", x)
     rows = door.rows(x)
@@ -81,7 +81,7 @@ def glance_at_rows(door: Door, rows: Array, triplets: Array) -> Aside:
 
 
 def notes_on_similarities(
-    x: Array, index: Array | None, measure: str | Measure, source: str = "x", aside: Aside | None = None
+    x: Array, index: Array | None, measure: str | Measure, source: str = "embeddings", aside: Aside | None = None
 ) -> tuple[str, ...]:
     """Whether the similarities of rows all lie within rounding of each other, so that they say nothing of the model.
 
@@ -97,7 +97,7 @@ def notes_on_similarities(
     Example:
         >>> x = np.random.default_rng(0).normal(size=(20, 5)) + 10_000
         >>> notes_on_similarities(x.astype(np.float32), np.array([[0, 1, 2], [7, 3, 5]]), "cosine")[0][:62]
-        'all similarities of x by cosine lie within float32 rounding of'
+        'all similarities of embeddings by cosine lie within float32 ro'
     """
     if get_measure(measure).precomputed:  # `as_similarities` notes it
         return ()

@@ -23,8 +23,8 @@ class Outcomes:
 
     Attributes:
         score: the `Score` of all of them.
-        kept: (t,) mask of the triplets that were scored, or None for all: ``nan="omit"`` leaves some out. The arrays
-            below hold the c scored ones alone, in their order.
+        kept: (t,) mask of the triplets that were scored, or None for all: ``nan_policy="omit"`` leaves some out. The
+            arrays below hold the c scored ones alone, in their order.
         similarities: (c, 3) of the pairs of positions 01, 02, 12.
         verdicts: int8 (c,): m pairs share the maximum; m where the human pair 01 is among them, else -m.
         cross_entropy: (c,) nats: -log p(human pair).
@@ -63,7 +63,7 @@ def triplet_outcomes(
     measure: str | Measure = "cosine",
     temperature: float = 1.0,
     ties: str = "fractional",
-    nan: str = "raise",
+    nan_policy: str = "raise",
     backend: str = "auto",
     task: str = ODD_ONE_OUT,
 ) -> Outcomes:
@@ -76,11 +76,15 @@ def triplet_outcomes(
         (array([ 1,  1, -1], dtype=int8), array([6, 6, 0], dtype=int16))
     """
     results, n_dropped = score_triplets(
-        x, triplets, measure=measure, temperature=temperature, ties=ties, nan=nan, backend=backend, similarities=True,
+        x, triplets, measure=measure, temperature=temperature, ties=ties, nan_policy=nan_policy, backend=backend,
+        similarities=True,
         task=task,
     )  # fmt: skip
     return outcomes_of(
-        results, summarise(results, n_dropped, measure=measure, temperature=temperature, ties=ties, nan=nan, task=task)
+        results,
+        summarise(
+            results, n_dropped, measure=measure, temperature=temperature, ties=ties, nan_policy=nan_policy, task=task
+        ),
     )
 
 

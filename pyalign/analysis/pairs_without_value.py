@@ -37,7 +37,7 @@ def require_values(matrix: np.ndarray, name: str = "matrix") -> None:
     (i, j), n = np.argwhere(missing)[0], len(matrix)
     raise InputError(
         f"{name} must have a value for every pair; {int(missing.sum()) // 2:,} of {n * (n - 1) // 2:,} are NaN, "
-        f'[{i}, {j}] is the first; nan="omit" leaves out the triplets that ask about them'
+        f'[{i}, {j}] is the first; nan_policy="omit" leaves out the triplets that ask about them'
     )
 
 

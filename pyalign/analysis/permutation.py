@@ -29,16 +29,16 @@ from pyalign.stats.resampling import Resampling
 
 
 def permutation_test(
-    x: object,
+    embeddings: object,
     triplets: object,
     *,
     measure: str | Measure = "cosine",
     ties: str = "fractional",
-    nan: str = "raise",
+    nan_policy: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
-    permutations: int = 1000,
-    confidence: float = 0.95,
+    n_permutations: int = 1000,
+    confidence_level: float = 0.95,
     seed: int = 0,
     progress: Progress = silent,
 ) -> PermutationTest:
@@ -48,16 +48,16 @@ def permutation_test(
     triplets: it keeps the similarities with their ties and hubs, and the triplets with their repeated objects.
 
     Args:
-        x: (n, d) real numbers, one row per item; or `pyalign.Judgments`, one matrix of them, whose rows and columns are
-            permuted together, and which has its values instead of a measure.
+        embeddings: (n, d) real numbers, one row per item; or `pyalign.Judgments`, one matrix of them, whose rows and
+            columns are permuted together, and which has its values instead of a measure.
         triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
         measure, ties, backend: see `pyalign.score`.
-        nan: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is. Of a matrix
-            each order leaves out the triplets that then ask about a pair that is NaN; these must be about as many as
-            those that are left out of the matrix as it is.
+        nan_policy: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is. Of a
+            matrix each order leaves out the triplets that then ask about a pair that is NaN; these must be about as
+            many as those that are left out of the matrix as it is.
         missing: see `pyalign.score`.
-        permutations: random matchings.
-        confidence: of the interval of the accuracies under them.
+        n_permutations: random matchings.
+        confidence_level: of the interval of the accuracies under them.
         seed: the same seed gives the same permutations on every backend.
         progress: called with "permutations", how many are done, and of how many.
 
@@ -73,55 +73,61 @@ def permutation_test(
     Example:
         >>> x = np.random.default_rng(0).normal(size=(20, 3))
         >>> triplets = np.stack([np.random.default_rng(k).permutation(20)[:3] for k in range(200)])
-        >>> found = permutation_test(x, triplets, permutations=99)
+        >>> found = permutation_test(x, triplets, n_permutations=99)
         >>> found.null_ci[0] < 1 / 3 < found.null_ci[1], found.p_value > 0.01
         (True, True)
     """
-    _checks.whole_number(permutations, "permutations", 1)
-    _checks.fraction(confidence, "confidence")
+    _checks.whole_number(n_permutations, "n_permutations", 1)
+    _checks.fraction(confidence_level, "confidence_level")
     _checks.whole_number(seed, "seed", 0)
-    _checks.one_of(nan, NAN, "nan")
-    chosen, x = get_measure(measure), with_similarities(x)
-    present = with_rows(x, triplets, missing)
-    aligned = align(x, present.triplets, features=not chosen.precomputed)
+    _checks.one_of(nan_policy, NAN, "nan_policy")
+    chosen, embeddings = get_measure(measure), with_similarities(embeddings)
+    present = with_rows(embeddings, triplets, missing)
+    aligned = align(embeddings, present.triplets, features=not chosen.precomputed)
     if isinstance(aligned.embeddings, Similarities):
         chosen = PRECOMPUTED[aligned.embeddings.kind]
     require_answers(aligned.triplets, "permutation_test")
     require_one_answer_each(aligned.triplets, "permutation_test")
-    given, task = {"x": aligned.embeddings, "triplets": aligned.triplets}, aligned.triplets.task
-    x, triplets = aligned.x, aligned.index
+    given, task = {"embeddings": aligned.embeddings, "triplets": aligned.triplets}, aligned.triplets.task
+    embeddings, triplets = aligned.x, aligned.index
     with _checks.may_omit_rows(aligned.names):
-        score = triplet_outcomes(x, triplets, measure=chosen, ties=ties, nan=nan, backend=backend, task=task).score
+        score = triplet_outcomes(
+            embeddings, triplets, measure=chosen, ties=ties, nan_policy=nan_policy, backend=backend, task=task
+        ).score
     assert score.accuracy is not None
-    options: dict[str, Any] = {"permutations": permutations, "seed": seed, "progress": progress}
-    if chosen.precomputed and np.isnan(np.asarray(x)).any():
-        accuracies = _permuted_with_missing(np.asarray(x), np.asarray(triplets), task, chosen, ties, backend, **options)
+    options: dict[str, Any] = {"n_permutations": n_permutations, "seed": seed, "progress": progress}
+    if chosen.precomputed and np.isnan(np.asarray(embeddings)).any():
+        accuracies = _permuted_with_missing(
+            np.asarray(embeddings), np.asarray(triplets), task, chosen, ties, backend, **options
+        )
     else:
-        ready = placed(x, triplets, backend, chosen.precomputed)
-        if nan == "omit":
+        ready = placed(embeddings, triplets, backend, chosen.precomputed)
+        if nan_policy == "omit":
             ready, _ = scored_part(ready, chosen.precomputed, task)
-            x, triplets = ready.rows, ready.index
+            embeddings, triplets = ready.rows, ready.index
         accuracies = _permuted(ready, task, chosen, ties, **options)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
-    options = {"measure": str(chosen), "ties": ties, "nan": nan, "missing": missing}
+    options = {"measure": str(chosen), "ties": ties, "nan": nan_policy, "missing": missing}
     return PermutationTest(
         accuracy=score.accuracy,
-        p_value=(1 + reached) / (1 + permutations),
+        p_value=(1 + reached) / (1 + n_permutations),
         null_mean=float(accuracies.mean()),
-        null_ci=percentile_interval(accuracies, Resampling("objects", confidence=confidence), "permutation"),
-        null_standard_deviation=float(accuracies.std(ddof=1)) if permutations > 1 else 0.0,
-        permutations=permutations,
+        null_ci=percentile_interval(
+            accuracies, Resampling("objects", confidence_level=confidence_level), "permutation"
+        ),
+        null_standard_deviation=float(accuracies.std(ddof=1)) if n_permutations > 1 else 0.0,
+        permutations=n_permutations,
         seed=seed,
         n_triplets=score.n_triplets,
         task=task,
         coverage=present.coverage,
-        notes=(*aligned.notes, *notes_on_similarities(x, triplets, chosen)),
+        notes=(*aligned.notes, *notes_on_similarities(embeddings, triplets, chosen)),
         provenance=Provenance.now(given, options, score.backend, seed),
     )
 
 
 def _permuted(
-    ready: Placed, task: str, measure: Measure, ties: str, permutations: int, seed: int, progress: Progress
+    ready: Placed, task: str, measure: Measure, ties: str, n_permutations: int, seed: int, progress: Progress
 ) -> np.ndarray:
     """(permutations,) accuracies."""
     door, values, index = ready.door, ready.rows, ready.index
@@ -135,8 +141,8 @@ def _permuted(
     on_host = None if matrix is not None and n * n < 3 * t else door.host(index)
     similarities = door.empty((t, 3), dtype) if task == ANCHORED else None
     sums_of = partial(_sums_of, door, similarities)
-    accuracies = np.empty(permutations)
-    for k in range(permutations):
+    accuracies = np.empty(n_permutations)
+    for k in range(n_permutations):
         order = permutation(n, k, seed=seed)
         if on_host is not None:  # fewer elements to move than the matrix has
             moved = door.bring(order.astype(np.int32)[on_host])
@@ -147,12 +153,12 @@ def _permuted(
         else:
             sums = sums_of(partial(door.backend.triplets_from_matrix, door.reordered(matrix, order), index))
         accuracies[k] = accuracy_of(sums, t, ties)
-        progress("permutations", k + 1, permutations)
+        progress("permutations", k + 1, n_permutations)
     return accuracies
 
 
 def _permuted_with_missing(
-    matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: str, backend: str, permutations: int,
+    matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: str, backend: str, n_permutations: int,
     seed: int, progress: Progress,
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies with a matrix that has NaN: each of the triplets that ask about none in that order."""
@@ -160,13 +166,15 @@ def _permuted_with_missing(
     def moved(k: int) -> np.ndarray:
         return permutation(len(matrix), k, seed=seed).astype(np.int32)[triplets]
 
-    require_alike_orders(matrix, triplets, map(moved, range(permutations)), task)
-    accuracies = np.empty(permutations)
-    for k in range(permutations):
-        found = triplet_outcomes(matrix, moved(k), measure=measure, ties=ties, nan="omit", backend=backend, task=task)
+    require_alike_orders(matrix, triplets, map(moved, range(n_permutations)), task)
+    accuracies = np.empty(n_permutations)
+    for k in range(n_permutations):
+        found = triplet_outcomes(
+            matrix, moved(k), measure=measure, ties=ties, nan_policy="omit", backend=backend, task=task
+        )
         assert found.score.accuracy is not None
         accuracies[k] = found.score.accuracy
-        progress("permutations", k + 1, permutations)
+        progress("permutations", k + 1, n_permutations)
     return accuracies
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, ClassVar, overload
+from typing import Any
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import NAN, TIES, Score, score_placed, summarise
+from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
 from pyalign.analysis.ceiling.result import NamedCeiling
-from pyalign.analysis.each_model import Several, measures_of, of_each
+from pyalign.analysis.each_model import measures_of, of_each
+from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
+from pyalign.analysis.score_choices import score_choices
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.data import Aligned, Embeddings, Overlap, Provenance, Transform, Triplets
 from pyalign.data.missing import Present, present_of
@@ -25,28 +27,12 @@ from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
-from pyalign.results import OnCards
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 
 KEPT = ("choices", "probabilities")
 CEILING_OF_ALL = (
     "the noise ceiling is taken as it was given: it may be of all triplets, while the score is of those that remain"
 )
-
-
-@dataclass(frozen=True)
-class Scores(OnCards, Several[Score]):
-    """The scores of several embeddings, by several measures, on the same triplets.
-
-    Attributes:
-        results: a `Score` each, embeddings by embeddings.
-        triplets: where the triplets came from, or None.
-    """
-
-    command: ClassVar[str] = "score"
-    kind: ClassVar[type[Score]] = Score
-
-    results: tuple[Score, ...]
 
 
 @dataclass(frozen=True)
@@ -56,14 +42,14 @@ class _Asked:
     measures: tuple[str | Measure | None, ...]
     temperature: float | None
     ties: str
-    nan: str
+    nan_policy: str
     missing: str
     backend: str
     plan: Resampling | None
     subjects: object
     groups: object
     ceiling: NamedCeiling | None
-    permutations: int | None
+    n_permutations: int | None
     seed: int
     transform: Transform | None
     keep: tuple[str, ...]
@@ -71,55 +57,30 @@ class _Asked:
     grouped: Grouped
 
 
-@overload
-def score(  # type: ignore[overload-overlap]
-    x: Mapping[str, object], triplets: object, *,
-    measure: str | Measure | Sequence[str | Measure] | None = ..., temperature: float | None = ...,
-    ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    ci: IntervalsOver = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
-    permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
-    progress: Progress = ...,
-) -> Scores: ...  # fmt: skip
-@overload
-def score(  # type: ignore[overload-overlap]
-    x: None = ..., triplets: object = ..., *, matrix: Mapping[str, object], kind: str | None = ...,
-    temperature: float | None = ...,
-    ties: str = ..., nan: str = ..., backend: str = ...,
-    ci: IntervalsOver = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
-    permutations: int | None = ..., seed: int = ..., keep: Sequence[str] = ...,
-    progress: Progress = ...,
-) -> Scores: ...  # fmt: skip
-@overload
 def score(
-    x: object = ..., triplets: object = ..., *, matrix: object = ..., kind: str | None = ...,
-    measure: str | Measure | None = ..., temperature: float | None = ...,
-    ties: str = ..., nan: str = ..., missing: str = ..., backend: str = ...,
-    ci: IntervalsOver = ..., subjects: object = ..., groups: object = ..., ceiling: NamedCeiling | None = ...,
-    permutations: int | None = ..., seed: int = ..., transform: Transform | None = ..., keep: Sequence[str] = ...,
-    progress: Progress = ...,
-) -> Score: ...  # fmt: skip
-def score(
-    x: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None, measure: Any = None,
-    temperature: float | None = None, ties: str = "fractional", nan: str = "raise", missing: str = "raise",
+    embeddings: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None,
+    measure: Any = None,
+    temperature: float | None = None, ties: str = "fractional", nan_policy: str = "raise", missing: str = "raise",
     backend: str = "auto", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
-    ceiling: NamedCeiling | None = None, permutations: int | None = None, seed: int = 0,
-    transform: Transform | None = None, keep: Sequence[str] = (), progress: Progress = silent,
-) -> Score | Scores:  # fmt: skip
+    ceiling: NamedCeiling | None = None, n_permutations: int | None = None, seed: int = 0,
+    transform: Transform | None = None, keep: Sequence[str] = (), model_choices: Mapping[str, object] | None = None,
+    choice_base: int | None = None, unreadable: str = "raise", progress: Progress = silent,
+) -> Scores:  # fmt: skip
     """Odd-one-out accuracy on human triplets of embeddings, or of a ready matrix of similarities or dissimilarities.
 
     Args:
-        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such, or to `Judgments`: then the result is `Scores`, one after
-            the other. Arrays are taken for embeddings, also where a note asks whether they are a matrix of
-            similarities, or triplets (whole numbers in three or four columns, which `load_embeddings` refuses).
+        embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+            `Embeddings`. Or a mapping from names to such, or to `Judgments`. Arrays are taken for embeddings, also
+            where a note asks whether they are a matrix of similarities, or triplets (whole numbers in three or four
+            columns, which `load_embeddings` refuses).
         triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that the person called odd.
             Of `Triplets` all that they know is used. Where both sides have names, rows are matched by name.
-        matrix: in place of x: a symmetric matrix (n, n) whose rows and columns are the items, or condensed, the (m,)
-            pairs above its diagonal, as of `scipy.spatial.distance.pdist`; a DataFrame, or `Judgments`. Its diagonal is
-            not looked at; NaN is a pair without a value. Or a mapping from names to such: then the result is `Scores`.
+        matrix: in place of embeddings: a symmetric matrix (n, n) whose rows and columns are the items, or condensed,
+            the (m,) pairs above its diagonal, as of `scipy.spatial.distance.pdist`; a DataFrame, or `Judgments`. Its
+            diagonal is not looked at; NaN is a pair without a value. Or a mapping from names to such.
         kind: what larger numbers of the matrix mean: ``"similarity"``, or ``"dissimilarity"``, whose values are
             negated.
-        measure: of embeddings, see `pyalign.similarity`; several give `Scores`. None: that which the transform was
+        measure: of embeddings, see `pyalign.similarity`; one or several. None: that which the transform was
             fitted with, else cosine.
         temperature: divides the similarities before the softmax; concerns cross-entropy and entropy alone. It has the
             units of the similarities: of a matrix those of its values. None: that of the transform's fit, else 1.
@@ -127,8 +88,8 @@ def score(
             tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
             ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code. Of
             anchored triplets there are two-way ties alone.
-        nan: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity, or that ask about a
-            pair for which a matrix has NaN.
+        nan_policy: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity, or that ask
+            about a pair for which a matrix has NaN.
         missing: ``"raise"``, or ``"omit"`` to leave out triplets with an item that, by its name, has no row; of several
             embeddings those in which an item has none in any of them, so that all are scored on the same.
         backend: see `pyalign.similarity`.
@@ -141,16 +102,22 @@ def score(
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
         ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of name and
             number, or the result of `pyalign.noise_ceiling`, of which the estimate counts.
-        permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`. Rows and
-            columns of a matrix are permuted together.
+        n_permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`. Rows
+            and columns of a matrix are permuted together.
         seed: of the permutations.
         transform: a map that the rows go through first. The result says whether its fit has seen these triplets.
         keep: "choices", "probabilities": arrays to keep in the result, with a place for every triplet that was given;
             those that are left out have choice -2 and probability NaN.
+        model_choices: name -> choices that are there already, of language models or people, as
+            `pyalign.score_choices` takes them; besides embeddings, which then have names too, or in their place. They
+            are scored last, on the same triplets.
+        choice_base, unreadable: of `model_choices`; see `pyalign.score_choices`.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
-        A `Score`; of a mapping, or of several measures, `Scores`.
+        `Scores`: a `Score` for each of the embeddings and measures, and for each of the choices. Where there is one,
+            its attributes can be read from
+        the whole, such as `accuracy`.
 
     Raises:
         InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet; for a matrix
@@ -169,33 +136,55 @@ def score(
         0.667
     """
     _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(nan_policy, NAN, "nan_policy")
     keep = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")
     for name in keep:
         _checks.one_of(name, KEPT, "keep")
     if transform is not None and not isinstance(transform, Transform):
-        what = f"got {type(transform).__name__} (of a file: read_transform(path))"
+        what = f"got {type(transform).__name__} (of a file: load_transform(path))"
         raise InputError(f"transform must be a pyalign.Transform; {what}")
     if triplets is None:
         raise InputError("triplets must be given; got None")
-    x, called = _models(x, matrix, kind), "x" if matrix is None else "matrix"
     measures = (None,) if measure is None else measures_of(measure)
+    if embeddings is None and matrix is None and model_choices is not None:
+        for name, value in {"measure": measure, "temperature": temperature, "transform": transform, "kind": kind,
+                            "n_permutations": n_permutations, "keep": keep or None}.items():  # fmt: skip
+            if value is not None:
+                raise InputError(f"{name} serves embeddings, which model_choices do without; got {value!r:.60}")
+        return score_choices(
+            _checks.named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
+            ties=ties, nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects, groups=groups,
+            ceiling=ceiling, backend=backend, progress=progress,
+        )  # fmt: skip
+    embeddings = _models(_checks.several(embeddings), matrix, kind)
+    called = "embeddings" if matrix is None else "matrix"
+    named = embeddings if isinstance(embeddings, Mapping) else {}
+    choices = ModelChoices.of(
+        model_choices, named, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    )
+    if choices.choices and not isinstance(embeddings, Mapping):
+        raise InputError(f"{called} must map names to models where model_choices are given too")
     given = answered_once(triplets, "score")
-    plan, models = as_resampling(ci), as_models(x, called)
+    plan, models = as_resampling(ci), as_models(embeddings, called)
     if plan is not None and plan.by == AUTO and not given.answered:
         plan = None
     _refuse_for_matrices(models, measure, transform)
-    present = present_of({"x": models} if isinstance(models, Embeddings) else models, given, missing, subjects)
+    present = present_of({"embeddings": models} if isinstance(models, Embeddings) else models, given, missing, subjects)
     given, (subjects, groups) = present.triplets, present.of_each(subjects=subjects, groups=groups)
     asked = _Asked(
-        measures, temperature, ties, nan, missing, backend, plan, subjects, groups, ceiling, permutations, seed,
-        transform, tuple(keep), progress, Grouped(plan),
+        measures, temperature, ties, nan_policy, missing, backend, plan, subjects, groups, ceiling, n_permutations,
+        seed, transform, tuple(keep), progress, Grouped(plan),
     )  # fmt: skip
     scores = of_each(models, given, measures, progress, partial(_begin, asked), called)
+    if choices.choices:
+        scores += score_choices(
+            choices.among(present).choices, given, choice_base=choice_base, ties=ties, nan_policy=nan_policy,
+            unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling, backend=backend,
+            progress=progress,
+        ).results  # fmt: skip
     found = tuple(_covered(one, present) for one in scores)
-    if not isinstance(x, Mapping) and not isinstance(measure, list | tuple):
-        return found[0]
-    inputs = {str(name): one for name, one in x.items()} if isinstance(x, Mapping) else {called: x}
+    inputs = {str(name): one for name, one in named.items()} or {called: embeddings}
+    inputs |= choices.choices
     told = merged(*(one.notes for one in found))
     return Scores(found, given.source, notes=told, coverage=present.coverage,
                   provenance=_provenance(asked, inputs, given, found[0].backend))  # fmt: skip
@@ -215,13 +204,15 @@ def _covered(found: Score, present: Present) -> Score:
 def _models(x: Any, matrix: Any, kind: str | None) -> Any:
     """What is to be scored, one or a mapping from names to several; a matrix as `Similarities`."""
     if matrix is not None and x is not None:
-        raise InputError("matrix stands in place of x; got both (a mapping as x may hold pyalign.Judgments too)")
+        raise InputError(
+            "matrix stands in place of embeddings; got both (a mapping of names may hold pyalign.Judgments too)"
+        )
     if matrix is not None:
         return similarities_of(matrix, kind)
     if kind is not None:
         raise InputError("kind says what matrix holds; got no matrix")
     if x is None:
-        raise InputError("x or matrix must be given; got neither")
+        raise InputError("embeddings, matrix or model_choices must be given; got none")
     return x
 
 
@@ -236,11 +227,11 @@ def _refuse_for_matrices(x: Embeddings | Mapping[str, Embeddings], measure: Any,
 
 def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, backend: str) -> Provenance:
     measures = [None if measure is None else str(measure) for measure in asked.measures]
-    options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan}
+    options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan_policy}
     options["missing"] = asked.missing
-    options.update(temperature=asked.temperature, ci=None if asked.plan is None else asdict(asked.plan))
+    options.update(temperature=asked.temperature, ci=record_of(asked.plan))
     drawn = asked.plan is not None and not asked.plan.closed
-    seed = asked.seed if asked.permutations is not None else asked.plan.seed if asked.plan and drawn else None
+    seed = asked.seed if asked.n_permutations is not None else asked.plan.seed if asked.plan and drawn else None
     return Provenance.now([*x.items(), ("triplets", triplets)], options, backend, seed)
 
 
@@ -248,7 +239,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
     """Brings the rows to their place, once for all measures; gives the score by one."""
     matrix = aligned.embeddings if isinstance(aligned.embeddings, Similarities) else None
     kind = None if matrix is None else matrix.kind
-    source, seen, notes = name or ("x" if matrix is None else "matrix"), None, aligned.notes
+    source, seen, notes = name or ("embeddings" if matrix is None else "matrix"), None, aligned.notes
     values = aligned.x
     if asked.transform is not None:
         seen, told = seen_by(asked.transform, aligned)
@@ -289,12 +280,12 @@ def _one(
     began = time.perf_counter()
     needed = asked.plan is not None or asked.groups is not None
     results, n_dropped = score_placed(
-        ready, get_measure(measure), temperature, asked.nan, choices="choices" in asked.keep,
+        ready, get_measure(measure), temperature, asked.nan_policy, choices="choices" in asked.keep,
         probabilities="probabilities" in asked.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
     )  # fmt: skip
     seconds = time.perf_counter() - began
     found = summarise(
-        results, n_dropped, measure=measure, temperature=temperature, ties=asked.ties, nan=asked.nan,
+        results, n_dropped, measure=measure, temperature=temperature, ties=asked.ties, nan_policy=asked.nan_policy,
         task=aligned.triplets.task,
     )  # fmt: skip
     if not aligned.triplets.answered:
@@ -307,11 +298,12 @@ def _one(
         )  # fmt: skip
     if asked.ceiling is not None:
         found = with_ceiling(found, asked.ceiling)
-    if asked.permutations is not None:
+    if asked.n_permutations is not None:
         test = permutation_test(
-            rows, Triplets(aligned.index, task=found.task), measure=measure, ties=asked.ties, nan=asked.nan,
-            backend=asked.backend, seed=asked.seed, permutations=asked.permutations,
-            confidence=asked.plan.confidence if asked.plan else 0.95, progress=asked.progress,
+            rows, Triplets(aligned.index, task=found.task), measure=measure, ties=asked.ties,
+            nan_policy=asked.nan_policy,
+            backend=asked.backend, seed=asked.seed, n_permutations=asked.n_permutations,
+            confidence_level=asked.plan.confidence_level if asked.plan else 0.95, progress=asked.progress,
         )  # fmt: skip
         found = replace(found, permutation_test=replace(test, provenance=None))
     given = aligned.triplets
@@ -326,7 +318,12 @@ def _one(
 
 
 def _refuse_without_answers(asked: _Asked) -> None:
-    wanted = {"ci": asked.plan, "groups": asked.groups, "ceiling": asked.ceiling, "permutations": asked.permutations}
+    wanted = {
+        "ci": asked.plan,
+        "groups": asked.groups,
+        "ceiling": asked.ceiling,
+        "n_permutations": asked.n_permutations,
+    }
     for name, value in wanted.items():
         if value is not None:
             raise InputError(f"{name} needs the people's answers, which these triplets do not hold")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, overload
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.accuracy import NAN, Score
+from pyalign.analysis.accuracy import NAN, Score, Scores
 from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
-from pyalign.analysis.score import Scores
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import (
@@ -28,7 +27,7 @@ from pyalign.data import (
 )
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class _Asked:
 
     base: int | None
     ties: str
-    nan: str
-    unknown: str
+    nan_policy: str
+    unreadable: str
     host: HostBackend
     plan: Resampling | None
     subjects: object
@@ -48,23 +47,12 @@ class _Asked:
     grouped: Grouped
 
 
-@overload
-def score_choices(  # type: ignore[overload-overlap]
-    choices: Mapping[str, object], triplets: object, *, choice_base: int | None = ..., ties: str = ..., nan: str = ...,
-    unknown: str = ..., ci: IntervalsOver = ..., subjects: object = ..., groups: object = ...,
-    ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
-) -> Scores: ...  # fmt: skip
-@overload
 def score_choices(
-    choices: object, triplets: object, *, choice_base: int | None = ..., ties: str = ..., nan: str = ...,
-    unknown: str = ..., ci: IntervalsOver = ..., subjects: object = ..., groups: object = ...,
-    ceiling: NamedCeiling | None = ..., backend: str = ..., progress: Progress = ...,
-) -> Score: ...  # fmt: skip
-def score_choices(
-    choices: Any, triplets: object, *, choice_base: int | None = None, ties: str = "fractional", nan: str = "raise",
-    unknown: str = "raise", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
+    choices: Any, triplets: object, *, choice_base: int | None = None, ties: str = "fractional",
+    nan_policy: str = "raise",
+    unreadable: str = "raise", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
     ceiling: NamedCeiling | None = None, backend: str = "auto", progress: Progress = silent,
-) -> Score | Scores:  # fmt: skip
+) -> Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 
     Args:
@@ -73,22 +61,22 @@ def score_choices(
             "-1" and "" likewise: blanks and underscores, case, a final period and an article (a, an, the) make no other
             name, which a note counts. Or (t, 3), the probability that each position is odd. Of anchored triplets the
             numbers 0 and 1 of the options, in their order in the file, their names, or (t, 2). NaN, an empty name, or a
-            row of NaN: there is no answer. Or a mapping from names to such: then the result is `Scores`.
+            row of NaN: there is no answer. Or a mapping from names to such.
         triplets: (t, 3) integers >= 0, or names of items; the last column is the item that the person called odd.
         choice_base: from which positions, or options, count: 0 or 1. None: by their range, from 1 where the last
             position (3 of odd-one-out triplets, 2 of anchored ones) is among them and 0 is not, which a note says.
         ties: what an answer that names none counts, and probabilities that tie for the largest. ``"fractional"``: 1/m
             when the human's choice is among the m tied ones, and -1 is a tie of all; ``"wrong"``: nothing.
-        nan: ``"raise"``, or ``"omit"`` to leave out triplets without an answer.
-        unknown: ``"raise"``, or ``"omit"`` to leave out triplets whose answer is a text that names none of their items,
-            or two of them; a note says how many.
+        nan_policy: ``"raise"``, or ``"omit"`` to leave out triplets without an answer.
+        unreadable: ``"raise"``, or ``"omit"`` to leave out triplets whose answer is a text that names none of their
+            items, or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
         backend: what computes intervals; on the host.
         progress: called with a stage, how much of it is done, and of how much.
 
     Returns:
-        A `Score` whose measure and temperature are None. Cross-entropy and entropy are those of probabilities; None
-        without, and where the probability of some human's choice is 0.
+        `Scores`, as `pyalign.score` gives them, whose measures and temperatures are None. Cross-entropy and entropy
+        are those of probabilities; None without, and where the probability of some human's choice is 0.
 
     Raises:
         InputError: choices of another length, what is no position, a name that is not of its triplet, probabilities
@@ -103,25 +91,27 @@ def score_choices(
         0.916
     """
     _checks.one_of(ties, TIES, "ties of choices")
-    _checks.one_of(nan, NAN, "nan")
-    _checks.one_of(unknown, UNKNOWN, "unknown")
+    _checks.one_of(nan_policy, NAN, "nan_policy")
+    _checks.one_of(unreadable, UNKNOWN, "unreadable")
     checked_base(choice_base)
     plan, host = as_resampling(ci), get_host_backend(backend)
-    asked = _Asked(choice_base, ties, nan, unknown, host, plan, subjects, groups, ceiling, progress, Grouped(plan))
+    asked = _Asked(
+        choice_base, ties, nan_policy, unreadable, host, plan, subjects, groups, ceiling, progress, Grouped(plan)
+    )
     aligned = _by_themselves(triplets, host)
-    if not isinstance(choices, Mapping):
-        return _one(choices, None, aligned, asked)
-    if not choices:
+    if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
     found: list[Score] = []
-    named = _checks.by_name(choices, "choices")
+    named: Mapping[Any, Any] = _checks.by_name(choices, "choices") if isinstance(choices, Mapping) else {None: choices}
     for name, given in named.items():
-        progress(name, len(found), len(choices))
+        progress(name or "choices", len(found), len(named))
         try:
             found.append(_one(given, name, aligned, asked))
         except InputError as error:
+            if name is None:
+                raise
             raise InputError(f"{' with '.join(filter(None, (name, aligned.triplets.source)))}: {error}") from error
-    provenance = _provenance(asked, named, aligned.triplets)
+    provenance = _provenance(asked, {name or "choices": one for name, one in named.items()}, aligned.triplets)
     told = merged(*(one.notes for one in found))
     return Scores(tuple(found), aligned.triplets.source, notes=told, provenance=provenance)
 
@@ -139,8 +129,8 @@ def _by_themselves(triplets: object, host: HostBackend) -> Aligned:
 
 
 def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
-    chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host, asked.unknown)
-    chosen.require_answers(asked.nan)
+    chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host, asked.unreadable)
+    chosen.require_answers(asked.nan_policy)
     found = _scored(chosen, name, aligned, asked)
     if asked.ceiling is not None:
         found = with_ceiling(found, asked.ceiling)
@@ -155,7 +145,12 @@ def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> 
 def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
     """With intervals and groups; what needs probabilities is computed of zeros where there are none, and taken out."""
     outcomes = outcomes_of_choices(
-        chosen, ties=asked.ties, nan=asked.nan, backend=asked.host.name, task=aligned.triplets.task, name=name
+        chosen,
+        ties=asked.ties,
+        nan_policy=asked.nan_policy,
+        backend=asked.host.name,
+        task=aligned.triplets.task,
+        name=name,
     )
     score = outcomes.score
     if asked.plan is None and asked.groups is None:
@@ -177,8 +172,8 @@ def _without_nats(score: Score) -> Score:
 
 
 def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
-    options: dict[str, Any] = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan}
-    options["unknown"] = asked.unknown
-    options["ci"] = None if asked.plan is None else asdict(asked.plan)
+    options: dict[str, Any] = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan_policy}
+    options["unknown"] = asked.unreadable
+    options["ci"] = record_of(asked.plan)
     seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None
     return Provenance.now([*choices.items(), ("triplets", triplets)], options, asked.host.name, seed)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 
+from pyalign._result import load_result
 from pyalign.analysis.accuracy import fraction_of_ceiling
 from pyalign.analysis.ceiling.result import NoiseCeiling, ceiling_of
 from pyalign.cli._command import file_to_read
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
-from pyalign.results import load_result
 
 WORDS = "FILE.json[::upper|lower|estimate]"
 

@@ -15,16 +15,16 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from pyalign.cli._streams import drop
-from pyalign.cli._vocabulary import VOCABULARY
+from pyalign.cli._vocabulary import FLAGS, VOCABULARY
 from pyalign.errors import InputError, nearest
 
 if TYPE_CHECKING:  # `pyalign --help` needs no numpy
     import numpy as np
 
+    from pyalign._result import Result
     from pyalign.io.paths import Spec
     from pyalign.journal import Journal
     from pyalign.progress import Progress
-    from pyalign.results import Result
 
 LAST = RUNNING, OUTPUT = "running", "output"  # the last groups of a command's options
 
@@ -46,7 +46,7 @@ class Option:
 
     Attributes:
         help: a phrase.
-        flags: such as ("-t", "--triplets"); empty: by the field's name.
+        flags: such as ("-t", "--triplets"); empty: that of the argument of Python that the field is called by.
         kind: makes the value of a word; raises ValueError or argparse.ArgumentTypeError.
         metavar: stands for the value in the help.
         choices: the words that are allowed.
@@ -206,7 +206,7 @@ def _explained(one: Field[Any]) -> Option:
 
 def flags_of(one: Field[Any], told: Option) -> tuple[str, ...]:
     """The flags of a field; none of what only stands by itself."""
-    return told.flags or (() if told.positional else ("--" + one.name.replace("_", "-"),))
+    return told.flags or (() if told.positional else (FLAGS.get(one.name) or "--" + one.name.replace("_", "-"),))
 
 
 def flag_of(one: Field[Any], told: Option) -> str:

@@ -44,7 +44,7 @@ class People:
 class Nan:
     """Rows with NaN, where they are always an error."""
 
-    nan: str = option(
+    nan_policy: str = option(
         "rows with NaN", default="raise", choices=("raise", "omit"), group=GROUP, rare=True,
         idle="rows with NaN are an error",
     )  # fmt: skip
@@ -66,7 +66,7 @@ class Rows:
     missing: str = option(
         "items without a row", default="raise", choices=MISSING, group=GROUP, rare=True, idle="there are no embeddings"
     )
-    nan: str = option(
+    nan_policy: str = option(
         "rows with NaN", default="raise", choices=("raise", "omit"), group=GROUP, rare=True,
         idle="there are no embeddings",
     )  # fmt: skip

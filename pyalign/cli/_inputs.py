@@ -185,9 +185,9 @@ def in_described_order(x: Embeddings, options: Any, triplets: Triplets | None) -
 def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embeddings:
     """Embeddings after the map of a file, with a note of what its fit has seen of the triplets or else the objects."""
     from pyalign.analysis.score import seen_by
-    from pyalign.io.transform import read_transform
+    from pyalign.io.transform import load_transform
 
-    transform = read_transform(spec)
+    transform = load_transform(spec)
     seen = seen_names(transform, x)
     if triplets is not None:
         with suppress(InputError):  # items without a row: the command says so, or leaves them out
@@ -275,14 +275,14 @@ def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
     return without_effect(options, ("subjects", "subject_column"), f"only {what} count people ({option})")
 
 
-def check_intervals(options: Intervals, permutations: int | None = None) -> tuple[Resampling | None, tuple[str, ...]]:
+def check_intervals(options: Intervals, n_permutations: int | None = None) -> tuple[Resampling | None, tuple[str, ...]]:
     """What intervals are over, and notes on people who do not count; raises before anything is read where it is wrong.
 
-    permutations: of a test, whose estimate has a confidence too.
+    n_permutations: of a test, whose estimate has a confidence too.
     """
     plan = options.resampling()
-    if options.ci == "none" and permutations is None:
-        refuse_unused(options, ("confidence",), "intervals, which --ci none leaves out")
+    if options.ci == "none" and n_permutations is None:
+        refuse_unused(options, ("confidence_level",), "intervals, which --ci none leaves out")
     if options.counts_people:
         return plan, ()
     told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}

@@ -13,7 +13,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 
 GROUP = "choices without embeddings"
-OF_EMBEDDINGS = ("measure", "temperature", "transform", "permutations", "choices", "probabilities")
+OF_EMBEDDINGS = ("measure", "temperature", "transform", "n_permutations", "choices", "probabilities")
 OF_ROWS = ("name_column", "per_object", "missing")
 
 
@@ -22,11 +22,11 @@ class ModelChoices:
     """Choices of models, and how they are read."""
 
     model_choices: tuple[Spec, ...] | None = option(
-        "besides embeddings, or (`score`: only) in their place: what a model or a person called odd, files of t "
+        "besides embeddings or in their place: what a model or a person called odd, files of t "
         "positions (from 0 or 1: --choice-base) or names, or of (t, 3) probabilities; FILE::KEY", nargs="+",
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
-    unknown: str = option(
+    unreadable: str = option(
         "answers in words that name none of the items: an error, or left out (default: raise)", "--unreadable",
         default="raise", choices=UNKNOWN, group=GROUP, rare=True,
     )  # fmt: skip
@@ -43,7 +43,7 @@ def check(options: Any) -> tuple[str, ...]:
     Names of rows name the numbers of triplets too, and so the items that choices may name.
     """
     if options.model_choices is None:
-        refuse_unused(options, ("unknown",), "choices alone: add --model-choices")
+        refuse_unused(options, ("unreadable",), "choices alone: add --model-choices")
         return ()
     models = models_of(options, getattr(options, "matrix", None) or ())
     twice = next((spec for spec in options.model_choices if models.count(spec) > 1), None)
@@ -60,7 +60,7 @@ def arguments(options: Any) -> dict[str, Any]:
     if options.model_choices is None:
         return {}
     choices = {spec: read(spec) for spec in options.model_choices}
-    return {"model_choices": choices, "choice_base": options.choice_base, "unknown": options.unknown}
+    return {"model_choices": choices, "choice_base": options.choice_base, "unreadable": options.unreadable}
 
 
 def renamed(

@@ -254,7 +254,7 @@ class ManyAnswers:
 class Nan:
     """What is done with rows of embeddings that hold NaN."""
 
-    nan: str = option(
+    nan_policy: str = option(
         "rows with NaN: an error, or left out (default: raise)", default="raise", choices=("raise", "omit"),
         rare=True,
     )  # fmt: skip
@@ -308,8 +308,8 @@ CI = (AUTO, *BY, "none")  # what --ci may be everywhere
 
 def plan(options: Any) -> Resampling | None:
     """What the options of intervals ask for, as every function takes it."""
-    names = {"method": "ci_method", "resamples": "resamples", "confidence": "confidence", "seed": "seed"}
-    given = {argument: getattr(options, name, None) for argument, name in names.items()}
+    names = ("n_resamples", "confidence_level", "seed")
+    given = {"method": getattr(options, "ci_method", None), **{name: getattr(options, name, None) for name in names}}
     asked = {argument: value for argument, value in given.items() if value is not None}
     return None if options.ci == "none" else Resampling(options.ci, **asked)
 
@@ -327,8 +327,10 @@ class Intervals:
         "how (default: corrected, a closed form); pigeonhole: the bootstrap over objects as it is", choices=METHODS,
         group=INTERVALS, rare=True,
     )  # fmt: skip
-    confidence: float | None = option("of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS)
-    resamples: int | None = option(
+    confidence_level: float | None = option(
+        "of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
+    )
+    n_resamples: int | None = option(
         "of a bootstrap (default: 1000)", kind=count, metavar="B", group=INTERVALS, rare=True
     )
     seed: int | None = option(
@@ -338,7 +340,7 @@ class Intervals:
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("ci_method", "resamples"), "intervals, which --ci none leaves out")
+            refuse_unused(self, ("ci_method", "n_resamples"), "intervals, which --ci none leaves out")
         return as_resampling(plan(self))
 
     @property

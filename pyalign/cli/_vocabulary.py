@@ -173,3 +173,10 @@ VOCABULARY = {
         ("--quiet", "", "switch", False, "no notes, no progress"),
     )
 }
+
+# By what an argument is called in Python, where one flag alone stands for it.
+FLAGS = {
+    argument: flag
+    for flag, argument, *_ in VOCABULARY.values()
+    if argument and sum(row.argument == argument for row in VOCABULARY.values()) == 1
+}

@@ -1,4 +1,4 @@
-"""What the library says, in the words of the command line: `nan="omit"` becomes `--nan omit`.
+"""What the library says, in the words of the command line: `nan_policy="omit"` becomes `--nan omit`.
 
 Messages and notes of the library name a remedy as Python spells it: an argument with a value, such as
 `columns=(0, 1, 2)`, with the function in front where it is another one than that which was called, such as
@@ -41,14 +41,8 @@ _SETTING = (  # function(..., argument=value), argument=value, or object.argumen
     rf"|(?P<argument>[a-z_]+)=(?P<value>{_VALUE})"
     r'|\w+\.(?P<method>[a-z_]+)\((?P<word>"\w+")\))(?!\w|/|=|\.\w)'
 )
-_X = (  # "x must ...", "x looks like ...", and the "rows of x"
-    r"(?:^|(?<=: ))x(?= must\b|(?P<likeness> looks like (?:a matrix|(?:dis)?similarities)\b))"
-    r"|(?:(?<=\bof )|(?<=\bsuits ))x(?=[ ;,]|$)"
-)
-_REMEDY = "|".join(
-    [rf"(?<!\w)(?P<phrase>{'|'.join(map(re.escape, PHRASES))})(?!\w)", _DATA_SET, f"(?P<x>{_X})", _SETTING]
-)
-_LIKE_PYTHON = re.compile(r"""[='"(]|\bx\b|\bpyalign\.""")
+_REMEDY = "|".join([rf"(?<!\w)(?P<phrase>{'|'.join(map(re.escape, PHRASES))})(?!\w)", _DATA_SET, _SETTING])
+_LIKE_PYTHON = re.compile(r"""[='"(]|\bpyalign\.""")
 
 
 @dataclass(frozen=True)
@@ -64,20 +58,17 @@ class Wording:
     def __call__(self, message: str) -> str:
         """A message or a note in these words; data, and what has no option in the command, stay as they are."""
         options = {one.name: (one, told) for one, told in declared(type(self.options))}
-        embeddings = "embeddings" in options and "x" not in self._values()
 
         def in_words(match: re.Match[str]) -> str:
             if match["phrase"]:
                 return PHRASES[match[0]]
             if match["set"]:
                 return f"'pyalign datasets path {match['set']} {'--folder DIR' if match['remember'] else '--forget'}'"
-            if match["x"]:
-                return "this" if match["likeness"] is not None else "embeddings" if embeddings else match[0]
             name = match["inner"] or match["argument"] or match["method"]
             value = match["held"] or match["value"] or match["word"]
             return (name in options and _setting(*options[name], value)) or match[0]
 
-        values = sorted(filter(_LIKE_PYTHON.search, self._values() - {"x"}), key=len, reverse=True)
+        values = sorted(filter(_LIKE_PYTHON.search, self._values()), key=len, reverse=True)
         data = "|".join([*(rf"(?<!\w){re.escape(value)}(?!\w)" for value in values), _QUOTED])
         return re.sub(f"{data}|{_REMEDY}", in_words, message)
 

@@ -36,7 +36,7 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
     found = agreement(
         _inputs.read_models(options, triplets), triplets, **_model_choices.arguments(options), measure=measures,
         temperature=temperature,
-        min_answers=options.min_answers, ties=options.ties, nan=options.nan, missing=options.missing,
+        min_answers=options.min_answers, ties=options.ties, nan_policy=options.nan_policy, missing=options.missing,
         backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)

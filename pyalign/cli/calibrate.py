@@ -72,7 +72,8 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
-        held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties, nan=options.nan,
+        held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties,
+        nan_policy=options.nan_policy,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)

@@ -17,13 +17,15 @@ class CeilingOptions(
 ):  # fmt: skip
     """The options of `pyalign ceiling`."""
 
-    confidence: float = option("of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P")
+    confidence_level: float = option("of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P")
 
 
 def run(options: CeilingOptions, progress: Progress) -> Outcome:
     """Reads, counts."""
     triplets = _inputs.read_triplets(options, answered="ceiling")
-    return Outcome(replace(noise_ceiling(triplets, confidence=options.confidence), triplets=options.triplets))
+    return Outcome(
+        replace(noise_ceiling(triplets, confidence_level=options.confidence_level), triplets=options.triplets)
+    )
 
 
 COMMAND = Command(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.errors import InputError
+from pyalign.pairwise.all_pairs import measures_of
 from pyalign.pairwise.calibrated import checked_permutations
-from pyalign.pairwise.cka import PERMUTATIONS, cka, measures_of
+from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 from pyalign.progress import Progress
 
@@ -31,7 +32,7 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
         "one or more of the measures above (default: debiased-cka)", nargs="+", metavar="M", group=COMPARED,
         words=REPRESENTATION_MEASURES,
     )  # fmt: skip
-    permutations: int = option(
+    n_permutations: int = option(
         f"of the items of one model, with which unrelated models are imitated (default: {PERMUTATIONS}); 0: no null",
         default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
     )  # fmt: skip
@@ -45,8 +46,8 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     measures = measures_of(options.measure or "debiased-cka")
     alpha = 0.05 if options.alpha is None else options.alpha
-    checked_permutations(options.permutations, alpha)
-    if not options.permutations:
+    checked_permutations(options.n_permutations, alpha)
+    if not options.n_permutations:
         refuse_unused(options, ("alpha", "seed"), "the null, which --permutations 0 leaves out")
     if len(options.embeddings) < 2:
         raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
@@ -55,7 +56,7 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     found = cka(
-        models, measure=measures, permutations=options.permutations, alpha=alpha, seed=options.seed or 0,
+        models, measure=measures, n_permutations=options.n_permutations, alpha=alpha, seed=options.seed or 0,
         backend=options.backend, progress=progress,
     )  # fmt: skip
     return Outcome(found)

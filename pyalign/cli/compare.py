@@ -62,7 +62,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     found = compare(
         models, triplets, **choices, measure=None if options.measure is None else by_model,
         temperature=1.0 if temperature is None else temperature,
-        ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=plan,
+        ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
         correction=options.correction, choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets), notes=notes)

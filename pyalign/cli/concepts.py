@@ -7,7 +7,7 @@ from typing import Any
 
 from pyalign.cli import _concepts, _folder, _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
-from pyalign.concept.concepts import concepts
+from pyalign.concept.concepts import score_concepts
 from pyalign.concept.concepts_result import BY, Concepts
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
@@ -57,12 +57,13 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     triplets = _inputs.read_triplets(options, answered="concepts")
     dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     models = _inputs.read_models(options, triplets)
-    found = concepts(
+    found = score_concepts(
         models, triplets, dimensions, **_model_choices.arguments(options), dimension_labels=of_dimensions,
         categories=_concepts.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
         assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
-        measure=options.measure, temperature=temperature, ties=options.ties, nan=options.nan, missing=options.missing,
+        measure=options.measure, temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,
+        missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
         min_triplets=options.min_triplets, top_objects=options.top_objects, progress=progress,
     )  # fmt: skip
@@ -104,9 +105,9 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _transform(path: str | None) -> Any:
     if path is None:
         return None
-    from pyalign.io.transform import read_transform
+    from pyalign.io.transform import load_transform
 
-    return read_transform(path)
+    return load_transform(path)
 
 
 def _labelled(found: Concepts, options: ConceptsOptions, labels: list[str] | None) -> Concepts:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyalign.cli import _concepts, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.concept.consistency import consistency
+from pyalign.concept.consistency import error_consistency
 from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
@@ -25,7 +25,7 @@ class ConsistencyOptions(
         "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
     )  # fmt: skip
-    nan: str = option(
+    nan_policy: str = option(
         "rows with NaN, or no choice: an error, or left out (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
     )  # fmt: skip
@@ -43,10 +43,10 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     categories = _concepts.read_categories(options.categories)
     models = _inputs.read_models(options, triplets) if options.embeddings else None
-    found = consistency(
+    found = error_consistency(
         models, triplets, **_model_choices.arguments(options), dimensions=dimensions,
         dimension_labels=of_dimensions, categories=categories, assign=options.assign or "sum", top=options.top or 1,
-        measure=options.measure, nan=options.nan, missing=options.missing, backend=options.backend,
+        measure=options.measure, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip
     told: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}

@@ -69,7 +69,7 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     found = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds,
         penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
-        ci=_options.plan(options), correction=options.correction, nan=options.nan,
+        ci=_options.plan(options), correction=options.correction, nan_policy=options.nan_policy,
         missing=options.missing, seed=options.seed or 0, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, called)
@@ -85,7 +85,9 @@ def _check(options: PredictOptions) -> None:
         refuse_unused(options, OF_TRIPLETS, "--triplets, which are not given")
     if options.ci == "none":
         refuse_unused(
-            options, ("ci_method", "resamples", "confidence", "correction"), "intervals, which --ci none leaves out"
+            options,
+            ("ci_method", "n_resamples", "confidence_level", "correction"),
+            "intervals, which --ci none leaves out",
         )
     if options.penalties is not None:
         checked_penalties(options.penalties)

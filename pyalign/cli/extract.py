@@ -105,7 +105,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         raise InputError("--images or --text says what is embedded: give one of them")
     from pyalign.extraction.extract import extract
     from pyalign.extraction.sources import DEFAULT
-    from pyalign.io.transform import read_transform
+    from pyalign.io.transform import load_transform
 
     found = extract(
         options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
@@ -113,7 +113,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         precision=options.precision, compile=options.compile, workers=options.workers, shard=options.shard,
         resume=options.resume, unreadable=options.unreadable, decoder=options.decoder, background=options.background,
         prompt=options.prompt,
-        transform=None if options.transform is None else read_transform(options.transform),
+        transform=None if options.transform is None else load_transform(options.transform),
         meta=dict(options.meta), model_threads=options.model_threads, progress=_paced(progress),
     )  # fmt: skip
     return Outcome(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, replace
 
-from pyalign.analysis.failures.failures import failures, require_families
+from pyalign.analysis.failures.failures import find_failures, require_families
 from pyalign.cli import _idle, _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option
 from pyalign.measures import get_measure
@@ -35,7 +35,7 @@ class FailureOptions(
     limit: int | None = option(
         "list at most K triplets of each group, the clearest", kind=_options.count, metavar="K", group=OUTPUT
     )
-    at_least: int | None = option(
+    min_models: int | None = option(
         "list the triplets that at least K of the models get wrong (default: all of them)", "--minimum",
         kind=_options.count, metavar="K", group=OUTPUT,
     )  # fmt: skip
@@ -52,10 +52,10 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     models, choices = _inputs.read_models(options, triplets), _model_choices.arguments(options)
     if labels is not None:
         models, choices = _model_choices.renamed(models, choices, dict(zip(called, labels, strict=True)))
-    found = failures(
-        models, triplets, **choices, families=options.families, limit=options.limit, at_least=options.at_least,
+    found = find_failures(
+        models, triplets, **choices, families=options.families, limit=options.limit, min_models=options.min_models,
         measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
-        nan=options.nan, missing=options.missing, backend=options.backend, progress=progress,
+        nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     found = replace(found, triplets=options.triplets)
     files = {}

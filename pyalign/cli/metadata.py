@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pyalign._result import load_result
 from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.io.metadata import load_metadata
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
-from pyalign.results import load_result
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class MetadataOptions(_options.Output):
     columns: tuple[str, ...] | None = option(
         "columns of the table by which models are compared (default: all)", "--by", nargs="+", metavar="C"
     )
-    confidence: float = option(
+    confidence_level: float = option(
         "of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=_options.INTERVALS
     )
     seed: int = option(
@@ -42,7 +42,9 @@ def run(options: MetadataOptions, progress: Progress) -> Outcome:
     """Reads, matches, fits."""
     table = load_metadata(options.metadata)
     result: Any = load_result(options.result)
-    found = regress_metadata(result, table, columns=options.columns, confidence=options.confidence, seed=options.seed)
+    found = regress_metadata(
+        result, table, columns=options.columns, confidence_level=options.confidence_level, seed=options.seed
+    )
     return Outcome(found)
 
 

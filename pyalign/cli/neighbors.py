@@ -51,11 +51,13 @@ class OverObjects:
         "over other objects like these (auto, the default, is objects), or none", default=AUTO,
         choices=_options.CI, metavar="OVER", group=INTERVALS,
     )  # fmt: skip
-    resamples: int | None = option(
+    n_resamples: int | None = option(
         "half-samples of the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
     )
-    confidence: float | None = option("of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS)
-    permutations: int | None = option(
+    confidence_level: float | None = option(
+        "of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
+    )
+    n_permutations: int | None = option(
         "relabellings for p-values (default: 999); 0: none", kind=_options.seed, metavar="K", group=INTERVALS
     )
     seed: int | None = option("of what is drawn (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
@@ -63,8 +65,8 @@ class OverObjects:
     def arguments(self) -> dict[str, Any]:
         """Those that are given, as arguments; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("resamples", "confidence"), "intervals, which --ci none leaves out")
-        return {"ci": _options.plan(self), **_given(self, "permutations", "seed")}
+            refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, which --ci none leaves out")
+        return {"ci": _options.plan(self), **_given(self, "n_permutations", "seed")}
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,9 @@ def _categories(spec: Spec) -> Any:
 
 
 def _transform(spec: Spec) -> Any:
-    from pyalign.io.transform import read_transform
+    from pyalign.io.transform import load_transform
 
-    return read_transform(spec)
+    return load_transform(spec)
 
 
 def _given(options: Any, *names: str) -> dict[str, Any]:
@@ -214,7 +216,7 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
         index = prepared_index(rows, given, options.measure, index)
     found = neighbors(
         rows, given, options.k, measure=options.measure, backend=options.backend, index=index,
-        nan=options.nan, progress=progress,
+        nan_policy=options.nan_policy, progress=progress,
     )  # fmt: skip
     if options.save_index is not None:
         files[options.save_index] = index.content(found.recall)
@@ -309,9 +311,9 @@ class HubnessOptions(_options.Models, Near, K):
 
 def run_hubness(options: HubnessOptions, progress: Progress) -> Outcome:
     """Reads, counts."""
-    from pyalign.concept.hubs import hubs
+    from pyalign.concept.hubs import hubness
 
-    return Outcome(hubs(_models(options), k=options.k, measure=options.measure))
+    return Outcome(hubness(_models(options), k=options.k, measure=options.measure))
 
 
 HUBNESS = Command(HubnessOptions, run_hubness, "pyalign neighbors hubness clip.npy -k 10")

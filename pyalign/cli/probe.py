@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 FOLDS, MAP = "cross-validation", "map"
 OTHERS = "gLocal\nkeep which other embeddings are close; takes --norm identity"
 ANSWERS = "answers of many people"
-PENALTIES = ("squared", "frobenius", "identity", "nuclear")
+NORMS = ("squared", "frobenius", "identity", "nuclear")
 RECIPES = ("muttenthaler2023",)
 SPLITS = ("objects", "triplets", "subjects")
 
 DEFAULTS: dict[str, Any] = {
-    "penalty": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardize": "global",
+    "norm": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardize": "global",
     "tolerance": 1e-4, "smoothing": 0.0,
 }  # fmt: skip
-LOCAL = ("alpha", "tau", "batch_size")
+LOCAL = ("local_weight", "tau", "batch_size")
 STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
 SOLVERS_OWN = ("tolerance",)  # of L-BFGS
-PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name not in SOLVERS_OWN}, "penalty": "frobenius"}
+PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name not in SOLVERS_OWN}, "norm": "frobenius"}
 
 
 def folds(text: str) -> int:
@@ -51,7 +51,7 @@ def rank(text: str) -> int | str:
 class OtherEmbeddings:
     """How other embeddings take part. Without defaults: what was not given is left to the function."""
 
-    alpha: float | None = option(
+    local_weight: float | None = option(
         "share of their loss, from 0 to below 1 (default: 0.25)",
         "--local-weight",
         kind=float,
@@ -93,11 +93,11 @@ class ProbeCommandOptions(
     recipe: str | None = option(
         "train by the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
     )
-    penalty: str | None = option(
+    norm: str | None = option(
         "norm of W that is penalized (default: squared; with --other-embeddings identity: |W - m I|^2, m the mean of "
-        "the diagonal)", "--norm", choices=PENALTIES, group=MAP,
+        "the diagonal)", "--norm", choices=NORMS, group=MAP,
     )  # fmt: skip
-    strength: tuple[float, ...] | None = option(
+    penalties: tuple[float, ...] | None = option(
         "one, taken as it is; or several to choose from inside a fold, scaled for the triplets of each fit (default: "
         "eight or more, by the data)", "--penalty", nargs="+", kind=float, metavar="L", group=MAP,
     )  # fmt: skip
@@ -137,7 +137,7 @@ class ProbeCommandOptions(
 
 def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     """The options of the map, as given or by default; raises for those that would go unused."""
-    wrong = [value for value in options.strength or () if not 0 < value < float("inf")]
+    wrong = [value for value in options.penalties or () if not 0 < value < float("inf")]
     if wrong and not (options.recipe and wrong == [0.0]):
         raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
@@ -146,7 +146,7 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
         _check_one_fit(options)
     given = {name: getattr(options, name) for name in DEFAULTS}
     if options.other_embeddings is not None and options.recipe is None:
-        given["penalty"] = options.penalty or "identity"
+        given["norm"] = options.norm or "identity"
     if not options.folds and options.other_embeddings is not None:
         given["tolerance"] = options.tolerance or TOLERANCE
     given["bias"] = options.bias or None
@@ -159,8 +159,8 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
             own = f"has its own, {PUBLISHED[name]}" if name in PUBLISHED else "has no use for it"
             flag = flags_by_name(type(options))[name]
             raise InputError(f"{flag} must be left out with --recipe {options.recipe}, which {own}; got {value}")
-    if len(options.strength or (0.0,)) > 1:
-        raise InputError(f"--recipe takes one --penalty; got {len(options.strength or ())}")
+    if len(options.penalties or (0.0,)) > 1:
+        raise InputError(f"--recipe takes one --penalty; got {len(options.penalties or ())}")
     if options.split != "objects" or options.answers or options.weights:
         raise InputError("--recipe takes folds over objects and one answer for each triplet")
     if options.backend != "auto":
@@ -175,10 +175,10 @@ def _check_one_fit(options: ProbeCommandOptions) -> None:
     if options.recipe is not None or options.model_index is not None:
         flag = "--recipe" if options.recipe is not None else "--model-index"
         raise InputError(f"{flag} needs folds, which --folds none leaves out")
-    if options.strength is None and options.other_embeddings is None:
+    if options.penalties is None and options.other_embeddings is None:
         raise InputError("--folds none fits one map: --penalty says how strongly it is penalized")
-    if len(options.strength or (0.0,)) > 1:
-        raise InputError(f"--folds none takes one --penalty; got {len(options.strength or ())}")
+    if len(options.penalties or (0.0,)) > 1:
+        raise InputError(f"--folds none takes one --penalty; got {len(options.penalties or ())}")
 
 
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
@@ -216,7 +216,7 @@ def _probe(
     from pyalign.probing.cross_validate import cross_validate_probe
 
     found = cross_validate_probe(
-        x, triplets, folds=options.folds, strengths=options.strength or "auto", seed=options.seed, split=options.split,
+        x, triplets, folds=options.folds, penalties=options.penalties or "auto", seed=options.seed, split=options.split,
         **more, **options.local(), missing=options.missing, backend=options.backend, progress=progress,
         journal=journal, **model,
     )  # fmt: skip
@@ -231,9 +231,9 @@ def _one_fit(
     """One map, fitted to all triplets."""
     from pyalign.probing.probe import fit_probe
 
-    strength = options.strength[0] if options.strength else STRENGTH
+    strength = options.penalties[0] if options.penalties else STRENGTH
     fit = fit_probe(
-        x, triplets, strength=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
+        x, triplets, penalty=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)
@@ -246,7 +246,8 @@ def _recipe(
     from pyalign.probing.recipe import cross_validate_recipe
 
     found = cross_validate_recipe(
-        x, triplets, folds=options.folds, strength=options.strength[0] if options.strength else 1e-3, seed=options.seed,
+        x, triplets, folds=options.folds, penalty=options.penalties[0] if options.penalties else 1e-3,
+        seed=options.seed,
         missing=options.missing, progress=progress, journal=journal,
     )  # fmt: skip
     return _outcome(options, found, found.folds[-1].transform, journal)

@@ -37,11 +37,11 @@ class RecoverOptions(
         "temperature)", default="temperature", choices=REFITS, group=FITTING,
     )  # fmt: skip
     folds: int | None = option("of probes, over objects (default: 3)", kind=_options.count, metavar="K", group=FITTING)
-    strength: tuple[float, ...] | None = option(
+    penalties: tuple[float, ...] | None = option(
         "of the probes: one, taken as it is; or several to choose from (default: by the data)", "--penalty", nargs="+",
         kind=float, metavar="L", group=FITTING,
     )  # fmt: skip
-    simulations: int | None = option(
+    n_simulations: int | None = option(
         "of each model at each number of triplets (default: 100, of probes 10)", kind=_options.count, metavar="S",
         group=SIMULATING,
     )  # fmt: skip
@@ -52,7 +52,7 @@ class RecoverOptions(
     target: float = option(
         "recovery rate to reach (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
     )
-    confidence: float = option(
+    confidence_level: float = option(
         "of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
     )
     seed: int = option(
@@ -65,7 +65,7 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
     for measure in options.measure or ():
         get_measure(measure)
     if options.refit != "probe":
-        refuse_unused(options, ("folds", "strength"), "probes alone: add --refit probe")
+        refuse_unused(options, ("folds", "penalties"), "probes alone: add --refit probe")
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to tell apart; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)
@@ -79,10 +79,10 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
     found = recover(
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),
-        refit=options.refit, simulations=options.simulations, sizes=options.sizes,
-        target=options.target, confidence=options.confidence,
+        refit=options.refit, n_simulations=options.n_simulations, sizes=options.sizes,
+        target=options.target, confidence_level=options.confidence_level,
         folds=3 if options.folds is None else options.folds,
-        strengths="auto" if options.strength is None else options.strength, seed=options.seed,
+        penalties="auto" if options.penalties is None else options.penalties, seed=options.seed,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets))

@@ -19,7 +19,7 @@ from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
 
 HUMAN, MODELS = "judgments of people", "more models"
-OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan")
+OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan_policy")
 FORMULAS = "\n".join(f"  {one.name:<10} {one.formula}" for one in CORRELATIONS.values())
 HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
 
@@ -65,7 +65,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "what of people is averaged for the noise ceiling (default: what fits the correlation)",
         choices=tuple(POOLINGS), group=HOW,
     )  # fmt: skip
-    nan: str = option(
+    nan_policy: str = option(
         "rows with NaN: an error, or their pairs left out (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW,
     )  # fmt: skip
@@ -78,16 +78,16 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "a closed form that counts noise of single pairs once (corrected; the default but for kendall and tau-a), or "
         "resamples", choices=METHODS, group=_options.INTERVALS,
     )  # fmt: skip
-    resamples: int | None = option(
+    n_resamples: int | None = option(
         "of the bootstrap, which they ask for (default: 1000)",
         kind=_options.count,
         metavar="B",
         group=_options.INTERVALS,
     )
-    confidence: float | None = option(
+    confidence_level: float | None = option(
         "of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
     )
-    permutations: int | None = option(
+    n_permutations: int | None = option(
         "p-values by K random relabellings of the objects", kind=_options.count, metavar="K", group=_options.INTERVALS
     )
     correction: str = option(
@@ -112,8 +112,9 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     rdms = _matrices.read_matrices(options.model_rdms or (), KINDS[0], "--model-rdms")
     found = rsa(
         models, human, **asked, model_rdms=rdms, pooling=options.pooling,
-        ci=_options.plan(options), permutations=options.permutations,
-        partial=options.partial, weighted=options.weighted, correction=options.correction, nan=options.nan,
+        ci=_options.plan(options), n_permutations=options.n_permutations,
+        partial=options.partial, weighted=options.weighted, correction=options.correction,
+        nan_policy=options.nan_policy,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     called: dict[str, str] = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
@@ -132,12 +133,14 @@ def _check(options: RsaOptions) -> None:
         get_correlation(correlation)
     if options.ci == "none":
         refuse_unused(
-            options, ("ci_method", "resamples", "confidence", "correction"), "intervals, which --ci none leaves out"
+            options,
+            ("ci_method", "n_resamples", "confidence_level", "correction"),
+            "intervals, which --ci none leaves out",
         )
-        if options.permutations is None and not options.weighted:
+        if options.n_permutations is None and not options.weighted:
             refuse_unused(options, ("seed",), "what is drawn: intervals, --permutations or --weighted")
     if options.ci_method == "corrected":
-        refuse_unused(options, ("resamples",), "the bootstrap, which --ci-method corrected does without")
+        refuse_unused(options, ("n_resamples",), "the bootstrap, which --ci-method corrected does without")
 
 
 COMMAND = Command(

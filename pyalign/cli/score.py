@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from io import StringIO
-from typing import Any
 
 import numpy as np
 
-from pyalign.analysis.score import Scores, score
+from pyalign.analysis.accuracy import Scores
+from pyalign.analysis.score import score
 from pyalign.cli import _ceiling, _inputs, _matrices, _model_choices, _options
-from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option
-from pyalign.data import Transform, Triplets
+from pyalign.cli._command import OUTPUT, Command, Outcome, Output, flags_by_name, option
+from pyalign.data import Transform
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import get_measure
 from pyalign.progress import Progress
-from pyalign.stats.resampling import AUTO, Resampling
+from pyalign.stats.resampling import AUTO
 
 BESIDES = "besides"
 
@@ -45,7 +45,7 @@ class ScoreOptions(
         "how far from chance to this noise ceiling: a fraction, or FILE.json[::upper|lower|estimate] of `pyalign "
         "ceiling --json` (default: estimate)", kind=_ceiling.ceiling, metavar="C", role="input", group=BESIDES
     )  # fmt: skip
-    permutations: int | None = option(
+    n_permutations: int | None = option(
         "chance level by K random matchings of rows (of a matrix rows and columns together) and items",
         kind=_options.count,
         metavar="K",
@@ -66,8 +66,8 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     for measure in options.measure or ():
         get_measure(measure)
-    plan, notes = _inputs.check_intervals(options, options.permutations)
-    notes += _check_choices(options)
+    plan, notes = _inputs.check_intervals(options, options.n_permutations)
+    notes += _model_choices.check(options)
     _matrices.check(options)
     matrices = _matrices.read(options)
     labels = _inputs.labelled(_model_choices.models_of(options, tuple(matrices)), options.labels)
@@ -84,51 +84,27 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         groups = np.array(found.labels)[found.codes]
     elif options.categories is not None:
         groups = _categories(options.categories)
-    if options.model_choices is not None:
-        scored = _scored_choices(options, triplets, plan, groups, ceiling, progress)
-        return Outcome(replace(scored, results=_inputs.with_labels(scored.results, labels)), notes=notes)
     keep = [name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")]
-    models = {**_inputs.read_models(options, triplets), **matrices}
+    models = {**(_inputs.read_models(options, triplets) if options.embeddings else {}), **matrices} or None
     results = score(
         models, triplets, measure=options.measure, temperature=temperature,
-        ties=options.ties, nan=options.nan, missing=options.missing, backend=options.backend, ci=plan,
-        groups=groups, ceiling=ceiling, permutations=options.permutations, seed=options.seed or 0,
-        transform=_transform(options.transform), keep=keep, progress=progress,
+        ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
+        groups=groups, ceiling=ceiling, n_permutations=options.n_permutations, seed=options.seed or 0,
+        transform=_transform(options.transform), keep=keep, **_model_choices.arguments(options), progress=progress,
     )  # fmt: skip
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))
     text = _choices_as_text(results) if alone and not options.choices else None
     return Outcome(results, _arrays(options, results), text, notes=notes)
 
 
-def _check_choices(options: ScoreOptions) -> tuple[str, ...]:
-    """As `_model_choices.check`; choices stand in place of embeddings here."""
-    if options.model_choices is not None:
-        others = [*options.embeddings, *(options.matrix or ())]
-        if others:
-            raise InputError(f"--model-choices stands in place of embeddings; got {others[0]} too")
-    return _model_choices.check(options)
-
-
-def _scored_choices(
-    options: ScoreOptions, triplets: Triplets, plan: Resampling | None, groups: object, ceiling: Any, progress: Progress
-) -> Scores:
-    from pyalign.analysis.score_choices import score_choices
-
-    arguments = _model_choices.arguments(options)
-    found: Scores = score_choices(
-        arguments.pop("model_choices"), triplets, **arguments, ties=options.ties, nan=options.nan, ci=plan,
-        groups=groups, ceiling=ceiling, backend=options.backend, progress=progress,
-    )  # fmt: skip
-    return replace(found, triplets=options.triplets)
-
-
 def _refuse_answers(options: ScoreOptions) -> None:
     """Raises where an option needs the people's answers."""
-    names = ("model_choices", "ci", "ci_method", "groups", "categories", "ceiling", "permutations")
+    names = ("model_choices", "ci", "ci_method", "groups", "categories", "ceiling", "n_permutations")
     named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
     if named:
         raise InputError(
-            f"--{named[0].replace('_', '-')} needs the people's answers, which {_inputs.said_by(options)} says are not "
+            f"{flags_by_name(ScoreOptions)[named[0]]} needs the people's answers, which {_inputs.said_by(options)} "
+            f"says are not "
             "recorded"
         )
 
@@ -136,9 +112,9 @@ def _refuse_answers(options: ScoreOptions) -> None:
 def _transform(path: str | None) -> Transform | None:
     if path is None:
         return None
-    from pyalign.io.transform import read_transform
+    from pyalign.io.transform import load_transform
 
-    return read_transform(path)
+    return load_transform(path)
 
 
 def _categories(spec: str) -> object:
@@ -148,11 +124,11 @@ def _categories(spec: str) -> object:
 
 
 def _arrays(options: ScoreOptions, results: Scores) -> dict[str, Output]:
-    """What to write where. One result: (t,) and (t, 3); several: a leading axis, in the order of the table."""
+    """What to write where. Of one model (t,) and (t, 3); of several a leading axis, in the order of the table."""
     files: dict[str, Output] = {}
     for path, name in ((options.choices, "choices"), (options.probabilities, "probabilities")):
         if path is not None:
-            arrays = [getattr(one, name) for one in results]
+            arrays = [one for one in (getattr(row, name) for row in results) if one is not None]
             files[path] = arrays[0] if len(arrays) == 1 else np.stack(arrays)
     return files
 

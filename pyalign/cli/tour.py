@@ -58,7 +58,7 @@ def _told(out: str, study: Study) -> str:
 
 
 def _models_of(study: Study) -> str:
-    from pyalign.results import load_result
+    from pyalign._result import load_result
 
     return " ".join(str(one.embeddings) for one in load_result(f"{study.folder}/steps/score.json"))
 

@@ -30,7 +30,7 @@ class TransformOptions(_options.Model, _options.RowNames, _options.Quiet):
 
 def run(options: TransformOptions, progress: Progress) -> Outcome:
     """Reads, multiplies."""
-    from pyalign.io.transform import read_transform
+    from pyalign.io.transform import load_transform
 
     x = _inputs.read_model(options)
     try:
@@ -38,7 +38,7 @@ def run(options: TransformOptions, progress: Progress) -> Outcome:
     except InputError as error:
         raise InputError(f"{options.embeddings}: {error}") from error
     with np.errstate(over="ignore", invalid="ignore"):  # told below
-        transform = read_transform(options.transform)
+        transform = load_transform(options.transform)
         mapped = transform.apply(x)
     lost = np.asarray(~np.isfinite(np.asarray(mapped)).all(axis=1))
     if lost.any():

@@ -20,7 +20,7 @@ from pyalign.datasets.triplets import DISSIMILARITY, PRECOMPUTED, SCHEMES, Sampl
 from pyalign.errors import InputError
 from pyalign.io.categories import load_categories
 from pyalign.io.paths import Spec
-from pyalign.io.transform import read_transform
+from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 
@@ -99,7 +99,7 @@ def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
     refuse_unused(options, ("kind",), "a matrix alone: add --matrix")
     assert options.embeddings is not None
     x = _inputs.read_embeddings(options.embeddings)
-    return x if options.transform is None else read_transform(options.transform).apply(x), options.measure or "cosine"
+    return x if options.transform is None else load_transform(options.transform).apply(x), options.measure or "cosine"
 
 
 def _drawn_again(drawn: SampledTriplets) -> str:

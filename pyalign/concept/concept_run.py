@@ -1,4 +1,5 @@
-"""One call of `pyalign.concepts`, its inputs in one order of rows: groups, scores, and the figures of each group."""
+"""One call of `pyalign.score_concepts`, its inputs in one order of rows: groups, scores, and the figures of each
+group."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ class Run:
         correction, least: of p-values; the fewest triplets of a concept with an interval.
         transform: that half of the models went through.
         pairs: of models that are compared: the second is taken off the first.
-        progress: see `pyalign.concepts`.
+        progress: see `pyalign.score_concepts`.
     """
 
     aligned: AlignedModels
@@ -63,7 +64,7 @@ class Run:
         """Groups, scores, and takes the figures of each group."""
         aligned, dimensions = self.aligned, self.dimensions
         index = _checks.as_triplets(aligned.index)
-        with_rows = aligned.models if self.options["nan"] == "omit" else {}
+        with_rows = aligned.models if self.options["nan_policy"] == "omit" else {}
         kept = common_triplets(with_rows, index, self.backend, choices=self.choices)
         index = index if kept is None else index[kept]
         chosen = {name: one.take(kept) for name, one in self.choices.items()}
@@ -134,7 +135,7 @@ class Run:
             n_assignment_ties=groupings.n_tied,
             ci_by=None if plan is None else plan.by,
             ci_method=None if plan is None else plan.method,
-            confidence=None if plan is None else float(plan.confidence),
+            confidence=None if plan is None else float(plan.confidence_level),
             resamples=plan.drawn if drawn and plan is not None else None,
             task=score.task,
             notes=merged(groupings.notes, notes_on_small(both), self._notes(outcomes, whole)),

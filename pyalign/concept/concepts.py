@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -34,15 +34,15 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 
 DIMENSIONS = "dimensions"  # what their rows are called in messages, beside the models
 FEWEST = 30  # triplets of a concept with an interval
 TRANSFORMED = "{} (transformed)"
 
 
-def concepts(
-    x: object,
+def score_concepts(
+    embeddings: object,
     triplets: object,
     dimensions: object = None,
     *,
@@ -57,8 +57,8 @@ def concepts(
     measure: str | Measure | None = None,
     temperature: float | None = None,
     ties: str = "fractional",
-    nan: str = "raise",
-    unknown: str = "raise",
+    nan_policy: str = "raise",
+    unreadable: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
     ci: IntervalsOver = AUTO,
@@ -75,22 +75,22 @@ def concepts(
     both of its objects; levels look at all three objects.
 
     Args:
-        x: (n, d) embeddings, or a mapping of names to several, or None. Those with names are matched by name.
+        embeddings: (n, d) embeddings, or a mapping of names to several, or None. Those with names are matched by name.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
         dimensions: (n, k) numbers from 0 up: a human embedding such as SPoSE or VICE, with names or in the order of x.
         model_choices: name -> choices that are there already, of a language model or a person, as
             `pyalign.score_choices` takes them; besides the embeddings or in their place. They have no cross-entropy
             without probabilities, and no transform.
-        choice_base, unknown: see `pyalign.score_choices`.
+        choice_base, unreadable: see `pyalign.score_choices`.
         dimension_labels: k labels; one that comes twice is told apart by its number; None: numbers from 0.
         categories: `pyalign.Categories` of the objects, or what `Categories.of` takes.
-        levels: fine and coarse categories, for levels of abstraction; see `pyalign.levels`.
+        levels: fine and coarse categories, for levels of abstraction; see `pyalign.abstraction_levels`.
         assign: ``"sum"`` or ``"product"`` of the pair's two rows of dimensions, whose largest place it is.
         top: to how many dimensions a triplet is assigned; with more than one it counts in each.
         transform: scores each of the embeddings before and after this map, and their differences.
         measure, temperature: see `pyalign.score`; None: those of the transform's fit, else cosine and 1. The same
             before and after a transform.
-        ties, nan, missing, backend: see `pyalign.score`; dimensions must have the rows too.
+        ties, nan_policy, missing, backend: see `pyalign.score`; dimensions must have the rows too.
         ci: what intervals are over; see `pyalign.score`. None: there are none.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         correction: of p-values over all concepts (and pairs of models): ``"holm"`` or ``"benjamini-hochberg"``.
@@ -113,12 +113,12 @@ def concepts(
         >>> rng = np.random.default_rng(0)
         >>> human = np.abs(rng.normal(size=(30, 2)))
         >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
-        >>> found = pyalign.concepts(human, triplets, human, dimension_labels=["food", "tools"])
+        >>> found = pyalign.score_concepts(human, triplets, human, dimension_labels=["food", "tools"])
         >>> [row.concept for row in found.results[0].concepts], sum(row.n_triplets for row in found.results[0].concepts)
         (['food', 'tools'], 400)
     """
     require_some(dimensions, categories, levels)
-    _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(assign, HOW, "assign")
     _checks.whole_number(top, "top", 1)
     _checks.whole_number(min_triplets, "min_triplets", 1)
@@ -132,10 +132,12 @@ def concepts(
     given = as_triplet_data(triplets)
     require_answers(given, "concepts")
     require_one_answer_each(given, "concepts")
-    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {} if x is None else {"x": x}
-    choices = ModelChoices.of(model_choices, models, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    models = {} if embeddings is None else _checks.one_or_several(embeddings)
+    choices = ModelChoices.of(
+        model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    )
     if not models and not choices.choices:
-        raise InputError("x must hold at least one of the embeddings; got none")
+        raise InputError("embeddings must hold at least one of the embeddings; got none")
     plan = as_resampling(ci)
     chosen, divisor = choice_model(transform, measure, temperature)
     get_measure(chosen)
@@ -144,7 +146,7 @@ def concepts(
         present.require_names(one)
     given, subjects = present.triplets, present.of(subjects, "subjects")
     answered = choices.among(present).read(given, get_host_backend(backend))
-    options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan": nan}
+    options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan_policy": nan_policy}
     scored, pairs, told = _with_transformed(models, transform, given)
     pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
     aligned, rows = _aligned(scored, given, dimensions)
@@ -154,8 +156,16 @@ def concepts(
         progress,
     )  # fmt: skip
     found = run.found(grouped)
-    plain = {**options, "measure": str(chosen), "assign": assign, "top": top, "correction": correction}
-    plain |= {"missing": missing, "ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
+    plain = {
+        "temperature": divisor,
+        "ties": ties,
+        "nan": nan_policy,
+        "measure": str(chosen),
+        "assign": assign,
+        "top": top,
+        "correction": correction,
+    }
+    plain |= {"missing": missing, "ci": record_of(plan), "min_triplets": min_triplets}
     plain |= choices.options()
     inputs = [*models.items(), *choices.choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
     return replace(
@@ -189,7 +199,7 @@ def _with_transformed(
     for name, x in models.items():
         after = TRANSFORMED.format(name)
         if after in models:
-            raise InputError(f"x must not call embeddings {after!r}: {name} is called so after the transform")
+            raise InputError(f"embeddings must not call embeddings {after!r}: {name} is called so after the transform")
         rows = as_embeddings(x, name)
         scored[name], scored[after] = rows, transform.apply(rows)
         pairs.append((after, name))

@@ -1,14 +1,14 @@
-"""What `pyalign.concepts` finds."""
+"""What `pyalign.score_concepts` finds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pyalign._result import OfTask, Result
 from pyalign.concept.prototypes import Prototype
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval, as_document, csv_of, flat
-from pyalign.results import OfTask, Result
 
 BY = ("dimensions", "categories", "levels")
 

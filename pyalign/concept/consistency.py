@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from pyalign import _checks
@@ -20,10 +20,10 @@ from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
-from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
 
 
-def consistency(
+def error_consistency(
     models: Mapping[str, object] | None,
     triplets: object,
     *,
@@ -35,8 +35,8 @@ def consistency(
     assign: str = "sum",
     top: int = 1,
     measure: str | Measure = "cosine",
-    nan: str = "raise",
-    unknown: str = "raise",
+    nan_policy: str = "raise",
+    unreadable: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
     ci: IntervalsOver = AUTO,
@@ -57,10 +57,10 @@ def consistency(
             them; besides the models or in their place. There must be two of both together.
         choice_base: see `pyalign.score_choices`.
         dimensions, dimension_labels, categories, assign, top: which concepts triplets are about, as in
-            `pyalign.concepts`; None: nothing is said of concepts.
+            `pyalign.score_concepts`; None: nothing is said of concepts.
         measure, backend: see `pyalign.score`.
-        nan: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
-        unknown: ``"raise"``, or ``"omit"`` to leave out triplets with a choice that names none of their items.
+        nan_policy: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
+        unreadable: ``"raise"``, or ``"omit"`` to leave out triplets with a choice that names none of their items.
         missing: see `pyalign.score`; of the dimensions too.
         ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
@@ -73,7 +73,7 @@ def consistency(
         `pyalign.stats.joint`.
 
     Raises:
-        InputError: as `pyalign.compare`, `pyalign.score_choices` and `pyalign.concepts`; fewer than two models.
+        InputError: as `pyalign.compare`, `pyalign.score_choices` and `pyalign.score_concepts`; fewer than two models.
 
     Source: Klein, Meyen, Brendel, Wichmann and Meding, "Quantifying uncertainty in error consistency", NeurIPS 2025
     (arXiv 2507.06645); Geirhos, Meding and Wichmann, "Beyond accuracy", NeurIPS 2020.
@@ -83,15 +83,16 @@ def consistency(
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(30, 4))
         >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
-        >>> found = consistency({"a": x, "b": x + 0.5 * rng.normal(size=x.shape), "c": -x}, triplets, measure="dot")
+        >>> models = {"a": x, "b": x + 0.5 * rng.normal(size=x.shape), "c": -x}
+        >>> found = error_consistency(models, triplets, measure="dot")
         >>> [(pair.a, pair.b, pair.kappa > 0.5) for pair in found.pairs]
         [('a', 'b', True), ('a', 'c', True), ('b', 'c', True)]
         >>> found.pairs[1].kappa, found.matrix().shape
         (1.0, (3, 3))
     """
     rows = _checks.named_models({} if models is None else models)
-    _checks.one_of(nan, NAN, "nan")
-    choices = ModelChoices.of(model_choices, rows, base=choice_base, nan=nan, unknown=unknown)
+    _checks.one_of(nan_policy, NAN, "nan_policy")
+    choices = ModelChoices.of(model_choices, rows, base=choice_base, nan_policy=nan_policy, unreadable=unreadable)
     n_models = len(rows) + len(choices.choices)
     if n_models < 2:
         raise InputError(f"models must be at least two, with model_choices; got {n_models}")
@@ -108,11 +109,16 @@ def consistency(
     given, subjects = present.triplets, present.of(subjects, "subjects")
     choices = choices.among(present)
     run = Run(
-        rows, choices, dimensions, measure, nan, backend, plan, subjects, correction, min_triplets, progress
+        rows, choices, dimensions, measure, nan_policy, backend, plan, subjects, correction, min_triplets, progress
     )  # fmt: skip
     found = run.found(given, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories})
-    options: dict[str, Any] = {"measure": found.measure, "nan": nan, "missing": missing, "correction": correction}
-    options |= {"ci": None if plan is None else asdict(plan), "min_triplets": min_triplets}
+    options: dict[str, Any] = {
+        "measure": found.measure,
+        "nan": nan_policy,
+        "missing": missing,
+        "correction": correction,
+    }
+    options |= {"ci": record_of(plan), "min_triplets": min_triplets}
     options |= choices.options()
     options |= {} if dimensions is None else {"assign": assign, "top": top}
     inputs = [*rows.items(), *choices.choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]

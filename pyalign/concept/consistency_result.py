@@ -1,4 +1,4 @@
-"""What `pyalign.consistency` finds."""
+"""What `pyalign.error_consistency` finds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import OfTask, Result
 
 MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probability", "observed", "expected")
 

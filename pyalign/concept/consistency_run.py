@@ -1,4 +1,4 @@
-"""One call of `pyalign.consistency`: who is right on which triplets, and what follows from it."""
+"""One call of `pyalign.error_consistency`: who is right on which triplets, and what follows from it."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The options of one call; see `pyalign.consistency`."""
+    """The options of one call; see `pyalign.error_consistency`."""
 
     models: Mapping[str, object]
     choices: ModelChoices
     dimensions: object
     measure: str | Measure
-    nan: str
+    nan_policy: str
     backend: str
     plan: Resampling | None
     subjects: object
@@ -103,7 +103,7 @@ class Run:
             backend=answers.backend,
             ci_by=None if plan is None else plan.by,
             ci_method=None if plan is None else plan.method,
-            confidence=None if plan is None else float(plan.confidence),
+            confidence=None if plan is None else float(plan.confidence_level),
             resamples=plan.drawn if drawn and plan is not None else None,
             task=given.task,
             notes=merged(aligned.notes, answers.notes, notes, _told(answers.models, pairs, plan)),
@@ -118,7 +118,8 @@ class Run:
     def _answers(self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen]) -> Answers:
         models, task = {name: aligned.models[name] for name in self.models}, aligned.triplets.task
         outcomes = open_outcome_table(
-            models, index, measure=self.measure, temperature=1.0, ties="wrong", nan=self.nan, backend=self.backend,
+            models, index, measure=self.measure, temperature=1.0, ties="wrong", nan_policy=self.nan_policy,
+            backend=self.backend,
             task=task, progress=self.progress, names=aligned.names, choices=chosen,
         )  # fmt: skip
         people = aligned.triplets.subjects if self.subjects is None else self.subjects

@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
-from pyalign.results import Result
 
 BLOCK = 1 << 24  # similarities at once
 
@@ -69,15 +69,15 @@ class NearDuplicates(Result):
 
 
 def near_duplicates(
-    x: object, threshold: float | None = None, *, measure: str | Measure = "cosine", backend: str = "auto"
+    embeddings: object, threshold: float | None = None, *, measure: str | Measure = "cosine", backend: str = "auto"
 ) -> NearDuplicates:
     """Rows that are equal, or whose similarity is at least a threshold, in groups: the connected components of pairs.
 
     Two rows of a group need not be similar themselves: others may lie between them.
 
     Args:
-        x: (n, d) real numbers; nothing is known of what is alike enough, so that the threshold is yours: for cosines
-            of image embeddings .95 to .99 are usual.
+        embeddings: (n, d) real numbers; nothing is known of what is alike enough, so that the threshold is yours: for
+            cosines of image embeddings .95 to .99 are usual.
         threshold: of the similarity, in its unit; None: equal rows alone.
         measure, backend: see `pyalign.similarity`.
 
@@ -89,7 +89,7 @@ def near_duplicates(
         >>> [(one.rows, one.exact) for one in found.groups]
         [((0, 2), False), ((1, 3), True)]
     """
-    given = as_embeddings(x)
+    given = as_embeddings(embeddings)
     rows = _checks.as_rows(given.values)
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
     level = None if threshold is None else _level(threshold, get_measure(measure))
@@ -100,8 +100,9 @@ def near_duplicates(
     equal = int((np.bincount(same) * (np.bincount(same) - 1) // 2).sum())
     return NearDuplicates(
         groups, len(rows), equal if level is None else len(pairs), level, str(measure),
-        notes=(*given.notes, *notes_on_values(given, "x")),
-        provenance=Provenance.now([("x", given)], {"threshold": level, "measure": str(measure)}, backend, None),
+        notes=(*given.notes, *notes_on_values(given, "embeddings")),
+        provenance=Provenance.now([("embeddings", given)], {"threshold": level, "measure": str(measure)}, backend,
+        None),
     )  # fmt: skip
 
 

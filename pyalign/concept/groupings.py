@@ -180,7 +180,7 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
 
 
-def levels(triplets: object, fine: object, coarse: object) -> np.ndarray:
+def abstraction_levels(triplets: object, fine: object, coarse: object) -> np.ndarray:
     """The level of abstraction of each triplet, by the categories of its three objects.
 
     ``fine``: all three share a fine category. ``coarse``: not so, but all three share a coarse one. ``border``: not so,
@@ -205,7 +205,7 @@ def levels(triplets: object, fine: object, coarse: object) -> np.ndarray:
 
     Example:
         >>> fine, coarse = ["bee", "bee", "bee", "ant", "cat", ""], ["insect"] * 4 + ["mammal", ""]
-        >>> levels([[0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 1, 5]], fine, coarse).tolist()
+        >>> abstraction_levels([[0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 1, 5]], fine, coarse).tolist()
         ['fine', 'coarse', 'border', 'uncategorised']
     """
     given = as_triplet_data(triplets)

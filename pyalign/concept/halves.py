@@ -34,11 +34,11 @@ def half_samples(ci: object) -> Resampling | None:
         InputError: any other.
 
     Example:
-        >>> half_samples("auto").drawn, half_samples(Resampling("objects", resamples=50)).drawn
+        >>> half_samples("auto").drawn, half_samples(Resampling("objects", n_resamples=50)).drawn
         (200, 50)
     """
     plan = plan_of(ci, ("objects",), (HALF_SAMPLES,))
-    return plan and replace(plan, by="objects", resamples=plan.resamples or RESAMPLES)
+    return plan and replace(plan, by="objects", n_resamples=plan.n_resamples or RESAMPLES)
 
 
 def halves(n: int, count: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -89,7 +89,7 @@ def interval_of(
     value: float,
     error: float,
     objects: int,
-    confidence: float,
+    confidence_level: float,
     within: tuple[float, float] = FRACTION,
     method: str = HALF_SAMPLES,
 ) -> Interval | None:
@@ -101,6 +101,6 @@ def interval_of(
     """
     if objects < LEAST or math.isnan(error) or math.isnan(value):
         return None
-    reach = quantile(confidence, objects - 1) * error
+    reach = quantile(confidence_level, objects - 1) * error
     low, high = max(within[0], value - reach), min(within[1], value + reach)
-    return Interval(low, high, error, "objects", method, float(confidence))
+    return Interval(low, high, error, "objects", method, float(confidence_level))

@@ -1,14 +1,14 @@
-"""Hubs: objects that are among the nearest neighbours of very many others, and those that are of none."""
+"""Hubness: objects that are among the nearest neighbours of very many others, and those that are of none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.concept.neighbor_lists import TIED, checked_k, tied_at
 from pyalign.data import Provenance
 from pyalign.documents import hidden
@@ -17,7 +17,6 @@ from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.space import parts
 from pyalign.ops.rows import match_rows
 from pyalign.ops.similarity import similarity
-from pyalign.results import Result
 
 HUB = 2  # a hub is a neighbour this many times as often as the mean
 BLOCK = 1 << 22  # similarities at once
@@ -65,7 +64,7 @@ class HubResult(Result):
 
 
 @dataclass(frozen=True)
-class Hubs(Result):
+class Hubness(Result):
     """Hubness by models, of k neighbours of n_objects by a measure."""
 
     command: ClassVar[str] = "hubs"
@@ -80,11 +79,11 @@ class Hubs(Result):
         return self.results[k]
 
 
-def hubs(x: object, *, k: int = 10, measure: str | Measure = "cosine", largest: int = 10) -> Hubs:
+def hubness(embeddings: object, *, k: int = 10, measure: str | Measure = "cosine", largest: int = 10) -> Hubness:
     """How unequally objects are neighbours of others.
 
     Args:
-        x: (n, d) embeddings, or a mapping of names to them.
+        embeddings: (n, d) embeddings, or a mapping of names to them.
         k: neighbours, from 1 to n - 1.
         measure: see `pyalign.similarity`.
         largest: how many of the largest hubs are named.
@@ -92,15 +91,15 @@ def hubs(x: object, *, k: int = 10, measure: str | Measure = "cosine", largest: 
     Raises:
         InputError: as `pyalign.similarity`; a k that is out of range.
 
-    Source: Radovanović, Nanopoulos and Ivanović, "Hubs in space", JMLR 2010 (skewness); Feldbauer et al., "Fast
+    Source: Radovanović, Nanopoulos and Ivanović, "Hubness in space", JMLR 2010 (skewness); Feldbauer et al., "Fast
     approximate hubness reduction for large high-dimensional data", 2018 (Robin Hood index).
 
     Example:
-        >>> found = hubs(np.array([[0.0], [1.0], [-1.1], [5.0]]), k=1, measure="neg_euclidean")
+        >>> found = hubness(np.array([[0.0], [1.0], [-1.1], [5.0]]), k=1, measure="neg_euclidean")
         >>> found[0].largest[0].count, found[0].antihubs
         (2.0, 0.5)
     """
-    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
+    models = _checks.one_or_several(embeddings)
     _checks.whole_number(largest, "largest", 0)
     matched = match_rows(models)
     k, rows = checked_k(k, matched.n), matched.take()
@@ -110,7 +109,7 @@ def hubs(x: object, *, k: int = 10, measure: str | Measure = "cosine", largest: 
         results.append(_result(name, found, k, largest, matched.names))
         told += _notes_on_ties(name, rows[name], found.n_tied, k, measure)
     options = {"k": k, "measure": str(measure), "largest": largest}
-    return Hubs(
+    return Hubness(
         tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *told),
         provenance=Provenance.now([*models.items()], options, "auto", None),
     )  # fmt: skip

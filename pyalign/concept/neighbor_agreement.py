@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyalign._result import Result
 from pyalign.documents import Interval, csv_text, flat_record, hidden
-from pyalign.results import Result
 
 
 class WithErrors:

@@ -8,12 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.concept.neighbor_lists import SharedNeighbors, checked_k, neighbor_lists
 from pyalign.concept.neighborhoods import notes_on_lists
 from pyalign.data import Provenance
 from pyalign.measures import Measure
 from pyalign.ops.rows import match_rows
-from pyalign.results import Result
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ MOST_LOWEST = 10  # objects that a document names for each model
 
 
 def compare_neighbors(
-    x: object,
+    embeddings: object,
     against: object,
     *,
     k: int = 10,
@@ -55,7 +55,7 @@ def compare_neighbors(
     dimension_labels: Sequence[str] | None = None,
     rbo_p: float = 0.9,
     ci: IntervalsOver = AUTO,
-    permutations: int = PERMUTATIONS,
+    n_permutations: int = PERMUTATIONS,
     correction: str = "holm",
     seed: int = 0,
     progress: Progress = silent,
@@ -63,20 +63,20 @@ def compare_neighbors(
     """How many of each object's k nearest neighbours by a model are also its nearest by people.
 
     Args:
-        x: (n, d) embeddings, or a mapping of names to them.
+        embeddings: (n, d) embeddings, or a mapping of names to them.
         against: (n, r) the reference, such as a human embedding (SPoSE, VICE). Rows are matched by name where both have
             names.
         k: neighbours, from 1 to n - 1; of equally near ones the lower row is nearer.
         measure, human_measure: see `pyalign.similarity`. Dot products are what SPoSE and VICE predict choices by;
-            their nearest neighbours are often the same few objects with long rows (`pyalign.hubs`), so that cosines are
-            the default of both.
+            their nearest neighbours are often the same few objects with long rows (`pyalign.hubness`), so that cosines
+            are the default of both.
         categories: concepts as `Categories`, labels (n,) or memberships (n, c): an object may have several.
         dimensions: concepts as (n, g) numbers of at least 0: an object belongs to the dimension with its largest
             weight.
         dimension_labels: what the g dimensions are called.
         rbo_p: persistence of the rank-biased overlap, a fraction: smaller counts the first ranks more.
         ci: "objects" (as "auto"), a `pyalign.Resampling` of objects by half-samples, or None for no intervals.
-        permutations: relabellings of a model's objects, for p-values; 0 for none.
+        n_permutations: relabellings of a model's objects, for p-values; 0 for none.
         correction: of p-values over concepts and over differences: "holm" or "benjamini-hochberg".
         seed: of the relabellings, which are the same for all models, as half-samples are.
         progress: called with a stage, how much of it is done, and of how much.
@@ -101,11 +101,11 @@ def compare_neighbors(
         >>> found.chance == 5 / 59, found[0].overlap > 0.5, found[0].p_value, found.differences[0].p_value < 0.05
         (True, True, 0.001, True)
     """
-    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
+    models = _checks.one_or_several(embeddings)
     if not models or REFERENCE in models:
-        raise InputError(f"x must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
+        raise InputError(f"embeddings must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
     asked = half_samples(ci)
-    _check(rbo_p, permutations, correction, seed)
+    _check(rbo_p, n_permutations, correction, seed)
     matched = match_rows({REFERENCE: against, **models})
     k = checked_k(k, matched.n)
     require_names(categories, matched.row_names)
@@ -119,7 +119,7 @@ def compare_neighbors(
     study = Study(shared, concepts, matched.n)
     plan = asked if matched.n // 2 > k else None
     drawn = None if plan is None else study.halved(plan, progress)
-    null = study.nulls(permutations, seed, progress) if permutations else None
+    null = study.nulls(n_permutations, seed, progress) if n_permutations else None
     results = tuple(result_of(study, m, drawn, null, plan, correction, matched.names) for m in range(len(models)))
     notes = [*matched.notes, *(() if concepts is None else concepts.notes), *notes_on_lists(rows, lists, k)]
     if asked is not None and plan is None:
@@ -130,21 +130,21 @@ def compare_neighbors(
         notes.append(f"concepts of fewer than {LEAST} objects, too few for intervals: {told}")
     options = {"k": k, "measure": str(measure), "against_measure": str(human_measure), "rbo_p": rbo_p,
                "ci": None if asked is None else asked.by, "resamples": RESAMPLES if asked is None else asked.drawn,
-               "permutations": permutations, "correction": correction}  # fmt: skip
+               "permutations": n_permutations, "correction": correction}  # fmt: skip
     return NeighborAgreement(
         results, () if drawn is None or plan is None else differences_of(study, drawn, plan, correction), k,
         str(measure), str(human_measure), float(rbo_p), k / (matched.n - 1), chance_of_rbo(k, matched.n, rbo_p),
         matched.n, None if concepts is None else concepts.kind, None if plan is None else plan.drawn,
-        None if plan is None else float(plan.confidence), permutations or None, correction,
+        None if plan is None else float(plan.confidence_level), n_permutations or None, correction,
         seed if plan is None else plan.seed, as_embeddings(against, REFERENCE).source, matched.names,
         notes=tuple(dict.fromkeys(notes)),
         provenance=Provenance.now([*models.items(), (REFERENCE, against)], options, "auto", seed),
     )  # fmt: skip
 
 
-def _check(rbo_p: float, permutations: int, correction: str, seed: int) -> None:
+def _check(rbo_p: float, n_permutations: int, correction: str, seed: int) -> None:
     _checks.fraction(rbo_p, "rbo_p")
-    _checks.whole_number(permutations, "permutations", 0)
+    _checks.whole_number(n_permutations, "n_permutations", 0)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.whole_number(seed, "seed", 0)
 
@@ -153,8 +153,8 @@ def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k
     """Rows of zeros, by whose cosines all others are equally near, and ties for the last place in lists of k.
 
     Example:
-        >>> notes_on_lists({"x": np.array([[0.0], [1.0]])}, {}, 1)
-        ['1 row of x is zero throughout: cosines and products with it are 0, its neighbours by them the first rows']
+        >>> [note.partition(":")[0] for note in notes_on_lists({"clip": np.array([[0.0], [1.0]])}, {}, 1)]
+        ['1 row of clip is zero throughout']
     """
     notes = []
     for name, x in rows.items():
@@ -193,14 +193,14 @@ class Study:
             progress("resamples", number + 1, plan.drawn)
         return out
 
-    def nulls(self, permutations: int, seed: int, progress: Progress) -> np.ndarray:
+    def nulls(self, n_permutations: int, seed: int, progress: Progress) -> np.ndarray:
         """(permutations, models, 1 + g, 2): means with the objects of each model relabelled."""
-        members, out = self.members, np.empty((permutations, len(self.shared), self.members.shape[1], 2))
-        for part, orders in permutations_of(self.n, permutations, seed):
+        members, out = self.members, np.empty((n_permutations, len(self.shared), self.members.shape[1], 2))
+        for part, orders in permutations_of(self.n, n_permutations, seed):
             for number, order in enumerate(orders.astype(np.int64)):
                 for m, one in enumerate(self.shared.values()):
                     out[part.start + number, m] = group_means(one.relabelled(order), members)
-            progress("permutations", part.stop, permutations)
+            progress("permutations", part.stop, n_permutations)
         return out
 
 
@@ -219,7 +219,11 @@ def result_of(
         for v in range(2):
             value = float(means[g, v])
             error = None if errors is None else float(errors[g, v])
-            ci = None if error is None or plan is None else interval_of(value, error, int(counts[g]), plan.confidence)
+            ci = (
+                None
+                if error is None or plan is None
+                else interval_of(value, error, int(counts[g]), plan.confidence_level)
+            )
             told += [value if counts[g] else None, ci,
                      None if null is None or not counts[g] else _upper_p(null[:, m, g, v], value)]  # fmt: skip
         return told
@@ -259,7 +263,7 @@ def differences_of(
         errors = half_errors(drawn[:, a, :, 0] - drawn[:, b, :, 0], study.n)
         for g, label in enumerate(labels):
             value, error, count = float(means[a][g] - means[b][g]), float(errors[g]), int(counts[g])
-            ci = interval_of(value, error, count, plan.confidence, (-1.0, 1.0))
+            ci = interval_of(value, error, count, plan.confidence_level, (-1.0, 1.0))
             p = (
                 None
                 if ci is None

@@ -53,7 +53,7 @@ class Objects:
 
 
 def objects_of(
-    models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan: str = "raise",
+    models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan_policy: str = "raise",
     missing: str = "raise",
 ) -> Objects:  # fmt: skip
     """The rows of each model in the order of the dimensions: by name where both have names, else as they stand.
@@ -86,10 +86,10 @@ def objects_of(
         assert names is not None
         notes.append(f"{missing_in_words(names, there, lacking if len(rows) > 1 else None)}, and are left out")
     kept = np.isfinite(human).all(axis=1) | ~there
-    _require(kept, "dimensions", nan, names)
+    _require(kept, "dimensions", nan_policy, names)
     for name, values in rows.items():
         finite = np.isfinite(values).all(axis=1) | ~there
-        _require(finite, name, nan, names)
+        _require(finite, name, nan_policy, names)
         kept &= finite
     if not kept.all():
         notes.append(f"{int((~kept).sum()):,} of {len(kept):,} objects are left out: their rows hold NaN or infinity")
@@ -141,7 +141,7 @@ def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: s
     return there
 
 
-def _require(finite: np.ndarray, name: str, nan: str, names: Sequence[str] | None) -> None:
-    if nan == "raise":
+def _require(finite: np.ndarray, name: str, nan_policy: str, names: Sequence[str] | None) -> None:
+    if nan_policy == "raise":
         with _checks.may_omit_rows(names):
             _checks.require_finite(~finite, name)

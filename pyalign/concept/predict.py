@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -29,7 +29,7 @@ from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, record_of
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
 FOLDS = 5
@@ -41,9 +41,9 @@ MADE_FROM = (
 
 
 def predict_dimensions(
-    x: object, dimensions: object, *, labels: Sequence[str] | None = None, penalties: object = PENALTIES,
+    embeddings: object, dimensions: object, *, labels: Sequence[str] | None = None, penalties: object = PENALTIES,
     folds: object = FOLDS, standardize: bool = False, triplets: object = None, measure: str = "dot",
-    ci: IntervalsOver = AUTO, correction: str = "holm", nan: str = "raise", missing: str = "raise",
+    ci: IntervalsOver = AUTO, correction: str = "holm", nan_policy: str = "raise", missing: str = "raise",
     seed: int = 0, progress: Progress = silent,
 ) -> DimensionPredictions:  # fmt: skip
     """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
@@ -52,8 +52,8 @@ def predict_dimensions(
     each dimension by itself, predicts it. All in float64; an intercept is not penalised.
 
     Args:
-        x: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are matched by
-            name and other rows are left out; else row i is taken for object i.
+        embeddings: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are
+            matched by name and other rows are left out; else row i is taken for object i.
         dimensions: (n, k) real numbers, a row for each object: the dimensions of SPoSE or VICE, or any ratings.
         labels: of the k dimensions; None: their numbers, from 0.
         penalties: positive; added to the eigenvalues of X'X, so they depend on the scale of the features.
@@ -64,7 +64,7 @@ def predict_dimensions(
         measure: by which predicted and human dimensions choose the odd one.
         ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
         correction: of p-values of differences: ``"holm"``, or ``"benjamini-hochberg"``.
-        nan: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
+        nan_policy: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
         missing: ``"raise"``, or ``"omit"`` for objects of the dimensions that, by name, have no row in some model to be
             left out, with the triplets that they are in.
         seed: of the folds.
@@ -92,14 +92,14 @@ def predict_dimensions(
     """
     plan = over_objects(ci)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.one_of(nan, ("raise", "omit"), "nan")
+    _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
     _checks.one_of(missing, MISSING, "missing")
     grid, standardize = checked_penalties(penalties), _checks.flag(standardize, "standardize")
     seed = _checks.whole_number(seed, "seed", 0)
-    if isinstance(x, Mapping) and not x:
-        raise InputError("x must hold at least one model; got none")
-    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
-    objects = objects_of(models, dimensions, labels, nan, missing)
+    models = _checks.one_or_several(embeddings)
+    if not models:
+        raise InputError("embeddings must hold at least one model; got none")
+    objects = objects_of(models, dimensions, labels, nan_policy, missing)
     given = _checks.as_array(folds, "folds", "(n,)").ndim > 0
     fold = _folds(objects, folds, given, seed)
     asked = None if triplets is None else asked_of(objects, triplets, measure, plan, missing)
@@ -115,7 +115,7 @@ def predict_dimensions(
     fold_of[objects.kept] = fold
     found = DimensionPredictions(
         tuple(results), len(fold), int(objects.there.sum()) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
-        bool(standardize), None if given else seed, None if plan is None else plan.confidence,
+        bool(standardize), None if given else seed, None if plan is None else plan.confidence_level,
         None if plan is None else plan.by, None if plan is None else plan.method, correction,
         None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
         objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
@@ -125,7 +125,7 @@ def predict_dimensions(
     inputs = [*models.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
     options = {
         "penalties": list(found.penalties), "folds": found.folds, "standardize": found.standardize, "measure": measure,
-        "ci": None if plan is None else asdict(plan), "correction": correction, "nan": nan, "missing": missing,
+        "ci": record_of(plan), "correction": correction, "nan": nan_policy, "missing": missing,
     }  # fmt: skip
     notes = (*objects.notes, *_notes(results, grid, objects, standardize), *found.notes)
     return replace(
@@ -284,7 +284,7 @@ def asked_of(objects: Objects, triplets: object, measure: str, plan: Resampling 
     index = index[objects.kept[index].all(axis=1)]
     if not len(index):
         raise InputError("triplets must name objects without NaN or infinity; got none that do")
-    score_of_human = score(objects.human, Triplets(index), measure=measure, ci=plan, nan="omit")
+    score_of_human = score(objects.human, Triplets(index), measure=measure, ci=plan, nan_policy="omit").only
     coverage = present.coverage and replace(present.coverage, **_counts(objects))
     return Asked(aligned, index, measure, score_of_human, plan, coverage)
 
@@ -303,9 +303,9 @@ def scored(found: DimensionPredictions, objects: Objects, asked: Asked, progress
     for number, one in enumerate(found.results):
         progress("accuracies", number, len(found.results))
         x, rows = one.predictions, objects.rows[one.embeddings]
-        all_ = score(x, whole, measure=asked.measure, ci=asked.plan, nan="omit")
-        within = score(x, inside, measure=asked.measure, ci=None, nan="omit").accuracy if len(inside) else None
-        bare = score(rows, whole, measure="cosine", ci=None, nan="omit").accuracy
+        all_ = score(x, whole, measure=asked.measure, ci=asked.plan, nan_policy="omit")
+        within = score(x, inside, measure=asked.measure, ci=None, nan_policy="omit").accuracy if len(inside) else None
+        bare = score(rows, whole, measure="cosine", ci=None, nan_policy="omit").accuracy
         told = replace(one, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
         results.append(replace(told, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(

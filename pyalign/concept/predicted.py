@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyalign._result import Result
 from pyalign.documents import Interval, as_document, hidden
 from pyalign.errors import InputError
-from pyalign.results import Result
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.analysis.notes import notes_on_similarities
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
@@ -16,7 +17,6 @@ from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops.similarity import similarity
-from pyalign.results import Result
 
 TOP = 8
 
@@ -64,7 +64,7 @@ class Prototypes(Result):
 
 
 def prototypes(
-    x: object,
+    embeddings: object,
     *,
     categories: object = None,
     dimensions: object = None,
@@ -76,7 +76,7 @@ def prototypes(
     """Medoids and top objects of each category, or of each dimension of a human embedding.
 
     Args:
-        x: (n, d) embeddings, whose similarities say which object is in the middle.
+        embeddings: (n, d) embeddings, whose similarities say which object is in the middle.
         categories, dimensions, dimension_labels: one kind of concepts; see `compare_neighbors`.
         top: how many objects are named for each.
         measure, backend: see `pyalign.similarity`.
@@ -92,7 +92,7 @@ def prototypes(
         >>> found[0].medoid.row, found[1].medoid.value
         (1, None)
     """
-    given = as_embeddings(x)
+    given = as_embeddings(embeddings)
     rows = _checks.as_rows(given.values)
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
     _checks.whole_number(top, "top", 1)
@@ -113,10 +113,10 @@ def prototypes(
                 label, len(members), middle[0] if middle else None, first if weights is not None else middle[:top]
             )
         )
-    notes = (*notes_on_values(given, "x"), *concepts.notes, *notes_on_similarities(rows, None, measure))
+    notes = (*notes_on_values(given, "embeddings"), *concepts.notes, *notes_on_similarities(rows, None, measure))
     return Prototypes(
         tuple(found), concepts.kind, str(measure), len(rows), notes=(*given.notes, *notes),
-        provenance=Provenance.now([("x", given)], {"measure": str(measure), "top": top}, backend, None),
+        provenance=Provenance.now([("embeddings", given)], {"measure": str(measure), "top": top}, backend, None),
     )  # fmt: skip
 
 

@@ -11,13 +11,14 @@ jackknife has no such bound, but sees nothing of what every object does to a cat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.concept.dimensions import notes_on_order
 from pyalign.concept.halves import LEAST, half_errors, half_samples, halves, interval_of
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
@@ -30,7 +31,6 @@ from pyalign.measures import Measure
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
-from pyalign.results import Result
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 
 METHOD = "half-samples or jackknife"  # whose error is the larger
@@ -107,13 +107,13 @@ class NeighborPurity(Result):
 
 
 def neighbor_purity(
-    x: object,
+    embeddings: object,
     categories: object,
     *,
     k: int = 10,
     measure: str | Measure = "cosine",
     ci: IntervalsOver = AUTO,
-    permutations: int = PERMUTATIONS,
+    n_permutations: int = PERMUTATIONS,
     seed: int = 0,
     progress: Progress = silent,
 ) -> NeighborPurity:
@@ -122,22 +122,22 @@ def neighbor_purity(
     Objects without a category may be neighbours, which then share nothing, but do not count themselves.
 
     Args:
-        x: (n, d) embeddings, or a mapping of names to them.
+        embeddings: (n, d) embeddings, or a mapping of names to them.
         categories: `Categories`, labels (n,) or memberships (n, c); an object may have several.
-        k, measure, ci, permutations, seed, progress: see `compare_neighbors`.
+        k, measure, ci, n_permutations, seed, progress: see `compare_neighbors`.
 
     Raises:
         InputError: as `compare_neighbors`; no object with a category.
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
-        >>> found = neighbor_purity(x, ["a", "a", "b", "b"], k=1, ci=None, permutations=0)
+        >>> found = neighbor_purity(x, ["a", "a", "b", "b"], k=1, ci=None, n_permutations=0)
         >>> found[0].purity, round(found[0].chance, 3)
         (1.0, 0.333)
     """
-    models = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
+    models = _checks.one_or_several(embeddings)
     asked = half_samples(ci)
-    _checks.whole_number(permutations, "permutations", 0)
+    _checks.whole_number(n_permutations, "n_permutations", 0)
     _checks.whole_number(seed, "seed", 0)
     matched = match_rows(models)
     n, k = matched.n, checked_k(k, matched.n)
@@ -155,7 +155,7 @@ def neighbor_purity(
         lists = found_lists[name].rows
         found = purities(lists[:, :k], members)
         errors = None if plan is None else purity_errors(lists, members, k, plan)
-        null = null_purities(lists[:, :k], members, permutations, seed, progress) if permutations else None
+        null = null_purities(lists[:, :k], members, n_permutations, seed, progress) if n_permutations else None
         results.append(_result(name, given.labels, members, found, errors, null, plan))
     notes = [
         *matched.notes,
@@ -172,8 +172,9 @@ def neighbor_purity(
     options = {"k": k, "measure": str(measure), "ci": None if asked is None else asked.by}
     return NeighborPurity(
         tuple(results), k, str(measure), n, n - without, None if plan is None else plan.drawn,
-        None if plan is None else float(plan.confidence), permutations or None, seed if plan is None else plan.seed,
-        notes=tuple(notes), provenance=Provenance.now([*models.items()], options, "auto", seed),
+        None if plan is None else float(plan.confidence_level), n_permutations or None,
+        seed if plan is None else plan.seed, notes=tuple(notes), provenance=Provenance.now([*models.items()], options,
+        "auto", seed),
     )  # fmt: skip
 
 
@@ -203,7 +204,7 @@ def _result(
         value = float(found[g])
         ci = None
         if plan is not None and errors is not None and errors[g] > 0:
-            ci = interval_of(value, float(errors[g]), int(sizes[g]), plan.confidence, method=METHOD)
+            ci = interval_of(value, float(errors[g]), int(sizes[g]), plan.confidence_level, method=METHOD)
         p = None if null is None or not sizes[g] else float(1 + (null[:, g] >= value - 1e-12).sum()) / (1 + len(null))
         return value if sizes[g] else None, ci, float(chances[g]), p
 

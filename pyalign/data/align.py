@@ -48,7 +48,7 @@ class Aligned:
     embeddings: Embeddings
 
 
-def align(x: object, triplets: object, name: str = "x", features: bool = True) -> Aligned:
+def align(x: object, triplets: object, name: str = "embeddings", features: bool = True) -> Aligned:
     """The rows of x that triplets are about.
 
     Args:
@@ -68,7 +68,7 @@ def align(x: object, triplets: object, name: str = "x", features: bool = True) -
     return aligned(as_embeddings(x, name), as_triplet_data(triplets), name, features)
 
 
-def aligned(rows: Embeddings, given: Triplets, name: str = "x", features: bool = True) -> Aligned:
+def aligned(rows: Embeddings, given: Triplets, name: str = "embeddings", features: bool = True) -> Aligned:
     """The same of embeddings and triplets."""
     index, notes = _index(rows, given, name)
     notes += notes_on_values(rows, name, FROM_MATRIX) if features and not isinstance(rows, Similarities) else ()

@@ -99,7 +99,7 @@ class Categories:
         if self.names is not None and names is not None:
             return self.members[match_names(names, self.names).rows]
         if len(self.members) != n:
-            raise InputError(f"categories must have a row for each of {n} rows of x; got {len(self.members)}")
+            raise InputError(f"categories must have a row for each of {n} rows of embeddings; got {len(self.members)}")
         return self.members
 
 

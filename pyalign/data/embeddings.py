@@ -149,7 +149,7 @@ def _difference(given: tuple[str, ...], rows: tuple[str, ...]) -> str:
     return f"row {k} is {rows[k]!r}, not {given[k]!r}{unknown}"
 
 
-def as_embeddings(x: object, name: str = "x") -> Embeddings:
+def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
     """`x` with what it knows of its items: the index of a DataFrame is the names.
 
     An index of whole numbers names the items by number: rows 5, 3, 4, ... of items 0 to n - 1 are put in order.

@@ -27,8 +27,8 @@ def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None 
         instead: what takes the matrix for what it is, by its kind: "similarities" or "dissimilarities".
 
     Example:
-        >>> notes_on_values(Embeddings(1 - np.eye(3)), "x")
-        ('x looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
+        >>> notes_on_values(Embeddings(1 - np.eye(3)), "embeddings")
+        ('embeddings: this looks like a matrix of dissimilarities, not embeddings: its rows are taken for features',)
     """
     called, shape = x.source or name, np.shape(x.values)
     if len(shape) != 2 or not hasattr(x.values, "__getitem__"):  # an array that can be handed over, by DLPack alone
@@ -42,7 +42,7 @@ def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None 
         kind = f"pairs ({pairs})"
     if kind is None:
         return ()
-    return (f"{called} looks like a matrix of {kind}, not embeddings: its rows are taken for features{hint}",)
+    return (f"{called}: this looks like a matrix of {kind}, not embeddings: its rows are taken for features{hint}",)
 
 
 def kind_of_matrix(matrix: Array) -> str | None:

@@ -141,7 +141,7 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
         ([[0, 1, 2]], 1, 2)
     """
     whole = as_triplet_data(triplets)
-    models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"x": x}
+    models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"embeddings": x}
     return present_of({str(name): as_embeddings(one, str(name)) for name, one in models.items()}, whole, missing,
                       subjects)  # fmt: skip
 

@@ -102,13 +102,13 @@ def take_together(values: Any, codes: np.ndarray, how: str) -> Any:
     starts = np.cumsum(counts) - counts
     if how == "first":
         return values[order[starts]]
-    return _means(_checks.as_array(values, "x", "(n, d)"), order, starts, counts)
+    return _means(_checks.as_array(values, "embeddings", "(n, d)"), order, starts, counts)
 
 
 def _means(values: np.ndarray, order: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """The means of `counts` rows each, which stand from `starts` on in `order`; of so many objects at once as fit."""
     if values.dtype.kind in "cmMOSU":
-        raise InputError(f"x must hold real numbers; got dtype {values.dtype}")
+        raise InputError(f"embeddings must hold real numbers; got dtype {values.dtype}")
     floats = values.dtype.kind not in "biu"
     out = np.empty((len(counts), *values.shape[1:]), values.dtype.newbyteorder("=") if floats else np.float64)
     ends, rows = starts + counts, max(1, CHUNK // max(1, math.prod(values.shape[1:])))

@@ -78,7 +78,7 @@ def with_similarities(x: Any) -> Any:
     return as_similarities(x) if isinstance(x, Judgments) else x
 
 
-def as_models(x: Any, name: str = "x") -> Embeddings | dict[str, Embeddings]:
+def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embeddings]:
     """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each.
 
     Raises:

@@ -77,7 +77,9 @@ class Transform:
             return Embeddings(self.apply(x.values), x.names, x.source, x.notes)
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
-            raise InputError(f"x must have the {len(self.weights)} features of the transform; got shape {rows.shape}")
+            raise InputError(
+                f"embeddings must have the {len(self.weights)} features of the transform; got shape {rows.shape}"
+            )
         return self._applied(rows)
 
     def _applied(self, rows: Any) -> Any:
@@ -102,11 +104,11 @@ def _where_it_lies(x: Any) -> Any:
         if x.device.type != "cpu":
             get_backend("torch", Place(str(x.device)))  # refuses devices without float64
             return x
-        return _checks.as_array(x, "x", "(n, d)")
+        return _checks.as_array(x, "embeddings", "(n, d)")
     try:
         return np.asarray(x)
     except TypeError as error:  # an array of a device that does not copy itself
-        raise InputError(f"x must lie on the host or be a tensor of torch; got {type(x).__name__}") from error
+        raise InputError(f"embeddings must lie on the host or be a tensor of torch; got {type(x).__name__}") from error
 
 
 @dataclass(frozen=True, eq=False)

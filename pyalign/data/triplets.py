@@ -169,7 +169,7 @@ def require_answers(triplets: Triplets, what: str) -> None:
 def require_odd_one_out(triplets: Triplets, what: str) -> None:
     """Raises for anchored triplets, with which `what` can do nothing."""
     if triplets.task != ODD_ONE_OUT:
-        raise InputError(f"{what} takes odd-one-out triplets alone; got task {triplets.task!r}")
+        raise InputError(f"{what} takes only odd-one-out triplets; got task {triplets.task!r}")
 
 
 def require_one_answer_each(triplets: Triplets, what: str) -> None:

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pyalign._result import Result
 from pyalign.datasets.download import Resuming, require_address
 from pyalign.datasets.places import folder_of, remember
 from pyalign.datasets.registry import DATASETS, Remote, Row
@@ -19,7 +20,6 @@ from pyalign.io.documents import read_json
 from pyalign.io.paths import bad, checked_path, one_line
 from pyalign.io.write import write_text
 from pyalign.progress import Progress, silent
-from pyalign.results import Result
 
 CHECKSUMS = "checksums.json"
 LARGEST = 1 << 20  # bytes of the list of checksums

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pyalign._result import Result
 from pyalign.datasets.dataset import DESCRIPTION, DataSet, load_dataset
 from pyalign.datasets.places import folder_of, remembered
 from pyalign.datasets.registry import COMPARED, DATASETS, OURS, Row
 from pyalign.errors import InputError
-from pyalign.results import Result
 
 HOW = {
     COMPARED: "compared with published files",

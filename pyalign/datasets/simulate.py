@@ -11,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.documents import hidden
@@ -24,7 +25,6 @@ from pyalign.ops.triplets import (
     run_finite_matrix,
     use_matrix,
 )
-from pyalign.results import Result
 
 CHUNK = 1 << 20  # triplets drawn and answered at once
 MATRIX = 1 << 27  # bytes that a matrix of similarities may take
@@ -203,8 +203,8 @@ def simulate(
         temperature=float(temperature),
         seed=seed,
         triplets=triplets,
-        notes=(*rows.notes, *notes_on_values(rows, "x")),
-        provenance=Provenance.now({"x": x}, {"measure": str(measure), "temperature": temperature}, seed=seed),
+        notes=(*rows.notes, *notes_on_values(rows, "embeddings")),
+        provenance=Provenance.now({"embeddings": x}, {"measure": str(measure), "temperature": temperature}, seed=seed),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, overload
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import Result
 from pyalign.data import Categories, Embeddings, Provenance, as_embeddings
 from pyalign.data.embeddings import is_frame
 from pyalign.data.instead import kind_of_matrix, notes_on_values
@@ -27,7 +28,6 @@ from pyalign.datasets.simulate import (
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.results import Result
 
 SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
@@ -70,22 +70,23 @@ class SampledTriplets(Result):
 
 @overload
 def sample_triplets(
-    x: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
+    embeddings: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
     temperature: float | None = ..., soft: Literal[False] = ..., seed: int = ...,
 ) -> np.ndarray: ...  # fmt: skip
 @overload
 def sample_triplets(
-    x: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
+    embeddings: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
     temperature: float | None = ..., soft: Literal[True], seed: int = ...,
 ) -> tuple[np.ndarray, np.ndarray]: ...  # fmt: skip
 def sample_triplets(
-    x: object, n_triplets: int, *, measure: str | Measure = "cosine", categories: object = None,
+    embeddings: object, n_triplets: int, *, measure: str | Measure = "cosine", categories: object = None,
     scheme: str = "uniform", temperature: float | None = None, soft: bool = False, seed: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Random triplets of items, answered by the similarities of x.
 
     Args:
-        x: (n, d) real numbers, one row per item, or a symmetric matrix (n, n) of which `measure` says what it holds.
+        embeddings: (n, d) real numbers, one row per item, or a symmetric matrix (n, n) of which `measure` says what it
+            holds.
         n_triplets: how many.
         measure: see `pyalign.similarity`; or ``"precomputed"``: x holds similarities, larger is more alike; or
             ``"precomputed_dissimilarity"``: x holds dissimilarities (an RDM), larger is less alike.
@@ -121,7 +122,8 @@ def sample_triplets(
         array([1., 1., 1., 1., 1.])
     """
     drawn = draw_triplets(
-        x, n_triplets, measure=measure, categories=categories, scheme=scheme, temperature=temperature, soft=soft,
+        embeddings, n_triplets, measure=measure, categories=categories, scheme=scheme, temperature=temperature,
+        soft=soft,
         seed=seed,
     )  # fmt: skip
     return drawn.triplets if drawn.probabilities is None else (drawn.triplets, drawn.probabilities)
@@ -137,13 +139,16 @@ def draw_triplets(
     if _checks.flag(soft, "soft") and temperature is None:
         raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
     is_matrix = isinstance(measure, str) and measure in (PRECOMPUTED, DISSIMILARITY)
-    asked, given = measure, Embeddings(*matrix_of_frame(x, "x")) if is_matrix and is_frame(x) else as_embeddings(x)
+    asked, given = (
+        measure,
+        Embeddings(*matrix_of_frame(x, "embeddings")) if is_matrix and is_frame(x) else as_embeddings(x),
+    )
     rows = _checks.as_rows(given.values)
     if is_matrix:
         chooser, notes = Chooser(_similarities(rows, str(measure)), None), given.notes
     else:
         chooser = Chooser(rows, get_measure(measure))
-        notes = (*given.notes, *notes_on_values(given, "x", AS_MATRIX))
+        notes = (*given.notes, *notes_on_values(given, "embeddings", AS_MATRIX))
     meet = _scheme(scheme, categories, len(rows), given.names)
     of_result = 12 + (3 * rows.itemsize if soft else 0)
     _checks.require_room(float(of_result * n_triplets), "n_triplets", f"{n_triplets:,} triplets")
@@ -172,7 +177,9 @@ def draw_triplets(
         empty = 0 if found > before else empty + 1
         if empty == ROUNDS:
             why = "tied" if n_tied else "had a third item that shares a category with one of the two"
-            raise InputError(f"x and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}")
+            raise InputError(
+                f"embeddings and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}"
+            )
     options = {"scheme": scheme, "measure": str(asked), "temperature": temperature}
     return SampledTriplets(
         n_triplets=n_triplets,
@@ -185,7 +192,7 @@ def draw_triplets(
         triplets=triplets,
         probabilities=probabilities,
         notes=notes,
-        provenance=Provenance.now({"x": x, "categories": _array_of(categories)}, options, seed=seed),
+        provenance=Provenance.now({"embeddings": x, "categories": _array_of(categories)}, options, seed=seed),
     )
 
 
@@ -204,17 +211,23 @@ def _similarities(x: np.ndarray, measure: str) -> np.ndarray:
     matrix = _checks.as_similarities(x)
     if not _checks.is_symmetric(matrix):
         apart = float(np.abs(matrix - matrix.T).max())
-        raise InputError(f"x must be symmetric for measure {measure!r}; it differs from its transpose by {apart:.3g}")
+        raise InputError(
+            f"embeddings must be symmetric for measure {measure!r}; it differs from its transpose by {apart:.3g}"
+        )
     if measure == DISSIMILARITY:
         below = matrix.max(axis=1) <= np.diagonal(matrix)
         told = below.all() and (matrix < np.diagonal(matrix)[:, None]).any()
         if told or kind_of_matrix(matrix) == "similarities":
             other = AS_MATRIX["similarities"]
-            raise InputError(f"x looks like similarities: nothing is larger than the diagonal; state that by {other}")
+            raise InputError(
+                f"the matrix looks like similarities: nothing is larger than the diagonal; state that by {other}"
+            )
         return -matrix
     if kind_of_matrix(matrix) == "dissimilarities":
         other = AS_MATRIX["dissimilarities"]
-        raise InputError(f"x looks like dissimilarities: nothing is smaller than the diagonal; state that by {other}")
+        raise InputError(
+            f"the matrix looks like dissimilarities: nothing is smaller than the diagonal; state that by {other}"
+        )
     return matrix
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from pyalign._result import load_result
 from pyalign.errors import InputError
 from pyalign.extraction.contents import read_listing
 from pyalign.extraction.folder_files import OtherExtraction, other
@@ -13,7 +14,6 @@ from pyalign.extraction.weights import hash_file
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.folder import MANIFEST
 from pyalign.io.paths import PathLike, bad
-from pyalign.results import load_result
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pyalign._result import Result
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.encoder import Request, Weights
 from pyalign.extraction.sources import SOURCES, known_to_all, list_models, load_encoder, require_packages
 from pyalign.extraction.spelling import closest
-from pyalign.results import Result
 
 OPEN = {  # sources that take more than they list
     "onnx": "onnx:FILE takes any file of ONNX",

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from pyalign._result import Result
 from pyalign.data.embeddings import Embeddings
 from pyalign.documents import as_document, hidden
 from pyalign.errors import InputError
 from pyalign.extraction.encoder import Weights
-from pyalign.results import Result
 
 
 @dataclass(frozen=True)

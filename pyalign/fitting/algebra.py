@@ -127,7 +127,7 @@ class Algebra(ABC):
         """Mapped rows for `pyalign.score` and its like, which are to compute in the same place."""
 
 
-def host_rows(on: Algebra, x: object, name: str = "x") -> np.ndarray:
+def host_rows(on: Algebra, x: object, name: str = "embeddings") -> np.ndarray:
     """x (n, d) on the host, as `pyalign._checks.as_rows`, wherever it lies; refused where `on` can't take its dtype."""
     rows = on.door.rows(x, name)
     return on.door.host(on.door.cast(rows, _checks.result_dtype(rows)))

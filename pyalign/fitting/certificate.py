@@ -36,13 +36,13 @@ class Curvature:
 
 
 def curvature(
-    term: TripletTerm, stretch: np.ndarray, weights: np.ndarray, bias: np.ndarray, strength: float,
+    term: TripletTerm, stretch: np.ndarray, weights: np.ndarray, bias: np.ndarray, penalty: float,
     diagonal: bool = False,
 ) -> Curvature:  # fmt: skip
     """The derivative by M at weights V (k, r); everything in float64.
 
     stretch: (k,), by which the rows of the term are stretched along each direction: X is rows / stretch.
-    strength: of the penalty on trace(M).
+    penalty: of the penalty on trace(M).
     """
     loss, by_gram, probabilities = term.by_gram(weights, bias)
     slope = term.between_directions(by_gram, stretch)
@@ -51,10 +51,10 @@ def curvature(
     else:
         values, vectors = np.linalg.eigh(slope)
     least = float(values.min())
-    falling = vectors[:, values < -strength * (1 + 1e-9)] if not diagonal else vectors
-    share = 1.0 if least >= -strength else strength / -least
+    falling = vectors[:, values < -penalty * (1 + 1e-9)] if not diagonal else vectors
+    share = 1.0 if least >= -penalty else penalty / -least
     entropy = term.mean_entropy(share, probabilities)
-    return Curvature(least + strength, falling / stretch[:, None], loss, entropy)
+    return Curvature(least + penalty, falling / stretch[:, None], loss, entropy)
 
 
 def steepest_strength(term: TripletTerm, stretch: np.ndarray, diagonal: bool = False) -> float:

@@ -13,7 +13,7 @@ from .names import read_names as read_names
 from .paths import Spec as Spec
 from .subjects import read_subjects as read_subjects
 from .transform import holds_transform as holds_transform
-from .transform import read_transform as read_transform
+from .transform import load_transform as load_transform
 from .transform import write_transform as write_transform
 from .triplets import load_triplets as load_triplets
 from .write import write_array as write_array

@@ -22,7 +22,7 @@ ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalig
 RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 
 
-def read_transform(path: PathLike) -> Transform:
+def load_transform(path: PathLike) -> Transform:
     """Read a ``.npz`` with ``weights`` (d, r), perhaps ``bias`` (r,), and scalars ``mean`` and ``std``.
 
     Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
@@ -99,7 +99,7 @@ def _fault(arrays: dict[str, Array]) -> str | None:
 def transform_bytes(transform: Transform) -> bytes:
     """The ``.npz`` of a transform: float32 weights and bias, as published, and float64 scalars.
 
-    Raises InputError for what `read_transform` would refuse.
+    Raises InputError for what `load_transform` would refuse.
     """
     arrays = {"weights": _narrowed(transform.weights, "weights"), "mean": np.array(transform.mean)}
     if transform.bias is not None:
@@ -127,7 +127,7 @@ def _narrowed(values: Array, name: str) -> Array:
 
 
 def write_transform(path: PathLike, transform: Transform) -> None:
-    """Write a ``.npz`` that `read_transform` and gLocal read, whole or not at all; its folders are made where missing.
+    """Write a ``.npz`` that `load_transform` and gLocal read, whole or not at all; its folders are made where missing.
 
     Raises InputError (a name that does not end in .npz, numbers that float32 cannot hold) and OSError.
     """

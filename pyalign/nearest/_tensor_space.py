@@ -88,7 +88,7 @@ def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceS
     if measure.needs_sigma:
         measure = with_sigma(measure, median_distance(_host(x[torch.from_numpy(spaced_rows(len(x))).to(x.device)])))
     angular, exponents = measure.kernel.angular, []
-    for rows, name in ((x, "x"), (queries, "queries")):
+    for rows, name in ((x, "embeddings"), (queries, "queries")):
         if rows is not None and not angular and rows.dtype == torch.float64:
             squares = np.concatenate([_host(in_one_order(rows[part] ** 2)) for part in parts(*_size(rows), BLOCK)])
             limit = np.finfo(np.float64).max

@@ -96,12 +96,12 @@ class NeighborIndex:
 
 
 def build_index(
-    x: object, *, measure: str | Measure = "cosine", index: str = "hnsw", memory: float | None = None
+    embeddings: object, *, measure: str | Measure = "cosine", index: str = "hnsw", memory: float | None = None
 ) -> NeighborIndex:
     """An index over rows, to be saved or given to `pyalign.neighbors`.
 
     Args:
-        x: (n, d) real numbers, finite.
+        embeddings: (n, d) real numbers, finite.
         measure: see `pyalign.similarity`.
         index: "flat", "hnsw", "ivf", "auto" for n searches, or a factory string of faiss.
         memory: see `pyalign.nearest.index.choose_index`.
@@ -114,8 +114,8 @@ def build_index(
         >>> build_index(np.eye(3), index="flat").n
         3
     """
-    rows = as_embeddings(x)
-    values = on_host(rows.values, "x")
+    rows = as_embeddings(embeddings)
+    values = on_host(rows.values, "embeddings")
     _checks.require_finite(~np.isfinite(values).all(axis=1))
     factory = factory_of(index, len(values), values.shape[1], len(values), memory)
     return index_of(make_space(values, None, get_measure(measure)), factory, rows)
@@ -149,7 +149,9 @@ def _trained(faiss: Any, space: Space, factory: str) -> Any:
     except RuntimeError as error:
         told = str(error).strip().splitlines()[-1].rpartition("failed: ")[2].rpartition("Error: ")[2]
         told = re.sub(r"^Error in .*\.(cpp|h):\d+: ", "", told)  # where in faiss
-        raise InputError(f"index must be a factory string of faiss that suits x; got {factory!r} ({told})") from error
+        raise InputError(
+            f"index must be a factory string of faiss that suits the embeddings; got {factory!r} ({told})"
+        ) from error
     return index
 
 

@@ -36,7 +36,7 @@ BACKENDS = ("auto", "native", "faiss", *TENSOR_BACKENDS)
 
 
 def neighbors(
-    x: object,
+    embeddings: object,
     queries: object = None,
     k: int = 10,
     *,
@@ -44,7 +44,7 @@ def neighbors(
     backend: str = "auto",
     index: Any = "auto",
     include_self: bool = False,
-    nan: str = "raise",
+    nan_policy: str = "raise",
     memory: float | None = None,
     progress: Progress = silent,
 ) -> Neighbors:
@@ -55,7 +55,7 @@ def neighbors(
     candidates; a bound on its rounding says where more of them, or all rows, must be looked at.
 
     Args:
-        x: (n, d) real numbers, one row per item. Names come from `Embeddings` or the index of a DataFrame.
+        embeddings: (n, d) real numbers, one row per item. Names come from `Embeddings` or the index of a DataFrame.
         queries: None for all rows of x; names of rows, of one row each; or (q, d) vectors of x's features.
         k: neighbours of each query: from 1 to n, or to n - 1 where queries are rows of x.
         measure: see `pyalign.similarity`; the largest are the nearest. Zero rows (cosine) and constant ones (pearson)
@@ -67,7 +67,7 @@ def neighbors(
             "auto" or None: see `pyalign.nearest.index.choose_index`. Or an index of `build_index` or `load_index`,
             or a path to one (`pathlib.Path`), which must be of these rows and this measure.
         include_self: whether a query that is a row of x is its own neighbour.
-        nan: "raise", or "omit": rows with NaN or infinity are no neighbours, and have none.
+        nan_policy: "raise", or "omit": rows with NaN or infinity are no neighbours, and have none.
         memory: bytes that an index may take, for "auto".
         progress: called with "neighbors", queries done and their number.
 
@@ -87,14 +87,14 @@ def neighbors(
     """
     chosen = get_measure(measure)
     _checks.one_of(backend, BACKENDS, "backend")
-    _checks.one_of(nan, ("raise", "omit"), "nan")
+    _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
     include_self = _checks.flag(include_self, "include_self")
-    rows = as_embeddings(x)
+    rows = as_embeddings(embeddings)
     there = search_there(rows.values, backend, index)
-    values = bring(rows.values, "x", backend) if there else on_host(rows.values, "x")
+    values = bring(rows.values, "embeddings", backend) if there else on_host(rows.values, "embeddings")
     asked = find_queries(queries, rows, values)
-    kept = _usable(values, "x", nan, rows.names)
-    served = kept[asked.rows] if asked.rows is not None else _usable(asked.values, "queries", nan, None)
+    kept = _usable(values, "embeddings", nan_policy, rows.names)
+    served = kept[asked.rows] if asked.rows is not None else _usable(asked.values, "queries", nan_policy, None)
     own = None if include_self or asked.rows is None else _renumbered(asked.rows[served], kept)
     k = _number(k, int(kept.sum()), own is not None)
     saved = None if there else _saved(index, values, chosen, bool(kept.all()))
@@ -125,7 +125,7 @@ def neighbors(
 
 def prepared_index(x: Embeddings, queries: Any, measure: str, index: str) -> NeighborIndex:
     """The index that `neighbors` would make for these queries, to be given to it and saved."""
-    values = on_host(x.values, "x")
+    values = on_host(x.values, "embeddings")
     count = len(values) if queries is None else len(queries)
     return build_index(x, measure=measure, index=factory_of(index, *_sizes(values), count))
 
@@ -134,10 +134,10 @@ def _sizes(rows: Any) -> tuple[int, int]:
     return len(rows), int(rows.shape[1])
 
 
-def _usable(rows: np.ndarray, name: str, nan: str, names: Sequence[str] | None) -> np.ndarray:
+def _usable(rows: np.ndarray, name: str, nan_policy: str, names: Sequence[str] | None) -> np.ndarray:
     """Mask of the rows without NaN and infinity; raises where there are others that nobody leaves out."""
     kept = np.concatenate([_finite(rows[part]) for part in parts(*rows.shape)])
-    if nan == "raise":
+    if nan_policy == "raise":
         with _checks.may_omit_rows(names):
             _checks.require_finite(~kept, name)
     return kept
@@ -163,7 +163,9 @@ def _number(k: object, n: int, own: bool) -> int:
     """`k` as an int that n rows allow."""
     most = n - own
     if most < 1:
-        raise InputError(f"x must have rows that can be neighbours of each query; got {n} without NaN or infinity")
+        raise InputError(
+            f"embeddings must have rows that can be neighbours of each query; got {n} without NaN or infinity"
+        )
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= most:
         why = f"{n:,} rows, and none is its own neighbour" if own else f"{n:,} rows"
         raise InputError(f"k must be a whole number from 1 to {most:,} ({why}); got {k!r}")
@@ -176,7 +178,9 @@ def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> Nei
     if not isinstance(found, NeighborIndex):
         return None
     if not whole:
-        raise InputError('x must be finite where an index is given; nan="omit" leaves out rows that the index has')
+        raise InputError(
+            'embeddings must be finite where an index is given; nan_policy="omit" leaves out rows that the index has'
+        )
     found.require(values, measure)
     return found
 
@@ -201,14 +205,14 @@ def _result(
         names=rows.names, queries=asked.names, query_rows=asked.rows,
         notes=(*_notes(rows, found, kept, served, engine), *_notes_on_zeros(space)),
         provenance=Provenance.now(
-            {"x": rows, "queries": None if asked.rows is not None else asked.given},
+            {"embeddings": rows, "queries": None if asked.rows is not None else asked.given},
             {"k": shape[1], "measure": str(measure), "index": factory}, engine,
         ),
     )  # fmt: skip
 
 
 def _notes(rows: Embeddings, found: Found, kept: np.ndarray, served: np.ndarray, engine: str) -> tuple[str, ...]:
-    notes = [*rows.notes, *notes_on_values(rows, "x")]
+    notes = [*rows.notes, *notes_on_values(rows, "embeddings")]
     if not kept.all():
         notes.append(f"{int((~kept).sum()):,} of {len(kept):,} rows hold NaN or infinity and are no neighbours")
     if not served.all():
@@ -228,7 +232,7 @@ def _notes_on_zeros(space: Space) -> list[str]:
     what = "constant" if space.measure.name == "pearson" else "zero"
     if count == 0:
         return []
-    rows, its = ("1 row of x is", "its") if count == 1 else (f"{count:,} rows of x are", "their")
+    rows, its = ("1 row of embeddings is", "its") if count == 1 else (f"{count:,} rows of embeddings are", "their")
     return [f"{rows} {what} throughout: {its} similarities are 0, {its} neighbours the first rows"]
 
 

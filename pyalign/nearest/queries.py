@@ -50,7 +50,9 @@ def find_queries(given: object, x: Embeddings, values: Any) -> Queries:
     other = as_embeddings(given, "queries")
     vectors = _beside(other.values, values)
     if vectors.shape[1] != values.shape[1]:
-        raise InputError(f"queries must have the {values.shape[1]} features of x; got shape {vectors.shape}")
+        raise InputError(
+            f"queries must have the {values.shape[1]} features of the embeddings; got shape {vectors.shape}"
+        )
     return Queries(vectors, None, other.names, given=other)
 
 
@@ -80,7 +82,7 @@ def rows_of(names: Sequence[str], x: Embeddings) -> np.ndarray:
     if not len(names):
         raise InputError("queries must hold at least one name or row; got none")
     if x.names is None:
-        raise InputError(f"queries by name need the names of the rows of x, which has none; got {str(names[0])!r}")
+        raise InputError(f"queries by name need names of the rows, which have none; got {str(names[0])!r}")
     places: dict[str, list[int]] = {}
     for row, name in enumerate(x.names):
         places.setdefault(name, []).append(row)

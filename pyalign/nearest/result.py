@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyalign._result import Result
 from pyalign.documents import LAST, from_fields, hidden, without_halves
 from pyalign.errors import InputError
-from pyalign.results import Result
 
 MOST_GAPS = 100  # ranks that may be asked for, for each neighbour that a document holds
 
@@ -35,7 +35,7 @@ class Neighbors(Result):
         recall: of an approximate index the share of the true neighbours that it found, over `recall_queries` queries
             that were searched exactly as well; None where the search is exact.
         recall_queries: how many these were.
-        n_omitted: rows with NaN or infinity that were left out (``nan="omit"``).
+        n_omitted: rows with NaN or infinity that were left out (``nan_policy="omit"``).
         transform: the file of the map that the rows went through first, or None.
         indices: (q, k) int64, the rows of x, the nearest first, of equally near ones the lower row first; -1 for a
             query that was left out, or where an approximate index found fewer than k.

@@ -175,7 +175,7 @@ def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> S
     angular = measure.kernel.angular
     exponent = 0
     if not angular:
-        given = [(rows, name) for rows, name in ((x, "x"), (queries, "queries")) if rows is not None]
+        given = [(rows, name) for rows, name in ((x, "embeddings"), (queries, "queries")) if rows is not None]
         for rows, name in given:
             _require_squares(rows, measure, name)
         exponent = max((_exponent(rows) for rows, _ in given if rows.dtype == np.float64), default=0)

@@ -24,7 +24,7 @@ class Door(Protocol):
     def backend(self) -> Backend:
         """What computes."""
 
-    def rows(self, x: object, name: str = "x") -> Array:
+    def rows(self, x: object, name: str = "embeddings") -> Array:
         """(n, d) of a dtype that the backend takes, rows contiguous; as `pyalign._checks.as_rows`."""
 
     def triplets(self, triplets: object) -> Array:

@@ -72,7 +72,7 @@ def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None
     kernel = measure.kernel
     lengths_count = not kernel.angular
     squares = [_squares(backend, side) for side in sides]
-    for side, norms, name in zip(sides, squares, "xy", strict=False):
+    for side, norms, name in zip(sides, squares, ("embeddings", "others"), strict=False):
         _checks.require_finite_rows(backend, side, norms, name)
         if lengths_count:
             _checks.require_products(norms, _checks.result_dtype(side), measure.name, name)

@@ -35,7 +35,7 @@ class TensorDoor:
         self.device = _home(backend) if place.on_host else _as_tensor(origin).device
         self.library = "numpy" if place.on_host else type(origin).__module__.partition(".")[0]
 
-    def rows(self, x: object, name: str = "x") -> Tensor:
+    def rows(self, x: object, name: str = "embeddings") -> Tensor:
         a = self._real(x, name)
         if a.dtype in TO_FLOAT32:
             a = a if a.dtype in HALF and self.backend.half else a.to(torch.float32)

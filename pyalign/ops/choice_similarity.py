@@ -15,14 +15,16 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_finite, run_prepared
+from pyalign.ops.triplets import require_one
 
 LEAST_ROWS = 3
 
 
 def choice_similarity(
-    x: object,
+    embeddings: object = None,
     *,
-    measure: str | Measure = "dot",
+    similarities: object = None,
+    measure: str | Measure | None = None,
     temperature: float = 1.0,
     backend: str = "auto",
     out: Any = None,
@@ -34,19 +36,24 @@ def choice_similarity(
     all pairs; the result depends on which items are among the n.
 
     Args:
-        x: (n, d) real numbers, one row per item, n >= 3. float64 is computed in float64, everything else in float32.
-        measure: see `pyalign.similarity`. The inner product by default, of which SPoSE and VICE make their choices.
+        embeddings: (n, d) real numbers, one row per item, n >= 3. float64 is computed in float64, everything else in
+            float32.
+        similarities: (n, n), in place of embeddings: symmetric, larger is more alike. The diagonal is not looked at.
+        measure: of embeddings; None: the inner product, of which SPoSE and VICE make their choices. See
+            `pyalign.similarity`.
         temperature: in the units of the similarities; it divides. 1 for SPoSE and VICE.
         backend: see `pyalign.similarity`.
-        out: (n, n) array of the result's dtype to fill, with contiguous rows; where x lies. It may overlap x.
+        out: (n, n) array of the result's dtype to fill, with contiguous rows, on the device of the input, which it may
+            overlap.
 
     Returns:
         (n, n) float32 or float64, symmetric bit for bit, 1 on the diagonal: an item with itself. A numpy array, or for
-        x on a device an array of x's library, there.
+        an input on a device an array of its library, there.
 
     Raises:
         InputError: as `pyalign.similarity`; for fewer than three rows, since there is no third item; for a temperature
-            that is not a positive number.
+            that is not a positive number; for similarities that are not symmetric but for rounding; for both
+            embeddings and similarities, or neither.
 
     Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects underlying human
     similarity judgements", Nature Human Behaviour 2020, Methods; Zheng et al., "Revealing interpretable object
@@ -59,12 +66,20 @@ def choice_similarity(
                [0.787, 1.   , 0.107, 0.107],
                [0.107, 0.107, 1.   , 0.787],
                [0.107, 0.107, 0.787, 1.   ]])
+        >>> choice_similarity(similarities=np.eye(3)).round(3)
+        array([[1.   , 0.333, 0.333],
+               [0.333, 1.   , 0.333],
+               [0.333, 0.333, 1.   ]])
     """
-    chosen, divisor = get_measure(measure), _checks.as_temperature(temperature)
-    x = as_embeddings(x).values
-    door = open_door(backend, x, elements=length(x) * length(x))
-    rows = door.rows(x)
-    _require_third(rows, "x")
+    require_one(embeddings, similarities, measure)
+    divisor = _checks.as_temperature(temperature)
+    if similarities is not None:
+        return _of_similarities(similarities, divisor, backend, out)
+    chosen = get_measure("dot" if measure is None else measure)
+    embeddings = as_embeddings(embeddings).values
+    door = open_door(backend, embeddings, elements=length(embeddings) * length(embeddings))
+    rows = door.rows(embeddings)
+    _require_third(rows, "embeddings")
     shape, dtype = (len(rows), len(rows)), _checks.result_dtype(rows)
     with door.running():
         result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
@@ -78,33 +93,8 @@ def choice_similarity(
         return door.give(result, out)
 
 
-def choice_similarity_from(
-    similarities: object, *, temperature: float = 1.0, backend: str = "auto", out: Any = None
-) -> Any:
-    """The same from a ready matrix of similarities.
-
-    Args:
-        similarities: (n, n), n >= 3, symmetric, larger is more alike. The diagonal is not looked at.
-        temperature: in the units of the similarities; it divides.
-        backend: see `pyalign.similarity`.
-        out: as in `choice_similarity`; it may overlap the similarities.
-
-    Returns:
-        (n, n) float32 or float64, symmetric bit for bit, 1 on the diagonal.
-
-    Raises:
-        InputError: as `choice_similarity`, and for a matrix that is not symmetric but for rounding.
-
-    Source: as `choice_similarity`.
-
-    Example:
-        >>> import numpy as np
-        >>> choice_similarity_from(np.eye(3)).round(3)
-        array([[1.   , 0.333, 0.333],
-               [0.333, 1.   , 0.333],
-               [0.333, 0.333, 1.   ]])
-    """
-    divisor = _checks.as_temperature(temperature)
+def _of_similarities(similarities: object, divisor: float, backend: str, out: Any) -> Any:
+    """Choice similarity of a matrix (n, n) of similarities."""
     door = open_door(backend, similarities)
     matrix = door.similarities(similarities)
     _require_third(matrix, "similarities")

@@ -37,7 +37,7 @@ def triplet_gradient(
         of threads.
 
     Raises:
-        InputError: as `pyalign.odd_one_out_from`, and for a temperature that is not a positive number.
+        InputError: as `pyalign.odd_one_out`, and for a temperature that is not a positive number.
 
     Source: Muttenthaler et al., ICLR 2023, equation 2 (without the penalty).
 

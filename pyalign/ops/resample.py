@@ -35,7 +35,7 @@ def object_sums(
     n: int,
     values: np.ndarray,
     *,
-    resamples: int,
+    n_resamples: int,
     seed: int = 0,
     backend: str = "auto",
     progress: Progress = silent,
@@ -46,7 +46,7 @@ def object_sums(
         triplets: (t, 3) integers in [0, n), three different items each.
         n: how many items there are to draw from.
         values: (v, t) int16.
-        resamples: how many, b.
+        n_resamples: how many, b.
         seed: the same seed gives the same resamples, whatever their number.
         backend: see `pyalign.similarity`.
         progress: called now and then with "resamples", how many are done, and of how many.
@@ -55,7 +55,7 @@ def object_sums(
         (b, 1 + v) int64: the sum of the triplets' weights, and that of weight * value for each row of values.
 
     Example:
-        >>> sums = object_sums([[0, 1, 2], [1, 2, 3]], 4, np.array([[6, 0]], np.int16), resamples=5)
+        >>> sums = object_sums([[0, 1, 2], [1, 2, 3]], 4, np.array([[6, 0]], np.int16), n_resamples=5)
         >>> sums.shape, bool((sums[:, 1] <= 6 * sums[:, 0]).all())
         ((5, 2), True)
     """
@@ -71,11 +71,11 @@ def object_sums(
             return door.host(sums)
 
     at_once = TABLE_BYTES // max(1, n) if isinstance(door, HostDoor) else LANES_AT_ONCE
-    return _in_steps(compute, len(given), resamples, at_once, progress)
+    return _in_steps(compute, len(given), n_resamples, at_once, progress)
 
 
 def triplet_sums(
-    values: np.ndarray, *, resamples: int, seed: int = 0, backend: str = "auto", progress: Progress = silent
+    values: np.ndarray, *, n_resamples: int, seed: int = 0, backend: str = "auto", progress: Progress = silent
 ) -> np.ndarray:
     """The same sums with a weight Poisson(1) for each triplet by itself; arguments as in `object_sums`."""
     host, given = get_host_backend(backend), _as_values(values)
@@ -85,11 +85,11 @@ def triplet_sums(
         host.resample_rows(_keys(first, count, seed), given, sums)
         return sums
 
-    return _in_steps(compute, len(given), resamples, LANES_AT_ONCE // 2, progress)
+    return _in_steps(compute, len(given), n_resamples, LANES_AT_ONCE // 2, progress)
 
 
 def pair_sums(
-    pairs: object, n: int, values: np.ndarray, *, resamples: int, seed: int = 0, backend: str = "auto",
+    pairs: object, n: int, values: np.ndarray, *, n_resamples: int, seed: int = 0, backend: str = "auto",
     progress: Progress = silent,
 ) -> np.ndarray:  # fmt: skip
     """The same sums over pairs (p, 2) of n objects; a pair weighs the product of its objects' multiplicities.
@@ -97,7 +97,7 @@ def pair_sums(
     The objects are drawn as those of `object_sums` are. Works on the host, whatever the backend.
 
     Example:
-        >>> pair_sums(np.array([[0, 1], [1, 2]]), 3, np.array([[6, 0]], np.int16), resamples=5).shape
+        >>> pair_sums(np.array([[0, 1], [1, 2]]), 3, np.array([[6, 0]], np.int16), n_resamples=5).shape
         (5, 2)
     """
     i, j = np.asarray(pairs).T
@@ -111,26 +111,32 @@ def pair_sums(
             sums += wide[:, part] @ (table[i[part]].astype(np.float64) * table[j[part]])
         return sums.astype(np.int64)
 
-    return _in_steps(compute, len(wide) - 1, resamples, LANES_AT_ONCE, progress)
+    return _in_steps(compute, len(wide) - 1, n_resamples, LANES_AT_ONCE, progress)
 
 
 def subject_sums(
-    subjects: np.ndarray, values: np.ndarray, *, people: int, resamples: int, seed: int = 0, progress: Progress = silent
+    subjects: np.ndarray,
+    values: np.ndarray,
+    *,
+    people: int,
+    n_resamples: int,
+    seed: int = 0,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """The same sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
 
     Example:
-        >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), people=2, resamples=3).shape
+        >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), people=2, n_resamples=3).shape
         (3, 2)
     """
     given = _as_values(values)
     of_person = np.stack([np.bincount(subjects, row, minlength=people) for row in (None, *given)])  # exact below 2^53
-    sums = np.empty((resamples, len(of_person)), np.int64)
-    for first, count in _steps(resamples, LANES_AT_ONCE):
+    sums = np.empty((n_resamples, len(of_person)), np.int64)
+    for first, count in _steps(n_resamples, LANES_AT_ONCE):
         table = multiplicities(people, first, count, seed=seed, stream=SUBJECTS)
         products = table.T.astype(np.float64) @ of_person.T
-        sums[first : first + count] = products.astype(np.int64)[: resamples - first]
-        progress("resamples", min(resamples, first + count), resamples)
+        sums[first : first + count] = products.astype(np.int64)[: n_resamples - first]
+        progress("resamples", min(n_resamples, first + count), n_resamples)
     return sums
 
 
@@ -192,21 +198,21 @@ def _key(seed: int, stream: int) -> np.ndarray:
 
 
 def _in_steps(
-    compute: Callable[[int, int], np.ndarray], v: int, resamples: int, at_once: int, progress: Progress
+    compute: Callable[[int, int], np.ndarray], v: int, n_resamples: int, at_once: int, progress: Progress
 ) -> np.ndarray:
     """(b, 1 + v) from the sums (1 + v, count) of one step after the other."""
-    sums = np.empty((resamples, 1 + v), np.int64)
-    for first, count in _steps(resamples, at_once):
-        sums[first : first + count] = compute(first, count).T[: resamples - first]
-        progress("resamples", min(resamples, first + count), resamples)
+    sums = np.empty((n_resamples, 1 + v), np.int64)
+    for first, count in _steps(n_resamples, at_once):
+        sums[first : first + count] = compute(first, count).T[: n_resamples - first]
+        progress("resamples", min(n_resamples, first + count), n_resamples)
     return sums
 
 
-def _steps(resamples: int, at_once: int) -> Iterator[tuple[int, int]]:
+def _steps(n_resamples: int, at_once: int) -> Iterator[tuple[int, int]]:
     """(first, count) of each step; counts are whole groups of lanes."""
     step = min(LANES_AT_ONCE, max(LANES, at_once // LANES * LANES))
-    for first in range(0, resamples, step):
-        yield first, min(step, -(-(resamples - first) // LANES) * LANES)
+    for first in range(0, n_resamples, step):
+        yield first, min(step, -(-(n_resamples - first) // LANES) * LANES)
 
 
 def _as_values(values: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ def match_rows(models: Mapping[str, object]) -> Matched:
         [[0.0, 1.0], [1.0, 0.0]]
     """
     if not models:
-        raise InputError("x must hold at least one model; got an empty mapping")
+        raise InputError("embeddings must hold at least one model; got an empty mapping")
     given = {name: as_embeddings(x, name) for name, x in models.items()}
     notes = [note for name, x in given.items() for note in (*x.notes, *notes_on_values(x, name))]
     reference = next((name for name, x in given.items() if x.names is not None), None)

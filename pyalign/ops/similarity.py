@@ -15,8 +15,8 @@ from pyalign.ops._prepare import run_prepared
 
 
 def similarity(
-    x: object,
-    y: object | None = None,
+    embeddings: object,
+    others: object | None = None,
     *,
     measure: str | Measure = "cosine",
     backend: str = "auto",
@@ -25,8 +25,8 @@ def similarity(
     """Similarity of every row of x with every row of y; larger is more alike.
 
     Args:
-        x: (n, d) real numbers. float64 is computed in float64, everything else in float32.
-        y: (m, d), or None for x with itself, which costs half and is symmetric bit for bit.
+        embeddings: (n, d) real numbers. float64 is computed in float64, everything else in float32.
+        others: (m, d), or None for x with itself, which costs half and is symmetric bit for bit.
         measure: ``cosine`` (0 for a zero row), ``dot``, ``pearson`` (0 for a constant row), ``neg_sqeuclidean``,
             ``neg_euclidean``, ``rbf`` (``exp(-|x - y|^2 / 2 sigma^2)``, sigma the median distance, or as in
             ``"rbf:2.5"``).
@@ -49,9 +49,14 @@ def similarity(
                [0.   , 0.   , 0.   ]])
     """
     chosen = get_measure(measure)
-    x, y = as_embeddings(x).values, None if y is None else as_embeddings(y, "y").values
-    door = open_door(backend, x, y, elements=length(x) * length(x if y is None else y))
-    left, right = _matched(door, x, y)
+    embeddings, others = (
+        as_embeddings(embeddings).values,
+        None if others is None else as_embeddings(others, "others").values,
+    )
+    door = open_door(
+        backend, embeddings, others, elements=length(embeddings) * length(embeddings if others is None else others)
+    )
+    left, right = _matched(door, embeddings, others)
     shape, dtype = (len(left), len(left if right is None else right)), _checks.result_dtype(left)
     with door.running():
         result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
@@ -63,12 +68,14 @@ def similarity(
 
 def _matched(door: Door, x: object, y: object | None) -> tuple[Array, Array | None]:
     """x and y in one dtype: the wider of the two."""
-    left = door.rows(x, "x")
+    left = door.rows(x, "embeddings")
     if y is None:
         return left, None
-    right = door.rows(y, "y")
+    right = door.rows(y, "others")
     if left.shape[1] != right.shape[1]:
-        raise InputError(f"y must have the {left.shape[1]} features of x; got shape {tuple(right.shape)}")
+        raise InputError(
+            f"others must have the {left.shape[1]} features of the embeddings; got shape {tuple(right.shape)}"
+        )
     if left.dtype == right.dtype:
         return left, right
     dtype = max(_checks.result_dtype(left), _checks.result_dtype(right))

@@ -68,13 +68,22 @@ class TripletResults:
     similarities: Any = None
 
 
-def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine", backend: str = "auto") -> Any:
+def odd_one_out(
+    embeddings: object = None,
+    triplets: object = None,
+    *,
+    similarities: object = None,
+    measure: str | Measure | None = None,
+    backend: str = "auto",
+) -> Any:
     """The odd item of each triplet: the one outside the most similar pair.
 
     Args:
-        x: (n, d) real numbers, one row per item; of `Embeddings` and DataFrames the names are used.
+        embeddings: (n, d) real numbers, one row per item; of `Embeddings` and DataFrames the names are used.
         triplets: (t, 3) integers in [0, n), or names of items, three different ones each, in any order.
-        measure: see `pyalign.similarity`.
+        similarities: (n, n), in place of embeddings: larger is more alike; read at [earlier position, later position]
+            of each triplet, so that it need not be symmetric.
+        measure: of embeddings; None: cosine. See `pyalign.similarity`.
         backend: see `pyalign.similarity`.
 
     Returns:
@@ -82,7 +91,8 @@ def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine
         `Triplets` that reading has reordered, the position in the file.
 
     Raises:
-        InputError: as `pyalign.similarity`, and for an index out of range or an item named twice in a triplet.
+        InputError: as `pyalign.similarity`, and for an index out of range or an item named twice in a triplet; both
+            embeddings and similarities, or neither.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 3.
 
@@ -90,33 +100,16 @@ def odd_one_out(x: object, triplets: object, *, measure: str | Measure = "cosine
         >>> import numpy as np
         >>> odd_one_out(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), [[0, 1, 2], [2, 0, 1]])
         array([2, 0], dtype=int8)
-    """
-    aligned = _aligned(x, triplets, "odd_one_out")
-    found = run_triplets(aligned.x, aligned.index, measure=measure, backend=backend, choices=True)
-    return aligned.triplets.choices_in_file(found.choices)
-
-
-def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "auto") -> Any:
-    """The odd item of each triplet, from a ready matrix of similarities.
-
-    Args:
-        similarities: (n, n), larger is more alike; read at [earlier position, later position] of each triplet, so it
-            need not be symmetric.
-        triplets: (t, 3) integers in [0, n), three different items each.
-        backend: see `pyalign.similarity`.
-
-    Returns:
-        (t,) int8: position 0, 1 or 2 of the odd item, or -1 for a tie.
-
-    Raises:
-        InputError: as `odd_one_out`.
-
-    Example:
-        >>> import numpy as np
-        >>> odd_one_out_from(np.array([[1.0, 0.2, 0.7], [0.2, 1.0, 0.1], [0.7, 0.1, 1.0]]), [[0, 1, 2]])
+        >>> matrix = np.array([[1.0, 0.2, 0.7], [0.2, 1.0, 0.1], [0.7, 0.1, 1.0]])
+        >>> odd_one_out(similarities=matrix, triplets=[[0, 1, 2]])
         array([1], dtype=int8)
     """
-    aligned = _aligned(similarities, triplets, "odd_one_out_from", "similarities")
+    aligned = _aligned(embeddings, triplets, similarities, measure, "odd_one_out")
+    if similarities is None:
+        found = run_triplets(
+            aligned.x, aligned.index, measure="cosine" if measure is None else measure, backend=backend, choices=True
+        )
+        return aligned.triplets.choices_in_file(found.choices)
     door = open_door(backend, aligned.x)
     matrix = door.similarities(aligned.x)
     index = door.triplets(aligned.index)
@@ -126,27 +119,52 @@ def odd_one_out_from(similarities: object, triplets: object, *, backend: str = "
         return aligned.triplets.choices_in_file(door.give(choices))
 
 
-def _aligned(x: object, triplets: object, what: str, name: str = "x") -> Aligned:
-    """Rows and odd-one-out triplets; warns of what had to be assumed, since an array has no room for notes.
+def _aligned(
+    embeddings: object, triplets: object, similarities: object, measure: str | Measure | None, function: str
+) -> Aligned:
+    """Rows, of embeddings or of a matrix, and odd-one-out triplets.
 
     Warns:
-        AssumptionWarning: such as the order of items that numbers stand for.
+        AssumptionWarning: of what had to be assumed, such as the order of items that numbers stand for: the result is
+            an array, which has no room for notes.
     """
-    aligned = align(x if name == "x" else with_similarities(x), triplets, name, features=name == "x")
+    require_one(embeddings, similarities, measure)
+    if triplets is None:
+        raise InputError("triplets must be given; got None")
+    if similarities is None:
+        aligned = align(embeddings, triplets)
+    else:
+        aligned = align(with_similarities(similarities), triplets, "similarities", features=False)
     if aligned.triplets.task != ODD_ONE_OUT:
-        told = f"{what} takes odd-one-out triplets alone; got task {aligned.triplets.task!r}"
-        raise InputError(f'{told} (score(..., keep=("choices", "probabilities")) gives both)')
+        rule = f"{function} takes only odd-one-out triplets; got task {aligned.triplets.task!r}"
+        raise InputError(f'{rule} (score(..., keep=("choices", "probabilities")) gives both)')
     for note in aligned.notes:
         if note != NAMELESS:  # who gives two arrays to a function of arrays says so
             warnings.warn(note, AssumptionWarning, stacklevel=3)
     return aligned
 
 
+def require_one(embeddings: object, similarities: object, measure: object) -> None:
+    """Raises unless there are embeddings, or similarities in place of them and of a measure.
+
+    Example:
+        >>> require_one(None, None, None)
+        Traceback (most recent call last):
+        pyalign.errors.InputError: embeddings or similarities must be given; got neither
+    """
+    if (embeddings is None) == (similarities is None):
+        got = "neither" if embeddings is None else "both"
+        raise InputError(f"embeddings or similarities must be given; got {got}")
+    if similarities is not None and measure is not None:
+        raise InputError(f"measure is of embeddings; similarities have their values already; got {measure!r}")
+
+
 def choice_probabilities(
-    x: object,
-    triplets: object,
+    embeddings: object = None,
+    triplets: object = None,
     *,
-    measure: str | Measure = "cosine",
+    similarities: object = None,
+    measure: str | Measure | None = None,
     temperature: float = 1.0,
     backend: str = "auto",
 ) -> Any:
@@ -156,9 +174,10 @@ def choice_probabilities(
     outside the pair. The similarities are those that the decision uses.
 
     Args:
-        x: (n, d) real numbers, one row per item.
+        embeddings: (n, d) real numbers, one row per item.
         triplets: (t, 3) integers in [0, n), three different items each.
-        measure: see `pyalign.similarity`.
+        similarities: (n, n), in place of embeddings; read as by `pyalign.odd_one_out`.
+        measure: of embeddings; None: cosine. See `pyalign.similarity`.
         temperature: in the units of the similarities; it divides.
         backend: see `pyalign.similarity`.
 
@@ -166,7 +185,7 @@ def choice_probabilities(
         (t, 3) float32 or float64: column p is the probability that position p is odd. Rows sum to 1.
 
     Raises:
-        InputError: as `odd_one_out`, and for a temperature that is not a positive number.
+        InputError: as `pyalign.odd_one_out`, and for a temperature that is not a positive number.
 
     Source: Muttenthaler et al., ICLR 2023, equation 1.
 
@@ -175,39 +194,17 @@ def choice_probabilities(
         >>> x = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
         >>> choice_probabilities(x, [[0, 1, 2]]).round(3)
         array([[0.212, 0.212, 0.576]])
-    """
-    aligned = _aligned(x, triplets, "choice_probabilities")
-    results = run_triplets(
-        aligned.x, aligned.index, measure=measure, temperature=temperature, backend=backend, probabilities=True
-    )
-    return aligned.triplets.columns_in_file(results.probabilities)
-
-
-def choice_probabilities_from(
-    similarities: object, triplets: object, *, temperature: float = 1.0, backend: str = "auto"
-) -> Any:
-    """Probability that each position of each triplet is the odd one, from a ready matrix of similarities.
-
-    Args:
-        similarities: (n, n), larger is more alike; read as by `odd_one_out_from`.
-        triplets: (t, 3) integers in [0, n), three different items each.
-        temperature: in the units of the similarities; it divides.
-        backend: see `pyalign.similarity`.
-
-    Returns:
-        (t, 3) float32 or float64: column p is the probability that position p is odd. Rows sum to 1.
-
-    Raises:
-        InputError: as `choice_probabilities`.
-
-    Source: Muttenthaler et al., ICLR 2023, equation 1.
-
-    Example:
-        >>> import numpy as np
-        >>> choice_probabilities_from(np.eye(3), [[0, 1, 2]]).round(3)
+        >>> choice_probabilities(similarities=np.eye(3), triplets=[[0, 1, 2]]).round(3)
         array([[0.333, 0.333, 0.333]])
     """
-    aligned = _aligned(similarities, triplets, "choice_probabilities_from", "similarities")
+    aligned = _aligned(embeddings, triplets, similarities, measure, "choice_probabilities")
+    if similarities is None:
+        results = run_triplets(
+            aligned.x, aligned.index, measure="cosine" if measure is None else measure, temperature=temperature,
+            backend=backend,
+            probabilities=True,
+        )  # fmt: skip
+        return aligned.triplets.columns_in_file(results.probabilities)
     door = open_door(backend, aligned.x)
     matrix = door.similarities(aligned.x)
     index = door.triplets(aligned.index)
@@ -225,7 +222,7 @@ def require_finite_matrix(matrix: np.ndarray) -> None:
 
 
 def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: float | None = None) -> np.ndarray:
-    """int8 (t,) as `odd_one_out_from`, with a temperature (t, 3) as `choice_probabilities_from`, of the host.
+    """int8 (t,) as `odd_one_out`, with a temperature (t, 3) as `choice_probabilities`, of a matrix on the host.
 
     The matrix is not looked at: that takes longer than the answers to a few triplets.
     """

@@ -112,16 +112,18 @@ class Resampled:
 
 
 def resample(
-    found: Correlated, over: str, resamples: int, seed: int, partial: bool = False, progress: Progress = silent
+    found: Correlated, over: str, n_resamples: int, seed: int, partial: bool = False, progress: Progress = silent
 ) -> Resampled:
     """The values of a study under resamples; `over` is one of `OVER`, and people are known where they are drawn."""
     study = found.study
     people = None if study.people is None else len(study.people)
     k = len(study.models)
     drawn = {"objects": "objects" in over, "subjects": "subjects" in over, "both": over == OVER[2]}
-    value, mean, part = ({name: np.full((resamples, k), np.nan) for name, on in drawn.items() if on} for _ in range(3))
-    for first in range(0, resamples, STEP):
-        rows = slice(first, min(first + STEP, resamples))
+    value, mean, part = (
+        {name: np.full((n_resamples, k), np.nan) for name, on in drawn.items() if on} for _ in range(3)
+    )
+    for first in range(0, n_resamples, STEP):
+        rows = slice(first, min(first + STEP, n_resamples))
         count = rows.stop - first
         table = np.ascontiguousarray(multiplicities(study.n, first, STEP, seed=seed, stream=OBJECTS)[:, :count])
         persons = None
@@ -143,7 +145,7 @@ def resample(
             _add_per_person(found, mean, rows, table, persons)
         for name in part if partial else ():
             part[name][rows] = partial_correlations(value[name][rows], between[name])
-        progress("resamples", rows.stop, resamples)
+        progress("resamples", rows.stop, n_resamples)
 
     def replicates(of: dict[str, np.ndarray]) -> Replicates:
         return Replicates(of.get("objects"), of.get("subjects"), of.get("both"), study.n, people)

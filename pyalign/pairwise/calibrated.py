@@ -72,7 +72,7 @@ def upper_p(nulls: np.ndarray, observed: float, rounding: float = ROUNDING[8]) -
     return float(1 + (~(nulls < observed - rounding)).sum()) / (1 + len(nulls))
 
 
-def checked_permutations(permutations: object, alpha: object) -> tuple[int, float]:
+def checked_permutations(n_permutations: object, alpha: object) -> tuple[int, float]:
     """How many permutations, and alpha; 0 for none.
 
     Raises:
@@ -85,10 +85,10 @@ def checked_permutations(permutations: object, alpha: object) -> tuple[int, floa
     level = plain_number(alpha)
     if not 0 < level < 1:
         raise InputError(f"alpha must lie between 0 and 1; got {alpha!r}")
-    return whole_number(permutations, "permutations", 0, MOST), level
+    return whole_number(n_permutations, "n_permutations", 0, MOST), level
 
 
-def too_few(permutations: int, alpha: float) -> str | None:
+def too_few(n_permutations: int, alpha: float) -> str | None:
     """A sentence where so few permutations let no score above the threshold.
 
     Example:
@@ -97,8 +97,8 @@ def too_few(permutations: int, alpha: float) -> str | None:
         >>> too_few(19, 0.05) is None
         True
     """
-    if not permutations or alpha * (permutations + 1) >= 1 - SLACK:
+    if not n_permutations or alpha * (n_permutations + 1) >= 1 - SLACK:
         return None
     least = math.ceil(1 / alpha - SLACK) - 1
     told = f"let no calibrated score above 0 at alpha = {alpha:g}: that takes at least {least:,}"
-    return f"{permutations:,} permutations {told}"
+    return f"{n_permutations:,} permutations {told}"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
 
+from pyalign._result import Result
 from pyalign.errors import InputError
-from pyalign.results import Result
 
 Square = tuple[tuple[float, ...], ...]
 Beside = tuple[tuple[float | None, ...], ...]  # None on the diagonal: a model with itself needs no null

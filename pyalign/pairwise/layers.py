@@ -12,8 +12,8 @@ from pyalign.data import Provenance
 from pyalign.errors import InputError
 from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import family_of, notes_on, prepared
+from pyalign.pairwise.all_pairs import Measure, null_scores
 from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few
-from pyalign.pairwise.cka import PERMUTATIONS, Measure, null_scores
 from pyalign.pairwise.compared import LayerSimilarity
 from pyalign.pairwise.representation import LARGEST, get_representation_measure
 from pyalign.progress import Progress, silent
@@ -25,50 +25,33 @@ AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def compare_layers(
-    first: Mapping[str, object],
-    second: Mapping[str, object],
-    *,
-    measure: Measure = "debiased-cka",
-    aggregate: str = "max",
-    permutations: int = PERMUTATIONS,
-    alpha: float = 0.05,
-    seed: int = 0,
-    backend: str = "auto",
+    layers: object, measure: Measure, aggregate: str, n_permutations: int, alpha: float, seed: int, backend: str,
     progress: Progress = silent,
-) -> LayerSimilarity:
+) -> LayerSimilarity:  # fmt: skip
     """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.
 
     The best of many pairs of layers is large by itself. Here the same permutation of the items is applied to all layers
-    of the second model, and the largest (or the mean) is taken anew: what is calibrated is that figure.
-
-    Args:
-        first, second: name -> (n, d) embeddings by each layer, of the same n items; matched as by `pyalign.cka`.
-        measure: one of `REPRESENTATION_MEASURES`.
-        aggregate: ``"max"`` or ``"mean"`` over all pairs of layers.
-        permutations: K, at least 1.
-        alpha, seed, backend, progress: see `pyalign.cka`.
-
-    Returns:
-        A `LayerSimilarity`.
-
-    Raises:
-        InputError: as `pyalign.cka`; a model without layers.
+    of the second model, and the largest (or the mean) is taken anew: what is calibrated is that figure. See
+    `pyalign.cka`.
 
     Source: Gröger, Wen and Brbić, arXiv 2602.14486, algorithm 2.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> a, b = ({f"layer {k}": rng.normal(size=(40, 30)) for k in range(5)} for _ in range(2))
-        >>> found = compare_layers(a, b, measure="linear-cka", permutations=99)
+        >>> found = compare_layers((a, b), "linear-cka", "max", 99, 0.05, 0, "auto")
         >>> round(found.value, 3), found.calibrated, found.p_value
         (0.459, 0.0, 0.9)
     """
+    if not isinstance(layers, tuple | list) or len(layers) != 2:
+        got = f"{len(layers)} of them" if isinstance(layers, tuple | list) else type(layers).__name__
+        raise InputError(f"layers must be those of two models, (first, second); got {got}")
     _checks.one_of(aggregate, tuple(AGGREGATES), "aggregate")
     one = get_representation_measure(measure)
-    count, level = checked_permutations(permutations, alpha)
-    _checks.whole_number(permutations, "permutations", 1)
+    count, level = checked_permutations(n_permutations, alpha)
+    _checks.whole_number(n_permutations, "n_permutations", 1)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
-    sides = [_layers(models, name) for models, name in ((first, "first"), (second, "second"))]
+    sides = [_layers(models, name) for models, name in zip(layers, ("first", "second"), strict=True)]
     matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
                           for layer, x in models.items()})  # fmt: skip
     rows = matched.take()
@@ -93,7 +76,7 @@ def compare_layers(
 
 def _layers(models: Mapping[str, object], name: str) -> dict[str, object]:
     if not isinstance(models, Mapping):
-        raise InputError(f"{name} must map names of layers to embeddings; got {type(models).__name__}")
+        raise InputError(f"layers of the {name} model must map names to embeddings; got {type(models).__name__}")
     if not models:
-        raise InputError(f"{name} must have at least one layer; got none")
-    return _checks.by_name(models, name)
+        raise InputError(f"layers of the {name} model must be at least one; got none")
+    return _checks.by_name(models, f"layers of the {name} model")

@@ -13,7 +13,6 @@ from pyalign.ops.resample import permutation
 from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import prepared
 from pyalign.pairwise._matrices import Features, Matrix, MatrixFamily
-from pyalign.pairwise.cka import Measure
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.representation import RepresentationMeasure, get_representation_measure
 from pyalign.progress import Progress, silent
@@ -23,47 +22,29 @@ FARTHEST = 120  # powers of 4 between the lengths of two batches
 
 
 def minibatch_cka(
-    models: Mapping[str, object] | Iterable[Mapping[str, object]],
-    *,
-    batch: int = BATCH,
-    measure: Measure = "debiased-cka",
-    seed: int = 0,
-    backend: str = "auto",
+    models: object, batch_size: int, measure: str | RepresentationMeasure, seed: int, backend: str,
     progress: Progress = silent,
-) -> ModelSimilarities:
-    """Debiased CKA of models whose matrices (n, n), or whose rows, do not fit into memory.
+) -> ModelSimilarities:  # fmt: skip
+    """Debiased CKA of models whose matrices (n, n), or whose rows, do not fit into memory; see `pyalign.cka`.
 
     The unbiased HSIC of each batch estimates that of all items; numerator and denominator are summed over batches, and
     then divided. Memory is that of one batch.
 
     Args:
-        models: name -> (n, d) embeddings, such as memory-mapped arrays, which are read batch by batch, in an order
-            that is drawn at random; rows are matched as by `pyalign.cka`. Or an iterable of batches as a loader gives
-            them: mappings from the same names to (b, d) rows of the same items, in an order that has nothing to do with
-            them.
-        batch: rows of a batch, at least 4; those that are cut here are as equal as they can be.
-        measure: ``debiased-cka``, or ``debiased-rbf-cka:sigma=S``: a factor of the median distance would be another
-            bandwidth in each batch.
-        seed: of the order of rows.
-        backend, progress: see `pyalign.cka`.
-
-    Returns:
-        A `ModelSimilarities` without nulls, with the number of `batches`.
-
-    Raises:
-        InputError: as `pyalign.cka`; another measure; a batch of fewer than 4 rows, or of other models than the first.
+        models: name -> (n, d) embeddings, which are cut into batches; or an iterable of batches.
 
     Source: Nguyen, Raghu and Kornblith, "Do wide and deep networks learn the same things?", ICLR 2021, equation 3.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> a = rng.normal(size=(3000, 8))
-        >>> found = minibatch_cka({"a": a, "b": a + rng.normal(size=a.shape)}, batch=500)
+        >>> models = {"a": a, "b": a + rng.normal(size=a.shape)}
+        >>> found = minibatch_cka(models, 500, "debiased-cka", 0, "auto")
         >>> found.batches, round(found[0].matrix[0][1], 2)
         (6, 0.49)
     """
     one = _debiased(get_representation_measure(measure))
-    size = _checks.whole_number(batch, "batch", one.least)
+    size = _checks.whole_number(batch_size, "batch_size", one.least)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, object] = {}
@@ -74,7 +55,7 @@ def minibatch_cka(
     elif isinstance(models, Iterable) and not isinstance(models, np.ndarray):
         batches, count = _matched(models), None
     else:
-        raise InputError(f"models must map names to embeddings, or be batches that do; got {type(models).__name__}")
+        raise InputError(f"batches must be mappings from names to embeddings; got {type(models).__name__}")
     names: tuple[str, ...] | None = None
     total, n, number = np.zeros((0, 0)), 0, 0
     scales: dict[str, int] = {}
@@ -86,7 +67,7 @@ def minibatch_cka(
         total += b * _hsic(rows, names, one, backend, number, scales)
         n += b
     if names is None:
-        raise InputError("models must hold at least one batch; got none")
+        raise InputError("batches must be at least one; got none")
     options = {"measure": str(one), "batch": size}
     found = SimilarityMatrix(str(one), names, _ratios(total))
     provenance = Provenance.now(inputs, options, backend, seed)

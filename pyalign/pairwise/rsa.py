@@ -31,7 +31,7 @@ METHODS = (CORRECTED, BOOTSTRAP)
 
 
 def rsa(
-    x: object,
+    embeddings: object,
     human: object,
     *,
     kind: str | None = None,
@@ -39,12 +39,12 @@ def rsa(
     correlation: str | Sequence[str] = "spearman",
     model_rdms: Mapping[str, object] | None = None,
     ci: IntervalsOver = AUTO,
-    permutations: int | None = None,
+    n_permutations: int | None = None,
     pooling: str | None = None,
     partial: bool = False,
     weighted: bool = False,
     correction: str = "holm",
-    nan: str = "raise",
+    nan_policy: str = "raise",
     missing: str = "raise",
     seed: int = 0,
     backend: str = "auto",
@@ -56,8 +56,8 @@ def rsa(
     mean over people of the correlation with the matrix of each. The noise ceiling belongs to the second.
 
     Args:
-        x: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name, where
-            both have names; else row i is taken for object i.
+        embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
+            where both have names; else row i is taken for object i.
         human: `Judgments`, or an array of them: (n, n), condensed (m,), or one for each person, (p, n, n) or (p, m);
             NaN is a pair that was not judged.
         kind: "dissimilarity" or "similarity", what `human` holds, where it does not say so itself.
@@ -70,12 +70,12 @@ def rsa(
             "corrected", the closed form of `pyalign.pairwise.closed_form`, which counts noise of single pairs once, of
             spearman, rho-a, pearson and cosine; or "bootstrap", over both the dual bootstrap of
             `pyalign.pairwise.bootstrap`, where there is no closed form or resamples are asked for.
-        permutations: of the objects' labels, for p-values; None for none.
+        n_permutations: of the objects' labels, for p-values; None for none.
         pooling: of people for the noise ceiling: "ranks", "standardized", "unit", "raw"; None: by the correlation.
         partial: whether to correlate each model with what the others leave over, too; of spearman and pearson.
         weighted: whether to fit a sum of all models, its weights not negative, cross-validated over objects.
         correction: of p-values of differences: "holm", or "benjamini-hochberg".
-        nan: "raise", or "omit" for pairs of rows with NaN to be left out.
+        nan_policy: "raise", or "omit" for pairs of rows with NaN to be left out.
         missing: "raise", or "omit" for objects that, by their names, have no row in some model to be left out.
         seed: of the permutations, and of the folds of the weighted sum.
         backend: of similarities; see `pyalign.similarity`.
@@ -95,12 +95,12 @@ def rsa(
         >>> rng = np.random.default_rng(0)
         >>> rows = rng.normal(size=(12, 5))
         >>> people = 1 - np.corrcoef(rows) + 0.05 * np.abs(np.corrcoef(rng.normal(size=(12, 9))))
-        >>> found = rsa(rows, people, kind="dissimilarity", permutations=99)
+        >>> found = rsa(rows, people, kind="dissimilarity", n_permutations=99)
         >>> found[0].value > 0.9, found[0].p_value, found[0].n_pairs
         (True, 0.01, 66)
     """
     judged = as_judgments(human, kind)
-    given = _checks.by_name(x, "x") if isinstance(x, Mapping) else {"x": x}
+    given = _checks.one_or_several(embeddings)
     models = {name: as_embeddings(one, name) for name, one in given.items()}
     if not isinstance(model_rdms, Mapping | None):
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
@@ -113,10 +113,10 @@ def rsa(
     _check(models, rdms, measures, chosen, judged, partial)
     plan = _plan(ci, chosen, judged)
     _checks.whole_number(seed, "seed", 0)
-    if permutations is not None:
-        _checks.whole_number(permutations, "permutations", 1)
+    if n_permutations is not None:
+        _checks.whole_number(n_permutations, "n_permutations", 1)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.one_of(nan, ("raise", "omit"), "nan")
+    _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
     judged, coverage = judged_with_rows(models, rdms, judged, missing, FEWEST)
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
@@ -124,17 +124,18 @@ def rsa(
         "kind": judged.kind, "measure": [str(getattr(one, "name", one)) for one in measures],
         "correlation": [one.name for one in chosen], "ci": None if plan is None else plan.by,
         "ci_method": _methods(chosen)[0] if plan is None else plan.method,
-        "resamples": None if plan is None else plan.resamples, "permutations": permutations, "pooling": pooling,
-        "partial": partial, "weighted": weighted, "correction": correction, "nan": nan, "missing": missing,
+        "resamples": None if plan is None else plan.n_resamples, "permutations": n_permutations, "pooling": pooling,
+        "partial": partial, "weighted": weighted, "correction": correction, "nan": nan_policy, "missing": missing,
     }  # fmt: skip
     provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
-    plain = plan is None and permutations is None and not partial and not weighted and nan == "raise"
+    plain = plan is None and n_permutations is None and not partial and not weighted and nan_policy == "raise"
     if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(STREAMED):
         streamed, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
-        return Rsa(streamed, (), judged.kind, None, None, None, None, Resampling.confidence, None, correction, seed,
+        return Rsa(streamed, (), judged.kind, None, None, None, None, Resampling.confidence_level, None, correction,
+        seed,
                    judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage,
                    provenance=provenance)  # fmt: skip
-    study = study_of(models, rdms, judged, measures, nan, backend)
+    study = study_of(models, rdms, judged, measures, nan_policy, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
     sums = []
@@ -145,7 +146,7 @@ def rsa(
             drawn = closed_form(found, plan.by, partial)
         elif plan is not None:
             drawn = resample(found, plan.by, plan.drawn, plan.seed, partial, progress)
-        null = None if permutations is None else permuted_values(found, permutations, seed, progress)
+        null = None if n_permutations is None else permuted_values(found, n_permutations, seed, progress)
         results += results_of(found, drawn, null, plan, pooling, partial)
         if drawn is not None and plan is not None:
             pairs += pairs_of(found, drawn.value, plan)
@@ -155,7 +156,7 @@ def rsa(
     return Rsa(
         tuple(results), corrected(pairs, correction), judged.kind, judged.n_people, None if plan is None else plan.by,
         None if drawn is None else drawn.value.method, plan.drawn if plan is not None and resampled else None,
-        float(Resampling.confidence if plan is None else plan.confidence), permutations,
+        float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations,
         correction, plan.seed if plan is not None and resampled else seed, judged.source,
         tuple(sums) if weighted else None, notes=(*study.notes, *undefined_notes(results, plan)), coverage=coverage,
         provenance=provenance,
@@ -167,14 +168,14 @@ def _check(
     chosen: Sequence[Correlation], judged: Judgments, partial: bool,
 ) -> None:  # fmt: skip
     if not models and not rdms:
-        raise InputError("x must hold at least one model; got none")
+        raise InputError("embeddings must hold at least one model; got none")
     if not measures or not chosen:
         raise InputError("measure and correlation must be at least one each; got none")
     _checks.different(list(map(get_measure, measures)), measures, "measure")
     _checks.different(chosen, [one.name for one in chosen], "correlation")
     both = set(models) & set(rdms)
     if both:
-        raise InputError(f"model_rdms must be called otherwise than embeddings; got {min(both)!r} twice")
+        raise InputError(f"model_rdms must have names of their own; got {min(both)!r} twice")
     bare = [one.name for one in chosen if not one.centred]
     if bare and rdms and judged.kind == "similarity":
         raise InputError(f"correlation {bare[0]} compares values as they are: model_rdms are dissimilarities, so human "

@@ -81,13 +81,13 @@ def interval_of(at: float, errors: Variances, a: int, b: int | None, plan: Resam
     if math.isnan(at) or math.isnan(variance):
         return None
     error = math.sqrt(max(0.0, variance))
-    reach = quantile(plan.confidence, errors.degrees) * error
+    reach = quantile(plan.confidence_level, errors.degrees) * error
     low, high = at - reach, at + reach
     if errors.method == CORRECTED and b is None and abs(at) < 1.0:
         centre, span = math.atanh(at), reach / (1.0 - at * at)
         low, high = math.tanh(centre - span), math.tanh(centre + span)
     bound = 1.0 if b is None else 2.0
-    return Interval(max(-bound, low), min(bound, high), error, plan.by, errors.method, float(plan.confidence))
+    return Interval(max(-bound, low), min(bound, high), error, plan.by, errors.method, float(plan.confidence_level))
 
 
 def pairs_of(found: Correlated, errors: Variances, plan: Resampling) -> list[RsaPair]:

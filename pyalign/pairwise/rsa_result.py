@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._result import OnCards, Result
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import OnCards, Result
 
 
 class WithError:

@@ -73,7 +73,7 @@ class Study:
 
 def study_of(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, measures: Sequence[str | Measure],
-    nan: str, backend: str,
+    nan_policy: str, backend: str,
 ) -> Study:  # fmt: skip
     """The judged pairs of the objects that have a row in all models, by name where names are known.
 
@@ -88,7 +88,7 @@ def study_of(
     mean = _mean(values)
     keep = ~np.isnan(mean)
     items = np.stack(np.triu_indices(human.n, 1), axis=1).astype(np.int32)
-    aligned, usable = finite_rows(aligned, human.n, nan, human.names)
+    aligned, usable = finite_rows(aligned, human.n, nan_policy, human.names)
     finite = np.asarray(usable[items].all(axis=1))
     keep &= finite
     theirs = {name: _mean(within_range(rdm_in_order(rdm, name, human).pairs(name))) for name, rdm in rdms.items()}
@@ -169,14 +169,14 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
 
 
 def finite_rows(
-    models: dict[str, Array], n: int, nan: str, names: Sequence[str] | None = None
+    models: dict[str, Array], n: int, nan_policy: str, names: Sequence[str] | None = None
 ) -> tuple[dict[str, Array], np.ndarray]:  # fmt: skip
     """The models without the rows that hold NaN or infinity in any of them, and which objects are usable."""
     rows = {name: _checks.as_rows(x, name) for name, x in models.items()}
     usable = np.ones(n, bool)
     for name, x in rows.items():
         finite = np.isfinite(x).all(axis=1)
-        if nan == "raise":
+        if nan_policy == "raise":
             with _checks.may_omit_rows(names):
                 _checks.require_finite(~finite, name)
         usable &= finite

@@ -51,7 +51,7 @@ def standardization(x: np.ndarray, kind: str) -> Standardization:
         spread = wide.std(axis=0)
         return Standardization(wide.mean(axis=0), np.where(spread > 0, spread, 1.0))
     if not wide.std() > 0:
-        raise InputError(f"x must hold different numbers to be standardized; all are {wide.flat[0]:g}")
+        raise InputError(f"embeddings must hold different numbers to be standardized; all are {wide.flat[0]:g}")
     return Standardization(np.array(wide.mean()), np.array(wide.std()))
 
 

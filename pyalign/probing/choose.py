@@ -9,14 +9,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyalign._result import Result
 from pyalign.errors import InputError
 from pyalign.probing.answers import part_of
 from pyalign.probing.fit import Maker, fit_path
-from pyalign.probing.options import SHARES, ProbeOptions, as_strengths
+from pyalign.probing.options import SHARES, ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem
 from pyalign.probing.scoring import HeldOut, held_out_score
 from pyalign.probing.watch import INNER, Watch
-from pyalign.results import Result
 from pyalign.stats.splits import Fold, TripletKFold
 
 # Tried besides where the first or the last of `SHARES` is the best: answers that say little, and such as say very much.
@@ -59,7 +59,7 @@ class Choice(Result):
 
 
 def choose_strength(
-    x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, strengths: object = "auto", split: str = "objects",
+    x: np.ndarray, triplets: np.ndarray, options: ProbeOptions, *, penalties: object = "auto", split: str = "objects",
     subjects: np.ndarray | None = None, answers: np.ndarray | None = None, seed: int = 0, watch: Watch | None = None,
     make: Maker = Problem,
 ) -> Choice:  # fmt: skip
@@ -68,7 +68,7 @@ def choose_strength(
     A parabola through the three best in the logarithm places the least between the strengths that were tried. An inner
     fold has fewer triplets than the fit to come, so the strength is scaled by (t_inner / t)^`GROWTH`.
 
-    strengths: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
+    penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
         `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
         nor scaled.
     watch: who is told; its journal gets the fit with the least cross-entropy on its held-out triplets.
@@ -77,7 +77,7 @@ def choose_strength(
     Raises:
         InputError: several strengths, and an inner split that would leave a fold empty.
     """
-    given = as_strengths(strengths)
+    given = as_penalties(penalties)
     if given is not None and len(given) == 1:
         return Choice(given[0], False, given, (), (), 0)
     watch = watch or Watch(stage="inner")
@@ -131,10 +131,10 @@ class _Path:
     n_passes: int = 0
 
 
-def geometric_mean(strengths: ArrayLike) -> np.ndarray:
+def geometric_mean(penalties: ArrayLike) -> np.ndarray:
     """Over the first axis; 0 where one of the strengths is."""
     with np.errstate(divide="ignore"):
-        mean: np.ndarray = np.exp(np.log(strengths).mean(axis=0))
+        mean: np.ndarray = np.exp(np.log(penalties).mean(axis=0))
     return mean
 
 
@@ -185,7 +185,7 @@ class _Curve:
         )
 
 
-def least_of(strengths: np.ndarray, nats: np.ndarray) -> float:
+def least_of(penalties: np.ndarray, nats: np.ndarray) -> float:
     """The strength at which a parabola in its logarithm, through the least of `nats` and its neighbours, is least.
 
     Example:
@@ -194,19 +194,19 @@ def least_of(strengths: np.ndarray, nats: np.ndarray) -> float:
     """
     k = int(np.argmin(nats))
     if not 0 < k < len(nats) - 1:
-        return float(strengths[k])
-    logs = np.log(strengths[k - 1 : k + 2])
+        return float(penalties[k])
+    logs = np.log(penalties[k - 1 : k + 2])
     curve = np.polynomial.Polynomial.fit(logs, nats[k - 1 : k + 2], 2).convert()
     return float(np.exp(np.clip(-curve.coef[1] / (2 * curve.coef[2]), logs.min(), logs.max())))
 
 
 def _walk(
     x: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, fold: Fold, options: ProbeOptions,
-    strengths: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch, make: Maker,
+    penalties: tuple[float, ...] | None, shares: tuple[float, ...], watch: Watch, make: Maker,
 ) -> _Path:  # fmt: skip
     """Held-out scores along the strengths, until they have been worse `PATIENCE` times in a row."""
     problem = problem_of(x, triplets, answers, fold, options, make)
-    path = _Path(strengths or problem.strengths(shares), problem.n_triplets)
+    path = _Path(penalties or problem.strengths(shares), problem.n_triplets)
     worse = 0
     for fit in fit_path(problem, path.strengths, rounds=ROUNDS, watch=watch):
         test = part_of(answers, fold.test)

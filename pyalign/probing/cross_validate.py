@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from pyalign.probing.answers import part_of
 from pyalign.probing.choose import GROWTH, Choice, choose_strength, geometric_mean, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
-from pyalign.probing.options import LocalOptions, ProbeOptions, as_strengths, options_of
+from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalties, options_of
 from pyalign.probing.probe import COMMON, completed, maker, watch_over
 from pyalign.probing.scoring import held_out_score, scored
 from pyalign.probing.validated import FoldResult, Others, ProbeCrossValidation
@@ -33,31 +33,32 @@ from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.splits import SPLITS, Fold, TripletKFold
 from pyalign.stats.student import quantile
 
-ARGUMENTS = ("folds", "strengths", "split", "subjects", "journal", *COMMON)
+ARGUMENTS = ("folds", "penalties", "split", "subjects", "journal", *COMMON)
 LEVEL = 0.95
 
 
 def cross_validate_probe(
-    x: object, triplets: object, *, folds: int = 3, strengths: object = "auto", seed: int = 0, split: str = "objects",
+    embeddings: object, triplets: object, *, folds: int = 3, penalties: object = "auto", seed: int = 0,
+    split: str = "objects",
     subjects: object = None, answers: object = None, weights: object = None, other_embeddings: object = None,
-    alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
+    local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
     missing: str = "raise", backend: str = "auto", progress: Progress = silent, journal: Journal | None = None,
     **options: Any,
 ) -> ProbeCrossValidation:  # fmt: skip
     """Folds of a probe, each with the penalty's strength chosen inside, then a refit on everything.
 
     Args:
-        x, triplets, answers, weights: see `fit_probe`; of held-out triplets accuracy is then the share of answers that
-            call the same item odd.
+        embeddings, triplets, answers, weights: see `fit_probe`; of held-out triplets accuracy is then the share of
+            answers that call the same item odd.
         folds: how many.
-        strengths: to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best map is
+        penalties: to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best map is
             zero, and more where the best lies at an end of these. What was best on the inner folds is scaled for the
             number of triplets of a fold, and of the refit. A single number is taken as it is, everywhere.
         seed: of the split and of the starts.
         split: ``"objects"``: test triplets are of held-out objects alone, training triplets of the others alone;
             ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
         subjects: (t,) who answered each triplet, for ``split="subjects"``; None: those of the triplets.
-        other_embeddings, alpha, tau, batch_size, batches: see `fit_probe`; with penalty ``"identity"`` alone.
+        other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; with penalty ``"identity"`` alone.
         missing: see `pyalign.score`.
         backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
         progress: called with where it is, such as "fold 2/3, inner 1/3: strength 0.0322, loss 0.86045, held-out
@@ -88,21 +89,21 @@ def cross_validate_probe(
     """
     began = time.perf_counter()
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
-    local = LocalOptions(alpha, tau, batch_size, batches)
-    as_strengths(strengths)
+    local = LocalOptions(local_weight, tau, batch_size, batches)
+    as_penalties(penalties)
     folds = _checks.whole_number(folds, "folds", 2)
     if _checks.one_of(split, SPLITS, "split") != "subjects" and subjects is not None:
         raise InputError(f"subjects must be left out unless split is 'subjects'; got split {split!r}")
     inputs = read_inputs(
-        x, triplets, answers=answers, weights=weights, subjects=subjects if split == "subjects" else None,
+        embeddings, triplets, answers=answers, weights=weights, subjects=subjects if split == "subjects" else None,
         others=other_embeddings, missing=missing, backend=backend,
     )  # fmt: skip
-    if inputs.others is not None and chosen.penalty != "identity":
-        raise InputError(f"penalty must be 'identity' with other embeddings; got {chosen.penalty!r}")
+    if inputs.others is not None and chosen.norm != "identity":
+        raise InputError(f"norm must be 'identity' with other embeddings; got {chosen.norm!r}")
     split_up = list(TripletKFold(split, folds, chosen.seed, len(inputs.x)).folds(inputs.index, inputs.subjects))
     require_sides(split_up, inputs.answers)
     watch = watch_over(inputs, local, progress, journal)
-    run = _Run(inputs, maker(inputs, local), chosen, strengths, split, watch)
+    run = _Run(inputs, maker(inputs, local), chosen, penalties, split, watch)
     results = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(split_up)]
     fit = run.refit(results)
     _warn([*results, fit])
@@ -129,7 +130,7 @@ class _Run:
         inside[fold.train_items] = np.arange(len(fold.train_items))
         people = given.subjects if self.split == "subjects" else None
         choice = choose_strength(
-            given.x[fold.train_items], inside[given.index[fold.train]], self.options, strengths=self.strengths,
+            given.x[fold.train_items], inside[given.index[fold.train]], self.options, penalties=self.strengths,
             split=self.split, subjects=None if people is None else people[fold.train], seed=self.options.seed,
             answers=part_of(given.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
         )  # fmt: skip
@@ -181,7 +182,7 @@ class _Run:
 
     def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
-        given, strengths = self.inputs, as_strengths(self.strengths)
+        given, strengths = self.inputs, as_penalties(self.strengths)
         grown = [r.strength * (r.n_train / len(given.index)) ** GROWTH for r in results]
         strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(geometric_mean(grown))
         problem = self.make(given.x, given.index, self.options, given.answers)
@@ -236,12 +237,14 @@ def _summary(
         seconds=time.perf_counter() - began,
         options=fit.options,
         task=inputs.task,
-        images=None if others is None else Others(getattr(others, "source", None), local.alpha, local.tau),
+        images=None if others is None else Others(getattr(others, "source", None), local.local_weight, local.tau),
         embeddings=inputs.aligned.embeddings.source,
         triplets=inputs.aligned.triplets.source,
         coverage=inputs.coverage,
         notes=inputs.notes,
-        provenance=inputs.provenance({"folds": len(results), "split": split, **asdict(fit.options)}, fit.options.seed),
+        provenance=inputs.provenance(
+            {"folds": len(results), "split": split, **fit.options.to_dict()}, fit.options.seed
+        ),
     )
 
 

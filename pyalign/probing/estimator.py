@@ -14,7 +14,7 @@ from pyalign.journal import Journal
 from pyalign.probing.choose import Choice, choose_strength
 from pyalign.probing.fit import ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
-from pyalign.probing.options import LocalOptions, ProbeOptions, as_strength
+from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalty
 from pyalign.probing.probe import completed, maker, warned, watch_over
 from pyalign.probing.problem import Problem
 from pyalign.probing.recipe import fit_recipe
@@ -39,9 +39,9 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     of W, to its optimum. Rows are objects; triplets stand where scikit-learn has y.
 
     Args:
-        strength: of the penalty, or ``"auto"``: chosen on held-out objects (three inner folds), then refitted.
-        penalty, rank, bias, measure, temperature, standardize, tolerance, max_iterations: see
-            `pyalign.probing.ProbeOptions`.
+        penalty: the weight of the norm, or ``"auto"``: chosen on held-out objects (three inner folds), then refitted.
+        norm, rank, bias, measure, temperature, standardize, tolerance, max_iterations: see
+            `pyalign.ProbeOptions`.
         smoothing: pseudo-counts added to the answers for each position.
         solver: ``"lbfgs"``, to the optimum; ``"adam"``, the published recipe for replication
             (`pyalign.probing.recipe.fit_recipe`), which has its own penalty, "frobenius", and strength 1e-3 unless
@@ -63,7 +63,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     Example:
         >>> from pyalign.datasets.simulate import random_embeddings, simulate
         >>> x = random_embeddings(60, 8)
-        >>> probe = TripletProbe(strength=0.01).fit(x, simulate(x, 3000, measure="dot").triplets)
+        >>> probe = TripletProbe(penalty=0.01).fit(x, simulate(x, 3000, measure="dot").triplets)
         >>> probe.transform(x).shape[0], probe.fit_.gap < 1e-4
         (60, True)
     """
@@ -77,8 +77,8 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        strength: float | str = "auto",
-        penalty: str = "squared",
+        penalty: float | str = "auto",
+        norm: str = "squared",
         rank: int | str = "full",
         bias: bool = False,
         measure: str = "dot",
@@ -92,8 +92,8 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         backend: str = "auto",
         seed: int = 0,
     ) -> None:
-        self.strength = strength
         self.penalty = penalty
+        self.norm = norm
         self.rank = rank
         self.bias = bias
         self.measure = measure
@@ -127,14 +127,14 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             UserWarning: Ctrl-C came, and the probe is the best map so far.
         """
         options = self._options()
-        strength = None if self.strength == "auto" else as_strength(self.strength, auto=True)
+        penalty = None if self.penalty == "auto" else as_penalty(self.penalty, auto=True)
         if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
-            return self._by_recipe(x, triplets, strength, progress, given=answers is not None or weights is not None)
+            return self._by_recipe(x, triplets, penalty, progress, given=answers is not None or weights is not None)
         inputs = read_inputs(x, triplets, answers=answers, weights=weights, missing=self.missing, backend=self.backend)
         self.n_features_in_ = inputs.x.shape[1]
         watch = watch_over(inputs, LocalOptions(), progress, journal)
         try:
-            self.fit_ = warned(self._search(inputs, options, strength, watch))
+            self.fit_ = warned(self._search(inputs, options, penalty, watch))
         except KeyboardInterrupt:
             best = watch.journal.best
             if best is None:
@@ -144,33 +144,33 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.strength_, self.transform_ = self.fit_.strength, self.fit_.transform
         return self
 
-    def _search(self, inputs: Inputs, options: ProbeOptions, strength: float | None, watch: Watch) -> ProbeFit:
+    def _search(self, inputs: Inputs, options: ProbeOptions, penalty: float | None, watch: Watch) -> ProbeFit:
         self.choice_ = None
-        if strength is None:
+        if penalty is None:
             self.choice_ = choose_strength(
                 inputs.x, inputs.index, options, answers=inputs.answers, seed=options.seed, watch=watch.at("inner"),
                 make=maker(inputs, LocalOptions()),
             )  # fmt: skip
-            strength = self.choice_.strength
+            penalty = self.choice_.strength
         problem = Problem(inputs.x, inputs.index, options, inputs.answers, inputs.on, inputs.task)
-        fit = next(fit_path(problem, [strength], watch=watch))
+        fit = next(fit_path(problem, [penalty], watch=watch))
         return completed(fit, inputs, LocalOptions())
 
     def _by_recipe(
-        self, x: object, triplets: object, strength: float | None, progress: Progress, given: bool
+        self, x: object, triplets: object, penalty: float | None, progress: Progress, given: bool
     ) -> TripletProbe:
         """The published training; refuses options that it would not read."""
         if self.backend != "auto":
             raise InputError(
                 f"backend must be 'auto' with solver 'adam', which works on the host; got {self.backend!r}"
             )
-        unread = {**self._options().to_dict(), "seed": 0} != {**ProbeOptions(penalty=self.penalty).to_dict(), "seed": 0}
-        if unread or given or self.penalty not in ("squared", "frobenius"):
+        unread = {**self._options().to_dict(), "seed": 0} != {**ProbeOptions(norm=self.norm).to_dict(), "seed": 0}
+        if unread or given or self.norm not in ("squared", "frobenius"):
             raise InputError(
-                "solver 'adam' takes strength and seed alone, and one answer for each triplet; got other options"
+                "solver 'adam' takes only penalty and seed, and one answer for each triplet; got other options"
             )
         fit = fit_recipe(
-            x, triplets, strength=1e-3 if strength is None else strength, seed=self.seed, missing=self.missing,
+            x, triplets, penalty=1e-3 if penalty is None else penalty, seed=self.seed, missing=self.missing,
             progress=progress,
         )  # fmt: skip
         self.fit_, self.n_features_in_ = fit, len(fit.transform.weights)
@@ -183,7 +183,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self.transform_.apply(x)
 
     def score(self, x: object, triplets: object) -> float:
-        """Accuracy (fraction) of the mapped rows on triplets of x's rows."""
+        """Accuracy (fraction) of the mapped rows on triplets of the rows."""
         z = self.transform(x)
         found = score(
             z, triplets, measure=self.measure, temperature=self.temperature, missing=self.missing, backend=self.backend,

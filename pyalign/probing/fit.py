@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.fitting.threads import one_blas_thread
 from pyalign.probing.local import LocalFigures, LocalProblem
@@ -16,7 +17,6 @@ from pyalign.probing.options import ProbeOptions
 from pyalign.probing.problem import Map, Problem
 from pyalign.probing.search import ROUNDS, Search
 from pyalign.probing.watch import CUT, Watch, Watcher
-from pyalign.results import OfTask, Result
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ Maker = Callable[[np.ndarray, np.ndarray, ProbeOptions, "np.ndarray | None"], Pr
 
 
 def fit_path(
-    problem: Problem, strengths: Sequence[float], *, start: Map | None = None, rounds: int = ROUNDS,
+    problem: Problem, penalties: Sequence[float], *, start: Map | None = None, rounds: int = ROUNDS,
     watch: Watch | None = None, figures: bool = False,
 ) -> Iterator[ProbeFit]:  # fmt: skip
     """A fit for each strength, each from where the one before ended; strongest first is quickest.
@@ -112,7 +112,7 @@ def fit_path(
     watch: who is told of passes, and gets the best map so far.
     figures: whether to look at what the map does to other embeddings.
     """
-    for strength in strengths:
+    for strength in penalties:
         began = time.perf_counter()
         search = Search(problem, strength)
         search.watch = _watcher(watch or Watch(), search, began)
@@ -128,7 +128,7 @@ def _watcher(watch: Watch, search: Search, began: float) -> Watcher:
 
     def seen(passes: int, value: float, at: Map) -> None:
         nonlocal least
-        preliminary = search.penalty != search.problem.options.penalty  # a start by another norm is worth less
+        preliminary = search.norm_name != search.problem.options.norm  # a start by another norm is worth less
         merit = (float(CUT + preliminary), value)
         if merit < least:
             least, kept = merit, Map(at.weights.copy(), at.bias.copy())

@@ -107,7 +107,7 @@ def read_inputs(
     people = triplet_data.subjects if subjects is None else subjects
     if isinstance(people, Subjects):
         people = people.codes  # in the order of the labels, which may be numbers
-    given = {"x": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
+    given = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
     given["other_embeddings"] = others
     return Inputs(
         on, rows, index, answer_weights(len(index), triplet_data.answers, present.of(weights, "weights")),

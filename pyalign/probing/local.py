@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.neighbors import neighbor_overlap
 from pyalign.backends import Array
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
 from pyalign.fitting.algebra import Algebra, through_norms
 from pyalign.fitting.objective import Slope
 from pyalign.fitting.place import algebra_for
+from pyalign.nearest.overlap import neighbor_overlap
 from pyalign.probing.basis import Basis, own_basis, principal_basis
 from pyalign.probing.options import FEWEST_OTHERS, LocalOptions, ProbeOptions
 from pyalign.probing.problem import Map, Problem, finite_rows
@@ -73,8 +73,8 @@ class LocalProblem(Problem):
         on: Algebra | None = None, task: str = ODD_ONE_OUT, *, others: object, local: LocalOptions | None = None,
     ) -> None:  # fmt: skip
         self.local = local or LocalOptions()
-        if options.penalty == "nuclear":
-            raise InputError("penalty must be identity, frobenius or squared with other embeddings; got 'nuclear'")
+        if options.norm == "nuclear":
+            raise InputError("norm must be identity, frobenius or squared with other embeddings; got 'nuclear'")
         if isinstance(options.rank, int):
             raise InputError(f"rank must be 'full' or 'diagonal' with other embeddings; got {options.rank}")
         self.others = _other_rows(others, finite_rows(x).shape[1])
@@ -104,7 +104,7 @@ class LocalProblem(Problem):
 
     def slope(self, at: Map, wide: bool = False) -> Slope:
         """(1 - alpha) of one loss and alpha of the other, which is not computed where it counts nothing."""
-        alpha = self.local.alpha
+        alpha = self.local.local_weight
         slope = super().slope(at, wide).scaled(1.0 - alpha)
         if alpha == 0:
             return slope
@@ -112,7 +112,7 @@ class LocalProblem(Problem):
 
     def total(self, loss: float, at: Map) -> float:
         """Both losses in float64, from that of the triplets."""
-        alpha = self.local.alpha
+        alpha = self.local.local_weight
         if alpha == 0:
             return loss
         return (1.0 - alpha) * loss + alpha * self.wide_local_term(at.weights, at.bias).value
@@ -141,7 +141,7 @@ def _other_rows(others: object, d: int) -> np.ndarray:
     rows = _checks.as_rows(others, "other_embeddings")
     _checks.require_finite(~np.isfinite(rows).all(axis=1), "other_embeddings")
     if rows.shape[1] != d:
-        raise InputError(f"other_embeddings must have the {d} features of x; got shape {rows.shape}")
+        raise InputError(f"other_embeddings must have the {d} features of the embeddings; got shape {rows.shape}")
     if len(rows) < FEWEST_OTHERS:
         raise InputError(f"other_embeddings must be at least {FEWEST_OTHERS}; got {len(rows)}")
     return rows

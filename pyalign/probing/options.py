@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.probing.basis import STANDARDIZE
-from pyalign.probing.parameters import PENALTIES
+from pyalign.probing.parameters import NORMS
 
 MEASURES = ("dot", "cosine")
 # Shares of the strength from which on the best map is zero. On THINGS the best is near the sixth (docs/probing.md).
@@ -23,13 +24,13 @@ class ProbeOptions:
     """The options of a probe but for the penalty's strength.
 
     Attributes:
-        penalty: ``"squared"``, |W|_F^2, which is the trace of M = W W^T; ``"frobenius"``, |W|_F, as published;
+        norm: ``"squared"``, |W|_F^2, which is the trace of M = W W^T; ``"frobenius"``, |W|_F, as published;
             ``"identity"``, |W - m I|_F^2 with m = mean(diag W), as in gLocal, with cosines divided by m^2;
             ``"nuclear"``, the sum of W's singular values.
         rank: ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
         bias: whether Z = X W + b has a b, on which there is no penalty.
-        measure: similarity of rows of Z: ``"dot"``, or ``"cosine"`` (with penalty ``"identity"``: a cosine does not see
-            the length of W, which the other penalties would shrink to nothing).
+        measure: similarity of rows of Z: ``"dot"``, or ``"cosine"`` (with norm ``"identity"``: a cosine does not see
+            the length of W, which the other norms would shrink to nothing).
         temperature: p = softmax(s / temperature).
         standardize: ``"global"``, one mean and deviation of all numbers; ``"features"``, of each; ``"none"``.
         tolerance: nats; a fit stops when the objective is certified to lie this close to the optimum or, where there is
@@ -41,7 +42,7 @@ class ProbeOptions:
 
     derived: ClassVar[tuple[str, ...]] = ("standardise",)
 
-    penalty: str = "squared"
+    norm: str = field(default="squared", metadata={"key": "penalty"})
     rank: int | str = "full"
     bias: bool = False
     measure: str = "dot"
@@ -53,15 +54,15 @@ class ProbeOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _checks.one_of(self.penalty, PENALTIES, "penalty")
+        _checks.one_of(self.norm, NORMS, "norm")
         _checks.one_of(self.measure, MEASURES, "measure")
         _checks.one_of(self.standardize, STANDARDIZE, "standardize")
         self._settle("temperature", _checks.as_temperature(self.temperature))
         self._check_rank()
-        if self.measure == "cosine" and self.penalty != "identity":
+        if self.measure == "cosine" and self.norm != "identity":
             raise InputError(
-                f"penalty must be 'identity' with measure 'cosine', which does not see the length of W that the others "
-                f"would shrink; got {self.penalty!r}"
+                f"norm must be 'identity' with measure 'cosine', which does not see the length of W that the others "
+                f"would shrink; got {self.norm!r}"
             )
         tolerance, smoothing = _checks.plain_number(self.tolerance), _checks.plain_number(self.smoothing)
         if not tolerance > 0:
@@ -86,13 +87,13 @@ class ProbeOptions:
     def _check_rank(self) -> None:
         if not (isinstance(self.rank, str) and self.rank in ("full", "diagonal")):
             self._settle_whole("rank", 1, "'full', 'diagonal' or a positive whole number")
-        if self.penalty == "identity" and self.rank != "full" and self.rank != "diagonal":
-            raise InputError(f"rank must be 'full' or 'diagonal' with penalty 'identity'; got {self.rank!r}")
+        if self.norm == "identity" and self.rank != "full" and self.rank != "diagonal":
+            raise InputError(f"rank must be 'full' or 'diagonal' with norm 'identity'; got {self.rank!r}")
 
     @property
     def convex(self) -> bool:
         """Whether the problem is convex in M = W W^T, so that a duality gap bounds the distance to the optimum."""
-        return self.penalty == "squared" and self.measure == "dot" and not self.bias
+        return self.norm == "squared" and self.measure == "dot" and not self.bias
 
     @property
     def standardise(self) -> str:
@@ -100,8 +101,8 @@ class ProbeOptions:
         return self.standardize
 
     def to_dict(self) -> dict[str, Any]:
-        """The options by name."""
-        return asdict(self)
+        """The options by the keys that documents have for them."""
+        return by_key(self)
 
 
 Options = TypeVar("Options")
@@ -115,26 +116,26 @@ def options_of(kind: type[Options], given: Mapping[str, Any], also: Sequence[str
     return kind(**given)
 
 
-def as_strength(value: object, name: str = "strength", *, auto: bool = False) -> float:
-    """A penalty's strength: a number of at least 0. auto: whether the caller takes ``"auto"`` too."""
-    strength = _checks.plain_number(value)
-    if not 0 <= strength < float("inf"):
+def as_penalty(value: object, name: str = "penalty", *, auto: bool = False) -> float:
+    """A penalty: a number of at least 0. auto: whether the caller takes ``"auto"`` too."""
+    penalty = _checks.plain_number(value)
+    if not 0 <= penalty < float("inf"):
         rule = "'auto' or a number of at least 0" if auto else "a number of at least 0"
         raise InputError(f"{name} must be {rule}; got {value!r}")
-    return strength
+    return penalty
 
 
-def as_strengths(strengths: object) -> tuple[float, ...] | None:
-    """Strengths, strongest first; None for ``"auto"``."""
-    if isinstance(strengths, str):
-        if strengths == "auto":
+def as_penalties(penalties: object) -> tuple[float, ...] | None:
+    """Penalties, strongest first; None for ``"auto"``."""
+    if isinstance(penalties, str):
+        if penalties == "auto":
             return None
-        raise InputError(f"strengths must be 'auto' or numbers; got {strengths!r}")
-    single = isinstance(strengths, np.ndarray) and strengths.ndim == 0
-    values: Any = strengths if isinstance(strengths, Sequence | np.ndarray) and not single else (strengths,)
-    ordered = tuple(sorted({as_strength(value, "strengths", auto=True) for value in values}, reverse=True))
+        raise InputError(f"penalties must be 'auto' or numbers; got {penalties!r}")
+    single = isinstance(penalties, np.ndarray) and penalties.ndim == 0
+    values: Any = penalties if isinstance(penalties, Sequence | np.ndarray) and not single else (penalties,)
+    ordered = tuple(sorted({as_penalty(value, "penalties", auto=True) for value in values}, reverse=True))
     if not ordered or ordered[-1] <= 0:
-        raise InputError(f"strengths must be positive numbers; got {strengths!r}")
+        raise InputError(f"penalties must be positive numbers; got {penalties!r}")
     return ordered
 
 
@@ -143,27 +144,31 @@ class LocalOptions:
     """How other embeddings take part in a fit.
 
     Attributes:
-        alpha: share of their loss, from 0 to below 1.
+        local_weight: share of their loss, from 0 to below 1.
         tau: divides their cosines.
         batch_size: the most of them among which neighbors are looked for.
         batches: how many batches take part; None: all.
     """
 
-    alpha: float = 0.25
+    local_weight: float = field(default=0.25, metadata={"key": "alpha"})
     tau: float = 0.1
     batch_size: int = 1024
     batches: int | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The options by the keys that documents have for them."""
+        return by_key(self)
+
     def __post_init__(self) -> None:
-        alpha = _checks.plain_number(self.alpha)
-        if not 0 <= alpha < 1:
+        local_weight = _checks.plain_number(self.local_weight)
+        if not 0 <= local_weight < 1:
             rule = "a number from 0 to below 1, where triplets count nothing"
-            raise InputError(f"alpha must be {rule}; got {self.alpha!r}")
+            raise InputError(f"local_weight must be {rule}; got {self.local_weight!r}")
         try:
             tau = _checks.as_temperature(self.tau)
         except InputError as error:
             raise InputError(str(error).replace("temperature", "tau", 1)) from error
-        object.__setattr__(self, "alpha", alpha)
+        object.__setattr__(self, "local_weight", local_weight)
         object.__setattr__(self, "tau", tau)
         for name, least in (("batch_size", FEWEST_OTHERS), ("batches", 1)):
             given = getattr(self, name)

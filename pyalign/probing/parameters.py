@@ -12,7 +12,7 @@ import numpy as np
 
 from pyalign.probing.basis import Basis
 
-PENALTIES = ("squared", "frobenius", "identity", "nuclear")
+NORMS = ("squared", "frobenius", "identity", "nuclear")
 ROUNDING = 1e-12  # added under the root of a norm, whose derivative at zero would be undefined
 
 
@@ -40,12 +40,12 @@ class Full:
     relative: ``identity`` divided by m^2, for losses that do not see the length of W.
     """
 
-    def __init__(self, basis: Basis, rank: int, penalty: str, relative: bool = False) -> None:
+    def __init__(self, basis: Basis, rank: int, norm: str, relative: bool = False) -> None:
         self.shape = (len(basis.stretch), rank)
         self.size = self.shape[0] * rank
         self.squares = (basis.stretch**2)[:, None]
-        self.kind, self.relative = penalty, relative
-        if penalty == "identity":
+        self.kind, self.relative = norm, relative
+        if norm == "identity":
             axes = np.eye(rank) if basis.axes is None else basis.axes
             self.diagonal = np.ascontiguousarray(basis.stretch[:, None] * axes.T)  # trace(W) = sum(diagonal * V)
 
@@ -112,9 +112,9 @@ class Factored:
 class Diagonal:
     """W = diag(w): one scale per feature, in the features' own axes; penalties as those of `Full`."""
 
-    def __init__(self, basis: Basis, penalty: str, relative: bool = False) -> None:
+    def __init__(self, basis: Basis, norm: str, relative: bool = False) -> None:
         self.size = len(basis.stretch)
-        self.stretch, self.kind, self.relative = basis.stretch, penalty, relative
+        self.stretch, self.kind, self.relative = basis.stretch, norm, relative
 
     def weights(self, theta: np.ndarray) -> np.ndarray:
         return np.diag(theta)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,32 +14,32 @@ from pyalign.journal import Journal
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.local import LocalProblem
-from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_strength, as_strengths, options_of
+from pyalign.probing.options import SHARES, LocalOptions, ProbeOptions, as_penalties, as_penalty, options_of
 from pyalign.probing.problem import Problem
 from pyalign.probing.scoring import scored
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
 
 COMMON = (
-    "answers", "weights", "other_embeddings", "alpha", "tau", "batch_size", "batches", "missing", "backend",
+    "answers", "weights", "other_embeddings", "local_weight", "tau", "batch_size", "batches", "missing", "backend",
     "progress",
 )  # fmt: skip
 
 
 def fit_probe(
-    x: object, triplets: object, *, strength: float, answers: object = None, weights: object = None,
-    start: Transform | None = None, other_embeddings: object = None, alpha: float = 0.25, tau: float = 0.1,
+    embeddings: object, triplets: object, *, penalty: float, answers: object = None, weights: object = None,
+    start: Transform | None = None, other_embeddings: object = None, local_weight: float = 0.25, tau: float = 0.1,
     batch_size: int = 1024, batches: int | None = None, missing: str = "raise", backend: str = "auto",
     progress: Progress = silent, journal: Journal | None = None, **options: Any,
 ) -> ProbeFit:  # fmt: skip
     """The map W that makes x predict the answers: mean cross-entropy plus a norm of W, at its least.
 
     Args:
-        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, or
+        embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, or
             `Embeddings`.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Of
             `Triplets` all that they know is used.
-        strength: of the penalty: the weight of the norm.
+        penalty: of the penalty: the weight of the norm.
         answers: (t, 3) how many people called each position odd (whole numbers), or which share of them; the loss is
             then the mean over all answers. None: those of the triplets, else one each, the last item. Of anchored
             triplets (t, 2), by option.
@@ -50,7 +50,7 @@ def fit_probe(
             kept (gLocal): (1 - alpha) of the loss is that of the triplets, alpha that of softmax(cosines / tau) among
             these before and after the map. Penalty ``"identity"`` suits it; ``"frobenius"`` and ``"squared"`` are
             taken.
-        alpha, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
+        local_weight, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
         missing: see `pyalign.score`.
         backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
             the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
@@ -76,14 +76,15 @@ def fit_probe(
     Example:
         >>> import numpy as np
         >>> rng = np.random.default_rng(0)
-        >>> fit = fit_probe(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], strength=0.01)
+        >>> fit = fit_probe(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], penalty=0.01)
         >>> fit.cross_entropy < 1.0, fit.gap < 1e-4, fit.transform.trained.n_triplets
         (True, True, 3)
     """
-    chosen = options_of(ProbeOptions, options, ("strength", "start", "journal", *COMMON))
-    weight, local = as_strength(strength), LocalOptions(alpha, tau, batch_size, batches)
+    chosen = options_of(ProbeOptions, options, ("penalty", "start", "journal", *COMMON))
+    weight, local = as_penalty(penalty), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(
-        x, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing, backend=backend
+        embeddings, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing,
+        backend=backend
     )  # fmt: skip
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     first = None if start is None else problem.map_of(start)
@@ -93,8 +94,8 @@ def fit_probe(
 
 
 def probe_path(
-    x: object, triplets: object, *, strengths: object = "auto", answers: object = None, weights: object = None,
-    other_embeddings: object = None, alpha: float = 0.25, tau: float = 0.1, batch_size: int = 1024,
+    embeddings: object, triplets: object, *, penalties: object = "auto", answers: object = None, weights: object = None,
+    other_embeddings: object = None, local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024,
     batches: int | None = None, missing: str = "raise", backend: str = "auto", progress: Progress = silent,
     **options: Any,
 ) -> tuple[ProbeFit, ...]:  # fmt: skip
@@ -103,7 +104,7 @@ def probe_path(
     Args:
         x, triplets, answers, weights, other_embeddings, alpha, tau, batch_size, batches, missing, backend, progress,
             options: see `fit_probe`.
-        strengths: numbers in any order, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
+        penalties: numbers in any order, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
             map is zero.
 
     Returns:
@@ -119,14 +120,15 @@ def probe_path(
     Example:
         >>> import numpy as np
         >>> rng = np.random.default_rng(0)
-        >>> path = probe_path(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], strengths=[0.01, 0.1])
+        >>> path = probe_path(rng.normal(size=(8, 4)), [[0, 1, 2], [3, 4, 5], [6, 7, 0]], penalties=[0.01, 0.1])
         >>> [fit.strength for fit in path], path[0].cross_entropy > path[1].cross_entropy
         ([0.1, 0.01], True)
     """
-    chosen = options_of(ProbeOptions, options, ("strengths", *COMMON))
-    given, local = as_strengths(strengths), LocalOptions(alpha, tau, batch_size, batches)
+    chosen = options_of(ProbeOptions, options, ("penalties", *COMMON))
+    given, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(
-        x, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing, backend=backend
+        embeddings, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing,
+        backend=backend
     )  # fmt: skip
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     fits = list(
@@ -160,7 +162,7 @@ def completed(
 def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None) -> ProbeFit:
     """A fit whose map says what it was fitted to, with notes."""
     options = fit.options
-    told = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else asdict(local))}
+    told = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else local.to_dict())}
     provenance = inputs.provenance(told, options.seed)
     transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out)
     return replace(fit, transform=transform, coverage=inputs.coverage, notes=inputs.notes, provenance=provenance)

@@ -87,7 +87,7 @@ class Problem:
     def _basis(self, rows: np.ndarray) -> Basis:
         if self.options.rank == "diagonal":
             return own_basis(rows, self.dtype)
-        return principal_basis(rows, self.dtype, complete=self.options.penalty == "identity")
+        return principal_basis(rows, self.dtype, complete=self.options.norm == "identity")
 
     @property
     def convex(self) -> bool:
@@ -97,7 +97,7 @@ class Problem:
     @property
     def whole(self) -> bool:
         """Whether a fit has all its columns from the start."""
-        return self.options.rank == "diagonal" or self.options.penalty == "identity"
+        return self.options.rank == "diagonal" or self.options.norm == "identity"
 
     @property
     def directions(self) -> int:
@@ -144,14 +144,14 @@ class Problem:
             raise InputError(f"start must be a pyalign.Transform; got {type(transform).__name__}")
         d, r = np.shape(transform.weights)
         if d != self.d:
-            raise InputError(f"start must have weights for the {self.d} features of x; got shape {(d, r)}")
+            raise InputError(f"start must have weights for the {self.d} features of the embeddings; got shape {(d, r)}")
         if not np.isfinite(transform.weights).all():
             raise InputError("start must have finite weights; some are NaN or infinity")
         rank = self.options.rank
         if isinstance(rank, int) and r > rank:
             raise InputError(f"start must have at most rank = {rank} columns; got {r}")
         if self.whole and r != d:
-            identity = "penalty 'identity'" if self.options.penalty == "identity" else "other embeddings"
+            identity = "norm 'identity'" if self.options.norm == "identity" else "other embeddings"
             which = "rank 'diagonal'" if rank == "diagonal" else identity
             raise InputError(f"start must have {d} columns, one for each feature, with {which}; got {r}")
         if rank == "diagonal" and np.count_nonzero(transform.weights) > np.count_nonzero(transform.weights.diagonal()):

@@ -23,7 +23,7 @@ from pyalign.fitting.objective import TripletTerm
 from pyalign.journal import Journal
 from pyalign.probing.basis import standardization
 from pyalign.probing.inputs import Inputs, read_inputs
-from pyalign.probing.options import as_strength
+from pyalign.probing.options import as_penalty
 from pyalign.probing.problem import valid_triplets
 from pyalign.probing.recipe_results import Epoch, RecipeCrossValidation, RecipeFit, RecipeSettings
 from pyalign.probing.watch import CUT, FINISHED, Watch
@@ -34,7 +34,7 @@ RECIPE = "muttenthaler2023"
 
 
 def fit_recipe(
-    x: object, triplets: object, *, held_out: object = None, strength: float = 1e-3, seed: int = 0,
+    x: object, triplets: object, *, held_out: object = None, penalty: float = 1e-3, seed: int = 0,
     settings: RecipeSettings | None = None, missing: str = "raise", progress: Progress = silent,
     journal: Journal | None = None,
 ) -> RecipeFit:  # fmt: skip
@@ -44,7 +44,7 @@ def fit_recipe(
         x: (n, d) real numbers, one row per item.
         triplets: (t, 3) integers in [0, n), or names, the odd item last.
         held_out: (u, 3) triplets of rows of x whose loss ends the training; without, that of the epoch's steps does.
-        strength: of the norm.
+        penalty: of the norm.
         seed: of the start and of the order of the triplets.
         settings: other numbers than the published ones.
         missing: see `pyalign.score`.
@@ -63,7 +63,7 @@ def fit_recipe(
     """
     inputs = _inputs(x, triplets, missing)
     test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
-    chosen, weight = settings or RecipeSettings(), as_strength(strength)
+    chosen, weight = settings or RecipeSettings(), as_penalty(penalty)
     told = _options(weight, seed, chosen)
     watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, told, seed))
     fit = _train(inputs.x, inputs.index, test, weight, seed, chosen, watch)
@@ -79,18 +79,18 @@ def _inputs(x: object, triplets: object, missing: str) -> Inputs:
 
 
 def _train(
-    rows: np.ndarray, index: np.ndarray, test: np.ndarray | None, strength: float, seed: int,
+    rows: np.ndarray, index: np.ndarray, test: np.ndarray | None, penalty: float, seed: int,
     settings: RecipeSettings, watch: Watch,
 ) -> RecipeFit:  # fmt: skip
     began = time.perf_counter()
     scale = standardization(rows, "global")
     standard = scale.apply(rows).astype(rows.dtype)
-    adam = Adam(standard, index, strength, settings, seed)
+    adam = Adam(standard, index, penalty, settings, seed)
     curve: list[Epoch] = []
 
     def fit(weights: np.ndarray, epochs: int, interrupted: bool = False) -> RecipeFit:
         transform = Transform(weights, None, float(scale.mean), float(scale.std))
-        return RecipeFit(transform, strength, tuple(curve[:epochs]), time.perf_counter() - began, interrupted)
+        return RecipeFit(transform, penalty, tuple(curve[:epochs]), time.perf_counter() - began, interrupted)
 
     for loss in adam.epochs():
         curve.append(_epoch(loss, standard, adam.weights, test))
@@ -109,11 +109,11 @@ def _completed(fit: RecipeFit, inputs: Inputs, options: Mapping[str, Any], seed:
     return replace(fit, transform=transform, coverage=inputs.coverage, notes=inputs.notes, provenance=provenance)
 
 
-def _options(strength: float, seed: int, settings: RecipeSettings) -> dict[str, Any]:
+def _options(penalty: float, seed: int, settings: RecipeSettings) -> dict[str, Any]:
     """What the recipe trains with, by the names that a probe's options have."""
     model = {
         "penalty": "frobenius", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0,
-        "standardize": "global", "smoothing": 0.0, "seed": seed, "strength": strength, "l2": strength,
+        "standardize": "global", "smoothing": 0.0, "seed": seed, "strength": penalty, "l2": penalty,
     }  # fmt: skip
     return {**model, "standardise": "global", **asdict(settings)}
 
@@ -125,9 +125,9 @@ class Adam:
     """
 
     def __init__(
-        self, rows: np.ndarray, triplets: np.ndarray, strength: float, settings: RecipeSettings, seed: int
+        self, rows: np.ndarray, triplets: np.ndarray, penalty: float, settings: RecipeSettings, seed: int
     ) -> None:
-        self.rows, self.triplets, self.strength, self.settings = rows, triplets, strength, settings
+        self.rows, self.triplets, self.strength, self.settings = rows, triplets, penalty, settings
         self.rng = np.random.default_rng(seed)
         d = rows.shape[1]
         self.weights = (self.rng.normal(size=(d, d)) * settings.start_deviation).astype(rows.dtype)
@@ -180,7 +180,7 @@ def _is_over(curve: list[Epoch], settings: RecipeSettings) -> bool:
 
 
 def cross_validate_recipe(
-    x: object, triplets: object, *, folds: int = 3, strength: float = 1e-3, seed: int = 0,
+    x: object, triplets: object, *, folds: int = 3, penalty: float = 1e-3, seed: int = 0,
     settings: RecipeSettings | None = None, missing: str = "raise", progress: Progress = silent,
     journal: Journal | None = None,
 ) -> RecipeCrossValidation:  # fmt: skip
@@ -189,7 +189,7 @@ def cross_validate_recipe(
     So its figures are a little too good; `cross_validate_probe` has those of triplets that chose nothing.
 
     Args:
-        x, triplets, strength, seed, settings, missing, progress: see `fit_recipe`.
+        x, triplets, penalty, seed, settings, missing, progress: see `fit_recipe`.
         folds: how many.
         journal: where Ctrl-C comes it has the finished folds, which the same call takes from it the next time, and the
             map of the one whose held-out loss ended lowest.
@@ -198,7 +198,7 @@ def cross_validate_recipe(
         InputError: as `fit_probe`, and for a split that leaves a fold empty.
     """
     inputs, chosen = _inputs(x, triplets, missing), settings or RecipeSettings()
-    weight = as_strength(strength)
+    weight = as_penalty(penalty)
     options = _options(weight, seed, chosen)
     watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, options, seed))
     fits: list[RecipeFit] = []

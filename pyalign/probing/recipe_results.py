@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from pyalign._result import Result
 from pyalign.data import Transform
-from pyalign.results import Result
 
 
 @dataclass(frozen=True)

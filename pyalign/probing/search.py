@@ -40,18 +40,18 @@ Seen = Callable[[int, float, np.ndarray], None]
 class Search:
     """One search; counts what it takes."""
 
-    def __init__(self, problem: Problem, strength: float, watch: Watcher = ignore) -> None:
-        self.problem, self.strength, self.watch = problem, strength, watch
+    def __init__(self, problem: Problem, penalty: float, watch: Watcher = ignore) -> None:
+        self.problem, self.strength, self.watch = problem, penalty, watch
         self.iterations = self.passes = 0
         self.value = self.gradient_norm = float("inf")
-        self.penalty = problem.options.penalty
+        self.norm_name = problem.options.norm
         self.rng = np.random.default_rng(problem.options.seed)
 
     def run(self, start: Map | None, rounds: int = ROUNDS) -> Map:
         """The best map, from `start` or from nothing."""
         if self.problem.whole:
             return self._polished(self._unless_nothing(start), rounds)
-        if self.penalty == "nuclear":
+        if self.norm_name == "nuclear":
             return self._thinned(self._many_columns(start), rounds)
         return self._staircase(start, rounds)
 
@@ -91,8 +91,8 @@ class Search:
         """Where the search under the nuclear norm starts: with more columns than it will end with."""
         if start is not None and start.weights.any():
             return self._with_columns(start, self.look(start).directions)
-        self.penalty = "squared"  # its optimum is unique
-        at, self.penalty = self._staircase(None, 2), "nuclear"
+        self.norm_name = "squared"  # its optimum is unique
+        at, self.norm_name = self._staircase(None, 2), "nuclear"
         return at
 
     def _thinned(self, at: Map, rounds: int) -> Map:
@@ -167,8 +167,8 @@ class Search:
         options, basis, rank = self.problem.options, self.problem.basis, at.weights.shape[1]
         relative = options.measure == "cosine"
         if options.rank == "diagonal":
-            return Diagonal(basis, self.penalty, relative)
-        return Factored(basis, rank) if self.penalty == "nuclear" else Full(basis, rank, self.penalty, relative)
+            return Diagonal(basis, self.norm_name, relative)
+        return Factored(basis, rank) if self.norm_name == "nuclear" else Full(basis, rank, self.norm_name, relative)
 
     def look(self, at: Map) -> Curvature:
         """The derivative by M at a map."""
@@ -195,10 +195,10 @@ class Search:
 
     def _trace_strength(self, at: Map) -> float:
         """What the penalty costs per unit of trace(M), in a direction that W does not have yet."""
-        if self.penalty == "squared":
+        if self.norm_name == "squared":
             return self.strength
         square = float((self._weights(at) ** 2).sum())
-        one_norm = self.penalty == "frobenius"
+        one_norm = self.norm_name == "frobenius"
         return self.strength / (2.0 * np.sqrt(square)) if one_norm and square > 0 else 0.0
 
     def _weights(self, at: Map) -> np.ndarray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._result import OfTask, OnCards, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.probing.fit import ProbeFit
 from pyalign.probing.options import ProbeOptions
-from pyalign.results import OfTask, OnCards, Result
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,10 @@ class Watch:
         """A fit that may be the best so far, to the journal."""
         self.journal.offer(self.stage, merit, lambda: self.recorded(fit()))
 
-    def told(self, strength: float, passes: int, objective: float) -> None:
+    def told(self, penalty: float, passes: int, objective: float) -> None:
         """A pass, as text."""
         held_out = "" if self.accuracy is None else f", held-out {100 * self.accuracy:.2f} %"
-        text = f"{self.stage}: strength {strength:.4g}, loss {objective:.5f}{held_out}"
+        text = f"{self.stage}: strength {penalty:.4g}, loss {objective:.5f}{held_out}"
         self.progress(text, passes, None)
 
 

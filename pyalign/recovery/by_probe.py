@@ -17,7 +17,7 @@ from pyalign.fitting.algebra import host_rows
 from pyalign.fitting.place import algebra_for
 from pyalign.probing.choose import GROWTH, choose_strength, problem_of
 from pyalign.probing.fit import Maker, fit_path
-from pyalign.probing.options import ProbeOptions, as_strengths
+from pyalign.probing.options import ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem, finite_rows
 from pyalign.probing.scoring import held_out_score
 from pyalign.progress import Progress, silent
@@ -38,13 +38,13 @@ class ByProbe:
     """
 
     def __init__(
-        self, pool: Pool, options: ProbeOptions, folds: int, strengths: object, seed: int, progress: Progress = silent
+        self, pool: Pool, options: ProbeOptions, folds: int, penalties: object, seed: int, progress: Progress = silent
     ) -> None:  # fmt: skip
         self.pool, self.options, self.folds, self.seed = pool, options, folds, seed
         self.on = algebra_for()
         self._make: Maker = partial(Problem, on=self.on, task=pool.task)
-        given = as_strengths(strengths)
-        self._candidates, self._single = strengths, given is not None and len(given) == 1
+        given = as_penalties(penalties)
+        self._candidates, self._single = penalties, given is not None and len(given) == 1
         self._progress = progress
         self.models = [_rows(self.on, name, x) for name, x in pool.models.items()]
         self.strengths: np.ndarray | None = None
@@ -56,9 +56,9 @@ class ByProbe:
         for g, kept in enumerate(pairs.T):
             index = answered(given, kept, self.pool.task)
             for m, x in enumerate(self.models):
-                self._progress("strengths", g * len(self.models) + m, count)
+                self._progress("penalties", g * len(self.models) + m, count)
                 self.strengths[g, m] = choose_strength(
-                    x, index, self.options, strengths=self._candidates, split="objects", seed=self.seed,
+                    x, index, self.options, penalties=self._candidates, split="objects", seed=self.seed,
                     make=self._make,
                 ).strength  # fmt: skip
 

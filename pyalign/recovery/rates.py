@@ -65,11 +65,11 @@ class Simulations:
     """
 
     def __init__(
-        self, pool: Pool, temperatures: Sequence[float], refit: Refit, simulations: int, seed: int,
+        self, pool: Pool, temperatures: Sequence[float], refit: Refit, n_simulations: int, seed: int,
         progress: Progress = silent,
     ) -> None:  # fmt: skip
         self.pool, self.temperatures, self.refit = pool, tuple(temperatures), refit
-        self.simulations, self.seed, self.progress = simulations, seed, progress
+        self.simulations, self.seed, self.progress = n_simulations, seed, progress
         self._cuts: list[np.ndarray] = []
 
     def answers(self, rows: np.ndarray | slice, *key: int) -> np.ndarray:
@@ -123,22 +123,22 @@ def tied_for_best(losses: np.ndarray) -> np.ndarray:
     return best
 
 
-def along_sizes(simulations: Simulations, sizes: Sequence[int] | None, target: float, most: int) -> list[Counts]:
+def along_sizes(n_simulations: Simulations, sizes: Sequence[int] | None, target: float, most: int) -> list[Counts]:
     """Counts at these sizes, ascending; None: at the study, its halves, and twice as many until the target is reached.
 
     Halves go on until the rate is below the target; doubles end at `most`, and are not tried where only ties stand in
     the way, which no number of triplets resolves.
     """
     if sizes is not None:
-        return [simulations.at(size) for size in sorted(set(sizes))]
-    whole = simulations.at(simulations.pool.n_given)
+        return [n_simulations.at(size) for size in sorted(set(sizes))]
+    whole = n_simulations.at(n_simulations.pool.n_given)
     found, size = [whole], whole.size // 2
     while size >= FEWEST and (len(found) <= HALVINGS or found[0].rate >= target):
-        found.insert(0, simulations.at(size))
+        found.insert(0, n_simulations.at(size))
         size //= 2
     size = 2 * whole.size
     while found[-1].rate < target and size <= most and not found[-1].fails_by_ties_alone:
-        found.append(simulations.at(size))
+        found.append(n_simulations.at(size))
         size *= 2
     return found
 

@@ -57,13 +57,13 @@ def recover(
     measure: str | Measure | Mapping[str, str | Measure] = "cosine",
     temperature: float | Mapping[str, float] | None = None,
     refit: str = "temperature",
-    simulations: int | None = None,
+    n_simulations: int | None = None,
     sizes: Sequence[int] | None = None,
     most_triplets: int | None = None,
     target: float = 0.95,
-    confidence: float = 0.95,
+    confidence_level: float = 0.95,
     folds: int = 3,
-    strengths: object = "auto",
+    penalties: object = "auto",
     probe: ProbeOptions | None = None,
     seed: int = 0,
     missing: str = "raise",
@@ -85,15 +85,15 @@ def recover(
         refit: ``"temperature"``: to each model a temperature is fitted, and the likelihood on the same triplets says
             which is the best: all have one parameter. ``"probe"``: a linear map of each is fitted, by its dot products,
             and the likelihood on triplets of held-out objects says it.
-        simulations: of each model, at each number of triplets; None: 100, of probes 10.
+        n_simulations: of each model, at each number of triplets; None: 100, of probes 10.
         sizes: numbers of triplets to try. Up to t they are random subsets, a new one for each simulation; beyond t
             further triplets of the same objects are drawn at random. None: t, its halves, and for temperatures doubles
             of t until the target is reached; for probes t, its half and its quarter.
         most_triplets: where the doubles end; None: 16 t or 100,000, at most 2,000,000.
         target: the rate to reach, a fraction.
-        confidence: of the intervals, a fraction.
+        confidence_level: of the intervals, a fraction.
         folds: over objects, for probes: triplets whose objects are on both sides of a fold are left out.
-        strengths: of the probes' penalty: see `pyalign.cross_validate_probe`. Chosen by inner folds for each pair of
+        penalties: of the probes' penalty: see `pyalign.cross_validate_probe`. Chosen by inner folds for each pair of
             models, on answers drawn for this alone; a single number is taken as it is.
         probe: other options of probes; None: their defaults.
         seed: of what is drawn; the same seed gives the same for any number of threads.
@@ -116,7 +116,8 @@ def recover(
     Example:
         >>> from pyalign.datasets.simulate import random_embeddings, simulate
         >>> one, other = random_embeddings(40, 8), random_embeddings(40, 8, seed=1)
-        >>> found = recover({"one": one, "other": other}, simulate(one, 2000).triplets, temperature=0.1, simulations=20)
+        >>> triplets = simulate(one, 2000).triplets
+        >>> found = recover({"one": one, "other": other}, triplets, temperature=0.1, n_simulations=20)
         >>> found.confusion, found.n_needed < 200
         (((1.0, 0.0), (0.0, 1.0)), True)
     """
@@ -124,7 +125,7 @@ def recover(
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
     asked = _asked(
-        refit, simulations, sizes, most_triplets, target, confidence, folds, strengths, probe, seed, missing,
+        refit, n_simulations, sizes, most_triplets, target, confidence_level, folds, penalties, probe, seed, missing,
         backend, progress,
     )  # fmt: skip
     measures = {name: get_measure(one) for name, one in _by_name(measure, models, "measure").items()}
@@ -156,18 +157,19 @@ def recover(
 
 
 def _asked(
-    refit: str, simulations: object, sizes: object, most: object, target: float, confidence: float, folds: object,
-    strengths: object, probe: object, seed: object, missing: str, backend: str, progress: Progress,
+    refit: str, n_simulations: object, sizes: object, most: object, target: float, confidence_level: float,
+    folds: object,
+    penalties: object, probe: object, seed: object, missing: str, backend: str, progress: Progress,
 ) -> _Asked:  # fmt: skip
     _checks.one_of(refit, REFITS, "refit")
     if probe is not None and not isinstance(probe, ProbeOptions):
         raise InputError(f"probe must be a ProbeOptions; got {type(probe).__name__}")
-    chosen = SIMULATIONS[refit] if simulations is None else _checks.whole_number(simulations, "simulations", 1)
+    chosen = SIMULATIONS[refit] if n_simulations is None else _checks.whole_number(n_simulations, "n_simulations", 1)
     return _Asked(
         refit, chosen, _checked_sizes(sizes),
         None if most is None else _checks.whole_number(most, "most_triplets", SMALLEST),
-        _checks.fraction(target, "target"), _checks.fraction(confidence, "confidence"),
-        _checks.whole_number(folds, "folds", 2), strengths, probe or ProbeOptions(),
+        _checks.fraction(target, "target"), _checks.fraction(confidence_level, "confidence_level"),
+        _checks.whole_number(folds, "folds", 2), penalties, probe or ProbeOptions(),
         _checks.whole_number(seed, "seed", 0), missing, backend, progress,
     )  # fmt: skip
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._result import Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import Result
 
 Matrix = tuple[tuple[float, ...], ...]
 

@@ -1,4 +1,4 @@
-"""Views of results: tables, pictures and pages, and progress on a terminal. `pyalign.results` knows them by `Shown`."""
+"""Views of results: tables, pictures and pages, and progress on a terminal. `pyalign._result` knows them by `Shown`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VIEWS = {
 
 
 class Shown:
-    """How results are shown; see `pyalign.results.Views`. Each view is loaded when it is asked for."""
+    """How results are shown; see `pyalign._result.Views`. Each view is loaded when it is asked for."""
 
     def __getattr__(self, name: str) -> Any:
         if name not in VIEWS:

@@ -14,8 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pyalign.analysis.accuracy import Score
-from pyalign.analysis.score import Scores
+from pyalign.analysis.accuracy import Score, Scores
 from pyalign.data.metadata import stem_of
 from pyalign.documents import Interval, as_document
 from pyalign.errors import InputError
@@ -33,7 +32,7 @@ Metric = dict[str, Any]
 
 
 def model_index_of(result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
-    """The YAML; see `pyalign.results.OnCards.to_model_index`."""
+    """The YAML; see `pyalign._result.OnCards.to_model_index`."""
     entries: dict[str, dict[str, dict[str, Any]]] = {}
     for model, source, asked, metrics in _figures(result):
         data = dataset or (stem_of(source.removeprefix("dataset:")) if source else UNKNOWN)

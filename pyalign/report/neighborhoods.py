@@ -11,7 +11,7 @@ from pyalign.report.words import ELSEWHERE, called, counted, interval_header, nu
 
 if TYPE_CHECKING:
     from pyalign.concept.duplicates import NearDuplicates
-    from pyalign.concept.hubs import Hub, Hubs
+    from pyalign.concept.hubs import Hub, Hubness
     from pyalign.concept.neighbor_agreement import (
         ConceptNeighbors,
         NeighborAgreement,
@@ -176,13 +176,13 @@ def purity_columns(found: NeighborPurity, rows: Sequence[PurityResult | Category
     return [*columns, column("p", lambda r: r.p_value, "p", keep=6)] if found.permutations else columns
 
 
-def hubs_view(found: Hubs, verbose: bool = False) -> list[Block]:
+def hubs_view(found: Hubness, verbose: bool = False) -> list[Block]:
     """A row for each model, with its largest hubs."""
     how_often = f"how often objects are among the {found.k:,} nearest of {found.n_objects:,}"
     return [hubs_table(found, labels_of(found.results, verbose)), foot(how_often, f"measure {found.measure}")]
 
 
-def hubs_table(found: Hubs, labels: Sequence[str]) -> Table:
+def hubs_table(found: Hubness, labels: Sequence[str]) -> Table:
     """A row for each model."""
     column = Rows(found.results).column
 

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import kinds
 from pyalign.concept.assign import assigned
 from pyalign.concept.concepts_result import Concepts
 from pyalign.data import Categories
@@ -27,7 +28,6 @@ from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.marks import Drawn
 from pyalign.report.charts.save import rendered, suffix_of_picture
-from pyalign.results import kinds
 
 FORMATS = ("html", "svg")  # of files, where nobody asks for others
 MOST_CARDS = 100
@@ -106,7 +106,7 @@ def plot(
         ['PCA of the embeddings']
     """
     for name in unknown:
-        _checks.one_of(name, tuple(one for one in signature(plot).parameters if one != "unknown"), "an option of plot")
+        _checks.one_of(name, tuple(one for one in signature(plot).parameters if one != "options"), "an option of plot")
     _checks.flag(csv_escape, "csv_escape")
     if out is not None:
         checked_path(out, "out")
@@ -269,24 +269,3 @@ def as_files(charts: Mapping[str, Drawn], formats: Sequence[str] = FORMATS) -> d
     for one in formats:
         suffix_of_picture(f"figure.{one}")
     return {f"{name}.{one}": rendered(chart, f".{one}") for name, chart in charts.items() for one in formats}
-
-
-def write_figures(
-    result: Any, folder: PathLike, formats: Sequence[str] = FORMATS, *, images: Any = None, **options: Any
-) -> tuple[str, ...]:
-    """Writes the pictures of a result into a folder, all of them or none, and gives their paths.
-
-    Args:
-        result: a result, its document, or its `.json` file.
-        folder: made where there is none.
-        formats: of "html", "svg", "png", "pdf".
-        images, options: of `figures`.
-
-    Raises:
-        InputError: another format; MissingExtraError: altair or vl-convert is not installed.
-    """
-    checked_path(folder, "folder")
-    files = as_files(figures(result, images=images, **options), formats)
-    paths = {os.path.join(os.fspath(folder), name): content for name, content in files.items()}
-    write_files(paths.items())
-    return tuple(paths)

@@ -25,7 +25,9 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
         share = f"{100 * (first.held_out or 0):g} % of {first.split}"
         how = f"fitted on {first.fit.n_triplets:,} others, reported on held-out {share}"
     blocks: list[Block] = [
-        calibrations_table(results, called([(row.embeddings or "x", row.label) for row in results], verbose=verbose)),
+        calibrations_table(
+            results, called([(row.embeddings or "embeddings", row.label) for row in results], verbose=verbose)
+        ),
         foot(
             source_note("triplets", results.triplets),
             how,
@@ -122,7 +124,7 @@ def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list
     from pyalign.analysis.agreement import Agreements
 
     models = found if isinstance(found, Agreements) else Agreements((found,))
-    labels = called([(row.embeddings or "x", row.label) for row in models], verbose=verbose)
+    labels = called([(row.embeddings or "embeddings", row.label) for row in models], verbose=verbose)
     first, dropped = models[0], max(row.n_dropped for row in models)
     temperatures = [row.temperature for row in models if row.temperature is not None]
     return [

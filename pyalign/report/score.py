@@ -21,15 +21,14 @@ from pyalign.report.words import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from pyalign.analysis.accuracy import Score
-    from pyalign.analysis.score import Scores
+    from pyalign.analysis.accuracy import Score, Scores
 
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
 
 def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
     """A row for each score and a note, then the groups of each; verbose: with entropy, speed and whole names."""
-    from pyalign.analysis.score import Scores
+    from pyalign.analysis.accuracy import Scores
 
     scores = score if isinstance(score, Scores) else Scores((score,))
     rows, first = scores.results, next((row for row in scores if row.ci is not None), scores.results[0])
@@ -55,7 +54,7 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
 
 
 def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
-    names = called([(row.embeddings or "x", row.label) for row in rows], verbose=verbose)
+    names = called([(row.embeddings or "embeddings", row.label) for row in rows], verbose=verbose)
     column, what = Rows(rows, "" if first.ci is None else interval_header(first.ci.confidence)).column, _what(rows)
     of_choices = what == "choices"
     tests = [row.permutation_test for row in rows if row.permutation_test is not None]
@@ -107,7 +106,7 @@ def _groups_table(row: Score) -> Table:
         column("s.e.", lambda g: g.standard_error, "percent", keep=6),
         column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
         column("triplets", lambda g: g.n_triplets, "count"),
-        title=f"{one_line(row.label or row.embeddings or 'x')}{by}, by group",
+        title=f"{one_line(row.label or row.embeddings or 'embeddings')}{by}, by group",
     )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyalign.analysis.accuracy import GroupScore, Score
+from pyalign.analysis.accuracy import GroupScore, Score, Scores
 from pyalign.analysis.comparison.result import Comparison, ModelResult
-from pyalign.analysis.score import Scores
 from pyalign.documents import Interval
 from pyalign.probing.validated import ProbeCrossValidation
 

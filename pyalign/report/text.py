@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pyalign._registry import load
+from pyalign._result import kinds
 from pyalign.report.blocks import PAGE, Block, Column, Fact, Facts, Lines, Paragraph, Table, Value
 from pyalign.report.words import WIDTH, noted, one_line, p_text, percent, shorten_left, shortened, shown_width
-from pyalign.results import kinds
 
 
 def blocks_of(result: Any, verbose: bool = False) -> list[Block]:

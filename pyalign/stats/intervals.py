@@ -28,11 +28,11 @@ def student_interval(
         >>> student_interval(0.99, 0.02, 50, Resampling("objects"), FRACTION).high
         1.0
     """
-    reach = quantile(plan.confidence, degrees) * error if error == error else math.nan
+    reach = quantile(plan.confidence_level, degrees) * error if error == error else math.nan
     low, high = estimate - reach, estimate + reach
     if reach == reach:
         low, high = max(within[0], low), min(within[1], high)
-    return Interval(low, high, error, plan.by, plan.method or CORRECTED, float(plan.confidence))
+    return Interval(low, high, error, plan.by, plan.method or CORRECTED, float(plan.confidence_level))
 
 
 def proportion_interval(
@@ -56,32 +56,32 @@ def proportion_interval(
         (0.912, 1.0)
     """
     if share in (0.0, 1.0):
-        reach = 1.0 - ((1.0 - plan.confidence) / 2.0) ** (1.0 / rows)
+        reach = 1.0 - ((1.0 - plan.confidence_level) / 2.0) ** (1.0 / rows)
         low, high = max(0.0, share - reach), min(1.0, share + reach)
     elif error > 0.0:
-        low, high = _wilson(share, share * (1.0 - share) / error**2, quantile(plan.confidence, degrees))
+        low, high = _wilson(share, share * (1.0 - share) / error**2, quantile(plan.confidence_level, degrees))
     else:
         low, high = share, share
-    return Interval(low, high, error, plan.by, plan.method, float(plan.confidence))
+    return Interval(low, high, error, plan.by, plan.method, float(plan.confidence_level))
 
 
 def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None = None) -> Interval:
-    """The middle share `plan.confidence` of the means (b,) of resamples, with their standard deviation as the error.
+    """The middle share of the means (b,) of resamples, with their standard deviation as the error.
 
     Of a single mean there is no error.
 
     Example:
-        >>> tuple(percentile_interval(np.arange(101.0), Resampling("objects", "bootstrap", confidence=0.5)))
+        >>> tuple(percentile_interval(np.arange(101.0), Resampling("objects", "bootstrap", confidence_level=0.5)))
         (25.0, 75.0)
     """
-    tail = (1.0 - plan.confidence) / 2.0
+    tail = (1.0 - plan.confidence_level) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     error = float(means.std(ddof=1)) if len(means) > 1 else None
     name = method or plan.method or BOOTSTRAP
-    return Interval(float(low), float(high), error, plan.by, name, float(plan.confidence))
+    return Interval(float(low), float(high), error, plan.by, name, float(plan.confidence_level))
 
 
-def share_interval(share: float, n: int, confidence: float, by: str) -> Interval:
+def share_interval(share: float, n: int, confidence_level: float, by: str) -> Interval:
     """The interval of a share of n independent draws, by Wilson's score; its error is that of the share itself.
 
     It does not shrink to nothing where the share is 0 or 1.
@@ -93,8 +93,8 @@ def share_interval(share: float, n: int, confidence: float, by: str) -> Interval
         >>> round(low, 4), high
         (0.8389, 1.0)
     """
-    low, high = _wilson(share, n, quantile(confidence, NORMAL))
-    return Interval(low, high, math.sqrt(share * (1.0 - share) / n), by, "wilson", float(confidence))
+    low, high = _wilson(share, n, quantile(confidence_level, NORMAL))
+    return Interval(low, high, math.sqrt(share * (1.0 - share) / n), by, "wilson", float(confidence_level))
 
 
 def _wilson(share: float, n: float, quantile: float) -> tuple[float, float]:

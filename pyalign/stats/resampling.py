@@ -8,7 +8,7 @@ other triplets. Of "subjects": with other people. Nothing here knows what is ave
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.data import Subjects
 from pyalign.data.subjects import checked_labels
+from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
 from pyalign.progress import Progress, silent
@@ -38,8 +39,8 @@ class Resampling:
             objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; of neighbours
             "half-samples". None: what the analysis has, which is the closed form unless there is none, or `resamples`
             are asked for.
-        resamples: how many are drawn; None: 1,000, or 200 half-samples.
-        confidence: of the intervals, a fraction.
+        n_resamples: how many are drawn; None: 1,000, or 200 half-samples.
+        confidence_level: of the intervals, a fraction.
         seed: of what is drawn; the same seed gives the same on every backend and with any number of threads.
 
     Raises:
@@ -53,23 +54,23 @@ class Resampling:
 
     by: str
     method: str | None = None
-    resamples: int | None = None
-    confidence: float = 0.95
+    n_resamples: int | None = field(default=None, metadata={"key": "resamples"})
+    confidence_level: float = field(default=0.95, metadata={"key": "confidence"})
     seed: int = 0
 
     def __post_init__(self) -> None:
         _checks.one_of(self.by, (AUTO, *BY), "ci")
         if self.method is not None:
             _checks.one_of(self.method, (*METHODS, HALF_SAMPLES), "ci_method")
-        _checks.fraction(self.confidence, "confidence")
+        _checks.fraction(self.confidence_level, "confidence_level")
         _checks.whole_number(self.seed, "seed", 0)
         if self.method == "pigeonhole" and self.by not in ("objects", AUTO):
             raise InputError(f"ci_method pigeonhole draws objects; got ci {self.by!r}")
-        if self.resamples is not None:
-            _checks.whole_number(self.resamples, "resamples", 2)
+        if self.n_resamples is not None:
+            _checks.whole_number(self.n_resamples, "n_resamples", 2)
             if self.method == CORRECTED:
                 raise InputError(
-                    f"resamples are those of ci_method bootstrap or pigeonhole; got {self.resamples} for corrected"
+                    f"n_resamples are those of ci_method bootstrap or pigeonhole; got {self.n_resamples} for corrected"
                 )
 
     def over(self, subjects: object) -> Resampling:
@@ -88,17 +89,27 @@ class Resampling:
     @property
     def closed(self) -> bool:
         """Whether errors are in closed form, so that nothing is drawn."""
-        return self.method in (CORRECTED, None) and self.resamples is None
+        return self.method in (CORRECTED, None) and self.n_resamples is None
 
     @property
     def drawn(self) -> int:
         """How many resamples a bootstrap draws."""
-        return RESAMPLES if self.resamples is None else self.resamples
+        return RESAMPLES if self.n_resamples is None else self.n_resamples
 
 
 IntervalsOver: TypeAlias = (
     Literal["auto", "objects", "subjects", "objects+subjects", "triplets"] | Resampling | None
 )  # what `ci` may be everywhere; None: no intervals
+
+
+def record_of(plan: Resampling | None) -> dict[str, Any] | None:
+    """A plan for the record of a call.
+
+    Example:
+        >>> record_of(Resampling("objects"))["confidence"]
+        0.95
+    """
+    return None if plan is None else by_key(plan)
 
 
 def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampling | None:
@@ -129,7 +140,7 @@ def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampli
     if plan.by not in (AUTO, *over):
         raise InputError(f"ci must be {', '.join((AUTO, *over))} or none here; got {plan.by!r}")
     if plan.method is None:
-        asked = methods[:1] if plan.resamples is None else methods[:2]
+        asked = methods[:1] if plan.n_resamples is None else methods[:2]
         return replace(plan, method=asked[-1])
     if plan.method not in methods:
         raise InputError(f"ci_method must be {' or '.join(methods)} here; got {plan.method!r}")
@@ -140,8 +151,8 @@ def as_resampling(ci: object) -> Resampling | None:
     """`ci` as a `Resampling` of means over triplets, with a method; None for no intervals.
 
     Example:
-        >>> as_resampling("objects").method, as_resampling(Resampling("auto", resamples=50)).method, as_resampling(None)
-        ('corrected', 'bootstrap', None)
+        >>> as_resampling("objects").method, as_resampling(Resampling("auto", n_resamples=50)).method
+        ('corrected', 'bootstrap')
     """
     plan = plan_of(ci, BY, METHODS)
     if plan is not None and plan.by == "objects+subjects" and not plan.closed:
@@ -224,7 +235,7 @@ def resampled_sums(clusters: Clusters, values: np.ndarray, plan: Resampling, pro
         >>> resampled_sums(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", "bootstrap", 3)).shape
         (3, 2)
     """
-    options: dict[str, Any] = {"resamples": plan.drawn, "seed": plan.seed, "progress": progress}
+    options: dict[str, Any] = {"n_resamples": plan.drawn, "seed": plan.seed, "progress": progress}
     if plan.by == "objects":
         add_up = pair_sums if clusters.objects.shape[1] == 2 else object_sums
         sums = add_up(clusters.objects, clusters.n, values, **options, backend=clusters.backend)

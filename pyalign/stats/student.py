@@ -34,19 +34,19 @@ def two_sided_p(t: float, degrees: float) -> float:
 
 
 @lru_cache(maxsize=1024)
-def quantile(confidence: float, degrees: float) -> float:
-    """What the middle share `confidence` of the distribution lies within, on either side of 0.
+def quantile(confidence_level: float, degrees: float) -> float:
+    """What the middle share `confidence_level` of the distribution lies within, on either side of 0.
 
     Example:
         >>> round(quantile(0.95, 9), 6), round(quantile(0.95, 1e12), 6)
         (2.262157, 1.959964)
     """
-    start = NormalDist().inv_cdf(0.5 + confidence / 2.0)
+    start = NormalDist().inv_cdf(0.5 + confidence_level / 2.0)
     if degrees >= NORMAL:
         return start
     reach, low, high = max(start, _expansion(start, degrees)), 0.0, math.inf
     for _ in range(200):  # Halley's steps, within what is known: the error is the third power of the last
-        more = two_sided_p(reach, degrees) - (1.0 - confidence)
+        more = two_sided_p(reach, degrees) - (1.0 - confidence_level)
         low, high = (reach, high) if more > 0.0 else (low, reach)
         newton = more / (2.0 * _density(reach, degrees))
         step = reach + newton / (1.0 - newton * (degrees + 1.0) * reach / (2.0 * (degrees + reach * reach)))

@@ -50,8 +50,8 @@ class Analysis:
 
 
 # Which argument takes which input, as most functions have it.
-SEVERAL, NAMED = {"x": MODELS, "triplets": TRIPLETS}, {"models": MODELS, "triplets": TRIPLETS}
-EACH = {"x": MODEL, "triplets": TRIPLETS}
+SEVERAL, NAMED = {"embeddings": MODELS, "triplets": TRIPLETS}, {"models": MODELS, "triplets": TRIPLETS}
+EACH = {"embeddings": MODEL, "triplets": TRIPLETS}
 CONCEPTS = {"dimensions": DIMENSIONS, "dimension_labels": LABELS, "categories": CATEGORIES}
 PROBE = "pyalign.probing.options:ProbeOptions"
 OWN = ("progress", "journal", "keep", "subjects", "answers")  # arguments that a study fills, or its inputs
@@ -61,7 +61,7 @@ def analyses() -> dict[str, Analysis]:
     """The functions that steps can call, by name: those of all kinds of results.
 
     Example:
-        >>> analyses()["minibatch_cka"].inputs
+        >>> analyses()["cka"].inputs
         {'models': 'models'}
     """
     return {one.name: one for kind in registered("kinds").values() for one in kind.analyses}

@@ -56,7 +56,7 @@ class Call:
         known = {one.name for one in fields(found)}
         told = {field: self.sources[argument] for argument, field in TOLD.items() if argument in self.sources}
         if self.step.analysis.each:
-            told["embeddings"] = self.sources.get("x", "")
+            told["embeddings"] = self.sources.get("embeddings", "")
         return replace(found, **{name: value for name, value in told.items() if name in known})
 
 

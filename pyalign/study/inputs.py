@@ -259,9 +259,9 @@ class Inputs:
         return getattr(self, f"_option_{what}")(given, analysis)
 
     def _option_transform(self, given: str, analysis: str) -> Any:
-        from pyalign.io.transform import read_transform
+        from pyalign.io.transform import load_transform
 
-        return replace(read_transform(self.place(given)), source=given)
+        return replace(load_transform(self.place(given)), source=given)
 
     def _option_embeddings(self, given: str, analysis: str) -> Any:
         return self.embeddings(given)
@@ -301,8 +301,8 @@ class Inputs:
     def _option_ceiling(self, given: Any, analysis: str) -> Any:
         if not isinstance(given, str):
             return given
+        from pyalign._result import load_result
         from pyalign.analysis.ceiling.result import ceiling_of
-        from pyalign.results import load_result
 
         place = self.place(given)
         found = load_result(place.path)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._result import SCHEMA
 from pyalign._version import __version__
 from pyalign.data.provenance import fingerprint
-from pyalign.results import SCHEMA
 
 
 def digest_of(value: Any) -> str:

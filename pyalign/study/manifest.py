@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from pyalign._result import SCHEMA
 from pyalign._version import __version__
-from pyalign.results import SCHEMA
 from pyalign.study.file import StudyFile
 
 

@@ -63,11 +63,11 @@ def checked(analysis: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Example:
         >>> from pyalign.study.analyses import find_analysis
-        >>> checked(find_analysis("cka"), {"permutations": 50})
-        {'permutations': 50}
+        >>> checked(find_analysis("cka"), {"n_permutations": 50})
+        {'n_permutations': 50}
         >>> checked(find_analysis("cka"), {"permutation": 50})
         Traceback (most recent call last):
-        pyalign.errors.InputError: cka has no option 'permutation'; did you mean 'permutations'?
+        pyalign.errors.InputError: cka has no option 'permutation'; did you mean 'n_permutations'?
     """
     allowed = arguments_of(analysis)
     for name in given:

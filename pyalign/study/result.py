@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._result import Result
 from pyalign.documents import hidden
-from pyalign.results import Result
 
 FINISHED, FAILED, TO_DO = "finished", "failed", "to do"
 MADE, REUSED = "made", "as it was"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pyalign._result import load_result
 from pyalign.analysis.ceiling.result import ceiling_of
 from pyalign.data.provenance import hashing
 from pyalign.errors import InputError, MissingExtraError
@@ -16,7 +17,6 @@ from pyalign.extraction.disk import on_disk
 from pyalign.io.own_files import require_no_link
 from pyalign.io.paths import PathLike, checked_path, one_line
 from pyalign.journal import Journal
-from pyalign.results import load_result
 from pyalign.study.calls import Call, extracted_document, files_of, prepare, prepare_extraction
 from pyalign.study.file import StudyFile, read_study, split_step
 from pyalign.study.folder import MANIFEST, MODELS, RESULT, STEPS, STUDY, StudyFolder
@@ -226,9 +226,9 @@ class _Run:
         place = self.folder.path / STEPS / f"{unit.stem}.npz"
         if not place.exists():
             raise InputError(f"{ref} must be a map; {unit.name} has found none")
-        from pyalign.io.transform import read_transform
+        from pyalign.io.transform import load_transform
 
-        return replace(read_transform(place), source=ref)
+        return replace(load_transform(place), source=ref)
 
     # Extractions
 

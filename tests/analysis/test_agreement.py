@@ -124,7 +124,7 @@ def test_a_constant_model_has_no_correlations_and_chance_accuracy():
     assert all(math.isnan(r) for r in (found.share_pearson, found.entropy_pearson, found.entropy_spearman))
     assert found.accuracy == pytest.approx(1 / 3) and found.majority_accuracy == pytest.approx(1 / 3)
     assert found.model_entropy == pytest.approx(math.log(3))
-    assert found.to_dict()["share_pearson"] is None
+    assert found.only.to_dict()["share_pearson"] is None
 
 
 def test_ties_follow_their_rule():
@@ -139,10 +139,10 @@ def test_rows_with_nan_are_left_out_or_refused(message_of):
     x, triplets = reals(1, 9, 3), draw_triplets(1, 9, 60)
     x[4] = np.nan
     counts = np.random.default_rng(0).integers(1, 9, (60, 3))
-    assert "x must be finite" in message_of(agreement, x, triplets, answers=counts)
-    found = agreement(x, triplets, answers=counts, nan="omit")
+    assert "embeddings must be finite" in message_of(agreement, x, triplets, answers=counts)
+    found = agreement(x, triplets, answers=counts, nan_policy="omit").only
     kept = (triplets != 4).all(axis=1)
-    alone = agreement(np.nan_to_num(x), triplets[kept], answers=counts[kept])
+    alone = agreement(np.nan_to_num(x), triplets[kept], answers=counts[kept]).only
     dropped = len({frozenset(row) for row in triplets[~kept].tolist()})
     assert found.n_dropped == dropped
     assert replace(found, n_dropped=0, notes=()) == replace(alone, notes=())
@@ -167,7 +167,7 @@ def test_low_temperatures_keep_divergences_finite(case):
         ({"answers": [[0.2, 0.3, 0.5]]},
          "answers must be counts (whole numbers) here; got shares, which do not say of how many"),
         ({"answers": [[0.0, 0.0, 0.0]]}, "answers must hold at least one answer in each row; row 0 is [0, 0, 0]"),
-        ({"answers": [[1, 2, 3]], "nan": "skip"}, "nan must be one of raise, omit; got 'skip'"),
+        ({"answers": [[1, 2, 3]], "nan_policy": "skip"}, "nan_policy must be one of raise, omit; got 'skip'"),
         ({"edges": [0.5]}, "edges must be two or more numbers that ascend; got [0.5]"),
         ({"edges": [0.5, 1]}, "edges must span all majority shares, 1/3 to 1; got 0.5 to 1"),
         ({"answers": [[1, 2, 3]], "temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),

@@ -97,7 +97,7 @@ def test_choices_and_probabilities_are_by_position_in_the_file():
 def test_left_out_triplets_keep_their_place(backend):
     x, rows = reals(3, 12, 3), draw_triplets(3, 12, 60)
     x[4] = np.nan
-    found = pyalign.score(x, anchored(rows), nan="omit", backend=backend, keep=("choices", "probabilities"))
+    found = pyalign.score(x, anchored(rows), nan_policy="omit", backend=backend, keep=("choices", "probabilities"))
     kept = (rows != 4).all(axis=1)
     alone = pyalign.score(np.nan_to_num(x), anchored(rows[kept]), backend=backend, keep="choices")
     assert (found.n_dropped, found.accuracy) == (int((~kept).sum()), alone.accuracy)
@@ -126,11 +126,11 @@ def test_fraction_of_ceiling_starts_at_the_chance_of_the_task(message_of):
 
 def test_permutations_move_the_rows_below_the_same_questions(backend):
     x, rows = whole(5, 10, 3), draw_triplets(5, 10, 80)
-    found = pyalign.permutation_test(x, anchored(rows), measure="dot", permutations=20, seed=3, backend=backend)
+    found = pyalign.permutation_test(x, anchored(rows), measure="dot", n_permutations=20, seed=3, backend=backend)
     null = [by_definition(x[permutation(10, k, seed=3)], rows, 1.0, "fractional")[0] for k in range(20)]
     assert found.null_mean == pytest.approx(np.mean(null), rel=1e-12)
     assert (found.accuracy, found.chance) == (by_definition(x, rows, 1.0, "fractional")[0], 0.5)
-    inside = pyalign.score(x, anchored(rows), measure="dot", permutations=20, seed=3, backend=backend)
+    inside = pyalign.score(x, anchored(rows), measure="dot", n_permutations=20, seed=3, backend=backend)
     assert inside.permutation_test.null_mean == found.null_mean
 
 
@@ -139,7 +139,7 @@ def test_permutations_take_rows_and_matrix_alike(monkeypatch, k):
     x, triplets, found = whole(6, k, 3), anchored(draw_triplets(6, k, 100)), []
     for use in (True, False):
         monkeypatch.setattr("pyalign.analysis.permutation.use_matrix", lambda *_, use=use: use)
-        found.append(pyalign.permutation_test(x, triplets, measure="dot", permutations=5).null_mean)
+        found.append(pyalign.permutation_test(x, triplets, measure="dot", n_permutations=5).null_mean)
     assert found[0] == found[1]
 
 
@@ -295,7 +295,7 @@ def test_calibration_on_held_out_objects():
 def test_failures_list_anchor_chosen_and_other():
     line = np.array([[0.0], [1.0], [5.0], [7.0]])
     names = ["ant", "bee", "cat", "dog"]
-    found = pyalign.failures(
+    found = pyalign.find_failures(
         {"line": pyalign.Embeddings(line, names)}, anchored([[0, 1, 2], [2, 0, 3], [3, 2, 1]]),
         measure="neg_euclidean",
     )  # fmt: skip
@@ -311,7 +311,7 @@ def test_failures_of_counts_take_the_option_of_the_majority():
     line = np.array([[0.0], [1.0], [5.0], [7.0]])
     rows = [[3, 2, 0], [0, 2, 1], [1, 3, 0]]
     counts = [[1, 4], [1, 6], [2, 2]]  # of 3: item 0, of 0: item 1, of 1: nobody knows
-    found = pyalign.failures({"line": line}, anchored(rows), answers=counts, measure="neg_euclidean")
+    found = pyalign.find_failures({"line": line}, anchored(rows), answers=counts, measure="neg_euclidean")
     (group,) = found.groups
     assert (group.items.tolist(), group.human_shares.tolist(), found.n_undecided) == ([[3, 0, 2]], [0.8], 1)
 
@@ -321,12 +321,12 @@ def test_failures_of_counts_take_the_option_of_the_majority():
 
 def test_what_is_about_the_odd_one_refuses_them(message_of):
     x, triplets = reals(11, 9, 3), anchored(draw_triplets(11, 9, 40))
-    told = "takes odd-one-out triplets alone; got task 'anchored'"
+    told = "takes only odd-one-out triplets; got task 'anchored'"
     for name, call in {
         "odd_one_out": lambda: pyalign.odd_one_out(x, triplets),
         "choice_probabilities": lambda: pyalign.choice_probabilities(x, triplets),
-        "odd_one_out_from": lambda: pyalign.odd_one_out_from(x @ x.T, triplets),
-        "choice_probabilities_from": lambda: pyalign.choice_probabilities_from(x @ x.T, triplets),
+        "odd_one_out_from": lambda: pyalign.odd_one_out(similarities=x @ x.T, triplets=triplets),
+        "choice_probabilities_from": lambda: pyalign.choice_probabilities(similarities=x @ x.T, triplets=triplets),
         "agreement": lambda: pyalign.agreement(x, triplets, answers=np.ones((40, 2), int)),
     }.items():
         assert message_of(call).startswith(f"{name} {told}")
@@ -344,10 +344,10 @@ def test_answers_are_two_for_each(message_of):
 
 @pytest.mark.parametrize("make", [
     lambda x, t: pyalign.score(x, t),
-    lambda x, t: pyalign.permutation_test(x, t, permutations=3),
+    lambda x, t: pyalign.permutation_test(x, t, n_permutations=3),
     lambda x, t: pyalign.calibrate(x, t, split=None),
     lambda x, t: pyalign.compare({"a": x, "b": x[::-1]}, t, ci="triplets"),
-    lambda x, t: pyalign.failures({"a": x}, t),
+    lambda x, t: pyalign.find_failures({"a": x}, t),
     lambda x, t: pyalign.noise_ceiling(t),
 ])  # fmt: skip
 def test_documents_say_the_task_and_its_chance(make, tmp_path):

@@ -154,7 +154,7 @@ def test_left_out_triplets_do_not_choose():
     broken = {name: x.copy() for name, x in models.items()}
     broken["m1"][3] = np.nan
     kept = (triplets != 3).all(axis=1)
-    found = compare(broken, triplets, nan="omit", choose_best=True).best
+    found = compare(broken, triplets, nan_policy="omit", choose_best=True).best
     alone = compare(models, triplets[kept], choose_best=True).best
     assert found.accuracy == alone.accuracy and found.chosen == alone.chosen
     assert found.standard_error == pytest.approx(alone.standard_error, rel=1e-9)

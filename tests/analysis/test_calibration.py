@@ -227,7 +227,7 @@ def test_bad_answers_are_named_with_the_rule_and_the_row(message_of, answers, me
 
 @pytest.mark.parametrize(
     "options",
-    [{"bins": 0}, {"bins": 2.5}, {"bins": True}, {"ties": "half"}, {"nan": "skip"}, {"measure": "cosin"},
+    [{"bins": 0}, {"bins": 2.5}, {"bins": True}, {"ties": "half"}, {"nan_policy": "skip"}, {"measure": "cosin"},
      {"split": "items"}, {"seed": -3}, {"seed": 2.5}, {"seed": "one"}, {"seed": None},
      {"held_out": 2}],
     ids=str,
@@ -251,7 +251,7 @@ def test_triplets_that_touch_nan_are_left_out_of_both_parts(people):
     x, triplets = people
     x = x.copy()
     x[[4, 70]] = np.nan
-    found = calibrate(x, triplets, nan="omit", seed=2)
+    found = calibrate(x, triplets, nan_policy="omit", seed=2)
     rows = np.concatenate(next(TripletHoldOut("objects", 0.5, 2, 120).split(triplets)))
     touched = np.isin(triplets[rows], [4, 70]).any(axis=1)
     assert found.n_dropped == touched.sum() > 0
@@ -273,12 +273,12 @@ def test_a_part_of_nan_alone_is_refused(message_of, people):
     x, triplets = people
     x = x.copy()
     x[np.unique(triplets[next(TripletHoldOut("objects", 0.5, 0, 120).split(triplets))[1]])] = np.nan
-    assert "each part" in message_of(calibrate, x, triplets, nan="omit")
+    assert "each part" in message_of(calibrate, x, triplets, nan_policy="omit")
 
 
 def test_to_dict_is_what_json_can_write(people):
     found = calibrate(*people, answers=np.full((60_000, 3), 1 / 3) * [0.9, 0.9, 1.2])
-    document = json.loads(json.dumps(found.to_dict()))
+    document = json.loads(json.dumps(found.only.to_dict()))
     assert document["test"]["n_triplets"] == found.test.n_triplets
     assert document["equal_width"]["edges"][0] == 0
     assert document["divergences"]["kl"] == found.divergences.kl

@@ -142,7 +142,7 @@ def test_guessing_is_the_mean_over_triplets():
 
 def test_intervals_widen_with_confidence_and_are_centred():
     triplets = draw_triplets(5, 8, 300)
-    narrow, wide = noise_ceiling(triplets, confidence=0.5), noise_ceiling(triplets, confidence=0.99)
+    narrow, wide = noise_ceiling(triplets, confidence_level=0.5), noise_ceiling(triplets, confidence_level=0.99)
     assert wide.ci[0] < narrow.ci[0] < narrow.ceiling < narrow.ci[1] < wide.ci[1]
     assert sum(narrow.leave_one_out_ci) / 2 == pytest.approx(narrow.leave_one_out)
     at_95 = noise_ceiling(triplets)
@@ -179,7 +179,7 @@ def test_a_single_triplet_has_no_standard_error_and_json_says_null():
 
 def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
     triplets, subjects = draw_triplets(1, 6, 200), np.random.default_rng(1).integers(0, 5, 200)
-    people = noise_ceiling(triplets, subjects=subjects, confidence=0.9)
+    people = noise_ceiling(triplets, subjects=subjects, confidence_level=0.9)
     written = strict_json(people.to_json())
     assert written.keys() >= {
         "ceiling", "standard_error", "ci", "guessing", "n_distinct", "n_answers", "leave_one_out",
@@ -270,8 +270,8 @@ def test_answers_that_never_agree_are_remarked_on():
          "triplets must be an array; got the path 'answers.npy': read it with load_triplets(path)"),
         ({"answers": [[0, 0, 1]] * 2, "subjects": [1, 2]},
          "subjects and answers must not both be given: counts do not say whose answer is whose"),
-        ({"confidence": 1.0}, "confidence must lie between 0 and 1; got 1.0"),
-        ({"confidence": math.nan}, "confidence must lie between 0 and 1; got nan"),
+        ({"confidence_level": 1.0}, "confidence_level must lie between 0 and 1; got 1.0"),
+        ({"confidence_level": math.nan}, "confidence_level must lie between 0 and 1; got nan"),
     ],
 )  # fmt: skip
 def test_what_has_no_ceiling_is_refused(message_of, options, message):
@@ -353,7 +353,7 @@ def test_the_file_of_distinct_answers_is_remarked_on(data):
 
 
 def test_is_public():
-    assert pyalign.NoiseCeiling.__name__ == "NoiseCeiling"
+    assert pyalign.results.NoiseCeiling.__name__ == "NoiseCeiling"
 
 
 def test_scores_say_which_ceiling_their_fraction_is_of(message_of, tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import draw_triplets, reals
 
-from pyalign import Triplets, consistency, score_choices
+from pyalign import Triplets, error_consistency, score_choices
 
 NAMES = ("spider_web", "dog", "car", "ice cream", "The_Who", "bat")
 ASKED = Triplets(np.array([[1, 2, 0], [0, 1, 3], [3, 5, 4]]), names=NAMES, numbered=True)
@@ -41,7 +41,7 @@ def test_of_two_names_that_become_the_same_the_exact_one_is_meant(message_of):
         "choices must each name an item of its triplet; 1 does not, row 1 is the first: 'a bat', not one of 'Bat', "
         "'bat', 'ball'"
     )
-    assert score_choices(["ball", "a bat"], TWINS, unknown="omit").n_dropped == 1
+    assert score_choices(["ball", "a bat"], TWINS, unreadable="omit").n_dropped == 1
 
 
 def test_the_exact_name_of_another_item_is_no_spelling_of_one_of_the_three(message_of):
@@ -53,13 +53,13 @@ def test_answers_that_name_none_of_the_three_are_counted_and_left_out_where_that
     answers = ["spider web", "I don't know", "dog"]
     assert message_of(score_choices, answers, ASKED) == (
         'choices must each name an item of its triplet; 2 do not, row 1 is the first: "I don\'t know", not one of '
-        "'spider_web', 'dog', 'ice cream'; unknown=\"omit\" leaves these triplets out"
+        "'spider_web', 'dog', 'ice cream'; unreadable=\"omit\" leaves these triplets out"
     )
-    found = score_choices(answers, ASKED, unknown="omit")
+    found = score_choices(answers, ASKED, unreadable="omit")
     assert (found.accuracy, found.n_triplets, found.n_dropped) == (1.0, 1, 2)
     assert '2 of 3 choices name no item of their triplet ("I don\'t know", ...) and are left out' in found.notes
     assert found.provenance.options["unknown"] == "omit"
-    none = message_of(score_choices, ["x", "y", "z"], ASKED, unknown="omit")
+    none = message_of(score_choices, ["x", "y", "z"], ASKED, unreadable="omit")
     assert none == (
         "choices must each name an item of its triplet; 3 do not, row 0 is the first: 'x', not one of 'dog', 'car', "
         "'spider_web'"
@@ -68,11 +68,12 @@ def test_answers_that_name_none_of_the_three_are_counted_and_left_out_where_that
 
 def test_no_answer_is_still_a_matter_of_nan(message_of):
     answers = ["spider web", "", "dog"]
-    said = message_of(score_choices, answers, ASKED, unknown="omit")
+    said = message_of(score_choices, answers, ASKED, unreadable="omit")
     assert said == (
-        'choices must answer the triplets; 1 has no answer, row 1 is the first; nan="omit" leaves these triplets out'
+        'choices must answer the triplets; 1 has no answer, row 1 is the first; nan_policy="omit" leaves these '
+        "triplets out"
     )
-    found = score_choices(answers, ASKED, unknown="omit", nan="omit")
+    found = score_choices(answers, ASKED, unreadable="omit", nan_policy="omit")
     assert (found.n_triplets, found.n_dropped) == (1, 2)
     assert "1 of 2 choices names no item of its triplet ('dog') and is left out" in found.notes
 
@@ -84,8 +85,8 @@ def test_options_of_anchored_triplets_and_triplets_of_names_likewise():
 
 
 def test_a_word_for_unknown_that_is_none_is_refused(message_of):
-    said = message_of(score_choices, EXACT, ASKED, unknown="skip")
-    assert said == "unknown must be one of raise, omit; got 'skip'"
+    said = message_of(score_choices, EXACT, ASKED, unreadable="skip")
+    assert said == "unreadable must be one of raise, omit; got 'skip'"
 
 
 def test_of_several_models_and_of_errors_that_coincide_too(message_of):
@@ -95,14 +96,16 @@ def test_of_several_models_and_of_errors_that_coincide_too(message_of):
     spoken = np.array([name.replace("_", " ").upper() + "." for name in exact], object)
     spoken[:20] = "no idea"
     both = {"exact": exact, "spoken": spoken}
-    several = score_choices(both, asked, unknown="omit")
+    several = score_choices(both, asked, unreadable="omit")
     assert [one.n_dropped for one in several] == [0, 20]
     assert any(note.startswith("spoken: 20 of 200 choices name no item") for note in several.notes)
-    assert 'unknown="omit"' in message_of(consistency, None, asked, model_choices=both)
-    found = consistency(None, asked, model_choices=both, unknown="omit", ci=None)
+    assert 'unreadable="omit"' in message_of(error_consistency, None, asked, model_choices=both)
+    found = error_consistency(None, asked, model_choices=both, unreadable="omit", ci=None)
     assert (found.n_dropped, found.n_triplets, found.pairs[0].kappa) == (20, 180, 1.0)
     assert any(note.startswith("spoken: 20 of 200 choices name no item") for note in found.notes)
-    beside = consistency({"x": reals(1, 6, 4)}, asked, model_choices={"spoken": spoken}, unknown="omit", ci=None)
+    beside = error_consistency(
+        {"x": reals(1, 6, 4)}, asked, model_choices={"spoken": spoken}, unreadable="omit", ci=None
+    )
     assert beside.n_dropped == 20
 
 

@@ -28,7 +28,7 @@ from support import (
 )
 
 import pyalign
-from pyalign import compare, score
+from pyalign import Embeddings, compare, score
 from pyalign.ops.resample import SUBJECTS, multiplicities
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.paired import ranks_of, two_sided_p
@@ -101,7 +101,7 @@ def test_differences_are_those_of_paired_values_by_a_double_sum(by):
     """Error, interval, p-value and covariance of accuracies, from the definition of right and wrong."""
     triplets, people = T[:500], PEOPLE[:500]
     models = {"a": MODELS["a"], "b": MODELS["b"], "near": MODELS["a"] + 0.3 * reals(4, N, 5)}
-    found = compare(models, triplets, ci=Resampling(by, confidence=0.9), subjects=people)
+    found = compare(models, triplets, ci=Resampling(by, confidence_level=0.9), subjects=people)
     right = {name: right_of(x, triplets) for name, x in models.items()}
     for pair in found.pairs:
         values = right[pair.a] - right[pair.b]
@@ -187,7 +187,7 @@ def test_a_better_model_is_found_better():
 @pytest.mark.parametrize("by", BY)
 def test_simultaneous_intervals_hold_each_pairs_own(by):
     models = {f"m{k}": reals(k, N, 5) for k in range(6)}
-    found = compare(models, T, ci=Resampling(by, confidence=0.9), subjects=PEOPLE)
+    found = compare(models, T, ci=Resampling(by, confidence_level=0.9), subjects=PEOPLE)
     right, levels = {name: right_of(x, T) for name, x in models.items()}, []
     for pair in found.pairs:
         assert pair.simultaneous_ci.low < pair.ci.low < pair.ci.high < pair.simultaneous_ci.high
@@ -345,7 +345,7 @@ def test_rows_with_nan_leave_triplets_out_for_all_models(plan):
     broken = {name: x.copy() for name, x in MODELS.items()}
     broken["a"][3], broken["b"][4] = np.nan, np.inf
     kept = ((T != 3) & (T != 4)).all(axis=1)
-    found = compare(broken, T, nan="omit", subjects=PEOPLE, ci=plan)
+    found = compare(broken, T, nan_policy="omit", subjects=PEOPLE, ci=plan)
     clean = {name: np.nan_to_num(x, posinf=0.0) for name, x in broken.items()}
     alone = compare(clean, T[kept], subjects=PEOPLE[kept], ci=plan)
     assert (found.n_triplets, found.n_dropped, found.n_objects) == (kept.sum(), (~kept).sum(), 58)
@@ -364,7 +364,7 @@ def test_people_whose_triplets_were_all_left_out_do_not_count():
     x = MODELS["a"].copy()
     x[7] = np.nan
     touched = (T == 7).any(axis=1)
-    found = compare({"x": x, "b": MODELS["b"]}, T, nan="omit", subjects=np.where(touched, 99, PEOPLE))
+    found = compare({"x": x, "b": MODELS["b"]}, T, nan_policy="omit", subjects=np.where(touched, 99, PEOPLE))
     alone = compare({"x": MODELS["a"], "b": MODELS["b"]}, T[~touched], subjects=PEOPLE[~touched])
     assert found.n_subjects == alone.n_subjects == 17
     near(found.pairs[0].ci, alone.pairs[0].ci)
@@ -446,20 +446,22 @@ def test_can_be_written_as_json(plan, tmp_path):
 
 def test_bad_models_are_one_clear_line(message_of):
     x = MODELS["a"]
-    assert message_of(compare, [x, x], T) == "models must map names to embeddings, as a dict does; got list"
+    assert message_of(compare, x, T) == "models must map names to embeddings, as a dict does; got ndarray"
+    same = [Embeddings(x, source="x.npy")] * 2
+    assert message_of(compare, same, T) == "models must differ; got 'x.npy' twice"
     assert message_of(compare, {"x": x}, T) == "compare needs at least two models; got 1: 'x'"
     found = message_of(compare, {"x": x, "y": x[:50]}, T)
     assert found == "models must have the same number of items; got x: 60, y: 50"
     broken = x.copy()
     broken[5] = np.nan
     found = message_of(compare, {"x": x, "y": broken}, T)
-    rule = "y: x must be finite; 1 of 60 rows holds NaN or infinity, first row 5"
-    assert found == f'{rule}; nan="omit" leaves them out'
+    rule = "y: embeddings must be finite; 1 of 60 rows holds NaN or infinity, first row 5"
+    assert found == f'{rule}; nan_policy="omit" leaves them out'
     assert message_of(compare, {"x": x, "y": x}, T, ci="people").startswith("ci must be one of")
     left, right = x.copy(), x.copy()
     left[:30], right[30:] = np.nan, np.nan
     apart = np.concatenate([draw_triplets(1, 30, 99), draw_triplets(1, 30, 99) + 30])
-    found = message_of(compare, {"x": left, "y": right}, apart, nan="omit")
+    found = message_of(compare, {"x": left, "y": right}, apart, nan_policy="omit")
     assert found == "models must share at least one triplet whose rows are finite in all; got none"
 
 

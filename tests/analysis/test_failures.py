@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from support import definition, draw_triplets, pairs_of, read_back, seeds, strict_json, whole
 
-from pyalign import Embeddings, Failures, Triplets, failures
+from pyalign import Embeddings, Triplets, find_failures
 from pyalign.analysis.accuracy import TIES
 from pyalign.data import Subjects
+from pyalign.results import Failures
 
 
 def three_models(seed, n=12):
@@ -39,7 +40,7 @@ def test_groups_are_those_of_a_loop(seed):
     models, triplets = three_models(seed), draw_triplets(seed, 12, 200)
     for ties in TIES:
         kinds, margins = by_loop(models, triplets, ties)
-        found = failures(models, triplets, families=["one", "two", "two"], measure="dot", ties=ties)
+        found = find_failures(models, triplets, families=["one", "two", "two"], measure="dot", ties=ties)
         expected = {
             (None, None): (kinds == -1).all(axis=0),
             ("one", "two"): (kinds[0] == 1) & (kinds[1:] == -1).all(axis=0),
@@ -57,7 +58,7 @@ def test_groups_are_those_of_a_loop(seed):
 @given(seeds)
 def test_choices_and_probabilities_are_those_of_a_loop(seed):
     models, triplets = three_models(seed), draw_triplets(seed, 12, 60)
-    found = failures(models, triplets, measure="dot", temperature=3.0, at_least=1)
+    found = find_failures(models, triplets, measure="dot", temperature=3.0, min_models=1)
     for record in found.records(found.groups[0]):
         for name, x in models.items():
             # of the pair without position 0, 1, 2
@@ -75,26 +76,26 @@ def test_at_least_so_many_models_fail_and_most_come_first(seed):
     many = (kinds == -1).sum(axis=0)
     unit = margins / np.sqrt((margins**2).mean(axis=1, keepdims=True))
     for least in (1, 2, 3):
-        group = failures(models, triplets, measure="dot", at_least=least).groups[0]
+        group = find_failures(models, triplets, measure="dot", min_models=least).groups[0]
         assert group.n == len(group.rows) and sorted(group.rows) == np.flatnonzero(many >= least).tolist()
         assert (np.diff(many[group.rows]) <= 0).all()
         for count in range(least, 4):
             rows = group.rows[many[group.rows] == count]
             nearest = np.array([max(unit[k, row] for k in range(3) if kinds[k, row] == -1) for row in rows])
             assert (np.diff(nearest) >= -1e-12).all()
-    every = failures(models, triplets, measure="dot").groups[0]
+    every = find_failures(models, triplets, measure="dot").groups[0]
     np.testing.assert_array_equal(group.rows, every.rows)
 
 
 def test_what_at_least_two_models_get_wrong_is_called_so():
-    found = failures(three_models(5), draw_triplets(6, 12, 100), measure="dot", at_least=2, limit=3)
+    found = find_failures(three_models(5), draw_triplets(6, 12, 100), measure="dot", min_models=2, limit=3)
     assert "wrong for at least 2 models, the clearest:" in str(found)
     assert found.to_records()[0]["wrong"] == "at least 2 models" and found.to_dict()["at_least"] == 2
 
 
 def test_anchored_triplets_tell_which_option_a_model_leaves():
     line = np.array([[0.0], [1.0], [5.0]])
-    found = failures({"line": line}, Triplets(np.array([[0, 2, 1]]), task="anchored"), measure="neg_euclidean")
+    found = find_failures({"line": line}, Triplets(np.array([[0, 2, 1]]), task="anchored"), measure="neg_euclidean")
     record = found.to_dict()["groups"][0]["triplets"][0]
     left = 1 / (1 + np.exp(-4.0))  # the chosen option is 5 away, the other 1
     assert record["choices"] == {"line": 1}
@@ -102,7 +103,7 @@ def test_anchored_triplets_tell_which_option_a_model_leaves():
 
 
 def test_ties_are_no_choice_and_documents_without_choices_are_read(tmp_path):
-    found = failures({"constant": np.ones((5, 3))}, draw_triplets(1, 5, 4), ties="wrong")
+    found = find_failures({"constant": np.ones((5, 3))}, draw_triplets(1, 5, 4), ties="wrong")
     document = found.to_dict()
     records = document["groups"][0]["triplets"]
     assert all(record["choices"] == {"constant": -1} for record in records)
@@ -118,34 +119,34 @@ def test_ties_are_no_choice_and_documents_without_choices_are_read(tmp_path):
 
 def test_the_clearest_come_first_whatever_the_length_of_the_rows():
     models, triplets = three_models(5), draw_triplets(6, 12, 300)
-    found = failures(models, triplets, measure="dot").groups[0]
+    found = find_failures(models, triplets, measure="dot").groups[0]
     _, margins = by_loop(models, triplets, "fractional")
     unit = margins / np.sqrt((margins**2).mean(axis=1, keepdims=True))
     nearest = unit[:, found.rows].max(axis=0)
     assert (np.diff(nearest) >= -1e-12).all() and np.ptp(nearest) > 0.1
-    longer = failures({**models, "b": 1000 * models["b"]}, triplets, measure="dot").groups[0]
+    longer = find_failures({**models, "b": 1000 * models["b"]}, triplets, measure="dot").groups[0]
     np.testing.assert_array_equal(longer.rows, found.rows)
 
 
 def test_a_model_without_margins_leaves_the_order_to_the_others():
     x, triplets = three_models(5)["b"], draw_triplets(6, 12, 300)
     options = {"measure": "dot", "ties": "wrong"}
-    alone = failures({"x": x}, triplets, **options).groups[0]
-    beside = failures({"x": x, "constant": np.ones((12, 2))}, triplets, **options).groups[0]
+    alone = find_failures({"x": x}, triplets, **options).groups[0]
+    beside = find_failures({"x": x, "constant": np.ones((12, 2))}, triplets, **options).groups[0]
     np.testing.assert_array_equal(beside.rows, alone.rows)
 
 
 def test_a_limit_keeps_the_clearest_and_the_count():
     models, triplets = three_models(5), draw_triplets(6, 12, 300)
-    whole_list, short = (failures(models, triplets, measure="dot", limit=limit).groups[0] for limit in (None, 3))
+    whole_list, short = (find_failures(models, triplets, measure="dot", limit=limit).groups[0] for limit in (None, 3))
     assert short.n == whole_list.n > 3
     assert short.rows.tolist() == whole_list.rows[:3].tolist()
-    assert len(failures(models, triplets, measure="dot", limit=0).groups[0].rows) == 0
+    assert len(find_failures(models, triplets, measure="dot", limit=0).groups[0].rows) == 0
 
 
 def test_a_model_never_fails_where_it_is_right_and_one_model_alone_lists_its_errors():
     x, triplets = np.array([[0.0], [1.0], [5.0]]), np.array([[0, 1, 2], [0, 2, 1], [2, 1, 0]])
-    found = failures({"line": x}, triplets, measure="neg_euclidean")
+    found = find_failures({"line": x}, triplets, measure="neg_euclidean")
     assert found.groups[0].rows.tolist() == [1, 2]
     assert found.groups[0].margins[:, 0].tolist() == [-4, -3]
     assert found.n_wrong == (2,)
@@ -153,13 +154,13 @@ def test_a_model_never_fails_where_it_is_right_and_one_model_alone_lists_its_err
 
 def test_ties_and_constant_models_are_neither_right_nor_wrong_unless_ties_are_wrong():
     constant, triplets = np.ones((5, 3)), draw_triplets(1, 5, 20)
-    assert failures({"constant": constant}, triplets).n_wrong == (0,)
-    assert failures({"constant": constant}, triplets, ties="wrong").n_wrong == (20,)
+    assert find_failures({"constant": constant}, triplets).n_wrong == (0,)
+    assert find_failures({"constant": constant}, triplets, ties="wrong").n_wrong == (20,)
 
 
 def test_shares_are_given_where_answers_repeat():
     triplets = [[0, 1, 2], [1, 0, 2], [2, 1, 0], [3, 4, 5]]
-    found = failures({"constant": np.ones((6, 2))}, triplets, ties="wrong").groups[0]
+    found = find_failures({"constant": np.ones((6, 2))}, triplets, ties="wrong").groups[0]
     by_row = dict(zip(found.rows.tolist(), zip(found.human_shares, found.n_answers, strict=True), strict=True))
     assert by_row[0] == by_row[1] == (pytest.approx(2 / 3), 3)
     assert by_row[2] == (pytest.approx(1 / 3), 3)
@@ -169,7 +170,7 @@ def test_shares_are_given_where_answers_repeat():
 def test_with_counts_the_majority_is_right_and_what_has_none_is_left_out():
     line = np.array([[0.0], [1.0], [5.0], [7.0]])
     triplets, counts = [[3, 2, 1], [2, 0, 1], [0, 1, 3]], [[3, 3, 0], [9, 0, 1], [4, 5, 1]]
-    found = failures({"line": line}, triplets, answers=counts, measure="neg_euclidean")
+    found = find_failures({"line": line}, triplets, answers=counts, measure="neg_euclidean")
     assert (found.n_triplets, found.n_undecided) == (2, 1)
     assert found.groups[0].rows.tolist() == [2]
     assert found.groups[0].items.tolist() == [[0, 3, 1]]
@@ -181,9 +182,9 @@ def test_counts_of_one_answer_each_give_what_the_answers_give():
     models, triplets = three_models(2), draw_triplets(3, 12, 50)
     _, first = np.unique(np.sort(triplets, axis=1), axis=0, return_index=True)
     triplets = triplets[first]
-    by_answer = failures(models, triplets, measure="dot").groups[0]
+    by_answer = find_failures(models, triplets, measure="dot").groups[0]
     turned = triplets[:, [2, 0, 1]]
-    by_count = failures(models, turned, answers=np.tile([1, 0, 0], (len(triplets), 1)), measure="dot").groups[0]
+    by_count = find_failures(models, turned, answers=np.tile([1, 0, 0], (len(triplets), 1)), measure="dot").groups[0]
     np.testing.assert_array_equal(by_count.rows, by_answer.rows)
     np.testing.assert_array_equal(by_count.margins, by_answer.margins)
     np.testing.assert_array_equal(by_count.items[:, 2], by_answer.items[:, 2])
@@ -194,9 +195,9 @@ def test_what_one_model_was_not_asked_is_left_out_for_all():
     models, triplets = three_models(2), draw_triplets(3, 12, 200)
     broken = {**models, "b": models["b"].copy()}
     broken["b"][4] = np.inf
-    found = failures(broken, triplets, measure="dot", nan="omit", families=["one", "two", "three"])
+    found = find_failures(broken, triplets, measure="dot", nan_policy="omit", families=["one", "two", "three"])
     kept = (triplets != 4).all(axis=1)
-    alone = failures(models, triplets[kept], measure="dot", families=["one", "two", "three"])
+    alone = find_failures(models, triplets[kept], measure="dot", families=["one", "two", "three"])
     assert (found.n_triplets, found.n_dropped) == (kept.sum(), (~kept).sum())
     assert found.n_wrong == alone.n_wrong
     for with_rest, without in zip(found.groups, alone.groups, strict=True):
@@ -208,7 +209,7 @@ def test_the_table_and_the_document_hold_every_triplet_with_names_margins_shares
     names = [f"item, {k}" for k in range(12)]
     people = np.array(["ann", "bob"])[np.arange(100) % 2]
     named = {**models, "b": Embeddings(models["b"], names)}
-    found = failures(named, triplets, families=["one", "two", "two"], subjects=people, measure="dot")
+    found = find_failures(named, triplets, families=["one", "two", "two"], subjects=people, measure="dot")
     rows = list(csv.DictReader(io.StringIO(found.to_csv())))
     document = strict_json(found.to_json())
     assert (document["command"], document["n_triplets"], document["ties"]) == ("failures", 100, "fractional")
@@ -233,7 +234,7 @@ def test_the_table_and_the_document_hold_every_triplet_with_names_margins_shares
 
 def test_numbers_of_single_precision_are_written_as_short_as_they_are():
     x = np.array([[0.1], [0.3], [1.0]], np.float32)
-    record = failures({"x": x}, [[0, 2, 1]], measure="neg_euclidean").to_dict()["groups"][0]["triplets"][0]
+    record = find_failures({"x": x}, [[0, 2, 1]], measure="neg_euclidean").to_dict()["groups"][0]["triplets"][0]
     margin = np.float32(-0.9) + np.float32(0.2)
     assert record["margins"]["x"] == pytest.approx(float(margin), abs=1e-6)
     assert len(str(record["margins"]["x"])) <= 11
@@ -247,27 +248,27 @@ def test_documents_come_back(tmp_path, dtype, known):
     if known:
         models["a"] = Embeddings(models["a"], [f"item {k}" for k in range(12)])
         options["subjects"] = np.arange(300) % 7
-    found = failures(models, draw_triplets(6, 12, 300), **options)
+    found = find_failures(models, draw_triplets(6, 12, 300), **options)
     back = read_back(found, tmp_path)
     assert back == found
     assert back.groups[0].margins.dtype == dtype
     assert [one.name for one in back.provenance.inputs] == [*models, "triplets", *["subjects"] * known]
-    nothing = failures(models, draw_triplets(6, 12, 300), limit=0)
+    nothing = find_failures(models, draw_triplets(6, 12, 300), limit=0)
     assert read_back(nothing, tmp_path) == nothing
 
 
 def test_another_margin_or_row_makes_another_result(tmp_path):
     models, triplets = three_models(5), draw_triplets(6, 12, 300)
-    one, other = (failures(models, triplets, limit=limit) for limit in (3, 4))
+    one, other = (find_failures(models, triplets, limit=limit) for limit in (3, 4))
     assert one != other
-    other = failures({**models, "a": models["a"] + 1e-3}, triplets, limit=3)
+    other = find_failures({**models, "a": models["a"] + 1e-3}, triplets, limit=3)
     assert one != other
 
 
 def test_a_document_of_all_failures_takes_little_memory():
     """A line at a time; as a tree of dicts it took 3 kB a triplet, and 300 bytes of text."""
     models = {"a": whole(1, 12, 3), "b": whole(2, 12, 3)}
-    found = failures(models, draw_triplets(6, 12, 20_000), measure="dot")
+    found = find_failures(models, draw_triplets(6, 12, 20_000), measure="dot")
     listed = len(found.groups[0].rows)
     assert listed > 5_000
     tracemalloc.start()
@@ -280,11 +281,11 @@ def test_a_document_of_all_failures_takes_little_memory():
 
 def test_the_rows_of_a_frame_are_the_listed_triplets():
     pytest.importorskip("pandas", reason="pandas is not installed")
-    found = failures(three_models(5), draw_triplets(6, 12, 100), families=["one", "two", "two"], measure="dot")
+    found = find_failures(three_models(5), draw_triplets(6, 12, 100), families=["one", "two", "two"], measure="dot")
     frame = found.to_frame()
     assert len(frame) == sum(group.n for group in found.groups)
     assert frame["margin b"].tolist() == [m for group in found.groups for m in group.margins[:, 1].tolist()]
-    empty = failures({"line": np.arange(3.0)[:, None]}, [[0, 1, 2]], measure="neg_euclidean", limit=0)
+    empty = find_failures({"line": np.arange(3.0)[:, None]}, [[0, 1, 2]], measure="neg_euclidean", limit=0)
     assert empty.to_records() == []
     assert empty.to_csv() == "right,wrong,row,item_1,item_2,odd_item,margin line,human_share,n_answers\n"
 
@@ -293,12 +294,12 @@ def test_permuted_frames_with_names_give_the_same_failures():
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     names = np.array([f"item {k}" for k in range(12)])
     models, triplets = three_models(5), draw_triplets(6, 12, 200)
-    expected = failures(models, triplets, measure="dot")
+    expected = find_failures(models, triplets, measure="dot")
     frames = {
         name: pandas.DataFrame(x, index=names).sample(frac=1, random_state=k)
         for k, (name, x) in enumerate(models.items())
     }
-    found = failures(frames, pandas.DataFrame(names[triplets]), measure="dot")
+    found = find_failures(frames, pandas.DataFrame(names[triplets]), measure="dot")
     assert found.n_wrong == expected.n_wrong
     ours, theirs = found.groups[0], expected.groups[0]
     assert ours.rows.tolist() == theirs.rows.tolist()
@@ -310,9 +311,9 @@ def test_permuted_frames_with_names_give_the_same_failures():
 def test_rows_of_an_order_that_nobody_stated_are_noted():
     models, triplets = three_models(5), draw_triplets(6, 12, 200)
     names = [f"item {k}" for k in range(12)]
-    named = failures({**models, "b": Embeddings(models["b"], names)}, triplets, measure="dot")
+    named = find_failures({**models, "b": Embeddings(models["b"], names)}, triplets, measure="dot")
     assert any("item numbers are taken for rows of b in its own order" in note for note in named.notes)
-    stated = failures(
+    stated = find_failures(
         {**models, "b": Embeddings(models["b"], names)},
         Triplets(triplets, names=tuple(names), numbered=True),
         measure="dot",
@@ -323,16 +324,16 @@ def test_rows_of_an_order_that_nobody_stated_are_noted():
 def test_answers_and_persons_come_with_the_triplets():
     models, triplets = three_models(2), draw_triplets(3, 12, 50)
     people = Subjects(np.arange(50, dtype=np.int32) % 2, ("ann", "bob"))
-    group = failures(models, Triplets(triplets, subjects=people), measure="dot").groups[0]
+    group = find_failures(models, Triplets(triplets, subjects=people), measure="dot").groups[0]
     assert group.subjects.tolist() == [("ann", "bob")[row % 2] for row in group.rows]
     counts, positions = np.random.default_rng(1).integers(0, 5, (50, 3)), np.array([2, 0, 1], np.int8)
     counts[:, 0] += 1
     in_file = np.empty_like(counts)
     in_file[:, positions] = counts  # the column p of the triplets came from place positions[p]
-    expected = failures(models, triplets, answers=counts, measure="dot")
+    expected = find_failures(models, triplets, answers=counts, measure="dot")
     moved = Triplets(triplets, positions=positions)
-    assert expected == failures(models, moved, answers=in_file, measure="dot")
-    assert expected == failures(models, moved.with_answers(in_file), measure="dot")
+    assert expected == find_failures(models, moved, answers=in_file, measure="dot")
+    assert expected == find_failures(models, moved.with_answers(in_file), measure="dot")
     assert expected.n_undecided > 0 and expected.groups[0].n > 0
 
 
@@ -341,7 +342,7 @@ def test_tables_fit_80_columns_and_name_everything_when_asked():
     models = {f"features/of/model/{name}.npy": Embeddings(x, names) for name, x in three_models(5).items()}
     models |= {f"features/of/model/{k}.npy": Embeddings(whole(k, 12, 3), names) for k in range(6)}
     families = ["a family with a long name", *["b"] * 8]
-    found = failures(models, draw_triplets(6, 12, 5000), measure="dot", families=families)
+    found = find_failures(models, draw_triplets(6, 12, 5000), measure="dot", families=families)
     assert max(map(len, found.table().splitlines())) <= 80
     assert "margin 1" in found.table()
     verbose = found.table(verbose=True)
@@ -352,7 +353,7 @@ def test_tables_fit_80_columns_and_name_everything_when_asked():
 
 def test_a_result_shows_what_it_is():
     assert Failures.command == "failures"
-    found = failures(three_models(5), draw_triplets(6, 12, 100), measure="dot", limit=5)
+    found = find_failures(three_models(5), draw_triplets(6, 12, 100), measure="dot", limit=5)
     assert "wrong for every model, the clearest:" in str(found)
     shown = found._repr_html_()
     assert "wrong for every model, the clearest" in shown and shown.count("<tr>") == len(found.table().splitlines()) - 5
@@ -366,7 +367,7 @@ def test_a_result_shows_what_it_is():
         ({"families": ["a", "a"]}, "families must be at least two different ones; got 'a' alone"),
         ({"models": {"p": np.eye(3), "q": np.eye(4)}}, "models must have the same number of items; got p: 3, q: 4"),
         ({"limit": -1}, "limit must be a whole number from 0 to 2,147,483,647; got -1"),
-        ({"at_least": 3}, "at_least must be a whole number from 1 to 2; got 3"),
+        ({"min_models": 3}, "min_models must be a whole number from 1 to 2; got 3"),
         ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
         ({"limit": 1.5}, "limit must be a whole number from 0 to 2,147,483,647; got 1.5"),
         ({"models": [[[1.0]]]}, "models must map names to embeddings, as a dict does; got list"),
@@ -378,7 +379,8 @@ def test_a_result_shows_what_it_is():
         ({"answers": [[2, 1, 1]], "subjects": [1]},
          "subjects and answers must not both be given: counts do not say whose answer is whose"),
         ({"models": {"p": np.eye(3), "q": np.diag([1, np.nan, 1])}},
-         "q: x must be finite; 1 of 3 rows holds NaN or infinity, first row 1; nan=\"omit\" leaves them out"),
+         "q: embeddings must be finite; 1 of 3 rows holds NaN or infinity, first row 1; nan_policy=\"omit\" leaves "
+         "them out"),
         ({"triplets": Triplets(np.array([[0, 1, 2]]), answered=False)},
          "failures needs the people's answers, which these triplets do not hold"),
         ({"triplets": [["a", "b", "c"]]},
@@ -388,13 +390,13 @@ def test_a_result_shows_what_it_is():
 )  # fmt: skip
 def test_what_cannot_be_listed_is_refused(message_of, options, message):
     given = {"models": {"p": np.eye(3), "q": np.eye(3)}, "triplets": [[0, 1, 2]], **options}
-    assert message_of(failures, **given) == message
+    assert message_of(find_failures, **given) == message
 
 
 def test_models_that_were_never_asked_the_same_are_refused(message_of):
     p, q = np.eye(6), np.eye(6)
     p[0], q[5] = np.nan, np.nan
-    said = message_of(failures, {"p": p, "q": q}, [[0, 1, 2], [3, 4, 5]], nan="omit")
+    said = message_of(find_failures, {"p": p, "q": q}, [[0, 1, 2], [3, 4, 5]], nan_policy="omit")
     assert said == "models must all be finite in the rows of at least one triplet; of 2 there is none"
 
 
@@ -407,7 +409,7 @@ def test_on_real_models_failures_add_up(data):
         name: np.load(data / "things" / f"{name}.npy")
         for name in ("clip_vit_b32", "efficientnet_lite0_penultimate", "efficientnet_lite0_logits")
     }
-    found = failures(models, answers[:, :3], subjects=answers[:, 3], families=["clip", "conv", "conv"], limit=10)
+    found = find_failures(models, answers[:, :3], subjects=answers[:, 3], families=["clip", "conv", "conv"], limit=10)
     assert found.n_triplets == 127_304
     assert 1 - found.n_wrong[0] / 127_304 == pytest.approx(0.50469, abs=1e-5)
     everyone = found.groups[0]

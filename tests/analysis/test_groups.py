@@ -60,7 +60,7 @@ def test_groups_of_triplets_without_nan():
     x[3] = np.nan
     labels = np.arange(T) % 2
     kept = ~(TRIPLETS == 3).any(axis=1)
-    found = score(x, TRIPLETS, nan="omit", groups=labels, ci=Resampling("triplets", "bootstrap", 64))
+    found = score(x, TRIPLETS, nan_policy="omit", groups=labels, ci=Resampling("triplets", "bootstrap", 64))
     for group in found.groups:
         own = kept & (labels == int(group.group))
         assert group.n_triplets == own.sum()
@@ -73,7 +73,7 @@ def test_groups_of_triplets_without_nan():
         (np.zeros(3), "groups must have one entry per triplet, shape (200,); got (3,)"),
         (np.full(T, np.nan), "groups must be finite; row 0 is nan"),
         (np.full(T, 1j), "groups must be numbers or strings; got dtype complex128"),
-        (Categories.of(["a"] * 5), "categories must have a row for each of 12 rows of x; got 5"),
+        (Categories.of(["a"] * 5), "categories must have a row for each of 12 rows of embeddings; got 5"),
         (
             Categories.of(np.zeros((N, 2))),
             "categories must hold both objects of some human pair; no triplet's pair shares one",

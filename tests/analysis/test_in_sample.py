@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import draw_triplets, reals
 
-from pyalign import Embeddings, Transform, read_transform, score, write_transform
+from pyalign import Embeddings, Transform, load_transform, score, write_transform
 from pyalign.analysis.score import choice_model
 from pyalign.data import Overlap, TrainedOn
 from pyalign.data.transform import triplet_hashes
@@ -53,7 +53,7 @@ def test_what_is_asked_for_comes_first(options, expected):
 @pytest.mark.parametrize("w", [np.eye(4), "W.npz"])
 def test_a_map_is_a_transform(message_of, w):
     assert message_of(score, X, NEW, transform=w) == (
-        f"transform must be a pyalign.Transform; got {type(w).__name__} (of a file: read_transform(path))"
+        f"transform must be a pyalign.Transform; got {type(w).__name__} (of a file: load_transform(path))"
     )
 
 
@@ -134,7 +134,7 @@ def test_too_few_triplets_for_the_sketch_are_an_unknown_share():
 
 def test_the_record_survives_the_file(tmp_path):
     write_transform(tmp_path / "w.npz", fitted(NAMES, {"accuracy": 0.5, "over": "objects"}))
-    w = read_transform(tmp_path / "w.npz")
+    w = load_transform(tmp_path / "w.npz")
     a, b = (
         score(X, FITTED, transform=w),
         score(X, FITTED, transform=fitted(NAMES, {"accuracy": 0.5, "over": "objects"})),

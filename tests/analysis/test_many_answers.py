@@ -42,7 +42,7 @@ def counts():
 
 def figures(result):
     """All numbers of a result, without what it is called."""
-    document = replace(result, notes=(), provenance=None, embeddings=None).to_dict()
+    document = replace(getattr(result, "only", result), notes=(), provenance=None, embeddings=None).to_dict()
     return {name: value for name, value in document.items() if name != "seconds"}
 
 
@@ -205,7 +205,7 @@ def test_rows_of_other_items_do_not_move_the_split(x, triplets):
 
 @pytest.mark.parametrize(
     ("function", "kind"),
-    [(calibrate, pyalign.Calibrations), (agreement, pyalign.Agreements)],
+    [(calibrate, pyalign.results.Calibrations), (agreement, pyalign.results.Agreements)],
     ids=["calibrate", "agreement"],
 )
 def test_models_and_measures_come_one_after_the_other_as_each_alone(x, triplets, counts, function, kind):
@@ -235,7 +235,10 @@ def test_an_error_of_one_model_is_told_with_its_name(message_of, x, triplets, co
     assert message_of(function, models, named, answers=counts).startswith(
         "good: the triplets hold names; give the rows'"
     )
-    assert message_of(function, {}, triplets, answers=counts) == "x must hold at least one model; got an empty mapping"
+    assert (
+        message_of(function, {}, triplets, answers=counts)
+        == "embeddings must hold at least one model; got an empty mapping"
+    )
     assert message_of(function, x, triplets, measure=()) == "measure must be at least one; got none"
     assert message_of(function, x, triplets, measure=["dot", "cosin"]).endswith("got 'cosin'; did you mean 'cosine'?")
 
@@ -245,8 +248,8 @@ def test_a_result_says_what_it_was_made_from_and_what_is_odd_about_it(x, triplet
     wide = np.concatenate([x, np.zeros((1, 6), np.float32)])
     found = function(wide, triplets, answers=counts, backend="numpy")
     assert len(notes_on_rows(wide, triplets)) == 2 and set(notes_on_rows(wide, triplets)) <= set(found.notes)
-    recorded = found.provenance
-    assert [one.name for one in recorded.inputs] == ["x", "triplets", "answers"]
+    recorded = found.only.provenance
+    assert [one.name for one in recorded.inputs] == ["embeddings", "triplets", "answers"]
     assert recorded.inputs[0].shape == (31, 6) and recorded.backend == "numpy"
     assert recorded.options["measure"] == "cosine" and recorded.options["ties"] == "fractional"
 
@@ -297,7 +300,7 @@ def test_documents_are_strict_json_and_come_back_as_an_equal_object(tmp_path, x,
 
 
 def test_a_correlation_that_does_not_exist_is_null_and_comes_back_as_nan(tmp_path, triplets, counts):
-    result = agreement(np.ones((N, 2), np.float32), triplets, answers=counts)
+    result = agreement(np.ones((N, 2), np.float32), triplets, answers=counts).only
     document = strictly(result.to_json())
     names = ("share_pearson", "entropy_pearson", "entropy_spearman")
     assert [document[name] for name in names] == [None] * 3
@@ -326,7 +329,7 @@ def test_documents_have_the_keys_that_programs_read(x, triplets, counts, functio
 
 
 def test_an_interval_stands_as_two_numbers_with_its_error_beside(x, triplets):
-    found = calibrate(x, triplets, split=None)
+    found = calibrate(x, triplets, split=None).only
     document = strictly(found.to_json())
     assert document["temperature_ci"] == [found.temperature_ci.low, found.temperature_ci.high]
     assert document["standard_error"] == found.standard_error == found.temperature_ci.error

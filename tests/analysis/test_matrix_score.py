@@ -50,7 +50,7 @@ def given_as(similarities, kind):
 def test_similarities_of_embeddings_score_as_the_embeddings_do(x, similarities, triplets, by, t, ties):
     some = Triplets(triplets.values[:t], subjects=np.arange(t) % 4)
     options = {
-        "ci": by, "ties": ties, "groups": np.arange(t) % 2, "ceiling": 0.9, "permutations": 99, "seed": 3,
+        "ci": by, "ties": ties, "groups": np.arange(t) % 2, "ceiling": 0.9, "n_permutations": 99, "seed": 3,
         "keep": ("choices", "probabilities"), "temperature": 0.1,
     }  # fmt: skip
     plain = pyalign.score(x, some, **options)
@@ -83,7 +83,7 @@ def test_dissimilarities_are_negated(similarities, triplets):
 
 def test_anchored_triplets_are_scored_by_a_matrix_too(x, similarities, triplets):
     anchored = Triplets(triplets.values, task="anchored")
-    options = {"permutations": 20, "ci": "objects"}
+    options = {"n_permutations": 20, "ci": "objects"}
     plain = pyalign.score(x, anchored, **options)
     found = pyalign.score(matrix=similarities, kind="similarity", triplets=anchored, **options)
     assert (found.accuracy, found.ci, found.permutation_test.p_value) == (
@@ -106,11 +106,11 @@ def test_the_diagonal_and_the_dtype_do_not_matter(triplets, dtype):
     rng = np.random.default_rng(5)
     ranks = rng.permutation(N * (N - 1) // 2)
     matrix = squareform(ranks.astype(dtype))
-    found = pyalign.score(matrix=matrix, kind="dissimilarity", triplets=triplets, temperature=100.0)
+    found = pyalign.score(matrix=matrix, kind="dissimilarity", triplets=triplets, temperature=100.0).only
     for diagonal in (-1000, 1000):
         other = matrix.copy()
         np.fill_diagonal(other, diagonal)
-        again = pyalign.score(matrix=other, kind="dissimilarity", triplets=triplets, temperature=100.0)
+        again = pyalign.score(matrix=other, kind="dissimilarity", triplets=triplets, temperature=100.0).only
         assert replace(again, notes=found.notes, provenance=None) == replace(found, provenance=None)
 
 
@@ -144,7 +144,7 @@ def test_several_matrices_give_a_score_each(similarities, triplets):
     for one, matrix in zip(found, matrices.values(), strict=True):
         alone = pyalign.score(matrix=matrix, kind="similarity", triplets=triplets, ci="objects")
         assert (one.accuracy, one.ci) == (alone.accuracy, alone.ci)
-    back = pyalign.Scores.from_json(found.to_json()) if hasattr(pyalign.Scores, "from_json") else found
+    back = pyalign.results.Scores.from_json(found.to_json()) if hasattr(pyalign.results.Scores, "from_json") else found
     assert [one.measure for one in back] == ["similarity matrix"] * 3
 
 
@@ -162,7 +162,7 @@ def test_every_backend_reads_the_same_matrix(similarities, sparse, triplets, nam
     if name == "torch":
         pytest.importorskip("torch", reason="torch is not installed")
     for matrix, nan in ((similarities, "raise"), (sparse, "omit")):
-        options = {"kind": "similarity", "triplets": triplets, "nan": nan, "permutations": 5, "ci": "objects"}
+        options = {"kind": "similarity", "triplets": triplets, "nan_policy": nan, "n_permutations": 5, "ci": "objects"}
         found = pyalign.score(matrix=matrix, backend=name, **options)
         expected = pyalign.score(matrix=matrix, **options)
         assert (found.backend, found.accuracy, found.n_dropped) == (name, expected.accuracy, expected.n_dropped)
@@ -181,9 +181,11 @@ def test_groups_by_categories_of_the_objects(x, similarities, triplets):
 
 
 def test_odd_one_out_from_takes_judged_pairs(similarities, triplets):
-    expected = pyalign.odd_one_out_from(similarities, triplets.values)
+    expected = pyalign.odd_one_out(similarities=similarities, triplets=triplets.values)
     for kind in KINDS:
-        found = pyalign.odd_one_out_from(Judgments(given_as(similarities, kind), kind), triplets.values)
+        found = pyalign.odd_one_out(
+            similarities=Judgments(given_as(similarities, kind), kind), triplets=triplets.values
+        )
         np.testing.assert_array_equal(found, expected)
 
 
@@ -206,7 +208,7 @@ def test_omit_leaves_out_the_triplets_that_ask_about_a_pair_without_a_value(simi
     assert 0 < (~kept).sum() < T
     options = {"kind": "similarity", "ci": "objects", "keep": "choices", "groups": np.arange(T) % 2}
     all_of_them = Triplets(values, task=task)
-    found = pyalign.score(matrix=sparse, triplets=all_of_them, nan="omit", **options)
+    found = pyalign.score(matrix=sparse, triplets=all_of_them, nan_policy="omit", **options)
     options["groups"] = options["groups"][kept]
     plain = pyalign.score(matrix=similarities, triplets=Triplets(values[kept], task=task), **options)
     assert (found.n_triplets, found.n_dropped) == (kept.sum(), (~kept).sum())
@@ -218,10 +220,10 @@ def test_omit_leaves_out_the_triplets_that_ask_about_a_pair_without_a_value(simi
 def test_pairs_without_a_value_are_an_error_unless_left_out(message_of, sparse, triplets):
     assert message_of(pyalign.score, matrix=sparse, kind="similarity", triplets=triplets) == (
         "matrix must have a value for every pair; 3 of 276 are NaN, [0, 1] is the first; "
-        'nan="omit" leaves out the triplets that ask about them'
+        'nan_policy="omit" leaves out the triplets that ask about them'
     )
     nothing = np.full((N, N), np.nan)
-    assert message_of(pyalign.score, matrix=nothing, kind="similarity", triplets=triplets, nan="omit") == (
+    assert message_of(pyalign.score, matrix=nothing, kind="similarity", triplets=triplets, nan_policy="omit") == (
         f"matrix must have a value for every pair of at least one triplet; all {T} ask about a pair that is NaN"
     )
 
@@ -245,13 +247,15 @@ def permuted_by_definition(matrix, values, permutations, seed):
 def test_permutations_move_rows_and_columns_together(similarities, sparse, triplets, t):
     values = triplets.values[:t]
     for matrix, nan in ((similarities, "raise"), (sparse, "omit")):
-        found = pyalign.permutation_test(Judgments(matrix, "similarity"), values, permutations=40, seed=7, nan=nan)
+        found = pyalign.permutation_test(
+            Judgments(matrix, "similarity"), values, n_permutations=40, seed=7, nan_policy=nan
+        )
         expected = permuted_by_definition(matrix, values, 40, 7)
         assert found.null_mean == pytest.approx(expected.mean(), rel=1e-12)
         assert found.null_standard_deviation == pytest.approx(expected.std(ddof=1), rel=1e-9)
         assert found.p_value == (1 + (expected >= found.accuracy - 1e-12).sum()) / 41
         scored = pyalign.score(
-            matrix=matrix, kind="similarity", triplets=values, permutations=40, seed=7, nan=nan
+            matrix=matrix, kind="similarity", triplets=values, n_permutations=40, seed=7, nan_policy=nan
         ).permutation_test
         assert scored.null_mean == found.null_mean and scored.notes == found.notes
 
@@ -272,16 +276,20 @@ def test_no_permutation_test_where_other_orders_leave_few_triplets(message_of, s
     matrix, within = in_blocks(size, 60 // size, 300)
     rule = "matrix must leave about as many triplets in other orders for a permutation test; "
     judged = Judgments(matrix, "similarity")
-    assert message_of(pyalign.permutation_test, judged, within, nan="omit", permutations=99) == rule + told
-    assert message_of(pyalign.score, matrix=judged, triplets=within, nan="omit", permutations=99) == rule + told
-    assert pyalign.score(matrix=judged, triplets=within, nan="omit").n_triplets == 300
+    assert message_of(pyalign.permutation_test, judged, within, nan_policy="omit", n_permutations=99) == rule + told
+    assert (
+        message_of(pyalign.score, matrix=judged, triplets=within, nan_policy="omit", n_permutations=99) == rule + told
+    )
+    assert pyalign.score(matrix=judged, triplets=within, nan_policy="omit").n_triplets == 300
 
 
 def test_no_permutation_test_where_other_orders_leave_more_triplets(message_of, similarities):
     sparse = similarities.copy()
     sparse[0, 1:13] = sparse[1:13, 0] = np.nan
     about = np.array([[0, j, 14] for j in range(1, 13)] + [[j, j + 1, j + 2] for j in range(13, 21)])
-    told = message_of(pyalign.permutation_test, Judgments(sparse, "similarity"), about, nan="omit", permutations=99)
+    told = message_of(
+        pyalign.permutation_test, Judgments(sparse, "similarity"), about, nan_policy="omit", n_permutations=99
+    )
     assert told.startswith("matrix must leave about as many triplets in other orders for a permutation test; 8 ask")
 
 
@@ -292,7 +300,7 @@ def test_pairs_that_lack_a_value_at_random_permit_a_permutation_test(similaritie
     i, j = (side[lacking] for side in upper)
     sparse[i, j] = sparse[j, i] = np.nan
     values = Triplets(triplets.values, task=task)
-    found = pyalign.permutation_test(Judgments(sparse, "similarity"), values, permutations=40, nan="omit")
+    found = pyalign.permutation_test(Judgments(sparse, "similarity"), values, n_permutations=40, nan_policy="omit")
     assert found.n_triplets < (0.6 if task == "odd-one-out" else 0.7) * T and found.p_value == 1 / 41
     if task == "odd-one-out":
         expected = permuted_by_definition(sparse, triplets.values, 40, 0)
@@ -348,7 +356,7 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
         told = [note for note in notes if "looks like a matrix" in note]
         plural = kind[:-1] + "ies"
         assert told == [
-            f"x looks like a matrix of {plural}, not embeddings: its rows are taken for features; "
+            f"embeddings: this looks like a matrix of {plural}, not embeddings: its rows are taken for features; "
             f"{FROM_MATRIX[plural]} takes the matrix for what it is"
         ]
         assert f'pyalign.score(matrix=x, kind="{kind}")' in told[0]
@@ -359,9 +367,12 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
     [
         ({"kind": None}, "kind must say what matrix holds: 'dissimilarity' or 'similarity'; got None"),
         ({"kind": "distance"}, "kind must be one of dissimilarity, similarity; got 'distance'"),
-        ({"x": np.eye(N)}, "matrix stands in place of x; got both (a mapping as x may hold pyalign.Judgments too)"),
+        ({"embeddings": np.eye(N)},
+            "matrix stands in place of embeddings; got both (a mapping of names may hold "
+            "pyalign.Judgments too)"
+        ),
         ({"matrix": None}, "kind says what matrix holds; got no matrix"),
-        ({"matrix": None, "kind": None}, "x or matrix must be given; got neither"),
+        ({"matrix": None, "kind": None}, "embeddings, matrix or model_choices must be given; got none"),
         ({"triplets": None}, "triplets must be given; got None"),
         ({"matrix": np.zeros((N, N - 1))}, "matrix must be a square matrix, or condensed with m = n (n - 1) / 2 "
          f"numbers in a row; got shape ({N}, {N - 1})"),
@@ -399,7 +410,7 @@ def test_names_that_a_matrix_lacks_are_given_where_it_is_made(message_of, simila
 def test_other_analyses_refuse_judged_pairs(message_of, similarities, triplets):
     judged = Judgments(similarities, "similarity")
     for run in (pyalign.calibrate, pyalign.agreement, pyalign.odd_one_out, pyalign.neighbors):
-        expected = "x must be embeddings; got judged pairs: Judgments(similarity of 24 objects)"
+        expected = "embeddings must be embeddings; got judged pairs: Judgments(similarity of 24 objects)"
         assert message_of(run, judged, triplets.values).startswith(expected)
 
 
@@ -429,7 +440,7 @@ def test_a_comparison_of_matrices_alone_refuses_a_measure_as_their_score_does(me
 def test_compare_leaves_out_the_pairs_that_some_model_has_no_value_for(x, sparse, triplets):
     rows = x.copy()
     rows[5] = np.nan
-    found = pyalign.compare({"a": Judgments(sparse, "similarity"), "b": rows}, triplets, nan="omit")
+    found = pyalign.compare({"a": Judgments(sparse, "similarity"), "b": rows}, triplets, nan_policy="omit")
     values = triplets.values
     a, b, c = values.T
     kept = ~np.isnan(np.stack([sparse[a, b], sparse[a, c], sparse[b, c]])).any(axis=0) & (values != 5).all(axis=1)

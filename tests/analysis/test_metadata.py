@@ -198,7 +198,10 @@ def test_a_comparison_by_a_bootstrap_has_no_covariance():
         (lambda: pyalign.regress_metadata(3, rows(x=X)), "result must be of pyalign.compare or pyalign.score"),
         (lambda: pyalign.regress_metadata(comparison(), [{"model": "z"}]), "must have a row of some model"),
         (lambda: pyalign.regress_metadata(comparison(), rows(x=X), columns=["q"]), "columns must be among x; got 'q'"),
-        (lambda: pyalign.regress_metadata(comparison(), rows(x=X), confidence=2), "confidence must lie between"),
+        (
+            lambda: pyalign.regress_metadata(comparison(), rows(x=X), confidence_level=2),
+            "confidence_level must lie between",
+        ),
         (
             lambda: pyalign.regress_metadata(comparison(), "models.csv"),
             r"got the path 'models.csv': read it with load_met",
@@ -243,14 +246,14 @@ def test_the_interval_of_a_point_is_that_of_its_model_at_the_same_level():
     rows = [{"model": str(model.model), "x": k} for k, model in enumerate(found.models)]
     points = pyalign.regress_metadata(found, rows).points
     assert [point.ci for point in points] == [model.ci for model in found.models]
-    narrow = pyalign.regress_metadata(found, rows, confidence=0.5).points
+    narrow = pyalign.regress_metadata(found, rows, confidence_level=0.5).points
     assert all(a.ci.confidence == 0.5 and a.ci.low > b.ci.low for a, b in zip(narrow, points, strict=True))
 
 
 def test_scores_at_another_level_have_no_interval_at_this_one():
     scores = pyalign.score({"a": reals(0, 30, 3), "b": reals(1, 30, 3)}, draw_triplets(0, 30, 300),
-                           ci=pyalign.Resampling("objects", confidence=0.9))  # fmt: skip
+                           ci=pyalign.Resampling("objects", confidence_level=0.9))  # fmt: skip
     rows = [{"model": "a", "x": 1}, {"model": "b", "x": 2}]
     assert [point.ci for point in pyalign.regress_metadata(scores, rows).points] == [None, None]
-    held = pyalign.regress_metadata(scores, rows, confidence=0.9).points
+    held = pyalign.regress_metadata(scores, rows, confidence_level=0.9).points
     assert [point.ci for point in held] == [score.ci for score in scores.results]

@@ -7,7 +7,17 @@ import pytest
 from support import draw_triplets, read_back, reals, strict_json
 
 import pyalign
-from pyalign import Embeddings, Resampling, Triplets, agreement, calibrate, compare, concepts, failures, score
+from pyalign import (
+    Embeddings,
+    Resampling,
+    Triplets,
+    agreement,
+    calibrate,
+    compare,
+    find_failures,
+    score,
+    score_concepts,
+)
 from pyalign.errors import InputError
 
 N, T = 40, 900
@@ -78,7 +88,7 @@ def test_an_embedding_and_choices_are_compared_on_the_triplets_that_both_answer(
     choices = POSITIONS["b"].astype(float)
     choices[:50] = np.nan
     there = ~(TRIPLETS == 3).any(axis=1) & (np.arange(T) >= 50)
-    found = compare({"a": x}, ASKED, model_choices={"b": choices}, nan="omit", subjects=PEOPLE)
+    found = compare({"a": x}, ASKED, model_choices={"b": choices}, nan_policy="omit", subjects=PEOPLE)
     again = compare(ROWS, ASKED[there], subjects=PEOPLE[there])
     assert (found.n_triplets, found.n_dropped) == (there.sum(), T - there.sum())
     assert without(found.pairs[0], *NATS) == without(again.pairs[0], *NATS)
@@ -107,7 +117,10 @@ def test_the_best_of_choices_is_chosen_on_other_objects():
 def test_concepts_of_choices_are_those_of_their_embeddings(ci):
     dimensions = np.abs(reals(7, N, 4))
     options = {"categories": CATEGORIES, "dimensions": dimensions, "ci": ci, "min_triplets": 10}
-    expected, found = concepts(ROWS, ASKED, **options), concepts(None, ASKED, model_choices=POSITIONS, **options)
+    expected, found = (
+        score_concepts(ROWS, ASKED, **options),
+        score_concepts(None, ASKED, model_choices=POSITIONS, **options),
+    )
     assert (found.measure, found.temperature) == (None, None)
     for one, other in zip(found.results, expected.results, strict=True):
         assert without(one, "concepts", "unassigned", *NATS) == without(other, "concepts", "unassigned", *NATS)
@@ -117,15 +130,15 @@ def test_concepts_of_choices_are_those_of_their_embeddings(ci):
             assert row.cross_entropy is None
     for row, same in zip(found.differences, expected.differences, strict=True):
         assert without(row, *NATS) == without(same, *NATS)
-    mixed = concepts({"a": ROWS["a"]}, ASKED, model_choices={"b": PROBABILITIES["b"]}, **options)
+    mixed = score_concepts({"a": ROWS["a"]}, ASKED, model_choices={"b": PROBABILITIES["b"]}, **options)
     for row, same in zip(mixed.differences, expected.differences, strict=True):
         assert without(row, *NATS) == without(same, *NATS)
         close(row.cross_entropy_difference, same.cross_entropy_difference)
 
 
 def test_failures_of_choices_are_those_of_their_embeddings():
-    expected = failures(ROWS, ASKED, families=["one", "two"])
-    found = failures(None, ASKED, model_choices=POSITIONS, families=["one", "two"])
+    expected = find_failures(ROWS, ASKED, families=["one", "two"])
+    found = find_failures(None, ASKED, model_choices=POSITIONS, families=["one", "two"])
     assert (found.models, found.n_wrong, found.measure, found.temperature) == (("a", "b"), expected.n_wrong, None, None)
     for group, same in zip(found.groups, expected.groups, strict=True):
         order, others = np.argsort(group.rows), np.argsort(same.rows)
@@ -139,7 +152,7 @@ def test_failures_of_choices_are_those_of_their_embeddings():
 
 
 def test_failures_have_the_probabilities_that_were_given_and_margins_of_them():
-    expected, found = failures(ROWS, ASKED), failures(None, ASKED, model_choices=PROBABILITIES)
+    expected, found = find_failures(ROWS, ASKED), find_failures(None, ASKED, model_choices=PROBABILITIES)
     group, same = found.groups[0], expected.groups[0]
     order, others = np.argsort(group.rows), np.argsort(same.rows)
     np.testing.assert_array_equal(group.rows[order], same.rows[others])
@@ -150,8 +163,8 @@ def test_failures_have_the_probabilities_that_were_given_and_margins_of_them():
 
 
 def test_without_margins_the_others_decide_the_order():
-    expected = failures({"a": ROWS["a"]}, ASKED, at_least=1)
-    found = failures({"a": ROWS["a"]}, ASKED, model_choices={"b": POSITIONS["a"]})
+    expected = find_failures({"a": ROWS["a"]}, ASKED, min_models=1)
+    found = find_failures({"a": ROWS["a"]}, ASKED, model_choices={"b": POSITIONS["a"]})
     np.testing.assert_array_equal(found.groups[0].rows, expected.groups[0].rows)
     np.testing.assert_array_equal(found.groups[0].margins[:, 0], expected.groups[0].margins[:, 0])
     assert found.dtype == expected.dtype
@@ -160,7 +173,7 @@ def test_without_margins_the_others_decide_the_order():
 def test_failures_of_counts_ask_for_the_item_of_the_majority():
     counts = np.random.default_rng(6).integers(0, 4, (T, 3)) + np.eye(3, dtype=int)[np.arange(T) % 3]
     counted = ASKED.with_answers(counts)
-    expected, found = failures(ROWS, counted), failures(None, counted, model_choices=POSITIONS)
+    expected, found = find_failures(ROWS, counted), find_failures(None, counted, model_choices=POSITIONS)
     assert (found.n_wrong, found.n_undecided) == (expected.n_wrong, expected.n_undecided)
     assert found.n_undecided > 0
     assert sorted(found.groups[0].rows) == sorted(expected.groups[0].rows)
@@ -193,7 +206,7 @@ def test_agreement_takes_the_mean_of_the_choices_of_one_triplet():
     asked, choices = [[0, 1, 2], [0, 1, 2], [1, 0, 2]], {"gpt": [2, 2, 1]}  # twice 2, then the item 0
     (found,) = agreement(None, asked, model_choices=choices)
     assert (found.n_distinct, found.accuracy) == (1, pytest.approx(2 / 3))
-    (found,) = agreement(None, asked, model_choices={"gpt": [2, np.nan, 1]}, nan="omit")
+    (found,) = agreement(None, asked, model_choices={"gpt": [2, np.nan, 1]}, nan_policy="omit")
     assert found.accuracy == pytest.approx(1 / 2)
 
 
@@ -224,7 +237,7 @@ def test_calibration_leaves_out_what_has_no_answer():
     people[::3] = TRIPLETS[::3]
     p = np.array(kept("probabilities", people)["a"])
     p[:100] = np.nan
-    (found,) = calibrate(None, people, model_choices={"a": p}, split=None, nan="omit")
+    (found,) = calibrate(None, people, model_choices={"a": p}, split=None, nan_policy="omit")
     (again,) = calibrate(None, people[100:], model_choices={"a": p[100:]}, split=None)
     assert (found.n_dropped, found.temperature) == (100, again.temperature)
 
@@ -250,7 +263,7 @@ def test_options_of_an_anchor(order):
     choices = kept("choices", asked)
     expected, found = compare(ROWS, asked), compare(None, asked, model_choices=choices)
     assert without(found.pairs[0], *NATS) == without(expected.pairs[0], *NATS)
-    expected, found = failures(ROWS, asked), failures(None, asked, model_choices=kept("probabilities", asked))
+    expected, found = find_failures(ROWS, asked), find_failures(None, asked, model_choices=kept("probabilities", asked))
     order, others = np.argsort(found.groups[0].rows), np.argsort(expected.groups[0].rows)
     for name in ("rows", "choices"):
         one, same = getattr(found.groups[0], name)[order], getattr(expected.groups[0], name)[others]
@@ -288,9 +301,9 @@ def test_positions_count_as_their_range_says(message_of):
     assert pyalign.score_choices([1, 2, 2], triplets, choice_base=1).accuracy == 0.0
 
 
-@pytest.mark.parametrize("function", [compare, failures, concepts, agreement, calibrate])
+@pytest.mark.parametrize("function", [compare, find_failures, score_concepts, agreement, calibrate])
 def test_what_fits_no_model_is_refused_by_each(function, message_of):
-    options = {"categories": CATEGORIES} if function is concepts else {}
+    options = {"categories": CATEGORIES} if function is score_concepts else {}
     choices = {"a": POSITIONS["a"], "b": POSITIONS["b"]}
 
     def told(x=None, triplets=TRIPLETS, **more):
@@ -298,7 +311,7 @@ def test_what_fits_no_model_is_refused_by_each(function, message_of):
 
     assert told(ROWS) == "model_choices must not have the name of a model; got 'a'"
     assert told(choice_base=2) == "choice_base must be 0 or 1; got 2"
-    assert told(unknown="keep") == "unknown must be one of raise, omit; got 'keep'"
+    assert told(unreadable="keep") == "unreadable must be one of raise, omit; got 'keep'"
     assert told(ties="human_alignment").startswith("ties of choices must be one of fractional, wrong")
     assert told(model_choices={"c": [0, 1], "d": [0, 1]}).startswith("c: choices must have one entry per triplet")
     assert told(model_choices=[0]) == "model_choices must map names to choices, as a dict does; got list"
@@ -311,8 +324,8 @@ def test_documents_and_tables_of_choices_are_whole(tmp_path):
     p = {"a": kept("probabilities", TRIPLETS)["a"]}
     found = [
         compare(None, ASKED, model_choices=POSITIONS), compare({"x": ROWS["a"]}, ASKED, model_choices=POSITIONS),
-        concepts(None, ASKED, model_choices=POSITIONS, categories=CATEGORIES),
-        failures({"x": ROWS["a"]}, ASKED, model_choices=POSITIONS, limit=3),
+        score_concepts(None, ASKED, model_choices=POSITIONS, categories=CATEGORIES),
+        find_failures({"x": ROWS["a"]}, ASKED, model_choices=POSITIONS, limit=3),
         agreement({"x": ROWS["a"]}, counts, model_choices=kept("choices", TRIPLETS)),
         calibrate(None, counts, model_choices=p, split=None),
     ]  # fmt: skip

@@ -18,7 +18,7 @@ from pyalign.datasets.simulate import simulate
 EVERY = np.array([[0, 1, 2], [3, 4, 5], [0, 3, 1]])
 RULE = "not embeddings: its rows are taken for features"
 TOLD = {
-    kind: f'm looks like a matrix of {kind}, {RULE}; pyalign.score(matrix=x, kind="{one}") '
+    kind: f'm: this looks like a matrix of {kind}, {RULE}; pyalign.score(matrix=x, kind="{one}") '
     "takes the matrix for what it is"
     for kind, one in (("dissimilarities", "dissimilarity"), ("similarities", "similarity"))
 }
@@ -88,7 +88,7 @@ def test_what_is_no_such_matrix_is_not_noted(x):
     assert kind_of_matrix(x) is None
 
 
-PAIRS = "x looks like a matrix of pairs ({}), not embeddings: its rows are taken for features"
+PAIRS = "embeddings: this looks like a matrix of pairs ({}), not embeddings: its rows are taken for features"
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -105,7 +105,7 @@ PAIRS = "x looks like a matrix of pairs ({}), not embeddings: its rows are taken
     ],
 )
 def test_what_may_be_a_matrix_of_pairs_of_some_other_kind_is_noted(x, shape, dtype):
-    assert notes_on_values(Embeddings(x.astype(dtype)), "x") == (PAIRS.format(shape),)
+    assert notes_on_values(Embeddings(x.astype(dtype)), "embeddings") == (PAIRS.format(shape),)
     assert PAIRS.format(shape) in score(x.astype(dtype), draw_triplets(1, 20, 200)).notes
 
 
@@ -123,8 +123,8 @@ def test_square_embeddings_that_are_not_of_pairs_are_not_noted(x):
 def test_tensors_of_pairs_are_looked_at_where_they_are():
     torch = pytest.importorskip("torch")
     x = torch.from_numpy(reals(1, 20, 5))
-    assert notes_on_values(Embeddings(x @ x.T), "x") == (PAIRS.format("symmetric"),)
-    assert notes_on_values(Embeddings(torch.triu(x @ x.T)), "x") == (PAIRS.format("triangular"),)
+    assert notes_on_values(Embeddings(x @ x.T), "embeddings") == (PAIRS.format("symmetric"),)
+    assert notes_on_values(Embeddings(torch.triu(x @ x.T)), "embeddings") == (PAIRS.format("triangular"),)
 
 
 def test_whole_numbers_do_not_wrap_around():
@@ -148,22 +148,22 @@ CALLS = {
     "compare": lambda m, t: pyalign.compare({"m": m, "other": reals(9, len(m), 3)}, t),
     "calibrate": lambda m, t: pyalign.calibrate({"m": m}, t),
     "agreement": lambda m, t: pyalign.agreement({"m": m}, np.concatenate([t, t]), min_answers=1),
-    "failures": lambda m, t: pyalign.failures({"m": m}, t),
-    "consistency": lambda m, t: pyalign.consistency({"m": m, "other": reals(9, len(m), 3)}, t, ci=None),
-    "concepts": lambda m, t: pyalign.concepts({"m": m}, t, np.abs(reals(8, len(m), 2)), ci=None),
-    "permutation_test": lambda m, t: pyalign.permutation_test(Embeddings(m, source="m"), t, permutations=3),
-    "recover": lambda m, t: pyalign.recover({"m": m, "o": reals(9, len(m), 3)}, t, temperature=1.0, simulations=2),
-    "cka": lambda m, t: pyalign.cka({"m": m, "other": reals(9, len(m), 3)}, permutations=0),
+    "failures": lambda m, t: pyalign.find_failures({"m": m}, t),
+    "consistency": lambda m, t: pyalign.error_consistency({"m": m, "other": reals(9, len(m), 3)}, t, ci=None),
+    "concepts": lambda m, t: pyalign.score_concepts({"m": m}, t, np.abs(reals(8, len(m), 2)), ci=None),
+    "permutation_test": lambda m, t: pyalign.permutation_test(Embeddings(m, source="m"), t, n_permutations=3),
+    "recover": lambda m, t: pyalign.recover({"m": m, "o": reals(9, len(m), 3)}, t, temperature=1.0, n_simulations=2),
+    "cka": lambda m, t: pyalign.cka({"m": m, "other": reals(9, len(m), 3)}, n_permutations=0),
     "rsa": lambda m, t: pyalign.rsa({"m": m}, distances(len(m)), kind="dissimilarity", ci=None),
     "neighbors": lambda m, t: pyalign.neighbors(Embeddings(m, source="m"), k=2),
-    "hubs": lambda m, t: pyalign.hubs({"m": m}, k=2),
+    "hubs": lambda m, t: pyalign.hubness({"m": m}, k=2),
     "neighbor_purity": lambda m, t: pyalign.neighbor_purity({"m": m}, [0, 1] * (len(m) // 2), k=2, ci=None),
     "compare_neighbors": lambda m, t: pyalign.compare_neighbors({"m": m}, reals(9, len(m), 3), k=2, ci=None),
     "near_duplicates": lambda m, t: pyalign.near_duplicates(Embeddings(m, source="m")),
     "prototypes": lambda m, t: pyalign.prototypes(Embeddings(m, source="m"), categories=[0, 1] * (len(m) // 2)),
     "predict_dimensions": lambda m, t: pyalign.predict_dimensions({"m": m}, reals(9, len(m), 2), ci=None),
     "simulate": lambda m, t: simulate(Embeddings(m, source="m"), 10),
-    "probe": lambda m, t: pyalign.fit_probe(Embeddings(m, source="m"), t, strength=1.0),
+    "probe": lambda m, t: pyalign.fit_probe(Embeddings(m, source="m"), t, penalty=1.0),
 }
 
 
@@ -173,7 +173,7 @@ def test_every_function_that_reads_embeddings_says_so(name):
     t = draw_triplets(1, 20, 200)
     for kind, matrix in (("dissimilarities", distances(20)), ("similarities", np.corrcoef(reals(1, 20, 9)))):
         found = CALLS[name](matrix, t)
-        told = [note for note in found.notes if note.startswith(f"m looks like a matrix of {kind}, {RULE}")]
+        told = [note for note in found.notes if note.startswith(f"m: this looks like a matrix of {kind}, {RULE}")]
         assert len(told) == 1 and told[0] in str(found)
     assert not [note for note in CALLS[name](reals(1, 20, 20), t).notes if "looks like" in note]
 
@@ -360,7 +360,7 @@ def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
     )
     far = X + offset
     if name in ("permutation_test", "prototypes"):
-        told = told.replace("of m by", "of x by")
+        told = told.replace("of m by", "of embeddings by")
     assert told in CALLS[name](far.astype(np.float32), MIXED).notes
     for sound in (far, X.astype(np.float32), (far - far.mean(axis=0)).astype(np.float32)):
         assert not [note for note in CALLS[name](sound, MIXED).notes if "rounding" in note]
@@ -395,14 +395,16 @@ def test_where_rounding_decides_ties_are_counted_and_other_measures_are_not_note
     noted = [measure for measure, one in by.items() if any("rounding" in note for note in one.notes)]
     assert noted == ["cosine"]
     along = (X + 1e4 * reals(5, 1, 5)).astype(np.float32)  # an offset of its own for each feature
-    assert notes_on_similarities(along, GOOD, "pearson")[0].startswith("all similarities of x by pearson lie within")
+    assert notes_on_similarities(along, GOOD, "pearson")[0].startswith(
+        "all similarities of embeddings by pearson lie within"
+    )
 
 
 def test_equal_rows_are_said_to_tie_and_one_hot_rows_of_many_categories_are_not():
     found = score(np.full((40, 3), 0.7), GOOD)
-    assert "all similarities of x by cosine are equal: every triplet ties" in found.notes
+    assert "all similarities of embeddings by cosine are equal: every triplet ties" in found.notes
     assert found.n_ties == len(GOOD)
-    assert "all similarities of x by cosine are equal: every triplet ties" in score(np.eye(40), GOOD).notes
+    assert "all similarities of embeddings by cosine are equal: every triplet ties" in score(np.eye(40), GOOD).notes
     kinds = np.repeat(np.eye(35), 2, axis=0)  # of which few rows are all different
     triplets = draw_triplets(3, 70, 4000)
     assert not [note for note in score(kinds, triplets).notes if "tie" in note]
@@ -416,4 +418,4 @@ def test_a_few_rows_decide_where_rows_differ():
     assert len(notes_on_similarities(far, GOOD, "cosine")) == 1
     broken = (X + 1e4).astype(np.float32)
     broken[3] = np.nan
-    assert [note for note in score(broken, GOOD, nan="omit").notes if "rounding" in note]
+    assert [note for note in score(broken, GOOD, nan_policy="omit").notes if "rounding" in note]

@@ -22,7 +22,7 @@ OPTIONS = {"measure": "dot", "temperature": 3.0, "ties": "fractional"}
 
 
 def opened(models, triplets, nan="raise", backend="auto", **options):
-    return open_outcome_table(models, triplets, nan=nan, backend=backend, **{**OPTIONS, **options})
+    return open_outcome_table(models, triplets, nan_policy=nan, backend=backend, **{**OPTIONS, **options})
 
 
 def models_of(m, n=40, ties=True):
@@ -52,7 +52,7 @@ def test_columns_are_what_each_triplet_counts_with_each_model(backend, m, ties):
         counts = {"fractional": 6 / tied, "wrong": 6 * (tied == 1), "human_alignment": 6 * (tied < 3)}[ties]
         if k % 3 == 0:  # whole numbers, of which every backend knows the ties
             np.testing.assert_array_equal(found.credits[:, 1 + k], np.rint(np.where(right, counts, 0)))
-        alone = triplet_outcomes(x, triplets, **{**OPTIONS, "ties": ties}, nan="raise", backend=backend)
+        alone = triplet_outcomes(x, triplets, **{**OPTIONS, "ties": ties}, nan_policy="raise", backend=backend)
         np.testing.assert_array_equal(found.credits[:, 1 + k], alone.credits(ties))
         np.testing.assert_array_equal(np.unpackbits(found.right[k], count=1001).astype(bool), alone.verdicts == 1)
         np.testing.assert_allclose(found.nats[:, 1 + k] * found.steps[k], alone.cross_entropy, atol=found.steps[k])
@@ -103,7 +103,7 @@ def test_a_problem_with_a_model_is_told_with_its_name(message_of):
     models, triplets = models_of(10), draw_triplets(1, 40, 50)
     models["m9"] = models["m9"].copy()
     models["m9"][4] = np.nan
-    assert message_of(opened, models, triplets).startswith("m9: x must be finite; 1 of 40 rows")
+    assert message_of(opened, models, triplets).startswith("m9: embeddings must be finite; 1 of 40 rows")
     models["m9"] = models["m9"][:20]
     assert message_of(opened, {**models, "m9": reals(9, 20, 4)}, triplets).startswith("m9: ")
 

@@ -59,7 +59,7 @@ def test_add_up_to_the_score(seed):
 def test_left_out_triplets_have_no_outcome(backend):
     x, triplets = whole(3, 30, 4), draw_triplets(3, 30, 400)
     x[7] = np.nan
-    outcomes = triplet_outcomes(x, triplets, nan="omit", backend=backend)
+    outcomes = triplet_outcomes(x, triplets, nan_policy="omit", backend=backend)
     kept = (triplets != 7).all(axis=1)
     np.testing.assert_array_equal(outcomes.kept, kept)
     alone = triplet_outcomes(np.nan_to_num(x), triplets[kept], backend=backend)

@@ -18,7 +18,7 @@ ANSWERS = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
 @pytest.mark.parametrize("t", [2000, 250, 12])  # a matrix that is reordered, triplets that are, and no matrix
 @pytest.mark.parametrize("measure", ["cosine", "neg_euclidean"])
 def test_accuracies_are_those_of_reordered_rows(backend, t, measure):
-    found = permutation_test(X, T[:t], measure=measure, permutations=20, seed=3, backend=backend)
+    found = permutation_test(X, T[:t], measure=measure, n_permutations=20, seed=3, backend=backend)
     accuracies = np.array([score(X[permutation(30, k, seed=3)], T[:t], measure=measure).accuracy for k in range(20)])
     own = score(X, T[:t], measure=measure).accuracy
     assert found.accuracy == own
@@ -32,13 +32,13 @@ def test_the_truth_is_far_from_chance_and_noise_is_not():
     truth = reals(2, 50, 6)
     triplets = draw_triplets(2, 50, 3000)
     triplets = np.take_along_axis(triplets, ANSWERS[odd_one_out(truth, triplets)], axis=1)
-    assert permutation_test(truth, triplets, permutations=99).p_value == 0.01
-    noise = [permutation_test(reals(k, 50, 6), triplets, permutations=99).p_value for k in range(3, 23)]
+    assert permutation_test(truth, triplets, n_permutations=99).p_value == 0.01
+    noise = [permutation_test(reals(k, 50, 6), triplets, n_permutations=99).p_value for k in range(3, 23)]
     assert 0.2 < np.mean(noise) < 0.8 and min(noise) >= 0.01
 
 
 def test_a_constant_model_equals_its_chance_level():
-    found = permutation_test(np.ones((30, 2)), T, permutations=19)
+    found = permutation_test(np.ones((30, 2)), T, n_permutations=19)
     assert found.p_value == 1.0 and found.null_mean == pytest.approx(1 / 3) == found.null_ci[0]
 
 
@@ -58,17 +58,21 @@ def test_every_order_is_equally_likely():
 
 def test_counts_what_is_done_and_can_be_written_as_json():
     seen = []
-    found = permutation_test(X, T, permutations=5, progress=lambda *at: seen.append(at))
+    found = permutation_test(X, T, n_permutations=5, progress=lambda *at: seen.append(at))
     assert seen == [("permutations", done, 5) for done in (1, 2, 3, 4, 5)]
     assert json.loads(json.dumps(found.to_dict()))["permutations"] == 5
 
 
 def test_bad_options_are_one_clear_line(message_of):
-    assert message_of(permutation_test, X, T, permutations=0).startswith("permutations must be a whole number from 1")
-    assert message_of(permutation_test, X, T, confidence=2).startswith("confidence must lie between 0 and 1; got 2")
+    assert message_of(permutation_test, X, T, n_permutations=0).startswith(
+        "n_permutations must be a whole number from 1"
+    )
+    assert message_of(permutation_test, X, T, confidence_level=2).startswith(
+        "confidence_level must lie between 0 and 1; got 2"
+    )
     broken = X.copy()
     broken[3] = np.nan
-    assert message_of(permutation_test, broken, T).startswith("x must be finite; 1 of 30 rows")
+    assert message_of(permutation_test, broken, T).startswith("embeddings must be finite; 1 of 30 rows")
     assert message_of(permutation_test, X, T + 1).startswith("triplets must lie in [0, 30)")
 
 
@@ -76,5 +80,5 @@ def test_rows_with_nan_and_their_triplets_may_be_left_out(backend):
     x, triplets = reals(1, 30, 4), draw_triplets(1, 29, 400)
     broken = np.concatenate([x[:7], np.full((1, 4), np.nan, np.float32), x[7:29]])
     shifted = np.concatenate([triplets + (triplets >= 7), [[7, 0, 1]]])
-    found = permutation_test(broken, shifted, nan="omit", permutations=20, backend=backend)
-    assert found == permutation_test(x[:29], triplets, permutations=20, backend=backend)
+    found = permutation_test(broken, shifted, nan_policy="omit", n_permutations=20, backend=backend)
+    assert found == permutation_test(x[:29], triplets, n_permutations=20, backend=backend)

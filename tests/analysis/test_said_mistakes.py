@@ -27,9 +27,9 @@ WITH_ROWS = {
     "score of a mapping": lambda x, t, **options: pyalign.score({"a": x}, t, **options),
     "compare": lambda x, t, **options: pyalign.compare(two(x), t, **options),
     "calibrate": lambda x, t, **options: pyalign.calibrate(x, t, split=None, **options),
-    "failures": lambda x, t, **options: pyalign.failures(two(x), t, **options),
-    "consistency": lambda x, t, **options: pyalign.consistency(two(x), t, ci=None, **options),
-    "permutation_test": lambda x, t, **options: pyalign.permutation_test(x, t, permutations=3, **options),
+    "failures": lambda x, t, **options: pyalign.find_failures(two(x), t, **options),
+    "consistency": lambda x, t, **options: pyalign.error_consistency(two(x), t, ci=None, **options),
+    "permutation_test": lambda x, t, **options: pyalign.permutation_test(x, t, n_permutations=3, **options),
 }
 with_rows = pytest.mark.parametrize("name", WITH_ROWS)
 
@@ -61,7 +61,7 @@ def test_transposed_embeddings_get_the_question(name, message_of):
 def test_transposed_embeddings_of_functions_of_arrays_and_of_probes(message_of):
     x = reals(3, 10, 30)
     assert message_of(pyalign.odd_one_out, x, TRIPLETS).endswith("are the embeddings transposed?")
-    assert message_of(pyalign.fit_probe, x, TRIPLETS, strength=1.0).endswith("are the embeddings transposed?")
+    assert message_of(pyalign.fit_probe, x, TRIPLETS, penalty=1.0).endswith("are the embeddings transposed?")
     assert "transposed" not in message_of(pyalign.score, X[:20], TRIPLETS)
     assert "transposed" not in message_of(pyalign.score, reals(3, 10, 29), TRIPLETS)
 
@@ -70,13 +70,13 @@ def test_transposed_embeddings_of_functions_of_arrays_and_of_probes(message_of):
 def test_rows_with_nan_are_counted_named_and_left_out_where_that_is_asked_for(name, message_of):
     called = "b: " if name in ("compare", "failures", "consistency") else "a: " if "mapping" in name else ""
     said = message_of(WITH_ROWS[name], HOLES, TRIPLETS)
-    rule = f"{called}x must be finite; 4 of 30 rows hold NaN or infinity"
-    assert said == f'{rule}, first row 3; nan="omit" leaves them out'
+    rule = f"{called}embeddings must be finite; 4 of 30 rows hold NaN or infinity"
+    assert said == f'{rule}, first row 3; nan_policy="omit" leaves them out'
     with_names = Embeddings(HOLES, NAMES)
     said = message_of(WITH_ROWS[name], with_names, np.array(NAMES)[TRIPLETS])
-    assert said == f"{rule}, first row 3: 'item 3', 'item 7', 'item 9' and 1 more; nan=\"omit\" leaves them out"
+    assert said == f"{rule}, first row 3: 'item 3', 'item 7', 'item 9' and 1 more; nan_policy=\"omit\" leaves them out"
     try:
-        WITH_ROWS[name](HOLES, TRIPLETS, nan="omit")
+        WITH_ROWS[name](HOLES, TRIPLETS, nan_policy="omit")
     except InputError as error:  # such as similarities that agree with nobody
         assert "finite" not in str(error)
 
@@ -84,13 +84,13 @@ def test_rows_with_nan_are_counted_named_and_left_out_where_that_is_asked_for(na
 def test_rows_with_nan_of_other_functions_that_can_leave_them_out(message_of):
     x = Embeddings(HOLES, NAMES)
     rule = "must be finite; 4 of 30 rows hold NaN or infinity, first row 3"
-    named = f"{rule}: 'item 3', 'item 7', 'item 9' and 1 more; nan=\"omit\" leaves them out"
-    assert message_of(pyalign.neighbors, x, k=3) == f"x {named}"
+    named = f"{rule}: 'item 3', 'item 7', 'item 9' and 1 more; nan_policy=\"omit\" leaves them out"
+    assert message_of(pyalign.neighbors, x, k=3) == f"embeddings {named}"
     human = Embeddings(np.abs(X), NAMES)
-    assert message_of(pyalign.predict_dimensions, x, human, folds=2) == f"x {named}"
+    assert message_of(pyalign.predict_dimensions, x, human, folds=2) == f"embeddings {named}"
     rdm = pyalign.Judgments(1 - pyalign.similarity(X), kind="dissimilarity", names=NAMES)
-    assert message_of(pyalign.rsa, x, rdm) == f"x {named}"
-    assert message_of(pyalign.similarity, HOLES) == f"x {rule}"  # which can't
+    assert message_of(pyalign.rsa, x, rdm) == f"embeddings {named}"
+    assert message_of(pyalign.similarity, HOLES) == f"embeddings {rule}"  # which can't
 
 
 def test_one_model_is_told_that_compare_needs_two(message_of):

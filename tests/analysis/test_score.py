@@ -12,11 +12,12 @@ from reference import decide, decide_as_human_alignment
 from scipy.special import log_softmax
 from support import FLOATS, MEASURES, definition, draw_triplets, pairs_of, reals, whole
 
-from pyalign import Score, similarity
 from pyalign import score as score_of
+from pyalign import similarity
 from pyalign.analysis.accuracy import TIES, score_triplets
 from pyalign.documents import from_document
 from pyalign.ops.triplets import placed
+from pyalign.results import Score
 
 TEMPERATURES = (1e-4, 1e-2, 0.07, 1.0, 30.0, 1e4)
 # float32: an exponent (s - max) / T carries two roundings, a series one or two more. float64: the same, and the order
@@ -189,9 +190,13 @@ def with_bad_rows(x):
 
 def test_nan_raises_with_the_count_and_the_first_row(backend, message_of):
     bad, _ = with_bad_rows(reals(10, 20, 5))
-    for options in ({}, {"nan": "raise"}):
+    for options in ({}, {"nan_policy": "raise"}):
         message = message_of(score_of, bad, [[0, 1, 2]], backend=backend, **options)
-        assert message == 'x must be finite; 3 of 20 rows hold NaN or infinity, first row 3; nan="omit" leaves them out'
+        assert (
+            message
+            == 'embeddings must be finite; 3 of 20 rows hold NaN or infinity, first row 3; nan_policy="omit" leaves '
+            "them out"
+        )
 
 
 @pytest.mark.parametrize("measure", [*MEASURES, "rbf", "rbf:2"])
@@ -202,7 +207,7 @@ def test_omit_equals_the_score_of_the_rows_that_are_left(backend, route, measure
     kept = good[triplets].all(axis=1)
     renumbered = (np.cumsum(good) - 1)[triplets[kept]]
     expected = score_of(x[good], renumbered, measure=measure, backend=backend)
-    ours = score_of(bad, triplets, measure=measure, nan="omit", backend=backend)
+    ours = score_of(bad, triplets, measure=measure, nan_policy="omit", backend=backend)
     assert (ours.accuracy, ours.n_triplets, ours.n_ties) == (expected.accuracy, kept.sum(), expected.n_ties)
     assert ours.n_dropped == 2000 - kept.sum() > 0
     assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-5)
@@ -211,8 +216,8 @@ def test_omit_equals_the_score_of_the_rows_that_are_left(backend, route, measure
 
 def test_omit_of_nothing_is_the_plain_score(backend):
     x, triplets = reals(13, 20, 5), draw_triplets(14, 20, 2000)
-    omitting = score_of(x, triplets, nan="omit", backend=backend)
-    assert omitting == replace(score_of(x, triplets, backend=backend), nan="omit")
+    omitting = score_of(x, triplets, nan_policy="omit", backend=backend).only
+    assert omitting == replace(score_of(x, triplets, backend=backend).only, nan="omit")
 
 
 def test_omit_leaves_choices_and_probabilities_in_their_places(backend):
@@ -220,7 +225,7 @@ def test_omit_leaves_choices_and_probabilities_in_their_places(backend):
     bad, good = with_bad_rows(x)
     kept = good[triplets].all(axis=1)
     plain, _ = score_triplets(x, triplets, choices=True, probabilities=True, backend=backend)
-    ours, dropped = score_triplets(bad, triplets, choices=True, probabilities=True, nan="omit", backend=backend)
+    ours, dropped = score_triplets(bad, triplets, choices=True, probabilities=True, nan_policy="omit", backend=backend)
     assert dropped == (~kept).sum() and ours.choices.shape == (500,) and ours.probabilities.shape == (500, 3)
     np.testing.assert_array_equal(ours.choices, np.where(kept, plain.choices, -2))
     np.testing.assert_allclose(ours.probabilities[kept], plain.probabilities[kept], rtol=1e-6)
@@ -238,27 +243,27 @@ def test_rows_and_triplets_are_checked_once_for_all_measures(monkeypatch, nan):
     monkeypatch.setattr("pyalign.analysis.score.placed", recorded)
     monkeypatch.setattr("pyalign.ops.triplets.placed", lambda *arguments: pytest.fail("they lie ready"))
     models = {"a": reals(17, 20, 5), "b": reals(18, 20, 3)}
-    found = score_of(models, draw_triplets(19, 20, 300), measure=["cosine", "dot", "pearson"], nan=nan)
+    found = score_of(models, draw_triplets(19, 20, 300), measure=["cosine", "dot", "pearson"], nan_policy=nan)
     assert len(found) == 6 and len(checked) == 2
 
 
 def test_omit_of_everything_is_refused(backend, message_of):
     x = np.full((4, 3), np.nan)
-    message = message_of(score_of, x, [[0, 1, 2], [1, 2, 3]], nan="omit", backend=backend)
-    assert message == "x must be finite in the rows of at least one triplet; all 2 touch NaN or infinity"
+    message = message_of(score_of, x, [[0, 1, 2], [1, 2, 3]], nan_policy="omit", backend=backend)
+    assert message == "embeddings must be finite in the rows of at least one triplet; all 2 touch NaN or infinity"
 
 
 @pytest.mark.parametrize("nan", ["raise", "omit"])
 def test_triplets_that_are_wrong_are_refused_and_stay_as_they_are(backend, message_of, nan):
     triplets = np.array([[0, 1, 2], [3, 20, 1]])
-    message = message_of(score_of, reals(20, 20, 5), triplets, nan=nan, backend=backend)
+    message = message_of(score_of, reals(20, 20, 5), triplets, nan_policy=nan, backend=backend)
     assert message == "triplets must lie in [0, 20); row 1 is [3, 20, 1]"
     assert triplets.tolist() == [[0, 1, 2], [3, 20, 1]]
 
 
 def test_omit_does_not_excuse_triplets_that_are_wrong(backend, message_of):
     bad, _ = with_bad_rows(reals(17, 20, 5))
-    message = message_of(score_of, bad, [[0, 1, 2], [3, 20, 1]], nan="omit", backend=backend)
+    message = message_of(score_of, bad, [[0, 1, 2], [3, 20, 1]], nan_policy="omit", backend=backend)
     assert message == "triplets must lie in [0, 20); row 1 is [3, 20, 1]"
 
 
@@ -294,11 +299,11 @@ def test_does_not_depend_on_the_number_of_threads_or_the_call(isa, route, set_th
 def test_score_is_frozen_readable_and_fit_for_json(backend):
     x, triplets = reals(22, 10, 3), draw_triplets(23, 10, 1234)
     score = score_of(x, triplets, measure="rbf:0.5", ties="wrong", backend=backend, ci=None)
-    assert isinstance(score, Score)
+    assert isinstance(score.only, Score)
     with pytest.raises(AttributeError):
         score.accuracy = 1.0
-    document = json.loads(score.to_json())
-    assert from_document(Score, document) == score
+    document = json.loads(score.only.to_json())
+    assert from_document(Score, document) == score.only
     assert list(document) == [
         "command", "schema", "version", "accuracy", "n_triplets", "n_ties", "n_dropped", "cross_entropy",
         "mean_entropy", "measure", "temperature", "ties", "nan", "backend", "seconds", "task", "chance",
@@ -319,7 +324,7 @@ def test_names_the_bandwidth_that_it_used(backend):
     [
         ({"ties": "rong"}, "ties must be one of fractional, wrong, human_alignment; got 'rong'; did you mean 'wrong'?"),
         ({"ties": None}, "ties must be one of fractional, wrong, human_alignment; got None"),
-        ({"nan": "drop"}, "nan must be one of raise, omit; got 'drop'"),
+        ({"nan_policy": "drop"}, "nan_policy must be one of raise, omit; got 'drop'"),
         ({"measure": "cosin"}, "measure must be one of "),
         (
             {"backend": "gpu"},

@@ -118,7 +118,7 @@ def test_an_impossible_answer_leaves_no_finite_cross_entropy_and_is_told():
     assert (found.cross_entropy, found.cross_entropy_ci) == (None, None)
     assert found.mean_entropy == pytest.approx((np.log(2) + 0 + 0.9503) / 3, abs=1e-4)
     assert "the probability of what people chose is 0 in 1 triplets: there is no finite cross-entropy" in found.notes
-    assert json.loads(found.to_json())["cross_entropy_ci"] is None
+    assert json.loads(found.only.to_json())["cross_entropy_ci"] is None
 
 
 def test_names_are_those_of_the_items(case):
@@ -132,7 +132,7 @@ def test_names_are_those_of_the_items(case):
     named[:3] = "-1"
     assert score_choices(named, asked).n_ties == 3
     named[3] = ""
-    assert score_choices(named, asked, nan="omit").n_dropped == 1
+    assert score_choices(named, asked, nan_policy="omit").n_dropped == 1
     option = np.array(names, object)[triplets[:, 1]]
     assert score_choices(option, Triplets(triplets, names=names, task="anchored")).accuracy == 1.0
 
@@ -151,7 +151,7 @@ def test_what_has_no_answer_is_left_out_where_that_is_asked_for(case):
     choices[absent], p[absent] = np.nan, np.nan
     kept = score_choices(expected.choices[~absent], triplets[~absent], ci="auto", subjects=people[~absent])
     for given_ in (choices, p):
-        found = score_choices(given_, triplets, nan="omit", ci="auto", subjects=people)
+        found = score_choices(given_, triplets, nan_policy="omit", ci="auto", subjects=people)
         assert (found.accuracy, found.ci, found.n_triplets) == (kept.accuracy, kept.ci, kept.n_triplets)
         assert found.n_dropped == absent.sum()
 
@@ -233,9 +233,15 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
         ([[0.5, 0.5, 0.5]] * 3, {}, "choices must sum to 1 in each row; row 0 sums to 1.5"),
         ([[2, -1, 0]] * 3, {}, "choices must not be negative; row 0 is [2.0, -1.0, 0.0]"),
         ([[np.nan, 0.5, 0.5]] * 3, {}, "choices must be finite; row 0 is [nan, 0.5, 0.5]"),
-        ([0, np.nan, 2], {}, "choices must answer the triplets; 1 has no answer, row 1 is the first; nan=\"omit\" "
+        ([0, np.nan, 2], {},
+            "choices must answer the triplets; 1 has no answer, row 1 is the first; "
+            "nan_policy=\"omit\" "
+        
                              "leaves these triplets out"),
-        ([np.nan] * 3, {"nan": "omit"}, "choices must answer the triplets; 3 have no answer, row 0 is the first"),
+        ([np.nan] * 3, {"nan_policy": "omit"},
+            "choices must answer the triplets; 3 have no answer, row 0 is the "
+            "first"
+        ),
         (["a", "b", "c"], {}, "choices hold names, the triplets do not: "
                               "load_triplets(..., item_names=names)"),
         ([True, False, True], {}, "choices must be positions, names or probabilities; got dtype bool"),
@@ -243,7 +249,7 @@ T3 = [[0, 1, 2], [2, 3, 0], [0, 2, 3]]
         ([0, 1, 2], {"choice_base": True}, "choice_base must be 0 or 1; got True"),
         ([0, 1, 2], {"ties": "human_alignment"}, "ties of choices must be one of fractional, wrong; got "
                                                  "'human_alignment'"),
-        ([0, 1, 2], {"nan": "keep"}, "nan must be one of raise, omit; got 'keep'"),
+        ([0, 1, 2], {"nan_policy": "keep"}, "nan_policy must be one of raise, omit; got 'keep'"),
         ({}, {}, "choices must hold at least one model's; got an empty mapping"),
         ({"gpt": [0, 1]}, {}, "gpt: choices must have one entry per triplet, shape (3,) or (3, 3); got (2,)"),
     ],
@@ -252,7 +258,7 @@ def test_what_no_choice_can_be_is_refused(message_of, choices, options, expected
     assert message_of(score_choices, choices, T3, **options) == expected
 
 
-OMIT = '; unknown="omit" leaves these triplets out'
+OMIT = '; unreadable="omit" leaves these triplets out'
 
 
 def test_names_of_no_item_of_the_triplet_are_refused(message_of):
@@ -317,5 +323,5 @@ def test_minus_two_is_no_missing_answer(message_of):
     assert message_of(score_choices, [2, -2, np.nan], triplets).startswith(
         "choices must answer the triplets; 1 has no answer, row 2 is the first"
     )
-    assert score_choices([2, -2, np.nan], triplets, nan="omit").n_dropped == 2
-    assert message_of(score_choices, [np.nan, -2], triplets[:2], nan="omit").startswith("choices must answer")
+    assert score_choices([2, -2, np.nan], triplets, nan_policy="omit").n_dropped == 2
+    assert message_of(score_choices, [np.nan, -2], triplets[:2], nan_policy="omit").startswith("choices must answer")

@@ -60,7 +60,7 @@ def test_bootstrap_intervals_equal_a_plain_loop(by):
     means = naive(x, triplets, by, people, 128, 3)
     found = score(
         x, triplets, measure="dot", temperature=9.0, subjects=people,
-        ci=Resampling(by, DRAWN[by], 128, seed=3, confidence=0.9),
+        ci=Resampling(by, DRAWN[by], 128, seed=3, confidence_level=0.9),
     )  # fmt: skip
     np.testing.assert_allclose(found.ci, np.quantile(means[:, 0], [0.05, 0.95]), rtol=1e-12)
     np.testing.assert_allclose(found.standard_error, means[:, 0].std(ddof=1), rtol=1e-12)
@@ -101,7 +101,7 @@ def test_another_seed_draws_others(by):
 def test_the_closed_form_is_the_double_sum_over_dependent_triplets(by):
     """With the accuracy in single triplets' credits, and the cross-entropy in those that they have alone."""
     triplets, people = T[:400], PEOPLE[:400]
-    found = score(X, triplets, measure="dot", temperature=9.0, ci=Resampling(by, confidence=0.8), subjects=people)
+    found = score(X, triplets, measure="dot", temperature=9.0, ci=Resampling(by, confidence_level=0.8), subjects=people)
     rows = [score(X, row[None], measure="dot", temperature=9.0) for row in triplets]
     for name, interval, rel in (("accuracy", found.ci, 1e-9), ("cross_entropy", found.cross_entropy_ci, 1e-4)):
         values = [getattr(row, name) for row in rows]
@@ -126,14 +126,14 @@ def test_people_and_objects_count_together_where_both_are_known():
     assert score(X, T, measure="dot", ci="auto", subjects=[3] * 1500).ci.by == "objects"
     x, of_others = X.copy(), (T == 7).any(axis=1)
     x[7] = np.nan  # all that others have answered: one person is left
-    assert score(x, T, ci="auto", nan="omit", subjects=of_others.astype(int)).ci.by == "objects"
+    assert score(x, T, ci="auto", nan_policy="omit", subjects=of_others.astype(int)).ci.by == "objects"
     assert score(X, T, measure="dot") == score(X, T, measure="dot", ci="auto")
     assert score(X, T, measure="dot", ci=None).ci is None
 
 
 def test_triplets_without_answers_have_no_interval_and_need_none(message_of):
     asked = Triplets(T, answered=False)
-    assert score(X, asked).ci is score(X, asked, ci=Resampling("auto", confidence=0.9)).ci is None
+    assert score(X, asked).ci is score(X, asked, ci=Resampling("auto", confidence_level=0.9)).ci is None
     told = "ci needs the people's answers, which these triplets do not hold"
     assert message_of(score, X, asked, ci="objects") == told
 
@@ -145,7 +145,7 @@ def test_what_reads_no_interval_does_not_compute_one(monkeypatch):
     monkeypatch.setattr("pyalign.analysis.score.with_intervals", refuse)
     few = T[:200]
     fit_recipe(X, few, held_out=few[:50], settings=RecipeSettings(epochs=1))
-    assert TripletProbe(strength=10.0).fit(X, few).score(X, few) > 0
+    assert TripletProbe(penalty=10.0).fit(X, few).score(X, few) > 0
     assert scored(X, few, None, "dot").accuracy > 0
     assert predict_dimensions(X, np.abs(X), triplets=few, ci=None)[0].accuracy > 0
 
@@ -196,7 +196,7 @@ def test_left_out_triplets_are_left_out_of_the_intervals(plan):
     x = X.copy()
     x[7] = np.nan
     kept = (T != 7).all(axis=1)
-    found = score(x, T, nan="omit", ci=plan, subjects=PEOPLE)
+    found = score(x, T, nan_policy="omit", ci=plan, subjects=PEOPLE)
     alone = score(np.nan_to_num(x), T[kept], ci=plan, subjects=PEOPLE[kept])
     assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
 
@@ -244,7 +244,7 @@ def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method
     x = X.copy()
     x[7] = np.nan
     touched = (T == 7).any(axis=1)
-    options = {"nan": "omit", "ci": Resampling("subjects", method, None if method == "corrected" else 64)}
+    options = {"nan_policy": "omit", "ci": Resampling("subjects", method, None if method == "corrected" else 64)}
     found = score(x, T, subjects=np.where(touched, 99, PEOPLE), **options)
     alone = score(X, T[~touched], subjects=PEOPLE[~touched], **options)
     assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
@@ -284,7 +284,7 @@ def test_all_of_it_can_be_written_as_json():
     import json
 
     found = score(X, T, ci=Resampling("objects", "pigeonhole", 64), groups=np.arange(1500) % 2)
-    again = json.loads(json.dumps(found.to_dict()))
+    again = json.loads(json.dumps(found.only.to_dict()))
     assert again["ci"] == list(found.ci) and again["groups"][0]["n_triplets"] == 750
 
 
@@ -323,13 +323,13 @@ def test_bad_options_are_one_clear_line(message_of, options, message):
     ("options", "message"),
     [
         ({"method": "exact"}, "ci_method must be one of corrected, bootstrap, pigeonhole, half-samples; got 'exact'"),
-        ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
-        ({"confidence": "high"}, "confidence must lie between 0 and 1; got 'high'"),
-        ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
-        ({"resamples": 1e3}, "resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
+        ({"confidence_level": 95}, "confidence_level must lie between 0 and 1; got 95"),
+        ({"confidence_level": "high"}, "confidence_level must lie between 0 and 1; got 'high'"),
+        ({"n_resamples": 1}, "n_resamples must be a whole number from 2 to 2,147,483,647; got 1"),
+        ({"n_resamples": 1e3}, "n_resamples must be a whole number from 2 to 2,147,483,647; got 1000.0"),
         (
-            {"method": "corrected", "resamples": 64},
-            "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
+            {"method": "corrected", "n_resamples": 64},
+            "n_resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
         ),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
     ],

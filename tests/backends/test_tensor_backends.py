@@ -54,16 +54,16 @@ for dtype in {dtypes}:
             assert (ours.backend, ours.accuracy, ours.n_ties) == (name, expected.accuracy, expected.n_ties)
             assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-5, abs=1e-5)
     some, values = draw_triplets(9, 9, 400), np.arange(-600, 600, dtype=np.int16).reshape(3, 400)
-    sums = object_sums(some, 9, values, resamples=70, backend=name)
-    same(sums, object_sums(some, 9, values, resamples=70))
+    sums = object_sums(some, 9, values, n_resamples=70, backend=name)
+    same(sums, object_sums(some, 9, values, n_resamples=70))
     for temperature in (1.0, 0.01):
         ours = pyalign.choice_similarity(x, temperature=temperature, backend=name)
         assert (ours == ours.T).all()
         same(ours, pyalign.choice_similarity(x, temperature=temperature), 1e-5)
     out, s = np.empty((9, 9), dtype), reals(4, 9, 9, dtype=dtype)
-    ours = pyalign.choice_similarity_from(s + s.T, temperature=0.1, backend=name, out=out)
+    ours = pyalign.choice_similarity(similarities=s + s.T, temperature=0.1, backend=name, out=out)
     assert ours is out
-    same(out, pyalign.choice_similarity_from(s + s.T, temperature=0.1), 1e-5)
+    same(out, pyalign.choice_similarity(similarities=s + s.T, temperature=0.1), 1e-5)
     s, some = reals(4, 20, 20, dtype=dtype), draw_triplets(4, 20, 500)
     loss, gradient = pyalign.triplet_gradient(s, some, temperature=0.5, backend=name)
     expected_loss, expected = pyalign.triplet_gradient(s, some, temperature=0.5)
@@ -76,11 +76,11 @@ for dtype in {dtypes}:
         expected_loss, expected = pyalign.triplet_gradient(s, some, answers=targets, temperature=0.5)
         assert abs(loss - expected_loss) < 1e-6, (loss, expected_loss)
         same(gradient, expected, 1e-6)
-    same(pyalign.odd_one_out_from(s, some, backend=name), pyalign.odd_one_out_from(s, some))
-    x, some = reals(4, 8, 3, dtype=dtype), draw_triplets(4, 8, 60)
+    same(pyalign.odd_one_out(similarities=s, triplets=some, backend=name), pyalign.odd_one_out(similarities=s,
+    triplets=some)) x, some = reals(4, 8, 3, dtype=dtype), draw_triplets(4, 8, 60)
     for l2, targets in ((0.1, None), (0.003, whole(5, 60, 3) ** 2)):
-        ours = pyalign.fit_probe(x, some, strength=l2, answers=targets, backend=name)
-        expected = pyalign.fit_probe(x, some, strength=l2, answers=targets)
+        ours = pyalign.fit_probe(x, some, penalty=l2, answers=targets, backend=name)
+        expected = pyalign.fit_probe(x, some, penalty=l2, answers=targets)
         assert ours.backend == name and abs(ours.objective - expected.objective) < 1e-5, (ours, expected)
         assert ours.gap <= 1e-4 and ours.n_passes > 1
 

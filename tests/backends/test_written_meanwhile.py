@@ -31,14 +31,14 @@ far = 256 * rng.integers(0, 2, (t, 3))
 low, high = far + near, far + 127 - near
 wide = dict(choices=True, probabilities=True, sums=True, similarities=True, backend=name)
 kernels = {
-    "odd_one_out_from": lambda index: pyalign.odd_one_out_from(s, index, backend=name),
-    "probabilities": lambda index: pyalign.choice_probabilities_from(s, index, backend=name),
+    "odd_one_out_from": lambda index: pyalign.odd_one_out(similarities=s, triplets=index, backend=name),
+    "probabilities": lambda index: pyalign.choice_probabilities(similarities=s, triplets=index, backend=name),
     "sums from a matrix": lambda index: run_triplets(x, index, **wide),
     "sums from rows": lambda index: run_triplets(x, index[:20_000], **wide),
     "gradient": lambda index: pyalign.triplet_gradient(s, index, backend=name),
     "gradient of answers": lambda index: pyalign.triplet_gradient(s, index, answers=answers, backend=name),
     "plan": lambda index: TripletPlan(index, n, sort=True),
-    "resample_items": lambda index: object_sums(index, n, values, resamples=64, backend=name),
+    "resample_items": lambda index: object_sums(index, n, values, n_resamples=64, backend=name),
     "share_triplets": lambda index: share_triplets(index, n, name).products(values.T),
     "check": lambda index: get_host_backend(name).check_triplets(index, n),
 }

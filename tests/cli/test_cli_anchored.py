@@ -166,7 +166,7 @@ def test_counts_of_three_are_one_line(refused, folder, triplets):
 
 def test_what_is_about_the_odd_one_is_one_line(refused, folder, triplets):
     np.save("n.npy", np.ones((len(triplets), 2), int))
-    told = "takes odd-one-out triplets alone; got task 'anchored'"
+    told = "takes only odd-one-out triplets; got task 'anchored'"
     assert refused("agreement", "x.npy", "-t", "t.npy", *ANCHORED, "--answers", "n.npy") == f"t.npy: agreement {told}"
     recipe = ("probe", "x.npy", "-t", "t.npy", *ANCHORED, "--recipe", "muttenthaler2023")
     assert refused(*recipe) == f"x.npy with t.npy: the recipe {told}"

@@ -114,7 +114,7 @@ def test_labels_stand_in_the_table_and_beside_the_files_names(calibrate, rows, x
 def test_the_table_is_that_of_the_functions_result_and_documents_come_back(calibrate, folder):
     ran = calibrate("--json", "out.json", "--csv", "out.csv")
     found = pyalign.load_result("out.json")
-    assert isinstance(found, pyalign.Calibrations) and ran.out == found.table() + "\n"
+    assert isinstance(found, pyalign.results.Calibrations) and ran.out == found.table() + "\n"
     assert (folder / "out.csv").read_text() == found.to_csv()
     inputs = {one.name: (one.source, one.sha256 is not None) for one in found.provenance.inputs}
     assert inputs == {"x.npy": ("x.npy", True), "triplets": ("t.npy", True)}

@@ -61,7 +61,7 @@ def test_ceiling_without_persons_of_counts_and_at_another_confidence(command, an
     triplets, _ = answers
     plain = document(command("ceiling", "--triplets", "a.npy", "--columns", "0,1,2", "--confidence", 0.9, "--json"))
     assert plain["n_persons"] is None
-    assert plain["ci"] == as_json(pyalign.noise_ceiling(triplets, confidence=0.9))["ci"]
+    assert plain["ci"] == as_json(pyalign.noise_ceiling(triplets, confidence_level=0.9))["ci"]
     file = np.load("c.npz")
     for option in ("--answers", "--answers"):
         counted = document(command("ceiling", "--triplets", "c.npz::triplets", option, "c.npz::counts", "--json"))
@@ -136,7 +136,7 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
         (("--triplets", "t3.npy", "--answers", "zero.npy"), "zero.npy: "),
         (("--triplets", "t3.npy", "--odd-column", "none"),
          "ceiling needs the people's answers, which --odd-column none says are not recorded"),
-        (("--triplets", "t3.npy", "--confidence", "1"), "confidence must lie between 0 and 1; got 1.0"),
+        (("--triplets", "t3.npy", "--confidence", "1"), "confidence_level must lie between 0 and 1; got 1.0"),
         (("--triplets", "t3.npy", "--json", "s.json"),
          "--json s.json is there and holds no JSON document: it is not replaced"),
     ],

@@ -25,7 +25,7 @@ def test_as_json_is_what_the_function_returns(command, models):
     ran = command("cka", "--embeddings", *models, *asked, "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
-    found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], permutations=39, alpha=0.1, seed=3)
+    found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], n_permutations=39, alpha=0.1, seed=3)
     assert document["command"] == "cka" and document["n_objects"] == 30
     assert document["results"] == json.loads(found.to_json())["results"]
     assert document["results"][0]["models"] == ["x.npy", "y.npy", "z.npy"]

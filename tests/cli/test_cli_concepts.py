@@ -49,7 +49,7 @@ def figures(document):
 def test_as_json_is_what_the_function_returns(document, human, x, triplets):
     found = document("x.npy", "y.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt", "--top", 2)
     models = {"x": x, "y": np.load("y.npy")}
-    expected = pyalign.concepts(models, triplets, human, dimension_labels=LABELS, top=2)
+    expected = pyalign.score_concepts(models, triplets, human, dimension_labels=LABELS, top=2)
     assert figures(found) == figures(expected.to_dict())
     assert (found["command"], found["triplets"], found["dimensions"]) == ("concepts", "t.npy", "d.npy")
 
@@ -71,7 +71,7 @@ def test_every_option_reaches_the_function(document, human, x, triplets):
     found = document("x.npy", "y.npy", *options, *more, "--categories", "coarse.txt", "--levels", "fine.txt",
                      "coarse.txt", "--seed", 3, "--confidence", 0.9, "--limit", 2)  # fmt: skip
     fine, coarse = ([f"{letter}{k // size}" for k in range(30)] for letter, size in (("f", 3), ("c", 10)))
-    expected = pyalign.concepts(
+    expected = pyalign.score_concepts(
         {"x": x, "y": np.load("y.npy")}, triplets, human, assign="product", measure="dot", temperature=2.0,
         ties="wrong", correction="benjamini-hochberg", min_triplets=90, categories=coarse, levels=(fine, coarse),
         ci=pyalign.Resampling("auto", "bootstrap", 64, 0.9, 3), top_objects=2,
@@ -83,7 +83,7 @@ def test_a_transform_is_scored_before_and_after(document, human, x, triplets):
     transform = Transform(np.random.default_rng(1).normal(size=(6, 3)), None, 0.0, 1.0)
     write_transform("w.npz", transform)
     found = document("x.npy", "--dimensions", "d.npy", "--transform", "w.npz", "--labels", "mine")
-    expected = pyalign.concepts({"x": x}, triplets, human, transform=transform)
+    expected = pyalign.score_concepts({"x": x}, triplets, human, transform=transform)
     assert [one["label"] for one in found["results"]] == ["mine", "mine (transformed)"]
     assert [one["accuracy"] for one in found["results"]] == [one.accuracy for one in expected.results]
     assert len(found["differences"]) == 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import draw_triplets, reals
 
-from pyalign import consistency, odd_one_out
+from pyalign import error_consistency, odd_one_out
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_the_command_prints_what_the_function_finds(command, files):
         command("consistency", "a.npy", "b.npy", "--model-choices", "c.npy", "-t", "t.npy", "--dimensions", "d.npy",
                 "--labels", "A", "B", "C", "--json").out
     )  # fmt: skip
-    found = consistency(
+    found = error_consistency(
         x, triplets, model_choices={"c": np.load("c.npy")}, dimensions=np.load("d.npy")
     ).to_dict()  # fmt: skip
     assert [one["kappa"] for one in document["pairs"]] == [one["kappa"] for one in found["pairs"]]

@@ -51,7 +51,7 @@ def test_failures_as_json_and_as_files_are_what_the_function_returns(command, mo
     names = [f"thing, {k}" for k in range(6)]
     args = (*FILES, "a.npy", "--subject-column", 3, "--families", "one", "two", "two", "--names", "names.txt")
     named = {name: Embeddings(x, names) for name, x in models.items()}
-    expected = pyalign.failures(named, triplets, families=["one", "two", "two"], subjects=persons.astype(str))
+    expected = pyalign.find_failures(named, triplets, families=["one", "two", "two"], subjects=persons.astype(str))
     found = document(command(*args, "--json", "--out", "f.csv", "--csv", "g.csv", "--quiet"))
     assert (found["version"], found.pop("triplets")) == (pyalign.__version__, "a.npy")
     told = found.pop("provenance")
@@ -71,7 +71,7 @@ def test_failures_as_a_table(command, models, answers):
     ran = command(*FILES, "t3.npy", "--measure", "dot", "--names", "names.txt", "--families", "a", "b", "b")
     assert ran.code == 0
     assert "note: item numbers" not in ran.err  # --names says what they stand for
-    expected = pyalign.failures(models, answers[0], measure="dot", families=["a", "b", "b"])
+    expected = pyalign.find_failures(models, answers[0], measure="dot", families=["a", "b", "b"])
     for wrong in expected.n_wrong:
         assert f"{wrong:,}" in ran.out
     assert ["every", "model", "-", f"{expected.groups[0].n:,}"] in [line.split()[:4] for line in ran.out.splitlines()]
@@ -92,7 +92,7 @@ def test_failures_show_an_answer_that_was_given_again_once(command, models):
 def test_failures_of_counts_with_a_limit(command, models, answers):
     file = np.load("c.npz")
     found = document(command(*FILES, "c.npz::triplets", "--answers", "c.npz::counts", "--limit", 1, "--json"))
-    expected = pyalign.failures(models, file["triplets"], answers=file["counts"], limit=1)
+    expected = pyalign.find_failures(models, file["triplets"], answers=file["counts"], limit=1)
     assert found["groups"] == as_json(expected)["groups"]
     assert len(found["groups"][0]["triplets"]) == 1 < found["groups"][0]["n"]
 
@@ -105,7 +105,7 @@ def test_failures_match_names_whatever_the_order_of_the_rows(command, models, an
         rows = [f"n{k}," + ",".join(repr(float(v)) for v in models[f"{name}.npy"][k]) for k in order]
         (folder / f"{name}.csv").write_text("name,f0,f1,f2\n" + "\n".join(rows) + "\n")
     found = document(command("failures", "p.csv", "q.csv", "--triplets", "t.csv", "--json"))
-    expected = pyalign.failures({"p.csv": models["p.npy"], "q.csv": models["q.npy"]}, triplets)
+    expected = pyalign.find_failures({"p.csv": models["p.npy"], "q.csv": models["q.npy"]}, triplets)
     assert [record["row"] for record in found["groups"][0]["triplets"]] == expected.groups[0].rows.tolist()
     first = found["groups"][0]["triplets"][0]
     assert first["names"] == [f"n{k}" for k in triplets[first["row"]]]

@@ -31,7 +31,7 @@ from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.data import Provenance
 from pyalign.errors import InputError
-from pyalign.results import Result
+from pyalign._result import Result
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def run(options, progress):
     for k in range(options.times):
         progress("toys", k, options.times)
     if options.word == "fail":
-        raise InputError("x must be better; got this")
+        raise InputError("embeddings must be better; got this")
     if options.word == "stop":
         raise KeyboardInterrupt
     if options.word == "memory":
@@ -287,7 +287,7 @@ def test_outputs_never_replace_inputs_or_each_other(toy, refused, folder):
 def test_a_document_of_a_command_is_the_result(command, folder):
     assert command("score", "x.npy", "-t", "t.npy", "--json", "s.json", "--quiet").code == 0
     found = pyalign.load_result("s.json")
-    assert isinstance(found, pyalign.Scores)
+    assert isinstance(found, pyalign.results.Scores)
     assert found.table().startswith("embeddings")
     assert found.provenance.options["command_line"] == {
         "embeddings": ["x.npy"], "triplets": "t.npy", "json": "s.json", "quiet": True,
@@ -347,8 +347,8 @@ def test_bad_triplets_are_told_with_both_files(refused, folder):
 def test_a_file_whose_name_begins_the_message_is_named_all_the_same(toy, refused, folder):
     """`x` is a file here, and the first word of a message about embeddings."""
     (folder / "x").symlink_to("x.npy")
-    message = _located(toy, toy.options(embeddings="x"), "x must be better; got this")
-    assert message == "x: x must be better; got this"
+    message = _located(toy, toy.options(embeddings="x"), "embeddings must be better; got this")
+    assert message == "x: embeddings must be better; got this"
     assert _located(toy, toy.options(embeddings="x"), "x: is empty") == "x: is empty"
     assert _located(toy, toy.options(embeddings="x::a"), "x: is empty") == "x: is empty"
 

@@ -55,10 +55,11 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
     ran = glocal(*OPTIONS, "--seed", "3", "--json")
     assert (ran.code, ran.err) == (0, NAMELESS)
     fit = pyalign.fit_probe(
-        x, triplets, other_embeddings=np.load("i.npy"), alpha=0.5, tau=0.2, strength=0.02, penalty="squared", bias=True,
+        x, triplets, other_embeddings=np.load("i.npy"), local_weight=0.5, tau=0.2, penalty=0.02, norm="squared",
+        bias=True,
         batch_size=15, seed=3, tolerance=1e-2,
     )  # fmt: skip
-    written = pyalign.read_transform("w.npz")
+    written = pyalign.load_transform("w.npz")
     assert np.array_equal(written.weights, fit.transform.weights.astype(np.float32))
     assert np.array_equal(written.bias, fit.transform.bias.astype(np.float32))
     assert written.trained.n_triplets == len(triplets) and written.trained.provenance.options["alpha"] == 0.5
@@ -115,7 +116,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
     ran = glocal("--json", "w.json")
     assert (ran.code, ran.out) == (130, "")
     assert ran.err == "pyalign probe: interrupted; the best so far, of fit, is in w.partial.npz\n"
-    assert pyalign.read_transform("w.partial.npz").weights.shape == (6, 6)
+    assert pyalign.load_transform("w.partial.npz").weights.shape == (6, 6)
     assert not Path("w.json").exists() and not Path("w.npz").exists()
     monkeypatch.setattr(probing, "fit_probe", real)
     assert glocal().code == 0
@@ -125,7 +126,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
 @pytest.mark.parametrize(
     "options, words",
     [
-        (("--local-weight", "1"), "alpha must be"),
+        (("--local-weight", "1"), "local_weight must be"),
         (("--tau", "0"), "tau must be"),
         (("--penalty", "-1"), "--penalty must be positive"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
@@ -149,5 +150,5 @@ def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
 
 def test_without_other_embeddings_it_is_the_plain_fit(command, folder, x, triplets):
     ran = command("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--penalty", "0.01", "--out", "w.npz", "--json")
-    fit = pyalign.fit_probe(x, triplets, strength=0.01)
+    fit = pyalign.fit_probe(x, triplets, penalty=0.01)
     assert json.loads(ran.out)["objective"] == fit.objective and json.loads(ran.out)["command"] == fit.command

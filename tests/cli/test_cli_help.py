@@ -10,7 +10,7 @@ import pytest
 from support import strict_json
 
 from pyalign.cli import COMMANDS, load
-from pyalign.cli._command import declared, make_parser, parse
+from pyalign.cli._command import declared, flag_of, make_parser, parse
 from pyalign.cli._vocabulary import VOCABULARY
 from pyalign.cli.commands import all_commands
 from pyalign.kinds import FIRST
@@ -80,11 +80,7 @@ def test_help_shows_at_most_thirty_options_and_help_all_shows_the_rest(command, 
     options = declared(load(name).options)
     if any(told.rare for _, told in options):
         full = command(*words_of(name), "--help-all").out
-        assert all(
-            (told.flags or ("--" + one.name.replace("_", "-"),))[-1] in full
-            for one, told in options
-            if told.flags or not told.positional
-        )
+        assert all(flag_of(one, told) in full for one, told in options if told.flags or not told.positional)
         assert len(re.findall(r"^  -", full, re.MULTILINE)) > len(brief)
 
 
@@ -133,7 +129,7 @@ def test_commands_are_declared_for_programs(command, tmp_path):
     assert options.keys() == {one.name for one, _ in declared(load("score").options)}
     triplets = options["triplets"]
     assert (triplets["flags"], triplets["type"], triplets["required"]) == (["-t", "--triplets"], "file", True)
-    assert (options["confidence"]["type"], options["quiet"]["type"], options["resamples"]["type"]) == (
+    assert (options["confidence_level"]["type"], options["quiet"]["type"], options["n_resamples"]["type"]) == (
         "number", "switch", "integer",
     )  # fmt: skip
     assert options["missing"]["choices"] == ["raise", "omit"] and options["missing"]["default"] == "raise"

@@ -29,7 +29,7 @@ def people(folder, triplets):
 def test_score_has_the_intervals_of_the_python_function(results, x, triplets, by, method):
     options = ("--ci", by, "--ci-method", method, "--resamples", "100", "--seed", "4", "--confidence", "0.9")
     (row,) = results(*options)
-    expected = pyalign.score(x, triplets, ci=pyalign.Resampling(by, method, 100, seed=4, confidence=0.9))
+    expected = pyalign.score(x, triplets, ci=pyalign.Resampling(by, method, 100, seed=4, confidence_level=0.9))
     assert row["ci"] == list(expected.ci) and row["cross_entropy_ci"] == list(expected.cross_entropy_ci)
     assert (row["standard_error"], row["ci_by"], row["resamples"]) == (expected.standard_error, by, 100)
     assert (row["ci_method"], row["confidence"], row["seed"]) == (method, 0.9, 4)
@@ -114,11 +114,13 @@ def test_score_gives_groups_a_ceiling_and_a_chance_level(results, folder, x, tri
     (row,) = results("--groups", "groups.txt", "--ceiling", "0.7", "--permutations", "20", "--seed", "1")
     expected = pyalign.score(x, triplets, groups=labels, ceiling=0.7, ci="objects")
     assert [group["group"] for group in row["groups"]] == ["animal", "tool"]
-    assert row["groups"] == expected.to_dict()["groups"]
+    assert row["groups"] == expected.only.to_dict()["groups"]
     for group, one in zip(row["groups"], expected.groups, strict=True):
         assert group["ci"] == list(one.ci) and group["standard_error"] == one.standard_error
     assert row["fraction_of_ceiling"] == expected.fraction_of_ceiling
-    assert row["permutation_test"]["p_value"] == pyalign.permutation_test(x, triplets, permutations=20, seed=1).p_value
+    assert (
+        row["permutation_test"]["p_value"] == pyalign.permutation_test(x, triplets, n_permutations=20, seed=1).p_value
+    )
 
 
 def test_the_table_shows_what_was_asked_for(score, folder, triplets):
@@ -157,7 +159,7 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
             ("--ci", "objects+subjects"),
             "subjects must say who answered each triplet for intervals over people; got none",
         ),
-        (("--ci", "objects", "--confidence", "95"), "confidence must lie between 0 and 1; got 95.0"),
+        (("--ci", "objects", "--confidence", "95"), "confidence_level must lie between 0 and 1; got 95.0"),
         (("--ci", "objects", "--seed", "9" * 12), "seed must be a whole number from 0 to 2,147,483,647; got 9999"),
         (("--ceiling", "0.2"), "ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
         (("--odd-column", "none", "--ci", "objects"), "--ci needs the people's answers"),
@@ -167,7 +169,7 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
         ),
         (
             ("--ci-method", "corrected", "--resamples", "64"),
-            "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
+            "n_resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
         ),
         (("--ci", "none", "--resamples", "64"), "--resamples 64 serves intervals, which --ci none leaves out"),
         (
@@ -215,7 +217,7 @@ def same_document(ran, expected):
         (("--ci-method", "pigeonhole", "--resamples", "64"), pyalign.Resampling("objects", "pigeonhole", 64)),
         (("--ci-method", "bootstrap", "--seed", "3"), pyalign.Resampling("objects", "bootstrap", seed=3)),
         (("--resamples", "64"), pyalign.Resampling("objects", "bootstrap", 64)),
-        (("--ci", "triplets", "--confidence", "0.9"), pyalign.Resampling("triplets", confidence=0.9)),
+        (("--ci", "triplets", "--confidence", "0.9"), pyalign.Resampling("triplets", confidence_level=0.9)),
     ],
     ids=str,
 )
@@ -371,7 +373,7 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
     np.save("short.npy", x[:20])
     ask = ("compare", "--triplets", "t.npy", "--json", "out.json", "--embeddings")
     assert refused(*ask, "x.npy", "y.npy", "--ci-method", "corrected", "--resamples", "64") == (
-        "resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"
+        "n_resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected"
     )
     assert refused(*ask, "x.npy") == "compare needs at least two models; got 1: 'x.npy'"
     assert refused(*ask, "x.npy", "x.npy") == "--embeddings must differ; got x.npy 2 times"

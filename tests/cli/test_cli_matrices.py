@@ -145,10 +145,6 @@ def test_a_matrix_given_as_embeddings_names_the_option_that_takes_it(command, si
         (("--matrix", "s.npy", *KIND, "--per-object", "mean"), "--per-object mean serves embeddings, of which none"),
         (("--matrix", "s.npy", "s.npy", *KIND), "--matrix must differ; got s.npy 2 times"),
         (("s.npy", "--matrix", "s.npy", *KIND), "--matrix must be other files than those of embeddings; got s.npy as"),
-        (
-            ("--matrix", "s.npy", *KIND, "--model-choices", "c.npy"),
-            "--model-choices stands in place of embeddings; got",
-        ),
         (("--matrix", "lower.npy", *KIND), "lower.npy must be symmetric; [0, 1] is"),
         (("--matrix", "rows.npy", *KIND), "rows.npy: judgments must be a square matrix, or condensed"),
         (("--matrix", "s.npy", *KIND, "--labels", "a", "b"), "--labels must name each of 1 models; got 2"),

@@ -46,7 +46,7 @@ def test_the_table_and_its_notes(command, compared):
     [
         (("--by", "size"), "columns must be among family, parameters; got 'size'"),
         (("--metadata", "none.csv"), "none.csv: No such file or directory"),
-        (("--confidence", "3"), "confidence must lie between 0 and 1"),
+        (("--confidence", "3"), "confidence_level must lie between 0 and 1"),
         (("--csv", "compare.json"), "--csv PATH must end in .csv"),
         (("--latex", "table.csv"), "--latex PATH must end in .tex"),
         (("--json", "models.csv"), "--json PATH must end in .json"),

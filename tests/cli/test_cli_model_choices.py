@@ -132,6 +132,19 @@ def test_the_table_has_a_row_for_each_file_and_nothing_of_similarities(command, 
     assert "nats" not in alone
 
 
+def test_choices_and_embeddings_stand_in_one_table(command, written, folder, embeddings):
+    written()
+    words = ("score", "x.npy", "--model-choices", "c.npy", "--labels", "clip", "gpt", "-t", "t.npy")
+    ran = command(*words, "--json", "both.json", "--choices", "o.npy")
+    assert ran.code == 0, ran.err
+    both = pyalign.load_result("both.json")
+    assert [row.label for row in both] == ["clip", "gpt"] and np.load("o.npy").ndim == 1
+    command("score", "x.npy", "-t", "t.npy", "--json", "rows.json")
+    command("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "choices.json")
+    apart = [pyalign.load_result(name).only for name in ("rows.json", "choices.json")]
+    assert [(row.accuracy, row.ci) for row in both] == [(one.accuracy, one.ci) for one in apart]
+
+
 def test_notes_count_the_answers_that_name_none(command, folder, triplets):
     np.save("c.npy", np.full(len(triplets), -1))
     ran = command("score", "--model-choices", "c.npy", "-t", "t.npy", "--ci", "none")
@@ -156,7 +169,6 @@ def test_the_document_is_read_back(command, written, folder):
         (("--permutations", 10), "--permutations 10 serves embeddings alone, not --model-choices"),
         (("--choices", "o.npy"), "--choices o.npy serves embeddings alone, not --model-choices"),
         (("--probabilities", "o.npy"), "--probabilities o.npy serves embeddings alone, not --model-choices"),
-        (("--embeddings", "x.npy"), "--model-choices stands in place of embeddings; got x.npy too"),
         (("--odd-column", "none"), "--model-choices needs the people's answers, which --odd-column none says are not "
                                    "recorded"),
         (("--ties", "human_alignment"), "ties of choices must be one of fractional, wrong; got 'human_alignment'"),

@@ -36,8 +36,8 @@ def test_against_is_what_the_function_returns(command, files):
     document = results(command, "agreement", "x.npy", "y.npy", "--human", "people.npy", *asked)
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.compare_neighbors(
-        models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], permutations=19,
-        ci=pyalign.Resampling("auto", resamples=10, seed=3), seed=3, rbo_p=0.8, correction="benjamini-hochberg",
+        models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], n_permutations=19,
+        ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3, rbo_p=0.8, correction="benjamini-hochberg",
     )  # fmt: skip
     expected = json.loads(found.to_json())
     assert document["command"] == "neighbor agreement" and document["against"] == "people.npy"
@@ -66,7 +66,7 @@ def test_a_transform_adds_the_mapped_embeddings(command, files):
     assert [one["embeddings"] for one in document["results"]] == ["x.npy", "x.npy after w.npz"]
     x, w = np.load("x.npy"), np.load("w.npz")["weights"]
     mapped = (x.astype(np.float64) @ w).astype(np.float32)
-    found = pyalign.compare_neighbors(mapped, np.load("people.npy"), permutations=0)
+    found = pyalign.compare_neighbors(mapped, np.load("people.npy"), n_permutations=0)
     assert document["results"][1]["overlap"] == found[0].overlap
     assert len(document["differences"]) == 1
     changes = results(command, "changes", "x.npy", "--transform", "w.npz", "-k", 3)

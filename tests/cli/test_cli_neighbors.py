@@ -96,8 +96,10 @@ def test_what_is_wrong_is_one_line(refused, command, names):
 @faiss_alone
 def test_a_factory_string_that_faiss_cannot_read_is_said_without_its_source(refused, names):
     message = refused("neighbors", "search", "x.npy", "--index", "foo")
-    told = "index must be a factory string of faiss that suits embeddings; got 'foo' (could not parse index string foo)"
-    assert message == told
+    assert message == (
+        "index must be a factory string of faiss that suits the embeddings; "
+        "got 'foo' (could not parse index string foo)"
+    )
 
 
 def test_info_says_which_faiss_is_there(command):

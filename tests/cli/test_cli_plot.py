@@ -25,7 +25,9 @@ def human(folder):
     (folder / "c.txt").write_text(
         "".join(f"{'animal' if k % 3 else ''}\n" if k % 3 else "tool\n" for k in range(ITEMS))
     )
-    found = pyalign.concepts(np.load("x.npy"), np.load("t.npy"), values, dimension_labels=["food", "tools", "red"])
+    found = pyalign.score_concepts(
+        np.load("x.npy"), np.load("t.npy"), values, dimension_labels=["food", "tools", "red"]
+    )
     (folder / "r.json").write_text(found.to_json())
     return values
 

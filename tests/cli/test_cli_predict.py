@@ -63,7 +63,7 @@ def test_every_option_reaches_the_function(predict, human, x, triplets):
     )
     ran = predict("x.npy", *options, "--ci", "objects", "--labels", "mine", "--json", "--quiet")
     found = json.loads(ran.out)
-    plan = pyalign.Resampling("objects", confidence=0.8, seed=4)
+    plan = pyalign.Resampling("objects", confidence_level=0.8, seed=4)
     expected = pyalign.predict_dimensions(
         {"x": x}, human, triplets=triplets, folds=3, penalties=[0.5, 50], standardize=True, seed=4, ci=plan
     ).to_dict()

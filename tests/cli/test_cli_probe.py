@@ -9,7 +9,7 @@ import pytest
 from support import NAMELESS, interrupting, reals
 
 import pyalign
-from pyalign import cross_validate_probe, read_transform
+from pyalign import cross_validate_probe, load_transform
 from pyalign.backends import BACKENDS, backend_reasons
 from pyalign.datasets.simulate import simulate
 from pyalign.probing import choose, cross_validate
@@ -50,7 +50,7 @@ def test_figures_are_those_of_the_api_and_the_map_is_the_refit(probe, people):
     figures = json.loads(expected.to_json())
     assert without_times(figures).items() <= without_times(document).items()
     assert document["embeddings"] == "p.npy" and document["version"] == pyalign.__version__
-    np.testing.assert_array_equal(read_transform("w.npz").weights, expected.fit.transform.weights.astype(np.float32))
+    np.testing.assert_array_equal(load_transform("w.npz").weights, expected.fit.transform.weights.astype(np.float32))
 
 
 def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
@@ -109,7 +109,7 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
         "--answers", "targets.npy", "--weights", "weights.npy", "--smoothing", "0.5", "--penalty", "0.05", "--json"
     )
     expected = cross_validate_probe(
-        x, triplets, answers=targets, weights=np.arange(6000) % 3, smoothing=0.5, strengths=[0.05]
+        x, triplets, answers=targets, weights=np.arange(6000) % 3, smoothing=0.5, penalties=[0.05]
     )
     assert json.loads(ran.out)["accuracy"] == expected.accuracy
 
@@ -146,7 +146,7 @@ def test_score_with_a_transform_is_the_score_of_the_transformed_file(probe, comm
     made = command("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
     told = "note: z.npy does not say which triplets the map was fitted to; a .npz would\n"
     assert (made.code, made.err) == (0, told)
-    np.testing.assert_array_equal(np.load("z.npy"), read_transform("w.npz").apply(people[0]))
+    np.testing.assert_array_equal(np.load("z.npy"), load_transform("w.npz").apply(people[0]))
     rows = []
     for options in (["--embeddings", "p.npy", "--transform", "w.npz"], ["--embeddings", "z.npy"]):
         ran = command("score", *options, "--triplets", "a.npy", "--measure", "dot", "--json")
@@ -191,7 +191,7 @@ def test_the_published_recipe_trains_each_fold(probe, folder, monkeypatch):
         "strength": 0.01, "start_deviation": 1e-3, "rate": 1e-3,
         "batch": 256, "clip": 1.0, "burn_in": 1, "patience": 1, "epochs": 2,
     }  # fmt: skip
-    assert read_transform("w.npz").weights.shape == (6, 6)
+    assert load_transform("w.npz").weights.shape == (6, 6)
     assert probe("--recipe", "muttenthaler2023").out.splitlines()[-1].startswith("by the triplets that ended")
 
 
@@ -208,14 +208,14 @@ def test_ctrl_c_in_the_recipe_leaves_the_map_of_a_finished_fold_and_resume_goes_
     assert not (folder / "w.npz").exists() and not (folder / "w.json").exists()
     monkeypatch.setattr(recipe, "_epoch", real)
     expected = recipe.cross_validate_recipe(*people)
-    left = read_transform("w.partial.npz")
+    left = load_transform("w.partial.npz")
     np.testing.assert_array_equal(left.weights, expected[0].transform.weights.astype(np.float32))
     assert left.trained is not None and left.trained.n_triplets == len(people[1])
     assert probe(*args, "--resume").code == 0
     assert [fold["curve"] for fold in json.loads((folder / "w.json").read_text())["folds"]] == [
         fold["curve"] for fold in json.loads(expected.to_json())["folds"]
     ]
-    np.testing.assert_array_equal(read_transform("w.npz").weights, expected[2].transform.weights.astype(np.float32))
+    np.testing.assert_array_equal(load_transform("w.npz").weights, expected[2].transform.weights.astype(np.float32))
     assert not list(folder.glob("w.[jp][oa]*"))
     monkeypatch.setattr(recipe, "_epoch", interrupting(real, at=4))
     assert probe("--recipe", "muttenthaler2023").err.endswith("finished: fold 1/3; nothing was written\n")
@@ -283,7 +283,7 @@ def test_ctrl_c_leaves_the_best_map_and_the_finished_folds_and_resume_goes_on(pr
     assert (ran.code, ran.out) == (130, "")
     assert ran.err == f"pyalign probe: interrupted; {LEFT.format('fold 1/3', 'fold 1/3')}\n"
     test = next(TripletKFold(n=60).folds(people[1])).test
-    left = read_transform("w.partial.npz")
+    left = load_transform("w.partial.npz")
     found = pyalign.score(left.apply(people[0]), people[1][test], measure="dot")
     assert left.trained is not None and left.trained.n_triplets == len(people[1])  # all of them: it may have seen each
     assert found.accuracy == pytest.approx(whole["folds"][0]["accuracy"], abs=2 / len(test))
@@ -295,7 +295,7 @@ def test_ctrl_c_leaves_the_best_map_and_the_finished_folds_and_resume_goes_on(pr
     document = json.loads(probe("--out", "w.npz", "--resume", "--json").out)
     assert len(seen) == 2
     assert without_times(document) == without_times(whole)
-    np.testing.assert_array_equal(read_transform("w.npz").weights, read_transform("whole.npz").weights)
+    np.testing.assert_array_equal(load_transform("w.npz").weights, load_transform("whole.npz").weights)
     assert sorted(path.name for path in folder.glob("w*")) == ["w.npz", "whole.npz"]
 
 
@@ -472,7 +472,7 @@ def test_keys_that_programs_read_stay(probe):
 
 def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objects(probe, people, command):
     document = strictly(probe("--json", "--penalty", "0.05", "--out", "w.npz").out)
-    trained = read_transform("w.npz").trained
+    trained = load_transform("w.npz").trained
     assert (trained.measure, trained.temperature, trained.n_triplets) == ("dot", 1.0, 6000)
     assert trained.held_out == {
         "accuracy": document["accuracy"], "cross_entropy": document["cross_entropy"], "over": "objects", "folds": 3,
@@ -499,7 +499,7 @@ REFUSED = [
     (["--local-weight", "0.5"], "--local-weight 0.5 serves other embeddings alone: add --other-embeddings"),
     (["--tau", "-1"], "--tau -1.0 serves other embeddings alone: add --other-embeddings"),
     (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
-    (["--measure", "cosine"], "penalty must be 'identity' with measure 'cosine'"),
+    (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),
     (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal beside --out, w.journal.json is the same file as"),
     (["--odd-column", "none"], "probe needs the people's answers, which --odd-column none says are"),
@@ -533,7 +533,7 @@ def test_refuses_in_one_line_and_writes_nothing(refused, people, options, messag
 def test_transform_refuses_other_features_and_other_names(refused, folder, people):
     np.savez("w.npz", weights=np.eye(4), mean=np.array(0.0), std=np.array(1.0))
     message = refused("transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "z.npy")
-    assert message == "p.npy with w.npz: embeddings must have the 4 features of the transform; got shape (60, 6)"
+    assert message == "p.npy: embeddings must have the 4 features of the transform; got shape (60, 6)"
     assert "is the same file as" in refused(
         "transform", "--embeddings", "p.npy", "--transform", "w.npz", "--out", "p.npy"
     )

@@ -42,7 +42,7 @@ def plain(document):
 
 def test_the_same_figures_as_the_api(recover, models):
     found = recover("--simulations", 15, "--count", 50, 200, "--seed", 3, "--target", 0.8, "--confidence", 0.9)
-    expected = pyalign.recover(*models, simulations=15, sizes=[50, 200], seed=3, target=0.8, confidence=0.9)
+    expected = pyalign.recover(*models, n_simulations=15, sizes=[50, 200], seed=3, target=0.8, confidence_level=0.9)
     assert plain(found) == plain(json.loads(expected.to_json()))
     assert found["models"] == ["x.npy", "near.npy", "far.npy"]
     assert found["triplets"] == "t.npy"
@@ -77,7 +77,7 @@ def test_labels_stand_for_the_files(recover):
 
 def test_the_table_says_who_was_chosen_how_the_rate_rises_and_what_is_needed(command, models):
     ran = command("recover", *models[0], "-t", "t.npy", "--simulations", 20)
-    found = pyalign.recover(*models, simulations=20)
+    found = pyalign.recover(*models, n_simulations=20)
     assert (ran.code, ran.err) == (0, NAMELESS)
     lines = ran.out.splitlines()
     assert lines[0].split()[:3] == ["model", "T", "recovered"]

@@ -49,7 +49,8 @@ def test_the_document_is_what_the_function_returns(command, files):
     x = {"a.npy": files["a"], "b.csv": pyalign.Embeddings(files["b"].astype(np.float64), files["names"])}
     rdms = {f"stack.npy[{k}]": files["people"][k] for k in range(2)}
     expected = pyalign.rsa(x, human, measure=["pearson", "cosine"], correlation=["spearman", "pearson"],
-                           ci=pyalign.Resampling("auto", resamples=40), permutations=30, partial=True, weighted=True,
+                           ci=pyalign.Resampling("auto", n_resamples=40), n_permutations=30, partial=True,
+                           weighted=True,
                            model_rdms=rdms)  # fmt: skip
     for key in ("results", "pairs", "weighted"):
         theirs = strict_json(expected.to_json())[key]
@@ -149,7 +150,7 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", *HUMAN, "--measure", "pearson,cosine"), "separate measures by spaces"),
         (("a.npy", *HUMAN, "--correlation", "rho"), "correlation must be one of"),
         (("a.npy", *HUMAN, "--ci", "none", "--resamples", "9"), "--resamples 9 serves intervals"),
-        (("a.npy", *HUMAN, "--confidence", "1.5"), "confidence must lie between 0 and 1; got 1.5"),
+        (("a.npy", *HUMAN, "--confidence", "1.5"), "confidence_level must lie between 0 and 1; got 1.5"),
         (("a.npy", "a.npy", *HUMAN), "--embeddings must differ; got a.npy 2 times"),
         (("a.npy", *HUMAN, "--labels", "x", "y"), "--labels must name each of 1 models; got 2"),
         (("a.npy", *HUMAN, "--partial"), "partial needs at least two models; got one"),

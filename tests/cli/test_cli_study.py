@@ -45,7 +45,7 @@ def test_a_failed_step_is_one_line_and_the_exit_code(capsys):
     Path("kinds.txt").write_text("x\ny\n")
     assert main(["study", "run", "small.toml", "--quiet"]) == 1
     shown = capsys.readouterr()
-    told = "step 'concepts': categories must have a row for each of 24 rows of x; got 2"
+    told = "step 'concepts': categories must have a row for each of 24 rows of embeddings; got 2"
     assert shown.err == f"pyalign study run: error: {told}\n"
     assert "score" in shown.out and "failed" in shown.out
 
@@ -71,9 +71,9 @@ def test_bad_words_are_one_line(words, told, capsys):
 
 
 def test_a_mistake_in_the_file_is_one_line(capsys):
-    edit("permutations = 5", "permutation = 5")
+    edit("n_permutations = 5", "permutation = 5")
     assert main(["study", "run", "small.toml"]) == 1
-    told = "small.toml: step 'cka': cka has no option 'permutation'; did you mean 'permutations'?"
+    told = "small.toml: step 'cka': cka has no option 'permutation'; did you mean 'n_permutations'?"
     assert capsys.readouterr().err == f"pyalign study run: error: {told}\n"
 
 

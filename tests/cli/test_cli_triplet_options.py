@@ -22,7 +22,7 @@ READ_TRIPLETS = [  # describe writes down how a file is laid out
 ]
 GIVEN = {
     "categories": ("--categories", "kinds.txt"), "subjects": ("--subjects", "who.txt"),
-    "subject_column": ("--subject-column", "3"), "nan": ("--nan", "omit"), "missing": ("--missing", "omit"),
+    "subject_column": ("--subject-column", "3"), "nan_policy": ("--nan", "omit"), "missing": ("--missing", "omit"),
     "names": ("--names", "names.txt"), "name_column": ("--name-column", "1"), "per_object": ("--per-object", "mean"),
 }  # fmt: skip
 RUNS = {

@@ -27,7 +27,7 @@ def test_a_transform_is_applied_first(command, folder, x):
     assert command(*SAMPLE, "--embeddings", "x.npy", "--transform", "w.npz").code == 0
     mapped = ((x - 0.5) / 2.0) @ weights
     assert (pyalign.odd_one_out(mapped, np.load("s.npy")) == 2).mean() > 0.99
-    assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(pyalign.read_transform("w.npz").apply(x), 200))
+    assert np.array_equal(np.load("s.npy"), pyalign.sample_triplets(pyalign.load_transform("w.npz").apply(x), 200))
 
 
 @pytest.mark.parametrize("kind", ["labels.txt", "labels.npy", "table.tsv", "table.npy"])
@@ -60,7 +60,7 @@ def test_a_matrix_of_dissimilarities_must_be_stated_as_such(command, refused, fo
     np.fill_diagonal(s, 0)
     np.save("m.npy", -s)
     assert refused(*SAMPLE, *OF_S, "m.npy") == (
-        "m.npy: this looks like dissimilarities: nothing is smaller than the diagonal; "
+        "m.npy: the matrix looks like dissimilarities: nothing is smaller than the diagonal; "
         "state that by --kind dissimilarity"
     )
     assert command(*SAMPLE, *OF_D, "m.npy").code == 0

@@ -22,7 +22,7 @@ def wording(name, *words):
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ('rows hold NaN; nan="omit" leaves them out', "rows hold NaN; --nan omit leaves them out"),
+        ('rows hold NaN; nan_policy="omit" leaves them out', "rows hold NaN; --nan omit leaves them out"),
         ("say columns=(0, 1, 2)", "say --columns 0,1,2"),
         ("from 1 (load_triplets(..., one_based=True))?", "from 1 (--one-based)?"),
         ("give load_triplets(..., item_names=names)", "give --item-names FILE"),
@@ -32,8 +32,8 @@ def wording(name, *words):
         ('x.per_object("mean") makes one', "--per-object mean makes one"),
         ("from 1 (choice_base=1)?", "from 1 (--choice-base 1)?"),
         ("fit it first (pyalign.calibrate)", "fit it first (pyalign calibrate)"),
-        ("x must be finite", "embeddings must be finite"),
-        ("t.npy: 3 of the 5 rows of x", "t.npy: 3 of the 5 rows of embeddings"),
+        ("embeddings must be finite", "embeddings must be finite"),
+        ("t.npy: 3 of the 5 rows of embeddings", "t.npy: 3 of the 5 rows of embeddings"),
     ],
 )
 def test_a_remedy_of_python_becomes_a_flag(message, said):
@@ -52,7 +52,7 @@ def test_a_remedy_of_python_becomes_a_flag(message, said):
         "seed=3: is empty; temperature=2 and backend=4 differ",
         "got temperature=5.npy",
         "no item is named pyalign.score",
-        """no row is named 'nan="omit"' or "it's ci=None of x ", 'it\\'s nan="omit"' or 'cut of x ; nan="omit"...""",
+        """no row is 'nan_policy="omit"' or "it's ci=None", 'it\\'s nan_policy="omit"' or 'cut; nan_policy="omit"...""",
     ],
 )
 def test_paths_and_what_is_no_option_stay_as_they_are(message):
@@ -60,16 +60,16 @@ def test_paths_and_what_is_no_option_stay_as_they_are(message):
 
 
 def test_data_keep_their_spelling_beside_a_remedy():
-    said = wording("score", 'x looks like nan="omit" y.npy', "-t", "of x ", "--labels", "ci=None")
+    said = wording("score", 'looks like nan_policy="omit" y.npy', "-t", "of x ", "--labels", "ci=None")
     message = "{}: rows of {} and '{}' and the rows' names hold NaN; {}"
-    data = ('x looks like nan="omit" y.npy', "of x ", "ci=None")
-    assert said(message.format(*data, 'nan="omit" leaves')) == message.format(*data, "--nan omit leaves")
+    data = ('looks like nan_policy="omit" y.npy', "of x ", "ci=None")
+    assert said(message.format(*data, 'nan_policy="omit" leaves')) == message.format(*data, "--nan omit leaves")
 
 
 HOSTILE = (
-    "seed=3", "temperature=5", "backend=4", "x looks like y", 'unknown="omit"', 'missing="omit"', "measure=1", "x must",
-    "pyalign.score", "(pyalign.calibrate)", "of x ;", "it's", "columns=(0, 1, 2)", "ci=None", "one_based=True",
-    ": ", " ",
+    "seed=3", "temperature=5", "backend=4", "this looks like y", 'unreadable="omit"', 'missing="omit"', "measure=1",
+    "embeddings must", "pyalign.score", "(pyalign.calibrate)", "of x ;", "it's", "columns=(0, 1, 2)", "ci=None",
+    "one_based=True", ": ", " ",
 )  # fmt: skip
 
 
@@ -107,10 +107,10 @@ def test_names_of_files_labels_and_objects_come_unchanged(folder, capsys, x, tri
 
 @pytest.mark.parametrize("answer", HOSTILE[:-1])
 def test_answers_and_the_names_offered_come_unchanged(folder, capsys, answer):
-    Path("t.csv").write_text('first,second,odd\nmeasure=1,"unknown=""omit""",pyalign.score\n')
+    Path("t.csv").write_text('first,second,odd\nmeasure=1,"unreadable=""omit""",pyalign.score\n')
     Path("a.txt").write_text(f"choice\nno {answer}\n")
     assert main(["score", "--model-choices", "a.txt", "-t", "t.csv"]) == 1
-    offered = """not one of 'measure=1', 'unknown="omit"', 'pyalign.score'; --unreadable omit leaves"""
+    offered = """not one of 'measure=1', 'unreadable="omit"', 'pyalign.score'; --unreadable omit leaves"""
     assert f"{f'no {answer}'.strip()!r}, {offered}" in capsys.readouterr().err
 
 
@@ -122,7 +122,7 @@ def test_objects_without_a_row_come_unchanged(folder, capsys):
 
 
 def test_a_file_that_is_called_x_keeps_its_name():
-    assert wording("score", "x", "-t", "t.npy")("rows of x are zero") == "rows of x are zero"
+    assert wording("score", "x", "-t", "t.npy")("rows of embeddings are zero") == "rows of embeddings are zero"
 
 
 def test_errors_and_notes_of_a_run_name_flags(command, refused, folder, x, triplets):

@@ -52,7 +52,7 @@ def results(things, triplets, human):
     for name, (file, measure, _, _) in MODELS.items():
         x = read(things / file)
         options = {"dimension_labels": human[1], "measure": measure}
-        found[name] = pyalign.concepts({name: x}, triplets, human[0], ci=None, **options).results[0]
+        found[name] = pyalign.score_concepts({name: x}, triplets, human[0], ci=None, **options).results[0]
     return found
 
 
@@ -87,7 +87,7 @@ def test_pairs_of_animals_are_well_represented_but_those_that_share_an_animal_di
     assert {row.concept: row.accuracy for row in clip.concepts}["animal-related"] < clip.accuracy
     categories = load_categories(things / "category27.tsv")
     assert isinstance(categories, Categories)
-    of = pyalign.concepts(read(things / "clip_vit_b32.npy"), triplets, categories=categories, ci=None).results[0]
+    of = pyalign.score_concepts(read(things / "clip_vit_b32.npy"), triplets, categories=categories, ci=None).results[0]
     pairs = {row.concept: row.accuracy for row in of.concepts}
     assert pairs["animal"] == pytest.approx(0.885, abs=5e-4) and pairs["food"] == pytest.approx(0.797, abs=5e-4)
 

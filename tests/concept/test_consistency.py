@@ -9,8 +9,9 @@ from sklearn.metrics import cohen_kappa_score
 from support import draw_triplets, reals, seeds, whole
 
 import pyalign
-from pyalign import ErrorConsistency, Resampling, consistency
+from pyalign import Resampling, error_consistency
 from pyalign.errors import InputError
+from pyalign.results import ErrorConsistency
 from pyalign.stats.kappa import error_agreement
 
 N, T = 40, 500
@@ -26,7 +27,7 @@ def right_of(x, triplets, measure="dot"):
 @given(seeds)
 def test_pairs_are_those_of_their_choices(seed):
     triplets = draw_triplets(seed, N, T)
-    found = consistency(X, triplets, measure="dot", ci=None)
+    found = error_consistency(X, triplets, measure="dot", ci=None)
     for pair in found.pairs:
         plain = error_agreement(right_of(X[pair.a], triplets), right_of(X[pair.b], triplets))
         assert (pair.kappa, pair.kappa_min, pair.kappa_max) == (plain.kappa, plain.kappa_min, plain.kappa_max)
@@ -36,7 +37,7 @@ def test_pairs_are_those_of_their_choices(seed):
 
 
 def test_shared_errors_are_those_of_their_choices():
-    found = consistency(X, TRIPLETS, measure="dot")
+    found = error_consistency(X, TRIPLETS, measure="dot")
     for pair in found.pairs:
         a, b = (right_of(X[name], TRIPLETS).astype(bool) for name in (pair.a, pair.b))
         assert pair.both_wrong == pytest.approx((~a & ~b).mean(), rel=1e-12)
@@ -47,9 +48,11 @@ def test_shared_errors_are_those_of_their_choices():
 
 def test_choices_serve_besides_embeddings_and_in_their_place():
     chosen = {name: pyalign.odd_one_out(x, TRIPLETS, measure="dot") for name, x in X.items()}
-    whole_of = consistency(X, TRIPLETS, measure="dot")
-    alone = consistency(None, TRIPLETS, model_choices=chosen)
-    mixed = consistency({"a": X["a"]}, TRIPLETS, model_choices={k: chosen[k] for k in ("b", "tied")}, measure="dot")
+    whole_of = error_consistency(X, TRIPLETS, measure="dot")
+    alone = error_consistency(None, TRIPLETS, model_choices=chosen)
+    mixed = error_consistency(
+        {"a": X["a"]}, TRIPLETS, model_choices={k: chosen[k] for k in ("b", "tied")}, measure="dot"
+    )
     assert whole_of.pairs == alone.pairs == mixed.pairs
     assert (alone.measure, mixed.measure) == (None, "dot")
 
@@ -57,8 +60,8 @@ def test_choices_serve_besides_embeddings_and_in_their_place():
 def test_a_choice_of_minus_two_leaves_its_triplet_out():
     chosen = {name: pyalign.odd_one_out(x, TRIPLETS, measure="dot") for name, x in X.items()}
     left = np.arange(T) % 5 == 0
-    found = consistency(None, TRIPLETS, model_choices={**chosen, "a": np.where(left, -2, chosen["a"])}, ci=None)
-    part = consistency(None, TRIPLETS[~left], model_choices={k: one[~left] for k, one in chosen.items()}, ci=None)
+    found = error_consistency(None, TRIPLETS, model_choices={**chosen, "a": np.where(left, -2, chosen["a"])}, ci=None)
+    part = error_consistency(None, TRIPLETS[~left], model_choices={k: one[~left] for k, one in chosen.items()}, ci=None)
     assert (found.pairs, found.n_triplets, found.n_dropped) == (part.pairs, T - left.sum(), left.sum())
     assert f"a: {left.sum()} of {T} triplets were left out where the choices were made (-2)" in found.notes
 
@@ -66,7 +69,7 @@ def test_a_choice_of_minus_two_leaves_its_triplet_out():
 def test_a_model_with_itself_has_kappa_one_and_one_that_is_always_right_has_none():
     x = X["a"]
     perfect = np.full(T, 2)
-    found = consistency({"a": x, "again": x}, TRIPLETS, model_choices={"perfect": perfect}, measure="dot")
+    found = error_consistency({"a": x, "again": x}, TRIPLETS, model_choices={"perfect": perfect}, measure="dot")
     same, *others = found.pairs
     assert (same.kappa, same.unbiased_kappa, tuple(same.ci), same.p_value) == (1.0, 1.0, (1.0, 1.0), 0.0)
     assert [(one.kappa, one.ci, one.copied, one.p_value, one.p_adjusted) for one in others] == [(None,) * 5] * 2
@@ -82,7 +85,7 @@ def test_intervals_of_every_kind_hold_the_estimate(plan, method):
         return
     people = np.random.default_rng(0).integers(0, 12, T)
     resampling = Resampling(plan, method, None if method == "corrected" else 100)
-    found = consistency(X, TRIPLETS, measure="dot", ci=resampling, subjects=people)
+    found = error_consistency(X, TRIPLETS, measure="dot", ci=resampling, subjects=people)
     for pair in found.pairs:
         assert pair.ci.low <= pair.kappa <= pair.ci.high and pair.standard_error > 0
         assert pair.copy_ci.low <= pair.copy_probability <= pair.copy_ci.high
@@ -94,8 +97,8 @@ def test_intervals_of_every_kind_hold_the_estimate(plan, method):
 
 
 def test_bootstrap_and_closed_form_agree_on_the_error():
-    closed = consistency(X, TRIPLETS, measure="dot", ci="triplets")
-    drawn = consistency(X, TRIPLETS, measure="dot", ci=Resampling("triplets", "bootstrap", 1000))
+    closed = error_consistency(X, TRIPLETS, measure="dot", ci="triplets")
+    drawn = error_consistency(X, TRIPLETS, measure="dot", ci=Resampling("triplets", "bootstrap", 1000))
     for one, other in zip(closed.pairs, drawn.pairs, strict=True):
         assert one.standard_error == pytest.approx(other.standard_error, rel=0.15)
         assert one.copy_ci.error == pytest.approx(other.copy_ci.error, rel=0.15)
@@ -103,7 +106,7 @@ def test_bootstrap_and_closed_form_agree_on_the_error():
 
 def test_concepts_of_what_all_miss_are_counted_one_by_one():
     dimensions = np.abs(reals(7, N, 4))
-    found = consistency(
+    found = error_consistency(
         X, TRIPLETS, dimensions=dimensions, dimension_labels=list("wxyz"), measure="dot", min_triplets=40
     )
     missed = ~np.logical_or.reduce([right_of(x, TRIPLETS) for x in X.values()])
@@ -129,7 +132,7 @@ def test_a_planted_concept_explains_the_misses():
     for name in "ab":
         right = np.where(strange, rng.random(T) < 0.2, rng.random(T) < 0.8)
         choices[name] = np.where(right, 2, 0)
-    found = consistency(None, TRIPLETS, model_choices=choices, categories=category)
+    found = error_consistency(None, TRIPLETS, model_choices=choices, categories=category)
     rows = {row.concept: row for row in found.missed}
     assert rows["odd"].ratio > 2 and rows["odd"].p_adjusted < 0.001 and rows["odd"].explained > 0.2
     assert rows["known"].excess < 0
@@ -139,7 +142,7 @@ def test_a_planted_concept_explains_the_misses():
 def test_small_and_empty_concepts_have_no_interval():
     dimensions = np.zeros((N, 3))
     dimensions[:, 0], dimensions[TRIPLETS[0, 0], 1] = 1.0, 5.0
-    found = consistency(X, TRIPLETS, dimensions=dimensions, measure="dot", min_triplets=T)
+    found = error_consistency(X, TRIPLETS, dimensions=dimensions, measure="dot", min_triplets=T)
     assert [row.ci for row in found.missed] == [None] * 3
     empty = found.missed[2]
     assert (empty.n_triplets, empty.missed, empty.ratio, empty.excess, empty.explained) == (0, None, None, None, 0.0)
@@ -150,16 +153,16 @@ def test_rows_without_numbers_and_missing_choices_are_left_out_together():
     x[5] = np.nan
     answers = np.where(np.arange(T) < 50, np.nan, 2.0 * (np.arange(T) % 3 == 0))
     kept = ~(TRIPLETS == 5).any(axis=1) & (np.arange(T) >= 50)
-    options = {"measure": "dot", "nan": "omit"}
-    found = consistency({"a": x, "b": X["b"]}, TRIPLETS, model_choices={"c": answers}, **options)
-    again = consistency({"a": X["a"], "b": X["b"]}, TRIPLETS[kept], model_choices={"c": answers[kept]}, **options)
+    options = {"measure": "dot", "nan_policy": "omit"}
+    found = error_consistency({"a": x, "b": X["b"]}, TRIPLETS, model_choices={"c": answers}, **options)
+    again = error_consistency({"a": X["a"], "b": X["b"]}, TRIPLETS[kept], model_choices={"c": answers[kept]}, **options)
     assert (found.n_triplets, found.n_dropped) == (kept.sum(), T - kept.sum())
     assert found.pairs == again.pairs
 
 
 def test_a_document_is_read_back_and_a_table_fits_80_columns(tmp_path):
     dimensions = np.abs(reals(7, N, 30))
-    found = consistency(X, TRIPLETS, dimensions=dimensions, measure="dot")
+    found = error_consistency(X, TRIPLETS, dimensions=dimensions, measure="dot")
     path = tmp_path / "found.json"
     path.write_text(found.to_json())
     assert pyalign.load_result(path) == found
@@ -173,7 +176,7 @@ def test_a_document_is_read_back_and_a_table_fits_80_columns(tmp_path):
     ({"model_choices": {"a": np.zeros(T)}}, "model_choices must not have the name of a model; got 'a'"),
     ({"model_choices": {"c": np.zeros(3)}},
      f"c: choices must have one entry per triplet, shape ({T},) or ({T}, 3); got (3,)"),
-    ({"model_choices": {"c": np.full(T, np.nan)}, "nan": "omit"},
+    ({"model_choices": {"c": np.full(T, np.nan)}, "nan_policy": "omit"},
      f"c: choices must answer the triplets; {T} have no answer, row 0 is the first"),
     ({"choice_base": 2}, "choice_base must be 0 or 1; got 2"),
     ({"correction": "none"}, "correction must be one of holm, benjamini-hochberg; got 'none'"),
@@ -181,10 +184,10 @@ def test_a_document_is_read_back_and_a_table_fits_80_columns(tmp_path):
 ])  # fmt: skip
 def test_bad_input_is_one_line(change, told):
     with pytest.raises(InputError) as error:
-        consistency(**{"models": X, "triplets": TRIPLETS, "measure": "dot", **change})
+        error_consistency(**{"models": X, "triplets": TRIPLETS, "measure": "dot", **change})
     assert str(error.value) == told
 
 
 def test_an_unknown_matrix_is_refused():
     with pytest.raises(InputError, match="what must be one of kappa"):
-        consistency(X, TRIPLETS, measure="dot", ci=None).matrix("accuracy")
+        error_consistency(X, TRIPLETS, measure="dot", ci=None).matrix("accuracy")

@@ -30,7 +30,7 @@ def test_the_table_of_pairs(things, data):
     models, triplets, people, spose = things
     human = {"SPoSE-66": spose, "VICE": np.load(data / "things" / "vice_42d.npy")}
     choices = {name: pyalign.odd_one_out(x, triplets, measure="dot") for name, x in human.items()}
-    found = pyalign.consistency(models, triplets, model_choices=choices, subjects=people)
+    found = pyalign.error_consistency(models, triplets, model_choices=choices, subjects=people)
     assert (found.n_triplets, found.n_subjects) == (127_304, 264)
     assert rows_after("pairs") == [
         [
@@ -45,7 +45,7 @@ def test_the_table_of_pairs(things, data):
 def test_the_table_of_what_all_models_miss(things, data):
     models, triplets, people, spose = things
     labels = (data / "things" / "spose_66d_labels.txt").read_text().split("\n")[:66]
-    found = pyalign.consistency(models, triplets, subjects=people, dimensions=spose, dimension_labels=labels)
+    found = pyalign.error_consistency(models, triplets, subjects=people, dimensions=spose, dimension_labels=labels)
     by_name = {row.concept: row for row in found.missed}
     assert (found.n_missed, sum(row.n_triplets for row in found.missed)) == (27_730, 127_304)
     for name, *cells in rows_after("missed"):

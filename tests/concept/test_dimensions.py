@@ -20,18 +20,18 @@ LABELS = ("food", "tool", "food")
 
 
 def concepts(dimensions):
-    found = pyalign.concepts(X, TRIPLETS, dimensions, dimension_labels=LABELS, ci=None).results[0]
+    found = pyalign.score_concepts(X, TRIPLETS, dimensions, dimension_labels=LABELS, ci=None).results[0]
     return {row.concept: row.n_triplets for row in found.concepts}
 
 
 def consistency(dimensions):
     models = {"a": X, "b": X[:, ::2]}
-    found = pyalign.consistency(models, TRIPLETS, dimensions=dimensions, dimension_labels=LABELS, ci=None)
+    found = pyalign.error_consistency(models, TRIPLETS, dimensions=dimensions, dimension_labels=LABELS, ci=None)
     return {row.concept: row.n_triplets for row in found.missed}
 
 
 def neighbors(dimensions):
-    options = {"k": 4, "ci": None, "permutations": 0}
+    options = {"k": 4, "ci": None, "n_permutations": 0}
     found = pyalign.compare_neighbors(X, X[:, ::2], dimensions=dimensions, dimension_labels=LABELS, **options)[0]
     return {row.concept: (row.n_objects, row.overlap) for row in found.concepts}
 

@@ -33,7 +33,7 @@ def test_a_level_is_what_the_categories_share(seed, n, t, k, share):
     rng = np.random.default_rng(seed)
     fine, coarse = rng.random((n, k)) < share / 2, rng.random((n, 3)) < share
     triplets = draw_triplets(seed, n, t)
-    found = pyalign.levels(triplets, fine, coarse)
+    found = pyalign.abstraction_levels(triplets, fine, coarse)
     assert found.tolist() == [by_hand(triplet, fine, coarse) for triplet in triplets]
 
 
@@ -42,8 +42,8 @@ def test_which_item_is_odd_plays_no_part(seed, order):
     rng = np.random.default_rng(seed)
     fine, coarse = rng.integers(-1, 4, 12), rng.integers(-1, 2, 12)
     triplets = draw_triplets(seed, 12, 40)
-    expected = pyalign.levels(triplets, fine, coarse)
-    np.testing.assert_array_equal(pyalign.levels(triplets[:, order], fine, coarse), expected)
+    expected = pyalign.abstraction_levels(triplets, fine, coarse)
+    np.testing.assert_array_equal(pyalign.abstraction_levels(triplets[:, order], fine, coarse), expected)
 
 
 def test_names_find_their_categories():
@@ -51,7 +51,7 @@ def test_names_find_their_categories():
     names = ("bee", "ant", "cat", "fly")
     fine = Categories.of(["a", "b", "c", "d"], names=names)
     shuffled = Categories.of([labels[k] for k in (2, 0, 3, 1)], names=tuple(names[k] for k in (2, 0, 3, 1)))
-    found = pyalign.levels([["ant", "bee", "fly"], ["bee", "cat", "ant"]], fine, shuffled)
+    found = pyalign.abstraction_levels([["ant", "bee", "fly"], ["bee", "cat", "ant"]], fine, shuffled)
     assert found.tolist() == ["coarse", "border"]
 
 
@@ -59,9 +59,9 @@ def test_they_serve_a_score_as_groups():
     rng = np.random.default_rng(1)
     x, triplets = rng.normal(size=(12, 3)), draw_triplets(1, 12, 200)
     fine, coarse = np.arange(12) // 4, np.arange(12) // 6
-    words = pyalign.levels(triplets, fine, coarse)
+    words = pyalign.abstraction_levels(triplets, fine, coarse)
     grouped = pyalign.score(x, triplets, groups=words).groups
-    by_level = pyalign.concepts(x, triplets, levels=(fine, coarse), ci=None).results[0]
+    by_level = pyalign.score_concepts(x, triplets, levels=(fine, coarse), ci=None).results[0]
     there = {row.concept: (row.n_triplets, row.accuracy) for row in by_level.concepts if row.n_triplets}
     assert there == {one.group: (one.n_triplets, pytest.approx(one.accuracy)) for one in grouped}
 
@@ -75,4 +75,4 @@ def test_they_serve_a_score_as_groups():
     ],
 )
 def test_what_they_refuse(message_of, triplets, fine, coarse, told):
-    assert told in message_of(pyalign.levels, triplets, fine, coarse)
+    assert told in message_of(pyalign.abstraction_levels, triplets, fine, coarse)

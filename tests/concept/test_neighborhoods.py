@@ -32,7 +32,7 @@ def plain_rbo(a, b, p):
 
 def draws(count):
     """Intervals by so many half-samples."""
-    return pyalign.Resampling("objects", resamples=count)
+    return pyalign.Resampling("objects", n_resamples=count)
 
 
 def both(seed, n=24):
@@ -42,7 +42,7 @@ def both(seed, n=24):
 @given(seed=seeds, k=st.integers(1, 11), p=st.floats(0.05, 0.99))
 def test_overlap_and_rbo_follow_their_definitions(seed, k, p):
     x, y = both(seed)
-    found = pyalign.compare_neighbors(x, y, k=k, rbo_p=p, ci=None, permutations=0)
+    found = pyalign.compare_neighbors(x, y, k=k, rbo_p=p, ci=None, n_permutations=0)
     a, b = plain_lists(x, k), plain_lists(y, k)
     overlaps = [len(set(one) & set(two)) / k for one, two in zip(a, b, strict=True)]
     rbos = [plain_rbo(one, two, p) for one, two in zip(a, b, strict=True)]
@@ -55,7 +55,7 @@ def test_overlap_and_rbo_follow_their_definitions(seed, k, p):
 def test_whole_numbers_with_ties_and_zero_rows_are_exact(seed):
     x, y = whole(seed, 20, 2), whole(seed + 1, 20, 2)
     x[3] = 0
-    found = pyalign.compare_neighbors(x, y, k=5, measure="dot", human_measure="dot", ci=None, permutations=0)
+    found = pyalign.compare_neighbors(x, y, k=5, measure="dot", human_measure="dot", ci=None, n_permutations=0)
     a, b = plain_lists(x, 5, "dot"), plain_lists(y, 5, "dot")
     assert found[0].overlaps.tolist() == [len(set(p) & set(q)) / 5 for p, q in zip(a, b, strict=True)]
     assert any("zero throughout" in note for note in found.notes)
@@ -92,7 +92,7 @@ def test_a_relabelling_moves_objects_and_their_neighbours(seed, k):
 
 def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatch):
     x, y = both(6, 40)
-    options = {"k": 4, "categories": [0, 1] * 20, "permutations": 19, "ci": draws(10)}
+    options = {"k": 4, "categories": [0, 1] * 20, "n_permutations": 19, "ci": draws(10)}
     plain = pyalign.compare_neighbors(x, y, **options)
     monkeypatch.setattr("pyalign.nearest.ranks.LARGEST_TABLE", 0)
     assert pyalign.compare_neighbors(x, y, **options) == plain
@@ -100,12 +100,12 @@ def test_many_objects_are_looked_up_by_bisection_with_the_same_result(monkeypatc
 
 def test_p_values_count_relabellings():
     x, y = both(3)
-    found = pyalign.compare_neighbors(x, y + 0.5 * x[:, :3], k=4, ci=None, permutations=50, seed=7)
+    found = pyalign.compare_neighbors(x, y + 0.5 * x[:, :3], k=4, ci=None, n_permutations=50, seed=7)
     null = []
     for counter in range(50):
         moved = np.empty_like(x)
         moved[permutation(24, counter, seed=7)] = x
-        null.append(pyalign.compare_neighbors(moved, y + 0.5 * x[:, :3], k=4, ci=None, permutations=0)[0].overlap)
+        null.append(pyalign.compare_neighbors(moved, y + 0.5 * x[:, :3], k=4, ci=None, n_permutations=0)[0].overlap)
     assert found[0].p_value == (1 + np.count_nonzero(np.array(null) >= found[0].overlap - 1e-12)) / 51
 
 
@@ -114,7 +114,7 @@ def test_a_half_is_what_its_rows_alone_would_give(seed, k):
     x, y = both(seed)
     shared = SharedNeighbors(neighbor_lists(x, 23).rows, neighbor_lists(y, 23).rows, k, 0.9)
     for rows, inside in halves(24, 3, seed % 1000):
-        plain = pyalign.compare_neighbors(x[rows], y[rows], k=k, ci=None, permutations=0)[0]
+        plain = pyalign.compare_neighbors(x[rows], y[rows], k=k, ci=None, n_permutations=0)[0]
         found = shared.halved(rows, inside)
         assert found[:, 0].tolist() == plain.overlaps.tolist()
         np.testing.assert_allclose(found[:, 1], plain.rbos, rtol=0, atol=1e-12)
@@ -125,13 +125,13 @@ def test_intervals_are_those_of_the_halves_and_differences_are_paired():
     z = x + 0.3 * reals(9, 40, 4, dtype=np.float64)
     members = np.arange(40) % 2 == 0
     found = pyalign.compare_neighbors(
-        {"y": y, "z": z}, x, k=4, categories=np.where(members, "even", ""), ci=draws(60), permutations=0
+        {"y": y, "z": z}, x, k=4, categories=np.where(members, "even", ""), ci=draws(60), n_permutations=0
     )
     assert [c.concept for c in found[0].concepts] == ["even"]
     drawn = {"y": [], "z": []}
     for rows, _ in halves(40, 60, 0):
         for name, other in (("y", y), ("z", z)):
-            one = pyalign.compare_neighbors(other[rows], x[rows], k=4, ci=None, permutations=0)[0]
+            one = pyalign.compare_neighbors(other[rows], x[rows], k=4, ci=None, n_permutations=0)[0]
             drawn[name].append((one.overlap, one.overlaps[members[rows]].mean()))
     errors = {name: half_errors(np.array(values), 40) for name, values in drawn.items()}
     assert found[0].standard_error == pytest.approx(errors["y"][0], rel=1e-9)
@@ -147,7 +147,7 @@ def test_concepts_are_means_over_their_objects_and_few_have_no_interval():
     weights = np.zeros((30, 3))
     weights[:20, 0], weights[20:28, 1], weights[28:, 2] = 2.0, 1.0, 1.0
     found = pyalign.compare_neighbors(
-        x, y, k=3, dimensions=weights, dimension_labels=["royal", "food", "tool"], permutations=99
+        x, y, k=3, dimensions=weights, dimension_labels=["royal", "food", "tool"], n_permutations=99
     )
     parts = {c.concept: c for c in found[0].concepts}
     assert {name: c.n_objects for name, c in parts.items()} == {"royal": 20, "food": 8, "tool": 2}
@@ -165,8 +165,8 @@ def test_objects_are_matched_by_name(seed):
     names = tuple(f"item {k}" for k in range(24))
     order = np.random.default_rng(seed).permutation(24)
     moved = Embeddings(x[order], tuple(names[row] for row in order))
-    plain = pyalign.compare_neighbors(x, y, k=4, ci=None, permutations=0)
-    found = pyalign.compare_neighbors(moved, Embeddings(y, names), k=4, ci=None, permutations=0)
+    plain = pyalign.compare_neighbors(x, y, k=4, ci=None, n_permutations=0)
+    found = pyalign.compare_neighbors(moved, Embeddings(y, names), k=4, ci=None, n_permutations=0)
     assert found[0].overlaps.tolist() == plain[0].overlaps.tolist()
     assert found[0].lowest[0].name == names[plain[0].lowest[0].row]
 
@@ -176,7 +176,7 @@ def test_dtypes_and_strides_do_not_matter(seed, dtype):
     x, y = whole(seed, 24, 8, dtype=dtype), whole(seed + 1, 24, 4, dtype=np.float64)
     wide = np.zeros((24, 16), dtype)
     wide[:, ::2] = x
-    options = {"k": 5, "measure": "dot", "human_measure": "dot", "ci": None, "permutations": 0}
+    options = {"k": 5, "measure": "dot", "human_measure": "dot", "ci": None, "n_permutations": 0}
     found = pyalign.compare_neighbors(wide[:, ::2], np.asfortranarray(y), **options)
     plain = pyalign.compare_neighbors(x.astype(np.float64), y, **options)
     assert found[0].overlaps.tolist() == plain[0].overlaps.tolist()
@@ -187,13 +187,13 @@ def test_does_not_depend_on_the_number_of_threads(set_threads):
     found = []
     for threads in (1, 4):
         set_threads(threads)
-        found.append(pyalign.compare_neighbors(x, y, k=5, permutations=19, ci=draws(20)))
+        found.append(pyalign.compare_neighbors(x, y, k=5, n_permutations=19, ci=draws(20)))
     assert found[0] == found[1]
 
 
 def test_a_result_travels_as_a_document(tmp_path):
     x, y = both(4, 30)
-    found = pyalign.compare_neighbors({"x": x, "y": y}, x, k=3, categories=["a", "b", "c"] * 10, permutations=9)
+    found = pyalign.compare_neighbors({"x": x, "y": y}, x, k=3, categories=["a", "b", "c"] * 10, n_permutations=9)
     strict_json(found.to_json())
     again = read_back(found, tmp_path)
     assert again == found and again.object_records() == []
@@ -210,7 +210,7 @@ def test_a_result_travels_as_a_document(tmp_path):
     ({"rbo_p": 1.0}, "rbo_p must "),
     ({"ci": "subjects"}, "ci must be auto, objects or none here; got 'subjects'"),
     ({"ci": pyalign.Resampling("auto", "bootstrap")}, "ci_method must be half-samples here; got 'bootstrap'"),
-    ({"permutations": -1}, "permutations must "),
+    ({"n_permutations": -1}, "n_permutations must "),
     ({"correction": "none"}, "correction must be one of holm, benjamini-hochberg"),
     ({"dimensions": np.ones((24, 2)), "categories": ["a"] * 24}, "categories and dimensions are two ways to say"),
     ({"dimensions": -np.ones((24, 2))}, "dimensions must hold finite numbers from 0 up"),
@@ -233,7 +233,7 @@ def test_the_reference_has_a_name_of_its_own_and_as_many_rows(message_of):
 
 def test_where_half_of_the_objects_is_too_small_there_is_no_interval():
     x, y = both(0)
-    found = pyalign.compare_neighbors(x, y, k=12, permutations=0)
+    found = pyalign.compare_neighbors(x, y, k=12, n_permutations=0)
     assert found[0].ci is None and found.differences == () and found.resamples is None
     assert "no intervals: half of 24 objects holds no 12 neighbours of each" in found.notes
 
@@ -246,7 +246,7 @@ def test_purity_follows_its_definition(seed, k):
     x = reals(seed, 24, 3, dtype=np.float64)
     members = np.random.default_rng(seed).random((24, 3)) < 0.4
     members[0, 0] = True
-    found = pyalign.neighbor_purity(x, members.astype(int), k=k, ci=None, permutations=0)[0]
+    found = pyalign.neighbor_purity(x, members.astype(int), k=k, ci=None, n_permutations=0)[0]
     near = plain_lists(x, k)
     shares = [np.mean([(members[i] & members[j]).any() for j in near[i]]) for i in range(24) if members[i].any()]
     assert found.purity == pytest.approx(np.mean(shares))
@@ -264,13 +264,13 @@ def test_errors_of_purity_are_the_larger_of_halves_and_jackknife(k):
     labels = np.where(x[:, 0] > 0.4, "up", np.where(x[:, 0] > -0.4, "in between", "down"))
 
     def without(rows):
-        one = pyalign.neighbor_purity(x[rows], labels[rows], k=k, ci=None, permutations=0)[0]
+        one = pyalign.neighbor_purity(x[rows], labels[rows], k=k, ci=None, n_permutations=0)[0]
         return [one.purity, *(c.purity for c in one.categories)]
 
     of_halves = half_errors(np.array([without(rows) for rows, _ in halves(40, 30, 0)]), 40)
     left_out = np.array([without(np.delete(np.arange(40), row)) for row in range(40)])
     of_jackknife = np.sqrt(39 * left_out.var(axis=0))
-    found = pyalign.neighbor_purity(x, labels, k=k, ci=draws(30), permutations=0)[0]
+    found = pyalign.neighbor_purity(x, labels, k=k, ci=draws(30), n_permutations=0)[0]
     errors = [one.ci.error for one in (found, *found.categories)]
     assert errors == pytest.approx(np.maximum(of_halves, of_jackknife).tolist())
     assert k == 14 or set(of_jackknife > of_halves) == {False, True}
@@ -278,7 +278,7 @@ def test_errors_of_purity_are_the_larger_of_halves_and_jackknife(k):
 
 def test_a_category_that_nothing_changes_has_no_interval_and_a_note():
     x = np.concatenate([reals(0, 20, 3) + 50, reals(1, 20, 3) - 50, reals(2, 3, 3)])
-    found = pyalign.neighbor_purity(x, ["a"] * 20 + ["b"] * 20 + ["c"] * 3, k=3, permutations=0)
+    found = pyalign.neighbor_purity(x, ["a"] * 20 + ["b"] * 20 + ["c"] * 3, k=3, n_permutations=0)
     assert [row.ci for row in found[0].categories] == [None] * 3
     assert "no interval of categories: all of their objects have the same purity: a, b" in found.notes
     assert "no interval of categories: fewer than 5 objects: c" in found.notes
@@ -287,23 +287,23 @@ def test_a_category_that_nothing_changes_has_no_interval_and_a_note():
 def test_p_values_of_purity_are_those_of_shuffled_categories():
     x = reals(0, 40, 3, dtype=np.float64)
     labels = np.where(x[:, 0] > 0, "up", "down")
-    found, null = pyalign.neighbor_purity(x, labels, k=4, ci=None, permutations=40)[0], []
+    found, null = pyalign.neighbor_purity(x, labels, k=4, ci=None, n_permutations=40)[0], []
     for counter in range(40):
         order = permutation(40, counter, seed=0)
-        null.append(pyalign.neighbor_purity(x, labels[order], k=4, ci=None, permutations=0)[0].purity)
+        null.append(pyalign.neighbor_purity(x, labels[order], k=4, ci=None, n_permutations=0)[0].purity)
     assert found.p_value == (1 + np.count_nonzero(np.array(null) >= found.purity - 1e-12)) / 41
 
 
 def test_objects_without_a_category_do_not_count(message_of, tmp_path):
     x = reals(0, 12, 3)
-    found = pyalign.neighbor_purity(x, ["a"] * 6 + [""] * 6, k=2, permutations=9)
+    found = pyalign.neighbor_purity(x, ["a"] * 6 + [""] * 6, k=2, n_permutations=9)
     assert (found.n_objects, found.n_with_category) == (12, 6)
     assert "6 of 12 objects have no category: they are neighbours of others alone" in found.notes
     assert read_back(found, tmp_path) == found
     assert "at least one object" in message_of(pyalign.neighbor_purity, x, np.zeros((12, 1), int))
 
 
-# Hubs
+# Hubness
 
 
 NAMES = tuple(f"object {k:02}" for k in range(40))
@@ -332,7 +332,7 @@ def test_the_order_of_objects_that_is_assumed_without_names_is_noted(call, rows,
 def test_hubs_count_how_often_rows_are_neighbours(seed, k):
     x = reals(seed, 20, 3, dtype=np.float64)
     counts = np.bincount(np.ravel(plain_lists(x, k)), minlength=20)
-    found = pyalign.hubs(x, k=k)[0]
+    found = pyalign.hubness(x, k=k)[0]
     assert found.counts.tolist() == counts.tolist() and found.largest[0].count == counts.max()
     centred = counts - counts.mean()
     expected = np.mean(centred**3) / np.mean(centred**2) ** 1.5 if centred.any() else 0.0
@@ -343,7 +343,7 @@ def test_hubs_count_how_often_rows_are_neighbours(seed, k):
 
 def test_one_row_near_all_is_the_hub(tmp_path):
     x = np.concatenate([np.zeros((1, 30)), np.eye(30)])
-    found = pyalign.hubs(x, k=1, measure="neg_euclidean")
+    found = pyalign.hubness(x, k=1, measure="neg_euclidean")
     assert found[0].largest[0].row == 0 and found[0].largest[0].count == 30
     assert found[0].antihubs == pytest.approx(29 / 31) and found[0].hub_occurrence == 30 / 31
     assert read_back(found, tmp_path) == found
@@ -366,7 +366,7 @@ def by_hand(x, k):
 @given(seed=seeds, k=st.integers(1, 18), order=st.permutations(range(20)).map(np.array))
 def test_hubs_move_with_the_order_of_rows_that_tie(seed, k, order):
     x = np.random.default_rng(seed).integers(1, 3, (20, 3)).astype(np.float64)
-    found, moved = pyalign.hubs(x, k=k)[0], pyalign.hubs(x[order], k=k)[0]
+    found, moved = pyalign.hubness(x, k=k)[0], pyalign.hubness(x[order], k=k)[0]
     assert found.counts == pytest.approx(by_hand(x, k)) and found.counts.sum() == pytest.approx(20 * k)
     assert moved.counts == pytest.approx(found.counts[order])
     assert moved.skewness == pytest.approx(found.skewness, abs=1e-6) and moved.antihubs == pytest.approx(found.antihubs)
@@ -375,11 +375,11 @@ def test_hubs_move_with_the_order_of_rows_that_tie(seed, k, order):
 @pytest.mark.parametrize("measure", ["cosine", "dot", "neg_euclidean"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_equal_rows_have_no_hubs_and_their_ties_are_counted(tmp_path, measure, dtype):
-    found = pyalign.hubs(np.full((40, 5), 0.3, dtype), k=10, measure=measure)
+    found = pyalign.hubness(np.full((40, 5), 0.3, dtype), k=10, measure=measure)
     one = found[0]
     assert (one.skewness, one.n_tied) == (0.0, 40) and one.antihubs == pytest.approx((1 - 10 / 39) ** 39)
     assert one.robin_hood == pytest.approx(0, abs=1e-12) and one.counts == pytest.approx(10)
-    told = f"for all objects of x others are as near by {measure} as neighbour 10, but for rounding: "
+    told = f"for all objects of embeddings others are as near by {measure} as neighbour 10, but for rounding: "
     told += "each is the neighbour equally often"
     assert told in found.notes and told in str(found)
     assert read_back(found, tmp_path) == found
@@ -388,8 +388,8 @@ def test_equal_rows_have_no_hubs_and_their_ties_are_counted(tmp_path, measure, d
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x: pyalign.compare_neighbors(x, reals(2, 40, 3), k=10, ci=None, permutations=0),
-        lambda x: pyalign.neighbor_purity(x, ["a", "b"] * 20, k=10, ci=None, permutations=0),
+        lambda x: pyalign.compare_neighbors(x, reals(2, 40, 3), k=10, ci=None, n_permutations=0),
+        lambda x: pyalign.neighbor_purity(x, ["a", "b"] * 20, k=10, ci=None, n_permutations=0),
         lambda x: pyalign.neighbor_changes(x, reals(2, 40, 3), k=10),
     ],
     ids=["agreement", "purity", "changes"],
@@ -407,7 +407,7 @@ def test_ties_for_the_last_place_in_a_list_are_counted_in_a_note(call):
 
 
 def test_hubs_without_ties_have_whole_counts_and_no_note():
-    found = pyalign.hubs(reals(1, 30, 4), k=5)
+    found = pyalign.hubness(reals(1, 30, 4), k=5)
     assert found[0].n_tied == 0 and not [note for note in found.notes if "as near" in note]
     assert (found[0].counts == found[0].counts.round()).all()
 
@@ -515,13 +515,13 @@ def test_clip_shares_more_neighbours_with_people_than_chance(data):
     models = {
         name: np.load(things / f"{name}.npy") for name in ("clip_vit_b32", "efficientnet_lite0_logits", "vice_42d")
     }
-    found = pyalign.compare_neighbors(models, human, dimensions=human, permutations=0, ci=draws(20))
+    found = pyalign.compare_neighbors(models, human, dimensions=human, n_permutations=0, ci=draws(20))
     clip, logits, vice = found.results
     assert (round(clip.overlap, 4), round(logits.overlap, 4), round(vice.overlap, 4)) == (0.2646, 0.2258, 0.5378)
     assert round(clip.rbo, 4) == 0.2319 and clip.overlap > 40 * found.chance
     assert sum(c.n_objects for c in clip.concepts) == found.n_objects == 1854
     assert any("efficientnet_lite0_logits is zero throughout" in note for note in found.notes)
     categories = pyalign.load_embeddings(things / "category27.tsv")
-    purity = pyalign.neighbor_purity(models, Categories.of(np.asarray(categories)), ci=None, permutations=0)
+    purity = pyalign.neighbor_purity(models, Categories.of(np.asarray(categories)), ci=None, n_permutations=0)
     assert purity.n_with_category == 1295
     assert [round(one.purity, 4) for one in purity.results] == [0.5812, 0.5006, 0.6874]

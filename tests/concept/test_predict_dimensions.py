@@ -19,7 +19,7 @@ from pyalign.concept.held_out import folds_of, predict_held_out
 from pyalign.stats.multiple import holm
 from pyalign.stats.resampling import Resampling
 
-NAMELESS = "rows of the dimensions and of x have no names: row i is taken for object i"
+NAMELESS = "rows of the dimensions and of embeddings have no names: row i is taken for object i"
 PENALTIES = 10.0 ** np.arange(-1, 7)
 NAMES = tuple(f"item {k:03}" for k in range(300))
 
@@ -139,11 +139,13 @@ def test_rows_are_matched_by_name_and_others_left_out():
     more = np.concatenate([x, np.zeros((10, 6))])[order]
     found = predict_dimensions(Embeddings(more, tuple(NAMES[k] for k in order)), human)
     np.testing.assert_allclose(found[0].predictions, predict_dimensions(x, human)[0].predictions, rtol=1e-9)
-    assert "10 rows of x are left out: the dimensions have no such objects" in found.notes
+    assert "10 rows of embeddings are left out: the dimensions have no such objects" in found.notes
     assert found.names == NAMES[:50]
-    with pytest.raises(InputError, match="x must have a row for each object of the dimensions: no row is named"):
+    with pytest.raises(
+        InputError, match="embeddings must have a row for each object of the dimensions: no row is named"
+    ):
         predict_dimensions(Embeddings(x[:49], NAMES[:49]), human)
-    assert "rows of x have no names: row i is taken for object i" in predict_dimensions(x, human).notes
+    assert "rows of embeddings have no names: row i is taken for object i" in predict_dimensions(x, human).notes
 
 
 def test_rows_with_nan_raise_or_are_left_out():
@@ -152,7 +154,7 @@ def test_rows_with_nan_raise_or_are_left_out():
     with pytest.raises(InputError, match="dimensions must be finite; 1 of 50 rows holds NaN or infinity, first row 9"):
         predict_dimensions(x, y)
     triplets = draw_triplets(0, 50, 400)
-    found = predict_dimensions(x, y, nan="omit", triplets=triplets)
+    found = predict_dimensions(x, y, nan_policy="omit", triplets=triplets)
     kept = np.delete(np.arange(50), [7, 9])
     np.testing.assert_allclose(found[0].predictions[kept], predict_dimensions(x[kept], y[kept])[0].predictions)
     assert np.isnan(found[0].predictions[[7, 9]]).all() and found.fold_of[[7, 9]].tolist() == [-1, -1]
@@ -237,7 +239,8 @@ def test_penalties_at_an_end_of_the_grid_are_told():
     found = predict_dimensions(x, y[:, :1], penalties=[100.0, 1e4])
     assert found.notes == (
         NAMELESS,
-        "x: the smallest penalty (100) was chosen 5 times of 5: smaller ones might do better, or standardize the "
+        "embeddings: the smallest penalty (100) was chosen 5 times of 5: smaller ones might do better, or "
+        "standardize the "
         "features",
     )
     random = predict_dimensions(x, y[:, 1:], penalties=[1e4, 1e-3, 1e-3])
@@ -251,7 +254,7 @@ def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
     noisy = x + np.random.default_rng(0).normal(size=x.shape)
     found = predict_dimensions(noisy, y[:, :1], penalties=[1e-6, 1e-3])
     assert found[0].dimensions[0].r2 > 0.1
-    told = "x: the largest penalty (0.001) was chosen 5 times of 5: larger ones might do better"
+    told = "embeddings: the largest penalty (0.001) was chosen 5 times of 5: larger ones might do better"
     assert found.notes == (NAMELESS, told)
     *_, note = predict_dimensions(x, np.random.default_rng(9).normal(size=(len(x), 1)), penalties=[1e-3, 1e6]).notes
     assert note.endswith("the features say little there")
@@ -261,7 +264,10 @@ def test_a_grid_that_ends_too_early_is_not_laid_to_the_features():
 def test_features_that_are_the_same_for_all_objects_predict_nothing_and_say_so(value):
     _, y = planted(8)
     found = predict_dimensions(np.full((len(y), 4), value), y)
-    assert found.notes == (NAMELESS, "the features of x are the same for all objects: they predict nothing")
+    assert found.notes == (
+        NAMELESS,
+        "the features of embeddings are the same for all objects: they predict nothing",
+    )
     assert all(abs(one.r2) < 0.05 for one in found[0].dimensions)
 
 
@@ -336,9 +342,9 @@ def test_a_document_comes_back_and_rows_are_flat(tmp_path):
 
 X, Y = planted(0, n=20)
 WRONG = {
-    "x must hold at least one model; got none": ({}, Y, {}),
-    "x must have a row for each of 20 objects of the dimensions; got 19": (X[:19], Y, {}),
-    "x must have shape (n, d); got (20,)": (X[:, 0], Y, {}),
+    "embeddings must hold at least one model; got none": ({}, Y, {}),
+    "embeddings must have a row for each of 20 objects of the dimensions; got 19": (X[:19], Y, {}),
+    "embeddings must have shape (n, d); got (20,)": (X[:, 0], Y, {}),
     "dimensions must have at least one row and one feature; got shape (20, 0)": (X, Y[:, :0], {}),
     "labels must be one for each of 2 dimensions; got 3": (X, Y, {"labels": ["a", "b", "c"]}),
     "labels must be a sequence of names; got 'ab'": (X, Y, {"labels": "ab"}),
@@ -354,16 +360,16 @@ WRONG = {
     "ci_method must be corrected here; got 'bootstrap'": (
         X, Y, {"ci": Resampling("objects", "bootstrap")}
     ),
-    "nan must be one of raise, omit; got 'drop'": (X, Y, {"nan": "drop"}),
+    "nan_policy must be one of raise, omit; got 'drop'": (X, Y, {"nan_policy": "drop"}),
     "correction must be one of holm, benjamini-hochberg; got 'none'": (X, Y, {"correction": "none"}),
-    "x must be scaled down: its squares would overflow; got a value of 1e+200": (X * 0 + 1e200, Y, {}),
+    "embeddings must be scaled down: its squares would overflow; got a value of 1e+200": (X * 0 + 1e200, Y, {}),
     "triplets must lie in [0, 20); row 0 is [0, 1, 20]": (X, Y, {"triplets": [[0, 1, 20]]}),
     "triplets must name three different items; row 0 is [0, 1, 1]": (X, Y, {"triplets": [[0, 1, 1]]}),
-    "predict_dimensions takes odd-one-out triplets alone; got task 'anchored'": (
+    "predict_dimensions takes only odd-one-out triplets; got task 'anchored'": (
         X, Y, {"triplets": pyalign.Triplets([[0, 1, 2]], task="anchored")}
     ),
     "triplets must name objects without NaN or infinity; got none that do": (
-        np.where(np.arange(20)[:, None] == 2, np.nan, X), Y, {"triplets": [[0, 1, 2]], "nan": "omit"}
+        np.where(np.arange(20)[:, None] == 2, np.nan, X), Y, {"triplets": [[0, 1, 2]], "nan_policy": "omit"}
     ),
     "seed must be a whole number from 0 to 2,147,483,647; got -1": (X, Y, {"seed": -1}),
 }  # fmt: skip

@@ -26,19 +26,21 @@ DIMENSIONS = Embeddings(np.abs(reals(4, N, 3)) * [1, 1, 0], NAMES)
 BOTH = {"x": X, "zero": WITH_ZERO}
 
 MAKERS = {
-    "concepts": lambda: pyalign.concepts(
+    "concepts": lambda: pyalign.score_concepts(
         BOTH, TRIPLETS, DIMENSIONS, categories=KINDS, levels=(KINDS, KINDS), top_objects=2
     ),
-    "concepts without intervals": lambda: pyalign.concepts(X, TRIPLETS, DIMENSIONS, top=2, ci=None, top_objects=2),
+    "concepts without intervals": lambda: pyalign.score_concepts(
+        X, TRIPLETS, DIMENSIONS, top=2, ci=None, top_objects=2
+    ),
     "predicted dimensions": lambda: pyalign.predict_dimensions({"x": X, "y": Y}, DIMENSIONS, triplets=TRIPLETS),
-    "consistency": lambda: pyalign.consistency(BOTH, TRIPLETS, dimensions=DIMENSIONS, categories=KINDS),
-    "consistency with who is always right": lambda: pyalign.consistency(
+    "consistency": lambda: pyalign.error_consistency(BOTH, TRIPLETS, dimensions=DIMENSIONS, categories=KINDS),
+    "consistency with who is always right": lambda: pyalign.error_consistency(
         {"x": X}, TRIPLETS, model_choices={"right": np.full(len(TRIPLETS), 2)}
     ),
-    "agreement": lambda: pyalign.compare_neighbors(BOTH, Y, k=3, categories=KINDS, permutations=9),
+    "agreement": lambda: pyalign.compare_neighbors(BOTH, Y, k=3, categories=KINDS, n_permutations=9),
     "agreement by dimensions": lambda: pyalign.compare_neighbors(X, Y, k=3, dimensions=DIMENSIONS, ci=None),
-    "purity": lambda: pyalign.neighbor_purity(BOTH, KINDS, k=3, permutations=9),
-    "hubs": lambda: pyalign.hubs(BOTH, k=3),
+    "purity": lambda: pyalign.neighbor_purity(BOTH, KINDS, k=3, n_permutations=9),
+    "hubs": lambda: pyalign.hubness(BOTH, k=3),
     "changes": lambda: pyalign.neighbor_changes(X, WITH_ZERO, k=3),
     "prototypes of categories": lambda: pyalign.prototypes(X, categories=KINDS),
     "prototypes of dimensions": lambda: pyalign.prototypes(X, dimensions=DIMENSIONS),

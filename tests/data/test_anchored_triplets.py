@@ -81,5 +81,5 @@ def test_alignment_by_names_keeps_the_task():
 
 def test_who_needs_the_odd_one_says_so(message_of):
     require_odd_one_out(Triplets(ROWS), "this")
-    message = "this takes odd-one-out triplets alone; got task 'anchored'"
+    message = "this takes only odd-one-out triplets; got task 'anchored'"
     assert message_of(require_odd_one_out, Triplets(ROWS, task="anchored"), "this") == message

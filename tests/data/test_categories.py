@@ -16,20 +16,20 @@ CALLS = {
     "score": lambda models, triplets, kinds: pyalign.score(
         models, triplets, groups=Categories.of(kinds), missing="omit"
     ),
-    "concepts": lambda models, triplets, kinds: pyalign.concepts(
+    "concepts": lambda models, triplets, kinds: pyalign.score_concepts(
         models, triplets, categories=kinds, ci=None, missing="omit"
     ),
-    "levels": lambda models, triplets, kinds: pyalign.concepts(
+    "levels": lambda models, triplets, kinds: pyalign.score_concepts(
         models, triplets, levels=(kinds, kinds), ci=None, missing="omit"
     ),
-    "consistency": lambda models, triplets, kinds: pyalign.consistency(
+    "consistency": lambda models, triplets, kinds: pyalign.error_consistency(
         models, triplets, model_choices={"c": [0] * len(triplets)}, categories=kinds, ci=None, missing="omit"
     ),
     "neighbor_purity": lambda models, triplets, kinds: pyalign.neighbor_purity(
-        models, kinds, k=1, ci=None, permutations=0
+        models, kinds, k=1, ci=None, n_permutations=0
     ),
     "compare_neighbors": lambda models, triplets, kinds: pyalign.compare_neighbors(
-        models, OBJECTS, categories=kinds, k=1, ci=None, permutations=0
+        models, OBJECTS, categories=kinds, k=1, ci=None, n_permutations=0
     ),
 }  # fmt: skip
 
@@ -81,7 +81,7 @@ def test_what_is_no_category_is_refused(message_of, given, message):
 
 def test_rows_without_a_category_are_refused(message_of):
     few = Categories.of(["a", "b"], names=("saw", "pie"))
-    assert message_of(few.of_rows, 3) == "categories must have a row for each of 3 rows of x; got 2"
+    assert message_of(few.of_rows, 3) == "categories must have a row for each of 3 rows of embeddings; got 2"
     assert message_of(few.of_rows, 1, ("axe",)) == "no row is named 'axe' (1 of 1 items have no row)"
 
 

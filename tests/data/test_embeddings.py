@@ -134,22 +134,22 @@ def test_a_frame_keeps_its_index_wherever_it_is_put(pandas, make):
 def test_what_frames_must_not_hold(pandas, message_of):
     frame = pandas.DataFrame({"name": ["dog", "cat"], "f0": [1.0, 2.0]})
     assert message_of(as_embeddings, frame) == (
-        "x must hold numbers alone; column 'name' does not (set_index makes it the names)"
+        "embeddings must hold numbers alone; column 'name' does not (set_index makes it the names)"
     )
     two = pandas.DataFrame(np.eye(2), index=pandas.MultiIndex.from_tuples([("a", 1), ("b", 2)]))
-    assert message_of(as_embeddings, two) == "x must have one level of names in its index; got 2"
+    assert message_of(as_embeddings, two) == "embeddings must have one level of names in its index; got 2"
     lacking = pandas.DataFrame(np.eye(3), index=["dog", None, "cat"])
-    assert message_of(as_embeddings, lacking) == "x must have a name for every row; row 1 has none"
+    assert message_of(as_embeddings, lacking) == "embeddings must have a name for every row; row 1 has none"
 
 
 def test_a_path_says_how_it_is_read(message_of, tmp_path):
-    told = "x must be an array; got the path 'clip.npy': read it with load_embeddings(path)"
+    told = "embeddings must be an array; got the path 'clip.npy': read it with load_embeddings(path)"
     assert message_of(as_embeddings, "clip.npy") == told
     assert message_of(as_embeddings, tmp_path / "clip.npy").endswith("clip.npy': read it with load_embeddings(path)")
 
 
 def test_triplets_are_no_embeddings(message_of):
-    told = "x must be embeddings; got triplets: Triplets(2)"
+    told = "embeddings must be embeddings; got triplets: Triplets(2)"
     assert message_of(as_embeddings, Triplets(np.array([[0, 1, 2], [2, 3, 1]]))) == told
 
 
@@ -157,7 +157,7 @@ def test_triplets_are_no_embeddings(message_of):
 def test_a_sparse_matrix_says_what_to_do(message_of, kind):
     sparse = pytest.importorskip("scipy.sparse", reason="scipy is not installed")
     x = getattr(sparse, kind)(np.eye(3))
-    assert message_of(as_embeddings, x) == f"x must be a dense array; got {kind}: give x.toarray()"
+    assert message_of(as_embeddings, x) == f"embeddings must be a dense array; got {kind}: give embeddings.toarray()"
 
 
 def test_lists_and_arrays_are_taken_as_they_are():
@@ -176,8 +176,8 @@ def test_what_has_no_rows_is_refused(message_of, nothing):
 
 def test_a_tensor_without_data_is_refused(message_of):
     torch = pytest.importorskip("torch")
-    told = message_of(_checks.as_array, torch.empty(3, 2, device="meta"), "x", "(n, d)")
-    assert told.startswith("x must be an array of numbers; got Tensor: ")
+    told = message_of(_checks.as_array, torch.empty(3, 2, device="meta"), "embeddings", "(n, d)")
+    assert told.startswith("embeddings must be an array of numbers; got Tensor: ")
 
 
 def test_models_are_embeddings_by_their_names_as_text(message_of):
@@ -185,8 +185,9 @@ def test_models_are_embeddings_by_their_names_as_text(message_of):
     found = as_models({1: np.eye(3), "judged": judged})
     assert list(found) == ["1", "judged"] and [type(one) for one in found.values()] == [Embeddings, Similarities]
     assert as_models(np.eye(2)).shape == (2, 2) and isinstance(as_models(judged), Similarities)
-    assert message_of(as_models, {}) == "x must hold at least one model; got an empty mapping"
+    assert message_of(as_models, {}) == "embeddings must hold at least one model; got an empty mapping"
     assert (
-        message_of(as_models, {1: np.eye(2), "1": np.eye(2)}) == "x must have names that differ as text; got 1 and '1'"
+        message_of(as_models, {1: np.eye(2), "1": np.eye(2)})
+        == "embeddings must have names that differ as text; got 1 and '1'"
     )
     assert message_of(as_models, {"a": "clip.npy"}).startswith("a must be an array; got the path 'clip.npy'")

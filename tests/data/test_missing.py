@@ -252,7 +252,7 @@ def test_another_rule_for_the_objects_that_remain_is_refused(message_of):
     models, named = {"a": ASTRAY, "b": rows("ant", "bee", "cat")}, [["ant", "bee", "cat"], ["ant", "dog", "eel"]]
     assert message_of(with_rows, models, named, "omit") == f"a: {told}after the objects"
     assert message_of(with_rows, ASTRAY, [["ant", "bee", "cat"], ["ant", "dog", "fox"]], "omit") == (
-        f"x: {told}after the objects"
+        f"embeddings: {told}after the objects"
     )
     human = Judgments(np.ones((5, 5)), "dissimilarity", NAMES)
     assert message_of(judged_with_rows, models, {}, human, "omit") == f"a: {told}after the objects"

@@ -138,7 +138,7 @@ def test_what_is_refused(message_of):
         f"no row is of 'cow' (1 of 3 items have no row, by their folders); {OMIT}"
     )
     message = message_of(Embeddings(np.eye(2) * 1j, ("a/1", "b/2")).per_object, "mean")
-    assert message == "x must hold real numbers; got dtype complex128"
+    assert message == "embeddings must hold real numbers; got dtype complex128"
 
 
 def test_items_may_be_without_a_row():

@@ -56,7 +56,7 @@ def test_a_tensor_is_taken_without_its_graph():
 def test_other_features_are_refused(message_of):
     for x in (X[:, :3], X[0]):
         assert message_of(random_map().apply, x) == (
-            f"x must have the 4 features of the transform; got shape {x.shape}"
+            f"embeddings must have the 4 features of the transform; got shape {x.shape}"
         )
 
 

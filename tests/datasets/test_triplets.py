@@ -32,7 +32,6 @@ from pyalign import (
     Categories,
     Embeddings,
     choice_probabilities,
-    choice_probabilities_from,
     load_embeddings,
     sample_triplets,
     similarity,
@@ -168,7 +167,7 @@ def test_the_real_matrix_of_dissimilarities_must_be_stated_as_such(data, message
     rdm = load_embeddings(data / "things" / "RDM48_triplet.mat")
     said = message_of(sample_triplets, rdm, 1000, measure="precomputed")
     assert said == (
-        "x looks like dissimilarities: nothing is smaller than the diagonal; state that by "
+        "the matrix looks like dissimilarities: nothing is smaller than the diagonal; state that by "
         'measure="precomputed_dissimilarity"'
     )
     drawn = draw(rdm, 1000, measure="precomputed_dissimilarity")
@@ -181,9 +180,9 @@ def test_a_matrix_of_the_other_kind_is_refused_and_one_that_may_be_either_is_not
     similar = similarity(reals(1, 10, 4))
     said = message_of(sample_triplets, similar, 5, measure="precomputed_dissimilarity")
     assert said == (
-        'x looks like similarities: nothing is larger than the diagonal; state that by measure="precomputed"'
+        'the matrix looks like similarities: nothing is larger than the diagonal; state that by measure="precomputed"'
     )
-    assert "x looks like dissimilarities" in message_of(sample_triplets, 1 - similar, 5, measure="precomputed")
+    assert "the matrix looks like dissimilarities" in message_of(sample_triplets, 1 - similar, 5, measure="precomputed")
     graph = np.zeros((6, 6))
     graph[0, 1] = graph[1, 0] = graph[2, 3] = graph[3, 2] = 1
     assert sample_triplets(graph, 5, measure="precomputed").shape == (5, 3)
@@ -199,14 +198,14 @@ def test_a_document_holds_the_figures_and_comes_back(tmp_path):
     back = read_back(drawn, tmp_path)
     assert back == drawn and back.triplets is None
     assert read_back(draw(reals(1, 10, 4), 30), tmp_path).temperature is None
-    assert [one.name for one in back.provenance.inputs] == ["x", "categories"]
+    assert [one.name for one in back.provenance.inputs] == ["embeddings", "categories"]
     assert drawn.to_csv().startswith("n_triplets,n_tied,n_sharing,scheme,measure,temperature,seed\n300,")
 
 
 def test_probabilities_from_a_matrix_are_those_of_the_rows():
     x = reals(1, 30, 4, dtype=np.float64)
     triplets = draw_triplets(2, 30, 500)
-    p = choice_probabilities_from(similarity(x), triplets, temperature=0.2)
+    p = choice_probabilities(similarities=similarity(x), triplets=triplets, temperature=0.2)
     assert p == pytest.approx(choice_probabilities(x, triplets, temperature=0.2), abs=1e-12)
 
 
@@ -215,7 +214,10 @@ def test_probabilities_from_a_matrix_are_those_of_the_rows():
     [
         ({"scheme": "within"}, "categories must be given"),
         ({"categories": LABELS}, "no use for them"),
-        ({"categories": LABELS[:4], "scheme": "within"}, "categories must have a row for each of 10 rows of x; got 4"),
+        (
+            {"categories": LABELS[:4], "scheme": "within"},
+            "categories must have a row for each of 10 rows of embeddings; got 4",
+        ),
         ({"categories": np.arange(10), "scheme": "within"}, "the largest has 1"),
         ({"categories": np.ones(10), "scheme": "within"}, "whole numbers or text"),
         ({"categories": 2 * np.eye(10), "scheme": "across"}, "0 and 1"),

@@ -61,7 +61,7 @@ def test_a_fit_is_the_same_whoever_brought_the_runtime(first):
 import hashlib, numpy as np, pyalign
 from pyalign.datasets.simulate import simulate
 x = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
-fit = pyalign.fit_probe(x, simulate(x[:, :3], 4000, measure="dot").triplets, strength=0.02)
+fit = pyalign.fit_probe(x, simulate(x[:, :3], 4000, measure="dot").triplets, penalty=0.02)
 print(hashlib.sha256(fit.transform.weights.tobytes()).hexdigest())
 """
     found = [run_python(code, **more).stdout for more in ({}, {"OMP_WAIT_POLICY": "passive"})]

@@ -270,7 +270,7 @@ triplets = "one"
 [steps.probe]
 models = ["a", "c"]
 triplets = "two"
-strengths = [0.1, 1.0]
+penalties = [0.1, 1.0]
 folds = 2
 [steps.after]
 function = "concepts"
@@ -280,7 +280,7 @@ transform = "step:probe::a"
 [steps.rsa]
 model_rdms = { m = "m.npy" }
 [steps.cka]
-permutations = 5
+n_permutations = 5
 """
 
 

@@ -83,8 +83,8 @@ def test_score_equals_that_of_the_cpu(engine):
 def test_resamples_are_those_of_the_cpu_bit_for_bit(engine):
     triplets = draw_triplets(6, 1854, 4_700_000, np.int32)
     values = np.random.default_rng(6).integers(-32768, 32768, (3, len(triplets)), dtype=np.int16)
-    ours = object_sums(on_device(triplets), 1854, values, resamples=130, backend=engine)
-    np.testing.assert_array_equal(ours, object_sums(triplets, 1854, values, resamples=130))
+    ours = object_sums(on_device(triplets), 1854, values, n_resamples=130, backend=engine)
+    np.testing.assert_array_equal(ours, object_sums(triplets, 1854, values, n_resamples=130))
 
 
 def test_intervals_are_those_of_the_cpu(engine):
@@ -130,9 +130,9 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
     x = reals(18, 1854, 64)
     triplets = simulate(x[:, :8], 200_000, measure="dot", temperature=4.0, seed=18).triplets
     y = np.random.default_rng(18).integers(0, 3, (len(triplets), 3)) + np.array([0, 0, 4]) if counts else None
-    expected = pyalign.fit_probe(x, triplets, strength=0.05, answers=y)
+    expected = pyalign.fit_probe(x, triplets, penalty=0.05, answers=y)
     given = None if y is None else on_device(y)
-    ours = pyalign.fit_probe(on_device(x), on_device(triplets), strength=0.05, answers=given, backend=engine)
+    ours = pyalign.fit_probe(on_device(x), on_device(triplets), penalty=0.05, answers=given, backend=engine)
     assert (ours.backend, expected.backend) == (engine, "native")
     assert ours.objective == pytest.approx(expected.objective, abs=1e-5)
     assert ours.gap <= ours.options.tolerance
@@ -140,20 +140,20 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
     z = ours.transform.apply(on_device(x))
     assert z.is_cuda
     np.testing.assert_allclose(to_host(z), ours.transform.apply(x), rtol=1e-5, atol=1e-6)
-    from_host = pyalign.fit_probe(x, triplets, strength=0.05, answers=y, backend=engine)
+    from_host = pyalign.fit_probe(x, triplets, penalty=0.05, answers=y, backend=engine)
     assert from_host.backend == engine and from_host.objective == pytest.approx(expected.objective, abs=1e-5)
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"measure": "cosine", "penalty": "identity"}, {"bias": True}, {"rank": 4}, {"rank": "diagonal"}],
+    [{"measure": "cosine", "norm": "identity"}, {"bias": True}, {"rank": 4}, {"rank": "diagonal"}],
     ids=str,
 )
 def test_probes_of_every_form_end_where_those_of_the_cpu_end(engine, options):
     x = reals(19, 300, 24)
     triplets = simulate(x[:, :4], 30_000, measure="dot", temperature=2.0, seed=19).triplets
-    expected = pyalign.fit_probe(x, triplets, strength=0.05, **options)
-    ours = pyalign.fit_probe(on_device(x), triplets, strength=0.05, backend=engine, **options)
+    expected = pyalign.fit_probe(x, triplets, penalty=0.05, **options)
+    ours = pyalign.fit_probe(on_device(x), triplets, penalty=0.05, backend=engine, **options)
     assert ours.objective == pytest.approx(expected.objective, abs=1e-4)  # rounding decides where the last iteration is
 
 
@@ -162,13 +162,13 @@ def test_a_probe_is_cross_validated_and_keeps_neighbours_on_the_device(engine):
     triplets = simulate(x[:, :4], 40_000, measure="dot", temperature=2.0, seed=20).triplets
     device, where = on_device(x), {"backend": engine}
     ours, expected = (
-        pyalign.cross_validate_probe(rows, triplets, strengths=[0.1, 0.03], **options)
+        pyalign.cross_validate_probe(rows, triplets, penalties=[0.1, 0.03], **options)
         for rows, options in ((device, where), (x, {}))
     )
     assert ours.fit.backend == engine
     assert ours.accuracy == pytest.approx(expected.accuracy, abs=0.01)
     assert ours.cross_entropy == pytest.approx(expected.cross_entropy, abs=1e-3)
-    local = {"strength": 0.1, "penalty": "identity", "batch_size": 64, "tolerance": 1e-2}
+    local = {"penalty": 0.1, "norm": "identity", "batch_size": 64, "tolerance": 1e-2}
     near, far = (
         pyalign.fit_probe(rows, triplets, other_embeddings=other, **local, **options)
         for rows, other, options in ((device, on_device(images), where), (x, images, {}))
@@ -176,7 +176,7 @@ def test_a_probe_is_cross_validated_and_keeps_neighbours_on_the_device(engine):
     assert near.backend == engine and near.objective == pytest.approx(far.objective, abs=1e-5)
     if engine == "triton":
         with pytest.raises(pyalign.InputError, match="triton: it takes no float64 rows"):
-            pyalign.fit_probe(device.double(), triplets, strength=0.1, backend=engine)
+            pyalign.fit_probe(device.double(), triplets, penalty=0.1, backend=engine)
 
 
 def test_invalid_triplets_are_named(engine, message_of):
@@ -201,7 +201,7 @@ def test_offsets_pass_two_to_the_31_in_the_matrix(engine):
     assert bool((s[-3:].double() == last).all()) and bool((s[:, -3:].T.double() == last).all())
     triplets = draw_triplets(8, n, 100_000)
     triplets[0] = n - 3, n - 2, n - 1
-    ours = pyalign.odd_one_out_from(s, on_device(triplets), backend=engine)
+    ours = pyalign.odd_one_out(similarities=s, triplets=on_device(triplets), backend=engine)
     np.testing.assert_array_equal(to_host(ours), pyalign.odd_one_out(to_host(x), triplets, measure="dot"))
 
 
@@ -213,8 +213,8 @@ def test_offsets_pass_two_to_the_31_in_the_triplets(engine):
         pytest.skip("needs 40 GB of free device memory")
     some = on_device(draw_triplets(9, 100, 1_000_000, np.int32))
     s = on_device(whole(9, 100, 100))
-    ours = pyalign.odd_one_out_from(s, some.repeat(720, 1), backend=engine)
-    expected = pyalign.odd_one_out_from(s, some, backend=engine)
+    ours = pyalign.odd_one_out(similarities=s, triplets=some.repeat(720, 1), backend=engine)
+    expected = pyalign.odd_one_out(similarities=s, triplets=some, backend=engine)
     assert bool((ours.view(720, -1) == expected).all())
 
 

@@ -301,7 +301,7 @@ PATHS = {
     "pyalign.merge_extractions parts": lambda p: pyalign.merge_extractions([p], "out"),
     "pyalign.plot csv": lambda p: pyalign.plot(score(), csv=p),
     "pyalign.plot out": lambda p: pyalign.plot(score(), out=p),
-    "pyalign.read_transform path": pyalign.read_transform,
+    "pyalign.load_transform path": pyalign.load_transform,
     "pyalign.run_study out": lambda p: pyalign.run_study("study.toml", p),
     "pyalign.run_study path": pyalign.run_study,
     "pyalign.write_embeddings path": lambda p: pyalign.write_embeddings(p, np.eye(2)),

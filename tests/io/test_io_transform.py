@@ -7,7 +7,7 @@ import pytest
 from support import reals
 
 from pyalign.data import Transform
-from pyalign.io import read_transform, write_transform
+from pyalign.io import load_transform, write_transform
 
 
 def parts(**changes):
@@ -19,7 +19,7 @@ def parts(**changes):
 def test_what_is_written_is_read_back(tmp_path, bias):
     path = tmp_path / "t.npz"
     write_transform(path, Transform(reals(1, 4, 3), bias, 0.5, 2.0))
-    read = read_transform(path)
+    read = load_transform(path)
     np.testing.assert_array_equal(read.weights, reals(1, 4, 3))
     assert (read.bias is None) == (bias is None) and (read.mean, read.std) == (0.5, 2.0)
     with np.load(path) as file:  # as gLocal reads it
@@ -33,15 +33,15 @@ def test_the_published_transform_is_applied_as_published(data):
     x = reals(3, 50, 512)
     with np.load(path) as file:
         w, b, mean, std = (file[key].astype(np.float64) for key in ("weights", "bias", "mean", "std"))
-    ours = read_transform(path).apply(x)
+    ours = load_transform(path).apply(x)
     assert ours.shape == (50, 512) and ours.dtype == np.float32
     np.testing.assert_allclose(ours, ((x - mean) / std) @ w + b, rtol=1e-4, atol=1e-5)
 
 
 def test_the_published_file_survives_being_written_again(data, tmp_path):
-    original = read_transform(data / "glocal" / "resnet18_avgpool_transform.npz")
+    original = load_transform(data / "glocal" / "resnet18_avgpool_transform.npz")
     write_transform(tmp_path / "again.npz", original)
-    again = read_transform(tmp_path / "again.npz")
+    again = load_transform(tmp_path / "again.npz")
     np.testing.assert_array_equal(again.weights, original.weights)
     np.testing.assert_array_equal(again.bias, original.bias)
     assert (again.mean, again.std) == (original.mean, original.std)
@@ -73,12 +73,12 @@ REFUSED = [
 def test_refuses_a_file_that_is_no_transform(tmp_path, message_of, changes, message):
     path = tmp_path / "t.npz"
     np.savez(path, **parts(**changes))
-    found = message_of(read_transform, path)
+    found = message_of(load_transform, path)
     assert found.startswith(f"{path}: ") and message in found
 
 
 def test_refuses_other_names_and_keeps_what_was_there(tmp_path, message_of):
-    assert message_of(read_transform, __file__).startswith(f"{__file__}: unknown extension '.py'")
+    assert message_of(load_transform, __file__).startswith(f"{__file__}: unknown extension '.py'")
     assert "written as .npz" in message_of(write_transform, tmp_path / "t.npy", Transform(**parts()))
     assert list(tmp_path.iterdir()) == []
 

@@ -63,12 +63,14 @@ def test_names_other_vectors_and_rows_with_nan_are_as_on_the_host(message_of):
         found = neighbors(rows, queries, 4, backend="torch")
         host = neighbors(Embeddings(x, rows.names), queries, 4)
         np.testing.assert_array_equal(found.indices, host.indices)
-    assert message_of(neighbors, rows, x[:, 1:], backend="torch").startswith("queries must have the 5 features of x")
+    assert message_of(neighbors, rows, x[:, 1:], backend="torch").startswith(
+        "queries must have the 5 features of the embeddings"
+    )
     gone = x.copy()
     gone[4, 2] = np.nan
     assert "first row 4" in message_of(neighbors, torch.from_numpy(gone), backend="torch")
-    found = neighbors(torch.from_numpy(gone), k=3, nan="omit", backend="torch")
-    np.testing.assert_array_equal(found.indices, neighbors(gone, k=3, nan="omit").indices)
+    found = neighbors(torch.from_numpy(gone), k=3, nan_policy="omit", backend="torch")
+    np.testing.assert_array_equal(found.indices, neighbors(gone, k=3, nan_policy="omit").indices)
     assert message_of(neighbors, rows, k=3, index="hnsw", backend="torch") == (
         "backend 'torch' searches flat alone; got index 'HNSW32'"
     )

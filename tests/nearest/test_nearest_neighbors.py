@@ -56,11 +56,14 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(message_of):
     )
     assert message_of(neighbors, X, X, 41) == "k must be a whole number from 1 to 40 (40 rows); got 41"
     assert message_of(neighbors, X, k=True).endswith("got True")
-    assert message_of(neighbors, X, np.ones((2, 4))) == "queries must have the 5 features of x; got shape (2, 4)"
+    assert (
+        message_of(neighbors, X, np.ones((2, 4)))
+        == "queries must have the 5 features of the embeddings; got shape (2, 4)"
+    )
     told = message_of(neighbors, NAMED, "itm 7")
     assert told.startswith("queries must be names of rows; no row is named 'itm 7'; close ones are 'item 7'")
     assert message_of(neighbors, doubled, "a", 1) == "queries must be names of one row each; 'a' names rows 0, 2"
-    assert "which has none" in message_of(neighbors, X, "item 7")
+    assert "which have none" in message_of(neighbors, X, "item 7")
     assert message_of(neighbors, X, backend="fais") == (
         "backend must be one of auto, native, faiss, cuda, triton, torch; got 'fais'; did you mean 'faiss'?"
     )
@@ -69,7 +72,7 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(message_of):
         "backend 'native' searches flat alone; got index 'HNSW32'"
     )
     assert "overflows float64" in message_of(neighbors, X.astype(np.float64) * 1e200, k=3, measure="dot")
-    assert message_of(neighbors, X[:1], k=1).startswith("x must have rows that can be neighbours")
+    assert message_of(neighbors, X[:1], k=1).startswith("embeddings must have rows that can be neighbours")
 
 
 def test_names_that_occur_twice_do_not_matter_where_nobody_asks_for_them():
@@ -79,9 +82,9 @@ def test_names_that_occur_twice_do_not_matter_where_nobody_asks_for_them():
 def test_rows_with_nan_are_an_error_or_left_out(message_of):
     x = X.copy()
     x[[4, 9], 2] = np.nan, np.inf
-    rule = 'must be finite; 2 of 40 rows hold NaN or infinity, first row 4; nan="omit" leaves them out'
-    assert message_of(neighbors, x) == f"x {rule}"
-    found = neighbors(x, k=3, nan="omit")
+    rule = 'must be finite; 2 of 40 rows hold NaN or infinity, first row 4; nan_policy="omit" leaves them out'
+    assert message_of(neighbors, x) == f"embeddings {rule}"
+    found = neighbors(x, k=3, nan_policy="omit")
     kept = np.delete(np.arange(40), [4, 9])
     np.testing.assert_array_equal(found.indices[kept], kept[neighbors(x[kept], k=3).indices])
     assert (found.indices[[4, 9]] == -1).all() and np.isnan(found.similarities[[4, 9]]).all()
@@ -89,7 +92,7 @@ def test_rows_with_nan_are_an_error_or_left_out(message_of):
     assert len(found.notes) == 2
     assert len(found.to_records()) == 3 * 38
     assert message_of(neighbors, X, x) == f"queries {rule}"
-    assert message_of(neighbors, x, k=37 + 1, nan="omit").startswith("k must be a whole number from 1 to 37")
+    assert message_of(neighbors, x, k=37 + 1, nan_policy="omit").startswith("k must be a whole number from 1 to 37")
 
 
 @pytest.mark.parametrize(("measure", "what"), [("cosine", "zero"), ("pearson", "constant"), ("dot", None)])
@@ -97,12 +100,15 @@ def test_rows_that_are_alike_to_none_are_told(measure, what):
     x = X.copy()
     x[[5, 8]] = 2.0 * (measure == "pearson")
     told = [note for note in neighbors(x, k=2, measure=measure).notes if "throughout" in note]
-    expected = f"2 rows of x are {what} throughout: their similarities are 0, their neighbours the first rows"
+    expected = f"2 rows of embeddings are {what} throughout: their similarities are 0, their neighbours the first rows"
     assert told == ([expected] if what else [])
     assert not neighbors(X, k=2, measure=measure).notes
     x[8] = X[8]
     told = neighbors(x, k=2, measure=measure).notes
-    assert told == ((f"1 row of x is {what} throughout: its similarities are 0, its neighbours the first rows",) if what
+    assert told == ((
+        f"1 row of embeddings is {what} throughout: its similarities are 0, its neighbours the first "
+        f"rows"
+    ,) if what
                     else ())  # fmt: skip
 
 
@@ -125,7 +131,7 @@ def test_queries_that_were_left_out_keep_their_places_in_a_document(queries):
     if isinstance(queries, np.ndarray):
         queries = holes[:6]
     for x in (holes, Embeddings(holes, NAMES)) if not isinstance(queries, tuple) else (Embeddings(holes, NAMES),):
-        found = neighbors(x, queries, 3, nan="omit")
+        found = neighbors(x, queries, 3, nan_policy="omit")
         read = from_document(type(found), json.loads(found.to_json()))
         np.testing.assert_array_equal(read.indices, found.indices)
         np.testing.assert_array_equal(read.similarities, found.similarities)
@@ -200,7 +206,7 @@ def test_the_recall_of_100_000_rows_is_that_of_2_000_other_queries(index):
 @faiss_alone
 def test_an_index_that_faiss_does_not_take_is_one_line(message_of):
     told = message_of(neighbors, X, k=3, index="HNWS32")
-    assert told.startswith("index must be a factory string of faiss that suits x; got 'HNWS32'")
+    assert told.startswith("index must be a factory string of faiss that suits the embeddings; got 'HNWS32'")
     assert "index must be" in message_of(neighbors, X, k=3, index="IVF5000,Flat")
     assert message_of(neighbors, X, k=3, index="\ud800") == "index must be a factory string of faiss; got '\\ud800'"
 
@@ -226,8 +232,12 @@ def test_an_index_of_other_rows_or_another_measure_is_refused(tmp_path, message_
     told = message_of(neighbors, other, k=3, index=path)
     assert told.startswith(f"index {path} was made of other rows (sha256 ")
     other[3, 2] = np.nan
-    assert message_of(build_index, other) == "x must be finite; 1 of 40 rows holds NaN or infinity, first row 3"
-    assert message_of(neighbors, other, k=3, nan="omit", index=path).startswith("x must be finite where an index")
+    assert (
+        message_of(build_index, other) == "embeddings must be finite; 1 of 40 rows holds NaN or infinity, first row 3"
+    )
+    assert message_of(neighbors, other, k=3, nan_policy="omit", index=path).startswith(
+        "embeddings must be finite where an index"
+    )
     assert message_of(neighbors, X, k=3, index=path, measure="dot") == (
         f"index {path} was made for measure cosine; got dot"
     )

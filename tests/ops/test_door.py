@@ -79,11 +79,11 @@ def test_results_of_device_rows_stay_on_the_device(device, measure, dtype):
 def test_scores_of_device_rows_equal_those_of_the_host(device):
     x, triplets = torch.from_numpy(reals(2, 60, 7)), torch.from_numpy(draw_triplets(2, 60, 5000))
     x[5, 2] = torch.nan
-    ours, expected = (pyalign.score(rows, triplets, nan="omit") for rows in (x, x.numpy()))
+    ours, expected = (pyalign.score(rows, triplets, nan_policy="omit") for rows in (x, x.numpy()))
     assert ours.backend == "torch" and ours.n_dropped == expected.n_dropped > 0
     assert ours.accuracy == expected.accuracy
     assert ours.cross_entropy == pytest.approx(expected.cross_entropy, rel=1e-6)
-    with pytest.raises(InputError, match="x must be finite; 1 of 60 rows holds NaN or infinity, first row 5"):
+    with pytest.raises(InputError, match="embeddings must be finite; 1 of 60 rows holds NaN or infinity, first row 5"):
         pyalign.score(x, triplets)
 
 
@@ -146,14 +146,18 @@ def test_the_answers_to_bad_input_are_those_of_the_host(device, message_of):
         (pyalign.odd_one_out, (x, triplets[:0])),
         (pyalign.odd_one_out, (x, bad)),
         (pyalign.odd_one_out, (x, twice)),
-        (pyalign.odd_one_out_from, (x, triplets)),
         (pyalign.triplet_gradient, (x[:, :0], triplets)),
     ):  # fmt: skip
         options = {"measure": "dot"} if call in (pyalign.similarity, pyalign.odd_one_out) else {}
         host = tuple(value.numpy() for value in args)
         assert message_of(call, *args, **options) == message_of(call, *host, **options)
+    said = message_of(pyalign.odd_one_out, similarities=x, triplets=triplets)
+    assert said == message_of(pyalign.odd_one_out, similarities=x.numpy(), triplets=triplets.numpy())
     assert message_of(pyalign.odd_one_out, x, triplets.double()) == "triplets must be integers; got dtype float64"
-    assert message_of(pyalign.similarity, x.to(torch.complex64)) == "x must hold real numbers; got dtype complex64"
+    assert (
+        message_of(pyalign.similarity, x.to(torch.complex64))
+        == "embeddings must hold real numbers; got dtype complex64"
+    )
 
 
 class Foreign:
@@ -207,8 +211,14 @@ def test_results_go_back_to_the_library_of_the_rows(foreign, monkeypatch, librar
 
 def test_arrays_on_two_devices_are_refused(device, message_of):
     x = torch.zeros(4, 3)
-    assert message_of(pyalign.similarity, x, OnCuda()) == "x and y must lie on one device; got cpu:0 and cuda:1"
-    assert message_of(pyalign.similarity, x, np.eye(3)) == "x and y must lie on one device; got cpu:0 and cpu"
+    assert (
+        message_of(pyalign.similarity, x, OnCuda())
+        == "embeddings and others must lie on one device; got cpu:0 and cuda:1"
+    )
+    assert (
+        message_of(pyalign.similarity, x, np.eye(3))
+        == "embeddings and others must lie on one device; got cpu:0 and cpu"
+    )
 
 
 def test_devices_are_found_by_every_protocol():
@@ -228,7 +238,7 @@ def test_arrays_of_both_protocols_lie_on_one_device(monkeypatch, message_of):
     monkeypatch.setattr(_place, "device_of_address", lambda address: address)
     assert _place.place_of((OldCuda(1), OnCuda())) == Place("cuda:1", "float32")
     assert message_of(_place.place_of, (OldCuda(2), OnCuda())) == (
-        "x and y must lie on one device; got cuda:2 and cuda:1"
+        "embeddings and others must lie on one device; got cuda:2 and cuda:1"
     )
 
 
@@ -307,8 +317,8 @@ def test_a_machine_without_a_device_has_no_warp_groups():
 
 
 def test_nothing_is_refused_as_anything_else(message_of):
-    assert message_of(pyalign.similarity, None).startswith("x must ")
-    assert message_of(pyalign.score, None, [[0, 1, 2]]) == "x or matrix must be given; got neither"
+    assert message_of(pyalign.similarity, None).startswith("embeddings must ")
+    assert message_of(pyalign.score, None, [[0, 1, 2]]) == "embeddings, matrix or model_choices must be given; got none"
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -219,7 +219,7 @@ def test_distances_of_tiny_rows_are_right_or_refused(chosen, measure, dtype, sca
     try:
         ours = similarity(x * dtype(scale), measure=measure, backend=chosen)
     except InputError as error:
-        assert "x must be scaled up" in str(error)
+        assert "embeddings must be scaled up" in str(error)
         return
     np.testing.assert_allclose(ours / dtype(1 if measure == "rbf" else scale), expected, rtol=1e-4, atol=1e-6)
 
@@ -230,7 +230,7 @@ def test_rows_whose_products_underflow_are_refused(backend, measure, dtype, scal
     """Instead of a tie in every triplet."""
     x = reals(10, 20, 33, dtype=dtype) * dtype(scale)
     message = message_of(similarity, x, measure=measure, backend=backend)
-    assert message.startswith(f"x must be scaled up for measure {measure!r}")
+    assert message.startswith(f"embeddings must be scaled up for measure {measure!r}")
 
 
 @pytest.mark.parametrize("measure", ["dot", "neg_sqeuclidean", "neg_euclidean", "rbf:1"])
@@ -246,11 +246,13 @@ def test_rows_whose_squares_overflow_are_refused(backend, measure, message_of):
     x = reals(11, 5, 4)
     x[3] *= 1e30
     message = message_of(similarity, x, measure=measure, backend=backend)
-    assert message.startswith(f"x must be scaled down for measure {measure.partition(':')[0]!r} or pass float64; row 3")
+    assert message.startswith(
+        f"embeddings must be scaled down for measure {measure.partition(':')[0]!r} or pass float64; row 3"
+    )
     assert "overflows float32" in message
     assert np.isfinite(similarity(x.astype(np.float64), measure=measure, backend=backend)).all()
     message = message_of(similarity, x[:3], x * np.float64(1e200), measure=measure, backend=backend)
-    assert message.startswith("y must be") and "overflows float64" in message
+    assert message.startswith("others must be") and "overflows float64" in message
 
 
 @pytest.mark.parametrize("measure", ["dot", "neg_sqeuclidean", "neg_euclidean", "cosine"])
@@ -343,17 +345,17 @@ def test_refuses_an_out_that_it_could_not_fill(backend, message_of):
 
 def test_refuses_features_that_differ(backend, message_of):
     message = message_of(similarity, reals(1, 4, 3), reals(1, 4, 2), backend=backend)
-    assert message == "y must have the 3 features of x; got shape (4, 2)"
+    assert message == "others must have the 3 features of the embeddings; got shape (4, 2)"
 
 
 def test_refuses_nan_and_says_in_which_argument(backend, message_of):
     x, y = reals(1, 4, 3), reals(2, 5, 3)
     y[1:3, 2] = np.nan, np.inf
     message = message_of(similarity, x, y, backend=backend)
-    assert message == "y must be finite; 2 of 5 rows hold NaN or infinity, first row 1"
+    assert message == "others must be finite; 2 of 5 rows hold NaN or infinity, first row 1"
     y = np.where(np.arange(5)[:, None] == 4, np.inf, x[:1])
     message = message_of(similarity, y, backend=backend)
-    assert message == "x must be finite; 1 of 5 rows holds NaN or infinity, first row 4"
+    assert message == "embeddings must be finite; 1 of 5 rows holds NaN or infinity, first row 4"
 
 
 @pytest.mark.parametrize("measure", [*MEASURES, "rbf"])

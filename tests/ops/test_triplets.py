@@ -24,7 +24,7 @@ from support import (
     whole,
 )
 
-from pyalign import choice_probabilities, odd_one_out, odd_one_out_from, similarity
+from pyalign import choice_probabilities, odd_one_out, similarity
 from pyalign.backends import Wanted
 from pyalign.backends.native import BACKEND, NativeBackend
 from pyalign.measures import get_measure
@@ -172,7 +172,7 @@ def test_reversing_positions_reverses_decisions_and_probabilities(backend, route
 def test_from_a_matrix_equals_the_definition(backend, n, t, dtype, seed):
     """Not symmetric: read at [earlier position, later position]."""
     s, triplets = whole(seed, n, n, dtype=dtype), draw_triplets(seed, n, t)
-    ours = odd_one_out_from(s, triplets, backend=backend)
+    ours = odd_one_out(similarities=s, triplets=triplets, backend=backend)
     np.testing.assert_array_equal(ours, decide(pairs_of(s, triplets)))
 
 
@@ -180,13 +180,13 @@ def test_from_a_matrix_equals_the_definition(backend, n, t, dtype, seed):
 @pytest.mark.parametrize("arrange", [np.asarray, np.asfortranarray, lambda s: s[::-1, ::-1].copy()[::-1, ::-1]])
 def test_from_a_matrix_of_any_type_and_order(backend, dtype, arrange):
     s, triplets = whole(13, 33, 33), draw_triplets(14, 33, 2000)
-    ours = odd_one_out_from(arrange(s.astype(dtype)), triplets, backend=backend)
+    ours = odd_one_out(similarities=arrange(s.astype(dtype)), triplets=triplets, backend=backend)
     np.testing.assert_array_equal(ours, decide(pairs_of(s, triplets)))
 
 
 def test_from_a_matrix_wider_than_its_rows_apart(backend):
     s, triplets = whole(15, 33, 40), draw_triplets(16, 33, 2000)
-    ours = odd_one_out_from(s[:, :33], triplets, backend=backend)
+    ours = odd_one_out(similarities=s[:, :33], triplets=triplets, backend=backend)
     np.testing.assert_array_equal(ours, decide(pairs_of(s, triplets)))
 
 
@@ -195,7 +195,8 @@ def test_from_a_matrix_equals_from_the_rows(backend):
     for measure in MEASURES:
         s = similarity(x, measure=measure, backend=backend)
         np.testing.assert_array_equal(
-            odd_one_out_from(s, triplets, backend=backend), odd_one_out(x, triplets, measure=measure, backend=backend)
+            odd_one_out(similarities=s, triplets=triplets, backend=backend),
+            odd_one_out(x, triplets, measure=measure, backend=backend),
         )
 
 
@@ -324,12 +325,15 @@ def test_says_which_triplet_is_wrong_whatever_the_threads(backend, route, row, s
         *([0, 0, 1], [1, 0, 1], [0, 1, 1]),
     ],
 )
-@pytest.mark.parametrize("function", [odd_one_out, odd_one_out_from, choice_probabilities])
-def test_refuses_items_that_are_not_there_and_items_named_twice(backend, route, function, wrong, message_of):
+@pytest.mark.parametrize("function", [odd_one_out, choice_probabilities])
+@pytest.mark.parametrize("argument", ["embeddings", "similarities"])
+def test_refuses_items_that_are_not_there_and_items_named_twice(backend, route, function, argument, wrong, message_of):
     """2^32 + 2 would be 2 in 32 bits."""
     triplets = np.array([[0, 1, 2], wrong])
     for some in (triplets, np.asfortranarray(triplets), np.repeat(triplets, 2, axis=1)[:, ::2]):
-        assert f"row 1 is {wrong}" in message_of(function, whole(29, 5, 5), some, backend=backend)
+        assert f"row 1 is {wrong}" in message_of(
+            function, **{argument: whole(29, 5, 5)}, triplets=some, backend=backend
+        )
 
 
 @pytest.mark.parametrize("index_dtype", ["int16", "uint16", "int32", "int64"])
@@ -350,10 +354,23 @@ def test_a_negative_16_bit_item_is_not_one_of_many(isa, message_of):
 
 def test_similarities_must_be_square_and_finite(backend, message_of):
     triplets = [[0, 1, 2]]
-    assert message_of(odd_one_out_from, whole(1, 3, 4), triplets, backend=backend) == (
+    assert message_of(odd_one_out, similarities=whole(1, 3, 4), triplets=triplets, backend=backend) == (
         "similarities must have shape (n, n); got (3, 4)"
     )
     s = np.where(np.eye(3) > 0, np.nan, 1.0)
-    assert message_of(odd_one_out_from, s, triplets, backend=backend).startswith("similarities must be finite; 3 of 3")
+    assert message_of(odd_one_out, similarities=s, triplets=triplets, backend=backend).startswith(
+        "similarities must be finite; 3 of 3"
+    )
     s = np.array([[1, 1e200, 0], [0, 1, 0], [0, 0, 1]])  # its square overflows, it does not
-    assert odd_one_out_from(s, triplets, backend=backend) == [2]
+    assert odd_one_out(similarities=s, triplets=triplets, backend=backend) == [2]
+
+
+@pytest.mark.parametrize("function", [odd_one_out, choice_probabilities])
+def test_embeddings_and_similarities_exclude_one_another(function, message_of):
+    x = whole(1, 4, 3)
+    assert message_of(function) == "embeddings or similarities must be given; got neither"
+    told = message_of(function, x, [[0, 1, 2]], similarities=np.eye(4))
+    assert told == "embeddings or similarities must be given; got both"
+    told = message_of(function, similarities=np.eye(4), triplets=[[0, 1, 2]], measure="dot")
+    assert told == "measure is of embeddings; similarities have their values already; got 'dot'"
+    assert message_of(function, x) == "triplets must be given; got None"

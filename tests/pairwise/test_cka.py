@@ -28,7 +28,7 @@ def models_of(seed, n=24, widths=(3, 6, 40)):
 
 
 def score(x, y, measure):
-    return pyalign.cka({"x": x, "y": y}, measure=measure, permutations=0)[0].matrix[0][1]
+    return pyalign.cka({"x": x, "y": y}, measure=measure, n_permutations=0)[0].matrix[0][1]
 
 
 # Calibration
@@ -61,7 +61,7 @@ def test_a_whole_order_statistic_is_not_missed_by_rounding():
 def test_nulls_are_scores_of_models_whose_rows_are_permuted(measure):
     """The threshold and the p-value from scores of permuted rows, one permutation after the other."""
     models = models_of(1, widths=(3, 6, 8) if "cca" in measure else (3, 6, 40))  # with more all correlations are 1
-    found = pyalign.cka(models, measure=measure, permutations=39, alpha=0.2, seed=5)[0]
+    found = pyalign.cka(models, measure=measure, n_permutations=39, alpha=0.2, seed=5)[0]
     orders = [permutation(24, k, seed=5) for k in range(39)]
     for i, j in found.pairs:
         x, y = models["abc"[i]], models["abc"[j]]
@@ -79,7 +79,7 @@ def test_features_and_matrices_give_the_same(measure, monkeypatch):
     found = []
     for limit in (0, 10**9):
         monkeypatch.setattr(_matrices, "FEATURES_PER_ROW", limit)
-        found.append(pyalign.cka(models, measure=measure, permutations=49)[0])
+        found.append(pyalign.cka(models, measure=measure, n_permutations=49)[0])
     for name in ("matrix", "null_threshold", "calibrated", "p_value"):
         few, many = (np.array(getattr(one, name), float) for one in found)
         np.testing.assert_allclose(few, many, rtol=0, atol=1e-12)
@@ -92,7 +92,7 @@ def test_p_values_are_uniform_for_unrelated_models(measure):
     asked = f"{measure}:3" if measure == "mutual-knn" else measure
     for seed in range(400):
         x, y = rng.normal(size=(12, 3)), rng.normal(size=(12, 4))
-        found = pyalign.cka({"x": x, "y": y}, measure=asked, permutations=19, seed=seed)[0]
+        found = pyalign.cka({"x": x, "y": y}, measure=asked, n_permutations=19, seed=seed)[0]
         counts[round(20 * found.p_value[0][1]) - 1] += 1
     if measure == "mutual-knn":  # a score of few values: ties make p-values larger, never smaller
         assert (np.cumsum(counts) <= 20 * np.arange(1, 21) + 3 * np.sqrt(20 * np.arange(1, 21))).all()
@@ -103,7 +103,7 @@ def test_p_values_are_uniform_for_unrelated_models(measure):
 def test_debiased_cka_of_unrelated_models_is_0_where_cka_is_large():
     """n = 1,000 rows, m = 10,000 features."""
     x, y = reals(1, 1000, 10_000), reals(2, 1000, 10_000)
-    found = pyalign.cka({"x": x, "y": y}, measure=["linear-cka", "debiased-cka"], permutations=59)
+    found = pyalign.cka({"x": x, "y": y}, measure=["linear-cka", "debiased-cka"], n_permutations=59)
     biased, debiased = found
     assert biased.matrix[0][1] > 0.9 and biased.calibrated[0][1] < 0.01
     assert abs(debiased.matrix[0][1]) < 0.1 and debiased.p_value[0][1] > 0.01
@@ -122,7 +122,7 @@ def test_are_the_same_for_any_number_of_threads(set_threads):
     found = set()
     for threads in (1, 2, 5):
         set_threads(threads)
-        found.add(str(pyalign.cka(models, measure=MATRICES, permutations=21).to_dict()["results"]))
+        found.add(str(pyalign.cka(models, measure=MATRICES, n_permutations=21).to_dict()["results"]))
     assert len(found) == 1
 
 
@@ -131,7 +131,8 @@ def test_backends_agree(measure):
     models = models_of(6, n=14)
     asked = f"{measure}:3" if "knn" in measure or measure == "cknna" else measure
     found = [
-        pyalign.cka(models, measure=asked, permutations=9, backend=name)[0] for name in ("native", "numpy", "reference")
+        pyalign.cka(models, measure=asked, n_permutations=9, backend=name)[0]
+        for name in ("native", "numpy", "reference")
     ]
     for one in found[1:]:
         np.testing.assert_allclose(one.matrix, found[0].matrix, rtol=0, atol=1e-12)
@@ -141,20 +142,20 @@ def test_backends_agree(measure):
 def test_more_permutations_begin_with_the_same(monkeypatch):
     """However many are worked at once."""
     models = models_of(7)
-    whole = pyalign.cka(models, permutations=150).to_dict()["results"]
+    whole = pyalign.cka(models, n_permutations=150).to_dict()["results"]
     monkeypatch.setattr("pyalign.ops.permuted.ORDERS_AT_ONCE", 11)
-    assert pyalign.cka(models, permutations=150).to_dict()["results"] == whole
-    assert pyalign.cka(models, permutations=150, seed=1).to_dict()["results"] != whole
+    assert pyalign.cka(models, n_permutations=150).to_dict()["results"] == whole
+    assert pyalign.cka(models, n_permutations=150, seed=1).to_dict()["results"] != whole
 
 
 def test_without_permutations_there_is_no_null():
-    found = pyalign.cka(models_of(8), permutations=0)[0]
+    found = pyalign.cka(models_of(8), n_permutations=0)[0]
     assert found.null_threshold is None and found.calibrated is None and found.p_value is None
     assert "calibrated" not in found.to_dict()
 
 
 def test_a_few_permutations_are_told_to_be_few():
-    found = pyalign.cka(models_of(8), permutations=10)
+    found = pyalign.cka(models_of(8), n_permutations=10)
     assert "10 permutations let no calibrated score above 0 at alpha = 0.05: that takes at least 19" in found.notes
 
 
@@ -162,16 +163,16 @@ def test_a_few_permutations_are_told_to_be_few():
 
 
 def test_measures_that_are_not_symmetric_give_both_directions():
-    found = pyalign.cka(models_of(9), measure="cknna:4", permutations=19)[0]
+    found = pyalign.cka(models_of(9), measure="cknna:4", n_permutations=19)[0]
     assert not found.symmetric and len(found.pairs) == 6
     assert found.matrix[0][1] != found.matrix[1][0]
-    symmetric = pyalign.cka(models_of(9), permutations=19)[0]
+    symmetric = pyalign.cka(models_of(9), n_permutations=19)[0]
     assert len(symmetric.pairs) == 3
     assert (np.array(symmetric.matrix) == np.array(symmetric.matrix).T).all()
 
 
 def test_results_travel_as_json(tmp_path):
-    found = pyalign.cka(models_of(10), measure=["debiased-cka", "cknna:4"], permutations=19)
+    found = pyalign.cka(models_of(10), measure=["debiased-cka", "cknna:4"], n_permutations=19)
     path = tmp_path / "cka.json"
     path.write_text(found.to_json())
     document = strict_json(path.read_text())["results"][0]
@@ -182,7 +183,7 @@ def test_results_travel_as_json(tmp_path):
 
 def test_the_table_of_a_result_has_a_row_for_each_pair():
     pandas = pytest.importorskip("pandas")
-    frame = pyalign.cka(models_of(10), permutations=19).to_frame()
+    frame = pyalign.cka(models_of(10), n_permutations=19).to_frame()
     assert isinstance(frame, pandas.DataFrame) and len(frame) == 3
     assert frame.columns.tolist() == [
         "measure", "first", "second", "similarity", "null_threshold", "calibrated", "p_value"
@@ -190,7 +191,7 @@ def test_the_table_of_a_result_has_a_row_for_each_pair():
 
 
 def test_the_view_keeps_to_the_width_and_says_how_to_read_it():
-    found = pyalign.cka(models_of(10), measure=["debiased-cka", "cknna:4"], permutations=19)
+    found = pyalign.cka(models_of(10), measure=["debiased-cka", "cknna:4"], n_permutations=19)
     text = found.table(width=80)
     assert max(map(len, text.splitlines())) <= 80
     assert "a, b" in text and "b > a" in text and "threshold: 5 % of unrelated models pass it" in text
@@ -198,7 +199,7 @@ def test_the_view_keeps_to_the_width_and_says_how_to_read_it():
 
 def test_the_view_of_many_models_shows_the_most_similar_pairs():
     models = {f"model {k}": reals(k, 20, 4) for k in range(12)}
-    found = pyalign.cka(models, permutations=0)
+    found = pyalign.cka(models, n_permutations=0)
     lines = found.table().splitlines()
     assert len([line for line in lines if line.startswith("model ")]) == 45
     assert "the 45 most similar of 66 pairs are shown" in " ".join(lines)
@@ -217,7 +218,7 @@ def test_rows_are_matched_by_name():
     named = {"a": pyalign.Embeddings(models["a"], NAMES),
              "b": pyalign.Embeddings(models["b"][order], tuple(NAMES[k] for k in order))}  # fmt: skip
     assert score(models["a"], models["b"], "linear-cka") == pytest.approx(
-        pyalign.cka(named, measure="linear-cka", permutations=0)[0].matrix[0][1], abs=1e-12
+        pyalign.cka(named, measure="linear-cka", n_permutations=0)[0].matrix[0][1], abs=1e-12
     )
 
 
@@ -227,7 +228,7 @@ def test_items_without_a_row_in_all_models_are_left_out_and_counted():
         "a": pyalign.Embeddings(models["a"], NAMES),
         "b": pyalign.Embeddings(models["b"][:20], (*NAMES[1:20], "x")),
     }
-    found = pyalign.cka(named, permutations=0)
+    found = pyalign.cka(named, n_permutations=0)
     assert found.n_objects == 19
     assert "5 of the 24 items of a are left out: others have no row for them" in found.notes
     assert "1 rows of b are left out: a has no such items" in found.notes
@@ -240,18 +241,18 @@ def test_files_are_matched_to_the_objects_that_they_show():
     files = tuple(f"{name}/{name}_01b.jpg" for name in NAMES)
     for first, second in ((NAMES, files), (files, NAMES)):
         named = {"a": pyalign.Embeddings(models["a"], first), "b": pyalign.Embeddings(models["b"][::-1], second[::-1])}
-        found = pyalign.cka(named, permutations=0)
+        found = pyalign.cka(named, n_permutations=0)
         assert found[0].matrix[0][1] == pytest.approx(score(models["a"], models["b"], "debiased-cka"), abs=1e-12)
         assert any("stems of the rows' names" in note for note in found.notes)
 
 
 def test_what_is_assumed_of_rows_without_names_is_said():
     models = models_of(11)
-    assert pyalign.cka(models, permutations=0).notes == (
+    assert pyalign.cka(models, n_permutations=0).notes == (
         "rows have no names: row i is taken for the same item in all embeddings",
     )
     named = {**models, "b": pyalign.Embeddings(models["b"], NAMES)}
-    assert pyalign.cka(named, permutations=0).notes == (
+    assert pyalign.cka(named, n_permutations=0).notes == (
         "rows of a have no names: they are taken to be in the order of b",
         "rows of c have no names: they are taken to be in the order of b",
     )
@@ -275,7 +276,7 @@ def test_tensors_and_frames_are_taken():
 def test_wrong_models_are_refused(message_of):
     models = models_of(13)
     assert message_of(pyalign.cka, {"a": models["a"]}) == "models must be at least two; got 1"
-    assert message_of(pyalign.cka, [models["a"]]) == "models must map names to embeddings, as a dict does; got list"
+    assert message_of(pyalign.cka, [models["a"]]) == "models must be at least two; got 1"
     told = message_of(pyalign.cka, {"a": models["a"], "b": models["b"][1:]})
     assert told == "models must have the same number of items; got a: 24, b: 23"
     broken = models["b"].copy()
@@ -291,7 +292,7 @@ def test_wrong_models_are_refused(message_of):
 def test_wrong_options_are_refused(message_of):
     models = models_of(13)
     assert message_of(pyalign.cka, models, alpha=1) == "alpha must lie between 0 and 1; got 1"
-    assert "permutations must be a whole number from 0" in message_of(pyalign.cka, models, permutations=-1)
+    assert "n_permutations must be a whole number from 0" in message_of(pyalign.cka, models, n_permutations=-1)
     assert message_of(pyalign.cka, models, measure=[]) == "measure must be at least one; got none"
     told = message_of(pyalign.cka, models, measure=["rbf-cka:0.5", "linear-cka", "rbf-cka:0.50"])
     assert told == "measure must differ; got 'rbf-cka:0.50' twice"
@@ -332,7 +333,7 @@ def test_very_few_rows_give_numbers_or_one_line(measure, n):
     asked = "cknna:2" if measure == "cknna" else asked
     models = {"x": reals(3, n, 3, dtype=np.float64), "y": reals(4, n, 5, dtype=np.float64)}
     try:
-        found = pyalign.cka(models, measure=asked, permutations=19)[0]
+        found = pyalign.cka(models, measure=asked, n_permutations=19)[0]
     except pyalign.InputError as error:
         assert len(str(error).splitlines()) == 1
         assert n < 5 and any(word in str(error) for word in ("needs", "is not defined"))
@@ -350,7 +351,7 @@ def test_two_rows_are_always_alike_and_never_more_than_chance():
 def test_scores_that_differ_by_rounding_alone_count_as_equal():
     """Pairs of equal rows: exchanging them changes nothing, and many permutations of four rows do no more."""
     x = np.repeat(reals(5, 2, 3, dtype=np.float32), 2, axis=0)
-    found = pyalign.cka({"x": x, "y": np.float32(0.7) * x}, measure="linear-cka", permutations=999)[0]
+    found = pyalign.cka({"x": x, "y": np.float32(0.7) * x}, measure="linear-cka", n_permutations=999)[0]
     assert found.p_value[0][1] == pytest.approx(1 / 3, abs=0.05)
 
 

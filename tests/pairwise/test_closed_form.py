@@ -239,7 +239,7 @@ def test_it_is_the_default_where_it_exists_and_no_resamples_are_asked_for():
     told = {
         "spearman": rsa(models, people, kind="dissimilarity"),
         "kendall": rsa(models, people, kind="dissimilarity", correlation=["spearman", "kendall"], ci="objects"),
-        "resamples": rsa(models, people, kind="dissimilarity", ci=Resampling("auto", resamples=20)),
+        "resamples": rsa(models, people, kind="dissimilarity", ci=Resampling("auto", n_resamples=20)),
         "none": rsa(models, people, kind="dissimilarity", ci=None),
     }
     assert {name: (found.ci_method, found.resamples) for name, found in told.items()} == {

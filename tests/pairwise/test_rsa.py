@@ -20,7 +20,7 @@ from pyalign.pairwise.study import study_of
 
 def draws(count, over="auto"):
     """Intervals by so many resamples."""
-    return Resampling(over, resamples=count)
+    return Resampling(over, n_resamples=count)
 
 
 def study(seed=0, n=12, d=6, p=None, noise=0.3):
@@ -166,7 +166,7 @@ def test_rows_are_matched_by_name_whatever_their_order():
     more = Embeddings(np.concatenate([np.zeros((1, 6)), x[order]]), ("another", *(names[k] for k in order)))
     found = rsa(more, human, ci=None)
     assert found[0].value == pytest.approx(expected)
-    assert any("1 rows of x are of objects that were not judged" in note for note in found.notes)
+    assert any("1 rows of embeddings are of objects that were not judged" in note for note in found.notes)
     turned = Judgments(people[np.ix_(order, order)], "dissimilarity", tuple(names[k] for k in order))
     assert rsa({}, human, model_rdms={"same": turned}, ci=None)[0].value == pytest.approx(1.0)
 
@@ -206,11 +206,11 @@ def test_people_may_miss_pairs_of_their_own():
 def test_rows_with_nan_are_an_error_or_left_out(measure):
     x, people = study()
     x[2, 0] = np.nan
-    with pytest.raises(InputError, match="x must be finite; 1 of 12 rows holds NaN or infinity, first row 2"):
+    with pytest.raises(InputError, match="embeddings must be finite; 1 of 12 rows holds NaN or infinity, first row 2"):
         rsa(x, people, kind="dissimilarity")
     options = {"kind": "dissimilarity", "measure": measure, "correlation": "pearson", "ci": draws(70),
-               "permutations": 70}  # fmt: skip
-    row = rsa(x, people, nan="omit", **options)[0]
+               "n_permutations": 70}  # fmt: skip
+    row = rsa(x, people, nan_policy="omit", **options)[0]
     rest = np.delete(np.arange(12), 2)
     expected = rsa(x[rest], people[np.ix_(rest, rest)], **options)[0]
     assert row.value == pytest.approx(expected.value)
@@ -258,7 +258,7 @@ def test_does_not_depend_on_the_number_of_threads(set_threads, correlation):
     for threads in (1, 2, 5):
         set_threads(threads)
         found = rsa({"a": x, "b": x[:, :2]}, people, kind="dissimilarity", correlation=correlation, ci=draws(70),
-                    permutations=70, weighted=True)  # fmt: skip
+                    n_permutations=70, weighted=True)  # fmt: skip
         document = found.to_dict()
         del document["provenance"]
         seen.add(json.dumps(document))
@@ -280,9 +280,11 @@ def test_a_model_that_is_people_s_own_matrix_has_no_spread():
 
 def test_p_values_count_the_permutations_that_are_at_least_as_large():
     x, people = study(n=30)
-    row = rsa(x, people, kind="dissimilarity", ci=None, permutations=99)[0]
+    row = rsa(x, people, kind="dissimilarity", ci=None, n_permutations=99)[0]
     assert row.p_value == 0.01
-    null = rsa(np.random.default_rng(9).normal(size=(30, 4)), people, kind="dissimilarity", ci=None, permutations=99)[0]
+    null = rsa(np.random.default_rng(9).normal(size=(30, 4)), people, kind="dissimilarity", ci=None, n_permutations=99)[
+        0
+    ]
     assert 0.01 < null.p_value <= 1.0
 
 
@@ -380,7 +382,7 @@ def test_a_fold_is_judged_on_pairs_that_no_weight_of_it_was_fitted_to():
 
 def test_constant_and_degenerate_inputs_have_a_sentence_never_a_silent_nan():
     x, people = study()
-    found = rsa(np.ones((12, 4)), people, kind="dissimilarity", ci=draws(30), permutations=9)
+    found = rsa(np.ones((12, 4)), people, kind="dissimilarity", ci=draws(30), n_permutations=9)
     assert math.isnan(found[0].value) and found[0].p_value is None and found[0].ci is None
     assert "is not defined" in found.notes[-1]
     assert strict_json(found.to_json())["results"][0]["value"] is None
@@ -394,7 +396,7 @@ def test_constant_and_degenerate_inputs_have_a_sentence_never_a_silent_nan():
 @pytest.mark.filterwarnings("error")
 def test_the_scale_of_judgments_changes_nothing_however_extreme(scale):
     x, people = study(p=4)
-    options = {"kind": "dissimilarity", "correlation": list(CORRELATIONS), "ci": draws(30), "permutations": 9}
+    options = {"kind": "dissimilarity", "correlation": list(CORRELATIONS), "ci": draws(30), "n_permutations": 9}
     plain = rsa(x, people, model_rdms={"m": people[0]}, **options)
     found = rsa(x, people * scale, model_rdms={"m": people[0] * scale}, **options)
     for one, other in zip(plain, found, strict=True):
@@ -428,7 +430,7 @@ def test_no_table_leaves_out_which_correlation_and_measure_a_row_is_of():
     x, people = study(p=3)
     models = {"a model with a long name that has to be shortened": x, "b": x[:, :3]}
     options = {"measure": ["cosine", "neg_sqeuclidean"], "correlation": ["spearman", "kendall"], "ci": draws(20)}
-    found = rsa(models, people, kind="dissimilarity", permutations=9, partial=False, **options)
+    found = rsa(models, people, kind="dissimilarity", n_permutations=9, partial=False, **options)
     for block in found.table().split("\n\n"):
         assert all(len(line) <= 80 for line in block.splitlines())
         assert block.count("spearman") == block.count("kendall") > 3
@@ -478,7 +480,7 @@ def test_three_objects_have_a_value_and_two_are_refused():
 
 def test_results_travel_as_json_and_come_back(tmp_path):
     x, people = study(p=3)
-    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", ci=draws(30), permutations=9, partial=True,
+    found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", ci=draws(30), n_permutations=9, partial=True,
                 weighted=True)  # fmt: skip
     path = tmp_path / "r.json"
     path.write_text(found.to_json())
@@ -500,13 +502,14 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"measure": "euclid"}, "measure must be one of"),
         ({"ci": "triplets"}, "ci must be auto, objects, .* or none here; got 'triplets'"),
         ({"ci": "subjects"}, "ci subjects needs the matrices of at least two people; human holds one"),
-        ({"permutations": -1}, "permutations must be a whole number from 1"),
+        ({"n_permutations": -1}, "n_permutations must be a whole number from 1"),
         ({"pooling": "mean"}, "pooling must be one of"),
         ({"correction": "bonferroni"}, "correction must be one of"),
-        ({"nan": "skip"}, "nan must be one of"),
+        ({"nan_policy": "skip"}, "nan_policy must be one of"),
         ({"partial": True}, "partial needs at least two models; got one"),
         ({"partial": True, "correlation": "kendall"}, "partial correlations are of spearman and pearson; got kendall"),
-        ({"model_rdms": {"x": np.zeros((12, 12))}}, "model_rdms must be called otherwise than embeddings; got 'x'"),
+        ({"model_rdms": {"embeddings": np.zeros((12, 12))}},
+        "model_rdms must have names of their own; got 'embeddings'"),
         ({"model_rdms": {"m": np.zeros((11, 11))}}, "m must be about the 12 judged objects; got 11"),
         ({"model_rdms": {"m": np.zeros((11, 4))}}, "^m must be a square matrix, or condensed"),
         ({"model_rdms": {"m": np.triu(np.ones((12, 12)))}}, "^m must be symmetric"),
@@ -515,8 +518,8 @@ def test_results_travel_as_json_and_come_back(tmp_path):
         ({"correlation": None}, "^correlation must be one of .*; got None"),
         ({"correlation": 3}, "^correlation must be one of .*; got 3"),
         ({"correlation": {}}, "^correlation must be one of .*; got {}"),
-        ({"permutations": ()}, r"^permutations must be a whole number from 1 to .*; got \(\)"),
-        ({"permutations": 0}, "^permutations must be a whole number from 1 to .*; got 0"),
+        ({"n_permutations": ()}, r"^n_permutations must be a whole number from 1 to .*; got \(\)"),
+        ({"n_permutations": 0}, "^n_permutations must be a whole number from 1 to .*; got 0"),
         ({"measure": ["rbf:2", "rbf:2.0"]}, "^measure must differ; got 'rbf:2.0' twice"),
         ({"correlation": ["rho-a", "rho-a"]}, "^correlation must differ; got 'rho-a' twice"),
         ({"kind": "similarity", "correlation": "cosine", "model_rdms": {"m": np.ones((12, 12))}}, "correlation co"),
@@ -531,8 +534,10 @@ def test_refuses_what_does_not_fit(options, told, message_of):
 
 def test_refuses_other_numbers_of_objects(message_of):
     x, people = study()
-    assert "x must have a row for each of 12 judged objects" in message_of(rsa, x[:5], people, kind="dissimilarity")
-    assert "x must hold at least one model" in message_of(rsa, {}, people, kind="dissimilarity")
+    assert "embeddings must have a row for each of 12 judged objects" in message_of(
+        rsa, x[:5], people, kind="dissimilarity"
+    )
+    assert "embeddings must hold at least one model" in message_of(rsa, {}, people, kind="dissimilarity")
     small, few = study(n=6)
     assert "weighted needs at least 9 objects" in message_of(
         rsa, small, few, kind="dissimilarity", weighted=True, ci=None
@@ -602,7 +607,7 @@ def test_a_model_that_a_measure_does_not_take_is_named(monkeypatch, message_of, 
     x, people = study(n=40)
     monkeypatch.setattr("pyalign.pairwise.rsa.FROM", objects)
     told = message_of(rsa, {"a": x, "b": x * 1e200}, people, kind="dissimilarity", measure="dot", ci=None)
-    assert told.startswith("b: x must be scaled down for measure 'dot'")
+    assert told.startswith("b: embeddings must be scaled down for measure 'dot'")
 
 
 @pytest.mark.parametrize("correlation", ["spearman", "pearson"])
@@ -626,7 +631,7 @@ def test_pairs_that_the_matrix_of_a_model_lacks_are_left_out_of_many_objects_too
 def test_progress_is_told():
     x, people = study(p=2)
     told = []
-    rsa(x, people, kind="dissimilarity", ci=draws(130), permutations=70, progress=lambda *a: told.append(a))
+    rsa(x, people, kind="dissimilarity", ci=draws(130), n_permutations=70, progress=lambda *a: told.append(a))
     assert ("resamples", 130, 130) in told and ("permutations", 70, 70) in told
 
 

@@ -39,7 +39,7 @@ def test_the_least_of_a_parabola_lies_between_the_strengths():
 
 def test_a_path_ends_when_held_out_triplets_get_worse():
     x, triplets = world(t=4000)
-    choice = choose_strength(x, triplets, ProbeOptions(), strengths=np.geomspace(3, 1e-5, 14))
+    choice = choose_strength(x, triplets, ProbeOptions(), penalties=np.geomspace(3, 1e-5, 14))
     assert choose.PATIENCE < len(choice.strengths) < 14
     assert choice.strengths[-1] < choice.strength < choice.strengths[0]
 
@@ -67,7 +67,7 @@ def test_strengths_beyond_the_automatic_ones_are_tried_where_the_best_lies_at_an
 def test_says_whether_the_best_strength_was_the_first_or_the_last():
     x, triplets = world(t=4000)
     inside, strong, weak = (
-        choose_strength(x, triplets, ProbeOptions(), strengths=strengths)
+        choose_strength(x, triplets, ProbeOptions(), penalties=strengths)
         for strengths in ([10, 0.01, 1e-6], [0.01, 1e-6], [10, 0.01])
     )
     assert [inside.at_edge, strong.at_edge, weak.at_edge] == [False, True, True]
@@ -75,10 +75,10 @@ def test_says_whether_the_best_strength_was_the_first_or_the_last():
 
 def test_one_strength_is_taken_as_it_is():
     x, triplets = world(t=6000)
-    result = cross_validate_probe(x, triplets, strengths=0.02)
+    result = cross_validate_probe(x, triplets, penalties=0.02)
     assert [fold.strength for fold in result.folds] == [0.02] * 3 and result.fit.strength == 0.02
     assert result.folds[0].strengths == (0.02,) and result.folds[0].inner_accuracy == ()
-    several = cross_validate_probe(x, triplets, strengths=[0.02, 0.01])
+    several = cross_validate_probe(x, triplets, penalties=[0.02, 0.01])
     assert all(fold.strength != 0.02 for fold in several.folds)
 
 
@@ -96,7 +96,7 @@ def test_every_fold_can_be_had_by_hand(validated):
     for fold, found in zip(TripletKFold(seed=5, n=len(x)).folds(triplets), result.folds, strict=True):
         place = np.full(len(x), -1)
         place[fold.train_items] = np.arange(len(fold.train_items))
-        fit = fit_probe(x[fold.train_items], place[triplets[fold.train]], strength=found.strength, seed=5)
+        fit = fit_probe(x[fold.train_items], place[triplets[fold.train]], penalty=found.strength, seed=5)
         z = fit.transform.apply(x)
         assert found.accuracy == pytest.approx(
             pyalign.score(z, triplets[fold.test], measure="dot").accuracy, abs=2 / found.n_test
@@ -138,7 +138,7 @@ def test_features_of_held_out_objects_change_no_fold():
     outside = np.setdiff1d(np.arange(len(x)), fold.train_items)
     moved = x.copy()
     moved[outside] = 50 * reals(9, len(outside), 8)
-    first = [cross_validate_probe(rows, triplets, strengths=[0.1]).folds[0] for rows in (x, moved)]
+    first = [cross_validate_probe(rows, triplets, penalties=[0.1]).folds[0] for rows in (x, moved)]
     assert first[0].inner_cross_entropy == first[1].inner_cross_entropy
     assert first[0].accuracy > first[1].accuracy
 
@@ -219,8 +219,8 @@ def test_an_interruption_in_the_scoring_of_inner_folds_keeps_what_is_scored(vali
 def test_over_triplets_and_subjects_the_same_objects_are_known(validated):
     x, triplets, result = validated
     subjects = np.arange(len(triplets)) % 11
-    known = cross_validate_probe(x, triplets, split="triplets", strengths=[0.3, 0.03, 0.003])
-    people = cross_validate_probe(x, triplets, split="subjects", subjects=subjects, strengths=[0.3, 0.03, 0.003])
+    known = cross_validate_probe(x, triplets, split="triplets", penalties=[0.3, 0.03, 0.003])
+    people = cross_validate_probe(x, triplets, split="subjects", subjects=subjects, penalties=[0.3, 0.03, 0.003])
     assert known.folds[0].n_train + known.folds[0].n_test == len(triplets)
     assert min(known.accuracy, people.accuracy) > result.accuracy - 0.02
     assert (known.split, people.split) == ("triplets", "subjects")
@@ -245,38 +245,38 @@ def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of
         "the strength can't be chosen on an inner split over subjects (a split over subjects must have at most as "
         "many folds as there are subjects (2); got 3); give one strength, or more data"
     )
-    result = cross_validate_probe(x, triplets, strengths=[0.05], **people)
+    result = cross_validate_probe(x, triplets, penalties=[0.05], **people)
     assert [fold.strength for fold in result.folds] == [0.05] * 3 and not result.folds[0].inner_accuracy
     few = draw_triplets(1, 20, 30)
     told = message_of(pyalign.TripletProbe().fit, reals(1, 20, 3), few)
     assert told.startswith(
         "the strength can't be chosen on an inner split over objects (a split over objects must leave"
     )
-    assert pyalign.TripletProbe(strength=0.1).fit(reals(1, 20, 3), few).strength_ == 0.1
+    assert pyalign.TripletProbe(penalty=0.1).fit(reals(1, 20, 3), few).strength_ == 0.1
 
 
 def test_refuses_what_it_does_not_know(message_of):
     x, triplets = world(t=100)
-    assert message_of(cross_validate_probe, x, triplets, strengths="best") == (
-        "strengths must be 'auto' or numbers; got 'best'"
+    assert message_of(cross_validate_probe, x, triplets, penalties="best") == (
+        "penalties must be 'auto' or numbers; got 'best'"
     )
-    assert message_of(cross_validate_probe, x, triplets, strengths=[0.1, -1]).startswith(
-        "strengths must be 'auto' or a"
+    assert message_of(cross_validate_probe, x, triplets, penalties=[0.1, -1]).startswith(
+        "penalties must be 'auto' or a"
     )
     for options, message in (
-        ({"alpha": 1.5}, "alpha must be a number from 0 to below 1"),
+        ({"local_weight": 1.5}, "local_weight must be a number from 0 to below 1"),
         ({"tau": 0}, "tau must be a positive number"),
         ({"subjects": [1, 2]}, "subjects must be left out unless split is 'subjects'; got split 'objects'"),
         ({"subjects": [1, 2], "split": "subjects"}, "subjects must have one entry per triplet, shape (100,); got (2,)"),
     ):
         assert message_of(cross_validate_probe, x, triplets, **options).startswith(message)
-    assert message_of(cross_validate_probe, x, triplets, strengths=[]) == "strengths must be positive numbers; got []"
+    assert message_of(cross_validate_probe, x, triplets, penalties=[]) == "penalties must be positive numbers; got []"
 
 
 def test_weights_of_one_change_nothing_where_similarities_tie():
     rng = np.random.default_rng(0)
     x, triplets = rng.integers(0, 2, (60, 4)).astype(np.float64), draw_triplets(0, 60, 8000)
-    plain, weighted = (cross_validate_probe(x, triplets, strengths=0.02, weights=w) for w in (None, np.ones(8000)))
+    plain, weighted = (cross_validate_probe(x, triplets, penalties=0.02, weights=w) for w in (None, np.ones(8000)))
     for one, other in zip(plain.folds, weighted.folds, strict=True):
         assert one.zero_shot_accuracy == pytest.approx(other.zero_shot_accuracy, abs=1e-12)
         assert one.accuracy == pytest.approx(other.accuracy, abs=1e-12)
@@ -299,5 +299,5 @@ def test_soft_figures_are_those_of_the_definition_where_probabilities_vanish(dty
 def test_a_fold_that_ends_before_its_optimum_is_told():
     x, triplets = world(t=6000)
     with pytest.warns(pyalign.ConvergenceWarning, match="fold 1, fold 2, fold 3, the refit ended before the optimum"):
-        result = cross_validate_probe(x, triplets, strengths=1e-3, max_iterations=2)
+        result = cross_validate_probe(x, triplets, penalties=1e-3, max_iterations=2)
     assert not any(fold.converged for fold in result.folds)

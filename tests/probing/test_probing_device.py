@@ -180,8 +180,8 @@ OPTIONS = {
     "squared": {},
     "low rank": {"rank": 2},
     "diagonal": {"rank": "diagonal"},
-    "nuclear": {"penalty": "nuclear"},
-    "identity of cosines": {"measure": "cosine", "penalty": "identity"},
+    "nuclear": {"norm": "nuclear"},
+    "identity of cosines": {"measure": "cosine", "norm": "identity"},
     "bias": {"bias": True},
     "smoothing": {"smoothing": 0.3},
     "temperature, features": {"temperature": 2.0, "standardize": "features"},
@@ -195,7 +195,7 @@ def test_a_fit_on_tensors_ends_where_that_of_the_host_ends(world, answers, name)
     options = {**OPTIONS[name]}
     if "answers" in options:
         options.update(answers=answers, weights=np.arange(T) % 4)
-    host, fit = (fit_probe(x, triplets, strength=0.02, backend=where, **options) for where in ("auto", "torch"))
+    host, fit = (fit_probe(x, triplets, penalty=0.02, backend=where, **options) for where in ("auto", "torch"))
     assert (host.backend, fit.backend) == ("native", "torch")
     assert fit.objective == pytest.approx(host.objective, abs=1e-5)
     assert type(fit.transform.weights) is np.ndarray and fit.transform.weights.dtype == np.float64
@@ -207,14 +207,14 @@ def test_a_fit_on_tensors_ends_where_that_of_the_host_ends(world, answers, name)
 def test_a_fit_takes_tensors_where_they_lie(device, world, answers):
     """All of them, or only the rows; "auto" is then the first backend that can take them."""
     (x, triplets), given = world, [torch.from_numpy(a) for a in (*world, answers)]
-    expected = fit_probe(x, triplets, strength=0.02, answers=answers, backend="torch")
+    expected = fit_probe(x, triplets, penalty=0.02, answers=answers, backend="torch")
     for some, y in ((given[1], given[2]), (triplets, answers)):
-        fit = fit_probe(given[0], some, strength=0.02, answers=y)
+        fit = fit_probe(given[0], some, penalty=0.02, answers=y)
         assert fit.backend == "torch" and fit.objective == expected.objective
         np.testing.assert_array_equal(fit.transform.weights, expected.transform.weights)
-    half = fit_probe(given[0].bfloat16(), triplets, strength=0.02)
+    half = fit_probe(given[0].bfloat16(), triplets, penalty=0.02)
     assert half.objective == pytest.approx(
-        fit_probe(given[0].bfloat16().float().numpy(), triplets, strength=0.02).objective
+        fit_probe(given[0].bfloat16().float().numpy(), triplets, penalty=0.02).objective
     )
 
 
@@ -232,7 +232,7 @@ def test_where_a_backend_takes_no_float64_plain_torch_certifies():
     problem = Problem(x, triplets, ProbeOptions(), on=TensorAlgebra(TensorDoor(backend, Place(), x)))
     fit = next(fit_path(problem, [0.01]))
     assert fit.backend == "single" and fit.gap <= 1e-4
-    assert fit.objective == pytest.approx(fit_probe(x, triplets, strength=0.01).objective, abs=1e-5)
+    assert fit.objective == pytest.approx(fit_probe(x, triplets, penalty=0.01).objective, abs=1e-5)
 
 
 def test_an_interruption_leaves_the_best_map_so_far(world):
@@ -244,14 +244,14 @@ def test_an_interruption_leaves_the_best_map_so_far(world):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_probe(*world, strength=0.02, backend="torch", progress=stop, journal=journal)
+        fit_probe(*world, penalty=0.02, backend="torch", progress=stop, journal=journal)
     fit = journal.best.value
     assert fit.interrupted and fit.n_passes <= 5 and fit.objective == pytest.approx(min(values), abs=1e-3)
 
 
 def test_a_glocal_fit_on_tensors_ends_where_that_of_the_host_ends(world):
     images = random_embeddings(60, 10, seed=3)
-    options = {"strength": 0.05, "batch_size": 25, "bias": True, "penalty": "identity", "tolerance": 1e-2}
+    options = {"penalty": 0.05, "batch_size": 25, "bias": True, "norm": "identity", "tolerance": 1e-2}
     host, fit = (fit_probe(*world, other_embeddings=images, backend=name, **options) for name in ("auto", "torch"))
     assert (host.backend, fit.backend) == ("native", "torch")
     for name, close in (("objective", 1e-5), ("teacher_entropy", 1e-6), ("accuracy", 2 / T), ("norm", 1e-2)):
@@ -265,13 +265,13 @@ def test_a_glocal_fit_on_tensors_ends_where_that_of_the_host_ends(world):
 def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, given):
     """Where the rows are a tensor on a device, all is computed there; a triplet or two may be decided otherwise."""
     x, triplets = world
-    options = {"strengths": [0.1, 0.03], "seed": 1, **given}
+    options = {"penalties": [0.1, 0.03], "seed": 1, **given}
     if "split" in given:
         options["subjects"] = np.arange(T) % 7
     if "answers" in given:
         options["answers"] = answers
     if "other_embeddings" in given:
-        options.update(other_embeddings=random_embeddings(30, 10, seed=4), penalty="identity")
+        options.update(other_embeddings=random_embeddings(30, 10, seed=4), norm="identity")
     host, ours = cross_validate_probe(x, triplets, **options), cross_validate_probe(
         torch.from_numpy(x), triplets, **options
     )  # fmt: skip
@@ -293,8 +293,8 @@ def test_a_cross_validation_scores_where_it_fits(world, monkeypatch):
         monkeypatch.setattr(
             scoring, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
         )
-    cross_validate_probe(*world, backend="torch", strengths=[0.1])
-    cross_validate_probe(*world, backend="torch", strengths=[0.1], answers=np.ones((T, 3)))
+    cross_validate_probe(*world, backend="torch", penalties=[0.1])
+    cross_validate_probe(*world, backend="torch", penalties=[0.1], answers=np.ones((T, 3)))
     assert used == {("score", "torch"), ("run_triplets", "torch")}
 
 
@@ -329,7 +329,7 @@ def test_a_transform_maps_tensors_where_they_lie(monkeypatch, message_of):
         assert isinstance(ours, torch.Tensor) and not ours.requires_grad
         assert ours.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
         np.testing.assert_allclose(ours.numpy(), transform.apply(leaf.detach().to(dtype).double()).numpy(), rtol=1e-5)
-    told = "x must have the 5 features of the transform; got shape "
+    told = "embeddings must have the 5 features of the transform; got shape "
     assert message_of(transform.apply, leaf[:, :4]).startswith(told)
 
 
@@ -411,9 +411,9 @@ def test_memory_that_runs_out_is_said_in_one_line(world, monkeypatch):
 
 
 def test_on_the_host_auto_is_the_compiled_kernels_bit_for_bit(world):
-    fits = [fit_probe(*world, strength=0.05, backend=name) for name in ("auto", "native")]
+    fits = [fit_probe(*world, penalty=0.05, backend=name) for name in ("auto", "native")]
     np.testing.assert_array_equal(fits[0].transform.weights, fits[1].transform.weights)
-    assert fit_probe(*world, strength=0.05, backend="numpy").objective == pytest.approx(fits[0].objective, abs=1e-5)
+    assert fit_probe(*world, penalty=0.05, backend="numpy").objective == pytest.approx(fits[0].objective, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["cuda", "triton"])
@@ -423,18 +423,16 @@ def test_a_backend_that_cannot_run_here_is_one_line(world, message_of, name):
         pytest.skip(f"{name} runs here")
     expected = f"no backend can take this input: {name}: {reason}"
     images = random_embeddings(30, 10)
-    assert message_of(fit_probe, *world, strength=1, backend=name) == expected
+    assert message_of(fit_probe, *world, penalty=1, backend=name) == expected
     assert message_of(cross_validate_probe, *world, backend=name) == expected
-    assert (
-        message_of(fit_probe, *world, strength=1, other_embeddings=images, penalty="identity", backend=name) == expected
-    )
+    assert message_of(fit_probe, *world, penalty=1, other_embeddings=images, norm="identity", backend=name) == expected
     assert message_of(pyalign.TripletProbe(backend=name).fit, *world) == expected
 
 
 def test_refuses_a_backend_that_it_does_not_know_and_one_for_the_published_recipe(world, message_of):
     pytest.importorskip("sklearn")
     expected = "backend must be 'auto' or one of native, numpy, cuda, triton, torch; got 'gpu'"
-    assert message_of(fit_probe, *world, strength=1, backend="gpu") == expected
+    assert message_of(fit_probe, *world, penalty=1, backend="gpu") == expected
     expected = "backend must be 'auto' with solver 'adam', which works on the host; got 'torch'"
     assert message_of(pyalign.TripletProbe(solver="adam", backend="torch").fit, *world) == expected
 

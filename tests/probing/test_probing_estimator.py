@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ def test_with_no_arguments_it_finds_what_people_see(world):
 
 def test_score_is_the_accuracy_of_the_transformed_rows(world):
     x, triplets = world
-    probe = TripletProbe(strength=0.05).fit(x, triplets)
+    probe = TripletProbe(penalty=0.05).fit(x, triplets)
     accuracy = probe.score(x, triplets)
     assert isinstance(accuracy, float)
     assert accuracy == pyalign.score(probe.transform(x), triplets, measure="dot").accuracy
@@ -50,7 +51,7 @@ def test_score_is_the_accuracy_of_the_transformed_rows(world):
 
 
 def test_parameters_can_be_read_set_and_cloned():
-    probe = TripletProbe(strength=0.1, rank=3)
+    probe = TripletProbe(penalty=0.1, rank=3)
     copy = clone(probe.set_params(bias=True))
     assert copy.get_params() == probe.get_params() and copy.get_params()["bias"] is True
     assert "rank=3" in repr(copy)
@@ -58,17 +59,17 @@ def test_parameters_can_be_read_set_and_cloned():
 
 def test_defaults_are_those_of_the_options():
     defaults = TripletProbe().get_params()
-    assert {name: defaults[name] for name in ProbeOptions().to_dict()} == ProbeOptions().to_dict()
+    assert ProbeOptions(**{one.name: defaults[one.name] for one in fields(ProbeOptions)}) == ProbeOptions()
 
 
 def test_answers_reach_the_fit(world):
     x, triplets = world
     answers = np.tile([1, 2, 3], (len(triplets), 1))
-    flat = TripletProbe(strength=0.1).fit(x, triplets, answers=np.ones((len(triplets), 3)))
+    flat = TripletProbe(penalty=0.1).fit(x, triplets, answers=np.ones((len(triplets), 3)))
     assert not flat.transform_.weights.any()
     weights = np.arange(len(triplets)) % 2
     probe = TripletProbe().fit(x, triplets, answers, weights)
-    same = TripletProbe(strength=probe.strength_).fit(x, triplets[1::2], answers[1::2])
+    same = TripletProbe(penalty=probe.strength_).fit(x, triplets[1::2], answers[1::2])
     assert probe.fit_.objective == pytest.approx(same.fit_.objective, abs=1e-3)
 
 
@@ -93,15 +94,15 @@ def test_an_interruption_before_any_map_is_one(world, monkeypatch):
 
 def test_solver_adam_is_the_recipe(world):
     x, triplets = world
-    probe = TripletProbe(solver="adam", strength=0.1, seed=4).fit(x[:30], triplets[(triplets < 30).all(axis=1)][:300])
-    expected = fit_recipe(x[:30], triplets[(triplets < 30).all(axis=1)][:300], strength=0.1, seed=4)
+    probe = TripletProbe(solver="adam", penalty=0.1, seed=4).fit(x[:30], triplets[(triplets < 30).all(axis=1)][:300])
+    expected = fit_recipe(x[:30], triplets[(triplets < 30).all(axis=1)][:300], penalty=0.1, seed=4)
     np.testing.assert_array_equal(probe.transform_.weights, expected.transform.weights)
     assert probe.strength_ == 0.1 and probe.transform(x).shape == (80, 10)
 
 
 def test_solver_adam_refuses_options_that_it_would_not_read(world, message_of):
-    for options in ({"rank": 2}, {"bias": True}, {"penalty": "nuclear"}, {"smoothing": 1.0}):
-        assert "solver 'adam' takes strength and seed alone" in message_of(
+    for options in ({"rank": 2}, {"bias": True}, {"norm": "nuclear"}, {"smoothing": 1.0}):
+        assert "solver 'adam' takes only penalty and seed" in message_of(
             TripletProbe(solver="adam", **options).fit, *world
         )
     assert message_of(TripletProbe(solver="sgd").fit, *world).startswith("solver must be one of lbfgs, adam; got 'sgd'")
@@ -109,7 +110,7 @@ def test_solver_adam_refuses_options_that_it_would_not_read(world, message_of):
 
 def test_works_at_the_end_of_a_pipeline(world):
     x, triplets = world
-    pipeline = make_pipeline(PCA(5), TripletProbe(strength=0.05))
+    pipeline = make_pipeline(PCA(5), TripletProbe(penalty=0.05))
     assert pipeline.fit(x, triplets).score(x, triplets) > 1 / 3
     assert pipeline.fit_transform(x, triplets).shape[0] == len(x)
     assert pipeline.set_params(tripletprobe__rank=2).fit(x, triplets).transform(x).shape == (80, 2)
@@ -122,20 +123,23 @@ def test_is_not_fitted_before_fit(world):
 
 def test_float64_rows_stay_float64(world):
     x, triplets = world
-    assert TripletProbe(strength=0.1).fit(x, triplets).transform(x).dtype == np.float32
+    assert TripletProbe(penalty=0.1).fit(x, triplets).transform(x).dtype == np.float32
     wide = x.astype(np.float64)
-    assert TripletProbe(strength=0.1).fit(wide, triplets).transform(wide).dtype == np.float64
+    assert TripletProbe(penalty=0.1).fit(wide, triplets).transform(wide).dtype == np.float64
 
 
 def test_refuses_rows_of_other_features_and_unknown_options(world, message_of):
     x, triplets = world
-    probe = TripletProbe(strength=0.1).fit(x, triplets)
-    assert message_of(probe.transform, x[:, :4]) == "x must have the 10 features of the transform; got shape (80, 4)"
-    assert message_of(TripletProbe(strength="best").fit, x, triplets).startswith("strength must be 'auto' or a number")
-    assert message_of(TripletProbe(penalty="l0").fit, x, triplets).startswith("penalty must be one of")
+    probe = TripletProbe(penalty=0.1).fit(x, triplets)
+    assert (
+        message_of(probe.transform, x[:, :4])
+        == "embeddings must have the 10 features of the transform; got shape (80, 4)"
+    )
+    assert message_of(TripletProbe(penalty="best").fit, x, triplets).startswith("penalty must be 'auto' or a number")
+    assert message_of(TripletProbe(norm="l0").fit, x, triplets).startswith("norm must be one of")
 
 
-FIT = "pyalign.fit_probe([[1., 2.], [0., 1.], [3., 1.]], [[0, 1, 2]], strength=.1)"
+FIT = "pyalign.fit_probe([[1., 2.], [0., 1.], [3., 1.]], [[0, 1, 2]], penalty=.1)"
 
 
 @pytest.mark.parametrize(("package", "code"), [("scikit-learn", "pyalign.TripletProbe"), ("scipy", FIT)])

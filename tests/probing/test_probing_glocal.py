@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import reals, seeds
 
-from pyalign import cross_validate_probe, fit_probe, neighbor_overlap, read_transform, score, similarity
+from pyalign import cross_validate_probe, fit_probe, load_transform, score, similarity
 from pyalign.backends import native
 from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.journal import Journal
+from pyalign.nearest.overlap import neighbor_overlap
 from pyalign.probing import local
 from pyalign.probing.local import LocalProblem, LocalTerm, other_batches
 from pyalign.probing.options import LocalOptions, ProbeOptions
@@ -25,11 +26,9 @@ N, D, M = 40, 6, 25
 TOLERANCE = 1e-2  # an iteration that brings less than 1e-7 of the objective is the last
 
 
-def fit_glocal(x, triplets, others, *, strength=0.1, penalty="identity", tolerance=TOLERANCE, **options):
+def fit_glocal(x, triplets, others, *, penalty=0.1, norm="identity", tolerance=TOLERANCE, **options):
     """A fit with other embeddings, by the defaults of `pyalign probe --folds none`."""
-    return fit_probe(
-        x, triplets, strength=strength, other_embeddings=others, penalty=penalty, tolerance=tolerance, **options
-    )
+    return fit_probe(x, triplets, penalty=penalty, other_embeddings=others, norm=norm, tolerance=tolerance, **options)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +77,7 @@ def test_the_least_local_loss_is_the_teacher_s_entropy_where_the_map_turns_and_s
 @pytest.mark.parametrize("rank", ["full", "diagonal"])
 def test_the_gradient_of_both_losses_is_that_of_finite_differences(case, alpha, rank):
     x, triplets, others = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in case)
-    options, local = ProbeOptions(penalty="identity", rank=rank, bias=True), LocalOptions(alpha, 0.2, batch_size=10)
+    options, local = ProbeOptions(norm="identity", rank=rank, bias=True), LocalOptions(alpha, 0.2, batch_size=10)
     problem = LocalProblem(x, triplets, options, others=others, local=local)
     v, b = 0.3 * reals(5, D, D, dtype=np.float64), 0.1 * reals(6, D, dtype=np.float64)
     slope = problem.slope(Map(v, b))
@@ -134,13 +133,13 @@ def test_batches_share_out_all_images_and_are_never_too_large(m, size, seed):
 
 def test_without_the_local_loss_it_is_the_probe(case):
     x, triplets, images = case
-    glocal = fit_glocal(x, triplets, images, alpha=0.0, strength=0.01, penalty="squared", tolerance=1e-4)
-    assert glocal.objective == pytest.approx(fit_probe(x, triplets, strength=0.01).objective, abs=1e-5)
+    glocal = fit_glocal(x, triplets, images, local_weight=0.0, penalty=0.01, norm="squared", tolerance=1e-4)
+    assert glocal.objective == pytest.approx(fit_probe(x, triplets, penalty=0.01).objective, abs=1e-5)
 
 
 def test_a_larger_alpha_keeps_more_neighbours_and_predicts_answers_less_well(case):
     x, triplets, images = case
-    fits = [fit_glocal(x, triplets, images, alpha=alpha, strength=1e-3) for alpha in (0.0, 0.25, 0.75)]
+    fits = [fit_glocal(x, triplets, images, local_weight=alpha, penalty=1e-3) for alpha in (0.0, 0.25, 0.75)]
     local, nats = [f.local.cross_entropy for f in fits], [f.cross_entropy for f in fits]
     assert sorted(local, reverse=True) == local
     assert sorted(nats) == nats
@@ -150,7 +149,7 @@ def test_a_larger_alpha_keeps_more_neighbours_and_predicts_answers_less_well(cas
 
 def test_the_figures_are_those_of_the_transform(case):
     x, triplets, images = case
-    fit = fit_glocal(x, triplets, images, alpha=0.25, strength=0.01, bias=True, batch_size=10)
+    fit = fit_glocal(x, triplets, images, local_weight=0.25, penalty=0.01, bias=True, batch_size=10)
     z = fit.transform.apply(images)
     assert fit.local.neighbors_kept == neighbor_overlap(images, z)
     scored = score(fit.transform.apply(x), triplets, measure="dot")
@@ -167,7 +166,7 @@ def test_the_figures_are_those_of_the_transform(case):
 
 
 def test_a_strong_identity_penalty_leaves_a_multiple_of_the_identity(case):
-    weights = fit_glocal(*case, alpha=0.25, strength=1e4).transform.weights
+    weights = fit_glocal(*case, local_weight=0.25, penalty=1e4).transform.weights
     m = np.diag(weights).mean()
     assert m > 0.05
     assert abs(weights - m * np.eye(D)).max() < 1e-3 * m
@@ -224,7 +223,7 @@ def test_ctrl_c_after_the_last_pass_loses_nothing(case, monkeypatch):
 def test_the_published_transform_is_read_and_applied(data):
     """ResNet-18's gLocal map: near a multiple of the identity, so it keeps much of who is near whom."""
     path = data / "glocal/resnet18_avgpool_transform.npz"
-    transform, arrays = read_transform(path), np.load(path)
+    transform, arrays = load_transform(path), np.load(path)
     x = np.abs(reals(1, 300, 512))
     by_hand = ((x - arrays["mean"]) / arrays["std"]) @ arrays["weights"] + arrays["bias"]
     assert transform.apply(x) == pytest.approx(by_hand, rel=1e-4, abs=1e-4)
@@ -249,20 +248,20 @@ def test_on_things_a_few_passes_predict_more_and_keep_most_neighbours(data):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"alpha": 1.0}, "alpha must be"),
-        ({"alpha": -0.1}, "alpha must be"),
+        ({"local_weight": 1.0}, "local_weight must be"),
+        ({"local_weight": -0.1}, "local_weight must be"),
         ({"tau": 0}, "tau must be"),
-        ({"strength": -1}, "strength must be"),
-        ({"penalty": "eye"}, "penalty must be one of"),
-        ({"penalty": "nuclear"}, "penalty must be identity, frobenius or squared with other embeddings; got 'nuclear'"),
-        ({"penalty": "squared", "rank": 2}, "rank must be 'full' or 'diagonal' with other embeddings; got 2"),
+        ({"penalty": -1}, "penalty must be"),
+        ({"norm": "eye"}, "norm must be one of"),
+        ({"norm": "nuclear"}, "norm must be identity, frobenius or squared with other embeddings; got 'nuclear'"),
+        ({"norm": "squared", "rank": 2}, "rank must be 'full' or 'diagonal' with other embeddings; got 2"),
         ({"batch_size": 2}, "batch_size"),
         ({"batches": 0}, "batches"),
         ({"tolerance": 0}, "tolerance"),
         ({"max_iterations": 0}, "max_iterations"),
         ({"seed": -1}, "seed"),
-        ({"strength": "0.1"}, "strength must be a number of at least 0; got '0.1'"),
-        ({"alpha": "a"}, "alpha must be a number from 0 to below 1"),
+        ({"penalty": "0.1"}, "penalty must be a number of at least 0; got '0.1'"),
+        ({"local_weight": "a"}, "local_weight must be a number from 0 to below 1"),
         ({"tolerance": "a"}, "tolerance must be a positive number; got 'a'"),
         ({"batch_sizes": 9}, "got 'batch_sizes'; did you mean 'batch_size'?"),
     ],
@@ -273,9 +272,9 @@ def test_wrong_options_are_refused(case, options, words, message_of):
 
 def test_cross_validation_takes_the_local_loss_into_every_fold(case):
     x, triplets, images = case
-    options = {"penalty": "identity", "strengths": [0.1, 0.01]}
+    options = {"norm": "identity", "penalties": [0.1, 0.01]}
     plain = cross_validate_probe(x, triplets, **options)
-    both = cross_validate_probe(x, triplets, other_embeddings=images, alpha=0.9, **options)
+    both = cross_validate_probe(x, triplets, other_embeddings=images, local_weight=0.9, **options)
     kept = [neighbor_overlap(images, result.fit.transform.apply(images))[10] for result in (plain, both)]
     assert kept[1] > kept[0]
     assert both.folds[0].accuracy != plain.folds[0].accuracy
@@ -283,28 +282,28 @@ def test_cross_validation_takes_the_local_loss_into_every_fold(case):
 
 def test_cross_validation_finds_the_optimum_of_the_same_objective(case):
     x, triplets, images = case
-    options = {"other_embeddings": images, "alpha": 0.5, "penalty": "identity", "tolerance": 1e-6}
-    searched = cross_validate_probe(x, triplets, strengths=[0.05], **options).fit
-    fitted = fit_glocal(x, triplets, images, alpha=0.5, strength=searched.strength, tolerance=1e-5)
+    options = {"other_embeddings": images, "local_weight": 0.5, "norm": "identity", "tolerance": 1e-6}
+    searched = cross_validate_probe(x, triplets, penalties=[0.05], **options).fit
+    fitted = fit_glocal(x, triplets, images, local_weight=0.5, penalty=searched.strength, tolerance=1e-5)
     assert searched.objective == pytest.approx(fitted.objective, abs=1e-5)
 
 
 def test_cross_validation_with_images_takes_the_identity_penalty_alone(case, message_of):
     x, triplets, images = case
     assert message_of(cross_validate_probe, x, triplets, other_embeddings=images).startswith(
-        "penalty must be 'identity' with"
+        "norm must be 'identity' with"
     )
 
 
 def test_options_may_be_numbers_of_numpy(case):
-    given = {"alpha": np.float32(0.25), "batch_size": np.int64(9), "batches": np.int32(2), "seed": np.uint8(1)}
+    given = {"local_weight": np.float32(0.25), "batch_size": np.int64(9), "batches": np.int32(2), "seed": np.uint8(1)}
     fit = fit_glocal(*case, max_iterations=np.int16(3), **given)
     assert json.loads(fit.to_json())["local"]["options"]["batch_size"] == 9 and fit.local.n_batches == 2
 
 
 def test_wrong_images_are_refused(case, message_of):
     x, triplets, images = case
-    assert "6 features of x" in message_of(fit_glocal, x, triplets, images[:, :5])
+    assert "6 features of the embeddings" in message_of(fit_glocal, x, triplets, images[:, :5])
     assert "at least 3" in message_of(fit_glocal, x, triplets, images[:2])
     assert "other_embeddings must be finite" in message_of(fit_glocal, x, triplets, np.full((5, D), np.nan))
 
@@ -313,10 +312,10 @@ def test_wrong_images_are_refused(case, message_of):
 @pytest.mark.parametrize("rank", ["full", "diagonal"])
 def test_no_start_ends_lower(case, penalty, rank):
     """There is no certificate: another start must come to the same objective."""
-    fit = fit_glocal(*case, penalty=penalty, rank=rank, strength=0.02, tolerance=1e-5)
+    fit = fit_glocal(*case, norm=penalty, rank=rank, penalty=0.02, tolerance=1e-5)
     assert fit.gap is None and fit.converged
-    start = fit_glocal(*case, penalty=penalty, rank=rank, strength=0.5).transform
-    again = fit_glocal(*case, penalty=penalty, rank=rank, strength=0.02, tolerance=1e-5, start=start)
+    start = fit_glocal(*case, norm=penalty, rank=rank, penalty=0.5).transform
+    again = fit_glocal(*case, norm=penalty, rank=rank, penalty=0.02, tolerance=1e-5, start=start)
     assert again.objective == pytest.approx(fit.objective, abs=1e-5)
 
 

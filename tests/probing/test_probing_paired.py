@@ -23,15 +23,13 @@ def world():
 
 @pytest.fixture(scope="module")
 def validated(world):
-    return pyalign.cross_validate_probe(*world, strengths=0.05)
+    return pyalign.cross_validate_probe(*world, penalties=0.05)
 
 
 def test_errors_of_a_fold_are_those_of_a_comparison(world):
     x, triplets = world
     mapped = x @ np.diag([3.0, 2.0, 1.0, 0.1, 0.1, 0.1]).astype(x.dtype)
-    found = paired_errors(
-        mapped, x, triplets[:900], "objects", ProbeOptions(measure="cosine", penalty="identity"), None
-    )
+    found = paired_errors(mapped, x, triplets[:900], "objects", ProbeOptions(measure="cosine", norm="identity"), None)
     compared = pyalign.compare({"mapped": mapped, "x": x}, triplets[:900], ci="objects")
     assert found.difference == pytest.approx(compared.pairs[0].standard_error, rel=1e-9)
     assert found.zero_shot == pytest.approx(pyalign.score(x, triplets[:900], ci="objects").standard_error, rel=1e-9)
@@ -40,7 +38,7 @@ def test_errors_of_a_fold_are_those_of_a_comparison(world):
 def test_errors_over_people_and_over_triplets(world):
     x, triplets = world
     people = np.arange(900) % 30
-    mapped, options = x[:, :3], ProbeOptions(measure="cosine", penalty="identity")
+    mapped, options = x[:, :3], ProbeOptions(measure="cosine", norm="identity")
     right = pyalign.analysis.outcomes.triplet_outcomes
     credit = (right(mapped, triplets[:900]).credits() - right(x, triplets[:900]).credits()) / 6
     alone = paired_errors(mapped, x, triplets[:900], "triplets", options, None)
@@ -52,7 +50,7 @@ def test_errors_over_people_and_over_triplets(world):
 
 def test_a_fold_whose_triplets_all_share_an_object_has_no_error(world):
     x, triplets = world
-    found = paired_errors(x, x, triplets[:1], "objects", ProbeOptions(measure="cosine", penalty="identity"), None)
+    found = paired_errors(x, x, triplets[:1], "objects", ProbeOptions(measure="cosine", norm="identity"), None)
     assert (found.zero_shot, found.difference) == (None, None)
 
 

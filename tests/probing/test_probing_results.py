@@ -33,17 +33,17 @@ def strictly(text):
 
 
 CASES = {
-    "fit": lambda x, t: fit_probe(x, t, strength=0.02),
-    "fit of zero": lambda x, t: fit_probe(x, t, strength=1e3),
-    "fit without a certificate": lambda x, t: fit_probe(x, t, strength=0.02, penalty="nuclear"),
+    "fit": lambda x, t: fit_probe(x, t, penalty=0.02),
+    "fit of zero": lambda x, t: fit_probe(x, t, penalty=1e3),
+    "fit without a certificate": lambda x, t: fit_probe(x, t, penalty=0.02, norm="nuclear"),
     "fit with others": lambda x, t: fit_probe(
-        x, t, strength=0.02, penalty="identity", other_embeddings=reals(7, 20, 6), batches=1
+        x, t, penalty=0.02, norm="identity", other_embeddings=reals(7, 20, 6), batches=1
     ),
-    "cross-validation": lambda x, t: cross_validate_probe(x, t, strengths=[1.0, 0.1, 0.01]),
+    "cross-validation": lambda x, t: cross_validate_probe(x, t, penalties=[1.0, 0.1, 0.01]),
     "cross-validation with others": lambda x, t: cross_validate_probe(
-        x, t, strengths=0.1, penalty="identity", other_embeddings=reals(7, 20, 6)
+        x, t, penalties=0.1, norm="identity", other_embeddings=reals(7, 20, 6)
     ),
-    "counts": lambda x, t: cross_validate_probe(x, t, strengths=0.1, answers=np.tile([1, 2, 3], (len(t), 1))),
+    "counts": lambda x, t: cross_validate_probe(x, t, penalties=0.1, answers=np.tile([1, 2, 3], (len(t), 1))),
     "recipe": lambda x, t: cross_validate_recipe(x, t, settings=RecipeSettings(epochs=2)),
 }
 
@@ -63,8 +63,8 @@ def test_a_result_comes_back_from_its_document(world, tmp_path, case):
 
 
 def test_parts_come_back_as_well(world):
-    choice = choose_strength(*world, ProbeOptions(), strengths=[0.1, 0.01])
-    fold = cross_validate_probe(*world, strengths=0.1).folds[0]
+    choice = choose_strength(*world, ProbeOptions(), penalties=[0.1, 0.01])
+    fold = cross_validate_probe(*world, penalties=0.1).folds[0]
     for part, kind in ((choice, Choice), (fold, FoldResult)):
         assert from_document(kind, strictly(json.dumps(as_document(part)))) == part
         assert as_document(part)["l2"] == part.strength
@@ -72,13 +72,13 @@ def test_parts_come_back_as_well(world):
 
 def test_of_a_map_that_is_zero_no_gradient_is_told(world):
     """It was the infinity of a search that had no step to make."""
-    fit = fit_probe(*world, strength=1e3)
+    fit = fit_probe(*world, penalty=1e3)
     assert fit.gradient_norm is None and not fit.transform.weights.any() and fit.converged
     assert strictly(fit.to_json())["gradient_norm"] is None
 
 
 def test_rows_are_the_folds(world):
-    result = cross_validate_probe(*world, strengths=0.1)
+    result = cross_validate_probe(*world, penalties=0.1)
     assert [row["accuracy"] for row in result.to_records()] == [fold.accuracy for fold in result.folds]
     assert result.accuracy_interval.by == "objects" and result.accuracy_interval.error > 0
 
@@ -96,30 +96,30 @@ def named(world):
 
 
 def test_rows_are_matched_by_name(world, named):
-    expected, found = (fit_probe(*given, strength=0.02, tolerance=1e-6) for given in (world, named))
+    expected, found = (fit_probe(*given, penalty=0.02, tolerance=1e-6) for given in (world, named))
     assert found.objective == pytest.approx(expected.objective, abs=1e-6)
     trained = found.transform.trained
     assert set(trained.names) == set(named[0].names) and len(trained.names) == 60
     texts = np.array(named[1].names)[world[1]].tolist()
-    by_text = fit_probe(named[0], texts, strength=0.02, tolerance=1e-6)
+    by_text = fit_probe(named[0], texts, penalty=0.02, tolerance=1e-6)
     assert by_text.objective == pytest.approx(expected.objective, abs=1e-6)
 
 
 def test_what_was_assumed_is_noted(named):
     x, triplets = named
     for result in (
-        fit_probe(x, triplets.values, strength=0.1), cross_validate_probe(x, triplets.values, strengths=0.1),
+        fit_probe(x, triplets.values, penalty=0.1), cross_validate_probe(x, triplets.values, penalties=0.1),
         cross_validate_recipe(x, triplets.values, settings=RecipeSettings(epochs=1)),
     ):  # fmt: skip
         assert result.notes[0].startswith("item numbers are taken for rows of x.npy in its own order")
-    assert fit_probe(x, triplets, strength=0.1).notes == ()
+    assert fit_probe(x, triplets, penalty=0.1).notes == ()
 
 
 def test_people_of_the_triplets_are_those_of_folds_over_people(world):
     x, triplets = world
     codes = np.arange(len(triplets)) % 12
     people = Triplets(triplets, subjects=Subjects(codes.astype(np.int32), tuple(map(str, range(12)))))
-    options = {"split": "subjects", "strengths": 0.1}
+    options = {"split": "subjects", "penalties": 0.1}
     expected, found = (
         cross_validate_probe(x, given, subjects=subjects, **options)
         for given, subjects in ((triplets, codes), (people, None))
@@ -129,13 +129,13 @@ def test_people_of_the_triplets_are_those_of_folds_over_people(world):
 
 def test_every_map_records_what_it_was_fitted_to(world):
     x, triplets = world
-    probe = pyalign.TripletProbe(strength=0.1).fit(x, triplets)
+    probe = pyalign.TripletProbe(penalty=0.1).fit(x, triplets)
     maps = {
-        "fit": fit_probe(x, triplets, strength=0.1, measure="cosine", penalty="identity", temperature=0.5).transform,
-        "path": pyalign.probe_path(x, triplets, strengths=[0.1])[0].transform,
+        "fit": fit_probe(x, triplets, penalty=0.1, measure="cosine", norm="identity", temperature=0.5).transform,
+        "path": pyalign.probe_path(x, triplets, penalties=[0.1])[0].transform,
         "estimator": probe.transform_,
         "recipe": cross_validate_recipe(x, triplets, settings=RecipeSettings(epochs=1))[2].transform,
-        "cross-validation": cross_validate_probe(x, triplets, strengths=0.1).fit.transform,
+        "cross-validation": cross_validate_probe(x, triplets, penalties=0.1).fit.transform,
     }
     for name, transform in maps.items():
         trained = transform.trained

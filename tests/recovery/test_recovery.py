@@ -31,7 +31,7 @@ def nearly(x, share, seed=9):
 def test_models_that_differ_are_recovered(people):
     x, triplets = people
     models = {"x": x, "noisy": nearly(x, 1.0), "noisier": nearly(x, 2.0, 3)}
-    found = recover(models, triplets, simulations=20)
+    found = recover(models, triplets, n_simulations=20)
     assert found.models == ("x", "noisy", "noisier")
     assert found.confusion == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     assert (found.recovery_rate, found.n_triplets, found.n_ties, found.simulations) == (1.0, 3000, 0, 20)
@@ -43,7 +43,7 @@ def test_models_that_differ_are_recovered(people):
 
 def test_a_copy_of_a_model_ties_with_it_and_that_is_told(people):
     x, triplets = people
-    found = recover({"x": x, "copy": x.copy()}, triplets, simulations=7)
+    found = recover({"x": x, "copy": x.copy()}, triplets, n_simulations=7)
     assert found.confusion == ((0.5, 0.5), (0.5, 0.5))
     assert (found.recovery_rate, found.n_ties, found.n_needed, found.n_needed_within) == (0.5, 14, None, None)
     assert found.curve[-1].n_triplets == 3000  # no number of triplets would help
@@ -53,13 +53,13 @@ def test_a_copy_of_a_model_ties_with_it_and_that_is_told(people):
 
 def test_models_whose_similarities_differ_by_a_scale_alone_tie(people):
     x, triplets = people
-    found = recover({"x": x, "twice": 3 * x}, triplets, measure="dot", simulations=5, sizes=[500])
+    found = recover({"x": x, "twice": 3 * x}, triplets, measure="dot", n_simulations=5, sizes=[500])
     assert (found.recovery_rate, found.n_ties) == (0.5, 10)
 
 
 def test_models_that_hardly_differ_lie_in_between_and_more_triplets_help(people):
     x, triplets = people
-    found = recover({"x": x, "near": nearly(x, 0.008)}, triplets, simulations=150, sizes=[30, 3000, 100_000])
+    found = recover({"x": x, "near": nearly(x, 0.008)}, triplets, n_simulations=150, sizes=[30, 3000, 100_000])
     rates = [one.recovery_rate for one in found.curve]
     assert 0.4 < rates[0] < 0.65
     assert rates[0] < rates[1] < rates[2]
@@ -73,20 +73,20 @@ def test_models_that_hardly_differ_lie_in_between_and_more_triplets_help(people)
 def test_doubles_go_on_until_the_target_is_reached_and_no_further(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.005)}
-    found = recover(models, triplets, simulations=60, target=0.9)
+    found = recover(models, triplets, n_simulations=60, target=0.9)
     sizes = [one.n_triplets for one in found.curve]
     beyond = [size for size in sizes if size >= 3000]
     assert beyond == [3000 * 2**k for k in range(len(beyond))]
     assert all(one.recovery_rate < 0.9 for one in found.curve[:-1])
     assert found.curve[-1].recovery_rate >= 0.9
-    short = recover(models, triplets, simulations=20, target=0.999, most_triplets=7000)
+    short = recover(models, triplets, n_simulations=20, target=0.999, most_triplets=7000)
     assert short.curve[-1].n_triplets == 6000
     assert short.n_needed is None
 
 
 def test_halves_go_down_until_the_rate_is_below_the_target_or_few_are_left(people):
     x, triplets = people
-    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, simulations=40)
+    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=40)
     sizes = [one.n_triplets for one in found.curve]
     assert sizes == sorted(sizes)
     assert sizes[-1] == 3000
@@ -97,7 +97,7 @@ def test_halves_go_down_until_the_rate_is_below_the_target_or_few_are_left(peopl
 def test_the_rate_is_the_mean_of_the_diagonal_and_rows_sum_to_one(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.2), "other": nearly(x, 0.3, 4)}
-    found = recover(models, triplets, simulations=30, sizes=[200])
+    found = recover(models, triplets, n_simulations=30, sizes=[200])
     confusion = np.array(found.confusion)
     np.testing.assert_allclose(confusion.sum(axis=1), 1, rtol=1e-12)
     assert found.recovery_rate == pytest.approx(confusion.diagonal().mean())
@@ -113,7 +113,7 @@ def test_intervals_are_wilsons_over_simulations(people):
     from scipy.stats import binomtest
 
     x, triplets = people
-    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, simulations=30, sizes=[20], confidence=0.9)
+    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=30, sizes=[20], confidence_level=0.9)
     assert 0.5 < found.recovery_rate < 1
     right = round(found.recovery_rate * 60)
     expected = binomtest(right, 60).proportion_ci(0.9, method="wilson")
@@ -127,7 +127,7 @@ def test_intervals_are_wilsons_over_simulations(people):
 def test_temperatures_are_those_of_calibrate(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.3)}
-    found = recover(models, triplets, measure={"x": "cosine", "near": "dot"}, simulations=1, sizes=[10])
+    found = recover(models, triplets, measure={"x": "cosine", "near": "dot"}, n_simulations=1, sizes=[10])
     for row, measure in zip(found.by_model, ("cosine", "dot"), strict=True):
         expected = calibrate(models[row.model], triplets, measure=measure, split=None).temperature
         assert row.temperature == pytest.approx(expected, rel=1e-9)
@@ -139,7 +139,7 @@ def test_given_temperatures_are_taken_and_need_no_answers(people):
     x, triplets = people
     asked = Triplets(triplets, answered=False)
     models = {"x": x, "near": nearly(x, 0.3)}
-    found = recover(models, asked, temperature={"x": 0.1, "near": 0.5}, simulations=2, sizes=[50])
+    found = recover(models, asked, temperature={"x": 0.1, "near": 0.5}, n_simulations=2, sizes=[50])
     assert [row.temperature for row in found.by_model] == [0.1, 0.5]
     assert found.temperatures == "given"
 
@@ -147,8 +147,8 @@ def test_given_temperatures_are_taken_and_need_no_answers(people):
 def test_people_who_answer_at_random_tell_no_models_apart(people):
     x, triplets = people
     models = {"x": x, "other": random_embeddings(40, 8, seed=5)}
-    sharp = recover(models, triplets, temperature=0.1, simulations=50, sizes=[300])
-    blunt = recover(models, triplets, temperature=100.0, simulations=50, sizes=[300])
+    sharp = recover(models, triplets, temperature=0.1, n_simulations=50, sizes=[300])
+    blunt = recover(models, triplets, temperature=100.0, n_simulations=50, sizes=[300])
     assert sharp.recovery_rate == 1.0
     assert 0.3 < blunt.recovery_rate < 0.7
 
@@ -156,7 +156,7 @@ def test_people_who_answer_at_random_tell_no_models_apart(people):
 def test_the_seed_decides_and_what_else_is_tried_does_not(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.1)}
-    options = {"simulations": 40, "temperature": 0.2}
+    options = {"n_simulations": 40, "temperature": 0.2}
     one = recover(models, triplets, sizes=[300], **options)
     again = recover(models, triplets, sizes=[100, 300, 4000], **options)
     other = recover(models, triplets, sizes=[300], seed=1, **options)
@@ -172,7 +172,7 @@ def test_the_result_does_not_depend_on_the_number_of_threads(people, set_threads
     results = []
     for threads in (1, 2, 3):
         set_threads(threads)
-        found = recover(models, triplets, simulations=10, sizes=[20_000, 60_000])
+        found = recover(models, triplets, n_simulations=10, sizes=[20_000, 60_000])
         results.append((found.confusion, found.curve, [row.temperature for row in found.by_model]))
     assert results[0] == results[1] == results[2]
 
@@ -181,8 +181,8 @@ def test_the_result_does_not_depend_on_the_number_of_threads(people, set_threads
 def test_backends_choose_alike(people, backend):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.2)}
-    found = recover(models, triplets[:200], simulations=5, sizes=[150], temperature=0.2, backend=backend)
-    assert found.confusion == recover(models, triplets[:200], simulations=5, sizes=[150], temperature=0.2).confusion
+    found = recover(models, triplets[:200], n_simulations=5, sizes=[150], temperature=0.2, backend=backend)
+    assert found.confusion == recover(models, triplets[:200], n_simulations=5, sizes=[150], temperature=0.2).confusion
 
 
 def test_anchored_triplets_have_two_alternatives(people):
@@ -190,9 +190,9 @@ def test_anchored_triplets_have_two_alternatives(people):
     index = draw_triplets(4, 40, 4000, np.int32)
     asked = Triplets(index, task="anchored")
     models = {"x": x, "other": random_embeddings(40, 8, seed=5)}
-    found = recover(models, asked, temperature=0.2, simulations=20)
+    found = recover(models, asked, temperature=0.2, n_simulations=20)
     assert (found.task, found.recovery_rate) == ("anchored", 1.0)
-    flat = recover(models, asked, temperature=0.2, simulations=20, sizes=[3])
+    flat = recover(models, asked, temperature=0.2, n_simulations=20, sizes=[3])
     assert 0.5 <= flat.recovery_rate < 1.0
 
 
@@ -205,12 +205,12 @@ def test_rows_are_matched_by_name(people):
         "same": Embeddings(x[order], tuple(names[k] for k in order)),
     }
     asked = Triplets(triplets, names=names, numbered=True)
-    assert recover(models, asked, simulations=3, sizes=[500]).n_ties == 6
+    assert recover(models, asked, n_simulations=3, sizes=[500]).n_ties == 6
 
 
 def test_the_document_has_the_promised_keys_and_is_read_back(people, tmp_path):
     x, triplets = people
-    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, simulations=10, sizes=[100, 200])
+    found = recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=10, sizes=[100, 200])
     document = json.loads(found.to_json())
     assert document["command"] == "recover"
     assert document["models"] == ["x", "near"]
@@ -228,7 +228,7 @@ def test_the_document_has_the_promised_keys_and_is_read_back(people, tmp_path):
 def test_progress_tells_the_size_and_the_simulation(people):
     x, triplets = people
     told = []
-    recover({"x": x, "near": nearly(x, 0.2)}, triplets, simulations=2, sizes=[100],
+    recover({"x": x, "near": nearly(x, 0.2)}, triplets, n_simulations=2, sizes=[100],
             progress=lambda *stage: told.append(stage))  # fmt: skip
     assert told == [
         ("similarities", 0, None), ("100 triplets, simulation", 0, 2), ("100 triplets, simulation", 1, 2),
@@ -246,7 +246,7 @@ def few():
 
 def test_probes_recover_models_that_no_map_makes_alike(few):
     models, triplets = few
-    found = recover(models, triplets, measure="dot", temperature=0.3, refit="probe", simulations=3, sizes=[4000])
+    found = recover(models, triplets, measure="dot", temperature=0.3, refit="probe", n_simulations=3, sizes=[4000])
     assert found.confusion == ((1, 0), (0, 1))
     assert (found.refit, found.folds, found.simulations) == ("probe", 3, 3)
 
@@ -256,8 +256,8 @@ def test_a_map_hides_what_a_temperature_tells_apart(few):
     models, triplets = few
     stretched = {"x": models["a"], "stretched": (models["a"] * [1.0, 3.0]).astype(np.float32)}
     options = {"measure": "dot", "temperature": 0.3, "sizes": [2000]}
-    by_temperature = recover(stretched, triplets, simulations=10, **options)
-    by_probe = recover(stretched, triplets, refit="probe", simulations=4, strengths=0.001, **options)
+    by_temperature = recover(stretched, triplets, n_simulations=10, **options)
+    by_probe = recover(stretched, triplets, refit="probe", n_simulations=4, penalties=0.001, **options)
     assert by_temperature.recovery_rate == 1.0
     assert by_probe.recovery_rate <= 0.75
     assert max(row.mistaken_share for row in by_probe.by_model) >= 0.5
@@ -266,13 +266,13 @@ def test_a_map_hides_what_a_temperature_tells_apart(few):
 def test_probes_of_copies_tie(few):
     models, triplets = few
     found = recover({"a": models["a"], "copy": models["a"].copy()}, triplets, measure="dot", temperature=0.3,
-                    refit="probe", simulations=2, sizes=[1500], strengths=0.01)  # fmt: skip
+                    refit="probe", n_simulations=2, sizes=[1500], penalties=0.01)  # fmt: skip
     assert (found.recovery_rate, found.n_ties) == (0.5, 4)
 
 
 def test_probes_try_a_quarter_and_a_half_by_default(few):
     models, triplets = few
-    found = recover(models, triplets, measure="dot", temperature=0.3, refit="probe", simulations=1, strengths=0.01,
+    found = recover(models, triplets, measure="dot", temperature=0.3, refit="probe", n_simulations=1, penalties=0.01,
                     probe=ProbeOptions(rank=2))  # fmt: skip
     assert [one.n_triplets for one in found.curve] == [1000, 2000, 4000]
 
@@ -284,20 +284,20 @@ def test_probes_try_a_quarter_and_a_half_by_default(few):
     ("options", "expected"),
     [
         ({"refit": "linear"}, "refit must be one of temperature, probe; got 'linear'"),
-        ({"simulations": 0}, "simulations must be a whole number from 1 to 2,147,483,647; got 0"),
+        ({"n_simulations": 0}, "n_simulations must be a whole number from 1 to 2,147,483,647; got 0"),
         ({"sizes": []}, "sizes must be numbers of triplets; got []"),
         ({"sizes": [1]}, "sizes must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"sizes": 100}, "sizes must be a sequence of numbers of triplets; got 100"),
         ({"most_triplets": 1}, "most_triplets must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"target": 1.0}, "target must lie between 0 and 1; got 1.0"),
-        ({"confidence": 2}, "confidence must lie between 0 and 1; got 2"),
+        ({"confidence_level": 2}, "confidence_level must lie between 0 and 1; got 2"),
         ({"folds": 1}, "folds must be a whole number from 2 to 2,147,483,647; got 1"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
         ({"measure": {"x": "dot"}}, "measure must name each model; it lacks 'other'"),
         ({"temperature": {"x": 1, "other": 1, "z": 1}}, "temperature must name each model; 'z' is no model"),
         ({"temperature": 0}, "temperature must be a positive number (1e-30 to 1e30); got 0"),
         ({"probe": 3}, "probe must be a ProbeOptions; got int"),
-        ({"refit": "probe", "strengths": "some"}, "strengths must be 'auto' or numbers; got 'some'"),
+        ({"refit": "probe", "penalties": "some"}, "penalties must be 'auto' or numbers; got 'some'"),
     ],
 )
 def test_what_no_option_can_be_is_refused(people, message_of, options, expected):
@@ -309,7 +309,7 @@ def test_what_no_option_can_be_is_refused(people, message_of, options, expected)
 def test_two_models_of_the_same_items_are_needed(people, message_of):
     x, triplets = people
     assert message_of(recover, {"x": x}, triplets) == "models must be at least two; got 1"
-    assert message_of(recover, [x, x], triplets) == "models must map names to embeddings, as a dict does; got list"
+    assert message_of(recover, x, triplets) == "models must map names to embeddings, as a dict does; got ndarray"
     expected = "models must have the same number of items; got x: 40, y: 39"
     assert message_of(recover, {"x": x, "y": x[:39]}, triplets) == expected
 
@@ -325,7 +325,7 @@ def test_bad_rows_and_triplets_are_told_with_the_model(people, message_of):
     x, triplets = people
     holes = x.copy()
     holes[3, 1] = np.nan
-    assert message_of(recover, {"x": x, "holes": holes}, triplets).startswith("holes: x must be finite")
+    assert message_of(recover, {"x": x, "holes": holes}, triplets).startswith("holes: embeddings must be finite")
     wrong = triplets.copy()
     wrong[5, 2] = 40
     assert "triplets must lie in [0, 40)" in message_of(recover, {"x": x, "y": nearly(x, 0.1)}, wrong)
@@ -344,12 +344,12 @@ def test_answers_of_many_people_and_none_are_refused(people, message_of):
 def test_folds_without_triplets_are_refused(few, message_of):
     models, triplets = few
     told = message_of(recover, models, triplets[:40], measure="dot", temperature=1.0, refit="probe", sizes=[3],
-                      strengths=0.1, simulations=1)  # fmt: skip
+                      penalties=0.1, n_simulations=1)  # fmt: skip
     assert told.startswith("a split over objects must leave triplets on both sides")
 
 
 def test_it_is_public():
-    assert pyalign.Recovery is Recovery
+    assert pyalign.results.Recovery is Recovery
 
 
 # Real data
@@ -362,7 +362,7 @@ def test_human_triplets_tell_apart_what_networks_words_and_people_say(data):
     files = {"clip": "clip_vit_b32.npy", "words": "word2vec.npy", "vice": "vice_42d.npy"}
     models = {name: np.load(things / file) for name, file in files.items()}
     measure = {"clip": "cosine", "words": "cosine", "vice": "dot"}
-    found = recover(models, triplets, measure=measure, simulations=10, sizes=[30, 300, 127_304])
+    found = recover(models, triplets, measure=measure, n_simulations=10, sizes=[30, 300, 127_304])
     assert [round(row.temperature, 3) for row in found.by_model] == [0.121, 0.192, 1.046]
     assert found.confusion == ((1, 0, 0), (0, 1, 0), (0, 0, 1))
     assert found.curve[0].recovery_rate < 0.95 < found.curve[1].recovery_rate

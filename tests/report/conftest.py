@@ -53,12 +53,12 @@ def models(human):
 
 @pytest.fixture(scope="session")
 def one_model(models, triplets, human):
-    return pyalign.concepts({"clip": models["clip"]}, triplets, human, dimension_labels=LABELS)
+    return pyalign.score_concepts({"clip": models["clip"]}, triplets, human, dimension_labels=LABELS)
 
 
 @pytest.fixture(scope="session")
 def two_models(models, triplets, human):
-    return pyalign.concepts(models, triplets, human, dimension_labels=LABELS)
+    return pyalign.score_concepts(models, triplets, human, dimension_labels=LABELS)
 
 
 @pytest.fixture(scope="session")

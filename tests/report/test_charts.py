@@ -63,7 +63,7 @@ def test_two_models_show_both_and_their_differences(two_models, rows_of):
 
 def test_before_and_after_a_transform_are_two_models(models, triplets, human, rows_of):
     turn = pyalign.Transform(np.diag([1.0, 2.0, 1.0, 1.0]), None, 0.0, 1.0)
-    found = pyalign.concepts({"clip": models["clip"]}, triplets, human, dimension_labels=LABELS, transform=turn)
+    found = pyalign.score_concepts({"clip": models["clip"]}, triplets, human, dimension_labels=LABELS, transform=turn)
     shown = points(rows_of(chart(found), "item", "low"))
     assert {model for _, model in shown} == {"clip", "clip (transformed)", "clip (transformed) - clip"}
 
@@ -115,7 +115,7 @@ def test_the_title_says_what_the_figures_are_over(one_model):
 
 def test_each_way_of_grouping_is_a_picture_of_its_own(models, triplets, human, rows_of, message_of):
     labels = np.array(["animal", "tool"])[np.arange(N) % 2]
-    found = pyalign.concepts(models["clip"], triplets, human, categories=labels)
+    found = pyalign.score_concepts(models["clip"], triplets, human, categories=labels)
     assert {row["item"] for row in rows_of(chart(found), "item", "low")} == {"0", "1", "2", "3"}
     assert {row["item"] for row in rows_of(chart(found, by="categories"), "item", "low")} == {"animal", "tool"}
     none = found.results[1].unassigned.n_triplets
@@ -240,11 +240,11 @@ def test_shares_of_cards_are_of_dimensions_wherever_they_stand_in_a_result(
     models, triplets, human, rows_of, message_of
 ):
     labels = np.array(["animal", "tool"])[np.arange(N) % 2]
-    both = pyalign.concepts(models["clip"], triplets, human, categories=labels, ci=None).to_dict()
+    both = pyalign.score_concepts(models["clip"], triplets, human, categories=labels, ci=None).to_dict()
     given = {"dimensions": human, "names": NAMES}
     in_order = rows_of(pyalign.plot(both, "cards", **given), "share")
     assert rows_of(pyalign.plot({**both, "results": both["results"][::-1]}, "cards", **given), "share") == in_order
-    alone = pyalign.concepts(models["clip"], triplets, categories=labels, ci=None)
+    alone = pyalign.score_concepts(models["clip"], triplets, categories=labels, ci=None)
     assert "shares of a result of dimensions" in message_of(pyalign.plot, alone, "cards", **given)
 
 
@@ -316,7 +316,7 @@ def _chart():
 
 def test_what_has_no_picture_is_one_line(one_model, message_of, tmp_path):
     assert "no picture of kind 'gallery' in a result of 'concepts'" in message_of(chart, one_model, "gallery")
-    assert "there are none" in message_of(chart, pyalign.hubs(np.eye(4), k=2))
+    assert "there are none" in message_of(chart, pyalign.hubness(np.eye(4), k=2))
     assert "it says no command" in message_of(chart, {"results": []})
     assert "is a damaged result of 'concepts'" in message_of(chart, {"command": "concepts", "results": []})
     (tmp_path / "x.json").write_text("[1]")
@@ -379,7 +379,7 @@ def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     assert "result serves" in message_of(plot, one_model, embeddings=human)
     assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
     assert "needs a result, dimensions or embeddings" in message_of(plot)
-    assert "there is no picture of a result of 'hubs'" in message_of(plot, pyalign.hubs(np.eye(4), k=2))
+    assert "there is no picture of a result of 'hubs'" in message_of(plot, pyalign.hubness(np.eye(4), k=2))
     assert "style must be one of" in message_of(plot, one_model, style="blue")
     assert "width must be one of" in message_of(plot, one_model, width="wide")
     assert "sort must be one of" in message_of(chart, one_model, sort="size")
@@ -409,7 +409,7 @@ def test_figures_of_real_data_are_those_of_the_table(data, rows_of):
     labels = [line.strip() for line in (things / "spose_66d_labels.txt").read_text().splitlines() if line.strip()]
     triplets = np.load(things / "human_triplets_127304.npy")[:, :3]
     clip = np.load(things / "clip_vit_b32.npy")
-    found = pyalign.concepts({"clip": clip}, triplets, human, dimension_labels=labels)
+    found = pyalign.score_concepts({"clip": clip}, triplets, human, dimension_labels=labels)
     rows = rows_of(pyalign.plot(found), "item", "low")
     assert sum(row["n"] for row in rows) == 127304
     assert sum(row["n"] * row["value"] for row in rows) / 127304 == pytest.approx(0.50469, abs=5e-6)

@@ -66,7 +66,7 @@ def test_comparisons_explain_what_they_show(width):
 def test_probes_explain_what_they_show(width):
     odd = pyalign.odd_one_out(X["a"], TRIPLETS)
     answered = np.take_along_axis(TRIPLETS, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
-    found = pyalign.cross_validate_probe(X["a"], answered, folds=2, strengths=[10.0], split="triplets")
+    found = pyalign.cross_validate_probe(X["a"], answered, folds=2, penalties=[10.0], split="triplets")
     text = found.table(width)
     header, note = text.splitlines()[0], " ".join(text.split())
     assert (" gap" in header) == ("gap: nats to the optimum" in note)
@@ -76,7 +76,7 @@ def test_probes_explain_what_they_show(width):
 @pytest.mark.parametrize("width", range(40, 160, 10))
 def test_error_consistency_explains_what_it_shows(width):
     kinds = [f"kind {k % 3}" for k in range(30)]
-    found = pyalign.consistency(X, TRIPLETS, ci=None, categories=kinds)
+    found = pyalign.error_consistency(X, TRIPLETS, ci=None, categories=kinds)
     text = found.table(width)
     headers = [part.splitlines()[0] for part in text.split("\n\n")]
     note = " ".join(text.split())

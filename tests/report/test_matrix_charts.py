@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import pyalign
+from pyalign._result import read_result
 from pyalign.report.charts import chart, default_chart
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.matrix import clustered, sampled
 from pyalign.report.plot import figures
-from pyalign.results import read_result
 
 from .test_model_charts import told
 
@@ -26,7 +26,7 @@ def pictures(human):
 
 @pytest.fixture(scope="module")
 def alike(pictures):
-    return pyalign.cka(pictures, measure=["debiased-cka", "mutual-knn"], permutations=20)
+    return pyalign.cka(pictures, measure=["debiased-cka", "mutual-knn"], n_permutations=20)
 
 
 def order(drawn, axis="y"):
@@ -99,7 +99,7 @@ def test_of_many_models_some_are_shown_evenly_spread_over_the_order(alike):
 
 def test_layers_stay_in_their_order(pictures):
     layers = {name: pictures[name] for name in ("c", "a")}
-    found = pyalign.compare_layers(layers, {"b": pictures["b"], "<d>": pictures["<d>"]}, permutations=20)
+    found = pyalign.cka(layers=(layers, {"b": pictures["b"], "<d>": pictures["<d>"]}), n_permutations=20)
     drawn = chart(found)
     assert order(drawn) == ["c", "a"] and order(drawn, "x") == ["b", "<d>"]
     expected = {
@@ -111,7 +111,7 @@ def test_layers_stay_in_their_order(pictures):
 
 
 def test_kappa_with_its_interval_and_what_the_accuracies_allow(pictures, triplets):
-    found = pyalign.consistency(pictures, triplets, ci="objects")
+    found = pyalign.error_consistency(pictures, triplets, ci="objects")
     expected = {}
     for pair in found.to_dict()["pairs"]:
         figures = (pair["kappa"], *pair["ci"], pair["kappa_min"], pair["kappa_max"])

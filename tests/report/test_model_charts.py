@@ -43,7 +43,7 @@ def scores(answered, embeddings):
 
 @pytest.fixture(scope="module")
 def probe(answered, embeddings):
-    return pyalign.cross_validate_probe(pyalign.Embeddings(embeddings["far"], source="far"), answered[1], strengths=0.1)
+    return pyalign.cross_validate_probe(pyalign.Embeddings(embeddings["far"], source="far"), answered[1], penalties=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +272,7 @@ def test_each_document_is_drawn_as_what_it_says_most_of(scores, probe, calibrati
 
 
 def test_a_result_without_a_picture_says_so(answered, embeddings, message_of):
-    found = pyalign.permutation_test(embeddings["near"], answered[1], permutations=9)
+    found = pyalign.permutation_test(embeddings["near"], answered[1], n_permutations=9)
     assert "there is no picture of a result of 'permutation'" in message_of(found.plot)
 
 
@@ -365,11 +365,11 @@ def test_what_is_no_number_is_missing_in_the_picture(probe, calibrations, correl
 
 def test_a_matrix_without_its_level_or_its_figure_is_drawn(embeddings):
     names = list(embeddings)[:2]
-    similar = pyalign.cka({name: embeddings[name] for name in names}, permutations=19).to_dict()
+    similar = pyalign.cka({name: embeddings[name] for name in names}, n_permutations=19).to_dict()
     assert "datum.p_value > 0.05" in strictly(chart(similar))
     assert "datum.p_value >" not in strictly(chart({**similar, "alpha": None}))
     one, other = (np.asarray(embeddings[name]) for name in names)
-    layers = pyalign.compare_layers({"a": one, "b": other}, {"c": other}, permutations=19).to_dict()
+    layers = pyalign.cka(layers=({"a": one, "b": other}, {"c": other}), n_permutations=19).to_dict()
     for name in ("value", "calibrated"):
         assert strictly(chart({**layers, name: None}))
 

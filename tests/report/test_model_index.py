@@ -83,7 +83,7 @@ def test_several_models_and_measures_have_an_entry_for_each_model():
 
 
 def test_the_hub_reads_correlations(tmp_path):
-    found = pyalign.rsa({"x": X}, np.corrcoef(X + reals(3, 30, 5)), kind="similarity", permutations=None)
+    found = pyalign.rsa({"x": X}, np.corrcoef(X + reals(3, 30, 5)), kind="similarity", n_permutations=None)
     _, figures = read(found, tmp_path)
     assert (figures[0].metric_type, figures[0].metric_value) == ("spearmanr", found.results[0].value)
 

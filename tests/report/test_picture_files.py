@@ -19,7 +19,7 @@ from pyalign.errors import MissingExtraError
 from pyalign.report.charts import chart
 from pyalign.report.charts.save import rendered, save_chart
 from pyalign.report.charts.theme import WIDTHS
-from pyalign.report.plot import as_files, figures, write_figures
+from pyalign.report.plot import as_files, figures
 
 from .conftest import NAMES, neighbours
 
@@ -164,7 +164,7 @@ def test_a_document_of_a_newer_schema_is_not_drawn(one_model, tmp_path, message_
 
 
 def test_results_that_only_a_page_shows_say_so(message_of):
-    told = message_of(pyalign.plot, pyalign.hubs(np.eye(4), k=2))
+    told = message_of(pyalign.plot, pyalign.hubness(np.eye(4), k=2))
     assert told == "there is no picture of a result of 'hubs'; `pyalign report` shows it on a page"
 
 
@@ -198,18 +198,16 @@ def test_without_what_a_map_needs_the_error_says_what_to_install(human, method, 
         pyalign.plot(embeddings=human, names=NAMES, method=method)
 
 
-def test_the_figures_of_a_result_go_into_a_folder(two_models, predicted, tmp_path):
-    paths = write_figures(two_models, tmp_path / "new", ("html", "svg"))
-    assert sorted(one.name for one in (tmp_path / "new").iterdir()) == ["concepts.html", "concepts.svg"]
-    assert paths == tuple(str(tmp_path / "new" / name) for name in ("concepts.html", "concepts.svg"))
+def test_the_figures_of_a_result_are_named_after_their_kinds(two_models, predicted):
+    assert set(as_files(figures(two_models), ("html", "svg"))) == {"concepts.html", "concepts.svg"}
     assert set(as_files(figures(predicted), ("pdf",))) == {"dimensions.pdf"}
     assert as_files(figures(neighbours()), ("svg",)).keys() == {"gallery.svg"}
-    assert as_files(figures(pyalign.hubs(np.eye(4), k=2))) == {}
+    assert as_files(figures(pyalign.hubness(np.eye(4), k=2))) == {}
 
 
 def test_figures_of_each_way_of_grouping(models, triplets, human):
     labels = np.array(["animal", "tool"])[np.arange(len(human)) % 2]
-    found = pyalign.concepts(models["clip"], triplets, human, categories=labels, ci=None)
+    found = pyalign.score_concepts(models["clip"], triplets, human, categories=labels, ci=None)
     assert set(as_files(figures(found), ("svg",))) == {"concepts-dimensions.svg", "concepts-categories.svg"}
 
 

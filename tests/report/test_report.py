@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from support import draw_triplets, reals
 
 import pyalign
-from pyalign.analysis.accuracy import Score
-from pyalign.analysis.score import Scores
+from pyalign.analysis.accuracy import Score, Scores
 from pyalign.report.blocks import Column, Table, concepts_column
 from pyalign.report.progress import ProgressLine
 from pyalign.report.text import table_text
@@ -214,7 +213,7 @@ def rich_scores():
     groups = np.array(["animal", "tool " * 30])[np.arange(300) % 2]
     return pyalign.score(
         {name: X[:, : k + 1] for k, name in enumerate(LONG)}, pyalign.Triplets(TRIPLETS, source=LONG[0] + ".csv"),
-        measure=["cosine", "neg_sqeuclidean"], ci=PLAN, ceiling=0.7, permutations=3, groups=groups,
+        measure=["cosine", "neg_sqeuclidean"], ci=PLAN, ceiling=0.7, n_permutations=3, groups=groups,
     )  # fmt: skip
 
 
@@ -261,7 +260,7 @@ def test_rows_of_long_names_stay_apart():
 
 
 def test_a_result_without_a_table_of_its_own_shows_its_values():
-    found = pyalign.permutation_test(X, TRIPLETS, permutations=9)
+    found = pyalign.permutation_test(X, TRIPLETS, n_permutations=9)
     lines = dict(line.split(": ", 1) for line in str(found).splitlines())
     assert lines["permutations"] == "9"
     assert float(lines["accuracy"]) == found.accuracy

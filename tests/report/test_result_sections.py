@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 import pyalign
+from pyalign._result import read_result
 from pyalign.report.blocks import Figure, Fold, Table, Text
 from pyalign.report.page.sections.accuracy import probes
 from pyalign.report.page.sections.comparisons import cka, consistency
 from pyalign.report.page.sections.people import reliability, rsa
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.results import read_result
 
 from .test_matrix_charts import alike, pictures  # noqa: F401  fixtures
 from .test_model_charts import answered, calibrations, correlations, embeddings, probe  # noqa: F401  fixtures
@@ -157,7 +157,7 @@ def test_similarities_of_models_by_each_measure(alike):  # noqa: F811
 
 
 def test_layers_of_two_models(pictures):  # noqa: F811
-    found = pyalign.compare_layers({"a": pictures["a"], "c": pictures["c"]}, {"b": pictures["b"]}, permutations=20)
+    found = pyalign.cka(layers=({"a": pictures["a"], "c": pictures["c"]}, {"b": pictures["b"]}), n_permutations=20)
     section = cka(given(found))
     (table,) = parts(section, Table)
     assert is_well_made(section) and values(table, "b") == tuple(row[0] for row in found.matrix)
@@ -165,7 +165,7 @@ def test_layers_of_two_models(pictures):  # noqa: F811
 
 
 def test_kappa_with_bounds_and_missed_concepts(pictures, triplets, human):  # noqa: F811
-    found = pyalign.consistency(pictures, triplets, ci="objects", dimensions=human)
+    found = pyalign.error_consistency(pictures, triplets, ci="objects", dimensions=human)
     document = found.to_dict()
     section = consistency(given(found))
     table, missed = parts(section, Table)

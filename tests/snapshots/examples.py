@@ -49,14 +49,14 @@ def sample_results(folder):
         "score": pyalign.score(models, triplets, ci="objects", groups=kinds),
         "compare": pyalign.compare(models, triplets),
         "calibrate": pyalign.calibrate(models, triplets, split="objects"),
-        "concepts": pyalign.concepts({"few.npy": few}, triplets, categories=kinds),
-        "consistency": pyalign.consistency(models, triplets),
-        "failures": pyalign.failures(models, triplets, limit=3),
-        "probe": pyalign.cross_validate_probe(few, triplets, strengths=[0.1, 1.0], folds=2),
-        "cka": pyalign.cka(models, permutations=10),
+        "concepts": pyalign.score_concepts({"few.npy": few}, triplets, categories=kinds),
+        "consistency": pyalign.error_consistency(models, triplets),
+        "failures": pyalign.find_failures(models, triplets, limit=3),
+        "probe": pyalign.cross_validate_probe(few, triplets, penalties=[0.1, 1.0], folds=2),
+        "cka": pyalign.cka(models, n_permutations=10),
         "neighbors": pyalign.neighbors(trained, [names[0], names[200]], 5),
         "neighbor purity": pyalign.neighbor_purity(
-            models, kinds, k=5, permutations=10, ci=pyalign.Resampling("auto", resamples=10)
+            models, kinds, k=5, n_permutations=10, ci=pyalign.Resampling("auto", n_resamples=10)
         ),
         "prototypes": pyalign.prototypes(trained, categories=kinds, top=3),
     }
@@ -82,11 +82,11 @@ def real_results(data):
         "compare": pyalign.compare(models, answers, subjects=people[:, 0], choose_best=True),
         "agreement": pyalign.agreement(models, counts["triplets_sorted0"], answers=counts["odd_counts"]),
         "ceiling": pyalign.noise_ceiling(counts["triplets_sorted0"], answers=counts["odd_counts"]),
-        "concepts": pyalign.concepts(
+        "concepts": pyalign.score_concepts(
             {"clip_vit_b32.npy": models["clip_vit_b32.npy"]}, answers, human, dimension_labels=labels
         ),
-        "consistency": pyalign.consistency(models, answers),
+        "consistency": pyalign.error_consistency(models, answers),
         "rsa": pyalign.rsa(alexnet, matrices, kind="dissimilarity", correlation="spearman"),
-        "cka": pyalign.cka(alexnet, permutations=10),
+        "cka": pyalign.cka(alexnet, n_permutations=10),
     }
     return {f"real: {name}": one for name, one in found.items()}

@@ -14,8 +14,8 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
+from pyalign._result import read_result
 from pyalign.datasets.places import root
-from pyalign.results import read_result
 
 HERE = Path(__file__).parent
 DOCUMENTS, SHOWN = HERE / "documents", HERE / "shown"

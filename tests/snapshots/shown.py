@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 from page_data import data_of
 
 import pyalign
+from pyalign._result import read_result
 from pyalign.errors import InputError
 from pyalign.kinds import KINDS
 from pyalign.report.charts import chart
 from pyalign.report.page.write import make_report
-from pyalign.results import read_result
 
 from .files import compact, rounded
 

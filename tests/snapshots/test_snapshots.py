@@ -6,10 +6,10 @@ import difflib
 
 import pytest
 
+from pyalign._result import Result, read_result
 from pyalign.kinds import KINDS
 from pyalign.report.charts import CHARTS
 from pyalign.report.page.sections import OF_ALL, names_of_sections
-from pyalign.results import Result, read_result
 
 from .examples import documents_of, real_results, sample_results, small_results
 from .files import TOGETHER, VERSION, differences, read_documents, read_shown

@@ -11,7 +11,7 @@ import numpy as np
 from every_document import LABELS, METADATA, NAMES, inputs
 
 import pyalign
-from pyalign.results import read_result
+from pyalign._result import read_result
 from pyalign.study.result import FAILED, MADE, REUSED, TO_DO
 
 from .shown import drawn, page_of, specification_text, tables_of

@@ -31,7 +31,7 @@ def test_they_lie_within_0_and_1_around_the_share_and_have_width(share, error, d
 @pytest.mark.parametrize("rows", [1, 40, 100_000])
 @pytest.mark.parametrize("confidence", [0.8, 0.95])
 def test_where_nothing_went_wrong_they_are_those_of_clopper_and_pearson(share, rows, confidence):
-    found = proportion_interval(share, 0.0, 9, rows, Resampling("objects", confidence=confidence))
+    found = proportion_interval(share, 0.0, 9, rows, Resampling("objects", confidence_level=confidence))
     expected = binomtest(round(share * rows), rows).proportion_ci(confidence, "exact")
     assert tuple(found) == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert found.error == 0.0 and found.low < found.high

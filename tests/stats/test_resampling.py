@@ -50,7 +50,7 @@ def values_of(seed, v, t):
 )
 def test_sums_over_pairs_are_those_of_a_plain_loop(seed, n, p, v, b):
     pairs, values = draw_pairs(seed, n, p), values_of(seed, v, p)
-    sums = pair_sums(pairs, n, values, resamples=b, seed=3)
+    sums = pair_sums(pairs, n, values, n_resamples=b, seed=3)
     assert (sums.shape, sums.dtype) == ((b, 1 + v), np.int64)
     times = multiplicities(n, 0, -(-b // 64) * 64, seed=3, stream=OBJECTS).astype(int)
     for k in {0, b // 2, b - 1}:
@@ -68,20 +68,20 @@ def test_sums_over_pairs_do_not_depend_on_threads(set_threads):
     found = []
     for threads in (1, 2, 3):
         set_threads(threads)
-        found.append(pair_sums(pairs, 50, values, resamples=100))
+        found.append(pair_sums(pairs, 50, values, n_resamples=100))
     assert all(np.array_equal(found[0], other) for other in found)
 
 
 def test_more_resamples_keep_the_first_and_another_seed_has_others():
     pairs, values = draw_pairs(0, 50, 300), values_of(0, 1, 300)
-    few, many = (pair_sums(pairs, 50, values, resamples=b, seed=1) for b in (70, 700))
+    few, many = (pair_sums(pairs, 50, values, n_resamples=b, seed=1) for b in (70, 700))
     assert np.array_equal(many[:70], few)
-    assert not np.array_equal(pair_sums(pairs, 50, values, resamples=70, seed=2), few)
+    assert not np.array_equal(pair_sums(pairs, 50, values, n_resamples=70, seed=2), few)
 
 
 def test_pairs_tell_how_far_they_are():
     told = []
-    pair_sums(draw_pairs(0, 9, 5), 9, values_of(0, 1, 5), resamples=600, progress=lambda *now: told.append(now))
+    pair_sums(draw_pairs(0, 9, 5), 9, values_of(0, 1, 5), n_resamples=600, progress=lambda *now: told.append(now))
     assert told == [("resamples", 512, 600), ("resamples", 600, 600)]
 
 
@@ -158,16 +158,16 @@ def test_replicates_of_objects_are_the_same_by_both_bootstraps():
             {"method": "analytic"},
             "ci_method must be one of corrected, bootstrap, pigeonhole, half-samples; got 'analytic'",
         ),
-        ({"confidence": 95}, "confidence must lie between 0 and 1; got 95"),
-        ({"confidence": 0.0}, "confidence must lie between 0 and 1; got 0.0"),
+        ({"confidence_level": 95}, "confidence_level must lie between 0 and 1; got 95"),
+        ({"confidence_level": 0.0}, "confidence_level must lie between 0 and 1; got 0.0"),
         (
-            {"method": "corrected", "resamples": 99},
-            "resamples are those of ci_method bootstrap or pigeonhole; got 99 for corrected",
+            {"method": "corrected", "n_resamples": 99},
+            "n_resamples are those of ci_method bootstrap or pigeonhole; got 99 for corrected",
         ),
         ({"by": "triplets", "method": "pigeonhole"}, "ci_method pigeonhole draws objects; got ci 'triplets'"),
         ({"by": "subjects", "method": "pigeonhole"}, "ci_method pigeonhole draws objects; got ci 'subjects'"),
-        ({"resamples": 1}, "resamples must be a whole number from 2 to 2,147,483,647; got 1"),
-        ({"resamples": 10.0}, "resamples must be a whole number from 2 to 2,147,483,647; got 10.0"),
+        ({"n_resamples": 1}, "n_resamples must be a whole number from 2 to 2,147,483,647; got 1"),
+        ({"n_resamples": 10.0}, "n_resamples must be a whole number from 2 to 2,147,483,647; got 10.0"),
         ({"seed": -1}, "seed must be a whole number from 0 to 2,147,483,647; got -1"),
     ],
 )
@@ -189,20 +189,20 @@ def test_ci_is_a_name_a_plan_or_nothing(message_of):
 
 
 def test_resamples_ask_for_the_bootstrap_of_means_over_triplets(message_of):
-    assert as_resampling(Resampling("objects", resamples=50)) == Resampling("objects", "bootstrap", 50)
+    assert as_resampling(Resampling("objects", n_resamples=50)) == Resampling("objects", "bootstrap", 50)
     assert [Resampling("objects", *given).closed for given in ((), ("corrected",), ("bootstrap",), (None, 50))] == [
         True, True, False, False
     ]  # fmt: skip
     told = "ci objects+subjects needs ci_method corrected; got 'bootstrap'"
     assert message_of(as_resampling, Resampling("objects+subjects", "bootstrap")) == told
-    assert message_of(as_resampling, Resampling("objects+subjects", resamples=50)) == told
+    assert message_of(as_resampling, Resampling("objects+subjects", n_resamples=50)) == told
 
 
 def test_an_analysis_takes_what_it_can_draw_by_the_methods_that_it_has(message_of):
     half = ("half-samples",)
     assert plan_of("auto", ("objects",), half) == Resampling("auto", "half-samples")
-    assert plan_of(Resampling("objects", resamples=9), ("objects",), half) == Resampling("objects", "half-samples", 9)
-    assert plan_of(Resampling("auto", resamples=9), BY, METHODS[:2]).method == "bootstrap"
+    assert plan_of(Resampling("objects", n_resamples=9), ("objects",), half) == Resampling("objects", "half-samples", 9)
+    assert plan_of(Resampling("auto", n_resamples=9), BY, METHODS[:2]).method == "bootstrap"
     assert (
         message_of(plan_of, "triplets", ("objects",), half) == "ci must be auto, objects or none here; got 'triplets'"
     )
@@ -215,7 +215,7 @@ def test_an_analysis_takes_what_it_can_draw_by_the_methods_that_it_has(message_o
 
 def test_a_bootstrap_draws_a_thousand_where_nobody_says_how_many():
     assert [Resampling("objects", "bootstrap", b).drawn for b in (None, 1000, 77)] == [1000, 1000, 77]
-    assert {Resampling(by).resamples for by in BY} == {None}
+    assert {Resampling(by).n_resamples for by in BY} == {None}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,9 @@ def test_a_bootstrap_draws_a_thousand_where_nobody_says_how_many():
 )
 def test_an_interval_that_nobody_has_named_counts_people_where_two_are_known(subjects, by):
     assert as_resampling("auto").over(subjects) == Resampling(by, "corrected")
-    assert Resampling("auto", confidence=0.5, seed=3).over(subjects) == Resampling(by, confidence=0.5, seed=3)
+    assert Resampling("auto", confidence_level=0.5, seed=3).over(subjects) == Resampling(
+        by, confidence_level=0.5, seed=3
+    )
     assert Resampling("auto", "bootstrap", 9).over(subjects) == Resampling("objects", "bootstrap", 9)
     assert Resampling("triplets").over(subjects) == Resampling("triplets")
 
@@ -243,7 +245,7 @@ def test_an_interval_that_nobody_has_named_counts_people_where_two_are_known(sub
 def test_score_and_compare_take_a_plan():
     x, triplets = np.random.default_rng(0).normal(size=(20, 3)), draw_triplets(1, 20, 200)
     for method, drawn in (("bootstrap", 128), ("pigeonhole", 128), ("corrected", None)):
-        plan = Resampling("objects", method, drawn, confidence=0.5, seed=4)
+        plan = Resampling("objects", method, drawn, confidence_level=0.5, seed=4)
         found = pyalign.score(x, triplets, ci=plan)
         told = (None, None) if drawn is None else (128, 4)
         assert (found.resamples, found.seed) == told
@@ -258,11 +260,11 @@ RUNS = {
     "score": lambda x, t, **ci: pyalign.score(x, t, **ci),
     "score_choices": lambda x, t, **ci: pyalign.score_choices(t[:, 0] % 3, t, **ci),
     "rsa": lambda x, t, **ci: pyalign.rsa(x, 1 - np.corrcoef(x), kind="dissimilarity", **ci),
-    "compare_neighbors": lambda x, t, **ci: pyalign.compare_neighbors(x, -x, k=3, permutations=0, **ci),
-    "neighbor_purity": lambda x, t, **ci: pyalign.neighbor_purity(x, list("ab" * 10), k=3, permutations=0, **ci),
-    "consistency": lambda x, t, **ci: pyalign.consistency({"a": x, "b": -x}, t, **ci),
+    "compare_neighbors": lambda x, t, **ci: pyalign.compare_neighbors(x, -x, k=3, n_permutations=0, **ci),
+    "neighbor_purity": lambda x, t, **ci: pyalign.neighbor_purity(x, list("ab" * 10), k=3, n_permutations=0, **ci),
+    "error_consistency": lambda x, t, **ci: pyalign.error_consistency({"a": x, "b": -x}, t, **ci),
     "compare": lambda x, t, **ci: pyalign.compare({"a": x, "b": -x}, t, **ci),
-    "concepts": lambda x, t, **ci: pyalign.concepts(x, t, categories=list("ab" * 10), **ci),
+    "score_concepts": lambda x, t, **ci: pyalign.score_concepts(x, t, categories=list("ab" * 10), **ci),
     "predict_dimensions": lambda x, t, **ci: pyalign.predict_dimensions(x, abs(x), **ci),
 }
 
@@ -278,7 +280,7 @@ def test_intervals_are_asked_for_in_one_way_by_every_function():
     for function in functions.values():
         options = inspect.signature(function).parameters
         assert (options["ci"].default, options["ci"].annotation) == ("auto", "IntervalsOver")
-        assert not {"ci_method", "resamples", "confidence"} & set(options)
+        assert not {"ci_method", "n_resamples", "confidence_level"} & set(options)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -288,7 +290,7 @@ def test_every_function_gives_intervals_unless_they_are_left_out(message_of, nam
     assert plain == auto and plain.provenance.options["ci"] and bare.provenance.options["ci"] is None
     intervals = [re.findall(r'"\w*ci": \[', found.to_json()) for found in (plain, bare)]
     assert intervals[0] and not intervals[1]
-    plan = pyalign.Resampling("objects", confidence=0.5)
+    plan = pyalign.Resampling("objects", confidence_level=0.5)
     assert '"confidence": 0.5' in RUNS[name](x, triplets, ci=plan).to_json()
     assert message_of(RUNS[name], x, triplets, ci="none") == "ci must be None for no intervals; got 'none'"
 
@@ -296,17 +298,19 @@ def test_every_function_gives_intervals_unless_they_are_left_out(message_of, nam
 @pytest.mark.parametrize(
     "run",
     [
-        lambda x, **given: pyalign.rsa(x, 1 - np.corrcoef(np.tanh(x)), kind="dissimilarity", permutations=20, **given),
-        lambda x, **given: pyalign.compare_neighbors(x, np.tanh(x[:, :3]), k=3, permutations=20, **given),
+        lambda x, **given: pyalign.rsa(
+            x, 1 - np.corrcoef(np.tanh(x)), kind="dissimilarity", n_permutations=20, **given
+        ),
+        lambda x, **given: pyalign.compare_neighbors(x, np.tanh(x[:, :3]), k=3, n_permutations=20, **given),
         lambda x, **given: pyalign.neighbor_purity(
-            x, (x[:, 0] + x[:, 1] > 0).astype(int), k=3, permutations=20, **given
+            x, (x[:, 0] + x[:, 1] > 0).astype(int), k=3, n_permutations=20, **given
         ),
     ],
     ids=["rsa", "compare_neighbors", "neighbor_purity"],
 )
 def test_resamples_have_the_seed_of_their_plan_and_permutations_that_of_the_call(run):
     x = np.random.default_rng(0).normal(size=(40, 6))
-    plans = [Resampling("objects", resamples=20, seed=seed) for seed in (3, 4)]
+    plans = [Resampling("objects", n_resamples=20, seed=seed) for seed in (3, 4)]
     one, same, other = (run(x, ci=plan, seed=seed) for plan, seed in ((plans[0], 5), (plans[0], 6), (plans[1], 5)))
     assert one[0].ci == same[0].ci != other[0].ci
     assert one[0].p_value == other[0].p_value
@@ -319,7 +323,7 @@ def test_resamples_have_the_seed_of_their_plan_and_permutations_that_of_the_call
 
 def test_an_interval_of_replicates_is_their_middle_share():
     means = np.random.default_rng(0).permutation(np.arange(1001.0))
-    found = percentile_interval(means, Resampling("objects", "bootstrap", confidence=0.9))
+    found = percentile_interval(means, Resampling("objects", "bootstrap", confidence_level=0.9))
     assert tuple(found) == pytest.approx((50.0, 950.0), rel=1e-12)
     assert found.error == pytest.approx(means.std(ddof=1))
     assert (found.by, found.method, found.confidence) == ("objects", "bootstrap", 0.9)
@@ -329,7 +333,7 @@ def test_an_interval_of_replicates_is_their_middle_share():
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.6826894921370859])
 @pytest.mark.parametrize("degrees", [1, 9, 1853, 10**9])
 def test_an_interval_of_an_error_reaches_as_far_as_students_t(confidence, degrees):
-    found = student_interval(0.5, 0.1, degrees, Resampling("triplets", confidence=confidence))
+    found = student_interval(0.5, 0.1, degrees, Resampling("triplets", confidence_level=confidence))
     reach = 0.1 * student.ppf(0.5 + confidence / 2, degrees)
     assert tuple(found) == pytest.approx((0.5 - reach, 0.5 + reach), rel=1e-9)
     assert (found.error, found.method, found.by, found.confidence) == (0.1, "corrected", "triplets", confidence)

@@ -19,17 +19,26 @@ MISTAKES = {  # what is put in place of what -> the message
     ("[triplets]", "[triplet]"): "unknown key 'triplet'; did you mean 'triplets'?",
     ('file = "t.csv"', 'fiel = "t.csv"'): "[triplets]: unknown key 'fiel'; did you mean 'file'?",
     ('subject_column = "subject"', 'subject_colum = "subject"'): "did you mean 'subject_column'?",
-    ("permutations = 5", "permutation = 5"): "cka has no option 'permutation'; did you mean 'permutations'?",
-    ("permutations = 5", 'permutations = "many"'): "step 'cka': permutations must be a whole number; got 'many'",
-    ("permutations = 5", "permutations = true"): "step 'cka': permutations must be a whole number; got True",
-    ("permutations = 5", "permutations = 1.5"): "step 'cka': permutations must be a whole number; got 1.5",
+    ("n_permutations = 5", "permutation = 5"): "cka has no option 'permutation'; did you mean 'n_permutations'?",
+    ("n_permutations = 5", 'n_permutations = "many"'):
+        "step 'cka': n_permutations must be a whole number or "
+        "\"none\"; got 'many'"
+    ,
+    ("n_permutations = 5", "n_permutations = true"):
+        "step 'cka': n_permutations must be a whole number or \"none\"; "
+        "got True"
+    ,
+    ("n_permutations = 5", "n_permutations = 1.5"):
+        "step 'cka': n_permutations must be a whole number or \"none\"; "
+        "got 1.5"
+    ,
     ("limit = 5", "limit = [1]"): "step 'failures': limit must be a whole number or \"none\"; got [1]",
     ("limit = 5", "families = 3"): "step 'failures': families must be a list, each text or \"none\"; got 3",
     ("max_iterations = 4", "max_iteration = 4"): "has no option 'max_iteration'; did you mean 'max_iterations'?",
     ("max_iterations = 4", 'max_iterations = "4"'): "step 'probe': max_iterations must be a whole number; got '4'",
     ("[steps.cka]", "[steps.ckaa]"): "step 'ckaa': there is no analysis 'ckaa'; did you mean 'cka'?",
     ("limit = 5", 'models = ["c"]'): "step 'failures': there is no model 'c' in [models]",
-    ("limit = 5", 'x = "a"'): "step 'failures': failures has no option 'x'",
+    ("limit = 5", 'x = "a"'): "step 'failures': find_failures has no option 'x'",
     ("limit = 5", 'subjects = "s.txt"'): "step 'failures': subjects comes from the study",
     ("limit = 5", "[steps.rsa]"): "step 'rsa': rsa needs [human], which the study does not have",
     ("limit = 5", "[steps.score2]\nfunction = 3"): "step 'score2': function must be text; got 3",
@@ -111,8 +120,8 @@ def test_steps_that_need_each_other_are_refused(folder):
     steps = '[steps.probe]\nstart = "step:other"\n[steps.other]\nfunction = "probe"\nstart = "step:probe"\n'
     Path("small.toml").write_text(
         TEXT.partition("[steps")[0]
-        + steps.replace('probe"\nstart', 'fit_probe"\nstrength = 1\nstart').replace(
-            "[steps.probe]\n", '[steps.probe]\nfunction = "fit_probe"\nstrength = 1\n'
+        + steps.replace('probe"\nstart', 'fit_probe"\npenalty = 1\nstart').replace(
+            "[steps.probe]\n", '[steps.probe]\nfunction = "fit_probe"\npenalty = 1\n'
         )
     )
     with pytest.raises(InputError, match=r"step 'other': needs itself, by way of 'probe'"):
@@ -133,7 +142,7 @@ def test_reading_opens_no_file_that_it_names(folder):
 
 
 def test_an_interval_is_a_word_or_a_table(folder):
-    for text, by in (('ci = "triplets"', "triplets"), ('ci = { by = "objects", confidence = 0.8 }', "objects")):
+    for text, by in (('ci = "triplets"', "triplets"), ('ci = { by = "objects", confidence_level = 0.8 }', "objects")):
         Path("small.toml").write_text(TEXT.replace('ceiling = "step:ceiling"', text))
         pyalign.run_study("small.toml", only="score")
         assert pyalign.load_result("small/steps/score.json")[0].ci.by == by
@@ -172,7 +181,7 @@ def seconds():
 
 
 HEAD = 'models.a = "a.npy"\ntriplets = "t.csv"\n'
-PROBE = "function = 'fit_probe'\nstrength = 1\n"
+PROBE = "function = 'fit_probe'\npenalty = 1\n"
 
 
 def test_steps_that_are_needed_along_many_paths_are_looked_at_in_time(tmp_path, seconds, message_of):

@@ -102,7 +102,7 @@ OF_MODELS = {*ALL} - {"ceiling", "report"}
 CHANGES = {  # what is changed -> the steps that are run again, besides the report
     "a model": (lambda: np.save("b.npy", np.load("b.npy") * 2 + 1), OF_MODELS - {"probe (a)"}),
     "categories": (lambda: Path("kinds.txt").write_text("x\ny\n" * 12), {"concepts"}),
-    "an option": (lambda: edit("permutations = 5", "permutations = 6"), {"cka"}),
+    "an option": (lambda: edit("n_permutations = 5", "n_permutations = 6"), {"cka"}),
     "the option of a step of each model": (
         lambda: edit("iterations = 4", "iterations = 5"), {"probe (a)", "probe (b)"},
     ),
@@ -176,7 +176,7 @@ def test_a_step_that_fails_is_named_and_the_others_run(folder):
     Path("kinds.txt").write_text("x\ny\n")
     study = run()
     assert {name for name, what in how(study).items() if what == "failed"} == {"concepts"}
-    assert study.failed[0].reason == "categories must have a row for each of 24 rows of x; got 2"
+    assert study.failed[0].reason == "categories must have a row for each of 24 rows of embeddings; got 2"
     assert not Path("small/steps/concepts.json").exists()
     assert "What is missing" in Path("small/report.html").read_text()
     written = pyalign.load_result("small/study.json")
@@ -205,7 +205,7 @@ def test_a_report_of_other_results_goes_where_none_can_be_made(folder, monkeypat
     run()
     assert Path("small/report.html").exists()
     monkeypatch.setattr(page, "make_report", lambda *a, **k: (_ for _ in ()).throw(InputError("no")))
-    edit("permutations = 5", "permutations = 6")
+    edit("n_permutations = 5", "n_permutations = 6")
     assert how(run())["report"] == "failed"
     assert not Path("small/report.html").exists()
 
@@ -369,12 +369,12 @@ def test_neighbours_that_change_between_a_model_and_a_file(folder):
 
 def test_cka_in_batches_of_models_that_are_large(folder):
     Path("small.toml").write_text(
-        'names = "names.txt"\nmodels.a = "a.npy"\nmodels.b = "b.npy"\n[steps.minibatch_cka]\nbatch = 10\nseed = 3\n'
+        'names = "names.txt"\nmodels.a = "a.npy"\nmodels.b = "b.npy"\n[steps.cka]\nbatch_size = 10\nseed = 3\n'
     )
     assert not run().failed
     models = {name: np.load(f"{name}.npy") for name in ("a", "b")}
-    real = pyalign.minibatch_cka(models, batch=10, seed=3)
-    found = pyalign.load_result("small/steps/minibatch_cka.json")
+    real = pyalign.cka(models, batch_size=10, seed=3)
+    found = pyalign.load_result("small/steps/cka.json")
     np.testing.assert_array_equal(found.results[0].matrix, real.results[0].matrix)
     assert found.batches == real.batches > 1
 
@@ -491,7 +491,7 @@ subject_column = "subject"
 [steps.compare]
 measure = { a = "pearson" }
 [steps.permutation_test]
-permutations = 5
+n_permutations = 5
 [steps.cka]
 models = ["a"]
 [steps.hubs]
@@ -550,7 +550,7 @@ def test_a_step_may_leave_out_objects_without_a_row(folder):
         '[models]\na = { file = "some.npz", per_object = "first" }',
     )
     edit('file = "t.csv"', 'file = "t.csv"\nitem_names = "names.txt"')
-    edit("[steps.ceiling]\n[steps.compare]\n[steps.concepts]\n[steps.cka]\npermutations = 5\n", "[steps.ceiling]\n")
+    edit("[steps.ceiling]\n[steps.compare]\n[steps.concepts]\n[steps.cka]\nn_permutations = 5\n", "[steps.ceiling]\n")
     reasons = {step.name: step.reason for step in run().steps}
     assert reasons["score"].endswith(OMIT)
     edit('ceiling = "step:ceiling"', 'ceiling = "step:ceiling"\nmissing = "omit"')

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class _Asked:
     seed: int
     bins: int
     ties: str
-    nan: str
+    nan_policy: str
     backend: str
 
     def hold_out(self, n: int) -> TripletHoldOut | None:
@@ -67,45 +67,31 @@ class _Asked:
         return {"split": self.split, "held_out": float(self.held_out), "seed": int(self.seed)}
 
 
-@overload
-def calibrate(  # type: ignore[overload-overlap]
-    x: Mapping[str, object] | None, triplets: object, *, model_choices: Mapping[str, object] | None = ...,
-    choice_base: int | None = ..., answers: object = ..., subjects: object = ...,
-    measure: str | Measure | Sequence[str | Measure] = ..., split: str | None = ..., held_out: float = ...,
-    seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ..., unknown: str = ..., missing: str = ...,
-    backend: str = ..., progress: Progress = ...,
-) -> Calibrations: ...  # fmt: skip
-@overload
 def calibrate(
-    x: object, triplets: object, *, answers: object = ..., subjects: object = ..., measure: str | Measure = ...,
-    split: str | None = ..., held_out: float = ..., seed: int = ..., bins: int = ..., ties: str = ..., nan: str = ...,
-    missing: str = ..., backend: str = ..., progress: Progress = ...,
-) -> Calibration: ...  # fmt: skip
-def calibrate(
-    x: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None, choice_base: int | None = None,
+    embeddings: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None,
+    choice_base: int | None = None,
     answers: object = None, subjects: object = None, measure: Any = "cosine", split: str | None = "objects",
-    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional", nan: str = "raise",
-    unknown: str = "raise", missing: str = "raise", backend: str = "auto", progress: Progress = silent,
-) -> Calibration | Calibrations:  # fmt: skip
+    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional", nan_policy: str = "raise",
+    unreadable: str = "raise", missing: str = "raise", backend: str = "auto", progress: Progress = silent,
+) -> Calibrations:  # fmt: skip
     """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
 
     Args:
-        x: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such, or None: then the result is `Calibrations`, one after the
-            other.
+        embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
+            `Embeddings`. Or a mapping from names to such; None for none.
         triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
             person called odd. Where both sides have names, rows are matched by name.
         model_choices: name -> probabilities (t, 3) that a language model or a person gives, as `pyalign.score_choices`
             takes them; besides x, which is then a mapping, or in its place. Their logarithms stand for similarities:
             the temperature is 1 where they fit people best as they are. Choices without probabilities are refused,
             since a temperature would change nothing of them.
-        choice_base, unknown: see `pyalign.score_choices`.
+        choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
             much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
             gives for a concept embedding, and triplets weigh the same. None: those of `Triplets`, else the last column.
         subjects: (t,) labels, who gave each answer, for the standard error; None: those of `Triplets`. Counts and
             shares do not say whose answer is whose.
-        measure: see `pyalign.similarity`; several give `Calibrations`.
+        measure: see `pyalign.similarity`; one or several.
         split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
             all in one part and reported on those whose items are all in the other. ``"triplets"``: triplets are split,
             whatever their items. None: fitted and reported on all. All embeddings meet the same split, whatever the
@@ -114,7 +100,7 @@ def calibrate(
         seed: of the split.
         bins: of the reliability tables.
         ties: see `pyalign.score`.
-        nan, missing: see `pyalign.score`.
+        nan_policy, missing: see `pyalign.score`.
         backend: see `pyalign.similarity`; the temperature itself is fitted on the host.
         progress: called with a stage, how much of it is done, and of how much.
 
@@ -138,14 +124,16 @@ def calibrate(
         True
     """
     _checks.one_of(ties, TIES, "ties")
-    _checks.one_of(nan, NAN, "nan")
+    _checks.one_of(nan_policy, NAN, "nan_policy")
     _check_bins(bins)
     if split is not None:
         _checks.one_of(split, SPLITS[:2], "split")
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
-    asked = _Asked(split, held_out, _checks.whole_number(seed, "seed", 0, 2**63 - 1), bins, ties, nan, backend)
-    models, choices = models_with_choices(x, model_choices, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    asked = _Asked(split, held_out, _checks.whole_number(seed, "seed", 0, 2**63 - 1), bins, ties, nan_policy, backend)
+    models, choices = models_with_choices(
+        embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    )
     present = with_rows(models, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
     given = present.triplets
     people = people_of(given, present.of(subjects, "subjects"))
@@ -153,7 +141,7 @@ def calibrate(
         "answers": _kind(given.answers),
         "bins": bins,
         "ties": ties,
-        "nan": nan,
+        "nan": nan_policy,
         "missing": missing,
     }
     options |= {**asked.of_split(), **choices.options()}
@@ -164,8 +152,8 @@ def calibrate(
         return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Calibration]:
-        ready = make_ready(aligned, people, name or "x", asked.backend, asked.hold_out)
-        inputs = {name or "x": aligned.embeddings}
+        ready = make_ready(aligned, people, name or "embeddings", asked.backend, asked.hold_out)
+        inputs = {name or "embeddings": aligned.embeddings}
 
         def run(measure: str | Measure) -> Calibration:
             found = _calibration(ready, name, measure, asked)
@@ -180,9 +168,7 @@ def calibrate(
         one = _of_choices(chosen, given, people, name, asked)
         inputs = {name: choices.choices[name]}
         found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
-    if not isinstance(models, Mapping) and not isinstance(measure, list | tuple):
-        return found[0]
-    inputs = {**(models if isinstance(models, Mapping) else {"x": models}), **choices.choices}
+    inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
     return Calibrations(
         found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
         provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
@@ -198,7 +184,7 @@ def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: 
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
     results, n_dropped = score_triplets(
-        ready.rows, ready.kept, measure=measure, ties=asked.ties, nan=asked.nan, backend=asked.backend,
+        ready.rows, ready.kept, measure=measure, ties=asked.ties, nan_policy=asked.nan_policy, backend=asked.backend,
         similarities=True, task=ready.task,
     )  # fmt: skip
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
@@ -206,7 +192,7 @@ def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: 
         similarities, n_dropped, ready, asked, measure=str(get_measure(measure)), backend=results.backend,
         embeddings=name,
     )  # fmt: skip
-    of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "x")
+    of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "embeddings")
     seconds = time.perf_counter() - began
     return replace(found, seconds=seconds, notes=merged(ready.notes, of_measure, found.notes))
 

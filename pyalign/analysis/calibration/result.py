@@ -12,10 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from pyalign._result import OfTask, Result
 from pyalign.analysis.each_model import Several
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
-from pyalign.results import OfTask, Result
 
 TARGETS = {"choices": "choices", "counts": "counts", "shares": "probabilities"}  # as documents call answers
 MOST_FOR_EDGES = 1 << 16
@@ -76,7 +76,7 @@ class Calibration(OfTask, Result):
         split, held_out, seed: how the parts were drawn; None where nothing was split.
         n_unused: triplets in neither part, as their items are of both.
         n_dropped: triplets of the parts left out because they touch a row with NaN or infinity, or have no choice.
-        measure, ties, backend: as in `pyalign.Score`.
+        measure, ties, backend: as in `pyalign.results.Score`.
         steps: of the optimisation.
         embeddings: what the embeddings, or the choices, are called, or None.
         label: a shorter name for tables, or None.
@@ -135,7 +135,7 @@ class Calibration(OfTask, Result):
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Calibrations(Several[Calibration]):
     """The calibrations of several embeddings, by several measures, on the same triplets.
 

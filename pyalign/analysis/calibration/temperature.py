@@ -182,10 +182,10 @@ def interval(temperature: float, error: float, degrees: float, plan: Resampling)
         >>> [round(end, 3) for end in interval(2.0, 0.2, math.inf, Resampling("objects"))]
         [1.644, 2.433]
     """
-    width = quantile(plan.confidence, degrees) * error / temperature if error == error else math.nan
+    width = quantile(plan.confidence_level, degrees) * error / temperature if error == error else math.nan
     width = min(width, WIDEST) if width == width else width
     ends = temperature * math.exp(-width), temperature * math.exp(width)
-    return Interval(*ends, error, plan.by, "sandwich", plan.confidence)
+    return Interval(*ends, error, plan.by, "sandwich", plan.confidence_level)
 
 
 @dataclass(frozen=True)
@@ -215,11 +215,11 @@ class AnsweredSimilarities:
         return self._take(slice(None, first)), self._take(slice(first, None))
 
     def present(self) -> AnsweredSimilarities:
-        """Those that nan="omit" did not leave out."""
+        """Those that nan_policy="omit" did not leave out."""
         there = ~np.isnan(self.similarities[:, 0])
         if not there.any():
             raise InputError(
-                "x must be finite in the rows of at least one triplet of each part; in one of them all "
+                "embeddings must be finite in the rows of at least one triplet of each part; in one of them all "
                 f"{len(there):,} touch NaN or infinity"
             )
         return self._take(there)

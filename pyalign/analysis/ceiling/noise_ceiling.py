@@ -45,7 +45,7 @@ FEW = 5  # answers to a triplet, on average, below which how they vary over trip
 
 
 def noise_ceiling(
-    triplets: object, *, subjects: object = None, answers: object = None, confidence: float = 0.95
+    triplets: object, *, subjects: object = None, answers: object = None, confidence_level: float = 0.95
 ) -> NoiseCeiling:
     """How well people predict people: from triplets that were answered more than once.
 
@@ -61,7 +61,7 @@ def noise_ceiling(
             is a different person's.
         answers: (t, 3) counts: how many people called each position odd, in place of single answers; None: those of
             the triplets.
-        confidence: of the intervals, which are over objects, and people where they are known; with quantiles of
+        confidence_level: of the intervals, which are over objects, and people where they are known; with quantiles of
             Student's t.
 
     Raises:
@@ -80,7 +80,7 @@ def noise_ceiling(
         >>> people.leave_one_out  # of the three answers to 0, 1, 2 two are predicted half, one not at all
         0.6
     """
-    _checks.fraction(confidence, "confidence")
+    _checks.fraction(confidence_level, "confidence_level")
     given, people = with_people(triplets, answers, subjects, "ceiling")
     repeats = find_repeats(given.values, given.answers, given.task)
     persons = None if people is None else subject_codes(people, len(given))
@@ -89,7 +89,7 @@ def noise_ceiling(
         n = len(repeats.counts)
         raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
     others = leave_one_out(sets)
-    found, by = _ceilings(sets, others, confidence)
+    found, by = _ceilings(sets, others, confidence_level)
     plug_in, corrected = _entropies(sets.counts)
     within = None if sets.entries is None else sets.entries.n_repeats
     remarks = _remarks(sets.counts)
@@ -109,18 +109,18 @@ def noise_ceiling(
         corrected_entropy=corrected,
         n_persons=None if sets.entries is None else len(np.unique(sets.entries.persons)),
         n_repeats_within_person=within,
-        confidence=float(confidence),
+        confidence=float(confidence_level),
         remarks=remarks,
         triplets=given.source,
         task=given.task,
         notes=merged(given.notes, told, _notes(sets, within or 0), notes_on_anchors(repeats.triplets, given.task)),
-        provenance=Provenance.now(inputs_of(given, people), {"confidence": float(confidence)}),
+        provenance=Provenance.now(inputs_of(given, people), {"confidence": float(confidence_level)}),
     )
 
 
-def _ceilings(sets: RepeatedSets, others: LeaveOneOut, confidence: float) -> tuple[Ceilings, Resampling]:
+def _ceilings(sets: RepeatedSets, others: LeaveOneOut, confidence_level: float) -> tuple[Ceilings, Resampling]:
     """The three of them, and over what their intervals are."""
-    errors = CeilingErrors.of(sets, confidence)
+    errors = CeilingErrors.of(sets, confidence_level)
     people = fit_mixture(sets.counts)
 
     def mean_of(value: float, psi: Callable[[np.ndarray], np.ndarray]) -> Ceiling:
@@ -226,14 +226,14 @@ class CeilingErrors:
     plan: Resampling
 
     @classmethod
-    def of(cls, sets: RepeatedSets, confidence: float = 0.95) -> CeilingErrors:
+    def of(cls, sets: RepeatedSets, confidence_level: float = 0.95) -> CeilingErrors:
         """Those of repeated sets."""
         items = np.unique(sets.triplets, return_inverse=True)[1].reshape(sets.triplets.shape)  # any number names one
-        objects = Dependence.of(Clusters.of(items), Resampling("objects", confidence=confidence))
+        objects = Dependence.of(Clusters.of(items), Resampling("objects", confidence_level=confidence_level))
         entries = sets.entries
         if entries is None:
-            return cls(objects, None, objects.degrees, Resampling("objects", confidence=confidence))
-        plan = Resampling("objects+subjects", confidence=confidence)
+            return cls(objects, None, objects.degrees, Resampling("objects", confidence_level=confidence_level))
+        plan = Resampling("objects+subjects", confidence_level=confidence_level)
         both = Dependence.of(Clusters.of(items[entries.sets], entries.persons), plan)
         return cls(objects, both, both.degrees, plan)
 

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import OfTask, Result
 
 BOUNDS = ("upper", "lower", "estimate")  # ceilings by name
 

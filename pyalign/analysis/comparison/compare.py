@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,7 @@ from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.intervals import FRACTION
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.paired import ranks_of
-from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.stats.splits import within
 
 SPLITS = 50  # of the objects into halves
@@ -46,8 +45,8 @@ def compare(
     measure: str | Measure | Mapping[str, str | Measure] | None = None,
     temperature: float = 1.0,
     ties: str = "fractional",
-    nan: str = "raise",
-    unknown: str = "raise",
+    nan_policy: str = "raise",
+    unreadable: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
     ci: IntervalsOver = AUTO,
@@ -65,11 +64,11 @@ def compare(
         model_choices: name -> choices that are there already, of a language model or a person, as
             `pyalign.score_choices` takes them; besides the models or in their place. There must be two of both
             together, and all are compared on the triplets that each of them answers.
-        choice_base, unknown: see `pyalign.score_choices`.
+        choice_base, unreadable: see `pyalign.score_choices`.
         measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
             None: cosine.
-        temperature, ties, nan, missing, backend: see `pyalign.score`; of choices `ties` says what an answer that names
-            none counts, and ``nan="omit"`` leaves out triplets without an answer.
+        temperature, ties, nan_policy, missing, backend: see `pyalign.score`; of choices `ties` says what an answer
+            that names none counts, and ``nan_policy="omit"`` leaves out triplets without an answer.
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
             objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
@@ -87,7 +86,7 @@ def compare(
         InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models.
 
     Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see `pyalign.stats.clustered`. Whether
-    models err on the same triplets says `pyalign.consistency`.
+    models err on the same triplets says `pyalign.error_consistency`.
 
     Example:
         >>> import pyalign
@@ -102,8 +101,10 @@ def compare(
     """
     models = with_similarities(_checks.named_models({} if models is None else models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
-    _checks.one_of(nan, NAN, "nan")
-    choices = ModelChoices.of(model_choices, models, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    _checks.one_of(nan_policy, NAN, "nan_policy")
+    choices = ModelChoices.of(
+        model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    )
     every = [*models, *choices.choices]
     if len(every) < 2:
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(f': {one!r}' for one in every)}")
@@ -116,10 +117,10 @@ def compare(
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
-    options: dict[str, Any] = {"temperature": temperature, "ties": ties, "nan": nan}
     chosen = choices.among(present).read(aligned.triplets, get_host_backend(backend))
     outcomes = open_outcome_table(
-        aligned.models, aligned.index, measure=measures, **options, backend=backend, task=aligned.triplets.task,
+        aligned.models, aligned.index, measure=measures, temperature=temperature, ties=ties, nan_policy=nan_policy,
+        backend=backend, task=aligned.triplets.task,
         progress=progress, names=aligned.names, choices=chosen,
     )  # fmt: skip
     found = _compared(outcomes, aligned, plan, people, correction, choose_best, progress)
@@ -137,7 +138,8 @@ def compare(
     ]  # fmt: skip
     told.append(tuple(notes_on_choices(chosen, found.task)))
     of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
-    given = {"measure": of_models, **options, "missing": missing, "ci": None if plan is None else asdict(plan),
+    given = {"measure": of_models, "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing,
+             "ci": record_of(plan),
              "correction": correction, **choices.options()}  # fmt: skip
     inputs = [*models.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
     return replace(
@@ -277,7 +279,7 @@ def compared(
         seed=plan.seed,
         ci_by=plan.by,
         ci_method=plan.method,
-        confidence=float(plan.confidence),
+        confidence=float(plan.confidence_level),
         n_subjects=clusters.people if "subjects" in plan.by else None,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
@@ -311,9 +313,9 @@ def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, c
 def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
     """A note where resamples can't give a p-value that is small enough for so many pairs."""
     least = 2.0 * pairs / (plan.drawn + 1)
-    if least <= 1.0 - plan.confidence:
+    if least <= 1.0 - plan.confidence_level:
         return ()
-    enough = math.ceil(2 * pairs / (1 - plan.confidence))
+    enough = math.ceil(2 * pairs / (1 - plan.confidence_level))
     return (
         f"{plan.drawn:,} resamples are too few for {pairs:,} pairs: no p-value, corrected for all of them, can be "
         f"below {min(1.0, least):.3g}; take {enough:,}, or ci_method corrected, which has no such limit",

@@ -65,7 +65,7 @@ class OutcomeTable:
 
 
 def open_outcome_table(
-    models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure], nan: str,
+    models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure], nan_policy: str,
     backend: str, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
     names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None, **options: Any,
 ) -> OutcomeTable:  # fmt: skip
@@ -75,7 +75,7 @@ def open_outcome_table(
         models: name -> (n, d), rows of the same items in the same order.
         index: (t, 3) rows.
         measure: of all models, or a mapping from their names; one of `PRECOMPUTED` for a matrix (n, n).
-        nan, backend, options: see `pyalign.score`.
+        nan_policy, backend, options: see `pyalign.score`.
         task: of the triplets.
         look: is shown the outcomes of each model, which are not kept.
         names: of the rows.
@@ -84,7 +84,7 @@ def open_outcome_table(
     choices = choices or {}
     measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
     matrices = {name for name, one in measures.items() if get_measure(one).precomputed}
-    kept = common_triplets(models if nan == "omit" else {}, index, backend, matrices, task, choices)
+    kept = common_triplets(models if nan_policy == "omit" else {}, index, backend, matrices, task, choices)
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
     every: dict[str, Any] = {**models, **{name: one.take(kept) for name, one in choices.items()}}
@@ -97,10 +97,18 @@ def open_outcome_table(
             progress(name, first + len(of_batch), m)
             if isinstance(x, Chosen):
                 ties, host = options["ties"], get_host_backend(backend).name
-                one = outcomes_of_choices(x, ties=ties, nan=nan, backend=host, task=task, name=name)
+                one = outcomes_of_choices(x, ties=ties, nan_policy=nan_policy, backend=host, task=task, name=name)
             else:
                 one = _outcomes(
-                    name, x, index, names, measure=measures[name], nan=nan, backend=backend, task=task, **options
+                    name,
+                    x,
+                    index,
+                    names,
+                    measure=measures[name],
+                    nan_policy=nan_policy,
+                    backend=backend,
+                    task=task,
+                    **options,
                 )
             scores.append(one.score)
             if look is not None:

@@ -101,7 +101,7 @@ class ClosedForm:
             return None, None
         difference, error = float(self._differences[a, b]), float(self.errors[ACCURACY].differences[a, b])
         ends = difference - self._reach(a, b), difference + self._reach(a, b)
-        found = Interval(*ends, error, self.plan.by, "max-t", float(self.plan.confidence))
+        found = Interval(*ends, error, self.plan.by, "max-t", float(self.plan.confidence_level))
         if self._largest is None:
             return found, alone
         score = -NORMAL.inv_cdf(alone / 2.0) if alone > 0.0 else math.inf
@@ -114,7 +114,7 @@ class ClosedForm:
         reach = np.array([self._reach(a, b) for b in range(self.estimates.shape[1])])
         better, worse = int((-self._differences[a] > reach).sum()), int((self._differences[a] > reach).sum())
         last = float(self.estimates.shape[1] - worse)
-        return Interval(float(1 + better), last, None, self.plan.by, "max-t", float(self.plan.confidence))
+        return Interval(float(1 + better), last, None, self.plan.by, "max-t", float(self.plan.confidence_level))
 
     @property
     def _known(self) -> bool:
@@ -151,9 +151,9 @@ class ClosedForm:
     def _together(self) -> float:
         """The confidence of each interval for which all hold together; drawn, and so not quite as known."""
         if self._largest is None:
-            return self.plan.confidence
-        score = float(np.quantile(self._largest, self.plan.confidence))
-        return max(self.plan.confidence, math.erf(score / math.sqrt(2.0)))
+            return self.plan.confidence_level
+        score = float(np.quantile(self._largest, self.plan.confidence_level))
+        return max(self.plan.confidence_level, math.erf(score / math.sqrt(2.0)))
 
     def _reach(self, a: int, b: int) -> float:
         """How far the interval of a difference goes to either side, for all together."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.results import OfTask, Result
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -58,7 +58,7 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two models, a and b, on the same triplets. Whether they err on the same ones says `pyalign.consistency`.
+    """Two models, a and b, on the same triplets. Whether they err on the same ones says `pyalign.error_consistency`.
 
     Attributes:
         a, b: their names.

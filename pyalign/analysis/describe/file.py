@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pyalign._result import Result
 from pyalign.analysis.describe.array import Description, describe
 from pyalign.analysis.describe.table import TripletColumns, item_values, triplet_columns
 from pyalign.data import ODD_ONE_OUT, Transform
@@ -21,8 +22,7 @@ from pyalign.io.folder import MANIFEST, read_manifest
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
-from pyalign.io.transform import holds_transform, read_transform
-from pyalign.results import Result
+from pyalign.io.transform import holds_transform, load_transform
 
 MOST = 100  # arrays of a file that are described
 
@@ -89,7 +89,7 @@ def describe_file(spec: PathLike) -> FileDescription:
     parsed = Spec(spec)
     path, key = parsed.path, parsed.key
     if key is None and os.path.isfile(path) and holds_transform(path):
-        return FileDescription(whole, (_of_transform(path, read_transform(path)),))
+        return FileDescription(whole, (_of_transform(path, load_transform(path)),))
     if key is None and os.path.isdir(path) and not os.path.lexists(os.path.join(path, MANIFEST)):
         images = images_below(path)[0]
         if images:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyalign import _checks
+from pyalign._result import OfTask, Result
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.answers import inputs_of, with_people
 from pyalign.analysis.choices import Chosen
@@ -33,7 +34,6 @@ from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.progress import Progress, silent
-from pyalign.results import OfTask, Result
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class Failures(OfTask, Result):
         models: their names.
         families: the family of each model, or None.
         n_triplets: triplets that every model was asked.
-        n_dropped: triplets left out because they touch a row with NaN or infinity in some model (``nan="omit"``), or
-            because some model's own choices have no answer.
+        n_dropped: triplets left out because they touch a row with NaN or infinity in some model
+            (``nan_policy="omit"``), or because some model's own choices have no answer.
         n_undecided: triplets left out because people tie for the item called odd most often (with counts).
         n_wrong: for each model, the triplets that it gets wrong. A tie is neither right nor wrong, if it counts a part.
         groups: first the triplets that every model gets wrong, or at least `at_least` of them, then, for each two
@@ -156,7 +156,7 @@ class Failures(OfTask, Result):
         return any(group.subjects is not None for group in self.groups)
 
 
-def failures(
+def find_failures(
     models: Mapping[str, object] | None,
     triplets: object,
     *,
@@ -166,12 +166,12 @@ def failures(
     subjects: object = None,
     answers: object = None,
     limit: int | None = None,
-    at_least: int | None = None,
+    min_models: int | None = None,
     measure: str | Measure = "cosine",
     temperature: float = 1.0,
     ties: str = "fractional",
-    nan: str = "raise",
-    unknown: str = "raise",
+    nan_policy: str = "raise",
+    unreadable: str = "raise",
     missing: str = "raise",
     backend: str = "auto",
     progress: Progress = silent,
@@ -185,15 +185,15 @@ def failures(
         model_choices: name -> choices that are there already, of a language model or a person, as
             `pyalign.score_choices` takes them; besides the models or in their place, and after them. One that names
             none of the items is a tie; without probabilities there is no margin.
-        choice_base, unknown: see `pyalign.score_choices`.
+        choice_base, unreadable: see `pyalign.score_choices`.
         families: the family of each model, in the order of the models; at least two different ones.
         subjects: (t,) numbers or strings: who gave each answer, to be listed with it; None: those of the triplets.
         answers: (t, 3) counts: how many people called each position odd; None: those of the triplets. The majority's
             item is then the right one; triplets without a majority are left out.
         limit: list at most so many triplets of each group; None: all.
-        at_least: the first group is of the triplets that at least so many models get wrong, those first that most do;
+        min_models: the first group is of the triplets that at least so many models get wrong, those first that most do;
             None: that all of them do.
-        measure, temperature, ties, nan, missing, backend: see `pyalign.score`; the temperature is that of the
+        measure, temperature, ties, nan_policy, missing, backend: see `pyalign.score`; the temperature is that of the
             probabilities. Rows that are listed are always those among all triplets.
         progress: called with a stage, how much of it is done, and of how much.
 
@@ -206,21 +206,24 @@ def failures(
         >>> line = np.array([[0.0], [1.0], [5.0], [7.0]])
         >>> names = ["ant", "bee", "cat", "dog"]
         >>> models = {"line": pyalign.Embeddings(line, names), "flipped": -line[[0, 2, 1, 3]]}
-        >>> found = failures(models, [[0, 1, 2], [2, 3, 0], [0, 3, 1]], families=["a", "b"], measure="neg_euclidean")
+        >>> asked = [[0, 1, 2], [2, 3, 0], [0, 3, 1]]
+        >>> found = find_failures(models, asked, families=["a", "b"], measure="neg_euclidean")
         >>> [(group.right, group.wrong, group.rows.tolist()) for group in found.groups]
         [(None, None, [2]), ('a', 'b', [1, 0]), ('b', 'a', [])]
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """
     models = _checks.named_models({} if models is None else models)
-    _checks.one_of(nan, NAN, "nan")
-    choices = ModelChoices.of(model_choices, models, base=choice_base, nan=nan, unknown=unknown, ties=ties)
+    _checks.one_of(nan_policy, NAN, "nan_policy")
+    choices = ModelChoices.of(
+        model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+    )
     every = [*models, *choices.choices]
     require_families(every, families)
     if limit is not None:
         _checks.whole_number(limit, "limit", 0)
-    if at_least is not None:
-        _checks.whole_number(at_least, "at_least", 1, len(every))
+    if min_models is not None:
+        _checks.whole_number(min_models, "min_models", 1, len(every))
     temperature = _checks.as_temperature(temperature)
     given, people = with_people(triplets, answers, subjects, "failures")
     present = with_rows(models, given, missing, subjects=people)
@@ -235,7 +238,7 @@ def failures(
         try:
             with _checks.may_omit_rows(aligned.names):
                 outcomes = triplet_outcomes(
-                    x, index, measure=measure, ties=ties, nan=nan, backend=backend, task=given.task
+                    x, index, measure=measure, ties=ties, nan_policy=nan_policy, backend=backend, task=given.task
                 )
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
@@ -253,14 +256,14 @@ def failures(
         rule = "answer" if chosen else "be finite in the rows of"
         raise InputError(f"models must all {rule} at least one triplet; of {len(asked)} there is none")
     items = called.arranged(aligned.triplets.values)
-    groups = group_failures(verdicts, called, items, families, asked, limit, at_least)
+    groups = group_failures(verdicts, called, items, families, asked, limit, min_models)
     groups = _with_probabilities(
         groups, [np.searchsorted(called.rows, group.rows) for group in groups], index, aligned.models, chosen,
-        temperature, {"measure": measure, "nan": nan, "backend": backend, "task": given.task},
+        temperature, {"measure": measure, "nan_policy": nan_policy, "backend": backend, "task": given.task},
     )  # fmt: skip
     options = {
-        "measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan, "missing": missing,
-        "limit": limit, "at_least": at_least, "temperature": temperature if models else None, **choices.options(),
+        "measure": str(get_measure(measure)) if models else None, "ties": ties, "nan": nan_policy, "missing": missing,
+        "limit": limit, "at_least": min_models, "temperature": temperature if models else None, **choices.options(),
     }  # fmt: skip
     return Failures(
         models=tuple(every),
@@ -277,7 +280,7 @@ def failures(
         triplets=given.source,
         task=given.task,
         temperature=temperature if models else None,
-        at_least=at_least,
+        at_least=min_models,
         coverage=present.coverage,
         notes=merged(aligned.notes, *told),
         provenance=Provenance.now({**models, **choices.choices, **inputs_of(given, people)}, options, used),

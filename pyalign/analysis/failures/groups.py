@@ -1,4 +1,4 @@
-"""The steps behind `pyalign.failures`: what people say, what each model says, and which triplets fail alike."""
+"""The steps behind `pyalign.find_failures`: what people say, what each model says, and which triplets fail alike."""
 
 from __future__ import annotations
 
@@ -307,11 +307,11 @@ def group_failures(
     families: Sequence[str] | None,
     asked: np.ndarray,
     limit: int | None,
-    at_least: int | None = None,
+    min_models: int | None = None,
 ) -> tuple[FailureGroup, ...]:
     """items: (t, 3), the odd one last. asked: (t,), the triplets that count: those that every model was asked.
 
-    at_least: how many models get a triplet of the first group wrong; None: all of them.
+    min_models: how many models get a triplet of the first group wrong; None: all of them.
     """
     clear = [_in_own_unit(model.margins, asked) for model in models]
     every = np.arange(len(models))
@@ -327,10 +327,10 @@ def group_failures(
         return listed(right, wrong, rows, rows[np.lexsort(_by_distance(distances))][:limit])
 
     def first() -> FailureGroup:
-        if at_least is None or at_least == len(models):
+        if min_models is None or min_models == len(models):
             return group(None, None, every[:0], every)
         many = np.sum([model.wrong for model in models], axis=0) * asked
-        rows = np.flatnonzero(many >= at_least)
+        rows = np.flatnonzero(many >= min_models)
         wrong = np.array([model.wrong[rows] for model in models])
         distances = np.where(wrong, [-own[rows] for own in clear], np.nan)
         order = np.lexsort((*_by_distance(distances), -many[rows]))

@@ -81,7 +81,7 @@ def _compared(found: Comparison) -> Models:
 
 
 def _scored(scores: Sequence[Score], triplets: str | None) -> Models:
-    names = [str(score.embeddings or "x") for score in scores]
+    names = [str(score.embeddings or "embeddings") for score in scores]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"result must have one score of each model; got several of {twice}: choose one measure")
@@ -95,7 +95,7 @@ def _scored(scores: Sequence[Score], triplets: str | None) -> Models:
         "intervals of slopes and correlations over objects need a result of `pyalign compare`",
     )
     return Models(
-        tuple(str(score.embeddings or "x") for score in known),
+        tuple(str(score.embeddings or "embeddings") for score in known),
         {str(score.embeddings): score.label for score in known if score.embeddings and score.label},
         np.array([score.accuracy for score in known], dtype=np.float64), tuple(score.ci for score in known),
         None, 0, None, about, notes,
@@ -123,7 +123,7 @@ class Points:
     notes: tuple[str, ...]
 
 
-def points_of(models: Models, metadata: Metadata, confidence: float, labels: Mapping[str, str]) -> Points:
+def points_of(models: Models, metadata: Metadata, confidence_level: float, labels: Mapping[str, str]) -> Points:
     """The models that have a row, with what is said of those that have none.
 
     Raises:
@@ -146,24 +146,24 @@ def points_of(models: Models, metadata: Metadata, confidence: float, labels: Map
     points = []
     for place, (name, members) in enumerate(of.items()):
         error = math.nan if covariance is None else math.sqrt(max(0.0, float(covariance[place, place])))
-        ci = _interval(models, members, float(accuracies[place]), error, confidence)
+        ci = _interval(models, members, float(accuracies[place]), error, confidence_level)
         points.append(_point(name, members, models, metadata, ci, notes))
     clusters, families, told = _clusters(points)
     return Points(tuple(points), accuracies, covariance, clusters, families, tuple(notes + told))
 
 
 def _interval(
-    models: Models, members: Sequence[tuple[int, int]], accuracy: float, error: float, confidence: float
+    models: Models, members: Sequence[tuple[int, int]], accuracy: float, error: float, confidence_level: float
 ) -> Interval | None:
     """Of a point: its own, as the result says it; of several seeds, or at another level, the covariance says it."""
     own = models.intervals[members[0][0]] if len(members) == 1 else None
-    if own is not None and own.confidence == confidence:
+    if own is not None and own.confidence == confidence_level:
         return own
     if math.isnan(error):
         return None
-    reach = quantile(confidence, models.degrees) * error
+    reach = quantile(confidence_level, models.degrees) * error
     low, high = max(FRACTION[0], accuracy - reach), min(FRACTION[1], accuracy + reach)
-    return Interval(low, high, error, models.by, "corrected", confidence)
+    return Interval(low, high, error, models.by, "corrected", confidence_level)
 
 
 def _point(

@@ -33,7 +33,7 @@ LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
 def regress_metadata(
-    result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence: float = 0.95, seed: int = 0,
+    result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence_level: float = 0.95, seed: int = 0,
     labels: Mapping[str, str] | None = None,
 ) -> MetadataRegressions:  # fmt: skip
     """Slope and rank correlation of accuracy with each column of numbers, and means by each column of text.
@@ -44,7 +44,7 @@ def regress_metadata(
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
         columns: which; None: all.
-        confidence: of the intervals.
+        confidence_level: of the intervals.
         seed: of what is drawn for the intervals of rank correlations.
         labels: other names that rows may have, by the names of models.
 
@@ -71,23 +71,23 @@ def regress_metadata(
         >>> row.column, row.slope < 0, row.rank_correlation, row.ci.by
         ('noise', True, -1.0, 'objects')
     """
-    _checks.fraction(confidence, "confidence")
+    _checks.fraction(confidence_level, "confidence_level")
     seed = _checks.whole_number(seed, "seed", 0, 10**18)
     if labels is not None and not isinstance(labels, Mapping):
         raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
     models, table = models_of(result), as_metadata(metadata)
-    points = points_of(models, table, confidence, labels or {})
+    points = points_of(models, table, confidence_level, labels or {})
     wanted = _columns(columns, table.columns)
-    plan = _Plan(models, points, confidence, seed)
+    plan = _Plan(models, points, confidence_level, seed)
     notes = [*models.notes, *table.notes, *points.notes, *_noted(plan)]
     results = [row for name in wanted if name in table.numbers for row in plan.regressions(name, notes)]
     groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
     return MetadataRegressions(
         results=tuple(results), groups=tuple(groups), points=points.points, ci_by=models.by,
-        models_by="models" if points.families is None else "families", confidence=float(confidence), draws=DRAWS,
+        models_by="models" if points.families is None else "families", confidence=float(confidence_level), draws=DRAWS,
         seed=seed, percent=tuple(name for name in wanted if name in table.percent), metadata=table.source,
         notes=tuple(dict.fromkeys(notes)), **models.about,
-        provenance=_provenance(result, {"columns": columns, "confidence": confidence}, seed),
+        provenance=_provenance(result, {"columns": columns, "confidence": confidence_level}, seed),
     )  # fmt: skip
 
 
@@ -127,8 +127,8 @@ def _noted(plan: _Plan) -> Iterator[str]:
 class _Plan:
     """The points, and how intervals are made for any linear figure of them."""
 
-    def __init__(self, models: Models, points: Points, confidence: float, seed: int) -> None:
-        self.models, self.points, self.confidence, self.seed = models, points, float(confidence), seed
+    def __init__(self, models: Models, points: Points, confidence_level: float, seed: int) -> None:
+        self.models, self.points, self.confidence, self.seed = models, points, float(confidence_level), seed
         self.ranks: dict[bytes, np.ndarray] = {}
 
     def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
-from pyalign.results import OfTask, Result
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign._registry import load
+from pyalign._result import SCHEMA, kinds, read_result
 from pyalign.errors import InputError
 from pyalign.report.charts.ranked import MOST_MODELS
-from pyalign.results import SCHEMA, kinds, read_result
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
 
     Example:
         >>> import numpy as np, pyalign
-        >>> found = pyalign.concepts({"x": np.eye(4)}, [[0, 1, 2], [1, 2, 3]], categories=["a", "a", "b", "b"])
+        >>> found = pyalign.score_concepts({"x": np.eye(4)}, [[0, 1, 2], [1, 2, 3]], categories=["a", "a", "b", "b"])
         >>> chart(found).to_dict()["title"]["text"]
         ['Accuracy per concept: x']
     """

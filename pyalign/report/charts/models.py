@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from pyalign.analysis.accuracy import Score
+from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.ceiling.result import NoiseCeiling
-from pyalign.analysis.score import Scores
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.pairwise.rsa_result import Rsa, RsaResult

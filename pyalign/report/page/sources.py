@@ -13,11 +13,11 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from pyalign._result import SCHEMA, kinds, read_result
 from pyalign._version import __version__
-from pyalign.analysis.accuracy import Score
+from pyalign.analysis.accuracy import Score, Scores
 from pyalign.analysis.agreement import Agreement, Agreements
 from pyalign.analysis.calibration.result import Calibration, Calibrations
-from pyalign.analysis.score import Scores
 from pyalign.data.metadata import Metadata, as_metadata
 from pyalign.data.names import listing
 from pyalign.data.provenance import FILE, Input
@@ -27,7 +27,6 @@ from pyalign.io.documents import read_json
 from pyalign.io.metadata import load_metadata
 from pyalign.report.scored import UNNAMED
 from pyalign.report.words import different, one_line, short_labels
-from pyalign.results import SCHEMA, kinds, read_result
 
 Of = TypeVar("Of")
 SHOWN = 3  # faults that the message has where nothing is sound

@@ -13,6 +13,7 @@ from string import Template
 from typing import Any, ClassVar
 
 from pyalign._registry import load
+from pyalign._result import Result
 from pyalign._version import __version__
 from pyalign.documents import hidden
 from pyalign.errors import InputError
@@ -27,7 +28,6 @@ from pyalign.report.page.sections import module_of, names_of_sections
 from pyalign.report.page.sources import Sources, metadata_of, read_documents
 from pyalign.report.page.tables_html import table
 from pyalign.report.words import one_line
-from pyalign.results import Result
 
 PAGES = (".html", ".htm")
 TITLE = "Agreement with human similarity judgments"

@@ -120,9 +120,9 @@ def whole(results, probe, correlations, embeddings, models, triplets, human, pre
     return make_report(
         [
             *results.values(), probe, correlations, two_models, predicted, first, second, study,
-            pyalign.failures(named, asked, at_least=1, temperature=0.3), pyalign.consistency(named, triplets),
-            pyalign.compare_neighbors(named, human, k=4), pyalign.neighbor_purity(named, kinds, k=4, permutations=9),
-            pyalign.hubs(named, k=4), pyalign.neighbor_changes(clip, vgg, k=4, top=3),
+            pyalign.find_failures(named, asked, min_models=1, temperature=0.3), pyalign.error_consistency(named,
+            triplets), pyalign.compare_neighbors(named, human, k=4), pyalign.neighbor_purity(named, kinds, k=4,
+            n_permutations=9), pyalign.hubness(named, k=4), pyalign.neighbor_changes(clip, vgg, k=4, top=3),
             pyalign.prototypes(clip, dimensions=human),
         ],
         "report.html", metadata=table, images=as_images(drawn, names=people),

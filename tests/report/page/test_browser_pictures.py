@@ -34,7 +34,7 @@ def pictures(count, names=None, side=96):
 def failed():
     triplets = draw_triplets(2, N, 300)
     triplets = np.concatenate([triplets, triplets[:90, [1, 0, 2]], triplets[:40, [2, 0, 1]]])
-    found = pyalign.failures(MODELS, triplets, families=["a", "b", "b"], at_least=1, temperature=0.3)
+    found = pyalign.find_failures(MODELS, triplets, families=["a", "b", "b"], min_models=1, temperature=0.3)
     return found, json.loads(found.to_json())
 
 

@@ -10,13 +10,13 @@ import pytest
 from support import draw_triplets
 
 import pyalign
+from pyalign._result import read_result
 from pyalign.report.page.failures_html import Browser, is_wrong
 from pyalign.report.page.failures_html import data as data_of
 from pyalign.report.page.html import Page, json_script
 from pyalign.report.page.sections.failures import failures, most_of
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.write import written
-from pyalign.results import read_result
 
 N = 14
 NAMES = ("<script>alert(1)</script>", 'a "b" & c', "שלום", *(f"object {k}" for k in range(3, N)))
@@ -27,7 +27,7 @@ def document(families=("a", "b", "b"), **options):
     models = {name: pyalign.Embeddings(rng.normal(size=(N, 3)), NAMES) for name in ("x/one.npy", "x/two.npy", "three")}
     triplets = draw_triplets(2, N, 150)
     triplets = np.concatenate([triplets, triplets[:60, [1, 0, 2]], triplets[:20, [2, 0, 1]]])
-    found = pyalign.failures(models, triplets, families=families, temperature=0.3, **options)
+    found = pyalign.find_failures(models, triplets, families=families, temperature=0.3, **options)
     return json.loads(found.to_json())
 
 
@@ -41,7 +41,7 @@ def browser(*documents):
 
 
 def test_every_number_is_that_of_the_document():
-    held = document(at_least=1)
+    held = document(min_models=1)
     (part,) = browser(held)
     records = {record["row"]: record for group in held["groups"] for record in group["triplets"]}
     assert len(part.failures) == len(records) > 100
@@ -61,7 +61,7 @@ def test_every_number_is_that_of_the_document():
 
 
 def test_the_script_reads_the_same_in_thousandths():
-    (part,) = browser(document(at_least=1))
+    (part,) = browser(document(min_models=1))
     told = json.loads(json.dumps(data_of(part, Page())))
     for k, one in enumerate(part.failures):
         assert [told["names"][told["items"][3 * k + i]] for i in range(3)] == list(one.items)
@@ -78,7 +78,7 @@ def test_the_script_reads_the_same_in_thousandths():
 
 
 def test_documents_without_choices_tell_right_from_wrong_by_their_margins():
-    held = document(at_least=1)
+    held = document(min_models=1)
     for group in held["groups"]:
         for record in group["triplets"]:
             del record["choices"], record["probabilities"]
@@ -93,7 +93,7 @@ def test_documents_without_choices_tell_right_from_wrong_by_their_margins():
 
 def test_a_tie_counts_as_wrong_where_the_document_says_so():
     constant = {"same": np.ones((5, 2))}
-    found = pyalign.failures(constant, draw_triplets(1, 5, 9), ties="wrong")
+    found = pyalign.find_failures(constant, draw_triplets(1, 5, 9), ties="wrong")
     (part,) = browser(json.loads(found.to_json()))
     assert part.ties_are_wrong and {v.choice for one in part.failures for v in one.verdicts} == {"t"}
     assert "wrong: 1 of 1 models" in written(part, Page())
@@ -112,7 +112,7 @@ def test_the_clearest_of_each_group_are_kept_where_there_is_no_room(monkeypatch)
 
 
 def test_several_documents_have_numbers_of_their_own():
-    one, other = browser(document(), document(at_least=1, families=None))
+    one, other = browser(document(), document(min_models=1, families=None))
     assert (one.name, other.name, other.first) == ("failures", "failures-2", 1 + len(one.failures))
 
 
@@ -127,7 +127,7 @@ def test_the_table_counts_what_each_model_gets_wrong():
 
 
 def test_a_plain_list_stands_there_without_scripts_and_names_are_text():
-    (part,) = browser(document(at_least=1))
+    (part,) = browser(document(min_models=1))
     html = written(part, Page())
     assert html.count("<li>") == 12 and "<noscript>" in html
     assert "<script" not in html and "&lt;script&gt;" in html
@@ -136,7 +136,7 @@ def test_a_plain_list_stands_there_without_scripts_and_names_are_text():
 
 def test_pictures_are_asked_for_by_number():
     sprites = SimpleNamespace(tile=lambda name: None if name == NAMES[0] else len(name))
-    (part,) = browser(document(at_least=1))
+    (part,) = browser(document(min_models=1))
     told = data_of(part, Page(sprites=sprites))
     assert told["tiles"] == [None if name == NAMES[0] else len(name) for name in told["names"]]
 

@@ -26,7 +26,7 @@ def given(*results, versions=()):
 def made():
     """Any scores, and any similarities of models, whose names the tests replace."""
     scores = pyalign.score({"x": reals(0, 4, 3)}, draw_triplets(1, 4, 9))
-    return scores, pyalign.cka({"a": reals(0, 4, 3), "b": reals(1, 4, 3)}, permutations=0)
+    return scores, pyalign.cka({"a": reals(0, 4, 3), "b": reals(1, 4, 3)}, n_permutations=0)
 
 
 def of_inputs(result, names, sources, hashes):

@@ -10,6 +10,7 @@ import pytest
 from support import draw_triplets
 
 import pyalign
+from pyalign._result import read_result
 from pyalign.concept.concepts_result import ConceptDifference
 from pyalign.report.blocks import TEXT, Figure, Fold, Table, Tiles
 from pyalign.report.page.html import Bar, Page, Panel, Panels
@@ -17,7 +18,6 @@ from pyalign.report.page.sections.concepts import concepts, dimensions
 from pyalign.report.page.sections.neighbors import neighbors
 from pyalign.report.page.sources import Loaded, Sources
 from pyalign.report.page.write import written
-from pyalign.results import read_result
 
 pytest.importorskip("altair", reason="altair is not installed")
 
@@ -71,7 +71,7 @@ def rows_of(table):
 
 @pytest.fixture(scope="module")
 def of_few():
-    return pyalign.concepts(few(2), TRIPLETS, HUMAN, dimension_labels=LABELS, top_objects=3)
+    return pyalign.score_concepts(few(2), TRIPLETS, HUMAN, dimension_labels=LABELS, top_objects=3)
 
 
 def test_the_figures_of_few_models_are_in_a_row_for_each_concept(of_few):
@@ -97,7 +97,7 @@ def test_the_summary_names_the_best_and_the_worst(of_few):
 
 
 def test_many_models_are_colours_and_a_row_for_each_model_and_concept():
-    found = pyalign.concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
+    found = pyalign.score_concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
     held = document(found)
     (chart,) = parts_of(concepts(given(found)), Figure)
     order = sorted(held["results"], key=lambda one: -one["accuracy"])
@@ -118,13 +118,13 @@ def test_many_models_are_colours_and_a_row_for_each_model_and_concept():
 
 
 def test_documents_of_one_model_each_are_one_grid():
-    each = [pyalign.concepts({name: x}, TRIPLETS, HUMAN, dimension_labels=LABELS) for name, x in MODELS.items()]
+    each = [pyalign.score_concepts({name: x}, TRIPLETS, HUMAN, dimension_labels=LABELS) for name, x in MODELS.items()]
     (chart,) = parts_of(concepts(given(*each, each[0])), Figure)
     assert len(rows_of(chart.data)) == 20
-    whole = pyalign.concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS)
+    whole = pyalign.score_concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS)
     (expected,) = parts_of(concepts(given(whole)), Figure)
     assert rows_of(chart.data) == rows_of(expected.data)
-    others = pyalign.concepts(few(1), TRIPLETS[:900], HUMAN, dimension_labels=LABELS)
+    others = pyalign.score_concepts(few(1), TRIPLETS[:900], HUMAN, dimension_labels=LABELS)
     assert len(parts_of(concepts(given(*each, others)), Figure)) == 2
 
 
@@ -141,7 +141,7 @@ def test_differences_stand_with_both_accuracies(of_few):
 
 def test_a_transform_is_shown_before_and_after():
     transform = pyalign.Transform(np.random.default_rng(3).normal(size=(5, 5)), None, 0.0, 1.0)
-    found = pyalign.concepts(few(1), TRIPLETS, HUMAN, transform=transform)
+    found = pyalign.score_concepts(few(1), TRIPLETS, HUMAN, transform=transform)
     section = concepts(given(found))
     fold = next(part for part in section.parts if isinstance(part, Fold))
     assert fold.title == "Before and after the transform" and fold.open
@@ -153,7 +153,7 @@ def test_very_many_differences_are_counted_by_pair(monkeypatch):
     from pyalign.report.page.sections import concepts as module
 
     monkeypatch.setattr(module, "MOST_ROWS", 8)
-    found = pyalign.concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS, correction="benjamini-hochberg")
+    found = pyalign.score_concepts(MODELS, TRIPLETS, HUMAN, dimension_labels=LABELS, correction="benjamini-hochberg")
     held = document(found)
     best = max(held["results"], key=lambda one: one["accuracy"])["embeddings"]
     table = next(one for one in parts_of(concepts(given(found)), Table) if one.name == "concepts-differences")
@@ -197,7 +197,7 @@ def test_objects_of_prototypes_are_taken_first(of_few):
     typical = pyalign.prototypes(MODELS["zoo/m0.npy"], dimensions=HUMAN, dimension_labels=LABELS, top=2)
     (panels,) = parts_of(concepts(given(of_few, typical)), Panels)
     assert {len(panel.tiles) for panel in panels.panels} == {2}
-    without = pyalign.concepts(few(1), TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
+    without = pyalign.score_concepts(few(1), TRIPLETS, HUMAN, dimension_labels=LABELS, ci=None)
     assert parts_of(concepts(given(without)), Panels) == []
 
 
@@ -252,9 +252,9 @@ def test_searches_for_the_same_queries_stand_beside_each_other():
 def test_every_analysis_of_neighbours_has_its_parts():
     x = MODELS["zoo/m0.npy"]
     kinds = [LABELS[k] for k in HUMAN.values.argmax(axis=1)]
-    agreed = pyalign.compare_neighbors(few(2), HUMAN, k=4, dimensions=HUMAN, dimension_labels=LABELS, permutations=19)
-    pure = pyalign.neighbor_purity(few(2), kinds, k=4, permutations=19)
-    hubs = pyalign.hubs(few(2), k=4)
+    agreed = pyalign.compare_neighbors(few(2), HUMAN, k=4, dimensions=HUMAN, dimension_labels=LABELS, n_permutations=19)
+    pure = pyalign.neighbor_purity(few(2), kinds, k=4, n_permutations=19)
+    hubs = pyalign.hubness(few(2), k=4)
     changed = pyalign.neighbor_changes(x, MODELS["zoo/m1.npy"], k=4, top=3)
     typical = pyalign.prototypes(x, dimensions=HUMAN, dimension_labels=LABELS)
     twice = pyalign.near_duplicates(pyalign.Embeddings(np.repeat(x.values[: N // 2], 2, axis=0), NAMES), 0.99)

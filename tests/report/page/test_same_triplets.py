@@ -131,7 +131,7 @@ def test_a_comparison_that_found_another_accuracy_has_rows_and_ranks_of_its_own(
 
 
 def test_the_level_of_intervals_is_that_of_the_documents(models, one):
-    resampling = pyalign.Resampling("objects", confidence=0.9)
+    resampling = pyalign.Resampling("objects", confidence_level=0.9)
     (table,) = board(
         pyalign.score({"a": models["a"]}, one, ci=resampling), pyalign.score({"b": models["b"]}, one, ci="triplets")
     )
@@ -156,7 +156,7 @@ def tables(section):
 def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
     pytest.importorskip("scipy", reason="scipy is not installed")
     people = np.arange(300) % 10
-    held = [pyalign.cross_validate_probe(models["b"], triplets, strengths=0.1, folds=2, split=split,
+    held = [pyalign.cross_validate_probe(models["b"], triplets, penalties=0.1, folds=2, split=split,
                                          subjects=people if split == "subjects" else None)
             for triplets, split in ((one, "objects"), (one, "subjects"), (other, "triplets"))]  # fmt: skip
     section = probes(given(*held))
@@ -170,7 +170,7 @@ def test_probes_of_other_triplets_or_splits_say_so(models, one, other):
 
 def test_the_level_of_a_probe_is_that_of_its_document(models, one):
     pytest.importorskip("scipy", reason="scipy is not installed")
-    document = pyalign.cross_validate_probe(models["b"], one, strengths=0.1, folds=2).to_dict()
+    document = pyalign.cross_validate_probe(models["b"], one, penalties=0.1, folds=2).to_dict()
     document["intervals"]["accuracy_interval"]["confidence"] = 0.8
     assert "80 % intervals over objects" in probes(given(document)).parts[0].caption
 

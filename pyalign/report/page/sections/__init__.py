@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyalign.results import kinds
+from pyalign._result import kinds
 
 OF_ALL = ("methods", "cite")  # at the end, whatever the page is made of
 # The module of each section that has none of its own name.

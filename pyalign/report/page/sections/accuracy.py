@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.analysis.comparison.result import Comparison, ModelResult
-from pyalign.analysis.score import Scores
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report import words
 from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled

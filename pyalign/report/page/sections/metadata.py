@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
 from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
-from pyalign.analysis.score import Scores
 from pyalign.errors import InputError
 from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
@@ -72,7 +72,7 @@ def _regressed(result: Comparison | Scores, sources: Sources) -> MetadataRegress
     """Against the metadata of the page; intervals are of the level that the result has."""
     rows = result if isinstance(result, Scores) else (result,)
     level = next((row.confidence for row in rows if row.confidence is not None), 0.95)
-    return regress_metadata(result, sources.metadata, confidence=level, labels=sources.labels)
+    return regress_metadata(result, sources.metadata, confidence_level=level, labels=sources.labels)
 
 
 def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:

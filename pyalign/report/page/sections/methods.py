@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
+from pyalign._result import SCHEMA, Result
 from pyalign._version import __version__
 from pyalign.data.provenance import FILE, Provenance
 from pyalign.documents import as_document
@@ -15,7 +16,6 @@ from pyalign.report.blocks import Code, Column, Fold, Rows, Section, Table, Text
 from pyalign.report.page.html import assets
 from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.results import SCHEMA, Result
 
 METHODS = (
     "What is needed to make these figures again: inputs with the SHA-256 of their values, settings, seeds, versions."

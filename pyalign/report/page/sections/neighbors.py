@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pyalign.concept.duplicates import NearDuplicates
-from pyalign.concept.hubs import Hubs
+from pyalign.concept.hubs import Hubness
 from pyalign.concept.neighbor_agreement import NeighborAgreement
 from pyalign.concept.neighbor_changes import NeighborChanges
 from pyalign.concept.prototypes import Prototypes
@@ -29,7 +29,7 @@ def neighbors(sources: Sources) -> Section | None:
         *parts_of_each(_same_queries(sources), _gallery, sources),
         *parts_of_each(pooled(sources.results(NeighborAgreement)), _agreement, sources),
         *parts_of_each(pooled(sources.results(NeighborPurity)), _purity, sources),
-        *parts_of_each(pooled(sources.results(Hubs)), _hubs, sources),
+        *parts_of_each(pooled(sources.results(Hubness)), _hubs, sources),
         *parts_of_each(sources.results(NeighborChanges), _changes),
         *parts_of_each(sources.results(Prototypes), _prototypes),
         *parts_of_each(sources.results(NearDuplicates), _duplicates),
@@ -145,10 +145,10 @@ def _purity(found: NeighborPurity, sources: Sources) -> Iterator[Part]:
         yield Fold("Purity per category", (table,))
 
 
-def _hubs(found: Hubs, sources: Sources) -> Iterator[Part]:
+def _hubs(found: Hubness, sources: Sources) -> Iterator[Part]:
     labels = neighborhoods.labels_of(found.results, labels=sources.labels)
     near = f"the {found.k} nearest neighbours of others"
-    caption = f"Hubs: how unequally {found.n_objects:,} objects are among {near}."
+    caption = f"Hubness: how unequally {found.n_objects:,} objects are among {near}."
     yield neighborhoods.hubs_table(found, labels).on_page("hubs", caption, "skewness", ascending=True, whole=True)
     tiles = (
         (label, [Tile(hub.name, f"{hub.count:,} times") for hub in row.largest if hub.name is not None])

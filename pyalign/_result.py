@@ -1,0 +1,259 @@
+"""What functions that conclude something return: frozen results that print, travel as JSON and come back.
+
+A result is a frozen dataclass on `Result`, written and read as `pyalign.documents` says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, ClassVar, Protocol, cast
+
+import numpy as np
+
+from pyalign._registry import Kind, load, registered
+from pyalign._version import __version__
+from pyalign.data.missing import Coverage
+from pyalign.data.provenance import Provenance
+from pyalign.data.tasks import chance_of
+from pyalign.documents import as_document, csv_of, flat, from_document, require_letters, without_halves
+from pyalign.errors import InputError
+from pyalign.io.paths import PathLike
+
+SCHEMA = 1  # of documents; raised when a key changes its meaning
+# What a damaged document makes of its dataclass, or of the table of that.
+DAMAGE = (
+    InputError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, StopIteration,
+)  # fmt: skip
+
+
+class Views(Protocol):
+    """What `pyalign.report` registers when it is imported: how results are shown."""
+
+    def table_of(self, result: Any, width: int | None = None, verbose: bool = False) -> str:
+        """See `Result.table`."""
+
+    def html_of(self, result: Any) -> str:
+        """The table with its notes, for a notebook."""
+
+    def latex_of(self, result: Any, caption: str | None = None, label: str | None = None) -> str:
+        """See `Result.to_latex`."""
+
+    def one_line(self, text: str) -> str:
+        """A text on one line, whatever it holds."""
+
+    def picture_of(self, result: Any, kind: str | None = None, **looks: Any) -> Any:
+        """See `Result.plot`."""
+
+    def model_index_of(self, result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
+        """See `OnCards.to_model_index`."""
+
+
+def views() -> Views:
+    """How results are shown: `pyalign.report`, which is imported when the first one is."""
+    return cast(Views, registered("views"))
+
+
+def kinds() -> Mapping[str, Kind]:
+    """The kinds of results, by the word that their documents carry under `command`: the rows of `pyalign/kinds.py`."""
+    return cast("Mapping[str, Kind]", registered("kinds"))
+
+
+def class_of(command: str) -> Any:
+    """The class of the documents of a command, one of `kinds`."""
+    return load(kinds()[command].result)
+
+
+class OfTask:
+    """What results about answers have in common: the chance level that follows from their task."""
+
+    task: str
+
+    @property
+    def chance(self) -> float:
+        """The accuracy of a model that knows nothing, a fraction."""
+        return chance_of(self.task)
+
+
+class OnCards:
+    """What results about models on human judgments have in common: figures for the cards of the models."""
+
+    def to_model_index(
+        self, dataset: str | None = None, name: str | None = None, task: str = "feature-extraction"
+    ) -> str:
+        """YAML with the key `model-index`, for the metadata of a model card on the Hugging Face Hub.
+
+        Args:
+            dataset: what the judgments are called there; None: as their file is.
+            name: of the model, where there is one; None: as its file is.
+            task: a task of the Hub.
+
+        Raises:
+            InputError: a name for several models, or nothing to report.
+        """
+        return views().model_index_of(self, dataset, name, task)
+
+
+@dataclass(frozen=True)
+class Result:
+    """The base of results.
+
+    Attributes:
+        notes: what a person should know before using it, a sentence each.
+        missing: names of fields that were asked for and don't exist: documents show them as null.
+        coverage: how much of the judgments is about objects that have rows, with ``missing="omit"``; else None.
+        provenance: version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
+        outputs: SHA-256 of the files that a command has written with the document, by path; where one differs, it is of
+            another run, or the run was killed while it moved them to their places.
+
+    Class attributes:
+        command: under which its documents are known; "" for a part of another result.
+        rows: the field whose elements are the rows of its table; "" where there is one row, the result itself.
+        derived: properties that documents show besides the fields.
+        along: fields that have a value for each of another's, and those; see `pyalign.documents.from_fields`.
+    """
+
+    command: ClassVar[str] = ""
+    rows: ClassVar[str] = ""
+    derived: ClassVar[tuple[str, ...]] = ()
+
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    missing: tuple[str, ...] = field(default=(), kw_only=True, repr=False, compare=False, metadata={"hidden": True})
+    coverage: Coverage | None = field(default=None, kw_only=True, repr=False)
+    provenance: Provenance | None = field(default=None, kw_only=True, repr=False, compare=False)
+    outputs: Mapping[str, str] | None = field(default=None, kw_only=True, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a JSON document holds: strictly, without NaN."""
+        head = {"command": self.command, "schema": SCHEMA, "version": __version__} if self.command else {}
+        return {**head, **as_document(self)}
+
+    def to_json(self) -> str:
+        """The document as text. `load_result` reads it back."""
+        return without_halves(json.dumps(self.to_dict(), indent=2, allow_nan=False))
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """The rows of the result, flat: an interval as two columns, nested values by dotted names."""
+        document = as_document(self)
+        rows = document[self.rows] if self.rows else [document]
+        return [dict(flat(row)) for row in rows]
+
+    def to_frame(self) -> Any:
+        """The rows as a DataFrame of pandas.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            pandas = import_module("pandas")
+        except ImportError as error:
+            from pyalign.errors import MissingExtraError
+
+            raise MissingExtraError("to_frame", "pandas", "frames") from error
+        return pandas.DataFrame.from_records(self.to_records())
+
+    def to_csv(self, escape: bool = False) -> str:
+        """The rows as text, separated by commas, under a header.
+
+        Args:
+            escape: put an apostrophe before names that begin with ``=``, ``+``, ``-``, ``@``, a tab or a carriage
+                return, which a spreadsheet would run as formulas. Numbers stay as they are.
+        """
+        return csv_of(self.to_records(), escape)
+
+    def to_latex(self, caption: str | None = None, label: str | None = None) -> str:
+        """The table in LaTeX, for the package booktabs: columns and figures as in the text, names escaped.
+
+        Args:
+            caption: plain text above it.
+            label: for references, of letters, digits and ``:._-``.
+
+        Raises:
+            InputError: another label.
+        """
+        return views().latex_of(self, caption, label)
+
+    def table(self, width: int | None = None, verbose: bool = False) -> str:
+        """The table that the command prints; paths are shortened where it would be wider than `width`."""
+        return views().table_of(self, width, verbose)
+
+    def plot(self, kind: str | None = None, **looks: Any) -> Any:
+        """A picture of the result: a chart of Altair, which a notebook shows; see `pyalign.plot`.
+
+        Args:
+            kind: of which kind, where there are several; default: that which says most.
+            looks: of `pyalign.plot`, such as `style`, `width`, `sort`, `limit`, and `out`, a file to write.
+
+        Raises:
+            InputError: there is no picture of such a result.
+            MissingExtraError: altair is not installed.
+        """
+        return views().picture_of(self, kind, **looks)
+
+    def __str__(self) -> str:
+        """The table, and under it the notes, a line each."""
+        notes = (f"note: {views().one_line(note)}" for note in self.notes)
+        return "\n".join([self.table(), *notes])
+
+    def _repr_html_(self) -> str:
+        return views().html_of(self)
+
+
+def load_result(path: PathLike) -> Any:
+    """The result that a JSON document holds: that of `result.to_json()`, or of a command's `--json PATH`.
+
+    Args:
+        path: a `.json` file.
+
+    Returns:
+        The same object, but for what documents do not hold: a map lies in a file of its own.
+
+    Raises:
+        InputError: no document of pyalign, one of a newer version, or one that is damaged; one line with the path.
+        OSError: missing or forbidden.
+
+    Example:
+        >>> import numpy as np, pathlib, tempfile, pyalign
+        >>> score = pyalign.score(np.eye(3), [[0, 1, 2]], measure="dot")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "score.json")
+        ...     _ = path.write_text(score.to_json())
+        ...     pyalign.load_result(path) == score
+        True
+    """
+    from pyalign.io.documents import read_json
+
+    return read_result(read_json(path), path)
+
+
+def read_result(document: Any, path: Any) -> Any:
+    """The result of a document that was read already; `path`: where from, for messages. See `load_result`."""
+    from pyalign.io.paths import bad
+
+    if not isinstance(document, dict) or "command" not in document or "schema" not in document:
+        raise bad(path, "is no result of pyalign: it says neither command nor schema")
+    command, schema = document["command"], document["schema"]
+    if not isinstance(command, str) or command not in kinds() or type(schema) is not int or schema != SCHEMA:
+        told = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(sorted(kinds()))}"
+        raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {told}")
+    try:
+        with np.errstate(over="ignore"):  # of numbers that float32 does not hold
+            found = from_document(class_of(command), document)
+        require_letters(found.to_dict())  # what can't be written again is damaged too, such as an unknown word
+    except DAMAGE as error:
+        raise bad(path, f"is a damaged result of {command!r}: {error}") from error
+    try:
+        _require_fitting(found)
+    except DAMAGE as error:
+        reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+        raise bad(path, f"is a damaged result of {command!r}: its parts do not fit together ({reason})") from error
+    return found
+
+
+def _require_fitting(found: Any) -> None:
+    """Raises where parts of a result name what others lack, or have another length: then it has no rows or no table."""
+    if isinstance(found, Result):
+        found.to_csv()
+        found.table(verbose=True)

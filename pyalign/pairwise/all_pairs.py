@@ -1,0 +1,118 @@
+"""Every two models compared by CKA and its relatives, each similarity with its null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.data import Provenance
+from pyalign.errors import InputError
+from pyalign.ops.permuted import permutations_of
+from pyalign.ops.rows import match_rows
+from pyalign.pairwise._families import Family, family_of, notes_on, prepared
+from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few
+from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
+from pyalign.pairwise.representation import (
+    LARGEST,
+    RepresentationMeasure,
+    get_representation_measure,
+)
+from pyalign.progress import Progress, silent
+
+Measure = str | RepresentationMeasure
+PERMUTATIONS = 200
+
+
+def compare_all(
+    models: Mapping[str, object], measure: Measure | Sequence[Measure], n_permutations: int, alpha: float, seed: int,
+    backend: str, progress: Progress = silent,
+) -> ModelSimilarities:  # fmt: skip
+    """The similarity of every two models, by each measure; see `pyalign.cka`."""
+    given = _checks.named_models(models)
+    if len(models) < 2:
+        raise InputError(f"models must be at least two; got {len(models)}")
+    measures = measures_of(measure)
+    count, level = checked_permutations(n_permutations, alpha)
+    seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    matched = match_rows(given)
+    rows = matched.take()
+    notes = [*matched.notes, *filter(None, [too_few(count, level)])]
+    results = []
+    for one in measures:
+        family = family_of(one, [x.shape for x in rows.values()], backend)
+        ready = prepared(family, rows)
+        notes += notes_on(one, ready, rows)
+        rounding = max(ROUNDING[x.itemsize] for x in rows.values())
+        results.append(_matrix(one, family, ready, (count, level, seed, rounding), progress))
+    options = {"measure": [str(one) for one in measures], "permutations": count, "alpha": level}
+    provenance = Provenance.now(given, options, backend, seed)
+    told = tuple(dict.fromkeys(notes))
+    return ModelSimilarities(tuple(results), matched.n, count, level, seed, notes=told, provenance=provenance)
+
+
+def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
+    """One measure or a sequence of them, all known.
+
+    Example:
+        >>> [str(one) for one in measures_of(["linear-cka", "mutual-knn:5"])]
+        ['linear-cka', 'mutual-knn:5']
+    """
+    given = tuple(measure) if isinstance(measure, list | tuple) else (measure,)
+    if not given:
+        raise InputError("measure must be at least one; got none")
+    found = tuple(map(get_representation_measure, given))
+    _checks.different([replace(one, text="") for one in found], found, "measure")  # however it is spelled
+    return found
+
+
+def null_scores(
+    family: Family, pairs: Sequence[tuple[Any, Any]], n_permutations: int, seed: int, progress: Progress
+) -> np.ndarray:
+    """(pairs, K) scores with the items of the second model permuted, in the same way for all pairs."""
+    nulls = np.empty((len(pairs), n_permutations))
+    for part, orders in permutations_of(family.n, n_permutations, seed):
+        for row, (a, b) in enumerate(pairs):
+            progress("permutations", part.start * len(pairs) + row * len(orders), n_permutations * len(pairs))
+            nulls[row, part] = family.nulls(a, b, orders)
+    return nulls
+
+
+def _matrix(
+    measure: RepresentationMeasure, family: Family, ready: Mapping[str, Any],
+    null: tuple[int, float, int, float], progress: Progress,
+) -> SimilarityMatrix:  # fmt: skip
+    """null: permutations, alpha, seed, and what counts as rounding."""
+    permutations, alpha, seed, rounding = null
+    models = list(ready.values())
+    plain = SimilarityMatrix(str(measure), tuple(ready), (), symmetric=measure.symmetric)
+    pairs = [(models[i], models[j]) for i, j in plain.pairs]
+    scores = []
+    for number, (a, b) in enumerate(pairs):
+        progress(str(measure), number, len(pairs))
+        scores.append(family.score(a, b))
+    found = replace(plain, matrix=_square(plain, scores, LARGEST))
+    if not permutations:
+        return found
+    nulls = null_scores(family, pairs, permutations, seed, progress)
+    told = [calibrated(s, row, alpha, LARGEST, rounding) for s, row in zip(scores, nulls, strict=True)]
+    return replace(
+        found,
+        null_threshold=_square(plain, [one.threshold for one in told], None),
+        calibrated=_square(plain, [one.score for one in told], None),
+        p_value=_square(plain, [one.p_value for one in told], None),
+    )
+
+
+def _square(found: SimilarityMatrix, values: Sequence[float], diagonal: Any) -> Any:
+    """(m, m) from the values of the pairs."""
+    m = len(found.models)
+    out = [[diagonal] * m for _ in range(m)]
+    for (i, j), value in zip(found.pairs, values, strict=True):
+        out[i][j] = float(value)
+        if found.symmetric:
+            out[j][i] = float(value)
+    return tuple(map(tuple, out))
