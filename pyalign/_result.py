@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Protocol, TypeVar, cast, overload
 
 import numpy as np
 
@@ -27,6 +27,8 @@ SCHEMA = 1  # of documents; raised when a key changes its meaning
 DAMAGE = (
     InputError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, StopIteration,
 )  # fmt: skip
+
+Kept = TypeVar("Kept", bound="Result")
 
 
 class Views(Protocol):
@@ -201,17 +203,23 @@ class Result:
         return views().html_of(self)
 
 
-def load_result(path: PathLike) -> Any:
+@overload
+def load_result(path: PathLike, kind: None = ...) -> Any: ...
+@overload
+def load_result(path: PathLike, kind: type[Kept]) -> Kept: ...
+def load_result(path: PathLike, kind: type[Kept] | None = None) -> Any:
     """The result that a JSON document holds: that of `result.to_json()`, or of a command's `--json PATH`.
 
     Args:
         path: a `.json` file.
+        kind: the class that the result must be of, one of `pyalign.results`; a type checker knows it then. None: any.
 
     Returns:
-        The same object, but for what documents do not hold: a map lies in a file of its own.
+        The same object, but for what documents do not hold: a map is stored in a file of its own.
 
     Raises:
-        InputError: no document of pyalign, one of a newer version, or one that is damaged; one line with the path.
+        InputError: no document of pyalign, one of a newer version, one that is damaged, or a result of another kind;
+            one line with the path.
         OSError: missing or forbidden.
 
     Example:
@@ -220,12 +228,18 @@ def load_result(path: PathLike) -> Any:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "score.json")
         ...     _ = path.write_text(score.to_json())
-        ...     pyalign.load_result(path) == score
+        ...     pyalign.load_result(path, pyalign.results.Scores) == score
         True
     """
     from pyalign.io.documents import read_json
+    from pyalign.io.paths import bad
 
-    return read_result(read_json(path), path)
+    if kind is not None and not (isinstance(kind, type) and issubclass(kind, Result)):
+        raise InputError(f"kind must be a class of pyalign.results; got {kind!r:.60}")
+    found = read_result(read_json(path), path)
+    if kind is not None and not isinstance(found, kind):
+        raise bad(path, f"holds {type(found).__name__}, where {kind.__name__} is asked for")
+    return found
 
 
 def read_result(document: Any, path: Any) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
 from types import NoneType, SimpleNamespace, UnionType
-from typing import Any, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 
@@ -353,6 +353,8 @@ def _fitting(hint: Any) -> Callable[[Any], bool]:
     kind = get_origin(hint) or hint
     if kind is Any:
         return lambda value: True
+    if kind is Literal:
+        return lambda value: value in get_args(hint)
     if kind in (Interval, tuple, list, np.ndarray):
         return lambda value: isinstance(value, list)
     if kind in (dict, Mapping, Provenance) or is_dataclass(kind):

@@ -21,6 +21,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
+from pyalign.typing import MeasureLike, Policy
 
 TIES = ("fractional", "wrong", "human_alignment")
 NAN = ("raise", "omit")
@@ -225,10 +226,10 @@ def score_triplets(
     x: object,
     triplets: object,
     *,
-    measure: str | Measure = "cosine",
+    measure: MeasureLike = "cosine",
     temperature: float = 1.0,
     ties: str = "fractional",
-    nan_policy: str = "raise",
+    nan_policy: Policy = "raise",
     backend: str = "auto",
     choices: bool = False,
     probabilities: bool = False,
@@ -249,7 +250,7 @@ def score_triplets(
 
 
 def score_placed(
-    ready: Placed, measure: Measure, temperature: float, nan_policy: str, *, choices: bool, probabilities: bool,
+    ready: Placed, measure: Measure, temperature: float, nan_policy: Policy, *, choices: bool, probabilities: bool,
     similarities: bool, task: str, aside: Aside | None = None,
 ) -> tuple[TripletResults, int]:  # fmt: skip
     """The same of what lies ready; `aside`: see `run_placed`."""
@@ -270,8 +271,8 @@ def score_placed(
 
 
 def summarise(
-    results: TripletResults, n_dropped: int, *, measure: str | Measure, temperature: float, ties: str,
-    nan_policy: str = "raise", task: str = ODD_ONE_OUT,
+    results: TripletResults, n_dropped: int, *, measure: MeasureLike, temperature: float, ties: str,
+    nan_policy: Policy = "raise", task: str = ODD_ONE_OUT,
 ) -> Score:  # fmt: skip
     """A `Score` from the sums of one pass."""
     sums = results.sums

@@ -24,22 +24,34 @@ from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.errors import InputError
-from pyalign.measures import Measure
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.stats.regression import pearson, spearman
+from pyalign.typing import (
+    AnswersLike,
+    BackendName,
+    EmbeddingsLike,
+    MeasureLike,
+    Models,
+    NamedChoices,
+    Policy,
+    Ties,
+    TripletsLike,
+)
 
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 
 
 def agreement(
-    embeddings: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None,
+    embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
-    answers: object = None, measure: Any = "cosine", temperature: float = 1.0, min_answers: int = 2,
-    edges: Sequence[float] = EDGES, ties: str = "fractional", nan_policy: str = "raise", unreadable: str = "raise",
-    missing: str = "raise", backend: str = "auto", progress: Progress = silent,
+    answers: AnswersLike | None = None, measure: MeasureLike | Sequence[MeasureLike] = "cosine",
+    temperature: float = 1.0, min_answers: int = 2,
+    edges: Sequence[float] = EDGES, ties: Ties = "fractional", nan_policy: Policy = "raise",
+    unreadable: Policy = "raise",
+    missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Agreements:  # fmt: skip
     """A model's choice probabilities against the shares of many people's answers to the same triplets.
 
@@ -76,6 +88,7 @@ def agreement(
         >>> round(found.share_pearson, 3), found.accuracy, round(found.js_distance, 3)
         (0.948, 0.75, 0.096)
     """
+    progress = progress or silent
     limits = _checked_edges(edges)
     _checks.whole_number(min_answers, "min_answers", 1)
     _checks.one_of(ties, TIES, "ties")
@@ -105,7 +118,7 @@ def agreement(
         }
         return Provenance.now(told, asked, backend)
 
-    def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Agreement]:
+    def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Agreement]:
         compared = _ready(aligned, name, int(min_answers), limits, how)
         inputs = {name or "embeddings": aligned.embeddings}
         return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
@@ -138,7 +151,7 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
 
 def _ready(
     aligned: Aligned, name: str | None, min_answers: int, limits: np.ndarray, options: Mapping[str, Any]
-) -> Callable[[str | Measure], Agreement]:
+) -> Callable[[MeasureLike], Agreement]:
     """Repeats are brought together once; what comes back compares by a measure."""
     door = open_door(options["backend"], aligned.x)
     rows = door.rows(aligned.x)
@@ -148,7 +161,7 @@ def _ready(
     distinct, people = repeats.triplets[enough], repeats.counts[enough]
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "embeddings"))
 
-    def compared(measure: str | Measure) -> Agreement:
+    def compared(measure: MeasureLike) -> Agreement:
         outcomes = triplet_outcomes(rows, distinct, measure=measure, **options)
         counts = people if outcomes.kept is None else people[outcomes.kept]
         found = _compare(outcomes, counts, limits, min_answers)
@@ -170,7 +183,7 @@ def _with_enough(repeats: Repeats, min_answers: int) -> np.ndarray:
 
 
 def _of_choices(
-    chosen: Chosen, given: Triplets, name: str, min_answers: int, limits: np.ndarray, ties: str, backend: str
+    chosen: Chosen, given: Triplets, name: str, min_answers: int, limits: np.ndarray, ties: Ties, backend: str
 ) -> Agreement:  # fmt: skip
     """Of choices that are there already, row by row of the triplets: their means over the rows of a triplet count."""
     values = _checks.as_triplets(given.values)

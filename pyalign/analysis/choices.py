@@ -16,6 +16,7 @@ from pyalign.data import ANCHORED, Triplets, alternatives_of
 from pyalign.data.missing import LEFT_OUT
 from pyalign.errors import InputError
 from pyalign.stats.divergences import as_distributions, entropy
+from pyalign.typing import Policy
 
 NONE = -1  # the position that names no alternative
 UNKNOWN = ("raise", "omit")  # what becomes of an answer that names no alternative
@@ -76,7 +77,7 @@ class Chosen:
         part: dict[str, Any] = {name: None if one is None else one[kept] for name, one in held.items()}
         return replace(self, **part)
 
-    def require_answers(self, nan_policy: str) -> None:
+    def require_answers(self, nan_policy: Policy) -> None:
         """Raises where a triplet has no answer, unless `nan_policy` is "omit" and some others have one."""
         t = len(self.present)
         if self.n_left_out == t:
@@ -93,7 +94,7 @@ class Chosen:
 
 
 def as_chosen(
-    choices: object, triplets: Triplets, base: int | None, host: HostBackend, unreadable: str = "raise"
+    choices: object, triplets: Triplets, base: int | None, host: HostBackend, unreadable: Policy = "raise"
 ) -> Chosen:  # fmt: skip
     """Choices (t,) by position in the file or by name, or probabilities (t, k) of the k alternatives.
 
@@ -168,7 +169,7 @@ def _of_positions(a: np.ndarray, triplets: Triplets, base: int | None) -> Chosen
     return Chosen("positions", present, *_decided(at, none), *counted, empty=empty, notes=notes)
 
 
-def _of_names(a: np.ndarray, triplets: Triplets, unreadable: str) -> Chosen:
+def _of_names(a: np.ndarray, triplets: Triplets, unreadable: Policy) -> Chosen:
     _require_length(a.shape, len(triplets), alternatives_of(triplets.task))
     if triplets.names is None:
         raise InputError("choices hold names, the triplets do not: load_triplets(..., item_names=names)")
@@ -256,7 +257,7 @@ def _without_article(name: str) -> str:
 STEPS = (_composed, str.casefold, _without_punctuation, _without_article)
 
 
-def named_choices(answers: np.ndarray, triplets: Triplets, unreadable: str) -> NamedChoices:
+def named_choices(answers: np.ndarray, triplets: Triplets, unreadable: Policy) -> NamedChoices:
     """The alternatives that answers (t,) name: exactly, or else in another spelling that fits one of them alone.
 
     An answer that is nearer to the name of another item, by `STEPS`, is no spelling of an alternative.
@@ -310,7 +311,7 @@ def _nearest(cells: np.ndarray, codes: np.ndarray, names: tuple[str, ...], items
 
 
 def _refusal(
-    answers: np.ndarray, triplets: Triplets, alternatives: np.ndarray, stray: np.ndarray, unreadable: str
+    answers: np.ndarray, triplets: Triplets, alternatives: np.ndarray, stray: np.ndarray, unreadable: Policy
 ) -> str:  # fmt: skip
     assert triplets.names is not None
     row, many = int(np.argmax(stray)), int(stray.sum())

@@ -15,8 +15,9 @@ from pyalign.data.align import aligned, one_order
 from pyalign.data.similarities import Similarities
 from pyalign.documents import from_document, from_fields
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.progress import Progress
+from pyalign.typing import MeasureLike
 
 One = TypeVar("One", bound=Result)
 Chosen = TypeVar("Chosen")  # a measure, or None
@@ -89,7 +90,7 @@ class Several(Result, Generic[One]):
         return cls((one,), notes=one.notes, coverage=one.coverage, provenance=one.provenance, outputs=one.outputs)
 
 
-def measures_of(measure: Any) -> tuple[str | Measure, ...]:
+def measures_of(measure: Any) -> tuple[MeasureLike, ...]:
     """One measure or a sequence of them, all known.
 
     Example:

@@ -16,6 +16,7 @@ from pyalign.backends import HostBackend
 from pyalign.data import Triplets
 from pyalign.data.missing import Present
 from pyalign.errors import InputError
+from pyalign.typing import Policy, Ties
 
 TIES = ("fractional", "wrong")  # an answer that names none says nothing of how many alternatives tie
 
@@ -33,13 +34,14 @@ class ModelChoices:
 
     choices: Mapping[str, Any]
     base: int | None
-    nan_policy: str
-    unreadable: str
+    nan_policy: Policy
+    unreadable: Policy
 
     @classmethod
     def of(
-        cls, model_choices: object, models: Mapping[str, object], *, base: int | None, nan_policy: str, unreadable: str,
-        ties: str = "fractional",
+        cls, model_choices: object, models: Mapping[str, object], *, base: int | None, nan_policy: Policy,
+        unreadable: Policy,
+        ties: Ties = "fractional",
     ) -> ModelChoices:  # fmt: skip
         """Of the arguments of a call, checked; `models`: those that are no choices.
 
@@ -128,7 +130,7 @@ def checked_base(base: int | None) -> None:
 
 
 def outcomes_of_choices(
-    chosen: Chosen, *, ties: str, nan_policy: str, backend: str, task: str, name: str | None = None
+    chosen: Chosen, *, ties: Ties, nan_policy: Policy, backend: str, task: str, name: str | None = None
 ) -> Outcomes:  # fmt: skip
     """The outcomes of the triplets with an answer, without similarities.
 

@@ -12,11 +12,12 @@ from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, alternatives_of, chance_of
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
 from pyalign.ops.similarity import similarity
+from pyalign.typing import MeasureLike
 
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
 FEW = 32  # rows whose similarities differ by more than rounding, most of the time
@@ -81,7 +82,7 @@ def glance_at_rows(door: Door, rows: Array, triplets: Array) -> Aside:
 
 
 def notes_on_similarities(
-    x: Array, index: Array | None, measure: str | Measure, source: str = "embeddings", aside: Aside | None = None
+    x: Array, index: Array | None, measure: MeasureLike, source: str = "embeddings", aside: Aside | None = None
 ) -> tuple[str, ...]:
     """Whether the similarities of rows all lie within rounding of each other, so that they say nothing of the model.
 
@@ -127,7 +128,7 @@ def _few_rows(x: Array) -> np.ndarray:
     return door.host(door.backend.widened(door.rows(some)))
 
 
-def _spread(rows: np.ndarray, measure: str | Measure) -> float | None:
+def _spread(rows: np.ndarray, measure: MeasureLike) -> float | None:
     """By how much similarities of different rows differ, where rounding in their dtype may do as much; else None."""
     dtype = _checks.result_dtype(rows)
     finite = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)

@@ -10,8 +10,8 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT, alternatives_of
-from pyalign.measures import Measure
 from pyalign.ops.triplets import TripletResults
+from pyalign.typing import MeasureLike, Policy
 
 CREDIT_UNIT = 6  # credits of 1, 1/2 and 1/3 are whole sixths
 CREDITS = {"fractional": (0, 6, 3, 2), "wrong": (0, 6, 0, 0), "human_alignment": (0, 6, 6, 0)}
@@ -60,10 +60,10 @@ def triplet_outcomes(
     x: object,
     triplets: object,
     *,
-    measure: str | Measure = "cosine",
+    measure: MeasureLike = "cosine",
     temperature: float = 1.0,
     ties: str = "fractional",
-    nan_policy: str = "raise",
+    nan_policy: Policy = "raise",
     backend: str = "auto",
     task: str = ODD_ONE_OUT,
 ) -> Outcomes:

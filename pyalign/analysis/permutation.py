@@ -26,17 +26,18 @@ from pyalign.ops.triplets import Placed, placed, use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
+from pyalign.typing import BackendName, MeasureLike, Policy, Ties
 
 
 def permutation_test(
     embeddings: object,
     triplets: object,
     *,
-    measure: str | Measure = "cosine",
-    ties: str = "fractional",
-    nan_policy: str = "raise",
-    missing: str = "raise",
-    backend: str = "auto",
+    measure: MeasureLike = "cosine",
+    ties: Ties = "fractional",
+    nan_policy: Policy = "raise",
+    missing: Policy = "raise",
+    backend: BackendName = "auto",
     n_permutations: int = 1000,
     confidence_level: float = 0.95,
     seed: int = 0,
@@ -127,7 +128,7 @@ def permutation_test(
 
 
 def _permuted(
-    ready: Placed, task: str, measure: Measure, ties: str, n_permutations: int, seed: int, progress: Progress
+    ready: Placed, task: str, measure: Measure, ties: Ties, n_permutations: int, seed: int, progress: Progress
 ) -> np.ndarray:
     """(permutations,) accuracies."""
     door, values, index = ready.door, ready.rows, ready.index
@@ -158,7 +159,8 @@ def _permuted(
 
 
 def _permuted_with_missing(
-    matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: str, backend: str, n_permutations: int,
+    matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: Ties, backend: BackendName,
+    n_permutations: int,
     seed: int, progress: Progress,
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies with a matrix that has NaN: each of the triplets that ask about none in that order."""

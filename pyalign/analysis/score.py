@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
@@ -23,11 +23,12 @@ from pyalign.data.missing import Present, present_of
 from pyalign.data.similarities import Similarities, as_models, similarities_of
 from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
-from pyalign.measures import PRECOMPUTED, Measure, get_measure
+from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
+from pyalign.typing import BackendName, MeasureLike, MeasureName, Policy, Ties
 
 KEPT = ("choices", "probabilities")
 CEILING_OF_ALL = (
@@ -39,12 +40,12 @@ CEILING_OF_ALL = (
 class _Asked:
     """The options of one call, checked."""
 
-    measures: tuple[str | Measure | None, ...]
+    measures: tuple[MeasureLike | None, ...]
     temperature: float | None
-    ties: str
-    nan_policy: str
-    missing: str
-    backend: str
+    ties: Ties
+    nan_policy: Policy
+    missing: Policy
+    backend: BackendName
     plan: Resampling | None
     subjects: object
     groups: object
@@ -60,11 +61,12 @@ class _Asked:
 def score(
     embeddings: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None,
     measure: Any = None,
-    temperature: float | None = None, ties: str = "fractional", nan_policy: str = "raise", missing: str = "raise",
-    backend: str = "auto", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
+    temperature: float | None = None, ties: Ties = "fractional", nan_policy: Policy = "raise",
+    missing: Policy = "raise",
+    backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
     ceiling: NamedCeiling | None = None, n_permutations: int | None = None, seed: int = 0,
     transform: Transform | None = None, keep: Sequence[str] = (), model_choices: Mapping[str, object] | None = None,
-    choice_base: int | None = None, unreadable: str = "raise", progress: Progress = silent,
+    choice_base: int | None = None, unreadable: Policy = "raise", progress: Progress = silent,
 ) -> Scores:  # fmt: skip
     """Odd-one-out accuracy on human triplets of embeddings, or of a ready matrix of similarities or dissimilarities.
 
@@ -183,7 +185,7 @@ def score(
             progress=progress,
         ).results  # fmt: skip
     found = tuple(_covered(one, present) for one in scores)
-    inputs = {str(name): one for name, one in named.items()} or {called: embeddings}
+    inputs: dict[str, Any] = {str(name): one for name, one in named.items()} or {called: embeddings}
     inputs |= choices.choices
     told = merged(*(one.notes for one in found))
     return Scores(found, given.source, notes=told, coverage=present.coverage,
@@ -235,7 +237,7 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, back
     return Provenance.now([*x.items(), ("triplets", triplets)], options, backend, seed)
 
 
-def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str | Measure | None], Score]:
+def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[MeasureLike | None], Score]:
     """Brings the rows to their place, once for all measures; gives the score by one."""
     matrix = aligned.embeddings if isinstance(aligned.embeddings, Similarities) else None
     kind = None if matrix is None else matrix.kind
@@ -251,7 +253,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
         lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task, aside, features=matrix is None)
     )
 
-    def run(measure: str | Measure | None) -> Score:
+    def run(measure: MeasureLike | None) -> Score:
         if matrix is not None:
             measure = PRECOMPUTED[matrix.kind]
         chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
@@ -274,7 +276,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[str |
 
 
 def _one(
-    ready: Placed, rows: Any, aligned: Aligned, measure: str | Measure, temperature: float, asked: _Asked, aside: Aside
+    ready: Placed, rows: Any, aligned: Aligned, measure: MeasureLike, temperature: float, asked: _Asked, aside: Aside
 ) -> Score:
     """The score by one measure, with what was asked for besides; `rows`: as notes and permutations take them."""
     began = time.perf_counter()
@@ -330,8 +332,8 @@ def _refuse_without_answers(asked: _Asked) -> None:
 
 
 def choice_model(
-    transform: Transform | None, measure: str | Measure | None, temperature: float | None
-) -> tuple[str | Measure, float]:
+    transform: Transform | None, measure: MeasureLike | None, temperature: float | None
+) -> tuple[MeasureLike, float]:
     """Measure and temperature: as asked for, else those of the map's fit, else cosine and 1.
 
     The temperature of the fit belongs to its measure: another measure has other similarities.
@@ -342,7 +344,7 @@ def choice_model(
     """
     trained = None if transform is None else transform.trained
     if trained is not None and measure in (None, trained.measure):
-        return trained.measure, trained.temperature if temperature is None else temperature
+        return cast("MeasureName", trained.measure), trained.temperature if temperature is None else temperature
     return "cosine" if measure is None else measure, 1.0 if temperature is None else temperature
 
 

@@ -28,6 +28,7 @@ from pyalign.data import (
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
+from pyalign.typing import BackendName, Policy, Ties
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class _Asked:
     """The options of one call, checked."""
 
     base: int | None
-    ties: str
-    nan_policy: str
-    unreadable: str
+    ties: Ties
+    nan_policy: Policy
+    unreadable: Policy
     host: HostBackend
     plan: Resampling | None
     subjects: object
@@ -48,10 +49,10 @@ class _Asked:
 
 
 def score_choices(
-    choices: Any, triplets: object, *, choice_base: int | None = None, ties: str = "fractional",
-    nan_policy: str = "raise",
-    unreadable: str = "raise", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
-    ceiling: NamedCeiling | None = None, backend: str = "auto", progress: Progress = silent,
+    choices: Any, triplets: object, *, choice_base: int | None = None, ties: Ties = "fractional",
+    nan_policy: Policy = "raise",
+    unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
+    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", progress: Progress = silent,
 ) -> Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option
@@ -12,6 +12,9 @@ from pyalign.concept.concepts import FEWEST
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
+
+if TYPE_CHECKING:
+    from pyalign.typing import Assign
 
 CONCEPTS = "human concepts, one of these or more"
 LABELS = "their k labels, one a line (default: those of the data set, else numbers)"
@@ -29,7 +32,7 @@ class Concepts:
     dimension_labels: Spec | None = option(
         LABELS, metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
-    assign: str | None = option(
+    assign: Assign | None = option(
         "what carries most: the pair's sum (default), as published, or its product",
         choices=HOW,
         group=CONCEPTS,

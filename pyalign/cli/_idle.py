@@ -7,12 +7,16 @@ options that a command has no use for.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyalign.cli import _options
 from pyalign.cli._command import option
 from pyalign.data.names import MISSING
 from pyalign.data.objects import HOW
 from pyalign.io.paths import Spec
+
+if TYPE_CHECKING:
+    from pyalign.typing import Policy
 
 GROUP = "taken as in other commands, without effect here"
 
@@ -44,7 +48,7 @@ class People:
 class Nan:
     """Rows with NaN, where they are always an error."""
 
-    nan_policy: str = option(
+    nan_policy: Policy = option(
         "rows with NaN", default="raise", choices=("raise", "omit"), group=GROUP, rare=True,
         idle="rows with NaN are an error",
     )  # fmt: skip
@@ -63,10 +67,10 @@ class Rows:
     per_object: str | None = option(
         "several images of one object", choices=HOW, group=GROUP, rare=True, idle="there are no embeddings"
     )
-    missing: str = option(
+    missing: Policy = option(
         "items without a row", default="raise", choices=MISSING, group=GROUP, rare=True, idle="there are no embeddings"
     )
-    nan_policy: str = option(
+    nan_policy: Policy = option(
         "rows with NaN", default="raise", choices=("raise", "omit"), group=GROUP, rare=True,
         idle="there are no embeddings",
     )  # fmt: skip

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.cli import _inputs
 from pyalign.cli._command import option, refuse_unused
 from pyalign.data import KINDS, Judgments, hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec, is_named
+
+if TYPE_CHECKING:
+    from pyalign.typing import MatrixKind
 
 GROUP = "matrices"
 OF_EMBEDDINGS = ("measure", "transform", "name_column", "per_object")
@@ -25,7 +28,7 @@ class Matrices:
         "pairs above the diagonal; of a stack (k, n, n) k matrices; FILE::KEY; NaN: a pair without a value", nargs="+",
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
-    kind: str | None = option(
+    kind: MatrixKind | None = option(
         "what larger numbers of --matrix mean, which no file says; a data set says it itself",
         choices=KINDS,
         group=GROUP,
@@ -52,7 +55,7 @@ def read(options: Any) -> dict[str, Judgments]:
     return read_matrices(options.matrix or (), options.kind, "--matrix", options.names)
 
 
-def read_judgments(spec: Spec, kind: str | None, names: Spec | None) -> Judgments:
+def read_judgments(spec: Spec, kind: MatrixKind | None, names: Spec | None) -> Judgments:
     """The judgments in FILE or FILE::KEY; names: a file of the names of their objects."""
     from pyalign.io.judgments import load_judgments
 
@@ -63,7 +66,7 @@ def read_judgments(spec: Spec, kind: str | None, names: Spec | None) -> Judgment
 
 
 def read_matrices(
-    specs: Sequence[Spec], kind: str | None, flag: str, names: Spec | None = None
+    specs: Sequence[Spec], kind: MatrixKind | None, flag: str, names: Spec | None = None
 ) -> dict[str, Judgments]:
     """The matrices in files, by specification; those of a stack by their place in it.
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.analysis.choices import UNKNOWN
 from pyalign.cli._command import option, refuse_unused, without_effect
 from pyalign.data import hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
+
+if TYPE_CHECKING:
+    from pyalign.typing import Policy
 
 GROUP = "choices without embeddings"
 OF_EMBEDDINGS = ("measure", "temperature", "transform", "n_permutations", "choices", "probabilities")
@@ -26,7 +29,7 @@ class ModelChoices:
         "positions (from 0 or 1: --choice-base) or names, or of (t, 3) probabilities; FILE::KEY", nargs="+",
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
-    unreadable: str = option(
+    unreadable: Policy = option(
         "answers in words that name none of the items: an error, or left out (default: raise)", "--unreadable",
         default="raise", choices=UNKNOWN, group=GROUP, rare=True,
     )  # fmt: skip

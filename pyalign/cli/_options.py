@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
@@ -16,6 +16,9 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
 from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling, as_resampling
+
+if TYPE_CHECKING:
+    from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
@@ -138,7 +141,7 @@ class Model:
 class TripletLayout:
     """How a triplet file is laid out, and what its items are called."""
 
-    task: str | None = option(
+    task: Task | None = option(
         "what people said: which of three is odd (default), or which of two is more like an anchor",
         choices=TASKS, group=TRIPLETS,
     )  # fmt: skip
@@ -211,7 +214,7 @@ class RowNames:
 class JudgedRows(RowNames):
     """Names of the rows of items that people judged."""
 
-    missing: str = option(
+    missing: Policy = option(
         "items without a row: an error, or left out with all triplets and pairs that they are in (default: raise)",
         default="raise", choices=MISSING,
     )  # fmt: skip
@@ -254,7 +257,7 @@ class ManyAnswers:
 class Nan:
     """What is done with rows of embeddings that hold NaN."""
 
-    nan_policy: str = option(
+    nan_policy: Policy = option(
         "rows with NaN: an error, or left out (default: raise)", default="raise", choices=("raise", "omit"),
         rare=True,
     )  # fmt: skip
@@ -264,7 +267,7 @@ class Nan:
 class Choice(Nan):
     """How similarities become choices."""
 
-    ties: str = option(
+    ties: Ties = option(
         "what a tie counts (default: fractional)", default="fractional",
         choices=("fractional", "wrong", "human_alignment"), group=MODEL, rare=True,
     )  # fmt: skip
@@ -274,7 +277,7 @@ class Choice(Nan):
 class Measures(Choice):
     """One measure or more."""
 
-    measure: tuple[str, ...] | None = option(
+    measure: tuple[MeasureName, ...] | None = option(
         "one or more of the measures above (default: cosine)", nargs="+", metavar="M", group=MODEL, words=MEASURES
     )
 
@@ -283,7 +286,7 @@ class Measures(Choice):
 class Nearness:
     """One measure."""
 
-    measure: str = option(
+    measure: MeasureName = option(
         "one of the measures above (default: cosine)", default="cosine", metavar="M", group=MODEL, words=MEASURES
     )
 
@@ -365,7 +368,7 @@ class Threads:
 class Running(Threads):
     """Where it runs."""
 
-    backend: str = option(
+    backend: BackendName = option(
         f"what computes: {', '.join(BACKENDS)} (default: the fastest that can)", default="auto",
         choices=("auto", *BACKENDS), metavar="NAME", group=RUNNING,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 from pyalign.analysis.calibration.calibrate import calibrate
 from pyalign.analysis.notes import merged
@@ -17,6 +18,9 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
+
+if TYPE_CHECKING:
+    from pyalign.typing import MeasureName
 
 FITTING = "fitting"
 
@@ -32,13 +36,13 @@ class CalibrateOptions(
         "a human embedding, such as VICE, whose choice probabilities stand for the answers", metavar="HUMAN",
         role="input", group=_options.ANSWERS, exclusive="answers",
     )  # fmt: skip
-    human_measure: str = option(
+    human_measure: MeasureName = option(
         "of the rows of --human (default: dot)", default="dot", metavar="M", group=_options.ANSWERS, words=MEASURES
     )
     human_temperature: float = option(
         "of their choice probabilities (default: 1)", default=1.0, kind=float, metavar="T", group=_options.ANSWERS
     )
-    split: str = option(
+    split: Literal["objects", "triplets", "none"] = option(
         "report on triplets of objects, or on triplets, that the fit did not see (default: objects); "
         "none: fit and report on all",
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,

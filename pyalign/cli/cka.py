@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -12,6 +13,9 @@ from pyalign.pairwise.calibrated import checked_permutations
 from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 from pyalign.progress import Progress
+
+if TYPE_CHECKING:
+    from pyalign.typing import MeasureName
 
 FORMULAS = "\n".join(f"  {one.name:<16} {one.formula}" for one in REPRESENTATION_MEASURES.values())
 COMPARED = f"""comparison
@@ -28,7 +32,7 @@ NULL = "null"
 class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.Running, _options.Output):
     """The options of `pyalign cka`."""
 
-    measure: tuple[str, ...] | None = option(
+    measure: tuple[MeasureName, ...] | None = option(
         "one or more of the measures above (default: debiased-cka)", nargs="+", metavar="M", group=COMPARED,
         words=REPRESENTATION_MEASURES,
     )  # fmt: skip

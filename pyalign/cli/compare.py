@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.analysis.comparison.compare import compare
 from pyalign.cli import _idle, _inputs, _matrices, _model_choices, _options
@@ -12,6 +12,9 @@ from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
+
+if TYPE_CHECKING:
+    from pyalign.typing import Correction, MeasureName
 
 
 @dataclass(frozen=True)
@@ -22,11 +25,11 @@ class CompareOptions(
 ):  # fmt: skip
     """The options of `pyalign compare`."""
 
-    measure: tuple[str, ...] | None = option(
+    measure: tuple[MeasureName, ...] | None = option(
         "one of the measures above for all embeddings (default: cosine), or one for each, in their order", nargs="+",
         metavar="M", group=_options.MODEL, words=MEASURES,
     )  # fmt: skip
-    correction: str = option(
+    correction: Correction = option(
         "of p-values over all pairs (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.cli import _concepts, _folder, _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
@@ -14,6 +14,9 @@ from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
+
+if TYPE_CHECKING:
+    from pyalign.typing import Correction, MeasureName
 
 WRITTEN = ("concepts.csv", "differences.csv", "concepts.json")  # to --out
 PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")
@@ -35,7 +38,7 @@ class ConceptsOptions(
         "linear map, as `probe` writes it: scores before and after it, and the differences", metavar="W.npz",
         role="input",
     )  # fmt: skip
-    measure: str | None = option(
+    measure: MeasureName | None = option(
         "one of the measures above (default: that of the transform, else cosine)", metavar="M", group=_options.MODEL,
         words=MEASURES,
     )  # fmt: skip
@@ -43,7 +46,7 @@ class ConceptsOptions(
         "name the K objects with most of each dimension in the document, for pictures of them in a report", "--limit",
         kind=_options.count, metavar="K", group=OUTPUT, rare=True,
     )  # fmt: skip
-    correction: str = option(
+    correction: Correction = option(
         "of p-values over all concepts (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )  # fmt: skip

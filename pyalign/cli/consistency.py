@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.cli import _concepts, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -13,6 +13,9 @@ from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 
+if TYPE_CHECKING:
+    from pyalign.typing import Correction, MeasureName, Policy
+
 
 @dataclass(frozen=True)
 class ConsistencyOptions(
@@ -21,15 +24,15 @@ class ConsistencyOptions(
 ):  # fmt: skip
     """The options of `pyalign consistency`."""
 
-    measure: str = option(
+    measure: MeasureName = option(
         "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
     )  # fmt: skip
-    nan_policy: str = option(
+    nan_policy: Policy = option(
         "rows with NaN, or no choice: an error, or left out (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
     )  # fmt: skip
-    correction: str = option(
+    correction: Correction = option(
         "of p-values over all pairs, and over all concepts (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip

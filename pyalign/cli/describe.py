@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe_dataset
@@ -20,6 +20,9 @@ from pyalign.datasets.description import FILES, checked_description, description
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
+
+if TYPE_CHECKING:
+    from pyalign.typing import MatrixKind
 
 SET = "data set, for --write, where a file is not what it seems"
 ROLES = ("triplets", "item_names", "subjects", "answers", "categories", "dimensions", "dimension_labels", "images")
@@ -48,7 +51,7 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
     dimensions: Spec | None = option("embeddings or human dimensions", metavar="D", role="input", group=SET)
     dimension_labels: Spec | None = option(_concepts.LABELS, metavar="FILE", role="input", group=SET)
     images: Spec | None = option("images of the objects", metavar="DIR", role="input", group=SET)
-    kind: str | None = option("what larger numbers of a matrix mean", choices=KINDS, group=SET)
+    kind: MatrixKind | None = option("what larger numbers of a matrix mean", choices=KINDS, group=SET)
 
 
 def run(options: DescribeOptions, progress: Progress) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from pyalign.concept.predicted import DimensionPredictions
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
+
+if TYPE_CHECKING:
+    from pyalign.typing import Correction
 
 REGRESSION = "regression"
 TABLE, PREDICTED = "predict.csv", "predictions.npy"
@@ -53,7 +57,7 @@ class PredictOptions(
         "features: divide each by its deviation over the objects of the fit (default: none)", default="none",
         choices=("features", "none"), group=REGRESSION,
     )  # fmt: skip
-    correction: str = option(
+    correction: Correction = option(
         "of p-values of differences between models (default: holm); benjamini-hochberg: the false discovery rate",
         default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from pyalign.cli import _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, option
@@ -12,6 +13,9 @@ from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, POOLINGS, PRECISIONS
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
+
+if TYPE_CHECKING:
+    from pyalign.typing import Policy
 
 ITEMS, MODEL = "items", "model"
 
@@ -61,11 +65,12 @@ class ExtractOptions(_options.Quiet):
                               role="input", group=ITEMS)  # fmt: skip
     prompt: str | None = option("in which each text stands, at {}, such as \"a photo of a {}\"", metavar="TEXT",
                                 group=ITEMS)  # fmt: skip
-    unreadable: str = option(
+    unreadable: Policy = option(
         "an image or a text that can't be read: an error (default), or left out and listed",
         default="raise", choices=("raise", "omit"), group=ITEMS,
     )  # fmt: skip
-    decoder: str = option("what decodes images (default: pil)", default="pil", choices=("pil", "torchvision"),
+    decoder: Literal["pil", "torchvision"] = option("what decodes images (default: pil)", default="pil", choices=("pil",
+    "torchvision"),
                           group=ITEMS)  # fmt: skip
     background: str = option("behind transparent images (default: white)", default="white", metavar="COLOUR",
                              group=ITEMS)  # fmt: skip
@@ -81,7 +86,10 @@ class ExtractOptions(_options.Quiet):
                              group=RUNNING)  # fmt: skip
     device: str = option("cpu, cuda, cuda:1, mps (default: a CUDA device where there is one)", default="auto",
                          metavar="D", group=RUNNING)  # fmt: skip
-    precision: str = option("of products (default: fp32); bf16 is faster where the processor has it", default="fp32",
+    precision: Literal["fp32", "bf16"] = option(
+        "of products (default: fp32); bf16 is faster where the processor has "
+        "it"
+    , default="fp32",
                             choices=PRECISIONS, group=RUNNING)  # fmt: skip
     compile: bool = option(default=False, group=RUNNING)
     workers: int | None = option("threads that read and prepare (default: one a processor)", kind=_options.count,

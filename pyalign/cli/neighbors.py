@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _folder, _inputs, _options
@@ -18,6 +18,9 @@ from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
+
+if TYPE_CHECKING:
+    from pyalign.typing import BackendName, MeasureName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 QUERIES, INDEX, CONCEPTS, INTERVALS = "queries (default: every row)", "index", "concepts", "intervals and tests"
@@ -151,7 +154,7 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
         "file of (q, d) vectors; FILE::KEY picks an array", metavar="FILE", role="input", group=QUERIES,
         exclusive="queries",
     )  # fmt: skip
-    backend: str = option(
+    backend: BackendName = option(
         "what searches: native, faiss, or on a device cuda, triton, torch (default: native for the exact search, "
         "faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS), metavar="NAME",
         group=RUNNING,
@@ -238,7 +241,7 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
     human: Spec = option(
         "the human embedding by which people's neighbours are", required=True, metavar="HUMAN", role="input"
     )
-    human_measure: str | None = option(
+    human_measure: MeasureName | None = option(
         "of the rows of --human (default: cosine)", metavar="M", words=MEASURES, group=_options.MODEL
     )
     rbo_p: float | None = option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
@@ -21,6 +21,9 @@ from pyalign.report.charts.ranked import SORTS
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
+
+if TYPE_CHECKING:
+    from pyalign.typing import MatrixKind
 
 OBJECTS, LOOKS = "objects", "looks"
 
@@ -52,7 +55,7 @@ class PlotOptions(_options.Quiet):
         role="output",
     )  # fmt: skip
     csv_escape: bool = option(_options.CSV_ESCAPE, default=False)
-    kind: str | None = option(
+    kind: MatrixKind | None = option(
         f"{', '.join(CHARTS)} (default: what the result is of)", choices=tuple(CHARTS), metavar="KIND"
     )
     images: str | None = option(
@@ -97,8 +100,10 @@ class PlotOptions(_options.Quiet):
     limit: int | None = option(
         "at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
     )
-    style: str = option("light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS)
-    width: str = option(
+    style: Literal["light", "dark"] = option(
+        "light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS
+    )
+    width: Literal["single", "double"] = option(
         "of one column of a journal, 85 mm, or of two, 174 mm (default: double)", default="double",
         choices=tuple(WIDTHS), group=LOOKS,
     )  # fmt: skip

@@ -19,6 +19,7 @@ from pyalign.progress import Progress
 if TYPE_CHECKING:
     from pyalign.probing.recipe_results import RecipeCrossValidation
     from pyalign.probing.validated import ProbeCrossValidation
+    from pyalign.typing import MeasureName, Split
 
 FOLDS, MAP = "cross-validation", "map"
 OTHERS = "gLocal\nkeep which other embeddings are close; takes --norm identity"
@@ -88,7 +89,7 @@ class ProbeCommandOptions(
         "folds (default: 3); none: one fit to all triplets, at one --penalty, with no figure of unseen ones",
         default=3, kind=folds, metavar="K", group=FOLDS,
     )  # fmt: skip
-    split: str = option("what a fold holds out (default: objects)", default="objects", choices=SPLITS, group=FOLDS)
+    split: Split = option("what a fold holds out (default: objects)", default="objects", choices=SPLITS, group=FOLDS)
     seed: int = option("of the split and of the starts (default: 0)", default=0, kind=_options.seed, group=FOLDS)
     recipe: str | None = option(
         "train by the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
@@ -105,7 +106,7 @@ class ProbeCommandOptions(
         "columns of W: full, diagonal or a number (default: full)", kind=rank, metavar="R", group=MAP
     )
     bias: bool = option(default=False, group=MAP)
-    measure: str | None = option("similarity (default: dot)", choices=("dot", "cosine"), group=MAP)
+    measure: MeasureName | None = option("similarity (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option("p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP)
     standardize: str | None = option(
         "by one mean and deviation, by those of each feature, or not (default: global)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyalign.cli import _idle, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -12,6 +12,9 @@ from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.recovery.recover import REFITS, recover
+
+if TYPE_CHECKING:
+    from pyalign.typing import MeasureName
 
 ANSWERING, FITTING = f"answers\n{_options.MODEL.partition(chr(10))[2]}", "fits"
 SIMULATING = "simulations"
@@ -24,7 +27,7 @@ class RecoverOptions(
 ):  # fmt: skip
     """The options of `pyalign recover`."""
 
-    measure: tuple[str, ...] | None = option(
+    measure: tuple[MeasureName, ...] | None = option(
         "one of the measures above for all models, or one for each (default: cosine)", nargs="+", metavar="M",
         group=ANSWERING, words=MEASURES,
     )  # fmt: skip
@@ -32,7 +35,7 @@ class RecoverOptions(
         "at which models answer, one for all or one for each (default: that which fits people's answers best)",
         nargs="+", kind=float, metavar="T", group=ANSWERING,
     )  # fmt: skip
-    refit: str = option(
+    refit: Literal["temperature", "probe"] = option(
         "what is fitted to the answers: a temperature, or a linear probe that is judged by held-out objects (default: "
         "temperature)", default="temperature", choices=REFITS, group=FITTING,
     )  # fmt: skip

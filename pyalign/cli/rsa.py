@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyalign.cli import _inputs, _matrices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -17,6 +17,9 @@ from pyalign.pairwise.rsa_parts import POOLINGS
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
+
+if TYPE_CHECKING:
+    from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
 
 HUMAN, MODELS = "judgments of people", "more models"
 OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan_policy")
@@ -39,7 +42,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "file of their matrix (n, n), of one for each person (p, n, n), or condensed; FILE::KEY; NaN: not judged",
         required=True, metavar="FILE", role="input", group=HUMAN,
     )  # fmt: skip
-    kind: str | None = option(
+    kind: MatrixKind | None = option(
         "what larger numbers of --human mean, which no file says; a data set says it itself", choices=KINDS, group=HUMAN
     )
     item_names: Spec | None = option(
@@ -54,7 +57,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     weighted: bool = option(
         "fit a sum of all models, weights not negative, cross-validated over objects", default=False, group=MODELS
     )
-    measure: tuple[str, ...] | None = option(
+    measure: tuple[MeasureName, ...] | None = option(
         f"of the rows' similarity, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+", metavar="M",
         group=HOW, words=MEASURES,
     )  # fmt: skip
@@ -65,7 +68,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "what of people is averaged for the noise ceiling (default: what fits the correlation)",
         choices=tuple(POOLINGS), group=HOW,
     )  # fmt: skip
-    nan_policy: str = option(
+    nan_policy: Policy = option(
         "rows with NaN: an error, or their pairs left out (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW,
     )  # fmt: skip
@@ -90,7 +93,7 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     n_permutations: int | None = option(
         "p-values by K random relabellings of the objects", kind=_options.count, metavar="K", group=_options.INTERVALS
     )
-    correction: str = option(
+    correction: Correction = option(
         "of p-values of differences (default: holm)", default="holm", choices=tuple(CORRECTIONS),
         group=_options.INTERVALS,
     )  # fmt: skip
@@ -109,7 +112,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
-    rdms = _matrices.read_matrices(options.model_rdms or (), KINDS[0], "--model-rdms")
+    rdms = _matrices.read_matrices(options.model_rdms or (), "dissimilarity", "--model-rdms")
     found = rsa(
         models, human, **asked, model_rdms=rdms, pooling=options.pooling,
         ci=_options.plan(options), n_permutations=options.n_permutations,

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from pyalign.io.paths import Spec
 from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
+
+if TYPE_CHECKING:
+    from pyalign.typing import MatrixKind, MeasureName
 
 MEET, ODD = "which items meet", "which is odd"
 WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation
@@ -42,9 +46,9 @@ class DrawOptions(_options.Output):
         "file of (n, n) similarities or dissimilarities in place of embeddings; FILE::KEY", metavar="FILE",
         role="input",
     )  # fmt: skip
-    kind: str | None = option("what larger numbers of --matrix mean", choices=KINDS)
+    kind: MatrixKind | None = option("what larger numbers of --matrix mean", choices=KINDS)
     transform: Spec | None = option("linear map to apply to the embeddings first", metavar="W.npz", role="input")
-    measure: str | None = option("similarity of embeddings (default: cosine)", metavar="M", words=MEASURES)
+    measure: MeasureName | None = option("similarity of embeddings (default: cosine)", metavar="M", words=MEASURES)
     count: int = option("how many triplets to draw", "--count", required=True, kind=_options.count, metavar="N")
     scheme: str = option(
         "any three (default), three of one category, or two of one and one of another", default="uniform",
@@ -139,7 +143,7 @@ class SimulateOptions:
         metavar="N,D",
     )  # fmt: skip
     count: int = option("triplets (default: 4,700,000)", "--count", default=4_700_000, kind=_options.count, metavar="N")
-    measure: str = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
+    measure: MeasureName = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
     temperature: float = option("p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T")
     seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S")
 

@@ -14,6 +14,7 @@ from pyalign.backends import get_host_backend
 from pyalign.concept.dimensions import as_dimensions
 from pyalign.errors import InputError
 from pyalign.ops.assign import largest_places
+from pyalign.typing import BackendName
 
 HOW = ("sum", "product")
 AT_ONCE = 1 << 18  # numbers of pairs that are held at once, so that they stay in L2
@@ -36,7 +37,9 @@ class Assignment:
     n_none: int
 
 
-def assigned(triplets: object, dimensions: object, how: str = "sum", top: int = 1, backend: str = "auto") -> Assignment:
+def assigned(
+    triplets: object, dimensions: object, how: str = "sum", top: int = 1, backend: BackendName = "auto"
+) -> Assignment:
     """Assigns each triplet to the dimension that carries most of its chosen pair: the first two items.
 
     Args:

@@ -24,6 +24,7 @@ from pyalign.data.subjects import checked_labels
 from pyalign.progress import Progress
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.typing import BackendName, Correction
 
 NO_CONCEPT = "(none)"
 NAMED = 5  # concepts without an interval that a note names
@@ -51,10 +52,10 @@ class Run:
     choices: Mapping[str, Chosen]
     dimensions: np.ndarray | None
     options: Mapping[str, Any]
-    backend: str
+    backend: BackendName
     plan: Resampling | None
     subjects: object
-    correction: str
+    correction: Correction
     least: int
     transform: Transform | None
     pairs: Sequence[tuple[str, str]]
@@ -204,7 +205,11 @@ def _known(estimates: np.ndarray) -> tuple[float | None, float | None]:
 
 
 def differences_of(
-    names: Sequence[str], pairs: Sequence[tuple[str, str]], grouping: Grouping, parts: Sequence[Part], correction: str
+    names: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    grouping: Grouping,
+    parts: Sequence[Part],
+    correction: Correction,
 ) -> list[ConceptDifference]:
     """Concept by concept for each pair of models; p-values are corrected over all of them."""
     rows = [(names.index(a), names.index(b), k) for a, b in pairs for k in range(len(grouping.labels))]

@@ -31,10 +31,11 @@ from pyalign.data import (
 )
 from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
+from pyalign.typing import Assign, BackendName, Correction, MeasureLike, Policy, Ties
 
 DIMENSIONS = "dimensions"  # what their rows are called in messages, beside the models
 FEWEST = 30  # triplets of a concept with an interval
@@ -51,19 +52,19 @@ def score_concepts(
     dimension_labels: Sequence[str] | None = None,
     categories: object = None,
     levels: tuple[object, object] | None = None,
-    assign: str = "sum",
+    assign: Assign = "sum",
     top: int = 1,
     transform: Transform | None = None,
-    measure: str | Measure | None = None,
+    measure: MeasureLike | None = None,
     temperature: float | None = None,
-    ties: str = "fractional",
-    nan_policy: str = "raise",
-    unreadable: str = "raise",
-    missing: str = "raise",
-    backend: str = "auto",
+    ties: Ties = "fractional",
+    nan_policy: Policy = "raise",
+    unreadable: Policy = "raise",
+    missing: Policy = "raise",
+    backend: BackendName = "auto",
     ci: IntervalsOver = AUTO,
     subjects: object = None,
-    correction: str = "holm",
+    correction: Correction = "holm",
     min_triplets: int = FEWEST,
     top_objects: int | None = None,
     progress: Progress = silent,
@@ -156,7 +157,7 @@ def score_concepts(
         progress,
     )  # fmt: skip
     found = run.found(grouped)
-    plain = {
+    plain: dict[str, Any] = {
         "temperature": divisor,
         "ties": ties,
         "nan": nan_policy,

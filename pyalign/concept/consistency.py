@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,33 +17,46 @@ from pyalign.concept.consistency_run import Run
 from pyalign.data import Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
+from pyalign.typing import (
+    Assign,
+    BackendName,
+    CategoriesLike,
+    Correction,
+    EmbeddingsLike,
+    MeasureLike,
+    Models,
+    NamedChoices,
+    Policy,
+    SubjectsLike,
+    TripletsLike,
+)
 
 
 def error_consistency(
-    models: Mapping[str, object] | None,
-    triplets: object,
+    models: Models | None,
+    triplets: TripletsLike,
     *,
-    model_choices: Mapping[str, object] | None = None,
+    model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
-    dimensions: object = None,
+    dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None,
-    categories: object = None,
-    assign: str = "sum",
+    categories: CategoriesLike | None = None,
+    assign: Assign = "sum",
     top: int = 1,
-    measure: str | Measure = "cosine",
-    nan_policy: str = "raise",
-    unreadable: str = "raise",
-    missing: str = "raise",
-    backend: str = "auto",
+    measure: MeasureLike = "cosine",
+    nan_policy: Policy = "raise",
+    unreadable: Policy = "raise",
+    missing: Policy = "raise",
+    backend: BackendName = "auto",
     ci: IntervalsOver = AUTO,
-    subjects: object = None,
-    correction: str = "holm",
+    subjects: SubjectsLike | None = None,
+    correction: Correction = "holm",
     min_triplets: int = FEWEST,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> ErrorConsistency:
     """Cohen's kappa of right and wrong for every two models, and which concepts the triplets have that all miss.
 
@@ -90,6 +103,7 @@ def error_consistency(
         >>> found.pairs[1].kappa, found.matrix().shape
         (1.0, (3, 3))
     """
+    progress = progress or silent
     rows = _checks.named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(model_choices, rows, base=choice_base, nan_policy=nan_policy, unreadable=unreadable)

@@ -22,13 +22,14 @@ from pyalign.concept.groupings import Grouping, groupings_of
 from pyalign.data import AlignedModels, Triplets, align_models
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, joints, pair_counts
 from pyalign.stats.kappa import of_counts
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling
+from pyalign.typing import BackendName, Correction, MeasureLike, Policy
 
 Tested = TypeVar("Tested", ErrorPair, MissedConcept)
 
@@ -61,12 +62,12 @@ class Run:
     models: Mapping[str, object]
     choices: ModelChoices
     dimensions: object
-    measure: str | Measure
-    nan_policy: str
-    backend: str
+    measure: MeasureLike
+    nan_policy: Policy
+    backend: BackendName
     plan: Resampling | None
     subjects: object
-    correction: str
+    correction: Correction
     least: int
     progress: Progress
 
@@ -177,7 +178,7 @@ def _told(
 
 def error_pairs(
     names: Sequence[str], right: np.ndarray, clusters: Clusters, dependence: Dependence | None,
-    plan: Resampling | None, correction: str, progress: Progress = silent,
+    plan: Resampling | None, correction: Correction, progress: Progress = silent,
 ) -> tuple[ErrorPair, ...]:  # fmt: skip
     """Every two of m models, of which `right` (m, t / 8) holds a bit for each triplet that they get right."""
     counts = pair_counts(right, len(clusters.objects))
@@ -227,7 +228,7 @@ def missed_by_all(right: np.ndarray, t: int) -> np.ndarray:
 
 def missed_concepts(
     missed: np.ndarray, grouping: Grouping, clusters: Clusters, dependence: Dependence | None,
-    plan: Resampling | None, least: int, correction: str, progress: Progress = silent,
+    plan: Resampling | None, least: int, correction: Correction, progress: Progress = silent,
 ) -> tuple[MissedConcept, ...]:  # fmt: skip
     """Each concept of a grouping, where `missed` has a bit for each triplet that all models miss."""
     t = len(clusters.objects)
@@ -270,7 +271,7 @@ def _concept(
     )
 
 
-def adjusted(rows: Sequence[Tested], correction: str) -> tuple[Tested, ...]:
+def adjusted(rows: Sequence[Tested], correction: Correction) -> tuple[Tested, ...]:
     """With p-values that are corrected over all rows that have one."""
     found = corrected([row.p_value for row in rows], correction)
     return tuple(replace(row, p_adjusted=p) for row, p in zip(rows, found, strict=True))

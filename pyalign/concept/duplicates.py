@@ -15,6 +15,7 @@ from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
+from pyalign.typing import BackendName, MeasureLike
 
 BLOCK = 1 << 24  # similarities at once
 
@@ -69,7 +70,11 @@ class NearDuplicates(Result):
 
 
 def near_duplicates(
-    embeddings: object, threshold: float | None = None, *, measure: str | Measure = "cosine", backend: str = "auto"
+    embeddings: object,
+    threshold: float | None = None,
+    *,
+    measure: MeasureLike = "cosine",
+    backend: BackendName = "auto",
 ) -> NearDuplicates:
     """Rows that are equal, or whose similarity is at least a threshold, in groups: the connected components of pairs.
 
@@ -94,7 +99,7 @@ def near_duplicates(
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
     level = None if threshold is None else _level(threshold, get_measure(measure))
     same = _equal_rows(rows)
-    pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, str(measure), backend)
+    pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, measure, backend)
     parent = components(len(rows), pairs)
     groups = tuple(_group(members, same, pairs, values, parent, given.names) for members in _members(parent))
     equal = int((np.bincount(same) * (np.bincount(same) - 1) // 2).sum())
@@ -134,7 +139,7 @@ def _equal_pairs(same: np.ndarray) -> np.ndarray:
 
 
 def _pairs(
-    rows: np.ndarray, level: float, same: np.ndarray, measure: str, backend: str
+    rows: np.ndarray, level: float, same: np.ndarray, measure: MeasureLike, backend: BackendName
 ) -> tuple[np.ndarray, np.ndarray]:
     """(p, 2) pairs i < j that are similar or equal, and their similarities; a block of rows at a time."""
     n, found, values = len(rows), [], []

@@ -13,6 +13,7 @@ from pyalign.concept.assign import assigned
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Categories, as_triplet_data
 from pyalign.errors import InputError
+from pyalign.typing import Assign, BackendName, CategoriesLike, TripletsLike
 
 LEVELS = ("fine", "coarse", "border", "other")
 UNCATEGORISED = "uncategorised"
@@ -44,8 +45,8 @@ def require_some(dimensions: object, categories: object, levels: object) -> None
 
 def groupings_of(
     index: np.ndarray, n: int, names: Sequence[str] | None, *, dimensions: np.ndarray | None,
-    labels: Sequence[str] | None, assign: str, top: int, categories: object, levels: Sequence[object] | None,
-    backend: str = "auto",
+    labels: Sequence[str] | None, assign: Assign, top: int, categories: object, levels: Sequence[object] | None,
+    backend: BackendName = "auto",
 ) -> Groupings:  # fmt: skip
     """Groups triplets (t, 3) of n rows that have these names."""
     found, n_tied, notes = [], None, []
@@ -180,7 +181,7 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
 
 
-def abstraction_levels(triplets: object, fine: object, coarse: object) -> np.ndarray:
+def abstraction_levels(triplets: TripletsLike, fine: CategoriesLike, coarse: CategoriesLike) -> np.ndarray:
     """The level of abstraction of each triplet, by the categories of its three objects.
 
     ``fine``: all three share a fine category. ``coarse``: not so, but all three share a coarse one. ``border``: not so,

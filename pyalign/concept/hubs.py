@@ -12,11 +12,12 @@ from pyalign._result import Result
 from pyalign.concept.neighbor_lists import TIED, checked_k, tied_at
 from pyalign.data import Provenance
 from pyalign.documents import hidden
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.space import parts
 from pyalign.ops.rows import match_rows
 from pyalign.ops.similarity import similarity
+from pyalign.typing import MeasureLike
 
 HUB = 2  # a hub is a neighbour this many times as often as the mean
 BLOCK = 1 << 22  # similarities at once
@@ -79,7 +80,7 @@ class Hubness(Result):
         return self.results[k]
 
 
-def hubness(embeddings: object, *, k: int = 10, measure: str | Measure = "cosine", largest: int = 10) -> Hubness:
+def hubness(embeddings: object, *, k: int = 10, measure: MeasureLike = "cosine", largest: int = 10) -> Hubness:
     """How unequally objects are neighbours of others.
 
     Args:
@@ -127,7 +128,7 @@ class Occurrences(NamedTuple):
     n_tied: int
 
 
-def occurrences(x: np.ndarray, k: int, measure: str | Measure) -> Occurrences:
+def occurrences(x: np.ndarray, k: int, measure: MeasureLike) -> Occurrences:
     """Of the exact lists of neighbours; similarities that differ by rounding alone tie.
 
     Example:
@@ -156,7 +157,7 @@ def occurrences(x: np.ndarray, k: int, measure: str | Measure) -> Occurrences:
     return Occurrences(counts, none, len(rows))
 
 
-def _notes_on_ties(name: str, x: np.ndarray, n_tied: int, k: int, measure: str | Measure) -> list[str]:
+def _notes_on_ties(name: str, x: np.ndarray, n_tied: int, k: int, measure: MeasureLike) -> list[str]:
     if not n_tied:
         return []
     zero = int((~x.any(axis=1)).sum())

@@ -12,8 +12,8 @@ from pyalign._result import Result
 from pyalign.concept.neighbor_lists import SharedNeighbors, checked_k, neighbor_lists
 from pyalign.concept.neighborhoods import notes_on_lists
 from pyalign.data import Provenance
-from pyalign.measures import Measure
 from pyalign.ops.rows import match_rows
+from pyalign.typing import MeasureLike
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def neighbor_changes(
     after: object,
     *,
     k: int = 10,
-    measure: str | Measure = "cosine",
-    after_measure: str | Measure | None = None,
+    measure: MeasureLike = "cosine",
+    after_measure: MeasureLike | None = None,
     rbo_p: float = 0.9,
     top: int = 20,
 ) -> NeighborChanges:

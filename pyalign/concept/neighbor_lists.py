@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pyalign.errors import InputError
-from pyalign.measures import Measure
 from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.ranks import NeighborRanks
+from pyalign.typing import MeasureLike
 
 TIED = 64 * float(np.finfo(np.float64).eps)  # of a similarity, what rounding may do to it
 SPARE = (
@@ -29,7 +29,7 @@ class Lists(NamedTuple):
     n_tied: int
 
 
-def neighbor_lists(x: np.ndarray, length: int, measure: str | Measure = "cosine", k: int | None = None) -> Lists:
+def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", k: int | None = None) -> Lists:
     """The rows nearest to each row, which is no neighbour of itself; of equal ones the lower first.
 
     By the exact search, whose similarities are of float64, so that lists depend on nothing but the numbers.

@@ -30,13 +30,13 @@ from pyalign.concept.neighbor_lists import (
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.categories import require_names
 from pyalign.errors import InputError
-from pyalign.measures import Measure
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 from pyalign.stats.student import two_sided_p
+from pyalign.typing import CategoriesLike, Correction, EmbeddingsLike, MeasureLike, Models
 
 REFERENCE = "against"
 PERMUTATIONS = 999
@@ -44,21 +44,21 @@ MOST_LOWEST = 10  # objects that a document names for each model
 
 
 def compare_neighbors(
-    embeddings: object,
-    against: object,
+    embeddings: EmbeddingsLike | Models,
+    against: EmbeddingsLike,
     *,
     k: int = 10,
-    measure: str | Measure = "cosine",
-    human_measure: str | Measure = "cosine",
-    categories: object = None,
-    dimensions: object = None,
+    measure: MeasureLike = "cosine",
+    human_measure: MeasureLike = "cosine",
+    categories: CategoriesLike | None = None,
+    dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None,
     rbo_p: float = 0.9,
     ci: IntervalsOver = AUTO,
     n_permutations: int = PERMUTATIONS,
-    correction: str = "holm",
+    correction: Correction = "holm",
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> NeighborAgreement:
     """How many of each object's k nearest neighbours by a model are also its nearest by people.
 
@@ -101,6 +101,7 @@ def compare_neighbors(
         >>> found.chance == 5 / 59, found[0].overlap > 0.5, found[0].p_value, found.differences[0].p_value < 0.05
         (True, True, 0.001, True)
     """
+    progress = progress or silent
     models = _checks.one_or_several(embeddings)
     if not models or REFERENCE in models:
         raise InputError(f"embeddings must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
@@ -142,7 +143,7 @@ def compare_neighbors(
     )  # fmt: skip
 
 
-def _check(rbo_p: float, n_permutations: int, correction: str, seed: int) -> None:
+def _check(rbo_p: float, n_permutations: int, correction: Correction, seed: int) -> None:
     _checks.fraction(rbo_p, "rbo_p")
     _checks.whole_number(n_permutations, "n_permutations", 0)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
@@ -206,7 +207,7 @@ class Study:
 
 def result_of(
     study: Study, m: int, drawn: np.ndarray | None, null: np.ndarray | None, plan: Resampling | None,
-    correction: str, names: tuple[str, ...] | None,
+    correction: Correction, names: tuple[str, ...] | None,
 ) -> NeighborResult:  # fmt: skip
     name = list(study.shared)[m]
     values = study.shared[name].values()
@@ -253,7 +254,7 @@ def _upper_p(null: np.ndarray, value: float) -> float:
 
 
 def differences_of(
-    study: Study, drawn: np.ndarray, plan: Resampling, correction: str
+    study: Study, drawn: np.ndarray, plan: Resampling, correction: Correction
 ) -> tuple[NeighborDifference, ...]:
     names, counts = list(study.shared), study.members.sum(axis=0)
     means = [group_means(one.values(), study.members)[:, 0] for one in study.shared.values()]

@@ -15,6 +15,7 @@ from pyalign.data.missing import Coverage, missing_in_words, rows_of_each
 from pyalign.data.names import require_different
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
+from pyalign.typing import Policy
 
 LARGEST = 1e100  # whose squares, summed, stay far from overflow
 
@@ -53,8 +54,8 @@ class Objects:
 
 
 def objects_of(
-    models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan_policy: str = "raise",
-    missing: str = "raise",
+    models: Mapping[str, object], dimensions: object, labels: Sequence[str] | None = None, nan_policy: Policy = "raise",
+    missing: Policy = "raise",
 ) -> Objects:  # fmt: skip
     """The rows of each model in the order of the dimensions: by name where both have names, else as they stand.
 
@@ -109,7 +110,7 @@ def _values(x: Embeddings, name: str) -> np.ndarray:
 
 def _matched(
     values: np.ndarray, own: tuple[str, ...] | None, names: tuple[str, ...] | None, n: int, name: str,
-    notes: list[str], missing: str,
+    notes: list[str], missing: Policy,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """The row of each object, and which have one; the others have a row of NaN."""
     if own is not None and names is not None:
@@ -130,7 +131,7 @@ def _matched(
     return values, np.ones(n, bool)
 
 
-def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: str) -> np.ndarray:
+def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: Policy) -> np.ndarray:
     """Which objects have a row among these; raises where one has not and must, or where none has."""
     try:
         there: np.ndarray = rows_of_each(names, {name: own}, missing, several=False)[name] >= 0
@@ -141,7 +142,7 @@ def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: s
     return there
 
 
-def _require(finite: np.ndarray, name: str, nan_policy: str, names: Sequence[str] | None) -> None:
+def _require(finite: np.ndarray, name: str, nan_policy: Policy, names: Sequence[str] | None) -> None:
     if nan_policy == "raise":
         with _checks.may_omit_rows(names):
             _checks.require_finite(~finite, name)

@@ -30,6 +30,7 @@ from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, record_of
+from pyalign.typing import Correction, MeasureLike, Policy
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
 FOLDS = 5
@@ -42,8 +43,8 @@ MADE_FROM = (
 
 def predict_dimensions(
     embeddings: object, dimensions: object, *, labels: Sequence[str] | None = None, penalties: object = PENALTIES,
-    folds: object = FOLDS, standardize: bool = False, triplets: object = None, measure: str = "dot",
-    ci: IntervalsOver = AUTO, correction: str = "holm", nan_policy: str = "raise", missing: str = "raise",
+    folds: object = FOLDS, standardize: bool = False, triplets: object = None, measure: MeasureLike = "dot",
+    ci: IntervalsOver = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
     seed: int = 0, progress: Progress = silent,
 ) -> DimensionPredictions:  # fmt: skip
     """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
@@ -193,7 +194,7 @@ def _number(value: float) -> float | None:
 
 
 def _differences(
-    explained: Mapping[str, Explained], labels: Sequence[str], plan: Resampling, correction: str
+    explained: Mapping[str, Explained], labels: Sequence[str], plan: Resampling, correction: Correction
 ) -> tuple[DimensionDifference, ...]:
     """Of every two models: of the means first, then of each dimension."""
     means: list[DimensionDifference] = []
@@ -208,7 +209,7 @@ def _differences(
     return (*_corrected(means, correction), *_corrected(others, correction))
 
 
-def _corrected(found: list[DimensionDifference], correction: str) -> list[DimensionDifference]:
+def _corrected(found: list[DimensionDifference], correction: Correction) -> list[DimensionDifference]:
     adjusted = corrected([one.p_value for one in found], correction)
     return [replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True)]
 
@@ -261,13 +262,15 @@ class Asked:
 
     aligned: Aligned
     index: np.ndarray
-    measure: str
+    measure: MeasureLike
     human: Score
     plan: Resampling | None
     coverage: Coverage | None
 
 
-def asked_of(objects: Objects, triplets: object, measure: str, plan: Resampling | None, missing: str) -> Asked:
+def asked_of(
+    objects: Objects, triplets: object, measure: MeasureLike, plan: Resampling | None, missing: Policy
+) -> Asked:
     """Triplets of the objects, and what the human dimensions say of them.
 
     Raises:

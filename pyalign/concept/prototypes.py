@@ -15,8 +15,8 @@ from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
-from pyalign.measures import Measure
 from pyalign.ops.similarity import similarity
+from pyalign.typing import BackendName, MeasureLike
 
 TOP = 8
 
@@ -70,8 +70,8 @@ def prototypes(
     dimensions: object = None,
     dimension_labels: Sequence[str] | None = None,
     top: int = TOP,
-    measure: str | Measure = "cosine",
-    backend: str = "auto",
+    measure: MeasureLike = "cosine",
+    backend: BackendName = "auto",
 ) -> Prototypes:
     """Medoids and top objects of each category, or of each dimension of a human embedding.
 
@@ -131,7 +131,7 @@ def strongest(weights: np.ndarray, top: int, names: tuple[str, ...] | None) -> t
     return _prototypes(rows, weights[rows], names)
 
 
-def _mean_similarities(rows: np.ndarray, measure: str | Measure, backend: str) -> np.ndarray:
+def _mean_similarities(rows: np.ndarray, measure: MeasureLike, backend: BackendName) -> np.ndarray:
     """(m,) of each row to the others; NaN of a single one."""
     m = len(rows)
     if m < 2:

@@ -27,11 +27,11 @@ from pyalign.data import Categories, Provenance
 from pyalign.data.categories import require_names
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.measures import Measure
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
+from pyalign.typing import MeasureLike
 
 METHOD = "half-samples or jackknife"  # whose error is the larger
 NAMED = 5  # categories that a note names
@@ -111,7 +111,7 @@ def neighbor_purity(
     categories: object,
     *,
     k: int = 10,
-    measure: str | Measure = "cosine",
+    measure: MeasureLike = "cosine",
     ci: IntervalsOver = AUTO,
     n_permutations: int = PERMUTATIONS,
     seed: int = 0,

@@ -146,8 +146,9 @@ class Chooser:
         if measure is not None and (n * n * self.x.itemsize > MATRIX or not use_matrix(n, t, self.x.itemsize)):
             parts = pieces(max(1, len(triplets)), FEW)
             return np.concatenate([self._by_rows(triplets[part], measure, temperature) for part in parts])
-        if self._matrix is None:  # as it would be if all t were asked for at once
-            self._matrix = similarity(self.x, measure=measure or "")
+        if self._matrix is None and measure is not None:  # as it would be if all t were asked for at once
+            self._matrix = similarity(self.x, measure=measure)
+        assert self._matrix is not None
         return run_finite_matrix(self._matrix, triplets, temperature)
 
     def _by_rows(self, triplets: np.ndarray, measure: Measure, temperature: float | None) -> np.ndarray:

@@ -28,6 +28,7 @@ from pyalign.datasets.simulate import (
 from pyalign.documents import hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
+from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike
 
 SCHEMES = ("uniform", "within", "across")
 PRECOMPUTED = "precomputed"  # x holds similarities, as scikit-learn's affinity="precomputed" says it
@@ -70,17 +71,21 @@ class SampledTriplets(Result):
 
 @overload
 def sample_triplets(
-    embeddings: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
+    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike = ..., categories: CategoriesLike | None = ...,
+    scheme: Literal["uniform", "within", "across"] = ...,
     temperature: float | None = ..., soft: Literal[False] = ..., seed: int = ...,
 ) -> np.ndarray: ...  # fmt: skip
 @overload
 def sample_triplets(
-    embeddings: object, n_triplets: int, *, measure: str | Measure = ..., categories: object = ..., scheme: str = ...,
+    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike = ..., categories: CategoriesLike | None = ...,
+    scheme: Literal["uniform", "within", "across"] = ...,
     temperature: float | None = ..., soft: Literal[True], seed: int = ...,
 ) -> tuple[np.ndarray, np.ndarray]: ...  # fmt: skip
 def sample_triplets(
-    embeddings: object, n_triplets: int, *, measure: str | Measure = "cosine", categories: object = None,
-    scheme: str = "uniform", temperature: float | None = None, soft: bool = False, seed: int = 0,
+    embeddings: EmbeddingsLike, n_triplets: int, *, measure: MeasureLike = "cosine",
+    categories: CategoriesLike | None = None,
+    scheme: Literal["uniform", "within", "across"] = "uniform", temperature: float | None = None, soft: bool = False,
+    seed: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Random triplets of items, answered by the similarities of x.
 

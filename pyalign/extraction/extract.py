@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from pyalign import _checks
 from pyalign.data.transform import Transform
@@ -20,6 +20,7 @@ from pyalign.extraction.result import Extraction, Memory
 from pyalign.extraction.sources import DEFAULT, load_encoder
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.progress import Progress, silent
+from pyalign.typing import Policy
 
 BATCH, MOST = 32, 1 << 20
 DECODERS = ("pil", "torchvision")
@@ -29,11 +30,13 @@ UNREADABLE = ("raise", "omit")
 def extract(
     model: Any = DEFAULT, images: Any = None, layers: Sequence[str] = (PENULTIMATE,), *, texts: Any = None,
     preprocess: Callable[[Any], Any] | None = None, pool: str = "auto", out: PathLike | None = None,
-    checkpoint: str | None = None, batch_size: int = BATCH, device: str = "auto", precision: str = "fp32",
+    checkpoint: str | None = None, batch_size: int = BATCH, device: str = "auto", precision: Literal["fp32",
+    "bf16"] = "fp32",
     compile: bool = False, workers: int | None = None, shard: tuple[int, int] | None = None, resume: bool = False,
-    unreadable: str = "raise", decoder: str = "pil", background: str = "white", prompt: str | None = None,
+    unreadable: Policy = "raise", decoder: Literal["pil", "torchvision"] = "pil", background: str = "white",
+    prompt: str | None = None,
     transform: Transform | None = None, meta: Mapping[str, str] | None = None, model_threads: int | None = None,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Extraction:  # fmt: skip
     """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
 
@@ -80,6 +83,7 @@ def extract(
         >>> extract("pixels:1", pictures)["penultimate"].values.tolist()
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
+    progress = progress or silent
     _check(batch_size, workers, model_threads, shard, unreadable, decoder, resume, out)
     layers, compile = _checks.names_of(layers, "layers"), _checks.flag(compile, "compile")
     if transform is not None and not isinstance(transform, Transform):

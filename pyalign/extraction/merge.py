@@ -29,7 +29,7 @@ MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is a
 
 
 def merge_extractions(
-    parts: Sequence[PathLike], out: PathLike, *, mixed: bool = False, progress: Progress = silent
+    parts: Sequence[PathLike], out: PathLike, *, mixed: bool = False, progress: Progress | None = None
 ) -> Extraction:
     """Puts all parts of a run with `shard=` into one folder, in any order of the folders.
 
@@ -48,6 +48,7 @@ def merge_extractions(
         InputError: a part is missing, given twice, or made of other items, weights or settings.
         OSError: the folder can't be written.
     """
+    progress = progress or silent
     checked_path(out, "out")
     if isinstance(parts, os.PathLike):
         raise InputError(f"parts must be the folders of all parts, in a list; got {os.fspath(parts)}")

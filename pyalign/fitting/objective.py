@@ -18,6 +18,7 @@ from pyalign.backends import Array, Wanted
 from pyalign.data import ODD_ONE_OUT, alternatives_of
 from pyalign.fitting.algebra import Algebra, through_norms
 from pyalign.fitting.place import algebra_for
+from pyalign.typing import MeasureLike
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class TripletTerm:
     """
 
     def __init__(
-        self, rows: np.ndarray, triplets: np.ndarray, *, measure: str = "dot", temperature: float = 1.0,
+        self, rows: np.ndarray, triplets: np.ndarray, *, measure: MeasureLike = "dot", temperature: float = 1.0,
         answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None,
         task: str = ODD_ONE_OUT,
     ) -> None:  # fmt: skip

@@ -15,9 +15,10 @@ from pyalign.fitting.algebra import Algebra
 from pyalign.ops._door import open_door
 from pyalign.ops._host_door import HostDoor
 from pyalign.ops.plan import TripletPlan
+from pyalign.typing import BackendName
 
 
-def algebra_for(backend: str = "auto", x: object = None) -> Algebra:
+def algebra_for(backend: BackendName = "auto", x: object = None) -> Algebra:
     """Where a fit to x is computed: on its device, or by the backend that is asked for; "auto": on the host from there.
 
     Raises:

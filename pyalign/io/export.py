@@ -21,13 +21,14 @@ from pyalign.io.paths import Array, PathLike, bad, needed, shorten, suffix_of
 from pyalign.io.safetensors import DTYPES, LONGEST_HEADER, MOST_VALUES
 from pyalign.io.transform import record_arrays
 from pyalign.io.write import Content, write_files
+from pyalign.typing import EmbeddingsLike
 
 Names: TypeAlias = "tuple[str, ...] | None"
 Written: TypeAlias = "list[tuple[PathLike, Content]]"
 PIECE = 1 << 20  # numbers that become bytes at once
 
 
-def write_embeddings(path: PathLike, embeddings: object) -> None:
+def write_embeddings(path: PathLike, embeddings: EmbeddingsLike) -> None:
     """Write an (n, d) matrix with the names of its rows, whole or not at all; `load_embeddings` gives both back.
 
     Args:

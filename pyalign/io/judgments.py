@@ -19,10 +19,11 @@ from pyalign.io.numbers import exact_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, no_key
 from pyalign.io.rows import read_rows
 from pyalign.io.tables import Table
+from pyalign.typing import MatrixKind
 
 
 def load_judgments(
-    path: PathLike, *, kind: str | None = None, key: str | None = None, names: Sequence[str] | None = None
+    path: PathLike, *, kind: MatrixKind | None = None, key: str | None = None, names: Sequence[str] | None = None
 ) -> Judgments:
     """Read similarity or dissimilarity matrices (RDMs) of people, with the names of objects where the file has them.
 

@@ -21,6 +21,7 @@ from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, shorten
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Column, Table, Texts, by_name, column_index, joined
+from pyalign.typing import AnswersLike, SubjectsLike, Task
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
@@ -52,9 +53,9 @@ def load_triplets(
     one_based: bool | None = None,
     subject_column: Column | None = None,
     item_names: Sequence[str] | None = None,
-    answers: object = None,
-    subjects: Subjects | Sequence[object] | None = None,
-    task: str | None = None,
+    answers: AnswersLike | None = None,
+    subjects: SubjectsLike | None = None,
+    task: Task | None = None,
     anchor: AnchorColumn | None = None,
 ) -> Triplets:
     """Read (t, 3) triplets of item numbers or names, the item that the person called odd put last.
@@ -112,8 +113,8 @@ def load_triplets(
         }  # fmt: skip
         return _of_data_set(path, key, answers, subjects, layout)
     odd_column = "last" if odd_column is None else odd_column
-    task, anchor = ODD_ONE_OUT if task is None else task, "first" if anchor is None else anchor
-    _check_options(columns, odd_column, choice_column, choice_base, task, anchor)
+    asked, anchor = ODD_ONE_OUT if task is None else task, "first" if anchor is None else anchor
+    _check_options(columns, odd_column, choice_column, choice_base, asked, anchor)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
     wanted = TRIPLETS if not by_name(*(columns or ()), choice_column, subject_column) else _WITH_HEADER
@@ -128,8 +129,8 @@ def load_triplets(
     place = None
     if read.choice is not None:
         chosen = whole_numbers(path, read.choice, "the choice column")
-        place = _choice_positions(path, chosen, choice_base, alternatives_of(task))
-    arranged = anchor_first(values, place, anchor) if task == ANCHORED else _odd_last(values, place, odd_column)
+        place = _choice_positions(path, chosen, choice_base, alternatives_of(asked))
+    arranged = anchor_first(values, place, anchor) if asked == ANCHORED else _odd_last(values, place, odd_column)
     values, positions = arranged
     found = Triplets(
         values,
@@ -138,13 +139,13 @@ def load_triplets(
         answered=odd_column != "none",
         subjects=_subjects(path, read.subject, subjects, len(values)),
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
-        task=task,
+        task=asked,
     )
     return found if answers is None else _answered(path, found, answers)
 
 
 def _of_data_set(
-    path: PathLike, key: str | None, answers: object, subjects: Subjects | Sequence[object] | None,
+    path: PathLike, key: str | None, answers: object, subjects: object,
     layout: dict[str, object],
 ) -> Triplets:  # fmt: skip
     found: Triplets = open_named(path, "triplets", key, **layout)
@@ -196,9 +197,7 @@ def _holds_names(path: PathLike, table: Table, items: tuple[int, ...]) -> bool:
     return texts == 3
 
 
-def _subjects(
-    path: PathLike, column: Texts | Array | None, given: Subjects | Sequence[object] | None, t: int
-) -> Subjects | None:
+def _subjects(path: PathLike, column: Texts | Array | None, given: Any, t: int) -> Subjects | None:
     """Who gave each answer, from a column of the file or from outside."""
     if column is not None:
         return code_subjects(path, column)

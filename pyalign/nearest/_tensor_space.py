@@ -29,6 +29,7 @@ from pyalign.nearest.space import Sought, Space, inside, parts
 from pyalign.ops._door import open_door
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
+from pyalign.typing import BackendName
 
 BLOCK = 1 << 24  # float64 numbers at once: 128 MB
 SCORES = 1 << 28  # float32 scores at once: 1 GB
@@ -118,7 +119,9 @@ def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceS
     return cast(DeviceSpace, make(measure, x, exponent, centre, inverse, search, float(lengths.max()), shrink))
 
 
-def tensor_rows(values: object, name: str, backend: str = "torch", device: torch.device | None = None) -> Tensor:
+def tensor_rows(
+    values: object, name: str, backend: BackendName = "torch", device: torch.device | None = None
+) -> Tensor:
     """(n, d) float32 or float64 where they lie, or on `device`, or where `backend` wants rows of the host."""
     door: Any = open_door("torch", values)
     rows: Tensor = door.rows(values, name)
@@ -210,7 +213,7 @@ def _host(values: Tensor) -> np.ndarray:
     return values.cpu().numpy()
 
 
-def engine_of(device: torch.device, backend: str) -> str:
+def engine_of(device: torch.device, backend: BackendName) -> str:
     """What searches there: "faiss", or the tensor backend that takes float32 rows."""
     if backend in ("auto", "faiss") and device.type == "cuda" and faiss_gpus():
         return "faiss"
@@ -235,7 +238,7 @@ def operations_scan(space: DeviceSpace, backend: str) -> Scan:
         scores, found = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
         with without_tf32():
             for part in parts(len(queries), len(rows), SCORES):
-                block = similarity(queries[part], rows, measure="dot", backend=backend)
+                block = similarity(queries[part], rows, measure="dot", backend=cast("BackendName", backend))
                 if route("topk") == "torch":  # the order of candidates does not matter, nor which of equal ones
                     best, near = torch.as_tensor(block).topk(k, dim=1)
                 else:

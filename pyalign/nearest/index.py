@@ -28,6 +28,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.nearest.queries import on_host
 from pyalign.nearest.scan import load_faiss, threads_of
 from pyalign.nearest.space import Space, make_space
+from pyalign.typing import EmbeddingsLike, MeasureLike
 
 MARK = b"pyalign neighbors index 1\n"
 LONGEST_MANIFEST = 1 << 20  # bytes
@@ -96,7 +97,7 @@ class NeighborIndex:
 
 
 def build_index(
-    embeddings: object, *, measure: str | Measure = "cosine", index: str = "hnsw", memory: float | None = None
+    embeddings: EmbeddingsLike, *, measure: MeasureLike = "cosine", index: str = "hnsw", memory: float | None = None
 ) -> NeighborIndex:
     """An index over rows, to be saved or given to `pyalign.neighbors`.
 

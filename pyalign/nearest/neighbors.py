@@ -27,6 +27,7 @@ from pyalign.nearest.scan import flat_scan, index_scan, native_scan
 from pyalign.nearest.space import Space, make_space, parts
 from pyalign.ops._place import device_of
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName, MeasureLike, Policy
 
 SAMPLE = 200  # queries that are searched exactly as well
 TARGET = 0.95  # recall at which an index is not widened further
@@ -40,11 +41,11 @@ def neighbors(
     queries: object = None,
     k: int = 10,
     *,
-    measure: str | Measure = "cosine",
-    backend: str = "auto",
+    measure: MeasureLike = "cosine",
+    backend: BackendName = "auto",
     index: Any = "auto",
     include_self: bool = False,
-    nan_policy: str = "raise",
+    nan_policy: Policy = "raise",
     memory: float | None = None,
     progress: Progress = silent,
 ) -> Neighbors:
@@ -123,7 +124,7 @@ def neighbors(
     return _result(rows, asked, space, found, kept, served, factory, engine)
 
 
-def prepared_index(x: Embeddings, queries: Any, measure: str, index: str) -> NeighborIndex:
+def prepared_index(x: Embeddings, queries: Any, measure: MeasureLike, index: str) -> NeighborIndex:
     """The index that `neighbors` would make for these queries, to be given to it and saved."""
     values = on_host(x.values, "embeddings")
     count = len(values) if queries is None else len(queries)
@@ -134,7 +135,7 @@ def _sizes(rows: Any) -> tuple[int, int]:
     return len(rows), int(rows.shape[1])
 
 
-def _usable(rows: np.ndarray, name: str, nan_policy: str, names: Sequence[str] | None) -> np.ndarray:
+def _usable(rows: np.ndarray, name: str, nan_policy: Policy, names: Sequence[str] | None) -> np.ndarray:
     """Mask of the rows without NaN and infinity; raises where there are others that nobody leaves out."""
     kept = np.concatenate([_finite(rows[part]) for part in parts(*rows.shape)])
     if nan_policy == "raise":
@@ -279,7 +280,7 @@ def recall_of(found: np.ndarray, true: np.ndarray) -> float:
     return float(np.mean([np.isin(two, one).mean() for one, two in zip(found, true, strict=True)]))
 
 
-def search_there(values: Any, backend: str, index: Any) -> bool:
+def search_there(values: Any, backend: BackendName, index: Any) -> bool:
     """Whether the search takes place on a device: of rows that lie there, or by a backend that was asked for."""
     if not (index is None or (isinstance(index, str) and index.lower() in ("auto", "flat"))):
         return False
@@ -293,14 +294,14 @@ def search_there(values: Any, backend: str, index: Any) -> bool:
     return backend == "auto" or faiss_gpus() > 0
 
 
-def bring(values: Any, name: str, backend: str) -> Any:
+def bring(values: Any, name: str, backend: BackendName) -> Any:
     """Rows as tensors where they lie, or where a backend wants those of the host."""
     from pyalign.nearest._tensor_space import tensor_rows  # loads torch
 
     return tensor_rows(values, name, backend if backend in TENSOR_BACKENDS else "torch")
 
 
-def space_and_scan(x: Any, queries: Any, measure: Measure, backend: str) -> tuple[Space, Scan, str]:
+def space_and_scan(x: Any, queries: Any, measure: Measure, backend: BackendName) -> tuple[Space, Scan, str]:
     """The space of rows, what searches it exactly, and the name of that."""
     if isinstance(x, np.ndarray):
         space = make_space(x, queries, measure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
@@ -10,12 +11,13 @@ from pyalign import _checks
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.nearest.neighbors import neighbors
+from pyalign.typing import BackendName, MeasureLike
 
 ENGINES = {"auto": "auto", "exact": "auto", "faiss": "faiss"}  # and the backend of `neighbors`
 
 
 def neighbor_overlap(
-    before: object, after: object, *, k: Sequence[int] = (1, 10), measure: str = "cosine", engine: str = "auto"
+    before: object, after: object, *, k: Sequence[int] = (1, 10), measure: MeasureLike = "cosine", engine: str = "auto"
 ) -> dict[int, float]:
     """The fraction of each row's k nearest neighbours in `before` that are among its k nearest in `after`.
 
@@ -54,7 +56,9 @@ def neighbor_overlap(
     for rows, name in ((old, "before"), (new, "after")):
         _checks.require_finite(~np.isfinite(rows).all(axis=1), name)
     first, second = (
-        neighbors(rows, k=int(max(k)), measure=measure, backend=ENGINES[engine], index="flat").indices
+        neighbors(
+            rows, k=int(max(k)), measure=measure, backend=cast("BackendName", ENGINES[engine]), index="flat"
+        ).indices
         for rows in (old, new)
     )
     return {int(m): _in_common(first[:, :m], second[:, :m]) / (n * int(m)) for m in k}

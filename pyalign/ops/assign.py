@@ -8,12 +8,13 @@ from pyalign import _checks
 from pyalign.backends import get_host_backend
 from pyalign.errors import InputError
 from pyalign.ops._host_door import explained
+from pyalign.typing import BackendName
 
 MOST_PLACES = (1 << 15) - 1
 
 
 def largest_places(
-    values: np.ndarray, triplets: object, *, product: bool = False, backend: str = "auto"
+    values: np.ndarray, triplets: object, *, product: bool = False, backend: BackendName = "auto"
 ) -> tuple[np.ndarray, int]:
     """The largest place of the sum, or product, of the first two rows of each triplet; works on the host.
 

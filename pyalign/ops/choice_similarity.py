@@ -11,22 +11,23 @@ from pyalign import _checks
 from pyalign.backends import Array, Rows
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_finite, run_prepared
 from pyalign.ops.triplets import require_one
+from pyalign.typing import BackendName, EmbeddingsLike, JudgmentsLike, MeasureLike
 
 LEAST_ROWS = 3
 
 
 def choice_similarity(
-    embeddings: object = None,
+    embeddings: EmbeddingsLike | None = None,
     *,
-    similarities: object = None,
-    measure: str | Measure | None = None,
+    similarities: JudgmentsLike | None = None,
+    measure: MeasureLike | None = None,
     temperature: float = 1.0,
-    backend: str = "auto",
+    backend: BackendName = "auto",
     out: Any = None,
 ) -> Any:
     """The probability that two items are kept together in an odd-one-out task, averaged over all third items.
@@ -93,7 +94,7 @@ def choice_similarity(
         return door.give(result, out)
 
 
-def _of_similarities(similarities: object, divisor: float, backend: str, out: Any) -> Any:
+def _of_similarities(similarities: object, divisor: float, backend: BackendName, out: Any) -> Any:
     """Choice similarity of a matrix (n, n) of similarities."""
     door = open_door(backend, similarities)
     matrix = door.similarities(similarities)

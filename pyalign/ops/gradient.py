@@ -11,10 +11,16 @@ from pyalign.ops._door import open_door
 from pyalign.ops._host_door import HostDoor
 from pyalign.ops._prepare import run_finite
 from pyalign.ops.plan import TripletPlan
+from pyalign.typing import BackendName
 
 
 def triplet_gradient(
-    similarities: object, triplets: object, *, answers: object = None, temperature: float = 1.0, backend: str = "auto"
+    similarities: object,
+    triplets: object,
+    *,
+    answers: object = None,
+    temperature: float = 1.0,
+    backend: BackendName = "auto",
 ) -> tuple[float, Any]:
     """Mean cross-entropy of triplets under similarities, and its derivative by each similarity.
 

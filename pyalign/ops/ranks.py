@@ -13,6 +13,7 @@ import numpy as np
 
 from pyalign.backends import RankOrder, get_host_backend
 from pyalign.errors import InputError
+from pyalign.typing import BackendName
 
 MOST = 1 << 30  # numbers, whose doubled ranks fit in 31 bits
 
@@ -31,7 +32,7 @@ class RankedPairs:
     values: np.ndarray
     items: np.ndarray
     ranks: np.ndarray
-    backend: str = "auto"
+    backend: BackendName = "auto"
 
     @cached_property
     def places(self) -> np.ndarray:
@@ -54,7 +55,7 @@ class RankedPairs:
         return not self.order.last.all()
 
 
-def double_ranks(values: np.ndarray, backend: str = "auto") -> np.ndarray:
+def double_ranks(values: np.ndarray, backend: BackendName = "auto") -> np.ndarray:
     """Twice the mean ranks, from 1, of numbers (m,): int32 (m,), so that those of ties are whole too.
 
     float32 and float64 are taken as they are, others become float64; none may be NaN.
@@ -72,7 +73,7 @@ def double_ranks(values: np.ndarray, backend: str = "auto") -> np.ndarray:
     return ranks
 
 
-def rank_pairs(values: np.ndarray, items: np.ndarray, backend: str = "auto") -> RankedPairs:
+def rank_pairs(values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> RankedPairs:
     """Values (m,) of pairs of objects, items int32 (m, 2), made ready for `rank_sums`.
 
     Example:
@@ -83,7 +84,7 @@ def rank_pairs(values: np.ndarray, items: np.ndarray, backend: str = "auto") -> 
     return RankedPairs(given, items, double_ranks(given, backend), backend)
 
 
-def rank_sums(first: RankedPairs, second: RankedPairs, table: np.ndarray, backend: str = "auto") -> np.ndarray:
+def rank_sums(first: RankedPairs, second: RankedPairs, table: np.ndarray, backend: BackendName = "auto") -> np.ndarray:
     """Sums under resamples of the objects, with multiplicities (n, b) uint8, of two values of the same pairs.
 
     Returns:
@@ -106,7 +107,7 @@ def rank_sums(first: RankedPairs, second: RankedPairs, table: np.ndarray, backen
 
 
 def discordance(
-    first: RankedPairs, second: RankedPairs, weights: np.ndarray | None = None, backend: str = "auto"
+    first: RankedPairs, second: RankedPairs, weights: np.ndarray | None = None, backend: BackendName = "auto"
 ) -> int:
     """The weight of pairs of pairs that the two values order differently: the sum of w_k w_l, each once.
 

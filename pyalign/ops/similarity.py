@@ -8,18 +8,19 @@ from pyalign import _checks
 from pyalign.backends import Array
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_prepared
+from pyalign.typing import BackendName, MeasureLike
 
 
 def similarity(
     embeddings: object,
     others: object | None = None,
     *,
-    measure: str | Measure = "cosine",
-    backend: str = "auto",
+    measure: MeasureLike = "cosine",
+    backend: BackendName = "auto",
     out: Any = None,
 ) -> Any:
     """Similarity of every row of x with every row of y; larger is more alike.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from array_api_compat import array_namespace
 
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
-from pyalign.measures import Measure
 from pyalign.ops._door import open_door
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_finite
 from pyalign.ops.similarity import similarity
+from pyalign.typing import BackendName, MeasureLike
 
 BLOCK = 1 << 24  # similarities at once
 
@@ -58,7 +58,7 @@ def _require_neighbours(k: object, most: int) -> None:
         raise InputError(f"k must be a whole number from 1 to {most}; got {k!r}")
 
 
-def neighbours(x: object, k: int, *, measure: str | Measure = "cosine", backend: str = "auto") -> Any:
+def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: str = "auto") -> Any:
     """The k rows most similar to each row of x, which is no neighbour of itself.
 
     Args:
@@ -84,11 +84,11 @@ def neighbours(x: object, k: int, *, measure: str | Measure = "cosine", backend:
     return found[0] if len(found) == 1 else array_namespace(found[0]).concat(found)
 
 
-def neighbour_blocks(x: Any, k: int, *, measure: str | Measure = "cosine", backend: str = "auto") -> Iterator[Any]:
+def neighbour_blocks(x: Any, k: int, *, measure: MeasureLike = "cosine", backend: str = "auto") -> Iterator[Any]:
     """The same in pieces: which rows (a slice), and (rows, k) of them; never more than a block of similarities."""
     n = length(x)
     step = max(1, BLOCK // n)
     for start in range(0, n, step):
         part = slice(start, min(start + step, n))
-        near = similarity(x[part], None if step >= n else x, measure=measure, backend=backend)
+        near = similarity(x[part], None if step >= n else x, measure=measure, backend=cast("BackendName", backend))
         yield part, topk(near, k, own=start, backend=backend)

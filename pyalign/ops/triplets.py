@@ -26,6 +26,7 @@ from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import lengths
 from pyalign.ops._prepare import run_finite, run_prepared
+from pyalign.typing import BackendName, EmbeddingsLike, JudgmentsLike, MeasureLike, TripletsLike
 
 MATRIX_BYTES = 256 << 20
 MATRIX_ELEMENTS_PER_TRIPLET = 16
@@ -69,12 +70,12 @@ class TripletResults:
 
 
 def odd_one_out(
-    embeddings: object = None,
-    triplets: object = None,
+    embeddings: EmbeddingsLike | None = None,
+    triplets: TripletsLike | None = None,
     *,
-    similarities: object = None,
-    measure: str | Measure | None = None,
-    backend: str = "auto",
+    similarities: JudgmentsLike | None = None,
+    measure: MeasureLike | None = None,
+    backend: BackendName = "auto",
 ) -> Any:
     """The odd item of each triplet: the one outside the most similar pair.
 
@@ -120,7 +121,7 @@ def odd_one_out(
 
 
 def _aligned(
-    embeddings: object, triplets: object, similarities: object, measure: str | Measure | None, function: str
+    embeddings: object, triplets: object, similarities: object, measure: MeasureLike | None, function: str
 ) -> Aligned:
     """Rows, of embeddings or of a matrix, and odd-one-out triplets.
 
@@ -160,13 +161,13 @@ def require_one(embeddings: object, similarities: object, measure: object) -> No
 
 
 def choice_probabilities(
-    embeddings: object = None,
-    triplets: object = None,
+    embeddings: EmbeddingsLike | None = None,
+    triplets: TripletsLike | None = None,
     *,
-    similarities: object = None,
-    measure: str | Measure | None = None,
+    similarities: JudgmentsLike | None = None,
+    measure: MeasureLike | None = None,
     temperature: float = 1.0,
-    backend: str = "auto",
+    backend: BackendName = "auto",
 ) -> Any:
     """Probability that each position of each triplet is the odd one.
 
@@ -272,7 +273,7 @@ def run_triplets(
     x: object,
     triplets: object,
     *,
-    measure: str | Measure = "cosine",
+    measure: MeasureLike = "cosine",
     temperature: float = 1.0,
     backend: str = "auto",
     choices: bool = False,

@@ -23,6 +23,7 @@ from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
 from pyalign.pairwise._matrices import MatrixFamily, centred_columns, not_defined
 from pyalign.pairwise.representation import RepresentationMeasure
+from pyalign.typing import BackendName
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class Neighbours:
 class NeighbourFamily:
     """See the module."""
 
-    def __init__(self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: str = "auto"):
+    def __init__(
+        self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: BackendName = "auto"
+    ):
         self.measure, self.backend, self.n = measure, backend, shapes[0][0]
         self.k = int(measure.value)  # type: ignore[arg-type]
         if not self.k < self.n:
@@ -107,7 +110,9 @@ class Subspace:
 class SubspaceFamily:
     """See the module."""
 
-    def __init__(self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: str = "auto"):
+    def __init__(
+        self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: BackendName = "auto"
+    ):
         self.measure, self.backend, self.n = measure, backend, shapes[0][0]
         self.linalg = _linalg(measure)
 
@@ -199,7 +204,7 @@ class Family(Protocol):
 FAMILIES: dict[str, type[Any]] = {"matrix": MatrixFamily, "neighbours": NeighbourFamily, "subspace": SubspaceFamily}
 
 
-def family_of(measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: str) -> Family:
+def family_of(measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: BackendName) -> Family:
     """The family of a measure, for models of these shapes (n, d).
 
     Raises:

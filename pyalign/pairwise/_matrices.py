@@ -15,11 +15,12 @@ import numpy as np
 
 from pyalign.backends import get_host_backend
 from pyalign.errors import InputError
-from pyalign.measures import median_distance
+from pyalign.measures import get_measure, median_distance
 from pyalign.ops.permuted import identity, permuted_products
 from pyalign.ops.ranks import double_ranks
 from pyalign.ops.similarity import similarity
 from pyalign.pairwise.representation import RepresentationMeasure
+from pyalign.typing import BackendName
 
 FEATURES_PER_ROW = 4  # d * e below so many n: products of features are cheaper than a pass over a matrix
 MOST_ROWS = 16_384  # of a matrix, where features would do: 1 GiB of float32
@@ -49,7 +50,9 @@ class Features:
 class MatrixFamily:
     """See the module. `shapes`: of the models that will be compared."""
 
-    def __init__(self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: str = "auto"):
+    def __init__(
+        self, measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]], backend: BackendName = "auto"
+    ):
         self.measure, self.backend, self.n = measure, backend, shapes[0][0]
         widest = sorted(shape[1] for shape in shapes)[-2:]
         few = widest[0] * widest[-1] < FEATURES_PER_ROW * self.n or self.n > MOST_ROWS
@@ -79,14 +82,14 @@ class MatrixFamily:
         """(n, n) not centred yet, and the power of 4 by which it is too small."""
         kernel, value = self.measure.kernel, self.measure.value
         if kernel in ("rdm", "ranks"):
-            similarities = similarity(x, measure=str(value), backend=self.backend)
+            similarities = similarity(x, measure=get_measure(str(value)), backend=self.backend)
             return (similarities if kernel == "rdm" else ranked(similarities)), 0
         values, exponent = centred_columns(x)  # distances are those of x, but for the scale
         if kernel == "linear":
             return similarity(values, measure="dot", backend=self.backend), exponent
         assert isinstance(value, float)
         sigma = math.ldexp(value, -exponent) if self.measure.absolute else value * median_distance(values)
-        return similarity(values, measure=f"rbf:{sigma!r}", backend=self.backend), 0
+        return similarity(values, measure=get_measure(f"rbf:{sigma!r}"), backend=self.backend), 0
 
     def _features(self, x: np.ndarray) -> Features:
         values, exponent = centred_columns(x)

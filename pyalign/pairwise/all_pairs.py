@@ -22,19 +22,20 @@ from pyalign.pairwise.representation import (
     get_representation_measure,
 )
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName
 
 Measure = str | RepresentationMeasure
 PERMUTATIONS = 200
 
 
 def compare_all(
-    models: Mapping[str, object], measure: Measure | Sequence[Measure], n_permutations: int, alpha: float, seed: int,
-    backend: str, progress: Progress = silent,
+    models: object, measure: Measure | Sequence[Measure], n_permutations: int, alpha: float, seed: int,
+    backend: BackendName, progress: Progress = silent,
 ) -> ModelSimilarities:  # fmt: skip
     """The similarity of every two models, by each measure; see `pyalign.cka`."""
     given = _checks.named_models(models)
-    if len(models) < 2:
-        raise InputError(f"models must be at least two; got {len(models)}")
+    if len(given) < 2:
+        raise InputError(f"models must be at least two; got {len(given)}")
     measures = measures_of(measure)
     count, level = checked_permutations(n_permutations, alpha)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)

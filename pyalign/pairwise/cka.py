@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import overload
+from typing import Literal, overload
 
 from pyalign.errors import InputError
 from pyalign.pairwise.all_pairs import Measure, compare_all
@@ -12,33 +12,37 @@ from pyalign.pairwise.layers import compare_layers
 from pyalign.pairwise.minibatch import BATCH, minibatch_cka
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName, EmbeddingsLike, Models
 
 PERMUTATIONS = 200
 
 
 @overload
 def cka(
-    models: Mapping[str, object], *, batch_size: int | None = ..., measure: Measure | Sequence[Measure] = ...,
-    n_permutations: int | None = ..., alpha: float = ..., seed: int = ..., backend: str = ...,
+    models: Models, *, batch_size: int | None = ..., measure: Measure | Sequence[Measure] = ...,
+    n_permutations: int | None = ..., alpha: float = ..., seed: int = ..., backend: BackendName = ...,
     progress: Progress | None = ...,
 ) -> ModelSimilarities: ...  # fmt: skip
 @overload
 def cka(
-    *, batches: Iterable[Mapping[str, object]], measure: Measure = ..., seed: int = ..., backend: str = ...,
+    *, batches: Iterable[Mapping[str, EmbeddingsLike]] | None, measure: Measure = ..., seed: int = ...,
+    backend: BackendName = ...,
     progress: Progress | None = ...,
 ) -> ModelSimilarities: ...  # fmt: skip
 @overload
 def cka(
-    *, layers: tuple[Mapping[str, object], Mapping[str, object]], aggregate: str = ..., measure: Measure = ...,
-    n_permutations: int | None = ..., alpha: float = ..., seed: int = ..., backend: str = ...,
+    *, layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None, aggregate: Literal["max",
+    "mean"] | None = ..., measure: Measure = ...,
+    n_permutations: int | None = ..., alpha: float = ..., seed: int = ..., backend: BackendName = ...,
     progress: Progress | None = ...,
 ) -> LayerSimilarity: ...  # fmt: skip
 def cka(
-    models: Mapping[str, object] | None = None, *,
-    layers: tuple[Mapping[str, object], Mapping[str, object]] | None = None, aggregate: str | None = None,
-    batches: Iterable[Mapping[str, object]] | None = None, batch_size: int | None = None,
+    models: Models | None = None, *,
+    layers: tuple[Mapping[str, EmbeddingsLike], Mapping[str, EmbeddingsLike]] | None = None, aggregate: Literal["max",
+    "mean"] | None = None,
+    batches: Iterable[Mapping[str, EmbeddingsLike]] | None = None, batch_size: int | None = None,
     measure: Measure | Sequence[Measure] = "debiased-cka", n_permutations: int | None = None, alpha: float = 0.05,
-    seed: int = 0, backend: str = "auto", progress: Progress | None = None,
+    seed: int = 0, backend: BackendName = "auto", progress: Progress | None = None,
 ) -> ModelSimilarities | LayerSimilarity:  # fmt: skip
     """How similar models are to each other, by CKA or a relative of it, and how much of that is more than chance.
 

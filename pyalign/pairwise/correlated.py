@@ -20,6 +20,7 @@ from pyalign.pairwise.correlations import Correlation
 from pyalign.pairwise.moments import as_square
 from pyalign.pairwise.study import Study
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,7 @@ class Correlated:
 
     study: Study
     correlation: Correlation
-    backend: str = "auto"
+    backend: BackendName = "auto"
 
     @cached_property
     def models(self) -> list[Any]:

@@ -16,21 +16,24 @@ import numpy as np
 from pyalign.errors import InputError, nearest
 from pyalign.pairwise.moments import Moments
 from pyalign.pairwise.ranked import Concordance, Ranks
+from pyalign.typing import BackendName
 
 
 class Family(Protocol):
     """A family of correlations."""
 
-    def prepare(self, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> Any:
+    def prepare(self, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> Any:
         """Values (m,) of pairs of objects, items int32 (m, 2), made ready."""
 
-    def value(self, a: Any, b: Any, backend: str = "auto") -> float:
+    def value(self, a: Any, b: Any, backend: BackendName = "auto") -> float:
         """The correlation; NaN where it is not defined."""
 
     def unit(self, a: Any) -> np.ndarray | None:
         """(m,) float64 whose inner product with that of another is their correlation; None where there is no such."""
 
-    def resampled(self, a: Sequence[Any], b: Sequence[Any], table: np.ndarray, backend: str = "auto") -> np.ndarray:
+    def resampled(
+        self, a: Sequence[Any], b: Sequence[Any], table: np.ndarray, backend: BackendName = "auto"
+    ) -> np.ndarray:
         """(r, len(a), len(b)): of each of a with each of b under r resamples, with multiplicities (n, r) uint8."""
 
 
@@ -88,7 +91,7 @@ def get_correlation(name: str) -> Correlation:
     return CORRELATIONS[name]
 
 
-def correlate(a: np.ndarray, b: np.ndarray, correlation: str = "spearman", backend: str = "auto") -> float:
+def correlate(a: np.ndarray, b: np.ndarray, correlation: str = "spearman", backend: BackendName = "auto") -> float:
     """The correlation of two lists of numbers (m,), such as the pairs of two similarity matrices.
 
     Args:

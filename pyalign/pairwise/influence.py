@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.ops.ranks import RankedPairs, rank_pairs
+from pyalign.typing import BackendName
 
 RANKED, VALUED = ("spearman", "rho-a"), ("pearson", "cosine")
 INFLUENCES = (*RANKED, *VALUED)  # the correlations that have them here
@@ -41,7 +42,7 @@ class Side:
     scale: float
 
     @classmethod
-    def of(cls, name: str, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> Side:
+    def of(cls, name: str, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> Side:
         """That of values (m,) of pairs, items int32 (m, 2), by a correlation of `INFLUENCES`."""
         m = len(values)
         scale = float(np.abs(values).max(initial=0.0)) or 1.0
@@ -53,7 +54,7 @@ class Side:
             own += 2.0 * (mean_above(ranked, scores) - square)
         return cls(name, scores, square, own, ranked, scale)
 
-    def moved(self, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> np.ndarray:
+    def moved(self, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> np.ndarray:
         """(m,): the scores of other values of the same pairs, less these scores."""
         ranked = None if self.ranked is None else rank_pairs(values, items, backend)
         difference: np.ndarray = _scores(self.name, values, self.scale, ranked) - self.scores

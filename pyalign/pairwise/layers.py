@@ -17,6 +17,7 @@ from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutatio
 from pyalign.pairwise.compared import LayerSimilarity
 from pyalign.pairwise.representation import LARGEST, get_representation_measure
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName
 
 AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "max": lambda scores: scores.max(axis=0),
@@ -25,7 +26,8 @@ AGGREGATES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def compare_layers(
-    layers: object, measure: Measure, aggregate: str, n_permutations: int, alpha: float, seed: int, backend: str,
+    layers: object, measure: Measure, aggregate: str, n_permutations: int, alpha: float, seed: int,
+    backend: BackendName,
     progress: Progress = silent,
 ) -> LayerSimilarity:  # fmt: skip
     """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.

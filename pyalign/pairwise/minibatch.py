@@ -16,13 +16,14 @@ from pyalign.pairwise._matrices import Features, Matrix, MatrixFamily
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.representation import RepresentationMeasure, get_representation_measure
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName
 
 BATCH = 1024  # rows
 FARTHEST = 120  # powers of 4 between the lengths of two batches
 
 
 def minibatch_cka(
-    models: object, batch_size: int, measure: str | RepresentationMeasure, seed: int, backend: str,
+    models: object, batch_size: int, measure: str | RepresentationMeasure, seed: int, backend: BackendName,
     progress: Progress = silent,
 ) -> ModelSimilarities:  # fmt: skip
     """Debiased CKA of models whose matrices (n, n), or whose rows, do not fit into memory; see `pyalign.cka`.
@@ -118,7 +119,8 @@ def _rows_of(
 
 
 def _hsic(
-    rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, backend: str, number: int,
+    rows: Mapping[str, np.ndarray], names: tuple[str, ...], measure: RepresentationMeasure, backend: BackendName,
+    number: int,
     scales: dict[str, int],
 ) -> np.ndarray:  # fmt: skip
     """(m, m) the unbiased HSIC of each pair of models in one batch, each model on the scale of its first batch."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.backends import get_host_backend
+from pyalign.typing import BackendName
 
 CHUNK = 1 << 16
 
@@ -32,7 +33,7 @@ class Moments:
 
     name: str = "pearson"
 
-    def prepare(self, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> Values:
+    def prepare(self, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> Values:
         wide = values.astype(np.float64)
         if self.name == "pearson":
             constant = len(wide) == 0 or wide.min() == wide.max()
@@ -40,7 +41,7 @@ class Moments:
         largest = float(np.abs(wide).max(initial=0.0))
         return Values(wide / largest if largest > 0 else wide, items)
 
-    def value(self, a: Values, b: Values, backend: str = "auto") -> float:
+    def value(self, a: Values, b: Values, backend: BackendName = "auto") -> float:
         if self.name == "pearson" and not (a.values.any() and b.values.any()):
             return math.nan
         pieces = range(0, len(a.values), CHUNK)
@@ -55,7 +56,7 @@ class Moments:
         return a.values / math.sqrt(square) if square > 0 else a.values
 
     def resampled(
-        self, a: Sequence[Values], b: Sequence[Values], table: np.ndarray, backend: str = "auto"
+        self, a: Sequence[Values], b: Sequence[Values], table: np.ndarray, backend: BackendName = "auto"
     ) -> np.ndarray:
         sums = WeightedSums(a[0].items, table, backend)
         weight = sums.of(None)
@@ -87,7 +88,7 @@ class WeightedSums:
 
     items: np.ndarray
     table: np.ndarray
-    backend: str = "auto"
+    backend: BackendName = "auto"
 
     def of(self, values: np.ndarray | None) -> np.ndarray:
         """(r,): the weighted sum of values (m,) in each resample; None: of ones. As t' A t / 2 of symmetric A."""

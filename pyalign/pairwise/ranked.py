@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign.ops.ranks import RankedPairs, discordance, rank_pairs, rank_sums
 from pyalign.pairwise.moments import ratio, ratios
+from pyalign.typing import BackendName
 
 CHUNK = 1 << 16
 
@@ -20,10 +21,10 @@ class Ranks:
 
     name: str = "spearman"
 
-    def prepare(self, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> RankedPairs:
+    def prepare(self, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> RankedPairs:
         return rank_pairs(values, items, backend)
 
-    def value(self, a: RankedPairs, b: RankedPairs, backend: str = "auto") -> float:
+    def value(self, a: RankedPairs, b: RankedPairs, backend: BackendName = "auto") -> float:
         return rank_correlation(a.ranks, b.ranks, self.name)
 
     def unit(self, a: RankedPairs) -> np.ndarray | None:
@@ -33,7 +34,7 @@ class Ranks:
         return centred / math.sqrt(square) if square > 0 else centred
 
     def resampled(
-        self, a: Sequence[RankedPairs], b: Sequence[RankedPairs], table: np.ndarray, backend: str = "auto"
+        self, a: Sequence[RankedPairs], b: Sequence[RankedPairs], table: np.ndarray, backend: BackendName = "auto"
     ) -> np.ndarray:
         out = np.empty((table.shape[1], len(a), len(b)))
         for i, one in enumerate(a):
@@ -81,17 +82,17 @@ class Concordance:
 
     name: str = "kendall"
 
-    def prepare(self, values: np.ndarray, items: np.ndarray, backend: str = "auto") -> Listed:
+    def prepare(self, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> Listed:
         return Listed(rank_pairs(values, items, backend), items)
 
-    def value(self, a: Listed, b: Listed, backend: str = "auto") -> float:
+    def value(self, a: Listed, b: Listed, backend: BackendName = "auto") -> float:
         return self._tau(a.ranked, b.ranked, None, backend)
 
     def unit(self, a: Listed) -> np.ndarray | None:
         return None  # of pairs of pairs, of which there are too many
 
     def resampled(
-        self, a: Sequence[Listed], b: Sequence[Listed], table: np.ndarray, backend: str = "auto"
+        self, a: Sequence[Listed], b: Sequence[Listed], table: np.ndarray, backend: BackendName = "auto"
     ) -> np.ndarray:
         out = np.empty((table.shape[1], len(a), len(b)))
         i, j = a[0].items.T
@@ -103,7 +104,7 @@ class Concordance:
                     out[lane, k, q] = self._tau(one.ranked, other.ranked, weights, backend)
         return out
 
-    def _tau(self, a: RankedPairs, b: RankedPairs, weights: np.ndarray | None, backend: str) -> float:
+    def _tau(self, a: RankedPairs, b: RankedPairs, weights: np.ndarray | None, backend: BackendName) -> float:
         w = np.ones(len(a.ranks), np.int64) if weights is None else weights.astype(np.int64)
         total = int(w.sum())
         all_pairs = total * (total - 1) // 2

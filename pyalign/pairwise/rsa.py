@@ -25,6 +25,7 @@ from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, IntervalsOver, Resampling, plan_of
+from pyalign.typing import BackendName, Correction, Policy
 
 PARTIAL = ("spearman", "pearson")
 METHODS = (CORRECTED, BOOTSTRAP)
@@ -43,11 +44,11 @@ def rsa(
     pooling: str | None = None,
     partial: bool = False,
     weighted: bool = False,
-    correction: str = "holm",
-    nan_policy: str = "raise",
-    missing: str = "raise",
+    correction: Correction = "holm",
+    nan_policy: Policy = "raise",
+    missing: Policy = "raise",
     seed: int = 0,
-    backend: str = "auto",
+    backend: BackendName = "auto",
     progress: Progress = silent,
 ) -> Rsa:
     """Correlates similarity matrices of representations with those of people.

@@ -20,6 +20,7 @@ from pyalign.pairwise.rsa_result import Partial, PerPerson, RsaCeiling, RsaPair,
 from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.resampling import CORRECTED, Resampling
 from pyalign.stats.student import quantile, two_sided_p
+from pyalign.typing import Correction
 
 
 def results_of(
@@ -105,7 +106,7 @@ def pairs_of(found: Correlated, errors: Variances, plan: Resampling) -> list[Rsa
     return pairs
 
 
-def corrected(pairs: Sequence[RsaPair], correction: str) -> tuple[RsaPair, ...]:
+def corrected(pairs: Sequence[RsaPair], correction: Correction) -> tuple[RsaPair, ...]:
     """With p-values corrected over all pairs that have one."""
     found = of_known([pair.p_value for pair in pairs], correction)
     return tuple(replace(pair, p_adjusted=p) for pair, p in zip(pairs, found, strict=True))

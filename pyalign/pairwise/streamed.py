@@ -17,7 +17,7 @@ from pyalign.backends import Array
 from pyalign.data import Judgments, as_embeddings
 from pyalign.data.judgments import require_symmetric
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure, median_distance, with_sigma
+from pyalign.measures import get_measure, median_distance, with_sigma
 from pyalign.ops.ranks import MOST, double_ranks
 from pyalign.ops.similarity import similarity
 from pyalign.pairwise.correlations import Correlation
@@ -35,6 +35,7 @@ from pyalign.pairwise.study import (
     rdm_in_order,
 )
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName, MeasureLike
 
 FROM = 6000  # objects
 TILE = 1 << 22  # pairs of a tile
@@ -42,7 +43,7 @@ CORRELATIONS = ("spearman", "rho-a", "pearson", "cosine")
 Tiles = Callable[[int, int], np.ndarray]  # the pairs (i, j > i) of rows i in a range, row by row
 
 
-def tiles_of_rows(x: Array, measure: str | Measure, kind: str, backend: str) -> Tiles:
+def tiles_of_rows(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> Tiles:
     """Those of the similarities of rows, or of their dissimilarities."""
     chosen = get_measure(measure)
     if chosen.needs_sigma:
@@ -227,7 +228,7 @@ class Sums:
 
 def in_tiles(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], judged: Judgments, measures: Sequence[Any],
-    chosen: Sequence[Correlation], backend: str, progress: Progress,
+    chosen: Sequence[Correlation], backend: BackendName, progress: Progress,
 ) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:  # fmt: skip
     """Values alone, of matrices that are not held whole; and what was assumed."""
     given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)

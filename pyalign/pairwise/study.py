@@ -16,8 +16,9 @@ from pyalign.data.instead import notes_on_values
 from pyalign.data.judgments import above
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.ops.similarity import similarity
+from pyalign.typing import BackendName, MeasureLike, Policy
 
 FEWEST = 3  # objects, of which three pairs follow
 EXTREME = 200  # powers of two from 1: values beyond are scaled, so that sums of their squares stay within float64
@@ -72,8 +73,8 @@ class Study:
 
 
 def study_of(
-    models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, measures: Sequence[str | Measure],
-    nan_policy: str, backend: str,
+    models: Mapping[str, object], rdms: Mapping[str, Judgments], human: Judgments, measures: Sequence[MeasureLike],
+    nan_policy: Policy, backend: BackendName,
 ) -> Study:  # fmt: skip
     """The judged pairs of the objects that have a row in all models, by name where names are known.
 
@@ -169,7 +170,7 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
 
 
 def finite_rows(
-    models: dict[str, Array], n: int, nan_policy: str, names: Sequence[str] | None = None
+    models: dict[str, Array], n: int, nan_policy: Policy, names: Sequence[str] | None = None
 ) -> tuple[dict[str, Array], np.ndarray]:  # fmt: skip
     """The models without the rows that hold NaN or infinity in any of them, and which objects are usable."""
     rows = {name: _checks.as_rows(x, name) for name, x in models.items()}
@@ -183,7 +184,7 @@ def finite_rows(
     return rows if usable.all() else {name: x[usable] for name, x in rows.items()}, usable
 
 
-def of_rounding(models: Mapping[str, Array], measures: Sequence[str | Measure]) -> tuple[str, ...]:
+def of_rounding(models: Mapping[str, Array], measures: Sequence[MeasureLike]) -> tuple[str, ...]:
     """Sentences about models whose similarities rounding decides; models: finite rows by name."""
     return tuple(
         note
@@ -193,7 +194,7 @@ def of_rounding(models: Mapping[str, Array], measures: Sequence[str | Measure]) 
     )
 
 
-def _pairs_of(name: str, x: Array, measure: str | Measure, kind: str, backend: str) -> np.ndarray:
+def _pairs_of(name: str, x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> np.ndarray:
     """(m,): the pairs of a model, whose errors say its name."""
     try:
         return within_range(model_pairs(x, measure, kind, backend))
@@ -201,7 +202,7 @@ def _pairs_of(name: str, x: Array, measure: str | Measure, kind: str, backend: s
         raise InputError(f"{name}: {error}") from error
 
 
-def model_pairs(x: Array, measure: str | Measure, kind: str, backend: str) -> np.ndarray:
+def model_pairs(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> np.ndarray:
     """(m,): the similarities of all pairs of rows, or their dissimilarities: 1 - s of those with a largest, else -s.
 
     Example:
@@ -215,7 +216,7 @@ def model_pairs(x: Array, measure: str | Measure, kind: str, backend: str) -> np
     return out if kind == "similarity" else as_dissimilarity(out, measure)
 
 
-def as_dissimilarity(similarities: np.ndarray, measure: str | Measure) -> np.ndarray:
+def as_dissimilarity(similarities: np.ndarray, measure: MeasureLike) -> np.ndarray:
     """1 - s for cosine, pearson and rbf, whose largest similarity is 1; -s for distances and dot products; in place."""
     bounded = get_measure(measure).kernel.bounded
     np.subtract(similarities.dtype.type(1 if bounded else 0), similarities, out=similarities)

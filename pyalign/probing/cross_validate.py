@@ -7,9 +7,10 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.analysis.outcomes import CREDIT_UNIT, triplet_outcomes
@@ -32,17 +33,30 @@ from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.splits import SPLITS, Fold, TripletKFold
 from pyalign.stats.student import quantile
+from pyalign.typing import (
+    AnswersLike,
+    BackendName,
+    EmbeddingsLike,
+    MeasureLike,
+    Penalties,
+    Policy,
+    Split,
+    SubjectsLike,
+    TripletsLike,
+)
 
 ARGUMENTS = ("folds", "penalties", "split", "subjects", "journal", *COMMON)
 LEVEL = 0.95
 
 
 def cross_validate_probe(
-    embeddings: object, triplets: object, *, folds: int = 3, penalties: object = "auto", seed: int = 0,
-    split: str = "objects",
-    subjects: object = None, answers: object = None, weights: object = None, other_embeddings: object = None,
+    embeddings: EmbeddingsLike, triplets: TripletsLike, *, folds: int = 3, penalties: Penalties = "auto", seed: int = 0,
+    split: Split = "objects",
+    subjects: SubjectsLike | None = None, answers: AnswersLike | None = None, weights: ArrayLike | None = None,
+    other_embeddings: EmbeddingsLike | None = None,
     local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024, batches: int | None = None,
-    missing: str = "raise", backend: str = "auto", progress: Progress = silent, journal: Journal | None = None,
+    missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
+    journal: Journal | None = None,
     **options: Any,
 ) -> ProbeCrossValidation:  # fmt: skip
     """Folds of a probe, each with the penalty's strength chosen inside, then a refit on everything.
@@ -87,6 +101,7 @@ def cross_validate_probe(
         >>> result.accuracy > 0.5, result.split
         (True, 'objects')
     """
+    progress = progress or silent
     began = time.perf_counter()
     chosen = options_of(ProbeOptions, {"seed": seed, **options}, ARGUMENTS)
     local = LocalOptions(local_weight, tau, batch_size, batches)
@@ -249,7 +264,8 @@ def _summary(
 
 
 def held_out_errors(
-    rows: object, triplets: np.ndarray, split: str, measure: str, temperature: float, subjects: np.ndarray | None,
+    rows: object, triplets: np.ndarray, split: str, measure: MeasureLike, temperature: float,
+    subjects: np.ndarray | None,
     backend: str = "auto", task: str = ODD_ONE_OUT,
 ) -> tuple[float | None, float | None]:  # fmt: skip
     """Standard errors of accuracy and cross-entropy of a fold, over other objects, triplets or people like its own.
@@ -259,7 +275,7 @@ def held_out_errors(
     try:
         found = score(
             rows, Triplets(triplets, task=task), measure=measure, temperature=temperature, ci=Resampling(split),
-            subjects=subjects, backend=backend,
+            subjects=subjects, backend=cast("BackendName", backend),
         )  # fmt: skip
     except InputError:
         return None, None

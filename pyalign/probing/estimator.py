@@ -21,6 +21,7 @@ from pyalign.probing.recipe import fit_recipe
 from pyalign.probing.recipe_results import RecipeFit
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName, MeasureLike, Policy
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
@@ -81,15 +82,15 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         norm: str = "squared",
         rank: int | str = "full",
         bias: bool = False,
-        measure: str = "dot",
+        measure: MeasureLike = "dot",
         temperature: float = 1.0,
         standardize: str = "global",
         tolerance: float = 1e-4,
         max_iterations: int = 1000,
         smoothing: float = 0.0,
         solver: str = "lbfgs",
-        missing: str = "raise",
-        backend: str = "auto",
+        missing: Policy = "raise",
+        backend: BackendName = "auto",
         seed: int = 0,
     ) -> None:
         self.penalty = penalty
@@ -164,7 +165,10 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(
                 f"backend must be 'auto' with solver 'adam', which works on the host; got {self.backend!r}"
             )
-        unread = {**self._options().to_dict(), "seed": 0} != {**ProbeOptions(norm=self.norm).to_dict(), "seed": 0}
+        unread = {**self._options().to_dict(), "seed": 0} != {
+            **ProbeOptions(norm=self._options().norm).to_dict(),
+            "seed": 0,
+        }
         if unread or given or self.norm not in ("squared", "frobenius"):
             raise InputError(
                 "solver 'adam' takes only penalty and seed, and one answer for each triplet; got other options"

@@ -27,6 +27,7 @@ from pyalign.fitting.algebra import Algebra, host_rows, host_triplets
 from pyalign.fitting.place import HostAlgebra, algebra_for
 from pyalign.probing.answers import answer_weights
 from pyalign.probing.problem import finite_rows, valid_triplets
+from pyalign.typing import BackendName, Policy
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class Inputs:
 
 def read_inputs(
     x: object, triplets: object, *, answers: object = None, weights: object = None, subjects: object = None,
-    others: object = None, missing: str = "raise", backend: str = "auto",
+    others: object = None, missing: Policy = "raise", backend: BackendName = "auto",
 ) -> Inputs:  # fmt: skip
     """Everything checked; answers and subjects are those of the triplets unless they are given.
 
@@ -117,7 +118,7 @@ def read_inputs(
     )  # fmt: skip
 
 
-def _host_for_two(on: Algebra, backend: str) -> Algebra:
+def _host_for_two(on: Algebra, backend: BackendName) -> Algebra:
     """Where anchored triplets are fitted: on the host, whose kernels alone choose between two."""
     if isinstance(on, HostAlgebra):
         return on

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -42,12 +42,12 @@ class ProbeOptions:
 
     derived: ClassVar[tuple[str, ...]] = ("standardise",)
 
-    norm: str = field(default="squared", metadata={"key": "penalty"})
+    norm: Literal["squared", "frobenius", "identity", "nuclear"] = field(default="squared", metadata={"key": "penalty"})
     rank: int | str = "full"
     bias: bool = False
-    measure: str = "dot"
+    measure: Literal["dot", "cosine"] = "dot"
     temperature: float = 1.0
-    standardize: str = "global"
+    standardize: Literal["global", "features", "none"] = "global"
     tolerance: float = 1e-4
     max_iterations: int = 1000
     smoothing: float = 0.0

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from numpy.typing import ArrayLike
+
 from pyalign.data import Transform
 from pyalign.errors import ConvergenceWarning
 from pyalign.journal import Journal
@@ -19,6 +21,7 @@ from pyalign.probing.problem import Problem
 from pyalign.probing.scoring import scored
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
+from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, Penalties, Policy, TripletsLike
 
 COMMON = (
     "answers", "weights", "other_embeddings", "local_weight", "tau", "batch_size", "batches", "missing", "backend",
@@ -27,10 +30,13 @@ COMMON = (
 
 
 def fit_probe(
-    embeddings: object, triplets: object, *, penalty: float, answers: object = None, weights: object = None,
-    start: Transform | None = None, other_embeddings: object = None, local_weight: float = 0.25, tau: float = 0.1,
-    batch_size: int = 1024, batches: int | None = None, missing: str = "raise", backend: str = "auto",
-    progress: Progress = silent, journal: Journal | None = None, **options: Any,
+    embeddings: EmbeddingsLike, triplets: TripletsLike, *, penalty: float, answers: AnswersLike | None = None,
+    weights: ArrayLike | None = None,
+    start: Transform | None = None, other_embeddings: EmbeddingsLike | None = None, local_weight: float = 0.25,
+    tau: float = 0.1,
+    batch_size: int = 1024, batches: int | None = None, missing: Policy = "raise",
+    backend: BackendName = "auto",
+    progress: Progress | None = None, journal: Journal | None = None, **options: Any,
 ) -> ProbeFit:  # fmt: skip
     """The map W that makes x predict the answers: mean cross-entropy plus a norm of W, at its least.
 
@@ -80,6 +86,7 @@ def fit_probe(
         >>> fit.cross_entropy < 1.0, fit.gap < 1e-4, fit.transform.trained.n_triplets
         (True, True, 3)
     """
+    progress = progress or silent
     chosen = options_of(ProbeOptions, options, ("penalty", "start", "journal", *COMMON))
     weight, local = as_penalty(penalty), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(
@@ -94,9 +101,12 @@ def fit_probe(
 
 
 def probe_path(
-    embeddings: object, triplets: object, *, penalties: object = "auto", answers: object = None, weights: object = None,
-    other_embeddings: object = None, local_weight: float = 0.25, tau: float = 0.1, batch_size: int = 1024,
-    batches: int | None = None, missing: str = "raise", backend: str = "auto", progress: Progress = silent,
+    embeddings: EmbeddingsLike, triplets: TripletsLike, *, penalties: Penalties = "auto",
+    answers: AnswersLike | None = None, weights: ArrayLike | None = None,
+    other_embeddings: EmbeddingsLike | None = None, local_weight: float = 0.25, tau: float = 0.1,
+    batch_size: int = 1024,
+    batches: int | None = None, missing: Policy = "raise",
+    backend: BackendName = "auto", progress: Progress | None = None,
     **options: Any,
 ) -> tuple[ProbeFit, ...]:  # fmt: skip
     """Fits along a path of penalty strengths, strongest first, each from where the one before ended.
@@ -124,6 +134,7 @@ def probe_path(
         >>> [fit.strength for fit in path], path[0].cross_entropy > path[1].cross_entropy
         ([0.1, 0.01], True)
     """
+    progress = progress or silent
     chosen = options_of(ProbeOptions, options, ("penalties", *COMMON))
     given, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(

@@ -29,13 +29,14 @@ from pyalign.probing.recipe_results import Epoch, RecipeCrossValidation, RecipeF
 from pyalign.probing.watch import CUT, FINISHED, Watch
 from pyalign.progress import Progress, silent
 from pyalign.stats.splits import TripletKFold
+from pyalign.typing import Policy
 
 RECIPE = "muttenthaler2023"
 
 
 def fit_recipe(
     x: object, triplets: object, *, held_out: object = None, penalty: float = 1e-3, seed: int = 0,
-    settings: RecipeSettings | None = None, missing: str = "raise", progress: Progress = silent,
+    settings: RecipeSettings | None = None, missing: Policy = "raise", progress: Progress = silent,
     journal: Journal | None = None,
 ) -> RecipeFit:  # fmt: skip
     """Trains a map by the recipe.
@@ -70,7 +71,7 @@ def fit_recipe(
     return _completed(fit, inputs, told, seed)
 
 
-def _inputs(x: object, triplets: object, missing: str) -> Inputs:
+def _inputs(x: object, triplets: object, missing: Policy) -> Inputs:
     require_odd_one_out(as_triplet_data(triplets), "the recipe")
     inputs = read_inputs(x, triplets, missing=missing)
     if inputs.answers is not None:
@@ -181,7 +182,7 @@ def _is_over(curve: list[Epoch], settings: RecipeSettings) -> bool:
 
 def cross_validate_recipe(
     x: object, triplets: object, *, folds: int = 3, penalty: float = 1e-3, seed: int = 0,
-    settings: RecipeSettings | None = None, missing: str = "raise", progress: Progress = silent,
+    settings: RecipeSettings | None = None, missing: Policy = "raise", progress: Progress = silent,
     journal: Journal | None = None,
 ) -> RecipeCrossValidation:  # fmt: skip
     """The recipe on folds over objects, as published: the test triplets of a fold are also those that end its training.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from pyalign.fitting.algebra import Algebra
 from pyalign.fitting.place import algebra_for
 from pyalign.ops.triplets import run_triplets
 from pyalign.probing.options import ProbeOptions
+from pyalign.typing import BackendName, MeasureLike
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ def held_out_score(
 
 
 def scored(
-    rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: str, temperature: float = 1.0,
+    rows: np.ndarray, triplets: np.ndarray, answers: np.ndarray | None, measure: MeasureLike, temperature: float = 1.0,
     on: Algebra | None = None, task: str = ODD_ONE_OUT,
 ) -> HeldOut:  # fmt: skip
     """`pyalign.score`; with answers, their share that call the same item odd and their mean surprise, by its rules.
@@ -45,7 +47,12 @@ def scored(
     backend = on.backend.name
     if answers is None:
         found = score(
-            z, Triplets(triplets, task=task), measure=measure, temperature=temperature, backend=backend, ci=None
+            z,
+            Triplets(triplets, task=task),
+            measure=measure,
+            temperature=temperature,
+            backend=cast("BackendName", backend),
+            ci=None,
         )
         assert found.accuracy is not None and found.cross_entropy is not None
         return HeldOut(found.accuracy, found.cross_entropy)

@@ -16,9 +16,9 @@ from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import ANCHORED, alternatives_of
 from pyalign.datasets.simulate import put_odd_last, random_triplets
 from pyalign.errors import InputError
-from pyalign.measures import Measure
 from pyalign.ops.triplets import run_triplets
 from pyalign.stats.divergences import log_choice_probabilities
+from pyalign.typing import BackendName, MeasureLike
 
 FURTHER = 2  # marks what is drawn from a seed here, apart from answers and subsets
 CHUNK = 1 << 18
@@ -45,8 +45,8 @@ class Pool:
     """
 
     def __init__(
-        self, models: Mapping[str, Any], index: object, measures: Mapping[str, str | Measure], task: str,
-        backend: str = "auto", seed: int = 0,
+        self, models: Mapping[str, Any], index: object, measures: Mapping[str, MeasureLike], task: str,
+        backend: BackendName = "auto", seed: int = 0,
     ) -> None:  # fmt: skip
         self.index = _checks.as_triplets(index)
         self.n_given = len(self.index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from pyalign.data import Provenance, align_models, require_answers, require_one_
 from pyalign.data.missing import with_rows
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.probing.options import ProbeOptions
 from pyalign.progress import Progress, silent
 from pyalign.recovery.by_probe import ByProbe
@@ -23,6 +23,7 @@ from pyalign.recovery.pool import Pool
 from pyalign.recovery.rates import Counts, Simulations, along_sizes, needed
 from pyalign.recovery.recovered import RateAtSize, RecoveredModel, Recovery
 from pyalign.stats.intervals import share_interval
+from pyalign.typing import BackendName, MeasureLike, Models, Penalties, Policy, TripletsLike
 
 REFITS = ("temperature", "probe")
 SIMULATIONS = {"temperature": 100, "probe": 10}
@@ -45,30 +46,30 @@ class _Asked:
     strengths: object
     probe: ProbeOptions
     seed: int
-    missing: str
-    backend: str
+    missing: Policy
+    backend: BackendName
     progress: Progress
 
 
 def recover(
-    models: Mapping[str, object],
-    triplets: object,
+    models: Models,
+    triplets: TripletsLike,
     *,
-    measure: str | Measure | Mapping[str, str | Measure] = "cosine",
+    measure: MeasureLike | Mapping[str, MeasureLike] = "cosine",
     temperature: float | Mapping[str, float] | None = None,
-    refit: str = "temperature",
+    refit: Literal["temperature", "probe"] = "temperature",
     n_simulations: int | None = None,
     sizes: Sequence[int] | None = None,
     most_triplets: int | None = None,
     target: float = 0.95,
     confidence_level: float = 0.95,
     folds: int = 3,
-    penalties: object = "auto",
+    penalties: Penalties = "auto",
     probe: ProbeOptions | None = None,
     seed: int = 0,
-    missing: str = "raise",
-    backend: str = "auto",
-    progress: Progress = silent,
+    missing: Policy = "raise",
+    backend: BackendName = "auto",
+    progress: Progress | None = None,
 ) -> Recovery:
     """Whether these triplets can tell these models apart, and how many it would take.
 
@@ -121,6 +122,7 @@ def recover(
         >>> found.confusion, found.n_needed < 200
         (((1.0, 0.0), (0.0, 1.0)), True)
     """
+    progress = progress or silent
     models = _checks.named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
@@ -159,7 +161,7 @@ def recover(
 def _asked(
     refit: str, n_simulations: object, sizes: object, most: object, target: float, confidence_level: float,
     folds: object,
-    penalties: object, probe: object, seed: object, missing: str, backend: str, progress: Progress,
+    penalties: object, probe: object, seed: object, missing: Policy, backend: BackendName, progress: Progress,
 ) -> _Asked:  # fmt: skip
     _checks.one_of(refit, REFITS, "refit")
     if probe is not None and not isinstance(probe, ProbeOptions):

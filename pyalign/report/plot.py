@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from inspect import signature
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.marks import Drawn
 from pyalign.report.charts.save import rendered, suffix_of_picture
+from pyalign.typing import CategoriesLike, EmbeddingsLike, TripletsLike
 
 FORMATS = ("html", "svg")  # of files, where nobody asks for others
 MOST_CARDS = 100
@@ -43,10 +44,13 @@ class Looks(TypedDict, total=False):
 
 def plot(
     result: Any = None, kind: str | None = None, *, out: PathLike | None = None, images: Any = None,
-    embeddings: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
-    triplets: Any = None, names: Sequence[str] | None = None, categories: Any = None, method: str | None = None,
+    embeddings: EmbeddingsLike | None = None, dimensions: EmbeddingsLike | None = None,
+    dimension_labels: Sequence[str] | None = None,
+    triplets: TripletsLike | None = None, names: Sequence[str] | None = None, categories: CategoriesLike | None = None,
+    method: str | None = None,
     seed: int | None = None, queries: Sequence[str] | None = None, by: str | None = None, sort: str | None = None,
-    limit: int | None = None, style: str = "light", width: str = "double", ppi: int = 200,
+    limit: int | None = None, style: Literal["light", "dark"] = "light", width: Literal["single", "double"] = "double",
+    ppi: int = 200,
     csv: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
 ) -> Any:  # fmt: skip
     """A picture of a result, of human dimensions, or of embeddings.

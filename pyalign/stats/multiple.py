@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from pyalign.typing import Correction
+
 DRAWS = 10_000  # of the largest t
 AT_ONCE = 1 << 21  # numbers that are held at once
 
@@ -49,7 +51,7 @@ CORRECTIONS: dict[str, Callable[[Sequence[float]], list[float]]] = {
 }
 
 
-def corrected(p_values: Sequence[float | None], correction: str) -> list[float | None]:
+def corrected(p_values: Sequence[float | None], correction: Correction) -> list[float | None]:
     """p-values corrected over those that are there: what has none does not count.
 
     Example:

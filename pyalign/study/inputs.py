@@ -20,6 +20,7 @@ from pyalign.io.paths import Spec, bad, is_named
 from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS
 from pyalign.study.file import StudyFile, StudyModel
 from pyalign.study.keys import digest_of
+from pyalign.typing import MatrixKind
 
 
 class Inputs:
@@ -213,7 +214,7 @@ class Inputs:
         names = None if "names" not in told else self.names(told["names"])
         return self.judgments(told["file"], told.get("kind"), names)
 
-    def judgments(self, spec: str, kind: str | None, names: tuple[str, ...] | None = None) -> Judgments:
+    def judgments(self, spec: str, kind: MatrixKind | None, names: tuple[str, ...] | None = None) -> Judgments:
         """Matrices in FILE or FILE::KEY."""
         from pyalign.io.judgments import load_judgments
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,13 +33,25 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
 from pyalign.stats.resampling import codes_of
 from pyalign.stats.splits import SPLITS, TripletHoldOut
+from pyalign.typing import (
+    AnswersLike,
+    BackendName,
+    EmbeddingsLike,
+    MeasureLike,
+    Models,
+    NamedChoices,
+    Policy,
+    SubjectsLike,
+    Ties,
+    TripletsLike,
+)
 
 MOST_BINS = 10_000
 
@@ -52,9 +64,9 @@ class _Asked:
     held_out: float
     seed: int
     bins: int
-    ties: str
-    nan_policy: str
-    backend: str
+    ties: Ties
+    nan_policy: Policy
+    backend: BackendName
 
     def hold_out(self, n: int) -> TripletHoldOut | None:
         """The split of triplets of n items; None where there is none."""
@@ -68,11 +80,13 @@ class _Asked:
 
 
 def calibrate(
-    embeddings: Any, triplets: object, *, model_choices: Mapping[str, object] | None = None,
+    embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
-    answers: object = None, subjects: object = None, measure: Any = "cosine", split: str | None = "objects",
-    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: str = "fractional", nan_policy: str = "raise",
-    unreadable: str = "raise", missing: str = "raise", backend: str = "auto", progress: Progress = silent,
+    answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
+    measure: MeasureLike | Sequence[MeasureLike] = "cosine", split: Literal["objects", "triplets"] | None = "objects",
+    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: Ties = "fractional", nan_policy: Policy = "raise",
+    unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
+    progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
     """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
 
@@ -123,6 +137,7 @@ def calibrate(
         >>> abs(calibration.temperature - 0.25) < 4 * calibration.standard_error
         True
     """
+    progress = progress or silent
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _check_bins(bins)
@@ -151,11 +166,11 @@ def calibrate(
         told |= {} if people is None else {"subjects": people}
         return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
 
-    def begin(aligned: Aligned, name: str | None) -> Callable[[str | Measure], Calibration]:
+    def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Calibration]:
         ready = make_ready(aligned, people, name or "embeddings", asked.backend, asked.hold_out)
         inputs = {name or "embeddings": aligned.embeddings}
 
-        def run(measure: str | Measure) -> Calibration:
+        def run(measure: MeasureLike) -> Calibration:
             found = _calibration(ready, name, measure, asked)
             return replace(found, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
 
@@ -180,7 +195,7 @@ def _check_bins(bins: int) -> None:
         raise InputError(f"bins must be a whole number from 1 to {MOST_BINS:,}; got {bins!r}")
 
 
-def _calibration(ready: Ready, name: str | None, measure: str | Measure, asked: _Asked) -> Calibration:
+def _calibration(ready: Ready, name: str | None, measure: MeasureLike, asked: _Asked) -> Calibration:
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
     results, n_dropped = score_triplets(
@@ -349,7 +364,7 @@ class Ready:
 
 
 def make_ready(
-    aligned: Aligned, people: np.ndarray | None, name: str, backend: str,
+    aligned: Aligned, people: np.ndarray | None, name: str, backend: BackendName,
     hold_out: Callable[[int], TripletHoldOut | None],
 ) -> Ready:  # fmt: skip
     """Checks the triplets, splits them where `hold_out`, of how many items there are, gives a split."""

@@ -29,6 +29,7 @@ from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence, Errors, variances_of
 from pyalign.stats.resampling import AUTO, Clusters, Resampling
 from pyalign.stats.student import quantile
+from pyalign.typing import Ties
 
 CLOSE_ENOUGH = 1e-9  # of a step, relative; Newton's next one would be of about its square
 GROWTH = 16.0  # of beta, while nothing bounds it from above
@@ -205,7 +206,7 @@ class AnsweredSimilarities:
     host: HostBackend
     similarities: np.ndarray
     answers: Answers | None
-    ties: str
+    ties: Ties
     objects: np.ndarray | None = None
     people: np.ndarray | None = None
     alternatives: int = 3
@@ -290,7 +291,7 @@ def by_pair(shares: np.ndarray) -> np.ndarray:
     return shares[:, ::-1] if shares.shape[1] == 3 else shares
 
 
-def share_of_choice(shares: np.ndarray, similarities: np.ndarray, ties: str) -> np.ndarray:
+def share_of_choice(shares: np.ndarray, similarities: np.ndarray, ties: Ties) -> np.ndarray:
     """float64 (t,): the share of the answers that the model's choice has: the item outside its best pair.
 
     Where pairs tie for the best, by `ties`: ``"fractional"`` the mean over them, ``"wrong"`` 0, ``"human_alignment"``

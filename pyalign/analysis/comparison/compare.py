@@ -24,7 +24,7 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError, nearest
-from pyalign.measures import PRECOMPUTED, Measure, get_measure
+from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.intervals import FRACTION
@@ -32,28 +32,39 @@ from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.stats.splits import within
+from pyalign.typing import (
+    BackendName,
+    Correction,
+    MeasureLike,
+    Models,
+    NamedChoices,
+    Policy,
+    SubjectsLike,
+    Ties,
+    TripletsLike,
+)
 
 SPLITS = 50  # of the objects into halves
 
 
 def compare(
-    models: Mapping[str, object] | None,
-    triplets: object,
+    models: Models | None,
+    triplets: TripletsLike,
     *,
-    model_choices: Mapping[str, object] | None = None,
+    model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
-    measure: str | Measure | Mapping[str, str | Measure] | None = None,
+    measure: MeasureLike | Mapping[str, MeasureLike] | None = None,
     temperature: float = 1.0,
-    ties: str = "fractional",
-    nan_policy: str = "raise",
-    unreadable: str = "raise",
-    missing: str = "raise",
-    backend: str = "auto",
+    ties: Ties = "fractional",
+    nan_policy: Policy = "raise",
+    unreadable: Policy = "raise",
+    missing: Policy = "raise",
+    backend: BackendName = "auto",
     ci: IntervalsOver = AUTO,
-    subjects: object = None,
-    correction: str = "holm",
+    subjects: SubjectsLike | None = None,
+    correction: Correction = "holm",
     choose_best: bool = False,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Accuracies of several models, their differences with errors of their own, and their ranks.
 
@@ -99,21 +110,22 @@ def compare(
         >>> found.pairs[0].p_value < 0.05, [model.rank for model in found.models]
         (True, [1.0, 2.0])
     """
-    models = with_similarities(_checks.named_models({} if models is None else models))
+    progress = progress or silent
+    named = with_similarities(_checks.named_models({} if models is None else models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(
-        model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+        model_choices, named, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
-    every = [*models, *choices.choices]
+    every = [*named, *choices.choices]
     if len(every) < 2:
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(f': {one!r}' for one in every)}")
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
     if plan is None and choose_best:
         raise InputError("choose_best needs intervals; got ci=None")
-    measures = measures_by_model(measure, models)
-    present = with_rows(models, triplets, missing, subjects=subjects)
-    aligned = align_models(models, present.triplets)
+    measures = measures_by_model(measure, named)
+    present = with_rows(named, triplets, missing, subjects=subjects)
+    aligned = align_models(named, present.triplets)
     require_answers(aligned.triplets, "compare")
     require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
@@ -141,7 +153,7 @@ def compare(
     given = {"measure": of_models, "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing,
              "ci": record_of(plan),
              "correction": correction, **choices.options()}  # fmt: skip
-    inputs = [*models.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
+    inputs = [*named.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
     return replace(
         found,
         triplets=aligned.triplets.source,
@@ -152,8 +164,8 @@ def compare(
 
 
 def measures_by_model(
-    measure: str | Measure | Mapping[str, str | Measure] | None, models: Mapping[str, object]
-) -> dict[str, str | Measure]:
+    measure: MeasureLike | Mapping[str, MeasureLike] | None, models: Mapping[str, object]
+) -> dict[str, MeasureLike]:
     """The measure of each model, in their order; of `Similarities` the one that stands for a ready matrix.
 
     Raises:
@@ -168,12 +180,14 @@ def measures_by_model(
     rows = [name for name in models if name not in matrices]
     if isinstance(measure, list | tuple):
         raise InputError(f"measure must be one for all embeddings, or a mapping from their names; got {measure!r}")
-    if isinstance(measure, str | Measure) and not rows:
+    if measure is not None and not isinstance(measure, Mapping) and not rows:
         others = "a matrix has its values already" if matrices else "there are none"
         raise InputError(f"measure is of embeddings; {others}; got {str(measure)!r}")
-    asked: dict[str, str | Measure] = dict.fromkeys(rows, "cosine")
+    asked: dict[str, MeasureLike] = dict.fromkeys(rows, "cosine")
     if measure is not None:
-        asked = _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else dict.fromkeys(rows, measure)
+        asked = (
+            _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else {name: measure for name in rows}
+        )
     for name, one in asked.items():
         if name not in rows:
             why = "is a matrix, which has its values already" if name in matrices else "is none of the models"
@@ -186,7 +200,7 @@ def measures_by_model(
 
 
 def _compared(
-    outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, correction: str,
+    outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, correction: Correction,
     choose_best: bool, progress: Progress,
 ) -> Comparison:  # fmt: skip
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
@@ -252,7 +266,8 @@ def best_model(
 
 
 def compared(
-    outcomes: OutcomeTable, clusters: Clusters, plan: Resampling | None, correction: str, progress: Progress = silent
+    outcomes: OutcomeTable, clusters: Clusters, plan: Resampling | None, correction: Correction,
+    progress: Progress = silent
 ) -> Comparison:  # fmt: skip
     """The comparison of the models of an outcome table, whose triplets hang together as `clusters` says."""
     if plan is None:
@@ -287,7 +302,7 @@ def compared(
     )
 
 
-def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, correction: str) -> Comparison:
+def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, correction: Correction) -> Comparison:
     score = outcomes.scores[0]
     measures = {one.measure for one in outcomes.scores if one.measure is not None}
     return Comparison(
@@ -367,7 +382,7 @@ def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
         )
 
 
-def _adjusted(pairs: Sequence[PairResult], correction: str) -> list[PairResult]:
+def _adjusted(pairs: Sequence[PairResult], correction: Correction) -> list[PairResult]:
     p_values = [pair.p_value for pair in pairs if pair.p_value is not None]
     if len(p_values) < len(pairs):
         return list(pairs)

@@ -23,6 +23,7 @@ from pyalign.ops._door import open_door
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import placed
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName, Policy
 
 TOGETHER = 8  # models whose columns are written at a time: a line of cache, not a number, goes to each row
 IN_MEMORY = 1 << 30  # bytes; a larger table lies in a temporary file, which the system may write out
@@ -65,8 +66,10 @@ class OutcomeTable:
 
 
 def open_outcome_table(
-    models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure], nan_policy: str,
-    backend: str, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes], None] | None = None,
+    models: Mapping[str, object], index: Any, *, measure: str | Measure | Mapping[str, str | Measure],
+    nan_policy: Policy,
+    backend: BackendName, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes],
+    None] | None = None,
     names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None, **options: Any,
 ) -> OutcomeTable:  # fmt: skip
     """Scores each model; a problem with one is told with its name.
@@ -136,7 +139,8 @@ def _columns(one: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
 
 
 def common_triplets(
-    models: Mapping[str, object], index: Any, backend: str, matrices: Collection[str] = (), task: str = ODD_ONE_OUT,
+    models: Mapping[str, object], index: Any, backend: BackendName, matrices: Collection[str] = (),
+    task: str = ODD_ONE_OUT,
     choices: Mapping[str, Chosen] | None = None,
 ) -> np.ndarray | None:  # fmt: skip
     """(t,) mask of the triplets whose rows are finite in all models, and which all choices answer; None for all.

@@ -32,8 +32,9 @@ from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
 from pyalign.data.missing import with_rows
 from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
+from pyalign.typing import BackendName, MeasureLike, Policy, Ties
 
 
 @dataclass(frozen=True)
@@ -167,13 +168,13 @@ def find_failures(
     answers: object = None,
     limit: int | None = None,
     min_models: int | None = None,
-    measure: str | Measure = "cosine",
+    measure: MeasureLike = "cosine",
     temperature: float = 1.0,
-    ties: str = "fractional",
-    nan_policy: str = "raise",
-    unreadable: str = "raise",
-    missing: str = "raise",
-    backend: str = "auto",
+    ties: Ties = "fractional",
+    nan_policy: Policy = "raise",
+    unreadable: Policy = "raise",
+    missing: Policy = "raise",
+    backend: BackendName = "auto",
     progress: Progress = silent,
 ) -> Failures:
     """The triplets that every model gets wrong, and those that one family gets right and another wrong.

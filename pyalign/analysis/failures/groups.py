@@ -17,6 +17,7 @@ from pyalign.data import ANCHORED, Triplets, alternatives_of
 from pyalign.data.subjects import checked_labels
 from pyalign.documents import hidden
 from pyalign.errors import InputError
+from pyalign.typing import Ties
 
 OTHER_LAST = np.array([[0, 2, 1], [0, 1, 2]])  # row p: the order that puts p, the option not chosen, last
 ODD_LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # row p: the positions in the order that puts p last
@@ -125,7 +126,7 @@ def _margins(pairs: np.ndarray, task: str) -> np.ndarray:
     return margins
 
 
-def verdicts_of_choices(chosen: Chosen, ties: str, task: str, dtype: np.dtype[Any]) -> ModelVerdicts:
+def verdicts_of_choices(chosen: Chosen, ties: Ties, task: str, dtype: np.dtype[Any]) -> ModelVerdicts:
     """Those of choices that are there already; margins are of their probabilities, where there are some."""
     credits, asked = credits_of(chosen.verdicts, ties), chosen.present
     margins = np.full(len(asked), np.nan, dtype)

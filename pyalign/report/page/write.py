@@ -61,7 +61,7 @@ class ReportFile(Result):
 
 def write_report(
     results: Any, path: PathLike, *, images: Any = None, title: str | None = None, metadata: Any = None,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> ReportFile:  # fmt: skip
     """Writes a page of results: one HTML file that needs no network.
 
@@ -89,6 +89,7 @@ def write_report(
         ...     made.sections, made.n_documents
         (('leaderboard', 'metadata', 'methods', 'cite'), 1)
     """
+    progress = progress or silent
     made = make_report(results, path, images=images, title=title, metadata=metadata, progress=progress)
     assert made.html is not None
     write_files([(path, made.html)])
