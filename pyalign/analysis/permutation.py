@@ -26,12 +26,12 @@ from pyalign.ops.triplets import Placed, placed, use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
-from pyalign.typing import BackendName, MeasureLike, Policy, Ties
+from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, Ties, TripletsLike
 
 
 def permutation_test(
-    embeddings: object,
-    triplets: object,
+    embeddings: EmbeddingsLike,
+    triplets: TripletsLike,
     *,
     measure: MeasureLike = "cosine",
     ties: Ties = "fractional",
@@ -41,7 +41,7 @@ def permutation_test(
     n_permutations: int = 1000,
     confidence_level: float = 0.95,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> PermutationTest:
     """How accurate these embeddings would be if their rows belonged to the items in random order.
 
@@ -78,6 +78,7 @@ def permutation_test(
         >>> found.null_ci[0] < 1 / 3 < found.null_ci[1], found.p_value > 0.01
         (True, True)
     """
+    progress = progress or silent
     _checks.whole_number(n_permutations, "n_permutations", 1)
     _checks.fraction(confidence_level, "confidence_level")
     _checks.whole_number(seed, "seed", 0)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, cast
 
+from numpy.typing import ArrayLike
+
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, summarise
 from pyalign.analysis.ceiling.result import NamedCeiling
@@ -18,7 +20,7 @@ from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score_choices import score_choices
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
-from pyalign.data import Aligned, Embeddings, Overlap, Provenance, Transform, Triplets
+from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
 from pyalign.data.missing import Present, present_of
 from pyalign.data.similarities import Similarities, as_models, similarities_of
 from pyalign.data.triplets import answered_once
@@ -28,7 +30,21 @@ from pyalign.ops._aside import Aside
 from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
-from pyalign.typing import BackendName, MeasureLike, MeasureName, Policy, Ties
+from pyalign.typing import (
+    BackendName,
+    EmbeddingsLike,
+    JudgmentsLike,
+    Kept,
+    MatrixKind,
+    MeasureLike,
+    MeasureName,
+    Models,
+    NamedChoices,
+    Policy,
+    SubjectsLike,
+    Ties,
+    TripletsLike,
+)
 
 KEPT = ("choices", "probabilities")
 CEILING_OF_ALL = (
@@ -59,14 +75,17 @@ class _Asked:
 
 
 def score(
-    embeddings: Any = None, triplets: object = None, *, matrix: Any = None, kind: str | None = None,
-    measure: Any = None,
+    embeddings: EmbeddingsLike | Models | None = None, triplets: TripletsLike | None = None, *,
+    matrix: JudgmentsLike | Mapping[str, JudgmentsLike] | None = None, kind: MatrixKind | None = None,
+    measure: MeasureLike | Sequence[MeasureLike] | None = None,
     temperature: float | None = None, ties: Ties = "fractional", nan_policy: Policy = "raise",
     missing: Policy = "raise",
-    backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
+    backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
+    groups: ArrayLike | Categories | None = None,
     ceiling: NamedCeiling | None = None, n_permutations: int | None = None, seed: int = 0,
-    transform: Transform | None = None, keep: Sequence[str] = (), model_choices: Mapping[str, object] | None = None,
-    choice_base: int | None = None, unreadable: Policy = "raise", progress: Progress = silent,
+    transform: Transform | None = None, keep: Kept | Sequence[Kept] = (),
+    model_choices: NamedChoices | None = None,
+    choice_base: int | None = None, unreadable: Policy = "raise", progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
     """Odd-one-out accuracy on human triplets of embeddings, or of a ready matrix of similarities or dissimilarities.
 
@@ -137,6 +156,7 @@ def score(
         >>> round(score(matrix=1 - x @ x.T, kind="dissimilarity", triplets=triplets).accuracy, 3)
         0.667
     """
+    progress = progress or silent
     _checks.one_of(ties, TIES, "ties")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     keep = (keep,) if isinstance(keep, str) else _checks.sequence(keep, "keep", "names")

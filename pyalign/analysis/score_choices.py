@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score, Scores
@@ -18,6 +19,7 @@ from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_interv
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import (
     Aligned,
+    Categories,
     Embeddings,
     Provenance,
     Triplets,
@@ -28,7 +30,7 @@ from pyalign.data import (
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
-from pyalign.typing import BackendName, Policy, Ties
+from pyalign.typing import BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,12 @@ class _Asked:
 
 
 def score_choices(
-    choices: Any, triplets: object, *, choice_base: int | None = None, ties: Ties = "fractional",
+    choices: ArrayLike | NamedChoices, triplets: TripletsLike, *, choice_base: int | None = None,
+    ties: Ties = "fractional",
     nan_policy: Policy = "raise",
-    unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: object = None, groups: object = None,
-    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", progress: Progress = silent,
+    unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
+    groups: ArrayLike | Categories | None = None,
+    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 
@@ -91,6 +95,7 @@ def score_choices(
         >>> round(score_choices([[0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.2, 0.6, 0.2]], triplets).cross_entropy, 3)
         0.916
     """
+    progress = progress or silent
     _checks.one_of(ties, TIES, "ties of choices")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(unreadable, UNKNOWN, "unreadable")

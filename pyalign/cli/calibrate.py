@@ -104,9 +104,8 @@ def _answered_by_concepts(
         triplets = triplets if present.kept is None else present.triplets
         concept = align(rows, present.triplets, spec)
         asked = Triplets(concept.index, task=triplets.task)
-        x: object = concept.x
         shares = score(
-            x, asked, measure=options.human_measure, temperature=options.human_temperature,
+            concept.x, asked, measure=options.human_measure, temperature=options.human_temperature,
             ci=None, keep="probabilities",
         ).probabilities  # fmt: skip
     except InputError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from io import StringIO
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,9 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         groups = np.array(found.labels)[found.codes]
     elif options.categories is not None:
         groups = _categories(options.categories)
-    keep = [name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")]
+    keep: list[Any] = [
+        name for name in ("choices", "probabilities") if getattr(options, name) or (alone and name == "choices")
+    ]
     models = {**(_inputs.read_models(options, triplets) if options.embeddings else {}), **matrices} or None
     results = score(
         models, triplets, measure=options.measure, temperature=temperature,

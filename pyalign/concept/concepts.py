@@ -35,7 +35,20 @@ from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, IntervalsOver, as_resampling, record_of
-from pyalign.typing import Assign, BackendName, Correction, MeasureLike, Policy, Ties
+from pyalign.typing import (
+    Assign,
+    BackendName,
+    CategoriesLike,
+    Correction,
+    EmbeddingsLike,
+    MeasureLike,
+    Models,
+    NamedChoices,
+    Policy,
+    SubjectsLike,
+    Ties,
+    TripletsLike,
+)
 
 DIMENSIONS = "dimensions"  # what their rows are called in messages, beside the models
 FEWEST = 30  # triplets of a concept with an interval
@@ -43,15 +56,15 @@ TRANSFORMED = "{} (transformed)"
 
 
 def score_concepts(
-    embeddings: object,
-    triplets: object,
-    dimensions: object = None,
+    embeddings: EmbeddingsLike | Models | None,
+    triplets: TripletsLike,
+    dimensions: EmbeddingsLike | None = None,
     *,
-    model_choices: Mapping[str, object] | None = None,
+    model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
     dimension_labels: Sequence[str] | None = None,
-    categories: object = None,
-    levels: tuple[object, object] | None = None,
+    categories: CategoriesLike | None = None,
+    levels: tuple[CategoriesLike, CategoriesLike] | None = None,
     assign: Assign = "sum",
     top: int = 1,
     transform: Transform | None = None,
@@ -63,11 +76,11 @@ def score_concepts(
     missing: Policy = "raise",
     backend: BackendName = "auto",
     ci: IntervalsOver = AUTO,
-    subjects: object = None,
+    subjects: SubjectsLike | None = None,
     correction: Correction = "holm",
     min_triplets: int = FEWEST,
     top_objects: int | None = None,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Concepts:
     """Accuracy and cross-entropy per human concept, with intervals, and differences between models.
 
@@ -118,6 +131,7 @@ def score_concepts(
         >>> [row.concept for row in found.results[0].concepts], sum(row.n_triplets for row in found.results[0].concepts)
         (['food', 'tools'], 400)
     """
+    progress = progress or silent
     require_some(dimensions, categories, levels)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(assign, HOW, "assign")

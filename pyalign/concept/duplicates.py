@@ -15,7 +15,7 @@ from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops.similarity import similarity
-from pyalign.typing import BackendName, MeasureLike
+from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike
 
 BLOCK = 1 << 24  # similarities at once
 
@@ -70,7 +70,7 @@ class NearDuplicates(Result):
 
 
 def near_duplicates(
-    embeddings: object,
+    embeddings: EmbeddingsLike,
     threshold: float | None = None,
     *,
     measure: MeasureLike = "cosine",

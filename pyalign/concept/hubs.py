@@ -17,7 +17,7 @@ from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.space import parts
 from pyalign.ops.rows import match_rows
 from pyalign.ops.similarity import similarity
-from pyalign.typing import MeasureLike
+from pyalign.typing import EmbeddingsLike, MeasureLike, Models
 
 HUB = 2  # a hub is a neighbour this many times as often as the mean
 BLOCK = 1 << 22  # similarities at once
@@ -80,7 +80,9 @@ class Hubness(Result):
         return self.results[k]
 
 
-def hubness(embeddings: object, *, k: int = 10, measure: MeasureLike = "cosine", largest: int = 10) -> Hubness:
+def hubness(
+    embeddings: EmbeddingsLike | Models, *, k: int = 10, measure: MeasureLike = "cosine", largest: int = 10
+) -> Hubness:
     """How unequally objects are neighbours of others.
 
     Args:

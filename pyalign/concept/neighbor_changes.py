@@ -13,7 +13,7 @@ from pyalign.concept.neighbor_lists import SharedNeighbors, checked_k, neighbor_
 from pyalign.concept.neighborhoods import notes_on_lists
 from pyalign.data import Provenance
 from pyalign.ops.rows import match_rows
-from pyalign.typing import MeasureLike
+from pyalign.typing import EmbeddingsLike, MeasureLike
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class NeighborChanges(Result):
 
 
 def neighbor_changes(
-    before: object,
-    after: object,
+    before: EmbeddingsLike,
+    after: EmbeddingsLike,
     *,
     k: int = 10,
     measure: MeasureLike = "cosine",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score
@@ -30,7 +31,7 @@ from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, record_of
-from pyalign.typing import Correction, MeasureLike, Policy
+from pyalign.typing import Correction, EmbeddingsLike, MeasureLike, Models, Penalties, Policy, TripletsLike
 
 PENALTIES = tuple(10.0**power for power in range(-1, 7))
 FOLDS = 5
@@ -42,10 +43,12 @@ MADE_FROM = (
 
 
 def predict_dimensions(
-    embeddings: object, dimensions: object, *, labels: Sequence[str] | None = None, penalties: object = PENALTIES,
-    folds: object = FOLDS, standardize: bool = False, triplets: object = None, measure: MeasureLike = "dot",
+    embeddings: EmbeddingsLike | Models, dimensions: EmbeddingsLike, *, labels: Sequence[str] | None = None,
+    penalties: Penalties = PENALTIES,
+    folds: int | ArrayLike = FOLDS, standardize: bool = False, triplets: TripletsLike | None = None,
+    measure: MeasureLike = "dot",
     ci: IntervalsOver = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
-    seed: int = 0, progress: Progress = silent,
+    seed: int = 0, progress: Progress | None = None,
 ) -> DimensionPredictions:  # fmt: skip
     """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
 
@@ -91,6 +94,7 @@ def predict_dimensions(
         >>> [one.r2 > 0.5 for one in found[0].dimensions]
         [True, False]
     """
+    progress = progress or silent
     plan = over_objects(ci)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")

@@ -16,7 +16,7 @@ from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.ops.similarity import similarity
-from pyalign.typing import BackendName, MeasureLike
+from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike
 
 TOP = 8
 
@@ -64,10 +64,10 @@ class Prototypes(Result):
 
 
 def prototypes(
-    embeddings: object,
+    embeddings: EmbeddingsLike,
     *,
-    categories: object = None,
-    dimensions: object = None,
+    categories: CategoriesLike | None = None,
+    dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None,
     top: int = TOP,
     measure: MeasureLike = "cosine",

@@ -31,7 +31,7 @@ from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
-from pyalign.typing import MeasureLike
+from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike, Models
 
 METHOD = "half-samples or jackknife"  # whose error is the larger
 NAMED = 5  # categories that a note names
@@ -107,15 +107,15 @@ class NeighborPurity(Result):
 
 
 def neighbor_purity(
-    embeddings: object,
-    categories: object,
+    embeddings: EmbeddingsLike | Models,
+    categories: CategoriesLike,
     *,
     k: int = 10,
     measure: MeasureLike = "cosine",
     ci: IntervalsOver = AUTO,
     n_permutations: int = PERMUTATIONS,
     seed: int = 0,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> NeighborPurity:
     """The share of each object's k nearest neighbours that share a category with it.
 
@@ -135,6 +135,7 @@ def neighbor_purity(
         >>> found[0].purity, round(found[0].chance, 3)
         (1.0, 0.333)
     """
+    progress = progress or silent
     models = _checks.one_or_several(embeddings)
     asked = half_samples(ci)
     _checks.whole_number(n_permutations, "n_permutations", 0)

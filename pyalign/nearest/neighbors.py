@@ -27,7 +27,7 @@ from pyalign.nearest.scan import flat_scan, index_scan, native_scan
 from pyalign.nearest.space import Space, make_space, parts
 from pyalign.ops._place import device_of
 from pyalign.progress import Progress, silent
-from pyalign.typing import BackendName, MeasureLike, Policy
+from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy
 
 SAMPLE = 200  # queries that are searched exactly as well
 TARGET = 0.95  # recall at which an index is not widened further
@@ -37,8 +37,8 @@ BACKENDS = ("auto", "native", "faiss", *TENSOR_BACKENDS)
 
 
 def neighbors(
-    embeddings: object,
-    queries: object = None,
+    embeddings: EmbeddingsLike,
+    queries: EmbeddingsLike | Sequence[str] | None = None,
     k: int = 10,
     *,
     measure: MeasureLike = "cosine",
@@ -47,7 +47,7 @@ def neighbors(
     include_self: bool = False,
     nan_policy: Policy = "raise",
     memory: float | None = None,
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Neighbors:
     """The k rows of x that are most similar to each query, the most similar first, of equal ones the lower row first.
 
@@ -86,6 +86,7 @@ def neighbors(
         >>> found.indices.tolist(), [row["neighbor"] for row in found.to_records()]
         ([[1, 2]], ['dog', 'car'])
     """
+    progress = progress or silent
     chosen = get_measure(measure)
     _checks.one_of(backend, BACKENDS, "backend")
     _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")

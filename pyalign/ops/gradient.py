@@ -11,14 +11,14 @@ from pyalign.ops._door import open_door
 from pyalign.ops._host_door import HostDoor
 from pyalign.ops._prepare import run_finite
 from pyalign.ops.plan import TripletPlan
-from pyalign.typing import BackendName
+from pyalign.typing import AnswersLike, BackendName, JudgmentsLike, TripletsLike
 
 
 def triplet_gradient(
-    similarities: object,
-    triplets: object,
+    similarities: JudgmentsLike,
+    triplets: TripletsLike,
     *,
-    answers: object = None,
+    answers: AnswersLike | None = None,
     temperature: float = 1.0,
     backend: BackendName = "auto",
 ) -> tuple[float, Any]:

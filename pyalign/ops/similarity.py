@@ -12,12 +12,12 @@ from pyalign.measures import get_measure
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_prepared
-from pyalign.typing import BackendName, MeasureLike
+from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike
 
 
 def similarity(
-    embeddings: object,
-    others: object | None = None,
+    embeddings: EmbeddingsLike,
+    others: EmbeddingsLike | None = None,
     *,
     measure: MeasureLike = "cosine",
     backend: BackendName = "auto",

@@ -10,7 +10,7 @@ from pyalign import _checks
 from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
 from pyalign.data.missing import judged_with_rows
 from pyalign.errors import InputError
-from pyalign.measures import Measure, get_measure
+from pyalign.measures import get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
 from pyalign.pairwise.closed_form import closed_form
 from pyalign.pairwise.correlated import Correlated, permuted_values
@@ -25,20 +25,30 @@ from pyalign.pairwise.weighted import weighted_rsa
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO, BOOTSTRAP, CORRECTED, IntervalsOver, Resampling, plan_of
-from pyalign.typing import BackendName, Correction, Policy
+from pyalign.typing import (
+    BackendName,
+    Correction,
+    CorrelationName,
+    EmbeddingsLike,
+    JudgmentsLike,
+    MatrixKind,
+    MeasureLike,
+    Models,
+    Policy,
+)
 
 PARTIAL = ("spearman", "pearson")
 METHODS = (CORRECTED, BOOTSTRAP)
 
 
 def rsa(
-    embeddings: object,
-    human: object,
+    embeddings: EmbeddingsLike | Models,
+    human: JudgmentsLike,
     *,
-    kind: str | None = None,
-    measure: str | Measure | Sequence[str | Measure] = "pearson",
-    correlation: str | Sequence[str] = "spearman",
-    model_rdms: Mapping[str, object] | None = None,
+    kind: MatrixKind | None = None,
+    measure: MeasureLike | Sequence[MeasureLike] = "pearson",
+    correlation: CorrelationName | Sequence[CorrelationName] = "spearman",
+    model_rdms: Mapping[str, JudgmentsLike] | None = None,
     ci: IntervalsOver = AUTO,
     n_permutations: int | None = None,
     pooling: str | None = None,
@@ -49,7 +59,7 @@ def rsa(
     missing: Policy = "raise",
     seed: int = 0,
     backend: BackendName = "auto",
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Rsa:
     """Correlates similarity matrices of representations with those of people.
 
@@ -100,6 +110,7 @@ def rsa(
         >>> found[0].value > 0.9, found[0].p_value, found[0].n_pairs
         (True, 0.01, 66)
     """
+    progress = progress or silent
     judged = as_judgments(human, kind)
     given = _checks.one_or_several(embeddings)
     models = {name: as_embeddings(one, name) for name, one in given.items()}

@@ -264,7 +264,7 @@ def _summary(
 
 
 def held_out_errors(
-    rows: object, triplets: np.ndarray, split: str, measure: MeasureLike, temperature: float,
+    rows: Any, triplets: np.ndarray, split: str, measure: MeasureLike, temperature: float,
     subjects: np.ndarray | None,
     backend: str = "auto", task: str = ODD_ONE_OUT,
 ) -> tuple[float | None, float | None]:  # fmt: skip

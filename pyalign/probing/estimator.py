@@ -21,7 +21,7 @@ from pyalign.probing.recipe import fit_recipe
 from pyalign.probing.recipe_results import RecipeFit
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
-from pyalign.typing import BackendName, MeasureLike, Policy
+from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, TripletsLike
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
@@ -186,7 +186,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self.transform_.apply(x)
 
-    def score(self, x: object, triplets: object) -> float:
+    def score(self, x: EmbeddingsLike, triplets: TripletsLike) -> float:
         """Accuracy (fraction) of the mapped rows on triplets of the rows."""
         z = self.transform(x)
         found = score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def scored(
     Of m pairs that tie for the most similar each counts 1/m.
     """
     on = on or algebra_for()
-    z: object = on.for_scoring(rows)
+    z: Any = on.for_scoring(rows)
     backend = on.backend.name
     if answers is None:
         found = score(

@@ -39,13 +39,18 @@ from pyalign.stats.divergences import entropy
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.mixture import fit_mixture
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
+from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike
 
 MOST_EXACT = 300
 FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
 
 
 def noise_ceiling(
-    triplets: object, *, subjects: object = None, answers: object = None, confidence_level: float = 0.95
+    triplets: TripletsLike,
+    *,
+    subjects: SubjectsLike | None = None,
+    answers: AnswersLike | None = None,
+    confidence_level: float = 0.95,
 ) -> NoiseCeiling:
     """How well people predict people: from triplets that were answered more than once.
 

@@ -34,7 +34,17 @@ from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
-from pyalign.typing import BackendName, MeasureLike, Policy, Ties
+from pyalign.typing import (
+    AnswersLike,
+    BackendName,
+    MeasureLike,
+    Models,
+    NamedChoices,
+    Policy,
+    SubjectsLike,
+    Ties,
+    TripletsLike,
+)
 
 
 @dataclass(frozen=True)
@@ -158,14 +168,14 @@ class Failures(OfTask, Result):
 
 
 def find_failures(
-    models: Mapping[str, object] | None,
-    triplets: object,
+    models: Models | None,
+    triplets: TripletsLike,
     *,
-    model_choices: Mapping[str, object] | None = None,
+    model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
     families: Sequence[str] | None = None,
-    subjects: object = None,
-    answers: object = None,
+    subjects: SubjectsLike | None = None,
+    answers: AnswersLike | None = None,
     limit: int | None = None,
     min_models: int | None = None,
     measure: MeasureLike = "cosine",
@@ -175,7 +185,7 @@ def find_failures(
     unreadable: Policy = "raise",
     missing: Policy = "raise",
     backend: BackendName = "auto",
-    progress: Progress = silent,
+    progress: Progress | None = None,
 ) -> Failures:
     """The triplets that every model gets wrong, and those that one family gets right and another wrong.
 
@@ -214,6 +224,7 @@ def find_failures(
         >>> found.to_dict()["groups"][0]["triplets"][0]["margins"]
         {'line': -6.0, 'flipped': -5.0}
     """
+    progress = progress or silent
     models = _checks.named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(
