@@ -139,8 +139,8 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
         ("RSA, closed form | objects", "rsa corrected", "objects", ""),
         ("RSA, closed form | objects and participants", "rsa corrected", "objects and subjects", ""),
         ("neighbours | objects", "neighbors", "objects", ""),
-        ("an accuracy for other objects | triplets", "score", "triplets", "blind to objects"),
-        ("an accuracy for other participants | objects", "people", "objects", ""),
+        ("accuracy and cross-entropy, for other objects | triplets", "score", "triplets", "blind to objects"),
+        ("accuracy and cross-entropy, for other participants | objects", "people", "objects", ""),
         ("the best of six layers, on the triplets that chose it | objects", "best", "objects", ".*in-sample"),
     ],
 )
