@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -120,8 +121,44 @@ def test_a_row_outside_of_what_is_asked_for_is_missed(script):
 def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
     rows = script.read()
     for kind in dict.fromkeys(row.kind for row in rows):
-        page = ROOT / "docs" / {"concepts": "concepts.md", "consistency": "consistency.md"}.get(kind, "statistics.md")
-        assert "\n".join(script.tables(rows, kind)) in page.read_text(encoding="utf-8"), kind
+        name = "statistics-coverage-rsa" if kind.startswith("rsa") else "statistics-coverage"
+        name = kind if kind in ("concepts", "consistency") else name
+        page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        assert "\n".join(script.tables(rows, kind)) in page, kind
+
+
+@pytest.mark.parametrize(
+    ("line", "kinds", "over", "names"),
+    [
+        ("accuracy and cross-entropy, 20 to 1,854 objects | objects", "score", "objects", "score n=|two alternatives"),
+        ("the same | objects and participants", "people", "objects and people", "people"),
+        ("the best of six layers, free of the choice | objects", "best", "objects", ".*free of the choice"),
+        ("probes, held out | objects", "probe", "objects", ""),
+        ("temperatures | objects", "temperature", "objects", ""),
+        ("the estimate of the noise ceiling | objects", "ceiling", "objects", ".*estimate"),
+        ("RSA, closed form | objects", "rsa corrected", "objects", ""),
+        ("RSA, closed form | objects and participants", "rsa corrected", "objects and subjects", ""),
+        ("neighbours | objects", "neighbors", "objects", ""),
+        ("accuracy and cross-entropy, for other objects | triplets", "score", "triplets", "blind to objects"),
+        ("accuracy and cross-entropy, for other participants | objects", "people", "objects", ""),
+        ("the best of six layers, on the triplets that chose it | objects", "best", "objects", ".*in-sample"),
+    ],
+)
+def test_the_summary_of_the_docs_has_the_range_of_the_committed_rows(script, line, kinds, over, names):
+    rates = [
+        100 * row.rate for row in script.read() if (row.kind, row.over) == (kinds, over) and re.match(names, row.name)
+    ]
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    assert f"| {line} | {min(rates):.1f} to {max(rates):.1f}% |" in page
+
+
+def test_the_summary_of_the_docs_has_the_rates_of_tests(script):
+    size, power = ([row for row in script.read() if row.kind == kind and row.least >= 0] for kind in ("size", "power"))
+    rates = [100 * row.rate for row in size]
+    lost = [100 * (row.least + row.most) / 2 - 100 * row.rate for row in power]
+    page = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
+    assert f"equally good models different in {min(rates):.1f} to {max(rates):.1f}% of studies" in page
+    assert f"power is {min(lost):.1f} to {max(lost):.1f} points below" in page
 
 
 def test_a_csv_comes_back(script, tmp_path):

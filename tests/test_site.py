@@ -67,6 +67,12 @@ def test_every_page_stands_in_one_table_of_contents():
     assert {page: sum(fnmatch(page, entry) for entry in entries) for page in pages} == dict.fromkeys(pages, 1)
 
 
+def test_the_first_page_says_a_line_about_every_page():
+    text = (DOCS / "index.md").read_text(encoding="utf-8").partition("## Every page")[2]
+    listed = Counter(re.findall(r"^- \[[^]]+\]\((\S+)\.md\): \w", text, re.MULTILINE))
+    assert listed == Counter(path.stem for path in DOCS.glob("*.md") if path.stem != "index")
+
+
 class Links(HTMLParser):
     """What a page has: `ids`, where it leads (`hrefs`), what a browser would load for it (`loaded`)."""
 

@@ -4,8 +4,8 @@
 
 Objects, people and answers are drawn anew, again and again, from a world whose true values are known; pyalign measures
 what it measures, and its interval either holds the true value or does not. Each case is a row of the CSV; cases that
-are named are run, and their rows replaced. `--table` prints the CSV as the tables of docs/statistics.md,
-docs/concepts.md and docs/consistency.md.
+are named are run, and their rows replaced. `--table` prints the CSV as the tables of docs/statistics-coverage.md,
+docs/statistics-coverage-rsa.md, docs/concepts.md and docs/consistency.md.
 """
 
 from __future__ import annotations
