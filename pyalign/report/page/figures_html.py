@@ -7,6 +7,7 @@ import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
+from typing import Any
 
 from pyalign.report.blocks import Figure, Fold
 from pyalign.report.charts.marks import Spec
@@ -22,6 +23,8 @@ def figure_html(part: Figure, page: Page) -> str:
     name = escape(part.name)
     spec = part.chart.to_dict()
     page.keep(part.name, spec)
+    if part.narrow is not None:
+        page.keep(f"{part.name}-narrow", _beside(part.narrow.to_dict(), spec))
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
@@ -31,6 +34,12 @@ style="--least:{least_height(spec)}px">
 <div class="told"><figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
 <div class="chart-tools needs-script"></div></div>
 {data}</figure>"""
+
+
+def _beside(narrow: dict[str, Any], wide: Spec) -> dict[str, Any]:
+    """The specification of the narrow chart without the data that stand in that of the wide one."""
+    held = wide.get("datasets", {})
+    return {**narrow, "datasets": {name: rows for name, rows in narrow.get("datasets", {}).items() if name not in held}}
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from pyalign.analysis.comparison.result import BestModel, Comparison
 from pyalign.concept.consistency_result import ErrorConsistency
@@ -110,8 +111,8 @@ def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]
             f"Kappa of right and wrong on {counted(found.n_triplets, 'triplet')}, of which all models miss "
             f"{found.n_missed:,} ({percent(found.n_missed / found.n_triplets)}); {intervals}."
         )
-        chart = consistency_chart(found, labels=labels)
-        yield figure("consistency-figure", caption, chart, _most_and_least_alike(found, labels))
+        draw = partial(consistency_chart, found, labels=labels)
+        yield figure("consistency-figure", caption, draw, _most_and_least_alike(found, labels))
         pairs = sorted(found.pairs, key=lambda pair: 2.0 if pair.kappa is None else -pair.kappa)[:MOST_PAIRS]
         if len(pairs) < len(found.pairs):
             caption += f" The {len(pairs):,} largest of {len(found.pairs):,} pairs."
@@ -157,7 +158,7 @@ def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: L
         f"have; rows and columns in the order of a hierarchical clustering."
     )
     summary = _most_and_least_similar(one, pairs, [labels[name] for name in one.models])
-    yield figure("cka-figure", caption, cka_chart(result, by=one.measure, labels=page_labels), summary)
+    yield figure("cka-figure", caption, partial(cka_chart, result, by=one.measure, labels=page_labels), summary)
     if not pairs:
         return
     listed = pairs[:MOST_PAIRS]
@@ -188,7 +189,7 @@ def _layers(result: LayerSimilarity) -> Iterator[Part]:
         f"calibrated {result.calibrated:.3f} ({result.permutations:,} permutations)."
     )
     summary = f"{result.first[a]} and {result.second[b]} are most alike: {result.matrix[a][b]:.3f}."
-    yield figure("layers-figure", caption, cka_chart(result), summary)
+    yield figure("layers-figure", caption, partial(cka_chart, result), summary)
     yield matrices.layers_table(result).on_page("layers-table", caption, whole=True)
 
 

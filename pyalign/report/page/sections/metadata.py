@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
@@ -13,7 +14,7 @@ from pyalign.errors import InputError
 from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
 from pyalign.report.charts.scatter import metadata_chart
-from pyalign.report.page.sections._shared import Part, sentence
+from pyalign.report.page.sections._shared import Part, in_both_widths, sentence
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import one_line, percent_interval, short_labels
 
@@ -91,7 +92,8 @@ def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
         summary = " ".join(sentence_of(row, result) for row in rows) if rows else sentence_of_groups(groups, result)
         yield Figure(
             name, f"Accuracy {'against' if rows else 'by'} {one_line(column)}: {over_text(result)}.",
-            metadata_chart(result, by=column), summary, _data(result, column, f"{name}-data"),
+            summary=summary, data=_data(result, column, f"{name}-data"),
+            **in_both_widths(partial(metadata_chart, result, by=column)),
         )  # fmt: skip
 
 
