@@ -25,9 +25,10 @@ from pyalign.report.page.sections._shared import (
     percent,
     pooled,
     section_of,
+    triplets_text,
 )
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import SINGULAR, intervals_over, labels_of
+from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of
 
 Labels = Mapping[str, str]
 FEW = 3  # models whose points are told apart at a glance
@@ -189,12 +190,10 @@ def _concepts(of: tuple[Concepts, str], page_labels: Labels, objects: Mapping[st
 
 def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
     title, summary = f"Accuracy per {scores.noun}", scores.summary()
-    source = f" of {file_label(result.triplets)}" if result.triplets else ""
     level = intervals_over(scores.intervals)
     few = f"; concepts of fewer than {result.min_triplets} triplets have none" if level and result.min_triplets else ""
-    caption = (
-        f"{title}: {result.n_triplets:,} {result.task} triplets{source}, by {by}; {level or 'without intervals'}{few}."
-    )
+    on = triplets_text(f"{result.n_triplets:,}", result.task, file_label(result.triplets))
+    caption = f"{title}: {on}, by {by}; {level or 'without intervals'}{few}."
     if scores.is_small:
         draw: Callable[..., Any] = partial(concepts_chart, result, by=by, labels=labels)
     else:
@@ -301,7 +300,8 @@ def _panels(
             Bar(model, of_model[k].value, *ends_of(of_model[k].ci))
             for model, of_model in zip(scores.models[:FEW], scores.cells, strict=False)
         )
-        about = "" if counts[k] is None else f"{counts[k]:,} triplets"
+        n = counts[k]
+        about = "" if n is None else counted(n, "triplet")
         panels.append(Panel(scores.concepts[k], about, tuple(map(Tile, objects[scores.concepts[k]])), tuple(bars)))
     which = "" if scores.is_small else f" of the {FEW} models that are best on all triplets"
     caption = (

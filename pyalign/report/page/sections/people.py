@@ -21,6 +21,7 @@ from pyalign.report.page.sections._shared import (
     TripletSets,
     figure,
     file_label,
+    of_file,
     parts_of_each,
     percent,
     section_of,
@@ -136,7 +137,7 @@ def _confidence_over(rows: Sequence[Calibration], triplets: str) -> str:
         for row in rows
     )
     n = spread(row.test.n_answers for row in rows)
-    return f"Confidence and accuracy on {n} answers of {triplets} {' or '.join(splits)}"
+    return f"Confidence and accuracy on {n} answers to triplets{of_file(triplets)} {' or '.join(splits)}"
 
 
 def rsa(sources: Sources) -> Section | None:
