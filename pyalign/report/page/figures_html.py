@@ -7,7 +7,6 @@ import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from html import escape
-from typing import Any
 
 from pyalign.report.blocks import Figure, Fold
 from pyalign.report.charts.marks import Spec
@@ -36,10 +35,11 @@ style="--least:{least_height(spec)}px">
 {data}</figure>"""
 
 
-def _beside(narrow: dict[str, Any], wide: Spec) -> dict[str, Any]:
+def _beside(narrow: Spec, wide: Spec) -> Spec:
     """The specification of the narrow chart without the data that stand in that of the wide one."""
     held = wide.get("datasets", {})
-    return {**narrow, "datasets": {name: rows for name, rows in narrow.get("datasets", {}).items() if name not in held}}
+    own = {name: rows for name, rows in narrow.get("datasets", {}).items() if name not in held}
+    return {**narrow, "datasets": own}
 
 
 @cache
