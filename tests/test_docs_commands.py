@@ -22,7 +22,7 @@ PACKAGES = {  # what commands need that the package itself does not
     r"pyalign (extract|tour)": ("torch", "timm"),
     r"pyalign (plot|report|study run|tour)|--out (concepts|near|predicted|after)\b": ("altair", "vl_convert", "scipy"),
     r"pyalign (probe|glocal|calibrate|tour)": ("scipy", "sklearn"),
-    r"photos|pictures": ("PIL",),
+    r"photos|pictures|--images": ("PIL",),
     r"\.h5\b": ("h5py",),
     r"\.parquet\b": ("pyarrow",),
     r"argcomplete": ("argcomplete",),

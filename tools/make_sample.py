@@ -1,4 +1,4 @@
-"""Make the built-in sample: embeddings of emoji pictures, with category triplets.
+"""Make the built-in sample: pictures of emoji, their embeddings, and category triplets.
 
 The pictures come from the Noto Color Emoji font, the network is EfficientNet-Lite0 with ImageNet weights, and
 a triplet holds two objects of one Unicode subgroup and, last, one object of another subgroup.
@@ -11,6 +11,7 @@ import importlib.metadata
 import io
 import json
 import re
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ MAX_PER_SUBGROUP = 24
 ROUNDS = 70  # each object is the odd one out exactly this often, and one of the first two twice as often
 GLYPH_SIZE = 109  # the only size that the bitmap font has
 CANVAS, RESIZED, CROPPED = 160, 256, 224  # the crop (0.875) leaves 140 pixels of the canvas: a whole picture
+SHOWN, SIDE, QUALITY = (10, 10, 150, 150), 96, 30  # of the pictures in the archive: the part that the network sees
 BATCH = 32
 SEED = 0
 RANDOM_SEEDS = (1, 2, 3)  # of the random weights in the report
@@ -86,6 +88,21 @@ def draw_pictures(items: list[Item], font_path: Path) -> list[Image.Image]:
             raise SystemExit(f"{font_path}: no picture of its own for {name}")
         pictures[pixels] = picture
     return list(pictures.values())
+
+
+def pack(pictures: list[Image.Image], names: list[str]) -> bytes:
+    """Give a tar archive of the pictures as small WebP files, each called after its object."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8") as archive:
+        for picture, name in zip(pictures, names, strict=True):
+            small = io.BytesIO()
+            picture.crop(SHOWN).resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(
+                small, "WEBP", quality=QUALITY, method=6
+            )
+            member = tarfile.TarInfo(f"{name}.webp")  # its times and owners are zero: equal pictures, equal bytes
+            member.size = small.tell()
+            archive.addfile(member, io.BytesIO(small.getvalue()))
+    return buffer.getvalue()
 
 
 def preprocess(pictures: list[Image.Image]) -> torch.Tensor:
@@ -229,13 +246,15 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     rng = np.random.default_rng(SEED)
     items = choose_items(options.emoji_test.read_text(encoding="utf-8"), rng)
-    inputs = preprocess(draw_pictures(items, options.font))
+    pictures = draw_pictures(items, options.font)
+    inputs = preprocess(pictures)
     embeddings = embed(build_network(), inputs).astype(np.float16)
-    subgroups = [subgroup for _, _, subgroup in items]
+    _, names, subgroups = map(list, zip(*items, strict=True))
     triplets = draw_triplets(np.unique(subgroups, return_inverse=True)[1], rng)
     files = {
         "embeddings.npy": to_bytes(embeddings),
-        "names.txt": to_bytes([name for _, name, _ in items]),
+        "images.tar": pack(pictures, names),
+        "names.txt": to_bytes(names),
         "subgroups.txt": to_bytes(subgroups),
         "triplets.npy": to_bytes(triplets),
     }

@@ -40,8 +40,8 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
     """The options of `pyalign describe`."""
 
     files: tuple[Spec, ...] = option(
-        "files of embeddings, triplets, answers, names, a map, folders of images or of `pyalign extract`; FILE::KEY "
-        "picks an array", required=True, nargs="+", metavar="FILE", role="input", positional=True,
+        "files of embeddings, triplets, answers, names, a map, images in a folder or a .tar, folders of `pyalign "
+        "extract`; FILE::KEY picks an array", required=True, nargs="+", metavar="FILE", role="input", positional=True,
     )  # fmt: skip
     write: str | None = option(
         "describe them as one data set, in a new file in their folder, which -t takes in every command", kind=toml_file,

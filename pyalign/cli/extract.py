@@ -122,7 +122,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         resume=options.resume, unreadable=options.unreadable, decoder=options.decoder, background=options.background,
         prompt=options.prompt,
         transform=None if options.transform is None else load_transform(options.transform),
-        meta=dict(options.meta), model_threads=options.model_threads, progress=_paced(progress),
+        meta=dict(options.meta), n_threads=options.model_threads, progress=_paced(progress),
     )  # fmt: skip
     return Outcome(found)
 

@@ -234,7 +234,7 @@ def _one_fit(
 
     strength = options.penalties[0] if options.penalties else STRENGTH
     fit = fit_probe(
-        x, triplets, penalty=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
+        x, triplets, norm=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)

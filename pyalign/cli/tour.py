@@ -47,7 +47,7 @@ def run(options: TourOptions, progress: Progress) -> Outcome:
 def _told(out: str, study: Study) -> str:
     models = 4 if "logits" in _models_of(study) else 3
     places = {
-        DATA: f"what was read: embeddings of {models} models, triplets, names, categories",
+        DATA: f"what was read: embeddings of {models} models, triplets, names, categories, pictures",
         FILE: f"what was asked for; change it, then: pyalign study run {out}/{FILE} --out {out}/{RESULTS}",
         f"{RESULTS}/steps": "what was found: a JSON document for each step",
     }

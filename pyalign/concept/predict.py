@@ -241,14 +241,19 @@ def _notes_on_ends(one: PredictedDimensions, grid: np.ndarray, standardize: bool
     least, most = (chosen == grid[0], chosen == grid[-1])
     if least.any():
         more = "" if standardize else ", or standardize the features"
-        notes.append(f"{one.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {int(least.sum()):,} times of "
+        notes.append(f"{one.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {_times(least)} of "
                      f"{chosen.size:,}: smaller ones might do better{more}")  # fmt: skip
     if most.any():
         r2 = [d.r2 or 0.0 for d, at_end in zip(varying, most.any(axis=1), strict=True) if at_end]
         told = "the features say little there" if max(r2) < LITTLE else "larger ones might do better"
-        notes.append(f"{one.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {int(most.sum()):,} times of "
+        notes.append(f"{one.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {_times(most)} of "
                      f"{chosen.size:,}: {told}")  # fmt: skip
     return notes
+
+
+def _times(chosen: np.ndarray) -> str:
+    n = int(chosen.sum())
+    return "1 time" if n == 1 else f"{n:,} times"
 
 
 @dataclass(frozen=True, eq=False)

@@ -91,9 +91,9 @@ ROWS = (
     ),
     Row(
         "sample", "the built-in sample: features of 411 pictures, and triplets of categories", "sample",
-        {"triplets": (), "embeddings": (), "categories": (), "names": ()},
+        {"triplets": (), "embeddings": (), "categories": (), "names": (), "images": ()},
         "part of pyalign", "see NOTICE.txt", "pyalign, docs/sample.md",
-        (("embeddings.npy, triplets.npy, names.txt, subgroups.txt", "as `pyalign sample` writes them"),),
+        (("embeddings.npy, triplets.npy, names.txt, subgroups.txt, images.tar", "as `pyalign sample` writes them"),),
         OURS, note="its triplets are categories of Unicode, no human judgments",
     ),
 )  # fmt: skip

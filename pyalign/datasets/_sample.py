@@ -8,6 +8,7 @@ from pyalign.data import Categories, Embeddings, Triplets
 from pyalign.datasets.places import Place
 from pyalign.io.categories import load_categories
 from pyalign.io.embeddings import load_embeddings
+from pyalign.io.named import Pictures
 from pyalign.io.names import read_names
 from pyalign.io.triplets import load_triplets
 
@@ -33,3 +34,8 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
 def categories(place: Place, key: str | None = None) -> Categories:
     """28 subgroups of Unicode."""
     return replace(load_categories(place.file("subgroups.txt")), names=names(place))
+
+
+def images(place: Place, key: str | None = None) -> Pictures:
+    """411 pictures of 96 x 96 pixels, called after their objects."""
+    return Pictures(str(place.file("images.tar")))

@@ -1,4 +1,4 @@
-"""The built-in sample: real features of 411 pictures of objects, and triplets of Unicode's subgroups.
+"""The built-in sample: 411 pictures of objects, real features of them, and triplets of Unicode's subgroups.
 
 The triplets are category labels, not human judgments; docs/sample.md says how the sample was made.
 """
@@ -12,14 +12,17 @@ from pathlib import Path
 from pyalign.io import write_files
 from pyalign.io.paths import checked_path
 
-FILES = ("embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "NOTICE.txt", "provenance.json")
+FILES = (
+    "embeddings.npy", "triplets.npy", "names.txt", "subgroups.txt", "images.tar", "NOTICE.txt", "provenance.json",
+)  # fmt: skip
 
 
 def write_sample(folder: str | os.PathLike[str]) -> list[Path]:
     """Copies the sample's files into `folder`, which is made if it isn't there.
 
     Returns:
-        The paths written: embeddings (411, 1280) float16, triplets (28770, 3) int16, names, subgroups, notices.
+        The paths written: embeddings (411, 1280) float16, triplets (28770, 3) int16, names, subgroups, an archive
+        of pictures, notices.
 
     Raises:
         OSError: the folder can't be written.

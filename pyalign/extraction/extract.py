@@ -35,7 +35,7 @@ def extract(
     compile: bool = False, workers: int | None = None, shard: tuple[int, int] | None = None, resume: bool = False,
     unreadable: Policy = "raise", decoder: Literal["pil", "torchvision"] = "pil", background: str = "white",
     prompt: str | None = None,
-    transform: Transform | None = None, meta: Mapping[str, str] | None = None, model_threads: int | None = None,
+    transform: Transform | None = None, meta: Mapping[str, str] | None = None, n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Extraction:  # fmt: skip
     """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
@@ -57,7 +57,7 @@ def extract(
         precision: "fp32", or "bf16": products in bfloat16, faster where the processor has them, a little less exact.
         compile: whether torch compiles the model first.
         workers: threads that read and prepare items; None: one for each processor. Rows don't depend on them.
-        model_threads: that compute the model on the processor; None: 2, or those of an encoder that is loaded. Rows may
+        n_threads: that compute the model on the processor; None: 2, or those of an encoder that is loaded. Rows may
             differ in the last digits with another number, so it is a setting, and not taken from the environment.
         shard: (i, k): part i of k, from 1, which may have no items; `merge_extractions` puts the parts together.
         resume: goes on with what an interrupted run has left in `out`.
@@ -84,7 +84,7 @@ def extract(
         [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     """
     progress = progress or silent
-    _check(batch_size, workers, model_threads, shard, unreadable, decoder, resume, out)
+    _check(batch_size, workers, n_threads, shard, unreadable, decoder, resume, out)
     layers, compile = _checks.names_of(layers, "layers"), _checks.flag(compile, "compile")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
@@ -96,8 +96,8 @@ def extract(
         "on_error": unreadable,
     }  # fmt: skip
     given = _given(images, texts, prompt)
-    request = Request(checkpoint, None, device, precision, compile, given, model_threads or THREADS)
-    model = _encoder(model, preprocess, request, model_threads)
+    request = Request(checkpoint, None, device, precision, compile, given, n_threads or THREADS)
+    model = _encoder(model, preprocess, request, n_threads)
     if model.modality != given:
         raise InputError(f"{model.spec} takes {model.modality}; got {given}")
     items, decode = _texts(texts, prompt) if given == "texts" else _images(images, decoder, background)
@@ -132,13 +132,13 @@ def _given_back(job: Job, folder: Folder, workers: int, progress: Progress) -> E
 
 
 def _check(
-    batch_size: int, workers: int | None, model_threads: int | None, shard: tuple[int, int] | None, unreadable: str,
+    batch_size: int, workers: int | None, n_threads: int | None, shard: tuple[int, int] | None, unreadable: str,
     decoder: str, resume: bool, out: PathLike | None,
 ) -> None:  # fmt: skip
     if out is not None:
         checked_path(out, "out")
     _checks.whole_number(batch_size, "batch_size", 1, MOST)
-    for name, value in (("workers", workers), ("model_threads", model_threads)):
+    for name, value in (("workers", workers), ("model_threads", n_threads)):
         if value is not None:
             _checks.whole_number(value, name, 1, MOST)
     for name, word, words in (("unreadable", unreadable, UNREADABLE), ("decoder", decoder, DECODERS)):
@@ -153,9 +153,7 @@ def _check(
         raise InputError("resume needs out, the folder that an interrupted run has left")
 
 
-def _encoder(
-    model: Any, preprocess: Callable[[Any], Any] | None, request: Request, model_threads: int | None
-) -> Encoder:
+def _encoder(model: Any, preprocess: Callable[[Any], Any] | None, request: Request, n_threads: int | None) -> Encoder:
     """The model, ready to run."""
     makes = callable(model) and not isinstance(model, type) and not hasattr(model, "named_modules")
     if isinstance(model, str | Encoder) or makes:
@@ -165,8 +163,8 @@ def _encoder(
             return load_encoder(model, request)
         if makes:
             return model(request)
-        if model_threads not in (None, model.threads):
-            raise InputError(f"model_threads must be the {model.threads} of the loaded encoder; got {model_threads}")
+        if n_threads not in (None, model.threads):
+            raise InputError(f"model_threads must be the {model.threads} of the loaded encoder; got {n_threads}")
         return model
     if not hasattr(model, "named_modules"):
         raise InputError(f"model must be SOURCE:NAME, an nn.Module or an encoder; got {type(model).__name__}")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pyalign import _checks
 from pyalign.data.names import listing
 from pyalign.errors import InputError
-from pyalign.io.image_files import SUFFIXES, Files, images_below, is_hidden, is_image, listed_images
+from pyalign.io.image_files import SUFFIXES, Files, images_below, is_image, listed_images
 from pyalign.io.image_rows import Rows, hdf5_images, parquet_images
 from pyalign.io.named import Pictures, open_named
 from pyalign.io.paths import TEXT, Spec, bad, checked_path, is_named, shorten, suffix_of
@@ -183,10 +183,7 @@ def _from_folder(path: str) -> Images:
 def _from_tar(path: str) -> Images:
     archive = Archive(path)
     names, others, links = list[str](), list[str](), list[str]()
-    for member in archive.members():
-        parts = member.name.rstrip("/").split("/")
-        if any(is_hidden(part) and part not in (".", "..") for part in parts):
-            continue
+    for member in archive.seen_members():
         if not member.is_file:
             if is_image(member.name):
                 links.append(member.name)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pyalign.io.image_files import check_bytes
+from pyalign.io.image_files import check_bytes, is_hidden, is_image
 from pyalign.io.paths import PathLike, bad, check_file, shorten
 
 BLOCK = 512
@@ -73,6 +73,13 @@ class Archive:
             yield from self._members(descriptor, os.fstat(descriptor).st_size)
         finally:
             os.close(descriptor)
+
+    def seen_members(self) -> Iterator[Member]:
+        """Those of `members` that are not hidden, nor below a hidden folder."""
+        for member in self.members():
+            parts = member.name.rstrip("/").split("/")
+            if not any(is_hidden(part) and part not in (".", "..") for part in parts):
+                yield member
 
     def _members(self, descriptor: int, total: int) -> Iterator[Member]:
         place, name, size = 0, None, None  # the last two are from records before a member
@@ -169,6 +176,15 @@ def _exactly(descriptor: int, size: int, place: int) -> bytes:
         if not pieces[-1]:
             break
     return b"".join(pieces)
+
+
+def images_in(path: PathLike) -> list[str]:
+    """The names of the images in an archive, in its order.
+
+    Raises:
+        InputError, OSError: as `Archive` and `Archive.members`.
+    """
+    return [member.name for member in Archive(path).seen_members() if member.is_file and is_image(member.name)]
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int]:

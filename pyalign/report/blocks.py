@@ -213,6 +213,7 @@ class Figure:
         chart: of Altair.
         summary: the text alternative: what can be seen there, in one or two sentences with numbers.
         data: its numbers, behind the link "data"; a name of its own.
+        narrow: the chart again, for a screen that `chart` does not fit, such as a telephone's; None: there is none.
     """
 
     name: str
@@ -220,6 +221,7 @@ class Figure:
     chart: Any
     summary: str
     data: Table | None = None
+    narrow: Any = None
 
 
 @dataclass(frozen=True)

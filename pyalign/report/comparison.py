@@ -14,6 +14,7 @@ from pyalign.report.words import (
     SINGULAR,
     beginning,
     chance_note,
+    counted,
     dropped_note,
     interval_header,
     labels_of,
@@ -54,7 +55,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
         pairs_table(result, labels, pairs),
         foot(
             source_note("triplets", result.triplets),
-            f"{result.n_triplets:,} triplets",
+            counted(result.n_triplets, "triplet"),
             dropped_note(result.n_dropped),
             f"{n_pairs:,} {by_rank}: {ELSEWHERE}" if len(pairs) < n_pairs else "",
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
@@ -240,7 +241,7 @@ def failures_view(result: Failures, verbose: bool = False) -> list[Block]:
         ),
         foot(
             source_note("triplets", result.triplets),
-            f"{result.n_triplets:,} triplets",
+            counted(result.n_triplets, "triplet"),
             "" if result.measure is None else f"measure {result.measure}",
             f"ties {result.ties}",
             dropped_note(result.n_dropped),

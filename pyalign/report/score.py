@@ -73,7 +73,8 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
         column("cross-entropy", lambda r: r.cross_entropy, "number", 5, keep=8, ci=lambda r: r.cross_entropy_ci,
                ends="" if first.cross_entropy_ci is None else "interval", keep_ends=2),
         column("entropy", lambda r: r.mean_entropy, "number", 5, keep=3),
-        column("triplets", lambda r: r.n_triplets, "count", keep=5, same="{} triplets"),
+        column("triplets", lambda r: r.n_triplets, "count", keep=5,
+               same="{} triplet" if first.n_triplets == 1 else "{} triplets"),
         None if of_choices
         else column("M triplets/s", lambda r: (r.triplets_per_second or 0.0) / 1e6, keep=0,
                     write=lambda speed: f"{speed:.1f}" if speed >= 0.95 else f"{speed:.2g}"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyalign.datasets.sample import write_sample
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.extraction.decode import pillow_image
 from pyalign.io import write_files
 from pyalign.io.paths import PathLike, bad, checked_path
 from pyalign.study.result import Study
@@ -16,6 +17,7 @@ from pyalign.study.run import Watch, run_study, unseen
 
 DATA, FILE, RESULTS = "data", "tour.toml", "results"
 PART = 64  # of the features of the sample that a smaller model has
+IMAGES = 'images = "data/images.tar"  # of the objects: pictures in the report\n'
 LOGITS = 'logits = "data/logits.npy"  # what the network makes of them: scores for 1,000 classes of ImageNet\n'
 STUDY = """\
 # The tour of pyalign: a study of the built-in sample. Change something here, and run it again:
@@ -23,7 +25,7 @@ STUDY = """\
 # Only the steps that the change concerns are run again.
 title = "A tour of pyalign: the built-in sample"
 names = "data/names.txt"
-metadata = "data/models.csv"
+{images}metadata = "data/models.csv"
 
 [models]
 features = "data/embeddings.npy"  # of EfficientNet-Lite0, before its classifier
@@ -48,6 +50,8 @@ limit = 200
 models = ["features"]
 queries = ["tiger", "kiwi fruit", "violin", "sailboat"]
 k = 5
+[steps.prototypes]
+models = ["features"]
 [steps.probe]
 models = ["few-features"]
 strengths = 0.003
@@ -75,9 +79,10 @@ def take_tour(out: PathLike, watch: Watch = unseen) -> tuple[Study, tuple[str, .
     if place.is_dir() and not (place / FILE).exists() and any(place.iterdir()):
         raise bad(place, "holds other files; take an empty or a new one, out=folder")
     logits, notes = _models(place / DATA)
-    text = STUDY.format(file=place / FILE, logits=logits, part=PART)
+    images, more = _images()
+    text = STUDY.format(file=place / FILE, images=images, logits=logits, part=PART)
     write_files([(place / FILE, text)])
-    return run_study(place / FILE, place / RESULTS, watch=watch), notes
+    return run_study(place / FILE, place / RESULTS, watch=watch), (*notes, *more)
 
 
 def _models(folder: Path) -> tuple[str, tuple[str, ...]]:
@@ -101,6 +106,15 @@ def _models(folder: Path) -> tuple[str, tuple[str, ...]]:
     rows += [f"few-features,EfficientNet,ImageNet classes,{PART}", f"noise,none,none,{PART}"]
     write_files([*files, (folder / "models.csv", "\n".join(rows) + "\n")])
     return line, notes
+
+
+def _images() -> tuple[str, tuple[str, ...]]:
+    """The line of the study about pictures, where they can be decoded; else a note."""
+    try:
+        pillow_image()
+        return IMAGES, ()
+    except MissingExtraError as error:
+        return "", (f"no pictures in the page: {error}",)
 
 
 def _logits(x: np.ndarray) -> np.ndarray:

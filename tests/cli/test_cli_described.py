@@ -13,6 +13,8 @@ from support import draw_triplets, reals, strict_json
 import pyalign
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared
+from pyalign.datasets.sample import FILES, write_sample
+from pyalign.extraction.images import as_images
 
 N, T = 30, 900
 PEOPLE = [f"person {k % 9}" for k in range(T)]
@@ -83,6 +85,15 @@ def test_files_are_told_apart_and_described(written, lab):
     text = Path("mine.toml").read_text()
     assert "# the columns of the three items, from 0 or by header" in text
     assert not [name for name in os.listdir() if name.endswith(".tmp")]
+
+
+def test_the_sample_is_described_with_its_pictures(command, tmp_path):
+    write_sample(tmp_path / "demo")
+    files = [tmp_path / "demo" / name for name in FILES[:5]]
+    assert command("describe", *files, "--write", tmp_path / "demo" / "mine.toml").code == 0
+    found = pyalign.load_dataset(tmp_path / "demo" / "mine.toml")
+    assert set(found.parts) == {"triplets", "embeddings", "categories", "names", "images"}
+    assert as_images(found.images().source).names[0] == "gorilla.webp"
 
 
 def test_a_table_with_a_header_is_described_without_assumptions(written, lab):

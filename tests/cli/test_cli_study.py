@@ -13,6 +13,9 @@ import pytest
 from small_study import write_inputs
 
 from pyalign.cli import main
+from pyalign.errors import MissingExtraError
+from pyalign.study.file import read_study
+from pyalign.study.tour import take_tour
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +146,20 @@ def test_the_tour_without_extras_writes_documents_and_says_what_to_install(tmp_p
     assert re.search(r"pip install .*\btorch\b", done.stderr)
     assert re.search(r"pip install .*\baltair\b", done.stderr) or Path("t/results/report.html").exists()
     assert Path("t/results/steps/score.json").exists()
+
+
+def test_the_tour_has_pictures_where_they_can_be_read(monkeypatch):
+    def without(*_):
+        raise MissingExtraError("reading images", "Pillow", "extract")
+
+    monkeypatch.setattr("pyalign.study.tour._logits", without)
+    monkeypatch.setattr("pyalign.study.tour.run_study", lambda path, out, watch: read_study(path))
+    monkeypatch.setattr("pyalign.study.tour.pillow_image", lambda: None)
+    study, notes = take_tour("t")
+    assert study.images == "data/images.tar" and Path("t/data/images.tar").exists() and len(notes) == 1
+    monkeypatch.setattr("pyalign.study.tour.pillow_image", without)
+    study, (_, note) = take_tour("t")
+    assert study.images is None and note.startswith("no pictures in the page: reading images needs Pillow")
 
 
 def test_the_tour_writes_over_no_other_files(capsys):

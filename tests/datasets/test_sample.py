@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from pyalign import load_embeddings, load_triplets, score
+from pyalign import load_dataset, load_embeddings, load_triplets, score
+from pyalign.data.names import match_names
 from pyalign.datasets.sample import FILES, write_sample
+from pyalign.extraction.images import as_images
 
 SOURCE = files("pyalign.datasets") / "sample"
 
@@ -31,13 +34,14 @@ def test_nothing_in_the_package_is_left_out():
     assert sorted(path.name for path in SOURCE.iterdir()) == sorted(FILES)
 
 
-def test_it_takes_at_most_a_megabyte_and_a_half(sample):
-    assert sum(path.stat().st_size for path in sample.iterdir()) <= 1_500_000
+def test_it_takes_at_most_1_9_megabytes_and_its_pictures_0_6(sample):
+    assert sum(path.stat().st_size for path in sample.iterdir()) <= 1_900_000
+    assert (sample / "images.tar").stat().st_size <= 600_000
 
 
 def test_its_hashes_are_those_of_its_provenance(sample):
     hashes = json.loads((sample / "provenance.json").read_text())["outputs_sha256"]
-    assert set(hashes) == {"embeddings.npy", "names.txt", "subgroups.txt", "triplets.npy"}
+    assert set(hashes) == {"embeddings.npy", "images.tar", "names.txt", "subgroups.txt", "triplets.npy"}
     for name, digest in hashes.items():
         assert hashlib.sha256((sample / name).read_bytes()).hexdigest() == digest
 
@@ -61,9 +65,27 @@ def test_its_score(sample):
     assert round(100 * found.accuracy, 3) == 56.375
 
 
-def test_its_licence_names_its_sources(sample):
+def test_each_object_has_a_picture_of_its_own(sample):
+    decode = pytest.importorskip("PIL.Image").open
+    images = as_images(sample / "images.tar")
+    assert [name.removesuffix(".webp") for name in images.names] == (sample / "names.txt").read_text().splitlines()
+    pixels = [decode(io.BytesIO(images.open(k))).convert("RGB") for k in range(len(images))]
+    assert {picture.size for picture in pixels} == {(96, 96)}
+    assert len({picture.tobytes() for picture in pixels}) == 411
+    assert all(picture.getextrema() != ((255, 255),) * 3 for picture in pixels)  # none is blank
+
+
+def test_pictures_and_categories_and_names_are_parts_of_the_data_set(sample):
+    known = load_dataset("sample")
+    assert as_images("dataset:sample").names == as_images(known.images().source).names
+    assert match_names(known.names(), as_images("dataset:sample").names).rows.tolist() == list(range(411))
+
+
+def test_its_licence_names_its_sources_and_quotes_that_of_the_pictures(sample):
     notice = (sample / "NOTICE.txt").read_text()
     assert all(word in notice for word in ("Noto", "Open Font License", "EfficientNet", "Apache", "Unicode"))
+    assert "images.tar" in notice and "Copyright 2022 Google Inc." in notice
+    assert "SIL OPEN FONT LICENSE Version 1.1" in notice and "DEALINGS IN THE FONT SOFTWARE." in notice
 
 
 def test_a_folder_that_cannot_be_made_raises_the_systems_error(tmp_path):

@@ -625,9 +625,9 @@ def test_a_model_runs_with_the_threads_that_are_asked_for(pictures, message_of):
     encoder.run = lambda *given: seen.add(torch.get_num_threads()) or real(*given)
     found = extract(encoder, pictures, batch_size=4)
     assert (seen, found.model_threads, torch.get_num_threads()) == ({3}, 3, before)
-    message = message_of(lambda: extract(encoder, pictures, model_threads=1))
+    message = message_of(lambda: extract(encoder, pictures, n_threads=1))
     assert message == "model_threads must be the 3 of the loaded encoder; got 1"
-    assert message_of(lambda: extract(encoder, pictures, model_threads=0)).startswith("model_threads must be a whole")
+    assert message_of(lambda: extract(encoder, pictures, n_threads=0)).startswith("model_threads must be a whole")
 
 
 def test_a_graph_of_onnx_runs_with_the_threads_that_are_asked_for(tmp_path):
@@ -662,7 +662,7 @@ def test_a_finished_run_of_another_processor_is_given_back_with_a_note(pictures,
 
 def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures, monkeypatch, message_of):
     here = extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2).processor
-    extract("pixels:3", "p", out="threads2", shard=(2, 2), batch_size=2, model_threads=1)
+    extract("pixels:3", "p", out="threads2", shard=(2, 2), batch_size=2, n_threads=1)
     monkeypatch.setenv(*OTHER.split("="))
     extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
     end = "last digits of rows may differ; mixed=True allows it"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ import pyalign
 from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.report.blocks import Figure, Table, Text
 from pyalign.report.charts import chart
+from pyalign.report.charts.save import rendered
 from pyalign.report.page.sections.metadata import metadata, metadata_columns
 from pyalign.report.page.sources import Loaded, Sources, metadata_of
 
@@ -47,6 +50,24 @@ def given(*results, metadata=None):
 
 
 # Pictures
+
+
+def test_ticks_of_whole_numbers_are_written_out(comparison):
+    pytest.importorskip("vl_convert", reason="vl-convert is not installed")
+    sizes = (64, 200, 512, 800, 1024, 1280)
+    table = [{"model": name, "features": size} for name, size in zip(NAMES, sizes, strict=True)]
+    found = pyalign.regress_metadata(comparison, table)
+    figures = [part for part in metadata(given(found)).parts if isinstance(part, Figure)]
+    for drawn, whole in ((figures[0].chart, {"200", "600", "1200"}), (figures[0].narrow, {"500", "1000"})):
+        assert whole <= set(re.findall(r">([^<>]+)</text>", rendered(drawn, ".svg").decode()))
+    assert next(one for one in figures[0].data.columns if one.header == "features").form == "count"
+
+
+def test_one_group_is_no_groups(comparison):
+    table = [{"model": name, "objective": "x", "family": name} for name in NAMES]
+    found = pyalign.regress_metadata(comparison, table)
+    (figure,) = [part for part in metadata(given(found)).parts if isinstance(part, Figure) and "objective" in part.name]
+    assert figure.summary.endswith("; 1 group.") and figure.caption.startswith("Accuracy by objective: 6 models")
 
 
 def test_a_scatter_shows_each_model_with_its_interval_and_the_line(found, rows_of):

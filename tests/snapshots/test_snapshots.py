@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 import pytest
 
@@ -57,6 +58,14 @@ def test_what_is_shown_of_a_result(name, part):
 @pytest.mark.parametrize("title", texts_together(DOCUMENTS))
 def test_what_is_shown_of_several_results(title):
     check(TOGETHER, title, "", texts_together(DOCUMENTS)[title])
+
+
+def test_one_is_not_counted_as_several():
+    several = re.compile(
+        r"(?<![\d,.])1 (?:odd-one-out |anchored )?"
+        r"(?:models|groups|objects|triplets|answers|pairs|times|people|concepts|failures)\b.*"
+    )
+    assert [text for held in read_shown().values() for one in held.values() for text in several.findall(one)] == []
 
 
 # Documents

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,9 @@ def test_folders_of_images_and_of_extractions_are_one_thing(folder):
     pyalign.extract("pixels:1", "photos", out="rows")
     draft = draft_study(".")
     assert draft.images == "photos"
+    with tarfile.open("archive.tar", "w") as archive:
+        archive.add("photos/dog/1.png")
+    assert draft_study(".").images == "archive.tar"
     assert any(one.startswith("rows: 4 x 3") for one in draft.unknown)
 
 

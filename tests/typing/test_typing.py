@@ -1,4 +1,4 @@
-"""Scripts as a user writes them, under mypy and pyright: what is right passes, and each mistake is found in its line."""
+"""Scripts as a user writes them, under mypy and pyright: what is right passes, each mistake is found in its line."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from pyalign.io.folder import MANIFEST, read_manifest
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
+from pyalign.io.tar import images_in
 from pyalign.io.transform import holds_transform, load_transform
 
 MOST = 100  # arrays of a file that are described
@@ -68,8 +69,8 @@ def describe_file(spec: PathLike) -> FileDescription:
     """What each array of a file seems to be, with the command line that reads it.
 
     Args:
-        spec: a file of any of the formats, a folder of `pyalign extract` or of images, or FILE::KEY for one of the
-            arrays of a file.
+        spec: a file of any of the formats, a folder of `pyalign extract`, images in a folder or a .tar, or FILE::KEY
+            for one of the arrays of a file.
 
     Raises:
         InputError: the file's fault, in one line that starts with its path.
@@ -90,10 +91,9 @@ def describe_file(spec: PathLike) -> FileDescription:
     path, key = parsed.path, parsed.key
     if key is None and os.path.isfile(path) and holds_transform(path):
         return FileDescription(whole, (_of_transform(path, load_transform(path)),))
-    if key is None and os.path.isdir(path) and not os.path.lexists(os.path.join(path, MANIFEST)):
-        images = images_below(path)[0]
-        if images:
-            return FileDescription(whole, (_of_images(path, images),))
+    images = () if key is not None else _images_in(path)
+    if images:
+        return FileDescription(whole, (_of_images(path, images),))
     model = read_manifest(path).model if os.path.isdir(path) else None
     found = contents(path, key)
     arrays = tuple(_of_content(path, content) for content in islice(found, MOST))
@@ -132,6 +132,13 @@ def _command(kind: str, spec: str, base: int | None = None) -> str | None:
         "answers": ["pyalign", "agreement", "--embeddings", "EMB", "--triplets", "TRIPLETS", "--answers", spec],
     }
     return shlex.join(lines[kind]) if kind in lines else None
+
+
+def _images_in(path: str) -> Sequence[str]:
+    """The images of a folder or of an archive, none where it is something else."""
+    if os.path.isdir(path):
+        return () if os.path.lexists(os.path.join(path, MANIFEST)) else images_below(path)[0]
+    return images_in(path) if suffix_of(path) == ".tar" else ()
 
 
 def _of_images(path: str, images: Sequence[str]) -> Description:

@@ -26,7 +26,7 @@ MAP_SORTS = ("value", "name", "document")
 MOST_ROWS, MOST_COLUMNS = 80, 120  # of a map
 MOST_WITH_INTERVALS = 1000  # cells of a map
 STEP, LEAST, TALL = 9.0, 2.0, 700.0  # of a heatmap: points of a row, the fewest, and of all rows if they fit
-ROOM, LABEL = 560.0, 130.0  # points of all columns if they fit, and of a name, at most
+ROOM, LABEL = {"double": 560.0, "single": 150.0}, {"double": 130.0, "single": 80.0}  # of all columns, and of a name
 MISSING = -1e9
 T = TypeVar("T")
 
@@ -175,7 +175,7 @@ def concepts_map_chart(
         names_told(cells, points),
     ]
     chart = matrix(cells, look, points, (low, high), square=False)
-    return finished(chart, look, points, f"Accuracy per concept of {len(results):,} models", sentences)
+    return finished(chart, look, points, f"Accuracy per concept of {counted(len(results), 'model')}", sentences)
 
 
 def _downwards(values: Iterable[float | None]) -> float:
@@ -186,7 +186,7 @@ def _downwards(values: Iterable[float | None]) -> float:
 
 def heatmap(
     models: Sequence[str], concepts: Sequence[str], values: Sequence[Sequence[float | None]], *, title: str,
-    what: str, form: str, told: Sequence[str], style: str = "light",
+    what: str, form: str, told: Sequence[str], style: str = "light", width: str = "double",
 ) -> Any:  # fmt: skip
     """Models down, concepts across, in the order that is given, for a page.
 
@@ -199,6 +199,7 @@ def heatmap(
         what: what the values are, for the legend.
         form: how they are shown, as d3 has it.
         told: over what they are, sentences.
+        style, width: as of other charts.
 
     Example:
         >>> chart = heatmap(["a", "b"], ["food"], [[0.5], [None]], title="t", what="accuracy", form=".0%", told=[])
@@ -223,16 +224,16 @@ def heatmap(
         .transform_calculate(told=f"datum.model + ', ' + datum.concept + ': ' + {shown}")
     )
     height = max(LEAST, min(STEP, TALL / max(1, len(rows))))
-    width = max(LEAST, min(1.5 * STEP, ROOM / max(1, across)))
+    side, label = max(LEAST, min(1.5 * STEP, ROOM[width] / max(1, across))), LABEL[width]
     axis = {"title": None, "labelFontSize": SMALL, "labelOverlap": True, "ticks": False, "domain": False}
     legend = alt.Legend(title=what, format=form, orient="bottom", gradientLength=160, gradientThickness=8)
     chart = base.mark_rect().encode(
-        x=alt.X("concept:N", sort=columns, axis=alt.Axis(labelAngle=-90, labelLimit=LABEL, orient="top", **axis)),
-        y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=LABEL, **axis)),
+        x=alt.X("concept:N", sort=columns, axis=alt.Axis(labelAngle=-90, labelLimit=label, orient="top", **axis)),
+        y=alt.Y("model:N", sort=rows, axis=alt.Axis(labelLimit=label, **axis)),
         color=alt.Color("value:Q", scale=alt.Scale(scheme="cividis"), legend=legend),
         tooltip=["model:N", "concept:N", alt.Tooltip("value:Q", title=what, format=form)],
         description="told:N",
     )
-    names = max((min(LABEL, letters_width(row, SMALL)) for row in rows), default=0.0)
-    chart = chart.properties(width=width * across, height=height * len(rows))
-    return finished(chart, look, width * across + names, title, told)
+    names = max((min(label, letters_width(row, SMALL)) for row in rows), default=0.0)
+    chart = chart.properties(width=side * across, height=height * len(rows))
+    return finished(chart, look, side * across + names, title, told)

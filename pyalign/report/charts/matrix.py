@@ -15,7 +15,7 @@ from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities
 from pyalign.report.charts.data import ends_of, known
 from pyalign.report.charts.marks import alt, chart_of, module_for
 from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
-from pyalign.report.words import different, labels_of, model_labels, one_line, over_words, p_text
+from pyalign.report.words import counted, different, labels_of, model_labels, one_line, over_words, p_text
 
 MOST = 60  # rows or columns; more are a sample of them
 LARGEST_CELL, LEAST_CELL = 34.0, 3.0  # points
@@ -235,7 +235,7 @@ def cka_chart(
         order,
         names_told(cells, points),
     ]  # fmt: skip
-    return finished(chart, look, points, f"Similarity of {len(names):,} models: {one.measure}", sentences)
+    return finished(chart, look, points, f"Similarity of {counted(len(names), 'model')}: {one.measure}", sentences)
 
 
 def _layers(result: LayerSimilarity, look: Style, points: float, limit: int | None) -> Any:
@@ -284,4 +284,4 @@ def consistency_chart(
         order,
         names_told(cells, points),
     ]
-    return finished(chart, look, points, f"Error consistency of {len(names):,} models", sentences)
+    return finished(chart, look, points, f"Error consistency of {counted(len(names), 'model')}", sentences)

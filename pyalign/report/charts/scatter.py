@@ -15,7 +15,7 @@ from pyalign.report.charts.marks import At, Look, alt, chart_of, colours_and_sha
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
 from pyalign.report.probabilities import bins_of
-from pyalign.report.words import called, different, model_labels, one_line, over_words
+from pyalign.report.words import called, counted, different, model_labels, one_line, over_words
 
 BINS = ("equal-mass", "equal-width")
 NAMED = 16  # models whose names stand beside their points
@@ -202,7 +202,7 @@ def _against_numbers(
     ends = (low / more, high * more) if logs else with_margin(values, 0.05, abs(high) or 1.0)
     scale = alt.Scale(domain=list(ends), nice=False, **({"type": "log"} if logs else {"zero": False}))
     room = points - 62
-    form = ".3~%" if line.column in result.percent else "~s" if max(abs(low), abs(high)) >= 1e4 else "~g"
+    form = ".3~%" if line.column in result.percent else "~s" if max(abs(low), abs(high)) >= 1e4 else "~r"
     axis = alt.Axis(format=form, tickCount=max(3, int(room / 70)), grid=False)
     title = f"{one_line(line.column)}{' (logarithmic)' if logs else ''}"
     x = alt.X("value:Q", title=title, scale=scale, axis=axis)
@@ -302,7 +302,7 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     chart = alt.layer(*layers).properties(width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
     over = "" if result.ci_by is None else f"over {over_words(result.ci_by)}, for these very models"
     sentences = [
-        f"{len(rows)} models{_counts(result)}; line: the mean of a group.",
+        f"{counted(len(rows), 'model')}{_counts(result)}; line: the mean of a group.",
         f"Bar: its {_level(result)} {over}." if over else "",
     ]
     return finished(chart, look, points, f"Accuracy by {column}", sentences)
@@ -322,7 +322,7 @@ def _level(result: MetadataRegressions) -> str:
 def _over_models(result: MetadataRegressions, line: FittedLine, count: int) -> list[str]:
     """Over what points, bars and band are."""
     level, over = _level(result), "" if result.ci_by is None else f" over {over_words(result.ci_by)}"
-    sentences = [f"{count} models{_counts(result)}."]
+    sentences = [f"{counted(count, 'model')}{_counts(result)}."]
     if any(one.ci is not None for one in result.points):
         sentences.append(f"Thin bars: {level}s{over}.")
     if any(one.lowest is not None for one in result.points):

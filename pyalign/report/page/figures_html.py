@@ -22,6 +22,8 @@ def figure_html(part: Figure, page: Page) -> str:
     name = escape(part.name)
     spec = part.chart.to_dict()
     page.keep(part.name, spec)
+    if part.narrow is not None:
+        page.keep(f"{part.name}-narrow", _beside(part.narrow.to_dict(), spec))
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
@@ -31,6 +33,13 @@ style="--least:{least_height(spec)}px">
 <div class="told"><figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
 <div class="chart-tools needs-script"></div></div>
 {data}</figure>"""
+
+
+def _beside(narrow: Spec, wide: Spec) -> Spec:
+    """The specification of the narrow chart without the data that stand in that of the wide one."""
+    held = wide.get("datasets", {})
+    own = {name: rows for name, rows in narrow.get("datasets", {}).items() if name not in held}
+    return {**narrow, "datasets": own}
 
 
 @cache

@@ -12,6 +12,7 @@ import pytest
 from page_data import data_of
 
 from pyalign.report.blocks import Code, Column, Fact, Facts, Figure, Fold, Section, Table, Text, Tile, Tiles
+from pyalign.report.charts.marks import chart_of
 from pyalign.report.page.figures_html import library
 from pyalign.report.page.html import Page, figure, shown
 from pyalign.report.page.tables_html import MOST, STATIC
@@ -154,6 +155,16 @@ def test_a_chart_has_a_caption_a_text_and_its_data():
     assert "What it shows." in text and "One point at 0.1." in text
     assert ("summary", {}) in read.tags and 'data-table="rows"' in html
     assert html.count("await vegaEmbed(") == 1 and len(re.findall("<script>", html)) == 1
+
+
+def test_a_chart_for_a_narrow_screen_repeats_no_data():
+    pytest.importorskip("altair", reason="altair is not installed")
+    wide, other = (chart_of(rows).mark_point().encode(x="x:Q") for rows in ([{"x": 1}, {"x": 2}], [{"x": 3}]))
+    wide, narrow = wide.properties(width=400), wide.properties(width=200)
+    held = data_of(page_of(Figure("chart", "", wide, "", narrow=narrow + other), Figure("plain", "", wide, "")))
+    assert held["chart"]["width"] == 400 and list(held["chart"]["datasets"].values()) == [[{"x": 1}, {"x": 2}]]
+    assert list(held["chart-narrow"]["datasets"].values()) == [[{"x": 3}]]
+    assert "plain-narrow" not in held
 
 
 def test_a_page_without_charts_is_without_the_library():

@@ -2,6 +2,7 @@
 // Charts are drawn when they come into view, the others when nothing else is to do, all of them before printing.
 (() => {
   const { data, element } = pyalign;
+  const ROOM = 600; // CSS pixels: in less a chart is drawn as for a telephone, if there is one of that kind
   const MANY = 3000; // marks, from which a bitmap is lighter than as many elements
   const KEPT = new Set(["values", "datasets", "domain", "sort", "text", "title", "description", "usermeta", "expr"]);
   const names = data("chart-colours") ?? {};
@@ -65,10 +66,21 @@
 
   const drawn = new Map(); // place -> promise of its view
 
+  const isNarrow = (place) => place.clientWidth < ROOM && data(`${place.dataset.chart}-narrow`) !== undefined;
+
+  // The specification that fits; that of a narrow chart has no data which the other has too.
+  function fitting(place, narrow) {
+    const wide = data(place.dataset.chart);
+    if (!narrow) return wide;
+    const made = data(`${place.dataset.chart}-narrow`);
+    return { ...made, datasets: { ...wide.datasets, ...made.datasets } };
+  }
+
   // Expressions are interpreted (`ast`): the policy of the page lets no script make functions of texts.
   async function made(place) {
     await library();
-    const told = data(place.dataset.chart);
+    const narrow = isNarrow(place);
+    const told = fitting(place, narrow);
     const bitmap = size(told) > MANY;
     const spec = recoloured(told, bitmap ? fixed : (name) => name);
     spec.config = { ...spec.config, background: "transparent" };
@@ -88,7 +100,7 @@
     for (const one of picture.querySelectorAll('[role^="graphics-"]:not([aria-label])')) one.removeAttribute("role");
     place.setAttribute("role", "group");
     place.classList.add("drawn");
-    return { result: found, bitmap };
+    return { result: found, bitmap, narrow };
   }
 
   function draw(place) {
@@ -105,11 +117,10 @@
     return drawn.get(place);
   }
 
-  // Bitmaps have their colours in them: they are drawn anew where these change.
-  async function again() {
+  async function again(isStale) {
     for (const place of [...drawn.keys()]) {
       const held = await drawn.get(place);
-      if (!held || !held.bitmap) continue;
+      if (!held || !isStale(held, place)) continue;
       held.result.finalize();
       drawn.delete(place);
       place.replaceChildren();
@@ -145,7 +156,8 @@
     button.addEventListener("click", () => saveDrawing(place));
     place.closest("figure").querySelector(".chart-tools").append(button);
   }
-  pyalign.redraw.push(again);
+  pyalign.redraw.push(() => again((held) => held.bitmap)); // which has its colours in it
+  addEventListener("resize", () => again((held, place) => held.narrow !== isNarrow(place)));
   pyalign.beforePrint.push(() => Promise.all(places.map(draw)));
   addEventListener("load", later);
 })();

@@ -65,13 +65,19 @@ def _number_in(name: str, number: int) -> str:
     return re.sub("(?=-data$|-seen$|$)", f"-{number}", name, count=1)
 
 
-def figure(name: str, caption: str, chart: Any, summary: str) -> Figure:
-    """A figure with the numbers that it shows."""
-    rows = rows_of(chart)
+def in_both_widths(draw: Callable[..., Any]) -> dict[str, Any]:
+    """A chart as wide as a page, and as a telephone, as `Figure` takes them: what ``draw(width=...)`` gives."""
+    return {"chart": draw(width="double"), "narrow": draw(width="single")}
+
+
+def figure(name: str, caption: str, draw: Callable[..., Any], summary: str) -> Figure:
+    """A figure with the numbers that it shows; `draw` as in `in_both_widths`."""
+    charts = in_both_widths(draw)
+    rows = rows_of(charts["chart"])
     names = list(dict.fromkeys(key for row in rows for key in row))
     columns = tuple(_column(key, tuple(row.get(key) for row in rows)) for key in names)
     data = Table(columns, name=f"{name}-data", caption="What the figure shows, in numbers.")
-    return Figure(name, caption, chart, summary, data)
+    return Figure(name, caption, summary=summary, data=data, **charts)
 
 
 def _column(name: str, values: tuple[Value, ...]) -> Column:
@@ -208,6 +214,26 @@ def file_label(path: Any) -> str:
         ('triplets', 'triplets')
     """
     return short_labels([path])[path] if isinstance(path, str) and path else "triplets"
+
+
+def of_file(label: str) -> str:
+    """What stands behind the word "triplets": the file that they are of, where that is called something else.
+
+    Example:
+        >>> of_file("human"), of_file("triplets"), of_file("triplets (2)")
+        (' of human', '', ' (2)')
+    """
+    return label.removeprefix("triplets") if re.fullmatch(r"triplets( \(.*)?", label) else f" of {label}"
+
+
+def triplets_text(count: str, task: str, label: str) -> str:
+    """How many triplets, of which task and file, in a caption.
+
+    Example:
+        >>> triplets_text("1", "anchored", "triplets"), triplets_text("300", "odd-one-out", "human")
+        ('1 anchored triplet', '300 odd-one-out triplets of human')
+    """
+    return f"{count} {task} {'triplet' if count == '1' else 'triplets'}{of_file(label)}".lstrip()
 
 
 def where(one: Loaded) -> str:

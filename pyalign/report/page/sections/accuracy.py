@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.calibration.result import Calibration, Calibrations
@@ -19,11 +20,14 @@ from pyalign.report.page.sections._shared import (
     TripletSets,
     figure,
     file_label,
+    in_both_widths,
     notes_of,
+    of_file,
     parts_of_each,
     percent,
     section_of,
     triplet_sets,
+    triplets_text,
     where,
 )
 from pyalign.report.page.sections.metadata import metadata_columns
@@ -155,14 +159,14 @@ def _figure(
     drawn = [entry for entry in entries if entry.row.held_out is None and entry.row.accuracy is not None]
     if not drawn:
         return None
-    chart = accuracy_chart([*_results(drawn), *estimates], labels=sources.labels)
+    charts = in_both_widths(partial(accuracy_chart, [*_results(drawn), *estimates], labels=sources.labels))
     order = _best_first(drawn)
     best, worst = order[0], order[-1]
     summary = f"{best.label} ({best.how}) agrees with people most, {percent(best.row.accuracy)}"
     if worst is not best:
         summary += f"; {worst.label} ({worst.how}) least, {percent(worst.row.accuracy)}"
     summary += f"; chance is {percent(entries[0].row.chance)}. The table below has all figures."
-    return Figure("accuracy-chart", f"Accuracy of each model on {label}.", chart, summary)
+    return Figure("accuracy-chart", f"Accuracy of each model on {label}.", summary=summary, **charts)
 
 
 def _results(entries: Sequence[Entry]) -> Iterator[Scores | Comparison]:
@@ -246,10 +250,10 @@ def _fitted(sources: Sources, sets: TripletSets) -> dict[tuple[object, ...], Cal
 
 def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label: str) -> str:
     counts = [entry.row.n for entry in entries if entry.row.n is not None]
-    many = f"{spread(counts)} " if counts else ""
+    on = triplets_text(spread(counts) if counts else "", entries[0].row.task, label)
     bars = ", or ".join(dict.fromkeys(filter(None, (intervals_over([entry.row.ci]) for entry in entries))))
     told = [
-        f"Accuracy on {many}{entries[0].row.task} triplets of {label}",
+        f"Accuracy on {on}",
         f"{bars}; a row without one has none in its document" if bars else "no intervals in the documents",
         f"chance {words.percent(entries[0].row.chance)}",
     ]
@@ -287,9 +291,9 @@ def _probes(of_set: tuple[Probes, str], sources: Sources) -> Iterator[Part]:
     n = counted(tests[0], "triplet") if tests[0] == tests[-1] else f"{tests[0]:,} to {tests[-1]:,} triplets"
     splits = " or ".join(sorted({over_words(one.split) for one in results}))
     intervals = intervals_over(one.accuracy_interval for one in results) or "no intervals"
-    over = f"on {n} of {triplets} of held-out {splits}, mean over the folds; {intervals}."
-    chart = before_after_chart(results, labels=sources.labels)
-    yield figure("probes-figure", f"Accuracy before and after a probe, {over}", chart, _gains(results, names))
+    over = f"on {n}{of_file(triplets)} of held-out {splits}, mean over the folds; {intervals}."
+    draw = partial(before_after_chart, results, labels=sources.labels)
+    yield figure("probes-figure", f"Accuracy before and after a probe, {over}", draw, _gains(results, names))
     yield _probes_table(results, names, f"The same figures, {over}")
     rows = [row for model, one in zip(names, results, strict=True) for row in fold_rows(model, one)]
     caption = "Each fold's figures are of its own held-out triplets."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from pyalign.analysis.comparison.result import BestModel, Comparison
 from pyalign.concept.consistency_result import ErrorConsistency
@@ -12,7 +13,15 @@ from pyalign.report import comparison as compared
 from pyalign.report import matrices
 from pyalign.report.blocks import Column, Fold, Section, Table, Text
 from pyalign.report.charts.matrix import cka_chart, consistency_chart
-from pyalign.report.page.sections._shared import Part, figure, file_label, parts_of_each, percent, section_of
+from pyalign.report.page.sections._shared import (
+    Part,
+    figure,
+    file_label,
+    parts_of_each,
+    percent,
+    section_of,
+    triplets_text,
+)
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of, model_labels, over_text, over_words
 
@@ -42,10 +51,8 @@ def _differences(comparison: Comparison, page_labels: Labels) -> Iterator[Part]:
     labels = labels_of(comparison, labels=page_labels)
     yield _widest_difference(comparison, labels)
     people = "" if comparison.n_subjects is None else f" and {comparison.n_subjects:,} people"
-    caption = (
-        f"Differences in accuracy, {comparison.n_triplets:,} {comparison.task} triplets of "
-        f"{file_label(comparison.triplets)}, {comparison.n_objects:,} objects{people}; {_intervals_of(comparison)}"
-    )
+    on = triplets_text(f"{comparison.n_triplets:,}", comparison.task, file_label(comparison.triplets))
+    caption = f"Differences in accuracy, {on}, {comparison.n_objects:,} objects{people}; {_intervals_of(comparison)}"
     yield compared.pairs_table(comparison, labels, comparison.pairs).on_page("differences-table", caption, "accuracy")
     if comparison.best is not None:
         yield _best(comparison.best, labels)
@@ -60,7 +67,10 @@ def _widest_difference(comparison: Comparison, labels: Labels) -> Text:
     pairs, sentences = comparison.pairs, []
     if comparison.ci_by is not None:
         apart = sum(pair.p_adjusted is not None and pair.p_adjusted < 0.05 for pair in pairs)
-        sentences.append(f"{apart} of {len(pairs)} pairs differ at 5 %, corrected for all pairs.")
+        if len(pairs) == 1:
+            sentences.append(f"The two models {'differ' if apart else 'do not differ'} at 5 %.")
+        else:
+            sentences.append(f"{apart} of {len(pairs)} pairs differ at 5 %, corrected for all pairs.")
     if pairs:
         most = max(pairs, key=lambda pair: abs(pair.difference))
         sentences.append(
@@ -110,8 +120,8 @@ def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]
             f"Kappa of right and wrong on {counted(found.n_triplets, 'triplet')}, of which all models miss "
             f"{found.n_missed:,} ({percent(found.n_missed / found.n_triplets)}); {intervals}."
         )
-        chart = consistency_chart(found, labels=labels)
-        yield figure("consistency-figure", caption, chart, _most_and_least_alike(found, labels))
+        draw = partial(consistency_chart, found, labels=labels)
+        yield figure("consistency-figure", caption, draw, _most_and_least_alike(found, labels))
         pairs = sorted(found.pairs, key=lambda pair: 2.0 if pair.kappa is None else -pair.kappa)[:MOST_PAIRS]
         if len(pairs) < len(found.pairs):
             caption += f" The {len(pairs):,} largest of {len(found.pairs):,} pairs."
@@ -157,7 +167,7 @@ def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: L
         f"have; rows and columns in the order of a hierarchical clustering."
     )
     summary = _most_and_least_similar(one, pairs, [labels[name] for name in one.models])
-    yield figure("cka-figure", caption, cka_chart(result, by=one.measure, labels=page_labels), summary)
+    yield figure("cka-figure", caption, partial(cka_chart, result, by=one.measure, labels=page_labels), summary)
     if not pairs:
         return
     listed = pairs[:MOST_PAIRS]
@@ -188,7 +198,7 @@ def _layers(result: LayerSimilarity) -> Iterator[Part]:
         f"calibrated {result.calibrated:.3f} ({result.permutations:,} permutations)."
     )
     summary = f"{result.first[a]} and {result.second[b]} are most alike: {result.matrix[a][b]:.3f}."
-    yield figure("layers-figure", caption, cka_chart(result), summary)
+    yield figure("layers-figure", caption, partial(cka_chart, result), summary)
     yield matrices.layers_table(result).on_page("layers-table", caption, whole=True)
 
 
@@ -209,8 +219,9 @@ def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
         f"{found.simulations:,} simulations of each model; by chance in {percent(found.chance)}. {needed}"
     )
     yield Text((text,))
+    answered = triplets_text(f"{found.n_triplets:,}", found.task, file_label(found.triplets))
     caption = (
-        f"Models as those that answered {found.n_triplets:,} {found.task} triplets of {file_label(found.triplets)}; "
+        f"Models as those that answered {answered}; "
         f"{intervals_over(row.ci for row in found.by_model)}: other answers of these models to these triplets; refit: "
         f"{found.refit}; temperatures {found.temperatures}; seed {found.seed}."
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, TopObjects
 from pyalign.concept.predicted import DimensionPredictions
@@ -18,13 +20,15 @@ from pyalign.report.page.sections._shared import (
     Part,
     and_intervals,
     file_label,
+    in_both_widths,
     parts_of_each,
     percent,
     pooled,
     section_of,
+    triplets_text,
 )
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import SINGULAR, intervals_over, labels_of
+from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of
 
 Labels = Mapping[str, str]
 FEW = 3  # models whose points are told apart at a glance
@@ -186,23 +190,22 @@ def _concepts(of: tuple[Concepts, str], page_labels: Labels, objects: Mapping[st
 
 def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
     title, summary = f"Accuracy per {scores.noun}", scores.summary()
-    source = f" of {file_label(result.triplets)}" if result.triplets else ""
     level = intervals_over(scores.intervals)
     few = f"; concepts of fewer than {result.min_triplets} triplets have none" if level and result.min_triplets else ""
-    caption = (
-        f"{title}: {result.n_triplets:,} {result.task} triplets{source}, by {by}; {level or 'without intervals'}{few}."
-    )
+    on = triplets_text(f"{result.n_triplets:,}", result.task, file_label(result.triplets))
+    caption = f"{title}: {on}, by {by}; {level or 'without intervals'}{few}."
     if scores.is_small:
-        chart = concepts_chart(result, by=by, labels=labels)
+        draw: Callable[..., Any] = partial(concepts_chart, result, by=by, labels=labels)
     else:
         told = [f"{result.n_triplets:,} triplets; chance {percent(result.chance)}.",
                 "Models by their accuracy on all triplets, the best on top."]  # fmt: skip
-        chart = heatmap(
-            scores.models, scores.concepts, scores.values, title=title, what="accuracy", form=".0%", told=told
+        draw = partial(
+            heatmap, scores.models, scores.concepts, scores.values, title=title, what="accuracy", form=".0%", told=told
         )
         if known(scores.best) is not None:
             summary += f" Best on all triplets: {scores.models[0]} ({percent(scores.best)})."
-    return Figure("concepts-chart", caption, chart, summary, scores.table("concepts-table", caption))
+    table = scores.table("concepts-table", caption)
+    return Figure("concepts-chart", caption, summary=summary, data=table, **in_both_widths(draw))
 
 
 def _differences(result: Concepts, differences: Sequence[ConceptDifference], best: str, labels: Labels) -> Fold:
@@ -297,7 +300,8 @@ def _panels(
             Bar(model, of_model[k].value, *ends_of(of_model[k].ci))
             for model, of_model in zip(scores.models[:FEW], scores.cells, strict=False)
         )
-        about = "" if counts[k] is None else f"{counts[k]:,} triplets"
+        n = counts[k]
+        about = "" if n is None else counted(n, "triplet")
         panels.append(Panel(scores.concepts[k], about, tuple(map(Tile, objects[scores.concepts[k]])), tuple(bars)))
     which = "" if scores.is_small else f" of the {FEW} models that are best on all triplets"
     caption = (
@@ -331,14 +335,15 @@ def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[P
     scores = grid(models, "R²", "dimension", "number", 3)
     caption = f"R² of each dimension, held out: {over}{and_intervals(scores.intervals)}."
     if scores.is_small:
-        chart = dimensions_chart(result, labels=labels)
+        draw: Callable[..., Any] = partial(dimensions_chart, result, labels=labels)
     else:
         told = [f"{over}.", "Models by their mean R², the best on top."]
-        chart = heatmap(
-            scores.models, scores.concepts, scores.values, title="R² per dimension", what="R², held out", form=".2f",
-            told=told,
+        draw = partial(
+            heatmap, scores.models, scores.concepts, scores.values, title="R² per dimension", what="R², held out",
+            form=".2f", told=told,
         )  # fmt: skip
-    yield Figure("dimensions-chart", caption, chart, scores.summary(), scores.table("dimensions-table", caption))
+    table = scores.table("dimensions-table", caption)
+    yield Figure("dimensions-chart", caption, summary=scores.summary(), data=table, **in_both_widths(draw))
     differences = list(result.differences or ())
     if len(differences) > MOST_ROWS:  # of means only; none where there are too many of these
         differences = [row for row in differences if row.dimension is None]

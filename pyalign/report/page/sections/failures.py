@@ -12,7 +12,7 @@ from pyalign.report.comparison import wrong_table
 from pyalign.report.page.failures_html import RIGHT, TIE, UNKNOWN, WIDTH, WRONG, Browser, Failure, Verdict
 from pyalign.report.page.sections._shared import Part, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import labels_of
+from pyalign.report.words import counted, labels_of
 
 MOST = 1000  # failures of a page
 LETTERS = 510_000  # that the verdicts of a page may take
@@ -73,7 +73,8 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
     caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}{by}."
     yield wrong_table(result, labels).on_page("wrong", caption, "share", ascending=True, whole=True)
     shown, listed = len(places), sum(len(group.rows) for group in result.groups)
-    caption = f"{shown:,} failures among {result.n_triplets:,} triplets that all {len(result.models)} models were asked"
+    asked = "the model was" if len(result.models) == 1 else f"all {len(result.models)} models were"
+    caption = f"{counted(shown, 'failure')} among {result.n_triplets:,} triplets that {asked} asked"
     if shown < listed:
         caption += f"; the document lists {listed:,}, of which these are the clearest"
     caption += (
@@ -85,7 +86,9 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
         caption += (
             f". Probabilities: softmax of the similarities ({result.measure}) at temperature {result.temperature:g}"
         )
-    every = "wrong for every model" if result.at_least is None else f"wrong for at least {result.at_least} models"
+    every = "wrong for every model"
+    if result.at_least is not None:
+        every = f"wrong for at least {counted(result.at_least, 'model')}"
     groups = tuple(
         every if group.wrong is None else f"right for {group.right}, wrong for {group.wrong}" for group in result.groups
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.comparison.result import Comparison
@@ -11,11 +12,11 @@ from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
 from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.errors import InputError
 from pyalign.report import metadata as texts
-from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text
+from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text, Value
 from pyalign.report.charts.scatter import metadata_chart
-from pyalign.report.page.sections._shared import Part, sentence
+from pyalign.report.page.sections._shared import Part, in_both_widths, sentence
 from pyalign.report.page.sources import Sources
-from pyalign.report.words import one_line, percent_interval, short_labels
+from pyalign.report.words import counted, one_line, percent_interval, short_labels
 
 LEAD = (
     "How accuracy goes with what is known of the models. Two intervals answer two questions: what these very models "
@@ -41,11 +42,23 @@ def metadata_columns(sources: Sources, models: Sequence[str]) -> list[Column]:
         if name in HIDDEN or all(value is None for value in values):
             continue
         if name in table.numbers:
-            whole = all(value is None or float(value).is_integer() for value in values)
-            columns.append(Column(name, values, "percent" if name in table.percent else "count" if whole else "number"))
+            columns.append(Column(name, values, "percent" if name in table.percent else form_of(values)))
         else:
             columns.append(Column(name, values, filter=True))
     return columns
+
+
+def form_of(values: Sequence[Value]) -> str:
+    """How a column shows its values, the form of a `Column`.
+
+    Example:
+        >>> form_of([64.0, 1280.0, None]), form_of([0.5, 1280.0]), form_of(["vit"])
+        ('count', 'number', 'text')
+    """
+    known = [value for value in values if value is not None]
+    if any(isinstance(value, str) for value in known):
+        return "text"
+    return "count" if all(float(value).is_integer() for value in known) else "number"
 
 
 def metadata(sources: Sources) -> Section | None:
@@ -91,7 +104,8 @@ def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
         summary = " ".join(sentence_of(row, result) for row in rows) if rows else sentence_of_groups(groups, result)
         yield Figure(
             name, f"Accuracy {'against' if rows else 'by'} {one_line(column)}: {over_text(result)}.",
-            metadata_chart(result, by=column), summary, _data(result, column, f"{name}-data"),
+            summary=summary, data=_data(result, column, f"{name}-data"),
+            **in_both_widths(partial(metadata_chart, result, by=column)),
         )  # fmt: skip
 
 
@@ -106,7 +120,7 @@ def over_text(found: MetadataRegressions) -> str:
     on = "" if found.n_triplets is None else f" on {found.n_triplets:,} triplets"
     on += "" if found.n_objects is None else f" of {found.n_objects:,} objects"
     on += "" if found.n_subjects is None else f", answered by {found.n_subjects:,} people"
-    return f"{len(found.points):,} models{on}; intervals of {100 * found.confidence:g} %"
+    return f"{counted(len(found.points), 'model')}{on}; intervals of {100 * found.confidence:g} %"
 
 
 def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
@@ -136,9 +150,11 @@ def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressio
     told = []
     for group in dict.fromkeys((groups[0], groups[-1])):
         interval = f", over {objects} {percent_interval(group.ci)}" if group.ci else ", no interval known"
-        many = f"{group.n_models:,} model{'s' if group.n_models > 1 else ''}"
-        told.append(f"{one_line(group.value)} {100 * group.accuracy:.1f} % (mean of {many}{interval})")
-    return f"{'; '.join(told)}; {len(groups)} groups."
+        told.append(
+            f"{one_line(group.value)} {100 * group.accuracy:.1f} % "
+            f"(mean of {counted(group.n_models, 'model')}{interval})"
+        )
+    return f"{'; '.join(told)}; {counted(len(groups), 'group')}."
 
 
 def _data(result: MetadataRegressions, column: str, name: str) -> Table:
@@ -147,12 +163,11 @@ def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     points, values = [point for point, _ in held], tuple(value for _, value in held)
     labels = short_labels([point.model for point in points])
     field = Rows(points).column
-    numbers = any(isinstance(value, float) for value in values)
-    form = "percent" if column in result.percent else "number" if numbers else "text"
+    form = "percent" if column in result.percent else form_of(values)
     columns = [
         field("model", lambda p: labels[p.model]),
         field("accuracy", lambda p: p.accuracy, "percent", ci=lambda p: p.ci),
-        Column(column, values, form, places=3 if numbers else 1),
+        Column(column, values, form, places=3 if form == "number" else 1),
     ]
     if column != "family":
         columns.append(field("family", lambda p: p.family))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from pyalign.analysis.agreement import Agreements
 from pyalign.analysis.calibration.result import Calibration, Calibrations
@@ -20,6 +21,7 @@ from pyalign.report.page.sections._shared import (
     TripletSets,
     figure,
     file_label,
+    of_file,
     parts_of_each,
     percent,
     section_of,
@@ -111,7 +113,8 @@ def _diagram(one: Loaded, sets: TripletSets, labels: Labels) -> Iterator[Figure]
     )
     if len(rows) > 1:
         summary += f", and largest for {names[high]}, {errors[high]:.3f}"
-    yield figure("reliability-figure", caption, reliability_chart(one.result, labels=labels), f"{summary}.")
+    draw = partial(reliability_chart, one.result, labels=labels)
+    yield figure("reliability-figure", caption, draw, f"{summary}.")
 
 
 def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) -> Iterator[Table]:
@@ -134,7 +137,7 @@ def _confidence_over(rows: Sequence[Calibration], triplets: str) -> str:
         for row in rows
     )
     n = spread(row.test.n_answers for row in rows)
-    return f"Confidence and accuracy on {n} answers of {triplets} {' or '.join(splits)}"
+    return f"Confidence and accuracy on {n} answers to triplets{of_file(triplets)} {' or '.join(splits)}"
 
 
 def rsa(sources: Sources) -> Section | None:
@@ -155,7 +158,8 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
         f"Correlations over {counted(first.n_pairs, 'pair')} of {counted(first.n_objects, 'object')}{missing}, "
         f"{who}; {intervals}."
     )
-    yield figure("rsa-figure", caption, rsa_chart(result, labels=page_labels), _most_correlated(result, labels))
+    draw = partial(rsa_chart, result, labels=page_labels)
+    yield figure("rsa-figure", caption, draw, _most_correlated(result, labels))
     yield matrices.results_table(result, labels).on_page("rsa-table", caption, "correlation", whole=True)
     if any(row.ceiling is not None for row in result.results):
         yield Text((CEILING,))
