@@ -12,7 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, Score, score_placed, summarise
 from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.each_model import Several, measures_of, of_each
-from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
@@ -23,6 +23,7 @@ from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._aside import Aside
+from pyalign.ops.rounding import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
 from pyalign.results import OnCards

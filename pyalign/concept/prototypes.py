@@ -9,12 +9,12 @@ from typing import ClassVar
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.notes import notes_on_similarities
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure
+from pyalign.ops.rounding import notes_on_similarities
 from pyalign.ops.similarity import similarity
 from pyalign.results import Result
 
