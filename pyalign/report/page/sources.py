@@ -34,6 +34,7 @@ SHOWN = 3  # faults that the message has where nothing is sound
 # Fields of results under which names of embeddings stand, one or several.
 NAMED = ("embeddings", "model", "models", "a", "b", "other", "mistaken_for")
 BESIDES = frozenset({"provenance", "notes", "options", "outputs", "coverage"})  # hold no names of models
+SCALARS = frozenset({"bool", "int", "float", "str", "None"})  # types of fields that hold no parts
 # Results whose models are no embeddings.
 NEVER = ("extract", "models list", "models layers", "datasets list", "datasets info", "datasets fetch", "describe",
          "descriptions")  # fmt: skip
@@ -253,7 +254,8 @@ def _fields_with_names(kind: type) -> tuple[str, ...]:
     """The fields of a part of a result that may hold names; none of what is no part, such as a number."""
     if not is_dataclass(kind) or kind is Interval:
         return ()
-    return tuple(one.name for one in fields(kind) if not one.metadata.get("hidden") and one.name not in BESIDES)
+    shown = (one for one in fields(kind) if not one.metadata.get("hidden") and one.name not in BESIDES)
+    return tuple(one.name for one in shown if one.name in NAMED or not SCALARS.issuperset(str(one.type).split(" | ")))
 
 
 _shown: Callable[[type], tuple[str, ...]] = cache(_fields_with_names)  # asked of each of very many parts

@@ -165,3 +165,5 @@ def test_each_kind_of_part_is_looked_into_once_however_many_parts_there_are(monk
     found = pyalign.concepts({"m": reals(0, 12, 3)}, draw_triplets(1, 12, 300), human, ci=None)
     assert names_of(found)[0] == ("m", None)
     assert len(looked_into) == len(set(looked_into)) < 30
+    fields_of_a_row = sources._fields_with_names(type(found.results[0].concepts[0]))
+    assert not {"accuracy", "label", "n_triplets"} & {*fields_of_a_row}
