@@ -25,7 +25,7 @@ from pyalign.data.similarities import as_models
 from pyalign.errors import InputError
 from pyalign.measures import Measure
 from pyalign.ops._door import open_door
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.results import Result

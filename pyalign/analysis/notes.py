@@ -13,7 +13,7 @@ from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, alternatives_of, chance_o
 from pyalign.ops._aside import Aside
 from pyalign.ops._door import Door, open_door
 from pyalign.ops._place import length
-from pyalign.ops.rounding import few_of
+from pyalign.ops.similarity import FEW
 
 FIRST_LOOK = 1 << 16  # triplets that show whether all rows are used, most of the time
 ABOVE, BELOW = 2.0, 4.0  # standard errors of independent triplets, beyond which an accuracy is no longer chance
@@ -69,7 +69,7 @@ def glance_at_rows(door: Door, rows: Array, triplets: Array) -> Aside:
     Args:
         door: of the rows (n, d) and the triplets (t, 3), which it has checked.
     """
-    few = door.backend.widened(few_of(rows))
+    few = door.backend.widened(rows[:: max(1, len(rows) // FEW)][:FEW])
     some = door.used_rows(triplets[:FIRST_LOOK], len(rows))
     return Aside(door, [door.zero_rows(rows), door.backend.widened(rows[:, :1])[:, 0], few, some])
 

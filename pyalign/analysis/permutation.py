@@ -21,7 +21,7 @@ from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._door import Door
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed, use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.stats.intervals import percentile_interval

@@ -23,7 +23,7 @@ from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._aside import Aside
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
 from pyalign.results import OnCards

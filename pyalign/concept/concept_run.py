@@ -20,7 +20,7 @@ from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.subjects import checked_labels
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling

@@ -23,7 +23,7 @@ from pyalign.data import AlignedModels, Triplets, align_models
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, joints, pair_counts

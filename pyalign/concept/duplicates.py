@@ -13,8 +13,7 @@ from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.rounding import notes_on_similarities
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.results import Result
 
 BLOCK = 1 << 24  # similarities at once

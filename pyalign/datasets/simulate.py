@@ -16,8 +16,7 @@ from pyalign.data.instead import notes_on_values
 from pyalign.documents import hidden
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.rounding import notes_on_similarities
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.ops.triplets import (
     choice_probabilities,
     odd_one_out,

@@ -16,8 +16,7 @@ from pyalign.data.judgments import above
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.rounding import notes_on_similarities
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity
 
 FEWEST = 3  # objects, of which three pairs follow
 EXTREME = 200  # powers of two from 1: values beyond are scaled, so that sums of their squares stay within float64

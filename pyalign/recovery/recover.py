@@ -15,7 +15,7 @@ from pyalign.data.missing import with_rows
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.probing.options import ProbeOptions
 from pyalign.progress import Progress, silent
 from pyalign.recovery.by_probe import ByProbe

@@ -14,7 +14,7 @@ from pyalign.analysis.notes import notes_on_score, used_rows
 from pyalign.data.align import FROM_MATRIX, NAMELESS
 from pyalign.data.instead import kind_of_matrix, notes_on_values
 from pyalign.datasets.simulate import simulate
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 
 EVERY = np.array([[0, 1, 2], [3, 4, 5], [0, 3, 1]])
 RULE = "not embeddings: its rows are taken for features"

@@ -35,7 +35,7 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import Door, open_door
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities

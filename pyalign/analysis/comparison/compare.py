@@ -26,7 +26,7 @@ from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.intervals import FRACTION

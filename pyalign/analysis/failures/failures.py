@@ -32,7 +32,7 @@ from pyalign.data.missing import with_rows
 from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.rounding import notes_on_similarities
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.results import OfTask, Result
 
