@@ -79,6 +79,11 @@ def score_by_rows(x: np.ndarray, t: np.ndarray) -> peers.Scores:
     return run
 
 
+def reads_of_rows(case: Case) -> Contender:
+    """What the caches and the memory take to deliver the three rows of each triplet, as they come."""
+    return Contender(peers.numba_reads(embeddings(case), triplets(case)))
+
+
 def matrix(
     make: Callable[..., matrix_peers.Matrix],
     measure: str,

@@ -44,6 +44,7 @@ from benchmarks.contenders import (
     our_product_with_itself,
     our_score,
     products,
+    reads_of_rows,
     repeats,
     resamples,
     score_by_rows,
@@ -107,6 +108,7 @@ def _of_many_rows(case: Case) -> Comparison:
     builders = {
         SUBJECT: scores(our_score),
         "pyalign by rows": scores(score_by_rows),
+        "rows read": reads_of_rows,
         "numba": scores(peers.numba_score),
         "numpy small chunks": scores(peers.numpy_chunked_score, limit=GATHER_SLICE, chunk=SMALL_CHUNK),
     }

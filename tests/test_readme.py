@@ -6,15 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+from support import draw_triplets, reals
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results/amd-epyc-zen4-2c.csv"
+NEWEST = "benchmarks/results/intel-r-xeon-r-processor-2c.csv"
 PROBE_RESULTS = "benchmarks/results/probe-amd-epyc-zen4-2c.csv"
 
 
-def test_the_table_of_speeds_is_made_from_the_committed_results():
-    command = [sys.executable, "-m", "benchmarks.compare", "--table", RESULTS, "--targets"]
+@pytest.mark.parametrize(("results", "fewest"), [(RESULTS, 20), (NEWEST, 10)])
+def test_the_tables_of_speeds_are_made_from_the_committed_results(results, fewest):
+    command = [sys.executable, "-m", "benchmarks.compare", "--table", results, "--targets"]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
-    assert len(table.splitlines()) > 20
+    assert len(table.splitlines()) > fewest
     assert table in (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 
 
@@ -30,6 +36,15 @@ def test_the_predictions_for_devices_are_those_of_the_benchmark():
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     assert len(table.splitlines()) > 10
     assert table in (ROOT / "docs" / "gpu.md").read_text(encoding="utf-8")
+
+
+def test_all_rows_of_all_triplets_are_read_where_reading_is_measured(monkeypatch):
+    pytest.importorskip("numba", reason="numba is not installed")
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.peers import numba_reads
+
+    x, triplets = reals(0, 9, 5, dtype=np.float32), draw_triplets(1, 9, 40)
+    assert numba_reads(x, triplets)() == pytest.approx(x[triplets].sum(dtype=np.float64), rel=1e-4, abs=1e-4)
 
 
 def test_measuring_some_operations_again_keeps_the_rows_of_the_others(tmp_path):

@@ -5,6 +5,10 @@ and 5,000 pictures. Printed: seconds until the page is written, its size, second
 chromium, the memory of the browser, and milliseconds of the main thread that a filter takes. Beside seconds of the
 clock stand those of the processor, which a busy machine changes less: of this process with all its threads, and of the
 main thread of the page.
+
+`python tools/report_speed.py --against CHECKOUT` compares these sources with those of another checkout instead: both
+write the page of 100 models in turn, eleven times, and the ratio of their seconds of the processor is printed. The
+figure stands in docs/report.md.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ import copy
 import json
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,6 +33,17 @@ from pyalign.extraction.images import as_images
 from pyalign.report.page.write import write_report
 
 CHROMIUM = "/usr/bin/chromium"
+PAIRS = 11
+WRITER = """
+import sys, time
+sources, documents, page = sys.argv[1:]
+sys.path.insert(0, sources)
+from pyalign.report.page.write import write_report
+for line in sys.stdin:
+    before = time.process_time()
+    write_report(documents, page)
+    print(time.process_time() - before, flush=True)
+"""
 OBJECTS, CONCEPTS, TRIPLETS, FAILURES = 300, 66, 3000, 1000
 ADD_MODEL = """(k) => {
     document.querySelector('.by-model select').value = String(k);
@@ -211,11 +228,44 @@ def measure(models: int, pictures: int) -> None:
         looked_at(Path(place, "report.html"), bool(pictures))
 
 
+def compare_with(checkout: Path) -> None:
+    """Prints how long the page of 100 models takes, and how long it takes with the sources of another checkout."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place, "results")
+        folder.mkdir()
+        documents(100, folder)
+        writers = [
+            subprocess.Popen(
+                [sys.executable, "-c", WRITER, sources, folder, Path(place, f"{k}.html")],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            )
+            for k, sources in enumerate((Path(pyalign.__file__).parents[1], checkout.resolve()))
+        ]  # fmt: skip
+
+        def seconds(writer: subprocess.Popen[str]) -> float:
+            writer.stdin.write("\n")
+            return float(writer.stdout.readline())
+
+        for writer in writers:  # the first page of a process also loads the library of charts
+            seconds(writer)
+        times = [[seconds(writer) for writer in writers[:: (-1) ** k]][:: (-1) ** k] for k in range(PAIRS)]
+        for writer in writers:
+            writer.communicate()
+    ours, theirs = np.median(times, axis=0)
+    low, ratio, high = np.percentile([ours / theirs for ours, theirs in times], (20, 50, 80))
+    print(f"{ours:.2f} s of the processor, {theirs:.2f} s with {checkout}")
+    print(f"{ratio:.3f} times as long ({low:.3f} to {high:.3f}, the 20th and 80th percentile of {PAIRS} pairs)")
+
+
 def main() -> None:
     """Both pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", type=int, default=5000, help="of the second page; 0: without it")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="compare with the sources there instead")
     options = parser.parse_args()
+    if options.against:
+        compare_with(options.against)
+        return
     measure(100, 0)
     if options.pictures:
         measure(300, options.pictures)

@@ -16,7 +16,7 @@ from pyalign.analysis.answers import answered_triplets
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import Several, measures_of, of_each
 from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import Repeats, find_repeats
 from pyalign.backends import get_host_backend
@@ -25,6 +25,7 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities

@@ -10,7 +10,6 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, scored_part
-from pyalign.analysis.notes import notes_on_similarities
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.analysis.pairs_without_value import require_alike_orders
 from pyalign.analysis.two_alternatives import counts_of_two
@@ -22,6 +21,7 @@ from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._door import Door
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed, use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.stats.intervals import percentile_interval

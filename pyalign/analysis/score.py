@@ -15,7 +15,7 @@ from pyalign.analysis.accuracy import NAN, TIES, Score, Scores, score_placed, su
 from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import ModelChoices
-from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import outcomes_of
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score_choices import score_choices
@@ -27,6 +27,7 @@ from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops._aside import Aside
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import Placed, placed
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of

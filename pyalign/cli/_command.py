@@ -388,5 +388,14 @@ def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     for one, told in declared(type(options)):
         value = getattr(options, one.name)
         if one.name in names and value != one.default:
-            words = [] if value is True else value if isinstance(value, tuple) else [value]
-            yield one.name, " ".join([flag_of(one, told), *map(str, words)])
+            yield one.name, " ".join([flag_of(one, told), *_words_of(value, told)])
+
+
+def _words_of(value: Any, told: Option) -> list[str]:
+    """How the value of an option stands behind its flag."""
+    if value is True:
+        return []
+    if not isinstance(value, tuple):
+        return [str(value)]
+    words = list(map(str, value))
+    return words if told.nargs else [",".join(words)]

@@ -55,11 +55,16 @@ class Concepts:
     )  # fmt: skip
 
 
-def read_dimensions(spec: Spec | None, labels: Spec | None) -> tuple[Any, tuple[str, ...] | None]:
-    """The human dimensions and their labels, where anybody says them."""
+def read_dimensions(
+    spec: Spec | None, labels: Spec | None, names: Spec | None = None
+) -> tuple[Any, tuple[str, ...] | None]:
+    """The human dimensions and their labels, where anybody says them.
+
+    names: the file with the names of the objects.
+    """
     if spec is None:
         return None, None
-    found = _inputs.read_embeddings(spec)
+    found = _inputs.read_embeddings(spec, names)
     if labels is not None:
         return found, _inputs.names_of(labels)
     if not is_named(spec):

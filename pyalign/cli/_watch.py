@@ -1,7 +1,7 @@
 """Inputs that another program changes while a command reads them: one line, wherever the command is.
 
 Arrays of `.npy` files are mapped, not copied. One that is cut short makes the next read a SIGBUS, which the compiled
-module answers; one that is written over reads as half of each, which is seen by its time and size.
+module answers; one that is written over reads as half of each, which is seen by its times and size.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pyalign.backends import native
 from pyalign.cli._command import paths
 from pyalign.cli._files import files_of
 from pyalign.errors import InputError
+from pyalign.io.paths import is_written_over
 from pyalign.report.words import one_line
 
 
@@ -31,10 +32,8 @@ def unchanged(name: str, options: Any, also: Iterable[str] = ()) -> Iterator[Cal
 
     def check() -> None:
         for path, (was, told) in before.items():
-            with suppress(OSError):
-                now = os.stat(path)
-                if os.path.samestat(was, now) and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-                    raise InputError(f"{told} was changed while it was read")
+            if is_written_over(path, was):
+                raise InputError(f"{told} was changed while it was read")
 
     mapped = {**_files(also), **before}
     cut = {path: _line(name, f"{told} was cut short while it was read") for path, (_, told) in mapped.items()}

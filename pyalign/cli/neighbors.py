@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _folder, _inputs, _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
-from pyalign.cli._concepts import LABELS
+from pyalign.cli._concepts import LABELS, read_categories, read_dimensions
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
@@ -87,20 +87,11 @@ class Labelled:
 
     def read(self) -> dict[str, Any]:
         """Those that are given, as arguments."""
-        found: dict[str, Any] = {}
-        if self.categories is not None:
-            found["categories"] = _categories(self.categories)
-        if self.dimensions is not None:
-            found["dimensions"] = _inputs.read_embeddings(self.dimensions)
-        if self.dimension_labels is not None:
-            found["dimension_labels"] = _inputs.names_of(self.dimension_labels)
-        return found
-
-
-def _categories(spec: Spec) -> Any:
-    from pyalign.io.categories import load_categories
-
-    return load_categories(spec)
+        if self.dimensions is None:
+            refuse_unused(self, ("dimension_labels",), "--dimensions, which are not given")
+        dimensions, labels = read_dimensions(self.dimensions, self.dimension_labels)
+        categories = read_categories(self.categories)
+        return {"categories": categories, "dimensions": dimensions, "dimension_labels": labels}
 
 
 def _transform(spec: Spec) -> Any:
@@ -295,7 +286,7 @@ def run_purity(options: PurityOptions, progress: Progress) -> Outcome:
 
     drawn = options.arguments()
     found = neighbor_purity(
-        _models(options), _categories(options.categories), k=options.k, measure=options.measure,
+        _models(options), read_categories(options.categories), k=options.k, measure=options.measure,
         **drawn, progress=progress,
     )  # fmt: skip
     return Outcome(found)

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyalign.cli import _inputs, _options
+from pyalign.cli import _concepts, _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
 from pyalign.concept.concepts_result import BY
 from pyalign.documents import csv_of
@@ -117,6 +117,8 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     suffix = suffix_of_picture(options.out)
     if suffix != ".png":
         refuse_unused(options, ("ppi",), "a .png")
+    if options.dimensions is None:
+        refuse_unused(options, ("dimension_labels",), "cards, which --dimensions asks for")
     if options.embeddings is None:
         refuse_unused(options, ("method", "seed"), "a map, which --embeddings asks for")
     given = {name: value for name, value in _read(options).items() if value is not None}
@@ -135,13 +137,14 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     from pyalign.io.triplets import load_triplets
 
     names = None if options.names is None else _inputs.names_of(options.names)
-    labels = None if options.dimension_labels is None else _inputs.names_of(options.dimension_labels)
+    dimensions, labels = _concepts.read_dimensions(options.dimensions, options.dimension_labels, options.names)
     found: dict[str, Any] = {
-        "dimension_labels": labels, "names": names, "images": options.images, "queries": options.query,
-        "by": options.by, "sort": options.sort, "limit": options.limit, "method": options.method, "seed": options.seed,
+        "dimensions": dimensions, "dimension_labels": labels, "names": names, "images": options.images,
+        "queries": options.query, "by": options.by, "sort": options.sort, "limit": options.limit,
+        "method": options.method, "seed": options.seed,
     }  # fmt: skip
-    for name, spec in (("embeddings", options.embeddings), ("dimensions", options.dimensions)):
-        found[name] = None if spec is None else _inputs.read_embeddings(spec, options.names)
+    if options.embeddings is not None:
+        found["embeddings"] = _inputs.read_embeddings(options.embeddings, options.names)
     if options.categories is not None:
         found["categories"] = load_categories(options.categories)
     if options.triplets is not None:

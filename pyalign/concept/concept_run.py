@@ -14,13 +14,14 @@ from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, common_triplets, open_outcome_table
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS
 from pyalign.analysis.model_choices import notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.subjects import checked_labels
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling

@@ -13,7 +13,7 @@ from pyalign import _checks
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
+from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.uncertainty import without_interval
 from pyalign.backends import get_host_backend
 from pyalign.concept.concepts import DIMENSIONS, with_dimensions
@@ -23,6 +23,7 @@ from pyalign.data import AlignedModels, Triplets, align_models
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, joints, pair_counts

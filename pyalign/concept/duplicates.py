@@ -14,7 +14,7 @@ from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike
 
 BLOCK = 1 << 24  # similarities at once
@@ -101,11 +101,12 @@ def near_duplicates(
     same = _equal_rows(rows)
     pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, measure, backend)
     parent = components(len(rows), pairs)
+    of_rounding = () if level is None else notes_on_similarities(rows, None, measure)
     groups = tuple(_group(members, same, pairs, values, parent, given.names) for members in _members(parent))
     equal = int((np.bincount(same) * (np.bincount(same) - 1) // 2).sum())
     return NearDuplicates(
         groups, len(rows), equal if level is None else len(pairs), level, str(measure),
-        notes=(*given.notes, *notes_on_values(given, "embeddings")),
+        notes=(*given.notes, *notes_on_values(given, "embeddings"), *of_rounding),
         provenance=Provenance.now([("embeddings", given)], {"threshold": level, "measure": str(measure)}, backend,
         None),
     )  # fmt: skip

@@ -10,12 +10,11 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign._result import Result
-from pyalign.analysis.notes import notes_on_similarities
 from pyalign.concept.dimensions import matched_dimensions, members_of
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike
 
 TOP = 8

@@ -17,7 +17,7 @@ from pyalign.data.instead import notes_on_values
 from pyalign.documents import hidden
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.ops.triplets import (
     choice_probabilities,
     odd_one_out,
@@ -204,7 +204,7 @@ def simulate(
         temperature=float(temperature),
         seed=seed,
         triplets=triplets,
-        notes=(*rows.notes, *notes_on_values(rows, "embeddings")),
+        notes=(*rows.notes, *notes_on_values(rows, "embeddings"), *notes_on_similarities(chooser.x, triplets, measure)),
         provenance=Provenance.now({"embeddings": x}, {"measure": str(measure), "temperature": temperature}, seed=seed),
     )
 

@@ -109,6 +109,20 @@ def require_file(path: PathLike) -> os.stat_result:
     return status
 
 
+def is_written_over(path: PathLike, before: os.stat_result) -> bool:
+    """Whether the file that `before` is of has been written over since, or its permissions or links were changed.
+
+    The time of that change can't be set, unlike the time of the last writing. False where the file was deleted, or
+    another was moved to its place: what is open or mapped of it stays as it was.
+    """
+    try:
+        now = os.stat(path)
+    except OSError:
+        return False
+    fields = ("st_size", "st_mtime_ns", "st_ctime_ns")
+    return os.path.samestat(before, now) and any(getattr(before, one) != getattr(now, one) for one in fields)
+
+
 def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
     """The extension of an existing, regular, non-empty file; one of ``known``; see `require_file`."""
     if checked_path(path).startswith(DATA_SET):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.notes import notes_on_similarities
 from pyalign.backends import Array
 from pyalign.data import Embeddings, Judgments, as_embeddings
 from pyalign.data.instead import notes_on_values
@@ -17,7 +16,7 @@ from pyalign.data.judgments import above
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops.similarity import similarity
+from pyalign.ops.similarity import notes_on_similarities, similarity
 from pyalign.typing import BackendName, MeasureLike, Policy
 
 FEWEST = 3  # objects, of which three pairs follow

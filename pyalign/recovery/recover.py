@@ -9,12 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from pyalign import _checks
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
+from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.probing.options import ProbeOptions
 from pyalign.progress import Progress, silent
 from pyalign.recovery.by_probe import ByProbe

@@ -16,7 +16,7 @@ from pyalign.data.align import asked_items
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
-from pyalign.io.paths import Spec, bad, is_named
+from pyalign.io.paths import Spec, bad, is_named, is_written_over
 from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS
 from pyalign.study.file import StudyFile, StudyModel
 from pyalign.study.keys import digest_of
@@ -53,10 +53,8 @@ class Inputs:
         One that was deleted, or another moved to its place, changes nothing of what is read.
         """
         for path, was in self._files.items():
-            with suppress(OSError):
-                now = os.stat(path)
-                if os.path.samestat(was, now) and (was.st_size, was.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-                    raise bad(path, "was changed while it was read; run the study again")
+            if is_written_over(path, was):
+                raise bad(path, "was changed while it was read; run the study again")
 
     def once(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
         """What was read under that key."""

@@ -10,10 +10,11 @@ from support import draw_triplets, reals, seeds
 
 import pyalign
 from pyalign import Embeddings, Resampling, Triplets, calibrate, compare, load_embeddings, odd_one_out, score
-from pyalign.analysis.notes import notes_on_score, notes_on_similarities, used_rows
+from pyalign.analysis.notes import notes_on_score, used_rows
 from pyalign.data.align import FROM_MATRIX, NAMELESS
 from pyalign.data.instead import kind_of_matrix, notes_on_values
 from pyalign.datasets.simulate import simulate
+from pyalign.ops.similarity import notes_on_similarities
 
 EVERY = np.array([[0, 1, 2], [3, 4, 5], [0, 3, 1]])
 RULE = "not embeddings: its rows are taken for features"
@@ -159,7 +160,7 @@ CALLS = {
     "hubs": lambda m, t: pyalign.hubness({"m": m}, k=2),
     "neighbor_purity": lambda m, t: pyalign.neighbor_purity({"m": m}, [0, 1] * (len(m) // 2), k=2, ci=None),
     "compare_neighbors": lambda m, t: pyalign.compare_neighbors({"m": m}, reals(9, len(m), 3), k=2, ci=None),
-    "near_duplicates": lambda m, t: pyalign.near_duplicates(Embeddings(m, source="m")),
+    "near_duplicates": lambda m, t: pyalign.near_duplicates(Embeddings(m, source="m"), 0.9),
     "prototypes": lambda m, t: pyalign.prototypes(Embeddings(m, source="m"), categories=[0, 1] * (len(m) // 2)),
     "predict_dimensions": lambda m, t: pyalign.predict_dimensions({"m": m}, reals(9, len(m), 2), ci=None),
     "simulate": lambda m, t: simulate(Embeddings(m, source="m"), 10),
@@ -352,18 +353,24 @@ def test_notes_are_in_the_document():
 
 @pytest.mark.parametrize("offset", [1e3, 1e4, 1e5])
 @pytest.mark.parametrize("name", ["score", "compare", "agreement", "failures", "consistency", "concepts",
-                                  "recover", "permutation_test", "prototypes"])  # fmt: skip
+                                  "recover", "permutation_test", "prototypes", "near_duplicates",
+                                  "simulate"])  # fmt: skip
 def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
     told = (
         "all similarities of m by cosine lie within float32 rounding of each other: rounding and ties decide, not the "
         "model; take the mean off each feature, or give float64"
     )
     far = X + offset
-    if name in ("permutation_test", "prototypes"):
+    if name in ("permutation_test", "prototypes", "near_duplicates", "simulate"):
         told = told.replace("of m by", "of embeddings by")
     assert told in CALLS[name](far.astype(np.float32), MIXED).notes
     for sound in (far, X.astype(np.float32), (far - far.mean(axis=0)).astype(np.float32)):
         assert not [note for note in CALLS[name](sound, MIXED).notes if "rounding" in note]
+
+
+def test_rows_that_are_only_looked_at_for_equality_have_no_similarities_to_round():
+    far = (X + 1e4).astype(np.float32)
+    assert not [note for note in pyalign.near_duplicates(far).notes if "rounding" in note]
 
 
 @pytest.mark.parametrize("in_tiles", [False, True])

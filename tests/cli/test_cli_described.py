@@ -224,7 +224,7 @@ def test_what_does_not_fit_is_one_line_and_nothing_is_written(refused, lab, args
 
 def test_options_of_a_description_need_write(refused, lab):
     told = refused("describe", "answers.npy", "--columns", "0,1,2")
-    assert told == "--columns 0 1 2 serves the description of a data set: add --write PATH.toml"
+    assert told == "--columns 0,1,2 serves the description of a data set: add --write PATH.toml"
 
 
 def test_a_file_that_is_there_is_never_replaced(refused, command, lab):
@@ -331,6 +331,22 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
         assert ran.code == 0, ran.err
         tables.append(Path("cards.csv").read_text())
     assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize("words", [
+    ("plot", "--kind", "cards", "--names", "names.txt", "--out", "cards.html", "--csv", "out.csv"),
+    ("neighbors", "prototypes", "x.npy", "--names", "names.txt", "--csv", "out.csv"),
+])  # fmt: skip
+def test_dimensions_have_the_labels_that_are_described(command, written, words):
+    if words[0] == "plot":
+        pytest.importorskip("altair", reason="altair is not installed")
+    written("answers.npy", "names.txt", "human.npy", "labels.txt")
+    tables = []
+    for given in (("human.npy", "--dimension-labels", "labels.txt"), ("mine.toml",)):
+        ran = command(*words, "--dimensions", *given)
+        assert ran.code == 0, ran.err
+        tables.append(Path("out.csv").read_text())
+    assert tables[0] == tables[1] and "round" in tables[0]
 
 
 def test_parts_are_named_by_the_description_with_a_key_or_without(command, written):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,18 @@ def test_an_input_that_is_saved_over_is_told_and_nothing_is_written(changed, lar
     ran = changed(lambda: write_over("X.npy", np.load("X.npy")[::-1]))
     assert (ran.code, ran.out, ran.err) == (1, "", CHANGED.format("X.npy"))
     assert listing(large).keys() == before
+
+
+def test_an_input_that_is_written_over_and_has_its_old_time_again_is_told_too(changed, large):
+    before = os.stat("X.npy")
+
+    def act():
+        time.sleep(0.02)  # the clock of a file system moves on in steps of up to 10 ms
+        write_over("X.npy", 1)
+        os.utime("X.npy", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    ran = changed(act)
+    assert (ran.code, ran.err) == (1, CHANGED.format("X.npy"))
 
 
 def test_what_is_wrong_with_the_new_values_is_not_the_reason(changed, large):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -346,6 +347,30 @@ def test_a_described_file_that_changes_while_a_study_reads_it_is_an_error(folder
     os.utime("names.txt", ns=(1, 1))
     with pytest.raises(InputError, match=r"names\.txt: was changed while it was read"):
         inputs.require_unchanged()
+
+
+def test_a_file_that_is_written_over_and_has_its_old_time_again_is_an_error(folder):
+    from pyalign.study.inputs import Inputs
+
+    inputs = Inputs(read_study("small.toml"), lambda _: ("", ""))
+    inputs.place("a.npy")
+    before = os.stat("a.npy")
+    time.sleep(0.02)  # the clock of a file system moves on in steps of up to 10 ms
+    np.load("a.npy", mmap_mode="r+")[...] = 1
+    os.utime("a.npy", ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = os.stat("a.npy")
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    with pytest.raises(InputError, match=r"a\.npy: was changed while it was read; run the study again"):
+        inputs.require_unchanged()
+
+
+def test_a_file_that_another_was_moved_over_is_read_on_as_it_was(folder):
+    from pyalign.study.inputs import Inputs
+
+    inputs = Inputs(read_study("small.toml"), lambda _: ("", ""))
+    inputs.place("a.npy")
+    os.replace("b.npy", "a.npy")
+    inputs.require_unchanged()
 
 
 def test_the_files_of_a_study_are_those_that_it_names(folder):

@@ -26,7 +26,7 @@ from pyalign.analysis.calibration.temperature import AnsweredSimilarities, by_pa
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.backends import Array, LossSums, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance, Triplets, align_models, alternatives_of
 from pyalign.data.missing import with_rows
@@ -35,6 +35,7 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._door import Door, open_door
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities

@@ -15,7 +15,7 @@ from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, Resampled
 from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, ModelResult, PairResult
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
+from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.analysis.uncertainty import mean_interval, notes_on_few, without_interval
 from pyalign.backends import get_host_backend
@@ -25,6 +25,7 @@ from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.intervals import FRACTION

@@ -25,7 +25,7 @@ from pyalign.analysis.failures.groups import (
     verdicts_of_choices,
 )
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
-from pyalign.analysis.notes import merged, notes_on_rows, notes_on_similarities
+from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.backends import get_host_backend
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
@@ -33,6 +33,7 @@ from pyalign.data.missing import with_rows
 from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
+from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.typing import (
     AnswersLike,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,6 +33,7 @@ SHOWN = 3  # faults that the message has where nothing is sound
 # Fields of results under which names of embeddings stand, one or several.
 NAMED = ("embeddings", "model", "models", "a", "b", "other", "mistaken_for")
 BESIDES = frozenset({"provenance", "notes", "options", "outputs", "coverage"})  # hold no names of models
+SCALARS = frozenset({"bool", "int", "float", "str", "None"})  # types of fields that hold no parts
 # Results whose models are no embeddings.
 NEVER = ("extract", "models list", "models layers", "datasets list", "datasets info", "datasets fetch", "describe",
          "descriptions")  # fmt: skip
@@ -233,7 +234,7 @@ def names_of(result: Any) -> list[tuple[str, str | None]]:
 
 def _collect(value: Any, pairs: list[tuple[str, str | None]]) -> None:
     """Adds those of a part of a result, which may have hundreds of thousands."""
-    shown = _shown(cast(Any, type(value)))
+    shown = _shown(type(value))
     for name in NAMED:
         if name in shown:
             names = getattr(value, name)
@@ -241,15 +242,22 @@ def _collect(value: Any, pairs: list[tuple[str, str | None]]) -> None:
             pairs += [(one, label) for one in ([names] if isinstance(names, str) else names or ()) if type(one) is str]
     for name in shown:
         part = getattr(value, name)
-        for one in part if isinstance(part, tuple) and part and is_dataclass(part[0]) else (part,):
-            if is_dataclass(one) and not isinstance(one, Interval):
+        if isinstance(part, tuple) and part and _shown(type(part[0])):
+            for one in part:
                 _collect(one, pairs)
+        elif _shown(type(part)):
+            _collect(part, pairs)
 
 
-@cache
-def _shown(kind: type) -> tuple[str, ...]:
-    """The fields of a part of a result that may hold names."""
-    return tuple(one.name for one in fields(kind) if not one.metadata.get("hidden") and one.name not in BESIDES)
+def _fields_with_names(kind: type) -> tuple[str, ...]:
+    """The fields of a part of a result that may hold names; none of what is no part, such as a number."""
+    if not is_dataclass(kind) or kind is Interval:
+        return ()
+    shown = (one for one in fields(kind) if not one.metadata.get("hidden") and one.name not in BESIDES)
+    return tuple(one.name for one in shown if one.name in NAMED or not SCALARS.issuperset(str(one.type).split(" | ")))
+
+
+_shown: Callable[[type], tuple[str, ...]] = cache(_fields_with_names)  # asked of each of very many parts
 
 
 def labels_of(results: Sequence[Any]) -> dict[str, str]:

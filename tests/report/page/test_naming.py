@@ -13,6 +13,7 @@ from pyalign.data import hashing
 from pyalign.data.missing import Coverage
 from pyalign.data.provenance import Input
 from pyalign.extraction.models import KnownModel, ModelList
+from pyalign.report.page import sources
 from pyalign.report.page.sources import Loaded, Sources, names_of
 
 
@@ -152,3 +153,17 @@ def test_scores_of_models_with_other_rows_have_no_remark():
         digests = {one.provenance.inputs[-1].sha256 for one in found}
     assert len(digests) == 3 and None not in digests
     assert given(*found).remarks == ()
+
+
+def test_each_kind_of_part_is_looked_into_once_however_many_parts_there_are(monkeypatch):
+    """Pages of a hundred models have hundreds of thousands of parts, most of them numbers."""
+    looked_into = []
+    real = sources.is_dataclass
+    monkeypatch.setattr(sources, "is_dataclass", lambda kind: looked_into.append(kind) or real(kind))
+    monkeypatch.setattr(sources, "_shown", cache(sources._fields_with_names))
+    human = abs(reals(2, 12, 30))
+    found = pyalign.score_concepts({"m": reals(0, 12, 3)}, draw_triplets(1, 12, 300), human, ci=None)
+    assert names_of(found)[0] == ("m", None)
+    assert len(looked_into) == len(set(looked_into)) < 30
+    fields_of_a_row = sources._fields_with_names(type(found.results[0].concepts[0]))
+    assert not {"accuracy", "label", "n_triplets"} & {*fields_of_a_row}
