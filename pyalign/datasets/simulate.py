@@ -25,6 +25,7 @@ from pyalign.ops.triplets import (
     run_finite_matrix,
     use_matrix,
 )
+from pyalign.typing import MeasureLike
 
 CHUNK = 1 << 20  # triplets drawn and answered at once
 MATRIX = 1 << 27  # bytes that a matrix of similarities may take
@@ -160,7 +161,7 @@ class Chooser:
 
 
 def simulate(
-    x: object, n_triplets: int, *, measure: str | Measure = "cosine", temperature: float = 0.1, seed: int = 0
+    x: object, n_triplets: int, *, measure: MeasureLike = "cosine", temperature: float = 0.1, seed: int = 0
 ) -> Simulation:
     """Answers of people who choose with ``p(pair) = softmax(s / temperature)``.
 
