@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.analysis.comparison.compare import compare
 from pyalign.cli import _idle, _inputs, _matrices, _model_choices, _options
@@ -12,9 +12,7 @@ from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-
-if TYPE_CHECKING:
-    from pyalign.typing import Correction, MeasureName
+from pyalign.typing import Correction, MeasureName
 
 
 @dataclass(frozen=True)

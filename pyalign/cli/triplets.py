@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,9 +23,7 @@ from pyalign.io.paths import Spec
 from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
-
-if TYPE_CHECKING:
-    from pyalign.typing import MatrixKind, MeasureName
+from pyalign.typing import MatrixKind, MeasureName
 
 MEET, ODD = "which items meet", "which is odd"
 WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation

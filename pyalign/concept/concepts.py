@@ -30,6 +30,7 @@ from pyalign.data import (
     require_one_answer_each,
 )
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
@@ -147,7 +148,7 @@ def score_concepts(
     given = as_triplet_data(triplets)
     require_answers(given, "concepts")
     require_one_answer_each(given, "concepts")
-    models = {} if embeddings is None else _checks.one_or_several(embeddings)
+    models = {} if embeddings is None else one_or_several(embeddings)
     choices = ModelChoices.of(
         model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )

@@ -145,7 +145,7 @@ def test_what_reads_no_interval_does_not_compute_one(monkeypatch):
     monkeypatch.setattr("pyalign.analysis.score.with_intervals", refuse)
     few = T[:200]
     fit_recipe(X, few, held_out=few[:50], settings=RecipeSettings(epochs=1))
-    assert TripletProbe(norm=10.0).fit(X, few).score(X, few) > 0
+    assert TripletProbe(penalty=10.0).fit(X, few).score(X, few) > 0
     assert scored(X, few, None, "dot").accuracy > 0
     assert predict_dimensions(X, np.abs(X), triplets=few, ci=None)[0].accuracy > 0
 

@@ -21,7 +21,7 @@ from pyalign.analysis.uncertainty import mean_interval, notes_on_few, without_in
 from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
-from pyalign.data.similarities import Similarities, with_similarities
+from pyalign.data.similarities import Similarities, named_models, with_similarities
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
@@ -112,7 +112,7 @@ def compare(
         (True, [1.0, 2.0])
     """
     progress = progress or silent
-    named = with_similarities(_checks.named_models({} if models is None else models))
+    named = with_similarities(named_models({} if models is None else models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(
