@@ -14,6 +14,7 @@ from pyalign.report.words import (
     chance_note,
     counted,
     dropped_note,
+    effective_text,
     interval_header,
     labels_of,
     number,
@@ -56,6 +57,7 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
             assigned,
             *differences,
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
+            effective_text(result),
             "" if result.measure is None else f"measure {result.measure}",
             chance_note(result.task),
             f"ties {result.ties}",
@@ -78,7 +80,8 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
     def rows_of(one: ConceptScores) -> list[ConceptScore]:
         """Concepts in this order, what belongs to none, and the whole."""
         rest = () if one.unassigned is None else (one.unassigned,)
-        whole = ConceptScore("all", one.n_triplets, 0, one.accuracy, one.ci, one.cross_entropy, one.cross_entropy_ci)
+        whole = ConceptScore("all", one.n_triplets, 0, one.accuracy, one.ci, one.cross_entropy, one.cross_entropy_ci,
+                             effective_objects=result.effective_objects)  # fmt: skip
         return [*(one.concepts[k] for k in order), *rest, whole]
 
     rows = rows_of(first)
@@ -90,10 +93,13 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
             concept,
             triplets,
             column("objects", lambda c: (c.n_objects or result.n_objects) if c.n_triplets else 0, "count", keep=5),
+            column("effective", lambda c: c.effective_objects, "number", 1, keep=4,
+                   foot="effective: number of objects, where it is below half of them")
+            if any(row.effective_objects for row in rows) else None,
             column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
             column("s.e.", lambda c: c.standard_error, "percent", keep=3) if intervals else None,
             column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
-        )
+        )  # fmt: skip
     differences = [one for one in result.differences if one.by == first.by]
     of_two = bool(len(of) == 2 and differences and intervals)
     return table(

@@ -18,7 +18,7 @@ from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, Mo
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score, notes_on_similarities
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import mean_interval, notes_on_few, without_interval
+from pyalign.analysis.uncertainty import mean_interval
 from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
@@ -28,6 +28,7 @@ from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
+from pyalign.stats.effective import are_enough, effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.intervals import FRACTION
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.paired import ranks_of
@@ -255,7 +256,7 @@ def compared(
     """The comparison of the models of an outcome table, whose triplets hang together as `clusters` says."""
     if plan is None:
         return _comparison(outcomes, NoIntervals(), clusters, correction)
-    dependence = Dependence.of(clusters, plan)
+    dependence, numbers = Dependence.of(clusters, plan), effective_numbers(clusters, plan.by)
     closed, to_scale = plan.closed, plan.method == "bootstrap" and plan.by == "objects"
     errors = _errors(outcomes, dependence) if closed or to_scale else None
     covariances: tuple[Matrix | None, Matrix | None] = None, None
@@ -267,7 +268,9 @@ def compared(
             complete = not np.isnan(outcomes.estimates[NATS]).any()
             covariances = _as_matrix(errors[0].covariance), _as_matrix(errors[1].covariance) if complete else None
         else:
-            notes = (without_interval(plan),)
+            notes = (without_interval(plan.by, numbers),)
+    elif not are_enough(numbers):
+        paired, notes = NoIntervals(), (without_interval(plan.by, numbers),)
     else:
         paired = Resampled.of(outcomes, clusters, plan, errors, progress)
         notes = _too_few(math.comb(len(outcomes.names), 2), plan)
@@ -281,7 +284,8 @@ def compared(
         n_subjects=clusters.people if "subjects" in plan.by else None,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
-        notes=(*notes, *notes_on_few(clusters, plan)),
+        notes=(*notes, *notes_on_few(numbers)),
+        **low_values(numbers),
     )
 
 

@@ -143,6 +143,8 @@ class Comparison(OfTask, Result):
         covariance: of the accuracies (m, m), in the order of the models, positive semi-definite; None by a bootstrap,
             or without intervals.
         cross_entropy_covariance: the same of the cross-entropies, square nats; None also where a model has none.
+        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
+            at least half of the count. See `pyalign.stats.effective`.
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
         task: of the triplets; `chance` follows from it.
@@ -173,6 +175,8 @@ class Comparison(OfTask, Result):
     n_subjects: int | None
     covariance: Matrix | None = None
     cross_entropy_covariance: Matrix | None = None
+    effective_objects: float | None = None
+    effective_subjects: float | None = None
     best: BestModel | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT
