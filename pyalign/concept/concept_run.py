@@ -18,6 +18,7 @@ from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
+from pyalign.concept.together import Together, together
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.subjects import checked_labels
 from pyalign.progress import Progress
@@ -107,7 +108,7 @@ class Run:
         plan, clusters = of.plan, of.clusters
         both = list(zip(groupings.all, found, strict=True))
         results = [
-            result_of(k, name, grouping, parts, whole, outcomes, source if name in after else None)
+            result_of(k, name, grouping, parts, whole, outcomes, source if name in after else None, self.correction)
             for k, name in enumerate(outcomes.names)
             for grouping, parts in both
         ]
@@ -164,9 +165,11 @@ def result_of(
     whole: Part,
     outcomes: OutcomeTable,
     transform: str | None,
+    correction: str,
 ) -> ConceptScores:
     """The result of model k."""
     *of_concepts, rest = parts
+    among_all = together(k, of_concepts, whole, correction)
     intervals = whole.intervals
     _, nats = _known(whole.estimates[:, k])
     return ConceptScores(

@@ -23,6 +23,10 @@ class ConceptScore:
         n_objects: different objects in them.
         accuracy: fraction, ties counted as in the whole; None without triplets.
         ci: interval of the accuracy; None where there is none, and then `note` says why if it was asked for.
+        simultaneous_ci: the interval of the accuracy that holds together with those of all concepts of the model; None
+            by a bootstrap, and of the triplets of no concept.
+        p_value: two-sided, of no difference from the accuracy of all triplets; None likewise.
+        p_adjusted: the same, corrected over all concepts of the model and this `by`.
         cross_entropy: nats per triplet; None without triplets, and of choices without probabilities.
         cross_entropy_ci: interval, nats.
         note: why there is no interval, or None.

@@ -20,6 +20,7 @@ from pyalign.report.words import (
     number,
     over_text,
     percent,
+    percent_interval,
     shortened,
     source_note,
 )  # fmt: skip
@@ -98,6 +99,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
             if any(row.effective_objects for row in rows) else None,
             column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
             column("s.e.", lambda c: c.standard_error, "percent", keep=3) if intervals else None,
+            *(_together_columns(rows, result) if any(row.simultaneous_ci for row in rows) else ()),
             column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
         )  # fmt: skip
     differences = [one for one in result.differences if one.by == first.by]
@@ -109,6 +111,17 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
                                     keep=9 if k < 2 else max(1, 6 - k)) for k, one in enumerate(of)),
         *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
           if of_two else ()),
+    )  # fmt: skip
+
+
+def _together_columns(rows: Sequence[ConceptScore], result: Concepts) -> tuple[Column, ...]:
+    """What holds for all concepts at once: intervals, and differences from the whole."""
+    column, corrected = Rows(rows).column, f"p ({CORRECTED[result.correction]})"
+    return (
+        column("all together", lambda c: None if c.simultaneous_ci is None else percent_interval(c.simultaneous_ci),
+               keep=2, foot="all together: intervals that hold for all concepts at once", only=TEXT),
+        column(corrected, lambda c: c.p_adjusted, "p", keep=6,
+               foot=f"{corrected} of the accuracy of all triplets, corrected for all concepts"),
     )  # fmt: skip
 
 

@@ -65,6 +65,18 @@ def corrected(p_values: Sequence[float | None], correction: str) -> list[float |
     return [None if p is None else next(found) for p in p_values]
 
 
+def sidak(confidence: float, count: int) -> float:
+    """The confidence of each of so many independent intervals that hold together with `confidence`.
+
+    Source: Sidak, "Rectangular confidence regions for the means of multivariate normal distributions", JASA 1967.
+
+    Example:
+        >>> round(sidak(0.95, 49), 5), sidak(0.95, 1)
+        (0.99895, 0.95)
+    """
+    return float(confidence ** (1.0 / count))
+
+
 @dataclass(frozen=True)
 class MaxT:
     """Several differences that are tested together, by the largest of their normal scores.
