@@ -98,6 +98,8 @@ VOCABULARY = {
         ("--seed", "seed", "integer", 0, "of everything that is drawn at random"),
         ("--alpha", "alpha", "number", None, "the threshold of p"),
         ("--correction", "correction", "text", "holm", "of p-values for several tests"),
+        ("--baseline", "baseline", "text", None, "the model that all others are compared with"),
+        ("--margin", "margin", "number", None, "the smallest difference of accuracies that would matter"),
         ("--choose-best", "choose_best", "switch", False, "how well the best model does on unseen objects"),
         ("--partial", "partial", "switch", False, "correlate what the other models leave over"),
         ("--weighted", "weighted", "switch", False, "fit a weighted sum of the models"),

@@ -115,7 +115,8 @@ def score_concepts(
 
     Returns:
         `Concepts`: a result for each of the embeddings and each way of grouping. With `top` = 1 counts add up to the
-        number of triplets, and credits to that of the whole, with those of no concept.
+        number of triplets, and credits to that of the whole, with those of no concept. Intervals in closed form come by
+        themselves, and so that those of all concepts hold together (Sidak 1967).
 
     Raises:
         InputError: as `pyalign.compare`; dimensions that are negative; labels of another number; no way of grouping.

@@ -164,7 +164,8 @@ def test_rank_bounds_the_columns_and_costs_a_little():
 def test_a_bias_helps_where_people_see_an_offset():
     x, _ = world(12)
     triplets = simulate(x[:, :3] + 1.5, 4000, measure="dot", seed=3).triplets
-    assert fit_probe(x, triplets, penalty=1e-3, bias=True).objective < fit_probe(x, triplets, penalty=1e-3).objective - 1e-3
+    plain = fit_probe(x, triplets, penalty=1e-3).objective
+    assert fit_probe(x, triplets, penalty=1e-3, bias=True).objective < plain - 1e-3
 
 
 def test_a_row_of_zeros_and_items_in_no_triplet_are_no_trouble():
@@ -393,7 +394,9 @@ def test_a_fit_that_ends_before_its_optimum_warns_and_says_so():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert fit_probe(x, triplets, penalty=1e-2).converged
-        assert fit_probe(x, triplets, penalty=1e-2, rank=2).converged  # as near as two columns come: its gap says how far
+        assert fit_probe(
+            x, triplets, penalty=1e-2, rank=2
+        ).converged  # as near as two columns come: its gap says how far
 
 
 def test_a_path_holds_what_single_fits_find_strongest_first():
