@@ -53,7 +53,7 @@ def _simultaneous(k: int, part: Part, count: int) -> Interval | None:
         return None
     plan = replace(form.plan, confidence_level=sidak(form.plan.confidence_level, count))
     found = replace(form, plan=plan).own(k, ACCURACY)
-    return None if found is None else replace(found, method="sidak", confidence_level=float(form.plan.confidence_level))
+    return None if found is None else replace(found, method="sidak", confidence=float(form.plan.confidence_level))
 
 
 def _p_value(k: int, part: Part, whole: Part) -> float | None:

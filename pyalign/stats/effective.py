@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.stats.resampling import Clusters
+from pyalign.stats.resampling import LEAST, Clusters
 
-LEAST = {"objects": 8, "subjects": 4}  # effective numbers, rounded, of which there are intervals
 NAMES = {"objects": "objects", "subjects": "people"}
 ROWS = {"objects": "triplets each would: a few are in most", "subjects": "answers each would: a few gave most"}
 DEPENDENT = {
