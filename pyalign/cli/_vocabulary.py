@@ -13,7 +13,7 @@ class OptionName(NamedTuple):
 
     Attributes:
         flag: on the command line.
-        argument: the name that is settled for Python, where some functions still have another; "" where none takes it.
+        argument: what the functions of pyalign call it; "" where none takes it, or one of another name.
         type: "file" (to read), "path" (to write), "source" (of images), "text", "integer", "number" or "switch"; two of
             them where either may stand.
         default: what most commands take where it is left out; None: nothing, or what the data say.
@@ -40,7 +40,7 @@ VOCABULARY = {
         ("--kind", "kind", "text", None, "whether larger numbers of a matrix mean similar or dissimilar"),
         ("--human", "human", "file", None, "human similarities: a matrix, or a human embedding"),
         ("--human-measure", "human_measure", "text", None, "the measure of the human embedding's similarities"),
-        ("--human-temperature", "human_temperature", "number", 1.0, "the temperature of its choices"),
+        ("--human-temperature", "", "number", 1.0, "the temperature of its choices"),
         ("--other-embeddings", "other_embeddings", "file", None, "the same model's embeddings of other items"),
         ("--transform", "transform", "file", None, "a linear map that the embeddings go through first"),
         ("--dimensions", "dimensions", "file", None, "human dimensions: (n, k) numbers of at least 0"),
@@ -69,7 +69,7 @@ VOCABULARY = {
         ("--name-column", "name_column", "integer or text", None, "the column of a table that holds these names"),
         ("--subjects", "subjects", "file", None, "who gave each answer"),
         ("--subject-column", "subject_column", "integer or text", None, "the column that says who"),
-        ("--per-object", "per_object", "text", None, "how several images of one object become one row"),
+        ("--per-object", "", "text", None, "how several images of one object become one row"),
         ("--labels", "", "text", None, "what the models are called in tables"),
         ("--families", "families", "text", None, "the family of each model"),
         ("--missing", "missing", "text", "raise", "what is done with items that have no row"),
@@ -90,7 +90,7 @@ VOCABULARY = {
         ("--minimum", "", "integer", None, "the fewest triplets, answers or models of what is shown"),
         # Inference
         ("--ci", "ci", "text", "auto", "what intervals are over"),
-        ("--ci-method", "ci_method", "text", None, "how intervals are computed"),
+        ("--ci-method", "", "text", None, "how intervals are computed"),
         ("--confidence", "confidence_level", "number", 0.95, "the level of the intervals"),
         ("--resamples", "n_resamples", "integer", None, "the number of resamples of a bootstrap"),
         ("--permutations", "n_permutations", "integer", None, "the number of random relabellings"),
@@ -118,11 +118,11 @@ VOCABULARY = {
         ("--smoothing", "smoothing", "number", None, "pseudo-counts for each answer"),
         ("--local-weight", "local_weight", "number", None, "the share of the loss of other embeddings"),
         ("--tau", "tau", "number", None, "the temperature of that loss"),
-        ("--recipe", "recipe", "text", None, "a published way of fitting"),
+        ("--recipe", "", "text", None, "a published way of fitting"),
         ("--bins", "bins", "integer", 10, "the number of bins of confidence"),
         # Triplets that are made
         ("--count", "n_triplets", "integer", None, "the number of triplets"),
-        ("--shape", "shape", "integer", (1854, 768), "numbers of items and features"),
+        ("--shape", "", "integer", (1854, 768), "numbers of items and features"),
         ("--scheme", "scheme", "text", "uniform", "which items meet in a triplet"),
         # Extraction and models
         ("--model", "model", "text", None, "the model, SOURCE:NAME"),
@@ -142,7 +142,7 @@ VOCABULARY = {
         # Where it runs
         ("--backend", "backend", "text", "auto", "what computes"),
         ("--device", "device", "text", "auto", "where torch computes"),
-        ("--threads", "n_threads", "integer", None, "the number of threads that compute"),
+        ("--threads", "", "integer", None, "the number of threads that compute"),
         ("--workers", "workers", "integer", None, "the number of threads that read images"),
         ("--resume", "resume", "switch", False, "go on with an interrupted run"),
         ("--only", "only", "text", None, "one step of a study"),
@@ -162,7 +162,7 @@ VOCABULARY = {
         ("--probabilities", "keep", "path", None, "write the choice probabilities of each triplet"),
         ("--save-index", "", "path", None, "write the index that is searched"),
         ("--spec", "", "path", None, "write what an extraction is of"),
-        ("--figures", "formats", "text", None, "the formats of pictures"),
+        ("--figures", "", "text", None, "the formats of pictures"),
         ("--by", "by", "text", None, "what rows of a table or a picture are grouped by"),
         ("--sort", "sort", "text", None, "the order of rows"),
         ("--limit", "limit", "integer", None, "the most rows, objects or names that are shown"),

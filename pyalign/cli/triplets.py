@@ -46,7 +46,7 @@ class DrawOptions(_options.Output):
     kind: MatrixKind | None = option("what larger numbers of --matrix mean", choices=KINDS)
     transform: Spec | None = option("linear map to apply to the embeddings first", metavar="W.npz", role="input")
     measure: MeasureName | None = option("similarity of embeddings (default: cosine)", metavar="M", words=MEASURES)
-    count: int = option("how many triplets to draw", "--count", required=True, kind=_options.count, metavar="N")
+    n_triplets: int = option("how many triplets to draw", required=True, kind=_options.count, metavar="N")
     scheme: str = option(
         "any three (default), three of one category, or two of one and one of another", default="uniform",
         choices=SCHEMES, group=MEET,
@@ -74,9 +74,9 @@ def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
     if options.probabilities is not None and options.temperature is None:
         raise InputError(f"--probabilities {options.probabilities} needs --temperature T, by which p = softmax(s / T)")
     x, measure = _rows(options)
-    progress(f"drawing {options.count:,} triplets", 0, None)
+    progress(f"drawing {options.n_triplets:,} triplets", 0, None)
     drawn = draw_triplets(
-        x, options.count, measure=measure, scheme=options.scheme, temperature=options.temperature,
+        x, options.n_triplets, measure=measure, scheme=options.scheme, temperature=options.temperature,
         seed=options.seed, categories=None if options.categories is None else load_categories(options.categories),
         soft=options.probabilities is not None,
     )  # fmt: skip
@@ -139,7 +139,7 @@ class SimulateOptions:
         "numbers of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
         metavar="N,D",
     )  # fmt: skip
-    count: int = option("triplets (default: 4,700,000)", "--count", default=4_700_000, kind=_options.count, metavar="N")
+    n_triplets: int = option("triplets (default: 4,700,000)", default=4_700_000, kind=_options.count, metavar="N")
     measure: MeasureName = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
     temperature: float = option("p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T")
     seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S")
@@ -156,7 +156,7 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
         x = np.asarray(_inputs.read_embeddings(options.embeddings).values)
     else:
         x = random_embeddings(*options.shape, options.seed)
-    drawn = simulate(x, options.count, measure=options.measure, temperature=options.temperature, seed=options.seed)
+    drawn = simulate(x, options.n_triplets, measure=options.measure, temperature=options.temperature, seed=options.seed)
 
     def expected(outputs: Mapping[str, str]) -> str:
         names = {os.path.basename(path): digest for path, digest in outputs.items()}
