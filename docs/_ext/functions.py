@@ -50,7 +50,7 @@ def _entry(name: str, directive: str) -> str:
 
 def _within(name: str) -> str:
     """A name as pyalign has it: results are in a module of their own."""
-    return f"results.{name}" if name in pyalign.results.__all__ else name
+    return f"pyalign.results.{name}" if name in pyalign.results.__all__ else name
 
 
 def _heading(title: str, line: str) -> str:
