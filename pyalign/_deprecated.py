@@ -11,8 +11,8 @@ Value = TypeVar("Value")
 def renamed(old: str, new: str, value: Value, *, since: str) -> Value:
     """Return what came under an old name, after a DeprecationWarning that points at the caller.
 
-    A function whose argument was renamed keeps the old one, with None as its default, and starts with the lines below. A
-    function that was renamed is kept under its old name, and returns `renamed("old", "new", new(...), since=...)`.
+    A function whose argument was renamed keeps the old one, with None as its default, and starts with the lines below.
+    A function that was renamed is kept under its old name, and returns `renamed("old", "new", new(...), since="0.2")`.
 
     Example:
         >>> def fit(penalty=1.0, l2=None):
