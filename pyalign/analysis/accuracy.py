@@ -375,7 +375,7 @@ class PermutationTest(OfTask, Result):
         null_ci: the middle share of those accuracies, an interval.
         null_standard_deviation: theirs.
         permutations: how many.
-        seed: of the permutations.
+        seed: the seed of the permutations.
         n_triplets: triplets that were scored.
         task: of the triplets; `chance` is that of a model that knows nothing.
     """

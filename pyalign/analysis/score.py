@@ -95,9 +95,9 @@ def score(
             `Embeddings`. Or a mapping from names to such, or to `Judgments`. Arrays are taken for embeddings, also
             where a note asks whether they are a matrix of similarities, or triplets (whole numbers in three or four
             columns, which `load_embeddings` refuses).
-        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that the person called odd.
+        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that was chosen as odd.
             Of `Triplets` all that they know is used. Where both sides have names, rows are matched by name.
-        matrix: in place of embeddings: a symmetric matrix (n, n) whose rows and columns are the items, or condensed,
+        matrix: instead of embeddings: a symmetric matrix (n, n) whose rows and columns are the items, or condensed,
             the (m,) pairs above its diagonal, as of `scipy.spatial.distance.pdist`; a DataFrame, or `Judgments`. Its
             diagonal is not looked at; NaN is a pair without a value. Or a mapping from names to such.
         kind: what larger numbers of the matrix mean: ``"similarity"``, or ``"dissimilarity"``, whose values are
@@ -117,24 +117,24 @@ def score(
         backend: see `pyalign.similarity`.
         ci: what intervals and standard errors are over. ``"objects"``: other objects like these; ``"subjects"``: other
             people; ``"objects+subjects"``: both; ``"triplets"``: other triplets of these objects; ``"auto"``: objects
-            and people where these are known, else objects. Or a `pyalign.Resampling` with its options. They are in
-            closed form, with quantiles of Student's t, unless it asks for a bootstrap. None: there are none, which is
-            faster; and ``"auto"`` gives none for triplets that nobody has answered.
+            and participants where these are known, else objects. Or a `pyalign.Resampling` with its options. They are
+            in closed form, with quantiles of Student's t, unless it asks for a bootstrap. None: there are none, which
+            is faster; and ``"auto"`` gives none for triplets that nobody has answered.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
         ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of name and
             number, or the result of `pyalign.noise_ceiling`, of which the estimate counts.
         n_permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`. Rows
             and columns of a matrix are permuted together.
-        seed: of the permutations.
+        seed: the seed of the permutations.
         transform: a map that the rows go through first. The result says whether its fit has seen these triplets.
         keep: "choices", "probabilities": arrays to keep in the result, with a place for every triplet that was given;
             those that are left out have choice -2 and probability NaN.
-        model_choices: name -> choices that are there already, of language models or people, as
-            `pyalign.score_choices` takes them; besides embeddings, which then have names too, or in their place. They
-            are scored last, on the same triplets.
+        model_choices: name -> recorded choices of language models or participants, as `pyalign.score_choices` takes
+            them; in addition to embeddings, which then need names, or instead of them. They are scored last, on the
+            same triplets.
         choice_base, unreadable: of `model_choices`; see `pyalign.score_choices`.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         `Scores`: a `Score` for each of the embeddings and measures, and for each of the choices. Where there is one,

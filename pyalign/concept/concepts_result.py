@@ -147,11 +147,11 @@ class Concepts(OfTask, Result):
         min_triplets: a concept with fewer has no interval.
         measure, temperature, ties: of the choices; no measure and no temperature where no embeddings make them.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
-        correction: of p-values over all concepts.
+        correction: how p-values are corrected over all concepts.
         resamples: of a bootstrap, else None.
-        seed: of what is drawn.
+        seed: the seed of all random draws.
         triplets, dimensions: where they came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
         top_objects: of each dimension, where they were asked for, else None.
     """
 

@@ -148,12 +148,12 @@ class ErrorConsistency(OfTask, Result):
         measure: of the embeddings; None of choices alone.
         correction: how adjusted p-values are corrected: "holm" or "benjamini-hochberg".
         min_triplets: a concept with fewer has no interval.
-        seed: of what is drawn.
+        seed: the seed of all random draws.
         backend: what computed.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
         resamples: of a bootstrap, else None.
         triplets, dimensions, categories: where they came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "consistency"

@@ -53,7 +53,7 @@ def predict_dimensions(
     """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
 
     The objects are split into folds; for each, a fit to all others, whose penalty leave-one-out chooses among them for
-    each dimension by itself, predicts it. All in float64; an intercept is not penalised.
+    each dimension by itself, predicts it. All in float64; an intercept is not penalized.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are
@@ -63,16 +63,16 @@ def predict_dimensions(
         penalties: positive; added to the eigenvalues of X'X, so they depend on the scale of the features.
         folds: how many, or a label (n,) for each row of the dimensions.
         standardize: whether features are divided by their deviation over the objects of each fit.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Gives the
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd. Gives the
             accuracy of the predicted dimensions, of the human ones, and of the embeddings as they are.
         measure: by which predicted and human dimensions choose the odd one.
         ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
-        correction: of p-values of differences: ``"holm"``, or ``"benjamini-hochberg"``.
+        correction: how p-values of differences are corrected: ``"holm"``, or ``"benjamini-hochberg"``.
         nan_policy: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
         missing: ``"raise"``, or ``"omit"`` for objects of the dimensions that, by name, have no row in some model to be
             left out, with the triplets that they are in.
-        seed: of the folds.
-        progress: called with a stage, how much of it is done, and of how much.
+        seed: the seed of the folds.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         A `DimensionPredictions`. R^2 is 1 - SSE / SST over all objects, SST about the mean of the objects of each fit.

@@ -114,16 +114,16 @@ class DimensionPredictions(Result):
     """Human dimensions as representations predict them. See `pyalign.predict_dimensions`.
 
     Attributes:
-        results: of each representation.
+        results: one for each representation.
         n_objects: that were predicted.
         n_dropped: objects left out because a row of theirs holds NaN or infinity.
         folds: how many.
         penalties: that leave-one-out chose from.
         standardize: whether features were divided by their deviations.
         seed: of the folds; None where they were given.
-        confidence: of the intervals.
-        ci_by, ci_method: over what intervals are, and how they were found; None without.
-        correction: of p-values.
+        confidence: the confidence level of the intervals.
+        ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
+        correction: how p-values are corrected.
         differences: of R^2, every two representations; None of one alone.
         human: where the dimensions came from, or None.
         triplets: where the triplets came from, or None.

@@ -58,7 +58,7 @@ def load_triplets(
     task: Task | None = None,
     anchor: AnchorColumn | None = None,
 ) -> Triplets:
-    """Read (t, 3) triplets of item numbers or names, the item that the person called odd put last.
+    """Read (t, 3) triplets of item numbers or names, the item that was chosen as odd put last.
 
     Of ``task="anchored"``, where people said which of two options is more like an anchor, the columns become the
     anchor, the chosen option, the other.

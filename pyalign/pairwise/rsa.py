@@ -85,12 +85,12 @@ def rsa(
         pooling: of people for the noise ceiling: "ranks", "standardized", "unit", "raw"; None: by the correlation.
         partial: whether to correlate each model with what the others leave over, too; of spearman and pearson.
         weighted: whether to fit a sum of all models, its weights not negative, cross-validated over objects.
-        correction: of p-values of differences: "holm", or "benjamini-hochberg".
+        correction: how p-values of differences are corrected: "holm", or "benjamini-hochberg".
         nan_policy: "raise", or "omit" for pairs of rows with NaN to be left out.
         missing: "raise", or "omit" for objects that, by their names, have no row in some model to be left out.
         seed: of the permutations, and of the folds of the weighted sum.
         backend: of similarities; see `pyalign.similarity`.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         An `Rsa`.

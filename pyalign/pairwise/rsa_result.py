@@ -140,7 +140,7 @@ class WeightedRsa:
         folds: the value of each fold; 0 where no model has a weight.
         weights: of each model's standardised matrix (for the cosine: divided by its root mean square), none negative,
             fitted to all pairs; by "name", or "name measure" of several measures.
-        seed: of the folds.
+        seed: the seed of the folds.
     """
 
     correlation: str
@@ -160,9 +160,9 @@ class Rsa(OnCards, Result):
         weighted: sums of the models' matrices, where they were asked for.
         kind: of the human judgments.
         n_people: how many people's matrices there are; None of one matrix, which says nothing of people.
-        ci_by, ci_method: over what intervals are, and how they were found; None without.
+        ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
         resamples: how many were drawn; None without, and in closed form.
-        confidence: of the intervals.
+        confidence: the confidence level of the intervals.
         permutations: how many; None without.
         correction: how `p_adjusted` is corrected over all pairs.
         seed: of the resamples; where none are drawn that of the permutations and of the folds of weighted sums.

@@ -43,10 +43,10 @@ def fit_probe(
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, or
             `Embeddings`.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Of
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd. Of
             `Triplets` all that they know is used.
         penalty: of the penalty: the weight of the norm.
-        answers: (t, 3) how many people called each position odd (whole numbers), or which share of them; the loss is
+        answers: (t, 3) how often each position was chosen as odd (whole numbers), or which share of them; the loss is
             then the mean over all answers. None: those of the triplets, else one each, the last item. Of anchored
             triplets (t, 2), by option.
         weights: (t,) further weights of the triplets.

@@ -102,13 +102,13 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
         zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
         folds: a `FoldResult` each.
         split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
-        seed: of the split.
+        seed: the seed of the split.
         fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
         seconds: that all of it took.
         options: of the probe.
         images: the other embeddings, where there are some.
         embeddings, triplets: where they came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
         zero_shot_interval: of the zero-shot accuracy, as `accuracy_interval`.
         difference_interval: of what the probe adds, `difference`: both accuracies are of the same triplets. None in
             documents of before there were such intervals.

@@ -1,10 +1,10 @@
 """The noise ceiling: how well the answers of people predict those of other people.
 
-Its standard errors are over other objects, and over other people where they are known. A ceiling is a (weighted) mean
-over sets of three items, so with psi of each set it has an error over objects, see `pyalign.stats.clustered`. People
-enter by what changes without them: with c of each entry, a person's answers to a set, the variance over people is the
-sum over persons of (sum of c)^2. What the two have in common, the same within each person by objects, is taken off
-once:
+Its standard errors are over other objects, and over other participants where they are known. A ceiling is a (weighted)
+mean over sets of three items, so with psi of each set it has an error over objects, see `pyalign.stats.clustered`.
+People enter by what changes without them: with c of each entry, a person's answers to a set, the variance over people
+is the sum over persons of (sum of c)^2. What the two have in common, the same within each person by objects, is taken
+off once:
 
     V = V_objects + (V_people - V_both) W^2 / (W^2 - sum W_p^2)
 
@@ -60,14 +60,14 @@ def noise_ceiling(
     alone, and too good for others.
 
     Args:
-        triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item called odd,
+        triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item chosen as odd,
             unless there are answers.
         subjects: (t,) numbers or strings: who gave each answer; None: those of the triplets. Without them each answer
             is a different person's.
-        answers: (t, 3) counts: how many people called each position odd, in place of single answers; None: those of
+        answers: (t, 3) counts: how often each position was chosen as odd, instead of single answers; None: those of
             the triplets.
-        confidence_level: of the intervals, which are over objects, and people where they are known; with quantiles of
-            Student's t.
+        confidence_level: of the intervals, which are over objects, and participants where they are known; with
+            quantiles of Student's t.
 
     Raises:
         InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who

@@ -135,7 +135,7 @@ class Comparison(OfTask, Result):
         n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN,
             or have no answer, in any of them.
         resamples: of a bootstrap, else None.
-        seed: of what is drawn.
+        seed: the seed of all random draws.
         measure: of all embeddings; None where they have different ones, or there are none.
         temperature, ties: the options; no temperature of choices only.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
@@ -145,7 +145,7 @@ class Comparison(OfTask, Result):
         cross_entropy_covariance: the same of the cross-entropies, square nats; None also where a model has none.
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "compare"
