@@ -29,9 +29,9 @@ class PerPerson(WithError):
     """Correlations with the matrix of each person.
 
     Attributes:
-        mean: over the people.
+        mean: the mean over participants.
         ci: interval of the mean, over the same as that of the correlation with the mean matrix; None without intervals.
-        values: of each person, in their order; NaN where a person's judgments are all equal.
+        values: the correlation with each participant's matrix, in their order; NaN if all judgments of one are equal.
     """
 
     mean: float
@@ -44,9 +44,9 @@ class RsaCeiling:
     """How well people predict people: the bounds that belong to the mean over people of correlations with each.
 
     Attributes:
-        lower: mean over people of the correlation of each with the pooled matrix of the others.
-        upper: mean over people of the correlation of each with the pooled matrix of all, that person included.
-        pooling: what was averaged: "ranks" of each person's pairs, "standardized" values, "unit" vectors, "raw" values.
+        lower: mean over participants of the correlation of each with the pooled matrix of the others.
+        upper: mean over participants of the correlation of each with the pooled matrix of all, including their own.
+        pooling: what was averaged: "ranks" of pairs, "standardized" values, "unit" vectors or "raw" values.
     """
 
     lower: float
@@ -73,7 +73,7 @@ class RsaResult(WithError, Result):
 
     Attributes:
         embeddings: the model's name.
-        measure: of the similarity of its rows; None of a model's matrix that was given as such.
+        measure: the measure of the similarity of its rows; None for a model that was given as a matrix.
         correlation: a name of `CORRELATIONS`.
         value: correlation of the model's matrix with the mean matrix of the people, or with the one matrix that there
             is. NaN where it is not defined, with a note.
@@ -112,9 +112,9 @@ class RsaPair(WithError):
         a, b: names of the embeddings.
         a_measure, b_measure: their measures.
         correlation: of both.
-        difference: value of a less that of b.
+        difference: value of a minus that of b.
         ci: its interval.
-        p_value: two-sided, of no difference, by Student's t.
+        p_value: two-sided, for the hypothesis of no difference, by Student's t.
         p_adjusted: corrected for all pairs of the result.
     """
 

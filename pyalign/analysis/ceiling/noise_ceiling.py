@@ -52,12 +52,12 @@ def noise_ceiling(
     answers: AnswersLike | None = None,
     confidence_level: float = 0.95,
 ) -> NoiseCeiling:
-    """How well people predict people: from triplets that were answered more than once.
+    """Estimate how well participants predict each other, from triplets that were answered more than once.
 
-    Rows repeat a triplet when they hold the same three items, in any order. Three ceilings follow, see `Ceilings`: the
-    mean majority share, which few answers push up; the leave-one-person-out share, which they push down; and an
-    estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model are of these answers
-    alone, and too good for others.
+    Rows with the same three items, in any order, are answers to one triplet. There are three ceilings, see `Ceilings`:
+    the mean majority share, which is too high with few answers; the leave-one-person-out share, which is too low with
+    few answers; and an estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model
+    only hold for these answers, and are too optimistic for others.
 
     Args:
         triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item chosen as odd,

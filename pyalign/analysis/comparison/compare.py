@@ -67,7 +67,7 @@ def compare(
     choose_best: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Accuracies of several models, their differences with errors of their own, and their ranks.
+    """Compare the accuracies of several models: paired differences with standard errors, p-values, and ranks.
 
     Args:
         models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; or None.
