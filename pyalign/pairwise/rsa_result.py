@@ -75,17 +75,17 @@ class RsaResult(WithError, Result):
         embeddings: the model's name.
         measure: the measure of the similarity of its rows; None for a model that was given as a matrix.
         correlation: a name of `CORRELATIONS`.
-        value: correlation of the model's matrix with the mean matrix of the people, or with the one matrix that there
-            is. NaN where it is not defined, with a note.
-        ci: interval of the value; None where none was asked for, or too few resamples have a value.
-        p_value: of no relation, by permutations of the objects; one-sided: the share of permutations that correlate at
-            least as much. None without permutations.
-        per_person: the same with the matrix of each person, and its mean; None where people are not known.
-        ceiling: of the mean over people, never of `value`.
-        partial: the correlation that other models don't explain, where it was asked for.
-        n_objects: objects in a pair that was compared.
-        n_pairs: pairs of them that were compared.
-        n_missing: pairs of all objects of the human judgments left out, because nobody judged them or a row has NaN.
+        value: correlation of the model's matrix with the participants' mean matrix, or with the single matrix that was
+            given. NaN where it is not defined, with a note.
+        ci: interval of the value; None if it was not requested, or if too few resamples have a value.
+        p_value: one-sided, for the hypothesis of no relation: the proportion of permutations of the objects that
+            correlate at least as much. None without permutations.
+        per_person: the correlations with each participant's matrix, and their mean; None for a single matrix.
+        ceiling: the noise ceiling of `per_person.mean`, never of `value`.
+        partial: the correlation with what other models don't explain, if it was requested.
+        n_objects: the number of objects in at least one compared pair.
+        n_pairs: the number of compared pairs.
+        n_missing: the number of pairs left out because nobody judged them or because a row has NaN.
         label: another name of the embeddings, for tables.
     """
 
