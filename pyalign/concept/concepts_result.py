@@ -41,7 +41,7 @@ class ConceptScore:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, a fraction."""
+        """The standard error of the accuracy, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -83,7 +83,7 @@ class ConceptScores:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, a fraction."""
+        """The standard error of the accuracy, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -119,7 +119,7 @@ class ConceptDifference:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the difference, a fraction."""
+        """The standard error of the difference, a fraction."""
         return None if self.ci is None else self.ci.error
 
 

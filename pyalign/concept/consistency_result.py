@@ -75,7 +75,7 @@ class ErrorPair:
 
     @property
     def standard_error(self) -> float | None:
-        """Of kappa."""
+        """The standard error of kappa."""
         return None if self.ci is None else self.ci.error
 
     @property
@@ -128,7 +128,7 @@ class MissedConcept:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the excess."""
+        """The standard error of the excess."""
         return None if self.ci is None else self.ci.error
 
 

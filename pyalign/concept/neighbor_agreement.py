@@ -18,7 +18,7 @@ class WithErrors:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the overlap, a fraction."""
+        """The standard error of the overlap, a fraction."""
         return None if self.ci is None else self.ci.error
 
 

@@ -36,7 +36,7 @@ class PredictedDimension:
 
     @property
     def standard_error(self) -> float | None:
-        """Of R^2."""
+        """The standard error of R^2."""
         return None if self.ci is None else self.ci.error
 
 
@@ -77,7 +77,7 @@ class PredictedDimensions(Result):
 
     @property
     def standard_error(self) -> float | None:
-        """Of the mean R^2."""
+        """The standard error of the mean R^2."""
         return None if self.ci is None else self.ci.error
 
 
@@ -106,7 +106,7 @@ class DimensionDifference:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the difference."""
+        """The standard error of the difference."""
         return None if self.ci is None else self.ci.error
 
 

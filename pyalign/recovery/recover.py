@@ -242,7 +242,7 @@ class Kept:
     seed: int
 
     def interval(self, rate: float, n: int) -> Interval:
-        """Of a rate of n simulated data sets."""
+        """The interval of a rate of n simulated data sets."""
         return share_interval(rate, n, self.confidence, "simulations")
 
 

@@ -116,7 +116,7 @@ class Calibration(OfTask, Result):
 
     @property
     def standard_error(self) -> float:
-        """Of the temperature."""
+        """The standard error of the temperature."""
         error = self.temperature_ci.error
         return math.nan if error is None else error
 

@@ -233,7 +233,7 @@ class CeilingErrors:
 
     @classmethod
     def of(cls, sets: RepeatedSets, confidence_level: float = 0.95) -> CeilingErrors:
-        """Those of repeated sets."""
+        """The errors of the ceilings of repeated sets."""
         items = np.unique(sets.triplets, return_inverse=True)[1].reshape(sets.triplets.shape)  # any number names one
         objects = Dependence.of(Clusters.of(items), Resampling("objects", confidence_level=confidence_level))
         entries = sets.entries

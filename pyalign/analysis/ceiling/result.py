@@ -31,7 +31,7 @@ class Ceiling:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the value."""
+        """The standard error of the value."""
         return None if self.ci is None else self.ci.error
 
 

@@ -52,7 +52,7 @@ class ModelResult:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, a fraction."""
+        """The standard error of the accuracy, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -87,7 +87,7 @@ class PairResult:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the difference, a fraction."""
+        """The standard error of the difference, a fraction."""
         return None if self.ci is None else self.ci.error
 
 

@@ -334,7 +334,7 @@ def require_families(models: Sequence[str], families: Sequence[str] | None) -> N
 
 
 def _listed_names(groups: Sequence[FailureGroup], names: Sequence[str] | None) -> dict[int, str] | None:
-    """Of the items in the groups."""
+    """The names of the items in the groups, by number."""
     if names is None:
         return None
     listed = np.unique(np.concatenate([group.items.ravel() for group in groups]))
