@@ -50,7 +50,7 @@ class GroupScore:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy."""
+        """The standard error of the accuracy."""
         return None if self.ci is None else self.ci.error
 
 
@@ -142,12 +142,12 @@ class Score(OfTask, OnCards, Result):
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, a fraction."""
+        """The standard error of the accuracy, a fraction."""
         return None if self.ci is None else self.ci.error
 
     @property
     def cross_entropy_standard_error(self) -> float | None:
-        """Of the cross-entropy, nats."""
+        """The standard error of the cross-entropy, nats."""
         return None if self.cross_entropy_ci is None else self.cross_entropy_ci.error
 
     @property
@@ -162,12 +162,12 @@ class Score(OfTask, OnCards, Result):
 
     @property
     def confidence(self) -> float | None:
-        """Of the intervals, a fraction."""
+        """The confidence level of the intervals, a fraction."""
         return None if self.ci is None else self.ci.confidence
 
     @property
     def triplets_per_second(self) -> float | None:
-        """Of the pass over the triplets."""
+        """How many triplets the scoring pass reads per second."""
         return None if not self.seconds else (self.n_triplets + self.n_dropped) / self.seconds
 
     def __repr__(self) -> str:
@@ -379,7 +379,7 @@ class PermutationTest(OfTask, Result):
         null_ci: the middle share of those accuracies, an interval.
         null_standard_deviation: theirs.
         permutations: how many.
-        seed: of the permutations.
+        seed: the seed of the permutations.
         n_triplets: triplets that were scored.
         task: of the triplets; `chance` is that of a model that knows nothing.
     """
@@ -399,5 +399,5 @@ class PermutationTest(OfTask, Result):
 
     @property
     def confidence(self) -> float:
-        """Of `null_ci`."""
+        """The confidence level of `null_ci`."""
         return self.null_ci.confidence

@@ -58,22 +58,22 @@ def agreement(
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such; None for none.
-        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item called odd, unless there are
-            answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows are
-            matched by name.
-        model_choices: name -> choices that are there already, of a language model or a person, as
-            `pyalign.score_choices` takes them; besides x, which is then a mapping, or in its place. Of a triplet that
-            stands in several rows the mean of its choices counts, and of its probabilities.
+            `Embeddings`. Or a mapping from names to these; or None.
+        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item chosen as odd, unless there
+            are answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows
+            are matched by name.
+        model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
+            them; in addition to x, which is then a mapping, or instead of it. Of a triplet that stands in several rows
+            the mean of its choices counts, and of its probabilities.
         choice_base, unreadable: see `pyalign.score_choices`.
-        answers: (t, 3) whole numbers of any dtype: how many people called each position in the file odd, in place of
+        answers: (t, 3) whole numbers of any dtype: how often each position in the file was chosen as odd, in place of
             single answers. None: those of `Triplets`, else the last column.
         measure: see `pyalign.similarity`; one or several.
         temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
         min_answers: triplets with fewer answers are left out.
         edges: of the bins of the majority share, ascending.
         ties, nan_policy, missing, backend: see `pyalign.score`.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         An `Agreement`; of a mapping, of choices or of several measures, `Agreements`. Of choices without probabilities

@@ -51,7 +51,7 @@ def permutation_test(
     Args:
         embeddings: (n, d) real numbers, one row per item; or `pyalign.Judgments`, one matrix of them, whose rows and
             columns are permuted together, and which has its values instead of a measure.
-        triplets: (t, 3) integers in [0, n); the last column is the item that the person called odd.
+        triplets: (t, 3) integers in [0, n); the last column is the item that was chosen as odd.
         measure, ties, backend: see `pyalign.score`.
         nan_policy: ``"raise"``, or ``"omit"``: the finite rows and the triplets among them are all that there is. Of a
             matrix each order leaves out the triplets that then ask about a pair that is NaN; these must be about as

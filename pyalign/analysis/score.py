@@ -88,58 +88,59 @@ def score(
     model_choices: NamedChoices | None = None,
     choice_base: int | None = None, unreadable: Policy = "raise", progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
-    """Odd-one-out accuracy on human triplets of embeddings, or of a ready matrix of similarities or dissimilarities.
+    """Score embeddings, or a similarity or dissimilarity matrix, by their odd-one-out accuracy on human triplets.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
             `Embeddings`. Or a mapping from names to such, or to `Judgments`. Arrays are taken for embeddings, also
             where a note asks whether they are a matrix of similarities, or triplets (whole numbers in three or four
             columns, which `load_embeddings` refuses).
-        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that the person called odd.
-            Of `Triplets` all that they know is used. Where both sides have names, rows are matched by name.
-        matrix: in place of embeddings: a symmetric matrix (n, n) whose rows and columns are the items, or condensed,
-            the (m,) pairs above its diagonal, as of `scipy.spatial.distance.pdist`; a DataFrame, or `Judgments`. Its
-            diagonal is not looked at; NaN is a pair without a value. Or a mapping from names to such.
+        triplets: (t, 3) integers in [0, n), or names of items; the last column is the item that was chosen as odd.
+            Names, participants and answers of `Triplets` are used. If both sides have names, rows are matched by name.
+        matrix: instead of embeddings, a symmetric matrix (n, n) whose rows and columns are the items, or its condensed
+            form, the (m,) pairs above the diagonal, as from `scipy.spatial.distance.pdist`; a DataFrame, or
+            `Judgments`. Its diagonal is ignored; NaN is a pair without a value. Or a mapping from names to these.
         kind: what larger numbers of the matrix mean: ``"similarity"``, or ``"dissimilarity"``, whose values are
             negated.
-        measure: of embeddings, see `pyalign.similarity`; one or several. None: that which the transform was
-            fitted with, else cosine.
-        temperature: divides the similarities before the softmax; concerns cross-entropy and entropy alone. It has the
-            units of the similarities: of a matrix those of its values. None: that of the transform's fit, else 1.
-        ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m when the human's pair is among the m
+        measure: the similarity measure of embeddings, one or several; see `pyalign.similarity`. None: the one that the
+            transform was fitted with, otherwise cosine.
+        temperature: divides the similarities before the softmax, and only affects cross-entropy and entropy. It has the
+            units of the similarities; for a matrix, those of its values. None: that of the transform's fit, otherwise
+            1.
+        ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m if the human's pair is among the m
             tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
-            ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code. Of
-            anchored triplets there are two-way ties alone.
-        nan_policy: ``"raise"``, or ``"omit"`` to leave out triplets that touch a row with NaN or infinity, or that ask
-            about a pair for which a matrix has NaN.
-        missing: ``"raise"``, or ``"omit"`` to leave out triplets with an item that, by its name, has no row; of several
-            embeddings those in which an item has none in any of them, so that all are scored on the same.
+            ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code. Anchored
+            triplets only have two-way ties.
+        nan_policy: ``"raise"``, or ``"omit"`` to leave out triplets with a row that has NaN or infinity, or with a pair
+            for which a matrix has NaN.
+        missing: ``"raise"``, or ``"omit"`` to leave out triplets with an item whose name has no row. With several
+            embeddings the item must have a row in each of them, so that all are scored on the same triplets.
         backend: see `pyalign.similarity`.
         ci: what intervals and standard errors are over. ``"objects"``: other objects like these; ``"subjects"``: other
-            people; ``"objects+subjects"``: both; ``"triplets"``: other triplets of these objects; ``"auto"``: objects
-            and people where these are known, else objects. Or a `pyalign.Resampling` with its options. They are in
-            closed form, with quantiles of Student's t, unless it asks for a bootstrap. None: there are none, which is
-            faster; and ``"auto"`` gives none for triplets that nobody has answered.
+            participants; ``"objects+subjects"``: both; ``"triplets"``: other triplets of these objects; ``"auto"``:
+            objects and participants where these are known, otherwise objects. Or a `pyalign.Resampling` with its
+            options. Intervals are in closed form, with quantiles of Student's t, unless it requests a bootstrap. None:
+            no intervals, which is faster; ``"auto"`` gives none for triplets without answers.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
-        groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects, to be scored each by itself too.
-        ceiling: noise ceiling, a fraction above chance; gives `fraction_of_ceiling`. A number, a pair of name and
-            number, or the result of `pyalign.noise_ceiling`, of which the estimate counts.
-        n_permutations: random matchings of rows and items, for the chance level; see `pyalign.permutation_test`. Rows
-            and columns of a matrix are permuted together.
-        seed: of the permutations.
-        transform: a map that the rows go through first. The result says whether its fit has seen these triplets.
-        keep: "choices", "probabilities": arrays to keep in the result, with a place for every triplet that was given;
-            those that are left out have choice -2 and probability NaN.
-        model_choices: name -> choices that are there already, of language models or people, as
-            `pyalign.score_choices` takes them; besides embeddings, which then have names too, or in their place. They
-            are scored last, on the same triplets.
-        choice_base, unreadable: of `model_choices`; see `pyalign.score_choices`.
-        progress: called with a stage, how much of it is done, and of how much.
+        groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects; each group is also scored
+            separately.
+        ceiling: a noise ceiling, a fraction above chance, for `fraction_of_ceiling`: a number, a pair of name and
+            number, or the result of `pyalign.noise_ceiling`, whose estimate is used.
+        n_permutations: the number of random matchings of rows and items for the chance level; see
+            `pyalign.permutation_test`. Rows and columns of a matrix are permuted together.
+        seed: the seed of the permutations.
+        transform: a map to apply to the rows first. The result says whether these triplets were used in its fit.
+        keep: "choices" or "probabilities", the arrays to keep in the result, with an element for each input triplet;
+            triplets that are left out have choice -2 and probability NaN.
+        model_choices: name -> recorded choices of language models or participants, as `pyalign.score_choices` takes
+            them; in addition to embeddings, which then need names, or instead of them. They are scored last, on the
+            same triplets.
+        choice_base, unreadable: how `model_choices` are read; see `pyalign.score_choices`.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        `Scores`: a `Score` for each of the embeddings and measures, and for each of the choices. Where there is one,
-            its attributes can be read from
-        the whole, such as `accuracy`.
+        `Scores`: a `Score` for each of the embeddings and measures, and for each of the choices. If there is only one,
+        `Scores` has its attributes too, such as `accuracy`.
 
     Raises:
         InputError: as `pyalign.odd_one_out`; for an unknown rule; for resamples that leave no triplet; for a matrix

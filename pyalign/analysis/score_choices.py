@@ -67,7 +67,7 @@ def score_choices(
             name, which a note counts. Or (t, 3), the probability that each position is odd. Of anchored triplets the
             numbers 0 and 1 of the options, in their order in the file, their names, or (t, 2). NaN, an empty name, or a
             row of NaN: there is no answer. Or a mapping from names to such.
-        triplets: (t, 3) integers >= 0, or names of items; the last column is the item that the person called odd.
+        triplets: (t, 3) integers >= 0, or names of items; the last column is the item that was chosen as odd.
         choice_base: from which positions, or options, count: 0 or 1. None: by their range, from 1 where the last
             position (3 of odd-one-out triplets, 2 of anchored ones) is among them and 0 is not, which a note says.
         ties: what an answer that names none counts, and probabilities that tie for the largest. ``"fractional"``: 1/m
@@ -77,7 +77,7 @@ def score_choices(
             items, or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
         backend: what computes intervals; on the host.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         `Scores`, as `pyalign.score` gives them, whose measures and temperatures are None. Cross-entropy and entropy

@@ -111,7 +111,7 @@ def slow_because(reason: str) -> str:
 
 
 def note_on_speed() -> str | None:
-    """That sentence where numpy has computed in this process in place of the compiled kernels, else None."""
+    """That sentence where numpy has computed in this process instead of the compiled kernels, else None."""
     reason = _load("native").why_not() if _slow else None
     return None if reason is None else slow_because(reason)
 

@@ -36,7 +36,7 @@ _capability = (9, 0)  # of devices that are not there: the interpreter takes wha
 
 @contextmanager
 def recorded(capability: tuple[int, int] = (9, 0)) -> Iterator[list[Launch]]:
-    """Collects launches in place of making them; tensors may be on the device "meta". Not for several threads.
+    """Collects launches instead of making them; tensors may be on the device "meta". Not for several threads.
 
     capability: of the device that they are for.
     """

@@ -57,7 +57,7 @@ class Option:
         positional: whether the values stand by themselves, before the options; with flags, either way.
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.
-        unless: the names of options that a command may be given in place of this one.
+        unless: the names of options that a command may be given instead of this one.
         rare: whether `--help` leaves it to `--help-all`.
         idle: why the option has no effect in this command, which takes it because others do; "" where it has one.
     """
@@ -114,7 +114,7 @@ class Outcome:
     Attributes:
         result: is printed as its table, or as JSON; None for commands that only write or tell.
         files: what is written besides, by path; or what makes it of the SHA-256 of those before it, by path.
-        text: what is printed in place of the table.
+        text: what is printed instead of the table.
         journal: of the run; it is closed when all is written.
         notes: what a person should know, besides those of the result.
         fault: what could not be done, said last: the exit code is then 1.

@@ -243,7 +243,7 @@ class People:
 
 @dataclass(frozen=True)
 class ManyAnswers:
-    """Counts or shares in place of single answers."""
+    """Counts or shares instead of single answers."""
 
     answers: Spec | None = option(
         "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY. Anchored: (t, 2)",

@@ -44,7 +44,7 @@ class Run:
         options: measure, temperature, ties and nan.
         backend: that was asked for.
         plan: of the intervals, or None.
-        subjects: who answered, in place of those of the triplets.
+        subjects: who answered, instead of those of the triplets.
         correction, least: of p-values; the fewest triplets of a concept with an interval.
         transform: that half of the models went through.
         pairs: of models that are compared: the second is taken off the first.

@@ -91,11 +91,11 @@ def score_concepts(
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to several, or None. Those with names are matched by name.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
         dimensions: (n, k) numbers from 0 up: a human embedding such as SPoSE or VICE, with names or in the order of x.
-        model_choices: name -> choices that are there already, of a language model or a person, as
-            `pyalign.score_choices` takes them; besides the embeddings or in their place. They have no cross-entropy
-            without probabilities, and no transform.
+        model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
+            them; in addition to the embeddings or instead of them. They have no cross-entropy without probabilities,
+            and no transform.
         choice_base, unreadable: see `pyalign.score_choices`.
         dimension_labels: k labels; one that comes twice is told apart by its number; None: numbers from 0.
         categories: `pyalign.Categories` of the objects, or what `Categories.of` takes.
@@ -108,10 +108,11 @@ def score_concepts(
         ties, nan_policy, missing, backend: see `pyalign.score`; dimensions must have the rows too.
         ci: what intervals are over; see `pyalign.score`. None: there are none.
         subjects: (t,) who answered each triplet; None: those of the triplets.
-        correction: of p-values over all concepts (and pairs of models): ``"holm"`` or ``"benjamini-hochberg"``.
+        correction: how p-values are corrected over all concepts (and pairs of models): ``"holm"`` or
+            ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval and no p-value, and says so.
         top_objects: the result names so many objects that have most of each dimension, as pictures of concepts need.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         `Concepts`: a result for each of the embeddings and each way of grouping. With `top` = 1 counts add up to the

@@ -52,7 +52,7 @@ class ConceptScore:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, a fraction."""
+        """The standard error of the accuracy, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -94,7 +94,7 @@ class ConceptScores:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, a fraction."""
+        """The standard error of the accuracy, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -130,7 +130,7 @@ class ConceptDifference:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the difference, a fraction."""
+        """The standard error of the difference, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -158,13 +158,13 @@ class Concepts(OfTask, Result):
         min_triplets: a concept with fewer has no interval.
         measure, temperature, ties: of the choices; no measure and no temperature where no embeddings make them.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
-        correction: of p-values over all concepts.
+        correction: how p-values are corrected over all concepts.
         resamples: of a bootstrap, else None.
-        seed: of what is drawn.
+        seed: the seed of all random draws.
         effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
             at least half of the count. See `pyalign.stats.effective`.
         triplets, dimensions: where they came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
         top_objects: of each dimension, where they were asked for, else None.
     """
 

@@ -66,9 +66,9 @@ def error_consistency(
 
     Args:
         models: name -> (n, d) embeddings of the same n items, matched by name where they have names; or None.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
-        model_choices: name -> choices that are there already, of a model or a person, as `pyalign.score_choices` takes
-            them; besides the models or in their place. There must be two of both together.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
+        model_choices: name -> recorded choices of a model or a participant, as `pyalign.score_choices` takes
+            them; in addition to the models or instead of them. There must be two of both together.
         choice_base: see `pyalign.score_choices`.
         dimensions, dimension_labels, categories, assign, top: which concepts triplets are about, as in
             `pyalign.score_concepts`; None: nothing is said of concepts.
@@ -78,9 +78,10 @@ def error_consistency(
         missing: see `pyalign.score`; of the dimensions too.
         ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
-        correction: of p-values over all pairs, and over all concepts: ``"holm"`` or ``"benjamini-hochberg"``.
+        correction: how p-values are corrected over all pairs, and over all concepts: ``"holm"`` or
+            ``"benjamini-hochberg"``.
         min_triplets: a concept with fewer has no interval.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         An `ErrorConsistency`. In closed form the error of a figure is that of its linear part; see

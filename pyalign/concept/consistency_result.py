@@ -75,7 +75,7 @@ class ErrorPair:
 
     @property
     def standard_error(self) -> float | None:
-        """Of kappa."""
+        """The standard error of kappa."""
         return None if self.ci is None else self.ci.error
 
     @property
@@ -128,7 +128,7 @@ class MissedConcept:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the excess."""
+        """The standard error of the excess."""
         return None if self.ci is None else self.ci.error
 
 
@@ -148,14 +148,14 @@ class ErrorConsistency(OfTask, Result):
         measure: of the embeddings; None of choices alone.
         correction: how adjusted p-values are corrected: "holm" or "benjamini-hochberg".
         min_triplets: a concept with fewer has no interval.
-        seed: of what is drawn.
+        seed: the seed of all random draws.
         backend: what computed.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
         resamples: of a bootstrap, else None.
         effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
             at least half of the count. See `pyalign.stats.effective`.
         triplets, dimensions, categories: where they came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "consistency"

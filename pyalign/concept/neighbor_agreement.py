@@ -18,7 +18,7 @@ class WithErrors:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the overlap, a fraction."""
+        """The standard error of the overlap, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -119,7 +119,7 @@ class NeighborAgreement(Result):
     """Neighbours by models against those of a reference, such as people.
 
     Attributes:
-        results: of each model.
+        results: one for each model.
         differences: of every two models, over all objects and for each concept; none without intervals.
         k: neighbours that count.
         measure, against_measure: by which neighbours are near, of the models and of the reference.
@@ -127,9 +127,9 @@ class NeighborAgreement(Result):
         chance, rbo_chance: expected of unrelated models.
         n_objects: how many.
         grouping: what concepts are: "categories", "dimensions", or None.
-        resamples, confidence: of the intervals; None without.
+        resamples, confidence: the confidence level of the intervals; None without intervals.
         permutations: relabellings; None without p-values.
-        correction: of p-values.
+        correction: how p-values are corrected.
         seed: of the half-samples; without intervals that of the relabellings.
         against: where the reference came from, or None.
         names: of the objects, or None; no document holds them.

@@ -80,7 +80,7 @@ def compare_neighbors(
         n_permutations: relabellings of a model's objects, for p-values; 0 for none.
         correction: of p-values over concepts and over differences: "holm" or "benjamini-hochberg".
         seed: of the relabellings, which are the same for all models, as half-samples are.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         A `NeighborAgreement`. Under relabelling the mean overlap is k / (n - 1) on average, exactly; p-values are

@@ -51,37 +51,38 @@ def predict_dimensions(
     ci: IntervalsOver = AUTO, correction: Correction = "holm", nan_policy: Policy = "raise", missing: Policy = "raise",
     seed: int = 0, progress: Progress | None = None,
 ) -> DimensionPredictions:  # fmt: skip
-    """Ridge regression from representations to human dimensions, on objects that the fits have not seen.
+    """Predict human dimensions from representations by ridge regression, for held-out objects.
 
-    The objects are split into folds; for each, a fit to all others, whose penalty leave-one-out chooses among them for
-    each dimension by itself, predicts it. All in float64; an intercept is not penalised.
+    The objects are split into folds, and each fold is predicted by a fit to all the others. Leave-one-out among the
+    training objects chooses a penalty for each dimension. Fits are in float64; the intercept is not penalized.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are
-            matched by name and other rows are left out; else row i is taken for object i.
+            matched by name and other rows are left out; otherwise row i is taken for object i.
         dimensions: (n, k) real numbers, a row for each object: the dimensions of SPoSE or VICE, or any ratings.
-        labels: of the k dimensions; None: their numbers, from 0.
-        penalties: positive; added to the eigenvalues of X'X, so they depend on the scale of the features.
-        folds: how many, or a label (n,) for each row of the dimensions.
-        standardize: whether features are divided by their deviation over the objects of each fit.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Gives the
-            accuracy of the predicted dimensions, of the human ones, and of the embeddings as they are.
-        measure: by which predicted and human dimensions choose the odd one.
-        ci: ``"objects"`` (as ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
-        correction: of p-values of differences: ``"holm"``, or ``"benjamini-hochberg"``.
-        nan_policy: ``"raise"``, or ``"omit"`` for objects with NaN or infinity in a row to be left out.
-        missing: ``"raise"``, or ``"omit"`` for objects of the dimensions that, by name, have no row in some model to be
-            left out, with the triplets that they are in.
-        seed: of the folds.
-        progress: called with a stage, how much of it is done, and of how much.
+        labels: the labels of the k dimensions; None: their numbers, from 0.
+        penalties: the penalties to choose from, positive. They are added to the eigenvalues of X'X, so their effect
+            depends on the scale of the features.
+        folds: the number of folds, or a label (n,) for each row of the dimensions.
+        standardize: whether features are divided by their standard deviation over the training objects of each fit.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd. Gives the
+            accuracy of the predicted dimensions, of the human ones, and of the original embeddings.
+        measure: the measure by which predicted and human dimensions choose the odd one out.
+        ci: ``"objects"`` (or ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
+        correction: how p-values of differences are corrected: ``"holm"``, or ``"benjamini-hochberg"``.
+        nan_policy: ``"raise"``, or ``"omit"`` to leave out objects with NaN or infinity in a row.
+        missing: ``"raise"``, or ``"omit"`` to leave out objects of the dimensions whose names have no row in some
+            model, together with their triplets.
+        seed: the seed of the folds.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        A `DimensionPredictions`. R^2 is 1 - SSE / SST over all objects, SST about the mean of the objects of each fit.
-        Its standard error is that of the jackknife over objects, each left out of the fits too, with the penalties and
-        the folds as they are.
+        A `DimensionPredictions`. R^2 is 1 - SSE / SST over all objects, with SST around the mean of the training
+        objects of each fit. Its standard error is that of the jackknife over objects: each object is also left out of
+        the fits, while the penalties and the folds stay the same.
 
     Raises:
-        InputError: shapes or names that do not fit; folds, penalties or labels that are none; NaN or infinity.
+        InputError: shapes or names that do not match; folds, penalties or labels that are not valid; NaN or infinity.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 4.3; the
     leave-one-out of `pyalign.concept.held_out`.

@@ -19,11 +19,11 @@ class PredictedDimension:
 
     Attributes:
         dimension: its label.
-        r2: share of its variance over objects that held-out predictions explain; 0 or less: no more than its mean
-            says; None for a dimension that is the same for all objects.
-        ci: its interval over objects, those of the fits included; None where it was not asked for.
+        r2: proportion of its variance over objects that held-out predictions explain; 0 or less: no better than its
+            mean; None for a dimension that is the same for all objects.
+        ci: its interval over objects, including those of the fits; None if it was not requested.
         correlation: Pearson's, of held-out predictions with the dimension; None where one of them does not vary.
-        penalties: that leave-one-out has chosen, in each fold.
+        penalties: the penalty that leave-one-out chose in each fold.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -36,7 +36,7 @@ class PredictedDimension:
 
     @property
     def standard_error(self) -> float | None:
-        """Of R^2."""
+        """The standard error of R^2."""
         return None if self.ci is None else self.ci.error
 
 
@@ -45,18 +45,19 @@ class PredictedDimensions(Result):
     """All human dimensions as one representation predicts them.
 
     Attributes:
-        embeddings: what they are called.
-        dimensions: in the order in which they were given.
+        embeddings: the name of the embeddings.
+        dimensions: the dimensions, in the order of the input.
         mean_r2: mean of R^2 over the dimensions that vary; None where none does.
         ci: its interval over objects.
         label: a shorter name for tables, or None.
-        accuracy: fraction of triplets whose odd one the predicted dimensions tell, each object predicted by the fit
-            that did not see it; None without triplets, as all that follow.
+        accuracy: fraction of triplets whose odd one out the predicted dimensions get right, with each object predicted
+            by the fit in which it was held out; None without triplets, as are the following ones.
         accuracy_ci: its interval over objects.
-        accuracy_within_folds: the same of triplets whose three objects are of one fold, as published.
-        n_within_folds: how many these are.
-        own_accuracy: of the embeddings as they are, by cosine.
-        predictions: (n, k) float64, held out, a row for each object, NaN where it was left out; in no document.
+        accuracy_within_folds: the same for triplets whose three objects are in one fold, as published.
+        n_within_folds: the number of these triplets.
+        own_accuracy: the accuracy of the original embeddings, by cosine.
+        predictions: (n, k) float64 held-out predictions, a row for each object, NaN if it was left out. Documents do
+            not contain them.
     """
 
     rows: ClassVar[str] = "dimensions"
@@ -76,7 +77,7 @@ class PredictedDimensions(Result):
 
     @property
     def standard_error(self) -> float | None:
-        """Of the mean R^2."""
+        """The standard error of the mean R^2."""
         return None if self.ci is None else self.ci.error
 
 
@@ -87,10 +88,10 @@ class DimensionDifference:
     Attributes:
         embeddings, other: their names.
         dimension: its label; None for the mean over dimensions.
-        difference: R^2 of the first less that of the other.
+        difference: R^2 of the first minus that of the other.
         ci: its interval over objects.
-        p_value: two-sided, of no difference.
-        p_adjusted: the same, corrected over all pairs and dimensions; means over pairs alone.
+        p_value: two-sided, for the hypothesis of no difference.
+        p_adjusted: the same, corrected over all pairs and dimensions; for means, over all pairs.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -105,25 +106,25 @@ class DimensionDifference:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the difference."""
+        """The standard error of the difference."""
         return None if self.ci is None else self.ci.error
 
 
 @dataclass(frozen=True)
 class DimensionPredictions(Result):
-    """Human dimensions as representations predict them. See `pyalign.predict_dimensions`.
+    """How well representations predict human dimensions. See `pyalign.predict_dimensions`.
 
     Attributes:
-        results: of each representation.
-        n_objects: that were predicted.
-        n_dropped: objects left out because a row of theirs holds NaN or infinity.
-        folds: how many.
-        penalties: that leave-one-out chose from.
-        standardize: whether features were divided by their deviations.
-        seed: of the folds; None where they were given.
-        confidence: of the intervals.
-        ci_by, ci_method: over what intervals are, and how they were found; None without.
-        correction: of p-values.
+        results: one for each representation.
+        n_objects: the number of objects that were predicted.
+        n_dropped: the number of objects left out because one of their rows has NaN or infinity.
+        folds: the number of folds.
+        penalties: the penalties that leave-one-out chose from.
+        standardize: whether features were divided by their standard deviations.
+        seed: the seed of the folds; None if they were given as labels.
+        confidence: the confidence level of the intervals.
+        ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
+        correction: how p-values are corrected.
         differences: of R^2, every two representations; None of one alone.
         human: where the dimensions came from, or None.
         triplets: where the triplets came from, or None.

@@ -83,7 +83,7 @@ class NeighborPurity(Result):
     """Purity by models.
 
     Attributes:
-        results: of each model.
+        results: one for each model.
         k, measure: of the neighbours.
         n_objects, n_with_category: all objects, which may be neighbours, and those that count.
         resamples, confidence, permutations: None without intervals or p-values.

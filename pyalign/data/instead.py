@@ -19,7 +19,7 @@ MOST_RATING = 9  # whole numbers up to this one may be ratings
 
 
 def notes_on_values(x: Embeddings, name: str, instead: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """What embeddings seem to be in place of features: a matrix of similarities or dissimilarities, or triplets.
+    """What embeddings seem to be instead of features: a matrix of similarities or dissimilarities, or triplets.
 
     Args:
         x: (n, d).

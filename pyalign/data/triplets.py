@@ -29,7 +29,7 @@ class Triplets(AsArray):
     option that was chosen, the other one.
 
     Attributes:
-        values: (t, 3) integers, the item that the person called odd last, or did not choose; on the host or on a
+        values: (t, 3) integers, the item that was chosen as odd last, or did not choose; on the host or on a
             device.
         names: the item that each number stands for; None where nobody has said it.
         numbered: whether the file held numbers, so that `names` is the order that somebody stated for them. False

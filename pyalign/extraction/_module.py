@@ -122,7 +122,7 @@ def _imported(spec: str, place: str) -> Any:
 
 
 def _require_here(spec: str, found: Any, folder: str) -> None:
-    """Raises where Python had a module of that name already, from elsewhere: it would run in place of the one here."""
+    """Raises where Python had a module of that name already, from elsewhere: it would run instead of the one here."""
     first = str(found.__name__).partition(".")[0]
     here = [path for name in (f"{first}.py", first) if os.path.exists(path := os.path.join(folder, name))]
     file = getattr(found, "__file__", None)

@@ -164,7 +164,7 @@ def _moved(value: Any, device: Any) -> Any:
 
 
 def _draw(spec: str, model: Any, seed: int) -> None:
-    """Weights drawn at random in place of the trained ones."""
+    """Weights drawn at random instead of the trained ones."""
     torch.manual_seed(seed)
     with one_line_errors(spec, "random weights can't be drawn"):
         first = model[0]

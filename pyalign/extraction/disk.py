@@ -63,7 +63,7 @@ def from_folder(spec: str, folder: str) -> str:
 
     Raises:
         InputError: what it names is not in the folder, and something of that name in the working directory would be
-            taken in place of a model of a hub.
+            taken instead of a model of a hub.
     """
     found = on_disk(spec)
     if found is None or not found.path or os.path.isabs(found.path) or os.path.realpath(folder) == os.getcwd():

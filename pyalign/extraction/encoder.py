@@ -59,7 +59,7 @@ class Request:
 
     Attributes:
         checkpoint: a file or folder with its weights; None: those that its name says.
-        seed: of random weights, in place of trained ones; None for trained.
+        seed: of random weights, instead of trained ones; None for trained.
         device: as torch names it; "auto": a CUDA device where there is one.
         precision: "fp32", or "bf16" for bfloat16 products.
         compile: whether torch compiles the model.

@@ -46,7 +46,7 @@ def extract(
         images: a folder, a list file, an archive, a table, or a sequence of images; see `as_images`.
         preprocess: of an nn.Module: makes (c, h, w) floats of an RGB image of Pillow.
         layers: "penultimate" (the pooled feature before the classifier), "logits", or names of modules.
-        texts: names or sentences in place of images: a file with one a line, or a sequence of strings. The model
+        texts: names or sentences instead of images: a file with one a line, or a sequence of strings. The model
             reads underscores as blanks; the rows keep the names as they are. A model of both has its text tower run.
         pool: how tokens or maps of named modules become a row: "cls" (the class token), "mean" (of patches, or of
             places), "flatten" or "none"; "auto": the class token where there is one, else the mean.

@@ -15,7 +15,7 @@ PLACE = "{}"  # of the text in a prompt
 class Texts:
     """Texts in an order.
 
-    Rows keep the names as they were read; the model sees them with blanks in place of underscores.
+    Rows keep the names as they were read; the model sees them with blanks instead of underscores.
 
     Attributes:
         names: the texts, all different.
@@ -30,7 +30,7 @@ class Texts:
     notes: tuple[str, ...] = ()
 
     def open(self, k: int) -> str:
-        """The text of a position, with blanks in place of underscores: `alarm_clock` is no word."""
+        """The text of a position, with blanks instead of underscores: `alarm_clock` is no word."""
         return self.names[k].replace("_", " ")
 
 

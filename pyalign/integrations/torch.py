@@ -167,7 +167,7 @@ class TripletLoss(nn.Module):
             answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd.
                 None: one answer for each triplet, its last item.
             weights: (t,) numbers of at least 0, by which the answers of each triplet are multiplied.
-            temperature: of this call, in place of that of the module: a number or a tensor, computed or not, through
+            temperature: of this call, instead of that of the module: a number or a tensor, computed or not, through
                 which the gradient goes.
 
         Returns:

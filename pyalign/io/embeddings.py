@@ -26,29 +26,31 @@ from pyalign.io.transform import RECORD_KEYS, read_record
 def load_embeddings(
     path: PathLike, *, key: str | None = None, names: Sequence[str] | None = None, name_column: Column | None = None
 ) -> Embeddings:
-    """Read an (n, d) matrix and, where the file has them, the names of its rows.
+    """Read an (n, d) matrix and, if the file has them, the names of its rows.
 
-    From ``.npy``, ``.safetensors`` and folders the values are mapped from the disk, read-only, and read when they are
-    used: the file must not be written over or cut short until then. Another file may be moved to its place.
+    The values of ``.npy``, ``.safetensors`` and folders are memory-mapped read-only and read when they are used. The
+    file must not be overwritten or truncated until then, but another file may be moved to its place.
 
     Args:
         path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.parquet``, ``.mat``, ``.h5``,
             ``.hdf5``, ``.safetensors``, ``.pt``, ``.pth``, a ``.pkl`` of ``features[source][model][module]``, or the
             folder that ``pyalign extract`` has written; or ``dataset:NAME``, see `pyalign.datasets`.
-        key: which array, in files that hold several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``; of a
-            folder the layer.
-        names: of the rows. Where the file has names itself, these must be the same, and the rows come in this order.
-        name_column: the column of a table that names the rows, from 0 or by header. Without it, the only column of
-            text does, wherever it stands.
+        key: which array to read from a file with several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``; for
+            a folder, which layer.
+        names: the names of the rows. If the file has names itself, these must be the same ones, and the rows are
+            returned in this order.
+        name_column: the column of a table with the names of the rows, from 0 or by header. By default the only column
+            of text, wherever it is.
 
     Returns:
-        `Embeddings` of the type in the file (bfloat16 becomes float32). Their notes say which columns were left out.
+        `Embeddings` with the dtype of the file (bfloat16 becomes float32). Their notes say which columns were left out.
 
     Raises:
-        InputError: the file's fault, in one line that starts with its path. Whole numbers in three or four columns
-            without names are refused: they are triplets. Embeddings of that shape must be floats, in text 1.0, not 1.
-        OSError: missing or forbidden.
-        MissingExtraError: the format needs a package.
+        InputError: what is wrong with the file, in one line that starts with its path. Whole numbers in three or four
+            columns without names are refused, since they are triplets; embeddings of that shape must be floats (in
+            text files 1.0, not 1).
+        OSError: the file is missing or can't be read.
+        MissingExtraError: the format needs a package that is not installed.
 
     Example:
         >>> import pathlib, tempfile

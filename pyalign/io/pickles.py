@@ -177,7 +177,7 @@ def read_pickle(path: PathLike) -> Any:
 
 
 def _plain(held: Any) -> Any:
-    """A dict with arrays in place of what stood for them; what is deeper stays as it is."""
+    """A dict with arrays instead of what stood for them; what is deeper stays as it is."""
     if isinstance(held, dict):
         return {name: _plain(one) if isinstance(one, _Ndarray) else one for name, one in held.items()}
     return getattr(held, "array", None) if isinstance(held, _Ndarray) else held

@@ -58,43 +58,43 @@ def load_triplets(
     task: Task | None = None,
     anchor: AnchorColumn | None = None,
 ) -> Triplets:
-    """Read (t, 3) triplets of item numbers or names, the item that the person called odd put last.
+    """Read (t, 3) triplets of item numbers or names, the item that was chosen as odd put last.
 
-    Of ``task="anchored"``, where people said which of two options is more like an anchor, the columns become the
-    anchor, the chosen option, the other.
+    With ``task="anchored"``, where participants said which of two options is more like an anchor, the columns become
+    the anchor, the chosen option and the other option.
 
-    Of a canonical ``.npy`` of int16, uint16, int32 or int64 the values are mapped from the disk, read-only, without a
-    copy: the file must not be written over or cut short while they are used.
+    The values of a plain ``.npy`` of int16, uint16, int32 or int64 are memory-mapped read-only, without a copy, so the
+    file must not be overwritten or truncated while they are used.
 
     Args:
-        path: any of the formats of `load_embeddings`; or ``dataset:NAME``, see `pyalign.datasets`, which knows its
-            layout and its task; or ``mine.toml``, which describes a data set: what is given here comes before what it
-            says.
-        key: which array of a file that holds several.
+        path: a file in any of the formats of `load_embeddings`; or ``dataset:NAME`` (see `pyalign.datasets`), which
+            knows its layout and its task; or ``mine.toml``, which describes a data set and is overridden by the
+            arguments of this call.
+        key: which array to read from a file with several.
         columns: the three item columns of a wider table, from 0 or by header.
         odd_column: "last" (as human_alignment, gLocal, SPoSE and VICE write them; the default), "first", or "none" (not
             recorded).
-        choice_column: the column that holds the odd item's place among the three, from 0 or by header; of anchored
-            triplets the place of the chosen option among the two.
+        choice_column: the column with the odd item's place among the three, from 0 or by header; for anchored
+            triplets, with the place of the chosen option among the two.
         choice_base: whether that place counts from 0 or from 1; without it, its range decides.
         one_based: item numbers count from 1 (default: False); the result counts from 0.
         subject_column: the column, of numbers or strings, that says who answered, from 0 or by header.
-        item_names: the item that each number stands for, in order; embeddings with names are then matched by name.
-        answers: (t, 3), how often each item was called odd, or shares, by the positions in the file: an array, or what
-            `read_answers` gives; of anchored triplets (t, 2), by option.
-        subjects: who gave each answer, where a file of its own says it: what `read_subjects` gives, or t labels.
+        item_names: the name of the item with each number, in order; embeddings with names are then matched by name.
+        answers: (t, 3) counts of how often each item was chosen as odd, or proportions, by the positions in the file:
+            an array, or the return value of `read_answers`; for anchored triplets (t, 2), by option.
+        subjects: who gave each answer, if a separate file has this: the return value of `read_subjects`, or t labels.
         task: ``"odd-one-out"`` (the default), or ``"anchored"``.
-        anchor: "first" (the default) or "last" of the three columns. Without a choice column the first of the two
-            others was chosen.
+        anchor: which of the three columns has the anchor, "first" (the default) or "last". Without a choice column the
+            first of the other two is the chosen option.
 
     Returns:
-        `Triplets`, with positions where columns were moved, names where the file holds names.
+        `Triplets`, with positions if columns were moved, and with names if the file has names.
 
     Raises:
-        InputError: the file's fault, in one line that starts with its path. Item numbers are not compared with a
-            number of items, nor with each other: the operations do that.
-        OSError: missing or forbidden.
-        MissingExtraError: the format needs a package.
+        InputError: what is wrong with the file, in one line that starts with its path. Item numbers are not compared
+            with the number of items or with each other; the operations do that.
+        OSError: the file is missing or can't be read.
+        MissingExtraError: the format needs a package that is not installed.
 
     Example:
         >>> import pathlib, tempfile

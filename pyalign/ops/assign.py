@@ -21,7 +21,7 @@ def largest_places(
     Args:
         values: (n, k) float64, finite, from 0 up; k up to 32,767.
         triplets: (t, 3) integers in [0, n), three different items each.
-        product: of the two rows, in place of their sum.
+        product: of the two rows, instead of their sum.
         backend: of the host; for that of a device the one that "auto" chooses on the host.
 
     Returns:

@@ -39,7 +39,7 @@ def choice_similarity(
     Args:
         embeddings: (n, d) real numbers, one row per item, n >= 3. float64 is computed in float64, everything else in
             float32.
-        similarities: (n, n), in place of embeddings: symmetric, larger is more alike. The diagonal is not looked at.
+        similarities: (n, n), instead of embeddings: symmetric, larger is more alike. The diagonal is not looked at.
         measure: of embeddings; None: the inner product, of which SPoSE and VICE make their choices. See
             `pyalign.similarity`.
         temperature: in the units of the similarities; it divides. 1 for SPoSE and VICE.

@@ -82,7 +82,7 @@ def odd_one_out(
     Args:
         embeddings: (n, d) real numbers, one row per item; of `Embeddings` and DataFrames the names are used.
         triplets: (t, 3) integers in [0, n), or names of items, three different ones each, in any order.
-        similarities: (n, n), in place of embeddings: larger is more alike; read at [earlier position, later position]
+        similarities: (n, n), instead of embeddings: larger is more alike; read at [earlier position, later position]
             of each triplet, so that it need not be symmetric.
         measure: of embeddings; None: cosine. See `pyalign.similarity`.
         backend: see `pyalign.similarity`.
@@ -146,7 +146,7 @@ def _aligned(
 
 
 def require_one(embeddings: object, similarities: object, measure: object) -> None:
-    """Raises unless there are embeddings, or similarities in place of them and of a measure.
+    """Raises unless there are embeddings, or similarities instead of them and of a measure.
 
     Example:
         >>> require_one(None, None, None)
@@ -177,7 +177,7 @@ def choice_probabilities(
     Args:
         embeddings: (n, d) real numbers, one row per item.
         triplets: (t, 3) integers in [0, n), three different items each.
-        similarities: (n, n), in place of embeddings; read as by `pyalign.odd_one_out`.
+        similarities: (n, n), instead of embeddings; read as by `pyalign.odd_one_out`.
         measure: of embeddings; None: cosine. See `pyalign.similarity`.
         temperature: in the units of the similarities; it divides.
         backend: see `pyalign.similarity`.

@@ -49,30 +49,30 @@ def cka(
     Args:
         models: name -> (n, d) embeddings of the same n items, of any numbers of features; at least two. Those with
             names are matched by name, others are taken to have their rows in the same order.
-        layers: in place of models, the layers of two of them: (first, second), each a mapping from names of layers to
+        layers: instead of models, the layers of two of them: (first, second), each a mapping from names of layers to
             embeddings. All pairs of layers are compared, and the largest or mean similarity is calibrated as a whole:
             the best of many pairs is large by itself.
         aggregate: of layers: ``"max"`` (the default) or ``"mean"`` over all pairs.
-        batches: in place of models, an iterable of batches as a loader yields them: mappings from the same names to
+        batches: instead of models, an iterable of batches as a loader yields them: mappings from the same names to
             (b, d) rows of the same items, in an order that has nothing to do with them.
         batch_size: of models whose matrices (n, n), or whose rows, do not fit into memory, such as memory-mapped
             arrays: they are read in random batches of about so many rows, at least 4. None: all at once.
         measure: one of `REPRESENTATION_MEASURES` or, of models, several. ``rbf-cka:0.5`` has half the median distance
             for a bandwidth, ``rbf-cka:sigma=2`` that distance itself; ``mutual-knn:20`` and ``cknna:20`` 20 neighbours;
             ``svcca:20`` 20 components, ``svcca:0.95`` those with so much of the variance; ``rsa-spearman:cosine``
-            cosines in place of Pearson correlations. Batches: ``debiased-cka`` or ``debiased-rbf-cka:sigma=S``, since
+            cosines instead of Pearson correlations. Batches: ``debiased-cka`` or ``debiased-rbf-cka:sigma=S``, since
             others depend on the size of a batch.
         n_permutations: of the items of one model, K (None: 200); 0: no null. Batches have none.
         alpha: the share of unrelated models whose calibrated score may be above 0.
         seed: of the permutations, which are the same for all pairs and all measures; of batches the order of rows.
         backend: what computes on the host; embeddings on a device are brought there.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         A `ModelSimilarities` with a `SimilarityMatrix` for each measure. The threshold of a pair is the order statistic
-        ceil((1 - alpha) (K + 1)) of its score and its K nulls, its calibrated score
-        clip((s - threshold) / (1 - threshold), 0, 1), its p-value (1 + #{null >= s}) / (K + 1). Values that differ by
-        rounding alone count as equal. Of layers a `LayerSimilarity`.
+        ceil((1 - alpha) (K + 1)) of its score and its K nulls, its calibrated score clip((s - threshold) / (1 -
+        threshold), 0, 1), its p-value (1 + #{null >= s}) / (K + 1). Values that differ only by rounding count as equal.
+        Of layers a `LayerSimilarity`.
 
     Raises:
         InputError: fewer than two models, or of other items; NaN or infinity; an unknown measure; a model to which a

@@ -55,7 +55,7 @@ class ModelSimilarities(Result):
     """Models compared with each other. See `pyalign.cka`.
 
     Attributes:
-        results: of each measure.
+        results: one for each measure.
         n_objects: rows that all models have.
         permutations: of each null, 0 for none.
         alpha: of the thresholds.

@@ -62,43 +62,45 @@ def rsa(
     backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> Rsa:
-    """Correlates similarity matrices of representations with those of people.
+    """Correlate the similarity matrices of representations with those of participants.
 
-    Two quantities are told apart: `value`, the correlation with the mean matrix of the people, and `per_person`, the
-    mean over people of the correlation with the matrix of each. The noise ceiling belongs to the second.
+    There are two quantities: `value` is the correlation with the participants' mean matrix, and `per_person` is the
+    correlation with each participant's matrix, averaged over participants. The noise ceiling belongs to the second.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
-            where both have names; else row i is taken for object i.
-        human: `Judgments`, or an array of them: (n, n), condensed (m,), or one for each person, (p, n, n) or (p, m);
-            NaN is a pair that was not judged.
-        kind: "dissimilarity" or "similarity", what `human` holds, where it does not say so itself.
-        measure: of the similarity of rows, one or several; see `pyalign.similarity`. As dissimilarity 1 - s is taken of
-            cosine, pearson and rbf, -s of distances and dot products.
+            if both have names; otherwise row i is taken for object i.
+        human: `Judgments`, or an array: (n, n), condensed (m,), or one for each participant, (p, n, n) or (p, m); NaN
+            is a pair that was not judged.
+        kind: what `human` contains, "dissimilarity" or "similarity", unless it says so itself.
+        measure: the measure of the similarity of rows, one or several; see `pyalign.similarity`. The dissimilarity is
+            1 - s for cosine, pearson and rbf, and -s for distances and dot products.
         correlation: one or several of `CORRELATIONS`.
-        model_rdms: name -> matrix of dissimilarities, more models, such as categories.
-        ci: what intervals are over: "objects", "subjects" or "objects+subjects"; "auto": objects, and people where
-            there are matrices of several; or a `pyalign.Resampling` of these. None: there are none. Its method is
-            "corrected", the closed form of `pyalign.pairwise.closed_form`, which counts noise of single pairs once, of
-            spearman, rho-a, pearson and cosine; or "bootstrap", over both the dual bootstrap of
-            `pyalign.pairwise.bootstrap`, where there is no closed form or resamples are asked for.
-        n_permutations: of the objects' labels, for p-values; None for none.
-        pooling: of people for the noise ceiling: "ranks", "standardized", "unit", "raw"; None: by the correlation.
-        partial: whether to correlate each model with what the others leave over, too; of spearman and pearson.
-        weighted: whether to fit a sum of all models, its weights not negative, cross-validated over objects.
-        correction: of p-values of differences: "holm", or "benjamini-hochberg".
-        nan_policy: "raise", or "omit" for pairs of rows with NaN to be left out.
-        missing: "raise", or "omit" for objects that, by their names, have no row in some model to be left out.
-        seed: of the permutations, and of the folds of the weighted sum.
-        backend: of similarities; see `pyalign.similarity`.
-        progress: called with a stage, how much of it is done, and of how much.
+        model_rdms: name -> dissimilarity matrix of a further model, such as categories.
+        ci: what intervals are over: "objects", "subjects" or "objects+subjects"; "auto": objects, and participants if
+            there are matrices of several; or a `pyalign.Resampling` of these. None: no intervals. Its method is
+            "corrected", the closed form of `pyalign.pairwise.closed_form` (for spearman, rho-a, pearson and cosine),
+            which counts the noise of single pairs once; or "bootstrap", which is used if there is no closed form or if
+            resamples are requested. Over objects and participants it is the dual bootstrap of
+            `pyalign.pairwise.bootstrap`.
+        n_permutations: the number of relabellings of the objects for p-values; None: no p-values.
+        pooling: how participants are pooled for the noise ceiling: "ranks", "standardized", "unit" or "raw"; None: as
+            the correlation requires.
+        partial: whether to also correlate each model with what the others do not explain; for spearman and pearson.
+        weighted: whether to fit a non-negatively weighted sum of all models, cross-validated over objects.
+        correction: how p-values of differences are corrected: "holm", or "benjamini-hochberg".
+        nan_policy: "raise", or "omit" to leave out pairs with a row that has NaN.
+        missing: "raise", or "omit" to leave out objects whose names have no row in some model.
+        seed: the seed of the permutations, and of the folds of the weighted sum.
+        backend: what computes similarities; see `pyalign.similarity`.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         An `Rsa`.
 
     Raises:
-        InputError: kinds, shapes or names that do not fit; fewer than three objects; an unknown option; intervals over
-            people without matrices of at least two; a correlation without a closed form.
+        InputError: kinds, shapes or names that do not match; fewer than three objects; an unknown option; intervals
+            over participants without matrices of at least two; a correlation without a closed form.
 
     Source: Kriegeskorte, Mur and Bandettini, "Representational similarity analysis", 2008; Schuett et al., eLife 2023.
 

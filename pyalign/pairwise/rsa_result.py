@@ -29,9 +29,9 @@ class PerPerson(WithError):
     """Correlations with the matrix of each person.
 
     Attributes:
-        mean: over the people.
+        mean: the mean over participants.
         ci: interval of the mean, over the same as that of the correlation with the mean matrix; None without intervals.
-        values: of each person, in their order; NaN where a person's judgments are all equal.
+        values: the correlation with each participant's matrix, in their order; NaN if all judgments of one are equal.
     """
 
     mean: float
@@ -44,9 +44,9 @@ class RsaCeiling:
     """How well people predict people: the bounds that belong to the mean over people of correlations with each.
 
     Attributes:
-        lower: mean over people of the correlation of each with the pooled matrix of the others.
-        upper: mean over people of the correlation of each with the pooled matrix of all, that person included.
-        pooling: what was averaged: "ranks" of each person's pairs, "standardized" values, "unit" vectors, "raw" values.
+        lower: mean over participants of the correlation of each with the pooled matrix of the others.
+        upper: mean over participants of the correlation of each with the pooled matrix of all, including their own.
+        pooling: what was averaged: "ranks" of pairs, "standardized" values, "unit" vectors or "raw" values.
     """
 
     lower: float
@@ -73,19 +73,19 @@ class RsaResult(WithError, Result):
 
     Attributes:
         embeddings: the model's name.
-        measure: of the similarity of its rows; None of a model's matrix that was given as such.
+        measure: the measure of the similarity of its rows; None for a model that was given as a matrix.
         correlation: a name of `CORRELATIONS`.
-        value: correlation of the model's matrix with the mean matrix of the people, or with the one matrix that there
-            is. NaN where it is not defined, with a note.
-        ci: interval of the value; None where none was asked for, or too few resamples have a value.
-        p_value: of no relation, by permutations of the objects; one-sided: the share of permutations that correlate at
-            least as much. None without permutations.
-        per_person: the same with the matrix of each person, and its mean; None where people are not known.
-        ceiling: of the mean over people, never of `value`.
-        partial: the correlation that other models don't explain, where it was asked for.
-        n_objects: objects in a pair that was compared.
-        n_pairs: pairs of them that were compared.
-        n_missing: pairs of all objects of the human judgments left out, because nobody judged them or a row has NaN.
+        value: correlation of the model's matrix with the participants' mean matrix, or with the single matrix that was
+            given. NaN where it is not defined, with a note.
+        ci: interval of the value; None if it was not requested, or if too few resamples have a value.
+        p_value: one-sided, for the hypothesis of no relation: the proportion of permutations of the objects that
+            correlate at least as much. None without permutations.
+        per_person: the correlations with each participant's matrix, and their mean; None for a single matrix.
+        ceiling: the noise ceiling of `per_person.mean`, never of `value`.
+        partial: the correlation with what other models don't explain, if it was requested.
+        n_objects: the number of objects in at least one compared pair.
+        n_pairs: the number of compared pairs.
+        n_missing: the number of pairs left out because nobody judged them or because a row has NaN.
         label: another name of the embeddings, for tables.
     """
 
@@ -112,9 +112,9 @@ class RsaPair(WithError):
         a, b: names of the embeddings.
         a_measure, b_measure: their measures.
         correlation: of both.
-        difference: value of a less that of b.
+        difference: value of a minus that of b.
         ci: its interval.
-        p_value: two-sided, of no difference, by Student's t.
+        p_value: two-sided, for the hypothesis of no difference, by Student's t.
         p_adjusted: corrected for all pairs of the result.
     """
 
@@ -140,7 +140,7 @@ class WeightedRsa:
         folds: the value of each fold; 0 where no model has a weight.
         weights: of each model's standardised matrix (for the cosine: divided by its root mean square), none negative,
             fitted to all pairs; by "name", or "name measure" of several measures.
-        seed: of the folds.
+        seed: the seed of the folds.
     """
 
     correlation: str
@@ -160,9 +160,9 @@ class Rsa(OnCards, Result):
         weighted: sums of the models' matrices, where they were asked for.
         kind: of the human judgments.
         n_people: how many people's matrices there are; None of one matrix, which says nothing of people.
-        ci_by, ci_method: over what intervals are, and how they were found; None without.
+        ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
         resamples: how many were drawn; None without, and in closed form.
-        confidence: of the intervals.
+        confidence: the confidence level of the intervals.
         permutations: how many; None without.
         correction: how `p_adjusted` is corrected over all pairs.
         seed: of the resamples; where none are drawn that of the permutations and of the folds of weighted sums.

@@ -59,38 +59,39 @@ def cross_validate_probe(
     journal: Journal | None = None,
     **options: Any,
 ) -> ProbeCrossValidation:  # fmt: skip
-    """Folds of a probe, each with the penalty's strength chosen inside, then a refit on everything.
+    """Cross-validate a probe with the penalty chosen inside each fold, then refit it to all triplets.
 
     Args:
-        embeddings, triplets, answers, weights: see `fit_probe`; of held-out triplets accuracy is then the share of
-            answers that call the same item odd.
-        folds: how many.
-        penalties: to choose from, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best map is
-            zero, and more where the best lies at an end of these. What was best on the inner folds is scaled for the
-            number of triplets of a fold, and of the refit. A single number is taken as it is, everywhere.
-        seed: of the split and of the starts.
-        split: ``"objects"``: test triplets are of held-out objects alone, training triplets of the others alone;
-            ``"triplets"`` and ``"subjects"``: other answers, other people, about the same objects.
+        embeddings, triplets, answers, weights: see `fit_probe`. With answers, the accuracy on held-out triplets is the
+            proportion of answers that the probe predicts.
+        folds: the number of folds.
+        penalties: the penalties to choose from. ``"auto"`` tries eight, from 0.1 to 0.001 of the smallest penalty for
+            which the best map is zero, and further ones if the best is at an end of these. The best penalty on the
+            inner folds is scaled to the number of triplets of a fold, and of the refit. A single number is used
+            unchanged everywhere.
+        seed: the seed of the split and of the starting points.
+        split: ``"objects"``: all items of a test triplet are held-out objects, and all items of a training triplet are
+            other objects; ``"triplets"`` or ``"subjects"``: held-out answers or participants, about the same objects.
         subjects: (t,) who answered each triplet, for ``split="subjects"``; None: those of the triplets.
-        other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; with penalty ``"identity"`` alone.
+        other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; only with penalty ``"identity"``.
         missing: see `pyalign.score`.
         backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
-        progress: called with where it is, such as "fold 2/3, inner 1/3: strength 0.0322, loss 0.86045, held-out
-            59.20 %", the passes of the present fit, and None.
-        journal: where Ctrl-C comes it has the finished folds, which the same call takes from it the next time, and the
-            best map so far, a `ProbeFit`: that of the finished fold with the least held-out cross-entropy or, before
-            there is one, the best of a fold's inner fits by theirs.
-        options: those of `ProbeOptions`.
+        progress: a callback that gets the current stage, such as "fold 2/3, inner 1/3: strength 0.0322, loss 0.86045,
+            held-out 59.20 %", the number of passes of the current fit, and None.
+        journal: keeps the finished folds and the best map so far, a `ProbeFit`, if the call is interrupted with Ctrl-C.
+            The same call continues from there. The best map is that of the finished fold with the smallest held-out
+            cross-entropy or, before any fold is finished, that of the best inner fit.
+        options: the fields of `ProbeOptions`.
 
     Returns:
         A `ProbeCrossValidation`.
 
     Raises:
-        InputError: as `fit_probe`, and for a split that leaves a fold empty, or without an answer that weighs anything.
+        InputError: as `fit_probe`; also for a split with an empty fold, or with a fold whose answers all have weight 0.
         MissingExtraError: scipy is not installed.
 
     Warns:
-        ConvergenceWarning: the fits of some folds, or the refit, ended before their optimum.
+        ConvergenceWarning: the fits of some folds, or the refit, stopped before they reached the optimum.
 
     Source: Muttenthaler et al., ICLR 2023, section 5 (where the test set also stops the training).
 

@@ -116,7 +116,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             x: (n, d) real numbers, one row per item.
-            triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
+            triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
             answers, weights: counts or shares (t, 3) and weights (t,), see `pyalign.fit_probe`.
             progress, journal: see `pyalign.fit_probe`.
 

@@ -44,7 +44,7 @@ class ProbeFit(OfTask, Result):
         accuracy: fraction of the triplets of the fit, which flatters: score others. None where nobody has looked.
         local: what the map does to other embeddings; None where there are none.
         interrupted: whether Ctrl-C cut it short; a journal may hold such a fit, no function returns one.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "fit"

@@ -38,33 +38,33 @@ def fit_probe(
     backend: BackendName = "auto",
     progress: Progress | None = None, journal: Journal | None = None, **options: Any,
 ) -> ProbeFit:  # fmt: skip
-    """The map W that makes x predict the answers: mean cross-entropy plus a norm of W, at its least.
+    """Fit the linear map W of embeddings that minimizes the mean cross-entropy of human choices plus a norm of W.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, or
             `Embeddings`.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd. Of
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd. Of
             `Triplets` all that they know is used.
-        penalty: of the penalty: the weight of the norm.
-        answers: (t, 3) how many people called each position odd (whole numbers), or which share of them; the loss is
-            then the mean over all answers. None: those of the triplets, else one each, the last item. Of anchored
+        penalty: the weight of the norm.
+        answers: (t, 3) how often each position was chosen as odd (whole numbers), or proportions; the loss is then the
+            mean over all answers. None: those of the triplets, otherwise one per triplet, the last item. For anchored
             triplets (t, 2), by option.
-        weights: (t,) further weights of the triplets.
-        start: a map to start from, of no more columns than `rank` allows; with penalty ``"identity"``, other embeddings
-            or a diagonal map of d columns.
-        other_embeddings: (m, d), the same representation of other items, at least three, whose neighbors are to be
-            kept (gLocal): (1 - alpha) of the loss is that of the triplets, alpha that of softmax(cosines / tau) among
-            these before and after the map. Penalty ``"identity"`` suits it; ``"frobenius"`` and ``"squared"`` are
-            taken.
+        weights: (t,) additional weights of the triplets.
+        start: a map to start from, with no more columns than `rank` allows; with penalty ``"identity"``, other
+            embeddings or a diagonal map of d columns.
+        other_embeddings: (m, d), the same representation of at least three other items, whose neighbors the map should
+            preserve (gLocal): the loss is (1 - alpha) times that of the triplets plus alpha times that of
+            softmax(cosines / tau) among these items before and after the map. Use penalty ``"identity"``;
+            ``"frobenius"`` and ``"squared"`` are also accepted.
         local_weight, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
         missing: see `pyalign.score`.
-        backend: what computes loss and gradient. ``"auto"``: on the device of x, the first that can; for x on the host
-            the compiled kernels. ``"cuda"``, ``"triton"``, ``"torch"``: that one, on the device of x; for x on the host
-            on the current CUDA device, torch on the CPU. Rows, triplets and answers stay there for the whole fit.
-            Anchored triplets are fitted on the host.
-        progress: called with a stage, the number of passes, and None.
-        journal: gets the best map so far, a `ProbeFit`: where Ctrl-C comes, `journal.best` has it.
-        options: those of `ProbeOptions`.
+        backend: what computes loss and gradient. ``"auto"``: the first backend that can run on the device of x; for x
+            on the host, the compiled kernels. ``"cuda"``, ``"triton"`` or ``"torch"``: this one, on the device of x;
+            for x on the host, on the current CUDA device, or on the CPU for torch. Rows, triplets and answers stay
+            there for the whole fit. Anchored triplets are fitted on the host.
+        progress: a callback that gets the stage, the number of passes, and None.
+        journal: keeps the best map so far, a `ProbeFit`; after Ctrl-C it is `journal.best`.
+        options: the fields of `ProbeOptions`.
 
     Returns:
         A `ProbeFit`. Its transform records what it was fitted to.
@@ -74,7 +74,7 @@ def fit_probe(
         MissingExtraError: scipy is not installed.
 
     Warns:
-        ConvergenceWarning: the fit ended before its optimum.
+        ConvergenceWarning: the fit stopped before it reached the optimum.
 
     Source: Muttenthaler et al., ICLR 2023, section 5 (there with ``|W|_F``, by Adam); with other embeddings
     Muttenthaler et al., NeurIPS 2023, equation 5.

@@ -93,25 +93,26 @@ class Kept:
 
 @dataclass(frozen=True, repr=False)
 class ProbeCrossValidation(OfTask, OnCards, Result):
-    """How well a probe predicts answers about what it has not seen, and the probe fitted to everything.
+    """How well a probe predicts held-out answers, and the probe fitted to all triplets.
 
     Attributes:
         accuracy: fraction; mean over the folds.
-        accuracy_interval: 95 % interval of that mean, over objects, triplets or people like those that folds held out.
+        accuracy_interval: 95 % interval of that mean, over objects, triplets or participants, whichever the folds hold
+            out.
         cross_entropy, cross_entropy_interval: the same in nats.
         zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
-        folds: a `FoldResult` each.
+        folds: a `FoldResult` for each fold.
         split: what was held out: ``"objects"``, ``"triplets"`` or ``"subjects"``.
-        seed: of the split.
+        seed: the seed of the split.
         fit: the probe fitted to all triplets, with the geometric mean of the folds' strengths, scaled.
-        seconds: that all of it took.
-        options: of the probe.
-        images: the other embeddings, where there are some.
+        seconds: the time that all of it took.
+        options: the options of the probe.
+        images: the other embeddings, if there are any.
         embeddings, triplets: where they came from, or None.
-        task: of the triplets; `chance` follows from it.
-        zero_shot_interval: of the zero-shot accuracy, as `accuracy_interval`.
-        difference_interval: of what the probe adds, `difference`: both accuracies are of the same triplets. None in
-            documents of before there were such intervals.
+        task: the task of the triplets; `chance` follows from it.
+        zero_shot_interval: the interval of the zero-shot accuracy, like `accuracy_interval`.
+        difference_interval: the interval of `difference`, what the probe adds, paired over the same triplets. None in
+            documents written before these intervals existed.
     """
 
     command: ClassVar[str] = "probe"

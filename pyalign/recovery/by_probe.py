@@ -33,7 +33,7 @@ class ByProbe:
         options: of the probes.
         folds: over objects.
         strengths: of the penalty, to choose from; ``"auto"``; or one, which is taken as it is.
-        seed: of the folds.
+        seed: the seed of the folds.
         progress: told of the choice of strengths.
     """
 

@@ -61,7 +61,7 @@ class Simulations:
         temperatures: at which the models answer.
         refit: fits all models anew.
         simulations: of each model, at each size.
-        seed: of what is drawn. What is drawn at one size does not depend on what other sizes there are.
+        seed: the seed of all random draws. What is drawn at one size does not depend on what other sizes there are.
     """
 
     def __init__(

@@ -102,7 +102,7 @@ def recover(
         seed: of what is drawn; the same seed gives the same for any number of threads.
         missing: see `pyalign.score`.
         backend: see `pyalign.similarity`; fits are on the host.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         A `Recovery`: the confusion matrix, the rate with an interval over simulations, the curve over sizes.
@@ -243,7 +243,7 @@ class Kept:
     seed: int
 
     def interval(self, rate: float, n: int) -> Interval:
-        """Of a rate of n simulated data sets."""
+        """The interval of a rate of n simulated data sets."""
         return share_interval(rate, n, self.confidence, "simulations")
 
 

@@ -66,7 +66,7 @@ class Recovery(Result):
         confusion: fractions; a row for each model that answered, a column for each that was chosen. Rows sum to 1.
         recovery_rate: fraction, the mean of the diagonal.
         ci: interval of the rate, over simulations: other answers of these models to these triplets.
-        n_triplets: of the study; or of the largest size, where none of those asked for is that.
+        n_triplets: the number of triplets in the study; or of the largest size, where none of those asked for is that.
         by_model: the models as those that answered.
         curve: the rate for numbers of triplets, ascending: random subsets of the study, and beyond it further ones.
         target: the rate to reach, a fraction.
@@ -79,8 +79,8 @@ class Recovery(Result):
         refit: "temperature" or "probe".
         folds: over objects, of probes; None for temperatures.
         temperatures: "fitted" to people's answers, or "given".
-        confidence: of the intervals.
-        seed: of what is drawn.
+        confidence: the confidence level of the intervals.
+        seed: the seed of all random draws.
         task: of the triplets.
         triplets: where they came from, or None.
     """

@@ -35,7 +35,7 @@ class Resampling:
 
     Attributes:
         by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
-            for objects and people where these are known, else objects.
+            for objects and participants where these are known, else objects.
         method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over
             objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; of neighbours
             "half-samples". None: what the analysis has, which is the closed form unless there is none, or `resamples`

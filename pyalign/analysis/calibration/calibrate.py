@@ -89,17 +89,17 @@ def calibrate(
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
-    """The temperature that minimises the cross-entropy of choices, fitted on one part and reported on another.
+    """The temperature that minimizes the cross-entropy of choices, fitted on one part and reported on another.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
-            `Embeddings`. Or a mapping from names to such; None for none.
+            `Embeddings`. Or a mapping from names to these; or None.
         triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
             person called odd. Where both sides have names, rows are matched by name.
         model_choices: name -> probabilities (t, 3) that a language model or a person gives, as `pyalign.score_choices`
-            takes them; besides x, which is then a mapping, or in its place. Their logarithms stand for similarities:
-            the temperature is 1 where they fit people best as they are. Choices without probabilities are refused,
-            since a temperature would change nothing of them.
+            takes them; in addition to x, which is then a mapping, or instead of it. Their logarithms stand for
+            similarities: the temperature is 1 where they fit people best as they are. Choices without probabilities are
+            refused, since a temperature would change nothing of them.
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
             much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
@@ -112,12 +112,12 @@ def calibrate(
             whatever their items. None: fitted and reported on all. All embeddings meet the same split, whatever the
             order of their rows.
         held_out: the fraction of objects (or triplets) to report on.
-        seed: of the split.
+        seed: the seed of the split.
         bins: of the reliability tables.
         ties: see `pyalign.score`.
         nan_policy, missing: see `pyalign.score`.
         backend: see `pyalign.similarity`; the temperature itself is fitted on the host.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         A `Calibration`; of a mapping, of choices or of several measures, `Calibrations`.

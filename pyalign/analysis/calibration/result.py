@@ -67,7 +67,7 @@ class Calibration(OfTask, Result):
     Attributes:
         temperature: p = softmax(s / temperature), in the units of the similarities.
         temperature_ci: 95 % interval, from its standard error in log temperature, by Student's t. The error is over
-            other objects like these, and other people where they are known; NaN where it is not known.
+            other objects like these, and other participants where they are known; NaN where it is not known.
         fit, test: the part that chose the temperature, and the one that didn't; the same where nothing was split.
         ece_equal_width_before, ece_equal_mass_before: expected calibration error of the test part at T = 1.
         equal_width, equal_mass: reliability of the test part at the fitted T, with its `ece`.
@@ -81,7 +81,7 @@ class Calibration(OfTask, Result):
         embeddings: what the embeddings, or the choices, are called, or None.
         label: a shorter name for tables, or None.
         seconds: that it took.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
         model_choices: "probabilities" where a model's own were calibrated, whose logarithms stand for similarities;
             None where similarities were.
     """
@@ -116,7 +116,7 @@ class Calibration(OfTask, Result):
 
     @property
     def standard_error(self) -> float:
-        """Of the temperature."""
+        """The standard error of the temperature."""
         error = self.temperature_ci.error
         return math.nan if error is None else error
 

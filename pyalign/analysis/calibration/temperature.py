@@ -1,4 +1,4 @@
-"""The temperature that minimises cross-entropy, which is a convex problem in its inverse, and its standard error.
+"""The temperature that minimizes cross-entropy, which is a convex problem in its inverse, and its standard error.
 
 With beta = 1 / T, similarities s of a triplet's three pairs and target probabilities q of the pairs, a triplet costs
 ``f(beta) = log sum exp(beta s) - beta sum q s`` nats. Its derivatives are ``E_p[s] - sum q s`` and ``Var_p[s] >= 0``.

@@ -1,10 +1,10 @@
 """The noise ceiling: how well the answers of people predict those of other people.
 
-Its standard errors are over other objects, and over other people where they are known. A ceiling is a (weighted) mean
-over sets of three items, so with psi of each set it has an error over objects, see `pyalign.stats.clustered`. People
-enter by what changes without them: with c of each entry, a person's answers to a set, the variance over people is the
-sum over persons of (sum of c)^2. What the two have in common, the same within each person by objects, is taken off
-once:
+Its standard errors are over other objects, and over other participants where they are known. A ceiling is a (weighted)
+mean over sets of three items, so with psi of each set it has an error over objects, see `pyalign.stats.clustered`.
+People enter by what changes without them: with c of each entry, a person's answers to a set, the variance over people
+is the sum over persons of (sum of c)^2. What the two have in common, the same within each person by objects, is taken
+off once:
 
     V = V_objects + (V_people - V_both) W^2 / (W^2 - sum W_p^2)
 
@@ -52,22 +52,22 @@ def noise_ceiling(
     answers: AnswersLike | None = None,
     confidence_level: float = 0.95,
 ) -> NoiseCeiling:
-    """How well people predict people: from triplets that were answered more than once.
+    """Estimate how well participants predict each other, from triplets that were answered more than once.
 
-    Rows repeat a triplet when they hold the same three items, in any order. Three ceilings follow, see `Ceilings`: the
-    mean majority share, which few answers push up; the leave-one-person-out share, which they push down; and an
-    estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model are of these answers
-    alone, and too good for others.
+    Rows with the same three items, in any order, are answers to one triplet. There are three ceilings, see `Ceilings`:
+    the mean majority share, which is too high with few answers; the leave-one-person-out share, which is too low with
+    few answers; and an estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model
+    only hold for these answers, and are too optimistic for others.
 
     Args:
-        triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item called odd,
+        triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item chosen as odd,
             unless there are answers.
         subjects: (t,) numbers or strings: who gave each answer; None: those of the triplets. Without them each answer
             is a different person's.
-        answers: (t, 3) counts: how many people called each position odd, in place of single answers; None: those of
+        answers: (t, 3) counts: how often each position was chosen as odd, instead of single answers; None: those of
             the triplets.
-        confidence_level: of the intervals, which are over objects, and people where they are known; with quantiles of
-            Student's t.
+        confidence_level: of the intervals, which are over objects, and participants where they are known; with
+            quantiles of Student's t.
 
     Raises:
         InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who
@@ -235,7 +235,7 @@ class CeilingErrors:
 
     @classmethod
     def of(cls, sets: RepeatedSets, confidence_level: float = 0.95) -> CeilingErrors:
-        """Those of repeated sets."""
+        """The errors of the ceilings of repeated sets."""
         items = np.unique(sets.triplets, return_inverse=True)[1].reshape(sets.triplets.shape)  # any number names one
         objects = Dependence.of(Clusters.of(items), Resampling("objects", confidence_level=confidence_level))
         entries = sets.entries

@@ -20,7 +20,7 @@ class Ceiling:
 
     Attributes:
         value: an estimate of it, or a bound.
-        ci: interval over other objects like these, and other people where they are known; by Student's t, within
+        ci: interval over other objects like these, and other participants where they are known; by Student's t, within
             [0, 1]. None where all triplets share an object.
     """
 
@@ -31,7 +31,7 @@ class Ceiling:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the value."""
+        """The standard error of the value."""
         return None if self.ci is None else self.ci.error
 
 
@@ -78,7 +78,8 @@ class NoiseCeiling(OfTask, Result):
         confidence: of the intervals, a fraction.
         remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
         triplets: where the triplets came from, or None.
-        task: of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two options.
+        task: the task of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two
+            options.
     """
 
     command: ClassVar[str] = "ceiling"

@@ -106,29 +106,30 @@ def compare(
     choose_best: bool = False,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Accuracies of several models, their differences with errors of their own, and their ranks.
+    """Compare the accuracies of several models: paired differences with standard errors, p-values, and ranks.
 
     Args:
         models: name -> (n, d) embeddings of the same n items, or `pyalign.Judgments`, a ready matrix of them; or None.
             Those with names are matched by name, others are taken to have their rows in the same order.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that the person called odd.
-        model_choices: name -> choices that are there already, of a language model or a person, as
-            `pyalign.score_choices` takes them; besides the models or in their place. There must be two of both
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
+        model_choices: name -> recorded choices of a language model or a participant, as
+            `pyalign.score_choices` takes them; in addition to the models or instead of them. There must be two of both
             together, and all are compared on the triplets that each of them answers.
         choice_base, unreadable: see `pyalign.score_choices`.
         measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
             None: cosine.
         temperature, ties, nan_policy, missing, backend: see `pyalign.score`; of choices `ties` says what an answer
             that names none counts, and ``nan_policy="omit"`` leaves out triplets without an answer.
-        ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
-            objects. None: there are no intervals and no p-values.
+        ci: what intervals are over; see `pyalign.score`. By default objects and participants where these are known,
+            else objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         baseline: the name of a model that each of the others is compared with, in place of every two of them.
         margin: the smallest difference of accuracies that would matter, a fraction: tests whether models differ by
             less. None: no such tests.
-        correction: of p-values over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false discovery rate.
+        correction: how p-values are corrected over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false
+            discovery rate.
         choose_best: whether to say how well the best of them does on objects that have not chosen it.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
         A `Comparison`. In closed form a difference has the standard error of the mean of paired differences, and the

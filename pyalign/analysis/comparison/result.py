@@ -52,7 +52,7 @@ class ModelResult:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy, a fraction."""
+        """The standard error of the accuracy, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -92,7 +92,7 @@ class PairResult:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the difference, a fraction."""
+        """The standard error of the difference, a fraction."""
         return None if self.ci is None else self.ci.error
 
 
@@ -140,7 +140,7 @@ class Comparison(OfTask, Result):
         n_dropped: triplets left out because they touch a row with NaN or infinity, or of a matrix a pair that is NaN,
             or have no answer, in any of them.
         resamples: of a bootstrap, else None.
-        seed: of what is drawn.
+        seed: the seed of all random draws.
         measure: of all embeddings; None where they have different ones, or there are none.
         temperature, ties: the options; no temperature of choices only.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
@@ -154,7 +154,7 @@ class Comparison(OfTask, Result):
         margin: within which models are held to be equivalent, a fraction; None where that is not tested.
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "compare"

@@ -67,7 +67,7 @@ class Failures(OfTask, Result):
         dtype: of the margins.
         names: of the items that are listed, by their numbers, or None.
         triplets: where the triplets came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
         temperature: of the probabilities of embeddings; None of a document that has none, or of choices only.
         at_least: how many models get a triplet of the first group wrong; None: all of them.
     """
@@ -194,21 +194,22 @@ def find_failures(
     Args:
         models: name -> (n, d) embeddings of the same n items; d may differ. Those with names are matched by name,
             others are taken to have their rows in the same order. Or None.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item called odd, unless there are answers.
-        model_choices: name -> choices that are there already, of a language model or a person, as
-            `pyalign.score_choices` takes them; besides the models or in their place, and after them. One that names
-            none of the items is a tie; without probabilities there is no margin.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the item chosen as odd, unless there are
+            answers.
+        model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
+            them; in addition to the models or instead of them, and after them. One that names none of the items is a
+            tie; without probabilities there is no margin.
         choice_base, unreadable: see `pyalign.score_choices`.
         families: the family of each model, in the order of the models; at least two different ones.
         subjects: (t,) numbers or strings: who gave each answer, to be listed with it; None: those of the triplets.
-        answers: (t, 3) counts: how many people called each position odd; None: those of the triplets. The majority's
+        answers: (t, 3) counts: how often each position was chosen as odd; None: those of the triplets. The majority's
             item is then the right one; triplets without a majority are left out.
         limit: list at most so many triplets of each group; None: all.
         min_models: the first group is of the triplets that at least so many models get wrong, those first that most do;
             None: that all of them do.
         measure, temperature, ties, nan_policy, missing, backend: see `pyalign.score`; the temperature is that of the
             probabilities. Rows that are listed are always those among all triplets.
-        progress: called with a stage, how much of it is done, and of how much.
+        progress: a callback that gets the stage, the amount done and the total.
 
     Raises:
         InputError: as `pyalign.score`, with the model's name; no model, or models of different items; families of
@@ -334,7 +335,7 @@ def require_families(models: Sequence[str], families: Sequence[str] | None) -> N
 
 
 def _listed_names(groups: Sequence[FailureGroup], names: Sequence[str] | None) -> dict[int, str] | None:
-    """Of the items in the groups."""
+    """The names of the items in the groups, by number."""
     if names is None:
         return None
     listed = np.unique(np.concatenate([group.items.ravel() for group in groups]))

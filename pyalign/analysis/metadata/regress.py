@@ -44,15 +44,15 @@ def regress_metadata(
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
         columns: which; None: all.
-        confidence_level: of the intervals.
+        confidence_level: the confidence level of the intervals.
         seed: of what is drawn for the intervals of rank correlations.
         labels: other names that rows may have, by the names of models.
 
     Returns:
-        `MetadataRegressions`. A slope's interval over objects (and people) is in closed form: c'y has variance c'Cc,
-        with the covariance C of the accuracies y. That over models is cluster-robust over families (CR2, with
-        Satterthwaite's degrees of freedom). Numbers that are positive and span a factor of 100 are looked at on
-        a logarithmic scale as well.
+        `MetadataRegressions`. A slope's interval over objects (and participants) is in closed form: c'y has variance
+        c'Cc, with the covariance C of the accuracies y. That over models is cluster-robust over families (CR2, with
+        Satterthwaite's degrees of freedom). Numbers that are positive and span a factor of 100 are looked at on a
+        logarithmic scale as well.
 
     Raises:
         InputError: a result or a table of another kind, a column that is not there, no model with a row.

@@ -68,8 +68,8 @@ class FittedLine:
 class MetadataRegression:
     """Accuracy against a column of numbers.
 
-    Two intervals answer two questions. That over objects (and people): what would come out for these very models, on
-    other objects? That over models: what for other models like these, on these objects? Neither counts the other.
+    Two intervals answer two questions. That over objects (and participants): what would come out for these very models,
+    on other objects? That over models: what for other models like these, on these objects? Neither counts the other.
 
     Attributes:
         column: of the metadata.
@@ -140,7 +140,7 @@ class MetadataRegressions(OfTask, Result):
         n_triplets, n_objects, n_subjects: that the accuracies are over; None where it is not known or differs.
         metadata: the file that it came from, or None.
         triplets: where the triplets came from, or None.
-        task: of the triplets; `chance` follows from it.
+        task: the task of the triplets; `chance` follows from it.
     """
 
     command: ClassVar[str] = "metadata"

@@ -3,7 +3,7 @@
 Functions that draw them take `style` ("light" or "dark") and `width` ("single" or "double", that of columns of a
 journal). Where there is a use for it they take `sort` (of rows: "value", the largest on top, "difference", "name" or
 "document"), `limit` (at most so many rows, from the top), `by` (what is shown, where the result has several; default:
-the first) and `labels` (of models, in place of their own). They raise InputError for a result or an option that they
+the first) and `labels` (of models, instead of their own). They raise InputError for a result or an option that they
 can't draw, and MissingExtraError where altair, scipy to cluster, or Pillow for images is not installed.
 """
 
