@@ -24,12 +24,14 @@ class Matrices:
     """Ready matrices in place of embeddings, or besides them."""
 
     matrix: tuple[Spec, ...] | None = option(
-        "matrices (n, n) of similarities or dissimilarities in place of embeddings, or besides them; or condensed, the "
-        "pairs above the diagonal; of a stack (k, n, n) k matrices; FILE::KEY; NaN: a pair without a value", nargs="+",
+        "matrices (n, n) of similarities or dissimilarities, instead of embeddings or in addition to "
+        "them; also condensed (the pairs above the diagonal) or a stack (k, n, n), which counts as k "
+        "matrices; FILE::KEY picks an array; NaN marks a missing pair", nargs="+",
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
     kind: MatrixKind | None = option(
-        "what larger numbers of --matrix mean, which no file says; a data set says it itself",
+        "whether larger values in --matrix mean more similar or more dissimilar; required for files, "
+        "known for data sets",
         choices=KINDS,
         group=GROUP,
     )

@@ -25,12 +25,13 @@ class ModelChoices:
     """Choices of models, and how they are read."""
 
     model_choices: tuple[Spec, ...] | None = option(
-        "besides embeddings or in their place: what a model or a person called odd, files of t "
-        "positions (from 0 or 1: --choice-base) or names, or of (t, 3) probabilities; FILE::KEY", nargs="+",
+        "choices of models or participants, in addition to embeddings or instead of them: files with "
+        "the odd item of each triplet, as t positions (from 0 or 1: --choice-base) or names, or as "
+        "(t, 3) probabilities; FILE::KEY picks an array", nargs="+",
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
     unreadable: Policy = option(
-        "answers in words that name none of the items: an error, or left out (default: raise)", "--unreadable",
+        "text answers that name none of the three items: raise an error, or omit them (default: raise)", "--unreadable",
         default="raise", choices=UNKNOWN, group=GROUP, rare=True,
     )  # fmt: skip
 

@@ -25,15 +25,15 @@ class ConsistencyOptions(
     """The options of `pyalign consistency`."""
 
     measure: MeasureName = option(
-        "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
+        "similarity measure, one of those above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
     )  # fmt: skip
     nan_policy: Policy = option(
-        "rows with NaN, or no choice: an error, or left out (default: raise)", default="raise",
+        "rows with NaN, or triplets without a choice: raise an error, or omit them (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
     )  # fmt: skip
     correction: Correction = option(
-        "of p-values over all pairs, and over all concepts (default: holm)", default="holm",
+        "correction of p-values over all pairs, and over all concepts (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
 

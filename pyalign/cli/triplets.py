@@ -28,7 +28,7 @@ from pyalign.progress import Progress
 if TYPE_CHECKING:
     from pyalign.typing import MatrixKind, MeasureName
 
-MEET, ODD = "which items meet", "which is odd"
+MEET, ODD = "which items form a triplet", "which item is odd"
 WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation
 
 # pyalign triplets draw
@@ -43,31 +43,42 @@ class DrawOptions(_options.Output):
         positional=True,
     )  # fmt: skip
     matrix: Spec | None = option(
-        "file of (n, n) similarities or dissimilarities in place of embeddings; FILE::KEY", metavar="FILE",
+        "file of (n, n) similarities or dissimilarities instead of embeddings; FILE::KEY picks an array",
+        metavar="FILE",
         role="input",
     )  # fmt: skip
-    kind: MatrixKind | None = option("what larger numbers of --matrix mean", choices=KINDS)
+    kind: MatrixKind | None = option(
+        "whether larger values in --matrix mean more similar or more dissimilar", choices=KINDS
+    )
     transform: Spec | None = option("linear map to apply to the embeddings first", metavar="W.npz", role="input")
-    measure: MeasureName | None = option("similarity of embeddings (default: cosine)", metavar="M", words=MEASURES)
-    count: int = option("how many triplets to draw", "--count", required=True, kind=_options.count, metavar="N")
+    measure: MeasureName | None = option(
+        "similarity measure of the embeddings (default: cosine)", metavar="M", words=MEASURES
+    )
+    count: int = option("number of triplets to sample", "--count", required=True, kind=_options.count, metavar="N")
     scheme: str = option(
-        "any three (default), three of one category, or two of one and one of another", default="uniform",
+        "which items form a triplet: any three (default), three of one category, or two of one "
+        "category and one of another", default="uniform",
         choices=SCHEMES, group=MEET,
     )  # fmt: skip
     categories: Spec | None = option(
-        "a label per line, or a table of 0 and 1 with a column per category", metavar="FILE", role="input", group=MEET
+        "a label per line, or a table of 0s and 1s with a column for each category",
+        metavar="FILE",
+        role="input",
+        group=MEET,
     )
     temperature: float | None = option(
-        "draw the odd one with p = softmax(s / T) (default: the item outside the most similar pair)", kind=float,
+        "sample the odd one out with p = softmax(s / T) (default: the item outside the most similar pair)", kind=float,
         metavar="T", group=ODD,
     )  # fmt: skip
-    seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
+    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
     out: str = option(
-        "write the triplets, odd item last", required=True, kind=_options.npy_file, metavar="T.npy", role="output",
+        "write the triplets, with the odd item last", required=True, kind=_options.npy_file, metavar="T.npy",
+        role="output",
         group=OUTPUT,
     )  # fmt: skip
     probabilities: str | None = option(
-        "write p(item is odd), three per triplet; with --temperature", kind=_options.npy_file, metavar="P.npy",
+        "write the probability that each item is the odd one out, three per triplet; requires --temperature",
+        kind=_options.npy_file, metavar="P.npy",
         role="output", group=OUTPUT,
     )  # fmt: skip
 
@@ -136,16 +147,20 @@ class SimulateOptions:
         positional=True,
     )  # fmt: skip
     embeddings: Spec | None = option(
-        "embeddings to simulate people with (default: random ones)", metavar="E", role="input"
+        "embeddings to simulate participants with (default: random ones)", metavar="E", role="input"
     )
     shape: tuple[int, int] = option(
-        "numbers of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
+        "number of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
         metavar="N,D",
     )  # fmt: skip
-    count: int = option("triplets (default: 4,700,000)", "--count", default=4_700_000, kind=_options.count, metavar="N")
+    count: int = option(
+        "number of triplets (default: 4,700,000)", "--count", default=4_700_000, kind=_options.count, metavar="N"
+    )
     measure: MeasureName = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
-    temperature: float = option("p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T")
-    seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S")
+    temperature: float = option(
+        "temperature T in p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T"
+    )
+    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
 
 
 def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
