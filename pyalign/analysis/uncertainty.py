@@ -20,7 +20,7 @@ from pyalign.stats.resampling import Clusters, Resampling, replicates, require_r
 
 FEW = {
     "objects": "{:,} objects say as much as {:,.1f} with as many triplets each would: a few are in most of them",
-    "subjects": "{:,} people say as much as {:,.1f} with as many answers each would: a few gave most of them",
+    "subjects": "{:,} participants count as {:,.1f} with equally many answers each: a few gave most of the answers",
 }
 FINEST = 32767  # steps between 0 and the largest cross-entropy
 
@@ -142,9 +142,9 @@ def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.n
 
 ALONE = {
     "objects": "any two triplets share an object",
-    "subjects": "all answers are of one person",
-    "objects+subjects": "any two answers share an object or the person",
-    "triplets": "there is one triplet alone",
+    "subjects": "all answers are from one participant",
+    "objects+subjects": "any two answers share an object or a participant",
+    "triplets": "there is only one triplet",
 }
 
 

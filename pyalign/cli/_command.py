@@ -368,7 +368,7 @@ def given_options(options: Any) -> dict[str, Any]:
 def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
     """Raises where an option is given that only serves something else, which `need` would ask for."""
     for _, shown in _shown(options, names):
-        raise InputError(f"{shown} serves {need}")
+        raise InputError(f"{shown} applies only to {need}")
 
 
 def without_effect(options: Any, names: Iterable[str], why: str) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ def check_folder(
     """
     if options.out is None:
         named = ("images",) if options.figures == (NONE,) else ("figures", "images")  # --figures none is as it is
-        refuse_unused(options, named, "--out, which is not given")
+        refuse_unused(options, named, "the folder of results: add --out")
         return (), ()
     require_new_folder(options.out)
     formats, notes = _formats(options)
@@ -77,10 +77,10 @@ def check_folder(
 def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     asked = options.figures
     if asked == (NONE,):
-        refuse_unused(options, ("images",), "pictures, which --figures none leaves out")
+        refuse_unused(options, ("images",), "figures, and --figures none omits them")
         return (), ()
     if asked is not None and NONE in asked:
-        raise InputError(f"--figures none stands alone; got {' '.join(asked)}")
+        raise InputError(f"--figures none can't be combined with other formats; got {' '.join(asked)}")
     from pyalign.report.charts.save import require_drawing
     from pyalign.report.plot import FORMATS as usual
 

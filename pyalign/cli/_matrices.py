@@ -40,10 +40,10 @@ class Matrices:
 def check(options: Any) -> None:
     """Raises where an option serves embeddings or matrices, and none are given."""
     if options.matrix is None:
-        refuse_unused(options, ("kind",), "matrices, of which none are given: add --matrix")
+        refuse_unused(options, ("kind",), "matrices: add --matrix")
         return
     if not options.embeddings:
-        refuse_unused(options, OF_EMBEDDINGS, "embeddings, of which none are given")
+        refuse_unused(options, OF_EMBEDDINGS, "embeddings, and there are none")
     unnamed = [spec for spec in options.matrix if not is_named(spec)]
     if options.kind is None and unnamed:
         raise InputError(f"--kind must say what {unnamed[0]} holds: {' or '.join(KINDS)}; got none")

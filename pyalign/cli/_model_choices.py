@@ -47,7 +47,7 @@ def check(options: Any) -> tuple[str, ...]:
     Names of rows name the numbers of triplets too, and so the items that choices may name.
     """
     if options.model_choices is None:
-        refuse_unused(options, ("unreadable",), "choices alone: add --model-choices")
+        refuse_unused(options, ("unreadable",), "choices: add --model-choices")
         return ()
     models = models_of(options, getattr(options, "matrix", None) or ())
     twice = next((spec for spec in options.model_choices if models.count(spec) > 1), None)
@@ -55,7 +55,7 @@ def check(options: Any) -> tuple[str, ...]:
         raise InputError(f"--model-choices must differ, from other models too; got {twice} {models.count(twice)} times")
     if len(models) > len(options.model_choices):
         return ()
-    refuse_unused(options, OF_EMBEDDINGS, "embeddings alone, not --model-choices")
+    refuse_unused(options, OF_EMBEDDINGS, "embeddings, not to --model-choices")
     return without_effect(options, OF_ROWS, "choices have no rows")
 
 

@@ -360,7 +360,7 @@ class Intervals:
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("ci_method", "n_resamples"), "intervals, which --ci none leaves out")
+            refuse_unused(self, ("ci_method", "n_resamples"), "intervals, and --ci none omits them")
         return as_resampling(plan(self))
 
     @property

@@ -59,7 +59,7 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     alpha = 0.05 if options.alpha is None else options.alpha
     checked_permutations(options.n_permutations, alpha)
     if not options.n_permutations:
-        refuse_unused(options, ("alpha", "seed"), "the null, which --permutations 0 leaves out")
+        refuse_unused(options, ("alpha", "seed"), "the null distribution, and --permutations 0 omits it")
     if len(options.embeddings) < 2:
         raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)

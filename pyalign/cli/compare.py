@@ -48,7 +48,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     for measure in measures:
         get_measure(measure)
     if options.ci == "none":
-        refuse_unused(options, ("choose_best", "correction"), "intervals, which --ci none leaves out")
+        refuse_unused(options, ("choose_best", "correction"), "intervals, and --ci none omits them")
     plan, notes = _inputs.check_intervals(options)
     notes += _model_choices.check(options)
     _matrices.check(options)

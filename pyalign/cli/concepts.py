@@ -100,11 +100,13 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.dimensions is None and options.categories is None and options.levels is None:
         raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:
-        refuse_unused(options, (*_concepts.OF_DIMENSIONS, "images", "top_objects"), "--dimensions, which are not given")
+        refuse_unused(
+            options, (*_concepts.OF_DIMENSIONS, "images", "top_objects"), "human dimensions: add --dimensions"
+        )
     if options.levels is not None and len(options.levels) != 2:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":
-        refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
+        refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     return formats, (*idle, *notes)
 

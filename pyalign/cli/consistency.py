@@ -64,9 +64,9 @@ def _check(options: ConsistencyOptions) -> tuple[str, ...]:
     get_measure(options.measure)
     notes = _inputs.check_intervals(options)[1] + _model_choices.check(options)
     if options.ci == "none":
-        refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
+        refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
     if options.dimensions is None:
-        refuse_unused(options, _concepts.OF_DIMENSIONS, "--dimensions, which are not given")
+        refuse_unused(options, _concepts.OF_DIMENSIONS, "human dimensions: add --dimensions")
         if options.categories is None:
             refuse_unused(
                 options, (*_concepts.OF_DIMENSIONS, "min_triplets"), "concepts: add --dimensions or --categories"

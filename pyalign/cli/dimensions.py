@@ -90,12 +90,12 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
 def _check(options: PredictOptions) -> None:
     """What is wrong whatever the files hold."""
     if options.triplets is None:
-        refuse_unused(options, OF_TRIPLETS, "--triplets, which are not given")
+        refuse_unused(options, OF_TRIPLETS, "triplets: add --triplets")
     if options.ci == "none":
         refuse_unused(
             options,
             ("ci_method", "n_resamples", "confidence_level", "correction"),
-            "intervals, which --ci none leaves out",
+            "intervals, and --ci none omits them",
         )
     if options.penalties is not None:
         checked_penalties(options.penalties)

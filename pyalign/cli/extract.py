@@ -118,7 +118,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
     if options.merge is not None:
         return _merge(options, progress)
     if options.mixed:
-        raise InputError("--mixed serves --merge alone")
+        raise InputError("--mixed applies only to --merge")
     if (options.images is None) == (options.text is None):
         raise InputError("--images or --text says what is embedded: give one of them")
     from pyalign.extraction.extract import extract
@@ -141,7 +141,7 @@ def _merge(options: ExtractOptions, progress: Progress) -> Outcome:
     from pyalign.extraction.merge import merge_extractions
 
     if options.images is not None or options.text is not None:
-        raise InputError("--merge takes folders alone; got --images or --text too")
+        raise InputError("--merge takes only folders; got --images or --text too")
     assert options.merge is not None
     return Outcome(merge_extractions(options.merge, options.out, mixed=options.mixed, progress=progress))
 

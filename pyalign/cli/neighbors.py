@@ -75,7 +75,7 @@ class OverObjects:
     def arguments(self) -> dict[str, Any]:
         """Those that are given, as arguments; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, which --ci none leaves out")
+            refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, and --ci none omits them")
         return {"ci": _options.plan(self), **_given(self, "n_permutations", "seed")}
 
 
@@ -95,7 +95,7 @@ class Labelled:
     def read(self) -> dict[str, Any]:
         """Those that are given, as arguments."""
         if self.dimensions is None:
-            refuse_unused(self, ("dimension_labels",), "--dimensions, which are not given")
+            refuse_unused(self, ("dimension_labels",), "human dimensions: add --dimensions")
         dimensions, labels = read_dimensions(self.dimensions, self.dimension_labels)
         categories = read_categories(self.categories)
         return {"categories": categories, "dimensions": dimensions, "dimension_labels": labels}
@@ -208,7 +208,7 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
 
     index: Any = options.index
     if os.path.isfile(index):
-        refuse_unused(options, ("save_index",), "an index that is made: --index names one that is there")
+        refuse_unused(options, ("save_index",), "a new index, and --index names an existing one")
         index = load_index(index)
     elif "." in index or os.sep in index:  # no factory string has these
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)

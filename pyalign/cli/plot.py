@@ -120,9 +120,9 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     if suffix != ".png":
         refuse_unused(options, ("ppi",), "a .png")
     if options.dimensions is None:
-        refuse_unused(options, ("dimension_labels",), "cards, which --dimensions asks for")
+        refuse_unused(options, ("dimension_labels",), "cards: add --dimensions")
     if options.embeddings is None:
-        refuse_unused(options, ("method", "seed"), "a map, which --embeddings asks for")
+        refuse_unused(options, ("method", "seed"), "a map: add --embeddings")
     given = {name: value for name, value in _read(options).items() if value is not None}
     result = None if options.result is None else list(options.result)
     picture = plot(result, options.kind, style=options.style, width=options.width, **given)

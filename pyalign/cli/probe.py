@@ -159,7 +159,7 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     if wrong and not (options.recipe and wrong == [0.0]):
         raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
-        refuse_unused(options, LOCAL, "other embeddings alone: add --other-embeddings")
+        refuse_unused(options, LOCAL, "gLocal: add --other-embeddings")
     if not options.folds:
         _check_one_fit(options)
     given = {name: getattr(options, name) for name in DEFAULTS}

@@ -76,7 +76,7 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
     for measure in options.measure or ():
         get_measure(measure)
     if options.refit != "probe":
-        refuse_unused(options, ("folds", "penalties"), "probes alone: add --refit probe")
+        refuse_unused(options, ("folds", "penalties"), "probes: add --refit probe")
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to tell apart; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)

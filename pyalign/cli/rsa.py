@@ -123,7 +123,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     _check(options)
     human = _matrices.read_judgments(options.human, options.kind, options.item_names)
     if (human.n_people or 1) < 2:
-        refuse_unused(options, ("pooling",), "the noise ceiling, which takes matrices of at least two people")
+        refuse_unused(options, ("pooling",), "the noise ceiling, which needs matrices of at least two participants")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
@@ -145,7 +145,7 @@ def _check(options: RsaOptions) -> None:
     if not options.embeddings and not options.model_rdms:
         raise InputError("--embeddings, --model-rdms, or both are needed; got neither")
     if not options.embeddings:
-        refuse_unused(options, OF_EMBEDDINGS, "embeddings, of which none are given")
+        refuse_unused(options, OF_EMBEDDINGS, "embeddings, and there are none")
     for measure in options.measure or ():
         get_measure(measure)
     for correlation in options.correlation or ():
@@ -154,12 +154,12 @@ def _check(options: RsaOptions) -> None:
         refuse_unused(
             options,
             ("ci_method", "n_resamples", "confidence_level", "correction"),
-            "intervals, which --ci none leaves out",
+            "intervals, and --ci none omits them",
         )
         if options.n_permutations is None and not options.weighted:
-            refuse_unused(options, ("seed",), "what is drawn: intervals, --permutations or --weighted")
+            refuse_unused(options, ("seed",), "random steps: intervals, --permutations or --weighted")
     if options.ci_method == "corrected":
-        refuse_unused(options, ("n_resamples",), "the bootstrap, which --ci-method corrected does without")
+        refuse_unused(options, ("n_resamples",), "the bootstrap, which --ci-method corrected does not use")
 
 
 COMMAND = Command(

@@ -109,7 +109,7 @@ def _refuse_answers(options: ScoreOptions) -> None:
     named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
     if named:
         raise InputError(
-            f"{flags_by_name(ScoreOptions)[named[0]]} needs the people's answers, which {_inputs.said_by(options)} "
+            f"{flags_by_name(ScoreOptions)[named[0]]} needs human choices, which {_inputs.said_by(options)} "
             f"says are not "
             "recorded"
         )

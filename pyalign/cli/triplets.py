@@ -107,11 +107,11 @@ def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
             f"embeddings or --matrix must be given, one of them; got {'none' if options.matrix is None else 'both'}"
         )
     if options.matrix is not None:
-        refuse_unused(options, ("transform", "measure"), "embeddings alone; a matrix has no use for it")
+        refuse_unused(options, ("transform", "measure"), "embeddings, not to --matrix")
         if options.kind is None:
             raise InputError(f"--kind must say what {options.matrix} holds: {' or '.join(KINDS)}; got none")
         return _inputs.read_embeddings(options.matrix), PRECOMPUTED if options.kind == KINDS[1] else DISSIMILARITY
-    refuse_unused(options, ("kind",), "a matrix alone: add --matrix")
+    refuse_unused(options, ("kind",), "a matrix: add --matrix")
     assert options.embeddings is not None
     x = _inputs.read_embeddings(options.embeddings)
     return x if options.transform is None else load_transform(options.transform).apply(x), options.measure or "cosine"

@@ -382,7 +382,7 @@ def test_a_result_shows_what_it_is():
          "q: embeddings must be finite; 1 of 3 rows holds NaN or infinity, first row 1; nan_policy=\"omit\" leaves "
          "them out"),
         ({"triplets": Triplets(np.array([[0, 1, 2]]), answered=False)},
-         "failures needs the people's answers, which these triplets do not hold"),
+         "failures needs human choices, which these triplets do not hold"),
         ({"triplets": [["a", "b", "c"]]},
          "p: the triplets hold names; give the rows' names: Embeddings(x, names)"),
         ({"triplets": [[0, 1, 3]]}, "p: triplets must lie in [0, 3); row 0 is [0, 1, 3]"),

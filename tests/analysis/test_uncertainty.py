@@ -134,7 +134,7 @@ def test_people_and_objects_count_together_where_both_are_known():
 def test_triplets_without_answers_have_no_interval_and_need_none(message_of):
     asked = Triplets(T, answered=False)
     assert score(X, asked).ci is score(X, asked, ci=Resampling("auto", confidence_level=0.9)).ci is None
-    told = "ci needs the people's answers, which these triplets do not hold"
+    told = "ci needs human choices, which these triplets do not hold"
     assert message_of(score, X, asked, ci="objects") == told
 
 
@@ -296,12 +296,18 @@ def test_all_of_it_can_be_written_as_json():
             {"ci": 95},
             "ci must be a word (auto, objects, subjects, objects+subjects, triplets), a Resampling or None; got int",
         ),
-        ({"ci": "subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
-        ({"ci": "objects+subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
+        (
+            {"ci": "subjects"},
+            "subjects must identify who answered each triplet for intervals over participants; got none",
+        ),
+        (
+            {"ci": "objects+subjects"},
+            "subjects must identify who answered each triplet for intervals over participants; got none",
+        ),
         ({"ci": "subjects", "subjects": [1, 2]}, "subjects must have one entry per triplet, shape (1500,); got (2,)"),
         (
             {"ci": "subjects", "subjects": [4] * 1500},
-            "subjects must be at least two persons, so that one can be left out; got [4]",
+            "subjects must be at least two participants, so that one can be left out; got [4]",
         ),
         ({"groups": [1, 2]}, "groups must have one entry per triplet, shape (1500,); got (2,)"),
         ({"groups": [[1], [1, 2]]}, "groups must have shape (t,); got rows of different lengths"),

@@ -124,7 +124,7 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
         (("--triplets", "t3.npy", "--subjects", "none.npy"), "none.npy: No such file"),
         (("--triplets", "a.npy"), "has 4 columns, not 3"),
         (("--triplets", "a.npy", "--subject-column", "7"), "a.npy: has columns 0 to 3; got column 7"),
-        (("--triplets", "t3.npy", "--subject-column", "2"), "three besides the subject column 2 are needed"),
+        (("--triplets", "t3.npy", "--subject-column", "2"), "three in addition to the subject column 2 are needed"),
         (("--triplets", "t3.npy", "--answers", "c.npz::counts"), 
          f"c.npz::counts: answers must have shape (200, 3), a row for each triplet; got {COUNTED}"),
         (("--triplets", "c.npz::triplets", "--answers", "c.npz::counts", "--subjects", "short.npy"),

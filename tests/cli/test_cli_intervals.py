@@ -57,7 +57,7 @@ def test_score_gives_the_closed_form_over_objects_where_nobody_asks(results, x, 
 
 
 def test_score_counts_people_where_they_are_known(results, score, x, triplets, people):
-    """Without being asked, unless all answers are of one person; a bootstrap draws objects alone."""
+    """Without being asked, unless all answers are from one participant; a bootstrap draws objects alone."""
     expected = pyalign.score(x, triplets, ci="objects+subjects", subjects=people)
     (row,) = results("--subject-column", "3", on="t4.npy")
     assert (row["ci"], row["ci_by"]) == (list(expected.ci), "objects+subjects")
@@ -71,11 +71,11 @@ def test_score_counts_people_where_they_are_known(results, score, x, triplets, p
 def test_score_says_that_people_are_not_counted(score, people):
     """By default, and where they are in the file but the intervals are over something else."""
     told = " ".join(score().out.split())
-    assert "intervals (closed form) over objects, people are not counted;" in told
+    assert "intervals (closed form) over objects, with participants treated as fixed;" in told
     told = " ".join(score("--ci", "triplets").out.split())
-    assert "over triplets of these objects, neither other objects nor other people are counted;" in told
+    assert "over triplets of these objects, with objects and participants treated as fixed;" in told
     told = " ".join(score("--ci", "subjects", "--subject-column", "3", on="t4.npy").out.split())
-    assert "over people, other objects are not counted;" in told
+    assert "over participants, with objects treated as fixed;" in told
 
 
 def test_score_leaves_intervals_out_where_that_is_asked_for(results, score, x, triplets):
@@ -145,7 +145,7 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
     for word in ("95 % interval", "s.e.", "of ceiling", "chance", "cross-entropy"):
         assert word in header
     told = " ".join(notes)
-    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, people are not counted;" in told
+    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, with participants treated as fixed;" in told
     assert "ceiling 70.000 %" in told
     title, _, first, second = groups.splitlines()
     assert title == "x.npy with cosine, by group" and first.startswith("a ") and second.startswith("b ")
@@ -154,10 +154,13 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--ci", "subjects"), "subjects must say who answered each triplet for intervals over people; got none"),
+        (
+            ("--ci", "subjects"),
+            "subjects must identify who answered each triplet for intervals over participants; got none",
+        ),
         (
             ("--ci", "objects+subjects"),
-            "subjects must say who answered each triplet for intervals over people; got none",
+            "subjects must identify who answered each triplet for intervals over participants; got none",
         ),
         (("--ci", "objects", "--confidence", "95"), "confidence_level must lie between 0 and 1; got 95.0"),
         (("--ci", "objects", "--seed", "9" * 12), "seed must be a whole number from 0 to 2,147,483,647; got 9999"),
@@ -286,10 +289,10 @@ def test_compare_shows_a_table_of_models_and_one_of_pairs(command, models):
     assert ran.code == 0 and lines[0].startswith("model  accuracy") and lines[1].startswith("one ")
     assert lines[5].startswith("one - two")
     told = " ".join(lines[6:])
-    assert "intervals (closed form) over objects, people are not counted;" in told and "30 objects;" in told
+    assert "intervals (closed form) over objects, with participants treated as fixed;" in told and "30 objects;" in told
     drawn = command("compare", "--embeddings", *models, *options, "--ci-method", "bootstrap", "--resamples", "64")
     told = " ".join(drawn.out.splitlines()[6:])
-    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, people are not counted;" in told
+    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, with participants treated as fixed;" in told
 
 
 def test_compare_names_the_best_and_what_choosing_it_did(command, models, triplets):

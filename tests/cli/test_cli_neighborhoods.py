@@ -76,7 +76,7 @@ def test_a_transform_adds_the_mapped_embeddings(command, files):
 @pytest.mark.parametrize(("args", "told"), [
     (("purity", "x.npy", "--categories", "c.npy", "--permutations", 9), "all with a category"),
     (("hubness", "x.npy"), "Robin Hood"),
-    (("changes", "x.npy", "y.npy"), "after alone"),
+    (("changes", "x.npy", "y.npy"), "only after"),
     (("prototypes", "x.npy", "--categories", "c.npy"), "medoid"),
     (("duplicates", "x.npy", "--threshold", 0.9), "cosine of at least 0.9"),
     (("agreement", "x.npy", "--human", "people.npy", "--categories", "c.npy", "--permutations", 9), "by categories"),

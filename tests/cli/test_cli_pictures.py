@@ -243,7 +243,8 @@ def _fails(*_, **__):
 WRONG = {
     "--figures svg serves --out, which is not given": (*NEIGHBORS, "--figures", "svg"),
     "--images images serves --out, which is not given": (*NEIGHBORS, "--images", "images"),
-    "--figures none stands alone; got svg none": (*CONCEPTS, "--out", "o", "--figures", "svg", "none"),
+    "--figures none can't be combined with other formats; got svg none": (*CONCEPTS, "--out", "o", "--figures", "svg",
+    "none"),
     "--images images serves pictures, which --figures none leaves out": (
         *CONCEPTS, "--out", "o", "--images", "images", "--figures", "none"
     ),

@@ -149,7 +149,7 @@ def test_names_and_numbers_together_are_refused(message_of):
 
 def test_unanswered_triplets_are_refused_where_answers_are_needed(message_of):
     unanswered = Triplets(draw_triplets(0, 9, 40), answered=False)
-    expected = "compare needs the people's answers, which these triplets do not hold"
+    expected = "compare needs human choices, which these triplets do not hold"
     x = reals(1, 9, 4)
     assert message_of(require_answers, unanswered, "compare") == expected
     assert message_of(pyalign.compare, {"a": x, "b": x}, unanswered) == expected

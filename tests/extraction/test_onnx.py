@@ -246,7 +246,7 @@ def test_weights_outside_of_the_folder_are_not_read(tmp_path, message_of, place)
     for tensor in model.graph.initializer:
         next(one for one in tensor.external_data if one.key == "location").value = place
     (tmp_path / "in" / "m.onnx").write_bytes(model.SerializeToString())
-    assert "must have its weights beside it; got" in message_of(load_encoder, f"onnx:{with_recipe(path)}")
+    assert "must have its weights next to it; got" in message_of(load_encoder, f"onnx:{with_recipe(path)}")
 
 
 def test_a_damaged_file_is_one_line(tmp_path, message_of):

@@ -282,7 +282,7 @@ STARTS = [
         "start must have 8 columns, one for each feature, with norm 'identity'; got 3",
     ),
     ((8, 3), {"rank": "diagonal"}, "start must have 8 columns, one for each feature, with rank 'diagonal'; got 3"),
-    ((8, 8), {"rank": "diagonal"}, "start must be diagonal with rank 'diagonal'; got weights beside the diagonal"),
+    ((8, 8), {"rank": "diagonal"}, "start must be diagonal with rank 'diagonal'; got weights off the diagonal"),
 ]
 
 

@@ -132,7 +132,7 @@ def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "d
     ceilings = {
         "upper: majority share": result.ceilings.upper,
         "estimate: likely choices": result.ceilings.estimate,
-        "lower: leave one person out": result.ceilings.lower,
+        "lower: leave one participant out": result.ceilings.lower,
     }
     rows = [row_of(name, "people", one.value, one.ci) for name, one in ceilings.items()]
     reference = {"chance": known(result.chance), "upper of guessing": known(result.guessing)}
@@ -265,7 +265,7 @@ def rsa_chart(
     order = order_of(rows, sort)
     shown = order[: limit or MOST_ROWS]
     people = sorted({one.n_people for one in results if one.n_people is not None})
-    first = "correlation with the mean matrix of the people" if people else "correlation with the human matrix"
+    first = "correlation with the mean matrix of the participants" if people else "correlation with the human matrix"
     of_people = _per_person([one for one in drawn if one[0] in shown])
     panels = [Panel(rows, first, ".2f", {"0": 0.0}, unit="pairs", counted=False), *of_people]
     who = "".join(f", {counted(n, 'person', 'people')}" for n in people)
@@ -308,6 +308,6 @@ def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
     ]
     if len(bands) == len(rows) and len({(band.low, band.high) for band in bands}) == 1:
         bands = [Band(bands[0].low, bands[0].high, "noise ceiling")]
-    axis = "mean over people of the correlation with each"
+    axis = "mean over participants of the correlation with each"
     return [Panel(rows, axis, ".2f", {"0": 0.0}, unit="people", bands=bands, counted=False,
                   ticks=ticks if len(ticks) <= MOST_PEOPLE else [])]  # fmt: skip

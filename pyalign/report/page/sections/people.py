@@ -41,7 +41,8 @@ RELIABILITY = (
 )
 RSA = "Do models and people find the same pairs of objects alike? Correlations of similarity matrices over all pairs."
 CEILING = (
-    "The noise ceiling belongs to the mean over people of the correlation with each. Its lower bound is each person "
+    "The noise ceiling belongs to the mean over participants of the correlation with each. Its lower bound is each "
+    "person "
     "with the mean of the others, its upper bound each person with the mean of all, that person included."
 )
 
@@ -58,7 +59,7 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
     rows: list[tuple[str, float, Interval | None, str]] = [
         ("Majority share", upper.value, upper.ci, "too high on average: the majority is found in the same answers"),
         ("Likely choices", estimate.value, estimate.ci, "right on average from about five answers on"),
-        ("Leave one person out", lower.value, lower.ci, "too low on average: a few others are a poor guide"),
+        ("Leave one participant out", lower.value, lower.ci, "too low on average: a few others are a poor guide"),
         ("Majority share of pure guessing", people.guessing, None, "what the first would be if everybody guessed"),
         ("Best of any model, in-sample", people.best_accuracy, None, "above what any model can have on other answers"),
     ]
