@@ -111,7 +111,7 @@ def other_results(folder):
         "datasets list": list_datasets(),
         "describe": describe_file(folder / "human.npy"),
         "descriptions": FileDescriptions((describe_file(folder / "human.npy"),) * 2),
-        "fit": pyalign.fit_probe(human, answers, norm=1.0),
+        "fit": pyalign.fit_probe(human, answers, penalty=1.0),
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),
         "permutation": pyalign.permutation_test(human, answers, n_permutations=9),

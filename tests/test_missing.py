@@ -66,7 +66,7 @@ class Case:
 def fitted(x, triplets, **options):
     from pyalign import TripletProbe
 
-    probe = TripletProbe(norm=0.05, max_iterations=30, tolerance=1e-2, **options).fit(x, triplets)
+    probe = TripletProbe(penalty=0.05, max_iterations=30, tolerance=1e-2, **options).fit(x, triplets)
     return probe.score(x, triplets), probe.transform_.weights, probe.transform_.trained.names
 
 

@@ -74,7 +74,9 @@ ONLY_ELSEWHERE = {
     "tests/extraction/test_texts_real.py",
     "tests/fuzz/test_guided.py",
     "tests/probing/test_probing_real_data.py",
+    "tests/report/page/test_tour_page.py",
     "tests/test_gallery.py",
+    "tests/typing/test_typing.py",
 }
 
 

@@ -24,11 +24,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from inference_ways import WAYS, Rows, Way
+from inference_concepts import of_all_concepts
+from inference_ways import PACKAGE, WAYS, Rows, Way
 from inference_worlds import THINGS, Cell, World, cells
 
 import pyalign
-from pyalign.analysis.comparison.paired_intervals import ACCURACY, Intervals
+from pyalign.analysis.comparison.paired_intervals import ACCURACY, ClosedForm, Intervals
 from pyalign.documents import Interval
 from pyalign.stats.multiple import holm
 from pyalign.stats.resampling import Resampling
@@ -36,6 +37,7 @@ from pyalign.stats.student import two_sided_p
 
 JOURNAL = Path(__file__).resolve().with_name("inference.csv")
 CHUNK = 100  # draws in a line of the journal
+OF_DIFFERENCES = ("compare", "power", "baseline", "equivalence")  # kinds of cells
 NORMAL = 1e9  # degrees of freedom
 IDEAL = 1.959964  # standard deviations on either side, of an interval that knows them
 
@@ -95,17 +97,26 @@ def of_interval(interval: Interval | None, estimate: float, truth: float) -> dic
     }  # fmt: skip
 
 
-def measured(found: Intervals, means: np.ndarray, truths: np.ndarray) -> Iterator[tuple[str, dict[str, float]]]:
-    """The quantities of one draw: an accuracy, a difference, and of many models whether any test rejects."""
+def measured(
+    found: Intervals, means: np.ndarray, truths: np.ndarray, margin: float | None = None
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """The quantities of one draw: an accuracy, a difference, and of many models whether any test rejects.
+
+    Where all models are compared with the first one, of these differences.
+    """
     yield "accuracy", of_interval(found.own(0, ACCURACY), float(means[0]), float(truths[0]))
     if len(means) == 1:
         return
     true = truths[:, None] - truths[None, :]
     own = found.difference(0, 1, ACCURACY)
     yield "difference", of_interval(own, float(means[0] - means[1]), float(true[0, 1]))
+    if margin is not None:
+        yield "equivalence", {"draws": 1, "rejected": found.equivalence(0, 1, margin) < 0.05}
     if len(means) == 2:
         return
-    pairs = [(a, b) for a in range(len(means)) for b in range(a + 1, len(means))]
+    against = None if getattr(found, "baseline", None) is None else "any against the first"
+    last = len(means) if against is None else 1
+    pairs = [(a, b) for a in range(last) for b in range(a + 1, len(means))]
     p_values = [found.p_value(a, b) for a, b in pairs]
     together = [found.simultaneous(a, b) for a, b in pairs]
     if p_values[0] is None:
@@ -113,7 +124,7 @@ def measured(found: Intervals, means: np.ndarray, truths: np.ndarray) -> Iterato
     equal = np.array([true[pair] == 0.0 for pair in pairs])
     for name, adjusted in (("Holm", holm(p_values)), ("max-t", [p for _, p in together])):
         rejects = np.array(adjusted) < 0.05
-        yield f"any equal pair, {name}", {"draws": 1, "rejected": bool(rejects[equal].any())}
+        yield f"{against or 'any equal pair'}, {name}", {"draws": 1, "rejected": bool(rejects[equal].any())}
         if not equal.all():
             yield f"the first and the second, {name}", {"draws": 1, "rejected": bool(rejects[0])}
     held = all(one.low <= true[pair] <= one.high for pair, (one, _) in zip(pairs, together, strict=True))
@@ -123,6 +134,8 @@ def measured(found: Intervals, means: np.ndarray, truths: np.ndarray) -> Iterato
 
 def run_chunk(cell: Cell, chunk: int, ways: dict[str, Way], draws: int = CHUNK) -> list[Tally]:
     """A line for each quantity and way; each draw has a generator of its own."""
+    if cell.kind == "all concepts":
+        return _run_all_concepts(cell, chunk, draws) if PACKAGE in ways else []
     tallies: dict[tuple[int, str, str], Tally] = {}
     for part, world in enumerate(cell.worlds):
         rows: Rows | None = None
@@ -134,12 +147,24 @@ def run_chunk(cell: Cell, chunk: int, ways: dict[str, Way], draws: int = CHUNK) 
             credits = world.credits(triplets, people, rng)
             for way, intervals in ways.items():
                 found = intervals(rows, credits)
-                if found is None:
+                if cell.kind == "baseline":
+                    found = replace(found, baseline=0) if isinstance(found, ClosedForm) else None
+                if found is None or (cell.margin is not None and not isinstance(found, ClosedForm)):
                     continue
-                for quantity, counts in measured(found, credits.mean(axis=1), np.array(world.truths)):
+                for quantity, counts in measured(found, credits.mean(axis=1), np.array(world.truths), cell.margin):
                     key = part, quantity, way
                     before = tallies.get(key) or Tally(cell.name, part, quantity, way, chunk)
                     tallies[key] = before.plus(Tally(cell.name, part, quantity, way, chunk, **counts))
+    return list(tallies.values())
+
+
+def _run_all_concepts(cell: Cell, chunk: int, draws: int) -> list[Tally]:
+    """Those of 49 concepts at once, which `pyalign.score_concepts` is asked for."""
+    tallies: dict[str, Tally] = {}
+    for k in range(draws):
+        for quantity, counts in of_all_concepts(np.random.default_rng([cell.number, 0, chunk, k]), cell.things):
+            before = tallies.get(quantity) or Tally(cell.name, 0, quantity, PACKAGE, chunk)
+            tallies[quantity] = before.plus(Tally(cell.name, 0, quantity, PACKAGE, chunk, **counts))
     return list(tallies.values())
 
 
@@ -190,10 +215,10 @@ def table(lines: list[Tally], kind: str, of: Iterable[Cell]) -> list[str]:
     added = summed(lines)
     for cell in (one for one in of if one.kind == kind):
         keys = [key for key in added if key[0] == cell.name and key[1] == 0]
-        if kind in ("compare", "power"):  # what the journal has of single models stands among the scores
+        if kind in OF_DIFFERENCES:  # what the journal has of single models stands among the scores
             keys = [key for key in keys if key[2] != "accuracy"]
         for _, _, quantity, way in sorted(keys, key=lambda key: (key[2], list(WAYS).index(key[3]))):
-            parts = [added[cell.name, k, quantity, way] for k in range(len(cell.worlds))]
+            parts = [added[cell.name, k, quantity, way] for k in range(max(1, len(cell.worlds)))]
             rows.append(_row(cell, quantity, way, parts))
     return rows
 
@@ -201,10 +226,10 @@ def table(lines: list[Tally], kind: str, of: Iterable[Cell]) -> list[str]:
 def _row(cell: Cell, quantity: str, way: str, parts: list[Tally]) -> str:
     whole = reduce(Tally.plus, parts)
     first = [cell.name, quantity, way, f"{whole.draws:,}"]
-    if quantity.startswith(("any", "the first")):
+    if quantity.startswith(("any", "the first", "equivalence")):
         return _line([*first, "", "", "", share(whole.rejected, whole.draws), ""])
     missed = whole.below + whole.above
-    if quantity == "all intervals together":
+    if quantity.startswith("all intervals"):
         return _line(
             [*first, share(whole.draws - missed, whole.draws), "", f"({whole.width / whole.draws:.4f})", "", ""]
         )

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
+from unittest.mock import patch
 
 import numpy as np
 
-from pyalign.analysis.comparison.paired_intervals import ClosedForm, Intervals
+from pyalign.analysis.comparison.paired_intervals import ACCURACY, ClosedForm, Intervals, NoIntervals
 from pyalign.documents import Interval
 from pyalign.ops.shared import row_moments
 from pyalign.stats.clustered import SIGNS, Dependence, Errors, variances_of, with_weights
+from pyalign.stats.effective import LEAST
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.multiple import DRAWS, largest_score
 from pyalign.stats.resampling import Clusters, Resampling
@@ -259,17 +261,31 @@ class Flipped:
 def of_package(rows: Rows, credits: np.ndarray) -> Intervals | None:
     """As `pyalign.compare` has them."""
     found = _errors(rows, credits)
-    return ClosedForm(np.stack([found.means, found.means]), (found, found), rows.plan) if found.known else NoErrors()
+    return ClosedForm(np.stack([found.means, found.means]), (found, found), rows.plan) if found.known else NoIntervals()
 
 
-class NoErrors:
-    """Where there are no intervals."""
-
-    def own(self, a: int, what: int) -> None:
+def of_too_few(rows: Rows, credits: np.ndarray) -> Intervals | None:
+    """As the package would have them without its minima, where there are fewer objects or people than these."""
+    if _errors(rows, credits).known:
         return None
+    with patch.dict(LEAST, objects=0, subjects=0):
+        found = of_package(rows, credits)
+        assert found is not None
+        return Held(found.own(0, ACCURACY), found.difference(0, 1, ACCURACY) if len(credits) > 1 else None)
 
-    difference = own
-    p_value = own
+
+@dataclass(frozen=True)
+class Held:
+    """Intervals of the first model and of the first difference."""
+
+    first: Interval | None
+    of_difference: Interval | None
+
+    def own(self, a: int, what: int) -> Interval | None:
+        return self.first
+
+    def difference(self, a: int, b: int, what: int) -> Interval | None:
+        return self.of_difference
 
 
 def _errors(rows: Rows, credits: np.ndarray) -> Errors:
@@ -306,4 +322,5 @@ WAYS: dict[str, Way] = {
     "jackknife": of_jackknife,
     "sign flips": of_flips,
     PACKAGE: of_package,
+    "no minimum": of_too_few,
 }

@@ -93,12 +93,16 @@ class Cell:
     Attributes:
         kind: of the table that it stands in.
         name: of the row.
-        worlds: one, or one for each concept.
+        worlds: one, or one for each concept; none of all concepts at once, which tools/inference_concepts.py draws.
+        margin: within which models are tested for equivalence; None: they are not.
+        things: folder of the answers of THINGS.
     """
 
     kind: str
     name: str
     worlds: tuple[World, ...]
+    margin: float | None = None
+    things: Path = THINGS
 
     @property
     def number(self) -> int:
@@ -111,9 +115,9 @@ def balanced(n: int, t: int) -> Design:
     return lambda rng: (random_triplets(n, t, rng), None)
 
 
-def by_rank(n: int, t: int) -> Design:
-    """Object number r is drawn with a probability proportional to 1 / r."""
-    weights = 1.0 / np.arange(1, n + 1)
+def by_rank(n: int, t: int, power: float = 1.0) -> Design:
+    """Object number r is drawn with a probability proportional to 1 / r, or to a power of it."""
+    weights = 1.0 / np.arange(1, n + 1) ** power
     largest = np.log(weights)
 
     def draw(rng: np.random.Generator) -> tuple[np.ndarray, None]:
@@ -177,6 +181,29 @@ def cells(things: Path = THINGS) -> Iterator[Cell]:
     yield Cell("score", "100 objects, 3,000 triplets, 8 unlike people", (unlike,))
     for truth, n, t in ((0.95, 30, 60), (0.9655, 30, 60), (0.98, 30, 40)):
         yield Cell("score", f"truth {truth}, {n} objects, {t} triplets", (World(balanced(n, t), OF_THINGS, (truth,)),))
+    for count, n, t in ((10, 30, 1_000), (10, 60, 2_000), (20, 100, 3_000)):
+        name = f"{count} equal models against the first, {n} objects, {t:,} triplets"
+        yield Cell("baseline", name, (World(balanced(n, t), OF_THINGS, (0.5,) * count),))
+    for better in (0.55, 0.5):
+        name = f"2 models, {better} and 0.5, 200 objects, 6,000 triplets, margin 0.05"
+        yield Cell("equivalence", name, (World(balanced(200, 6_000), OF_THINGS, (better, 0.5)),), 0.05)
+    yield from few()
+    yield Cell("all concepts", f"all {CONCEPTS} concepts of THINGS at once", (), things=things)
     for effects, told in ((WITHIN_CONCEPTS, ".018"), (THIRD, ".006")):
         several = tuple(World(of_concept(things, k), effects, (0.5, 0.5)) for k in range(CONCEPTS))
         yield Cell("concepts", f"{CONCEPTS} concepts of THINGS, effects {told}", several)
+
+
+def few() -> Iterator[Cell]:
+    """Worlds about the minima of effective numbers."""
+    for n, t in ((7, 300), (8, 300), (12, 500)):
+        for effects, told in ((OF_THINGS, ""), (WITHIN_CONCEPTS, ", effects .018")):
+            yield Cell("few", f"{n} objects, {t} triplets{told}", (World(balanced(n, t), effects, (0.5, 0.5)),))
+    for n, t in ((30, 1_000), (100, 3_000)):
+        world = World(by_rank(n, t, 1.5), OF_THINGS, (0.5, 0.5))
+        yield Cell("few", f"{n} objects by 1/rank^1.5, {t:,} triplets", (world,))
+    for person, told in ((0.0069, ""), (0.03, ", unlike")):
+        for count in (2, 3, 4, 5):
+            effects = Effects(0.0044, 0.0069, person)
+            world = World(answered_by(100, 3_000, count, False), effects, (0.5,), "objects+subjects")
+            yield Cell("few", f"{count} people{told}, 100 objects, 3,000 triplets", (world,))

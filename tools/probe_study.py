@@ -91,7 +91,7 @@ def ensemble_row(what: str, x: np.ndarray, triplets: np.ndarray) -> None:
             used = triplets[fold.train][inner.train]
             place = np.cumsum(items) - 1
             strength = l2 * (len(fold.train) / len(used)) ** GROWTH
-            fit = fit_probe(x[items], place[used], norm=strength)
+            fit = fit_probe(x[items], place[used], penalty=strength)
             maps.append(fit.transform.apply(x))
             passes += fit.n_passes
         z = np.concatenate(maps, axis=1) / np.sqrt(len(maps))

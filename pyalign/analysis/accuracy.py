@@ -82,6 +82,8 @@ class Score(OfTask, OnCards, Result):
         seconds: that the pass over the triplets took.
         ci: interval of the accuracy, fractions; None where it was left out or is not known.
         cross_entropy_ci: interval of the cross-entropy, nats.
+        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
+            at least half of the count. See `pyalign.stats.effective`.
         resamples: of the bootstrap.
         seed: of the resamples.
         ceiling: the noise ceiling, a fraction; None unless asked for, as all that follow.
@@ -122,6 +124,8 @@ class Score(OfTask, OnCards, Result):
     seconds: float | None = field(default=None, compare=False)
     ci: Interval | None = None
     cross_entropy_ci: Interval | None = None
+    effective_objects: float | None = None
+    effective_subjects: float | None = None
     resamples: int | None = None
     seed: int | None = None
     ceiling: float | None = None

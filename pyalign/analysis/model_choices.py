@@ -15,6 +15,7 @@ from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.backends import HostBackend
 from pyalign.data import Triplets
 from pyalign.data.missing import Present
+from pyalign.data.similarities import named_models, several
 from pyalign.errors import InputError
 from pyalign.typing import Policy, Ties
 
@@ -56,7 +57,7 @@ class ModelChoices:
         _checks.one_of(unreadable, UNKNOWN, "unreadable")
         checked_base(base)
         given = {} if model_choices is None else model_choices
-        choices = _checks.named_models(given, "model_choices", "choices")
+        choices = named_models(given, "model_choices", "choices")
         twice = next((name for name in choices if name in models), None)
         if twice is not None:
             raise InputError(f"model_choices must not have the name of a model; got {twice!r}")
@@ -111,7 +112,7 @@ def models_with_choices(x: Any, model_choices: object, **options: Any) -> tuple[
         Traceback (most recent call last):
         pyalign.errors.InputError: embeddings or model_choices must be given; got neither
     """
-    x = _checks.several(x)
+    x = several(x)
     named = x if isinstance(x, Mapping) else {}
     choices = ModelChoices.of(model_choices, named, **options)
     if choices.choices:

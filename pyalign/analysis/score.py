@@ -22,7 +22,7 @@ from pyalign.analysis.score_choices import score_choices
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.data import Aligned, Categories, Embeddings, Overlap, Provenance, Transform, Triplets
 from pyalign.data.missing import Present, present_of
-from pyalign.data.similarities import Similarities, as_models, similarities_of
+from pyalign.data.similarities import Similarities, as_models, named_models, similarities_of
 from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
 from pyalign.measures import PRECOMPUTED, get_measure
@@ -177,20 +177,21 @@ def score(
                     f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}"
                 )
         return score_choices(
-            _checks.named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
+            named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
             ties=ties, nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects, groups=groups,
             ceiling=ceiling, backend=backend, progress=progress,
         )  # fmt: skip
-    embeddings = _models(_checks.several(embeddings), matrix, kind)
     called = "embeddings" if matrix is None else "matrix"
-    named = embeddings if isinstance(embeddings, Mapping) else {}
-    choices = ModelChoices.of(
-        model_choices, named, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
-    )
-    if choices.choices and not isinstance(embeddings, Mapping):
-        raise InputError(f"{called} must map names to models where model_choices are given too")
+    models = as_models(_models(embeddings, matrix, kind), called)
+    choices = None
+    if model_choices is not None:
+        if not isinstance(models, Mapping):
+            raise InputError(f"{called} must map names to models where model_choices are given too")
+        choices = ModelChoices.of(
+            model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
+        )
     given = answered_once(triplets, "score")
-    plan, models = as_resampling(ci), as_models(embeddings, called)
+    plan = as_resampling(ci)
     if plan is not None and plan.by == AUTO and not given.answered:
         plan = None
     _refuse_for_matrices(models, measure, transform)
@@ -201,15 +202,15 @@ def score(
         seed, transform, tuple(keep), progress, Grouped(plan),
     )  # fmt: skip
     scores = of_each(models, given, measures, progress, partial(_begin, asked), called)
-    if choices.choices:
+    if choices is not None and choices.choices:
         scores += score_choices(
             choices.among(present).choices, given, choice_base=choice_base, ties=ties, nan_policy=nan_policy,
             unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling, backend=backend,
             progress=progress,
         ).results  # fmt: skip
     found = tuple(_covered(one, present) for one in scores)
-    inputs: dict[str, Any] = {str(name): one for name, one in named.items()} or {called: embeddings}
-    inputs |= choices.choices
+    inputs: dict[str, Any] = {**models} if isinstance(models, Mapping) else {called: models}
+    inputs |= {} if choices is None else choices.choices
     told = merged(*(one.notes for one in found))
     return Scores(found, given.source, notes=told, coverage=present.coverage,
                   provenance=_provenance(asked, inputs, given, found[0].backend))  # fmt: skip

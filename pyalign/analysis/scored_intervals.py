@@ -11,12 +11,13 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
-from pyalign.analysis.uncertainty import clusters_of, notes_on_few, people_of, uncertainty, values_of, without_interval
+from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
+from pyalign.stats.effective import effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.resampling import Clusters, Resampling
 
 
@@ -73,11 +74,14 @@ def with_intervals(
         ci, nats_ci = uncertainty(
             clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress, dependence
         )
-        found = replace(found, ci=ci, cross_entropy_ci=nats_ci, notes=(*found.notes, *notes_on_few(clusters, plan)))
+        numbers = effective_numbers(clusters, plan.by)
+        notes = (*found.notes, *notes_on_few(numbers))
+        found = replace(found, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
         if not plan.closed:
             found = replace(found, resamples=plan.drawn, seed=plan.seed)
         if ci is None:
-            found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, without_interval(plan)))
+            why = without_interval(plan.by, numbers)
+            found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, why))
     if groups is not None:
         members = group_members(groups, aligned, outcomes.kept)
         found = replace(found, groups=tuple(_group_scores(outcomes, values, units, clusters, members, plan)))

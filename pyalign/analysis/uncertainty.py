@@ -14,14 +14,10 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors, standard_errors, with_weights
-from pyalign.stats.degrees import effective
+from pyalign.stats.effective import are_enough, effective_numbers
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
 
-FEW = {
-    "objects": "{:,} objects say as much as {:,.1f} with as many triplets each would: a few are in most of them",
-    "subjects": "{:,} participants count as {:,.1f} with equally many answers each: a few gave most of the answers",
-}
 FINEST = 32767  # steps between 0 and the largest cross-entropy
 
 
@@ -104,6 +100,8 @@ def uncertainty(
         found = found.in_units(units)
         each = zip(estimates, count(), cycle((FRACTION, POSITIVE)), strict=False)
         return tuple(mean_interval(estimate, found, k, plan, bounds) for estimate, k, bounds in each)
+    if not are_enough(effective_numbers(clusters, plan.by)):
+        return (None,) * len(values)
     means = in_units(replicates(clusters, values, plan, progress), values, units, estimates)
     require_rows(means, plan)
     if plan.by == "objects" and plan.method == "bootstrap":
@@ -138,34 +136,3 @@ def scaled(means: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> np.n
         scale = np.divide(errors, spread, out=np.where(np.isnan(errors), np.nan, 1.0), where=spread > 0)
         moved: np.ndarray = estimates + (means - estimates) * scale
     return moved
-
-
-ALONE = {
-    "objects": "any two triplets share an object",
-    "subjects": "all answers are from one participant",
-    "objects+subjects": "any two answers share an object or a participant",
-    "triplets": "there is only one triplet",
-}
-
-
-def notes_on_few(clusters: Clusters, plan: Resampling) -> tuple[str, ...]:
-    """A sentence each where objects, or people, say no more than half as many with as many rows each would.
-
-    Example:
-        >>> most_of_the_first = [[0, 2 * k + 1, 2 * k + 2] for k in range(20)]
-        >>> notes_on_few(Clusters.of(most_of_the_first), Resampling("objects"))
-        ('41 objects say as much as 8.2 with as many triplets each would: a few are in most of them',)
-    """
-    notes = []
-    for one, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
-        if one in plan.by:
-            sizes = np.bincount(_checks.as_array(codes, one, "(t, k)").ravel()).astype(np.float64)
-            count, few = int((sizes > 0).sum()), effective(sizes)
-            if few < count / 2:
-                notes.append(FEW[one].format(count, few))
-    return tuple(notes)
-
-
-def without_interval(plan: Resampling) -> str:
-    """A sentence about an interval that is none."""
-    return f"there is no interval over {plan.by.replace('+', ' and ')}: {ALONE[plan.by]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option
@@ -12,9 +12,7 @@ from pyalign.concept.concepts import FEWEST
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
-
-if TYPE_CHECKING:
-    from pyalign.typing import Assign
+from pyalign.typing import Assign
 
 CONCEPTS = "human concepts (at least one of these options)"
 LABELS = "labels of the k dimensions, one per line (default: those of the data set, otherwise numbers)"

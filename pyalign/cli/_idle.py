@@ -7,16 +7,13 @@ options that a command has no use for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pyalign.cli import _options
 from pyalign.cli._command import option
 from pyalign.data.names import MISSING
 from pyalign.data.objects import HOW
 from pyalign.io.paths import Spec
-
-if TYPE_CHECKING:
-    from pyalign.typing import Policy
+from pyalign.typing import Policy
 
 GROUP = "accepted for consistency with other commands, without effect here"
 

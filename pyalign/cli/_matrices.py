@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.cli import _inputs
 from pyalign.cli._command import option, refuse_unused
 from pyalign.data import KINDS, Judgments, hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec, is_named
-
-if TYPE_CHECKING:
-    from pyalign.typing import MatrixKind
+from pyalign.typing import MatrixKind
 
 GROUP = "matrices"
 OF_EMBEDDINGS = ("measure", "transform", "name_column", "per_object")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.analysis.choices import UNKNOWN
 from pyalign.cli._command import option, refuse_unused, without_effect
 from pyalign.data import hash_early
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
-
-if TYPE_CHECKING:
-    from pyalign.typing import Policy
+from pyalign.typing import Policy
 
 GROUP = "choices without embeddings"
 OF_EMBEDDINGS = ("measure", "temperature", "transform", "n_permutations", "choices", "probabilities")

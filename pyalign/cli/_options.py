@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
@@ -16,9 +16,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
 from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling, as_resampling
-
-if TYPE_CHECKING:
-    from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
+from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())

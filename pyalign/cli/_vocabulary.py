@@ -13,7 +13,7 @@ class OptionName(NamedTuple):
 
     Attributes:
         flag: on the command line.
-        argument: the name that is settled for Python, where some functions still have another; "" where none takes it.
+        argument: what the functions of pyalign call it; "" where none takes it, or one of another name.
         type: "file" (to read), "path" (to write), "source" (of images), "text", "integer", "number" or "switch"; two of
             them where either may stand.
         default: what most commands take where it is left out; None: nothing, or what the data say.
@@ -46,13 +46,7 @@ VOCABULARY = {
         ("--kind", "kind", "text", None, "whether larger values of a matrix mean more similar or more dissimilar"),
         ("--human", "human", "file", None, "human similarities: a matrix or a human embedding"),
         ("--human-measure", "human_measure", "text", None, "the similarity measure of the human embedding"),
-        (
-            "--human-temperature",
-            "human_temperature",
-            "number",
-            1.0,
-            "the temperature of the human embedding's choice probabilities",
-        ),
+        ("--human-temperature", "", "number", 1.0, "the temperature of the human embedding's choice probabilities"),
         ("--other-embeddings", "other_embeddings", "file", None, "embeddings of other items by the same model"),
         ("--transform", "transform", "file", None, "a linear map to apply to the embeddings first"),
         ("--dimensions", "dimensions", "file", None, "human dimensions: (n, k) non-negative numbers"),
@@ -87,7 +81,7 @@ VOCABULARY = {
         ("--name-column", "name_column", "integer or text", None, "the column with these names, in a table"),
         ("--subjects", "subjects", "file", None, "the participant who gave each answer"),
         ("--subject-column", "subject_column", "integer or text", None, "the column that identifies the participant"),
-        ("--per-object", "per_object", "text", None, "how several images of one object are combined into one row"),
+        ("--per-object", "", "text", None, "how several images of one object are combined into one row"),
         ("--labels", "", "text", None, "the names of the models in tables"),
         ("--families", "families", "text", None, "the family of each model"),
         ("--missing", "missing", "text", "raise", "how items without a row are handled"),
@@ -95,7 +89,13 @@ VOCABULARY = {
         ("--unreadable", "unreadable", "text", "raise", "how images or answers that can't be read are handled"),
         # Similarities and choices
         ("--measure", "measure", "text", None, "the measure of similarity"),
-        ("--temperature", "temperature", "number", None, "the temperature T in p = softmax(similarity / T)"),
+        (
+            "--temperature",
+            "temperature",
+            "number",
+            None,
+            "the temperature T in p = softmax(similarity / T)",
+        ),
         ("--ties", "ties", "text", "fractional", "how ties are scored"),
         ("--correlation", "correlation", "text", None, "the correlation by which matrices are compared"),
         ("--pooling", "pooling", "text", None, "how participants are averaged for the noise ceiling"),
@@ -108,7 +108,7 @@ VOCABULARY = {
         ("--minimum", "", "integer", None, "the minimum number of triplets, answers or models"),
         # Inference
         ("--ci", "ci", "text", "auto", "what intervals generalize to"),
-        ("--ci-method", "ci_method", "text", None, "how intervals are computed"),
+        ("--ci-method", "", "text", None, "how intervals are computed"),
         ("--confidence", "confidence_level", "number", 0.95, "the confidence level of the intervals"),
         ("--resamples", "n_resamples", "integer", None, "the number of bootstrap resamples"),
         ("--permutations", "n_permutations", "integer", None, "the number of random relabellings"),
@@ -116,6 +116,8 @@ VOCABULARY = {
         ("--seed", "seed", "integer", 0, "the random seed"),
         ("--alpha", "alpha", "number", None, "the significance level"),
         ("--correction", "correction", "text", "holm", "the correction of p-values for multiple tests"),
+        ("--baseline", "baseline", "text", None, "the model that all others are compared with"),
+        ("--margin", "margin", "number", None, "the smallest difference of accuracies that would matter"),
         ("--choose-best", "choose_best", "switch", False, "estimate how well the best model does on unseen objects"),
         ("--partial", "partial", "switch", False, "report partial correlations, which control for the other models"),
         ("--weighted", "weighted", "switch", False, "fit a non-negative weighted sum of the models"),
@@ -134,11 +136,11 @@ VOCABULARY = {
         ("--smoothing", "smoothing", "number", None, "the pseudo-count added to each answer"),
         ("--local-weight", "local_weight", "number", None, "the weight of the local loss on other embeddings"),
         ("--tau", "tau", "number", None, "the temperature of the local loss"),
-        ("--recipe", "recipe", "text", None, "a published training recipe"),
+        ("--recipe", "", "text", None, "a published training recipe"),
         ("--bins", "bins", "integer", 10, "the number of confidence bins"),
         # Triplets that are made
         ("--count", "n_triplets", "integer", None, "the number of triplets"),
-        ("--shape", "shape", "integer", (1854, 768), "the numbers of items and of features"),
+        ("--shape", "", "integer", (1854, 768), "the numbers of items and of features"),
         ("--scheme", "scheme", "text", "uniform", "which items form a triplet"),
         # Extraction and models
         ("--model", "model", "text", None, "the model, SOURCE:NAME"),
@@ -158,7 +160,7 @@ VOCABULARY = {
         # Where it runs
         ("--backend", "backend", "text", "auto", "the compute backend"),
         ("--device", "device", "text", "auto", "the torch device"),
-        ("--threads", "n_threads", "integer", None, "the number of threads"),
+        ("--threads", "", "integer", None, "the number of threads"),
         ("--workers", "workers", "integer", None, "the number of threads that read images"),
         ("--resume", "resume", "switch", False, "resume an interrupted run"),
         ("--only", "only", "text", None, "run only one step of a study"),
@@ -178,7 +180,7 @@ VOCABULARY = {
         ("--probabilities", "keep", "path", None, "write the choice probabilities of each triplet"),
         ("--save-index", "", "path", None, "write the search index"),
         ("--spec", "", "path", None, "write the specification of an extraction"),
-        ("--figures", "formats", "text", None, "the formats of figures"),
+        ("--figures", "", "text", None, "the formats of figures"),
         ("--by", "by", "text", None, "what the rows of a table or figure are grouped by"),
         ("--sort", "sort", "text", None, "the order of rows"),
         ("--limit", "limit", "integer", None, "the maximum number of rows, objects or names to show"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pyalign.analysis.calibration.calibrate import calibrate
 from pyalign.analysis.notes import merged
@@ -18,9 +18,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
-
-if TYPE_CHECKING:
-    from pyalign.typing import MeasureName
+from pyalign.typing import MeasureName
 
 FITTING = "fitting"
 

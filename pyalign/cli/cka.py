@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -13,9 +12,7 @@ from pyalign.pairwise.calibrated import checked_permutations
 from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 from pyalign.progress import Progress
-
-if TYPE_CHECKING:
-    from pyalign.typing import MeasureName
+from pyalign.typing import MeasureName
 
 FORMULAS = "\n".join(f"  {one.name:<16} {one.formula}" for one in REPRESENTATION_MEASURES.values())
 COMPARED = f"""comparison

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.analysis.comparison.compare import compare
 from pyalign.cli import _idle, _inputs, _matrices, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
-from pyalign.errors import InputError
+from pyalign.errors import InputError, nearest
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-
-if TYPE_CHECKING:
-    from pyalign.typing import Correction, MeasureName
+from pyalign.typing import Correction, MeasureName
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,14 @@ class CompareOptions(
         " discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
+    baseline: str | None = option(
+        "compare each of the others with this model, by its label or name (default: every two models)",
+        metavar="MODEL", group=_options.INTERVALS,
+    )  # fmt: skip
+    margin: float | None = option(
+        "test too whether models differ by less than this fraction of the triplets, such as 0.01", kind=float,
+        metavar="FRACTION", group=_options.INTERVALS,
+    )  # fmt: skip
     choose_best: bool = option(
         "estimate how well the best model does on objects that were not used to choose it",
         default=False,
@@ -48,7 +55,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     for measure in measures:
         get_measure(measure)
     if options.ci == "none":
-        refuse_unused(options, ("choose_best", "correction"), "intervals, and --ci none omits them")
+        refuse_unused(options, ("choose_best", "correction", "margin"), "intervals, and --ci none omits them")
     plan, notes = _inputs.check_intervals(options)
     notes += _model_choices.check(options)
     _matrices.check(options)
@@ -70,9 +77,20 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         models, triplets, **choices, measure=None if options.measure is None else by_model,
         temperature=1.0 if temperature is None else temperature,
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
-        correction=options.correction, choose_best=options.choose_best, progress=progress,
+        baseline=_baseline(options, called, labels), margin=options.margin, correction=options.correction,
+        choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets), notes=notes)
+
+
+def _baseline(options: CompareOptions, called: Sequence[str], labels: Sequence[str] | None) -> str | None:
+    """The model that the others are compared with, by what the analysis calls it."""
+    asked, names = options.baseline, called if labels is None else labels
+    if asked is None or asked in names:
+        return asked
+    if asked in called:
+        return names[called.index(asked)]
+    raise InputError(f"--baseline must be one of the models; got {asked!r}{nearest(asked, names)}")
 
 
 COMMAND = Command(CompareOptions, run, "pyalign compare clip.npy vgg.npy -t triplets.npy", about=("triplets",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.cli import _concepts, _folder, _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
@@ -14,9 +14,7 @@ from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-
-if TYPE_CHECKING:
-    from pyalign.typing import Correction, MeasureName
+from pyalign.typing import Correction, MeasureName
 
 WRITTEN = ("concepts.csv", "differences.csv", "concepts.json")  # to --out
 PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")

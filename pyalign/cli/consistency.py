@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.cli import _concepts, _inputs, _model_choices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -12,9 +12,7 @@ from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-
-if TYPE_CHECKING:
-    from pyalign.typing import Correction, MeasureName, Policy
+from pyalign.typing import Correction, MeasureName, Policy
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.dataset import describe_dataset
@@ -20,9 +20,7 @@ from pyalign.datasets.description import FILES, checked_description, description
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
-
-if TYPE_CHECKING:
-    from pyalign.typing import MatrixKind
+from pyalign.typing import MatrixKind
 
 SET = "data set (for --write), if a file was recognized wrongly"
 ROLES = ("triplets", "item_names", "subjects", "answers", "categories", "dimensions", "dimension_labels", "images")

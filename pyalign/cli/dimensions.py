@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +15,7 @@ from pyalign.concept.predicted import DimensionPredictions
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
-
-if TYPE_CHECKING:
-    from pyalign.typing import Correction
+from pyalign.typing import Correction
 
 REGRESSION = "regression"
 TABLE, PREDICTED = "predict.csv", "predictions.npy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pyalign.cli import _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, option
@@ -13,9 +13,7 @@ from pyalign.errors import InputError
 from pyalign.extraction.encoder import PENULTIMATE, POOLINGS, PRECISIONS
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
-
-if TYPE_CHECKING:
-    from pyalign.typing import Policy
+from pyalign.typing import Policy
 
 ITEMS, MODEL = "items", "model"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _folder, _inputs, _options
@@ -18,9 +18,7 @@ from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
-
-if TYPE_CHECKING:
-    from pyalign.typing import BackendName, MeasureName
+from pyalign.typing import BackendName, MeasureName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 QUERIES, INDEX, CONCEPTS, INTERVALS = "queries (default: every row)", "index", "concepts", "intervals and tests"

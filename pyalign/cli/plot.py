@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pyalign.cli import _concepts, _inputs, _options
 from pyalign.cli._command import Command, Outcome, Output, option, refuse_unused
@@ -21,9 +21,7 @@ from pyalign.report.charts.ranked import SORTS
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
-
-if TYPE_CHECKING:
-    from pyalign.typing import MatrixKind
+from pyalign.typing import MatrixKind
 
 OBJECTS, LOOKS = "objects", "appearance"
 

@@ -15,11 +15,11 @@ from pyalign.io.paths import Spec
 from pyalign.io.transform import transform_bytes
 from pyalign.journal import Journal
 from pyalign.progress import Progress
+from pyalign.typing import MeasureName, Split
 
 if TYPE_CHECKING:
     from pyalign.probing.recipe_results import RecipeCrossValidation
     from pyalign.probing.validated import ProbeCrossValidation
-    from pyalign.typing import MeasureName, Split
 
 FOLDS, MAP = "cross-validation", "map"
 OTHERS = "gLocal\npreserve the local structure of other embeddings; uses --norm identity"
@@ -251,7 +251,7 @@ def _one_fit(
 
     strength = options.penalties[0] if options.penalties else STRENGTH
     fit = fit_probe(
-        x, triplets, norm=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
+        x, triplets, penalty=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)

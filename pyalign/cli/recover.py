@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pyalign.cli import _idle, _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -12,9 +12,7 @@ from pyalign.errors import InputError
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.recovery.recover import REFITS, recover
-
-if TYPE_CHECKING:
-    from pyalign.typing import MeasureName
+from pyalign.typing import MeasureName
 
 ANSWERING, FITTING = f"answers\n{_options.MODEL.partition(chr(10))[2]}", "fits"
 SIMULATING = "simulations"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyalign.cli import _inputs, _matrices, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
@@ -17,9 +17,7 @@ from pyalign.pairwise.rsa_parts import POOLINGS
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
-
-if TYPE_CHECKING:
-    from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
+from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
 
 HUMAN, MODELS = "human judgments", "more models"
 OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan_policy")

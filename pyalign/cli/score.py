@@ -96,7 +96,8 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         models, triplets, measure=options.measure, temperature=temperature,
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
         groups=groups, ceiling=ceiling, n_permutations=options.n_permutations, seed=options.seed or 0,
-        transform=_transform(options.transform), keep=keep, **_model_choices.arguments(options), progress=progress,
+        transform=_transform(options.transform), keep=keep,
+        **({} if options.model_choices is None else _model_choices.arguments(options)), progress=progress,
     )  # fmt: skip
     results = replace(results, triplets=options.triplets, results=_inputs.with_labels(results.results, labels))
     text = _choices_as_text(results) if alone and not options.choices else None

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,9 +23,7 @@ from pyalign.io.paths import Spec
 from pyalign.io.transform import load_transform
 from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
-
-if TYPE_CHECKING:
-    from pyalign.typing import MatrixKind, MeasureName
+from pyalign.typing import MatrixKind, MeasureName
 
 MEET, ODD = "which items form a triplet", "which item is odd"
 WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation
@@ -54,7 +51,7 @@ class DrawOptions(_options.Output):
     measure: MeasureName | None = option(
         "similarity measure of the embeddings (default: cosine)", metavar="M", words=MEASURES
     )
-    count: int = option("number of triplets to sample", "--count", required=True, kind=_options.count, metavar="N")
+    n_triplets: int = option("number of triplets to sample", required=True, kind=_options.count, metavar="N")
     scheme: str = option(
         "which items form a triplet: any three (default), three of one category, or two of one "
         "category and one of another", default="uniform",
@@ -88,9 +85,9 @@ def run_draw(options: DrawOptions, progress: Progress) -> Outcome:
     if options.probabilities is not None and options.temperature is None:
         raise InputError(f"--probabilities {options.probabilities} needs --temperature T, by which p = softmax(s / T)")
     x, measure = _rows(options)
-    progress(f"drawing {options.count:,} triplets", 0, None)
+    progress(f"drawing {options.n_triplets:,} triplets", 0, None)
     drawn = draw_triplets(
-        x, options.count, measure=measure, scheme=options.scheme, temperature=options.temperature,
+        x, options.n_triplets, measure=measure, scheme=options.scheme, temperature=options.temperature,
         seed=options.seed, categories=None if options.categories is None else load_categories(options.categories),
         soft=options.probabilities is not None,
     )  # fmt: skip
@@ -153,8 +150,8 @@ class SimulateOptions:
         "number of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
         metavar="N,D",
     )  # fmt: skip
-    count: int = option(
-        "number of triplets (default: 4,700,000)", "--count", default=4_700_000, kind=_options.count, metavar="N"
+    n_triplets: int = option(
+        "number of triplets (default: 4,700,000)", default=4_700_000, kind=_options.count, metavar="N"
     )
     measure: MeasureName = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
     temperature: float = option(
@@ -174,7 +171,7 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
         x = np.asarray(_inputs.read_embeddings(options.embeddings).values)
     else:
         x = random_embeddings(*options.shape, options.seed)
-    drawn = simulate(x, options.count, measure=options.measure, temperature=options.temperature, seed=options.seed)
+    drawn = simulate(x, options.n_triplets, measure=options.measure, temperature=options.temperature, seed=options.seed)
 
     def expected(outputs: Mapping[str, str]) -> str:
         names = {os.path.basename(path): digest for path, digest in outputs.items()}

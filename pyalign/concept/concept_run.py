@@ -19,10 +19,12 @@ from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
+from pyalign.concept.together import Together, together
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.subjects import checked_labels
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress
+from pyalign.stats.effective import low_values, notes_on_few
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.typing import BackendName, Correction
@@ -109,7 +111,7 @@ class Run:
         plan, clusters = of.plan, of.clusters
         both = list(zip(groupings.all, found, strict=True))
         results = [
-            result_of(k, name, grouping, parts, whole, outcomes, source if name in after else None)
+            result_of(k, name, grouping, parts, whole, outcomes, source if name in after else None, self.correction)
             for k, name in enumerate(outcomes.names)
             for grouping, parts in both
         ]
@@ -139,12 +141,13 @@ class Run:
             ci_method=None if plan is None else plan.method,
             confidence=None if plan is None else float(plan.confidence_level),
             resamples=plan.drawn if drawn and plan is not None else None,
+            **low_values(whole.numbers),
             task=score.task,
             notes=merged(groupings.notes, notes_on_small(both), self._notes(outcomes, whole)),
         )
 
     def _notes(self, outcomes: OutcomeTable, whole: Part) -> list[str]:
-        told = [] if whole.note is None else [whole.note]
+        told = [*([] if whole.note is None else [whole.note]), *notes_on_few(whole.numbers)]
         index, task = self.aligned.index, outcomes.scores[0].task
         for name, one in zip(outcomes.names, outcomes.scores, strict=True):
             assert one.accuracy is not None
@@ -165,15 +168,19 @@ def result_of(
     whole: Part,
     outcomes: OutcomeTable,
     transform: str | None,
+    correction: str,
 ) -> ConceptScores:
     """The result of model k."""
     *of_concepts, rest = parts
+    among_all = together(k, of_concepts, whole, correction)
     intervals = whole.intervals
     _, nats = _known(whole.estimates[:, k])
     return ConceptScores(
         embeddings=name,
         by=grouping.by,
-        concepts=tuple(_row(label, part, k) for label, part in zip(grouping.labels, of_concepts, strict=True)),
+        concepts=tuple(
+            _row(label, part, k, one) for label, part, one in zip(grouping.labels, of_concepts, among_all, strict=True)
+        ),
         unassigned=_row(NO_CONCEPT, rest, k) if rest.n_triplets else None,
         n_triplets=whole.n_triplets,
         n_ties=outcomes.scores[k].n_ties,
@@ -185,7 +192,7 @@ def result_of(
     )
 
 
-def _row(label: str, part: Part, k: int) -> ConceptScore:
+def _row(label: str, part: Part, k: int, among_all: Together | None = None) -> ConceptScore:
     accuracy, nats = _known(part.estimates[:, k])
     found = part.intervals
     return ConceptScore(
@@ -197,6 +204,8 @@ def _row(label: str, part: Part, k: int) -> ConceptScore:
         cross_entropy=nats,
         cross_entropy_ci=None if found is None else found.own(k, NATS),
         note=part.note,
+        **vars(among_all or Together()),
+        **low_values(part.numbers),
     )
 
 

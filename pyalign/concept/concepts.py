@@ -30,6 +30,7 @@ from pyalign.data import (
     require_one_answer_each,
 )
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
@@ -114,7 +115,8 @@ def score_concepts(
 
     Returns:
         `Concepts`: a result for each of the embeddings and each way of grouping. With `top` = 1 counts add up to the
-        number of triplets, and credits to that of the whole, with those of no concept.
+        number of triplets, and credits to that of the whole, with those of no concept. Intervals in closed form come by
+        themselves, and so that those of all concepts hold together (Sidak 1967).
 
     Raises:
         InputError: as `pyalign.compare`; dimensions that are negative; labels of another number; no way of grouping.
@@ -147,7 +149,7 @@ def score_concepts(
     given = as_triplet_data(triplets)
     require_answers(given, "concepts")
     require_one_answer_each(given, "concepts")
-    models = {} if embeddings is None else _checks.one_or_several(embeddings)
+    models = {} if embeddings is None else one_or_several(embeddings)
     choices = ModelChoices.of(
         model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )

@@ -23,9 +23,15 @@ class ConceptScore:
         n_objects: different objects in them.
         accuracy: fraction, ties counted as in the whole; None without triplets.
         ci: interval of the accuracy; None where there is none, and then `note` says why if it was asked for.
+        simultaneous_ci: the interval of the accuracy that holds together with those of all concepts of the model; None
+            by a bootstrap, and of the triplets of no concept.
+        p_value: two-sided, of no difference from the accuracy of all triplets; None likewise.
+        p_adjusted: the same, corrected over all concepts of the model and this `by`.
         cross_entropy: nats per triplet; None without triplets, and of choices without probabilities.
         cross_entropy_ci: interval, nats.
         note: why there is no interval, or None.
+        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
+            at least half of the count. See `pyalign.stats.effective`.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -38,6 +44,11 @@ class ConceptScore:
     cross_entropy: float | None
     cross_entropy_ci: Interval | None
     note: str | None = None
+    simultaneous_ci: Interval | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+    effective_objects: float | None = None
+    effective_subjects: float | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -150,6 +161,8 @@ class Concepts(OfTask, Result):
         correction: of p-values over all concepts.
         resamples: of a bootstrap, else None.
         seed: of what is drawn.
+        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
+            at least half of the count. See `pyalign.stats.effective`.
         triplets, dimensions: where they came from, or None.
         task: of the triplets; `chance` follows from it.
         top_objects: of each dimension, where they were asked for, else None.
@@ -179,6 +192,8 @@ class Concepts(OfTask, Result):
     ci_method: str | None = None
     confidence: float | None = None
     resamples: int | None = None
+    effective_objects: float | None = None
+    effective_subjects: float | None = None
     triplets: str | None = None
     dimensions: str | None = None
     task: str = ODD_ONE_OUT

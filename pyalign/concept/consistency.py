@@ -16,6 +16,7 @@ from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
 from pyalign.data import Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.progress import Progress, silent
@@ -104,7 +105,7 @@ def error_consistency(
         (1.0, (3, 3))
     """
     progress = progress or silent
-    rows = _checks.named_models({} if models is None else models)
+    rows = named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(model_choices, rows, base=choice_base, nan_policy=nan_policy, unreadable=unreadable)
     n_models = len(rows) + len(choices.choices)

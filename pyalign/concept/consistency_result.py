@@ -152,6 +152,8 @@ class ErrorConsistency(OfTask, Result):
         backend: what computed.
         ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
         resamples: of a bootstrap, else None.
+        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
+            at least half of the count. See `pyalign.stats.effective`.
         triplets, dimensions, categories: where they came from, or None.
         task: of the triplets; `chance` follows from it.
     """
@@ -177,6 +179,8 @@ class ErrorConsistency(OfTask, Result):
     ci_method: str | None = None
     confidence: float | None = None
     resamples: int | None = None
+    effective_objects: float | None = None
+    effective_subjects: float | None = None
     triplets: str | None = None
     dimensions: str | None = None
     categories: str | None = None

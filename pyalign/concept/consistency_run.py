@@ -14,7 +14,6 @@ from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows
-from pyalign.analysis.uncertainty import without_interval
 from pyalign.backends import get_host_backend
 from pyalign.concept.concepts import DIMENSIONS, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
@@ -26,6 +25,14 @@ from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence
+from pyalign.stats.effective import (
+    EffectiveNumber,
+    are_enough,
+    effective_numbers,
+    low_values,
+    notes_on_few,
+    without_interval,
+)
 from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, joints, pair_counts
 from pyalign.stats.kappa import of_counts
 from pyalign.stats.multiple import corrected
@@ -80,14 +87,16 @@ class Run:
         plan = None if self.plan is None else self.plan.over(answers.people)
         counted = answers.people if plan is not None and "subjects" in plan.by else None
         clusters = Clusters.of(answers.index, counted, answers.backend)
-        dependence = Dependence.of(clusters, plan) if plan is not None and _closed(plan) else None
+        numbers = () if plan is None else effective_numbers(clusters, plan.by)
+        used = plan if are_enough(numbers) else None
+        dependence = Dependence.of(clusters, used) if used is not None and _closed(used) else None
         names = [one.model for one in answers.models]
-        pairs = error_pairs(names, answers.right, clusters, dependence, plan, self.correction, self.progress)
+        pairs = error_pairs(names, answers.right, clusters, dependence, used, self.correction, self.progress)
         missed = missed_by_all(answers.right, len(answers.index))
         concepts: tuple[MissedConcept, ...] | None = None
         notes: tuple[str, ...] = ()
         if self.dimensions is not None or grouped["categories"] is not None:
-            concepts, notes = self._missed(aligned, answers, missed, clusters, dependence, plan, grouped)
+            concepts, notes = self._missed(aligned, answers, missed, clusters, dependence, used, grouped)
         drawn = plan is not None and not plan.closed
         return ErrorConsistency(
             models=answers.models,
@@ -107,8 +116,11 @@ class Run:
             ci_method=None if plan is None else plan.method,
             confidence=None if plan is None else float(plan.confidence_level),
             resamples=plan.drawn if drawn and plan is not None else None,
+            **low_values(numbers),
             task=given.task,
-            notes=merged(aligned.notes, answers.notes, notes, _told(answers.models, pairs, plan)),
+            notes=merged(
+                aligned.notes, answers.notes, notes, notes_on_few(numbers), _told(answers.models, pairs, plan, numbers)
+            ),
         )
 
     def _aligned(self, given: Triplets) -> AlignedModels:
@@ -164,7 +176,8 @@ def _alone(outcomes: OutcomeTable, k: int, t: int) -> ModelErrors:
 
 
 def _told(
-    models: tuple[ModelErrors, ...], pairs: tuple[ErrorPair, ...], plan: Resampling | None
+    models: tuple[ModelErrors, ...], pairs: tuple[ErrorPair, ...], plan: Resampling | None,
+    numbers: tuple[EffectiveNumber, ...],
 ) -> tuple[str, ...]:  # fmt: skip
     """What has no kappa, or no interval, and why."""
     always = {0.0: "always wrong", 1.0: "always right"}
@@ -173,7 +186,8 @@ def _told(
     bare = [pair for pair in pairs if pair.kappa is not None and pair.ci is None]
     if plan is not None and bare:
         drawn = f"a resample of {plan.by} leaves a model that is always right or always wrong"
-        told.append(without_interval(plan) if plan.closed else f"there is no interval: {drawn}")
+        in_closed_form = plan.closed or not are_enough(numbers)
+        told.append(without_interval(plan.by, numbers) if in_closed_form else f"there is no interval: {drawn}")
     return tuple(told)
 
 

@@ -11,6 +11,7 @@ from pyalign import _checks
 from pyalign._result import Result
 from pyalign.concept.neighbor_lists import TIED, checked_k, tied_at
 from pyalign.data import Provenance
+from pyalign.data.similarities import one_or_several
 from pyalign.documents import hidden
 from pyalign.measures import get_measure
 from pyalign.nearest.neighbors import neighbors
@@ -102,7 +103,7 @@ def hubness(
         >>> found[0].largest[0].count, found[0].antihubs
         (2.0, 0.5)
     """
-    models = _checks.one_or_several(embeddings)
+    models = one_or_several(embeddings)
     _checks.whole_number(largest, "largest", 0)
     matched = match_rows(models)
     k, rows = checked_k(k, matched.n), matched.take()

@@ -29,6 +29,7 @@ from pyalign.concept.neighbor_lists import (
 )
 from pyalign.data import Provenance, as_embeddings
 from pyalign.data.categories import require_names
+from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
@@ -102,7 +103,7 @@ def compare_neighbors(
         (True, True, 0.001, True)
     """
     progress = progress or silent
-    models = _checks.one_or_several(embeddings)
+    models = one_or_several(embeddings)
     if not models or REFERENCE in models:
         raise InputError(f"embeddings must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
     asked = half_samples(ci)

@@ -12,10 +12,10 @@ from pyalign.analysis.comparison.outcome_table import OutcomeTable
 from pyalign.analysis.comparison.paired_intervals import ClosedForm, Intervals, Resampled
 from pyalign.analysis.notes import used_rows
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import without_interval
 from pyalign.concept.groupings import Grouping
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Dependence
+from pyalign.stats.effective import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.resampling import Clusters, Resampling, means_of, resampled_sums
 
 
@@ -29,6 +29,7 @@ class Part:
         intervals: what is known of their errors, or None.
         note: why there are no intervals, where they were asked for.
         sums: (b, 1 + 2 m) of the resamples, or None.
+        numbers: effective ones, of what intervals are over.
     """
 
     n_triplets: int
@@ -37,6 +38,7 @@ class Part:
     intervals: Intervals | None
     note: str | None = None
     sums: np.ndarray | None = None
+    numbers: tuple[EffectiveNumber, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +71,15 @@ class Parts:
         objects = int(used_rows(np.asarray(clusters.objects), clusters.n).sum())
         if self.plan is None:
             return Part(len(rows), objects, estimates, None)
-        table, sums = self.table.take(rows, axis=0), None
+        table, sums, numbers = self.table.take(rows, axis=0), None, effective_numbers(clusters, self.plan.by)
         values = None if self.plan.closed else _values(table)
         if keep and len(rows) and self._add_up:  # also of a part too small for an interval: the whole holds it
             assert values is not None
             sums = resampled_sums(clusters, values, self.plan)
         if len(rows) < self.least:
-            return Part(len(rows), objects, estimates, None, too_few(len(rows), self.least), sums)
-        found, note = self._intervals(clusters, table, values, estimates, sums)
-        return Part(len(rows), objects, estimates, found, note, sums)
+            return Part(len(rows), objects, estimates, None, too_few(len(rows), self.least), sums, numbers)
+        found, note = self._intervals(clusters, numbers, table, values, estimates, sums)
+        return Part(len(rows), objects, estimates, found, note, sums, numbers)
 
     def whole(self, parts: list[Part], progress: Progress) -> Part:
         """All triplets together: of resamples that parts have added up already, their sum."""
@@ -89,8 +91,9 @@ class Parts:
         sums = np.sum(np.stack([one for _, one in added]), axis=0) if all_there else None
         progress("intervals", 0, None)
         values = None if self.plan.closed else _values(self.table)
-        intervals, note = self._intervals(self.clusters, self.table, values, estimates, sums)
-        return Part(t, self.clusters.n, estimates, intervals, note)
+        numbers = effective_numbers(self.clusters, self.plan.by)
+        intervals, note = self._intervals(self.clusters, numbers, self.table, values, estimates, sums)
+        return Part(t, self.clusters.n, estimates, intervals, note, numbers=numbers)
 
     @cached_property
     def table(self) -> np.ndarray:
@@ -115,6 +118,7 @@ class Parts:
     def _intervals(
         self,
         clusters: Clusters,
+        numbers: tuple[EffectiveNumber, ...],
         table: np.ndarray,
         values: np.ndarray | None,
         estimates: np.ndarray,
@@ -123,10 +127,12 @@ class Parts:
         plan, errors = self.plan, None
         assert plan is not None
         closed = plan.closed
+        if not are_enough(numbers):
+            return None, without_interval(plan.by, numbers)
         if closed or (plan.method == "bootstrap" and plan.by == "objects"):
             both = Dependence.of(clusters, plan).errors(table).in_units(self.units)
             if not both.known:
-                return None, without_interval(plan)
+                return None, without_interval(plan.by, numbers)
             errors = both.of(slice(0, None, 2)), both.of(slice(1, None, 2))
         if closed:
             assert errors is not None

@@ -24,6 +24,7 @@ from pyalign.concept.predicted import (
 from pyalign.data import Aligned, Embeddings, Provenance, Triplets, align, require_answers, require_odd_one_out
 from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.names import MISSING
+from pyalign.data.similarities import one_or_several
 from pyalign.data.triplets import require_one_answer_each
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
@@ -101,7 +102,7 @@ def predict_dimensions(
     _checks.one_of(missing, MISSING, "missing")
     grid, standardize = checked_penalties(penalties), _checks.flag(standardize, "standardize")
     seed = _checks.whole_number(seed, "seed", 0)
-    models = _checks.one_or_several(embeddings)
+    models = one_or_several(embeddings)
     if not models:
         raise InputError("embeddings must hold at least one model; got none")
     objects = objects_of(models, dimensions, labels, nan_policy, missing)

@@ -25,6 +25,7 @@ from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_list
 from pyalign.concept.neighborhoods import PERMUTATIONS, notes_on_lists
 from pyalign.data import Categories, Provenance
 from pyalign.data.categories import require_names
+from pyalign.data.similarities import one_or_several
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
@@ -136,7 +137,7 @@ def neighbor_purity(
         (1.0, 0.333)
     """
     progress = progress or silent
-    models = _checks.one_or_several(embeddings)
+    models = one_or_several(embeddings)
     asked = half_samples(ci)
     _checks.whole_number(n_permutations, "n_permutations", 0)
     _checks.whole_number(seed, "seed", 0)

@@ -78,6 +78,40 @@ def with_similarities(x: Any) -> Any:
     return as_similarities(x) if isinstance(x, Judgments) else x
 
 
+def several(models: Any) -> Any:
+    """Several models as a mapping from names to them; one model, and anything else, as it is.
+
+    Several are a mapping, a list of models of two dimensions each, which are called by their `source` or "model 1", or
+    a DataFrame whose columns have two levels, of which the first is the model.
+
+    Example:
+        >>> [*several([np.eye(2), np.ones((2, 3))])]
+        ['model 1', 'model 2']
+    """
+    if isinstance(models, list | tuple):
+        if models and all(len(getattr(one, "shape", ())) == 2 for one in models):
+            names = [getattr(one, "source", None) or f"model {k}" for k, one in enumerate(models, 1)]
+            _checks.different(names, names, "models")
+            return dict(zip(names, models, strict=True))
+    elif getattr(getattr(models, "columns", None), "nlevels", 1) == 2:
+        return {name: models[name] for name in dict.fromkeys(models.columns.get_level_values(0))}
+    return models
+
+
+def named_models(models: object, name: str = "models", of: str = "embeddings") -> dict[str, Any]:
+    """`models` by their names as text; see `several`. Raises for what is not several of what the message calls `of`."""
+    models = several(models)
+    if not isinstance(models, Mapping):
+        raise InputError(f"{name} must map names to {of}, as a dict does; got {type(models).__name__}")
+    return _checks.by_name(models, name)
+
+
+def one_or_several(embeddings: object) -> dict[str, Any]:
+    """Several embeddings by their names as text, or one as "embeddings"; see `several`."""
+    models = several(embeddings)
+    return _checks.by_name(models, "embeddings") if isinstance(models, Mapping) else {"embeddings": models}
+
+
 def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embeddings]:
     """`x` with what it knows of its items, `Judgments` as `Similarities`; of a mapping from names to such, each.
 
@@ -88,6 +122,7 @@ def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embedd
         >>> as_models({1: np.eye(2)})["1"].shape
         (2, 2)
     """
+    x = several(x)
     if not isinstance(x, Mapping):
         return as_similarities(x) if isinstance(x, Judgments) else as_embeddings(x, name)
     if not x:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance
+from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
@@ -33,7 +34,7 @@ def compare_all(
     backend: BackendName, progress: Progress = silent,
 ) -> ModelSimilarities:  # fmt: skip
     """The similarity of every two models, by each measure; see `pyalign.cka`."""
-    given = _checks.named_models(models)
+    given = named_models(models)
     if len(given) < 2:
         raise InputError(f"models must be at least two; got {len(given)}")
     measures = measures_of(measure)

@@ -8,6 +8,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.data import Provenance
+from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
 from pyalign.ops.resample import permutation
 from pyalign.ops.rows import match_rows
@@ -98,7 +99,7 @@ def _cut(
 
 def _matched(batches: Iterable[Mapping[str, object]]) -> Iterator[dict[str, np.ndarray]]:
     for rows in batches:
-        yield match_rows(_checks.named_models(rows)).take()
+        yield match_rows(named_models(rows)).take()
 
 
 def _names(rows: Mapping[str, object]) -> tuple[str, ...]:

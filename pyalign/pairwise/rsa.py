@@ -9,6 +9,7 @@ from typing import Any
 from pyalign import _checks
 from pyalign.data import Judgments, Provenance, as_embeddings, as_judgments
 from pyalign.data.missing import judged_with_rows
+from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
@@ -113,7 +114,7 @@ def rsa(
     """
     progress = progress or silent
     judged = as_judgments(human, kind)
-    given = _checks.one_or_several(embeddings)
+    given = one_or_several(embeddings)
     models = {name: as_embeddings(one, name) for name, one in given.items()}
     if not isinstance(model_rdms, Mapping | None):
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")

@@ -12,6 +12,7 @@ from pyalign import _checks
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import named_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
@@ -124,7 +125,7 @@ def recover(
         (((1.0, 0.0), (0.0, 1.0)), True)
     """
     progress = progress or silent
-    models = _checks.named_models(models)
+    models = named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
     asked = _asked(

@@ -16,6 +16,7 @@ from pyalign.report.words import (
     chance_note,
     counted,
     dropped_note,
+    effective_text,
     interval_header,
     labels_of,
     one_line,
@@ -45,7 +46,7 @@ WIDEST = 12  # of a name above a column of it
 def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
     """The models, every two of them, how to read both, and the best."""
     labels, pairs = labels_of(result, verbose), result.pairs
-    if not verbose and len(pairs) > MOST_PAIRS:
+    if not verbose and len(pairs) > MOST_PAIRS and result.baseline is None:
         ranked = sorted(result.models, key=lambda model: model.rank)
         neighbors = {frozenset((a.model, b.model)) for a, b in pairwise(ranked)}
         pairs = tuple(pair for pair in pairs if frozenset((pair.a, pair.b)) in neighbors)
@@ -58,8 +59,10 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             counted(result.n_triplets, "triplet"),
             dropped_note(result.n_dropped),
             f"{n_pairs:,} {by_rank}: {ELSEWHERE}" if len(pairs) < n_pairs else "",
+            "" if result.baseline is None else f"each model less the baseline, {labels[result.baseline]}",
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
             _objects_note(result),
+            effective_text(result),
             "" if result.measure is None else f"measure {result.measure}",
             "" if result.temperature is None else f"T = {result.temperature:g}",
             f"ties {result.ties}",
@@ -120,6 +123,7 @@ def _pair_columns(
 def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
     """A row for each of these pairs of a comparison."""
     intervals, corrected = result.ci_by is not None, f"p ({CORRECTED[result.correction]})"
+    within = f"of a difference of {100 * (result.margin or 0.0):g} % or more, {CORRECTED[result.correction]}"
     over_all = f"corrected for {len(result.pairs):,} pairs" if len(result.pairs) > 1 else ""
     column = Rows(pairs, interval_header(result.confidence) if intervals else "").column
     tests = (
@@ -130,6 +134,8 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
         column("p (max-t)", lambda p: p.p_max_t, "p", keep=5, foot=over_all and f"p (max-t) {over_all}",
                note="corrected for all pairs and how they depend on each other")
         if result.ci_method == "corrected" else None,
+        column("p (margin)", lambda p: p.p_equivalence_adjusted, "p", keep=8, note=within,
+               foot=f"p (margin), {within}") if result.margin is not None else None,
     )  # fmt: skip
     return table(
         *_pair_columns(pairs, labels),
@@ -169,6 +175,7 @@ def consistency_view(found: ErrorConsistency, verbose: bool = False) -> list[Blo
         *(() if shown else (f"{len(found.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA)),
         over_text(found.ci_by, found.ci_method, found.resamples, found.seed),
         _objects_note(found),
+        effective_text(found),
         "" if found.measure is None else f"measure {found.measure}",
         "a tie is not right",
         f"of {len(missed):,} concepts {left_out}" if len(missed) > MOST_CONCEPTS and not verbose else "",

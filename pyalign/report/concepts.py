@@ -14,11 +14,13 @@ from pyalign.report.words import (
     chance_note,
     counted,
     dropped_note,
+    effective_text,
     interval_header,
     labels_of,
     number,
     over_text,
     percent,
+    percent_interval,
     shortened,
     source_note,
 )  # fmt: skip
@@ -56,6 +58,7 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
             assigned,
             *differences,
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
+            effective_text(result),
             "" if result.measure is None else f"measure {result.measure}",
             chance_note(result.task),
             f"ties {result.ties}",
@@ -78,7 +81,8 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
     def rows_of(one: ConceptScores) -> list[ConceptScore]:
         """Concepts in this order, what belongs to none, and the whole."""
         rest = () if one.unassigned is None else (one.unassigned,)
-        whole = ConceptScore("all", one.n_triplets, 0, one.accuracy, one.ci, one.cross_entropy, one.cross_entropy_ci)
+        whole = ConceptScore("all", one.n_triplets, 0, one.accuracy, one.ci, one.cross_entropy, one.cross_entropy_ci,
+                             effective_objects=result.effective_objects)  # fmt: skip
         return [*(one.concepts[k] for k in order), *rest, whole]
 
     rows = rows_of(first)
@@ -90,10 +94,14 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
             concept,
             triplets,
             column("objects", lambda c: (c.n_objects or result.n_objects) if c.n_triplets else 0, "count", keep=5),
+            column("effective", lambda c: c.effective_objects, "number", 1, keep=4,
+                   foot="effective: number of objects, where it is below half of them")
+            if any(row.effective_objects for row in rows) else None,
             column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
             column("s.e.", lambda c: c.standard_error, "percent", keep=3) if intervals else None,
+            *(_together_columns(rows, result) if any(row.simultaneous_ci for row in rows) else ()),
             column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
-        )
+        )  # fmt: skip
     differences = [one for one in result.differences if one.by == first.by]
     of_two = bool(len(of) == 2 and differences and intervals)
     return table(
@@ -103,6 +111,17 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
                                     keep=9 if k < 2 else max(1, 6 - k)) for k, one in enumerate(of)),
         *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
           if of_two else ()),
+    )  # fmt: skip
+
+
+def _together_columns(rows: Sequence[ConceptScore], result: Concepts) -> tuple[Column, ...]:
+    """What holds for all concepts at once: intervals, and differences from the whole."""
+    column, corrected = Rows(rows).column, f"p ({CORRECTED[result.correction]})"
+    return (
+        column("all together", lambda c: None if c.simultaneous_ci is None else percent_interval(c.simultaneous_ci),
+               keep=2, foot="all together: intervals that hold for all concepts at once", only=TEXT),
+        column(corrected, lambda c: c.p_adjusted, "p", keep=6,
+               foot=f"{corrected} of the accuracy of all triplets, corrected for all concepts"),
     )  # fmt: skip
 
 

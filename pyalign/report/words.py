@@ -9,6 +9,7 @@ import textwrap
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from pyalign.data import alternatives_of, chance_of
 from pyalign.documents import Interval
@@ -334,6 +335,25 @@ def over_text(by: str | None, method: str | None, resamples: int | None, seed: i
     """
     how = "closed form" if resamples is None else f"{method}, {resamples:,} resamples, seed {seed}"
     return f"intervals ({how}) over {over(by)}" if by is not None else ""
+
+
+class OfEffectiveNumbers(Protocol):
+    """What holds them: None where they are not below half of the count."""
+
+    @property
+    def effective_objects(self) -> float | None:
+        """Of objects."""
+
+    @property
+    def effective_subjects(self) -> float | None:
+        """Of people."""
+
+
+def effective_text(result: OfEffectiveNumbers) -> str:
+    """The effective numbers that a result holds; "" where there are none."""
+    held = ((result.effective_objects, "objects"), (result.effective_subjects, "people"))
+    numbers = [f"{value:,.1f} {what}" for value, what in held if value is not None]
+    return f"effective numbers: {', '.join(numbers)}" if numbers else ""
 
 
 def intervals_over(intervals: Iterable[Interval | None]) -> str:

@@ -13,7 +13,8 @@ with S the sum of e in the group. Residuals of an object with many rows hold les
 makes good: S_i^2 counts (1 - 3 / n) / (1 - n_i / t) times, which is 1 where n objects have as many rows each, and S_p^2
 likewise. No variance over objects is below that of independent triplets (sets of three objects,
 whose repeated answers depend on each other) or of independent rows, nor, over either, below that over objects or over
-people alone. How well the variance itself is known, `pyalign.stats.degrees` says.
+people alone. How well the variance itself is known, `pyalign.stats.degrees` says; of how many objects or people it is
+known at all, `pyalign.stats.effective`.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Aronow, Samii and Assenova,
 "Cluster-robust variance estimation for dyadic data", 2015; extended here from pairs to triplets, with N0. The factor of
@@ -33,6 +34,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.ops.shared import SharedTriplets, row_moments, share_triplets
 from pyalign.stats import degrees
+from pyalign.stats.effective import EffectiveNumber, are_enough
 from pyalign.stats.resampling import Clusters, Resampling
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
@@ -46,17 +48,16 @@ class Sums:
 
     Attributes:
         squares: (k, k): the products of the sums of residuals, two by two, as covariances of means.
-        count, effective: how many there are, and how many with as many rows each would say as much.
+        number: how many there are.
     """
 
     squares: np.ndarray
-    count: int
-    effective: float
+    number: EffectiveNumber
 
     @property
     def degrees(self) -> float:
         """Of freedom, of a sum of squares."""
-        return self.effective * (self.count - 1) / self.count
+        return self.number.value * (self.number.count - 1) / self.number.count
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,13 @@ class Errors:
 
     @property
     def known(self) -> bool:
-        """Whether there is an error: not where no two rows are independent."""
-        return bool(np.isfinite(self.candidates[0]).all()) and self.degrees > 0
+        """Whether there is an error: not where no two rows are independent, nor of too few objects or people."""
+        return bool(np.isfinite(self.candidates[0]).all()) and self.degrees > 0 and are_enough(self.numbers)
+
+    @property
+    def numbers(self) -> tuple[EffectiveNumber, ...]:
+        """Those of what the errors are over."""
+        return tuple(one.number for one in self.sums)
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -216,11 +222,11 @@ class Dependence:
         found = [alone]
         if self.people is not None:
             sums = np.stack([np.bincount(self.people, column) for column in table.T], axis=1)
-            groups.append(_Groups.of(sums, float(totals[0]), row_moments(sums, self.backend)[1]))
+            groups.append(_Groups.of("subjects", sums, float(totals[0]), row_moments(sums, self.backend)[1]))
             found.insert(0, groups[0].products)
         if self.objects is not None:
             products, sums = self.objects.products_and_sums(table)
-            groups.insert(0, _Groups.of(sums, float(totals[0]), products[0]))
+            groups.insert(0, _Groups.of("objects", sums, float(totals[0]), products[0]))
             found = [np.tensordot(SIGNS, products, 1), *found[:-1], products[2], alone]
         if self.both is not None:
             found.insert(0, found[0] + found[1] - np.tensordot(SIGNS, self.both.products(table), 1))
@@ -243,20 +249,19 @@ class _Groups:
     Attributes:
         products: (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
         more: the same with the factor for groups of many rows, less 1.
-        count, effective: how many groups have rows, and how many with as many rows each would say as much.
+        number: how many groups have rows.
     """
 
     products: np.ndarray
     more: np.ndarray
-    count: int
-    effective: float
+    number: EffectiveNumber
 
     @classmethod
-    def of(cls, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:
+    def of(cls, what: str, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:
         """From the sums (g, 1 + k); those of as many rows are added up first: whole numbers have one sum."""
         sizes = sums[:, 0]
-        count = int((sizes > 0).sum())
-        usual = 1.0 - sizes.sum() / total / count
+        number = EffectiveNumber.of_sizes(what, sizes)
+        usual = 1.0 - sizes.sum() / total / number.count
         ordered = sums[np.argsort(sizes, kind="stable")]
         starts = np.flatnonzero(np.diff(ordered[:, 0], prepend=-1.0, append=np.inf))
         more = np.zeros_like(products)
@@ -264,7 +269,7 @@ class _Groups:
             rest = 1.0 - ordered[first, 0] / total
             if ordered[first, 0] > 0 and rest > ROUNDING:
                 more += (usual / rest - 1.0) * (ordered[first:last].T @ ordered[first:last])
-        return cls(products, more, count, degrees.effective(sizes))
+        return cls(products, more, number)
 
     def correction(self, means: np.ndarray, independent: float) -> np.ndarray:
         """(k, k): what the factor adds to the covariances of means."""
@@ -273,7 +278,7 @@ class _Groups:
     def sums(self, means: np.ndarray, independent: float) -> Sums:
         """What they add to the covariances of means."""
         squares = _residuals(self.products + self.more, means)
-        return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.count, self.effective)
+        return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.number)
 
 
 def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.ndarray:

@@ -29,17 +29,6 @@ NODES = np.linspace(-8.0, 5.0, 53)  # standard deviations of the logarithm of ch
 AT_ONCE = 1 << 18  # numbers that are held at once
 
 
-def effective(sizes: np.ndarray) -> float:
-    """(sum n)^2 / sum n^2: how many objects with as many rows each would say as much as objects with these.
-
-    Example:
-        >>> effective(np.array([2.0, 2.0, 0.0])), round(effective(1.0 / np.arange(1, 61)), 1)
-        (2.0, 13.4)
-    """
-    ordered = np.sort(sizes)  # in one order, whatever the numbers of the objects are
-    return float(ordered.sum() ** 2 / (ordered**2).sum())
-
-
 def of_difference(
     variance: np.ndarray, floor: np.ndarray, squares: np.ndarray, rest: np.ndarray, degrees: np.ndarray
 ) -> np.ndarray:

@@ -59,10 +59,22 @@ def proportion_interval(
         reach = 1.0 - ((1.0 - plan.confidence_level) / 2.0) ** (1.0 / rows)
         low, high = max(0.0, share - reach), min(1.0, share + reach)
     elif error > 0.0:
-        low, high = _wilson(share, share * (1.0 - share) / error**2, quantile(plan.confidence_level, degrees))
+        low, high = _wilson(share, independent_rows(share, error, rows), quantile(plan.confidence_level, degrees))
     else:
         low, high = share, share
     return Interval(low, high, error, plan.by, plan.method, float(plan.confidence_level))
+
+
+def independent_rows(share: float, error: float, rows: float) -> float:
+    """How many independent rows would have a share with this error: `rows` of a share of 0 or 1, which has none.
+
+    Example:
+        >>> round(independent_rows(0.5, 0.05, 400)), independent_rows(1.0, 0.0, 40), independent_rows(0.25, 0.0, 40)
+        (100, 40, inf)
+    """
+    if share in (0.0, 1.0):
+        return rows
+    return share * (1.0 - share) / error**2 if error > 0.0 else math.inf
 
 
 def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None = None) -> Interval:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
-from pyalign.typing import Correction
-
 DRAWS = 10_000  # of the largest t
 AT_ONCE = 1 << 21  # numbers that are held at once
+NORMAL = NormalDist()
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -51,7 +53,7 @@ CORRECTIONS: dict[str, Callable[[Sequence[float]], list[float]]] = {
 }
 
 
-def corrected(p_values: Sequence[float | None], correction: Correction) -> list[float | None]:
+def corrected(p_values: Sequence[float | None], correction: str) -> list[float | None]:
     """p-values corrected over those that are there: what has none does not count.
 
     Example:
@@ -63,7 +65,48 @@ def corrected(p_values: Sequence[float | None], correction: Correction) -> list[
     return [None if p is None else next(found) for p in p_values]
 
 
-def largest_score(covariance: np.ndarray, seed: int = 0, draws: int = DRAWS) -> np.ndarray:
+def sidak(confidence_level: float, count: int) -> float:
+    """The confidence of each of so many independent intervals that hold together with `confidence_level`.
+
+    Source: Sidak, "Rectangular confidence regions for the means of multivariate normal distributions", JASA 1967.
+
+    Example:
+        >>> round(sidak(0.95, 49), 5), sidak(0.95, 1)
+        (0.99895, 0.95)
+    """
+    return float(confidence_level ** (1.0 / count))
+
+
+@dataclass(frozen=True)
+class MaxT:
+    """Several differences that are tested together, by the largest of their normal scores.
+
+    A difference has the score whose two-sided p-value is that of its t, with degrees of freedom of its own.
+
+    Attributes:
+        largest: (draws,) ascending, as `largest_score` draws them.
+        confidence: with which all intervals are to hold.
+    """
+
+    largest: np.ndarray
+    confidence: float
+
+    @property
+    def of_each(self) -> float:
+        """The confidence of each interval; never below that of all: scores are drawn, and so not quite as known."""
+        score = float(np.quantile(self.largest, self.confidence))
+        return max(self.confidence, math.erf(score / math.sqrt(2.0)))
+
+    def p_value(self, single: float) -> float:
+        """That of a difference whose p-value by itself is `single`."""
+        score = -NORMAL.inv_cdf(single / 2.0) if single > 0.0 else math.inf
+        beyond = len(self.largest) - int(np.searchsorted(self.largest, score))
+        return max(single, (1 + beyond) / (1 + len(self.largest)))
+
+
+def largest_score(
+    covariance: np.ndarray, seed: int = 0, draws: int = DRAWS, baseline: int | None = None
+) -> np.ndarray:  # fmt: skip
     """(draws,) ascending: the largest |z| of all differences of two of k normal means, where none differs.
 
     A test with degrees of freedom of its own is compared with it by the normal score that has the same p-value.
@@ -71,8 +114,10 @@ def largest_score(covariance: np.ndarray, seed: int = 0, draws: int = DRAWS) -> 
     Args:
         covariance: (k, k) positive semi-definite, of the means.
         seed: of the draws.
+        baseline: the mean that all others are compared with; None: every two are.
 
-    Source: Hothorn, Bretz and Westfall, "Simultaneous inference in general parametric models", 2008.
+    Source: Hothorn, Bretz and Westfall, "Simultaneous inference in general parametric models", 2008; with a baseline
+    that of Dunnett, "A multiple comparison procedure for comparing several treatments with a control", 1955.
 
     Example:
         >>> one, three = (largest_score(np.eye(k)) for k in (2, 3))
@@ -90,6 +135,9 @@ def largest_score(covariance: np.ndarray, seed: int = 0, draws: int = DRAWS) -> 
     for start in range(0, draws, step):
         count = min(step, draws - start)
         z = np.ascontiguousarray((rng.standard_normal((count, k)) @ root.T).T)
-        of_one = [(np.abs(z[a] - z[a + 1 :]) * scale[a, a + 1 :, None]).max(axis=0) for a in range(k - 1)]
+        if baseline is None:
+            of_one = [(np.abs(z[a] - z[a + 1 :]) * scale[a, a + 1 :, None]).max(axis=0) for a in range(k - 1)]
+        else:
+            of_one = [(np.abs(z - z[baseline]) * scale[:, baseline, None]).max(axis=0)]
         largest[start : start + count] = np.max(of_one, axis=0)
     return np.sort(largest)

@@ -1,4 +1,4 @@
-"""Statistics of models on the same triplets: ranks, and p-values of paired differences."""
+"""Statistics of models on the same triplets: ranks, and p-values of paired differences from resamples."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ def two_sided_p(differences: np.ndarray) -> float:
     """
     fewer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     return min(1.0, 2.0 * (fewer + 1) / (len(differences) + 1))
+
+
+def equivalence_p(differences: np.ndarray, margin: float) -> float:
+    """The larger of two one-sided p-values, of a difference of at least the margin either way, with 1 added likewise.
+
+    Example:
+        >>> equivalence_p(np.array([0.1, 0.2, 0.3]), 0.25), equivalence_p(np.array([0.1, 0.2, 0.3]), 0.4)
+        (0.5, 0.25)
+    """
+    beyond = max(int((differences >= margin).sum()), int((differences <= -margin).sum()))
+    return (beyond + 1) / (len(differences) + 1)

@@ -26,6 +26,7 @@ AUTO: Final = "auto"  # over objects and people where these are known, else over
 CORRECTED, BOOTSTRAP, HALF_SAMPLES = "corrected", "bootstrap", "half-samples"
 METHODS = (CORRECTED, BOOTSTRAP, "pigeonhole")  # of means over triplets
 RESAMPLES = 1000
+LEAST = {"objects": 8, "subjects": 4}  # effective numbers, rounded, of which there are intervals
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,12 @@ class Resampling:
         A bootstrap draws one or the other: objects.
 
         Example:
-            >>> Resampling("auto").over(["a", "b"]).by, Resampling("auto").over(["a", "a"]).by
+            >>> Resampling("auto").over(list("abcd")).by, Resampling("auto").over(list("aab")).by
             ('objects+subjects', 'objects')
         """
         if self.by != AUTO:
             return self
-        return replace(self, by="objects+subjects" if self.closed and are_several(subjects) else "objects")
+        return replace(self, by="objects+subjects" if self.closed and are_enough(subjects) else "objects")
 
     @property
     def closed(self) -> bool:
@@ -298,14 +299,15 @@ def codes_of(labels: object, t: int) -> np.ndarray:
     return np.unique(checked_labels(labels, t), return_inverse=True)[1].reshape(-1)
 
 
-def are_several(subjects: object) -> bool:
-    """Whether they are known, and more than one.
+def are_enough(subjects: object) -> bool:
+    """Whether the people are known, and an effective number of them for which there are intervals.
 
     Example:
-        >>> are_several(None), are_several(["a", "a"]), are_several(["a", "b"])
+        >>> are_enough(None), are_enough(["a", "b", "c"]), are_enough(["a", "b", "c", "d"])
         (False, False, True)
     """
     if subjects is None:
         return False
-    given = subjects.codes if isinstance(subjects, Subjects) else _checks.as_array(subjects, "subjects", "(t,)")
-    return bool(given.size) and bool((given != given.ravel()[0]).any())
+    known = subjects.codes if isinstance(subjects, Subjects) else _checks.as_array(subjects, "subjects", "(t,)").ravel()
+    counts = np.unique(known, return_counts=True)[1].astype(np.float64)
+    return bool(counts.size) and counts.sum() ** 2 / (counts**2).sum() >= LEAST["subjects"] - 0.5

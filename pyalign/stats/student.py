@@ -33,6 +33,17 @@ def two_sided_p(t: float, degrees: float) -> float:
     return _incomplete_beta(squared, degrees, degrees / 2.0)
 
 
+def upper_p(t: float, degrees: float) -> float:
+    """The probability of a value above t.
+
+    Example:
+        >>> round(upper_p(2.262157, 9), 6), round(upper_p(-2.262157, 9), 6), upper_p(math.inf, 9)
+        (0.025, 0.975, 0.0)
+    """
+    tail = two_sided_p(t, degrees) / 2.0
+    return tail if t > 0.0 else 1.0 - tail
+
+
 @lru_cache(maxsize=1024)
 def quantile(confidence_level: float, degrees: float) -> float:
     """What the middle share `confidence_level` of the distribution lies within, on either side of 0.

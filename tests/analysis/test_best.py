@@ -169,7 +169,7 @@ def test_too_few_objects_are_one_clear_line(message_of, n):
     )
 
 
-def test_six_objects_are_enough_where_all_triplets_are_there():
-    triplets = np.array(list(combinations(range(6), 3)))
-    found = compare({"a": reals(1, 6, 3), "b": reals(2, 6, 3)}, triplets, choose_best=True)
+def test_eight_objects_are_enough_where_all_triplets_are_there():
+    triplets = np.array(list(combinations(range(8), 3)))
+    found = compare({"a": reals(1, 8, 3), "b": reals(2, 8, 3)}, triplets, choose_best=True)
     assert found.best.n_choices == 100 and found.best.ci is not None

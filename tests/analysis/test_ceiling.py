@@ -84,7 +84,7 @@ def test_counts_give_what_their_answers_give(seed):
 
 
 def test_the_order_of_rows_items_and_names_of_persons_changes_nothing():
-    triplets, subjects = draw_triplets(1, 6, 200), np.random.default_rng(1).integers(0, 5, 200)
+    triplets, subjects = draw_triplets(1, 9, 200), np.random.default_rng(1).integers(0, 5, 200)
     expected = noise_ceiling(triplets, subjects=subjects)
     mixed = np.random.default_rng(2).permutation(200)
     swapped = triplets[mixed][:, [1, 0, 2]]
@@ -93,13 +93,15 @@ def test_the_order_of_rows_items_and_names_of_persons_changes_nothing():
     assert flat(found) == pytest.approx(flat(expected), rel=1e-12)
 
 
-def test_of_two_answers_in_agreement_and_two_that_differ():
-    people = noise_ceiling([[0, 1, 2], [1, 0, 2], [3, 4, 5], [3, 5, 4]])
+def test_of_answers_in_agreement_and_as_many_that_differ():
+    two = np.array([[0, 1, 2], [1, 0, 2], [3, 4, 5], [3, 5, 4]])
+    people = noise_ceiling(np.concatenate([two, two + 6]))
     assert (people.ceiling, people.leave_one_out, people.best_accuracy) == (0.75, 0.5, 0.75)
     assert people.least_cross_entropy == pytest.approx(math.log(2) / 2)
     assert people.corrected_entropy == pytest.approx((2 * math.log(2) + 0.5) / 4)
-    assert people.standard_error == pytest.approx(0.25)  # shares 1 and 1/2: sd sqrt(1/8), over sqrt(2)
-    assert tuple(people.ci) == (pytest.approx(0.75 - 2.570582 * 0.25), 1.0)  # t of 5, and no share is above 1
+    error = math.sqrt(1 / 12) / 2  # shares 1, 1/2, 1, 1/2: their standard deviation over sqrt(4)
+    assert people.standard_error == pytest.approx(error)
+    assert tuple(people.ci) == (pytest.approx(0.75 - 2.200985 * error), 1.0)  # t of 11, and no share is above 1
 
 
 def test_a_person_who_repeats_an_answer_is_not_predicted_from_it():
@@ -109,7 +111,7 @@ def test_a_person_who_repeats_an_answer_is_not_predicted_from_it():
 
 
 def test_unanimous_people_have_a_ceiling_of_one_and_no_entropy():
-    people = noise_ceiling(np.repeat([[0, 1, 2], [3, 4, 5]], 4, axis=0), subjects=list("abcd") * 2)
+    people = noise_ceiling(np.repeat([[0, 1, 2], [3, 4, 5], [6, 7, 8]], 4, axis=0), subjects=list("abcd") * 3)
     assert (people.ceiling, *people.ci, people.leave_one_out, people.best_accuracy) == (1, 1, 1, 1, 1)
     assert (people.least_cross_entropy, people.corrected_entropy) == (0, 0)
 
@@ -178,7 +180,7 @@ def test_a_single_triplet_has_no_standard_error_and_json_says_null():
 
 
 def test_a_document_keeps_its_keys_and_comes_back(tmp_path):
-    triplets, subjects = draw_triplets(1, 6, 200), np.random.default_rng(1).integers(0, 5, 200)
+    triplets, subjects = draw_triplets(1, 9, 200), np.random.default_rng(1).integers(0, 5, 200)
     people = noise_ceiling(triplets, subjects=subjects, confidence_level=0.9)
     written = strict_json(people.to_json())
     assert written.keys() >= {
@@ -216,8 +218,8 @@ def test_answers_and_persons_come_with_the_triplets():
 
 def test_triplets_of_names_and_frames_are_taken():
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
-    triplets = draw_triplets(1, 6, 200)
-    names = np.array(["dog", "ant", "cat", "elk", "bee", "fox"])[triplets]
+    triplets = draw_triplets(1, 8, 200)
+    names = np.array(["dog", "ant", "cat", "elk", "bee", "fox", "gnu", "hen"])[triplets]
     frame = pandas.DataFrame(names, columns=["a", "b", "odd"]).sample(frac=1, random_state=1)
     assert flat(noise_ceiling(frame)) == pytest.approx(flat(noise_ceiling(triplets)), rel=1e-12, nan_ok=True)
     assert noise_ceiling(names) == noise_ceiling(names.tolist()) == noise_ceiling(pandas.DataFrame(names))

@@ -13,6 +13,7 @@ from support import draw_triplets, more_for_many_rows, seeds
 from pyalign import noise_ceiling
 from pyalign.analysis.ceiling.leave_one_out import repeated_sets
 from pyalign.analysis.repeats import find_repeats
+from pyalign.stats import effective
 from pyalign.stats.mixture import fit_mixture
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
@@ -125,7 +126,8 @@ def expected(triplets, subjects, known):
 
 @pytest.mark.parametrize("known", [False, True])
 @given(seed=seeds)
-def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, seed):
+def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, seed, monkeypatch):
+    monkeypatch.setattr(effective, "LEAST", {"objects": 0, "subjects": 0})
     triplets, subjects = case(seed)
     by_loop = expected(triplets, subjects, known)
     assume(not any(map(math.isnan, by_loop.values())))
@@ -147,9 +149,10 @@ def test_where_all_triplets_share_an_object_there_is_no_interval_and_a_note():
     triplets = [[0, 1, 2], [0, 2, 1], [3, 0, 4], [4, 0, 3]]
     people = noise_ceiling(triplets)
     assert people.ci is people.leave_one_out_ci is people.ceilings.estimate.ci is None
-    assert "there is no interval over objects: any two triplets share an object" in people.notes
+    why = "the effective number of objects is 4.5, below the minimum of 8"
+    assert f"there is no interval over objects: {why}" in people.notes
     known = noise_ceiling(triplets, subjects=list("abab"))
-    assert any("no interval over objects and subjects" in note for note in known.notes)
+    assert f"there is no interval over objects and people: {why}" in known.notes
     assert known.ceilings.upper.standard_error is None and math.isnan(known.standard_error)
 
 

@@ -381,7 +381,7 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
          "matrix must be finite, or NaN where a pair has no value; got infinity"),
         ({"matrix": np.zeros((3, N, N))}, "matrix must be one matrix; got those of 3 people: give each by a name of "
          "its own, or their mean"),
-        ({"x": Judgments(np.zeros((2, N, N)), "similarity"), "matrix": None, "kind": None},
+        ({"embeddings": Judgments(np.zeros((2, N, N)), "similarity"), "matrix": None, "kind": None},
          "matrix must be one matrix; got those of 2 people: give each by a name of its own, or their mean"),
         ({"matrix": {}}, "matrix must hold at least one; got an empty mapping"),
         ({"measure": "dot"}, "measure is of embeddings; a matrix has its values already; got 'dot'"),

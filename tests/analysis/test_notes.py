@@ -164,7 +164,7 @@ CALLS = {
     "prototypes": lambda m, t: pyalign.prototypes(Embeddings(m, source="m"), categories=[0, 1] * (len(m) // 2)),
     "predict_dimensions": lambda m, t: pyalign.predict_dimensions({"m": m}, reals(9, len(m), 2), ci=None),
     "simulate": lambda m, t: simulate(Embeddings(m, source="m"), 10),
-    "probe": lambda m, t: pyalign.fit_probe(Embeddings(m, source="m"), t, norm=1.0),
+    "probe": lambda m, t: pyalign.fit_probe(Embeddings(m, source="m"), t, penalty=1.0),
 }
 
 

@@ -48,7 +48,7 @@ def test_add_up_to_the_score(seed):
     x, triplets = whole(seed, 30, 3), draw_triplets(seed, 30, 400)
     for ties in TIES:
         outcomes = triplet_outcomes(x, triplets, measure="dot", temperature=2.0, ties=ties)
-        expected = replace(score(x, triplets, measure="dot", temperature=2.0, ties=ties, ci=None), notes=())
+        expected = replace(score(x, triplets, measure="dot", temperature=2.0, ties=ties, ci=None).only, notes=())
         assert outcomes.score == expected
         assert outcomes.credits(ties).sum() / 6 / 400 == pytest.approx(expected.accuracy, rel=1e-14)
         assert outcomes.cross_entropy.mean(dtype=np.float64) == pytest.approx(expected.cross_entropy, rel=1e-6)

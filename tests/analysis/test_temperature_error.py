@@ -142,7 +142,7 @@ def test_of_a_single_triplet_there_is_no_error_and_a_note_says_so():
     )
     assert math.isnan(found.standard_error) and math.isnan(found.temperature_ci.low)
     assert any("has no standard error" in note for note in found.notes)
-    assert found.to_dict()["standard_error"] is None
+    assert found.only.to_dict()["standard_error"] is None
     assert " - " in found.table()
 
 

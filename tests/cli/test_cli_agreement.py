@@ -37,7 +37,7 @@ def rows(command, answered):
 
 def plain(row):
     """The figures of a result or of a row of a document."""
-    document = row if isinstance(row, dict) else json.loads(row.to_json())
+    document = row if isinstance(row, dict) else json.loads(getattr(row, "only", row).to_json())
     return {name: value for name, value in document.items() if name not in APART}
 
 

@@ -49,7 +49,7 @@ APART = {"command", "schema", "version", "notes", "provenance", "seconds"}
 
 def plain(calibration, **more):
     """A calibration as its JSON gives it back."""
-    document = {**calibration.to_dict(), **more}
+    document = {**calibration.only.to_dict(), **more}
     return json.loads(json.dumps({name: document[name] for name in document if name not in APART}))
 
 

@@ -83,8 +83,9 @@ def test_ceiling_follows_the_layout_of_the_file(command, answers):
     assert found["ceiling"] == pyalign.noise_ceiling(triplets).ceiling
 
 
-def test_ceiling_as_a_table(command, answers, folder):
-    triplets, persons = answers
+def test_ceiling_as_a_table(command, folder):
+    triplets, persons = draw_triplets(4, 8, 800), np.random.default_rng(4).integers(0, 5, 800)
+    np.save("a.npy", np.column_stack([triplets, persons]))
     ran = command("ceiling", "--triplets", "a.npy", "--subject-column", 3, "--json", "out.json", "--csv", "out.csv")
     people = pyalign.noise_ceiling(triplets, subjects=persons)
     back = pyalign.load_result("out.json")
@@ -97,7 +98,7 @@ def test_ceiling_as_a_table(command, answers, folder):
     assert f"{people.least_cross_entropy:.5f} nats" in ran.out
     assert f"best of any model, in-sample {100 * people.best_accuracy:.3f} %" in " ".join(ran.out.split())
     assert "intervals (closed form) over objects and people" in " ".join(ran.out.split())
-    assert "200 answers; 5 persons; chance 33.333 %" in " ".join(ran.out.split())
+    assert "800 answers; 5 persons; chance 33.333 %" in " ".join(ran.out.split())
     assert max(map(len, ran.out.splitlines())) <= 80
 
 

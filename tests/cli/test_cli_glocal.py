@@ -150,5 +150,5 @@ def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
 
 def test_without_other_embeddings_it_is_the_plain_fit(command, folder, x, triplets):
     ran = command("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--penalty", "0.01", "--out", "w.npz", "--json")
-    fit = pyalign.fit_probe(x, triplets, norm=0.01)
+    fit = pyalign.fit_probe(x, triplets, penalty=0.01)
     assert json.loads(ran.out)["objective"] == fit.objective and json.loads(ran.out)["command"] == fit.command

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
+from dataclasses import is_dataclass
 
 import pytest
 from support import strict_json
 
+import pyalign
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared, flag_of, make_parser, parse
 from pyalign.cli._vocabulary import VOCABULARY
@@ -168,6 +171,30 @@ def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
             plain = list(row.default) if isinstance(row.default, tuple) else row.default
             assert repr(plain) in defaults[flag], flag
         assert row.meaning and not row.meaning.endswith("."), flag
+
+
+# Flags that stand for arguments of several names: flag -> what else commands call it.
+OTHERWISE = {
+    "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties"}, "--count": {"sizes"},
+    "--by": {"columns"}, "--limit": {"top_objects"}, "--query": {"query"}, "--layer": {"layer"}, "--text": {"text"},
+}  # fmt: skip
+
+
+def test_an_option_is_called_in_python_as_the_vocabulary_says():
+    """So that a message about an argument becomes one about its flag, and who knows one knows the other."""
+    functions = [getattr(module, name) for module in (pyalign, pyalign.datasets) for name in module.__all__]
+    arguments = {
+        name
+        for one in functions
+        if inspect.isfunction(one) or is_dataclass(one)
+        for name in inspect.signature(one).parameters
+    }
+    assert {row.argument for row in VOCABULARY.values()} - {""} <= arguments
+    for name in COMMANDS:
+        for one, told in declared(load(name).options):
+            row = VOCABULARY.get(flag_of(one, told))
+            if row is not None and row.argument:
+                assert one.name in {row.argument, *OTHERWISE.get(row.flag, ())}, f"{name}: {row.flag}"
 
 
 def test_an_option_has_one_long_name():

@@ -132,7 +132,7 @@ def test_the_table_has_a_row_for_each_file_and_nothing_of_similarities(command, 
     assert "nats" not in alone
 
 
-def test_choices_and_embeddings_stand_in_one_table(command, written, folder, embeddings):
+def test_choices_and_embeddings_stand_in_one_table(command, written, folder):
     written()
     words = ("score", "x.npy", "--model-choices", "c.npy", "--labels", "clip", "gpt", "-t", "t.npy")
     ran = command(*words, "--json", "both.json", "--choices", "o.npy")

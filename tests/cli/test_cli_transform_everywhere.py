@@ -31,7 +31,7 @@ def files(folder, x):
     y = np.tanh(x @ reals(8, 6, 6))
     triplets = pyalign.sample_triplets(x, 400, temperature=0.3, seed=0)
     np.save("t.npy", triplets)
-    transform = pyalign.fit_probe(pyalign.Embeddings(x, NAMES), triplets[:150], norm=1e-3).transform
+    transform = pyalign.fit_probe(pyalign.Embeddings(x, NAMES), triplets[:150], penalty=1e-3).transform
     pyalign.write_transform("w.npz", transform)
     transform = pyalign.load_transform("w.npz")
     for name, rows in (("x", x), ("y", y)):

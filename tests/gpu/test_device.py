@@ -130,9 +130,9 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
     x = reals(18, 1854, 64)
     triplets = simulate(x[:, :8], 200_000, measure="dot", temperature=4.0, seed=18).triplets
     y = np.random.default_rng(18).integers(0, 3, (len(triplets), 3)) + np.array([0, 0, 4]) if counts else None
-    expected = pyalign.fit_probe(x, triplets, norm=0.05, answers=y)
+    expected = pyalign.fit_probe(x, triplets, penalty=0.05, answers=y)
     given = None if y is None else on_device(y)
-    ours = pyalign.fit_probe(on_device(x), on_device(triplets), norm=0.05, answers=given, backend=engine)
+    ours = pyalign.fit_probe(on_device(x), on_device(triplets), penalty=0.05, answers=given, backend=engine)
     assert (ours.backend, expected.backend) == (engine, "native")
     assert ours.objective == pytest.approx(expected.objective, abs=1e-5)
     assert ours.gap <= ours.options.tolerance
@@ -140,7 +140,7 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
     z = ours.transform.apply(on_device(x))
     assert z.is_cuda
     np.testing.assert_allclose(to_host(z), ours.transform.apply(x), rtol=1e-5, atol=1e-6)
-    from_host = pyalign.fit_probe(x, triplets, norm=0.05, answers=y, backend=engine)
+    from_host = pyalign.fit_probe(x, triplets, penalty=0.05, answers=y, backend=engine)
     assert from_host.backend == engine and from_host.objective == pytest.approx(expected.objective, abs=1e-5)
 
 
@@ -152,8 +152,8 @@ def test_a_probe_ends_where_that_of_the_cpu_ends(engine, counts):
 def test_probes_of_every_form_end_where_those_of_the_cpu_end(engine, options):
     x = reals(19, 300, 24)
     triplets = simulate(x[:, :4], 30_000, measure="dot", temperature=2.0, seed=19).triplets
-    expected = pyalign.fit_probe(x, triplets, norm=0.05, **options)
-    ours = pyalign.fit_probe(on_device(x), triplets, norm=0.05, backend=engine, **options)
+    expected = pyalign.fit_probe(x, triplets, penalty=0.05, **options)
+    ours = pyalign.fit_probe(on_device(x), triplets, penalty=0.05, backend=engine, **options)
     assert ours.objective == pytest.approx(expected.objective, abs=1e-4)  # rounding decides where the last iteration is
 
 
@@ -176,7 +176,7 @@ def test_a_probe_is_cross_validated_and_keeps_neighbours_on_the_device(engine):
     assert near.backend == engine and near.objective == pytest.approx(far.objective, abs=1e-5)
     if engine == "triton":
         with pytest.raises(pyalign.InputError, match="triton: it takes no float64 rows"):
-            pyalign.fit_probe(device.double(), triplets, norm=0.1, backend=engine)
+            pyalign.fit_probe(device.double(), triplets, penalty=0.1, backend=engine)
 
 
 def test_invalid_triplets_are_named(engine, message_of):

@@ -257,13 +257,13 @@ def test_refuses_what_it_cannot_use():
     bad = index.clone()
     bad[3, 1] = 7
     for call, message in (
-        (lambda: ops.similarity(x[0], None, "dot"), r"embeddings must have shape \(n, d\); got \(5,\)"),
+        (lambda: ops.similarity(x[0], None, "dot"), r"x must have shape \(n, d\); got \(5,\)"),
         (
             lambda: ops.similarity(x, x[:, :2], "dot"),
-            r"others must have the 5 features of the embeddings; got shape \(7, 2\)",
+            r"y must have the 5 features of x; got shape \(7, 2\)",
         ),
         (lambda: ops.similarity(x, None, "cosin"), "measure must be one of"),
-        (lambda: ops.similarity(x.long(), None, "dot"), "embeddings must hold floating-point numbers"),
+        (lambda: ops.similarity(x.long(), None, "dot"), "x must hold floating-point numbers"),
         (lambda: ops.odd_one_out(x, index[:, :2], "dot"), r"triplets must have shape \(t, 3\)"),
         (lambda: ops.odd_one_out(x, index.double(), "dot"), "triplets must be integers"),
         (lambda: ops.triplet_loss(x, bad, "dot", 1.0), r"triplets must lie in \[0, 7\); row 3 is"),

@@ -316,7 +316,7 @@ def test_refuses_what_it_cannot_use():
     for call, message in (
         (
             lambda: loss(rows.numpy(), index),
-            r"^embeddings must be a tensor, since an array takes no gradient \(torch.as_tensor\(x",
+            r"^x must be a tensor, since an array takes no gradient \(torch.as_tensor\(x",
         ),
         (
             lambda: loss(x, index.numpy() / 2),

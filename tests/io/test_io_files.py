@@ -305,7 +305,6 @@ PATHS = {
     "pyalign.run_study out": lambda p: pyalign.run_study("study.toml", p),
     "pyalign.run_study path": pyalign.run_study,
     "pyalign.write_embeddings path": lambda p: pyalign.write_embeddings(p, np.eye(2)),
-    "pyalign.write_figures folder": lambda p: pyalign.write_figures(score(), p),
     "pyalign.write_report path": lambda p: pyalign.write_report(score(), p),
     "pyalign.write_transform path": lambda p: pyalign.write_transform(p, TRANSFORM),
     "pyalign.io.holds_transform path": pyalign.io.holds_transform,

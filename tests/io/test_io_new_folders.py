@@ -31,7 +31,6 @@ WRITERS = {
         folder / "w.npz", pyalign.Transform(np.eye(2), None, 0.0, 1.0)
     ),
     "write_report": lambda folder: pyalign.write_report(score(), folder / "report.html"),
-    "write_figures": lambda folder: pyalign.write_figures(score(), folder, ("svg",)),
     "write_sample": write_sample,
     "save_chart": lambda folder: save_chart(pyalign.plot(score()), folder / "score.svg"),
     "NeighborIndex.save": lambda folder: build_index(np.eye(3), index="flat").save(folder / "x.index"),
@@ -40,7 +39,7 @@ WRITERS = {
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_folders_of_a_path_are_made(tmp_path, name):
-    if name in ("write_report", "write_figures", "save_chart"):
+    if name in ("write_report", "save_chart"):
         pytest.importorskip("vl_convert", reason="vl-convert is not installed")
     WRITERS[name](tmp_path / "new" / "deep")
     assert os.listdir(tmp_path / "new" / "deep")

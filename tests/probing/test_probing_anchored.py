@@ -71,7 +71,7 @@ def people():
 
 def test_a_fit_is_certified_to_be_at_its_optimum(people, host_backend):
     x, rows = people
-    fit = pyalign.fit_probe(x, anchored(rows[:800]), norm=0.01, backend=host_backend, standardize="none")
+    fit = pyalign.fit_probe(x, anchored(rows[:800]), penalty=0.01, backend=host_backend, standardize="none")
     z = x @ fit.transform.weights
     assert fit.cross_entropy == pytest.approx(plain_loss(z, rows[:800]), rel=1e-6)
     assert fit.converged and 0 <= fit.gap < 1e-4
@@ -108,9 +108,9 @@ def test_cross_validation_beats_the_rows_as_they_came(people, tmp_path):
 def test_counts_are_as_many_answers(people):
     x, rows = people
     counts = np.tile([2, 1], (300, 1))
-    together = pyalign.fit_probe(x, anchored(rows[:300]), answers=counts, norm=0.01)
+    together = pyalign.fit_probe(x, anchored(rows[:300]), answers=counts, penalty=0.01)
     single = np.concatenate([rows[:300], rows[:300], rows[:300, [0, 2, 1]]])
-    apart = pyalign.fit_probe(x, anchored(single), norm=0.01)
+    apart = pyalign.fit_probe(x, anchored(single), penalty=0.01)
     assert together.cross_entropy == pytest.approx(apart.cross_entropy, abs=2e-4)
     assert together.accuracy == pytest.approx(apart.accuracy, abs=0.01)
 
@@ -124,13 +124,13 @@ def test_answers_are_by_the_option_that_is_left():
 
 def test_smoothed_fits_have_a_loss_above_zero(people):
     x, rows = people
-    fit = pyalign.fit_probe(x, anchored(rows[:200]), norm=1e-4, smoothing=0.5)
+    fit = pyalign.fit_probe(x, anchored(rows[:200]), penalty=1e-4, smoothing=0.5)
     assert fit.cross_entropy > 0.5
 
 
 def test_the_map_remembers_what_it_has_seen(people):
     x, rows = people
-    fit = pyalign.fit_probe(x, anchored(rows[:400]), norm=0.1)
+    fit = pyalign.fit_probe(x, anchored(rows[:400]), penalty=0.1)
     assert pyalign.score(x, anchored(rows[:400]), transform=fit.transform).in_sample.triplets == 1.0
     assert pyalign.score(x, rows[:400], transform=fit.transform).in_sample.triplets == 0.0
 
@@ -138,7 +138,7 @@ def test_the_map_remembers_what_it_has_seen(people):
 def test_the_estimator_chooses_and_scores_by_two_options(people):
     pytest.importorskip("sklearn")
     x, rows = people
-    probe = pyalign.TripletProbe(norm="auto").fit(x, anchored(rows[:2000]))
+    probe = pyalign.TripletProbe(penalty="auto").fit(x, anchored(rows[:2000]))
     assert probe.score(x, anchored(rows[:2000])) == pytest.approx(probe.fit_.accuracy, abs=1e-12)
     assert probe.fit_.task == "anchored"
 
@@ -161,8 +161,8 @@ def test_a_device_is_refused_by_name(people, message_of):
 def test_a_tensor_is_fitted_on_the_host(people):
     torch = pytest.importorskip("torch")
     x, rows = people
-    fit = pyalign.fit_probe(torch.from_numpy(x), anchored(rows[:200]), norm=0.1)
-    assert fit.cross_entropy == pyalign.fit_probe(x, anchored(rows[:200]), norm=0.1).cross_entropy
+    fit = pyalign.fit_probe(torch.from_numpy(x), anchored(rows[:200]), penalty=0.1)
+    assert fit.cross_entropy == pyalign.fit_probe(x, anchored(rows[:200]), penalty=0.1).cross_entropy
 
 
 def test_the_recipe_is_about_the_odd_one(people, message_of):
@@ -186,7 +186,7 @@ def test_the_certificate_takes_the_probabilities_of_two_options():
 def test_no_map_is_better_than_the_certificate_of_a_fit_that_was_cut_short_allows(people, iterations):
     x, rows = people
     asked = anchored(rows[:500])
-    best = pyalign.fit_probe(x, asked, norm=0.01, tolerance=1e-7)
+    best = pyalign.fit_probe(x, asked, penalty=0.01, tolerance=1e-7)
     with pytest.warns(pyalign.ConvergenceWarning):
-        early = pyalign.fit_probe(x, asked, norm=0.01, max_iterations=iterations, tolerance=1e-9)
+        early = pyalign.fit_probe(x, asked, penalty=0.01, max_iterations=iterations, tolerance=1e-9)
     assert early.objective - early.gap <= best.objective + 1e-9 <= early.objective + 2e-9

@@ -20,8 +20,8 @@ def test_counts_are_the_same_as_repeated_triplets():
     counts = np.random.default_rng(0).integers(0, 3, (300, 3)) + np.array([0, 0, 1])
     orders = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
     repeated = [triplets[q][orders[p]] for q in range(300) for p in range(3) for _ in range(counts[q, p])]
-    one = fit_probe(x, triplets, answers=counts, norm=0.02, tolerance=1e-6)
-    other = fit_probe(x, np.array(repeated), norm=0.02, tolerance=1e-6)
+    one = fit_probe(x, triplets, answers=counts, penalty=0.02, tolerance=1e-6)
+    other = fit_probe(x, np.array(repeated), penalty=0.02, tolerance=1e-6)
     assert one.objective == pytest.approx(other.objective, abs=2e-6)
     assert one.cross_entropy == pytest.approx(other.cross_entropy, abs=1e-4)
     assert one.gap <= 1e-6
@@ -30,8 +30,8 @@ def test_counts_are_the_same_as_repeated_triplets():
 def test_weights_drop_and_repeat_triplets():
     x, triplets = reals(2, 25, 5, dtype=np.float64), draw_triplets(2, 25, 400)
     weights = np.arange(400) % 3
-    one = fit_probe(x, triplets, weights=weights, norm=0.02, tolerance=1e-6)
-    other = fit_probe(x, np.repeat(triplets, weights, axis=0), norm=0.02, tolerance=1e-6)
+    one = fit_probe(x, triplets, weights=weights, penalty=0.02, tolerance=1e-6)
+    other = fit_probe(x, np.repeat(triplets, weights, axis=0), penalty=0.02, tolerance=1e-6)
     assert one.objective == pytest.approx(other.objective, abs=2e-6)
 
 
@@ -39,7 +39,7 @@ def test_soft_answers_of_a_known_map_are_fitted_to_their_entropy():
     x, triplets = reals(3, 40, 4, dtype=np.float64), draw_triplets(3, 40, 4000)
     w = reals(4, 4, 2, dtype=np.float64)
     p = pyalign.choice_probabilities(x @ w, triplets, measure="dot")
-    fit = fit_probe(x, triplets, answers=p, norm=1e-6, standardize="none", tolerance=1e-6)
+    fit = fit_probe(x, triplets, answers=p, penalty=1e-6, standardize="none", tolerance=1e-6)
     entropy = -(p * np.log(np.maximum(p, 1e-300))).sum(axis=1).mean()
     assert fit.cross_entropy == pytest.approx(entropy, abs=1e-4)
     np.testing.assert_allclose(fit.transform.weights @ fit.transform.weights.T, w @ w.T, atol=0.05)
@@ -50,7 +50,7 @@ def test_smoothing_is_off_by_default_and_shrinks_answers():
     np.testing.assert_allclose(smoothed(np.array([[0.0, 0, 4]]), 1, 1), np.array([[1, 1, 5]]) * 4 / 7)
     assert smoothed(None, 5, 0.0) is None
     x, triplets = reals(5, 30, 4), draw_triplets(5, 30, 500)
-    plain, smooth = (fit_probe(x, triplets, norm=0.01, smoothing=a) for a in (0.0, 1.0))
+    plain, smooth = (fit_probe(x, triplets, penalty=0.01, smoothing=a) for a in (0.0, 1.0))
     assert np.linalg.norm(smooth.transform.weights) < np.linalg.norm(plain.transform.weights)
 
 
@@ -84,7 +84,7 @@ def test_counts_of_any_type_and_answers_that_triplets_bring_are_the_same():
     x, triplets = reals(1, 25, 5), draw_triplets(1, 25, 300)
     counts = np.random.default_rng(0).integers(0, 3, (300, 3)) + np.array([0, 0, 1])
     weights = {
-        fit_probe(x, given, answers=answers, norm=0.02).transform.weights.tobytes()
+        fit_probe(x, given, answers=answers, penalty=0.02).transform.weights.tobytes()
         for given, answers in (
             (triplets, counts), (triplets, counts.astype(np.uint8)), (triplets, counts.astype(np.float32)),
             (triplets, counts.tolist()), (triplets, as_answers(counts, 300)),
@@ -98,7 +98,7 @@ def test_answers_are_by_the_positions_that_the_file_has():
     x, triplets = reals(1, 25, 5), draw_triplets(1, 25, 300)
     counts = np.random.default_rng(0).integers(0, 3, (300, 3)) + np.array([0, 0, 1])
     moved = Triplets(triplets[:, [1, 2, 0]], positions=np.array([1, 2, 0], np.int8))
-    found = [fit_probe(x, given, answers=counts, norm=0.02).objective for given in (triplets, moved)]
+    found = [fit_probe(x, given, answers=counts, penalty=0.02).objective for given in (triplets, moved)]
     assert found[0] == pytest.approx(found[1], abs=1e-6)
 
 

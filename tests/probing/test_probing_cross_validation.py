@@ -96,7 +96,7 @@ def test_every_fold_can_be_had_by_hand(validated):
     for fold, found in zip(TripletKFold(seed=5, n=len(x)).folds(triplets), result.folds, strict=True):
         place = np.full(len(x), -1)
         place[fold.train_items] = np.arange(len(fold.train_items))
-        fit = fit_probe(x[fold.train_items], place[triplets[fold.train]], norm=found.strength, seed=5)
+        fit = fit_probe(x[fold.train_items], place[triplets[fold.train]], penalty=found.strength, seed=5)
         z = fit.transform.apply(x)
         assert found.accuracy == pytest.approx(
             pyalign.score(z, triplets[fold.test], measure="dot").accuracy, abs=2 / found.n_test
@@ -252,7 +252,7 @@ def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of
     assert told.startswith(
         "the strength can't be chosen on an inner split over objects (a split over objects must leave"
     )
-    assert pyalign.TripletProbe(norm=0.1).fit(reals(1, 20, 3), few).strength_ == 0.1
+    assert pyalign.TripletProbe(penalty=0.1).fit(reals(1, 20, 3), few).strength_ == 0.1
 
 
 def test_refuses_what_it_does_not_know(message_of):

@@ -195,7 +195,7 @@ def test_a_fit_on_tensors_ends_where_that_of_the_host_ends(world, answers, name)
     options = {**OPTIONS[name]}
     if "answers" in options:
         options.update(answers=answers, weights=np.arange(T) % 4)
-    host, fit = (fit_probe(x, triplets, norm=0.02, backend=where, **options) for where in ("auto", "torch"))
+    host, fit = (fit_probe(x, triplets, penalty=0.02, backend=where, **options) for where in ("auto", "torch"))
     assert (host.backend, fit.backend) == ("native", "torch")
     assert fit.objective == pytest.approx(host.objective, abs=1e-5)
     assert type(fit.transform.weights) is np.ndarray and fit.transform.weights.dtype == np.float64
@@ -207,14 +207,14 @@ def test_a_fit_on_tensors_ends_where_that_of_the_host_ends(world, answers, name)
 def test_a_fit_takes_tensors_where_they_lie(device, world, answers):
     """All of them, or only the rows; "auto" is then the first backend that can take them."""
     (x, triplets), given = world, [torch.from_numpy(a) for a in (*world, answers)]
-    expected = fit_probe(x, triplets, norm=0.02, answers=answers, backend="torch")
+    expected = fit_probe(x, triplets, penalty=0.02, answers=answers, backend="torch")
     for some, y in ((given[1], given[2]), (triplets, answers)):
-        fit = fit_probe(given[0], some, norm=0.02, answers=y)
+        fit = fit_probe(given[0], some, penalty=0.02, answers=y)
         assert fit.backend == "torch" and fit.objective == expected.objective
         np.testing.assert_array_equal(fit.transform.weights, expected.transform.weights)
-    half = fit_probe(given[0].bfloat16(), triplets, norm=0.02)
+    half = fit_probe(given[0].bfloat16(), triplets, penalty=0.02)
     assert half.objective == pytest.approx(
-        fit_probe(given[0].bfloat16().float().numpy(), triplets, norm=0.02).objective
+        fit_probe(given[0].bfloat16().float().numpy(), triplets, penalty=0.02).objective
     )
 
 
@@ -232,7 +232,7 @@ def test_where_a_backend_takes_no_float64_plain_torch_certifies():
     problem = Problem(x, triplets, ProbeOptions(), on=TensorAlgebra(TensorDoor(backend, Place(), x)))
     fit = next(fit_path(problem, [0.01]))
     assert fit.backend == "single" and fit.gap <= 1e-4
-    assert fit.objective == pytest.approx(fit_probe(x, triplets, norm=0.01).objective, abs=1e-5)
+    assert fit.objective == pytest.approx(fit_probe(x, triplets, penalty=0.01).objective, abs=1e-5)
 
 
 def test_an_interruption_leaves_the_best_map_so_far(world):
@@ -244,7 +244,7 @@ def test_an_interruption_leaves_the_best_map_so_far(world):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_probe(*world, norm=0.02, backend="torch", progress=stop, journal=journal)
+        fit_probe(*world, penalty=0.02, backend="torch", progress=stop, journal=journal)
     fit = journal.best.value
     assert fit.interrupted and fit.n_passes <= 5 and fit.objective == pytest.approx(min(values), abs=1e-3)
 
@@ -411,9 +411,9 @@ def test_memory_that_runs_out_is_said_in_one_line(world, monkeypatch):
 
 
 def test_on_the_host_auto_is_the_compiled_kernels_bit_for_bit(world):
-    fits = [fit_probe(*world, norm=0.05, backend=name) for name in ("auto", "native")]
+    fits = [fit_probe(*world, penalty=0.05, backend=name) for name in ("auto", "native")]
     np.testing.assert_array_equal(fits[0].transform.weights, fits[1].transform.weights)
-    assert fit_probe(*world, norm=0.05, backend="numpy").objective == pytest.approx(fits[0].objective, abs=1e-5)
+    assert fit_probe(*world, penalty=0.05, backend="numpy").objective == pytest.approx(fits[0].objective, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["cuda", "triton"])

@@ -43,7 +43,7 @@ def test_with_no_arguments_it_finds_what_people_see(world):
 
 def test_score_is_the_accuracy_of_the_transformed_rows(world):
     x, triplets = world
-    probe = TripletProbe(norm=0.05).fit(x, triplets)
+    probe = TripletProbe(penalty=0.05).fit(x, triplets)
     accuracy = probe.score(x, triplets)
     assert isinstance(accuracy, float)
     assert accuracy == pyalign.score(probe.transform(x), triplets, measure="dot").accuracy
@@ -51,7 +51,7 @@ def test_score_is_the_accuracy_of_the_transformed_rows(world):
 
 
 def test_parameters_can_be_read_set_and_cloned():
-    probe = TripletProbe(norm=0.1, rank=3)
+    probe = TripletProbe(penalty=0.1, rank=3)
     copy = clone(probe.set_params(bias=True))
     assert copy.get_params() == probe.get_params() and copy.get_params()["bias"] is True
     assert "rank=3" in repr(copy)
@@ -65,11 +65,11 @@ def test_defaults_are_those_of_the_options():
 def test_answers_reach_the_fit(world):
     x, triplets = world
     answers = np.tile([1, 2, 3], (len(triplets), 1))
-    flat = TripletProbe(norm=0.1).fit(x, triplets, answers=np.ones((len(triplets), 3)))
+    flat = TripletProbe(penalty=0.1).fit(x, triplets, answers=np.ones((len(triplets), 3)))
     assert not flat.transform_.weights.any()
     weights = np.arange(len(triplets)) % 2
     probe = TripletProbe().fit(x, triplets, answers, weights)
-    same = TripletProbe(norm=probe.strength_).fit(x, triplets[1::2], answers[1::2])
+    same = TripletProbe(penalty=probe.strength_).fit(x, triplets[1::2], answers[1::2])
     assert probe.fit_.objective == pytest.approx(same.fit_.objective, abs=1e-3)
 
 
@@ -94,7 +94,7 @@ def test_an_interruption_before_any_map_is_one(world, monkeypatch):
 
 def test_solver_adam_is_the_recipe(world):
     x, triplets = world
-    probe = TripletProbe(solver="adam", norm=0.1, seed=4).fit(x[:30], triplets[(triplets < 30).all(axis=1)][:300])
+    probe = TripletProbe(solver="adam", penalty=0.1, seed=4).fit(x[:30], triplets[(triplets < 30).all(axis=1)][:300])
     expected = fit_recipe(x[:30], triplets[(triplets < 30).all(axis=1)][:300], penalty=0.1, seed=4)
     np.testing.assert_array_equal(probe.transform_.weights, expected.transform.weights)
     assert probe.strength_ == 0.1 and probe.transform(x).shape == (80, 10)
@@ -110,7 +110,7 @@ def test_solver_adam_refuses_options_that_it_would_not_read(world, message_of):
 
 def test_works_at_the_end_of_a_pipeline(world):
     x, triplets = world
-    pipeline = make_pipeline(PCA(5), TripletProbe(norm=0.05))
+    pipeline = make_pipeline(PCA(5), TripletProbe(penalty=0.05))
     assert pipeline.fit(x, triplets).score(x, triplets) > 1 / 3
     assert pipeline.fit_transform(x, triplets).shape[0] == len(x)
     assert pipeline.set_params(tripletprobe__rank=2).fit(x, triplets).transform(x).shape == (80, 2)
@@ -123,19 +123,19 @@ def test_is_not_fitted_before_fit(world):
 
 def test_float64_rows_stay_float64(world):
     x, triplets = world
-    assert TripletProbe(norm=0.1).fit(x, triplets).transform(x).dtype == np.float32
+    assert TripletProbe(penalty=0.1).fit(x, triplets).transform(x).dtype == np.float32
     wide = x.astype(np.float64)
-    assert TripletProbe(norm=0.1).fit(wide, triplets).transform(wide).dtype == np.float64
+    assert TripletProbe(penalty=0.1).fit(wide, triplets).transform(wide).dtype == np.float64
 
 
 def test_refuses_rows_of_other_features_and_unknown_options(world, message_of):
     x, triplets = world
-    probe = TripletProbe(norm=0.1).fit(x, triplets)
+    probe = TripletProbe(penalty=0.1).fit(x, triplets)
     assert (
         message_of(probe.transform, x[:, :4])
         == "embeddings must have the 10 features of the transform; got shape (80, 4)"
     )
-    assert message_of(TripletProbe(norm="best").fit, x, triplets).startswith("penalty must be 'auto' or a number")
+    assert message_of(TripletProbe(penalty="best").fit, x, triplets).startswith("penalty must be 'auto' or a number")
     assert message_of(TripletProbe(norm="l0").fit, x, triplets).startswith("norm must be one of")
 
 

@@ -55,7 +55,7 @@ def scipy_optimum(x, triplets, l2):
 @pytest.mark.parametrize("l2", [0.3, 0.03, 0.003])
 def test_reaches_the_optimum_that_another_solver_finds(l2):
     x, triplets = world()
-    fit = fit_probe(x, triplets, norm=l2, tolerance=1e-6)
+    fit = fit_probe(x, triplets, penalty=l2, tolerance=1e-6)
     assert fit.objective == pytest.approx(scipy_optimum(x, triplets, l2), abs=2e-6)
 
 
@@ -64,19 +64,19 @@ def test_reaches_the_optimum_that_another_solver_finds(l2):
 @given(seeds)
 def test_the_gap_bounds_the_distance_to_the_optimum_of_a_fit_that_stopped_early(seed):
     x, triplets = world(seed % 100, t=500)
-    best = fit_probe(x, triplets, norm=0.02, tolerance=1e-7).objective
-    early = fit_probe(x, triplets, norm=0.02, max_iterations=3)
+    best = fit_probe(x, triplets, penalty=0.02, tolerance=1e-7).objective
+    early = fit_probe(x, triplets, penalty=0.02, max_iterations=3)
     assert early.objective > best + 1e-5
     assert early.objective - early.gap <= best + 1e-9
-    low = fit_probe(x, triplets, norm=0.02, rank=1)
+    low = fit_probe(x, triplets, penalty=0.02, rank=1)
     assert low.objective - low.gap <= best + 1e-9 < low.objective
 
 
 def test_the_optimum_does_not_depend_on_the_start():
     x, triplets = world(3, dtype=np.float32)
-    fits = [fit_probe(x, triplets, norm=0.01, tolerance=1e-5, seed=seed) for seed in (0, 1, 2)]
-    starts = [fits[0].transform, fit_probe(x, triplets, norm=1.0).transform]
-    fits += [fit_probe(x, triplets, norm=0.01, tolerance=1e-5, start=start) for start in starts]
+    fits = [fit_probe(x, triplets, penalty=0.01, tolerance=1e-5, seed=seed) for seed in (0, 1, 2)]
+    starts = [fits[0].transform, fit_probe(x, triplets, penalty=1.0).transform]
+    fits += [fit_probe(x, triplets, penalty=0.01, tolerance=1e-5, start=start) for start in starts]
     assert np.ptp([fit.objective for fit in fits]) < 1e-5
     assert all(fit.gap < 1e-5 for fit in fits)
     grams = [fit.transform.weights @ fit.transform.weights.T for fit in fits]
@@ -88,8 +88,8 @@ def test_permuting_the_objects_permutes_nothing_else():
     x, triplets = world(4)
     order = np.random.default_rng(0).permutation(len(x))
     places = np.argsort(order)
-    one = fit_probe(x, triplets, norm=0.02, tolerance=1e-7)
-    other = fit_probe(x[order], places[triplets], norm=0.02, tolerance=1e-7)
+    one = fit_probe(x, triplets, penalty=0.02, tolerance=1e-7)
+    other = fit_probe(x[order], places[triplets], penalty=0.02, tolerance=1e-7)
     assert one.objective == pytest.approx(other.objective, abs=1e-7)
     a, b = one.transform.apply(x), other.transform.apply(x[order])
     np.testing.assert_allclose((a @ a.T)[np.ix_(order, order)], b @ b.T, atol=5e-3)
@@ -100,7 +100,7 @@ def test_the_cross_entropy_is_that_of_score_on_transformed_rows():
     for options in ({}, {"bias": True}, {"standardize": "features"},
                     {"measure": "cosine", "temperature": 0.2, "norm": "identity"},
                     {"rank": "diagonal"}, {"norm": "nuclear"}, {"norm": "identity"}):  # fmt: skip
-        fit = fit_probe(x, triplets, norm=0.01, **options)
+        fit = fit_probe(x, triplets, penalty=0.01, **options)
         measure, temperature = options.get("measure", "dot"), options.get("temperature", 1.0)
         scored = pyalign.score(fit.transform.apply(x), triplets, measure=measure, temperature=temperature)
         assert fit.cross_entropy == pytest.approx(scored.cross_entropy, abs=1e-4), options
@@ -138,7 +138,7 @@ def test_other_penalties_reach_one_objective_from_every_seed(penalty):
 
 def test_the_unsquared_norm_has_the_optima_of_the_squared_one_at_another_strength():
     x, triplets = world(9)
-    squared = fit_probe(x, triplets, norm=0.02, tolerance=1e-7)
+    squared = fit_probe(x, triplets, penalty=0.02, tolerance=1e-7)
     norm = np.linalg.norm(squared.transform.weights)
     other = fit_probe(x, triplets, penalty=2 * 0.02 * norm, norm="frobenius")
     assert np.linalg.norm(other.transform.weights) == pytest.approx(norm, rel=2e-2)
@@ -153,10 +153,10 @@ def test_a_strong_identity_penalty_leaves_a_multiple_of_the_identity():
 
 def test_rank_bounds_the_columns_and_costs_a_little():
     x, triplets = world(11)
-    fits = {rank: fit_probe(x, triplets, norm=0.01, rank=rank) for rank in (1, 2, "full")}
+    fits = {rank: fit_probe(x, triplets, penalty=0.01, rank=rank) for rank in (1, 2, "full")}
     assert fits[1].transform.weights.shape == (8, 1) and fits[2].transform.weights.shape == (8, 2)
     assert fits[1].objective > fits[2].objective > fits["full"].objective
-    diagonal = fit_probe(x, triplets, norm=0.01, rank="diagonal")
+    diagonal = fit_probe(x, triplets, penalty=0.01, rank="diagonal")
     assert np.count_nonzero(diagonal.transform.weights - np.diag(diagonal.transform.weights.diagonal())) == 0
     assert diagonal.gap < 1e-3
 
@@ -164,13 +164,14 @@ def test_rank_bounds_the_columns_and_costs_a_little():
 def test_a_bias_helps_where_people_see_an_offset():
     x, _ = world(12)
     triplets = simulate(x[:, :3] + 1.5, 4000, measure="dot", seed=3).triplets
-    assert fit_probe(x, triplets, norm=1e-3, bias=True).objective < fit_probe(x, triplets, norm=1e-3).objective - 1e-3
+    plain = fit_probe(x, triplets, penalty=1e-3).objective
+    assert fit_probe(x, triplets, penalty=1e-3, bias=True).objective < plain - 1e-3
 
 
 def test_a_row_of_zeros_and_items_in_no_triplet_are_no_trouble():
     x, triplets = world(13)
     x[0] = 0
-    fit = fit_probe(np.vstack([x, reals(1, 5, 8, dtype=np.float64)]), triplets, norm=0.02)
+    fit = fit_probe(np.vstack([x, reals(1, 5, 8, dtype=np.float64)]), triplets, penalty=0.02)
     assert np.isfinite(fit.transform.weights).all() and fit.gap < 1e-4
 
 
@@ -179,7 +180,7 @@ def test_the_number_of_threads_changes_nothing(set_threads):
     weights = set()
     for threads in (1, 2, 3):
         set_threads(threads)
-        weights.add(fit_probe(x, triplets, norm=0.05).transform.weights.tobytes())
+        weights.add(fit_probe(x, triplets, penalty=0.05).transform.weights.tobytes())
     assert len(weights) == 1
 
 
@@ -187,7 +188,7 @@ def test_to_dict_can_be_written_as_json():
     import json
 
     x, triplets = world(15, t=100)
-    fit = fit_probe(x, triplets, norm=0.1)
+    fit = fit_probe(x, triplets, penalty=0.1)
     assert json.loads(json.dumps(fit.to_dict()))["options"]["penalty"] == "squared"
 
 
@@ -202,7 +203,7 @@ def test_an_interruption_leaves_the_best_map_so_far_in_the_journal():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_probe(x, triplets, norm=0.01, progress=stop, journal=journal)
+        fit_probe(x, triplets, penalty=0.01, progress=stop, journal=journal)
     values = [float(text.rpartition(" ")[2]) for text in seen]
     fit = journal.best.value
     assert fit.interrupted and not fit.converged and fit.n_passes <= 5 == len(values)
@@ -297,7 +298,7 @@ def test_takes_a_start_that_fits(message_of):
     x, triplets = world(0, t=500)
     for columns, options in ((2, {"rank": 2}), (1, {"rank": 2}), (8, {}), (8, {"rank": "diagonal"})):
         start = pyalign.Transform(0.1 * np.eye(8)[:, :columns], None, 0.0, 1.0)
-        fit = fit_probe(x, triplets, norm=0.05, start=start, **options)
+        fit = fit_probe(x, triplets, penalty=0.05, start=start, **options)
         assert fit.rank <= {"diagonal": 8}.get(options.get("rank"), options.get("rank", 8))
     assert message_of(fit_probe, x, triplets, penalty=0.1, start=np.eye(8)) == (
         "start must be a pyalign.Transform; got ndarray"
@@ -309,8 +310,8 @@ def test_takes_a_start_that_fits(message_of):
 def test_takes_whole_numbers_of_any_integer_type():
     x, triplets = world(0, t=500)
     plain = {"rank": 2, "seed": 3, "max_iterations": 20}
-    expected = fit_probe(x, triplets, norm=0.1, **plain)
-    fit = fit_probe(x, triplets, norm=np.float32(0.1), **{name: np.int64(value) for name, value in plain.items()})
+    expected = fit_probe(x, triplets, penalty=0.1, **plain)
+    fit = fit_probe(x, triplets, penalty=np.float32(0.1), **{name: np.int64(value) for name, value in plain.items()})
     assert fit.options == expected.options and json.loads(json.dumps(fit.options.to_dict())) == fit.options.to_dict()
     assert fit.rank == expected.rank == 2
     result = cross_validate_probe(x, triplets, folds=np.int64(2), seed=np.uint8(1), split="triplets", penalties=[0.1])
@@ -336,7 +337,7 @@ def clip(data):
 @pytest.mark.slow
 def test_clip_is_certified_and_the_same_from_three_seeds(clip):
     x, triplets = clip
-    fits = [fit_probe(x, triplets, norm=0.3, tolerance=1e-3, seed=seed) for seed in (0, 1, 2)]
+    fits = [fit_probe(x, triplets, penalty=0.3, tolerance=1e-3, seed=seed) for seed in (0, 1, 2)]
     assert np.ptp([fit.objective for fit in fits]) < 1e-5
     assert max(fit.gap for fit in fits) <= 1e-3
     assert pyalign.score(fits[0].transform.apply(x), triplets, measure="dot").accuracy > 0.55
@@ -367,7 +368,7 @@ def test_a_nuclear_path_gains_columns_as_the_penalty_falls():
 @pytest.mark.parametrize("options", [{"norm": "identity"}, {"norm": "frobenius"}, {"norm": "nuclear"}], ids=str)
 def test_the_tolerance_says_when_a_fit_without_a_certificate_ends(options):
     x, triplets = world(12)
-    loose, usual, tight = (fit_probe(x, triplets, norm=0.02, tolerance=at, **options) for at in (1.0, 1e-4, 1e-8))
+    loose, usual, tight = (fit_probe(x, triplets, penalty=0.02, tolerance=at, **options) for at in (1.0, 1e-4, 1e-8))
     assert loose.n_passes < usual.n_passes < tight.n_passes
     assert loose.objective >= usual.objective >= tight.objective - 1e-9
     assert loose.converged and usual.converged and tight.converged
@@ -376,7 +377,7 @@ def test_the_tolerance_says_when_a_fit_without_a_certificate_ends(options):
 def test_a_diagonal_map_is_polished_until_its_certificate_holds():
     x, triplets = world(13, n=60, d=30, dtype=np.float32)
     for tolerance in (1e-3, 1e-5):
-        fit = fit_probe(x, triplets, norm=1e-4, rank="diagonal", tolerance=tolerance)
+        fit = fit_probe(x, triplets, penalty=1e-4, rank="diagonal", tolerance=tolerance)
         assert fit.gap <= tolerance and fit.converged
 
 
@@ -386,21 +387,23 @@ def test_a_fit_that_ends_before_its_optimum_warns_and_says_so():
         with pytest.warns(
             pyalign.ConvergenceWarning, match=r"strength 0.001 ended before its optimum.*max_iterations \(3\)"
         ):
-            fit = fit_probe(x, triplets, norm=1e-3, max_iterations=3, **options)
+            fit = fit_probe(x, triplets, penalty=1e-3, max_iterations=3, **options)
         assert not fit.converged and not fit.to_dict()["converged"]
     with pytest.warns(pyalign.ConvergenceWarning, match="may lie .* nats above it"):
-        pyalign.TripletProbe(norm=1e-3, max_iterations=3).fit(x, triplets)
+        pyalign.TripletProbe(penalty=1e-3, max_iterations=3).fit(x, triplets)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert fit_probe(x, triplets, norm=1e-2).converged
-        assert fit_probe(x, triplets, norm=1e-2, rank=2).converged  # as near as two columns come: its gap says how far
+        assert fit_probe(x, triplets, penalty=1e-2).converged
+        assert fit_probe(
+            x, triplets, penalty=1e-2, rank=2
+        ).converged  # as near as two columns come: its gap says how far
 
 
 def test_a_path_holds_what_single_fits_find_strongest_first():
     x, triplets = world(15)
     path = pyalign.probe_path(x, triplets, penalties=[0.01, 0.1], tolerance=1e-6)
     assert [fit.strength for fit in path] == [0.1, 0.01]
-    alone = [fit_probe(x, triplets, norm=fit.strength, tolerance=1e-6).objective for fit in path]
+    alone = [fit_probe(x, triplets, penalty=fit.strength, tolerance=1e-6).objective for fit in path]
     np.testing.assert_allclose([fit.objective for fit in path], alone, atol=2e-6)
     counts = np.eye(3)[np.random.default_rng(0).integers(0, 3, len(triplets))]
     automatic = pyalign.probe_path(x, triplets, answers=counts)
@@ -411,7 +414,7 @@ def test_a_path_holds_what_single_fits_find_strongest_first():
 @pytest.mark.parametrize("l2", [1e-3, 1e-4, 1e-5])
 def test_maps_of_every_column_are_certified_where_single_precision_ends(l2):
     x = reals(16, 60, 8)
-    fit = fit_probe(x, simulate(x, 6000, measure="dot").triplets, norm=l2)
+    fit = fit_probe(x, simulate(x, 6000, measure="dot").triplets, penalty=l2)
     assert fit.rank == x.shape[1] and fit.gap <= 1e-4 and fit.converged
 
 
@@ -420,4 +423,4 @@ def test_a_diagonal_map_leaves_a_start_that_is_zero():
     x, triplets = world(17)
     zero, found = pyalign.probe_path(x, triplets, rank="diagonal", penalties=[100.0, 0.01])
     assert abs(zero.transform.weights).max() < 1e-3
-    assert found.objective == pytest.approx(fit_probe(x, triplets, norm=0.01, rank="diagonal").objective, abs=1e-4)
+    assert found.objective == pytest.approx(fit_probe(x, triplets, penalty=0.01, rank="diagonal").objective, abs=1e-4)

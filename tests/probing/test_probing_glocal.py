@@ -134,7 +134,7 @@ def test_batches_share_out_all_images_and_are_never_too_large(m, size, seed):
 def test_without_the_local_loss_it_is_the_probe(case):
     x, triplets, images = case
     glocal = fit_glocal(x, triplets, images, local_weight=0.0, penalty=0.01, norm="squared", tolerance=1e-4)
-    assert glocal.objective == pytest.approx(fit_probe(x, triplets, norm=0.01).objective, abs=1e-5)
+    assert glocal.objective == pytest.approx(fit_probe(x, triplets, penalty=0.01).objective, abs=1e-5)
 
 
 def test_a_larger_alpha_keeps_more_neighbours_and_predicts_answers_less_well(case):

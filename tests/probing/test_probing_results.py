@@ -33,8 +33,8 @@ def strictly(text):
 
 
 CASES = {
-    "fit": lambda x, t: fit_probe(x, t, norm=0.02),
-    "fit of zero": lambda x, t: fit_probe(x, t, norm=1e3),
+    "fit": lambda x, t: fit_probe(x, t, penalty=0.02),
+    "fit of zero": lambda x, t: fit_probe(x, t, penalty=1e3),
     "fit without a certificate": lambda x, t: fit_probe(x, t, penalty=0.02, norm="nuclear"),
     "fit with others": lambda x, t: fit_probe(
         x, t, penalty=0.02, norm="identity", other_embeddings=reals(7, 20, 6), batches=1
@@ -72,7 +72,7 @@ def test_parts_come_back_as_well(world):
 
 def test_of_a_map_that_is_zero_no_gradient_is_told(world):
     """It was the infinity of a search that had no step to make."""
-    fit = fit_probe(*world, norm=1e3)
+    fit = fit_probe(*world, penalty=1e3)
     assert fit.gradient_norm is None and not fit.transform.weights.any() and fit.converged
     assert strictly(fit.to_json())["gradient_norm"] is None
 
@@ -96,23 +96,23 @@ def named(world):
 
 
 def test_rows_are_matched_by_name(world, named):
-    expected, found = (fit_probe(*given, norm=0.02, tolerance=1e-6) for given in (world, named))
+    expected, found = (fit_probe(*given, penalty=0.02, tolerance=1e-6) for given in (world, named))
     assert found.objective == pytest.approx(expected.objective, abs=1e-6)
     trained = found.transform.trained
     assert set(trained.names) == set(named[0].names) and len(trained.names) == 60
     texts = np.array(named[1].names)[world[1]].tolist()
-    by_text = fit_probe(named[0], texts, norm=0.02, tolerance=1e-6)
+    by_text = fit_probe(named[0], texts, penalty=0.02, tolerance=1e-6)
     assert by_text.objective == pytest.approx(expected.objective, abs=1e-6)
 
 
 def test_what_was_assumed_is_noted(named):
     x, triplets = named
     for result in (
-        fit_probe(x, triplets.values, norm=0.1), cross_validate_probe(x, triplets.values, penalties=0.1),
+        fit_probe(x, triplets.values, penalty=0.1), cross_validate_probe(x, triplets.values, penalties=0.1),
         cross_validate_recipe(x, triplets.values, settings=RecipeSettings(epochs=1)),
     ):  # fmt: skip
         assert result.notes[0].startswith("item numbers are taken for rows of x.npy in its own order")
-    assert fit_probe(x, triplets, norm=0.1).notes == ()
+    assert fit_probe(x, triplets, penalty=0.1).notes == ()
 
 
 def test_people_of_the_triplets_are_those_of_folds_over_people(world):
@@ -129,7 +129,7 @@ def test_people_of_the_triplets_are_those_of_folds_over_people(world):
 
 def test_every_map_records_what_it_was_fitted_to(world):
     x, triplets = world
-    probe = pyalign.TripletProbe(norm=0.1).fit(x, triplets)
+    probe = pyalign.TripletProbe(penalty=0.1).fit(x, triplets)
     maps = {
         "fit": fit_probe(x, triplets, penalty=0.1, measure="cosine", norm="identity", temperature=0.5).transform,
         "path": pyalign.probe_path(x, triplets, penalties=[0.1])[0].transform,

@@ -176,7 +176,7 @@ def test_losses_of_probes_are_those_of_fits_to_one_side_of_each_fold_and_scores_
                 inside = np.full(30, -1)
                 inside[fold.train_items] = np.arange(len(fold.train_items))
                 train = Triplets(inside[theirs[fold.train]], task=task)
-                fit = fit_probe(x[fold.train_items], train, norm=0.01)
+                fit = fit_probe(x[fold.train_items], train, penalty=0.01)
                 test = Triplets(theirs[fold.test], task=task)
                 total += len(fold.test) * score(fit.transform.apply(x), test, measure="dot").cross_entropy
             expected = total / sum(len(fold.test) for fold in folds)

@@ -118,7 +118,8 @@ def test_every_class_of_results_has_a_snapshot():
 
     shown = {type(result_of(name)) for name in DOCUMENTS}  # reads every kind, which loads its module
     classes = {one for one in below(Result) if one.command in KINDS and one.__module__.startswith("pyalign.")}
-    assert classes == shown and len(classes) > len(KINDS)
+    parts = {one.kind for one in classes if isinstance(getattr(one, "kind", None), type)}  # shown in a table of one
+    assert classes - parts == shown and len(classes) > len(KINDS)
 
 
 def test_every_kind_of_chart_and_every_section_of_the_page_has_a_snapshot():

@@ -10,7 +10,8 @@ from scipy.stats import t as student
 from support import draw_triplets, seeds
 
 from pyalign.stats.clustered import Dependence, with_weights
-from pyalign.stats.degrees import effective, of_both, of_difference
+from pyalign.stats.degrees import of_both, of_difference
+from pyalign.stats.effective import EffectiveNumber
 from pyalign.stats.resampling import BY, Clusters, Resampling
 
 ONE = np.ones(1)
@@ -89,7 +90,8 @@ def test_many_contrasts_are_taken_in_pieces(monkeypatch):
 
 @given(st.integers(1, 200), st.floats(0.01, 1e6))
 def test_as_many_objects_are_effective_as_have_as_many_rows_each(n, rows):
-    assert effective(np.append(np.full(n, rows), [0.0, 0.0])) == pytest.approx(n)
+    sizes = np.append(np.full(n, rows), [0.0, 0.0])
+    assert EffectiveNumber.of_sizes("objects", sizes).value == pytest.approx(n)
 
 
 def test_objects_that_have_more_rows_leave_fewer_degrees():
@@ -101,8 +103,8 @@ def test_objects_that_have_more_rows_leave_fewer_degrees():
         values = (np.random.default_rng(6).normal(size=31)[triplets].sum(axis=1) > 0).astype(np.int8)
         errors = Dependence.of(Clusters.of(triplets), Resampling("objects")).errors(with_weights(values[None]))
         sizes = np.bincount(triplets.ravel())
-        assert errors.sums[0].effective == pytest.approx(sizes.sum() ** 2 / (sizes**2.0).sum())
-        assert errors.sums[0].degrees == pytest.approx(errors.sums[0].effective * (1 - 1 / (sizes > 0).sum()))
+        assert errors.numbers[0].value == pytest.approx(sizes.sum() ** 2 / (sizes**2.0).sum())
+        assert errors.sums[0].degrees == pytest.approx(errors.numbers[0].value * (1 - 1 / (sizes > 0).sum()))
         found[often] = errors.degrees_of_means[0]
     assert found[300] < found[0] < 29
 

@@ -226,14 +226,16 @@ def test_a_bootstrap_draws_a_thousand_where_nobody_says_how_many():
         (["a"], "objects"),
         (["a", "a", "a"], "objects"),
         ([3, 3], "objects"),
-        (["a", "a", "b"], "objects+subjects"),
-        (np.array([7, 8]), "objects+subjects"),
-        (np.array(["x", "y"], object), "objects+subjects"),
+        (["a", "b", "c"], "objects"),
+        (["a"] * 30 + ["b", "c", "d", "e"], "objects"),  # an effective number of 1.3 people
+        (["a", "b", "c", "d", "a"], "objects+subjects"),
+        (np.array([7, 8, 9, 10]), "objects+subjects"),
+        (np.array(list("xyzw"), object), "objects+subjects"),
         (Subjects(np.array([1, 1], np.int32), ("ann", "bob")), "objects"),
-        (Subjects(np.array([1, 0], np.int32), ("ann", "bob")), "objects+subjects"),
+        (Subjects(np.array([1, 0, 2, 3], np.int32), ("ann", "bob", "cat", "dan")), "objects+subjects"),
     ],
 )
-def test_an_interval_that_nobody_has_named_counts_people_where_two_are_known(subjects, by):
+def test_an_interval_that_nobody_has_named_counts_people_where_enough_are_known(subjects, by):
     assert as_resampling("auto").over(subjects) == Resampling(by, "corrected")
     assert Resampling("auto", confidence_level=0.5, seed=3).over(subjects) == Resampling(
         by, confidence_level=0.5, seed=3

@@ -22,7 +22,7 @@ pyalign.calibrate(embeddings, triplets, split="people")  # wrong
 pyalign.cka({"a": embeddings}, layers=({"1": embeddings}, {"2": embeddings}))  # wrong
 pyalign.cka(layers={"1": embeddings})  # wrong
 pyalign.ProbeOptions(norm="l2")  # wrong
-pyalign.fit_probe(embeddings, triplets, norm=0.1)  # wrong
+pyalign.fit_probe(embeddings, triplets, penalty=0.1)  # wrong
 read: Comparison = pyalign.load_result("scores.json", Scores)  # wrong
 text: str = pyalign.score(embeddings, triplets).ci.low  # wrong
 pyalign.hubness(embeddings)  # wrong

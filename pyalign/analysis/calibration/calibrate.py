@@ -276,8 +276,8 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, bins: int, **
     minimum = minimise(fit.sums)
     at_minimum = fit.sums(minimum.beta)
     temperature = 1.0 / minimum.beta
-    error, degrees, plan = error_of_beta(fit, minimum.beta, at_minimum.second)
-    ci = interval(temperature, error * temperature**2, degrees, plan)
+    known = error_of_beta(fit, minimum.beta, at_minimum.second)
+    ci = interval(temperature, known.error * temperature**2, known.degrees, known.plan)
     before, unsure = test.with_confidences(1.0)
     after, sure = test.with_confidences(minimum.beta)
     accuracy, weights = test.accuracy(), test.weights
@@ -293,13 +293,15 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, bins: int, **
         equal_mass=reliability(sure, accuracy, weights, masses),
         divergences=_divergences(test, temperature),
         steps=minimum.steps,
-        notes=_notes(ci),
+        notes=_notes(ci, known.why),
         **how,
     )
 
 
-def _notes(ci: Interval) -> tuple[str, ...]:
-    """What is missing from the error of the temperature."""
+def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:
+    """What is missing from the error of the temperature, `why` where there is none."""
+    if why is not None:
+        return (f"the temperature has no standard error; {why}",)
     if ci.by != "triplets":
         return ()
     known = "it has no standard error" if math.isnan(ci.low) else "its standard error takes triplets for independent"

@@ -27,6 +27,7 @@ from pyalign.data import Answers
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence, Errors, variances_of
+from pyalign.stats.effective import are_enough, without_interval
 from pyalign.stats.resampling import AUTO, Clusters, Resampling
 from pyalign.stats.student import quantile
 from pyalign.typing import Ties
@@ -106,18 +107,22 @@ def _require_finite_optimum(at_zero: LossSums) -> None:
 
 
 class BetaError(NamedTuple):
-    """error: standard, of beta; NaN where it is not known. degrees: of freedom. plan: over what it is."""
+    """error: standard, of beta; NaN where it is not known. degrees: of freedom. plan: over what it is.
+
+    why: there is no error, where objects or people are too few.
+    """
 
     error: float
     degrees: float
     plan: Resampling
+    why: str | None = None
 
 
 def error_of_beta(fit: AnsweredSimilarities, beta: float, second: float) -> BetaError:
     """The standard error of the best inverse temperature.
 
     It is over objects, and people where two are known; never below that of independent sets of three items, nor of
-    independent answers. Over sets where all triplets share an object.
+    independent answers. Over sets where all triplets share an object, and there are enough objects.
 
     Args:
         fit: what beta was fitted to, with its objects.
@@ -129,6 +134,8 @@ def error_of_beta(fit: AnsweredSimilarities, beta: float, second: float) -> Beta
     dependence = Dependence.of(Clusters.of(fit.objects, people, fit.host.name), plan)
     table, squares = scores(fit, beta)
     found = dependence.errors(table)
+    if not are_enough(found.numbers):
+        return BetaError(math.nan, math.nan, plan, without_interval(plan.by, found.numbers))
     total = float(table[:, 0].sum())
     single = variances_of(np.array([[total, 0.0], [0.0, squares]]), np.zeros(1), total**2)
     known = replace(found, candidates=(*found.candidates[:-1], single))

@@ -30,12 +30,12 @@ from pyalign.analysis.ceiling.leave_one_out import Entries, LeaveOneOut, Repeate
 from pyalign.analysis.ceiling.result import Ceiling, Ceilings, NoiseCeiling
 from pyalign.analysis.notes import merged, notes_on_anchors
 from pyalign.analysis.repeats import find_repeats
-from pyalign.analysis.uncertainty import without_interval
 from pyalign.data import Provenance, alternatives_of
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import SIGNS, Dependence
 from pyalign.stats.divergences import entropy
+from pyalign.stats.effective import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.mixture import fit_mixture
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
@@ -94,11 +94,12 @@ def noise_ceiling(
         n = len(repeats.counts)
         raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
     others = leave_one_out(sets)
-    found, by = _ceilings(sets, others, confidence_level)
+    errors = CeilingErrors.of(sets, confidence_level)
+    found = _ceilings(sets, others, errors)
     plug_in, corrected = _entropies(sets.counts)
     within = None if sets.entries is None else sets.entries.n_repeats
     remarks = _remarks(sets.counts)
-    told = remarks if found.upper.ci is not None else (*remarks, without_interval(by))
+    told = remarks if found.upper.ci is not None else (*remarks, without_interval(errors.plan.by, errors.numbers))
     return NoiseCeiling(
         ceilings=found,
         ceiling=found.upper.value,
@@ -123,9 +124,8 @@ def noise_ceiling(
     )
 
 
-def _ceilings(sets: RepeatedSets, others: LeaveOneOut, confidence_level: float) -> tuple[Ceilings, Resampling]:
-    """The three of them, and over what their intervals are."""
-    errors = CeilingErrors.of(sets, confidence_level)
+def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) -> Ceilings:
+    """The three of them."""
     people = fit_mixture(sets.counts)
 
     def mean_of(value: float, psi: Callable[[np.ndarray], np.ndarray]) -> Ceiling:
@@ -135,7 +135,7 @@ def _ceilings(sets: RepeatedSets, others: LeaveOneOut, confidence_level: float) 
 
     upper = mean_of(float(_majority(sets.counts).mean()), _majority)
     lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
-    return Ceilings(upper, lower, mean_of(people.ceiling, people.influence)), errors.plan
+    return Ceilings(upper, lower, mean_of(people.ceiling, people.influence))
 
 
 def _majority(counts: np.ndarray) -> np.ndarray:
@@ -224,12 +224,14 @@ class CeilingErrors:
         entries: by their objects and persons, or None.
         degrees: of freedom.
         plan: over what the errors are.
+        numbers: effective ones, of the answers.
     """
 
     sets: Dependence
     entries: Dependence | None
     degrees: int
     plan: Resampling
+    numbers: tuple[EffectiveNumber, ...]
 
     @classmethod
     def of(cls, sets: RepeatedSets, confidence_level: float = 0.95) -> CeilingErrors:
@@ -238,10 +240,14 @@ class CeilingErrors:
         objects = Dependence.of(Clusters.of(items), Resampling("objects", confidence_level=confidence_level))
         entries = sets.entries
         if entries is None:
-            return cls(objects, None, objects.degrees, Resampling("objects", confidence_level=confidence_level))
+            numbers = effective_numbers(Clusters.of(items), "objects")
+            return cls(
+                objects, None, objects.degrees, Resampling("objects", confidence_level=confidence_level), numbers
+            )
         plan = Resampling("objects+subjects", confidence_level=confidence_level)
-        both = Dependence.of(Clusters.of(items[entries.sets], entries.persons), plan)
-        return cls(objects, both, both.degrees, plan)
+        clusters = Clusters.of(items[entries.sets], entries.persons)
+        both = Dependence.of(clusters, plan)
+        return cls(objects, both, both.degrees, plan, effective_numbers(clusters, plan.by))
 
     def interval(
         self, value: float, table: np.ndarray, changes: np.ndarray | None, centred: bool = True
@@ -258,7 +264,7 @@ class CeilingErrors:
         variance = float(found.errors[0]) ** 2
         if self.entries is not None and changes is not None:
             variance = _with_people(variance, self.entries, changes / float(table[:, 0].sum()), centred)
-        if math.isnan(variance) or self.degrees < 1:
+        if math.isnan(variance) or self.degrees < 1 or not are_enough(self.numbers):
             return None
         return student_interval(value, math.sqrt(variance), self.degrees, self.plan, FRACTION)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -17,19 +17,20 @@ from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, Mo
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import mean_interval, notes_on_few, without_interval
+from pyalign.analysis.uncertainty import mean_interval
 from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
-from pyalign.data.similarities import Similarities, with_similarities
+from pyalign.data.similarities import Similarities, named_models, with_similarities
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
+from pyalign.stats.effective import are_enough, effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.intervals import FRACTION
-from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.stats.splits import within
@@ -48,6 +49,42 @@ from pyalign.typing import (
 SPLITS = 50  # of the objects into halves
 
 
+@dataclass(frozen=True)
+class PairTests:
+    """Which differences of models are tested, and how.
+
+    Attributes:
+        correction: of p-values over all of them.
+        baseline: the model that all others are compared with; None: every two are.
+        margin: within which models are held to be equivalent; None: that is not tested.
+    """
+
+    correction: str
+    baseline: str | None = None
+    margin: float | None = None
+
+    def options(self) -> dict[str, str | float]:
+        """The baseline and the margin, where there are any."""
+        both = {"baseline": self.baseline, "margin": self.margin}
+        return {name: value for name, value in both.items() if value is not None}
+
+    def place(self, names: Sequence[str]) -> int | None:
+        """The number of the baseline among these."""
+        return None if self.baseline is None else names.index(self.baseline)
+
+    def pairs(self, names: Sequence[str]) -> list[tuple[int, int]]:
+        """The numbers of the models of each difference, the second taken off the first.
+
+        Example:
+            >>> PairTests("holm").pairs("abc"), PairTests("holm", "b").pairs("abc")
+            ([(0, 1), (0, 2), (1, 2)], [(0, 1), (2, 1)])
+        """
+        place = self.place(names)
+        if place is None:
+            return list(combinations(range(len(names)), 2))
+        return [(a, place) for a in range(len(names)) if a != place]
+
+
 def compare(
     models: Models | None,
     triplets: TripletsLike,
@@ -63,6 +100,8 @@ def compare(
     backend: BackendName = "auto",
     ci: IntervalsOver = AUTO,
     subjects: SubjectsLike | None = None,
+    baseline: str | None = None,
+    margin: float | None = None,
     correction: Correction = "holm",
     choose_best: bool = False,
     progress: Progress | None = None,
@@ -84,6 +123,9 @@ def compare(
         ci: what intervals are over; see `pyalign.score`. By default objects and people where these are known, else
             objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
+        baseline: the name of a model that each of the others is compared with, in place of every two of them.
+        margin: the smallest difference of accuracies that would matter, a fraction: tests whether models differ by
+            less. None: no such tests.
         correction: of p-values over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false discovery rate.
         choose_best: whether to say how well the best of them does on objects that have not chosen it.
         progress: called with a stage, how much of it is done, and of how much.
@@ -92,13 +134,16 @@ def compare(
         A `Comparison`. In closed form a difference has the standard error of the mean of paired differences, and the
         p-value of its t; `simultaneous_ci`, `p_max_t` and the intervals of ranks hold for all pairs together. By a
         bootstrap a p-value is twice the share of resamples in which the difference is 0 or of the other sign, with 1
-        added above and below the line, at most 1. Choices without probabilities have no cross-entropy.
+        added above and below the line, at most 1. Equivalence within a margin has the larger p-value of two one-sided
+        tests. Choices without probabilities have no cross-entropy.
 
     Raises:
-        InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models.
+        InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models; a
+            baseline that is none of the models; a margin that is no fraction, or without intervals.
 
-    Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); for the errors see `pyalign.stats.clustered`. Whether
-    models err on the same triplets says `pyalign.error_consistency`.
+    Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); Dunnett 1955 (with a baseline); Schuirmann, "A
+    comparison of the two one-sided tests procedure and the power approach", 1987; for the errors see
+    `pyalign.stats.clustered`. Whether models err on the same triplets says `pyalign.error_consistency`.
 
     Example:
         >>> import pyalign
@@ -112,7 +157,7 @@ def compare(
         (True, [1.0, 2.0])
     """
     progress = progress or silent
-    named = with_similarities(_checks.named_models({} if models is None else models))
+    named = with_similarities(named_models({} if models is None else models))
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(
@@ -121,9 +166,12 @@ def compare(
     every = [*named, *choices.choices]
     if len(every) < 2:
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(f': {one!r}' for one in every)}")
+    baseline = None if baseline is None else _checks.one_of(baseline, every, "baseline")
+    margin = None if margin is None else _checks.fraction(margin, "margin")
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
-    if plan is None and choose_best:
-        raise InputError("choose_best needs intervals; got ci=None")
+    for name, asked in (("choose_best", choose_best), ("margin", margin is not None)):
+        if plan is None and asked:
+            raise InputError(f"{name} needs intervals; got ci=None")
     measures = measures_by_model(measure, named)
     present = with_rows(named, triplets, missing, subjects=subjects)
     aligned = align_models(named, present.triplets)
@@ -136,7 +184,8 @@ def compare(
         backend=backend, task=aligned.triplets.task,
         progress=progress, names=aligned.names, choices=chosen,
     )  # fmt: skip
-    found = _compared(outcomes, aligned, plan, people, correction, choose_best, progress)
+    tests = PairTests(correction, baseline, margin)
+    found = _compared(outcomes, aligned, plan, people, tests, choose_best, progress)
     told = [
         notes_on_rows(x, aligned.index, name, found.task, features=name not in aligned.kinds)
         for name, x in aligned.models.items()
@@ -153,7 +202,7 @@ def compare(
     of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
     given = {"measure": of_models, "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing,
              "ci": record_of(plan),
-             "correction": correction, **choices.options()}  # fmt: skip
+             "correction": correction, **tests.options(), **choices.options()}  # fmt: skip
     inputs = [*named.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
     return replace(
         found,
@@ -201,7 +250,7 @@ def measures_by_model(
 
 
 def _compared(
-    outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, correction: Correction,
+    outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, tests: PairTests,
     choose_best: bool, progress: Progress,
 ) -> Comparison:  # fmt: skip
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
@@ -212,7 +261,7 @@ def _compared(
     counted = people if plan is not None and "subjects" in plan.by else None
     clusters = Clusters.of(index, counted, outcomes.scores[0].backend)
     progress("intervals", 0, None)
-    found = compared(outcomes, clusters, plan, correction, progress)
+    found = compared(outcomes, clusters, plan, tests, progress)
     if choose_best and plan is not None:
         best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, Dependence.of(clusters, plan), plan)
         found = replace(found, best=best)
@@ -267,30 +316,31 @@ def best_model(
 
 
 def compared(
-    outcomes: OutcomeTable, clusters: Clusters, plan: Resampling | None, correction: Correction,
-    progress: Progress = silent
+    outcomes: OutcomeTable, clusters: Clusters, plan: Resampling | None, tests: PairTests, progress: Progress = silent
 ) -> Comparison:  # fmt: skip
     """The comparison of the models of an outcome table, whose triplets hang together as `clusters` says."""
     if plan is None:
-        return _comparison(outcomes, NoIntervals(), clusters, correction)
-    dependence = Dependence.of(clusters, plan)
+        return _comparison(outcomes, NoIntervals(), clusters, tests)
+    dependence, numbers = Dependence.of(clusters, plan), effective_numbers(clusters, plan.by)
     closed, to_scale = plan.closed, plan.method == "bootstrap" and plan.by == "objects"
     errors = _errors(outcomes, dependence) if closed or to_scale else None
     covariances: tuple[Matrix | None, Matrix | None] = None, None
     paired: Intervals
     notes: tuple[str, ...] = ()
     if closed and errors is not None:
-        paired = ClosedForm(outcomes.estimates, errors, plan)
+        paired = ClosedForm(outcomes.estimates, errors, plan, tests.place(outcomes.names))
         if errors[0].known:
             complete = not np.isnan(outcomes.estimates[NATS]).any()
             covariances = _as_matrix(errors[0].covariance), _as_matrix(errors[1].covariance) if complete else None
         else:
-            notes = (without_interval(plan),)
+            notes = (without_interval(plan.by, numbers),)
+    elif not are_enough(numbers):
+        paired, notes = NoIntervals(), (without_interval(plan.by, numbers),)
     else:
         paired = Resampled.of(outcomes, clusters, plan, errors, progress)
-        notes = _too_few(math.comb(len(outcomes.names), 2), plan)
+        notes = _too_few(len(tests.pairs(outcomes.names)), plan)
     return replace(
-        _comparison(outcomes, paired, clusters, correction),
+        _comparison(outcomes, paired, clusters, tests),
         resamples=None if closed else plan.drawn,
         seed=plan.seed,
         ci_by=plan.by,
@@ -299,16 +349,17 @@ def compared(
         n_subjects=clusters.people if "subjects" in plan.by else None,
         covariance=covariances[0],
         cross_entropy_covariance=covariances[1],
-        notes=(*notes, *notes_on_few(clusters, plan)),
+        notes=(*notes, *notes_on_few(numbers)),
+        **low_values(numbers),
     )
 
 
-def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, correction: Correction) -> Comparison:
+def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, tests: PairTests) -> Comparison:
     score = outcomes.scores[0]
     measures = {one.measure for one in outcomes.scores if one.measure is not None}
     return Comparison(
         models=tuple(_models(outcomes, paired)),
-        pairs=tuple(_adjusted(list(_pairs(outcomes, paired)), correction)),
+        pairs=tuple(_adjusted(list(_pairs(outcomes, paired, tests)), tests.correction)),
         n_triplets=len(outcomes.credits),
         n_dropped=0 if outcomes.kept is None else int((~outcomes.kept).sum()),
         resamples=None,
@@ -319,7 +370,9 @@ def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, c
         ci_by=None,
         ci_method=None,
         confidence=None,
-        correction=correction,
+        correction=tests.correction,
+        baseline=tests.baseline,
+        margin=tests.margin,
         n_objects=clusters.n,
         n_subjects=None,
         task=score.task,
@@ -364,9 +417,9 @@ def _models(outcomes: OutcomeTable, paired: Intervals) -> Iterator[ModelResult]:
         )
 
 
-def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
+def _pairs(outcomes: OutcomeTable, paired: Intervals, tests: PairTests) -> Iterator[PairResult]:
     estimates = outcomes.estimates
-    for a, b in combinations(range(len(outcomes.names)), 2):
+    for a, b in tests.pairs(outcomes.names):
         simultaneous, p_max_t = paired.simultaneous(a, b)
         nats = float(estimates[NATS, a] - estimates[NATS, b])
         yield PairResult(
@@ -380,14 +433,17 @@ def _pairs(outcomes: OutcomeTable, paired: Intervals) -> Iterator[PairResult]:
             cross_entropy_ci=paired.difference(a, b, NATS),
             simultaneous_ci=simultaneous,
             p_max_t=p_max_t,
+            p_equivalence=None if tests.margin is None else paired.equivalence(a, b, tests.margin),
         )
 
 
-def _adjusted(pairs: Sequence[PairResult], correction: Correction) -> list[PairResult]:
-    p_values = [pair.p_value for pair in pairs if pair.p_value is not None]
-    if len(p_values) < len(pairs):
-        return list(pairs)
-    return [replace(pair, p_adjusted=p) for pair, p in zip(pairs, CORRECTIONS[correction](p_values), strict=True)]
+def _adjusted(pairs: Sequence[PairResult], correction: str) -> list[PairResult]:
+    of_none = corrected([pair.p_value for pair in pairs], correction)
+    of_margin = corrected([pair.p_equivalence for pair in pairs], correction)
+    return [
+        replace(pair, p_adjusted=p, p_equivalence_adjusted=q)
+        for pair, p, q in zip(pairs, of_none, of_margin, strict=True)
+    ]
 
 
 def _as_matrix(a: np.ndarray) -> Matrix:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from statistics import NormalDist
 from typing import Protocol
 
 import numpy as np
@@ -16,15 +15,14 @@ from pyalign.documents import Interval
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Errors
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
-from pyalign.stats.multiple import largest_score
-from pyalign.stats.paired import ranks_of, two_sided_p
+from pyalign.stats.multiple import MaxT, largest_score
+from pyalign.stats.paired import equivalence_p, ranks_of, two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates, require_rows
-from pyalign.stats.student import quantile
+from pyalign.stats.student import quantile, upper_p
 from pyalign.stats.student import two_sided_p as student_p
 
 ACCURACY, NATS = 0, 1  # which figure
 BOUNDS = FRACTION, POSITIVE
-NORMAL = NormalDist()
 
 
 class Intervals(Protocol):
@@ -40,7 +38,10 @@ class Intervals(Protocol):
         """Of no difference of accuracies."""
 
     def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
-        """Interval of a difference of accuracies that holds together with all others, and its p-value."""
+        """Interval of a difference of accuracies that holds together with all that are asked for, and its p-value."""
+
+    def equivalence(self, a: int, b: int, margin: float) -> float | None:
+        """The p-value of accuracies that differ by at least the margin."""
 
     def rank(self, a: int) -> Interval | None:
         """Of the rank by accuracy."""
@@ -61,6 +62,9 @@ class NoIntervals:
     def simultaneous(self, a: int, b: int) -> tuple[None, None]:
         return None, None
 
+    def equivalence(self, a: int, b: int, margin: float) -> None:
+        return None
+
     def rank(self, a: int) -> None:
         return None
 
@@ -69,17 +73,19 @@ class NoIntervals:
 class ClosedForm:
     """By standard errors and Student's t, with degrees of freedom for each figure and each difference.
 
-    Together by the largest of all normal scores: a difference has the score whose p-value is that of its t.
+    Several differences together by `MaxT`.
 
     Attributes:
         estimates: (2, m) accuracies and cross-entropies; NaN where a model has none, and then no interval either.
         errors: of both.
         plan: of the intervals.
+        baseline: the model that all others are compared with; None: every two are.
     """
 
     estimates: np.ndarray
     errors: tuple[Errors, Errors]
     plan: Resampling
+    baseline: int | None = None
 
     def own(self, a: int, what: int) -> Interval | None:
         found, estimate = self.errors[what], float(self.estimates[what, a])
@@ -100,18 +106,24 @@ class ClosedForm:
         if alone is None:
             return None, None
         difference, error = float(self._differences[a, b]), float(self.errors[ACCURACY].differences[a, b])
-        ends = difference - self._reach(a, b), difference + self._reach(a, b)
-        found = Interval(*ends, error, self.plan.by, "max-t", float(self.plan.confidence_level))
-        if self._largest is None:
-            return found, alone
-        score = -NORMAL.inv_cdf(alone / 2.0) if alone > 0.0 else math.inf
-        beyond = len(self._largest) - int(np.searchsorted(self._largest, score))
-        return found, max(alone, (1 + beyond) / (1 + len(self._largest)))
+        together = self._asked
+        reach = self._reach(a, b, self.plan.confidence_level if together is None else together.of_each)
+        found = Interval(
+            difference - reach, difference + reach, error, self.plan.by, "max-t", float(self.plan.confidence_level)
+        )
+        return found, alone if together is None else together.p_value(alone)
+
+    def equivalence(self, a: int, b: int, margin: float) -> float | None:
+        if not self._known:
+            return None
+        error, room = float(self.errors[ACCURACY].differences[a, b]), margin - abs(float(self._differences[a, b]))
+        return upper_p(room / error if error > 0.0 else math.copysign(math.inf, room), self._degrees(a, b))
 
     def rank(self, a: int) -> Interval | None:
         if not self._known:
             return None
-        reach = np.array([self._reach(a, b) for b in range(self.estimates.shape[1])])
+        level = self.plan.confidence_level if self._every_two is None else self._every_two.of_each
+        reach = np.array([self._reach(a, b, level) for b in range(self.estimates.shape[1])])
         better, worse = int((-self._differences[a] > reach).sum()), int((self._differences[a] > reach).sum())
         last = float(self.estimates.shape[1] - worse)
         return Interval(float(1 + better), last, None, self.plan.by, "max-t", float(self.plan.confidence_level))
@@ -137,28 +149,27 @@ class ClosedForm:
         return np.where(self._differences == 0.0, 0.0, t)
 
     @cached_property
-    def _largest(self) -> np.ndarray | None:
-        """The largest of all scores where no model differs, of many draws; None for two models."""
+    def _every_two(self) -> MaxT | None:
+        """All differences of two models; None for two models."""
+        return self._together(None)
+
+    @cached_property
+    def _asked(self) -> MaxT | None:
+        """The differences that are asked for: from the baseline, where there is one."""
+        return self._every_two if self.baseline is None else self._together(self.baseline)
+
+    def _together(self, baseline: int | None) -> MaxT | None:
         if not self._known or self.estimates.shape[1] == 2:
             return None
         errors = self.errors[ACCURACY]
-        found = largest_score(errors.covariance, self.plan.seed)
+        found = largest_score(errors.covariance, self.plan.seed, baseline=baseline)
         if len(errors.candidates) > 1:  # known from few objects, it makes models more alike than they are
-            found = np.maximum(found, largest_score(errors.candidates[-1], self.plan.seed))
-        return found
+            found = np.maximum(found, largest_score(errors.candidates[-1], self.plan.seed, baseline=baseline))
+        return MaxT(found, self.plan.confidence_level)
 
-    @cached_property
-    def _together(self) -> float:
-        """The confidence of each interval for which all hold together; drawn, and so not quite as known."""
-        if self._largest is None:
-            return self.plan.confidence_level
-        score = float(np.quantile(self._largest, self.plan.confidence_level))
-        return max(self.plan.confidence_level, math.erf(score / math.sqrt(2.0)))
-
-    def _reach(self, a: int, b: int) -> float:
-        """How far the interval of a difference goes to either side, for all together."""
-        error = float(self.errors[ACCURACY].differences[a, b])
-        return quantile(self._together, self._degrees(a, b)) * error
+    def _reach(self, a: int, b: int, confidence_level: float) -> float:
+        """How far the interval of a difference goes to either side, with this confidence."""
+        return quantile(confidence_level, self._degrees(a, b)) * float(self.errors[ACCURACY].differences[a, b])
 
 
 @dataclass(frozen=True)
@@ -210,6 +221,10 @@ class Resampled:
 
     def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
         return None, None
+
+    def equivalence(self, a: int, b: int, margin: float) -> float | None:
+        column = self._differences(a, b, ACCURACY)
+        return None if np.isnan(column).any() else equivalence_p(column, margin)
 
     def rank(self, a: int) -> Interval | None:
         return percentile_interval(self._ranks[:, a], self.plan)

@@ -70,6 +70,9 @@ class PairResult:
         cross_entropy_ci: its interval.
         simultaneous_ci: interval of the difference that holds for all pairs together (max-t); None by a bootstrap.
         p_max_t: the p-value that belongs to it: that of the largest of all pairs' t under no difference anywhere.
+        p_equivalence: of a difference of at least the margin of the comparison either way: small where the two are
+            equivalent within it; None without a margin.
+        p_equivalence_adjusted: the same, corrected as `p_adjusted` is.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -84,6 +87,8 @@ class PairResult:
     cross_entropy_ci: Interval | None
     simultaneous_ci: Interval | None = None
     p_max_t: float | None = None
+    p_equivalence: float | None = None
+    p_equivalence_adjusted: float | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -128,7 +133,7 @@ class Comparison(OfTask, Result):
 
     Attributes:
         models: in the order in which they were given.
-        pairs: every two of them.
+        pairs: every two of them, or each with the baseline.
         n_triplets: triplets that all models were scored on.
         n_objects: objects in them.
         n_subjects: people who answered them; None where intervals do not count people.
@@ -143,6 +148,10 @@ class Comparison(OfTask, Result):
         covariance: of the accuracies (m, m), in the order of the models, positive semi-definite; None by a bootstrap,
             or without intervals.
         cross_entropy_covariance: the same of the cross-entropies, square nats; None also where a model has none.
+        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
+            at least half of the count. See `pyalign.stats.effective`.
+        baseline: the model that all others are compared with; None: every two are.
+        margin: within which models are held to be equivalent, a fraction; None where that is not tested.
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
         task: of the triplets; `chance` follows from it.
@@ -173,6 +182,10 @@ class Comparison(OfTask, Result):
     n_subjects: int | None
     covariance: Matrix | None = None
     cross_entropy_covariance: Matrix | None = None
+    effective_objects: float | None = None
+    effective_subjects: float | None = None
+    baseline: str | None = None
+    margin: float | None = None
     best: BestModel | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT

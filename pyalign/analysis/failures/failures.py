@@ -30,6 +30,7 @@ from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.backends import get_host_backend
 from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
 from pyalign.data.missing import with_rows
+from pyalign.data.similarities import named_models
 from pyalign.documents import csv_text, from_fields, hidden
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
@@ -226,7 +227,7 @@ def find_failures(
         {'line': -6.0, 'flipped': -5.0}
     """
     progress = progress or silent
-    models = _checks.named_models({} if models is None else models)
+    models = named_models({} if models is None else models)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     choices = ModelChoices.of(
         model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties

@@ -67,10 +67,16 @@ def _widest_difference(comparison: Comparison, labels: Labels) -> Text:
     pairs, sentences = comparison.pairs, []
     if comparison.ci_by is not None:
         apart = sum(pair.p_adjusted is not None and pair.p_adjusted < 0.05 for pair in pairs)
+        base = comparison.baseline
+        which, other = ("pairs", "") if base is None else ("models", f" from {labels[base]}")
         if len(pairs) == 1:
             sentences.append(f"The two models {'differ' if apart else 'do not differ'} at 5 %.")
         else:
-            sentences.append(f"{apart} of {len(pairs)} pairs differ at 5 %, corrected for all pairs.")
+            sentences.append(f"{apart} of {len(pairs)} {which} differ{other} at 5 %, corrected for all {which}.")
+    if comparison.margin is not None:
+        alike = sum(pair.p_equivalence_adjusted is not None and pair.p_equivalence_adjusted < 0.05 for pair in pairs)
+        within = f"by less than {100 * comparison.margin:g} percentage points"
+        sentences.append(f"{alike} of {len(pairs)} differ {within} at 5 %, likewise corrected.")
     if pairs:
         most = max(pairs, key=lambda pair: abs(pair.difference))
         sentences.append(

@@ -1,0 +1,128 @@
+"""Effective numbers of objects and people, and how few of them have an interval.
+
+Where a few objects are in most triplets, or a few people gave most answers, the others say little. The effective number
+(sum n_i)^2 / sum n_i^2, with n_i the rows of each, is how many with as many rows each would say as much. Degrees of
+freedom count objects and people by it (`pyalign.stats.degrees`).
+
+Below a minimum there is no interval, only the reason. docs/small-samples.md has the simulations that it is from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.stats.resampling import LEAST, Clusters
+
+NAMES = {"objects": "objects", "subjects": "people"}
+ROWS = {"objects": "triplets each would: a few are in most", "subjects": "answers each would: a few gave most"}
+DEPENDENT = {
+    "objects": "any two triplets share an object",
+    "subjects": "all answers are from one participant",
+    "objects+subjects": "any two answers share an object or a participant",
+    "triplets": "there is only one triplet",
+}
+
+
+@dataclass(frozen=True)
+class EffectiveNumber:
+    """How many objects, or people, there are, and how many with as many rows each would say as much.
+
+    Attributes:
+        of: "objects" or "subjects".
+        count: those with a row.
+        value: the effective number.
+    """
+
+    of: str
+    count: int
+    value: float
+
+    @classmethod
+    def of_sizes(cls, of: str, sizes: np.ndarray) -> EffectiveNumber:
+        """From how many rows each has, or how much they weigh.
+
+        Example:
+            >>> EffectiveNumber.of_sizes("objects", np.array([2.0, 2.0, 0.0]))
+            EffectiveNumber(of='objects', count=2, value=2.0)
+            >>> round(EffectiveNumber.of_sizes("objects", 1.0 / np.arange(1, 61)).value, 1)
+            13.4
+        """
+        ordered = np.sort(sizes)  # in one order, whatever the numbers of the objects are
+        squares = float((ordered**2).sum())
+        return cls(of, int((sizes > 0).sum()), float(ordered.sum() ** 2) / squares if squares else 0.0)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it is below half of the count."""
+        return self.value < self.count / 2
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether there are intervals over so many."""
+        return self.value >= LEAST[self.of] - 0.5
+
+
+def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...]:
+    """Those of the objects, and of the people, that intervals are over.
+
+    Example:
+        >>> effective_numbers(Clusters.of([[0, 1, 2], [0, 3, 4]]), "objects")[0].value
+        4.5
+    """
+    found = []
+    for one, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
+        if one in by and codes is not None:
+            sizes = np.bincount(_checks.as_array(codes, one, "(t, k)").ravel())
+            found.append(EffectiveNumber.of_sizes(one, sizes.astype(np.float64)))
+    return tuple(found)
+
+
+def notes_on_few(numbers: Sequence[EffectiveNumber]) -> tuple[str, ...]:
+    """A sentence each about numbers below half of the count, where there are intervals.
+
+    Example:
+        >>> notes_on_few([EffectiveNumber("objects", 41, 8.2)])
+        ('41 objects say as much as 8.2 with as many triplets each would: a few are in most of them',)
+    """
+    return tuple(
+        f"{one.count:,} {NAMES[one.of]} say as much as {one.value:,.1f} with as many {ROWS[one.of]} of them"
+        for one in numbers
+        if one.is_low and one.is_enough
+    )
+
+
+def low_values(numbers: Sequence[EffectiveNumber]) -> dict[str, Any]:
+    """Those below half of the count, by the fields of results that hold them.
+
+    Example:
+        >>> low_values([EffectiveNumber("objects", 41, 8.2), EffectiveNumber("subjects", 9, 8.0)])
+        {'effective_objects': 8.2}
+    """
+    return {f"effective_{one.of}": one.value for one in numbers if one.is_low}
+
+
+def are_enough(numbers: Sequence[EffectiveNumber]) -> bool:
+    """Whether there are intervals over so many of each."""
+    return all(one.is_enough for one in numbers)
+
+
+def without_interval(by: str, numbers: Sequence[EffectiveNumber]) -> str:
+    """Why there is no interval in closed form: too few objects or people, or all rows depend on each other.
+
+    Example:
+        >>> without_interval("objects", [EffectiveNumber("objects", 6, 5.94)])
+        'there is no interval over objects: the effective number of objects is 5.9, below the minimum of 8'
+        >>> without_interval("triplets", [])
+        'there is no interval over triplets: there is only one triplet'
+    """
+    few = next((one for one in numbers if not one.is_enough), None)
+    over = " and ".join(NAMES.get(one, one) for one in by.split("+"))
+    if few is None:
+        return f"there is no interval over {over}: {DEPENDENT[by]}"
+    least = f"below the minimum of {LEAST[few.of]}"
+    return f"there is no interval over {over}: the effective number of {NAMES[few.of]} is {few.value:.1f}, {least}"

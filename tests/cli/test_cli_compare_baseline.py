@@ -1,0 +1,54 @@
+"""`pyalign compare` with a baseline and a margin."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from support import draw_triplets, reals
+
+NAMES = ["a.npy", "b.npy", "c.npy"]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path, monkeypatch):
+    """Three models of 40 objects, and triplets."""
+    monkeypatch.chdir(tmp_path)
+    for k, name in enumerate(NAMES):
+        np.save(name, reals(k, 40, 5))
+    np.save("t.npy", draw_triplets(1, 40, 900))
+
+
+def compared(command, *options):
+    return json.loads(command("compare", *NAMES, "-t", "t.npy", "--json", *options).out)
+
+
+@pytest.mark.parametrize("labels", [[], ["--labels", "x", "y", "z"]])
+def test_the_baseline_is_named_by_label_or_as_its_file(command, labels):
+    found = compared(command, "--baseline", "b.npy", *labels)
+    names = [model["model"] for model in found["models"]]
+    assert [(pair["a"], pair["b"]) for pair in found["pairs"]] == [(names[0], names[1]), (names[2], names[1])]
+    assert found["baseline"] == names[1] and "margin" not in found
+    if labels:
+        assert compared(command, "--baseline", "y", *labels)["pairs"] == found["pairs"]
+
+
+def test_a_margin_adds_a_column_and_p_values(command):
+    found = compared(command, "--margin", "0.02")
+    assert found["margin"] == 0.02 and all(0 <= pair["p_equivalence_adjusted"] <= 1 for pair in found["pairs"])
+    text = " ".join(command("compare", *NAMES, "-t", "t.npy", "--margin", "0.02").out.split())
+    assert "p (margin)" in text and "of a difference of 2 % or more, Holm" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--baseline", "d"], "--baseline must be one of the models; got 'd'"),
+        (["--margin", "2"], "margin must lie between 0 and 1; got 2.0"),
+        (["--margin", "0.01", "--ci", "none"], "--margin"),
+    ],
+)
+def test_bad_options_are_one_clear_line(command, options, expected):
+    ran = command("compare", *NAMES, "-t", "t.npy", *options)
+    assert ran.code == 1 and len(ran.err.strip().splitlines()) == 1 and expected in ran.err
