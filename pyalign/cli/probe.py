@@ -189,7 +189,7 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
 def _check_one_fit(options: ProbeCommandOptions) -> None:
     """Raises where an option is of cross-validation, which --folds none leaves out."""
     if options.split != "objects":
-        raise InputError(f"--split {options.split} serves folds, which --folds none leaves out")
+        raise InputError(f"--split {options.split} applies only to folds, and --folds none omits them")
     if options.recipe is not None or options.model_index is not None:
         flag = "--recipe" if options.recipe is not None else "--model-index"
         raise InputError(f"{flag} needs folds, which --folds none leaves out")

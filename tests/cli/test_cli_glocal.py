@@ -135,7 +135,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--other-embeddings", "narrow.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
         (("--penalty", "1", "2"), "--folds none takes one --penalty; got 2"),
-        (("--split", "triplets"), "--split triplets serves folds, which --folds none leaves out"),
+        (("--split", "triplets"), "--split triplets applies only to folds, and --folds none omits them"),
         (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
         (("--model-index", "m.yaml"), "--model-index needs folds, which --folds none leaves out"),
         (("--odd-column", "none"), "probe needs the people's answers"),
