@@ -54,7 +54,7 @@ k = 5
 models = ["features"]
 [steps.probe]
 models = ["few-features"]
-strengths = 0.003
+penalties = 0.003
 max_iterations = 60
 """
 
