@@ -81,7 +81,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
 
 
 def _objects_note(result: Comparison | ErrorConsistency) -> str:
-    people = "" if result.n_subjects is None else f", {result.n_subjects:,} people"
+    people = "" if result.n_subjects is None else f", {result.n_subjects:,} participants"
     return f"{result.n_objects:,} objects{people}"
 
 

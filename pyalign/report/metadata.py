@@ -49,7 +49,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
             of_model("s.d. of seeds", lambda p: p.deviation, "percent"),
         ))  # fmt: skip
     means = f", {len(seeds)} of them means over seeds" if seeds else ""
-    counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "people"))
+    counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "participants"))
     how = f"closed form; rank correlation by {result.draws:,} draws, seed {result.seed}"
     return [*tables, foot(
         source_note("triplets", result.triplets),
