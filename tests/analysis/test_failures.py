@@ -364,7 +364,7 @@ def test_a_result_shows_what_it_is():
     [
         ({"models": {}}, "models must be at least one; got none"),
         ({"families": ["a"]}, "families must be one per model (2); got 1"),
-        ({"families": ["a", "a"]}, "families must be at least two different ones; got 'a' alone"),
+        ({"families": ["a", "a"]}, "families must be at least two different ones; got only 'a'"),
         ({"models": {"p": np.eye(3), "q": np.eye(4)}}, "models must have the same number of items; got p: 3, q: 4"),
         ({"limit": -1}, "limit must be a whole number from 0 to 2,147,483,647; got -1"),
         ({"min_models": 3}, "min_models must be a whole number from 1 to 2; got 3"),

@@ -249,7 +249,7 @@ def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method
     alone = score(X, T[~touched], subjects=PEOPLE[~touched], **options)
     assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
     message = message_of(score, x, T, subjects=touched.astype(int), **options)
-    assert message.startswith("subjects must be at least two persons")
+    assert message.startswith("subjects must be at least two participants")
 
 
 @pytest.mark.parametrize("backend", ["numpy", "native"])
@@ -354,7 +354,7 @@ def test_a_single_row_has_no_interval_in_closed_form_but_a_note(by):
     one, rest = score(X, T, ci=by, subjects=PEOPLE, groups=labels).groups
     assert (one.ci, one.standard_error) == (None, None)
     assert rest.ci is not None
-    if "subjects" not in by:  # which are at least two persons
+    if "subjects" not in by:  # which are at least two participants
         found = score(X, T[:1], ci=by)
         assert (found.ci, found.cross_entropy_ci, found.standard_error) == (None, None, None)
         assert sum(note.startswith(f"there is no interval over {by}: ") for note in found.notes) == 1

@@ -156,7 +156,7 @@ def test_unanswered_triplets_are_refused_where_answers_are_needed(message_of):
     assert message_of(pyalign.permutation_test, x, unanswered) == expected.replace("compare", "permutation_test")
     found = pyalign.score(x, unanswered)
     assert (found.accuracy, found.cross_entropy) == (None, None)
-    assert message_of(pyalign.score, x, unanswered, ceiling=0.6).startswith("ceiling needs the people's answers")
+    assert message_of(pyalign.score, x, unanswered, ceiling=0.6).startswith("ceiling needs human choices")
 
 
 def test_many_answers_are_not_taken_for_the_last_item(message_of):

@@ -128,7 +128,7 @@ def test_pooling_of_named_tensors(tmp_path, message_of):
     flat = rows_of(encoder, images, ["/map:0"], "flatten")["/map:0"]
     np.testing.assert_allclose(flat, maps.reshape(3, -1), rtol=1e-5, atol=1e-6)
     assert "pool cls needs tokens" in message_of(encoder.resolve, ["/map:0"], "cls")
-    assert "serves named tensors alone" in message_of(encoder.resolve, ["logits"], "mean")
+    assert "applies only to named tensors" in message_of(encoder.resolve, ["logits"], "mean")
 
 
 def test_what_may_be_asked_for_is_listed_with_shapes(tmp_path):

@@ -132,7 +132,7 @@ def test_sentence_models_at_fault_are_one_line(sentences, message_of, tmp_path, 
     assert "checkpoint of sentence-transformers:embeddings must be a folder" in message_of(
         load_encoder, "sentence-transformers:x", request
     )
-    assert "compile serves models of images" in message_of(load_encoder, spec, Request(compile=True))
+    assert "compile applies only to image models" in message_of(load_encoder, spec, Request(compile=True))
 
 
 MAP = {name: "evil.Evil" for name in ("AutoConfig", "AutoModel", "AutoProcessor", "AutoImageProcessor")} | {
