@@ -130,7 +130,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--tau", "0"), "tau must be"),
         (("--penalty", "-1"), "--penalty must be positive"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
-        (("--json", "w.journal.json"), "the journal beside --out, w.journal.json is the same file as"),
+        (("--json", "w.journal.json"), "the journal next to --out, w.journal.json is the same file as"),
         (("--other-embeddings", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
         (("--other-embeddings", "narrow.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
