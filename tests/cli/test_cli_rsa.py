@@ -133,7 +133,7 @@ def test_every_format_of_judgments_gives_the_same(command, files, suffix):
 def test_the_result_of_a_file_comes_back(command, files, tmp_path):
     assert command("rsa", "a.npy", "b.csv", *HUMAN, *QUICK, "--json", "r.json", "--csv", "r.csv", "--quiet").code == 0
     back = pyalign.load_result("r.json")
-    assert len(back.results) == 2 and back.command == "rsa" and "mean over people" in str(back)
+    assert len(back.results) == 2 and back.command == "rsa" and "mean over participants" in str(back)
     header, *rows = (tmp_path / "r.csv").read_text().splitlines()
     assert header.startswith("embeddings,measure,correlation,value,") and len(rows) == 2
     assert command("rsa", "a.npy", *HUMAN, *QUICK, "--json", "again.json", "--quiet").code == 0
