@@ -36,9 +36,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.study.result:Study",
         "pyalign.report.listings:study_view",
         sections=("study",),
-        entry=Entry(
-            "study run", "models, human data and analyses from one file: documents and a report", SHOW, "study"
-        ),
+        entry=Entry("study run", "run all analyses of a study file; write their documents and a report", SHOW, "study"),
         reference="results",
     ),
     "score": Kind(
@@ -63,7 +61,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("compare", NAMED, matrices=True),),
         entry=Entry(
             "compare",
-            "paired differences between models, and their ranks",
+            "paired differences between models, and ranks of the models",
             SCORE,
             "statistics",
         ),
@@ -76,7 +74,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("metadata",),
         entry=Entry(
             "metadata",
-            "accuracy against what is known of models: slopes, rank correlations, groups",
+            "accuracy as a function of model metadata: slopes, rank correlations, groups",
             EXPLAIN,
             "metadata",
         ),
@@ -88,7 +86,7 @@ KINDS: Mapping[str, Kind] = {
         charts=("before-after",),
         sections=("leaderboard", "probes"),
         analyses=(Analysis("cross_validate_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
-        entry=Entry("probe", "learn the linear map of embeddings that best predicts human answers", IMPROVE, "probing"),
+        entry=Entry("probe", "learn a linear map of embeddings that best predicts human choices", IMPROVE, "probing"),
         reference="maps",
     ),
     "fit": Kind(
@@ -125,7 +123,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         entry=Entry(
             "dimensions predict",
-            "human dimensions by ridge regression: R^2 of each on held-out objects",
+            "predict human dimensions by ridge regression, with R^2 on held-out objects",
             EXPLAIN,
             "dimensions",
         ),
@@ -139,7 +137,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("calibrate", SEVERAL),),
         entry=Entry(
             "calibrate",
-            "fit the temperature of choice probabilities; report their calibration",
+            "fit the temperature of choice probabilities and report their calibration",
             SCORE,
             "calibration",
         ),
@@ -152,7 +150,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("agreement", SEVERAL),),
         entry=Entry(
             "agreement",
-            "probabilities and entropies of embeddings against those of many people",
+            "choice probabilities and entropies compared with those of many participants",
             SCORE,
             "ceilings",
         ),
@@ -164,7 +162,9 @@ KINDS: Mapping[str, Kind] = {
         charts=("ceiling",),
         sections=("agreement",),
         analyses=(Analysis("noise_ceiling", {"triplets": TRIPLETS}, gives="ceiling"),),
-        entry=Entry("ceiling", "noise ceiling: how well people predict people on repeated triplets", SCORE, "ceilings"),
+        entry=Entry(
+            "ceiling", "noise ceiling: how well participants predict each other on repeated triplets", SCORE, "ceilings"
+        ),
         reference="trust",
     ),
     "rsa": Kind(
@@ -173,7 +173,7 @@ KINDS: Mapping[str, Kind] = {
         charts=("rsa",),
         sections=("rsa",),
         analyses=(Analysis("rsa", {"embeddings": MODELS, "human": HUMAN}),),
-        entry=Entry("rsa", "correlation of similarity matrices with those of people, or of other models", PAIRS, "rsa"),
+        entry=Entry("rsa", "RSA: correlation of models' similarity matrices with those of people", PAIRS, "rsa"),
         reference="pairs",
     ),
     "cka": Kind(
@@ -182,7 +182,7 @@ KINDS: Mapping[str, Kind] = {
         charts=("cka",),
         sections=("cka",),
         analyses=(Analysis("cka", {"models": MODELS}, without=("layers", "aggregate", "batches")),),
-        entry=Entry("cka", "similarities between models: CKA and relatives, calibrated against chance", PAIRS, "cka"),
+        entry=Entry("cka", "similarities between models: CKA and related measures, with a null", PAIRS, "cka"),
         reference="pairs",
     ),
     "layers": Kind(
@@ -200,7 +200,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("error_consistency", {**NAMED, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
             "consistency",
-            "whether models err on the same triplets: kappa, shared errors, copying",
+            "error consistency: whether models err on the same triplets (kappa, copying)",
             PAIRS,
             "consistency",
         ),
@@ -213,7 +213,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("recover", NAMED),),
         entry=Entry(
             "recover",
-            "whether triplets can tell models apart, and how many it takes, by simulation",
+            "simulate whether triplets can distinguish models, and how many are needed",
             SCORE,
             "recovery",
         ),
@@ -227,7 +227,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("neighbors", {"embeddings": MODEL}),),
         entry=Entry(
             "neighbors search",
-            "the nearest rows of embeddings, by name or vector, exactly or by an index",
+            "nearest neighbours in embeddings, by name or vector, exact or with an index",
             EXPLAIN,
             "neighbors",
         ),
@@ -246,7 +246,7 @@ KINDS: Mapping[str, Kind] = {
         ),
         entry=Entry(
             "neighbors agreement",
-            "whether neighbours are those that people see, for all objects and each concept",
+            "agreement of neighbours with human neighbours, overall and for each concept",
             EXPLAIN,
             "neighborhoods",
         ),
@@ -259,7 +259,7 @@ KINDS: Mapping[str, Kind] = {
         analyses=(Analysis("neighbor_changes", {"before": MODEL}),),
         entry=Entry(
             "neighbors changes",
-            "objects whose neighbourhoods differ most by another embedding, or after a map",
+            "objects whose neighbourhoods change most in another embedding or after a map",
             EXPLAIN,
             "neighborhoods",
         ),
@@ -270,7 +270,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.neighborhoods:purity_view",
         sections=("neighbors",),
         analyses=(Analysis("neighbor_purity", {"embeddings": MODELS, "categories": CATEGORIES}),),
-        entry=Entry("neighbors purity", "share of neighbours of the same category", EXPLAIN, "neighborhoods"),
+        entry=Entry("neighbors purity", "proportion of neighbours of the same category", EXPLAIN, "neighborhoods"),
         reference="neighbors",
     ),
     "hubs": Kind(
@@ -278,7 +278,12 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.neighborhoods:hubs_view",
         sections=("neighbors",),
         analyses=(Analysis("hubness", {"embeddings": MODELS}),),
-        entry=Entry("neighbors hubness", "objects that are neighbours of very many others", EXPLAIN, "neighborhoods"),
+        entry=Entry(
+            "neighbors hubness",
+            "hubs: objects that are among the neighbours of very many others",
+            EXPLAIN,
+            "neighborhoods",
+        ),
         reference="neighbors",
     ),
     "prototypes": Kind(
@@ -300,7 +305,7 @@ KINDS: Mapping[str, Kind] = {
         sections=("neighbors",),
         analyses=(Analysis("near_duplicates", {"embeddings": MODEL}),),
         entry=Entry(
-            "neighbors duplicates", "equal rows, and groups of rows that are nearly equal", EXPLAIN, "neighborhoods"
+            "neighbors duplicates", "identical rows, and groups of near-duplicate rows", EXPLAIN, "neighborhoods"
         ),
         reference="neighbors",
     ),
@@ -310,51 +315,57 @@ KINDS: Mapping[str, Kind] = {
         sections=("failures",),
         analyses=(Analysis("find_failures", NAMED),),
         entry=Entry(
-            "failures", "triplets that every model gets wrong, or one family and not another", EXPLAIN, "ceilings"
+            "failures",
+            "triplets that all models get wrong, or only one family of models",
+            EXPLAIN,
+            "ceilings",
         ),
         reference="trust",
     ),
     "extract": Kind(
         "pyalign.extraction.result:Extraction",
         "pyalign.report.listings:extraction_view",
-        entry=Entry("extract", "embeddings of images or texts by the layers of a model", DATA, "extraction"),
+        entry=Entry("extract", "extract embeddings of images or texts from the layers of a model", DATA, "extraction"),
         reference="extraction",
     ),
     "models list": Kind(
         "pyalign.extraction.models:ModelList",
         "pyalign.report.listings:models_view",
-        entry=Entry("models list", "the models that `pyalign extract` knows, by name", DATA, "extraction"),
+        entry=Entry("models list", "names of the models that `pyalign extract` supports", DATA, "extraction"),
     ),
     "models layers": Kind(
         "pyalign.extraction.models:ModelLayers",
         "pyalign.report.listings:model_layers_view",
-        entry=Entry("models layers", "the layers of a model: names, shapes, what they are", DATA, "extraction"),
+        entry=Entry("models layers", "layers of a model: names, shapes and types", DATA, "extraction"),
     ),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",
         "pyalign.report.listings:page_view",
         entry=Entry(
-            "report", "one page of the documents of all commands: tables, pictures, methods, as HTML", SHOW, "report"
+            "report",
+            "collect the documents of all commands into one HTML page",
+            SHOW,
+            "report",
         ),
         reference="results",
     ),
     "describe": Kind(
         "pyalign.analysis.describe.file:FileDescription",
         "pyalign.report.listings:description_view",
-        entry=Entry("describe", "what files seem to be; describes a data set once, for all commands", DATA, "files"),
+        entry=Entry("describe", "show what files contain; describe a data set once for all commands", DATA, "files"),
     ),
     "descriptions": Kind(
         "pyalign.analysis.describe.file:FileDescriptions", "pyalign.report.listings:descriptions_view"
     ),
     "triplets": Kind(
         "pyalign.datasets.triplets:SampledTriplets",
-        entry=Entry("triplets draw", "draw triplets and answer them by embeddings", DATA, "sampling"),
+        entry=Entry("triplets draw", "sample triplets and answer them with embeddings", DATA, "sampling"),
     ),
     "simulate": Kind(
         "pyalign.datasets.simulate:Simulation",
         entry=Entry(
             "triplets simulate",
-            "draw triplets from a known choice model, and state the accuracy to expect",
+            "simulate triplets from a known choice model, and report the expected accuracy",
             DATA,
             "recovery",
         ),
@@ -362,7 +373,12 @@ KINDS: Mapping[str, Kind] = {
     "datasets list": Kind(
         "pyalign.datasets.listing:DataSetList",
         "pyalign.report.listings:datasets_view",
-        entry=Entry("datasets list", "published data sets by name, and whether they are here", DATA, "datasets"),
+        entry=Entry(
+            "datasets list",
+            "names of published data sets, and whether they are stored on this machine",
+            DATA,
+            "datasets",
+        ),
     ),
     "datasets info": Kind(
         "pyalign.datasets.listing:DataSetInfo",
@@ -372,20 +388,20 @@ KINDS: Mapping[str, Kind] = {
     "datasets fetch": Kind(
         "pyalign.datasets.fetch:Fetched",
         "pyalign.report.listings:fetched_view",
-        entry=Entry("datasets fetch", "get a data set from where it is published, or from a mirror", DATA, "datasets"),
+        entry=Entry("datasets fetch", "download a data set from its publisher, or from a mirror", DATA, "datasets"),
     ),
 }
 # Commands whose result is of no kind of its own.
 OTHER_COMMANDS = (
-    Entry("transform", "apply a linear map, as `pyalign probe` and gLocal write it, to embeddings", IMPROVE, "probing"),
-    Entry("plot", "pictures of results, human dimensions and embeddings, as HTML, SVG, PNG, PDF", SHOW, "figures"),
+    Entry("transform", "apply a linear map to embeddings, as written by `pyalign probe` or gLocal", IMPROVE, "probing"),
+    Entry("plot", "figures of results, human dimensions and embeddings (HTML, SVG, PNG, PDF)", SHOW, "figures"),
     Entry("study init", "write a study file from a folder of embeddings and human data", SHOW, "study"),
-    Entry("tour", "a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
+    Entry("tour", "run a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
     Entry("export", "write embeddings in another format, with the names of their rows", DATA, "files"),
     Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),
-    Entry("datasets path", "where a data set lies, or is to be looked for", DATA, "datasets"),
-    Entry("commands", "what each command takes and gives, as a table or a JSON document", DATA, "results"),
-    Entry("info", "version, instruction set, threads, each backend, and which faiss", DATA, "gpu"),
+    Entry("datasets path", "folder where a data set is stored, or where it is looked for", DATA, "datasets"),
+    Entry("commands", "inputs and outputs of each command, as a table or a JSON document", DATA, "results"),
+    Entry("info", "version, instruction set, threads, backends, and faiss", DATA, "gpu"),
 )
 register("kinds", KINDS)
 

@@ -79,14 +79,14 @@ def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
 
     Example:
         >>> notes_on_anchors(np.array([[0, 1, 2], [2, 0, 1], [0, 2, 1], [3, 4, 5]]), "anchored")
-        ('1 set of three items is asked with more than one anchor',)
+        ('1 set of three items is presented with more than one anchor',)
     """
     if task != ANCHORED:
         return ()
     rows_with_anchor = find_repeats(triplets[:, [1, 2, 0]]).counts  # (u, 3), by the item that stands last here
     several = int(((rows_with_anchor > 0).sum(axis=1) > 1).sum())
     told = "1 set of three items is" if several == 1 else f"{several:,} sets of three items are"
-    return (f"{told} asked with more than one anchor",) if several else ()
+    return (f"{told} presented with more than one anchor",) if several else ()
 
 
 def used_rows(index: np.ndarray, n: int) -> np.ndarray:

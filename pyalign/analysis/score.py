@@ -174,7 +174,9 @@ def score(
         for name, value in {"measure": measure, "temperature": temperature, "transform": transform, "kind": kind,
                             "n_permutations": n_permutations, "keep": keep or None}.items():  # fmt: skip
             if value is not None:
-                raise InputError(f"{name} serves embeddings, which model_choices do without; got {value!r:.60}")
+                raise InputError(
+                    f"{name} applies only to embeddings, which model_choices do not need; got {value!r:.60}"
+                )
         return score_choices(
             named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
             ties=ties, nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects, groups=groups,
@@ -229,9 +231,7 @@ def _covered(found: Score, present: Present) -> Score:
 def _models(x: Any, matrix: Any, kind: str | None) -> Any:
     """What is to be scored, one or a mapping from names to several; a matrix as `Similarities`."""
     if matrix is not None and x is not None:
-        raise InputError(
-            "matrix stands in place of embeddings; got both (a mapping of names may hold pyalign.Judgments too)"
-        )
+        raise InputError("matrix replaces embeddings; got both (a mapping of names may hold pyalign.Judgments too)")
     if matrix is not None:
         return similarities_of(matrix, kind)
     if kind is not None:
@@ -351,7 +351,7 @@ def _refuse_without_answers(asked: _Asked) -> None:
     }
     for name, value in wanted.items():
         if value is not None:
-            raise InputError(f"{name} needs the people's answers, which these triplets do not hold")
+            raise InputError(f"{name} needs human choices, which these triplets do not hold")
 
 
 def choice_model(
@@ -379,7 +379,7 @@ def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tup
     seen = trained.overlap(aligned.x, aligned.index, aligned.names, aligned.triplets.task)
     if seen is None:
         what = "the embeddings are others than those of the map's fit, and there are no names to go by"
-        return None, (f"whether this score is in-sample can't be told: {what}",)
+        return None, (f"whether this score is in-sample can't be determined: {what}",)
     if not seen.objects:
         return seen, ()
     parts = [f"{100 * seen.triplets:.3g} % of these triplets"] if seen.triplets else []

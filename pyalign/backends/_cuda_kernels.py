@@ -45,7 +45,7 @@ class CudaKernels:
         if count == 0:
             return str(reason)
         if torch.device(place.device).type != self.home:
-            return f"it takes CUDA arrays; these lie on {place.device}"
+            return f"it takes CUDA arrays; these are on {place.device}"
         if self.home == "cuda" and not torch.cuda.is_available():
             return "this torch was built without CUDA: pip install a CUDA build of torch"
         if self.home == "cuda" and torch.cuda.get_device_capability(place.device) < OLDEST:

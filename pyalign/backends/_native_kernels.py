@@ -21,9 +21,7 @@ class NativeKernels:
     prepare_rows = staticmethod(prepare_rows)
 
     def why_not(self, place: Place) -> str | None:
-        return (
-            native.BACKEND.why_not() if place.on_host else f"it takes tensors of the CPU; these lie on {place.device}"
-        )
+        return native.BACKEND.why_not() if place.on_host else f"it takes CPU tensors; these are on {place.device}"
 
     def similarity(self, x: Rows, y: Rows | None, tf32: bool, out: Tensor) -> None:
         native.BACKEND.similarity(_as_arrays(x), None if y is None else _as_arrays(y), out.numpy())

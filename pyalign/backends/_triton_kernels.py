@@ -46,11 +46,11 @@ class TritonKernels:
         if place.dtype == "float64":
             return "it takes no float64 rows"
         if self.home == "cpu":
-            return None if place.on_host else f"it interprets on the CPU; the rows lie on {place.device}"
+            return None if place.on_host else f"it interprets on the CPU; the rows are on {place.device}"
         if not torch.cuda.is_available():
             return "torch finds no CUDA device"
         if not place.device.startswith("cuda"):
-            return f"it takes CUDA arrays; these lie on {place.device}"
+            return f"it takes CUDA arrays; these are on {place.device}"
         if torch.version.hip is None and torch.cuda.get_device_capability(place.device) < OLDEST:
             return f"it takes devices of compute capability 8.0 (Ampere) and later; {place.device} is older"
         return None

@@ -260,7 +260,7 @@ def _check_environment() -> None:
     isa = os.environ.get("PYALIGN_ISA")
     known = instruction_sets()
     if isa and not known.get(isa):
-        reason = "this processor cannot run it" if isa in known else f"known here: {', '.join(known)}"
+        reason = "this CPU can't run it" if isa in known else f"known here: {', '.join(known)}"
         raise InputError(f"PYALIGN_ISA must name an instruction set of this build; got {isa!r} ({reason})")
     threads = os.environ.get("PYALIGN_NUM_THREADS")
     if threads and not (threads.isascii() and threads.isdecimal() and 0 < int(threads) <= 4096):
@@ -280,7 +280,7 @@ def instruction_set() -> str | None:
 def set_instruction_set(name: str) -> None:
     """Use the kernels of that instruction set from now on, in this process."""
     if not instruction_sets().get(name):
-        raise InputError(f"instruction set must be one that this processor runs; got {name!r}")
+        raise InputError(f"instruction set must be one that this CPU supports; got {name!r}")
     _native.set_isa(name)
 
 

@@ -234,7 +234,7 @@ def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
     options = declared(command.options)
     needed = [_in_usage(one, told) for one, told in options if one.default is MISSING]
     count = sum(told.rare for _, told in options)
-    more = f"{count} more options, seldom needed: pyalign {name} --help-all\n\n" if count else ""
+    more = f"{count} more options that are rarely needed: pyalign {name} --help-all\n\n" if count else ""
     parser = Parser(
         prog=f"pyalign {name}",
         usage=" ".join([f"pyalign {name}", *needed, "[options]"]),
@@ -274,7 +274,7 @@ def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Opt
         nargs = "*" if many else "?"
         standing: Any = parser.add_argument(_standing(one), nargs=nargs, type=told.kind, metavar=name, help=told.help)
         _offer(standing, told)
-        options["help"] = f"the same as {name}"
+        options["help"] = f"same as {name}"
     if flags:
         default = one.default if one.default is not MISSING else None
         action = place.add_argument(*flags, default=default, **given, **options)
@@ -368,7 +368,7 @@ def given_options(options: Any) -> dict[str, Any]:
 def refuse_unused(options: Any, names: Iterable[str], need: str) -> None:
     """Raises where an option is given that only serves something else, which `need` would ask for."""
     for _, shown in _shown(options, names):
-        raise InputError(f"{shown} serves {need}")
+        raise InputError(f"{shown} applies only to {need}")
 
 
 def without_effect(options: Any, names: Iterable[str], why: str) -> tuple[str, ...]:

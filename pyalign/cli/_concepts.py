@@ -14,8 +14,8 @@ from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
 from pyalign.typing import Assign
 
-CONCEPTS = "human concepts, one of these or more"
-LABELS = "their k labels, one a line (default: those of the data set, else numbers)"
+CONCEPTS = "human concepts (at least one of these options)"
+LABELS = "labels of the k dimensions, one per line (default: those of the data set, otherwise numbers)"
 OF_DIMENSIONS = ("dimension_labels", "assign", "top")
 
 
@@ -24,31 +24,32 @@ class Concepts:
     """What triplets are about."""
 
     dimensions: Spec | None = option(
-        "human dimensions (n, k) from 0 up, such as dataset:spose66: a triplet is about the one that carries most of "
-        "the chosen pair", metavar="D", role="input", group=CONCEPTS,
+        "non-negative human dimensions (n, k), such as dataset:spose66; a triplet is assigned to the "
+        "dimension that contributes most to the chosen pair", metavar="D", role="input", group=CONCEPTS,
     )  # fmt: skip
     dimension_labels: Spec | None = option(
         LABELS, metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     assign: Assign | None = option(
-        "what carries most: the pair's sum (default), as published, or its product",
+        "how a dimension's contribution is measured: the sum over the pair (default), as published, or the product",
         choices=HOW,
         group=CONCEPTS,
         rare=True,
     )
     top: int | None = option(
-        "to how many dimensions each triplet is assigned (default: 1)",
+        "number of dimensions to which each triplet is assigned (default: 1)",
         kind=_options.count,
         metavar="M",
         group=CONCEPTS,
         rare=True,
     )
     categories: Spec | None = option(
-        "a label per object, or a table of 0 and 1 with a column per category, which hold both objects of the pair",
+        "a label for each object, or a table of 0s and 1s with a column for each category; a triplet "
+        "is assigned to the categories that hold both objects of the chosen pair",
         metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
     min_triplets: int = option(
-        f"fewest triplets of a concept with an interval (default: {FEWEST})", "--minimum", default=FEWEST,
+        f"minimum number of triplets for a concept to get an interval (default: {FEWEST})", "--minimum", default=FEWEST,
         kind=_options.count, metavar="K", group=CONCEPTS, rare=True,
     )  # fmt: skip
 

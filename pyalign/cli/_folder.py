@@ -20,11 +20,12 @@ class Folder:
     """A folder for everything that a command finds, with pictures that need no images."""
 
     out: str | None = option(
-        "folder to write the document, its tables and its pictures to", metavar="DIR", role="folder",
+        "folder for the JSON document, its tables and its figures", metavar="DIR", role="folder",
         group=OUTPUT,
     )  # fmt: skip
     figures: tuple[str, ...] | None = option(
-        "pictures of --out: html, svg, png, pdf, or none (default: html and svg, where the extra report is installed)",
+        "formats of the figures in --out: html, svg, png, pdf, or none (default: html and svg, if the"
+        ' extra "report" is installed)',
         nargs="+", choices=(*FORMATS, NONE), metavar="FORMAT", group=OUTPUT,
     )  # fmt: skip
 
@@ -34,7 +35,8 @@ class FolderWithImages(Folder):
     """The same, with images of the objects in the pictures."""
 
     images: str | None = option(
-        "images of the objects, called after them, for pictures of --out: a folder, or what `pyalign extract` takes",
+        "images of the objects for the figures in --out, in files named after the objects: a folder, "
+        "or any source that `pyalign extract` accepts",
         metavar="DIR", group=OUTPUT,
     )  # fmt: skip
 
@@ -57,7 +59,7 @@ def check_folder(
     """
     if options.out is None:
         named = ("images",) if options.figures == (NONE,) else ("figures", "images")  # --figures none is as it is
-        refuse_unused(options, named, "--out, which is not given")
+        refuse_unused(options, named, "the folder of results: add --out")
         return (), ()
     require_new_folder(options.out)
     formats, notes = _formats(options)
@@ -75,10 +77,10 @@ def check_folder(
 def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
     asked = options.figures
     if asked == (NONE,):
-        refuse_unused(options, ("images",), "pictures, which --figures none leaves out")
+        refuse_unused(options, ("images",), "figures, and --figures none omits them")
         return (), ()
     if asked is not None and NONE in asked:
-        raise InputError(f"--figures none stands alone; got {' '.join(asked)}")
+        raise InputError(f"--figures none can't be combined with other formats; got {' '.join(asked)}")
     from pyalign.report.charts.save import require_drawing
     from pyalign.report.plot import FORMATS as usual
 

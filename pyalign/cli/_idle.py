@@ -15,7 +15,7 @@ from pyalign.data.objects import HOW
 from pyalign.io.paths import Spec
 from pyalign.typing import Policy
 
-GROUP = "taken as in other commands, without effect here"
+GROUP = "accepted for consistency with other commands, without effect here"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Categories:
     """Categories of objects, where no figure is by category."""
 
     categories: Spec | None = option(
-        "categories of objects", metavar="FILE", role="input", group=GROUP, rare=True, idle="no figure is by category",
+        "categories of objects", metavar="FILE", role="input", group=GROUP, rare=True,
+        idle="no result is broken down by category",
     )  # fmt: skip
 
 
@@ -33,11 +34,12 @@ class People:
 
     subjects: Spec | None = option(
         "who gave each answer", metavar="FILE", role="input", group=GROUP, exclusive="people", rare=True,
-        idle="no figure is over people",
+        idle="no result generalizes over participants",
     )  # fmt: skip
     subject_column: int | str | None = option(
-        "column that says so", kind=_options.column, metavar="K", group=GROUP, exclusive="people", rare=True,
-        idle="no figure is over people",
+        "column that identifies the participant", kind=_options.column, metavar="K", group=GROUP, exclusive="people",
+        rare=True,
+        idle="no result generalizes over participants",
     )  # fmt: skip
 
 
@@ -56,7 +58,12 @@ class Rows:
     """Rows of embeddings, where there are none."""
 
     names: Spec | None = option(
-        "names of rows", metavar="FILE", role="input", group=GROUP, rare=True, idle="there are no embeddings"
+        "names of rows",
+        metavar="FILE",
+        role="input",
+        group=GROUP,
+        rare=True,
+        idle="there are no embeddings",
     )
     name_column: int | str | None = option(
         "column of names", kind=_options.column, metavar="K", group=GROUP, rare=True, idle="there are no embeddings"

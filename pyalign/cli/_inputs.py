@@ -62,7 +62,7 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
     found = _with_answers(_with_subjects(triplets, options), options)
     if answered is not None and not found.answered:
         hint = ": give --answers" if isinstance(options, ManyAnswers) else ""
-        raise InputError(f"{answered} needs the people's answers, which {said_by(options)} says are not recorded{hint}")
+        raise InputError(f"{answered} needs human choices, which {said_by(options)} says are not recorded{hint}")
     return found
 
 
@@ -75,11 +75,11 @@ def _check_task(options: SomeTriplets) -> None:
     """Raises where an option belongs to the other task."""
     if options.task == ANCHORED and options.odd_column is not None:
         raise InputError(
-            f"--odd-column {options.odd_column} serves --task odd-one-out alone; --anchor says which is which"
+            f"--odd-column {options.odd_column} applies only to --task odd-one-out; use --anchor for anchored triplets"
         )
     known = options.triplets is not None and is_named(options.triplets)
     if options.task != ANCHORED and options.anchor is not None and not known:
-        raise InputError(f"--anchor {options.anchor} serves anchored triplets alone: add --task anchored")
+        raise InputError(f"--anchor {options.anchor} applies only to anchored triplets: add --task anchored")
 
 
 def _with_subjects(triplets: Triplets, options: TripletLayout) -> Triplets:
@@ -204,7 +204,7 @@ def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embed
 def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
     """A sentence about how many of the objects the fit of the map has seen, by their names."""
     if transform.trained is None or transform.trained.names is None or x.names is None:
-        return ("which of these objects its fit has seen can't be told",)
+        return ("which of these objects its fit has seen can't be determined",)
     share = len({*transform.trained.names} & {*x.names}) / len(x.names)
     return (f"in-sample: its fit has seen {100 * share:.3g} % of these objects",) if share else ()
 
@@ -282,7 +282,7 @@ def check_intervals(options: Intervals, n_permutations: int | None = None) -> tu
     """
     plan = options.resampling()
     if options.ci == "none" and n_permutations is None:
-        refuse_unused(options, ("confidence_level",), "intervals, which --ci none leaves out")
+        refuse_unused(options, ("confidence_level",), "intervals, and --ci none omits them")
     if options.counts_people:
         return plan, ()
     told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}

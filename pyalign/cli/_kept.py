@@ -29,8 +29,8 @@ def places(out: str | None) -> tuple[Path | None, Path | None]:
 def check(options: Any, resume: bool = False) -> None:
     """Raises where these would replace an input or an output, or where --resume finds no place."""
     if resume and options.out is None:
-        raise InputError("--resume needs --out, beside which an interrupted run leaves what is finished")
-    names = ("the journal beside --out,", "the map so far beside --out,")
+        raise InputError("--resume needs --out: an interrupted run stores its finished parts next to that file")
+    names = ("the journal next to --out,", "the best map so far next to --out,")
     kept = [(name, str(place)) for name, place in zip(names, places(options.out), strict=True) if place is not None]
     taken = [path for given in paths(options, "input").values() for path in given]
     outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]

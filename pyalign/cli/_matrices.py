@@ -22,12 +22,14 @@ class Matrices:
     """Ready matrices instead of embeddings, or besides them."""
 
     matrix: tuple[Spec, ...] | None = option(
-        "matrices (n, n) of similarities or dissimilarities in place of embeddings, or besides them; or condensed, the "
-        "pairs above the diagonal; of a stack (k, n, n) k matrices; FILE::KEY; NaN: a pair without a value", nargs="+",
+        "matrices (n, n) of similarities or dissimilarities, instead of embeddings or in addition to "
+        "them; also condensed (the pairs above the diagonal) or a stack (k, n, n), which counts as k "
+        "matrices; FILE::KEY picks an array; NaN marks a missing pair", nargs="+",
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
     kind: MatrixKind | None = option(
-        "what larger numbers of --matrix mean, which no file says; a data set says it itself",
+        "whether larger values in --matrix mean more similar or more dissimilar; required for files, "
+        "known for data sets",
         choices=KINDS,
         group=GROUP,
     )
@@ -36,10 +38,10 @@ class Matrices:
 def check(options: Any) -> None:
     """Raises where an option serves embeddings or matrices, and none are given."""
     if options.matrix is None:
-        refuse_unused(options, ("kind",), "matrices, of which none are given: add --matrix")
+        refuse_unused(options, ("kind",), "matrices: add --matrix")
         return
     if not options.embeddings:
-        refuse_unused(options, OF_EMBEDDINGS, "embeddings, of which none are given")
+        refuse_unused(options, OF_EMBEDDINGS, "embeddings, and there are none")
     unnamed = [spec for spec in options.matrix if not is_named(spec)]
     if options.kind is None and unnamed:
         raise InputError(f"--kind must say what {unnamed[0]} holds: {' or '.join(KINDS)}; got none")

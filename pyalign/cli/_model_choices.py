@@ -23,12 +23,13 @@ class ModelChoices:
     """Choices of models, and how they are read."""
 
     model_choices: tuple[Spec, ...] | None = option(
-        "besides embeddings or in their place: what a model or a person called odd, files of t "
-        "positions (from 0 or 1: --choice-base) or names, or of (t, 3) probabilities; FILE::KEY", nargs="+",
+        "choices of models or participants, in addition to embeddings or instead of them: files with "
+        "the odd item of each triplet, as t positions (from 0 or 1: --choice-base) or names, or as "
+        "(t, 3) probabilities; FILE::KEY picks an array", nargs="+",
         metavar="FILE", role="input", group=GROUP,
     )  # fmt: skip
     unreadable: Policy = option(
-        "answers in words that name none of the items: an error, or left out (default: raise)", "--unreadable",
+        "text answers that name none of the three items: raise an error, or omit them (default: raise)", "--unreadable",
         default="raise", choices=UNKNOWN, group=GROUP, rare=True,
     )  # fmt: skip
 
@@ -44,7 +45,7 @@ def check(options: Any) -> tuple[str, ...]:
     Names of rows name the numbers of triplets too, and so the items that choices may name.
     """
     if options.model_choices is None:
-        refuse_unused(options, ("unreadable",), "choices alone: add --model-choices")
+        refuse_unused(options, ("unreadable",), "choices: add --model-choices")
         return ()
     models = models_of(options, getattr(options, "matrix", None) or ())
     twice = next((spec for spec in options.model_choices if models.count(spec) > 1), None)
@@ -52,7 +53,7 @@ def check(options: Any) -> tuple[str, ...]:
         raise InputError(f"--model-choices must differ, from other models too; got {twice} {models.count(twice)} times")
     if len(models) > len(options.model_choices):
         return ()
-    refuse_unused(options, OF_EMBEDDINGS, "embeddings alone, not --model-choices")
+    refuse_unused(options, OF_EMBEDDINGS, "embeddings, not to --model-choices")
     return without_effect(options, OF_ROWS, "choices have no rows")
 
 

@@ -20,11 +20,11 @@ from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
-TRIPLETS, PEOPLE, ANSWERS = "triplet file", "people", "answers of many people"
-TRIPLET_FILE = "file of (t, 3) triplets; FILE::KEY; or the .toml that describes them (`pyalign describe --write`)"
-MODEL = f"model\nmeasures, larger is more alike; rbf:2.5 gives sigma:\n{FORMULAS}"
+TRIPLETS, PEOPLE, ANSWERS = "triplet file", "participants", "answers of many participants"
+TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --write`"
+MODEL = f"model\nmeasures (larger is more similar; rbf:2.5 sets sigma):\n{FORMULAS}"
 INTERVALS = "intervals"
-CSV_ESCAPE = "in tables .csv, an apostrophe before names that a spreadsheet would run as formulas (=, +, -, @)"
+CSV_ESCAPE = "in .csv tables, put an apostrophe before names that look like spreadsheet formulas (=, +, -, @)"
 
 
 # Kinds of words
@@ -116,12 +116,12 @@ class Models:
     """Several embeddings."""
 
     embeddings: tuple[Spec, ...] = option(
-        "files of (n, d) embeddings, or folders of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
+        "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, nargs="+", metavar="EMB", role="input", positional=True,
         unless=("matrix", "model_choices"),
     )  # fmt: skip
     labels: tuple[str, ...] | None = option(
-        "what the embeddings are called in tables (default: short forms of their names)", nargs="+", metavar="L"
+        "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
     )
 
 
@@ -130,7 +130,7 @@ class Model:
     """One file of embeddings."""
 
     embeddings: Spec = option(
-        "file of (n, d) embeddings, or folder of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
+        "file of (n, d) embeddings, or a folder written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, metavar="EMB", role="input", positional=True,
     )  # fmt: skip
 
@@ -140,30 +140,32 @@ class TripletLayout:
     """How a triplet file is laid out, and what its items are called."""
 
     task: Task | None = option(
-        "what people said: which of three is odd (default), or which of two is more like an anchor",
+        "the participants' task: which of three items is the odd one out (default), or which of two "
+        "is more similar to an anchor",
         choices=TASKS, group=TRIPLETS,
     )  # fmt: skip
     odd_column: Literal["last", "first", "none"] | None = option(
-        "which column holds the item that the person called odd (default: last); none: not recorded",
+        "column with the item chosen as the odd one out (default: last); none: choices were not recorded",
         choices=("last", "first", "none"), group=TRIPLETS, rare=True,
     )  # fmt: skip
     anchor: Literal["first", "last"] | None = option(
-        "which column holds the anchor (default: first); then come the chosen option and the other",
+        "column with the anchor (default: first); the chosen option comes before the other one",
         choices=("first", "last"), group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_column: int | str | None = option(
-        "column with the odd item's, or the chosen option's, position, from 0 or by header", kind=column, metavar="K",
+        "column with the position of the odd item or of the chosen option; a number from 0 or a header", kind=column,
+        metavar="K",
         group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_base: int | None = option(
-        "whether positions, in that column or of models' choices, count from 0 or 1 (default: by range)",
+        "whether positions in that column, or in --model-choices, count from 0 or 1 (default: inferred from the range)",
         kind=int,
         choices=(0, 1),
         group=TRIPLETS,
         rare=True,
     )
     columns: tuple[int | str, ...] | None = option(
-        "the three item columns of a wider file, from 0 or by header",
+        "the three columns with the items in a wider file; numbers from 0 or headers",
         kind=columns,
         metavar="I,J,K",
         group=TRIPLETS,
@@ -171,7 +173,8 @@ class TripletLayout:
     )
     one_based: bool = option(default=False, group=TRIPLETS, rare=True)
     item_names: Spec | None = option(
-        "the item that each number stands for, one a line; embeddings with names are then matched by name",
+        "name of the item that each number stands for, one per line; embeddings with names are then "
+        "matched by name",
         metavar="FILE", role="input", group=TRIPLETS, rare=True,
     )  # fmt: skip
 
@@ -195,16 +198,18 @@ class RowNames:
     """Names of the embeddings' rows, and what rows of one object become."""
 
     names: Spec | None = option(
-        "names of the embeddings' rows, one a line, where the files have none (or the same, in the order to use)",
+        "names of the rows of the embeddings, one per line, if the files have none (or the same "
+        "names, in the order to use)",
         metavar="FILE", role="input",
     )  # fmt: skip
     name_column: int | str | None = option(
-        "column of a table of embeddings that holds the names, from 0 or by header (default: that of text)",
+        "column with the names in a table of embeddings; a number from 0 or a header (default: the "
+        "text column)",
         kind=column, metavar="K", rare=True,
     )  # fmt: skip
     per_object: str | None = option(
-        "several images of one object are one row: the mean of them, or the first; which are of one object the items' "
-        "names decide, else folders, else file names without number", choices=HOW,
+        "combine several images of one object into one row: their mean, or the first; images are "
+        "grouped by the items' names, otherwise by folder, otherwise by file name without its number", choices=HOW,
     )  # fmt: skip
 
 
@@ -213,7 +218,8 @@ class JudgedRows(RowNames):
     """Names of the rows of items that people judged."""
 
     missing: Policy = option(
-        "items without a row: an error, or left out with all triplets and pairs that they are in (default: raise)",
+        "items without a row: raise an error, or omit all triplets and pairs that contain them "
+        "(default: raise)",
         default="raise", choices=MISSING,
     )  # fmt: skip
 
@@ -223,7 +229,7 @@ class Mapped:
     """A map before anything else is done with embeddings."""
 
     transform: Spec | None = option(
-        "linear map that the embeddings go through first, as `probe` writes it", metavar="W.npz", role="input"
+        "linear map to apply to the embeddings first, as written by `pyalign probe`", metavar="W.npz", role="input"
     )
 
 
@@ -232,11 +238,12 @@ class People:
     """Who gave the answers."""
 
     subjects: Spec | None = option(
-        "who gave each answer: a file of t numbers or strings", metavar="FILE", role="input", group=PEOPLE,
+        "participant who gave each answer: a file of t numbers or strings", metavar="FILE", role="input", group=PEOPLE,
         exclusive="people",
     )  # fmt: skip
     subject_column: int | str | None = option(
-        "column of the triplet file that says so, from 0 or by header", kind=column, metavar="K", group=PEOPLE,
+        "column of the triplet file that identifies the participant; a number from 0 or a header", kind=column,
+        metavar="K", group=PEOPLE,
         exclusive="people",
     )  # fmt: skip
 
@@ -246,7 +253,8 @@ class ManyAnswers:
     """Counts or shares instead of single answers."""
 
     answers: Spec | None = option(
-        "(t, 3) by position in the file: how many people called each odd, or which share; FILE::KEY. Anchored: (t, 2)",
+        "(t, 3) counts or proportions of participants who chose each item as the odd one out, in the "
+        "order of the triplet file; (t, 2) for anchored triplets; FILE::KEY picks an array",
         metavar="FILE", role="input", group=ANSWERS, exclusive="answers",
     )  # fmt: skip
 
@@ -256,7 +264,7 @@ class Nan:
     """What is done with rows of embeddings that hold NaN."""
 
     nan_policy: Policy = option(
-        "rows with NaN: an error, or left out (default: raise)", default="raise", choices=("raise", "omit"),
+        "rows with NaN: raise an error, or omit them (default: raise)", default="raise", choices=("raise", "omit"),
         rare=True,
     )  # fmt: skip
 
@@ -266,7 +274,7 @@ class Choice(Nan):
     """How similarities become choices."""
 
     ties: Ties = option(
-        "what a tie counts (default: fractional)", default="fractional",
+        "how ties are scored (default: fractional)", default="fractional",
         choices=("fractional", "wrong", "human_alignment"), group=MODEL, rare=True,
     )  # fmt: skip
 
@@ -276,7 +284,11 @@ class Measures(Choice):
     """One measure or more."""
 
     measure: tuple[MeasureName, ...] | None = option(
-        "one or more of the measures above (default: cosine)", nargs="+", metavar="M", group=MODEL, words=MEASURES
+        "similarity measure, one or more of those above (default: cosine)",
+        nargs="+",
+        metavar="M",
+        group=MODEL,
+        words=MEASURES,
     )
 
 
@@ -285,7 +297,11 @@ class Nearness:
     """One measure."""
 
     measure: MeasureName = option(
-        "one of the measures above (default: cosine)", default="cosine", metavar="M", group=MODEL, words=MEASURES
+        "similarity measure, one of those above (default: cosine)",
+        default="cosine",
+        metavar="M",
+        group=MODEL,
+        words=MEASURES,
     )
 
 
@@ -299,7 +315,8 @@ class Temperature:
     """That of choice probabilities."""
 
     temperature: float | Spec | None = option(
-        "p = softmax(s / T) (default: 1); FILE::MODEL/MODULE: one of human_alignment, for dot",
+        "temperature T in p = softmax(s / T) (default: 1); FILE::MODEL/MODULE reads a temperature "
+        "published by human_alignment, for dot",
         kind=temperature, metavar="T", role="input", group=MODEL,
     )  # fmt: skip
 
@@ -320,28 +337,28 @@ class Intervals:
     """Over what intervals are, and how."""
 
     ci: str = option(
-        "intervals over other objects like these, other people, both, or other triplets of these; auto (the default): "
-        "over objects and people where these are known, else over objects; none: no intervals", default=AUTO,
+        "what intervals generalize to: other objects like these, other participants, both, or other "
+        "triplets of the same objects; auto (the default): objects and participants if these are "
+        "known, otherwise objects; none: no intervals", default=AUTO,
         choices=CI, metavar="OVER", group=INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(
-        "how (default: corrected, a closed form); pigeonhole: the bootstrap over objects as it is", choices=METHODS,
+        "how intervals are computed (default: corrected, a closed form); pigeonhole: the uncorrected "
+        "bootstrap over objects", choices=METHODS,
         group=INTERVALS, rare=True,
     )  # fmt: skip
     confidence_level: float | None = option(
-        "of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
+        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
     )
     n_resamples: int | None = option(
-        "of a bootstrap (default: 1000)", kind=count, metavar="B", group=INTERVALS, rare=True
+        "number of bootstrap resamples (default: 1000)", kind=count, metavar="B", group=INTERVALS, rare=True
     )
-    seed: int | None = option(
-        "of what is drawn at random (default: 0)", kind=seed, metavar="S", group=INTERVALS, rare=True
-    )
+    seed: int | None = option("random seed (default: 0)", kind=seed, metavar="S", group=INTERVALS, rare=True)
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("ci_method", "n_resamples"), "intervals, which --ci none leaves out")
+            refuse_unused(self, ("ci_method", "n_resamples"), "intervals, and --ci none omits them")
         return as_resampling(plan(self))
 
     @property
@@ -358,7 +375,7 @@ class Threads:
     """How many threads the kernels use; results don't depend on them."""
 
     threads: int | None = option(
-        "threads (default: PYALIGN_NUM_THREADS, else all cores)", kind=count, metavar="K", group=RUNNING
+        "number of threads (default: PYALIGN_NUM_THREADS, otherwise all cores)", kind=count, metavar="K", group=RUNNING
     )
 
 
@@ -367,7 +384,7 @@ class Running(Threads):
     """Where it runs."""
 
     backend: BackendName = option(
-        f"what computes: {', '.join(BACKENDS)} (default: the fastest that can)", default="auto",
+        f"compute backend: {', '.join(BACKENDS)} (default: the fastest available)", default="auto",
         choices=("auto", *BACKENDS), metavar="NAME", group=RUNNING,
     )  # fmt: skip
 
@@ -377,7 +394,7 @@ class Card:
     """What goes onto the cards of models."""
 
     model_index: str | None = option(
-        "write the figures as .yaml, for the metadata of a model card (model-index)", metavar="PATH", role="output",
+        "write the results as .yaml, for the metadata of a model card (model-index)", metavar="PATH", role="output",
         group=OUTPUT, rare=True,
     )  # fmt: skip
 
@@ -394,7 +411,8 @@ class Document(Quiet):
     """The result as a document."""
 
     json: str | None = option(
-        "write one JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH", role="output",
+        "write the result as a JSON document to PATH (.json), or to stdout", nargs="?", const="-", metavar="PATH",
+        role="output",
         group=OUTPUT,
     )  # fmt: skip
 
@@ -406,7 +424,7 @@ class Output(Document):
     csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
     csv_escape: bool = option(CSV_ESCAPE, default=False, group=OUTPUT, rare=True)
     latex: str | None = option(
-        "write the table as .tex, for the package booktabs",
+        "write the table as .tex, for the LaTeX package booktabs",
         metavar="PATH",
         role="output",
         group=OUTPUT,

@@ -36,7 +36,7 @@ def check_outputs(options: Any) -> None:
             if name == flag:
                 _check_document(flag, path, suffix)
     if not paths(options, "folder") and not any(path.lower().endswith(".csv") for _, path in outputs):
-        refuse_unused(options, ("csv_escape",), "a table written as .csv; there is none (--csv PATH writes one)")
+        refuse_unused(options, ("csv_escape",), "a .csv table: add --csv PATH")
     require_apart(inputs, outputs)
 
 

@@ -20,7 +20,7 @@ class AgreementOptions(
     """The options of `pyalign agreement`."""
 
     min_answers: int = option(
-        "leave out triplets with fewer answers (default: 2)", "--minimum", default=2, kind=_options.count, metavar="K"
+        "omit triplets with fewer answers (default: 2)", "--minimum", default=2, kind=_options.count, metavar="K"
     )
 
 

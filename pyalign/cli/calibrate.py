@@ -31,25 +31,33 @@ class CalibrateOptions(
     """The options of `pyalign calibrate`."""
 
     human: Spec | None = option(
-        "a human embedding, such as VICE, whose choice probabilities stand for the answers", metavar="HUMAN",
+        "human embedding, such as VICE, whose choice probabilities are used as the answers", metavar="HUMAN",
         role="input", group=_options.ANSWERS, exclusive="answers",
     )  # fmt: skip
     human_measure: MeasureName = option(
-        "of the rows of --human (default: dot)", default="dot", metavar="M", group=_options.ANSWERS, words=MEASURES
+        "similarity measure for the rows of --human (default: dot)",
+        default="dot",
+        metavar="M",
+        group=_options.ANSWERS,
+        words=MEASURES,
     )
     human_temperature: float = option(
-        "of their choice probabilities (default: 1)", default=1.0, kind=float, metavar="T", group=_options.ANSWERS
+        "temperature of the choice probabilities of --human (default: 1)",
+        default=1.0,
+        kind=float,
+        metavar="T",
+        group=_options.ANSWERS,
     )
     split: Literal["objects", "triplets", "none"] = option(
-        "report on triplets of objects, or on triplets, that the fit did not see (default: objects); "
-        "none: fit and report on all",
+        "what is held out from the fit and reported on: the triplets of held-out objects (default), "
+        "or held-out triplets; none: fit and report on all triplets",
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,
     )  # fmt: skip
     held_out: float = option(
-        "fraction to report on (default: 0.5)", default=0.5, kind=float, metavar="P", group=FITTING
+        "fraction that is held out (default: 0.5)", default=0.5, kind=float, metavar="P", group=FITTING
     )
-    seed: int = option("of the split (default: 0)", default=0, kind=int, metavar="S", group=FITTING)
-    bins: int = option("of confidence (default: 10)", default=10, kind=int, metavar="B", group=FITTING)
+    seed: int = option("random seed of the split (default: 0)", default=0, kind=int, metavar="S", group=FITTING)
+    bins: int = option("number of confidence bins (default: 10)", default=10, kind=int, metavar="B", group=FITTING)
 
 
 def run(options: CalibrateOptions, progress: Progress) -> Outcome:

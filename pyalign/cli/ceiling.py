@@ -17,7 +17,9 @@ class CeilingOptions(
 ):  # fmt: skip
     """The options of `pyalign ceiling`."""
 
-    confidence_level: float = option("of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P")
+    confidence_level: float = option(
+        "confidence level of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P"
+    )
 
 
 def run(options: CeilingOptions, progress: Progress) -> Outcome:

@@ -18,10 +18,10 @@ FORMULAS = "\n".join(f"  {one.name:<16} {one.formula}" for one in REPRESENTATION
 COMPARED = f"""comparison
 measures, 1 for a model with itself:
 {FORMULAS}
-behind a colon: rbf-cka:0.5 has half the median distance for s,
-rbf-cka:sigma=2 has s = 2; mutual-knn:20 and cknna:20 are of 20 neighbours,
-svcca:20 of 20 components, svcca:0.95 of that share of the variance;
-rsa-spearman:cosine is of cosines"""
+parameters follow a colon: rbf-cka:0.5 takes half the median distance for s,
+rbf-cka:sigma=2 takes s = 2; mutual-knn:20 and cknna:20 use 20 neighbours,
+svcca:20 keeps 20 components, svcca:0.95 components with 95 % of the variance;
+rsa-spearman:cosine compares cosine similarities"""
 NULL = "null"
 
 
@@ -30,17 +30,24 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
     """The options of `pyalign cka`."""
 
     measure: tuple[MeasureName, ...] | None = option(
-        "one or more of the measures above (default: debiased-cka)", nargs="+", metavar="M", group=COMPARED,
+        "similarity measure, one or more of those above (default: debiased-cka)", nargs="+", metavar="M",
+        group=COMPARED,
         words=REPRESENTATION_MEASURES,
     )  # fmt: skip
     n_permutations: int = option(
-        f"of the items of one model, with which unrelated models are imitated (default: {PERMUTATIONS}); 0: no null",
+        "number of random permutations of the items of one model, which give the null distribution of unrelated models "
+        f"(default: {PERMUTATIONS}); 0: no null",
         default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
     )  # fmt: skip
     alpha: float | None = option(
-        "the share of unrelated models that may pass the threshold (default: 0.05)", kind=float, metavar="P", group=NULL
+        "proportion of unrelated models that may exceed the threshold (default: 0.05)",
+        kind=float,
+        metavar="P",
+        group=NULL,
     )
-    seed: int | None = option("of the permutations (default: 0)", kind=_options.seed, metavar="S", group=NULL)
+    seed: int | None = option(
+        "random seed of the permutations (default: 0)", kind=_options.seed, metavar="S", group=NULL
+    )
 
 
 def run(options: CkaOptions, progress: Progress) -> Outcome:
@@ -49,7 +56,7 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     alpha = 0.05 if options.alpha is None else options.alpha
     checked_permutations(options.n_permutations, alpha)
     if not options.n_permutations:
-        refuse_unused(options, ("alpha", "seed"), "the null, which --permutations 0 leaves out")
+        refuse_unused(options, ("alpha", "seed"), "the null distribution, and --permutations 0 omits it")
     if len(options.embeddings) < 2:
         raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)

@@ -25,11 +25,13 @@ class CompareOptions(
     """The options of `pyalign compare`."""
 
     measure: tuple[MeasureName, ...] | None = option(
-        "one of the measures above for all embeddings (default: cosine), or one for each, in their order", nargs="+",
+        "similarity measure, one of those above for all embeddings (default: cosine), or one for "
+        "each, in the same order", nargs="+",
         metavar="M", group=_options.MODEL, words=MEASURES,
     )  # fmt: skip
     correction: Correction = option(
-        "of p-values over all pairs (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
+        "correction of p-values over all pairs (default: holm); benjamini-hochberg controls the false"
+        " discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
     baseline: str | None = option(
@@ -41,7 +43,9 @@ class CompareOptions(
         metavar="FRACTION", group=_options.INTERVALS,
     )  # fmt: skip
     choose_best: bool = option(
-        "how well the best of them does on objects that have not chosen it", default=False, group=_options.INTERVALS
+        "estimate how well the best model does on objects that were not used to choose it",
+        default=False,
+        group=_options.INTERVALS,
     )
 
 
@@ -51,7 +55,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     for measure in measures:
         get_measure(measure)
     if options.ci == "none":
-        refuse_unused(options, ("choose_best", "correction", "margin"), "intervals, which --ci none leaves out")
+        refuse_unused(options, ("choose_best", "correction", "margin"), "intervals, and --ci none omits them")
     plan, notes = _inputs.check_intervals(options)
     notes += _model_choices.check(options)
     _matrices.check(options)

@@ -29,23 +29,27 @@ class ConceptsOptions(
     """The options of `pyalign concepts`."""
 
     levels: tuple[Spec, ...] | None = option(
-        "two files of categories, fine and coarse: by whether all three objects share a fine one, a coarse one, two of "
-        "them a coarse one, or none", nargs="+", metavar="FILE", role="input", group=_concepts.CONCEPTS,
+        "two files of categories, fine and coarse; triplets are grouped by whether all three objects "
+        "share a fine category, all three a coarse one, two of them a coarse one, or none", nargs="+", metavar="FILE",
+        role="input", group=_concepts.CONCEPTS,
     )  # fmt: skip
     transform: Spec | None = option(
-        "linear map, as `probe` writes it: scores before and after it, and the differences", metavar="W.npz",
+        "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences",
+        metavar="W.npz",
         role="input",
     )  # fmt: skip
     measure: MeasureName | None = option(
-        "one of the measures above (default: that of the transform, else cosine)", metavar="M", group=_options.MODEL,
+        "similarity measure, one of those above (default: that of the transform, otherwise cosine)", metavar="M",
+        group=_options.MODEL,
         words=MEASURES,
     )  # fmt: skip
     top_objects: int | None = option(
-        "name the K objects with most of each dimension in the document, for pictures of them in a report", "--limit",
+        "list the K top objects of each dimension in the document, so that a report can show their images", "--limit",
         kind=_options.count, metavar="K", group=OUTPUT, rare=True,
     )  # fmt: skip
     correction: Correction = option(
-        "of p-values over all concepts (default: holm); benjamini-hochberg: the false discovery rate", default="holm",
+        "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the "
+        "false discovery rate", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )  # fmt: skip
 
@@ -94,11 +98,13 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.dimensions is None and options.categories is None and options.levels is None:
         raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:
-        refuse_unused(options, (*_concepts.OF_DIMENSIONS, "images", "top_objects"), "--dimensions, which are not given")
+        refuse_unused(
+            options, (*_concepts.OF_DIMENSIONS, "images", "top_objects"), "human dimensions: add --dimensions"
+        )
     if options.levels is not None and len(options.levels) != 2:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":
-        refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
+        refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     return formats, (*idle, *notes)
 

@@ -23,15 +23,15 @@ class ConsistencyOptions(
     """The options of `pyalign consistency`."""
 
     measure: MeasureName = option(
-        "one of the measures above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
+        "similarity measure, one of those above (default: cosine)", default="cosine", metavar="M", group=_options.MODEL,
         words=MEASURES,
     )  # fmt: skip
     nan_policy: Policy = option(
-        "rows with NaN, or no choice: an error, or left out (default: raise)", default="raise",
+        "rows with NaN, or triplets without a choice: raise an error, or omit them (default: raise)", default="raise",
         choices=("raise", "omit"), group=_options.MODEL,
     )  # fmt: skip
     correction: Correction = option(
-        "of p-values over all pairs, and over all concepts (default: holm)", default="holm",
+        "correction of p-values over all pairs, and over all concepts (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
 
@@ -62,9 +62,9 @@ def _check(options: ConsistencyOptions) -> tuple[str, ...]:
     get_measure(options.measure)
     notes = _inputs.check_intervals(options)[1] + _model_choices.check(options)
     if options.ci == "none":
-        refuse_unused(options, ("correction", "min_triplets"), "intervals, which --ci none leaves out")
+        refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
     if options.dimensions is None:
-        refuse_unused(options, _concepts.OF_DIMENSIONS, "--dimensions, which are not given")
+        refuse_unused(options, _concepts.OF_DIMENSIONS, "human dimensions: add --dimensions")
         if options.categories is None:
             refuse_unused(
                 options, (*_concepts.OF_DIMENSIONS, "min_triplets"), "concepts: add --dimensions or --categories"

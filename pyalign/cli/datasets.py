@@ -35,7 +35,8 @@ LIST = Command(ListOptions, run_list, "pyalign datasets list")
 class InfoOptions(_options.Output):
     """The options of `pyalign datasets info`."""
 
-    name: str = option("see `pyalign datasets list`; or a folder with a dataset.toml, as ./mine", required=True,
+    name: str = option("name of a data set (see `pyalign datasets list`), or a folder with a dataset.toml, such as "
+    "./mine", required=True,
                        metavar="NAME", words=DATASETS, positional=True)  # fmt: skip
 
 
@@ -54,10 +55,19 @@ INFO = Command(InfoOptions, run_info, "pyalign datasets info things")
 class FetchOptions(_options.Output):
     """The options of `pyalign datasets fetch`."""
 
-    name: str = option("see `pyalign datasets list`", required=True, metavar="NAME", words=DATASETS, positional=True)
-    folder: str | None = option("where to, which is remembered (default: PYALIGN_DATA, else the user's cache)",
-                                metavar="DIR")  # fmt: skip
-    mirror: str | None = option("address with a folder for each data set, as they lie here", metavar="URL")
+    name: str = option(
+        "name of a data set (see `pyalign datasets list`)",
+        required=True,
+        metavar="NAME",
+        words=DATASETS,
+        positional=True,
+    )
+    folder: str | None = option(
+        "folder to download to, which is remembered (default: PYALIGN_DATA, otherwise the user's cache)", metavar="DIR"
+    )
+    mirror: str | None = option(
+        "address of a mirror with a folder for each data set, laid out as in the local cache", metavar="URL"
+    )
 
 
 def run_fetch(options: FetchOptions, progress: Progress) -> Outcome:
@@ -77,13 +87,15 @@ FETCH = Command(FetchOptions, run_fetch, "pyalign datasets fetch things")
 class PathOptions:
     """The options of `pyalign datasets path`."""
 
-    name: str = option("see `pyalign datasets list`; with --folder also a new one, for a folder with a dataset.toml",
+    name: str = option("name of a data set (see `pyalign datasets list`); with --folder, also a new name for a folder "
+    "with a dataset.toml",
                        required=True, metavar="NAME", words=DATASETS, positional=True)  # fmt: skip
     folder: str | None = option(
-        "where the data set lies already: checked for the files that it needs, and remembered", metavar="DIR",
+        "folder where the data set is already stored; it is checked for the required files, and remembered",
+        metavar="DIR",
         exclusive="where",
     )  # fmt: skip
-    forget: bool = option("remember its folder no longer", default=False, exclusive="where")
+    forget: bool = option("forget the folder of the data set", default=False, exclusive="where")
 
 
 def run_path(options: PathOptions, progress: Progress) -> Outcome:

@@ -22,7 +22,7 @@ from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.typing import MatrixKind
 
-SET = "data set, for --write, where a file is not what it seems"
+SET = "data set (for --write), if a file was recognized wrongly"
 ROLES = ("triplets", "item_names", "subjects", "answers", "categories", "dimensions", "dimension_labels", "images")
 
 
@@ -38,18 +38,22 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
     """The options of `pyalign describe`."""
 
     files: tuple[Spec, ...] = option(
-        "files of embeddings, triplets, answers, names, a map, images in a folder or a .tar, folders of `pyalign "
-        "extract`; FILE::KEY picks an array", required=True, nargs="+", metavar="FILE", role="input", positional=True,
+        "files of embeddings, triplets, answers or names, a linear map, images in a folder or a .tar,"
+        " folders written by `pyalign extract`; FILE::KEY picks an array", required=True, nargs="+", metavar="FILE",
+        role="input", positional=True,
     )  # fmt: skip
     write: str | None = option(
-        "describe them as one data set, in a new file in their folder, which -t takes in every command", kind=toml_file,
+        "describe the files as one data set, in a new .toml file in their folder, which every command"
+        " accepts as -t", kind=toml_file,
         metavar="PATH.toml", role="output", group=OUTPUT,
     )  # fmt: skip
     categories: Spec | None = option("categories of the objects", metavar="FILE", role="input", group=SET)
     dimensions: Spec | None = option("embeddings or human dimensions", metavar="D", role="input", group=SET)
     dimension_labels: Spec | None = option(_concepts.LABELS, metavar="FILE", role="input", group=SET)
     images: Spec | None = option("images of the objects", metavar="DIR", role="input", group=SET)
-    kind: MatrixKind | None = option("what larger numbers of a matrix mean", choices=KINDS, group=SET)
+    kind: MatrixKind | None = option(
+        "whether larger values of a matrix mean more similar or more dissimilar", choices=KINDS, group=SET
+    )
 
 
 def run(options: DescribeOptions, progress: Progress) -> Outcome:

@@ -35,27 +35,31 @@ class PredictOptions(
     """The options of `pyalign dimensions predict`."""
 
     dimensions: Spec = option(
-        "human dimensions (n, k) from 0 up, such as dataset:spose66", required=True, metavar="D", role="input"
+        "non-negative human dimensions (n, k), such as dataset:spose66", required=True, metavar="D", role="input"
     )
     triplets: Spec | None = option(
-        "file of (t, 3) triplets; FILE::KEY: how well the predictions tell the odd one out", "-t", "--triplets",
+        "file of (t, 3) triplets, to score how well the predicted dimensions identify the odd one "
+        "out; FILE::KEY picks an array", "-t", "--triplets",
         metavar="T", role="input",
     )  # fmt: skip
     dimension_labels: Spec | None = option(_concepts.LABELS, metavar="FILE", role="input")
     folds: int = option(
-        f"of the objects (default: {FOLDS}), drawn by --seed", default=FOLDS, kind=_options.count, metavar="K",
+        f"number of cross-validation folds over objects (default: {FOLDS})", default=FOLDS, kind=_options.count,
+        metavar="K",
         group=REGRESSION,
     )  # fmt: skip
     penalties: tuple[float, ...] | None = option(
-        "of the ridge regression, from which leave-one-out chooses (default: 0.1, 1, ..., 1e6)", "--penalty",
+        "penalties of the ridge regression, chosen from by leave-one-out (default: 0.1, 1, ..., 1e6)", "--penalty",
         kind=float, nargs="+", metavar="L", group=REGRESSION,
     )  # fmt: skip
     standardize: str = option(
-        "features: divide each by its deviation over the objects of the fit (default: none)", default="none",
+        "features: divide each feature by its standard deviation over the training objects (default: none)",
+        default="none",
         choices=("features", "none"), group=REGRESSION,
     )  # fmt: skip
     correction: Correction = option(
-        "of p-values of differences between models (default: holm); benjamini-hochberg: the false discovery rate",
+        "correction of p-values of differences between models (default: holm); benjamini-hochberg "
+        "controls the false discovery rate",
         default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )  # fmt: skip
 
@@ -83,12 +87,12 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
 def _check(options: PredictOptions) -> None:
     """What is wrong whatever the files hold."""
     if options.triplets is None:
-        refuse_unused(options, OF_TRIPLETS, "--triplets, which are not given")
+        refuse_unused(options, OF_TRIPLETS, "triplets: add --triplets")
     if options.ci == "none":
         refuse_unused(
             options,
             ("ci_method", "n_resamples", "confidence_level", "correction"),
-            "intervals, which --ci none leaves out",
+            "intervals, and --ci none omits them",
         )
     if options.penalties is not None:
         checked_penalties(options.penalties)

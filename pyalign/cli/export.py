@@ -31,12 +31,12 @@ class ExportOptions(_options.Model, _options.RowNames, _options.Quiet):
     """The options of `pyalign export`."""
 
     out: str | None = option(
-        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows; .npy with those beside it, in "
-        "FILE.names.txt", kind=embeddings_file, metavar="FILE", role="output",
+        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with"
+        " the names in FILE.names.txt next to it", kind=embeddings_file, metavar="FILE", role="output",
     )  # fmt: skip
     spec: str | None = option(
-        "write what model, layer and preprocessing a folder of `pyalign extract` is of, as the registry of Re-Align "
-        "has it", kind=_options.json_file, metavar="MODEL.json", role="output",
+        "write the model, layer and preprocessing of a folder written by `pyalign extract`, in the "
+        "format of the Re-Align registry", kind=_options.json_file, metavar="MODEL.json", role="output",
     )  # fmt: skip
 
 

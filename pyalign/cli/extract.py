@@ -39,66 +39,76 @@ class ExtractOptions(_options.Quiet):
     """The options of `pyalign extract`."""
 
     model: str | None = option(
-        "SOURCE:NAME, see `pyalign models list` (default: efficientnet-lite:0, whose weights need no network)",
+        "model, as SOURCE:NAME (see `pyalign models list`; default: efficientnet-lite:0, whose "
+        "weights need no download)",
         metavar="SOURCE:NAME", group=MODEL,
     )  # fmt: skip
     checkpoint: Spec | None = option("file or folder with the model's weights", metavar="FILE", role="input",
                                     group=MODEL)  # fmt: skip
     layer: tuple[str, ...] = option(
-        "penultimate (default: before the classifier), logits, or names of modules, see `pyalign models layers`",
+        "penultimate (default: before the classifier), logits, or names of modules (see `pyalign "
+        "models layers`)",
         default=(PENULTIMATE,), nargs="+", metavar="NAME", group=MODEL,
     )  # fmt: skip
     pool: str = option(
-        "how tokens or maps of named modules become a row (default: auto, the class token or else the mean)",
+        "how the tokens or feature maps of named modules are pooled (default: auto, the class token "
+        "if there is one, otherwise the mean)",
         default="auto", choices=POOLINGS, group=MODEL,
     )  # fmt: skip
     transform: Spec | None = option(
-        "linear map for the rows of the one layer, such as one of gLocal", metavar="W.npz", role="input", group=MODEL
+        "linear map to apply to the embeddings, such as one of gLocal; requires a single layer",
+        metavar="W.npz",
+        role="input",
+        group=MODEL,
     )
     images: Spec | None = option(
-        "folder (with those in it), list of paths (.txt, .csv), .tar, FILE.h5::KEY or FILE.parquet::COLUMN",
+        "images: a folder (with its subfolders), a list of paths (.txt, .csv), .tar, FILE.h5::KEY or "
+        "FILE.parquet::COLUMN",
         metavar="DIR|LIST", role="input", group=ITEMS,
     )  # fmt: skip
-    text: Spec | None = option("file of names or sentences, one a line, for models of language", metavar="FILE",
+    text: Spec | None = option("file of names or sentences, one per line, for language models", metavar="FILE",
                               role="input", group=ITEMS)  # fmt: skip
-    prompt: str | None = option("in which each text stands, at {}, such as \"a photo of a {}\"", metavar="TEXT",
+    prompt: str | None = option('template for each text, with {} as its place, such as "a photo of a {}"',
+    metavar="TEXT",
                                 group=ITEMS)  # fmt: skip
     unreadable: Policy = option(
-        "an image or a text that can't be read: an error (default), or left out and listed",
+        "images or texts that can't be read: raise an error (default), or omit and list them",
         default="raise", choices=("raise", "omit"), group=ITEMS,
     )  # fmt: skip
-    decoder: Literal["pil", "torchvision"] = option("what decodes images (default: pil)", default="pil", choices=("pil",
+    decoder: Literal["pil", "torchvision"] = option("image decoder (default: pil)", default="pil", choices=("pil",
     "torchvision"),
                           group=ITEMS)  # fmt: skip
-    background: str = option("behind transparent images (default: white)", default="white", metavar="COLOUR",
+    background: str = option("background colour of transparent images (default: white)", default="white",
+    metavar="COLOUR",
                              group=ITEMS)  # fmt: skip
-    out: str = option("folder to write to, made where it is not there", required=True, metavar="DIR", role="folder",
+    out: str = option("folder to write to; created if it does not exist", required=True, metavar="DIR", role="folder",
                       group=OUTPUT)  # fmt: skip
-    merge: tuple[str, ...] | None = option("put the folders of all parts of a --shard run together", nargs="+",
+    merge: tuple[str, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+",
                                            metavar="DIR", group=OUTPUT)  # fmt: skip
-    mixed: bool = option("let --merge take parts of other processors or numbers of threads, with a note", default=False,
-                         group=OUTPUT)  # fmt: skip
-    meta: tuple[tuple[str, str], ...] = option("what else the manifest should say", default=(), nargs="+", kind=pair,
+    mixed: bool = option("let --merge combine parts computed on different CPUs or different numbers of threads",
+                         default=False, group=OUTPUT)  # fmt: skip
+    meta: tuple[tuple[str, str], ...] = option("additional entries of the manifest", default=(), nargs="+", kind=pair,
                                                metavar="KEY=VALUE", group=OUTPUT)  # fmt: skip
-    batch_size: int = option("items in a pass (default: 32)", default=32, kind=_options.count, metavar="B",
+    batch_size: int = option("batch size (default: 32)", default=32, kind=_options.count, metavar="B",
                              group=RUNNING)  # fmt: skip
-    device: str = option("cpu, cuda, cuda:1, mps (default: a CUDA device where there is one)", default="auto",
+    device: str = option("device: cpu, cuda, cuda:1, mps (default: a CUDA device if there is one)", default="auto",
                          metavar="D", group=RUNNING)  # fmt: skip
     precision: Literal["fp32", "bf16"] = option(
-        "of products (default: fp32); bf16 is faster where the processor has "
-        "it"
+        "numerical precision of the model (default: fp32); bf16 is faster if the hardware supports it"
     , default="fp32",
                             choices=PRECISIONS, group=RUNNING)  # fmt: skip
     compile: bool = option(default=False, group=RUNNING)
-    workers: int | None = option("threads that read and prepare (default: one a processor)", kind=_options.count,
+    workers: int | None = option("number of threads that read and preprocess images (default: one per CPU core)",
+    kind=_options.count,
                                  metavar="K", group=RUNNING)  # fmt: skip
-    shard: tuple[int, int] | None = option("part I of K alone, from 1; --merge puts them together", kind=shard,
+    shard: tuple[int, int] | None = option("compute only part I of K, counting from 1; --merge combines the parts",
+    kind=shard,
                                            metavar="I/K", group=RUNNING)  # fmt: skip
     model_threads: int | None = option(
-        "threads that compute the model on the CPU; the last digits of rows depend on them (default: 2, whatever the "
-        "environment says)", "--threads", kind=_options.count, metavar="K", group=RUNNING,
+        "number of threads that run the model on the CPU; the last digits of embeddings depend on it "
+        "(default: 2, regardless of the environment)", "--threads", kind=_options.count, metavar="K", group=RUNNING,
     )  # fmt: skip
-    resume: bool = option("go on with what an interrupted run has left in --out", default=False, group=RUNNING)
+    resume: bool = option("resume an interrupted run from what it left in --out", default=False, group=RUNNING)
 
 
 def run(options: ExtractOptions, progress: Progress) -> Outcome:
@@ -106,7 +116,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
     if options.merge is not None:
         return _merge(options, progress)
     if options.mixed:
-        raise InputError("--mixed serves --merge alone")
+        raise InputError("--mixed applies only to --merge")
     if (options.images is None) == (options.text is None):
         raise InputError("--images or --text says what is embedded: give one of them")
     from pyalign.extraction.extract import extract
@@ -129,7 +139,7 @@ def _merge(options: ExtractOptions, progress: Progress) -> Outcome:
     from pyalign.extraction.merge import merge_extractions
 
     if options.images is not None or options.text is not None:
-        raise InputError("--merge takes folders alone; got --images or --text too")
+        raise InputError("--merge takes only folders; got --images or --text too")
     assert options.merge is not None
     return Outcome(merge_extractions(options.merge, options.out, mixed=options.mixed, progress=progress))
 

@@ -27,16 +27,16 @@ class FailureOptions(
 ):  # fmt: skip
     """The options of `pyalign failures`."""
 
-    families: tuple[str, ...] | None = option("the family of each of the models", nargs="+", metavar="F")
+    families: tuple[str, ...] | None = option("family of each model", nargs="+", metavar="F")
     out: str | None = option(
-        "write the triplets as a table .csv, or as .json", kind=table_or_document, metavar="PATH", role="output",
+        "write the triplets as a .csv table, or as .json", kind=table_or_document, metavar="PATH", role="output",
         group=OUTPUT,
     )  # fmt: skip
     limit: int | None = option(
-        "list at most K triplets of each group, the clearest", kind=_options.count, metavar="K", group=OUTPUT
+        "list at most the K clearest triplets of each group", kind=_options.count, metavar="K", group=OUTPUT
     )
     min_models: int | None = option(
-        "list the triplets that at least K of the models get wrong (default: all of them)", "--minimum",
+        "list triplets that at least K of the models get wrong (default: that all of them get wrong)", "--minimum",
         kind=_options.count, metavar="K", group=OUTPUT,
     )  # fmt: skip
 

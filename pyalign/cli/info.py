@@ -31,7 +31,7 @@ def run(options: InfoOptions, progress: Progress) -> Outcome:
 
 def _lines(facts: dict[str, Any]) -> str:
     found = facts["instruction_sets"].items()
-    sets = ", ".join(f"{isa}{'' if runs else ' (not on this processor)'}" for isa, runs in found)
+    sets = ", ".join(f"{isa}{'' if runs else ' (not on this CPU)'}" for isa, runs in found)
     lines = [(name, facts[name]) for name in ("version", "python", "numpy", "processor")]
     lines += [("instruction set", f"{facts['instruction_set'] or 'none'} of {sets or 'none'}")]
     lines += [("threads", facts["threads"])]

@@ -19,21 +19,27 @@ class MetadataOptions(_options.Output):
     """The options of `pyalign metadata`."""
 
     result: Spec = option(
-        "document of `pyalign compare` (or of `score`, which says nothing of shared errors)", required=True,
+        "JSON document of `pyalign compare` (or of `pyalign score`, which does not account for shared errors)",
+        required=True,
         metavar="COMPARE.json", role="input", positional=True,
     )  # fmt: skip
     metadata: Spec = option(
-        "a row for each model (.csv, .tsv, .json): model, and family, objective, data, parameters, seed, any column",
+        "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, "
+        "parameters, seed or any other column",
         required=True, metavar="FILE", role="input",
     )  # fmt: skip
     columns: tuple[str, ...] | None = option(
-        "columns of the table by which models are compared (default: all)", "--by", nargs="+", metavar="C"
+        "columns of the table to compare models by (default: all)", "--by", nargs="+", metavar="C"
     )
     confidence_level: float = option(
-        "of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=_options.INTERVALS
+        "confidence level of the intervals (default: 0.95)",
+        default=0.95,
+        kind=float,
+        metavar="P",
+        group=_options.INTERVALS,
     )
     seed: int = option(
-        "of the draws for rank correlations (default: 0)", default=0, kind=_options.seed, metavar="S",
+        "random seed of the resamples for rank correlations (default: 0)", default=0, kind=_options.seed, metavar="S",
         group=_options.INTERVALS,
     )  # fmt: skip
 

@@ -52,13 +52,15 @@ LIST = Command(ListOptions, run_list, "pyalign models list timm:resnet50")
 class LayersOptions(_options.Output):
     """The options of `pyalign models layers`."""
 
-    model: str = option("SOURCE:NAME, see `pyalign models list`", required=True, metavar="SOURCE:NAME", positional=True)
+    model: str = option(
+        "model, as SOURCE:NAME (see `pyalign models list`)", required=True, metavar="SOURCE:NAME", positional=True
+    )
     checkpoint: Spec | None = option(
-        "file or folder with the model's weights (default: random ones, which have the same layers)", metavar="FILE",
+        "file or folder with the model's weights (default: random weights, which have the same layers)", metavar="FILE",
         role="input",
     )  # fmt: skip
     modality: str = option(
-        "what the layers are for, of a model that takes both (default: images)", default="images",
+        "modality, for a model that takes both (default: images)", default="images",
         choices=("images", "texts"),
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from pyalign.typing import BackendName, MeasureName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 QUERIES, INDEX, CONCEPTS, INTERVALS = "queries (default: every row)", "index", "concepts", "intervals and tests"
-EPILOG = "Distances are printed as such; documents hold them negated: larger is nearer."
+EPILOG = "Distances are printed as they are; documents negate them (larger is closer)."
 
 
 # Options that several of these commands share
@@ -33,7 +33,9 @@ class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Outp
     """What neighbours are, for one embedding or several."""
 
     transform: Spec | None = option(
-        "a linear map (`pyalign probe`): the mapped rows are one more model", metavar="W.npz", role="input"
+        "linear map, as written by `pyalign probe`; the mapped embeddings count as an additional model",
+        metavar="W.npz",
+        role="input",
     )
 
 
@@ -41,7 +43,9 @@ class Near(_options.RowNames, _options.Nearness, _options.Threads, _options.Outp
 class K:
     """How many neighbours count."""
 
-    k: int = option("neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K")
+    k: int = option(
+        "number of neighbours of each object (default: 10)", "-k", default=10, kind=_options.count, metavar="K"
+    )
 
 
 @dataclass(frozen=True)
@@ -49,24 +53,27 @@ class OverObjects:
     """Intervals over objects, and tests by relabelling."""
 
     ci: str = option(
-        "over other objects like these (auto, the default, is objects), or none", default=AUTO,
+        "what intervals generalize to: other objects like these (auto, the default, is objects), or none", default=AUTO,
         choices=_options.CI, metavar="OVER", group=INTERVALS,
     )  # fmt: skip
     n_resamples: int | None = option(
-        "half-samples of the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
+        "number of half-samples for the intervals (default: 200)", kind=_options.count, metavar="B", group=INTERVALS
     )
     confidence_level: float | None = option(
-        "of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
+        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
     )
     n_permutations: int | None = option(
-        "relabellings for p-values (default: 999); 0: none", kind=_options.seed, metavar="K", group=INTERVALS
+        "number of random relabellings for p-values (default: 999); 0: no p-values",
+        kind=_options.seed,
+        metavar="K",
+        group=INTERVALS,
     )
-    seed: int | None = option("of what is drawn (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
+    seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
 
     def arguments(self) -> dict[str, Any]:
         """Those that are given, as arguments; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, which --ci none leaves out")
+            refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, and --ci none omits them")
         return {"ci": _options.plan(self), **_given(self, "n_permutations", "seed")}
 
 
@@ -75,18 +82,18 @@ class Labelled:
     """What objects belong to."""
 
     categories: Spec | None = option(
-        "a label for each object, or a column of 0 and 1 for each category", metavar="FILE", role="input",
+        "a label for each object, or a column of 0s and 1s for each category", metavar="FILE", role="input",
         group=CONCEPTS,
     )  # fmt: skip
     dimensions: Spec | None = option(
-        "a human embedding: an object belongs to its largest dimension", metavar="FILE", role="input", group=CONCEPTS
+        "human embedding; each object belongs to its largest dimension", metavar="FILE", role="input", group=CONCEPTS
     )
     dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
 
     def read(self) -> dict[str, Any]:
         """Those that are given, as arguments."""
         if self.dimensions is None:
-            refuse_unused(self, ("dimension_labels",), "--dimensions, which are not given")
+            refuse_unused(self, ("dimension_labels",), "human dimensions: add --dimensions")
         dimensions, labels = read_dimensions(self.dimensions, self.dimension_labels)
         categories = read_categories(self.categories)
         return {"categories": categories, "dimensions": dimensions, "dimension_labels": labels}
@@ -133,27 +140,30 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
     """The options of `pyalign neighbors search`."""
 
     transform: Spec | None = option(
-        "a linear map (`pyalign probe`) that rows and queries go through first; --out shows the search before it too",
+        "linear map, as written by `pyalign probe`, to apply to rows and queries first; --out also "
+        "shows the search without it",
         metavar="W.npz", role="input",
     )  # fmt: skip
     query: tuple[str, ...] | None = option(
-        "names of rows", nargs="+", metavar="NAME", group=QUERIES, exclusive="queries"
+        "names of the rows to search for", nargs="+", metavar="NAME", group=QUERIES, exclusive="queries"
     )
     queries: Spec | None = option(
         "file of (q, d) vectors; FILE::KEY picks an array", metavar="FILE", role="input", group=QUERIES,
         exclusive="queries",
     )  # fmt: skip
     backend: BackendName = option(
-        "what searches: native, faiss, or on a device cuda, triton, torch (default: native for the exact search, "
-        "faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS), metavar="NAME",
+        "search backend: native, faiss, or cuda, triton or torch on a GPU (default: native for exact "
+        "search, faiss for an index)", default="auto", choices=("auto", "native", "faiss", *TENSOR_BACKENDS),
+        metavar="NAME",
         group=RUNNING,
     )  # fmt: skip
     index: str = option(
-        "flat (exact), hnsw, ivf, a factory string of faiss, auto, or a file of --save-index (default: auto)",
+        "index: flat (exact), hnsw, ivf, a faiss factory string, auto, or a file written by "
+        "--save-index (default: auto)",
         default="auto", metavar="INDEX", group=INDEX,
     )  # fmt: skip
     save_index: str | None = option(
-        "write the index to a file, for --index", metavar="FILE", role="output", group=INDEX
+        "write the index to a file that --index can read", metavar="FILE", role="output", group=INDEX
     )
 
 
@@ -196,7 +206,7 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
 
     index: Any = options.index
     if os.path.isfile(index):
-        refuse_unused(options, ("save_index",), "an index that is made: --index names one that is there")
+        refuse_unused(options, ("save_index",), "a new index, and --index names an existing one")
         index = load_index(index)
     elif "." in index or os.sep in index:  # no factory string has these
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
@@ -228,16 +238,21 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
     """The options of `pyalign neighbors agreement`."""
 
     human: Spec = option(
-        "the human embedding by which people's neighbours are", required=True, metavar="HUMAN", role="input"
+        "human embedding that defines the human neighbours", required=True, metavar="HUMAN", role="input"
     )
     human_measure: MeasureName | None = option(
-        "of the rows of --human (default: cosine)", metavar="M", words=MEASURES, group=_options.MODEL
+        "similarity measure for the rows of --human (default: cosine)",
+        metavar="M",
+        words=MEASURES,
+        group=_options.MODEL,
     )
     rbo_p: float | None = option(
-        "persistence of the rank-biased overlap (default: 0.9)", kind=float, metavar="P", rare=True
+        "persistence p of the rank-biased overlap (default: 0.9)", kind=float, metavar="P", rare=True
     )
     correction: str | None = option(
-        "of p-values over concepts and differences (default: holm)", choices=tuple(CORRECTIONS), group=INTERVALS
+        "correction of p-values over concepts and differences (default: holm)",
+        choices=tuple(CORRECTIONS),
+        group=INTERVALS,
     )
     out: str | None = option(
         "write the agreement of each object as .csv", kind=_options.csv_file, metavar="PATH", role="output",
@@ -273,7 +288,7 @@ class PurityOptions(_options.Models, Near, K, OverObjects):
     """The options of `pyalign neighbors purity`."""
 
     categories: Spec = option(
-        "a label for each object, or a column of 0 and 1 for each category", required=True, metavar="FILE",
+        "a label for each object, or a column of 0s and 1s for each category", required=True, metavar="FILE",
         role="input",
     )  # fmt: skip
 
@@ -360,7 +375,7 @@ class DuplicatesOptions(_options.Model, Near):
     """The options of `pyalign neighbors duplicates`."""
 
     threshold: float | None = option(
-        "similarity from which rows are near-duplicates (default: only equal rows are found)", kind=float, metavar="S"
+        "minimum similarity of near-duplicates (default: only identical rows are listed)", kind=float, metavar="S"
     )
 
 

@@ -23,7 +23,7 @@ from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
 from pyalign.typing import MatrixKind
 
-OBJECTS, LOOKS = "objects", "looks"
+OBJECTS, LOOKS = "objects", "appearance"
 
 
 def picture_file(text: str) -> str:
@@ -40,69 +40,71 @@ class PlotOptions(_options.Quiet):
     """The options of `pyalign plot`."""
 
     result: tuple[Spec, ...] | None = option(
-        "document of a command, as --json writes it; several for accuracy (one of `pyalign ceiling` among them), "
-        "before-after, reliability, RSA, and a gallery (of another search for the same queries)",
+        "JSON document of a command; several for accuracy (one may be of `pyalign ceiling`), "
+        "before-after, reliability, RSA, and a gallery (another search with the same queries)",
         nargs="+", metavar="RESULT", role="input", positional=True,
     )  # fmt: skip
     out: str = option(
-        "the picture: .html, .svg, .png or .pdf; needs no network", required=True, kind=picture_file,
+        "file of the figure: .html, .svg, .png or .pdf; needs no network", required=True, kind=picture_file,
         metavar="FILE", role="output",
     )  # fmt: skip
     csv: str | None = option(
-        "the numbers of the picture, a row for each mark, as .csv", kind=_options.csv_file, metavar="PATH",
+        "write the numbers in the figure as .csv, a row for each mark", kind=_options.csv_file, metavar="PATH",
         role="output",
     )  # fmt: skip
     csv_escape: bool = option(_options.CSV_ESCAPE, default=False)
     kind: MatrixKind | None = option(
-        f"{', '.join(CHARTS)} (default: what the result is of)", choices=tuple(CHARTS), metavar="KIND"
+        f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="KIND"
     )
     images: str | None = option(
-        "folder or other source of images, called after objects, as `pyalign extract` takes it", metavar="DIR",
+        "folder or other source of images that `pyalign extract` accepts, in files named after the objects",
+        metavar="DIR",
         group=OBJECTS,
     )  # fmt: skip
     embeddings: Spec | None = option(
-        "for a map: file of (n, d) embeddings; FILE::KEY", metavar="EMB", role="input", group=OBJECTS
+        "for a map: file of (n, d) embeddings; FILE::KEY picks an array", metavar="EMB", role="input", group=OBJECTS
     )
     dimensions: Spec | None = option(
-        "for cards: file of (n, k) human dimensions; FILE::KEY", metavar="D", role="input", group=OBJECTS
+        "for cards: file of (n, k) human dimensions; FILE::KEY picks an array", metavar="D", role="input", group=OBJECTS
     )
     dimension_labels: Spec | None = option(
-        "what the dimensions are called, one a line", metavar="FILE", role="input", group=OBJECTS
+        "labels of the dimensions, one per line", metavar="FILE", role="input", group=OBJECTS
     )
     triplets: Spec | None = option(
-        "for cards: file of (t, 3) triplets, the odd item last: the share of choices that each dimension explains",
+        "for cards: file of (t, 3) triplets with the odd item last, to show the proportion of choices"
+        " that each dimension explains",
         "-t", "--triplets", metavar="T", role="input", group=OBJECTS,
     )  # fmt: skip
     names: Spec | None = option(
-        "names of the rows of embeddings, dimensions or categories, one a line", metavar="FILE", role="input",
+        "names of the rows of embeddings, dimensions or categories, one per line", metavar="FILE", role="input",
         group=OBJECTS,
     )  # fmt: skip
     categories: Spec | None = option(
-        "of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
+        "categories of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
     )
-    query: tuple[str, ...] | None = option("for a gallery: which", nargs="+", metavar="NAME", group=OBJECTS)
+    query: tuple[str, ...] | None = option("for a gallery: queries to show", nargs="+", metavar="NAME", group=OBJECTS)
     method: str | None = option(
-        f"of a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
+        f"projection for a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
     )
-    seed: int | None = option("of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
+    seed: int | None = option("random seed of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
     by: str | None = option(
-        "what is shown, where the result has several: of concepts dimensions, categories or levels; of accuracy "
-        "groups; of reliability equal-mass or equal-width bins; of cka a measure; "
-        "of metadata a column",
+        "what to show, if the result has several: dimensions, categories or levels (concepts); groups"
+        " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); a column "
+        "(metadata)",
         metavar="BY", words=(*BY, "groups", *BINS), group=OBJECTS,
     )  # fmt: skip
     sort: str | None = option(
-        f"of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}", metavar="S",
+        f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}", metavar="S",
         choices=tuple(dict.fromkeys((*SORTS, *ORDERS))), group=LOOKS,
     )  # fmt: skip
     limit: int | None = option(
-        "at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
+        "show at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS
     )
     style: Literal["light", "dark"] = option(
-        "light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS
+        "colours: light, for print (default), or dark", default="light", choices=tuple(STYLES), group=LOOKS
     )
     width: Literal["single", "double"] = option(
-        "of one column of a journal, 85 mm, or of two, 174 mm (default: double)", default="double",
+        "width of one journal column, 85 mm, or of two, 174 mm (default: double)", default="double",
         choices=tuple(WIDTHS), group=LOOKS,
     )  # fmt: skip
     ppi: int | None = option("pixels per inch of a .png (default: 200)", kind=_options.count, metavar="P", group=LOOKS)
@@ -116,9 +118,9 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     if suffix != ".png":
         refuse_unused(options, ("ppi",), "a .png")
     if options.dimensions is None:
-        refuse_unused(options, ("dimension_labels",), "cards, which --dimensions asks for")
+        refuse_unused(options, ("dimension_labels",), "cards: add --dimensions")
     if options.embeddings is None:
-        refuse_unused(options, ("method", "seed"), "a map, which --embeddings asks for")
+        refuse_unused(options, ("method", "seed"), "a map: add --embeddings")
     given = {name: value for name, value in _read(options).items() if value is not None}
     result = None if options.result is None else list(options.result)
     picture = plot(result, options.kind, style=options.style, width=options.width, **given)

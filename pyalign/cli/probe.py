@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from pyalign.probing.validated import ProbeCrossValidation
 
 FOLDS, MAP = "cross-validation", "map"
-OTHERS = "gLocal\nkeep which other embeddings are close; takes --norm identity"
-ANSWERS = "answers of many people"
+OTHERS = "gLocal\npreserve the local structure of other embeddings; uses --norm identity"
+ANSWERS = "answers of many participants"
 NORMS = ("squared", "frobenius", "identity", "nuclear")
 RECIPES = ("muttenthaler2023",)
 SPLITS = ("objects", "triplets", "subjects")
@@ -53,16 +53,22 @@ class OtherEmbeddings:
     """How other embeddings take part. Without defaults: what was not given is left to the function."""
 
     local_weight: float | None = option(
-        "share of their loss, from 0 to below 1 (default: 0.25)",
+        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)",
         "--local-weight",
         kind=float,
         metavar="A",
         group=OTHERS,
         rare=True,
     )
-    tau: float | None = option("divides their cosines (default: 0.1)", kind=float, metavar="T", group=OTHERS, rare=True)
+    tau: float | None = option(
+        "temperature of the local loss, which divides cosines (default: 0.1)",
+        kind=float,
+        metavar="T",
+        group=OTHERS,
+        rare=True,
+    )
     batch_size: int | None = option(
-        "the most among which neighbors are looked for (default: 1024)",
+        "number of other embeddings per batch, in which neighbours are looked for (default: 1024)",
         kind=_options.count,
         metavar="B",
         group=OTHERS,
@@ -82,58 +88,69 @@ class ProbeCommandOptions(
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 
     out: str | None = option(
-        "write the map that is fitted to all triplets; Ctrl-C leaves the best so far beside it", kind=_options.npz_file,
+        "write the map fitted to all triplets; Ctrl-C stores the best map so far next to it", kind=_options.npz_file,
         metavar="W.npz", role="output", group=OUTPUT,
     )  # fmt: skip
     folds: int = option(
-        "folds (default: 3); none: one fit to all triplets, at one --penalty, with no figure of unseen ones",
+        "number of cross-validation folds (default: 3); none: one fit to all triplets, at one "
+        "--penalty, without held-out accuracy",
         default=3, kind=folds, metavar="K", group=FOLDS,
     )  # fmt: skip
-    split: Split = option("what a fold holds out (default: objects)", default="objects", choices=SPLITS, group=FOLDS)
-    seed: int = option("of the split and of the starts (default: 0)", default=0, kind=_options.seed, group=FOLDS)
+    split: Split = option(
+        "what is held out in each fold (default: objects)", default="objects", choices=SPLITS, group=FOLDS
+    )
+    seed: int = option(
+        "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
+    )
     recipe: str | None = option(
-        "train by the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
+        "train with the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
     )
     norm: str | None = option(
-        "norm of W that is penalized (default: squared; with --other-embeddings identity: |W - m I|^2, m the mean of "
-        "the diagonal)", "--norm", choices=NORMS, group=MAP,
+        "penalized norm of W (default: squared; with --other-embeddings identity: |W - m I|^2, where "
+        "m is the mean of the diagonal)", "--norm", choices=NORMS, group=MAP,
     )  # fmt: skip
     penalties: tuple[float, ...] | None = option(
-        "one, taken as it is; or several to choose from inside a fold, scaled for the triplets of each fit (default: "
-        "eight or more, by the data)", "--penalty", nargs="+", kind=float, metavar="L", group=MAP,
+        "regularization penalty: one value, used as it is, or several to choose from within each "
+        "fold, scaled to the triplets of each fit (default: at least eight, depending on the data)", "--penalty",
+        nargs="+", kind=float, metavar="L", group=MAP,
     )  # fmt: skip
     rank: int | str | None = option(
-        "columns of W: full, diagonal or a number (default: full)", kind=rank, metavar="R", group=MAP
+        "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, metavar="R", group=MAP
     )
     bias: bool = option(default=False, group=MAP)
-    measure: MeasureName | None = option("similarity (default: dot)", choices=("dot", "cosine"), group=MAP)
-    temperature: float | None = option("p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP)
+    measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
+    temperature: float | None = option(
+        "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP
+    )
     standardize: str | None = option(
-        "by one mean and deviation, by those of each feature, or not (default: global)",
+        "standardize embeddings by one mean and standard deviation, by those of each feature, or not "
+        "at all (default: global)",
         choices=("global", "features", "none"), group=MAP,
     )  # fmt: skip
     tolerance: float | None = option(
-        "nats to the optimum, certified (default: 1e-4)",
+        "largest duality gap to stop at, in nats (default: 1e-4)",
         kind=float,
         metavar="G",
         group=MAP,
         rare=True,
     )
     other_embeddings: Spec | None = option(
-        "file of (m, d) embeddings of other items by the same model; FILE::KEY",
+        "file of (m, d) embeddings of other items by the same model; FILE::KEY picks an array",
         metavar="Y", role="input", group=OTHERS,
     )  # fmt: skip
     weights: Spec | None = option(
-        "(t,) weights of the triplets", metavar="V.npy", role="input", group=ANSWERS, rare=True
+        "file of (t,) weights of the triplets", metavar="V.npy", role="input", group=ANSWERS, rare=True
     )
     smoothing: float | None = option(
-        "pseudo-counts for each position (default: 0)",
+        "pseudo-count added to each answer (default: 0)",
         kind=float,
         metavar="A",
         group=ANSWERS,
         rare=True,
     )
-    resume: bool = option("take the folds that an interrupted run left by --out", default=False, group=RUNNING)
+    resume: bool = option(
+        "resume an interrupted run from the folds that it stored next to --out", default=False, group=RUNNING
+    )
 
 
 def settled(options: ProbeCommandOptions) -> dict[str, Any]:
@@ -142,7 +159,7 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     if wrong and not (options.recipe and wrong == [0.0]):
         raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
-        refuse_unused(options, LOCAL, "other embeddings alone: add --other-embeddings")
+        refuse_unused(options, LOCAL, "gLocal: add --other-embeddings")
     if not options.folds:
         _check_one_fit(options)
     given = {name: getattr(options, name) for name in DEFAULTS}
@@ -172,7 +189,7 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
 def _check_one_fit(options: ProbeCommandOptions) -> None:
     """Raises where an option is of cross-validation, which --folds none leaves out."""
     if options.split != "objects":
-        raise InputError(f"--split {options.split} serves folds, which --folds none leaves out")
+        raise InputError(f"--split {options.split} applies only to folds, and --folds none omits them")
     if options.recipe is not None or options.model_index is not None:
         flag = "--recipe" if options.recipe is not None else "--model-index"
         raise InputError(f"{flag} needs folds, which --folds none leaves out")

@@ -26,39 +26,47 @@ class RecoverOptions(
     """The options of `pyalign recover`."""
 
     measure: tuple[MeasureName, ...] | None = option(
-        "one of the measures above for all models, or one for each (default: cosine)", nargs="+", metavar="M",
+        "similarity measure, one of those above for all models, or one for each (default: cosine)", nargs="+",
+        metavar="M",
         group=ANSWERING, words=MEASURES,
     )  # fmt: skip
     temperature: tuple[float, ...] | None = option(
-        "at which models answer, one for all or one for each (default: that which fits people's answers best)",
+        "temperature at which models answer, one for all or one for each (default: the one that fits "
+        "the human answers best)",
         nargs="+", kind=float, metavar="T", group=ANSWERING,
     )  # fmt: skip
     refit: Literal["temperature", "probe"] = option(
-        "what is fitted to the answers: a temperature, or a linear probe that is judged by held-out objects (default: "
-        "temperature)", default="temperature", choices=REFITS, group=FITTING,
+        "what is fitted to the simulated answers: a temperature, or a linear probe evaluated on "
+        "held-out objects (default: temperature)", default="temperature", choices=REFITS, group=FITTING,
     )  # fmt: skip
-    folds: int | None = option("of probes, over objects (default: 3)", kind=_options.count, metavar="K", group=FITTING)
+    folds: int | None = option(
+        "number of cross-validation folds of probes, over objects (default: 3)",
+        kind=_options.count,
+        metavar="K",
+        group=FITTING,
+    )
     penalties: tuple[float, ...] | None = option(
-        "of the probes: one, taken as it is; or several to choose from (default: by the data)", "--penalty", nargs="+",
+        "regularization penalty of probes: one value, used as it is, or several to choose from "
+        "(default: depending on the data)", "--penalty", nargs="+",
         kind=float, metavar="L", group=FITTING,
     )  # fmt: skip
     n_simulations: int | None = option(
-        "of each model at each number of triplets (default: 100, of probes 10)", kind=_options.count, metavar="S",
+        "number of simulations of each model at each number of triplets (default: 100; 10 for probes)",
+        kind=_options.count, metavar="S",
         group=SIMULATING,
     )  # fmt: skip
     sizes: tuple[int, ...] | None = option(
-        "numbers of triplets to try, also beyond those of the file (default: halves of it, and doubles until the "
-        "target is reached)", "--count", nargs="+", kind=_options.count, metavar="N", group=SIMULATING,
+        "numbers of triplets to try, which may exceed those in the file (default: successive halves, "
+        "and doubles until the target is reached)", "--count", nargs="+", kind=_options.count, metavar="N",
+        group=SIMULATING,
     )  # fmt: skip
     target: float = option(
-        "recovery rate to reach (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
+        "target recovery rate (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
     )
     confidence_level: float = option(
-        "of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
+        "confidence level of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
     )
-    seed: int = option(
-        "of what is drawn at random (default: 0)", default=0, kind=_options.seed, metavar="S", group=SIMULATING
-    )
+    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=SIMULATING)
 
 
 def run(options: RecoverOptions, progress: Progress) -> Outcome:
@@ -66,7 +74,7 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
     for measure in options.measure or ():
         get_measure(measure)
     if options.refit != "probe":
-        refuse_unused(options, ("folds", "penalties"), "probes alone: add --refit probe")
+        refuse_unused(options, ("folds", "penalties"), "probes: add --refit probe")
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to tell apart; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)

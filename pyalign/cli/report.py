@@ -23,19 +23,21 @@ class ReportOptions(_options.Document):
     """The options of `pyalign report`."""
 
     results: tuple[Spec, ...] = option(
-        "documents as --json writes them, or folders of them: of --out, of `pyalign extract`",
+        "JSON documents, or folders that contain them, as written by --json, --out and `pyalign extract`",
         required=True, nargs="+", metavar="RESULT", role="input", positional=True,
     )  # fmt: skip
     out: str = option(
-        "the page to write, .html; it needs no network", required=True, kind=page_file, metavar="FILE",
+        "page to write, .html; it works without a network", required=True, kind=page_file, metavar="FILE",
         role="output",
     )  # fmt: skip
     images: str | None = option(
-        "images of the objects, called after them: a folder, or what `pyalign extract` takes", metavar="DIR"
+        "images of the objects, in files named after them: a folder, or any source that `pyalign extract` accepts",
+        metavar="DIR",
     )
     title: str | None = option(metavar="T")
     metadata: Spec | None = option(
-        "table of the models, a row each: model, family, objective, training data, parameters, any column",
+        "table with a row for each model: model, family, objective, training data, parameters or any "
+        "other column",
         metavar="FILE", role="input",
     )  # fmt: skip
 

@@ -19,10 +19,10 @@ from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
 from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
 
-HUMAN, MODELS = "judgments of people", "more models"
+HUMAN, MODELS = "human judgments", "more models"
 OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan_policy")
 FORMULAS = "\n".join(f"  {one.name:<10} {one.formula}" for one in CORRELATIONS.values())
-HOW = f"how they are compared\ncorrelations of the pairs' values:\n{FORMULAS}"
+HOW = f"comparison of matrices\ncorrelations of the values of pairs:\n{FORMULAS}"
 
 
 @dataclass(frozen=True)
@@ -30,74 +30,90 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     """The options of `pyalign rsa`."""
 
     embeddings: tuple[Spec, ...] = option(
-        "files of (n, d) embeddings, or folders of `pyalign extract`; FILE::KEY picks an array", "--embeddings",
+        "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         default=(), nargs="*", metavar="EMB", role="input", positional=True,
     )  # fmt: skip
     labels: tuple[str, ...] | None = option(
-        "what the embeddings are called in tables (default: short forms of their names)", nargs="+", metavar="L"
+        "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
     )
     human: Spec = option(
-        "file of their matrix (n, n), of one for each person (p, n, n), or condensed; FILE::KEY; NaN: not judged",
+        "file of the human matrix (n, n), of one for each participant (p, n, n), or condensed; "
+        "FILE::KEY picks an array; NaN marks pairs that were not judged",
         required=True, metavar="FILE", role="input", group=HUMAN,
     )  # fmt: skip
     kind: MatrixKind | None = option(
-        "what larger numbers of --human mean, which no file says; a data set says it itself", choices=KINDS, group=HUMAN
+        "whether larger values in --human mean more similar or more dissimilar; required for files, "
+        "known for data sets",
+        choices=KINDS,
+        group=HUMAN,
     )
     item_names: Spec | None = option(
-        "the item of each row of --human, one a line; embeddings with names are then matched by name", metavar="FILE",
+        "name of the item in each row of --human, one per line; embeddings with names are then "
+        "matched by name", metavar="FILE",
         role="input", group=HUMAN,
     )  # fmt: skip
     model_rdms: tuple[Spec, ...] | None = option(
-        "matrices of dissimilarities, each a model; of a stack (k, n, n) k models", nargs="+", metavar="FILE",
+        "dissimilarity matrices (RDMs) to compare as models; a stack (k, n, n) counts as k models", nargs="+",
+        metavar="FILE",
         role="input", group=MODELS,
     )  # fmt: skip
-    partial: bool = option("correlate each model with what the others leave over, too", default=False, group=MODELS)
+    partial: bool = option(
+        "also report partial correlations, which control for the other models", default=False, group=MODELS
+    )
     weighted: bool = option(
-        "fit a sum of all models, weights not negative, cross-validated over objects", default=False, group=MODELS
+        "fit a non-negative weighted sum of all models, cross-validated over objects", default=False, group=MODELS
     )
     measure: tuple[MeasureName, ...] | None = option(
-        f"of the rows' similarity, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+", metavar="M",
+        f"similarity measure for the rows, one or more of {', '.join(MEASURES)} (default: pearson)", nargs="+",
+        metavar="M",
         group=HOW, words=MEASURES,
     )  # fmt: skip
     correlation: tuple[str, ...] | None = option(
-        "one or more of those above (default: spearman)", nargs="+", metavar="C", group=HOW, words=CORRELATIONS
+        "correlation of the matrices, one or more of those above (default: spearman)",
+        nargs="+",
+        metavar="C",
+        group=HOW,
+        words=CORRELATIONS,
     )
     pooling: str | None = option(
-        "what of people is averaged for the noise ceiling (default: what fits the correlation)",
+        "how participants are averaged for the noise ceiling (default: what suits the correlation)",
         choices=tuple(POOLINGS), group=HOW,
     )  # fmt: skip
     nan_policy: Policy = option(
-        "rows with NaN: an error, or their pairs left out (default: raise)", default="raise",
+        "rows with NaN: raise an error, or omit their pairs (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW,
     )  # fmt: skip
     ci: str = option(
-        "intervals over other objects like these, other people, or both; auto (the default): objects, and people where "
-        "there are matrices of several; none: no intervals", default=AUTO, choices=_options.CI,
+        "what intervals generalize to: other objects like these, other participants, or both; auto "
+        "(the default): objects, and participants if there are matrices of several; none: no "
+        "intervals", default=AUTO, choices=_options.CI,
         metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(
-        "a closed form that counts noise of single pairs once (corrected; the default but for kendall and tau-a), or "
-        "resamples", choices=METHODS, group=_options.INTERVALS,
+        "how intervals are computed: a closed form that counts the noise of single pairs once "
+        "(corrected; the default except for kendall and tau-a), or bootstrap resamples", choices=METHODS,
+        group=_options.INTERVALS,
     )  # fmt: skip
     n_resamples: int | None = option(
-        "of the bootstrap, which they ask for (default: 1000)",
+        "number of bootstrap resamples (default: 1000); selects the bootstrap",
         kind=_options.count,
         metavar="B",
         group=_options.INTERVALS,
     )
     confidence_level: float | None = option(
-        "of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
+        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
     )
     n_permutations: int | None = option(
-        "p-values by K random relabellings of the objects", kind=_options.count, metavar="K", group=_options.INTERVALS
+        "number of random relabellings of the objects for p-values",
+        kind=_options.count,
+        metavar="K",
+        group=_options.INTERVALS,
     )
     correction: Correction = option(
-        "of p-values of differences (default: holm)", default="holm", choices=tuple(CORRECTIONS),
+        "correction of p-values of differences (default: holm)", default="holm", choices=tuple(CORRECTIONS),
         group=_options.INTERVALS,
     )  # fmt: skip
-    seed: int | None = option(
-        "of what is drawn at random (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS
-    )
+    seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS)
 
 
 def run(options: RsaOptions, progress: Progress) -> Outcome:
@@ -105,7 +121,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     _check(options)
     human = _matrices.read_judgments(options.human, options.kind, options.item_names)
     if (human.n_people or 1) < 2:
-        refuse_unused(options, ("pooling",), "the noise ceiling, which takes matrices of at least two people")
+        refuse_unused(options, ("pooling",), "the noise ceiling, which needs matrices of at least two participants")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
@@ -127,7 +143,7 @@ def _check(options: RsaOptions) -> None:
     if not options.embeddings and not options.model_rdms:
         raise InputError("--embeddings, --model-rdms, or both are needed; got neither")
     if not options.embeddings:
-        refuse_unused(options, OF_EMBEDDINGS, "embeddings, of which none are given")
+        refuse_unused(options, OF_EMBEDDINGS, "embeddings, and there are none")
     for measure in options.measure or ():
         get_measure(measure)
     for correlation in options.correlation or ():
@@ -136,12 +152,12 @@ def _check(options: RsaOptions) -> None:
         refuse_unused(
             options,
             ("ci_method", "n_resamples", "confidence_level", "correction"),
-            "intervals, which --ci none leaves out",
+            "intervals, and --ci none omits them",
         )
         if options.n_permutations is None and not options.weighted:
-            refuse_unused(options, ("seed",), "what is drawn: intervals, --permutations or --weighted")
+            refuse_unused(options, ("seed",), "random steps: intervals, --permutations or --weighted")
     if options.ci_method == "corrected":
-        refuse_unused(options, ("n_resamples",), "the bootstrap, which --ci-method corrected does without")
+        refuse_unused(options, ("n_resamples",), "the bootstrap, which --ci-method corrected does not use")
 
 
 COMMAND = Command(

@@ -13,7 +13,9 @@ from pyalign.progress import Progress
 class SampleOptions:
     """The options of `pyalign sample`."""
 
-    folder: str = option("folder to write to; made if it isn't there", required=True, metavar="DIR", positional=True)
+    folder: str = option(
+        "folder to write to; created if it does not exist", required=True, metavar="DIR", positional=True
+    )
 
 
 def run(options: SampleOptions, progress: Progress) -> Outcome:

@@ -19,7 +19,7 @@ from pyalign.measures import get_measure
 from pyalign.progress import Progress
 from pyalign.stats.resampling import AUTO
 
-BESIDES = "besides"
+EXTRA = "additional scores"
 
 
 @dataclass(frozen=True)
@@ -31,33 +31,36 @@ class ScoreOptions(
     """The options of `pyalign score`."""
 
     transform: Spec | None = option(
-        "linear map that the embeddings go through first, as `probe` writes it; scored by the measure that it records",
+        "linear map to apply to the embeddings first, as written by `pyalign probe`; scores use the "
+        "similarity measure stored with it",
         metavar="W.npz", role="input",
     )  # fmt: skip
     groups: Spec | None = option(
-        "file of t labels: scores of each group of triplets too", metavar="FILE", role="input", group=BESIDES,
+        "file of t labels; also shows the score of each group of triplets", metavar="FILE", role="input", group=EXTRA,
         exclusive="groups",
     )  # fmt: skip
     categories: Spec | None = option(
-        "a label per object, or a table of 0 and 1 with a column per category: scores of each category's pairs too",
-        metavar="FILE", role="input", group=BESIDES, exclusive="groups",
+        "a label for each object, or a table of 0s and 1s with a column for each category; also shows"
+        " the score on pairs of each category",
+        metavar="FILE", role="input", group=EXTRA, exclusive="groups",
     )  # fmt: skip
     ceiling: float | Spec | None = option(
-        "how far from chance to this noise ceiling: a fraction, or FILE.json[::upper|lower|estimate] of `pyalign "
-        "ceiling --json` (default: estimate)", kind=_ceiling.ceiling, metavar="C", role="input", group=BESIDES
+        "noise ceiling; also shows how far from chance to the ceiling each score is. A fraction, or "
+        "FILE.json[::upper|lower|estimate] written by `pyalign ceiling --json` (default: estimate)",
+        kind=_ceiling.ceiling, metavar="C", role="input", group=EXTRA
     )  # fmt: skip
     n_permutations: int | None = option(
-        "chance level by K random matchings of rows (of a matrix rows and columns together) and items",
+        "estimate the chance level by K random permutations of the rows (of a matrix, rows and columns together)",
         kind=_options.count,
         metavar="K",
-        group=BESIDES,
+        group=EXTRA,
     )
     choices: str | None = option(
-        "write the odd position of each triplet, or that of the option taken, -1 for any tie, -2 where left out",
+        "write the position that the model chooses in each triplet: -1 for ties, -2 for omitted triplets",
         kind=_options.npy_file, metavar="OUT.npy", role="output", group=OUTPUT,
     )  # fmt: skip
     probabilities: str | None = option(
-        "write p(position is odd), three per triplet, or p(option is taken), two", kind=_options.npy_file,
+        "write the choice probabilities: three for each triplet, or two if anchored", kind=_options.npy_file,
         metavar="OUT.npy", role="output",
         group=OUTPUT,
     )  # fmt: skip
@@ -107,7 +110,7 @@ def _refuse_answers(options: ScoreOptions) -> None:
     named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
     if named:
         raise InputError(
-            f"{flags_by_name(ScoreOptions)[named[0]]} needs the people's answers, which {_inputs.said_by(options)} "
+            f"{flags_by_name(ScoreOptions)[named[0]]} needs human choices, which {_inputs.said_by(options)} "
             f"says are not "
             "recorded"
         )

@@ -25,8 +25,8 @@ class StudyInitOptions(_options.Quiet):
     """The options of `pyalign study init`."""
 
     folder: str = option(
-        "with embeddings and, where there are some, triplets, names, matrices, dimensions, categories, images, a table "
-        "of models", required=True, metavar="FOLDER", positional=True,
+        "folder with embeddings and, if available, triplets, names, matrices, dimensions, categories,"
+        " images and a table of models", required=True, metavar="FOLDER", positional=True,
     )  # fmt: skip
     out: str | None = option(
         "file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output",
@@ -63,18 +63,19 @@ class StudyRunOptions(_options.Threads, _options.Quiet):
     """The options of `pyalign study run`."""
 
     file: Spec = option(
-        "the study: models, triplets, other human data, and steps; paths in it are relative to its folder",
+        "study file: models, triplets, other human data, and steps; its paths are relative to its folder",
         required=True, metavar="STUDY.toml", role="input", positional=True,
     )  # fmt: skip
     out: str | None = option(
-        "folder for documents and report (default: beside the file, under its name without .toml)", metavar="DIR",
+        "folder for documents and report (default: next to the study file, with its name without .toml)", metavar="DIR",
         role="folder",
     )  # fmt: skip
     resume: bool = option(
-        "there must be a run to go on with; what is done and unchanged is never done again, with or without it",
+        "require an earlier run to resume; steps that are done and unchanged are never repeated, with"
+        " or without this option",
         default=False,
     )
-    only: str | None = option("this step alone, with those that it needs; report: the page alone", metavar="STEP")
+    only: str | None = option("run only this step and those that it needs; report: only the page", metavar="STEP")
 
 
 def reads(options: StudyRunOptions) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class TourOptions(_options.Threads, _options.Quiet):
     """The options of `pyalign tour`."""
 
     out: str = option(
-        "folder to write to: new, empty, or of an earlier tour (default: pyalign-tour)", default="pyalign-tour",
+        "folder to write to: new, empty, or written by an earlier tour (default: pyalign-tour)", default="pyalign-tour",
         metavar="DIR", role="folder",
     )  # fmt: skip
 

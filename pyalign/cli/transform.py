@@ -20,11 +20,14 @@ class TransformOptions(_options.Model, _options.RowNames, _options.Quiet):
     """The options of `pyalign transform`."""
 
     transform: Spec = option(
-        "weights, mean, std, and perhaps bias: ((x - mean) / std) W + b", required=True, metavar="W.npz", role="input"
+        "linear map with weights, mean, std and optional bias: ((x - mean) / std) W + b",
+        required=True,
+        metavar="W.npz",
+        role="input",
     )
     out: str = option(
-        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows; .npy with those beside it, in "
-        "FILE.names.txt", required=True, kind=embeddings_file, metavar="FILE", role="output",
+        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with"
+        " the names in FILE.names.txt next to it", required=True, kind=embeddings_file, metavar="FILE", role="output",
     )  # fmt: skip
 
 

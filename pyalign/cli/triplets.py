@@ -25,7 +25,7 @@ from pyalign.measures import MEASURES, get_measure
 from pyalign.progress import Progress
 from pyalign.typing import MatrixKind, MeasureName
 
-MEET, ODD = "which items meet", "which is odd"
+MEET, ODD = "which items form a triplet", "which item is odd"
 WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation
 
 # pyalign triplets draw
@@ -40,31 +40,42 @@ class DrawOptions(_options.Output):
         positional=True,
     )  # fmt: skip
     matrix: Spec | None = option(
-        "file of (n, n) similarities or dissimilarities in place of embeddings; FILE::KEY", metavar="FILE",
+        "file of (n, n) similarities or dissimilarities instead of embeddings; FILE::KEY picks an array",
+        metavar="FILE",
         role="input",
     )  # fmt: skip
-    kind: MatrixKind | None = option("what larger numbers of --matrix mean", choices=KINDS)
+    kind: MatrixKind | None = option(
+        "whether larger values in --matrix mean more similar or more dissimilar", choices=KINDS
+    )
     transform: Spec | None = option("linear map to apply to the embeddings first", metavar="W.npz", role="input")
-    measure: MeasureName | None = option("similarity of embeddings (default: cosine)", metavar="M", words=MEASURES)
-    n_triplets: int = option("how many triplets to draw", required=True, kind=_options.count, metavar="N")
+    measure: MeasureName | None = option(
+        "similarity measure of the embeddings (default: cosine)", metavar="M", words=MEASURES
+    )
+    n_triplets: int = option("number of triplets to sample", required=True, kind=_options.count, metavar="N")
     scheme: str = option(
-        "any three (default), three of one category, or two of one and one of another", default="uniform",
+        "which items form a triplet: any three (default), three of one category, or two of one "
+        "category and one of another", default="uniform",
         choices=SCHEMES, group=MEET,
     )  # fmt: skip
     categories: Spec | None = option(
-        "a label per line, or a table of 0 and 1 with a column per category", metavar="FILE", role="input", group=MEET
+        "a label per line, or a table of 0s and 1s with a column for each category",
+        metavar="FILE",
+        role="input",
+        group=MEET,
     )
     temperature: float | None = option(
-        "draw the odd one with p = softmax(s / T) (default: the item outside the most similar pair)", kind=float,
+        "sample the odd one out with p = softmax(s / T) (default: the item outside the most similar pair)", kind=float,
         metavar="T", group=ODD,
     )  # fmt: skip
-    seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
+    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S", group=ODD)
     out: str = option(
-        "write the triplets, odd item last", required=True, kind=_options.npy_file, metavar="T.npy", role="output",
+        "write the triplets, with the odd item last", required=True, kind=_options.npy_file, metavar="T.npy",
+        role="output",
         group=OUTPUT,
     )  # fmt: skip
     probabilities: str | None = option(
-        "write p(item is odd), three per triplet; with --temperature", kind=_options.npy_file, metavar="P.npy",
+        "write the probability that each item is the odd one out, three per triplet; requires --temperature",
+        kind=_options.npy_file, metavar="P.npy",
         role="output", group=OUTPUT,
     )  # fmt: skip
 
@@ -93,11 +104,11 @@ def _rows(options: DrawOptions) -> tuple[Embeddings, str]:
             f"embeddings or --matrix must be given, one of them; got {'none' if options.matrix is None else 'both'}"
         )
     if options.matrix is not None:
-        refuse_unused(options, ("transform", "measure"), "embeddings alone; a matrix has no use for it")
+        refuse_unused(options, ("transform", "measure"), "embeddings, not to --matrix")
         if options.kind is None:
             raise InputError(f"--kind must say what {options.matrix} holds: {' or '.join(KINDS)}; got none")
         return _inputs.read_embeddings(options.matrix), PRECOMPUTED if options.kind == KINDS[1] else DISSIMILARITY
-    refuse_unused(options, ("kind",), "a matrix alone: add --matrix")
+    refuse_unused(options, ("kind",), "a matrix: add --matrix")
     assert options.embeddings is not None
     x = _inputs.read_embeddings(options.embeddings)
     return x if options.transform is None else load_transform(options.transform).apply(x), options.measure or "cosine"
@@ -133,16 +144,20 @@ class SimulateOptions:
         positional=True,
     )  # fmt: skip
     embeddings: Spec | None = option(
-        "embeddings to simulate people with (default: random ones)", metavar="E", role="input"
+        "embeddings to simulate participants with (default: random ones)", metavar="E", role="input"
     )
     shape: tuple[int, int] = option(
-        "numbers of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
+        "number of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
         metavar="N,D",
     )  # fmt: skip
-    n_triplets: int = option("triplets (default: 4,700,000)", default=4_700_000, kind=_options.count, metavar="N")
+    n_triplets: int = option(
+        "number of triplets (default: 4,700,000)", default=4_700_000, kind=_options.count, metavar="N"
+    )
     measure: MeasureName = option("similarity measure (default: cosine)", default="cosine", metavar="M", words=MEASURES)
-    temperature: float = option("p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T")
-    seed: int = option("seed (default: 0)", default=0, kind=_options.seed, metavar="S")
+    temperature: float = option(
+        "temperature T in p = softmax(s / T) (default: 0.1)", default=0.1, kind=float, metavar="T"
+    )
+    seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
 
 
 def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:

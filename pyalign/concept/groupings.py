@@ -69,8 +69,8 @@ def groupings_of(
         found.append(Grouping.of_codes("levels", LEVELS, codes))
         astray = _astray(fine, coarse)
         if astray:
-            notes.append(f"{astray:,} of {fine.shape[1]:,} fine categories lie within no coarse one: are the two in "
-                         "order, fine and coarse?")  # fmt: skip
+            notes.append(f"{astray:,} of {fine.shape[1]:,} fine categories are not part of any coarse one: are the two "
+                         "in order, fine and coarse?")  # fmt: skip
         unknown = int((codes < 0).sum())
         if unknown:
             notes.append(f"{_triplets(unknown)} of no level: an object has no coarse category")

@@ -39,7 +39,7 @@ FOLDS = 5
 LITTLE = 0.1  # of R^2: below it a large penalty is that of features that say little
 MADE_FROM = (
     "the human dimensions were made from triplets: where these are among them, their own accuracy is not held out, "
-    "and the accuracy of the predicted ones is held out by objects alone"
+    "and the accuracy of the predicted ones is held out only by objects"
 )
 
 

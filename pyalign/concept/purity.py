@@ -170,7 +170,7 @@ def neighbor_purity(
         notes += _notes_on_categories(results)
     without = int((~counted).sum())
     if without:
-        notes.append(f"{without:,} of {n:,} objects have no category: they are neighbours of others alone")
+        notes.append(f"{without:,} of {n:,} objects have no category: they count only as neighbours of others")
     options = {"k": k, "measure": str(measure), "ci": None if asked is None else asked.by}
     return NeighborPurity(
         tuple(results), k, str(measure), n, n - without, None if plan is None else plan.drawn,

@@ -74,7 +74,7 @@ class Categories:
         if a.ndim != 2:
             raise InputError(f"categories must have shape (n,) or (n, c), a row for each object; got {a.shape}")
         if a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
-            raise InputError(f"categories of shape (n, c) must hold 0 and 1 alone; got dtype {a.dtype} with others")
+            raise InputError(f"categories of shape (n, c) must hold only 0 and 1; got dtype {a.dtype} with others")
         numbered = tuple(map(str, range(a.shape[1])))
         return cls(a.astype(bool), labels or numbered, names)
 

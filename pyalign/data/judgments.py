@@ -192,7 +192,7 @@ def require_symmetric(matrix: np.ndarray, name: str) -> None:
         if near.all() or _within_rounding(rows, columns):
             continue
         i, j = (int(k) + start for k in np.unravel_index(int(np.argmin(near)), near.shape))
-        half = " (one triangle alone: give it condensed, or filled)" if matrix[j, i] == 0 else ""
+        half = " (only one triangle is filled: give it condensed, or fill both)" if matrix[j, i] == 0 else ""
         raise InputError(
             f"{name} must be symmetric; [{i}, {j}] is {matrix[i, j]:.6g} and [{j}, {i}] is {matrix[j, i]:.6g}{half}"
         )

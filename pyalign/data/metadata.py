@@ -276,7 +276,7 @@ def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], l
                 found[called[0]] = fitting[0]
             elif fitting:
                 both = f"the rows {listing([rows[k] for k in fitting], 4)}"
-                notes.append(f"{listing(called, 4)} and {both} of the metadata can't be told apart: none is matched")
+                notes.append(f"{listing(called, 4)} and {both} of the metadata can't be distinguished: none is matched")
                 unclear |= set(called)
             used |= set(fitting)
     if absent := [name for name in names if name not in found and name not in unclear]:

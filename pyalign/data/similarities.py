@@ -51,7 +51,7 @@ def as_similarities(judged: Judgments, name: str = "matrix") -> Similarities:
                [-0.9, -0.8,  0. ]])
     """
     if judged.n_people is not None:
-        several = f"got those of {judged.n_people} people: give each by a name of its own, or their mean"
+        several = f"got those of {judged.n_people} participants: give each under its own name, or their mean"
         raise InputError(f"{name} must be one matrix; {several}")
     called = judged.source or name
     if judged.is_square:

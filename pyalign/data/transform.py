@@ -108,7 +108,7 @@ def _where_it_lies(x: Any) -> Any:
     try:
         return np.asarray(x)
     except TypeError as error:  # an array of a device that does not copy itself
-        raise InputError(f"embeddings must lie on the host or be a tensor of torch; got {type(x).__name__}") from error
+        raise InputError(f"embeddings must be on the host or be a torch tensor; got {type(x).__name__}") from error
 
 
 @dataclass(frozen=True, eq=False)

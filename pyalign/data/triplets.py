@@ -163,7 +163,7 @@ def _beside(given: Array, moved: np.ndarray) -> Array:
 def require_answers(triplets: Triplets, what: str) -> None:
     """Raises where nobody has said which item is odd, which `what` needs."""
     if not triplets.answered:
-        raise InputError(f"{what} needs the people's answers, which these triplets do not hold")
+        raise InputError(f"{what} needs human choices, which these triplets do not hold")
 
 
 def require_odd_one_out(triplets: Triplets, what: str) -> None:

@@ -45,7 +45,7 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
         return anchored(about, np.array(names), second, PEOPLE[wanted.partition("/")[0]])
     decided = second != 0.5
     if not decided.any():
-        raise place.bad("holds ties alone")
+        raise place.bad("holds only ties")
     majority = anchored(about, np.array(names)[decided], (second[decided] > 0.5).astype(float))
     return majority if decided.all() else with_note(place, majority, f"{int((~decided).sum()):,} ties are left out")
 

@@ -24,7 +24,7 @@ ROWS = (
             Remote(file, f"https://raw.githubusercontent.com/rsagroup/rsatoolbox/main/demos/92imageData/{file}")
             for file in ("92_behavRDMs.mat", "Kriegeskorte_Neuron2008_supplementalData.mat")
         ),
-        note="categories are in the .npz alone; compared with it, the .mat files as public code reads them",
+        note="categories are only in the .npz, which was compared with the .mat files as public code reads them",
         needs=(("92_behavRDMs.mat", "kriegeskorte92_images_and_behaviour.npz"),),
     ),
     Row(

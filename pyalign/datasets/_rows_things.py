@@ -10,7 +10,7 @@ OSF = "https://osf.io/{}/download"
 UNIQUE_ID = Remote(
     "unique_id.txt", OSF.format("2y463"), "sha256:e2e59d02197e89776034938e7a73940a0823cacac4b6084b56b1d8959816ff76"
 )
-NAMES_OF_THINGS = ("unique_id.txt", "the 1,854 objects, a line each, in the order by which all else numbers them")
+NAMES_OF_THINGS = ("unique_id.txt", "the 1,854 objects, one per line, in the order by which all else numbers them")
 NAMES = ("unique_id.txt", "things_concepts.tsv")  # either of them names the objects
 
 ROWS = (

@@ -152,19 +152,21 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
 
 def _gone(name: str, place: Path, known_as: str) -> str:
     lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
-    told = f'remember_dataset("{known_as}", folder) says where it lies now, forget_dataset("{known_as}") forgets it'
-    return f"{DATA_SET}{name}: was remembered to lie in {place}, which {lacks} any more; {told}"
+    told = (
+        f'remember_dataset("{known_as}", folder) says where it is stored now, forget_dataset("{known_as}") forgets it'
+    )
+    return f"{DATA_SET}{name}: was stored in {place}, which {lacks} any more; {told}"
 
 
 def _not_here(name: str, place: Path) -> str:
     get = f"'pyalign datasets fetch {name}' gets it" if DATASETS[name].files else f"get it from {DATASETS[name].source}"
-    told = "load_dataset(..., folder=path) says where it lies already"
+    told = "load_dataset(..., folder=path) says where it is stored"
     return f"{DATA_SET}{name}: is not here, {place} is no folder; {get}, {told}"
 
 
 def _of_folder(name: str, folder: Path) -> DataSet:
     if not (folder / DESCRIPTION).exists():
-        raise InputError(f"{DATA_SET}{name}: {folder} has no {DESCRIPTION}, which would say what lies there")
+        raise InputError(f"{DATA_SET}{name}: {folder} has no {DESCRIPTION}, which would describe its files")
     return _described(name, folder / DESCRIPTION)
 
 

@@ -202,7 +202,7 @@ def path_in(folder: PathLike, path: PathLike, about: PathLike) -> str:
         raise bad(path, "has a name that is no UTF-8 text, which a description can't hold") from error
     except InputError as error:
         rule = "a description names files of its own folder, and no links out of it"
-        raise bad(path, f"lies outside of the folder of {os.fspath(about)}: {rule}") from error
+        raise bad(path, f"is outside the folder of {os.fspath(about)}: {rule}") from error
     return relative if spec.key is None else f"{relative}::{spec.key}"
 
 

@@ -86,7 +86,7 @@ def fetch_dataset(
     if name == "sample":
         raise InputError("dataset:sample: is part of pyalign: there is nothing to fetch")
     if not row.files:
-        told = f"get it from {row.source}, then load_dataset(..., folder=path) says where it lies"
+        told = f"get it from {row.source}, then load_dataset(..., folder=path) says where it is stored"
         raise InputError(f"dataset:{name}: has no address that is known; {told}")
     if mirror is not None:
         require_address(mirror, "mirror")

@@ -75,7 +75,7 @@ def _unpack(archive: Path, inside: Path) -> None:
                 with open(place, "xb") as out:
                     shutil.copyfileobj(source, out, 1 << 20)
             except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-                raise bad(archive, f"has a member {shorten(name)} where another member lies") from error
+                raise bad(archive, f"has a member {shorten(name)} where another member is stored") from error
         if place.stat().st_size != length:
             raise bad(archive, f"{shorten(name)} has another length than the archive says")
 
@@ -90,9 +90,9 @@ def _count(archive: Path, members: int) -> None:
 def _plain(archive: Path, name: str) -> str:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or ":" in parts[0] or "\0" in name:
-        raise bad(archive, f"has a member {shorten(name)}, which leads out of its folder")
+        raise bad(archive, f"has a member {shorten(name)}, which points outside of its folder")
     if len(parts) > DEEPEST + 1:
-        raise bad(archive, f"has a member {shorten(name)}, which lies more than {DEEPEST} folders deep")
+        raise bad(archive, f"has a member {shorten(name)}, which is more than {DEEPEST} folders deep")
     if max(len(os.fsencode(part)) for part in parts) > LONGEST_NAME:
         raise bad(archive, f"has a member {shorten(name)}, with a name of more than {LONGEST_NAME} bytes")
     return "/".join(parts)

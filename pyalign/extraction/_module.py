@@ -50,7 +50,7 @@ def load(name: str, request: Request) -> Encoder:
         found = made()
     if isinstance(found, Encoder):
         if request.checkpoint is not None or request.seed is not None:
-            raise InputError(f"{spec} gives an encoder, whose weights are its own: neither checkpoint nor seed serves")
+            raise InputError(f"{spec} gives an encoder, whose weights are its own: neither checkpoint nor seed applies")
         return found
     module, transform = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
     if not isinstance(module, nn.Module):

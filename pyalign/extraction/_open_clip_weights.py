@@ -78,7 +78,7 @@ def plan_of(spec: str, name: str, request: Request) -> Plan:
     if not tag and not os.path.isfile(os.path.join(folder, CONFIG)):
         raise InputError(
             f"{spec}: the preprocessing of {file} is not known: name the tag that it was trained like, as "
-            f"open_clip:{architecture}/TAG with checkpoint=path, or put {CONFIG} beside it"
+            f"open_clip:{architecture}/TAG with checkpoint=path, or put {CONFIG} next to it"
         )
     if tag:
         _require_text_config(spec, config)
@@ -114,7 +114,7 @@ def _activation(spec: str, config: Mapping[str, Any], tag: Mapping[str, Any]) ->
     if not is_other_activation(config, tag):
         return ()
     had = "QuickGELU" if tag.get("quick_gelu") else "GELU"
-    return (f"{spec} was trained with {had}, which is used, and which its name alone does not give in OpenCLIP",)
+    return (f"{spec} was trained with {had}, which is used here; in OpenCLIP the name by itself does not imply it",)
 
 
 def _file_of_tag(spec: str, tag: Mapping[str, Any]) -> tuple[str, str]:

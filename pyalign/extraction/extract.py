@@ -158,7 +158,7 @@ def _encoder(model: Any, preprocess: Callable[[Any], Any] | None, request: Reque
     makes = callable(model) and not isinstance(model, type) and not hasattr(model, "named_modules")
     if isinstance(model, str | Encoder) or makes:
         if preprocess is not None:
-            raise InputError("preprocess serves an nn.Module alone: other models have their own")
+            raise InputError("preprocess applies only to an nn.Module: other models have their own")
         if isinstance(model, str):
             return load_encoder(model, request)
         if makes:
@@ -184,7 +184,7 @@ def _given(images: Any, texts: Any, prompt: str | None) -> str:
     if (images is None) == (texts is None):
         raise InputError(f"extract needs images or texts, one of them; got {'neither' if images is None else 'both'}")
     if images is not None and prompt is not None:
-        raise InputError(f"prompt serves texts alone; got {prompt!r} with images")
+        raise InputError(f"prompt applies only to texts; got {prompt!r} with images")
     return "images" if images is not None else "texts"
 
 

@@ -231,7 +231,7 @@ class Folder:
                 raise FinishedByAnotherRun from None
         with suppress(FileNotFoundError):
             os.unlink(self.path / MANIFEST)
-        raise bad(self.path, "two runs have written different rows at once; remove it, and run one alone")
+        raise bad(self.path, "two runs have written different rows at once; remove it, and start only one run")
 
     @contextmanager
     def _until_finished(self) -> Iterator[None]:

@@ -64,7 +64,9 @@ class OnnxEncoder(Encoder):
         """See `Encoder`. The graph is tried out on blank items."""
         check_layers(names, pool)
         if pool != "auto" and all(name in self.ends for name in names):
-            raise InputError(f"pool {pool} serves named tensors alone; {' and '.join(names)}: as the model pools them")
+            raise InputError(
+                f"pool {pool} applies only to named tensors; {' and '.join(names)}: as the model pools them"
+            )
         self._tensors = {name: self._tensor(name) for name in names}
         self._open(self._tensors.values())
         shapes, length = self._shapes([*dict.fromkeys(self._tensors.values())])

@@ -153,7 +153,7 @@ def _data_files(spec: str, path: str, model: Any) -> list[str]:
         if os.path.isabs(name) or os.path.relpath(os.path.normpath(os.path.join(folder, name)), folder).startswith(
             ".."
         ):
-            raise InputError(f"{spec}: {path} must have its weights beside it; got {name!r:.120}")
+            raise InputError(f"{spec}: {path} must have its weights next to it; got {name!r:.120}")
     return sorted(found)
 
 

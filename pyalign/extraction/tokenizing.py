@@ -83,7 +83,7 @@ def load_tokenizer(spec: str, path: str, fixed: int | None = None) -> Tokenizer:
     """
     found = beside(path, "tokenizer.json") or beside(path, "vocab.txt")
     if found is None:
-        raise InputError(f"{spec} takes texts: put tokenizer.json or vocab.txt beside {path}, which holds none")
+        raise InputError(f"{spec} takes texts: put tokenizer.json or vocab.txt next to {path}, which holds none")
     try:
         import tokenizers
     except ImportError as error:

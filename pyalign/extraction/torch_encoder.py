@@ -105,11 +105,13 @@ class TorchEncoder(Encoder):
             has = ", ".join(self.meanings) or "none but its modules"
             raise InputError(f"{self.spec} has no layer {absent[0]!r} of its own; it has {has}")
         if self.compile and not set(names) <= set(self.meanings):
-            raise InputError(f"compile serves {' and '.join(self.meanings)} alone; got layers {', '.join(names)}")
+            raise InputError(f"compile applies only to {' and '.join(self.meanings)}; got layers {', '.join(names)}")
         parts = [name for name in names if self._is_part(name)]
         inner = {name: find_module(self.module, name) for name in names if name not in {*self.meanings, *parts}}
         if not inner and not parts and pool != "auto":
-            raise InputError(f"pool {pool} serves named modules alone; {' and '.join(names)}: as the model pools them")
+            raise InputError(
+                f"pool {pool} applies only to named modules; {' and '.join(names)}: as the model pools them"
+            )
         shapes = find_shapes(self._blank, inner) if inner else {}
         self._layouts.update(self._layouts_of(parts))
         layers = []
@@ -179,7 +181,7 @@ class TorchEncoder(Encoder):
             return False
         count = self.parts()
         if not count:
-            raise InputError(f"{self.spec} has no {PART}; got {name!r}: a module's name serves")
+            raise InputError(f"{self.spec} has no {PART}; got {name!r}: use the name of a module")
         if not (number.isdecimal() and len(number) < 6 and int(number) < count and str(int(number)) == number):
             raise InputError(f"layers {PART}.K of {self.spec} take K from 0 to {count - 1}; got {name!r}")
         return True

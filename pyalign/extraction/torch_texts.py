@@ -58,7 +58,9 @@ class TorchTexts(Encoder):
         if steps := [name for name in inner if self._is_step(name)]:
             raise InputError(f"layers must be modules inside; got {steps[0]!r}, a step of {self.spec}")
         if not inner and pool != "auto":
-            raise InputError(f"pool {pool} serves named modules alone; {' and '.join(names)}: as the model pools them")
+            raise InputError(
+                f"pool {pool} applies only to named modules; {' and '.join(names)}: as the model pools them"
+            )
         shapes = find_shapes(self._blank, inner) if inner else {}
         layers = []
         for name in names:
@@ -136,4 +138,4 @@ def pooled(tokens: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tens
 def refuse_compile(spec: str, compile: bool) -> None:
     """Raises where a text model is to be compiled."""
     if compile:
-        raise InputError(f"compile serves models of images alone; got {spec}")
+        raise InputError(f"compile applies only to image models; got {spec}")

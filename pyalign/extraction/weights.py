@@ -70,7 +70,7 @@ def one_line_errors(spec: str, what: str) -> Iterator[None]:
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
         if "weights_only" in words:  # torch proposes to run the file's code
-            words = "it is no file of tensors alone"
+            words = "it does not hold only tensors"
         elif "trust_remote_code" in words:  # and others that of its repository
             words = f"it {NEEDS_CODE}"
         words = f"there is no {words}" if isinstance(error, KeyError) else words

@@ -67,7 +67,7 @@ def check_temperature(x: Tensor, temperature: Tensor) -> None:
     if not temperature.is_floating_point():
         raise InputError(f"temperature must be a floating-point number; got dtype {temperature.dtype}")
     if temperature.device != x.device:
-        raise InputError(f"temperature must lie on {x.device} with x; got {temperature.device}")
+        raise InputError(f"temperature must be on {x.device} with x; got {temperature.device}")
 
 
 def check_answers(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: Tensor | None) -> None:
@@ -81,7 +81,7 @@ def check_answers(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: 
         if values.is_complex():
             raise InputError(f"{name} must hold real numbers; got dtype {values.dtype}")
         if values.device != x.device:
-            raise InputError(f"{name} must lie on {x.device} with x; got {values.device}")
+            raise InputError(f"{name} must be on {x.device} with x; got {values.device}")
 
 
 def weighed_answers(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: Tensor | None) -> Tensor:

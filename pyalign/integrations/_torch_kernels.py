@@ -52,7 +52,7 @@ def check_rows(x: Tensor, y: Tensor | None = None) -> None:
     if y is not None and x.shape[1] != y.shape[1]:
         raise InputError(f"y must have the {x.shape[1]} features of x; got shape {tuple(y.shape)}")
     if y is not None and x.device != y.device:
-        raise InputError(f"y must lie on {x.device} with x; got {y.device}")
+        raise InputError(f"y must be on {x.device} with x; got {y.device}")
 
 
 def check_triplets(x: Tensor, triplets: Tensor) -> None:
@@ -61,7 +61,7 @@ def check_triplets(x: Tensor, triplets: Tensor) -> None:
     if triplets.is_floating_point() or triplets.is_complex() or triplets.dtype == torch.bool:
         raise InputError(f"triplets must be integers; got dtype {triplets.dtype}")
     if triplets.device != x.device:
-        raise InputError(f"triplets must lie on {x.device} with x; got {triplets.device}")
+        raise InputError(f"triplets must be on {x.device} with x; got {triplets.device}")
 
 
 def bandwidth(measure: Measure, x: Tensor, y: Tensor | None) -> float:

@@ -120,8 +120,8 @@ class _Numbers(_Sink):
     def check(self, path: str) -> None:
         super().check(path)
         if self.rounded:
-            beside = f"whole numbers past 2^53, which {self.values.dtype} beside them does not hold exactly"
-            raise bad(path, f"column {self.field.name!r} has {self.rounded} {beside}")
+            why = f"which {self.values.dtype}, as the other values have it, does not hold exactly"
+            raise bad(path, f"column {self.field.name!r} has {self.rounded} whole numbers past 2^53, {why}")
 
 
 class _Codes(_Sink):

@@ -93,6 +93,6 @@ def _of_table(path: PathLike, table: Table) -> Array:
         column = table.read((), (0,)).texts[0]
         return _of_cells(path, list(column.cells() if isinstance(column, Texts) else strings(path, column)))
     if any(table.text):
-        raise bad(path, f"choices must be one column, or probabilities alone; got {table.width} columns, some of text")
+        raise bad(path, f"choices must be one column, or only probabilities; got {table.width} columns, some of text")
     values = table.read(tuple(range(table.width)), ()).numbers
     return values[:, 0] if table.width == 1 else values

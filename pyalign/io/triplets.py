@@ -309,7 +309,7 @@ def _not_three(table: Table, said: str) -> str:
     if _few_whole(table):
         return f"holds {table.width} columns of numbers that are not whole, and no triplets: are the files swapped?"
     parts = [f"has {table.width} column{'s' * (table.width != 1)}"]
-    parts[0] += f", three besides the {said} are needed" if said else ", not 3"
+    parts[0] += f", three in addition to the {said} are needed" if said else ", not 3"
     if table.header:
         parts.append(f"header: {shorten(', '.join(table.header), 160)}")
     parts.append(f"first row: {shorten(', '.join(table.head[0]), 160)}")

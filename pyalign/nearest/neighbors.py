@@ -104,7 +104,7 @@ def neighbors(
         saved.index if saved else "flat" if there else factory_of(index, *_sizes(values), len(asked.values), memory)
     )
     if backend not in ("auto", "faiss") and factory != "flat":
-        raise InputError(f"backend {backend!r} searches flat alone; got index {factory!r}")
+        raise InputError(f"backend {backend!r} can only search the flat index; got index {factory!r}")
     if saved and backend in TENSOR_BACKENDS:
         raise InputError(f"backend {backend!r} takes no index that was made; got one of {saved.n:,} rows")
     vectors = _some(asked.values, served)

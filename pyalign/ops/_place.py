@@ -13,7 +13,7 @@ def place_of(inputs: tuple[object, ...], elements: int = 0) -> Place:
     """Where the inputs lie: all on the host, or all on one device."""
     places = [device_of(value) for value in inputs if value is not None] or ["cpu"]
     if len(set(places)) > 1:
-        raise InputError(f"embeddings and others must lie on one device; got {' and '.join(places)}")
+        raise InputError(f"embeddings and others must be on one device; got {' and '.join(places)}")
     if places[0] == "cpu":
         return HOST
     dtype = str(getattr(inputs[0], "dtype", "")).rpartition(".")[2]

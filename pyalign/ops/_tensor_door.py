@@ -154,7 +154,7 @@ class TensorDoor:
                 return _from_host(host).to(self.device)
         a = _as_tensor(value)
         if a.device != self.device:
-            raise InputError(f"{name} must lie on the host or on {self.device}; got {a.device}")
+            raise InputError(f"{name} must be on the host or on {self.device}; got {a.device}")
         return a
 
 

@@ -89,4 +89,4 @@ def _check_plan(plan: TripletPlan, n: int, answers: object) -> None:
     if plan.n != n:
         raise InputError(f"similarities must be of the {plan.n} items of the plan; got shape ({n}, {n})")
     if answers is not None:
-        raise InputError("answers must be given to the TripletPlan; got a plan and answers beside it")
+        raise InputError("answers must be given to the TripletPlan; got a plan and answers as well")

@@ -127,7 +127,7 @@ def notes_on_similarities(
     if spread == 0:
         return (f"{called} are equal" + ("" if index is None else ": every triplet ties"),)
     remedy = "take the mean off each feature" + (", or give float64" if dtype == np.float32 else "")
-    return (f"{called} lie within {dtype} rounding of each other: rounding and ties decide, not the model; {remedy}",)
+    return (f"{called} differ by no more than {dtype} rounding: rounding and ties decide, not the model; {remedy}",)
 
 
 def _few_rows(x: Array) -> np.ndarray:

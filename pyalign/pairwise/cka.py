@@ -101,9 +101,9 @@ def cka(
         raise InputError(f"one of models, layers and batches must be given; got {' and '.join(present) or 'none'}")
     in_batches = batches is not None or batch_size is not None
     if aggregate is not None and layers is None:
-        raise InputError(f"aggregate serves layers; got {present[0]}")
+        raise InputError(f"aggregate applies only to layers; got {present[0]}")
     if batch_size is not None and models is None:
-        raise InputError(f"batch_size serves models, which are cut into batches; got {present[0]}")
+        raise InputError(f"batch_size applies only to models, which are split into batches; got {present[0]}")
     if in_batches and n_permutations not in (None, 0):
         raise InputError(f"n_permutations must be 0 in batches, which have no null; got {n_permutations!r}")
     count = PERMUTATIONS if n_permutations is None else n_permutations

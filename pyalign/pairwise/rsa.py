@@ -216,7 +216,7 @@ def _plan(ci: object, chosen: Sequence[Correlation], judged: Judgments) -> Resam
     plan = plan_of(ci, OVER, _methods(chosen))
     several = judged.n_people is not None and judged.n_people > 1
     if plan is not None and "subjects" in plan.by and not several:
-        raise InputError(f"ci {plan.by} needs the matrices of at least two people; human holds one")
+        raise InputError(f"ci {plan.by} needs the matrices of at least two participants; human holds one")
     if plan is None or plan.by != AUTO:
         return plan
     return replace(plan, by="objects+subjects" if several else "objects")

@@ -116,7 +116,7 @@ def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> li
     """Sentences about values that do not exist, so that none is NaN in silence."""
     notes = []
     why = (
-        "any two pairs share an object, or one person is all there is"
+        "any two pairs share an object, or there is only one participant"
         if plan is not None and plan.closed
         else "fewer than half of the resamples have a value"
     )
@@ -135,7 +135,7 @@ def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> li
             elif plan is not None and one.partial.ci is None:
                 notes.append(f"{partial} has no interval: {why}")
         if one.ceiling is not None and math.isnan(one.ceiling.lower):
-            told = "no person's pairs vary with the mean of others who judged them"
+            told = "no participant's values vary with the mean of the others who judged the same pairs"
             notes.append(f"the lower noise ceiling of {one.correlation} is not defined: {told}")
         notes += _of_fewer(one)
     return list(dict.fromkeys(notes))
@@ -151,7 +151,7 @@ def _of_fewer(one: RsaResult) -> list[str]:
         return []
     which = listing(list(map(str, without)), 5)
     told = f"{one.correlation} with {len(without)} of {len(values)} people is not defined (number {which}, from 0)"
-    return [f"{told}: they judged no pairs, or values there are all equal; the mean over people leaves them out"]
+    return [f"{told}: they judged no pairs, or all their values are equal; the mean over participants omits them"]
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

@@ -95,7 +95,7 @@ def study_of(
     judged = keep.any()
     for name, one in theirs.items():
         if np.isnan(one).all():
-            raise InputError(f"{name} must have a value for at least one pair; got NaN alone")
+            raise InputError(f"{name} must have a value for at least one pair; got only NaN")
         keep &= ~np.isnan(one)
     if not keep.any():
         also = " and which all model_rdms have" if judged else ""

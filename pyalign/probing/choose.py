@@ -86,7 +86,7 @@ def choose_strength(
         require_sides(folds, answers)
     except InputError as error:
         raise InputError(
-            f"the strength can't be chosen on an inner split over {split} ({error}); give one strength, or more data"
+            f"the penalty can't be chosen on an inner split over {split} ({error}); give one penalty, or more data"
         ) from error
 
     def curve(shares: tuple[float, ...]) -> _Curve:

@@ -97,7 +97,7 @@ def read_inputs(
     if answers is not None:
         triplet_data = triplet_data.with_answers(answers)
     if not triplet_data.answered:
-        raise InputError("a probe needs the people's answers, which these triplets do not hold")
+        raise InputError("a probe needs human choices, which these triplets do not hold")
     present = with_rows(x, triplet_data, missing, subjects=subjects)
     triplet_data, subjects = present.triplets, present.of(subjects, "subjects")
     aligned = align(x, triplet_data)

@@ -182,11 +182,11 @@ def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mappi
 def warned(fit: ProbeFit) -> ProbeFit:
     """The fit, with a warning where it ended before its optimum. For functions that the user calls."""
     if not fit.converged:
-        distance = "" if fit.gap is None else f": the objective may lie {fit.gap:.2g} nats above it"
+        distance = "" if fit.gap is None else f": the objective may be {fit.gap:.2g} nats above it"
         options = fit.options
         more = f"tolerance ({options.tolerance:g}) or max_iterations ({options.max_iterations})"
         warnings.warn(
-            f"the fit with strength {fit.strength:.4g} ended before its optimum{distance}; raise strength, {more}",
+            f"the fit with penalty {fit.strength:.4g} ended before its optimum{distance}; raise the penalty, {more}",
             ConvergenceWarning,
             stacklevel=3,
         )

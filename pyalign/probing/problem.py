@@ -155,7 +155,7 @@ class Problem:
             which = "rank 'diagonal'" if rank == "diagonal" else identity
             raise InputError(f"start must have {d} columns, one for each feature, with {which}; got {r}")
         if rank == "diagonal" and np.count_nonzero(transform.weights) > np.count_nonzero(transform.weights.diagonal()):
-            raise InputError("start must be diagonal with rank 'diagonal'; got weights beside the diagonal")
+            raise InputError("start must be diagonal with rank 'diagonal'; got weights off the diagonal")
         std = self.standardization.std
         weights = transform.weights * (1.0 if std.ndim == 0 else std[:, None])
         bias = transform.bias if self.options.bias and transform.bias is not None else None

@@ -44,7 +44,7 @@ class Watch:
     def told(self, penalty: float, passes: int, objective: float) -> None:
         """A pass, as text."""
         held_out = "" if self.accuracy is None else f", held-out {100 * self.accuracy:.2f} %"
-        text = f"{self.stage}: strength {penalty:.4g}, loss {objective:.5f}{held_out}"
+        text = f"{self.stage}: penalty {penalty:.4g}, loss {objective:.5f}{held_out}"
         self.progress(text, passes, None)
 
 

@@ -81,7 +81,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
 
 
 def _objects_note(result: Comparison | ErrorConsistency) -> str:
-    people = "" if result.n_subjects is None else f", {result.n_subjects:,} people"
+    people = "" if result.n_subjects is None else f", {result.n_subjects:,} participants"
     return f"{result.n_objects:,} objects{people}"
 
 
@@ -128,7 +128,7 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
     column = Rows(pairs, interval_header(result.confidence) if intervals else "").column
     tests = (
         column("s.e.", lambda p: p.standard_error, "percent", keep=2, only=TEXT),
-        column("p", lambda p: p.p_value, "p", keep=6, note="two-sided, of no difference; of this pair alone"),
+        column("p", lambda p: p.p_value, "p", keep=6, note="two-sided test of no difference, for this pair only"),
         column(corrected, lambda p: p.p_adjusted, "p", foot=over_all and f"{corrected} {over_all}",
                note="corrected for all pairs"),
         column("p (max-t)", lambda p: p.p_max_t, "p", keep=5, foot=over_all and f"p (max-t) {over_all}",

@@ -33,7 +33,7 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
     how = "closed form"
     if result.resamples:
         how = f"{result.ci_method}, {result.resamples:,} resamples, seed {result.seed}"
-    title = "correlation with the mean matrix of the people" if of_people else "correlation with the human matrix"
+    title = "correlation with the mean matrix of the participants" if of_people else "correlation with the human matrix"
     blocks: list[Block] = [
         Table((*_naming_columns(result, labels), *_mean_columns(result)), title),
         foot(
@@ -47,11 +47,11 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
         ),
     ]  # fmt: skip
     if of_people:
-        title = "mean over people of the correlation with each, and its noise ceiling"
+        title = "mean over participants of the correlation with each, and its noise ceiling"
         blocks.append(Table((*_naming_columns(result, labels), *_person_columns(result)), title))
         pooled = ", ".join(POOLED[by] for by in sorted({row.ceiling.pooling for row in result.results if row.ceiling}))
-        ceiling = f"ceiling: each person with the mean of the others, and of all ({pooled} pooled)"
-        blocks.append(foot(ceiling if pooled else "one person: no ceiling"))
+        ceiling = f"ceiling: each participant with the mean of the others, and of all ({pooled} pooled)"
+        blocks.append(foot(ceiling if pooled else "one participant: no ceiling"))
     if result.pairs:
         shown = result.pairs if verbose else result.pairs[:MOST_PAIRS]
         title = "differences of correlations with the mean matrix" if of_people else ""
@@ -88,7 +88,7 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
     column = Rows(result.results, interval_header(result.confidence) if intervals else "").column
     return present((
         column("correlation", lambda r: r.value, "number", 4, ci=lambda r: r.ci,
-               note="With the mean matrix of the people, or with the one human matrix."),
+               note="With the mean matrix of the participants, or with the one human matrix."),
         column("s.e.", lambda r: r.standard_error, "number", 4, keep=6, only=TEXT) if intervals else None,
         column("p", lambda r: r.p_value, "p", note="By relabelling the objects, one-sided.")
         if result.permutations is not None else None,
@@ -99,25 +99,25 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
 
 
 def _person_columns(result: Rsa) -> tuple[Column, ...]:
-    """Of each row the mean over people of the correlation with each, and its ceiling."""
+    """Of each row the mean over participants of the correlation with each, and its ceiling."""
     rows, intervals = result.results, result.ci_by is not None
     column = Rows(rows, interval_header(result.confidence) if intervals else "").column
     crowded = _has_measures(result) and len({row.correlation for row in rows}) > 1
     return present((
         column("mean", lambda r: None if r.per_person is None else r.per_person.mean, "number", 4,
                ci=lambda r: None if r.per_person is None else r.per_person.ci, keep_ends=8 if crowded else 9,
-               note="Over people, of the correlation with each."),
+               note="Over participants, of the correlation with each."),
         column("s.e.", lambda r: None if r.per_person is None else r.per_person.standard_error, "number", 4, keep=6,
                only=TEXT) if intervals else None,
         column("ceiling", only=TEXT, value=lambda r: None if r.ceiling is None
                else f"{number(r.ceiling.lower)} to {number(r.ceiling.upper)}")
         if any(row.ceiling is not None for row in rows) else None,
         column("ceiling, lower", lambda r: None if r.ceiling is None else r.ceiling.lower, "number", 4, only=PAGE,
-               note="Each person with the mean of the others."),
+               note="Each participant with the mean of the others."),
         column("ceiling, upper", lambda r: None if r.ceiling is None else r.ceiling.upper, "number", 4, only=PAGE,
-               note="Each person with the mean of all."),
+               note="Each participant with the mean of all."),
         column("pooled", lambda r: None if r.ceiling is None else r.ceiling.pooling, only=PAGE,
-               note="What was averaged over people for the ceiling."),
+               note="What was averaged over participants for the ceiling."),
     ))  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
             *rank_columns(result, rows),
         )]  # fmt: skip
     if result.groups:
-        of_group = Rows(result.groups, f"{100 * result.confidence:g} % over {objects}").column
+        of_group = Rows(result.groups, _header(result, objects)).column
         tables.append(table(
             of_group("column", lambda g: one_line(g.column)),
             of_group("value", lambda g: one_line(g.value)),
@@ -49,7 +49,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
             of_model("s.d. of seeds", lambda p: p.deviation, "percent"),
         ))  # fmt: skip
     means = f", {len(seeds)} of them means over seeds" if seeds else ""
-    counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "people"))
+    counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "participants"))
     how = f"closed form; rank correlation by {result.draws:,} draws, seed {result.seed}"
     return [*tables, foot(
         source_note("triplets", result.triplets),
@@ -74,7 +74,7 @@ def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
         column("slope", lambda r: slope_text(r, shares), only=TEXT),
         column("per", lambda r: per_text(r, shares), only=TEXT),
         column("slope, percentage points", lambda r: f"{slope_text(r, shares)} per {per_text(r, shares)}", only=PAGE),
-        column(f"{100 * result.confidence:g} % over {objects}", lambda r: scaled_text(r.ci, r, shares), keep=8,
+        column(_header(result, objects), lambda r: scaled_text(r.ci, r, shares), keep=8,
                note="Of the slope."),
         column(f"over {models}", lambda r: scaled_text(r.models_ci, r, shares), keep=7, note="Of the slope."),
     )  # fmt: skip
@@ -86,7 +86,7 @@ def rank_columns(result: MetadataRegressions, rows: Sequence[MetadataRegression]
     objects, models = over_names(result)
     return (
         column("Spearman", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_ci,
-               ends=f"{100 * result.confidence:g} % over {objects}", keep_ends=8,
+               ends=_header(result, objects), keep_ends=8,
                note=f"Rank correlation, over {objects}."),
         column(f"over {models}", lambda r: rank_text(r.rank_models_ci), keep=7, only=TEXT),
         column(f"Spearman, over {models}", lambda r: r.rank_correlation, "number", 3, ci=lambda r: r.rank_models_ci,
@@ -144,3 +144,8 @@ def scaled_text(interval: Interval | None, row: MetadataRegression, shares: Sequ
 def rank_text(interval: Interval | None) -> str:
     """The interval of a rank correlation."""
     return "-" if interval is None else f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _header(result: MetadataRegressions, over: str) -> str:
+    """The header of intervals over objects, or over objects and participants, as short as a column needs."""
+    return f"{100 * result.confidence:g} % over {over.replace(' and ', ', ')}"

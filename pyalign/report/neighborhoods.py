@@ -222,8 +222,8 @@ def changes_table(found: NeighborChanges, most: int) -> Table:
         column("object", name_of),
         column("overlap", lambda o: o.overlap, "number", 4),
         column("rbo", lambda o: o.rbo, "number", 4, keep=7, note="rank-biased overlap"),
-        column("before alone", lambda o: ", ".join(map(str, o.lost[:most])), keep=5),
-        column("after alone", lambda o: ", ".join(map(str, o.gained[:most])), keep=6),
+        column("only before", lambda o: ", ".join(map(str, o.lost[:most])), keep=5),
+        column("only after", lambda o: ", ".join(map(str, o.gained[:most])), keep=6),
     )
 
 

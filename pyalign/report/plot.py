@@ -128,7 +128,7 @@ def plot(
     }  # fmt: skip
     for name in sorted(name for name, value in given.items() if value is not None and name not in CHARTS[kind].takes):
         served = [other for other, one in CHARTS.items() if name in one.takes]
-        raise InputError(f"{name} serves pictures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
+        raise InputError(f"{name} applies only to figures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
     look: Looks = {"style": style, "width": width}
     if limit is not None:
         look["limit"] = limit

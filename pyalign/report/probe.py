@@ -30,10 +30,10 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)
     edge = [number for number, fold in folds if fold.at_edge]
     if early:
-        blocks.append(foot(f"not at the optimum: {', '.join(early)}; raise strength, tolerance or iterations"))
+        blocks.append(foot(f"not at the optimum: {', '.join(early)}; raise the penalty, tolerance or max_iterations"))
     if edge:
         folds_at_edge = f"in fold {', '.join(edge)}"
-        blocks.append(foot(f"the best strength was the greatest or the least that was tried, {folds_at_edge}"))
+        blocks.append(foot(f"the best penalty was the largest or smallest that was tried, {folds_at_edge}"))
     if (local := result.local) is not None:
         kept = f"the map keeps {percent(local.overlap)}"
         blocks.append(foot(f"of the {local.neighbors} nearest neighbors of other embeddings {kept}"))
@@ -97,7 +97,7 @@ def fit_view(fit: ProbeFit, verbose: bool = False) -> list[Block]:
         table(Column("map", tuple(rows)), Column("", tuple(rows.values()))),
         foot(
             f"{of} that the map was fitted to, which flatters: score triplets of other objects through it",
-            "" if fit.converged else "not at the optimum: raise the strength",
+            "" if fit.converged else "not at the optimum: raise the penalty",
             f"{chance_note(fit.task)}; {nats_note(fit.task)}",
         ),
     ]

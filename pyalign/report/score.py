@@ -123,7 +123,7 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
         ("upper: majority share", ceilings.upper.value, ceilings.upper),
         ("  of pure guessing", people.guessing, None),
         ("estimate: likely choices", ceilings.estimate.value, ceilings.estimate),
-        ("lower: leave one person out", ceilings.lower.value, ceilings.lower),
+        ("lower: leave one participant out", ceilings.lower.value, ceilings.lower),
         ("best of any model, in-sample", people.best_accuracy, None),
         ("least cross-entropy", f"{people.least_cross_entropy:.5f} nats", None),
         ("  corrected for few answers", f"{people.corrected_entropy:.5f} nats", None),
@@ -139,7 +139,7 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
         foot(
             source_note("triplets", people.triplets),
             f"{people.n_distinct:,} answered at least twice, {people.n_answers:,} answers",
-            "persons not known" if people.n_persons is None else f"{people.n_persons:,} persons",
+            "participants not known" if people.n_persons is None else f"{people.n_persons:,} participants",
             chance_note(people.task),
             "" if people.ci is None else over_text(people.ci.by, people.ci.method, None, None),
         ),

@@ -22,10 +22,10 @@ ELSEWHERE = "the verbose table and the JSON document have all"  # of what a tabl
 CORRECTED = {"holm": "Holm", "benjamini-hochberg": "B.-H."}  # how p-values were corrected, in a header
 SINGULAR = {"dimensions": "dimension", "categories": "category", "levels": "level"}  # of what concepts are
 OVER = {
-    "objects": "objects, people are not counted",
-    "subjects": "people, other objects are not counted",
-    "objects+subjects": "objects and people",
-    "triplets": "triplets of these objects, neither other objects nor other people are counted",
+    "objects": "objects, with participants treated as fixed",
+    "subjects": "participants, with objects treated as fixed",
+    "objects+subjects": "objects and participants",
+    "triplets": "triplets of these objects, with objects and participants treated as fixed",
 }
 
 
@@ -311,7 +311,7 @@ def over_words(by: str) -> str:
         >>> over_words("objects+subjects")
         'objects and people'
     """
-    return by.replace("subjects", "people").replace("+", " and ")
+    return by.replace("subjects", "participants").replace("+", " and ")
 
 
 def over(by: str | None) -> str:
@@ -319,7 +319,7 @@ def over(by: str | None) -> str:
 
     Example:
         >>> over("objects")
-        'objects, people are not counted'
+        'objects, with participants treated as fixed'
     """
     return OVER.get(by or "", str(by))
 
@@ -331,7 +331,7 @@ def over_text(by: str | None, method: str | None, resamples: int | None, seed: i
         >>> over_text("objects+subjects", "corrected", None, 0)
         'intervals (closed form) over objects and people'
         >>> over_text("objects", "bootstrap", 1000, 0)
-        'intervals (bootstrap, 1,000 resamples, seed 0) over objects, people are not counted'
+        'intervals (bootstrap, 1,000 resamples, seed 0) over objects, with participants treated as fixed'
     """
     how = "closed form" if resamples is None else f"{method}, {resamples:,} resamples, seed {seed}"
     return f"intervals ({how}) over {over(by)}" if by is not None else ""

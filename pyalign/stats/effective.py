@@ -22,9 +22,9 @@ NAMES = {"objects": "objects", "subjects": "people"}
 ROWS = {"objects": "triplets each would: a few are in most", "subjects": "answers each would: a few gave most"}
 DEPENDENT = {
     "objects": "any two triplets share an object",
-    "subjects": "all answers are of one person",
-    "objects+subjects": "any two answers share an object or the person",
-    "triplets": "there is one triplet alone",
+    "subjects": "all answers are from one participant",
+    "objects+subjects": "any two answers share an object or a participant",
+    "triplets": "there is only one triplet",
 }
 
 
@@ -118,7 +118,7 @@ def without_interval(by: str, numbers: Sequence[EffectiveNumber]) -> str:
         >>> without_interval("objects", [EffectiveNumber("objects", 6, 5.94)])
         'there is no interval over objects: the effective number of objects is 5.9, below the minimum of 8'
         >>> without_interval("triplets", [])
-        'there is no interval over triplets: there is one triplet alone'
+        'there is no interval over triplets: there is only one triplet'
     """
     few = next((one for one in numbers if not one.is_enough), None)
     over = " and ".join(NAMES.get(one, one) for one in by.split("+"))

@@ -211,7 +211,9 @@ class Clusters:
     def persons(self) -> np.ndarray:
         """The subjects. Raises InputError where they are not known."""
         if self.subjects is None:
-            raise InputError("subjects must say who answered each triplet for intervals over people; got none")
+            raise InputError(
+                "subjects must identify who answered each triplet for intervals over participants; got none"
+            )
         return self.subjects
 
 
@@ -279,7 +281,9 @@ def subject_codes(subjects: object, t: int) -> np.ndarray:
     given = subjects.codes if isinstance(subjects, Subjects) else subjects
     labels, codes = np.unique(checked_labels(given, t), return_inverse=True)
     if len(labels) < 2:
-        raise InputError(f"subjects must be at least two persons, so that one can be left out; got {labels.tolist()}")
+        raise InputError(
+            f"subjects must be at least two participants, so that one can be left out; got {labels.tolist()}"
+        )
     return codes.reshape(-1)
 
 

@@ -12,7 +12,7 @@ HEAD = """\
 # Lines that begin with # are left out; docs/study.md says what else a study can have.
 """
 KINDS = {
-    "triplets": "what people answered; the odd item stands last, unless odd_column says otherwise",
+    "triplets": "what people answered; the odd item is last, unless odd_column says otherwise",
     "human": "matrices of people, for rsa",
     "dimensions": "human dimensions: what concepts, consistency and predict go by",
     "categories": "of the objects",
@@ -23,7 +23,7 @@ def written(draft: Any) -> str:
     """The file of a draft: what was found as it stands there, the rest as comments."""
     lines = [HEAD, 'title = "Agreement with human similarity judgments"']
     lines += _top(draft)
-    lines += ["", "[models]  # what each is called, and where its embeddings lie", *_models(draft)]
+    lines += ["", "[models]  # the name of each, and where its embeddings are stored", *_models(draft)]
     for kind, what in KINDS.items():
         lines += ["", *_sets(kind, what, draft.sets.get(kind, []))]
     return "\n".join([*lines, "", *_steps(draft)]) + "\n"
@@ -81,7 +81,7 @@ def _steps(draft: Any) -> Iterator[str]:
         ("recover", False, (), "whether the triplets can tell the models apart"),
         ("probe", False, (), "a linear map that predicts the answers, cross-validated; minutes for each model"),
     )
-    yield "# Steps are functions of pyalign; below each stand its arguments. A second step of one function has a"
+    yield "# Steps are functions of pyalign; their arguments follow. A second step of one function has a"
     yield '# name of its own: [steps.score-dot] with function = "score".'
     for name, asked, options, what in rows:
         mark = "" if asked else "# "

@@ -217,7 +217,7 @@ def _model(name: str, told: Any, shared: Mapping[str, str], images: str | None) 
             raise InputError(f"{where}kind must be {' or '.join(KINDS)}; got {options['kind']!r}")
         unused = next((key for key in OF_ROWS if key in options), None)
         if unused is not None:
-            raise InputError(f"{where}{unused} serves embeddings; with kind it is a matrix")
+            raise InputError(f"{where}{unused} applies only to embeddings; with kind it is a matrix")
         shared = {key: value for key, value in shared.items() if key not in OF_ROWS}
     options = {**{key: value for key, value in shared.items() if of == "file" or key == "per_object"}, **options}
     if options.get("per_object", HOW[0]) not in HOW:

@@ -235,8 +235,12 @@ def test_another_anchor_is_another_question(message_of):
     message = "triplets must hold some that are answered at least twice; all 3 are answered once"
     assert message_of(pyalign.noise_ceiling, anchored([[0, 1, 2], [1, 0, 2], [2, 1, 0]])) == message
     rows = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [3, 4, 5]]
-    assert pyalign.noise_ceiling(anchored(rows)).notes[-1] == "1 set of three items is asked with more than one anchor"
-    assert "1 set of three items is asked with more than one anchor" in pyalign.score(np.eye(6), anchored(rows)).notes
+    assert (
+        pyalign.noise_ceiling(anchored(rows)).notes[-1] == "1 set of three items is presented with more than one anchor"
+    )
+    assert (
+        "1 set of three items is presented with more than one anchor" in pyalign.score(np.eye(6), anchored(rows)).notes
+    )
 
 
 # Calibration

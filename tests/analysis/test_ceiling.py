@@ -231,7 +231,7 @@ def test_triplets_of_names_and_frames_are_taken():
 
 def test_triplets_without_answers_have_no_ceiling(message_of):
     unanswered = Triplets(np.array([[0, 1, 2], [2, 1, 0]]), answered=False)
-    said = "ceiling needs the people's answers, which these triplets do not hold"
+    said = "ceiling needs human choices, which these triplets do not hold"
     assert message_of(noise_ceiling, unanswered) == said
     assert noise_ceiling(unanswered, answers=[[2, 0, 0], [1, 0, 0]]).n_answers == 3
 
@@ -257,12 +257,12 @@ def test_answers_that_never_agree_are_remarked_on():
     [
         ({"triplets": [[0, 1, 2], [3, 4, 5]]},
          "triplets must hold some that are answered at least twice; all 2 are answered once"),
-        ({"subjects": [7, 7]}, "subjects must be at least two persons, so that one can be left out; got [7]"),
+        ({"subjects": [7, 7]}, "subjects must be at least two participants, so that one can be left out; got [7]"),
         ({"subjects": ["a"]}, "subjects must have one entry per triplet, shape (2,); got (1,)"),
         ({"subjects": [1.0, np.nan]}, "subjects must be finite; row 1 is nan"),
         ({"subjects": [True, False]}, "subjects must be numbers or strings; got dtype bool"),
         ({"triplets": [[0, 1, 2], [0, 1, 2], [3, 4, 5]], "subjects": [1, 1, 2]},
-         "subjects must include two persons who answered the same triplet; no triplet has two"),
+         "subjects must include two participants who answered the same triplet; no triplet has two"),
         ({"answers": [[0, 0, 1]]}, "answers must have shape (2, 3), a row for each triplet; got (1, 3)"),
         ({"answers": [[0.2, 0.3, 0.5]] * 2},
          "answers must be counts (whole numbers) here; got shares, which do not say of how many"),

@@ -167,7 +167,9 @@ def test_repeats_within_a_person_are_counted():
     triplets = np.array([[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 1, 2], [3, 4, 5], [4, 3, 5], [6, 7, 8]])
     people = noise_ceiling(triplets, subjects=[1, 1, 1, 2, 1, 2, 2])
     assert people.n_repeats_within_person == 2
-    assert any(note.startswith("2 answers repeat one of the same person to the same triplet") for note in people.notes)
+    assert any(
+        note.startswith("2 answers repeat one from the same participant to the same triplet") for note in people.notes
+    )
     assert noise_ceiling(triplets).n_repeats_within_person is None
     assert noise_ceiling(triplets[[0, 3, 4, 5]], subjects=[1, 2, 1, 2]).n_repeats_within_person == 0
 

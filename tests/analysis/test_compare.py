@@ -471,7 +471,7 @@ def test_bad_options_are_one_clear_line(message_of):
     found = message_of(compare, models, T, correction="bonferroni")
     assert found.startswith("correction must be one of holm, benjamini-hochberg; got 'bonferroni'")
     found = message_of(compare, models, T, ci="objects+subjects")
-    assert found == "subjects must say who answered each triplet for intervals over people; got none"
+    assert found == "subjects must identify who answered each triplet for intervals over participants; got none"
     found = message_of(compare, models, T, subjects=PEOPLE[:9])
     assert found == "subjects must have one entry per triplet, shape (4000,); got (9,)"
 

@@ -364,7 +364,7 @@ def test_a_result_shows_what_it_is():
     [
         ({"models": {}}, "models must be at least one; got none"),
         ({"families": ["a"]}, "families must be one per model (2); got 1"),
-        ({"families": ["a", "a"]}, "families must be at least two different ones; got 'a' alone"),
+        ({"families": ["a", "a"]}, "families must be at least two different ones; got only 'a'"),
         ({"models": {"p": np.eye(3), "q": np.eye(4)}}, "models must have the same number of items; got p: 3, q: 4"),
         ({"limit": -1}, "limit must be a whole number from 0 to 2,147,483,647; got -1"),
         ({"min_models": 3}, "min_models must be a whole number from 1 to 2; got 3"),
@@ -382,7 +382,7 @@ def test_a_result_shows_what_it_is():
          "q: embeddings must be finite; 1 of 3 rows holds NaN or infinity, first row 1; nan_policy=\"omit\" leaves "
          "them out"),
         ({"triplets": Triplets(np.array([[0, 1, 2]]), answered=False)},
-         "failures needs the people's answers, which these triplets do not hold"),
+         "failures needs human choices, which these triplets do not hold"),
         ({"triplets": [["a", "b", "c"]]},
          "p: the triplets hold names; give the rows' names: Embeddings(x, names)"),
         ({"triplets": [[0, 1, 3]]}, "p: triplets must lie in [0, 3); row 0 is [0, 1, 3]"),

@@ -109,7 +109,8 @@ def test_other_embeddings_without_names_can_not_be_told():
     found = score(X + 1, FITTED, transform=fitted(NAMES))
     assert found.in_sample is None
     assert notes_of(found) == [
-        "whether this score is in-sample can't be told: the embeddings are others than those of the map's fit, and "
+        "whether this score is in-sample can't be determined: the embeddings are others than those of the map's "
+        "fit, and "
         "there are no names to go by"
     ]
 

@@ -144,9 +144,7 @@ def test_shares_of_a_concept_embedding_go_back_by_the_positions_of_the_same_trip
 @pytest.mark.parametrize(("function", "name"), [(calibrate, "calibrate"), (agreement, "agreement")])
 def test_triplets_that_nobody_answered_are_refused_but_with_answers(message_of, x, triplets, counts, function, name):
     open_ones = Triplets(triplets, answered=False)
-    assert message_of(function, x, open_ones) == (
-        f"{name} needs the people's answers, which these triplets do not hold"
-    )
+    assert message_of(function, x, open_ones) == (f"{name} needs human choices, which these triplets do not hold")
     assert function(x, open_ones, answers=counts) == function(x, triplets, answers=counts)
 
 

@@ -368,7 +368,7 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
         ({"kind": None}, "kind must say what matrix holds: 'dissimilarity' or 'similarity'; got None"),
         ({"kind": "distance"}, "kind must be one of dissimilarity, similarity; got 'distance'"),
         ({"embeddings": np.eye(N)},
-            "matrix stands in place of embeddings; got both (a mapping of names may hold "
+            "matrix replaces embeddings; got both (a mapping of names may hold "
             "pyalign.Judgments too)"
         ),
         ({"matrix": None}, "kind says what matrix holds; got no matrix"),

@@ -357,7 +357,7 @@ def test_notes_are_in_the_document():
                                   "simulate"])  # fmt: skip
 def test_cosines_that_differ_by_rounding_alone_are_noted(name, offset):
     told = (
-        "all similarities of m by cosine lie within float32 rounding of each other: rounding and ties decide, not the "
+        "all similarities of m by cosine differ by no more than float32 rounding: rounding and ties decide, not the "
         "model; take the mean off each feature, or give float64"
     )
     far = X + offset
@@ -387,7 +387,7 @@ def test_similarities_of_rsa_that_rounding_decides_are_noted(monkeypatch, in_til
     exact, nothing = told(far.astype(np.float64), "cosine")
     value, notes = told(far, "cosine")
     assert abs(value - exact) > 0.1 and len(notes) == 1 and not nothing
-    assert notes[0].startswith("all similarities of m by cosine lie within float32 rounding of each other: ")
+    assert notes[0].startswith("all similarities of m by cosine differ by no more than float32 rounding: ")
     assert not told(far, "pearson")[1] and not told(x.astype(np.float32), "cosine")[1]
 
 

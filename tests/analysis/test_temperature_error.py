@@ -196,7 +196,7 @@ def test_people_count_where_they_are_known_and_answers_and_people_together_are_r
     assert calibrate(x, triplets, subjects=np.full(len(triplets), "ann")).temperature_ci == plain.temperature_ci
     said = message_of(calibrate, x, triplets, answers=np.ones(triplets.shape, int), subjects=people)
     assert said == "subjects and answers must not both be given: counts do not say whose answer is whose"
-    assert "+- over objects and people" in " ".join(known.table().split())
+    assert "+- over objects and participants" in " ".join(known.table().split())
 
 
 def test_counts_of_the_hard_triplets_and_their_answers_as_rows_have_one_error(data):

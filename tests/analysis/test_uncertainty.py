@@ -134,7 +134,7 @@ def test_people_and_objects_count_together_where_both_are_known():
 def test_triplets_without_answers_have_no_interval_and_need_none(message_of):
     asked = Triplets(T, answered=False)
     assert score(X, asked).ci is score(X, asked, ci=Resampling("auto", confidence_level=0.9)).ci is None
-    told = "ci needs the people's answers, which these triplets do not hold"
+    told = "ci needs human choices, which these triplets do not hold"
     assert message_of(score, X, asked, ci="objects") == told
 
 
@@ -249,7 +249,7 @@ def test_people_whose_answers_were_all_left_out_are_not_drawn(message_of, method
     alone = score(X, T[~touched], subjects=PEOPLE[~touched], **options)
     assert (found.ci, found.standard_error) == (alone.ci, alone.standard_error)
     message = message_of(score, x, T, subjects=touched.astype(int), **options)
-    assert message.startswith("subjects must be at least two persons")
+    assert message.startswith("subjects must be at least two participants")
 
 
 @pytest.mark.parametrize("backend", ["numpy", "native"])
@@ -296,12 +296,18 @@ def test_all_of_it_can_be_written_as_json():
             {"ci": 95},
             "ci must be a word (auto, objects, subjects, objects+subjects, triplets), a Resampling or None; got int",
         ),
-        ({"ci": "subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
-        ({"ci": "objects+subjects"}, "subjects must say who answered each triplet for intervals over people; got none"),
+        (
+            {"ci": "subjects"},
+            "subjects must identify who answered each triplet for intervals over participants; got none",
+        ),
+        (
+            {"ci": "objects+subjects"},
+            "subjects must identify who answered each triplet for intervals over participants; got none",
+        ),
         ({"ci": "subjects", "subjects": [1, 2]}, "subjects must have one entry per triplet, shape (1500,); got (2,)"),
         (
             {"ci": "subjects", "subjects": [4] * 1500},
-            "subjects must be at least two persons, so that one can be left out; got [4]",
+            "subjects must be at least two participants, so that one can be left out; got [4]",
         ),
         ({"groups": [1, 2]}, "groups must have one entry per triplet, shape (1500,); got (2,)"),
         ({"groups": [[1], [1, 2]]}, "groups must have shape (t,); got rows of different lengths"),
@@ -348,7 +354,7 @@ def test_a_single_row_has_no_interval_in_closed_form_but_a_note(by):
     one, rest = score(X, T, ci=by, subjects=PEOPLE, groups=labels).groups
     assert (one.ci, one.standard_error) == (None, None)
     assert rest.ci is not None
-    if "subjects" not in by:  # which are at least two persons
+    if "subjects" not in by:  # which are at least two participants
         found = score(X, T[:1], ci=by)
         assert (found.ci, found.cross_entropy_ci, found.standard_error) == (None, None, None)
         assert sum(note.startswith(f"there is no interval over {by}: ") for note in found.notes) == 1

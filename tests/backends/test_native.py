@@ -43,7 +43,7 @@ def test_instruction_set_is_the_one_asked_for(isa):
 
 def test_refuses_an_instruction_set_that_is_not_there(message_of):
     assert message_of(native.set_instruction_set, "mmx") == (
-        "instruction set must be one that this processor runs; got 'mmx'"
+        "instruction set must be one that this CPU supports; got 'mmx'"
     )
     with pytest.raises(ValueError):
         _native.set_isa("mmx")

@@ -100,7 +100,7 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
         (("--measure", "dott"), "did you mean 'dot'?"),
         (("--temperature", "0"), "temperature must be a positive number"),
         (("--odd-column", "none"),
-         "agreement needs the people's answers, which --odd-column none says are not recorded: give --answers"),
+         "agreement needs human choices, which --odd-column none says are not recorded: give --answers"),
         (("--answers", "shares.npy"), "answers must be counts (whole numbers) here; got shares"),
         (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (200, 3), a row for each triplet"),
         (("--json", "x.npy"), "--json PATH must end in .json; got x.npy"),

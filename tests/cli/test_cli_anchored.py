@@ -92,7 +92,7 @@ def test_an_accuracy_at_chance_is_noted_by_the_task(command, folder):
 def test_several_anchors_of_one_set_are_noted(command, folder):
     write("t.csv", [[0, 1, 2], [1, 2, 0], [3, 4, 5]])
     told = command("score", "x.npy", "-t", "t.csv", *ANCHORED)
-    assert "1 set of three items is asked with more than one anchor" in told.err + told.out
+    assert "1 set of three items is presented with more than one anchor" in told.err + told.out
 
 
 def test_every_command_that_takes_triplets_takes_these(command, folder, x, triplets):
@@ -141,9 +141,9 @@ def test_a_concept_embedding_can_stand_for_the_answers(command, folder):
 BAD = {
     "--odd-column": (
         (*ANCHORED, "--odd-column", "last"),
-        "--odd-column last serves --task odd-one-out alone; --anchor says which is which",
+        "--odd-column last applies only to --task odd-one-out; use --anchor for anchored triplets",
     ),
-    "--anchor alone": (("--anchor", "first"), "--anchor first serves anchored triplets alone: add --task anchored"),
+    "--anchor alone": (("--anchor", "first"), "--anchor first applies only to anchored triplets: add --task anchored"),
     "a choice of three": (
         (*ANCHORED, "--choice-column", "3"),
         "four.csv: the choice column holds 0 to 2; it must hold positions 0 to 1 or 1 to 2",

@@ -201,7 +201,7 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
     "options,pieces",
     [
         (("--odd-column", "none"), ["--odd-column none leaves no answers", "give --answers or --human"]),
-        (("--human-measure", "cosine"), ["--human-measure cosine serves", "add --human"]),
+        (("--human-measure", "cosine"), ["--human-measure cosine applies only to", "add --human"]),
         (("--answers", "missing.npy"), ["missing.npy", "No such file"]),
         (("--answers", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),
         (("--answers", "half.npy"), ["half.npy: answers must be counts", "row 0 sums to 0.75"]),

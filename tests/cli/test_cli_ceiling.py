@@ -97,8 +97,8 @@ def test_ceiling_as_a_table(command, folder):
         assert f"{100 * share:.3f} %" in ran.out
     assert f"{people.least_cross_entropy:.5f} nats" in ran.out
     assert f"best of any model, in-sample {100 * people.best_accuracy:.3f} %" in " ".join(ran.out.split())
-    assert "intervals (closed form) over objects and people" in " ".join(ran.out.split())
-    assert "800 answers; 5 persons; chance 33.333 %" in " ".join(ran.out.split())
+    assert "intervals (closed form) over objects and participants" in " ".join(ran.out.split())
+    assert "800 answers; 5 participants; chance 33.333 %" in " ".join(ran.out.split())
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
@@ -119,13 +119,13 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
     [
         (("--triplets", "unique.npy"),
          "unique.npy: triplets must hold some that are answered at least twice; all 2 are answered once"),
-        (("--triplets", "t3.npy", "--subjects", "one.npy"), "one.npy: subjects must be at least two persons"),
+        (("--triplets", "t3.npy", "--subjects", "one.npy"), "one.npy: subjects must be at least two participants"),
         (("--triplets", "t3.npy", "--subjects", "short.npy"),
          "short.npy: subjects must have one entry per triplet (200); got 2"),
         (("--triplets", "t3.npy", "--subjects", "none.npy"), "none.npy: No such file"),
         (("--triplets", "a.npy"), "has 4 columns, not 3"),
         (("--triplets", "a.npy", "--subject-column", "7"), "a.npy: has columns 0 to 3; got column 7"),
-        (("--triplets", "t3.npy", "--subject-column", "2"), "three besides the subject column 2 are needed"),
+        (("--triplets", "t3.npy", "--subject-column", "2"), "three in addition to the subject column 2 are needed"),
         (("--triplets", "t3.npy", "--answers", "c.npz::counts"), 
          f"c.npz::counts: answers must have shape (200, 3), a row for each triplet; got {COUNTED}"),
         (("--triplets", "c.npz::triplets", "--answers", "c.npz::counts", "--subjects", "short.npy"),
@@ -136,7 +136,7 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
          "shares.npy: answers must be counts (whole numbers) here; got shares, which do not say of how many"),
         (("--triplets", "t3.npy", "--answers", "zero.npy"), "zero.npy: "),
         (("--triplets", "t3.npy", "--odd-column", "none"),
-         "ceiling needs the people's answers, which --odd-column none says are not recorded"),
+         "ceiling needs human choices, which --odd-column none says are not recorded"),
         (("--triplets", "t3.npy", "--confidence", "1"), "confidence_level must lie between 0 and 1; got 1.0"),
         (("--triplets", "t3.npy", "--json", "s.json"),
          "--json s.json is there and holds no JSON document: it is not replaced"),

@@ -133,13 +133,13 @@ def test_the_best_concept_stands_first(command, human):
     ("words", "told"),
     [
         ((), "--dimensions, --categories or --levels says what the concepts are"),
-        (("--categories", "coarse.txt", "--top", "2"), "--top 2 serves --dimensions, which are not given"),
+        (("--categories", "coarse.txt", "--top", "2"), "--top 2 applies only to human dimensions: add --dimensions"),
         (("--levels", "fine.txt"), "--levels takes two files, FINE COARSE; got 1"),
         (("--dimensions", "y.npy"), "dimensions must hold finite numbers from 0 up"),
         (("--dimensions", "d.npy", "--dimension-labels", "fine.txt"), "dimension_labels must be one for each of 3"),
         (("--dimensions", "missing.npy"), "missing.npy"),
-        (("--dimensions", "d.npy", "--ci", "none", "--minimum", "9"), "--minimum 9 serves intervals"),
-        (("--dimensions", "d.npy", "--odd-column", "none"), "concepts needs the people's answers"),
+        (("--dimensions", "d.npy", "--ci", "none", "--minimum", "9"), "--minimum 9 applies only to intervals"),
+        (("--dimensions", "d.npy", "--odd-column", "none"), "concepts needs human choices"),
         (("--dimensions", "d.npy", "--measure", "cosin"), "measure must be one of"),
     ],
 )
@@ -182,4 +182,4 @@ def test_no_pictures_may_be_asked_for_where_there_would_be_none(command, folder,
     words = ("concepts", "x.npy", "-t", "t.npy", "--dimensions", "d.npy", "--ci", "none", "--quiet")
     plain, without = command(*words), command(*words, "--figures", "none")
     assert (without.code, without.out) == (0, plain.out) and plain.code == 0
-    assert "--figures svg serves --out, which is not given" in command(*words, "--figures", "svg").err
+    assert "--figures svg applies only to the folder of results: add --out" in command(*words, "--figures", "svg").err

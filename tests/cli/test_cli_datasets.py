@@ -40,7 +40,7 @@ def test_a_remembered_folder_that_has_gone_is_answered_with_the_commands(command
     monkeypatch.setenv("PYALIGN_DATA", str(folder))
     (folder / "folders.json").write_text(json.dumps({"levels": str(folder / "gone")}))
     ran = command("score", "x.npy", "-t", "dataset:levels")
-    assert ran.code == 1 and "'pyalign datasets path levels --folder DIR' says where it lies now" in ran.err
+    assert ran.code == 1 and "'pyalign datasets path levels --folder DIR' says where it is stored now" in ran.err
     assert "'pyalign datasets path levels --forget' forgets it" in ran.err
 
 

@@ -224,7 +224,7 @@ def test_what_does_not_fit_is_one_line_and_nothing_is_written(refused, lab, args
 
 def test_options_of_a_description_need_write(refused, lab):
     told = refused("describe", "answers.npy", "--columns", "0,1,2")
-    assert told == "--columns 0,1,2 serves the description of a data set: add --write PATH.toml"
+    assert told == "--columns 0,1,2 applies only to the description of a data set: add --write PATH.toml"
 
 
 def test_a_file_that_is_there_is_never_replaced(refused, command, lab):
@@ -240,11 +240,9 @@ def test_files_elsewhere_and_links_out_of_the_folder_are_refused(refused, comman
     os.makedirs("data/below")
     os.rename("answers.npy", "data/below/answers.npy")
     told = refused("describe", "names.txt", "--write", "data/mine.toml")
-    assert told.startswith(
-        "names.txt: lies outside of the folder of data/mine.toml: a description names files of its own"
-    )
+    assert told.startswith("names.txt: is outside the folder of data/mine.toml: a description names files of its own")
     os.symlink("../names.txt", "data/names.txt")
-    assert "data/names.txt: lies outside of" in refused("describe", "data/names.txt", "--write", "data/mine.toml")
+    assert "data/names.txt: is outside the" in refused("describe", "data/names.txt", "--write", "data/mine.toml")
     assert command("describe", "data/below/answers.npy", "--write", "data/mine.toml").code == 0
     assert pyalign.load_dataset("data/mine.toml").triplets().source == "data/mine.toml"
     assert 'file = "below/answers.npy"' in Path("data/mine.toml").read_text()
@@ -417,12 +415,12 @@ def test_an_option_wins_over_the_description_and_is_noted(command, written):
 def test_that_answers_are_not_recorded_is_said_by_the_description(command, refused, written):
     written("answers.npy", "--odd-column", "none", "--item-names", "names.txt")
     assert refused("compare", "x.npy", "y.npy", "-t", "mine.toml").endswith(
-        "compare needs the people's answers, which mine.toml says are not recorded"
+        "compare needs human choices, which mine.toml says are not recorded"
     )
     assert "mine.toml leaves no answers to fit to" in refused("calibrate", "x.npy", "-t", "mine.toml")
     alone = command("score", "x.npy", "-t", "mine.toml").out
     assert alone == command("score", "x.npy", "-t", "answers.npy", "--columns", "0,1,2", "--odd-column", "none").out
-    assert "--ceiling needs the people's answers, which mine.toml" in refused(
+    assert "--ceiling needs human choices, which mine.toml" in refused(
         "score", "x.npy", "-t", "mine.toml", "--ceiling", "0.7"
     )
 

@@ -131,7 +131,7 @@ def test_labels_stand_for_the_files(command, models, answers):
     ("options", "said"),
     [
         (("--families", "a", "b"), "families must be one per model (3); got 2"),
-        (("--families", "a", "a", "a"), "families must be at least two different ones; got 'a' alone"),
+        (("--families", "a", "a", "a"), "families must be at least two different ones; got only 'a'"),
         (("--embeddings", "p.npy", "p.npy"), "--embeddings must differ; got p.npy 2 times"),
         (("--embeddings", "p.npy", "x.npy"), "models must have the same number of items; got p.npy: 6, x.npy: 30"),
         (("--embeddings", "p.npy", "nan.npy"), "nan.npy: embeddings must be finite"),
@@ -139,7 +139,7 @@ def test_labels_stand_for_the_files(command, models, answers):
         (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (200, 3), a row for each triplet"),
         (
             ("--odd-column", "none"),
-            "failures needs the people's answers, which --odd-column none says are not recorded",
+            "failures needs human choices, which --odd-column none says are not recorded",
         ),
         (("--out", "f.json", "--json", "f.json"), "--json f.json is the same file as --out f.json"),
         (("--out", "x.npy/f.csv"), "x.npy/f.csv: Not a directory"),

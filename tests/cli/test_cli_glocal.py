@@ -130,15 +130,15 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--tau", "0"), "tau must be"),
         (("--penalty", "-1"), "--penalty must be positive"),
         (("--json", "w.json", "--names", "w.npz"), "same file"),
-        (("--json", "w.journal.json"), "the journal beside --out, w.journal.json is the same file as"),
+        (("--json", "w.journal.json"), "the journal next to --out, w.journal.json is the same file as"),
         (("--other-embeddings", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
         (("--other-embeddings", "narrow.npy"), "6 features"),
         (("--batch-size", "2"), "batch_size"),
         (("--penalty", "1", "2"), "--folds none takes one --penalty; got 2"),
-        (("--split", "triplets"), "--split triplets serves folds, which --folds none leaves out"),
+        (("--split", "triplets"), "--split triplets applies only to folds, and --folds none omits them"),
         (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
         (("--model-index", "m.yaml"), "--model-index needs folds, which --folds none leaves out"),
-        (("--odd-column", "none"), "probe needs the people's answers"),
+        (("--odd-column", "none"), "probe needs human choices"),
     ],
 )
 def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):

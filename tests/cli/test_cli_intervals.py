@@ -57,12 +57,12 @@ def test_score_gives_the_closed_form_over_objects_where_nobody_asks(results, x, 
 
 
 def test_score_counts_people_where_they_are_known(results, score, x, triplets, people):
-    """Without being asked, unless all answers are of one person; a bootstrap draws objects alone."""
+    """Without being asked, unless all answers are from one participant; a bootstrap draws objects alone."""
     expected = pyalign.score(x, triplets, ci="objects+subjects", subjects=people)
     (row,) = results("--subject-column", "3", on="t4.npy")
     assert (row["ci"], row["ci_by"]) == (list(expected.ci), "objects+subjects")
     told = " ".join(score("--subject-column", "3", on="t4.npy").out.split())
-    assert "intervals (closed form) over objects and people;" in told and "not counted" not in told
+    assert "intervals (closed form) over objects and participants;" in told and "not counted" not in told
     np.save("one.npy", np.zeros(len(triplets), int))
     (row,) = results("--subjects", "one.npy")
     assert row["ci_by"] == "objects"
@@ -71,11 +71,11 @@ def test_score_counts_people_where_they_are_known(results, score, x, triplets, p
 def test_score_says_that_people_are_not_counted(score, people):
     """By default, and where they are in the file but the intervals are over something else."""
     told = " ".join(score().out.split())
-    assert "intervals (closed form) over objects, people are not counted;" in told
+    assert "intervals (closed form) over objects, with participants treated as fixed;" in told
     told = " ".join(score("--ci", "triplets").out.split())
-    assert "over triplets of these objects, neither other objects nor other people are counted;" in told
+    assert "over triplets of these objects, with objects and participants treated as fixed;" in told
     told = " ".join(score("--ci", "subjects", "--subject-column", "3", on="t4.npy").out.split())
-    assert "over people, other objects are not counted;" in told
+    assert "over participants, with objects treated as fixed;" in told
 
 
 def test_score_leaves_intervals_out_where_that_is_asked_for(results, score, x, triplets):
@@ -145,7 +145,7 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
     for word in ("95 % interval", "s.e.", "of ceiling", "chance", "cross-entropy"):
         assert word in header
     told = " ".join(notes)
-    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, people are not counted;" in told
+    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, with participants treated as fixed;" in told
     assert "ceiling 70.000 %" in told
     title, _, first, second = groups.splitlines()
     assert title == "x.npy with cosine, by group" and first.startswith("a ") and second.startswith("b ")
@@ -154,15 +154,18 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--ci", "subjects"), "subjects must say who answered each triplet for intervals over people; got none"),
+        (
+            ("--ci", "subjects"),
+            "subjects must identify who answered each triplet for intervals over participants; got none",
+        ),
         (
             ("--ci", "objects+subjects"),
-            "subjects must say who answered each triplet for intervals over people; got none",
+            "subjects must identify who answered each triplet for intervals over participants; got none",
         ),
         (("--ci", "objects", "--confidence", "95"), "confidence_level must lie between 0 and 1; got 95.0"),
         (("--ci", "objects", "--seed", "9" * 12), "seed must be a whole number from 0 to 2,147,483,647; got 9999"),
         (("--ceiling", "0.2"), "ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
-        (("--odd-column", "none", "--ci", "objects"), "--ci needs the people's answers"),
+        (("--odd-column", "none", "--ci", "objects"), "--ci needs human choices"),
         (
             ("--ci", "objects+subjects", "--resamples", "64", "--subjects", "few.txt"),
             "ci objects+subjects needs ci_method corrected; got 'bootstrap'",
@@ -171,10 +174,10 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
             ("--ci-method", "corrected", "--resamples", "64"),
             "n_resamples are those of ci_method bootstrap or pigeonhole; got 64 for corrected",
         ),
-        (("--ci", "none", "--resamples", "64"), "--resamples 64 serves intervals, which --ci none leaves out"),
+        (("--ci", "none", "--resamples", "64"), "--resamples 64 applies only to intervals, and --ci none omits them"),
         (
             ("--ci", "none", "--ci-method", "bootstrap"),
-            "--ci-method bootstrap serves intervals, which --ci none leaves out",
+            "--ci-method bootstrap applies only to intervals, and --ci none omits them",
         ),
         (("--ci", "triplets", "--ci-method", "pigeonhole"), "ci_method pigeonhole draws objects; got ci 'triplets'"),
         (
@@ -286,10 +289,10 @@ def test_compare_shows_a_table_of_models_and_one_of_pairs(command, models):
     assert ran.code == 0 and lines[0].startswith("model  accuracy") and lines[1].startswith("one ")
     assert lines[5].startswith("one - two")
     told = " ".join(lines[6:])
-    assert "intervals (closed form) over objects, people are not counted;" in told and "30 objects;" in told
+    assert "intervals (closed form) over objects, with participants treated as fixed;" in told and "30 objects;" in told
     drawn = command("compare", "--embeddings", *models, *options, "--ci-method", "bootstrap", "--resamples", "64")
     told = " ".join(drawn.out.splitlines()[6:])
-    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, people are not counted;" in told
+    assert "intervals (bootstrap, 64 resamples, seed 0) over objects, with participants treated as fixed;" in told
 
 
 def test_compare_names_the_best_and_what_choosing_it_did(command, models, triplets):
@@ -366,7 +369,7 @@ def test_compare_matches_names_where_files_hold_other_items_too(command, folder,
 
 def test_compare_needs_answers(refused, models):
     message = refused("compare", "--embeddings", *models, "--triplets", "t.npy", "--odd-column", "none")
-    assert message == "t.npy: compare needs the people's answers, which --odd-column none says are not recorded"
+    assert message == "t.npy: compare needs human choices, which --odd-column none says are not recorded"
 
 
 def test_compare_refuses_in_one_line(refused, models, folder, x):
@@ -389,7 +392,10 @@ def test_compare_refuses_in_one_line(refused, models, folder, x):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--ci", "none", "--confidence", "0.9"), "--confidence 0.9 serves intervals, which --ci none leaves out"),
+        (
+            ("--ci", "none", "--confidence", "0.9"),
+            "--confidence 0.9 applies only to intervals, and --ci none omits them",
+        ),
     ],
 )
 def test_options_that_serve_nothing_say_what_would_take_them(score_refused, options, message):
@@ -407,6 +413,6 @@ def test_compare_without_intervals_has_rows_without_them(command, refused, folde
     assert command("plot", "c.json", "--out", "c.svg").code == 0
     assert command("report", "c.json", "--out", "c.html").code == 0
     said = refused("compare", "x.npy", "y.npy", "-t", "t.npy", "--ci", "none", "--choose-best")
-    assert said == "--choose-best serves intervals, which --ci none leaves out"
+    assert said == "--choose-best applies only to intervals, and --ci none omits them"
     said = refused("compare", "x.npy", "y.npy", "-t", "t.npy", "--ci", "none", "--correction", "benjamini-hochberg")
-    assert said == "--correction benjamini-hochberg serves intervals, which --ci none leaves out"
+    assert said == "--correction benjamini-hochberg applies only to intervals, and --ci none omits them"

@@ -140,9 +140,12 @@ def test_a_matrix_given_as_embeddings_names_the_option_that_takes_it(command, si
     ("words", "expected"),
     [
         (("--matrix", "s.npy"), "--kind must say what s.npy holds: dissimilarity or similarity; got none"),
-        (("x.npy", *KIND), "--kind similarity serves matrices, of which none are given: add --matrix"),
-        (("--matrix", "s.npy", *KIND, "--measure", "dot"), "--measure dot serves embeddings, of which none are given"),
-        (("--matrix", "s.npy", *KIND, "--per-object", "mean"), "--per-object mean serves embeddings, of which none"),
+        (("x.npy", *KIND), "--kind similarity applies only to matrices: add --matrix"),
+        (
+            ("--matrix", "s.npy", *KIND, "--measure", "dot"),
+            "--measure dot applies only to embeddings, and there are none",
+        ),
+        (("--matrix", "s.npy", *KIND, "--per-object", "mean"), "--per-object mean applies only to embeddings, and"),
         (("--matrix", "s.npy", "s.npy", *KIND), "--matrix must differ; got s.npy 2 times"),
         (("s.npy", "--matrix", "s.npy", *KIND), "--matrix must be other files than those of embeddings; got s.npy as"),
         (("--matrix", "lower.npy", *KIND), "lower.npy must be symmetric; [0, 1] is"),

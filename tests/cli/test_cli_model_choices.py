@@ -163,13 +163,13 @@ def test_the_document_is_read_back(command, written, folder):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--measure", "dot", "cosine"), "--measure dot cosine serves embeddings alone, not --model-choices"),
-        (("--temperature", 2), "--temperature 2.0 serves embeddings alone, not --model-choices"),
-        (("--transform", "w.npz"), "--transform w.npz serves embeddings alone, not --model-choices"),
-        (("--permutations", 10), "--permutations 10 serves embeddings alone, not --model-choices"),
-        (("--choices", "o.npy"), "--choices o.npy serves embeddings alone, not --model-choices"),
-        (("--probabilities", "o.npy"), "--probabilities o.npy serves embeddings alone, not --model-choices"),
-        (("--odd-column", "none"), "--model-choices needs the people's answers, which --odd-column none says are not "
+        (("--measure", "dot", "cosine"), "--measure dot cosine applies only to embeddings, not to --model-choices"),
+        (("--temperature", 2), "--temperature 2.0 applies only to embeddings, not to --model-choices"),
+        (("--transform", "w.npz"), "--transform w.npz applies only to embeddings, not to --model-choices"),
+        (("--permutations", 10), "--permutations 10 applies only to embeddings, not to --model-choices"),
+        (("--choices", "o.npy"), "--choices o.npy applies only to embeddings, not to --model-choices"),
+        (("--probabilities", "o.npy"), "--probabilities o.npy applies only to embeddings, not to --model-choices"),
+        (("--odd-column", "none"), "--model-choices needs human choices, which --odd-column none says are not "
                                    "recorded"),
         (("--ties", "human_alignment"), "ties of choices must be one of fractional, wrong; got 'human_alignment'"),
         (("--labels", "a", "b"), "--labels must name each of 1 models; got 2"),
@@ -212,7 +212,7 @@ def test_the_same_file_twice_a_missing_one_and_a_base_without_choices(refused, f
     assert told == "--model-choices must differ, from other models too; got c.npy 2 times"
     assert refused("score", "--model-choices", "no.npy", "-t", "t.npy") == "no.npy: No such file or directory"
     told = refused("score", "x.npy", "-t", "t.npy", "--choice-base", 1)
-    assert told == "--choice-base 1 serves positions of choices: add --choice-column or --model-choices"
+    assert told == "--choice-base 1 applies only to positions of choices: add --choice-column or --model-choices"
     told = refused("score", "--model-choices", "c.npy", "-t", "t.npy", "--json", "c.npy")
     assert "c.npy" in told
 
@@ -268,7 +268,7 @@ def test_unknown_answers_of_consistency_too(command, refused, spoken):
     ran = command("consistency", "x.npy", "--model-choices", *spoken, "--unreadable", "omit", "--json")
     assert json.loads(ran.out)["n_dropped"] == 2
     assert refused("consistency", "x.npy", "x.npy", "-t", "t.npy", "--unreadable", "omit") == (
-        "--unreadable omit serves choices alone: add --model-choices"
+        "--unreadable omit applies only to choices: add --model-choices"
     )
 
 
@@ -424,13 +424,13 @@ def test_what_serves_embeddings_is_refused_without_any(refused, documents, name)
     documents("compare")
     words = (name, "--model-choices", "x-p.npy", "y-p.npy", "-t", "t.npy")
     words += ("--categories", "kinds.txt") if name == "concepts" else ()
-    assert refused(*words, "--measure", "dot") == "--measure dot serves embeddings alone, not --model-choices"
+    assert refused(*words, "--measure", "dot") == "--measure dot applies only to embeddings, not to --model-choices"
     told = refused(*words[:3], "x-p.npy", *words[4:])
     assert told == "--model-choices must differ, from other models too; got x-p.npy 2 times"
     told = refused(name, "x.npy", "--model-choices", "x.npy", *words[4:])
     assert told == "--model-choices must differ, from other models too; got x.npy 2 times"
     told = refused(name, "x.npy", "y.npy", "-t", "t.npy", "--unreadable", "omit", *words[6:])
-    assert told == "--unreadable omit serves choices alone: add --model-choices"
+    assert told == "--unreadable omit applies only to choices: add --model-choices"
 
 
 def test_the_base_speaks_of_the_column_of_the_file_and_of_the_choices(command, documents, triplets):

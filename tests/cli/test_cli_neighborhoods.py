@@ -76,7 +76,7 @@ def test_a_transform_adds_the_mapped_embeddings(command, files):
 @pytest.mark.parametrize(("args", "told"), [
     (("purity", "x.npy", "--categories", "c.npy", "--permutations", 9), "all with a category"),
     (("hubness", "x.npy"), "Robin Hood"),
-    (("changes", "x.npy", "y.npy"), "after alone"),
+    (("changes", "x.npy", "y.npy"), "only after"),
     (("prototypes", "x.npy", "--categories", "c.npy"), "medoid"),
     (("duplicates", "x.npy", "--threshold", 0.9), "cosine of at least 0.9"),
     (("agreement", "x.npy", "--human", "people.npy", "--categories", "c.npy", "--permutations", 9), "by categories"),
@@ -104,9 +104,9 @@ def test_a_search_is_still_a_search(command, files):
     (("purity", "x.npy", "--categories", "c.npy", "--ci", "subjects"),
      "ci must be auto, objects or none here; got 'subjects'"),
     (("agreement", "x.npy", "--human", "people.npy", "--ci", "none", "--resamples", "9"),
-     "--resamples 9 serves intervals, which --ci none leaves out"),
+     "--resamples 9 applies only to intervals, and --ci none omits them"),
     (("purity", "x.npy", "--categories", "c.npy", "--ci", "none", "--confidence", "0.9"),
-     "--confidence 0.9 serves intervals, which --ci none leaves out"),
+     "--confidence 0.9 applies only to intervals, and --ci none omits them"),
     (("agreement", "x.npy", "--human", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
 ])  # fmt: skip
 def test_what_is_wrong_is_one_line(refused, files, args, told):

@@ -295,4 +295,4 @@ def test_csv_escape_puts_an_apostrophe_before_names_that_a_spreadsheet_would_run
 
 def test_csv_escape_needs_a_table(refused):
     told = refused("score", "x.npy", "-t", "t.npy", "--csv-escape")
-    assert told == "--csv-escape serves a table written as .csv; there is none (--csv PATH writes one)"
+    assert told == "--csv-escape applies only to a .csv table: add --csv PATH"

@@ -241,13 +241,14 @@ def _fails(*_, **__):
 
 
 WRONG = {
-    "--figures svg serves --out, which is not given": (*NEIGHBORS, "--figures", "svg"),
-    "--images images serves --out, which is not given": (*NEIGHBORS, "--images", "images"),
-    "--figures none stands alone; got svg none": (*CONCEPTS, "--out", "o", "--figures", "svg", "none"),
-    "--images images serves pictures, which --figures none leaves out": (
+    "--figures svg applies only to the folder of results: add --out": (*NEIGHBORS, "--figures", "svg"),
+    "--images images applies only to the folder of results: add --out": (*NEIGHBORS, "--images", "images"),
+    "--figures none can't be combined with other formats; got svg none": (*CONCEPTS, "--out", "o", "--figures", "svg",
+    "none"),
+    "--images images applies only to figures, and --figures none omits them": (
         *CONCEPTS, "--out", "o", "--images", "images", "--figures", "none"
     ),
-    "--images images serves --dimensions, which are not given": (
+    "--images images applies only to human dimensions: add --dimensions": (
         "concepts", "x.npy", "-t", "t.npy", "--categories", "l.txt", "--out", "o", "--images", "images"
     ),
     "empty: holds no images": (*NEIGHBORS, "--out", "o", "--images", "empty"),
@@ -258,7 +259,7 @@ WRONG = {
         *CONCEPTS, "--out", ".", "--json", "concepts.json"
     ),
     "images/gallery.svg is the same file as images/gallery.svg": (*NEIGHBORS, "--out", "images", "--images", "images"),
-    "--odd-column first serves --triplets, which are not given": (*PREDICT, "--odd-column", "first"),
+    "--odd-column first applies only to triplets: add --triplets": (*PREDICT, "--odd-column", "first"),
 }  # fmt: skip
 
 

@@ -87,8 +87,8 @@ def test_what_is_wrong_is_one_line_and_writes_nothing(folder, human, refused, co
     ran = command("plot", "r.json", "--out", "a.gif")
     assert ran.code == 2 and "must end in .html, .svg, .png, .pdf; got '.gif'" in ran.err
     assert "kind 'map' needs embeddings" in refused("plot", "r.json", "--kind", "map", "--out", "a.svg")
-    assert "--ppi 300 serves a .png" in refused("plot", "r.json", "--ppi", "300", "--out", "a.svg")
-    assert "--method tsne serves a map" in refused("plot", "r.json", "--method", "tsne", "--out", "a.svg")
+    assert "--ppi 300 applies only to a .png" in refused("plot", "r.json", "--ppi", "300", "--out", "a.svg")
+    assert "--method tsne applies only to a map" in refused("plot", "r.json", "--method", "tsne", "--out", "a.svg")
     assert "is the same file as" in refused("plot", "a.svg", "--out", "a.svg")
     refused("plot", "l.txt", "--out", "a.svg")
     refused("plot", "none.json", "--out", "a.svg")
@@ -110,7 +110,7 @@ def test_an_unknown_option_is_named_and_not_taken_for_a_result_without_a_picture
     ran = command("plot", "x.json", "--colour", "red", "--out", "a.svg")
     assert ran.code == 2 and "unrecognized arguments: --colour" in ran.err and "pyalign plot --help" in ran.err
     assert command("plot", "x.json", "--seed", 3, "--out", "a.svg").err == (
-        "pyalign plot: error: --seed 3 serves a map, which --embeddings asks for\n"
+        "pyalign plot: error: --seed 3 applies only to a map: add --embeddings\n"
     )
 
 

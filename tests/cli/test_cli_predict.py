@@ -101,7 +101,7 @@ WRONG = {
     "ci_method must be corrected here; got 'bootstrap'": (
         "x.npy", "--dimensions", "d.npy", "--ci-method", "bootstrap"
     ),
-    "--confidence 0.9 serves intervals, which --ci none leaves out": (
+    "--confidence 0.9 applies only to intervals, and --ci none omits them": (
         "x.npy", "--dimensions", "d.npy", "--ci", "none", "--confidence", "0.9"
     ),
     "folds must be at most as many as objects (30); got 31": (
@@ -142,7 +142,7 @@ def test_a_file_that_also_says_who_answered_is_read(command, human, folder, trip
     ran = command(*words[:-1], "-t", "wide.npy", "--subject-column", "3")
     assert "note: who answered plays no part here: intervals are over objects" in ran.err
     ran = command(*words, "--subject-column", "3")
-    assert "--subject-column 3 serves --triplets, which are not given" in ran.err
+    assert "--subject-column 3 applies only to triplets: add --triplets" in ran.err
 
 
 def test_without_dimensions_nothing_can_be_predicted(command, folder):

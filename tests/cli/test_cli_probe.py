@@ -496,13 +496,13 @@ REFUSED = [
         ["--recipe", "muttenthaler2023", "--backend", "torch"],
         "--recipe works on the host, without --backend; got torch",
     ),
-    (["--local-weight", "0.5"], "--local-weight 0.5 serves other embeddings alone: add --other-embeddings"),
-    (["--tau", "-1"], "--tau -1.0 serves other embeddings alone: add --other-embeddings"),
+    (["--local-weight", "0.5"], "--local-weight 0.5 applies only to gLocal: add --other-embeddings"),
+    (["--tau", "-1"], "--tau -1.0 applies only to gLocal: add --other-embeddings"),
     (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
     (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),
     (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),
-    (["--out", "w.npz", "--json", "w.journal.json"], "the journal beside --out, w.journal.json is the same file as"),
-    (["--odd-column", "none"], "probe needs the people's answers, which --odd-column none says are"),
+    (["--out", "w.npz", "--json", "w.journal.json"], "the journal next to --out, w.journal.json is the same file as"),
+    (["--odd-column", "none"], "probe needs human choices, which --odd-column none says are"),
 ]
 
 

@@ -117,13 +117,13 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (("--folds", 3), "--folds 3 serves probes alone: add --refit probe"),
-        (("--penalty", 0.1), "--penalty 0.1 serves probes alone: add --refit probe"),
+        (("--folds", 3), "--folds 3 applies only to probes: add --refit probe"),
+        (("--penalty", 0.1), "--penalty 0.1 applies only to probes: add --refit probe"),
         (("--measure", "dot", "cosine"), "--measure must be one for all, or one for each of 3 models; got 2"),
         (("--temperature", 1, 2), "--temperature must be one for all, or one for each of 3 models; got 2"),
         (("--measure", "cosin"), "measure must be one of"),
         (("--labels", "a"), "--labels must name each of 3 models; got 1"),
-        (("--odd-column", "none"), "recover without --temperature needs the people's answers"),
+        (("--odd-column", "none"), "recover without --temperature needs human choices"),
         (("--target", 2), "target must lie between 0 and 1; got 2.0"),
         (("--count", 1), "sizes must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),

@@ -69,11 +69,11 @@ def test_the_table_never_shows_the_ceiling_beside_the_correlation_with_the_mean(
     ran = command("rsa", "a.npy", "b.csv", *HUMAN, *QUICK, "--labels", "first", "second")
     assert ran.code == 0
     blocks = ran.out.split("\n\n")
-    assert blocks[0].startswith("correlation with the mean matrix of the people") and "ceiling" not in blocks[0]
-    assert blocks[1].startswith("mean over people of the correlation with each, and its noise ceiling")
+    assert blocks[0].startswith("correlation with the mean matrix of the participants") and "ceiling" not in blocks[0]
+    assert blocks[1].startswith("mean over participants of the correlation with each, and its noise ceiling")
     assert "first" in blocks[0] and "second" in blocks[1] and "their ranks" in blocks[1]
     assert "14 objects, 91 pairs; 4 people" in " ".join(blocks[0].split())
-    assert "intervals (dual bootstrap, 40 resamples, seed 0) over objects and people" in " ".join(ran.out.split())
+    assert "intervals (dual bootstrap, 40 resamples, seed 0) over objects and participants" in " ".join(ran.out.split())
     assert "first - second" in blocks[2]
 
 
@@ -133,7 +133,7 @@ def test_every_format_of_judgments_gives_the_same(command, files, suffix):
 def test_the_result_of_a_file_comes_back(command, files, tmp_path):
     assert command("rsa", "a.npy", "b.csv", *HUMAN, *QUICK, "--json", "r.json", "--csv", "r.csv", "--quiet").code == 0
     back = pyalign.load_result("r.json")
-    assert len(back.results) == 2 and back.command == "rsa" and "mean over people" in str(back)
+    assert len(back.results) == 2 and back.command == "rsa" and "mean over participants" in str(back)
     header, *rows = (tmp_path / "r.csv").read_text().splitlines()
     assert header.startswith("embeddings,measure,correlation,value,") and len(rows) == 2
     assert command("rsa", "a.npy", *HUMAN, *QUICK, "--json", "again.json", "--quiet").code == 0
@@ -149,7 +149,7 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("--human", "mean.npy", "--kind", "similarity"), "error: --embeddings, --model-rdms, or both are needed"),
         (("a.npy", *HUMAN, "--measure", "pearson,cosine"), "separate measures by spaces"),
         (("a.npy", *HUMAN, "--correlation", "rho"), "correlation must be one of"),
-        (("a.npy", *HUMAN, "--ci", "none", "--resamples", "9"), "--resamples 9 serves intervals"),
+        (("a.npy", *HUMAN, "--ci", "none", "--resamples", "9"), "--resamples 9 applies only to intervals"),
         (("a.npy", *HUMAN, "--confidence", "1.5"), "confidence_level must lie between 0 and 1; got 1.5"),
         (("a.npy", "a.npy", *HUMAN), "--embeddings must differ; got a.npy 2 times"),
         (("a.npy", *HUMAN, "--labels", "x", "y"), "--labels must name each of 1 models; got 2"),
@@ -163,9 +163,9 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", *HUMAN, "--model-rdms", "blank.npy"), "error: blank.npy must have a value for at least one pair"),
         (("a.npy", *HUMAN, "--measure", "cosine", "cosine"), "error: measure must differ; got 'cosine' twice"),
         (("a.npy", *HUMAN, "--correlation", "rho-a", "rho-a"), "error: correlation must differ; got 'rho-a' twice"),
-        (("a.npy", *HUMAN, "--ci", "none", "--seed", "4"), "--seed 4 serves what is drawn"),
-        (("--model-rdms", "mean.npy", *HUMAN, "--measure", "dot"), "--measure dot serves embeddings, of which none"),
-        (("a.npy", "--human", "mean.npy", "--kind", "similarity", "--pooling", "raw"), "--pooling raw serves"),
+        (("a.npy", *HUMAN, "--ci", "none", "--seed", "4"), "--seed 4 applies only to random steps"),
+        (("--model-rdms", "mean.npy", *HUMAN, "--measure", "dot"), "--measure dot applies only to embeddings, and"),
+        (("a.npy", "--human", "mean.npy", "--kind", "similarity", "--pooling", "raw"), "--pooling raw applies only to"),
         (("a.npy", "--human", "", "--kind", "similarity"), "error: '': No such file or directory"),
         (("a.npy", "--human", "crooked.npy", "--kind", "dissimilarity"), "human must be symmetric; [0, 1] is"),
         (("nan.npy", *HUMAN), "nan.npy must be finite; 1 of 14 rows holds NaN or infinity, first row 3"),

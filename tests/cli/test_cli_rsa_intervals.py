@@ -39,7 +39,7 @@ def test_the_closed_form_is_that_of_the_function(command, files, over):
 
 def test_the_table_says_how(command, files):
     ran = command("rsa", "a.npy", *HUMAN, "--ci-method", "corrected")
-    assert ran.code == 0 and "intervals (closed form) over objects and people" in " ".join(ran.out.split())
+    assert ran.code == 0 and "intervals (closed form) over objects and participants" in " ".join(ran.out.split())
     ran = command("rsa", "a.npy", *HUMAN, "--resamples", 20)
     assert "(dual bootstrap, 20 resamples, seed 0)" in " ".join(ran.out.split())
 

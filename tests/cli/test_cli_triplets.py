@@ -98,10 +98,10 @@ def test_a_seed_that_is_none_is_a_usage_error(command, folder):
         ((), "embeddings or --matrix must be given, one of them; got none"),
         (("x.npy", "--matrix", "y.npy"), "one of them; got both"),
         (("--matrix", "x.npy"), "--kind must say what x.npy holds: dissimilarity or similarity; got none"),
-        (("x.npy", "--kind", "similarity"), "--kind similarity serves a matrix alone: add --matrix"),
-        ((*OF_D, "x.npy", "--transform", "x.npy"), "--transform x.npy serves embeddings alone"),
+        (("x.npy", "--kind", "similarity"), "--kind similarity applies only to a matrix: add --matrix"),
+        ((*OF_D, "x.npy", "--transform", "x.npy"), "--transform x.npy applies only to embeddings"),
         ((*OF_S, "x.npy"), "(n, n)"),
-        ((*OF_S, "x.npy", "--measure", "dot"), "no use"),
+        ((*OF_S, "x.npy", "--measure", "dot"), "not to --matrix"),
         (("--embeddings", "x.npy", "--categories", "t.npy", "--scheme", "within"), "t.npy: several columns"),
     ],
 )

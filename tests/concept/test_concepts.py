@@ -183,7 +183,7 @@ def test_fine_categories_that_no_coarse_one_holds_are_told():
     notes = [
         pyalign.score_concepts(x, triplets, levels=pair, ci=None).notes for pair in ((fine, coarse), (coarse, fine))
     ]
-    told = "3 of 3 fine categories lie within no coarse one: are the two in order, fine and coarse?"
+    told = "3 of 3 fine categories are not part of any coarse one: are the two in order, fine and coarse?"
     assert told in notes[1] and not any("fine categories" in note for note in notes[0])
     overlapping = np.stack([np.ones(24), coarse == 1], axis=1)
     assert not any(

@@ -298,7 +298,7 @@ def test_objects_without_a_category_do_not_count(message_of, tmp_path):
     x = reals(0, 12, 3)
     found = pyalign.neighbor_purity(x, ["a"] * 6 + [""] * 6, k=2, n_permutations=9)
     assert (found.n_objects, found.n_with_category) == (12, 6)
-    assert "6 of 12 objects have no category: they are neighbours of others alone" in found.notes
+    assert "6 of 12 objects have no category: they count only as neighbours of others" in found.notes
     assert read_back(found, tmp_path) == found
     assert "at least one object" in message_of(pyalign.neighbor_purity, x, np.zeros((12, 1), int))
 

@@ -72,7 +72,7 @@ def test_rows_are_found_by_name_where_both_have_names():
         (np.ones(3), "categories must be whole numbers or text; got dtype float64"),
         (np.array(["a", 1], object), "categories must be whole numbers or text; got dtype object"),
         (np.zeros((2, 2, 2), int), "categories must have shape (n,) or (n, c), a row for each object; got (2, 2, 2)"),
-        (2 * np.eye(2), "categories of shape (n, c) must hold 0 and 1 alone; got dtype float64 with others"),
+        (2 * np.eye(2), "categories of shape (n, c) must hold only 0 and 1; got dtype float64 with others"),
     ],
 )
 def test_what_is_no_category_is_refused(message_of, given, message):

@@ -134,7 +134,7 @@ def test_a_frame_keeps_its_index_wherever_it_is_put(pandas, make):
 def test_what_frames_must_not_hold(pandas, message_of):
     frame = pandas.DataFrame({"name": ["dog", "cat"], "f0": [1.0, 2.0]})
     assert message_of(as_embeddings, frame) == (
-        "embeddings must hold numbers alone; column 'name' does not (set_index makes it the names)"
+        "embeddings must hold only numbers; column 'name' does not (set_index makes it the names)"
     )
     two = pandas.DataFrame(np.eye(2), index=pandas.MultiIndex.from_tuples([("a", 1), ("b", 2)]))
     assert message_of(as_embeddings, two) == "embeddings must have one level of names in its index; got 2"

@@ -90,7 +90,7 @@ def test_a_missing_pair_must_be_missing_on_both_sides():
 
 
 def test_one_triangle_is_told_of():
-    with pytest.raises(InputError, match="one triangle alone"):
+    with pytest.raises(InputError, match="only one triangle"):
         Judgments(np.triu(np.ones((3, 3))), "similarity").pairs()
 
 

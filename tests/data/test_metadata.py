@@ -130,7 +130,7 @@ def test_what_is_ambiguous_is_not_matched():
     found = Metadata.of([{"model": "clip"}, {"model": "vgg.npy"}, {"model": "vgg.pt"}])
     rows = found.matched(["a/clip.npy", "b/clip.npy", "c/vgg.h5"])
     assert rows.rows == (None, None, None)
-    assert len(rows.notes) == 2 and all("can't be told apart" in note for note in rows.notes)
+    assert len(rows.notes) == 2 and all("can't be distinguished" in note for note in rows.notes)
 
 
 def test_a_row_that_a_better_match_has_taken_is_no_other_models():

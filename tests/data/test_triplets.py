@@ -149,14 +149,14 @@ def test_names_and_numbers_together_are_refused(message_of):
 
 def test_unanswered_triplets_are_refused_where_answers_are_needed(message_of):
     unanswered = Triplets(draw_triplets(0, 9, 40), answered=False)
-    expected = "compare needs the people's answers, which these triplets do not hold"
+    expected = "compare needs human choices, which these triplets do not hold"
     x = reals(1, 9, 4)
     assert message_of(require_answers, unanswered, "compare") == expected
     assert message_of(pyalign.compare, {"a": x, "b": x}, unanswered) == expected
     assert message_of(pyalign.permutation_test, x, unanswered) == expected.replace("compare", "permutation_test")
     found = pyalign.score(x, unanswered)
     assert (found.accuracy, found.cross_entropy) == (None, None)
-    assert message_of(pyalign.score, x, unanswered, ceiling=0.6).startswith("ceiling needs the people's answers")
+    assert message_of(pyalign.score, x, unanswered, ceiling=0.6).startswith("ceiling needs human choices")
 
 
 def test_many_answers_are_not_taken_for_the_last_item(message_of):

@@ -624,7 +624,7 @@ def test_a_tar_whose_end_is_missing_is_not_taken_for_whole(tmp_path, message_of)
 
 def test_folders_in_folders_without_end_are_refused(tmp_path, message_of):
     (tmp_path / "data.zip").write_bytes(zipped({"a/" * 1500 + "x": b"x"}))
-    assert "lies more than 32 folders deep" in message_of(unpack, tmp_path / "data.zip")
+    assert "is more than 32 folders deep" in message_of(unpack, tmp_path / "data.zip")
 
 
 @pytest.mark.parametrize("members", [["a", "a"], ["a", "a/b"], ["a/b", "a"], ["x" * 300]])

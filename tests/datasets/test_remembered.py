@@ -187,8 +187,8 @@ def test_a_folder_that_has_gone_is_one_line_that_says_how_to_forget_it(root, lev
     (levels / "levels.npz").unlink()
     levels.rmdir()
     assert message_of(load_dataset, "levels") == (
-        f"dataset:levels: was remembered to lie in {levels}, which is no folder any more; "
-        'remember_dataset("levels", folder) says where it lies now, forget_dataset("levels") forgets it'
+        f"dataset:levels: was stored in {levels}, which is no folder any more; "
+        'remember_dataset("levels", folder) says where it is stored now, forget_dataset("levels") forgets it'
     )
     forget_dataset("levels")
     assert "get it from https://" in message_of(load_dataset, "levels")

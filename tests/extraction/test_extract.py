@@ -191,7 +191,7 @@ def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, messa
         ({"device": "warp"}, "device must be one that torch can use; got 'warp'"),
         ({"precision": "int8"}, "precision must be one of fp32, bf16; got 'int8'"),
         ({"texts": ["a"]}, "extract needs images or texts, one of them; got both"),
-        ({"compile": True, "layers": ("layer1",)}, "compile serves penultimate and logits alone"),
+        ({"compile": True, "layers": ("layer1",)}, "compile applies only to penultimate and logits"),
     ],
 )  # fmt: skip
 def test_an_option_that_breaks_a_rule_is_told_in_one_line(pictures, message_of, options, message):

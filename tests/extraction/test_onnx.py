@@ -128,7 +128,7 @@ def test_pooling_of_named_tensors(tmp_path, message_of):
     flat = rows_of(encoder, images, ["/map:0"], "flatten")["/map:0"]
     np.testing.assert_allclose(flat, maps.reshape(3, -1), rtol=1e-5, atol=1e-6)
     assert "pool cls needs tokens" in message_of(encoder.resolve, ["/map:0"], "cls")
-    assert "serves named tensors alone" in message_of(encoder.resolve, ["logits"], "mean")
+    assert "applies only to named tensors" in message_of(encoder.resolve, ["logits"], "mean")
 
 
 def test_what_may_be_asked_for_is_listed_with_shapes(tmp_path):
@@ -246,7 +246,7 @@ def test_weights_outside_of_the_folder_are_not_read(tmp_path, message_of, place)
     for tensor in model.graph.initializer:
         next(one for one in tensor.external_data if one.key == "location").value = place
     (tmp_path / "in" / "m.onnx").write_bytes(model.SerializeToString())
-    assert "must have its weights beside it; got" in message_of(load_encoder, f"onnx:{with_recipe(path)}")
+    assert "must have its weights next to it; got" in message_of(load_encoder, f"onnx:{with_recipe(path)}")
 
 
 def test_a_damaged_file_is_one_line(tmp_path, message_of):

@@ -158,8 +158,8 @@ def test_a_tag_of_openai_has_its_own_activation(tiny, tmp_path):
     with torch.inference_mode():
         near(encoder.run([prepared], encoder.resolve(["logits"]))[0], plain.eval().encode_image(prepared[None]))
     assert encoder.notes == (
-        "open_clip:Tiny/openai was trained with QuickGELU, which is used, and which its name alone does not give in "
-        "OpenCLIP",
+        "open_clip:Tiny/openai was trained with QuickGELU, which is used here; in "
+        "OpenCLIP the name by itself does not imply it",
     )
     other = load_encoder("open_clip:Tiny/squashed", Request(checkpoint=str(bare)))
     assert not other.notes

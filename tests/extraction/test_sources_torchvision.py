@@ -166,7 +166,7 @@ def test_a_pickle_in_place_of_weights_is_not_run(file, tmp_path, hostile, messag
         torch.save(held, tmp_path / file)
         request = Request(checkpoint=str(tmp_path / file))
         message = message_of(load_encoder, "torchvision:squeezenet1_1", request)
-        assert message.endswith("does not fit: it is no file of tensors alone")
+        assert message.endswith("does not fit: it does not hold only tensors")
         (tmp_path / file).write_bytes(pickle.dumps(held))
         assert "does not fit" in message_of(load_encoder, "torchvision:squeezenet1_1", request)
 
@@ -175,4 +175,4 @@ def test_a_pickle_in_the_cache_is_not_run(tmp_path, hostile, message_of, monkeyp
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     torch.save(hostile, tmp_path / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth")
-    assert "it is no file of tensors alone" in message_of(load_encoder, "torchvision:squeezenet1_1")
+    assert "it does not hold only tensors" in message_of(load_encoder, "torchvision:squeezenet1_1")

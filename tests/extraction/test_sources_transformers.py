@@ -360,7 +360,7 @@ def test_a_pickle_in_place_of_weights_is_not_run(name, tmp_path, hostile, messag
         (tmp_path / "m" / "pytorch_model.bin.index.json").write_text(json.dumps(index))
     request = Request(checkpoint=str(tmp_path / "m" / name)) if name == "weights.pt" else None
     message = message_of(load_encoder, f"transformers:{tmp_path / 'm'}", request)
-    assert message.endswith("does not fit: it is no file of tensors alone")
+    assert message.endswith("does not fit: it does not hold only tensors")
 
 
 def test_a_joint_model_with_code_in_its_folder_runs_none(tmp_path, hostile, outcome_of):

@@ -93,7 +93,7 @@ def test_a_prompt_is_no_format_string():
 
 def test_prompts_and_models_of_images_do_not_meet(folder, message_of):
     assert message_of(extract, "pixels:2", ["x.png"], prompt="a {}") == (
-        "prompt serves texts alone; got 'a {}' with images"
+        "prompt applies only to texts; got 'a {}' with images"
     )
     assert message_of(extract, "pixels:2", texts=["dog"]) == "pixels:2 takes images; got texts"
     model = f"onnx:{write(folder / 'm.onnx')}"
@@ -223,7 +223,7 @@ def test_letters_keep_their_case_where_the_folder_says_so(folder):
 def test_a_model_of_texts_without_a_tokenizer_says_what_to_put_where(tmp_path, message_of):
     path = write(tmp_path / "m.onnx")
     assert message_of(load_encoder, f"onnx:{path}") == (
-        f"onnx:{path} takes texts: put tokenizer.json or vocab.txt beside {path}, which holds none"
+        f"onnx:{path} takes texts: put tokenizer.json or vocab.txt next to {path}, which holds none"
     )
     (tmp_path / "tokenizer.json").write_text("{}")
     assert message_of(load_encoder, f"onnx:{path}").startswith(

@@ -132,7 +132,7 @@ def test_sentence_models_at_fault_are_one_line(sentences, message_of, tmp_path, 
     assert "checkpoint of sentence-transformers:embeddings must be a folder" in message_of(
         load_encoder, "sentence-transformers:x", request
     )
-    assert "compile serves models of images" in message_of(load_encoder, spec, Request(compile=True))
+    assert "compile applies only to image models" in message_of(load_encoder, spec, Request(compile=True))
 
 
 MAP = {name: "evil.Evil" for name in ("AutoConfig", "AutoModel", "AutoProcessor", "AutoImageProcessor")} | {
@@ -213,7 +213,7 @@ def test_a_pickle_in_place_of_weights_is_not_run(place, sentences, tmp_path, hos
     folder = shutil.copytree(path, tmp_path / "m")
     (folder / place / "model.safetensors").unlink()
     torch.save({"linear.weight": hostile}, folder / place / "pytorch_model.bin")
-    assert "it is no file of tensors alone" in message_of(load_encoder, f"sentence-transformers:{folder}")
+    assert "it does not hold only tensors" in message_of(load_encoder, f"sentence-transformers:{folder}")
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_refuses_what_it_cannot_use():
         (lambda: loss(x, index, answers * torch.nan), f"^answers {amounts} nan, sum nan$"),
         (lambda: loss(x, index, None, none), f"^weights {amounts} 0, sum 0$"),
         (lambda: loss(x, index, answers * first[:, None], ~first), f"^answers times weights {amounts} 0, sum 0$"),
-        (lambda: loss(x, index, answers.to("meta")), "^answers must lie on cpu with x; got meta$"),
+        (lambda: loss(x, index, answers.to("meta")), "^answers must be on cpu with x; got meta$"),
         (lambda: TripletLoss(reduction="avg"), "^reduction must be one of mean, sum, none; got 'avg'"),
         (lambda: TripletLoss(temperature=nn.Parameter(minus)), r"^temperature must be a positive .* got -1.0$"),
         (lambda: TripletLoss(temperature=weights), r"^temperature must be one number; got shape \(9,\)$"),
@@ -345,7 +345,7 @@ def test_refuses_what_it_cannot_use():
             lambda: ops.triplet_loss(x, index, "dot", torch.tensor(1)),
             "^temperature must be a floating-point number; got",
         ),
-        (lambda: ops.triplet_loss(x, index, "dot", minus.to("meta")), "^temperature must lie on cpu with x; got meta$"),
+        (lambda: ops.triplet_loss(x, index, "dot", minus.to("meta")), "^temperature must be on cpu with x; got meta$"),
         (lambda: ops.triplet_loss(x, index + 1, reduction="none"), r"^triplets must lie in \[0, 7\); row"),
     ):
         with pytest.raises(InputError, match=message):

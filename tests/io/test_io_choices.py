@@ -66,7 +66,7 @@ def test_a_column_of_parquet(tmp_path, values):
         ("c.txt", "0\n\n1\n", "line 2 is empty; write nan where there is no answer"),
         ("c.txt", "", "is empty (0 bytes)"),
         ("c.csv", "choice\n", "holds no choices"),
-        ("c.csv", "id,choice\na,1\nb,2\n", "choices must be one column, or probabilities alone; got 2 columns"),
+        ("c.csv", "id,choice\na,1\nb,2\n", "choices must be one column, or only probabilities; got 2 columns"),
         ("c.npy", np.zeros((2, 2, 2)), "choices must be t positions or names, or probabilities (t, 3); got shape"),
         ("c.npy", np.zeros(0), "choices must be t positions or names, or probabilities (t, 3); got shape (0,)"),
         ("c.npy", np.zeros(3, complex), "choices must be t positions or names"),

@@ -47,5 +47,5 @@ def test_in_every_format(tmp_path, refused, suffix):
 def test_parquet_columns_of_whole_numbers_beside_reals(tmp_path, refused):
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pyarrow.table({"a": [2**53 + 1, 1], "b": [0.5, 1.0]}), tmp_path / "x.parquet")
-    said = "column 'a' has 1 whole numbers past 2^53, which float64 beside them does not hold exactly"
+    said = "column 'a' has 1 whole numbers past 2^53, which float64, as the other values have it, does not hold exactly"
     assert refused(load_embeddings, tmp_path / "x.parquet") == said

@@ -173,8 +173,8 @@ def test_without_the_option_a_plain_file_is_mapped_and_has_no_subjects(tmp_path)
 @pytest.mark.parametrize(
     ("width", "options", "said"),
     [
-        (3, {"subject_column": 2}, "has 3 columns, three besides the subject column 2 are needed"),
-        (5, {"subject_column": 3}, "has 5 columns, three besides the subject column 3 are needed"),
+        (3, {"subject_column": 2}, "has 3 columns, three in addition to the subject column 2 are needed"),
+        (5, {"subject_column": 3}, "has 5 columns, three in addition to the subject column 3 are needed"),
         (5, {"subject_column": 3, "choice_column": 3}, "got 0, 1, 2, 4 and choice column 3 and subject column 3"),
         (4, {"subject_column": 0, "columns": (0, 1, 2)}, "columns must be different ones; got 0, 1, 2 and subject"),
         (4, {"subject_column": 4}, "has columns 0 to 3; got column 4"),

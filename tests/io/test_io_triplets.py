@@ -170,7 +170,7 @@ def test_a_choice_column_of_other_values_is_refused(npy, refused, choice, base, 
 
 def test_a_choice_column_takes_one_of_the_columns(npy, refused):
     message = refused(load_triplets, npy(ITEMS), choice_column=2)
-    assert "three besides the choice column 2" in message
+    assert "three in addition to the choice column 2" in message
     assert "must be different" in refused(load_triplets, npy(ITEMS), columns=(0, 1, 2), choice_column=2)
     wide = np.c_[ITEMS, ITEMS]
     assert "has 6 columns" in refused(load_triplets, npy(wide), choice_column=2)

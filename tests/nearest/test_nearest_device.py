@@ -72,7 +72,7 @@ def test_names_other_vectors_and_rows_with_nan_are_as_on_the_host(message_of):
     found = neighbors(torch.from_numpy(gone), k=3, nan_policy="omit", backend="torch")
     np.testing.assert_array_equal(found.indices, neighbors(gone, k=3, nan_policy="omit").indices)
     assert message_of(neighbors, rows, k=3, index="hnsw", backend="torch") == (
-        "backend 'torch' searches flat alone; got index 'HNSW32'"
+        "backend 'torch' can only search the flat index; got index 'HNSW32'"
     )
     made = build_index(x, index="flat")
     assert message_of(neighbors, x, k=3, index=made, backend="torch") == (

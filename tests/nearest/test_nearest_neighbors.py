@@ -69,7 +69,7 @@ def test_what_cannot_be_asked_for_is_refused_in_one_line(message_of):
     )
     assert message_of(neighbors, X, k=3, index=7).startswith("index must be auto, flat, hnsw, ivf")
     assert message_of(neighbors, X, k=3, index="hnsw", backend="native") == (
-        "backend 'native' searches flat alone; got index 'HNSW32'"
+        "backend 'native' can only search the flat index; got index 'HNSW32'"
     )
     assert "overflows float64" in message_of(neighbors, X.astype(np.float64) * 1e200, k=3, measure="dot")
     assert message_of(neighbors, X[:1], k=1).startswith("embeddings must have rows that can be neighbours")

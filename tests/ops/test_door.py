@@ -213,11 +213,10 @@ def test_arrays_on_two_devices_are_refused(device, message_of):
     x = torch.zeros(4, 3)
     assert (
         message_of(pyalign.similarity, x, OnCuda())
-        == "embeddings and others must lie on one device; got cpu:0 and cuda:1"
+        == "embeddings and others must be on one device; got cpu:0 and cuda:1"
     )
     assert (
-        message_of(pyalign.similarity, x, np.eye(3))
-        == "embeddings and others must lie on one device; got cpu:0 and cpu"
+        message_of(pyalign.similarity, x, np.eye(3)) == "embeddings and others must be on one device; got cpu:0 and cpu"
     )
 
 
@@ -238,7 +237,7 @@ def test_arrays_of_both_protocols_lie_on_one_device(monkeypatch, message_of):
     monkeypatch.setattr(_place, "device_of_address", lambda address: address)
     assert _place.place_of((OldCuda(1), OnCuda())) == Place("cuda:1", "float32")
     assert message_of(_place.place_of, (OldCuda(2), OnCuda())) == (
-        "embeddings and others must lie on one device; got cuda:2 and cuda:1"
+        "embeddings and others must be on one device; got cuda:2 and cuda:1"
     )
 
 

@@ -202,7 +202,7 @@ def test_where_any_two_pairs_share_an_object_there_is_no_interval_and_a_sentence
     models, people = study(n=3, p=2)
     found = rsa(models, people, kind="dissimilarity", ci=Resampling("objects", "corrected"))
     assert found[0].ci is None and found.pairs[0].ci is None
-    assert any(note.endswith("has no interval: any two pairs share an object, or one person is all there is")
+    assert any(note.endswith("has no interval: any two pairs share an object, or there is only one participant")
                for note in found.notes)  # fmt: skip
 
 

@@ -110,8 +110,11 @@ def test_what_batches_cannot_give_is_refused(message_of):
     [
         ({}, "one of models, layers and batches must be given; got none"),
         ({"models": {}, "layers": ()}, "one of models, layers and batches must be given; got models and layers"),
-        ({"models": {}, "aggregate": "max"}, "aggregate serves layers; got models"),
-        ({"batches": [], "batch_size": 5}, "batch_size serves models, which are cut into batches; got batches"),
+        ({"models": {}, "aggregate": "max"}, "aggregate applies only to layers; got models"),
+        (
+            {"batches": [], "batch_size": 5},
+            "batch_size applies only to models, which are split into batches; got batches",
+        ),
         ({"batches": [], "n_permutations": 9}, "n_permutations must be 0 in batches, which have no null; got 9"),
         ({"batches": [], "measure": ["cka"]}, "measure must be a single one for batches; got ['cka']"),
         ({"layers": (), "measure": ["cka"]}, "measure must be a single one for layers; got ['cka']"),

@@ -105,7 +105,7 @@ def test_answers_are_by_the_positions_that_the_file_has():
 def test_triplets_that_hold_no_answers_are_refused(message_of):
     given = Triplets(draw_triplets(1, 25, 300), answered=False)
     assert message_of(fit_probe, reals(1, 25, 5), given, penalty=0.1) == (
-        "a probe needs the people's answers, which these triplets do not hold"
+        "a probe needs human choices, which these triplets do not hold"
     )
 
 

@@ -208,7 +208,7 @@ def test_an_interruption_leaves_the_best_map_so_far_in_the_journal():
     fit = journal.best.value
     assert fit.interrupted and not fit.converged and fit.n_passes <= 5 == len(values)
     assert fit.objective == pytest.approx(min(values), abs=1e-5)
-    assert seen[-1].startswith("fit: strength 0.01, loss ")
+    assert seen[-1].startswith("fit: penalty 0.01, loss ")
 
 
 @pytest.mark.parametrize("penalty", ["squared", "nuclear"])
@@ -283,7 +283,7 @@ STARTS = [
         "start must have 8 columns, one for each feature, with norm 'identity'; got 3",
     ),
     ((8, 3), {"rank": "diagonal"}, "start must have 8 columns, one for each feature, with rank 'diagonal'; got 3"),
-    ((8, 8), {"rank": "diagonal"}, "start must be diagonal with rank 'diagonal'; got weights beside the diagonal"),
+    ((8, 8), {"rank": "diagonal"}, "start must be diagonal with rank 'diagonal'; got weights off the diagonal"),
 ]
 
 
@@ -385,11 +385,11 @@ def test_a_fit_that_ends_before_its_optimum_warns_and_says_so():
     x, triplets = world(14)
     for options in ({}, {"norm": "identity"}, {"rank": "diagonal"}, {"rank": 2}):
         with pytest.warns(
-            pyalign.ConvergenceWarning, match=r"strength 0.001 ended before its optimum.*max_iterations \(3\)"
+            pyalign.ConvergenceWarning, match=r"penalty 0.001 ended before its optimum.*max_iterations \(3\)"
         ):
             fit = fit_probe(x, triplets, penalty=1e-3, max_iterations=3, **options)
         assert not fit.converged and not fit.to_dict()["converged"]
-    with pytest.warns(pyalign.ConvergenceWarning, match="may lie .* nats above it"):
+    with pytest.warns(pyalign.ConvergenceWarning, match="may be .* nats above it"):
         pyalign.TripletProbe(penalty=1e-3, max_iterations=3).fit(x, triplets)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

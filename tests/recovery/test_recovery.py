@@ -337,7 +337,7 @@ def test_answers_of_many_people_and_none_are_refused(people, message_of):
     counted = Triplets(triplets).with_answers(np.ones((3000, 3), int))
     expected = "recover needs one answer to each triplet; got counts of many people's answers"
     assert message_of(recover, models, counted) == expected
-    expected = "recover without a temperature needs the people's answers, which these triplets do not hold"
+    expected = "recover without a temperature needs human choices, which these triplets do not hold"
     assert message_of(recover, models, Triplets(triplets, answered=False)) == expected
 
 

@@ -373,9 +373,11 @@ def test_a_damaged_number_is_named(two_models, message_of):
 
 def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     plot = pyalign.plot
-    assert "categories serves pictures of kind 'gallery' or 'map'" in message_of(plot, one_model, categories=["a"])
+    assert "categories applies only to figures of kind 'gallery' or 'map'" in message_of(
+        plot, one_model, categories=["a"]
+    )
     assert "sort serves" in message_of(plot, embeddings=human, sort="name")
-    assert "method serves pictures of kind 'map'" in message_of(plot, one_model, method="tsne")
+    assert "method applies only to figures of kind 'map'" in message_of(plot, one_model, method="tsne")
     assert "result serves" in message_of(plot, one_model, embeddings=human)
     assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
     assert "needs a result, dimensions or embeddings" in message_of(plot)

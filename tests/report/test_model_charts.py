@@ -248,7 +248,7 @@ def test_rsa_shows_both_quantities_their_ceiling_and_each_person(correlations):
         (row["embeddings"], row["correlation"], row["ceiling"]["lower"], row["ceiling"]["upper"])
         for row in document["results"]
     }
-    assert "30 objects, 435 pairs, 5 people. Bars: 95 % intervals over objects." in told(drawn)
+    assert "30 objects, 435 pairs, 5 participants. Bars: 95 % intervals over objects." in told(drawn)
 
 
 def test_the_ceiling_of_one_correlation_is_one_band_with_its_name(correlations):

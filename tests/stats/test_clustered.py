@@ -252,7 +252,7 @@ def test_people_must_be_known_to_count(message_of):
     clusters = Clusters.of(draw_triplets(0, 9, 5))
     for by in ("subjects", "objects+subjects"):
         message = message_of(Dependence.of, clusters, Resampling(by))
-        assert message == "subjects must say who answered each triplet for intervals over people; got none"
+        assert message == "subjects must identify who answered each triplet for intervals over participants; got none"
 
 
 # Differences and covariances

@@ -58,7 +58,8 @@ def test_the_reason_names_the_number_that_is_below_its_minimum():
     assert without_interval("objects", (objects,)) == of_objects
     both = without_interval("objects+subjects", (EffectiveNumber("objects", 40, 40.0), people))
     assert both == (
-        "there is no interval over objects and people: the effective number of people is 2.0, below the minimum of 4"
+        "there is no interval over objects and participants: the effective number of people is 2.0, below the "
+        "minimum of 4"
     )
     enough = (EffectiveNumber("objects", 40, 40.0),)
     assert without_interval("objects", enough) == "there is no interval over objects: any two triplets share an object"

@@ -129,7 +129,7 @@ def test_objects_are_those_that_occur():
 def test_people_must_be_known_to_be_drawn(message_of):
     clusters = Clusters.of(draw_triplets(0, 9, 5))
     message = message_of(replicates, clusters, np.ones((1, 5), np.int16), Resampling("subjects", "bootstrap"))
-    assert message == "subjects must say who answered each triplet for intervals over people; got none"
+    assert message == "subjects must identify who answered each triplet for intervals over participants; got none"
 
 
 def test_replicates_of_objects_are_the_same_by_both_bootstraps():
@@ -389,7 +389,7 @@ def test_known_people_give_their_labels():
         (np.array(["a", 1, "b"], object), "subjects must be numbers, or strings throughout; row 1 is 1"),
         ([0.5, np.nan, 1], "subjects must be finite; row 1 is nan"),
         ([True, False, True], "subjects must be numbers or strings; got dtype bool"),
-        (["a", "a", "a"], "subjects must be at least two persons, so that one can be left out; got ['a']"),
+        (["a", "a", "a"], "subjects must be at least two participants, so that one can be left out; got ['a']"),
     ],
 )
 def test_other_people_are_refused(message_of, labels, expected):

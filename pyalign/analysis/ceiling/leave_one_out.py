@@ -47,7 +47,7 @@ def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
     right, n = right * groups.members, n * groups.members
     total = float(n.sum())
     if total == 0:
-        raise InputError("subjects must include two persons who answered the same triplet; no triplet has two")
+        raise InputError("subjects must include two participants who answered the same triplet; no triplet has two")
     share = float(right.sum()) / total
     table = np.stack([np.bincount(groups.sets, one, len(sets.counts)) for one in (n, right)], axis=1)
     worth = None if group_of is None else _centred(_worth(groups, sets.counts, share), groups)[group_of]

@@ -194,8 +194,8 @@ def _notes(sets: RepeatedSets, within: int) -> list[str]:
     notes, mean = [], float(sets.answers.mean())
     if within:
         notes.append(
-            f"{within:,} {'answer repeats' if within == 1 else 'answers repeat'} one of the same person to the same "
-            "triplet; upper and estimate count them"
+            f"{within:,} {'answer repeats' if within == 1 else 'answers repeat'} one from the same participant to "
+            "the same triplet; upper and estimate count them"
         )
     if mean < FEW:
         notes.append(

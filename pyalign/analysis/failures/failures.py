@@ -331,7 +331,7 @@ def require_families(models: Sequence[str], families: Sequence[str] | None) -> N
     if len(families) != len(models):
         raise InputError(f"families must be one per model ({len(models)}); got {len(families)}")
     if len(set(families)) < 2:
-        raise InputError(f"families must be at least two different ones; got {families[0]!r} alone")
+        raise InputError(f"families must be at least two different ones; got only {families[0]!r}")
 
 
 def _listed_names(groups: Sequence[FailureGroup], names: Sequence[str] | None) -> dict[int, str] | None:

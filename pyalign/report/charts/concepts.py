@@ -171,7 +171,7 @@ def concepts_map_chart(
         "models, the most accurate to the left.",
         "Concepts by the mean accuracy of the models." if sort == "value" else f"Concepts by {sort}.",
         "Colours end at the first and the last hundredth of the cells; intervals are "
-        f"{'in the tips and in the data' if more else 'in the result alone'}.",
+        f"{'in the tips and in the data' if more else 'only in the result'}.",
         names_told(cells, points),
     ]
     chart = matrix(cells, look, points, (low, high), square=False)

@@ -132,13 +132,13 @@ def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "d
     ceilings = {
         "upper: majority share": result.ceilings.upper,
         "estimate: likely choices": result.ceilings.estimate,
-        "lower: leave one person out": result.ceilings.lower,
+        "lower: leave one participant out": result.ceilings.lower,
     }
     rows = [row_of(name, "people", one.value, one.ci) for name, one in ceilings.items()]
     reference = {"chance": known(result.chance), "upper of guessing": known(result.guessing)}
     lines = {f"{name} {100 * value:.1f} %": value for name, value in reference.items() if value is not None}
     panel = Panel(rows, "accuracy of people's own choices", ".0%", lines, item="ceiling")
-    who = "people not known" if result.n_persons is None else f"{result.n_persons:,} people"
+    who = "participants not known" if result.n_persons is None else f"{result.n_persons:,} participants"
     bars = bars_text(one.ci for one in ceilings.values())
     over = f"{result.n_distinct:,} triplets that were answered at least twice, {result.n_answers:,} answers, {who}."
     chart = ranked([panel], list(ceilings), ["people"], look, points)
@@ -265,10 +265,10 @@ def rsa_chart(
     order = order_of(rows, sort)
     shown = order[: limit or MOST_ROWS]
     people = sorted({one.n_people for one in results if one.n_people is not None})
-    first = "correlation with the mean matrix of the people" if people else "correlation with the human matrix"
+    first = "correlation with the mean matrix of the participants" if people else "correlation with the human matrix"
     of_people = _per_person([one for one in drawn if one[0] in shown])
     panels = [Panel(rows, first, ".2f", {"0": 0.0}, unit="pairs", counted=False), *of_people]
-    who = "".join(f", {counted(n, 'person', 'people')}" for n in people)
+    who = "".join(f", {counted(n, 'participant')}" for n in people)
     objects, pairs = spread(row.n_objects for _, row in held), spread(row.n_pairs for _, row in held)
     missing = max(row.n_missing for _, row in held)
     sentences = [
@@ -278,10 +278,12 @@ def rsa_chart(
     for panel in of_people:
         if panel.bands:
             sentences.append(
-                "Grey: noise ceiling, each person with the mean of the others and of all; it belongs to the "
-                "correlations with each person."
+                "Grey: noise ceiling, each participant with the mean of the others and of all; it belongs to the "
+                "correlations with each participant."
             )
-        sentences.append("Strokes: single people." if panel.ticks else "Single people are too many to be shown.")
+        sentences.append(
+            "Strokes: single participants." if panel.ticks else "There are too many participants to show each."
+        )
     sentences += [
         first_of(len(shown), len(order), "models"),
         f"By: {', '.join(filter(None, (held[0][1].correlation, held[0][1].measure)))}." if len(series) == 1 else "",
@@ -298,7 +300,7 @@ def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
         return []
     rows = [row_of(label, name, people.mean, people.ci, len(people.values)) for label, name, _, people in held]
     ticks = [
-        Tick(label, name, value, f"{label}, {name}, person {k}: {value:.3f}")
+        Tick(label, name, value, f"{label}, {name}, participant {k}: {value:.3f}")
         for label, name, _, people in held for k, value in enumerate(people.values, 1) if known(value) is not None
     ]  # fmt: skip
     bands = [
@@ -308,6 +310,6 @@ def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
     ]
     if len(bands) == len(rows) and len({(band.low, band.high) for band in bands}) == 1:
         bands = [Band(bands[0].low, bands[0].high, "noise ceiling")]
-    axis = "mean over people of the correlation with each"
+    axis = "mean over participants of the correlation with each"
     return [Panel(rows, axis, ".2f", {"0": 0.0}, unit="people", bands=bands, counted=False,
                   ticks=ticks if len(ticks) <= MOST_PEOPLE else [])]  # fmt: skip

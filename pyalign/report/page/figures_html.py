@@ -29,7 +29,7 @@ def figure_html(part: Figure, page: Page) -> str:
     return f"""<figure class="chart" id="{name}">
 <div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
 style="--least:{least_height(spec)}px">
-<noscript>The chart needs JavaScript; its data stand below.</noscript></div>
+<noscript>The chart needs JavaScript; its data are below.</noscript></div>
 <div class="told"><figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
 <div class="chart-tools needs-script"></div></div>
 {data}</figure>"""

@@ -274,7 +274,7 @@ def test_every_analysis_of_neighbours_has_its_parts():
                  "by hubs": "hub_occurrence"}  # fmt: skip
         assert {header: row[header][0] for header in names} == {header: one[key] for header, key in names.items()}
     for row, one in zip(tables["neighbor-changes"], document(changed)["objects"], strict=True):
-        assert (row["object"][0], row["overlap"][0], row["before alone"][0]) == (
+        assert (row["object"][0], row["overlap"][0], row["only before"][0]) == (
             one["name"],
             one["overlap"],
             ", ".join(one["lost"]),

@@ -272,7 +272,7 @@ def _caption(entries: Sequence[Entry], ceilings: Sequence[Ceiling | None], label
 
 Probes = Sequence[ProbeCrossValidation]
 PROBES = (
-    "How much better the odd one out is told when a linear map of the embeddings is learned from people's answers: "
+    "How much better the odd one out is predicted when a linear map of the embeddings is learned from human choices: "
     "both accuracies are on held-out triplets, which chose nothing."
 )
 

@@ -28,11 +28,11 @@ from pyalign.report.words import SINGULAR, counted, intervals_over, labels_of, m
 Labels = Mapping[str, str]
 MOST_PAIRS = 1000  # in a table; the figure and the document have the others
 DIFFERENCES = (
-    "Models beside each other on the same triplets: what they differ by, how sure that is once all pairs are counted, "
+    "Models compared on the same triplets: how much they differ, how certain that is after correction for all pairs, "
     "and whether they err on the same triplets."
 )
 CONSISTENCY = (
-    "Do models err on the same triplets, beyond what their accuracies alone would bring? Kappa: 0 no, 1 always."
+    "Do models err on the same triplets, beyond what their accuracies by themselves imply? Kappa: 0 no, 1 always."
 )
 CKA = "Which models represent the objects alike? Models next to each other in a matrix are similar."
 RECOVERY = (

@@ -351,7 +351,7 @@ def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[P
         caption = (
             "R² of one model less that of the other, on the same objects and folds"
             f"{and_intervals(row.ci for row in differences)}; p-values corrected over all pairs and dimensions "
-            f"({result.correction}), of means over pairs alone."
+            f"({result.correction}), only of means over pairs."
         )
         table = differences_table(result, labels, differences)
         of_page = table.on_page("dimensions-differences", caption, "R^2", whole=True)

@@ -24,7 +24,7 @@ LEAD = (
     "not independent of each other, so that a family is drawn as a whole. None of it says what causes what."
 )
 HIDDEN = ("group", "seed")  # columns that say which rows are one model
-MISSING = "No metadata of the models were given (--metadata models.csv), so that nothing can be set against them."
+MISSING = "There is no metadata of the models (--metadata models.csv) to relate accuracies to."
 
 
 def metadata_columns(sources: Sources, models: Sequence[str]) -> list[Column]:

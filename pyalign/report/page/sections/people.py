@@ -41,8 +41,9 @@ RELIABILITY = (
 )
 RSA = "Do models and people find the same pairs of objects alike? Correlations of similarity matrices over all pairs."
 CEILING = (
-    "The noise ceiling belongs to the mean over people of the correlation with each. Its lower bound is each person "
-    "with the mean of the others, its upper bound each person with the mean of all, that person included."
+    "The noise ceiling belongs to the mean over participants of the correlation with each. Its lower bound is "
+    "each participant with the mean of the others, its upper bound each participant with the mean of all, themselves "
+    "included."
 )
 
 
@@ -58,7 +59,7 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
     rows: list[tuple[str, float, Interval | None, str]] = [
         ("Majority share", upper.value, upper.ci, "too high on average: the majority is found in the same answers"),
         ("Likely choices", estimate.value, estimate.ci, "right on average from about five answers on"),
-        ("Leave one person out", lower.value, lower.ci, "too low on average: a few others are a poor guide"),
+        ("Leave one participant out", lower.value, lower.ci, "too low on average: a few others are a poor guide"),
         ("Majority share of pure guessing", people.guessing, None, "what the first would be if everybody guessed"),
         ("Best of any model, in-sample", people.best_accuracy, None, "above what any model can have on other answers"),
     ]
@@ -68,10 +69,10 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
         column("Accuracy", lambda row: row[1], "percent", ci=lambda row: row[2]),
         column("On average", lambda row: row[3]),
     )
-    persons = "people not known" if people.n_persons is None else f"{people.n_persons:,} people"
+    persons = "participants not known" if people.n_persons is None else f"{people.n_persons:,} participants"
     intervals = intervals_over(row[2] for row in rows) or "no intervals"
     caption = (
-        f"How well people predict people on {file_label(people.triplets)}: {people.n_distinct:,} triplets "
+        f"How well participants predict each other on {file_label(people.triplets)}: {people.n_distinct:,} triplets "
         f"answered at least twice, {people.n_answers:,} answers, {persons}; "
         f"{intervals}; least cross-entropy of any model on these answers {people.least_cross_entropy:.4f} nats."
     )
@@ -185,7 +186,7 @@ def _most_correlated(result: Rsa, labels: Labels) -> str:
     text = f"{labels[row.embeddings]} correlates most: {row.value:.3f}{interval}, {row.correlation}."
     if row.per_person is not None and row.ceiling is not None:
         text += (
-            f" With each person {row.per_person.mean:.3f} on average, where the noise ceiling is from "
+            f" With each participant {row.per_person.mean:.3f} on average, where the noise ceiling is from "
             f"{row.ceiling.lower:.3f} to {row.ceiling.upper:.3f}."
         )
     return text

@@ -1,0 +1,168 @@
+"""Words that pyalign does not use: in help texts, in messages and notes, and in the prose of the documentation.
+
+`CONTRIBUTING.md` says what to write instead. A line of a list is a regular expression and what to write in its place.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pyalign.cli import COMMANDS, load
+from pyalign.cli._command import declared
+from pyalign.cli._vocabulary import VOCABULARY
+from pyalign.kinds import entries
+
+ROOT = Path(__file__).resolve().parents[1]
+
+EVERYWHERE = {
+    r"\botherwise than\b": "differ from",
+    r"\bto be had\b": "available, found",
+    r"\bdrawn anew\b": "a resample, sampled again",
+    r"\bof strangers\b|\bstranger's\b": "untrusted",
+    r"\bledgers?\b": "per-triplet credits",
+    r"\b(?:people|objects) are not counted\b": "treated as fixed",
+    r"\btriplets of triplets\b": "triplets",
+    r"\bis not to be\b|\bare not to be\b": "must not, can't",
+    r"\btold by\b": "recognized by, given by",
+}
+SHOWN = EVERYWHERE | {  # of what the program itself says
+    r"\bbesides?\b": "next to, in addition to",
+    r"\balone\b": "only",
+    r"\bserves? (?!\()": "applies only to",
+    r"\b(?:lies|lie) (?!(?:in|between|above|below|within)\b)": "is, is stored",
+    r"\bpersons?\b": "participant",
+    r"\banew\b": "again",
+    r"\bstrengths?\b": "penalty",
+    r"\bwhat computes\b": "the backend",
+    r"\bone a line\b|\ba line each\b": "one per line",
+    r"\bmust be told\b|\bis told\b|\bare told\b": "is given, is listed",
+    r"\bstands? (?:in place|alone|last|first)\b": "replaces, is",
+    r"\b(?:left|leaves?) over\b": "remain",
+    r"\bdoors?\b": "dispatch",
+}
+HELP = SHOWN | {
+    r"\bprocessors?\b": "CPU",
+    r"\b(?:drawn|draws)\b": "sampled",
+    r"^of (?:the|what|a|their|p-values|confidence)\b": "a phrase that says what the value is",
+    r"\bcalled after\b": "named after",
+    r"\bgo(?:es)? through first\b": "is applied first",
+    r"\blarger numbers mean\b|\bwhich no file says\b": "larger values mean",
+    r"\bthreads that compute\b": "number of threads",
+}
+DOCS = EVERYWHERE | {r"\b(?:the|one|this|each|every|that|a) doors?\b": "dispatch"}  # of pages
+
+# A file and a part of the sentence in which a word is meant as it stands.
+ALLOWED = (
+    ("pyalign/datasets/_kriegeskorte92.py", "person {}"),  # as that data set names its participants
+    ("pyalign/datasets/_rows_pairs.py", "for each person"),
+)
+
+
+@cache
+def any_of(rules):
+    """One expression for all of these, since most texts hold none."""
+    return re.compile("|".join(f"(?:{rule})" for rule in rules), re.IGNORECASE)
+
+
+def broken(text, words):
+    """The expressions of `words` that a text holds, each with what to write instead."""
+    flat = " ".join(text.split())
+    if not any_of(frozenset(words)).search(flat):
+        return []
+    return [f"{said.group()!r} -> {words[rule]}" for rule in words if (said := re.search(rule, flat, re.IGNORECASE))]
+
+
+def literal(node):
+    """The text of a literal, with {} for what an f-string fills in; None for other expressions."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return None
+
+
+def sentences(path):
+    """(line, text) of the literals of a module that are phrases: with a blank, no docstring, no code or markup."""
+    tree = ast.parse(path.read_text())
+    skipped = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            skipped.add(id(node.value))
+        if isinstance(node, ast.JoinedStr):
+            skipped.update(map(id, node.values))
+    for node in ast.walk(tree):
+        text = None if id(node) in skipped else literal(node)
+        if text and " " in text and "<div" not in text:
+            yield node.lineno, text
+
+
+def prose(path):
+    """(line, text) of the paragraphs of a Markdown page, without blocks and spans of code."""
+    lines, fenced, start, paragraph = path.read_text().splitlines(), False, 0, []
+    for number, line in enumerate([*lines, ""], start=1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif not fenced and line.strip() and not line.startswith("    "):
+            start = number if not paragraph else start
+            paragraph.append(line)
+            continue
+        if paragraph:
+            yield start, re.sub(r"`[^`]*`", "", " ".join(paragraph))
+            paragraph = []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_in_the_words_of_the_field(name):
+    command = load(name)
+    texts = [text for _, option in declared(command.options) for text in (option.help, option.group, option.idle)]
+    wrong = {text: found for text in [*texts, command.epilog] if (found := broken(text or "", HELP))}
+    assert not wrong
+
+
+def test_meanings_of_options_and_of_commands_are_in_the_words_of_the_field():
+    texts = [*(row.meaning for row in VOCABULARY.values()), *(entry.what for entry in entries())]
+    assert not {text: found for text in texts if (found := broken(text, HELP))}
+
+
+def test_messages_and_notes_are_in_the_words_of_the_field():
+    wrong = []
+    for path in sorted((ROOT / "pyalign").rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        for line, text in sentences(path):
+            if not any(name == file and part in text for file, part in ALLOWED):
+                wrong += [f"{name}:{line}: {found}" for found in broken(text, SHOWN)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_pages_are_in_the_words_of_the_field():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    wrong = [
+        f"{page.name}:{line}: {found}" for page in pages for line, text in prose(page) for found in broken(text, DOCS)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "found"),
+    [
+        ("it serves embeddings alone", SHOWN, 2),
+        ("weights lie beside the file", SHOWN, 2),
+        ("triplets must lie in [0, 5)", SHOWN, 0),
+        ("of the intervals (default: 0.95)", HELP, 1),
+        ("objects are drawn\nanew", EVERYWHERE, 1),
+        ("intervals are over objects; participants are treated as fixed", HELP, 0),
+    ],
+)
+def test_the_lists_find_what_they_name(text, words, found):
+    assert len(broken(text, words)) == found
+
+
+def test_prose_is_what_is_outside_of_code(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("A ledger\nhere, `a ledger` there.\n\n```sh\ndrawn anew\n```\n    a door\n\nEnd")
+    assert [*prose(page)] == [(1, "A ledger here,  there."), (9, "End")]
