@@ -164,7 +164,7 @@ def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:
     if isinstance(x, Embeddings):
         return x
     if hasattr(x, "answered"):  # `Triplets`, which are an array of whole numbers as well
-        raise InputError(f"{name} must be embeddings; got triplets: {x!r}")
+        raise InputError(f"{name} must be embeddings; got triplets: {x!r}: are the arguments swapped?")
     if hasattr(x, "n_people"):  # `Judgments`, likewise
         raise InputError(f"{name} must be embeddings; got judged pairs: {x!r}")
     if isinstance(x, str | os.PathLike):

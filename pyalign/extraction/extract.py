@@ -138,7 +138,7 @@ def _check(
     if out is not None:
         checked_path(out, "out")
     _checks.whole_number(batch_size, "batch_size", 1, MOST)
-    for name, value in (("workers", workers), ("model_threads", n_threads)):
+    for name, value in (("workers", workers), ("n_threads", n_threads)):
         if value is not None:
             _checks.whole_number(value, name, 1, MOST)
     for name, word, words in (("unreadable", unreadable, UNREADABLE), ("decoder", decoder, DECODERS)):
@@ -164,7 +164,7 @@ def _encoder(model: Any, preprocess: Callable[[Any], Any] | None, request: Reque
         if makes:
             return model(request)
         if n_threads not in (None, model.threads):
-            raise InputError(f"model_threads must be the {model.threads} of the loaded encoder; got {n_threads}")
+            raise InputError(f"n_threads must be the {model.threads} of the loaded encoder; got {n_threads}")
         return model
     if not hasattr(model, "named_modules"):
         raise InputError(f"model must be SOURCE:NAME, an nn.Module or an encoder; got {type(model).__name__}")

@@ -18,7 +18,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.stats.resampling import LEAST, Clusters
 
-NAMES = {"objects": "objects", "subjects": "people"}
+NAMES = {"objects": "objects", "subjects": "participants"}
 ROWS = {"objects": "triplets each would: a few are in most", "subjects": "answers each would: a few gave most"}
 DEPENDENT = {
     "objects": "any two triplets share an object",

@@ -85,7 +85,7 @@ class Resampling:
         """
         if self.by != AUTO:
             return self
-        return replace(self, by="objects+subjects" if self.closed and are_enough(subjects) else "objects")
+        return replace(self, by="objects+subjects" if self.closed and enough_participants(subjects) else "objects")
 
     @property
     def closed(self) -> bool:
@@ -299,15 +299,16 @@ def codes_of(labels: object, t: int) -> np.ndarray:
     return np.unique(checked_labels(labels, t), return_inverse=True)[1].reshape(-1)
 
 
-def are_enough(subjects: object) -> bool:
+def enough_participants(subjects: object) -> bool:
     """Whether the people are known, and an effective number of them for which there are intervals.
 
     Example:
-        >>> are_enough(None), are_enough(["a", "b", "c"]), are_enough(["a", "b", "c", "d"])
+        >>> enough_participants(None), enough_participants(["a", "b", "c"]), enough_participants(["a", "b", "c", "d"])
         (False, False, True)
     """
     if subjects is None:
         return False
     known = subjects.codes if isinstance(subjects, Subjects) else _checks.as_array(subjects, "subjects", "(t,)").ravel()
+    known = known.astype(str) if known.dtype.hasobject else known  # numbers and text can't be put in order
     counts = np.unique(known, return_counts=True)[1].astype(np.float64)
     return bool(counts.size) and counts.sum() ** 2 / (counts**2).sum() >= LEAST["subjects"] - 0.5

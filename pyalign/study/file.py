@@ -29,11 +29,11 @@ OF_FILES = ("names", "name_column", "per_object", "kind")
 OF_ROWS = ("name_column", "per_object")  # of files of embeddings, which matrices have no use for
 OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
-    "model_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object",
+    "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object",
 )  # fmt: skip
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
 MOST_MODELS = 100_000  # of all steps: each model is run, or looked up, once for each
-WHOLE, SWITCHES = ("batch_size", "workers", "model_threads"), ("compile",)
+WHOLE, SWITCHES = ("batch_size", "workers", "n_threads"), ("compile",)
 
 
 def split_step(text: str) -> tuple[str, str]:

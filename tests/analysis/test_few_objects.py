@@ -53,7 +53,7 @@ DIMENSIONS = np.abs(reals(3, 60, 3))
 
 def every_result(triplets, **options):
     return (
-        pyalign.score(X["a"], triplets, **options),
+        pyalign.score(X["a"], triplets, **options).only,
         pyalign.compare(X, triplets, **options),
         pyalign.score_concepts(X["a"], triplets, DIMENSIONS, **options),
         pyalign.error_consistency(X, triplets, **options),
@@ -69,7 +69,7 @@ def test_results_hold_low_numbers_as_fields_and_their_tables_name_them(by, tmp_p
         document = found.to_dict()
         assert {name: document[name] for name in document if name.startswith("effective")} == expected
         again = read_back(found, tmp_path)
-        again = again.results[0] if found.command == "score" and hasattr(again, "results") else again
+        again = again.only if found.command == "score" else again
         assert again.effective_objects == found.effective_objects
         text = " ".join(found.table(200).split())
         values = [f"{worth(codes)[0]:.1f} {what}" for codes, what in ((triplets, "objects"), (people, "people"))]

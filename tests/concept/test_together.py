@@ -31,7 +31,7 @@ def found_of(right, dimensions=DIMENSIONS, triplets=TRIPLETS, **options):
 @pytest.mark.parametrize("ci", ["objects", "triplets", Resampling("objects", confidence_level=0.8)])
 def test_intervals_that_hold_together_have_a_confidence_that_does(ci):
     found = pyalign.score_concepts(MODELS, TRIPLETS, DIMENSIONS, ci=ci)
-    level = ci.confidence if isinstance(ci, Resampling) else 0.95
+    level = ci.confidence_level if isinstance(ci, Resampling) else 0.95
     for result in found.results:
         wide = Resampling(getattr(ci, "by", ci), confidence_level=sidak(level, len(result.concepts)))
         single = pyalign.score_concepts({result.embeddings: MODELS[result.embeddings]}, TRIPLETS, DIMENSIONS, ci=wide)

@@ -43,7 +43,7 @@ def test_what_is_not_there_is_one_line_with_what_would_bring_it(root, message_of
     assert "get it from https://" in message_of(load_embeddings, "dataset:vice42")
     assert "did you mean 'things'" in message_of(load_triplets, "dataset:thing")
     assert message_of(load_judgments, "dataset:sample") == (
-        "dataset:sample: has no judgments; it has triplets, embeddings, categories, names"
+        "dataset:sample: has no judgments; it has triplets, embeddings, categories, names, images"
     )
     assert "has no triplets 'x'; there are no others" in message_of(load_triplets, "dataset:sample", key="x")
 

@@ -626,8 +626,8 @@ def test_a_model_runs_with_the_threads_that_are_asked_for(pictures, message_of):
     found = extract(encoder, pictures, batch_size=4)
     assert (seen, found.model_threads, torch.get_num_threads()) == ({3}, 3, before)
     message = message_of(lambda: extract(encoder, pictures, n_threads=1))
-    assert message == "model_threads must be the 3 of the loaded encoder; got 1"
-    assert message_of(lambda: extract(encoder, pictures, n_threads=0)).startswith("model_threads must be a whole")
+    assert message == "n_threads must be the 3 of the loaded encoder; got 1"
+    assert message_of(lambda: extract(encoder, pictures, n_threads=0)).startswith("n_threads must be a whole")
 
 
 def test_a_graph_of_onnx_runs_with_the_threads_that_are_asked_for(tmp_path):

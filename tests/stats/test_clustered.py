@@ -114,7 +114,7 @@ def test_of_triplets_that_share_nothing_it_is_the_textbook_error_too(by):
     assert degrees == {"objects": 89, "triplets": 29, "objects+subjects": 29}[by]
 
 
-@given(seeds, st.integers(3, 6))
+@given(seeds, st.integers(4, 7))
 def test_over_people_it_is_that_of_the_means_of_people_who_answered_as_often(seed, people):
     """With a row count each, N0 = t^2 (1 - 1 / people): the spread of the people's means, divided by people - 1."""
     codes, values = np.arange(people * 7) % people, np.random.default_rng(seed).normal(size=(1, people * 7))

@@ -58,7 +58,7 @@ def test_the_reason_names_the_number_that_is_below_its_minimum():
     assert without_interval("objects", (objects,)) == of_objects
     both = without_interval("objects+subjects", (EffectiveNumber("objects", 40, 40.0), people))
     assert both == (
-        "there is no interval over objects and participants: the effective number of people is 2.0, below the "
+        "there is no interval over objects and participants: the effective number of participants is 2.0, below the "
         "minimum of 4"
     )
     enough = (EffectiveNumber("objects", 40, 40.0),)
@@ -87,10 +87,12 @@ def answered(people):
 def test_below_the_minimum_every_interval_is_none_with_the_reason(ci):
     triplets, people = answered(31)
     value = 900**2 / sum(float(n) ** 2 for n in np.bincount(people))
-    over = "people" if ci != "objects+subjects" else "objects and people"
-    why = f"there is no interval over {over}: the effective number of people is {value:.1f}, below the minimum of 4"
+    over = "participants" if ci != "objects+subjects" else "objects and participants"
+    why = (
+        f"there is no interval over {over}: the effective number of participants is {value:.1f}, below the minimum of 4"
+    )
     one = pyalign.score(X["a"], triplets, ci=ci, subjects=people)
-    assert one.ci is None and why in one.notes and one.to_dict()["ci"] is None
+    assert one.ci is None and why in one.notes and one.to_dict()["results"][0]["ci"] is None
     several = pyalign.compare(X, triplets, ci=ci, subjects=people)
     assert why in several.notes and all(model.ci is None for model in several.models)
     assert all(pair.ci is None and pair.p_value is None and pair.p_adjusted is None for pair in several.pairs)
@@ -103,13 +105,14 @@ def test_below_the_minimum_every_interval_is_none_with_the_reason(ci):
         assert result.ci is None and all(row.ci is None and row.note for row in result.concepts)
 
 
-def test_a_temperature_has_no_interval_below_the_minimum_and_says_why():
+def test_a_temperature_is_over_objects_below_the_minimum_of_people_and_has_no_interval_below_that_of_objects():
     triplets, people = answered(31)
-    found = pyalign.calibrate(X["a"], triplets, subjects=people)
-    assert np.isnan(found.temperature_ci.low)
-    assert any("the effective number of people is" in note for note in found.notes)
-    over_objects = pyalign.calibrate(X["a"], triplets)
-    assert over_objects.temperature_ci.low > 0 and not any("effective" in note for note in over_objects.notes)
+    few_people = pyalign.calibrate(X["a"], triplets, subjects=people)
+    assert few_people.temperature_ci == pyalign.calibrate(X["a"], triplets).temperature_ci
+    assert few_people.temperature_ci.by == "objects" and few_people.temperature_ci.low > 0
+    few_objects = pyalign.calibrate(X["a"][:7], draw_triplets(8, 7, 600), split=None)
+    assert np.isnan(few_objects.temperature_ci.low)
+    assert any("the effective number of objects is" in note for note in few_objects.notes)
 
 
 def test_a_ceiling_has_no_interval_below_the_minimum_and_says_why():

@@ -140,7 +140,7 @@ def test_pictures_that_changed_and_kept_their_sizes_are_extracted_again(folder):
     os.makedirs("photos")
     for k in range(24):
         paint(k, 0)
-    text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos", model_threads = 1 }')
+    text = TEXT.replace('b = { file = "b.npy" }', 'b = { extract = "pixels:2", images = "photos", n_threads = 1 }')
     text = text.replace("[models]", 'images = "photos"\n[models]')
     Path("small.toml").write_text(text.partition("[steps.compare]")[0])
 
