@@ -40,7 +40,7 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
             source_note("human", result.human),
             f"{first.n_objects:,} objects, {counted(first.n_pairs, 'pair')}",
             f"{counted(first.n_missing, 'pair')} missing" if first.n_missing else "",
-            "" if result.n_people is None else counted(result.n_people, "person", "people"),
+            "" if result.n_people is None else counted(result.n_people, "participant"),
             "" if result.ci_by is None else f"intervals ({how}) over {over_words(result.ci_by)}",
             "" if result.permutations is None
             else f"p by {result.permutations:,} relabellings of the objects, one-sided",

@@ -309,7 +309,7 @@ def over_words(by: str) -> str:
 
     Example:
         >>> over_words("objects+subjects")
-        'objects and people'
+        'objects and participants'
     """
     return by.replace("subjects", "participants").replace("+", " and ")
 
@@ -329,7 +329,7 @@ def over_text(by: str | None, method: str | None, resamples: int | None, seed: i
 
     Example:
         >>> over_text("objects+subjects", "corrected", None, 0)
-        'intervals (closed form) over objects and people'
+        'intervals (closed form) over objects and participants'
         >>> over_text("objects", "bootstrap", 1000, 0)
         'intervals (bootstrap, 1,000 resamples, seed 0) over objects, with participants treated as fixed'
     """
@@ -346,12 +346,12 @@ class OfEffectiveNumbers(Protocol):
 
     @property
     def effective_subjects(self) -> float | None:
-        """Of people."""
+        """Of participants."""
 
 
 def effective_text(result: OfEffectiveNumbers) -> str:
     """The effective numbers that a result holds; "" where there are none."""
-    held = ((result.effective_objects, "objects"), (result.effective_subjects, "people"))
+    held = ((result.effective_objects, "objects"), (result.effective_subjects, "participants"))
     numbers = [f"{value:,.1f} {what}" for value, what in held if value is not None]
     return f"effective numbers: {', '.join(numbers)}" if numbers else ""
 
@@ -361,7 +361,7 @@ def intervals_over(intervals: Iterable[Interval | None]) -> str:
 
     Example:
         >>> intervals_over([Interval(0, 1, by="objects+subjects"), None, Interval(0, 1, by="objects", confidence=0.9)])
-        '95 % intervals over objects and people or 90 % intervals over objects'
+        '95 % intervals over objects and participants or 90 % intervals over objects'
     """
     words = []
     for one in intervals:

@@ -152,7 +152,7 @@ def test_where_all_triplets_share_an_object_there_is_no_interval_and_a_note():
     why = "the effective number of objects is 4.5, below the minimum of 8"
     assert f"there is no interval over objects: {why}" in people.notes
     known = noise_ceiling(triplets, subjects=list("abab"))
-    assert f"there is no interval over objects and people: {why}" in known.notes
+    assert f"there is no interval over objects and participants: {why}" in known.notes
     assert known.ceilings.upper.standard_error is None and math.isnan(known.standard_error)
 
 

@@ -382,7 +382,7 @@ def test_triplets_that_all_share_an_object_have_no_intervals_but_a_note(by, tmp_
         accuracies = [score(models[name], triplets).accuracy for name in (pair.a, pair.b)]
         assert pair.difference == pytest.approx(accuracies[0] - accuracies[1])
     assert (found.covariance, found.cross_entropy_covariance) == (None, None)
-    over = by.replace("+", " and ").replace("subjects", "people")
+    over = by.replace("+", " and ").replace("subjects", "participants")
     assert sum(note.startswith(f"there is no interval over {over}: ") for note in found.notes) == 1
     assert "-" in str(found)
     assert read_back(found, tmp_path) == found

@@ -31,7 +31,7 @@ def test_a_skewed_design_has_a_note_with_its_effective_numbers(by):
     notes = {
         "objects": f"60 objects say as much as {objects[0]:.1f} with as many triplets each would: "
         "a few are in most of them",
-        "subjects": f"{persons[1]} people say as much as {persons[0]:.1f} with as many answers each would: "
+        "subjects": f"{persons[1]} participants say as much as {persons[0]:.1f} with as many answers each would: "
         "a few gave most of them",
     }
     for found in (
@@ -72,7 +72,7 @@ def test_results_hold_low_numbers_as_fields_and_their_tables_name_them(by, tmp_p
         again = again.only if found.command == "score" else again
         assert again.effective_objects == found.effective_objects
         text = " ".join(found.table(200).split())
-        values = [f"{worth(codes)[0]:.1f} {what}" for codes, what in ((triplets, "objects"), (people, "people"))]
+        values = [f"{worth(codes)[0]:.1f} {what}" for codes, what in ((triplets, "objects"), (people, "participants"))]
         named = [value for value, one in zip(values, ("objects", "subjects"), strict=True) if one in by]
         assert f"effective numbers: {', '.join(named)}" in text
 

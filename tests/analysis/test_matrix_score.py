@@ -379,15 +379,15 @@ def test_a_matrix_given_as_embeddings_is_pointed_to_the_way_that_takes_it(simila
         ({"matrix": np.arange(float(N * N)).reshape(N, N)}, "matrix must be symmetric; [0, 1] is 1 and [1, 0] is 24"),
         ({"matrix": np.where(np.eye(N, k=1) + np.eye(N, k=-1) > 0, np.inf, 0)},
          "matrix must be finite, or NaN where a pair has no value; got infinity"),
-        ({"matrix": np.zeros((3, N, N))}, "matrix must be one matrix; got those of 3 people: give each by a name of "
-         "its own, or their mean"),
+        ({"matrix": np.zeros((3, N, N))}, "matrix must be one matrix; got those of 3 participants: give each under "
+         "its own name, or their mean"),
         ({"embeddings": Judgments(np.zeros((2, N, N)), "similarity"), "matrix": None, "kind": None},
-         "matrix must be one matrix; got those of 2 people: give each by a name of its own, or their mean"),
+         "matrix must be one matrix; got those of 2 participants: give each under its own name, or their mean"),
         ({"matrix": {}}, "matrix must hold at least one; got an empty mapping"),
         ({"measure": "dot"}, "measure is of embeddings; a matrix has its values already; got 'dot'"),
         ({"transform": Transform(np.eye(N), None, 0.0, 1.0)}, "transform maps the rows of embeddings; got a matrix"),
-        ({"matrix": {"a": np.eye(N), "b": np.zeros((2, N, N))}}, "b must be one matrix; got those of 2 people: give "
-         "each by a name of its own, or their mean"),
+        ({"matrix": {"a": np.eye(N), "b": np.zeros((2, N, N))}}, "b must be one matrix; got those of 2 participants: "
+         "give each under its own name, or their mean"),
         ({"triplets": [[0, 1, N]]}, f"triplets must lie in [0, {N}); row 0 is [0, 1, {N}]"),
     ],
 )  # fmt: skip

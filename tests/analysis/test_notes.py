@@ -403,7 +403,7 @@ def test_where_rounding_decides_ties_are_counted_and_other_measures_are_not_note
     assert noted == ["cosine"]
     along = (X + 1e4 * reals(5, 1, 5)).astype(np.float32)  # an offset of its own for each feature
     assert notes_on_similarities(along, GOOD, "pearson")[0].startswith(
-        "all similarities of embeddings by pearson lie within"
+        "all similarities of embeddings by pearson differ by no more than"
     )
 
 

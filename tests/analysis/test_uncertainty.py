@@ -368,7 +368,7 @@ def test_triplets_of_five_objects_have_no_interval_over_objects(n):
     for by in ("objects", "objects+subjects"):
         found = score(x, triplets, ci=by, subjects=people)
         assert found.ci is None and found.cross_entropy_ci is None
-        start = f"there is no interval over {by.replace('+', ' and ').replace('subjects', 'people')}: "
+        start = f"there is no interval over {by.replace('+', ' and ').replace('subjects', 'participants')}: "
         assert sum(note.startswith(start) for note in found.notes) == 1
     assert score(x, triplets, ci="auto").ci is None
     assert score(x, triplets, ci="triplets").ci is not None

@@ -150,7 +150,7 @@ def rsa(sources: Sources) -> Section | None:
 def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
     labels = labels_of(result, labels=page_labels)
     first = result.results[0]
-    who = "one human matrix" if result.n_people is None else counted(result.n_people, "person", "people")
+    who = "one human matrix" if result.n_people is None else counted(result.n_people, "participant")
     intervals = "no intervals"
     if result.ci_by is not None:
         intervals = f"{100 * result.confidence:g} % intervals over {over_words(result.ci_by)}"
