@@ -118,9 +118,10 @@ def score(
         backend: see `pyalign.similarity`.
         ci: what intervals and standard errors are over. ``"objects"``: other objects like these; ``"subjects"``: other
             participants; ``"objects+subjects"``: both; ``"triplets"``: other triplets of these objects; ``"auto"``:
-            objects and participants where these are known, otherwise objects. Or a `pyalign.Resampling` with its
-            options. Intervals are in closed form, with quantiles of Student's t, unless it requests a bootstrap. None:
-            no intervals, which is faster; ``"auto"`` gives none for triplets without answers.
+            objects and participants if at least four of these (an effective number) are known, otherwise objects. Or
+            a `pyalign.Resampling` with its options. Intervals are in closed form, with quantiles of Student's t, unless
+            it requests a bootstrap. None: no intervals, which is faster; ``"auto"`` gives none for triplets without
+            answers.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects; each group is also scored
             separately.

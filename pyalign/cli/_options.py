@@ -338,8 +338,8 @@ class Intervals:
 
     ci: str = option(
         "what intervals generalize to: other objects like these, other participants, both, or other "
-        "triplets of the same objects; auto (the default): objects and participants if these are "
-        "known, otherwise objects; none: no intervals", default=AUTO,
+        "triplets of the same objects; auto (the default): objects and participants if at least four "
+        "of these are known, otherwise objects; none: no intervals", default=AUTO,
         choices=CI, metavar="OVER", group=INTERVALS,
     )  # fmt: skip
     ci_method: str | None = option(

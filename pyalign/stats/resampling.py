@@ -22,7 +22,7 @@ from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_s
 from pyalign.progress import Progress, silent
 
 BY = ("objects", "subjects", "objects+subjects", "triplets")  # what intervals are over
-AUTO: Final = "auto"  # over objects and people where these are known, else over objects
+AUTO: Final = "auto"  # over objects, and participants if enough of these are known
 CORRECTED, BOOTSTRAP, HALF_SAMPLES = "corrected", "bootstrap", "half-samples"
 METHODS = (CORRECTED, BOOTSTRAP, "pigeonhole")  # of means over triplets
 RESAMPLES = 1000
@@ -35,7 +35,7 @@ class Resampling:
 
     Attributes:
         by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
-            for objects and participants where these are known, else objects.
+            for objects and participants if at least four of these (an effective number) are known, else objects.
         method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over
             objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; of neighbours
             "half-samples". None: what the analysis has, which is the closed form unless there is none, or `resamples`
@@ -75,7 +75,7 @@ class Resampling:
                 )
 
     def over(self, subjects: object) -> Resampling:
-        """The same, with "auto" decided by the people who answered the triplets at hand.
+        """The same, with "auto" decided by the participants who answered the triplets at hand.
 
         A bootstrap draws one or the other: objects.
 
@@ -300,7 +300,7 @@ def codes_of(labels: object, t: int) -> np.ndarray:
 
 
 def enough_participants(subjects: object) -> bool:
-    """Whether the people are known, and an effective number of them for which there are intervals.
+    """Whether the participants are known, and an effective number of them for which there are intervals.
 
     Example:
         >>> enough_participants(None), enough_participants(["a", "b", "c"]), enough_participants(["a", "b", "c", "d"])

@@ -120,8 +120,8 @@ def compare(
             None: cosine.
         temperature, ties, nan_policy, missing, backend: see `pyalign.score`; of choices `ties` says what an answer
             that names none counts, and ``nan_policy="omit"`` leaves out triplets without an answer.
-        ci: what intervals are over; see `pyalign.score`. By default objects and participants where these are known,
-            else objects. None: there are no intervals and no p-values.
+        ci: what intervals are over; see `pyalign.score`. By default objects and participants if at least four of
+            these are known, else objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         baseline: the name of a model that each of the others is compared with, in place of every two of them.
         margin: the smallest difference of accuracies that would matter, a fraction: tests whether models differ by

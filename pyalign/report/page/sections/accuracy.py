@@ -40,7 +40,7 @@ ZERO_SHOT, CHOICES = "zero-shot", "its own choices"
 Ceiling = tuple[float, str]  # a fraction, and which it is
 LEAD = (
     "How often each model chooses the odd one out that people chose. Intervals say how far a figure could be off with "
-    "other objects, and other people where they are known."
+    "other objects, and other participants where they are known."
 )
 
 
