@@ -73,10 +73,10 @@ def cross_validate_probe(
         split: ``"objects"``: all items of a test triplet are held-out objects, and all items of a training triplet are
             other objects; ``"triplets"`` or ``"subjects"``: held-out answers or participants, about the same objects.
         subjects: (t,) who answered each triplet, for ``split="subjects"``; None: those of the triplets.
-        other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; only with penalty ``"identity"``.
+        other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; used with ``norm="identity"``.
         missing: see `pyalign.score`.
         backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
-        progress: a callback that gets the current stage, such as "fold 2/3, inner 1/3: strength 0.0322, loss 0.86045,
+        progress: a callback that gets the current stage, such as "fold 2/3, inner 1/3: penalty 0.0322, loss 0.86045,
             held-out 59.20 %", the number of passes of the current fit, and None.
         journal: keeps the finished folds and the best map so far, a `ProbeFit`, if the call is interrupted with Ctrl-C.
             The same call continues from there. The best map is that of the finished fold with the smallest held-out

@@ -50,18 +50,18 @@ def fit_probe(
             mean over all answers. None: those of the triplets, otherwise one per triplet, the last item. For anchored
             triplets (t, 2), by option.
         weights: (t,) additional weights of the triplets.
-        start: a map to start from, with no more columns than `rank` allows; with penalty ``"identity"``, other
+        start: a map to start from, with no more columns than `rank` allows; with ``norm="identity"``, other
             embeddings or a diagonal map of d columns.
         other_embeddings: (m, d), the same representation of at least three other items, whose neighbors the map should
-            preserve (gLocal): the loss is (1 - alpha) times that of the triplets plus alpha times that of
-            softmax(cosines / tau) among these items before and after the map. Use penalty ``"identity"``;
+            preserve (gLocal): the loss is (1 - local_weight) times that of the triplets plus local_weight times that
+            of softmax(cosines / tau) among these items before and after the map. Use ``norm="identity"``;
             ``"frobenius"`` and ``"squared"`` are also accepted.
         local_weight, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
         missing: see `pyalign.score`.
-        backend: what computes loss and gradient. ``"auto"``: the first backend that can run on the device of x; for x
-            on the host, the compiled kernels. ``"cuda"``, ``"triton"`` or ``"torch"``: this one, on the device of x;
-            for x on the host, on the current CUDA device, or on the CPU for torch. Rows, triplets and answers stay
-            there for the whole fit. Anchored triplets are fitted on the host.
+        backend: what computes loss and gradient. ``"auto"``: the first backend that can run on the device of the
+            embeddings; for those on the host, the compiled kernels. ``"cuda"``, ``"triton"`` or ``"torch"``: this one,
+            on their device; for those on the host, on the current CUDA device, or on the CPU for torch. Rows, triplets
+            and answers stay there for the whole fit. Anchored triplets are fitted on the host.
         progress: a callback that gets the stage, the number of passes, and None.
         journal: keeps the best map so far, a `ProbeFit`; after Ctrl-C it is `journal.best`.
         options: the fields of `ProbeOptions`.
