@@ -150,7 +150,9 @@ def _of_fewer(one: RsaResult) -> list[str]:
     if not without:
         return []
     which = listing(list(map(str, without)), 5)
-    told = f"{one.correlation} with {len(without)} of {len(values)} people is not defined (number {which}, from 0)"
+    told = (
+        f"{one.correlation} with {len(without)} of {len(values)} participants is not defined (number {which}, from 0)"
+    )
     return [f"{told}: they judged no pairs, or all their values are equal; the mean over participants omits them"]
 
 

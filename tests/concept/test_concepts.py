@@ -304,7 +304,7 @@ def test_top_objects_are_those_with_the_largest_weights_by_name():
         ({"dimensions": DIMENSIONS, "transform": np.eye(5)}, "transform must be a pyalign.Transform; got ndarray"),
         ({"levels": np.arange(N)}, "levels must be a pair: fine categories and coarse ones"),
         ({"categories": np.arange(N - 1)}, "categories must have a row for each of 40 rows of embeddings; got 39"),
-        ({"dimensions": DIMENSIONS, "ci": "subjects"}, "subjects must say who answered"),
+        ({"dimensions": DIMENSIONS, "ci": "subjects"}, "subjects must identify who answered"),
     ],
 )  # fmt: skip
 def test_what_it_refuses(message_of, options, told):

@@ -149,7 +149,7 @@ def test_a_path_says_how_it_is_read(message_of, tmp_path):
 
 
 def test_triplets_are_no_embeddings(message_of):
-    told = "embeddings must be embeddings; got triplets: Triplets(2)"
+    told = "embeddings must be embeddings; got triplets: Triplets(2): are the arguments swapped?"
     assert message_of(as_embeddings, Triplets(np.array([[0, 1, 2], [2, 3, 1]]))) == told
 
 

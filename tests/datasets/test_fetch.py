@@ -580,7 +580,7 @@ def test_an_archive_as_it_was_published_is_kept_where_it_does_not_unpack(row, se
 @pytest.mark.parametrize(("file", "pack"), [("data.zip", zipped), ("data.tar.gz", tarred)])
 def test_members_that_lead_out_are_refused(tmp_path, name, file, pack, message_of):
     (tmp_path / file).write_bytes(pack({"fine.txt": b"", name: b"out"}))
-    assert "leads out of its folder" in message_of(unpack, tmp_path / file)
+    assert "points outside of its folder" in message_of(unpack, tmp_path / file)
     assert [path.name for path in tmp_path.iterdir()] == [file]
 
 

@@ -186,7 +186,7 @@ def test_where_nothing_can_be_read_there_is_no_folder_of_nothing(pictures, messa
         ({"layers": ("layer9",)}, "layers must be penultimate, logits or a module's name; got 'layer9'"),
         ({"layers": ("layer1_0",)}, "did you mean 'layer1.0'?"),
         ({"pool": "max"}, "pool must be one of auto, cls, mean, flatten, none; got 'max'"),
-        ({"pool": "mean"}, "pool mean serves named modules alone"),
+        ({"pool": "mean"}, "pool mean applies only to named modules"),
         ({"layers": ("layer1",), "pool": "cls"}, "pool cls needs a class token"),
         ({"device": "warp"}, "device must be one that torch can use; got 'warp'"),
         ({"precision": "int8"}, "precision must be one of fp32, bf16; got 'int8'"),
@@ -265,7 +265,8 @@ def test_a_module_of_ones_own_is_taken_with_its_preprocessing(pictures, message_
     np.testing.assert_allclose(module[3](torch.tensor(penultimate)).detach(), logits, rtol=1e-5, atol=1e-5)
     assert (found["1"].values.clip(0) == penultimate).all()  # and not what the ReLU behind it made of it
     assert "a module needs preprocess" in message_of(lambda: pyalign.extract(module, pictures))
-    assert message_of(lambda: pyalign.extract("pixels", pictures, preprocess=prepare)).startswith("preprocess serves")
+    message = message_of(lambda: pyalign.extract("pixels", pictures, preprocess=prepare))
+    assert message.startswith("preprocess applies only to")
     assert message_of(lambda: pyalign.extract(3, pictures)).startswith("model must be SOURCE:NAME, an nn.Module or")
 
 

@@ -414,8 +414,10 @@ def test_people_whose_judgments_say_nothing_are_left_out_of_the_mean_over_people
     found = rsa({"a": x, "b": x[:, :3]}, people, kind="dissimilarity", ci=draws(30))
     assert [math.isnan(one) for one in found[0].per_person.values] == [False, False, True, False, False]
     assert found[0].per_person.mean == pytest.approx(np.nanmean(found[0].per_person.values))
-    told = [note for note in found.notes if "spearman with 1 of 5 people is not defined (number 2, from 0)" in note]
-    assert len(told) == 1 and told[0].endswith("the mean over people leaves them out")
+    told = [
+        note for note in found.notes if "spearman with 1 of 5 participants is not defined (number 2, from 0)" in note
+    ]
+    assert len(told) == 1 and told[0].endswith("the mean over participants omits them")
 
 
 def test_a_ceiling_that_does_not_exist_has_a_sentence():

@@ -242,15 +242,15 @@ def test_where_there_is_too_little_to_choose_on_a_number_is_asked_for(message_of
     subjects = np.arange(3000) % 3
     people = {"split": "subjects", "subjects": subjects}
     assert message_of(cross_validate_probe, x, triplets, **people) == (
-        "the strength can't be chosen on an inner split over subjects (a split over subjects must have at most as "
-        "many folds as there are subjects (2); got 3); give one strength, or more data"
+        "the penalty can't be chosen on an inner split over subjects (a split over subjects must have at most as "
+        "many folds as there are subjects (2); got 3); give one penalty, or more data"
     )
     result = cross_validate_probe(x, triplets, penalties=[0.05], **people)
     assert [fold.strength for fold in result.folds] == [0.05] * 3 and not result.folds[0].inner_accuracy
     few = draw_triplets(1, 20, 30)
     told = message_of(pyalign.TripletProbe().fit, reals(1, 20, 3), few)
     assert told.startswith(
-        "the strength can't be chosen on an inner split over objects (a split over objects must leave"
+        "the penalty can't be chosen on an inner split over objects (a split over objects must leave"
     )
     assert pyalign.TripletProbe(penalty=0.1).fit(reals(1, 20, 3), few).strength_ == 0.1
 

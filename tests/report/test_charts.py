@@ -376,9 +376,9 @@ def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     assert "categories applies only to figures of kind 'gallery' or 'map'" in message_of(
         plot, one_model, categories=["a"]
     )
-    assert "sort serves" in message_of(plot, embeddings=human, sort="name")
+    assert "sort applies only to" in message_of(plot, embeddings=human, sort="name")
     assert "method applies only to figures of kind 'map'" in message_of(plot, one_model, method="tsne")
-    assert "result serves" in message_of(plot, one_model, embeddings=human)
+    assert "result applies only to" in message_of(plot, one_model, embeddings=human)
     assert "kind 'map' needs embeddings; got none" in message_of(plot, one_model, "map")
     assert "needs a result, dimensions or embeddings" in message_of(plot)
     assert "there is no picture of a result of 'hubs'" in message_of(plot, pyalign.hubness(np.eye(4), k=2))

@@ -167,7 +167,7 @@ def test_a_result_of_the_command_needs_no_table(found):
 def test_what_is_missing_is_said(comparison):
     assert metadata(given()) is None
     section = metadata(given(comparison))
-    assert "No metadata of the models were given" in section.parts[0].paragraphs[0]
+    assert "There is no metadata of the models" in section.parts[0].paragraphs[0]
     section = metadata(given(comparison, metadata=metadata_of([{"model": "z"}])))
     assert section.parts[0].paragraphs[0].startswith("0.json: metadata must have a row of some model")
 

@@ -548,8 +548,8 @@ def test_a_ready_matrix_is_a_model_of_the_steps_that_take_one(folder):
     [
         ('models = ["a"]', 'models = ["m"]', "step 'cka': cka takes embeddings; model 'm' is a matrix"),
         ('"similarity"', '"alike"', "model 'm': kind must be dissimilarity or similarity; got 'alike'"),
-        ('"similarity"', '"similarity", per_object = "mean"', "model 'm': per_object serves embeddings; with kind it "
-         "is a matrix"),
+        ('"similarity"', '"similarity", per_object = "mean"', "model 'm': per_object applies only to "
+         "embeddings; with kind it is a matrix"),
         ("[steps.score]", '[steps.score]\nmatrix = "m.npy"', "step 'score': score has no option 'matrix'"),
     ],
 )  # fmt: skip
