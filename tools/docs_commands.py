@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import doctest
+import itertools
 import os
 import re
 import shutil
@@ -91,7 +92,7 @@ def blocks_of(text: str) -> list[Block]:
     """The blocks of a page that are to be run, in order."""
     fences = list(FENCE.finditer(text))
     found = []
-    for here, after in zip(fences, [*fences[1:], None], strict=True):
+    for here, after in itertools.pairwise([*fences, None]):
         before = COMMENT.search(text[: here.start()])
         comment = before.group(1) if before else ""
         if here.group(1) != "sh":

@@ -443,7 +443,7 @@ def test_no_table_leaves_out_which_correlation_and_measure_a_row_is_of():
 
 def test_one_is_singular():
     x, people = study(p=1)
-    assert "66 pairs; 1 person;" in str(rsa(x, people, kind="dissimilarity", ci=draws(20)))
+    assert "66 pairs; 1 participant;" in str(rsa(x, people, kind="dissimilarity", ci=draws(20)))
 
 
 def test_partial_correlations_that_do_not_exist_have_a_sentence():
