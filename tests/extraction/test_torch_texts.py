@@ -129,7 +129,7 @@ def test_sentence_models_at_fault_are_one_line(sentences, message_of, tmp_path, 
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "no such type"}))
     assert message_of(load_encoder, spec).startswith(f"{spec}: {tmp_path} can't be loaded: ")
     request = Request(checkpoint="w.pt")
-    assert "checkpoint of sentence-transformers:embeddings must be a folder" in message_of(
+    assert "checkpoint of sentence-transformers:x must be a folder" in message_of(
         load_encoder, "sentence-transformers:x", request
     )
     assert "compile applies only to image models" in message_of(load_encoder, spec, Request(compile=True))
