@@ -72,10 +72,10 @@ models = {independent}
 top_objects = 8
 [steps.predict]
 models = ["CLIP ViT-B/32", "word2vec"]
-[steps.probe]  # one strength; docs/probing.md chooses it on held-out objects
+[steps.probe]  # one penalty; docs/probing.md chooses it on held-out objects
 models = ["CLIP ViT-B/32"]
 triplets = "answers"
-strengths = [0.07]
+penalties = [0.07]
 folds = 3
 [steps.consistency]
 models = {independent}

@@ -76,8 +76,11 @@ for dtype in {dtypes}:
         expected_loss, expected = pyalign.triplet_gradient(s, some, answers=targets, temperature=0.5)
         assert abs(loss - expected_loss) < 1e-6, (loss, expected_loss)
         same(gradient, expected, 1e-6)
-    same(pyalign.odd_one_out(similarities=s, triplets=some, backend=name), pyalign.odd_one_out(similarities=s,
-    triplets=some)) x, some = reals(4, 8, 3, dtype=dtype), draw_triplets(4, 8, 60)
+    same(
+        pyalign.odd_one_out(similarities=s, triplets=some, backend=name),
+        pyalign.odd_one_out(similarities=s, triplets=some),
+    )
+    x, some = reals(4, 8, 3, dtype=dtype), draw_triplets(4, 8, 60)
     for l2, targets in ((0.1, None), (0.003, whole(5, 60, 3) ** 2)):
         ours = pyalign.fit_probe(x, some, penalty=l2, answers=targets, backend=name)
         expected = pyalign.fit_probe(x, some, penalty=l2, answers=targets)

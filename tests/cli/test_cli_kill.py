@@ -23,7 +23,7 @@ from pyalign.cli import main
 from pyalign.datasets.triplets import draw_triplets
 from pyalign.io import write
 
-PLAIN = (".npy", ".txt", ".index")  # the same bytes in every run
+PLAIN = (".npy", ".tar", ".txt", ".index")  # the same bytes in every run
 DOCUMENTS = ("--json", "o.json", "--csv", "o.csv", "--quiet")
 pytestmark = pytest.mark.slow
 T = ("-t", "t.npy")
