@@ -96,7 +96,7 @@ import sys, time
 import numpy as np, pyalign
 x, t = np.load(sys.argv[1]), np.load(sys.argv[2])
 start = time.process_time()
-pyalign.fit_probe(x, t, strength=0.3)
+pyalign.fit_probe(x, t, penalty=0.3)
 print(time.process_time() - start)
 """
 BUSY = "while True: pass"

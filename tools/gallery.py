@@ -118,9 +118,9 @@ kind = "dissimilarity"
 names = "names.txt"
 
 [steps.rsa]
-permutations = 999
+n_permutations = 999
 [steps.cka]
-permutations = 200
+n_permutations = 200
 [steps.neighbors]
 models = "EfficientNet-Lite2"
 queries = ["01.png", "20.png", "47.png", "75.png"]

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import pyalign
+from pyalign.nearest.overlap import neighbor_overlap
 from pyalign.stats.splits import TripletKFold
 
 SETTINGS = (
@@ -45,7 +46,7 @@ def main() -> None:
     print(_line(("none", "", ""), [(s.accuracy, s.cross_entropy, 1.0, 1.0, 1.0, 1.0) for s in zero]), flush=True)
     for setting in args.settings:
         penalty, l2, alpha = setting.split(":")
-        figures = [_fold(x, *fold, penalty=penalty, strength=float(l2), alpha=float(alpha)) for fold in folds]
+        figures = [_fold(x, *fold, norm=penalty, penalty=float(l2), local_weight=float(alpha)) for fold in folds]
         print(_line((penalty, l2, alpha), figures), flush=True)
 
 
@@ -67,7 +68,7 @@ def _fold(
     fit = pyalign.fit_probe(x[items], triplets, other_embeddings=x[images], tolerance=TOLERANCE, **options)
     z = fit.transform.apply(x)
     scored = pyalign.score(z, test, measure="dot", ci=None)
-    kept = pyalign.neighbor_overlap(x[unseen], z[unseen])
+    kept = neighbor_overlap(x[unseen], z[unseen])
     return scored.accuracy, scored.cross_entropy, *kept.values(), *fit.local.neighbors_kept.values()
 
 
