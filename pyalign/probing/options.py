@@ -21,11 +21,11 @@ SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """The options of a probe but for the penalty's strength.
+    """The options of a probe but for the penalty.
 
     Attributes:
-        norm: ``"squared"``, |W|_F^2, which is the trace of M = W W^T; ``"frobenius"``, |W|_F, as published;
-            ``"identity"``, |W - m I|_F^2 with m = mean(diag W), as in gLocal, with cosines divided by m^2;
+        norm: ``"squared"``, ``|W|_F^2``, which is the trace of M = W W^T; ``"frobenius"``, ``|W|_F``, as published;
+            ``"identity"``, ``|W - m I|_F^2`` with m = mean(diag W), as in gLocal, with cosines divided by m^2;
             ``"nuclear"``, the sum of W's singular values.
         rank: ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
         bias: whether Z = X W + b has a b, on which there is no penalty.
