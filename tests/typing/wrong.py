@@ -15,14 +15,14 @@ pyalign.score(embeddings, triplets, missing="skip")  # wrong
 pyalign.score(embeddings, triplets, backend="gpu")  # wrong
 pyalign.score(embeddings, triplets, ci="people")  # wrong
 pyalign.score(matrix=np.eye(30), kind="distance", triplets=triplets)  # wrong
-pyalign.score(embeddings, triplets, n_permutations=100)  # wrong
+pyalign.score(embeddings, triplets, permutations=100)  # wrong
 pyalign.compare({"a": embeddings}, triplets, correction="bonferoni")  # wrong
 pyalign.rsa(embeddings, np.eye(30), correlation="spearmen")  # wrong
 pyalign.calibrate(embeddings, triplets, split="people")  # wrong
 pyalign.cka({"a": embeddings}, layers=({"1": embeddings}, {"2": embeddings}))  # wrong
 pyalign.cka(layers={"1": embeddings})  # wrong
 pyalign.ProbeOptions(norm="l2")  # wrong
-pyalign.fit_probe(embeddings, triplets, penalty=0.1)  # wrong
+pyalign.fit_probe(embeddings, triplets, strength=0.1)  # wrong
 read: Comparison = pyalign.load_result("scores.json", Scores)  # wrong
 text: str = pyalign.score(embeddings, triplets).ci.low  # wrong
-pyalign.hubness(embeddings)  # wrong
+pyalign.neighbor_hubness(embeddings)  # wrong
