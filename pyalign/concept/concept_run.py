@@ -19,7 +19,7 @@ from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
-from pyalign.concept.together import Together, together
+from pyalign.concept.simultaneous_inference import SimultaneousInference, simultaneous_inference
 from pyalign.data import AlignedModels, Transform
 from pyalign.data.subjects import checked_labels
 from pyalign.ops.similarity import notes_on_similarities
@@ -172,7 +172,7 @@ def result_of(
 ) -> ConceptScores:
     """The result of model k."""
     *of_concepts, rest = parts
-    among_all = together(k, of_concepts, whole, correction)
+    among_all = simultaneous_inference(k, of_concepts, whole, correction)
     intervals = whole.intervals
     _, nats = _known(whole.estimates[:, k])
     return ConceptScores(
@@ -192,7 +192,7 @@ def result_of(
     )
 
 
-def _row(label: str, part: Part, k: int, among_all: Together | None = None) -> ConceptScore:
+def _row(label: str, part: Part, k: int, among_all: SimultaneousInference | None = None) -> ConceptScore:
     accuracy, nats = _known(part.estimates[:, k])
     found = part.intervals
     return ConceptScore(
@@ -204,7 +204,7 @@ def _row(label: str, part: Part, k: int, among_all: Together | None = None) -> C
         cross_entropy=nats,
         cross_entropy_ci=None if found is None else found.own(k, NATS),
         note=part.note,
-        **vars(among_all or Together()),
+        **vars(among_all or SimultaneousInference()),
         **low_values(part.numbers),
     )
 

@@ -29,7 +29,7 @@ from pyalign.stats.student import two_sided_p
 
 
 @dataclass(frozen=True)
-class Together:
+class SimultaneousInference:
     """What a concept has among all concepts of a model; see `ConceptScore`."""
 
     simultaneous_ci: Interval | None = None
@@ -37,12 +37,12 @@ class Together:
     p_adjusted: float | None = None
 
 
-def together(k: int, parts: Sequence[Part], whole: Part, correction: str) -> list[Together]:
+def simultaneous_inference(k: int, parts: Sequence[Part], whole: Part, correction: str) -> list[SimultaneousInference]:
     """That of each part for model k; nothing without intervals in closed form."""
     count = sum(isinstance(part.intervals, ClosedForm) for part in parts)
     p_values = [_p_value(k, part, whole) for part in parts]
     return [
-        Together(_simultaneous(k, part, count), p, adjusted)
+        SimultaneousInference(_simultaneous(k, part, count), p, adjusted)
         for part, p, adjusted in zip(parts, p_values, corrected(p_values, correction), strict=True)
     ]
 
