@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.stats.resampling import LEAST, Clusters
+from pyalign.stats.resampling import LEAST, Clusters, effective_number, is_enough
 
 NAMES = {"objects": "objects", "subjects": "participants"}
 ROWS = {"objects": "triplets each would: a few are in most", "subjects": "answers each would: a few gave most"}
@@ -49,12 +49,8 @@ class EffectiveNumber:
         Example:
             >>> EffectiveNumber.of_sizes("objects", np.array([2.0, 2.0, 0.0]))
             EffectiveNumber(of='objects', count=2, value=2.0)
-            >>> round(EffectiveNumber.of_sizes("objects", 1.0 / np.arange(1, 61)).value, 1)
-            13.4
         """
-        ordered = np.sort(sizes)  # in one order, whatever the numbers of the objects are
-        squares = float((ordered**2).sum())
-        return cls(of, int((sizes > 0).sum()), float(ordered.sum() ** 2) / squares if squares else 0.0)
+        return cls(of, int((sizes > 0).sum()), effective_number(sizes))
 
     @property
     def is_low(self) -> bool:
@@ -64,7 +60,7 @@ class EffectiveNumber:
     @property
     def is_enough(self) -> bool:
         """Whether there are intervals over so many."""
-        return self.value >= LEAST[self.of] - 0.5
+        return is_enough(self.of, self.value)
 
 
 def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...]:

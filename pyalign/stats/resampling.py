@@ -299,6 +299,28 @@ def codes_of(labels: object, t: int) -> np.ndarray:
     return np.unique(checked_labels(labels, t), return_inverse=True)[1].reshape(-1)
 
 
+def effective_number(sizes: np.ndarray) -> float:
+    """How many with as many rows each would say as much; 0 without a row.
+
+    Example:
+        >>> effective_number(np.array([2, 2, 0])), round(effective_number(1.0 / np.arange(1, 61)), 1)
+        (2.0, 13.4)
+    """
+    ordered = np.sort(sizes).astype(np.float64)  # in one order, whatever the numbers of the objects are
+    squares = float((ordered**2).sum())
+    return float(ordered.sum() ** 2) / squares if squares else 0.0
+
+
+def is_enough(of: str, value: float) -> bool:
+    """Whether there are intervals over an effective number of "objects" or "subjects".
+
+    Example:
+        >>> is_enough("objects", 7.4), is_enough("objects", 7.5), is_enough("subjects", 3.5)
+        (False, True, True)
+    """
+    return value >= LEAST[of] - 0.5
+
+
 def enough_participants(subjects: object) -> bool:
     """Whether the participants are known, and an effective number of them for which there are intervals.
 
@@ -310,5 +332,4 @@ def enough_participants(subjects: object) -> bool:
         return False
     known = subjects.codes if isinstance(subjects, Subjects) else _checks.as_array(subjects, "subjects", "(t,)").ravel()
     known = known.astype(str) if known.dtype.hasobject else known  # numbers and text can't be put in order
-    counts = np.unique(known, return_counts=True)[1].astype(np.float64)
-    return bool(counts.size) and counts.sum() ** 2 / (counts**2).sum() >= LEAST["subjects"] - 0.5
+    return is_enough("subjects", effective_number(np.unique(known, return_counts=True)[1]))
