@@ -107,7 +107,7 @@ def notes_on_similarities(
     Example:
         >>> x = np.random.default_rng(0).normal(size=(20, 5)) + 10_000
         >>> notes_on_similarities(x.astype(np.float32), np.array([[0, 1, 2], [7, 3, 5]]), "cosine")[0][:62]
-        'all similarities of embeddings by cosine lie within float32 ro'
+        'all similarities of embeddings by cosine differ by no more tha'
     """
     if get_measure(measure).precomputed:  # `as_similarities` notes it
         return ()

@@ -13,7 +13,6 @@ from support import draw_triplets, more_for_many_rows, seeds
 from pyalign import noise_ceiling
 from pyalign.analysis.ceiling.leave_one_out import repeated_sets
 from pyalign.analysis.repeats import find_repeats
-from pyalign.stats import effective
 from pyalign.stats.mixture import fit_mixture
 
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])  # columns that bring the odd item to the last place
@@ -126,9 +125,8 @@ def expected(triplets, subjects, known):
 
 @pytest.mark.parametrize("known", [False, True])
 @given(seed=seeds)
-def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, seed, monkeypatch):
-    monkeypatch.setattr(effective, "LEAST", {"objects": 0, "subjects": 0})
-    triplets, subjects = case(seed)
+def test_errors_are_those_of_loops_over_pairs_of_sets_and_of_entries(known, seed):
+    triplets, subjects = case(seed, 120, 10, 8)
     by_loop = expected(triplets, subjects, known)
     assume(not any(map(math.isnan, by_loop.values())))
     people = noise_ceiling(triplets, subjects=subjects if known else None)

@@ -72,7 +72,7 @@ def test_the_table_never_shows_the_ceiling_beside_the_correlation_with_the_mean(
     assert blocks[0].startswith("correlation with the mean matrix of the participants") and "ceiling" not in blocks[0]
     assert blocks[1].startswith("mean over participants of the correlation with each, and its noise ceiling")
     assert "first" in blocks[0] and "second" in blocks[1] and "their ranks" in blocks[1]
-    assert "14 objects, 91 pairs; 4 people" in " ".join(blocks[0].split())
+    assert "14 objects, 91 pairs; 4 participants" in " ".join(blocks[0].split())
     assert "intervals (dual bootstrap, 40 resamples, seed 0) over objects and participants" in " ".join(ran.out.split())
     assert "first - second" in blocks[2]
 
