@@ -16,7 +16,16 @@ from pyalign.errors import InputError
 from pyalign.io.write import STREAMS
 from pyalign.journal import Journal, beside, fingerprint_of
 
-DECIDES = ("penalties", "folds", "split", "seed", "backend", "recipe")  # of the options, besides those of the map
+DECIDES = (
+    "penalties",
+    "folds",
+    "split",
+    "seed",
+    "ci",
+    "confidence_level",
+    "backend",
+    "recipe",
+)  # of the options, besides those of the map
 
 
 def places(out: str | None) -> tuple[Path | None, Path | None]:
