@@ -119,7 +119,7 @@ class ProbeCommandOptions(
     rank: int | str | None = option(
         "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, metavar="R", group=MAP
     )
-    bias: bool = option(default=False, group=MAP)
+    bias: bool = option(default=False, group=MAP, rare=True)
     measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option(
         "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP
