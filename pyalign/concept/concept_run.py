@@ -3,8 +3,10 @@ group."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, common_triplets, open_outcome_table
-from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS
+from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm
 from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes
@@ -26,6 +28,7 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress
 from pyalign.stats.effective import low_values, notes_on_few
 from pyalign.stats.multiple import corrected
+from pyalign.stats.pooling import Pooled, PooledGroup, common_covariance, partially_pooled
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.typing import BackendName, Correction
 
@@ -173,13 +176,17 @@ def result_of(
     """The result of model k."""
     *of_concepts, rest = parts
     among_all = simultaneous_inference(k, of_concepts, whole, correction)
+    pooled = _pooled(k, parts, whole)
     intervals = whole.intervals
     _, nats = _known(whole.estimates[:, k])
     return ConceptScores(
         embeddings=name,
         by=grouping.by,
         concepts=tuple(
-            _row(label, part, k, one) for label, part, one in zip(grouping.labels, of_concepts, among_all, strict=True)
+            _row(label, part, k, one, group)
+            for label, part, one, group in zip(
+                grouping.labels, of_concepts, among_all, pooled.groups if pooled else repeat(None), strict=False
+            )
         ),
         unassigned=_row(NO_CONCEPT, rest, k) if rest.n_triplets else None,
         n_triplets=whole.n_triplets,
@@ -189,10 +196,49 @@ def result_of(
         cross_entropy=nats,
         cross_entropy_ci=None if intervals is None else intervals.own(k, NATS),
         transform=transform,
+        spread=None if pooled is None else pooled.spread,
+        spread_ci=None if pooled is None else pooled.spread_ci,
     )
 
 
-def _row(label: str, part: Part, k: int, among_all: SimultaneousInference | None = None) -> ConceptScore:
+def _pooled(k: int, parts: Sequence[Part], whole: Part) -> Pooled | None:
+    """The accuracies of model k for all concepts that have an interval, in one hierarchical model.
+
+    The last of the parts are the triplets of no concept.
+    """
+    *of_concepts, _ = parts
+    forms = [part.intervals for part in of_concepts]
+    plan = next((form.plan for form in forms if isinstance(form, ClosedForm)), None)
+    if plan is None:
+        return None
+    errors = [form.errors[ACCURACY] if isinstance(form, ClosedForm) else None for form in forms]
+    return partially_pooled(
+        [_known(part.estimates[:, k])[0] for part in of_concepts],
+        [None if of_part is None else float(of_part.errors[k]) for of_part in errors],
+        [0.0 if of_part is None else of_part.rows for of_part in errors], plan, _common(k, parts, whole),
+    )  # fmt: skip
+
+
+def _common(k: int, parts: Sequence[Part], whole: Part) -> float:
+    """What the errors of two concepts have in common; 0 where triplets count in several, or some have no error."""
+    filled = [part for part in parts if part.n_triplets]
+    forms = [part.intervals for part in (*filled, whole)]
+    if sum(part.n_triplets for part in filled) != whole.n_triplets:
+        return 0.0
+    *variances, of_all = [
+        float(form.errors[ACCURACY].errors[k]) ** 2 if isinstance(form, ClosedForm) else math.nan for form in forms
+    ]
+    if math.isnan(of_all):
+        return 0.0
+    known = [not math.isnan(variance) for variance in variances]
+    sizes = [part.n_triplets for part, there in zip(filled, known, strict=True) if there]
+    there = [variance for variance in variances if not math.isnan(variance)]
+    return common_covariance(of_all, sizes, there) if there else 0.0
+
+
+def _row(
+    label: str, part: Part, k: int, among_all: SimultaneousInference | None = None, pooled: PooledGroup | None = None
+) -> ConceptScore:
     accuracy, nats = _known(part.estimates[:, k])
     found = part.intervals
     return ConceptScore(
@@ -206,6 +252,10 @@ def _row(label: str, part: Part, k: int, among_all: SimultaneousInference | None
         note=part.note,
         **vars(among_all or SimultaneousInference()),
         **low_values(part.numbers),
+        pooled=None if pooled is None else pooled.accuracy,
+        pooled_ci=None if pooled is None else pooled.ci,
+        p_lowest=None if pooled is None else pooled.p_lowest,
+        p_highest=None if pooled is None else pooled.p_highest,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
@@ -51,6 +51,7 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
         assigned += f", the {result.top} largest: a triplet counts in each"
     return [
         *(_of_one_way([one for one in result.results if one.by == by], labels, result) for by in ways),
+        *([] if (spreads := spread_table(result.results, labels)) is None else [spreads]),
         foot(
             source_note("triplets", result.triplets),
             source_note("dimensions", result.dimensions),
@@ -99,6 +100,9 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
             if any(row.effective_objects for row in rows) else None,
             column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
             column("s.e.", lambda c: c.standard_error, "percent", keep=3) if intervals else None,
+            column("pooled", lambda c: c.pooled, "percent", keep=1,
+                   foot="pooled: accuracy drawn towards the other concepts as far as it is uncertain")
+            if first.spread is not None else None,
             *(_together_columns(rows, result) if any(row.simultaneous_ci for row in rows) else ()),
             column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
         )  # fmt: skip
@@ -111,6 +115,32 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
                                     keep=9 if k < 2 else max(1, 6 - k)) for k, one in enumerate(of)),
         *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
           if of_two else ()),
+    )  # fmt: skip
+
+
+def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) -> Table | None:
+    """How much the accuracies of each model differ between concepts, and which are the lowest and the highest."""
+    known = [scores for scores in results if scores.spread is not None]
+    if not known:
+        return None
+    first = known[0].spread_ci
+    column = Rows(known, interval_header(None if first is None else first.confidence)).column
+
+    def most_probable(name: str) -> Callable[[ConceptScores], str]:
+        def named(scores: ConceptScores) -> str:
+            concept = max(scores.concepts, key=lambda row: getattr(row, name) or 0.0)
+            return f"{concept.concept} ({getattr(concept, name):.2f})"
+
+        return named
+
+    return table(
+        column("model", lambda scores: labels[scores.embeddings]),
+        column("concepts", lambda scores: scores.by, keep=4) if len({scores.by for scores in known}) > 1 else None,
+        column("spread", lambda scores: scores.spread, "percent", ci=lambda scores: scores.spread_ci,
+               foot="spread: standard deviation of true accuracies between concepts"),
+        column("lowest", most_probable("p_lowest"), keep=6,
+               foot="lowest, highest: the concept that most probably is, and with which probability"),
+        column("highest", most_probable("p_highest"), keep=5),
     )  # fmt: skip
 
 
