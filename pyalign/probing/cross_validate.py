@@ -141,16 +141,16 @@ class _Run:
         finished = journal.result(stage, FoldResult)
         if finished is not None:
             return finished
-        began, given = time.perf_counter(), self.inputs
-        inside = np.zeros(len(given.x), np.int64)
+        began, inputs = time.perf_counter(), self.inputs
+        inside = np.zeros(len(inputs.x), np.int64)
         inside[fold.train_items] = np.arange(len(fold.train_items))
-        people = given.subjects if self.split == "subjects" else None
+        people = inputs.subjects if self.split == "subjects" else None
         choice = choose_strength(
-            given.x[fold.train_items], inside[given.index[fold.train]], self.options, penalties=self.strengths,
+            inputs.x[fold.train_items], inside[inputs.index[fold.train]], self.options, penalties=self.strengths,
             split=self.split, subjects=None if people is None else people[fold.train], seed=self.options.seed,
-            answers=part_of(given.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
+            answers=part_of(inputs.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
         )  # fmt: skip
-        problem = problem_of(given.x, given.index, given.answers, fold, self.options, self.make)
+        problem = problem_of(inputs.x, inputs.index, inputs.answers, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.strength], watch=watch))
         watch.offer((FITTED, fit.objective), lambda: fit)
         result = self._result(fold, choice, fit, time.perf_counter() - began)
@@ -159,28 +159,28 @@ class _Run:
         return result
 
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, seconds: float) -> FoldResult:
-        given, options = self.inputs, self.options
-        test, answers = given.index[fold.test], part_of(given.answers, fold.test)
-        found = held_out_score(fit.transform, options, given.x, test, answers, given.on, given.task)
+        inputs, options = self.inputs, self.options
+        test, answers = inputs.index[fold.test], part_of(inputs.answers, fold.test)
+        held_out = held_out_score(fit.transform, options, inputs.x, test, answers, inputs.on, inputs.task)
         errors: tuple[float | None, float | None] = (None, None)
         paired = PairedErrors()
         if answers is None:
-            people = given.subjects[fold.test] if self.split == "subjects" and given.subjects is not None else None
-            rows = given.on.for_scoring(fit.transform.apply(given.x))
+            people = inputs.subjects[fold.test] if self.split == "subjects" and inputs.subjects is not None else None
+            rows = inputs.on.for_scoring(fit.transform.apply(inputs.x))
+            backend = inputs.on.backend.name
             errors = held_out_errors(
-                rows, test, self.split, options.measure, options.temperature, people, given.on.backend.name, given.task
+                rows, test, self.split, options.measure, options.temperature, people, backend, inputs.task
             )
             paired = paired_errors(
-                rows, given.on.for_scoring(given.x), test, self.split, options, people, given.on.backend.name,
-                given.task,
-            )  # fmt: skip
+                rows, inputs.on.for_scoring(inputs.x), test, self.split, options, people, backend, inputs.task
+            )
         return FoldResult(
             strength=choice.strength,
-            accuracy=found.accuracy,
-            cross_entropy=found.cross_entropy,
+            accuracy=held_out.accuracy,
+            cross_entropy=held_out.cross_entropy,
             accuracy_error=errors[0],
             cross_entropy_error=errors[1],
-            zero_shot_accuracy=scored(given.x, test, answers, "cosine", on=given.on, task=given.task).accuracy,
+            zero_shot_accuracy=scored(inputs.x, test, answers, "cosine", on=inputs.on, task=inputs.task).accuracy,
             n_train=len(fold.train),
             n_test=len(fold.test),
             rank=fit.rank,
@@ -198,10 +198,10 @@ class _Run:
 
     def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
-        given, strengths = self.inputs, as_penalties(self.strengths)
-        grown = [r.strength * (r.n_train / len(given.index)) ** GROWTH for r in results]
+        inputs, strengths = self.inputs, as_penalties(self.strengths)
+        grown = [r.strength * (r.n_train / len(inputs.index)) ** GROWTH for r in results]
         strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(geometric_mean(grown))
-        problem = self.make(given.x, given.index, self.options, given.answers)
+        problem = self.make(inputs.x, inputs.index, self.options, inputs.answers)
         fit = next(fit_path(problem, [strength], watch=self.watch.at("refit"), figures=True))
         self.watch.at("refit").offer((REFIT, fit.objective), lambda: fit)
         return fit
@@ -222,7 +222,7 @@ def _held_out(results: Sequence[FoldResult], split: str) -> dict[str, Any]:
 
 
 def _degrees(inputs: Inputs, split: str, folds: int) -> int:
-    """Of freedom: what is held out, less one for each fold's mean."""
+    """The degrees of freedom: the units that are held out, less one for each fold's mean."""
     if split == "objects":
         return len(np.unique(inputs.index)) - folds
     if split == "subjects" and inputs.subjects is not None:
@@ -235,7 +235,7 @@ def _summary(
 ) -> ProbeCrossValidation:
     right, nats = ([getattr(r, name) for r in results] for name in ("accuracy", "cross_entropy"))
     degrees = _degrees(inputs, split, len(results))
-    others = inputs.given.get("other_embeddings")
+    others = inputs.arguments.get("other_embeddings")
     before = [r.zero_shot_accuracy for r in results]
     added = [r.accuracy - r.zero_shot_accuracy for r in results]
     return ProbeCrossValidation(
@@ -274,13 +274,13 @@ def held_out_errors(
     None and None where the fold is too small for a closed form.
     """
     try:
-        found = score(
+        result = score(
             rows, Triplets(triplets, task=task), measure=measure, temperature=temperature, ci=Resampling(split),
             subjects=subjects, backend=cast("BackendName", backend),
         )  # fmt: skip
     except InputError:
         return None, None
-    return found.standard_error, found.cross_entropy_standard_error
+    return result.standard_error, result.cross_entropy_standard_error
 
 
 @dataclass(frozen=True)
@@ -309,12 +309,12 @@ def paired_errors(
     before = triplet_outcomes(x, triplets, measure="cosine", backend=backend, task=task)
     credits = np.stack([probed.credits(), before.credits()])
     try:
-        found = Dependence.of(Clusters.of(triplets, subjects), Resampling(split)).errors(with_weights(credits))
+        errors = Dependence.of(Clusters.of(triplets, subjects), Resampling(split)).errors(with_weights(credits))
     except InputError:
         return PairedErrors()
-    if not found.known:
+    if not errors.known:
         return PairedErrors()
-    return PairedErrors(float(found.errors[1]) / CREDIT_UNIT, float(found.differences[0, 1]) / CREDIT_UNIT)
+    return PairedErrors(float(errors.errors[1]) / CREDIT_UNIT, float(errors.differences[0, 1]) / CREDIT_UNIT)
 
 
 def mean_interval(

@@ -46,7 +46,7 @@ def scored(
     z: Any = on.for_scoring(rows)
     backend = on.backend.name
     if answers is None:
-        found = score(
+        result = score(
             z,
             Triplets(triplets, task=task),
             measure=measure,
@@ -54,8 +54,8 @@ def scored(
             backend=cast("BackendName", backend),
             ci=None,
         )
-        assert found.accuracy is not None and found.cross_entropy is not None
-        return HeldOut(found.accuracy, found.cross_entropy)
+        assert result.accuracy is not None and result.cross_entropy is not None
+        return HeldOut(result.accuracy, result.cross_entropy)
     results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)
     s = on.fetched(results.similarities).astype(np.float64)[:, ::-1]  # of the pair that is left when a position is odd
     if task == ANCHORED:  # position 0 never is
