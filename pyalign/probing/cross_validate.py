@@ -157,16 +157,16 @@ class _Run:
         finished = journal.result(stage, FinishedFold)
         if finished is not None:
             return finished
-        began, given = time.perf_counter(), self.inputs
-        inside = np.zeros(len(given.x), np.int64)
+        began, inputs = time.perf_counter(), self.inputs
+        inside = np.zeros(len(inputs.x), np.int64)
         inside[fold.train_items] = np.arange(len(fold.train_items))
-        people = given.subjects if self.split == "subjects" else None
+        people = inputs.subjects if self.split == "subjects" else None
         choice = choose_strength(
-            given.x[fold.train_items], inside[given.index[fold.train]], self.options, penalties=self.strengths,
+            inputs.x[fold.train_items], inside[inputs.index[fold.train]], self.options, penalties=self.strengths,
             split=self.split, subjects=None if people is None else people[fold.train], seed=self.options.seed,
-            answers=part_of(given.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
+            answers=part_of(inputs.answers, fold.train), watch=self.watch.at(f"{stage}, inner"), make=self.make,
         )  # fmt: skip
-        problem = problem_of(given.x, given.index, given.answers, fold, self.options, self.make)
+        problem = problem_of(inputs.x, inputs.index, inputs.answers, fold, self.options, self.make)
         fit = next(fit_path(problem, [choice.strength], watch=watch))
         watch.offer((FITTED, fit.objective), lambda: fit)
         finished = self._result(fold, choice, fit, began)
@@ -175,20 +175,20 @@ class _Run:
         return finished
 
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, began: float) -> FinishedFold:
-        given = self.inputs
-        test, answers = given.index[fold.test], part_of(given.answers, fold.test)
-        held_out = held_out_score(fit.transform, self.options, given.x, test, answers, given.on, given.task)
-        mapped, x = (given.on.for_scoring(rows) for rows in (fit.transform.apply(given.x), given.x))
-        rows = HeldOutRows.of(mapped, x, test, answers, self.options, given.on, given.task)
-        people = None if given.subjects is None else given.subjects[fold.test]
-        errors = fold_errors(rows, test, people, self.plan, given.on.backend.name)
+        inputs = self.inputs
+        test, answers = inputs.index[fold.test], part_of(inputs.answers, fold.test)
+        held_out = held_out_score(fit.transform, self.options, inputs.x, test, answers, inputs.on, inputs.task)
+        mapped, x = (inputs.on.for_scoring(rows) for rows in (fit.transform.apply(inputs.x), inputs.x))
+        rows = HeldOutRows.of(mapped, x, test, answers, self.options, inputs.on, inputs.task)
+        people = None if inputs.subjects is None else inputs.subjects[fold.test]
+        errors = fold_errors(rows, test, people, self.plan, inputs.on.backend.name)
         result = FoldResult(
             strength=choice.strength,
             accuracy=held_out.accuracy,
             cross_entropy=held_out.cross_entropy,
             accuracy_error=errors.accuracy,
             cross_entropy_error=errors.cross_entropy,
-            zero_shot_accuracy=scored(given.x, test, answers, "cosine", on=given.on, task=given.task).accuracy,
+            zero_shot_accuracy=scored(inputs.x, test, answers, "cosine", on=inputs.on, task=inputs.task).accuracy,
             n_train=len(fold.train),
             n_test=len(fold.test),
             rank=fit.rank,
@@ -207,10 +207,10 @@ class _Run:
 
     def refit(self, results: Sequence[FoldResult]) -> ProbeFit:
         """All triplets, with the strengths of the folds, which had fewer triplets."""
-        given, strengths = self.inputs, as_penalties(self.strengths)
-        grown = [r.strength * (r.n_train / len(given.index)) ** GROWTH for r in results]
+        inputs, strengths = self.inputs, as_penalties(self.strengths)
+        grown = [r.strength * (r.n_train / len(inputs.index)) ** GROWTH for r in results]
         strength = strengths[0] if strengths is not None and len(strengths) == 1 else float(geometric_mean(grown))
-        problem = self.make(given.x, given.index, self.options, given.answers)
+        problem = self.make(inputs.x, inputs.index, self.options, inputs.answers)
         fit = next(fit_path(problem, [strength], watch=self.watch.at("refit"), figures=True))
         self.watch.at("refit").offer((REFIT, fit.objective), lambda: fit)
         return fit
@@ -234,7 +234,7 @@ def _summary(
     results: Sequence[FoldResult], intervals: FoldIntervals, plan: Resampling | None, inputs: Inputs, split: str,
     fit: ProbeFit, local: LocalOptions, began: float,
 ) -> ProbeCrossValidation:  # fmt: skip
-    others = inputs.given.get("other_embeddings")
+    others = inputs.arguments.get("other_embeddings")
     notes = notes_on_few(intervals.numbers)
     if plan is not None and intervals.accuracy is None:
         notes = (*notes, without_interval(plan.by, intervals.numbers))

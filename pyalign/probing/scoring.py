@@ -47,7 +47,7 @@ def scored(
     z: Any = on.for_scoring(rows)
     backend = on.backend.name
     if answers is None:
-        found = score(
+        result = score(
             z,
             Triplets(triplets, task=task),
             measure=measure,
@@ -55,8 +55,8 @@ def scored(
             backend=cast("BackendName", backend),
             ci=None,
         )
-        assert found.accuracy is not None and found.cross_entropy is not None
-        return HeldOut(found.accuracy, found.cross_entropy)
+        assert result.accuracy is not None and result.cross_entropy is not None
+        return HeldOut(result.accuracy, result.cross_entropy)
     rows_of = predicted_answers(z, triplets, answers, measure, temperature, on, task)
     weight = answers.sum()
     return HeldOut(float(rows_of.right.sum() / weight), float(rows_of.nats.sum() / weight))

@@ -153,7 +153,7 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
 
     @property
     def interrupted(self) -> bool:
-        """Likewise."""
+        """Whether the run was interrupted; False, since such a run leaves a journal and no result."""
         return False
 
     def __repr__(self) -> str:
