@@ -171,17 +171,17 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
         refuse_unused(options, LOCAL, "gLocal: add --other-embeddings")
     if not options.folds:
         _check_one_fit(options)
-    given = {name: getattr(options, name) for name in DEFAULTS}
+    values = {name: getattr(options, name) for name in DEFAULTS}
     if options.other_embeddings is not None and options.recipe is None:
-        given["norm"] = options.norm or "identity"
+        values["norm"] = options.norm or "identity"
     if not options.folds and options.other_embeddings is not None:
-        given["tolerance"] = options.tolerance or TOLERANCE
-    given["bias"] = options.bias or None
+        values["tolerance"] = options.tolerance or TOLERANCE
+    values["bias"] = options.bias or None
     if options.recipe is not None and options.model_index is not None:
         raise InputError(f"--model-index needs held-out figures, which --recipe {options.recipe} does not give")
     if options.recipe is None:
-        return {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
-    for name, value in {**given, "other_embeddings": options.other_embeddings}.items():
+        return {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
+    for name, value in {**values, "other_embeddings": options.other_embeddings}.items():
         if value is not None and value != PUBLISHED.get(name):
             own = f"has its own, {PUBLISHED[name]}" if name in PUBLISHED else "has no use for it"
             flag = flags_by_name(type(options))[name]
@@ -249,13 +249,13 @@ def _probe(
 ) -> Outcome:  # fmt: skip
     from pyalign.probing.cross_validate import cross_validate_probe
 
-    found = cross_validate_probe(
+    validation = cross_validate_probe(
         x, triplets, folds=options.folds, penalties=options.penalties or "auto", seed=options.seed, split=options.split,
         **more, **options.local(), missing=options.missing, ci=_options.plan(options), backend=options.backend,
         progress=progress, journal=journal, **model,
     )  # fmt: skip
-    images = None if found.images is None else replace(found.images, file=options.other_embeddings)
-    return _outcome(options, replace(found, images=images), found.fit.transform, journal)
+    images = None if validation.images is None else replace(validation.images, file=options.other_embeddings)
+    return _outcome(options, replace(validation, images=images), validation.fit.transform, journal)
 
 
 def _one_fit(
@@ -279,20 +279,20 @@ def _recipe(
     """The published algorithm, fold by fold; --out gets the last fold's last map, as published."""
     from pyalign.probing.recipe import cross_validate_recipe
 
-    found = cross_validate_recipe(
+    validation = cross_validate_recipe(
         x, triplets, folds=options.folds, penalty=options.penalties[0] if options.penalties else 1e-3,
         seed=options.seed,
         missing=options.missing, progress=progress, journal=journal,
     )  # fmt: skip
-    return _outcome(options, found, found.folds[-1].transform, journal)
+    return _outcome(options, validation, validation.folds[-1].transform, journal)
 
 
 def _outcome(
     options: ProbeCommandOptions, result: ProbeCrossValidation | RecipeCrossValidation, transform: Any, journal: Journal
 ) -> Outcome:
     files: dict[str, Output] = {options.out: transform_bytes(transform)} if options.out else {}
-    told = replace(result, embeddings=options.embeddings, triplets=options.triplets)
-    return Outcome(told, files, journal=journal)
+    named = replace(result, embeddings=options.embeddings, triplets=options.triplets)
+    return Outcome(named, files, journal=journal)
 
 
 COMMAND = Command(

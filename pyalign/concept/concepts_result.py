@@ -215,11 +215,11 @@ class Concepts(OfTask, Result):
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each concept of each result, flat; those of no concept last."""
         records = []
-        for one in self.results:
-            head = {"embeddings": one.embeddings, "by": one.by}
-            head |= {} if one.label is None else {"label": one.label}
-            rest = () if one.unassigned is None else (one.unassigned,)
-            records += [{**head, **_record(row)} for row in (*one.concepts, *rest)]
+        for result in self.results:
+            head = {"embeddings": result.embeddings, "by": result.by}
+            head |= {} if result.label is None else {"label": result.label}
+            rest = () if result.unassigned is None else (result.unassigned,)
+            records += [{**head, **_record(row)} for row in (*result.concepts, *rest)]
         return records
 
     def differences_csv(self, escape: bool = False) -> str:
