@@ -333,8 +333,8 @@ def plan(options: Any) -> Resampling | None:
 
 
 @dataclass(frozen=True)
-class Intervals:
-    """Over what intervals are, and how."""
+class ClosedIntervals:
+    """Over what intervals are, where they are in closed form."""
 
     ci: str = option(
         "what intervals generalize to: other objects like these, other participants, both, or other "
@@ -342,14 +342,20 @@ class Intervals:
         "of these are known, otherwise objects; none: no intervals", default=AUTO,
         choices=CI, metavar="OVER", group=INTERVALS,
     )  # fmt: skip
+    confidence_level: float | None = option(
+        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
+    )
+
+
+@dataclass(frozen=True)
+class Intervals(ClosedIntervals):
+    """Over what intervals are, and how."""
+
     ci_method: str | None = option(
         "how intervals are computed (default: corrected, a closed form); pigeonhole: the uncorrected "
         "bootstrap over objects", choices=METHODS,
         group=INTERVALS, rare=True,
     )  # fmt: skip
-    confidence_level: float | None = option(
-        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
-    )
     n_resamples: int | None = option(
         "number of bootstrap resamples (default: 1000)", kind=count, metavar="B", group=INTERVALS, rare=True
     )

@@ -26,7 +26,8 @@ FITTING = "fitting"
 @dataclass(frozen=True)
 class CalibrateOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.People, _options.ManyAnswers,
-    _options.Measures, _model_choices.ModelChoices, _idle.Categories, _options.Running, _options.Output,
+    _options.Measures, _model_choices.ModelChoices, _options.ClosedIntervals, _idle.Categories, _options.Running,
+    _options.Output,
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
 
@@ -83,7 +84,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
         held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties,
-        nan_policy=options.nan_policy,
+        nan_policy=options.nan_policy, ci=_options.plan(options),
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)

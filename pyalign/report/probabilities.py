@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
-from pyalign.report.words import called, dropped_note, nats_note, over, percent, source_note
+from pyalign.report.words import called, dropped_note, interval_header, nats_note, over, percent, source_note
 
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
@@ -34,18 +35,23 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             "" if first.answers == "choices" else f"answers: {first.answers}",
             f"up to {dropped_note(dropped)}" if dropped else "",
             f"ties {first.ties}",
-            *(f"+- over {over(by)}" for by in sorted({row.temperature_ci.by or "" for row in results})),
+            *(f"intervals over {over(by)}" for by in _over(results)),
             f"CE in {nats_note(first.task)}",
             "ECE of equal widths",
+            ""
+            if first.equal_width.ece_floor is None
+            else "floor: its mean if the probabilities were right; debiased: root of ECE^2 - floor^2",
             f"backend {first.backend}",
         ),
     ]
     if len(results) > 1:
         return blocks
-    if (one := first.divergences) is not None:
+    blocks.append(_figures_table(first))
+    if (brier := first.equal_mass.brier) is not None:
         blocks.append(foot(
-            f"to the answers: Jensen-Shannon distance {one.js_distance_before:.5f} -> {one.js_distance:.5f}, "
-            f"KL {one.kl_before:.5f} -> {one.kl:.5f} nats, their entropy {one.target_entropy:.5f} nats"
+            f"Brier score of confidence {brier.score:.5f} = reliability {brier.reliability:.5f} - resolution "
+            f"{brier.resolution:.5f} + uncertainty {brier.uncertainty:.5f} + variance within bins "
+            f"{brier.within_bin_variance:.5f} - covariance within bins {brier.within_bin_covariance:.5f}, by bin:"
         ))  # fmt: skip
     bins = bins_of(first.equal_mass)
     column, ranges = Rows(bins).column, tuple(f"{one.low:.4f} to {one.high:.4f}" for one in bins)
@@ -56,6 +62,39 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
         column("answers", lambda one: one.n, "count"),
     )
     return [*blocks, reliability]
+
+
+def _over(results: Calibrations) -> list[str]:
+    """What the intervals of these are over: those of temperatures, and those of held-out figures."""
+    intervals = [one for row in results for one in (row.temperature_ci, row.test.cross_entropy_ci)]
+    return sorted({one.by for one in intervals if one is not None and one.by is not None})
+
+
+def _figures_table(one: Calibration) -> Table:
+    """Each figure of the reported part, a row each, with its interval."""
+    test, distances, brier = one.test, one.divergences, one.equal_mass.brier
+    rows: list[tuple[str, float | None, float, Interval | None]] = [
+        ("temperature", None, one.temperature, one.temperature_ci),
+        ("cross-entropy, nats", test.cross_entropy_before, test.cross_entropy, test.cross_entropy_ci),
+        ("accuracy", None, test.accuracy, test.accuracy_ci),
+        ("ECE, equal widths", one.ece_equal_width_before, one.equal_width.ece, None),
+        ("ECE, equal mass", one.ece_equal_mass_before, one.equal_mass.ece, None),
+    ]
+    if distances is not None:
+        rows += [
+            ("entropy of answers, nats", None, distances.target_entropy, distances.target_entropy_ci),
+            ("KL, nats", distances.kl_before, distances.kl, distances.kl_ci),
+            ("Jensen-Shannon distance", distances.js_distance_before, distances.js_distance, distances.js_distance_ci),
+        ]
+    if brier is not None:
+        rows.append(("Brier score", None, brier.score, brier.score_ci))
+    known = [ci for *_, ci in rows if ci is not None and ci.low == ci.low]
+    column = Rows(rows, interval_header(known[0].confidence) if known else "").column
+    return table(
+        column("figure", lambda row: row[0]),
+        column("T = 1", lambda row: row[1], "number", 5),
+        column("fitted T", lambda row: row[2], "number", 5, ci=lambda row: row[3]),
+    )
 
 
 def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
@@ -69,24 +108,49 @@ def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Co
 
 def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
     """A row for each calibration."""
-    column = Rows(results.results).column
+    column = Rows(results.results, "" if all(row.temperature_ci is None for row in results) else "interval").column
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(results.results, filter=True),
         column("T", lambda r: r.temperature, "number", 4, ci=lambda r: r.temperature_ci, write="{:.5g}".format,
-               note="p = softmax(similarity / T), fitted on the other part."),
-        column("+-", lambda r: r.standard_error, "number", keep=7, write="{:.2g}".format, only=TEXT),
-        column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, note="Cross-entropy, nats."),
-        column("CE", lambda r: r.test.cross_entropy, "number", 5, note="Cross-entropy at the fitted T, nats."),
+               keep_ends=1, note="p = softmax(similarity / T), fitted on the other part."),
+        None if all(row.temperature_ci is None for row in results)
+        else column("+-", lambda r: r.standard_error, "number", keep=7, write="{:.2g}".format, only=TEXT),
+        column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, ends="",
+               ci=lambda r: r.test.cross_entropy_before_ci, note="Cross-entropy, nats."),
+        column("CE", lambda r: r.test.cross_entropy, "number", 5, ci=lambda r: r.test.cross_entropy_ci, keep_ends=2,
+               note="Cross-entropy at the fitted T, nats."),
         column("ECE, T = 1", lambda r: r.ece_equal_width_before, "number", 4, keep=4, note="Bins of equal width."),
         column("ECE", lambda r: r.equal_width.ece, "number", 4, note="At the fitted T, bins of equal width."),
+        column("floor", lambda r: r.equal_width.ece_floor, "number", 4, keep=8,
+               note="What ECE would be on average if the probabilities were right."),
+        column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=8,
+               note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
         column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
-        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5),
+        *_page_columns(results),
+        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5, ci=lambda r: r.test.accuracy_ci, keep_ends=1),
         column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
         column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
     )  # fmt: skip
+
+
+def _page_columns(results: Calibrations) -> Iterator[Column]:
+    """The Brier score, and divergences from answers that are shares, where there are any."""
+    scores = Rows([row.equal_mass.brier for row in results])
+    if any(row is not None for row in scores.of):
+        yield scores.column("Brier score", lambda b: None if b is None else b.score, "number", 4, only=PAGE,
+                            ci=lambda b: None if b is None else b.score_ci,
+                            note="Mean square of confidence less the credit of the answer.")  # fmt: skip
+    distances = Rows([row.divergences for row in results])
+    if any(row is not None for row in distances.of):
+        yield distances.column("KL", lambda d: None if d is None else d.kl, "number", 4, only=PAGE,
+                               ci=lambda d: None if d is None else d.kl_ci,
+                               note="Nats, of people's shares from the model's probabilities.")  # fmt: skip
+        yield distances.column("JS", lambda d: None if d is None else d.js_distance, "number", 4, only=PAGE,
+                               ci=lambda d: None if d is None else d.js_distance_ci,
+                               note="Jensen-Shannon distance, root of nats.")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -240,8 +240,10 @@
     if (column.form === "bar") return [bar(value), inside];
     const ends = ["low", "high"].map((end) => (column[end] ? column[end][row] : null));
     if (ends[0] === null && ends[1] === null) return [inside];
-    const bare = (end) => (end === null ? MISSING : figure(end, column.form, column.places).replace("\u00a0%", ""));
-    return [inside, " ", element("span", { class: "ends" }, `${bare(ends[0])} to ${bare(ends[1])}`)];
+    const shown = (end) => (end === null ? MISSING : figure(end, column.form, column.places));
+    const bare = (end) => shown(end).replace("\u00a0%", "");
+    const words = ends[1] === null ? `above ${shown(ends[0])}` : `${bare(ends[0])} to ${bare(ends[1])}`;
+    return [inside, " ", element("span", { class: "ends" }, words)];
   }
 
   function bar(share) {

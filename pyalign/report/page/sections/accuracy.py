@@ -210,6 +210,7 @@ def _table(
                    ci=lambda row: None if row is None else row.temperature_ci,
                    note="at which the probabilities fit people's answers best"),
         calibrated("Cross-entropy there", lambda row: None if row is None else row.test.cross_entropy, "number", 4,
+                   ci=lambda row: None if row is None else row.test.cross_entropy_ci,
                    note="nats per answer, on held-out triplets"),
         column("Ties", lambda e: e.row.n_ties, "count"),
         column("Triplets", lambda e: e.row.n, "count"),

@@ -122,11 +122,10 @@ def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) ->
     """A row for each model, by whichever result."""
     of_each, triplets = of_set
     results = Calibrations(tuple(row for one in of_each for row in one))
-    intervals = intervals_over(row.temperature_ci for row in results)
-    temperatures = f"temperatures with {intervals}" if intervals else "no intervals"
+    intervals = intervals_over(one for row in results for one in (row.temperature_ci, row.test.cross_entropy_ci))
     caption = (
         f"Expected calibration error (ECE) of {counted(len(results), 'model')}. "
-        f"{_confidence_over(results.results, triplets)}; {temperatures}."
+        f"{_confidence_over(results.results, triplets)}; {intervals or 'no intervals'}."
     )
     table = probabilities.calibrations_table(results, names_of(results.results, labels))
     yield table.on_page("reliability-table", caption, "ECE", ascending=True, whole=True)
