@@ -346,6 +346,18 @@ class ClosedIntervals:
         "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
     )
 
+    def resampling(self) -> Resampling | None:
+        """The plan that the options ask for; None for no intervals."""
+        return None if self.ci == "none" else as_resampling(plan(self))
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether the people who answered count, where they are known."""
+        asked = self.resampling()
+        if asked is None or asked.by != AUTO:
+            return "subjects" in self.ci
+        return asked.closed  # a bootstrap draws one or the other
+
 
 @dataclass(frozen=True)
 class Intervals(ClosedIntervals):
@@ -365,15 +377,7 @@ class Intervals(ClosedIntervals):
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
             refuse_unused(self, ("ci_method", "n_resamples"), "intervals, and --ci none omits them")
-        return as_resampling(plan(self))
-
-    @property
-    def counts_people(self) -> bool:
-        """Whether the people who answered count, where they are known."""
-        asked = self.resampling()
-        if asked is None or asked.by != AUTO:
-            return "subjects" in self.ci
-        return asked.closed  # a bootstrap draws one or the other
+        return super().resampling()
 
 
 @dataclass(frozen=True)

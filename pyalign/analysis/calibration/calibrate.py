@@ -12,7 +12,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
-from pyalign.analysis.answers import answered_triplets
+from pyalign.analysis.answers import answered_triplets, codes_of_people
 from pyalign.analysis.calibration.held_out import held_out, part_of
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise
@@ -31,7 +31,7 @@ from pyalign.ops._door import Door, open_door
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
-from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, codes_of, plan_of, record_of
+from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.stats.splits import SPLITS, TripletHoldOut
 from pyalign.typing import (
     AnswersLike,
@@ -152,7 +152,7 @@ def calibrate(
     )
     present = with_rows(models, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
     given = present.triplets
-    people = people_of(given, present.of(subjects, "subjects"))
+    people = codes_of_people(given, present.of(subjects, "subjects"))
     options: dict[str, Any] = {
         "answers": _kind(given.answers),
         "bins": bins,
@@ -313,15 +313,6 @@ def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:
         )
         shared = (f"the temperature was fitted to triplets that all share an object: it {known}",)
     return (*shared, UNBOUNDED) if math.isinf(ci.high) else shared
-
-
-def people_of(given: Triplets, subjects: object) -> np.ndarray | None:
-    """Codes (t,) of who gave each answer, where each triplet has one."""
-    if subjects is not None and given.answers is not None:
-        raise InputError("subjects and answers must not both be given: counts do not say whose answer is whose")
-    if subjects is not None:
-        return codes_of(subjects, len(given))
-    return None if given.subjects is None or given.answers is not None else given.subjects.codes
 
 
 @dataclass(frozen=True)

@@ -82,10 +82,11 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
 def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
     """A row for each model, then one for each model and range of how far people agree."""
     labels, first = probabilities.labels_of(models, labels=page_labels), models[0]
+    intervals = intervals_over(row.accuracy_ci for row in models) or "no intervals"
     caption = (
         f"Models against many people on {file_label(models.triplets)}: {first.n_distinct:,} triplets, "
         f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
-        f"{percent(first.majority_share)}. These figures have no intervals."
+        f"{percent(first.majority_share)}; {intervals}."
     )
     yield probabilities.models_table(models, labels).on_page("agreement-table", caption, "r shares")
     bins = [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
