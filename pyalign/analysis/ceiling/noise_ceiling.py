@@ -133,12 +133,12 @@ def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) ->
         changes = None if sets.entries is None else changes_without(sets.counts, sets.entries, psi)
         return Ceiling(value, errors.interval(value, table, changes))
 
-    upper = mean_of(float(_majority(sets.counts).mean()), _majority)
+    upper = mean_of(float(majority_shares(sets.counts).mean()), majority_shares)
     lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
     return Ceilings(upper, lower, mean_of(people.ceiling, people.influence))
 
 
-def _majority(counts: np.ndarray) -> np.ndarray:
+def majority_shares(counts: np.ndarray) -> np.ndarray:
     """(u,): the share of the most frequent answer."""
     shares: np.ndarray = counts.max(axis=1) / counts.sum(axis=1)
     return shares
