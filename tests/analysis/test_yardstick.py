@@ -108,6 +108,14 @@ def test_the_covariance_is_that_of_loops_over_answers(name, seed):
     found = held.covariance(credits, Dependence.of(clusters, Resampling("subjects")))
     total, independent = loops(credits, of_people, triplets, who, "subjects")
     assert found == pytest.approx(total / independent, rel=1e-6, abs=1e-10)
+    found = held.covariance(credits, Dependence.of(clusters, Resampling("objects+subjects")))
+    totals = {by: loops(credits, of_people, triplets, who, by)[0] for by in ("objects", "subjects", "both")}
+    of_each, apart = loops(credits, of_objects, triplets, who, "objects")
+    either = sum(1 for s, u in product(range(len(who)), repeat=2)
+                 if who[s] == who[u] or set(triplets[s]) & set(triplets[u]))  # fmt: skip
+    people_only = (totals["objects"] + totals["subjects"] - totals["both"]) / (len(who) ** 2 - either)
+    expected = of_each / apart + people_only - totals["objects"] / apart
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-10)
 
 
 def test_what_answers_add_to_a_ceiling_is_its_error():
