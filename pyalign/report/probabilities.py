@@ -126,7 +126,7 @@ def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         column("ECE", lambda r: r.equal_width.ece, "number", 4, note="At the fitted T, bins of equal width."),
         column("floor", lambda r: r.equal_width.ece_floor, "number", 4, keep=8,
                note="What ECE would be on average if the probabilities were right."),
-        column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=8,
+        column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=7,
                note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
         column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
         *_page_columns(results),

@@ -119,6 +119,18 @@ def test_counts_have_the_intervals_of_the_same_answers_as_rows(seed):
         assert getattr(of_counts, kind).ece_debiased == pytest.approx(getattr(of_rows, kind).ece_debiased, rel=1e-6)
 
 
+def test_counts_that_vary_in_no_triplet_have_the_error_of_single_answers():
+    """Half of the answers to each triplet are the model's choice: only single answers vary."""
+    x, triplets = reals(8, 20, 3, dtype=np.float64), np.unique(np.sort(draw_triplets(8, 20, 60), axis=1), axis=0)
+    counts = 1 + np.eye(3, dtype=int)[pairs_of(x @ x.T, triplets)[::-1].argmax(axis=0)]
+    options = {"measure": "dot", "split": None, "ci": "objects"}
+    of_counts = calibrate(x, triplets, answers=counts, **options).only
+    of_rows = calibrate(x, rows_of(triplets, counts), **options).only
+    n = counts.sum()
+    assert of_counts.test.accuracy_ci.error == pytest.approx(math.sqrt(0.25 / (n - 1)))
+    assert of_counts.test.accuracy_ci.error == pytest.approx(of_rows.test.accuracy_ci.error)
+
+
 @pytest.mark.parametrize("kind", ["counts", "shares"])
 def test_divergences_have_intervals_over_objects(kind):
     x, triplets = reals(5, 30, 3, dtype=np.float64), draw_triplets(5, 30, 50)
