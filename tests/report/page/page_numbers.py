@@ -294,7 +294,9 @@ def check_shown(text, cell, column):
     if isinstance(value, str):
         return
     first, *ends = [part for part in text.replace("\u00a0%", "").replace(" to ", " ").split(" ") if part]
-    held = [value] if low is None and high is None else [value, low, high]
+    if low is not None and high is None:  # without an upper bound
+        assert ends.pop(0) == "above"
+    held = [one for one in (value, low, high) if one is not None]
     assert len([first, *ends]) == len(held), (text, cell)
     for shown, one in zip([first, *ends], held, strict=True):
         close(shown, one, column)
