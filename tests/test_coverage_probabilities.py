@@ -70,6 +70,27 @@ def test_temperatures_miss_at_most_4_5_percent_on_either_side(script, journal):
     assert few.above > 5 * few.below
 
 
+@pytest.mark.parametrize(
+    ("row", "kind", "people", "quantities"),
+    [
+        ("| held-out cross-entropy and accuracy at the fitted temperature | objects |", "calibration", False,
+         ("cross-entropy", "accuracy")),
+        ("| agreement with many people | objects |", "agreement", False, None),
+        ("| the same | objects and participants | 92.0", "agreement", True, None),
+        ("| the fraction of a noise ceiling of the same answers | objects |", "fraction", False, None),
+    ],
+)  # fmt: skip
+def test_the_summary_of_the_docs_has_the_range_of_the_journal(script, journal, row, kind, people, quantities):
+    names = {cell.name for cell in script.CELLS if cell.kind == kind and ("people" in cell.name) == people} - {FEW}
+    rates = [100 * (1 - (one.below + one.above) / (one.draws - one.missing))
+             for (cell, _, quantity, way), one in journal.items()
+             if cell in names and way == script.PACKAGE and (quantities is None or quantity in quantities)]  # fmt: skip
+    told = f"{min(rates):.1f} to {max(rates):.1f}%" if len(rates) > 1 else f"{rates[0]:.1f}%"
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    (line,) = [one for one in page.splitlines() if one.startswith(row)]
+    assert line.endswith(f"| {told} |")
+
+
 @pytest.mark.slow
 def test_a_chunk_of_the_journal_is_what_the_tool_gives_again(script):
     """The first hundred draws of a cell, from their seeds."""
