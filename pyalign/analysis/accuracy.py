@@ -89,6 +89,8 @@ class Score(OfTask, OnCards, Result):
         ceiling: the noise ceiling, a fraction; None unless asked for, as all that follow.
         ceiling_name: which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
         fraction_of_ceiling: how far the accuracy has come from chance (at 0) to the ceiling (at 1).
+        fraction_of_ceiling_ci: its interval, over what `ci` is over. Of a ceiling with an error it is Fieller's, with
+            the covariance of both where they come from the same answers. None where it was left out or is not known.
         groups: the scores of labelled groups of triplets.
         permutation_test: the chance level by random matchings of rows and items.
         transform: the map that the rows went through first.
@@ -131,6 +133,7 @@ class Score(OfTask, OnCards, Result):
     ceiling: float | None = None
     ceiling_name: str | None = None
     fraction_of_ceiling: float | None = None
+    fraction_of_ceiling_ci: Interval | None = None
     groups: tuple[GroupScore, ...] | None = None
     permutation_test: PermutationTest | None = None
     transform: str | None = None
@@ -201,6 +204,7 @@ class OnlyScore:
         n_dropped: int
         ceiling: float
         fraction_of_ceiling: float
+        fraction_of_ceiling_ci: Interval
         groups: tuple[GroupScore, ...]
         permutation_test: PermutationTest
         in_sample: Overlap

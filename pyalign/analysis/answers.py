@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pyalign import _checks
 from pyalign.data import Subjects, Triplets, as_triplet_data, require_answers
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
+from pyalign.stats.resampling import codes_of
 
 
 def answered_triplets(triplets: object, answers: object, what: str) -> Triplets:
@@ -41,6 +44,15 @@ def with_people(triplets: object, answers: object, subjects: object, what: str) 
     if people is not None and given.answers is not None:
         raise InputError("subjects and answers must not both be given: counts do not say whose answer is whose")
     return given, people
+
+
+def codes_of_people(given: Triplets, subjects: object) -> np.ndarray | None:
+    """Codes (t,) of who gave each answer, where each triplet has one; `subjects`: as the call names them, or None."""
+    if subjects is not None and given.answers is not None:
+        raise InputError("subjects and answers must not both be given: counts do not say whose answer is whose")
+    if subjects is not None:
+        return codes_of(subjects, len(given))
+    return None if given.subjects is None or given.answers is not None else given.subjects.codes
 
 
 def inputs_of(given: Triplets, people: object) -> dict[str, Any]:

@@ -126,7 +126,9 @@ def score(
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects; each group is also scored
             separately.
         ceiling: a noise ceiling, a fraction above chance, for `fraction_of_ceiling`: a number, a pair of name and
-            number, or the result of `pyalign.noise_ceiling`, whose estimate is used.
+            number, or the result of `pyalign.noise_ceiling`, whose estimate is used, or a pair of "upper", "lower" or
+            "estimate" and such a result. The interval of the fraction counts the error of the latter; a number is
+            treated as known.
         n_permutations: the number of random matchings of rows and items for the chance level; see
             `pyalign.permutation_test`. Rows and columns of a matrix are permuted together.
         seed: the seed of the permutations.
@@ -317,13 +319,14 @@ def _one(
     if not aligned.triplets.answered:
         _refuse_without_answers(asked)
         found = replace(found, accuracy=None, cross_entropy=None)
-    if needed:
+    outcomes = outcomes_of(results, found) if needed else None
+    if outcomes is not None:
         found = with_intervals(
-            outcomes_of(results, found), aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups,
+            outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups,
             progress=asked.progress,
         )  # fmt: skip
     if asked.ceiling is not None:
-        found = with_ceiling(found, asked.ceiling)
+        found = with_ceiling(found, asked.ceiling, aligned, asked.grouped, outcomes, asked.subjects)
     if asked.n_permutations is not None:
         test = permutation_test(
             rows, Triplets(aligned.index, task=found.task), measure=measure, ties=asked.ties,

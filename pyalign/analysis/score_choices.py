@@ -15,6 +15,7 @@ from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
+from pyalign.analysis.outcomes import Outcomes
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import (
@@ -137,9 +138,9 @@ def _by_themselves(triplets: object, host: HostBackend) -> Aligned:
 def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
     chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host, asked.unreadable)
     chosen.require_answers(asked.nan_policy)
-    found = _scored(chosen, name, aligned, asked)
+    found, outcomes = _scored(chosen, name, aligned, asked)
     if asked.ceiling is not None:
-        found = with_ceiling(found, asked.ceiling)
+        found = with_ceiling(found, asked.ceiling, aligned, asked.grouped, outcomes, asked.subjects)
     assert found.accuracy is not None
     told = notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name, found.task, rows=False)
     told += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, found.task))
@@ -148,8 +149,11 @@ def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> 
     return replace(found, notes=merged(aligned.notes, anchors, told, found.notes), provenance=provenance)
 
 
-def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
-    """With intervals and groups; what needs probabilities is computed of zeros where there are none, and taken out."""
+def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> tuple[Score, Outcomes]:
+    """With intervals and groups, and the outcomes that they are of.
+
+    What needs probabilities is computed of zeros where there are none, and taken out.
+    """
     outcomes = outcomes_of_choices(
         chosen,
         ties=asked.ties,
@@ -160,13 +164,13 @@ def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -
     )
     score = outcomes.score
     if asked.plan is None and asked.groups is None:
-        return score
+        return score, outcomes
     finite = score.cross_entropy is not None
     outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=0.0))
     score = with_intervals(
         outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
     )
-    return score if finite else _without_nats(score)
+    return (score if finite else _without_nats(score)), outcomes
 
 
 def _without_nats(score: Score) -> Score:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyalign.cli._command import refuse_unused, without_effect
 from pyalign.cli._options import (
-    Intervals,
+    ClosedIntervals,
     JudgedRows,
     ManyAnswers,
     Mapped,
@@ -275,7 +275,9 @@ def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
     return without_effect(options, ("subjects", "subject_column"), f"only {what} count people ({option})")
 
 
-def check_intervals(options: Intervals, n_permutations: int | None = None) -> tuple[Resampling | None, tuple[str, ...]]:
+def check_intervals(
+    options: ClosedIntervals, n_permutations: int | None = None
+) -> tuple[Resampling | None, tuple[str, ...]]:  # fmt: skip
     """What intervals are over, and notes on people who do not count; raises before anything is read where it is wrong.
 
     n_permutations: of a test, whose estimate has a confidence too.

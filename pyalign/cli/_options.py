@@ -333,8 +333,8 @@ def plan(options: Any) -> Resampling | None:
 
 
 @dataclass(frozen=True)
-class IntervalsInClosedForm:
-    """Over what intervals are, and their level."""
+class ClosedIntervals:
+    """Over what intervals are, where they are in closed form."""
 
     ci: str = option(
         "what intervals generalize to: other objects like these, other participants, both, or other "
@@ -346,9 +346,21 @@ class IntervalsInClosedForm:
         "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
     )
 
+    def resampling(self) -> Resampling | None:
+        """The plan that the options ask for; None for no intervals."""
+        return None if self.ci == "none" else as_resampling(plan(self))
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether the people who answered count, where they are known."""
+        asked = self.resampling()
+        if asked is None or asked.by != AUTO:
+            return "subjects" in self.ci
+        return asked.closed  # a bootstrap draws one or the other
+
 
 @dataclass(frozen=True)
-class Intervals(IntervalsInClosedForm):
+class Intervals(ClosedIntervals):
     """Over what intervals are, and how."""
 
     ci_method: str | None = option(
@@ -365,15 +377,7 @@ class Intervals(IntervalsInClosedForm):
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
             refuse_unused(self, ("ci_method", "n_resamples"), "intervals, and --ci none omits them")
-        return as_resampling(plan(self))
-
-    @property
-    def counts_people(self) -> bool:
-        """Whether the people who answered count, where they are known."""
-        asked = self.resampling()
-        if asked is None or asked.by != AUTO:
-            return "subjects" in self.ci
-        return asked.closed  # a bootstrap draws one or the other
+        return super().resampling()
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class OtherEmbeddings:
 @dataclass(frozen=True)
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
-    _idle.Nan, _idle.Categories, _options.IntervalsInClosedForm, _options.Running, _options.Card, _options.Output,
+    _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 

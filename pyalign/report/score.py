@@ -68,7 +68,8 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
         column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.ci),
         None if first.ci is None else column("s.e.", lambda r: r.standard_error, "percent", keep=6),
         None if first.fraction_of_ceiling is None
-        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3),
+        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3, ci=lambda r: r.fraction_of_ceiling_ci,
+                    ends="" if first.fraction_of_ceiling_ci is None else "interval", keep_ends=4),
         Column("chance", tuple(percent_interval(test.null_ci) for test in tests), keep=8) if tests else None,
         Column("p", tuple(test.p_value for test in tests), "p") if tests else None,
         column("ties", lambda r: r.n_ties, "count", keep=7),

@@ -171,12 +171,16 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None) -> RepeatedSets:
         ([[1, 0, 2]], [[1, 0, 1], [0, 0, 1]], 1)
     """
     chosen = repeats.answers >= 2
-    entries = None
-    if persons is not None and repeats.odd is not None:
-        rows = np.flatnonzero(chosen[repeats.inverse])
-        sets = (np.cumsum(chosen) - 1)[repeats.inverse[rows]]
-        entries = _entries(sets, persons[rows], repeats.odd[rows], repeats.counts.shape[1])
-    return RepeatedSets(repeats.triplets[chosen], repeats.counts[chosen], entries)
+    return RepeatedSets(repeats.triplets[chosen], repeats.counts[chosen], entries_of(repeats, persons, chosen))
+
+
+def entries_of(repeats: Repeats, persons: np.ndarray | None, chosen: np.ndarray) -> Entries | None:
+    """Those of the sets of a mask (u,), numbered among these; None where it is not known who answered."""
+    if persons is None or repeats.odd is None:
+        return None
+    rows = np.flatnonzero(chosen[repeats.inverse])
+    sets = (np.cumsum(chosen) - 1)[repeats.inverse[rows]]
+    return _entries(sets, persons[rows], repeats.odd[rows], repeats.counts.shape[1])
 
 
 def _entries(sets: np.ndarray, persons: np.ndarray, odd: np.ndarray, k: int) -> Entries:

@@ -133,12 +133,12 @@ def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) ->
         changes = None if sets.entries is None else changes_without(sets.counts, sets.entries, psi)
         return Ceiling(value, errors.interval(value, table, changes))
 
-    upper = mean_of(float(_majority(sets.counts).mean()), _majority)
+    upper = mean_of(float(majority_shares(sets.counts).mean()), majority_shares)
     lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
     return Ceilings(upper, lower, mean_of(people.ceiling, people.influence))
 
 
-def _majority(counts: np.ndarray) -> np.ndarray:
+def majority_shares(counts: np.ndarray) -> np.ndarray:
     """(u,): the share of the most frequent answer."""
     shares: np.ndarray = counts.max(axis=1) / counts.sum(axis=1)
     return shares
@@ -263,14 +263,24 @@ class CeilingErrors:
         found = self.sets.errors(np.ascontiguousarray(table))
         variance = float(found.errors[0]) ** 2
         if self.entries is not None and changes is not None:
-            variance = _with_people(variance, self.entries, changes / float(table[:, 0].sum()), centred)
+            variance = variance_with_people(variance, self.entries, changes / float(table[:, 0].sum()), centred)
         if math.isnan(variance) or self.degrees < 1 or not are_enough(self.numbers):
             return None
         return student_interval(value, math.sqrt(variance), self.degrees, self.plan, FRACTION)
 
 
-def _with_people(variance: float, entries: Dependence, changes: np.ndarray, centred: bool) -> float:
-    """The variance over objects with that over people added, NaN for a single person."""
+def variance_with_people(
+    variance: float, entries: Dependence, changes: np.ndarray, centred: bool = True, over_objects: bool = True
+) -> float:  # fmt: skip
+    """The variance over objects with that over people added, or only that over people; NaN for a single person.
+
+    Args:
+        variance: over objects.
+        entries: by their objects and persons.
+        changes: float64 (e,), what the figure would lose without each entry.
+        centred: whether the changes are centred in each set.
+        over_objects: whether objects vary too.
+    """
     assert entries.people is not None and entries.both is not None
     numbers = np.bincount(entries.people).astype(np.float64)
     square = float(numbers.sum()) ** 2
@@ -279,6 +289,8 @@ def _with_people(variance: float, entries: Dependence, changes: np.ndarray, cent
         return math.nan
     sums = np.bincount(entries.people, changes)
     people = float(sums @ sums) * square / independent
+    if not over_objects:
+        return people
     both = float(SIGNS @ entries.both.products(changes[:, None]).ravel()) * square / independent
     return max(variance + people - both, variance, people if centred else 0.0)
 
@@ -298,8 +310,13 @@ def changes_without(counts: np.ndarray, entries: Entries, psi: Callable[[np.ndar
     there = without.any(axis=1)
     changes = np.zeros(len(without))
     changes[there] = psi(counts)[entries.sets[there]] - psi(without[there])
-    persons = np.bincount(entries.sets, minlength=len(counts)).astype(np.float64)
-    means = np.bincount(entries.sets, changes, len(counts)) / np.maximum(persons, 1.0)
+    return centred_changes(changes, entries, len(counts))
+
+
+def centred_changes(changes: np.ndarray, entries: Entries, n_sets: int) -> np.ndarray:
+    """Changes (e,) without each entry, centred in each of so many sets and scaled as `changes_without` says."""
+    persons = np.bincount(entries.sets, minlength=n_sets).astype(np.float64)
+    means = np.bincount(entries.sets, changes, n_sets) / np.maximum(persons, 1.0)
     scale = np.sqrt((persons - 1.0) / np.maximum(persons, 1.0))[entries.sets]
     centred: np.ndarray = (changes - means[entries.sets]) * scale
     return centred

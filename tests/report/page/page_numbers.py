@@ -80,10 +80,11 @@ def tables(documents):
              for k in range(n)]  # fmt: skip
     found = {
         "accuracy-table": (board, {
-            "Accuracy": ("accuracy", "ci"), "Chance to ceiling": ("place", None), "Rank": ("rank.rank", "rank.rank_ci"),
+            "Accuracy": ("accuracy", "ci"), "Chance to ceiling": ("place", "fraction_of_ceiling_ci"),
+            "Rank": ("rank.rank", "rank.rank_ci"),
             "Cross-entropy": ("cross_entropy", "cross_entropy_ci"), "Temperature": ("temperature", None),
             "Fitted temperature": ("fit.temperature", "fit.temperature_ci"), "parameters": ("parameters", None),
-            "Cross-entropy there": ("fit.test.cross_entropy", None), "Ties": ("n_ties", None),
+            "Cross-entropy there": ("fit.test.cross_entropy", "fit.test.cross_entropy_ci"), "Ties": ("n_ties", None),
             "Triplets": ("n_triplets", None)}),
         "differences-table": (d["compare"]["pairs"], {
             "accuracy": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None),
@@ -112,18 +113,23 @@ def tables(documents):
         "reliability-table": (d["calibrate"]["results"], {
             "T": ("temperature", "temperature_ci"), "ECE, T = 1": ("ece_equal_width_before", None),
             "ECE": ("equal_width.ece", None), "ECE, equal mass": ("equal_mass.ece", None),
-            "CE, T = 1": ("test.cross_entropy_before", None), "answers": ("test.n_answers", None),
-            "CE": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
+            "CE, T = 1": ("test.cross_entropy_before", "test.cross_entropy_before_ci"),
+            "answers": ("test.n_answers", None), "floor": ("equal_width.ece_floor", None),
+            "debiased": ("equal_width.ece_debiased", None), "CE": ("test.cross_entropy", "test.cross_entropy_ci"),
+            "accuracy": ("test.accuracy", "test.accuracy_ci"),
+            "Brier score": ("equal_mass.brier.score", "equal_mass.brier.score_ci")}),
         "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
         "agreement-table": (d["agreement"]["results"], {
-            "r shares": ("share_pearson", None), "Entropy": ("model_entropy", None), "KL": ("kl", None),
-            "r entropy": ("entropy_pearson", None), "rho entropy": ("entropy_spearman", None),
-            "JS": ("js_distance", None), "Accuracy": ("accuracy", None),
-            "Of majority": ("majority_accuracy", None), "Temperature": ("temperature", None)}),
+            "r shares": ("share_pearson", "share_pearson_ci"), "Entropy": ("model_entropy", "model_entropy_ci"),
+            "KL": ("kl", "kl_ci"), "r entropy": ("entropy_pearson", "entropy_pearson_ci"),
+            "rho entropy": ("entropy_spearman", "entropy_spearman_ci"), "JS": ("js_distance", "js_distance_ci"),
+            "Accuracy": ("accuracy", "accuracy_ci"), "Of majority": ("majority_accuracy", "majority_accuracy_ci"),
+            "Temperature": ("temperature", None)}),
         "agreement-bins": (flat(d["agreement"]["results"], "bins"), {
             "From": ("low", None), "To": ("high", None), "Triplets": ("n_distinct", None),
-            "mean": ("majority_share", None), "Accuracy": ("accuracy", None),
-            "Of majority": ("majority_accuracy", None), "p(majority)": ("majority_probability", None)}),
+            "mean": ("majority_share", "majority_share_ci"), "Accuracy": ("accuracy", "accuracy_ci"),
+            "Of majority": ("majority_accuracy", "majority_accuracy_ci"),
+            "p(majority)": ("majority_probability", "majority_probability_ci")}),
         "rsa-table": (rsa, {
             "correlation": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
             "mean": ("per_person.mean", "per_person.ci"),
@@ -288,7 +294,9 @@ def check_shown(text, cell, column):
     if isinstance(value, str):
         return
     first, *ends = [part for part in text.replace("\u00a0%", "").replace(" to ", " ").split(" ") if part]
-    held = [value] if low is None and high is None else [value, low, high]
+    if low is not None and high is None:  # without an upper bound
+        assert ends.pop(0) == "above"
+    held = [one for one in (value, low, high) if one is not None]
     assert len([first, *ends]) == len(held), (text, cell)
     for shown, one in zip([first, *ends], held, strict=True):
         close(shown, one, column)

@@ -82,10 +82,11 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
 def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
     """A row for each model, then one for each model and range of how far people agree."""
     labels, first = probabilities.labels_of(models, labels=page_labels), models[0]
+    intervals = intervals_over(row.accuracy_ci for row in models) or "no intervals"
     caption = (
         f"Models against many people on {file_label(models.triplets)}: {first.n_distinct:,} triplets, "
         f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
-        f"{percent(first.majority_share)}. These figures have no intervals."
+        f"{percent(first.majority_share)}; {intervals}."
     )
     yield probabilities.models_table(models, labels).on_page("agreement-table", caption, "r shares")
     bins = [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
@@ -122,11 +123,10 @@ def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) ->
     """A row for each model, by whichever result."""
     of_each, triplets = of_set
     results = Calibrations(tuple(row for one in of_each for row in one))
-    intervals = intervals_over(row.temperature_ci for row in results)
-    temperatures = f"temperatures with {intervals}" if intervals else "no intervals"
+    intervals = intervals_over(one for row in results for one in (row.temperature_ci, row.test.cross_entropy_ci))
     caption = (
         f"Expected calibration error (ECE) of {counted(len(results), 'model')}. "
-        f"{_confidence_over(results.results, triplets)}; {temperatures}."
+        f"{_confidence_over(results.results, triplets)}; {intervals or 'no intervals'}."
     )
     table = probabilities.calibrations_table(results, names_of(results.results, labels))
     yield table.on_page("reliability-table", caption, "ECE", ascending=True, whole=True)
