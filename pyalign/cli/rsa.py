@@ -11,9 +11,9 @@ from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
+from pyalign.pairwise.ceilings import POOLINGS
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.rsa import METHODS, rsa
-from pyalign.pairwise.rsa_parts import POOLINGS
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO

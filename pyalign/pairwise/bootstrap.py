@@ -34,9 +34,8 @@ class Variances(Protocol):
     def method(self) -> str:
         """As results say it."""
 
-    @property
-    def degrees(self) -> int:
-        """Of freedom, of Student's t."""
+    def degrees(self, a: int, b: int | None = None) -> float:
+        """Of freedom, of Student's t, of statistic a, or of a less b."""
 
     def contrast(self, a: int, b: int | None = None) -> float:
         """The variance of statistic a, or of a less b; NaN where it is not known."""
@@ -62,8 +61,7 @@ class Replicates:
         """As results say it."""
         return "bootstrap" if self.both is None else "dual bootstrap"
 
-    @property
-    def degrees(self) -> int:
+    def degrees(self, a: int, b: int | None = None) -> float:
         """Of freedom: objects or people, less one; the smaller where both are drawn."""
         counts = [count for count, found in ((self.n, self.objects), (self.p, self.subjects)) if found is not None]
         return min(count for count in counts if count is not None) - 1
