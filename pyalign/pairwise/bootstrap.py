@@ -15,30 +15,16 @@ Source: Schuett, Kipnis, Diedrichsen and Kriegeskorte, "Statistical inference on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.intervals import Variances
 from pyalign.progress import Progress, silent
 
 STEP = 64  # resamples at once
 OVER = ("objects", "subjects", "objects+subjects")
-
-
-class Variances(Protocol):
-    """How well several statistics are known: by resamples, or in closed form."""
-
-    @property
-    def method(self) -> str:
-        """As results say it."""
-
-    def degrees(self, a: int, b: int | None = None) -> float:
-        """Of freedom, of Student's t, of statistic a, or of a less b."""
-
-    def contrast(self, a: int, b: int | None = None) -> float:
-        """The variance of statistic a, or of a less b; NaN where it is not known."""
 
 
 @dataclass(frozen=True, eq=False)

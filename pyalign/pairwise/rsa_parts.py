@@ -11,12 +11,13 @@ import numpy as np
 
 from pyalign.data.names import listing
 from pyalign.documents import Interval
-from pyalign.pairwise.bootstrap import Resampled, Variances, partial_correlations
+from pyalign.pairwise.bootstrap import Resampled, partial_correlations
 from pyalign.pairwise.calibrated import upper_p
 from pyalign.pairwise.ceiling_errors import LEAST, LOWER, RELIABILITY, UPPER
 from pyalign.pairwise.ceilings import noise_ceiling_of
 from pyalign.pairwise.closed_form import ClosedForm
 from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.intervals import Variances, interval_of, tested
 from pyalign.pairwise.rsa_result import (
     Partial,
     PerPerson,
@@ -28,8 +29,8 @@ from pyalign.pairwise.rsa_result import (
 )
 from pyalign.stats.multiple import corrected as of_known
 from pyalign.stats.ratios import fieller, ratio_error
-from pyalign.stats.resampling import CORRECTED, Resampling
-from pyalign.stats.student import quantile, two_sided_p
+from pyalign.stats.resampling import Resampling
+from pyalign.stats.student import quantile
 from pyalign.typing import Correction
 
 
@@ -86,25 +87,6 @@ def _mean(values: np.ndarray) -> float:
     return float(defined.mean()) if len(defined) else math.nan
 
 
-def interval_of(at: float, errors: Variances, a: int, b: int | None, plan: Resampling) -> Interval | None:
-    """at +- Student's t times the root of the variance, within what correlations can be; None without a variance.
-
-    In closed form the interval of a correlation, not that of a difference, is symmetric about its inverse hyperbolic
-    tangent: large ones miss downwards further than upwards.
-    """
-    variance = errors.contrast(a, b)
-    if math.isnan(at) or math.isnan(variance):
-        return None
-    error = math.sqrt(max(0.0, variance))
-    reach = quantile(plan.confidence_level, errors.degrees(a, b)) * error
-    low, high = at - reach, at + reach
-    if errors.method == CORRECTED and b is None and abs(at) < 1.0:
-        centre, span = math.atanh(at), reach / (1.0 - at * at)
-        low, high = math.tanh(centre - span), math.tanh(centre + span)
-    bound = 1.0 if b is None else 2.0
-    return Interval(max(-bound, low), min(bound, high), error, plan.by, errors.method, float(plan.confidence_level))
-
-
 def _with_intervals(ceiling: RsaCeiling, errors: ClosedForm, first: int, plan: Resampling) -> RsaCeiling:
     """The ceiling with intervals; `first`: the statistic of the errors that its first figure is."""
     lower, upper, reliability = (
@@ -158,17 +140,6 @@ def _ratio(
     low, high = min(low for low, _ in bounded), max(high for _, high in bounded)
     ci = Interval(low, high, error, plan.by, errors.method, float(plan.confidence_level))
     return Ratio(top / bottom, ci)
-
-
-def tested(
-    difference: float, errors: Variances, a: int, b: int, plan: Resampling
-) -> tuple[Interval | None, float | None]:  # fmt: skip
-    """The interval of a difference of two statistics, and the p-value of no difference; None without a variance."""
-    ci = interval_of(difference, errors, a, b, plan)
-    if ci is None or ci.error is None:
-        return ci, None
-    t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
-    return ci, two_sided_p(t, errors.degrees(a, b))
 
 
 def pairs_of(found: Correlated, drawn: Resampled, plan: Resampling) -> list[RsaPair]:

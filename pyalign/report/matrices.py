@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.documents import Interval
-from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityMatrix
+from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, ScoreDifference, SimilarityMatrix
 from pyalign.pairwise.rsa_result import PersonDifference, Rsa, RsaPair, WeightedRsa
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
 from pyalign.report.words import (
@@ -24,6 +24,7 @@ from pyalign.report.words import (
     source_note,
 )  # fmt: skip
 
+CLOSED = "corrected"  # as intervals in closed form say it
 MOST_PAIRS = 45  # in a table: of a measure, those of ten models
 POOLED = {"ranks": "their ranks", "standardized": "standardized values", "unit": "unit vectors", "raw": "raw values"}
 Pair = tuple[SimilarityMatrix, int, int]  # of a measure: its row and its column
@@ -276,7 +277,9 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
         shown += [(one, i, j) for i, j in pairs]
     n_pairs = len(result[0].pairs)
     hidden = len(shown) < sum(len(one.pairs) for one in result)
-    return [
+    tested = sum(len(one.pairs) for one in result if one.p_adjusted is not None)
+    by_itself = "p of each pair by itself" if result.correction is None else _corrected_for(result, tested, "pair")
+    blocks: list[Block] = [
         similarities_table(result, labels, shown),
         foot(
             f"{len(names):,} models",
@@ -284,10 +287,48 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
             f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
             "" if result.batches is None else f"means over {result.batches:,} batches",
             f"the {MOST_PAIRS} most similar of {n_pairs:,} pairs are shown: {ELSEWHERE}" if hidden else "",
+            _interval_note(result),
             *(_null_notes(result) if result.permutations else ()),
-            "p of each pair by itself" if result.permutations and n_pairs > 1 else "",
+            by_itself if result.permutations and n_pairs > 1 else "",
         ),
     ]
+    differences = [(one.measure, each) for one in result for each in one.differences or ()]
+    if differences:
+        few = differences
+        if not verbose and len(differences) > MOST_PAIRS:
+            by_p = sorted(range(len(differences)), key=lambda k: _or_one(differences[k][1].p_value))
+            few = [differences[k] for k in sorted(by_p[:MOST_PAIRS])]
+        tested = sum(each.p_value is not None for _, each in differences)
+        blocks += [
+            score_differences_table(result, labels, few, "is a model more like one than like another?"),
+            foot(
+                f"the {len(few)} with the smallest p of {len(differences):,} are shown: {ELSEWHERE}"
+                if len(few) < len(differences)
+                else "",
+                "difference: the similarity with the first of the two, less that with the second",
+                _corrected_for(result, tested, "difference"),
+            ),
+        ]
+    return blocks
+
+
+def _or_one(p: float | None) -> float:
+    return 1.0 if p is None else p
+
+
+def _interval_note(result: ModelSimilarities) -> str:
+    """What the intervals are over, and how they were computed."""
+    if result.ci_by is None or not any(one.scores for one in result):
+        return ""
+    drawn = "" if result.resamples is None else f"{result.resamples:,} half-samples"
+    closed = any(each.ci is not None and each.ci.method == CLOSED for one in result for each in one.scores or ())
+    return f"intervals ({' or '.join(filter(None, ['closed form' * closed, drawn]))}) over {over_words(result.ci_by)}"
+
+
+def _corrected_for(result: ModelSimilarities, tests: int, what: str) -> str:
+    if result.correction is None or not tests:
+        return ""
+    return f"p ({CORRECTED[result.correction]}) corrected for {counted(tests, what)}"
 
 
 def _null_notes(result: ModelSimilarities | LayerSimilarity) -> tuple[str, str]:
@@ -300,7 +341,7 @@ def _null_notes(result: ModelSimilarities | LayerSimilarity) -> tuple[str, str]:
 
 def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pairs: Sequence[Pair]) -> Table:
     """A row for each of these pairs of models and measures."""
-    column = Rows(pairs).column
+    column = Rows(pairs, interval_header(result.confidence) if result.ci_by is not None else "").column
 
     def models(names: Mapping[str, str]) -> tuple[str, ...]:
         """Both models of each pair; of a measure that is not symmetric, the first against the second."""
@@ -313,21 +354,51 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
     def at(pair: Pair, matrix: Beside | None) -> float | None:
         return None if matrix is None else matrix[pair[1]][pair[2]]
 
-    tests = (
+    tests = present((
         column("threshold", lambda p: at(p, p[0].null_threshold), "number", 5, keep=3,
                note=f"{100 * result.alpha:g} % of unrelated models pass it."),
         column("calibrated", lambda p: at(p, p[0].calibrated), "number", 5,
                note="0 at the threshold, 1 for the same model."),
-        column("p", lambda p: at(p, p[0].p_value), "p", note="Of each pair by itself, not corrected."),
-    )  # fmt: skip
+        column("p", lambda p: at(p, p[0].p_value), "p", keep=4 if result.correction else 9,
+               note="Of each pair by itself, not corrected."),
+        column(f"p ({CORRECTED[result.correction]})", lambda p: at(p, p[0].p_adjusted), "p", keep=6)
+        if result.correction is not None else None,
+    ))  # fmt: skip
     return table(
         Column("models", models(labels), fit=fit, only=TEXT),
         column("model", lambda p: labels[p[0].models[p[1]]], filter=True, only=PAGE),
         column("and", lambda p: labels[p[0].models[p[2]]], filter=True, only=PAGE),
         column("measure", lambda p: p[0].measure, keep=9 if len(result) > 1 else 0, only=TEXT),
-        column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5),
+        column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5, ci=lambda p: p[0].interval(p[1], p[2]),
+               keep_ends=7),
         *(tests if any(one.null_threshold is not None for one, _, _ in pairs) else ()),
-    )
+    )  # fmt: skip
+
+
+def score_differences_table(
+    result: ModelSimilarities, labels: Mapping[str, str], rows: Sequence[tuple[str, ScoreDifference]], title: str = ""
+) -> Table:  # fmt: skip
+    """A row for each difference of two similarities that share a model, with the measure."""
+    column = Rows(rows, interval_header(result.confidence)).column
+    correction = CORRECTED[result.correction or "holm"]
+
+    def compared(names: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(f"{names[one.model]}: {names[one.a]} - {names[one.b]}" for _, one in rows)
+
+    def fit(room: int) -> tuple[str, ...]:
+        return compared(dict(zip(labels, shortened(list(labels.values()), max(4, (room - 5) // 3)), strict=True)))
+
+    return table(
+        Column("model: first - second", compared(labels), fit=fit, only=TEXT),
+        column("model", lambda r: labels[r[1].model], filter=True, only=PAGE),
+        column("with", lambda r: labels[r[1].a], filter=True, only=PAGE),
+        column("less with", lambda r: labels[r[1].b], filter=True, only=PAGE),
+        column("measure", lambda r: r[0], keep=9 if len(result) > 1 else 0, filter=True, only=TEXT),
+        column("difference", lambda r: r[1].difference, "number", 5, ci=lambda r: r[1].ci, keep_ends=7),
+        column("p", lambda r: r[1].p_value, "p", keep=6),
+        column(f"p ({correction})", lambda r: r[1].p_adjusted, "p"),
+        title=title,
+    )  # fmt: skip
 
 
 def layers_view(result: LayerSimilarity, verbose: bool = False) -> list[Block]:
