@@ -35,7 +35,7 @@ import numpy as np
 from pyalign.pairwise.bootstrap import Resampled
 from pyalign.pairwise.ceiling_errors import among_people
 from pyalign.pairwise.correlated import Correlated, Group, weighted_mean
-from pyalign.pairwise.influence import Side, gradient, jackknifed
+from pyalign.pairwise.influence import Side, gradient, jackknifed, sums_of_objects
 
 ROUNDING = 1e-11  # of two variances: below it, that of the difference is nothing but rounding
 
@@ -106,8 +106,7 @@ class Dyads:
     def sums(self, table: np.ndarray) -> np.ndarray:
         """(k, n): sums over the pairs of each object of influences (k, m) or, as `jackknifed` has them, (k, m + n)."""
         m = len(self.items)
-        i, j = self.items.T
-        found = np.stack([np.bincount(i, row[:m], self.n) + np.bincount(j, row[:m], self.n) for row in table])
+        found = sums_of_objects(table[:, :m], self.items, self.n)
         if table.shape[1] > m:
             found += table[:, m:]
             found -= found.mean(axis=1, keepdims=True)
@@ -161,8 +160,7 @@ class Parts:
 def closed_form(found: Correlated, over: str, partial: bool = False, pooling: str | None = None) -> Resampled:
     """The variances of a study by a correlation that has influences; `over` is one of `bootstrap.OVER`.
 
-    Behind the means over people of k models stand the three figures of `AmongPeople`, of a pooling (None: that of the
-    correlation), where there are at least two people.
+    With a pooling, and at least two people, the three figures of `AmongPeople` stand behind the means of the k models.
     """
     study, name = found.study, found.correlation.name
     dyads = Dyads(study.items, study.n)

@@ -115,6 +115,17 @@ def influence(a: Side, b: Side) -> np.ndarray:
     return found
 
 
+def sums_of_objects(table: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
+    """(k, n): the sums of rows (k, m) over the pairs of each of n objects, items (m, 2).
+
+    Example:
+        >>> sums_of_objects(np.array([[1.0, 2.0]]), np.array([[0, 1], [1, 2]]), 3)
+        array([[1., 3., 2.]])
+    """
+    i, j = np.ascontiguousarray(items.T, np.intp)
+    return np.stack([np.bincount(i, row, n) + np.bincount(j, row, n) for row in table])
+
+
 def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
     """(m + n,): the influence of each pair, and for each of n objects what leaving it out adds to those of its pairs.
 
@@ -140,7 +151,7 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
         found[m:] = np.nan
         return found
     values = np.stack([np.ones(m), a.scores, b.scores, a.scores**2, b.scores**2, a.scores * b.scores])
-    of_objects = np.stack([np.bincount(items[:, 0], one, n) + np.bincount(items[:, 1], one, n) for one in values])
+    of_objects = sums_of_objects(values, items, n)
     left, x, y, xx, yy, xy = values.sum(axis=1, keepdims=True) - of_objects
     centred = a.name != "cosine"
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -153,8 +164,7 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
     first = (values[5] - r * root) / root
     if a.name != "rho-a":
         first -= r / 2.0 * (values[3] / a.square + values[4] / b.square - 2.0)
-    linear = np.bincount(items[:, 0], first, n) + np.bincount(items[:, 1], first, n)
-    more = left * (r - without) - linear
+    more = left * (r - without) - sums_of_objects(first[None], items, n)[0]
     found[m:] = np.where(np.isfinite(more), more, 0.0)
     return found
 

@@ -159,7 +159,7 @@ def rsa(
     for one in chosen:
         found = Correlated(study, one)
         if plan is not None and plan.closed:
-            drawn = closed_form(found, plan.by, partial, pooling)
+            drawn = closed_form(found, plan.by, partial, pooling or one.pooling)
         elif plan is not None:
             drawn = resample(found, plan.by, plan.drawn, plan.seed, partial, progress)
         null = None if n_permutations is None else permuted_values(found, n_permutations, seed, progress)

@@ -22,7 +22,7 @@ from pyalign.errors import InputError
 from pyalign.pairwise._families import Subspace, family_of, prepared
 from pyalign.pairwise._matrices import Matrix, MatrixFamily
 from pyalign.pairwise.closed_form import ClosedForm, Dyads
-from pyalign.pairwise.influence import Side, jackknifed
+from pyalign.pairwise.influence import Side, jackknifed, sums_of_objects
 from pyalign.pairwise.intervals import Variances
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.progress import Progress
@@ -125,7 +125,7 @@ def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.n
     found = np.empty(m + n)
     found[:m] = 2.0 * m * (x * y - score * (x * x + y * y) / 2.0)
     sums = (m - (n - 1)) * (score - without)
-    found[m:] = sums - (np.bincount(i, found[:m], n) + np.bincount(j, found[:m], n))
+    found[m:] = sums - sums_of_objects(found[None, :m], items, n)[0]
     return found
 
 
