@@ -68,7 +68,7 @@ def cases() -> Iterator[Case]:
     for n, measure, share, asked in CELLS:
         names = ("near", "far", "difference")
         yield Case(
-            "cka", f"cka n={n} {measure}", "objects", f"{n} objects", held(n, measure),
+            "cka", f"cka n={n} {measure.replace(':', ' ')}", "objects", f"{n} objects", held(n, measure),
             asked=NOTHING if asked is None else dict.fromkeys(names, asked), centred=True, share=share,
         )  # fmt: skip
     for n in (50, 92):

@@ -17,7 +17,7 @@ Beside = tuple[tuple[float | None, ...], ...]  # None on the diagonal: a model w
 
 
 @dataclass(frozen=True)
-class Score(WithError):
+class PairSimilarity(WithError):
     """The similarity of two models.
 
     Attributes:
@@ -33,7 +33,7 @@ class Score(WithError):
 
 
 @dataclass(frozen=True)
-class ScoreDifference(WithError):
+class SimilarityDifference(WithError):
     """Whether a model is more like a second one than like a third.
 
     Attributes:
@@ -88,8 +88,8 @@ class SimilarityMatrix(Result):
     p_value: Beside | None = None
     symmetric: bool = True
     p_adjusted: Beside | None = None
-    scores: tuple[Score, ...] | None = None
-    differences: tuple[ScoreDifference, ...] | None = None
+    scores: tuple[PairSimilarity, ...] | None = None
+    differences: tuple[SimilarityDifference, ...] | None = None
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:

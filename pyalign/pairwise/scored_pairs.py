@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from pyalign.errors import InputError
-from pyalign.pairwise.compared import Beside, Score, ScoreDifference, SimilarityMatrix
+from pyalign.pairwise.compared import Beside, PairSimilarity, SimilarityDifference, SimilarityMatrix
 from pyalign.pairwise.intervals import Variances, interval_of, tested
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.pairwise.similarity_errors import LEAST, closed_errors, halved_errors, has_closed_form
@@ -54,23 +54,22 @@ def with_intervals(
     n, names = len(next(iter(rows.values()))), found.models
     if n < LEAST:
         return found, [f"similarities of {n} objects have no interval: it takes at least {LEAST}"]
-    of_models: list[tuple[int, list[int], Variances]] = []
-    place = {pair: k for k, pair in enumerate(found.pairs)}
+    of_pairs: dict[tuple[int, int], tuple[Variances, int]] = {}  # where the errors of each score are
     if is_closed(plan, measure, n, len(names)):
-        of_models = list(closed_errors(measure, rows, backend, progress))
-        of_pairs = {(a, b): (errors, k) for a, others, errors in of_models for k, b in enumerate(others)}
+        for a, others, errors in closed_errors(measure, rows, backend, progress):
+            of_pairs |= {(a, b): (errors, k) for k, b in enumerate(others)}
     else:
         drawn = plan.n_resamples or RESAMPLES
         halved = halved_errors(measure, rows, found.pairs, (drawn, plan.seed), backend, progress)
         if isinstance(halved, str):
             return found, [f"{measure} has no interval: {halved}"]
-        of_pairs = {pair: (halved, k) for pair, k in place.items()}
-    scores = tuple(
-        Score(names[a], names[b], found.matrix[a][b], interval_of(found.matrix[a][b], *_at(of_pairs[a, b]), plan))
-        for a, b in found.pairs
-    )
+        of_pairs = {pair: (halved, k) for k, pair in enumerate(found.pairs)}
+    scores = []
+    for a, b in found.pairs:
+        (errors, place_of_pair), value = of_pairs[a, b], found.matrix[a][b]
+        scores.append(PairSimilarity(names[a], names[b], value, interval_of(value, errors, place_of_pair, None, plan)))
     notes = []
-    differences: list[ScoreDifference] = []
+    differences: list[SimilarityDifference] = []
     if 2 < len(names) <= MOST_MODELS:
         for one in range(len(names)):
             others = [k for k in range(len(names)) if k != one]
@@ -79,16 +78,11 @@ def with_intervals(
                     of_pairs[one, k] if (one, k) in of_pairs else of_pairs[k, one] for k in (a, b)
                 )
                 less = found.matrix[one][a] - found.matrix[one][b]
-                differences.append(
-                    ScoreDifference(names[one], names[a], names[b], less, *tested(less, errors, first, second, plan))
-                )
+                test = tested(less, errors, first, second, plan)
+                differences.append(SimilarityDifference(names[one], names[a], names[b], less, *test))
     elif len(names) > MOST_MODELS:
         notes.append(f"differences of similarities are left out: there are more than {MOST_MODELS} models")
-    return replace(found, scores=scores, differences=tuple(differences)), notes
-
-
-def _at(place: tuple[Variances, int]) -> tuple[Variances, int, None]:
-    return (*place, None)
+    return replace(found, scores=tuple(scores), differences=tuple(differences)), notes
 
 
 def corrected(results: Sequence[SimilarityMatrix], correction: Correction) -> tuple[SimilarityMatrix, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.documents import Interval
-from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, ScoreDifference, SimilarityMatrix
+from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityDifference, SimilarityMatrix
 from pyalign.pairwise.rsa_result import PersonDifference, Rsa, RsaPair, WeightedRsa
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
 from pyalign.report.words import (
@@ -376,7 +376,8 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
 
 
 def score_differences_table(
-    result: ModelSimilarities, labels: Mapping[str, str], rows: Sequence[tuple[str, ScoreDifference]], title: str = ""
+    result: ModelSimilarities, labels: Mapping[str, str], rows: Sequence[tuple[str, SimilarityDifference]],
+    title: str = "",
 ) -> Table:  # fmt: skip
     """A row for each difference of two similarities that share a model, with the measure."""
     column = Rows(rows, interval_header(result.confidence)).column
