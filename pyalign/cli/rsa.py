@@ -110,8 +110,8 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         group=_options.INTERVALS,
     )
     correction: Correction = option(
-        "correction of p-values of differences (default: holm)", default="holm", choices=tuple(CORRECTIONS),
-        group=_options.INTERVALS,
+        "correction of p-values of differences and of tests against the noise ceiling (default: holm)", default="holm",
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
     seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS)
 

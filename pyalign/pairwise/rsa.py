@@ -66,7 +66,8 @@ def rsa(
     """Correlate the similarity matrices of representations with those of participants.
 
     There are two quantities: `value` is the correlation with the participants' mean matrix, and `per_person` is the
-    correlation with each participant's matrix, averaged over participants. The noise ceiling belongs to the second.
+    correlation with each participant's matrix, averaged over participants. The noise ceiling belongs to the second,
+    which is tested against its lower bound and divided by it. Differences of models are those of either quantity.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
@@ -89,7 +90,8 @@ def rsa(
             the correlation requires.
         partial: whether to also correlate each model with what the others do not explain; for spearman and pearson.
         weighted: whether to fit a non-negatively weighted sum of all models, cross-validated over objects.
-        correction: how p-values of differences are corrected: "holm", or "benjamini-hochberg".
+        correction: how p-values of differences, and of tests against the ceiling, are corrected: "holm", or
+            "benjamini-hochberg".
         nan_policy: "raise", or "omit" to leave out pairs with a row that has NaN.
         missing: "raise", or "omit" to leave out objects whose names have no row in some model.
         seed: the seed of the permutations, and of the folds of the weighted sum.

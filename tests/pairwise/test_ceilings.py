@@ -80,16 +80,42 @@ def test_over_objects_the_errors_of_the_ceiling_are_near_those_of_a_jackknife_ov
 
 
 @pytest.mark.parametrize("name", INFLUENCES)
-def test_what_a_person_does_at_each_pair_sums_to_what_the_person_does_to_the_figures(name):
-    """The slope along what is lost without a person, for a small change: few people of whom one is nearly the same."""
+def test_influences_of_the_ceiling_have_a_mean_of_0_and_pairs_of_people_are_in_the_rows_of_both(name):
     _, people = study(p=6, noise=0.05)
     values, items = pairs_of(people)
     found = among_people(values, items, 12, name, get_correlation(name).pooling, "objects+subjects")
     centred = found.rows[:, :, : len(items)].mean(axis=2)
     assert np.abs(centred).max() < 1e-9  # the sums themselves are in `jackknife`
     assert found.pairs[:, : len(items)].mean(axis=1) == pytest.approx(np.zeros(3), abs=1e-9)
-    mean_of_rows = found.rows[2].mean(axis=0)
-    assert mean_of_rows == pytest.approx(2.0 * found.pairs[2])  # each pair of people is in the rows of both
+    assert found.rows[2].mean(axis=0) == pytest.approx(2.0 * found.pairs[2])
+
+
+@pytest.mark.parametrize("figure", [0, 1])
+def test_a_person_enters_the_ceiling_as_one_who_is_predicted_and_as_one_who_predicts(figure):
+    """Pearson's correlation, with its influences and its slopes written out; sums at all pairs are the jackknife's."""
+    _, people = study(p=5)
+    values, items = pairs_of(people)
+    found = among_people(values, items, 12, "pearson", "standardized", "objects+subjects")
+    z = np.stack([POOLINGS["standardized"](one) for one in values])
+
+    def pooled(*without):
+        return np.delete(z, without, axis=0).mean(axis=0)
+
+    expected, moved_by = np.zeros_like(z), np.zeros(5)
+    for s in range(5):
+        own, mean = z[s], pooled(s) if figure == 0 else pooled()
+        y = (mean - mean.mean()) / mean.std()
+        r = (own * y).mean()
+        expected[s] += own * y - r * (own**2 + y**2) / 2.0
+        for q in set(range(5)) - {s}:
+            lost = (pooled(s, q) if figure == 0 else pooled(q)) - mean
+            at_pairs = -(own - r * y) / mean.std() * (lost - lost.mean())
+            expected[q] += at_pairs - at_pairs.mean()
+            moved_by[q] += at_pairs.mean()
+    assert found.rows[figure][:, : len(items)] == pytest.approx(expected)
+    own = found.values[:, figure] - found.values[:, figure].mean()
+    linear = own + moved_by - moved_by.mean()
+    assert np.corrcoef(linear, found.jackknife[:, figure])[0, 1] > 0.98  # which is not linear in what is left out
 
 
 def test_over_both_what_people_and_objects_share_is_taken_back():
