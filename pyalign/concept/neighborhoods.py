@@ -11,7 +11,6 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.concept.dimensions import Members, members_of
-from pyalign.concept.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
 from pyalign.concept.neighbor_agreement import (
     ConceptNeighbors,
     NeighborAgreement,
@@ -34,6 +33,7 @@ from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
+from pyalign.stats.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 from pyalign.stats.student import two_sided_p
@@ -85,7 +85,7 @@ def compare_neighbors(
     Returns:
         A `NeighborAgreement`. Under relabelling the mean overlap is k / (n - 1) on average, exactly; p-values are
         (1 + the number of relabellings with at least as much) / (1 + permutations). Intervals are over other objects
-        like these, as many: by half-samples (`pyalign.concept.halves`), with Student's t.
+        like these, as many: by half-samples (`pyalign.stats.halves`), with Student's t.
 
     Raises:
         InputError: other objects, a k that is out of range, concepts that do not fit, unknown options.

@@ -164,10 +164,17 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
     yield matrices.results_table(result, labels).on_page("rsa-table", caption, "correlation", whole=True)
     if any(row.ceiling is not None for row in result.results):
         yield Text((CEILING,))
+    if matrices.has_ceilings(result):
+        caption = f"Noise ceiling, and the mean correlation of two participants' matrices; {intervals}."
+        yield matrices.ceilings_table(result).on_page("rsa-ceilings", caption)
     if result.pairs:
         caption = f"Differences of correlations under the same resamples; p corrected by {result.correction}."
-        pairs = matrices.pairs_table(result, labels, result.pairs)
-        yield Fold("Differences of models", (pairs.on_page("rsa-differences", caption, whole=True),))
+        pairs = [matrices.pairs_table(result, labels, result.pairs).on_page("rsa-differences", caption, whole=True)]
+        if any(pair.per_person is not None for pair in result.pairs):
+            caption = f"Differences of means over participants; p corrected by {result.correction}."
+            means = matrices.pairs_table(result, labels, result.pairs, of_means=True)
+            pairs.append(means.on_page("rsa-mean-differences", caption, whole=True))
+        yield Fold("Differences of models", tuple(pairs))
     for one in result.weighted or ():
         text = (
             f"A weighted sum of the models' matrices correlates at {one.value:.3f} ({one.correlation}), mean of "
@@ -189,4 +196,8 @@ def _most_correlated(result: Rsa, labels: Labels) -> str:
             f" With each participant {row.per_person.mean:.3f} on average, where the noise ceiling is from "
             f"{row.ceiling.lower:.3f} to {row.ceiling.upper:.3f}."
         )
+        of_lower = row.per_person.of_lower
+        if of_lower is not None and of_lower.ci is not None:
+            low, high = (100 * end for end in of_lower.ci)
+            text += f" That is {100 * of_lower.value:.0f} % of its lower bound ({low:.0f} to {high:.0f} %)."
     return text
