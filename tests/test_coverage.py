@@ -139,6 +139,13 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
         ("the estimate of the noise ceiling | objects", "ceiling", "objects", ".*estimate"),
         ("RSA, closed form | objects", "rsa corrected", "objects", ""),
         ("RSA, closed form | objects and participants", "rsa corrected", "objects and subjects", ""),
+        (
+            "means over participants against the RSA ceiling | objects and participants",
+            "rsa ceiling",
+            "objects and subjects",
+            "",
+        ),
+        ("similarities of models (CKA) and their differences | objects", "cka", "objects", ""),
         ("neighbours | objects", "neighbors", "objects", ""),
         ("accuracy and cross-entropy, for other objects | triplets", "score", "triplets", "blind to objects"),
         ("accuracy and cross-entropy, for other participants | objects", "people", "objects", ""),

@@ -32,7 +32,7 @@ class AmongPeople:
 
     Attributes:
         values: (p, 3), the correlations of each person, whose means over people the figures are.
-        jackknife: (p, 3), what each person does to a figure; NaN with fewer than three people.
+        jackknife: (p, 3), what each person does to a figure; NaN with fewer than three people, or where a value is NaN.
         pairs: (3, m + n), the influence of each pair and object on the figures; see `influence.jackknifed`.
         rows: (3, p, m + n), what each person does to the figures there; None unless people and objects are drawn anew.
     """
@@ -64,6 +64,9 @@ def among_people(
         own = None
         for figure, (mean, counts) in ((LOWER, one_less[s]), (UPPER, whole)):
             keep = pool.there[s] & (counts > 0)
+            if not keep.any():
+                pairs[figure] = np.nan
+                continue
             scale, of_kept = m / max(1, int(keep.sum())), items if complete else items[keep]
             if own is None or not complete:
                 own = Side.of(name, pool.on_scale[s][keep], of_kept, backend)
@@ -89,6 +92,7 @@ def among_people(
         left_out, with_others = _means(without), values[:, RELIABILITY]
         jackknife[:, :RELIABILITY] = (p - 1) * (left_out.mean(axis=0) - left_out)
         jackknife[:, RELIABILITY] = 2.0 * (p - 1) / (p - 2) * (with_others - with_others.mean())
+        jackknife[:, np.isnan(values).any(axis=0)] = np.nan
     return AmongPeople(values, jackknife, pairs, rows)
 
 
@@ -122,7 +126,8 @@ def _add_reliability(
     between = np.full((p, p), np.nan)
     for a, b in combinations(range(p), 2):
         keep = there[a] & there[b]
-        if not keep.any():
+        if not keep.any():  # two people without a pair in common: no interval
+            pairs[RELIABILITY] = np.nan
             continue
         left, right = (
             sides[one] if complete else Side.of(name, people[one][keep], items[keep], backend) for one in (a, b)

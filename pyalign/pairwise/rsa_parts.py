@@ -223,6 +223,8 @@ def _of_ceiling(one: RsaResult, plan: Resampling, why: str) -> list[str]:
             why = "only the closed form has one"
         elif "subjects" in plan.by and len(one.per_person.values) < LEAST:
             why = "it takes at least three participants"
+        elif any(map(math.isnan, one.per_person.values)):
+            why = "the judgments of a participant are all equal, or missing"
         return [] if math.isnan(one.ceiling.lower) else [f"the noise ceiling has no interval: {why}"]
     ratios = (one.per_person.of_lower, one.per_person.of_upper, one.per_person.disattenuated)
     if all(ratio is None or ratio.ci is not None for ratio in ratios):

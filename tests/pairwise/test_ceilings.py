@@ -239,6 +239,23 @@ def test_two_people_have_a_ceiling_without_an_interval_over_people():
     assert over_objects.ceiling.lower_ci.error > 0
 
 
+@pytest.mark.parametrize("over", OVERS)
+@pytest.mark.filterwarnings("error")
+def test_a_person_who_says_nothing_or_shares_no_pair_leaves_the_ceiling_without_an_interval(over):
+    models, people = study(p=4)
+    equal = people.copy()
+    equal[1] = 1.0 - np.eye(12)
+    found = rsa(models, equal, kind="dissimilarity", ci=over)
+    assert found[0].ceiling.lower_ci is None and found[0].per_person.ci is not None
+    told = "the noise ceiling has no interval: the judgments of a participant are all equal, or missing"
+    assert told in found.notes
+    apart = people[:3].copy()
+    apart[0, :6] = apart[0, :, :6] = apart[1:, 6:] = apart[1:, :, 6:] = np.nan  # the first shares no pair with others
+    found = rsa(models, apart, kind="dissimilarity", ci=over)
+    assert found[0].per_person.ci is not None and math.isfinite(found[0].ceiling.lower)
+    assert found[0].ceiling.lower_ci is None
+
+
 def test_people_who_do_not_agree_have_no_fraction_of_a_ceiling():
     models, people = study(p=2)
     people[1] = 2.0 - people[0]
