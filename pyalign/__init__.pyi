@@ -7,6 +7,7 @@ from .analysis.agreement import agreement
 from .analysis.calibration.calibrate import calibrate
 from .analysis.ceiling.noise_ceiling import noise_ceiling
 from .analysis.comparison.compare import compare
+from .analysis.experiment import plan_experiment
 from .analysis.failures.failures import find_failures
 from .analysis.metadata.regress import regress_metadata
 from .analysis.permutation import permutation_test
@@ -63,6 +64,7 @@ from .probing.probe import fit_probe, probe_path
 from .recovery.recover import recover
 from .report.page.write import write_report
 from .report.plot import plot
+from .stats.components import Components
 from .stats.resampling import Resampling
 from .study.run import run_study
 
@@ -73,6 +75,7 @@ __all__ = [
     "Answers",
     "AssumptionWarning",
     "Categories",
+    "Components",
     "ConvergenceWarning",
     "DataSet",
     "Embeddings",
@@ -127,6 +130,7 @@ __all__ = [
     "noise_ceiling",
     "odd_one_out",
     "permutation_test",
+    "plan_experiment",
     "plot",
     "predict_dimensions",
     "probe_path",

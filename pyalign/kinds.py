@@ -219,6 +219,19 @@ KINDS: Mapping[str, Kind] = {
         ),
         reference="trust",
     ),
+    "plan experiment": Kind(
+        "pyalign.analysis.experiment_plan:ExperimentPlan",
+        "pyalign.report.experiment:plan_view",
+        charts=("power",),
+        sections=("experiment",),
+        entry=Entry(
+            "plan experiment",
+            "objects, participants and answers that a study needs to find a difference",
+            SCORE,
+            "plan",
+        ),
+        reference="trust",
+    ),
     "neighbors": Kind(
         "pyalign.nearest.result:Neighbors",
         "pyalign.report.neighborhoods:neighbors_view",

@@ -21,6 +21,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
+from pyalign.stats.components import Components
 from pyalign.typing import MeasureLike, Policy
 
 TIES = ("fractional", "wrong", "human_alignment")
@@ -84,6 +85,9 @@ class Score(OfTask, OnCards, Result):
         cross_entropy_ci: interval of the cross-entropy, nats.
         effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
             at least half of the count. See `pyalign.stats.effective`.
+        components: variance components of the credit of an answer, square fractions: how much objects, participants and
+            both account for. None without intervals in closed form.
+        cross_entropy_components: the same of the cross-entropy, square nats.
         resamples: of the bootstrap.
         seed: of the resamples.
         ceiling: the noise ceiling, a fraction; None unless asked for, as all that follow.
@@ -128,6 +132,8 @@ class Score(OfTask, OnCards, Result):
     cross_entropy_ci: Interval | None = None
     effective_objects: float | None = None
     effective_subjects: float | None = None
+    components: Components | None = None
+    cross_entropy_components: Components | None = None
     resamples: int | None = None
     seed: int | None = None
     ceiling: float | None = None

@@ -178,7 +178,9 @@ def _without_nats(score: Score) -> Score:
     if groups is not None:
         groups = tuple(replace(group, cross_entropy=None) for group in groups)
     missing = score.missing if score.cross_entropy_ci is None else (*score.missing, "cross_entropy_ci")
-    return replace(score, cross_entropy=None, cross_entropy_ci=None, groups=groups, missing=missing)
+    return replace(
+        score, cross_entropy=None, cross_entropy_ci=None, cross_entropy_components=None, groups=groups, missing=missing
+    )
 
 
 def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:

@@ -17,7 +17,7 @@ from pyalign.data import Aligned, Categories
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.clustered import Dependence
+from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.effective import effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.resampling import Clusters, Resampling
 
@@ -69,14 +69,16 @@ def with_intervals(
     clusters, plan, dependence = grouped.of(outcomes, aligned.index, people)
     values, units = values_of([outcomes], found.ties, None)
     if plan is not None:
-        ci, nats_ci = uncertainty(
-            clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress, dependence
-        )
+        errors = None if dependence is None else dependence.errors(with_weights(values)).in_units(units)
+        estimates = found.accuracy, found.cross_entropy
+        ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, progress, errors)
         numbers = effective_numbers(clusters, plan.by)
         notes = (*found.notes, *notes_on_few(numbers))
         found = replace(found, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
-        if not plan.closed:
+        if errors is None:
             found = replace(found, resamples=plan.drawn, seed=plan.seed)
+        else:
+            found = replace(found, components=errors.components(0), cross_entropy_components=errors.components(1))
         if ci is None:
             why = without_interval(plan.by, numbers)
             found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, why))

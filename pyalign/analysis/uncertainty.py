@@ -87,17 +87,16 @@ def in_units(means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates
 
 def uncertainty(
     clusters: Clusters, values: np.ndarray, units: np.ndarray, estimates: Sequence[float], plan: Resampling,
-    progress: Progress = silent, dependence: Dependence | None = None,
+    progress: Progress = silent, errors: Errors | None = None,
 ) -> tuple[Interval | None, ...]:  # fmt: skip
     """Intervals of the means of values (2 m, t) in these units, as `values_of` has them; None where there is none.
 
     Args:
         estimates: the means of all triplets.
-        dependence: of the clusters under the plan, where it is known already.
+        errors: of the means in closed form, where they are known already.
     """
     if plan.closed:
-        found = (dependence or Dependence.of(clusters, plan)).errors(with_weights(values))
-        found = found.in_units(units)
+        found = errors or Dependence.of(clusters, plan).errors(with_weights(values)).in_units(units)
         each = zip(estimates, count(), cycle((FRACTION, POSITIVE)), strict=False)
         return tuple(mean_interval(estimate, found, k, plan, bounds) for estimate, k, bounds in each)
     if not are_enough(effective_numbers(clusters, plan.by)):
@@ -105,8 +104,8 @@ def uncertainty(
     means = in_units(replicates(clusters, values, plan, progress), values, units, estimates)
     require_rows(means, plan)
     if plan.by == "objects" and plan.method == "bootstrap":
-        errors, _ = standard_errors(clusters, values, plan)
-        means = scaled(means, np.asarray(estimates), errors * units)
+        widths, _ = standard_errors(clusters, values, plan)
+        means = scaled(means, np.asarray(estimates), widths * units)
     return tuple(None if np.isnan(column).any() else percentile_interval(column, plan) for column in means.T)
 
 

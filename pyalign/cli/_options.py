@@ -118,7 +118,7 @@ class Models:
     embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, nargs="+", metavar="EMB", role="input", positional=True,
-        unless=("matrix", "model_choices"),
+        unless=("matrix", "model_choices", "pilot", "components"),
     )  # fmt: skip
     labels: tuple[str, ...] | None = option(
         "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"

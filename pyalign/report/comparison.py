@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
+from pyalign.report.score import share_columns
 from pyalign.report.words import (
     CORRECTED,
     ELSEWHERE,
@@ -142,6 +143,7 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
         column("accuracy", lambda p: p.difference, "percent", ci=lambda p: p.ci,
                note="difference of accuracies, the first less the second"),
         *(tests if intervals else ()),
+        *share_columns([pair.components for pair in pairs]),
         column("cross-entropy", lambda p: p.cross_entropy_difference, "number", 4, ci=lambda p: p.cross_entropy_ci,
                ends="", note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyalign.analysis.ceiling.result import GIVEN, Ceiling, NoiseCeiling
 from pyalign.measures import PRECOMPUTED
-from pyalign.report.blocks import Block, Column, Rows, Table, Value, foot, table
+from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (
     called,
     chance_note,
@@ -23,6 +23,7 @@ from pyalign.report.words import (
 
 if TYPE_CHECKING:
     from pyalign.analysis.accuracy import Score, Scores
+    from pyalign.stats.components import Components
 
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
@@ -76,12 +77,25 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
         column("cross-entropy", lambda r: r.cross_entropy, "number", 5, keep=8, ci=lambda r: r.cross_entropy_ci,
                ends="" if first.cross_entropy_ci is None else "interval", keep_ends=2),
         column("entropy", lambda r: r.mean_entropy, "number", 5, keep=3),
+        *share_columns([row.components for row in rows]),
         column("triplets", lambda r: r.n_triplets, "count", keep=5,
                same="{} triplet" if first.n_triplets == 1 else "{} triplets"),
         None if of_choices
         else column("M triplets/s", lambda r: (r.triplets_per_second or 0.0) / 1e6, keep=0,
                     write=lambda speed: f"{speed:.1f}" if speed >= 0.95 else f"{speed:.2g}"),
     )  # fmt: skip
+
+
+def share_columns(parts: Sequence[Components | None]) -> tuple[Column | None, Column | None]:
+    """Of each row how much two answers are correlated that have an object, or a participant, in common."""
+    column = Rows(parts).column
+
+    def shares(what: str, field: str) -> Column | None:
+        told = f"by {what}: correlation of two answers with a common {what}"
+        found = column(f"by {what}", lambda one: getattr(one, field, None), "percent", 2, keep=0, only=TEXT, foot=told)
+        return found if any(value is not None for value in found.values) else None
+
+    return shares("object", "object_share"), shares("participant", "subject_share")
 
 
 def _what(rows: Sequence[Score]) -> str:

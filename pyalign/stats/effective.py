@@ -53,6 +53,11 @@ class EffectiveNumber:
         return cls(of, int((sizes > 0).sum()), effective_number(sizes))
 
     @property
+    def degrees(self) -> float:
+        """Degrees of freedom of a sum of squares over them."""
+        return self.value * (self.count - 1) / self.count
+
+    @property
     def is_low(self) -> bool:
         """Whether it is below half of the count."""
         return self.value < self.count / 2

@@ -384,6 +384,8 @@ def _pairs(outcomes: OutcomeTable, paired: Intervals, tests: PairTests) -> Itera
             simultaneous_ci=simultaneous,
             p_max_t=p_max_t,
             p_equivalence=None if tests.margin is None else paired.equivalence(a, b, tests.margin),
+            components=paired.components(a, b, ACCURACY),
+            cross_entropy_components=paired.components(a, b, NATS),
         )
 
 
