@@ -20,7 +20,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import Repeats, find_repeats
 from pyalign.backends import get_host_backend
-from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out
+from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out, require_unweighted
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.errors import InputError
@@ -98,7 +98,9 @@ def agreement(
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
-    present = with_rows(models, answered_triplets(triplets, answers, "agreement"), missing)
+    answered = answered_triplets(triplets, answers, "agreement")
+    require_unweighted(answered, "agreement")
+    present = with_rows(models, answered, missing)
     given = present.triplets
     require_odd_one_out(given, "agreement")
     divisor = _checks.as_temperature(temperature)

@@ -10,7 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
 from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
 from pyalign.data.subjects import checked_labels
@@ -93,9 +93,9 @@ def _group_scores(
     plan: Resampling | None,
 ) -> Iterator[GroupScore]:  # fmt: skip
     for name, members in groups.items():
-        own = values[:, members]
-        nats = float(outcomes.cross_entropy[members].mean(dtype=np.float64))
-        one = GroupScore(name, float(own[0].mean()) / CREDIT_UNIT, len(members), nats, None)
+        own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
+        nats = mean_of(outcomes.cross_entropy[members], some)
+        one = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
         yield one if plan is None else _with_interval(one, own, units, clusters.take(members), plan)
 
 

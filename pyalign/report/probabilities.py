@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
-from pyalign.report.words import called, dropped_note, nats_note, over, percent, source_note
+from pyalign.report.words import called, dropped_note, nats_note, over, percent, source_note, weighted_text
 
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
@@ -37,6 +37,7 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             *(f"+- over {over(by)}" for by in sorted({row.temperature_ci.by or "" for row in results})),
             f"CE in {nats_note(first.task)}",
             "ECE of equal widths",
+            weighted_text(first.effective_answers),
             f"backend {first.backend}",
         ),
     ]

@@ -84,6 +84,8 @@ class Calibration(OfTask, Result):
         task: the task of the triplets; `chance` follows from it.
         model_choices: "probabilities" where a model's own were calibrated, whose logarithms stand for similarities;
             None where similarities were.
+        effective_answers: of weighted answers to the test part, how many of equal weight would say as much; None where
+            all count the same.
     """
 
     command: ClassVar[str] = "calibrate"
@@ -113,6 +115,7 @@ class Calibration(OfTask, Result):
     seconds: float | None = field(default=None, compare=False)
     task: str = ODD_ONE_OUT
     model_choices: str | None = None
+    effective_answers: float | None = None
 
     @property
     def standard_error(self) -> float:
@@ -230,7 +233,7 @@ def reliability(
     means = [np.divide(total, count, out=np.zeros(len(count)), where=count > 0) for total in totals]
     ece = float((count * np.abs(means[0] - means[1])).sum() / count.sum())
     shown = [tuple(mean if c else None for mean, c in zip(m.tolist(), count, strict=True)) for m in means]
-    return Reliability(tuple(edges.tolist()), tuple(count.astype(np.int64).tolist()), shown[0], shown[1], ece)
+    return Reliability(tuple(edges.tolist()), tuple(np.rint(count).astype(np.int64).tolist()), shown[0], shown[1], ece)
 
 
 def _totals(confidence: np.ndarray, accuracy: np.ndarray, weights: np.ndarray | None, edges: np.ndarray) -> np.ndarray:

@@ -80,6 +80,8 @@ class NoiseCeiling(OfTask, Result):
         triplets: where the triplets came from, or None.
         task: the task of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two
             options.
+        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
+            same.
     """
 
     command: ClassVar[str] = "ceiling"
@@ -103,6 +105,7 @@ class NoiseCeiling(OfTask, Result):
     remarks: tuple[str, ...]
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    effective_answers: float | None = None
 
     @property
     def standard_error(self) -> float:
