@@ -268,12 +268,11 @@ class Inputs:
     def _option_queries(self, given: Any, analysis: str) -> Any:
         return self.embeddings(given) if isinstance(given, str) else given
 
-    def _option_vector(self, given: str, analysis: str) -> Any:
-        from pyalign.io.npy import open_npy
-        from pyalign.io.paths import check_file
+    def _option_weights(self, given: str, analysis: str) -> Any:
+        from pyalign.io.weights import read_weights
 
-        check_file(self.place(given), "arrays", (".npy",))
-        return open_npy(self.place(given))
+        place = self.place(given)
+        return read_weights(place.path, key=place.key)
 
     def _option_groups(self, given: str, analysis: str) -> Any:
         from pyalign.io.subjects import read_subjects
