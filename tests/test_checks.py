@@ -308,6 +308,7 @@ CALLS = {
     "noise_ceiling": {"triplets": np.vstack([TRIPLETS[:40]] * 3)},
     "odd_one_out": {"embeddings": X, "triplets": TRIPLETS},
     "permutation_test": {"embeddings": X, "triplets": TRIPLETS, "n_permutations": 3},
+    "plan_triplets": {"a": X, "b": -X[::-1], "n_triplets": 20},
     "predict_dimensions": {"embeddings": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
     "probe_path": {"embeddings": X, "triplets": TRIPLETS, "penalties": [10.0]},
     "prototypes": {"embeddings": X, "categories": KINDS},

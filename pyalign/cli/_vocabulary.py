@@ -142,6 +142,7 @@ VOCABULARY = {
         # Triplets that are made
         ("--count", "n_triplets", "integer", None, "the number of triplets"),
         ("--shape", "", "integer", (1854, 768), "the numbers of items and of features"),
+        ("--share", "share", "number", 0.5, "the share of triplets that are chosen because two models differ on them"),
         ("--scheme", "scheme", "text", "uniform", "which items form a triplet"),
         # Extraction and models
         ("--model", "model", "text", None, "the model, SOURCE:NAME"),
