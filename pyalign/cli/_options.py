@@ -256,11 +256,11 @@ class Weighted:
     weights: Spec | None = option(
         "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
         "positive numbers, or a table with a column weight, in the order of the triplet file", metavar="FILE",
-        role="input", group=WEIGHTS, exclusive="weights",
+        role="input", group=WEIGHTS, exclusive="weights", rare=True,
     )  # fmt: skip
     weight_column: int | str | None = option(
         "column of the triplet file with these weights; a number from 0 or a header", kind=column, metavar="K",
-        group=WEIGHTS, exclusive="weights",
+        group=WEIGHTS, exclusive="weights", rare=True,
     )  # fmt: skip
 
 

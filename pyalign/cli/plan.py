@@ -69,12 +69,13 @@ def _read(options: TripletsOptions) -> list[Embeddings]:
 
 def _told(found: ChosenTriplets, path: str) -> str:
     """What was chosen, and what it saves."""
-    differ = f"{found.n_differ / found.n_triplets:.1%} of them triplets on which the models differ"
+    of_each = f"{found.fewest:,} to {found.most:,} of each"
+    differ = f"{found.n_differ / found.n_triplets:.1%} of them, and on {found.differ_share:.1%} of random triplets"
+    random = f"is found (80 % power at .05) with {found.n_random:,} answers\nto random triplets"
     return (
-        f"{path}: {found.n_triplets:,} triplets of {found.n_objects:,} objects, {found.fewest:,} to {found.most:,} of "
-        f"each; {differ} (among random triplets {found.differ_share:.1%})\n"
-        f"a difference of {found.margin:g} is found (80 % power at .05) with {found.n_random:,} answers to random "
-        f"triplets,\nwith {found.n_needed:,} to triplets chosen so: {found.times_fewer:.2f} times fewer"
+        f"{path}: {found.n_triplets:,} triplets of {found.n_objects:,} objects, {of_each}\n"
+        f"the models differ on {differ}\na difference of {found.margin:g} {random}, "
+        f"and with {found.n_needed:,} to triplets chosen so: {found.times_fewer:.2f} times fewer"
     )
 
 

@@ -6,9 +6,9 @@ design is spread evenly over the candidates, the rest over those on which the mo
     pi = n ((1 - share) / candidates + share f),        f proportional to a_i a_j a_k where they differ, else 0,
 
 with a factor a of each object, from 1/3 to 3, for which all objects are expected equally often (iterative proportional
-fitting). No pi is above 1. A systematic sample of the candidates, put in the order of one of their objects, holds each
-with exactly its probability, and none twice. The weight of a triplet is the probability that as many random triplets
-would hold it, divided by its own.
+fitting). No pi is above 1. The sample holds each candidate with exactly its probability, and none twice: many more are
+drawn systematically, and halved several times by fair choices that keep objects level. The weight of a triplet is the
+probability that as many random triplets would hold it, divided by its own.
 
 Source: Deming and Stephan, "On a least squares adjustment of a sampled frequency table", 1940; Madow, "On the theory of
 systematic sampling II", 1949; weights are those of Horvitz and Thompson, JASA 1952. Triplets on which models disagree:
@@ -38,6 +38,7 @@ from pyalign.typing import EmbeddingsLike, MeasureLike
 
 CANDIDATES = 1 << 21  # that are looked at first: all triplets of 233 objects
 MOST_CANDIDATES = 1 << 24  # that are looked at where models seldom differ
+MOST_HALVINGS, MOST_DRAWN = 5, 1 << 20  # of what is drawn so that objects have as many triplets each
 PLENTY = 4  # candidates for each triplet that is chosen because models differ on it
 MOST_STEPS = 100  # of the fit of the factors of objects
 MOST_FACTOR = 3.0  # of an object, and its inverse the least: some designs can't be balanced, and weights stay small
@@ -295,15 +296,47 @@ def _balanced(triplets: np.ndarray, n: int) -> np.ndarray:
 def choose(candidates: np.ndarray, pi: np.ndarray, n_triplets: int, rng: np.random.Generator) -> np.ndarray:
     """The numbers of n_triplets candidates, each with its probability (m,), none twice; in random order.
 
-    The sample is systematic, in the order of one of the objects of each: these have their numbers but for rounding.
+    As many times more are drawn as their probabilities allow, and halved again and again: of two neighbours one stays,
+    each with probability 1/2, so that what is left has half of the triplets of each object.
     """
-    of_object = candidates[np.arange(len(pi)), rng.integers(0, 3, len(pi))]
-    order = np.lexsort((rng.random(len(pi)), of_object))
+    most = min(MOST_HALVINGS, int(np.log2(1.0 / pi.max())), int(np.log2(max(1.0, MOST_DRAWN / n_triplets))))
+    rows = _systematic(candidates, pi, n_triplets << most, rng)
+    for _ in range(most):
+        rows = _half(rows, candidates[rows], rng)
+    return rng.permutation(rows)
+
+
+def _systematic(candidates: np.ndarray, pi: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """A systematic sample of n candidates, with probabilities as pi (m,), in the order of one of their objects."""
+    order = np.lexsort((rng.random(len(pi)), candidates[np.arange(len(pi)), rng.integers(0, 3, len(pi))]))
     reached = np.cumsum(pi[order])
-    reached *= n_triplets / reached[-1]
-    reached[-1] = n_triplets
+    reached *= n / reached[-1]
+    reached[-1] = n
     steps = np.floor(reached + rng.random())
-    return rng.permutation(order[np.diff(steps, prepend=0.0) > 0.0])
+    chosen: np.ndarray = order[np.diff(steps, prepend=0.0) > 0.0]
+    return chosen
+
+
+def _half(rows: np.ndarray, triplets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of each two neighbours among rows (m,), whose triplets are these (m, 3).
+
+    It is the one whose objects were taken less often so far, or either. The rule is the same for what is taken and for
+    what is left, so that each is as likely as the other.
+    """
+    ahead, kept = [0] * (int(triplets.max()) + 1), np.arange(0, len(rows), 2)
+    coins = (rng.random(len(kept)) < 0.5).tolist()
+    for k, ((a, b, c), (d, e, f), coin) in enumerate(
+        zip(triplets[::2].tolist(), triplets[1::2].tolist(), coins, strict=True)
+    ):
+        lead = ahead[a] + ahead[b] + ahead[c] - ahead[d] - ahead[e] - ahead[f]
+        step = 1 if lead < 0 or (lead == 0 and coin) else -1
+        for one in (a, b, c):
+            ahead[one] += step
+        for one in (d, e, f):
+            ahead[one] -= step
+        kept[k] += step < 0
+    left: np.ndarray = rows[kept]
+    return left
 
 
 def _variances(pi: np.ndarray, differ: np.ndarray, n: int, margin: float, covered: float) -> tuple[float, float]:

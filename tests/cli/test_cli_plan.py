@@ -37,7 +37,7 @@ def test_writes_the_design_of_the_function(command, models):
     assert {row["covered"] for row in rows()} == {"1.0"}
     text = " ".join(ran.out.split())
     assert f"design.csv: 300 triplets of 30 objects, {found.fewest} to {found.most} of each" in text
-    assert f"with {found.n_random:,} answers to random triplets, with {found.n_needed:,} to triplets chosen so" in text
+    assert f"{found.n_random:,} answers to random triplets, and with {found.n_needed:,} to triplets" in text
 
 
 def test_names_of_rows_are_the_items(command, models):

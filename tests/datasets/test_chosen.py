@@ -88,6 +88,16 @@ def test_objects_are_expected_equally_often():
     assert np.abs(times / 2400 - 1).max() < 0.07  # three standard deviations; unbalanced they would follow `own`
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_objects_are_level_in_each_design(share):
+    """Of 500 objects with 12 triplets each; random triplets would leave some with 3 and give others 24."""
+    a, b = reals(4, 500, 4), reals(5, 500, 4)
+    times = np.bincount(plan_triplets(a, b, 2000, share=share).triplets.ravel(), minlength=500)
+    assert times.std() < 1.2
+    assert times.min() >= 8
+    assert times.max() <= 16
+
+
 @pytest.mark.parametrize("share", [0.3, 0.7])
 def test_weighted_answers_give_the_accuracy_of_random_triplets(share):
     a, b = A[:30], B[:30]
