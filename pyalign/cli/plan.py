@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option
-from pyalign.data import Embeddings
 from pyalign.datasets.chosen import ChosenTriplets, plan_triplets
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
@@ -54,17 +53,13 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
         raise InputError(f"--embeddings must be two models; got {len(options.embeddings)}")
     if len(options.measure) > 2:
         raise InputError(f"--measure must be one, or one for each of two models; got {len(options.measure)}")
-    models = _read(options)
+    a, b = _inputs.read_models(options).values()
     progress(f"choosing {options.n_triplets:,} triplets", 0, None)
     measure = options.measure[0] if len(options.measure) == 1 else (options.measure[0], options.measure[1])
     found = plan_triplets(
-        *models, options.n_triplets, share=options.share, measure=measure, margin=options.margin, seed=options.seed
+        a, b, options.n_triplets, share=options.share, measure=measure, margin=options.margin, seed=options.seed
     )
     return Outcome(found, {options.out: found.design(options.csv_escape)}, _told(found, options.out))
-
-
-def _read(options: TripletsOptions) -> list[Embeddings]:
-    return list(_inputs.read_models(options).values())
 
 
 def _told(found: ChosenTriplets, path: str) -> str:

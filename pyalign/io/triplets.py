@@ -300,8 +300,8 @@ def _resolve(
     weight_column: Column | None = None,
 ) -> tuple[tuple[int, ...], tuple[int | None, int | None, int | None]]:
     """The indices of the three item columns, and of the choice column, the subject column and the weight column."""
-    asked = choice_column, subject_column, weight_column
-    choice, subject, weight = (None if column is None else column_index(path, table, column) for column in asked)
+    given = choice_column, subject_column, weight_column
+    choice, subject, weight = (None if column is None else column_index(path, table, column) for column in given)
     if columns is not None:
         items = tuple(column_index(path, table, column) for column in columns)
     else:

@@ -332,3 +332,12 @@ def test_weights_of_triplets_on_which_models_differ_are_noted():
     assert "42.0%" in note
     for call in (pyalign.score, lambda x, t: pyalign.compare({"a": x, "b": OTHER}, t)):
         assert note in call(X, Triplets(TRIPLETS, weights=Weights(WEIGHTS, 0.42))).notes
+
+
+def test_anchored_triplets_are_weighted_too():
+    whole = np.random.default_rng(8).integers(1, 4, T)
+    one, again = (Triplets(t, task="anchored") for t in (TRIPLETS, np.repeat(TRIPLETS, whole, axis=0)))
+    found, expected = pyalign.score(X, one, weights=whole, n_permutations=5), pyalign.score(X, again, n_permutations=5)
+    for name in ("accuracy", "cross_entropy", "mean_entropy"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9), name
+    assert found.permutation_test.null_mean == pytest.approx(expected.permutation_test.null_mean)
