@@ -149,10 +149,7 @@ def load_triplets(
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
         task=asked,
     )
-    try:
-        found = found.with_weights(weights if weight is None else weights_in(path, table, weight))
-    except InputError as error:
-        raise error if str(error).startswith(os.fspath(path)) else bad(path, error) from error
+    found = found if weight is None and weights is None else _weighted(path, found, table, weight, weights)
     return found if answers is None else _answered(path, found, answers)
 
 
@@ -224,6 +221,14 @@ def _subjects(path: PathLike, column: Texts | Array | None, given: Any, t: int) 
 def _answered(path: PathLike, triplets: Triplets, answers: object) -> Triplets:
     try:
         return triplets.with_answers(answers)
+    except InputError as error:
+        raise bad(path, error) from error
+
+
+def _weighted(path: PathLike, triplets: Triplets, table: Table, column: int | None, weights: object) -> Triplets:
+    given = weights if column is None else weights_in(path, table, column)
+    try:
+        return triplets.with_weights(given)
     except InputError as error:
         raise bad(path, error) from error
 

@@ -159,6 +159,21 @@ def test_a_weighted_bootstrap_scatters_as_the_closed_form_says():
     assert drawn == pytest.approx(closed, rel=0.1)
 
 
+@pytest.mark.parametrize(
+    "plan", [one for one in METHODS if not one.closed], ids=lambda plan: f"{plan.by} {plan.method}"
+)
+def test_a_weighted_bootstrap_lies_around_the_weighted_figure(plan):
+    """Weights that follow the cross-entropies: their plain mean is far from the weighted one."""
+    _, nats, _ = by_numpy(X, TRIPLETS)
+    weights = np.where(nats > np.median(nats), 9.0, 1.0)
+    one = pyalign.score(X, TRIPLETS, weights=weights, ci=plan, subjects=PEOPLE)
+    two = pyalign.compare({"x": X, "other": OTHER}, TRIPLETS, weights=weights, ci=plan, subjects=PEOPLE).models[0]
+    assert abs(one.cross_entropy - nats.mean()) > 2.5 * one.cross_entropy_standard_error
+    for found in (one, two):
+        for figure, ci in ((found.accuracy, found.ci), (found.cross_entropy, found.cross_entropy_ci)):
+            assert abs((ci.low + ci.high) / 2 - figure) < 1.5 * ci.error
+
+
 def test_weights_move_a_difference_and_its_intervals():
     found = pyalign.compare(MODELS, TRIPLETS, weights=WEIGHTS)
     right = {name: by_numpy(x, TRIPLETS)[0] for name, x in MODELS.items()}
