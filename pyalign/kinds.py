@@ -369,6 +369,7 @@ KINDS: Mapping[str, Kind] = {
             DATA,
             "sampling",
         ),
+        reference="data",
     ),
     "simulate": Kind(
         "pyalign.datasets.simulate:Simulation",

@@ -60,7 +60,7 @@ BESIDES = {
         "Reading, writing, data", "Arrays with the names of their items, and the files that hold them.",
         ("load_embeddings", "write_embeddings", "load_triplets", "load_judgments", "load_dataset", "sample_triplets",
          "plan_triplets"),
-        ("Embeddings", "Triplets", "Answers", "Judgments", "Categories", "DataSet", "ChosenTriplets"),
+        ("Embeddings", "Triplets", "Answers", "Judgments", "Categories", "DataSet"),
     ),
     "results": Names(
         "Results and pictures", "What functions give back: printed, drawn, written, read again.",
