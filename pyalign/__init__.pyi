@@ -30,6 +30,7 @@ from .data.judgments import Judgments
 from .data.metadata import Metadata
 from .data.transform import Transform
 from .data.triplets import Triplets
+from .datasets.chosen import plan_triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .documents import Interval
@@ -131,6 +132,7 @@ __all__ = [
     "odd_one_out",
     "permutation_test",
     "plan_experiment",
+    "plan_triplets",
     "plot",
     "predict_dimensions",
     "probe_path",

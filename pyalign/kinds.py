@@ -374,6 +374,16 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.datasets.triplets:SampledTriplets",
         entry=Entry("triplets draw", "sample triplets and answer them with embeddings", DATA, "sampling"),
     ),
+    "plan triplets": Kind(
+        "pyalign.datasets.chosen:ChosenTriplets",
+        entry=Entry(
+            "plan triplets",
+            "choose triplets on which two models differ, with weights for their answers",
+            DATA,
+            "sampling",
+        ),
+        reference="data",
+    ),
     "simulate": Kind(
         "pyalign.datasets.simulate:Simulation",
         entry=Entry(

@@ -119,6 +119,7 @@ def other_results(folder):
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),
         "permutation": pyalign.permutation_test(human, answers, n_permutations=9),
+        "plan triplets": pyalign.plan_triplets(human, human**3, 50),
         "recipe": cross_validate_recipe(human, answers, folds=2, settings=RecipeSettings(epochs=2)),
         "report": pyalign.write_report(score, folder / "report.html"),
         "simulate": simulate(human, 50),

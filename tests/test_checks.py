@@ -314,6 +314,7 @@ CALLS = {
         "n_objects": [40],
         "n_subjects": [10],
     },
+    "plan_triplets": {"a": X, "b": -X[::-1], "n_triplets": 20},
     "predict_dimensions": {"embeddings": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
     "probe_path": {"embeddings": X, "triplets": TRIPLETS, "penalties": [10.0]},
     "prototypes": {"embeddings": X, "categories": KINDS},

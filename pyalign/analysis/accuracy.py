@@ -102,6 +102,8 @@ class Score(OfTask, OnCards, Result):
         model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
             similarities decided.
         task: of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
+        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
+            same.
         choices: int8 (t,), the odd position, or that of the option which the model takes, by the positions in the file;
             -1 for a tie, -2 for a triplet that was left out. Kept on demand.
         probabilities: (t, 3), that each position is odd, or (t, 2), that each option is chosen; NaN for a triplet that
@@ -146,6 +148,7 @@ class Score(OfTask, OnCards, Result):
     in_sample: Overlap | None = None
     model_choices: str | None = None
     task: str = ODD_ONE_OUT
+    effective_answers: float | None = None
     choices: np.ndarray | None = hidden(default=None, compare=False)
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
 

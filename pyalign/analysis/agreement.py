@@ -23,7 +23,7 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import Repeats, find_repeats
 from pyalign.backends import get_host_backend
-from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out
+from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out, require_unweighted
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
@@ -111,7 +111,9 @@ def agreement(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
     plan = plan_of(ci, BY, (CORRECTED,))
-    present = with_rows(models, answered_triplets(triplets, answers, "agreement"), missing, subjects=subjects)
+    answered = answered_triplets(triplets, answers, "agreement")
+    require_unweighted(answered, "agreement")
+    present = with_rows(models, answered, missing, subjects=subjects)
     given = present.triplets
     require_odd_one_out(given, "agreement")
     people = codes_of_people(given, present.of(subjects, "subjects"))

@@ -15,7 +15,7 @@ from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
-from pyalign.analysis.outcomes import Outcomes
+from pyalign.analysis.outcomes import Outcomes, weighted
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import (
@@ -24,14 +24,13 @@ from pyalign.data import (
     Embeddings,
     Provenance,
     Triplets,
-    as_triplet_data,
     require_answers,
-    require_one_answer_each,
 )
+from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
-from pyalign.typing import BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike
+from pyalign.typing import BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, WeightsLike
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,8 @@ def score_choices(
     nan_policy: Policy = "raise",
     unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
     groups: ArrayLike | Categories | None = None,
-    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", progress: Progress | None = None,
+    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
+    progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 
@@ -78,6 +78,7 @@ def score_choices(
             items, or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
         backend: what computes intervals; on the host.
+        weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -105,7 +106,7 @@ def score_choices(
     asked = _Asked(
         choice_base, ties, nan_policy, unreadable, host, plan, subjects, groups, ceiling, progress, Grouped(plan)
     )
-    aligned = _by_themselves(triplets, host)
+    aligned = _by_themselves(triplets, weights, host)
     if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
     found: list[Score] = []
@@ -123,11 +124,10 @@ def score_choices(
     return Scores(tuple(found), aligned.triplets.source, notes=told, provenance=provenance)
 
 
-def _by_themselves(triplets: object, host: HostBackend) -> Aligned:
+def _by_themselves(triplets: object, weights: object, host: HostBackend) -> Aligned:
     """Triplets without rows that they are about; checked."""
-    given = as_triplet_data(triplets)
+    given = answered_once(triplets, "score_choices", weights)
     require_answers(given, "score_choices")
-    require_one_answer_each(given, "score_choices")
     index = _checks.as_triplets(given.values)
     n = int(index.max()) + 1 if given.names is None else len(given.names)
     _checks.require_valid(host.check_triplets(index, n), index, n)
@@ -142,7 +142,8 @@ def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> 
     if asked.ceiling is not None:
         found = with_ceiling(found, asked.ceiling, aligned, asked.grouped, outcomes, asked.subjects)
     assert found.accuracy is not None
-    told = notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name, found.task, rows=False)
+    n = found.effective_answers or found.n_triplets
+    told = notes_on_score(found.accuracy, n, found.cross_entropy or 0.0, name, found.task, rows=False)
     told += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, found.task))
     anchors = notes_on_anchors(np.asarray(aligned.index), found.task)
     provenance = _provenance(asked, {name or "choices": choices}, aligned.triplets)
@@ -162,6 +163,7 @@ def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -
         task=aligned.triplets.task,
         name=name,
     )
+    outcomes = weighted(outcomes, aligned.triplets.weights)
     score = outcomes.score
     if asked.plan is None and asked.groups is None:
         return score, outcomes
@@ -188,4 +190,5 @@ def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets
     options["unknown"] = asked.unreadable
     options["ci"] = record_of(asked.plan)
     seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None
-    return Provenance.now([*choices.items(), ("triplets", triplets)], options, asked.host.name, seed)
+    inputs = [*choices.items(), ("triplets", triplets), ("weights", triplets.weights)]
+    return Provenance.now(inputs, options, asked.host.name, seed)

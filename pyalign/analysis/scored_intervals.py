@@ -11,7 +11,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, people_of_ceiling
 from pyalign.analysis.ceiling.yardstick import Yardstick
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
 from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
 from pyalign.data.subjects import checked_labels
@@ -69,7 +69,9 @@ def with_intervals(
     clusters, plan, dependence = grouped.of(outcomes, aligned.index, people)
     values, units = values_of([outcomes], found.ties, None)
     if plan is not None:
-        errors = None if dependence is None else dependence.errors(with_weights(values)).in_units(units)
+        errors = (
+            None if dependence is None else dependence.errors(with_weights(values, clusters.weights)).in_units(units)
+        )
         estimates = found.accuracy, found.cross_entropy
         ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, progress, errors)
         numbers = effective_numbers(clusters, plan.by)
@@ -77,7 +79,7 @@ def with_intervals(
         found = replace(found, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
         if errors is None:
             found = replace(found, resamples=plan.drawn, seed=plan.seed)
-        else:
+        elif clusters.weights is None:  # components are of answers that count the same
             found = replace(found, components=errors.components(0), cross_entropy_components=errors.components(1))
         if ci is None:
             why = without_interval(plan.by, numbers)
@@ -128,9 +130,9 @@ def _group_scores(
     plan: Resampling | None,
 ) -> Iterator[GroupScore]:  # fmt: skip
     for name, members in groups.items():
-        own = values[:, members]
-        nats = float(outcomes.cross_entropy[members].mean(dtype=np.float64))
-        one = GroupScore(name, float(own[0].mean()) / CREDIT_UNIT, len(members), nats, None)
+        own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
+        nats = mean_of(outcomes.cross_entropy[members], some)
+        one = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
         yield one if plan is None else _with_interval(one, own, units, clusters.take(members), plan)
 
 

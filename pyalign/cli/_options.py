@@ -21,6 +21,7 @@ from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "participants", "answers of many participants"
+WEIGHTS = "weights of answers"
 TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --write`"
 MODEL = f"model\nmeasures (larger is more similar; rbf:2.5 sets sigma):\n{FORMULAS}"
 INTERVALS = "intervals"
@@ -245,6 +246,21 @@ class People:
         "column of the triplet file that identifies the participant; a number from 0 or a header", kind=column,
         metavar="K", group=PEOPLE,
         exclusive="people",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """How much each answer counts."""
+
+    weights: Spec | None = option(
+        "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
+        "positive numbers, or a table with a column weight, in the order of the triplet file", metavar="FILE",
+        role="input", group=WEIGHTS, exclusive="weights", rare=True,
+    )  # fmt: skip
+    weight_column: int | str | None = option(
+        "column of the triplet file with these weights; a number from 0 or a header", kind=column, metavar="K",
+        group=WEIGHTS, exclusive="weights", rare=True,
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ VOCABULARY = {
         ("--groups", "groups", "file", None, "a label for each triplet"),
         ("--metadata", "metadata", "file", None, "a table with a row for each model"),
         ("--ceiling", "ceiling", "number or file", None, "the noise ceiling that accuracies are compared with"),
-        ("--weights", "weights", "file", None, "a weight for each triplet"),
+        ("--weights", "weights", "file", None, "how much each answer counts"),
         ("--images", "images", "source", None, "the images of the objects"),
         ("--text", "texts", "file", None, "names or sentences, one per line"),
         ("--queries", "queries", "file", None, "vectors whose neighbours are searched for"),
@@ -83,6 +83,7 @@ VOCABULARY = {
         ("--name-column", "name_column", "integer or text", None, "the column with these names, in a table"),
         ("--subjects", "subjects", "file", None, "the participant who gave each answer"),
         ("--subject-column", "subject_column", "integer or text", None, "the column that identifies the participant"),
+        ("--weight-column", "weight_column", "integer or text", None, "the column with the weights of the answers"),
         ("--per-object", "", "text", None, "how several images of one object are combined into one row"),
         ("--labels", "", "text", None, "the names of the models in tables"),
         ("--families", "families", "text", None, "the family of each model"),
@@ -172,6 +173,7 @@ VOCABULARY = {
         # Triplets that are made
         ("--count", "n_triplets", "integer", None, "the number of triplets"),
         ("--shape", "", "integer", (1854, 768), "the numbers of items and of features"),
+        ("--share", "share", "number", 0.5, "the share of triplets that are chosen because two models differ on them"),
         ("--scheme", "scheme", "text", "uniform", "which items form a triplet"),
         # Extraction and models
         ("--model", "model", "text", None, "the model, SOURCE:NAME"),

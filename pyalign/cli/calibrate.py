@@ -26,7 +26,8 @@ FITTING = "fitting"
 @dataclass(frozen=True)
 class CalibrateOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.People, _options.ManyAnswers,
-    _options.Measures, _model_choices.ModelChoices, _options.ClosedIntervals, _idle.Categories, _options.Running,
+    _options.Weighted, _options.Measures, _model_choices.ModelChoices, _options.ClosedIntervals, _idle.Categories,
+    _options.Running,
     _options.Output,
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""

@@ -26,6 +26,7 @@ from pyalign.report.words import (
     percent_interval,
     shortened,
     source_note,
+    weighted_text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
             _objects_note(result),
             effective_text(result),
+            weighted_text(result.effective_answers),
             "" if result.measure is None else f"measure {result.measure}",
             "" if result.temperature is None else f"T = {result.temperature:g}",
             f"ties {result.ties}",

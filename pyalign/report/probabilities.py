@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
-from pyalign.report.words import called, dropped_note, interval_header, nats_note, over, over_text, percent, source_note
+from pyalign.report.words import (
+    called,
+    dropped_note,
+    interval_header,
+    nats_note,
+    over,
+    over_text,
+    percent,
+    source_note,
+    weighted_text,
+)
 
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, Agreements
@@ -42,6 +52,7 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             ""
             if first.equal_width.ece_floor is None
             else "floor: its mean if the probabilities were right; debiased: root of ECE^2 - floor^2",
+            weighted_text(first.effective_answers),
             f"backend {first.backend}",
         ),
     ]

@@ -19,6 +19,7 @@ from pyalign.report.words import (
     over_text,
     percent_interval,
     source_note,
+    weighted_text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
             "" if first.ceiling is None else f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})",
             "" if first.ci is None else over_text(first.ci.by, first.ci.method, first.resamples, first.seed),
             effective_text(first),
+            weighted_text(first.effective_answers),
             "" if first.transform is None else f"after the map of {one_line(first.transform)}",
             chance_note(first.task),
             f"T = {', '.join(f'{t:g}' for t in temperatures)}" if temperatures else "",
@@ -157,5 +159,6 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
             "participants not known" if people.n_persons is None else f"{people.n_persons:,} participants",
             chance_note(people.task),
             "" if people.ci is None else over_text(people.ci.by, people.ci.method, None, None),
+            weighted_text(people.effective_answers),
         ),
     ]

@@ -351,13 +351,18 @@ def _within(index: np.ndarray, n: int, people: np.ndarray) -> tuple[np.ndarray, 
 
 def standard_errors(clusters: Clusters, values: np.ndarray, plan: Resampling) -> tuple[np.ndarray, int]:
     """(v,) standard errors of the means of values (v, t), NaN where they are not known; and degrees of freedom."""
-    found = Dependence.of(clusters, plan).errors(with_weights(values))
+    found = Dependence.of(clusters, plan).errors(with_weights(values, clusters.weights))
     return found.errors, found.degrees
 
 
-def with_weights(values: np.ndarray) -> np.ndarray:
-    """(t, 1 + v): values (v, t) of rows that count the same, as `Dependence.errors` takes them."""
-    table = np.empty((values.shape[1], 1 + len(values)), values.dtype)
-    table[:, 0] = 1
+def with_weights(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """(t, 1 + v): values (v, t) of rows, as `Dependence.errors` takes them.
+
+    weights: float64 (t,) of the rows; None: they count the same.
+    """
+    table = np.empty((values.shape[1], 1 + len(values)), values.dtype if weights is None else np.float64)
+    table[:, 0] = 1 if weights is None else weights
     table[:, 1:] = values.T
+    if weights is not None:
+        table[:, 1:] *= weights[:, None]
     return table

@@ -201,7 +201,8 @@ def covariances_of(
     independent = square - float(sharing[0, 0])
     if independent <= ROUNDING * square:
         return None
-    pairs = {name: float(one[0, 0]) * square / float(alone[0, 0]) ** 2 for name, one in kinds.items()}
+    own = float(alone[0, 0])
+    pairs = {name: float(one[0, 0]) / own * (square / own) for name, one in kinds.items()}
     means = {name: residuals(one) / float(one[0, 0]) for name, one in kinds.items() if one[0, 0] > ROUNDING * square}
     squares = {
         name: one for name, one in (("objects", None if objects is None else objects[0]), ("subjects", people))

@@ -44,6 +44,7 @@ from pyalign.typing import (
     SubjectsLike,
     Ties,
     TripletsLike,
+    WeightsLike,
 )
 
 MOST_BINS = 10_000
@@ -85,7 +86,7 @@ def calibrate(
     held_out: float = 0.5, seed: int = 0, bins: int = 10, ci: IntervalsOver = AUTO, ties: Ties = "fractional",
     nan_policy: Policy = "raise",
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
-    progress: Progress | None = None,
+    weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
     """The temperature that minimizes the cross-entropy of choices, fitted on one part and reported on another.
 
@@ -116,6 +117,8 @@ def calibrate(
         ties: see `pyalign.score`.
         nan_policy, missing: see `pyalign.score`.
         backend: see `pyalign.similarity`; the temperature itself is fitted on the host.
+        weights: (t,) how much each answer to a triplet counts, see `pyalign.score`; bins are then filled by weight, and
+            what they count is weights, scaled to as many as there are answers.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -150,7 +153,7 @@ def calibrate(
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
-    present = with_rows(models, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
+    present = with_rows(models, answered_triplets(triplets, answers, "calibrate", weights), missing, subjects=subjects)
     given = present.triplets
     people = codes_of_people(given, present.of(subjects, "subjects"))
     options: dict[str, Any] = {
@@ -166,6 +169,7 @@ def calibrate(
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
         told |= {} if people is None else {"subjects": people}
+        told["weights"] = given.weights
         return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Calibration]:
@@ -217,7 +221,9 @@ def _calibration(ready: Ready, name: str | None, measure: MeasureLike, asked: _A
 def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, asked: _Asked, **how: Any) -> Calibration:
     """The calibration of similarities (k, 3) of the kept triplets, of which `n_dropped` are NaN."""
     host, alternatives = get_host_backend(asked.backend), alternatives_of(ready.task)
-    both = AnsweredSimilarities(host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives)
+    both = AnsweredSimilarities(
+        host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives, ready.weights
+    )
     fit, test = (both, both) if ready.first is None else both.halves(ready.first)
     if n_dropped:
         fit, test = fit.present(), test.present()
@@ -292,7 +298,8 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, asked: _Asked
         own = part_of(len(after[1]), before[0], at_minimum, fit.chosen(after[1]))
     reported = vars(found) | {"notes": merged(notes, found.notes)}
     return Calibration(
-        temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps, **reported, **how
+        temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps,
+        effective_answers=test.effective_number, **reported, **how,
     )  # fmt: skip
 
 
@@ -329,6 +336,7 @@ class Ready:
         n_unused: triplets in neither part.
         notes: about the rows.
         task: of the triplets.
+        weights: float64 (k,) of the kept triplets, or None.
     """
 
     rows: Array | None
@@ -340,6 +348,7 @@ class Ready:
     n_unused: int
     notes: tuple[str, ...]
     task: str
+    weights: np.ndarray | None = None
 
 
 def make_ready(
@@ -361,14 +370,15 @@ def _split(
 ) -> Ready:  # fmt: skip
     """index: (t, 3) rows, of the items (t, 3) by which they are split."""
     answers, task = triplets.answers, triplets.task
+    weights = None if triplets.weights is None else triplets.weights.values
     if split is None:
-        return Ready(rows, index, slice(None), None, answers, people, 0, notes, task)
+        return Ready(rows, index, slice(None), None, answers, people, 0, notes, task, weights)
     parts = next(split.split(items))
     chosen = np.concatenate(parts)
     kept = index.take(chosen, axis=0)
     answers = None if answers is None else answers.take(chosen)
-    people = None if people is None else people[chosen]
-    return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task)
+    people, weights = (None if one is None else one[chosen] for one in (people, weights))
+    return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task, weights)
 
 
 def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:

@@ -78,7 +78,8 @@ def held_out(
     after, sure = test.with_confidences(beta)
     chosen = test.chosen(sure)
     was = replace(chosen, confidence=unsure)
-    widths, floor = equal_width_edges(bins), test.answers is None or test.answers.totals is not None
+    whole = test.answers is None or test.answers.totals is not None
+    widths, floor = equal_width_edges(bins), whole and test.given is None
     distances = None if test.answers is None else _divergences(test, 1.0 / beta)
     found = HeldOut(
         part_of(len(sure), before, after, chosen),
@@ -98,7 +99,7 @@ def held_out(
 def _means(test: AnsweredSimilarities, beta: float, unsure: np.ndarray, chosen: Confidences) -> dict[str, Mean]:
     """Those that every kind of answers has."""
     pairs: dict[str, np.ndarray | None] = dict.fromkeys(("before", "after", "credit", "brier"))
-    if test.weights is not None:
+    if test.totals is not None:
         s = test.choosable
         far = s.max(axis=1, keepdims=True) - s
         credit = credits_by_pair(s, test.ties)
@@ -146,7 +147,7 @@ def _intervals(
     weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
     table = np.stack([weights, *(weights * one.values for one in means.values())], axis=1)
     errors = dependence.errors(table)
-    if test.weights is not None:
+    if test.totals is not None:
         errors = with_single_answers(dependence, errors, _products(test, list(means.values())))
     if not errors.known:
         return {}, (f"held-out figures have no intervals: {without_interval(plan.by, errors.numbers)}",)
@@ -157,8 +158,10 @@ def _intervals(
 
 def _products(test: AnsweredSimilarities, means: list[Mean]) -> np.ndarray:
     """(1 + k, 1 + k): sums over single answers of the products of 1 and their k values, two by two."""
-    assert test.answers is not None
+    assert test.answers is not None and test.totals is not None
     counts = by_pair(test.answers.values)
+    if test.given is not None and test.weights is not None:  # an answer's weight is in both factors of a product
+        counts = counts * (test.weights / test.totals)[:, None] ** 2
     found = np.zeros((1 + len(means), 1 + len(means)))
     for start in range(0, len(counts), BLOCK):
         rows = slice(start, start + BLOCK)

@@ -91,6 +91,8 @@ class Calibration(OfTask, Result):
         task: the task of the triplets; `chance` follows from it.
         model_choices: "probabilities" where a model's own were calibrated, whose logarithms stand for similarities;
             None where similarities were.
+        effective_answers: of weighted answers to the test part, how many of equal weight would say as much; None where
+            all count the same.
     """
 
     command: ClassVar[str] = "calibrate"
@@ -120,6 +122,7 @@ class Calibration(OfTask, Result):
     seconds: float | None = field(default=None, compare=False)
     task: str = ODD_ONE_OUT
     model_choices: str | None = None
+    effective_answers: float | None = None
 
     @property
     def standard_error(self) -> float:

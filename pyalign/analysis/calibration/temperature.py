@@ -164,8 +164,8 @@ def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
     """Derivatives of the loss at an inverse temperature.
 
     Returns:
-        float64 (t, 2): answers to each triplet, w, and the sum of f' over them; and the sum of the squares of f' of
-        single answers. Shares count as one answer.
+        float64 (t, 2): weights of the answers to each triplet, w, and w f'; and the sum of the squares of f' of single
+        answers, times their weights. Shares count as one answer.
     """
     s, answers = fit.choosable, fit.answers
     table, squares = np.empty((len(s), 2)), 0.0
@@ -176,11 +176,13 @@ def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
         expected = _expected(part, beta)
         each = expected - (part[0] if fit.target is None else fit.target[rows])
         table[rows, 1] = table[rows, 0] * each
+        given = 1.0 if fit.given is None else table[rows, 0] / (1.0 if fit.totals is None else fit.totals[rows])
         if answers is None or answers.totals is None:
-            squares += float(each @ each)
+            own = given * each
+            squares += float(own @ own)
         else:
-            weights = by_pair(answers.values[rows])
-            squares += float((weights.T * (expected - part) ** 2).sum())
+            counts = by_pair(answers.values[rows])
+            squares += float((counts.T * (given * (expected - part)) ** 2).sum())
     return table, squares
 
 
@@ -226,6 +228,7 @@ class AnsweredSimilarities:
         objects: (t, 3) integers >= 0, the items of each; None where nobody asks for them.
         people: (t,) codes, who gave each answer; None where that is not known.
         alternatives: 3, or 2 of anchored triplets, whose pairs are 01 and 02.
+        given: float64 (t,), how much each answer to a triplet counts; None: all the same.
     """
 
     host: HostBackend
@@ -235,6 +238,7 @@ class AnsweredSimilarities:
     objects: np.ndarray | None = None
     people: np.ndarray | None = None
     alternatives: int = 3
+    given: np.ndarray | None = None
 
     def halves(self, first: int) -> tuple[AnsweredSimilarities, AnsweredSimilarities]:
         """The first triplets and the others."""
@@ -252,9 +256,10 @@ class AnsweredSimilarities:
 
     def _take(self, rows: Any) -> AnsweredSimilarities:
         answers = None if self.answers is None else self.answers.take(rows)
-        objects, people = (None if one is None else one[rows] for one in (self.objects, self.people))
+        several = (self.objects, self.people, self.given)
+        objects, people, given = (None if one is None else one[rows] for one in several)
         return AnsweredSimilarities(
-            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives
+            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives, given
         )
 
     def dependence(self, plan: Resampling) -> Dependence:
@@ -263,9 +268,31 @@ class AnsweredSimilarities:
         return Dependence.of(Clusters.of(self.objects, people, self.host.name), plan)
 
     @property
-    def weights(self) -> np.ndarray | None:
-        """float64 (t,): answers to each triplet, None for one."""
+    def totals(self) -> np.ndarray | None:
+        """float64 (t,): answers to each triplet; None for one."""
         return None if self.answers is None else self.answers.totals
+
+    @property
+    def n_answers(self) -> int:
+        """How many there are; one a triplet where they are no counts."""
+        return len(self.similarities) if self.totals is None else round(self.totals.sum())
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """float64 (t,): how much the answers to each triplet count, as many in all as there are; None for one each."""
+        if self.given is None:
+            return self.totals
+        weights: np.ndarray = self.given if self.totals is None else self.given * self.totals
+        return weights * (self.n_answers / weights.sum())
+
+    @property
+    def effective_number(self) -> float | None:
+        """How many answers of equal weight would say as much; None where all count the same."""
+        if self.given is None:
+            return None
+        squares = self.given**2 if self.totals is None else self.given**2 * self.totals
+        total = self.given.sum() if self.totals is None else self.given @ self.totals
+        return float(total**2 / squares.sum())
 
     @cached_property
     def target(self) -> np.ndarray | None:

@@ -80,6 +80,8 @@ class NoiseCeiling(OfTask, Result):
         triplets: where the triplets came from, or None.
         task: the task of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two
             options.
+        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
+            same.
     """
 
     command: ClassVar[str] = "ceiling"
@@ -103,6 +105,7 @@ class NoiseCeiling(OfTask, Result):
     remarks: tuple[str, ...]
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    effective_answers: float | None = None
 
     @property
     def standard_error(self) -> float:
@@ -146,9 +149,10 @@ def as_named_ceiling(ceiling: NamedCeiling) -> tuple[str, float]:
 
 
 def people_of_ceiling(ceiling: NamedCeiling) -> NoiseCeiling | None:
-    """What a ceiling is one of; None of a number."""
-    one = ceiling[1] if isinstance(ceiling, tuple) else ceiling
-    return one if isinstance(one, NoiseCeiling) else None
+    """The `NoiseCeiling` that a ceiling is one of; None for a number. Raises as `as_named_ceiling`."""
+    as_named_ceiling(ceiling)
+    source = ceiling[1] if isinstance(ceiling, tuple) else ceiling
+    return source if isinstance(source, NoiseCeiling) else None
 
 
 def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, NoiseCeiling]:

@@ -62,7 +62,8 @@ class Yardstick:
         if people is None:
             return cls(name, value)
         ci = getattr(people.ceilings, name).ci
-        same = ci is not None and triplets.answers is None and _is_of(people, triplets)
+        plain = triplets.answers is None and triplets.weights is None
+        same = ci is not None and plain and _is_of(people, triplets)
         return cls(name, value, ci, _parts(name, triplets, subjects) if same else None)
 
     def interval(self, accuracy: float, ci: Interval, task: str, covariance: float = 0.0) -> Interval | None:

@@ -208,15 +208,15 @@ class Resampled:
         values, units = outcomes.values()
         means = replicates(clusters, values, plan, progress)
         require_rows(means, plan)
-        return cls.from_means(means, values, units, outcomes.estimates, errors, plan)
+        return cls.from_means(means, values, units, outcomes.estimates, errors, plan, outcomes.weights)
 
     @classmethod
     def from_means(
         cls, means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: np.ndarray,
-        errors: tuple[Errors, Errors] | None, plan: Resampling,
+        errors: tuple[Errors, Errors] | None, plan: Resampling, weights: np.ndarray | None = None,
     ) -> Resampled:  # fmt: skip
         """Of the means (b, 2 m) of `values` in resamples; values and units as `OutcomeTable.values` gives them."""
-        means = in_units(means, values, units, estimates.T.ravel().tolist())
+        means = in_units(means, values, units, estimates.T.ravel().tolist(), weights)
         return cls(estimates, means.reshape(len(means), -1, 2), errors, plan)
 
     def own(self, a: int, what: int) -> Interval | None:

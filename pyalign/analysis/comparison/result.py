@@ -161,6 +161,8 @@ class Comparison(OfTask, Result):
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
         task: the task of the triplets; `chance` follows from it.
+        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
+            same.
     """
 
     command: ClassVar[str] = "compare"
@@ -195,6 +197,7 @@ class Comparison(OfTask, Result):
     best: BestModel | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    effective_answers: float | None = None
 
     def __post_init__(self) -> None:
         if not self.models:
