@@ -127,9 +127,9 @@ def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
 def _with_weights(triplets: Triplets, options: TripletLayout) -> Triplets:
     if not isinstance(options, Weighted) or options.weights is None:
         return triplets
-    spec, found = options.weights, weights_of(options.weights)
+    spec, weights = options.weights, weights_of(options.weights)
     try:
-        return triplets.with_weights(found)
+        return triplets.with_weights(weights)
     except InputError as error:
         raise InputError(f"{spec}: {error}") from error
 
