@@ -148,10 +148,10 @@ def _measured(
     """The accuracies and their difference, which `covered` makes that of random triplets."""
     credits = every.credits[:, rows]
     errors = dependence.errors(with_weights(credits, weights))
-    found = ClosedForm(np.stack([errors.means, errors.means]), (errors, errors), plan)
+    intervals = ClosedForm(np.stack([errors.means, errors.means]), (errors, errors), plan)
     for k, name in enumerate(MODELS):
-        yield name, of_interval(found.own(k, ACCURACY), float(errors.means[k]), every.truths[k])
-    interval = found.difference(0, 1, ACCURACY)
+        yield name, of_interval(intervals.own(k, ACCURACY), float(errors.means[k]), every.truths[k])
+    interval = intervals.difference(0, 1, ACCURACY)
     assert interval is not None
     interval = type(interval)(interval.low * covered, interval.high * covered)
     estimate = covered * float(errors.means[0] - errors.means[1])
@@ -175,7 +175,7 @@ def needed(lines: list[Tally], of_share: float) -> float:
 
 def table(lines: list[Tally]) -> list[str]:
     """The journal as Markdown."""
-    found, random = summed(lines), needed(lines, 0.0)
+    tallies, random = summed(lines), needed(lines, 0.0)
     shown = ["| design | answers for 80 % power | times fewer |", "| --- | --- | --- |"]
     names = {0.0: "random triplets", 0.5: "half where the models differ", 1.0: "only where they differ"}
     for of_share, name in names.items():
@@ -187,11 +187,11 @@ def table(lines: list[Tally]) -> list[str]:
         if cell.name == "THINGS" and cell.n < COVERED:
             continue
         for way in (WEIGHTED, PLAIN):
-            one, two = (found.get((cell.key, 0, quantity, way)) for quantity in ("CLIP", "difference"))
+            one, two = (tallies.get((cell.key, 0, quantity, way)) for quantity in ("CLIP", "difference"))
             if one is not None and two is not None and not (cell.share == 1.0 and way == PLAIN):
-                told = "yes" if way == WEIGHTED else "no"
+                with_or_without = "yes" if way == WEIGHTED else "no"
                 own = "" if cell.share == 1.0 else held(one)
-                shown.append(f"| {cell.name} | {cell.share:g} | {cell.n:,} | {told} | {own} | {held(two)} |")
+                shown.append(f"| {cell.name} | {cell.share:g} | {cell.n:,} | {with_or_without} | {own} | {held(two)} |")
     return shown
 
 

@@ -164,7 +164,7 @@ class TripletsOptions(_options.RowNames, _options.Document):
         words=MEASURES,
     )  # fmt: skip
     margin: float = option(
-        "difference of accuracies that is to be found, for the number of answers that this takes (default: 0.05)",
+        "difference of accuracies to detect, for the number of answers that this takes (default: 0.05)",
         default=0.05, kind=float, metavar="FRACTION",
     )  # fmt: skip
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
@@ -184,21 +184,21 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
     a, b = _inputs.read_models(options).values()
     progress(f"choosing {options.n_triplets:,} triplets", 0, None)
     measure = options.measure[0] if len(options.measure) == 1 else (options.measure[0], options.measure[1])
-    found = plan_triplets(
+    design = plan_triplets(
         a, b, options.n_triplets, share=options.share, measure=measure, margin=options.margin, seed=options.seed
     )
-    return Outcome(found, {options.out: found.design(options.csv_escape)}, _told(found, options.out))
+    return Outcome(design, {options.out: design.design(options.csv_escape)}, _summary(design, options.out))
 
 
-def _told(found: ChosenTriplets, path: str) -> str:
+def _summary(design: ChosenTriplets, path: str) -> str:
     """What was chosen, and what it saves."""
-    of_each = f"{found.fewest:,} to {found.most:,} of each"
-    differ = f"{found.n_differ / found.n_triplets:.1%} of them, and on {found.differ_share:.1%} of random triplets"
-    random = f"is found (80 % power at .05) with {found.n_random:,} answers\nto random triplets"
+    of_each = f"{design.fewest:,} to {design.most:,} of each"
+    differ = f"{design.n_differ / design.n_triplets:.1%} of them, and on {design.differ_share:.1%} of random triplets"
+    random = f"is detected (80 % power at .05) with {design.n_random:,} answers\nto random triplets"
     return (
-        f"{path}: {found.n_triplets:,} triplets of {found.n_objects:,} objects, {of_each}\n"
-        f"the models differ on {differ}\na difference of {found.margin:g} {random}, "
-        f"and with {found.n_needed:,} to triplets chosen so: {found.times_fewer:.2f} times fewer"
+        f"{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
+        f"the models differ on {differ}\na difference of {design.margin:g} {random}, "
+        f"and with {design.n_needed:,} to triplets chosen so: {design.times_fewer:.2f} times fewer"
     )
 
 

@@ -37,7 +37,7 @@ class Weights(AsArray):
         return float(self.values.sum() ** 2 / (self.values @ self.values))
 
     def take(self, rows: Any) -> Weights:
-        """Those of some answers, given as numbers, a slice or a mask."""
+        """Those of some answers, by their numbers, a slice or a mask."""
         return replace(self, values=self.values[rows])
 
     @property
@@ -65,12 +65,12 @@ def as_weights(weights: object, t: int) -> Weights:
     """
     if isinstance(weights, Weights):
         return replace(weights, values=as_weights(weights.values, t).values)
-    given = _checks.as_array(weights, "weights", f"({t},)")
-    if given.dtype.kind not in "fiub" and given.dtype.name != "bfloat16":
-        raise InputError(f"weights must hold real numbers; got dtype {given.dtype}")
-    if given.shape != (t,):
-        raise InputError(f"weights must have one entry per triplet, shape ({t},); got {given.shape}")
-    values = given.astype(np.float64, copy=False)
+    array = _checks.as_array(weights, "weights", f"({t},)")
+    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        raise InputError(f"weights must hold real numbers; got dtype {array.dtype}")
+    if array.shape != (t,):
+        raise InputError(f"weights must have one entry per triplet, shape ({t},); got {array.shape}")
+    values = array.astype(np.float64, copy=False)
     fits = (values >= 1.0 / LARGEST) & (values <= LARGEST)
     if not fits.all():
         row = int(fits.argmin())

@@ -137,8 +137,8 @@ def plan_triplets(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> x, y = rng.normal(size=(2, 30, 5))
-        >>> found = plan_triplets(x, y, 200)
-        >>> found.triplets.shape, round(found.weights.values.mean()), found.n_needed < found.n_random
+        >>> design = plan_triplets(x, y, 200)
+        >>> design.triplets.shape, round(design.weights.values.mean()), design.n_needed < design.n_random
         ((200, 3), 1, True)
     """
     n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1)
@@ -167,13 +167,14 @@ def plan_triplets(
     n_random, n_needed = (
         int(np.ceil(sum(map(NormalDist().inv_cdf, (1 - LEVEL / 2, POWER))) ** 2 * one / margin**2)) for one in variances
     )
-    given = Weights(weights, covered)
+    of_answers = Weights(weights, covered)
+    on_values = notes_on_values(first, "a") + notes_on_values(second, "b")
     return ChosenTriplets(
         n_triplets=n_triplets, n_objects=n, n_differ=int(differ[chosen].sum()), differ_share=differ_share, share=share,
         covered=covered, fewest=int(times.min()), most=int(times.max()), margin=margin, n_random=n_random,
         n_needed=n_needed, measures=(str(measures[0]), str(measures[1])), seed=seed, triplets=triplets,
-        probabilities=pi[chosen] * (len(pi) / total), weights=given, names=first.names,
-        notes=(*first.notes, *second.notes, *notes_on_values(first, "a"), *notes_on_values(second, "b"), *given.notes),
+        probabilities=pi[chosen] * (len(pi) / total), weights=of_answers, names=first.names,
+        notes=(*first.notes, *second.notes, *on_values, *of_answers.notes),
         provenance=Provenance.now(
             {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "margin": margin}, seed=seed
         ),
@@ -204,10 +205,10 @@ def same_objects(a: Embeddings, b: Embeddings) -> tuple[Embeddings, Embeddings]:
         return a, b
     require_different(a.names, "a")
     try:
-        found = match_names(a.names, b.names)
+        matched = match_names(a.names, b.names)
     except InputError as error:
         raise InputError(f"a and b must be about the same objects: {error}") from error
-    return a, b[found.rows]
+    return a, b[matched.rows]
 
 
 def _looked_at(
@@ -221,18 +222,18 @@ def _looked_at(
         candidates = _all_triplets(n) if size == total else _some_triplets(n, size, rng)
         first, second = (chooser.ask(candidates, size) for chooser in choosers)
         differ = first != second
-        found = int(differ.sum())
+        n_differ = int(differ.sum())
         last = size == total or size >= MOST_CANDIDATES
-        if found and found >= (needed if last else PLENTY * needed):
+        if n_differ and n_differ >= (needed if last else PLENTY * needed):
             return candidates, differ
         if last:
             break
         size = min(total, PLENTY * size)
     of = f"{'all' if size == total else 'as many as'} {len(candidates):,} triplets"
-    if not found:
+    if not n_differ:
         raise InputError(f"a and b must choose different items in some triplet; they agree on {of}")
     raise InputError(
-        f"share times n_triplets must be at most {found:,}, as the models differ on no more of {of}; got {needed:,}"
+        f"share times n_triplets must be at most {n_differ:,}, as the models differ on no more of {of}; got {needed:,}"
     )
 
 

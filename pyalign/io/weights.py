@@ -39,17 +39,17 @@ def read_weights(path: PathLike, *, key: str | None = None) -> Weights:
         array([0.8, 2. ])
     """
     check_format(path, WEIGHTS.what)
-    found = open_file(path, WEIGHTS)
-    if isinstance(found, Table):
+    content = open_file(path, WEIGHTS)
+    if isinstance(content, Table):
         no_key(path, key)
-        if found.width == 1:
-            return weights_in(path, found, 0)
-        if WEIGHT not in (found.header or ()):
+        if content.width == 1:
+            return weights_in(path, content, 0)
+        if WEIGHT not in (content.header or ()):
             raise bad(
-                path, f"weights must be one column, or a table with a column {WEIGHT!r}; got {found.width} columns"
+                path, f"weights must be one column, or a table with a column {WEIGHT!r}; got {content.width} columns"
             )
-        return weights_in(path, found, (found.header or ()).index(WEIGHT))
-    array: Array = choose(path, found, key, WEIGHTS.likely).load()
+        return weights_in(path, content, (content.header or ()).index(WEIGHT))
+    array: Array = choose(path, content, key, WEIGHTS.likely).load()
     if array.ndim != 1 or array.dtype.kind not in "iuf" or array.size == 0:
         raise bad(path, f"weights must be a 1-d array of numbers; got shape {array.shape}, dtype {array.dtype}")
     return Weights(exact_numbers(path, array, "weights").astype(np.float64))
@@ -62,18 +62,18 @@ def weights_in(path: PathLike, table: Table, column: int) -> Weights:
     header = table.header or ()
     if COVERED not in header:
         return Weights(_column(path, table, (column,))[:, 0])
-    found = _column(path, table, (column, header.index(COVERED)))
-    covered = float(found[0, 1])
-    if not 0.0 < covered <= 1.0 or (found[:, 1] != covered).any():
+    numbers = _column(path, table, (column, header.index(COVERED)))
+    covered = float(numbers[0, 1])
+    if not 0.0 < covered <= 1.0 or (numbers[:, 1] != covered).any():
         raise bad(
             path, f"column {COVERED!r} must hold one fraction, the same in all rows; got {covered:g} in the first"
         )
-    return Weights(found[:, 0].copy(), covered)
+    return Weights(numbers[:, 0].copy(), covered)
 
 
 def _column(path: PathLike, table: Table, columns: tuple[int, ...]) -> Array:
     values = table.read(columns, ()).numbers
     if values.dtype.kind not in "iuf":
         raise bad(path, f"weights must be numbers; got dtype {values.dtype}")
-    found: Array = values.astype(np.float64)
-    return found
+    numbers: Array = values.astype(np.float64)
+    return numbers

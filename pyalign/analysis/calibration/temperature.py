@@ -176,13 +176,13 @@ def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
         expected = _expected(part, beta)
         each = expected - (part[0] if fit.target is None else fit.target[rows])
         table[rows, 1] = table[rows, 0] * each
-        given = 1.0 if fit.given is None else table[rows, 0] / (1.0 if fit.totals is None else fit.totals[rows])
+        weight = 1.0 if fit.own_weights is None else table[rows, 0] / (1.0 if fit.totals is None else fit.totals[rows])
         if answers is None or answers.totals is None:
-            own = given * each
+            own = weight * each
             squares += float(own @ own)
         else:
             counts = by_pair(answers.values[rows])
-            squares += float((counts.T * (given * (expected - part)) ** 2).sum())
+            squares += float((counts.T * (weight * (expected - part)) ** 2).sum())
     return table, squares
 
 
@@ -228,7 +228,7 @@ class AnsweredSimilarities:
         objects: (t, 3) integers >= 0, the items of each; None where nobody asks for them.
         people: (t,) codes, who gave each answer; None where that is not known.
         alternatives: 3, or 2 of anchored triplets, whose pairs are 01 and 02.
-        given: float64 (t,), how much each answer to a triplet counts; None: all the same.
+        own_weights: float64 (t,), how much each answer to a triplet counts; None: all the same.
     """
 
     host: HostBackend
@@ -238,7 +238,7 @@ class AnsweredSimilarities:
     objects: np.ndarray | None = None
     people: np.ndarray | None = None
     alternatives: int = 3
-    given: np.ndarray | None = None
+    own_weights: np.ndarray | None = None
 
     def halves(self, first: int) -> tuple[AnsweredSimilarities, AnsweredSimilarities]:
         """The first triplets and the others."""
@@ -256,10 +256,10 @@ class AnsweredSimilarities:
 
     def _take(self, rows: Any) -> AnsweredSimilarities:
         answers = None if self.answers is None else self.answers.take(rows)
-        several = (self.objects, self.people, self.given)
-        objects, people, given = (None if one is None else one[rows] for one in several)
+        several = (self.objects, self.people, self.own_weights)
+        objects, people, own_weights = (None if one is None else one[rows] for one in several)
         return AnsweredSimilarities(
-            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives, given
+            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives, own_weights
         )
 
     def dependence(self, plan: Resampling) -> Dependence:
@@ -280,18 +280,18 @@ class AnsweredSimilarities:
     @cached_property
     def weights(self) -> np.ndarray | None:
         """float64 (t,): how much the answers to each triplet count, as many in all as there are; None for one each."""
-        if self.given is None:
+        if self.own_weights is None:
             return self.totals
-        weights: np.ndarray = self.given if self.totals is None else self.given * self.totals
+        weights: np.ndarray = self.own_weights if self.totals is None else self.own_weights * self.totals
         return weights * (self.n_answers / weights.sum())
 
     @property
     def effective_number(self) -> float | None:
         """How many answers of equal weight would say as much; None where all count the same."""
-        if self.given is None:
+        if self.own_weights is None:
             return None
-        squares = self.given**2 if self.totals is None else self.given**2 * self.totals
-        total = self.given.sum() if self.totals is None else self.given @ self.totals
+        squares = self.own_weights**2 if self.totals is None else self.own_weights**2 * self.totals
+        total = self.own_weights.sum() if self.totals is None else self.own_weights @ self.totals
         return float(total**2 / squares.sum())
 
     @cached_property

@@ -105,7 +105,7 @@ def open_outcome_table(
         look: is shown the outcomes of each model, which are not kept.
         names: of the rows.
         choices: of models that are known by these only, of the same triplets; they come after the others.
-        weights: of the triplets that are given.
+        weights: of all these triplets.
     """
     choices = choices or {}
     measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
