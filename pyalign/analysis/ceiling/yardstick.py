@@ -79,7 +79,7 @@ class Yardstick:
             [0.433, 0.551]
             >>> known = Yardstick("upper", 0.6722, Interval(0.66, 0.6844, 0.006, "objects", "corrected"))
             >>> [round(end, 3) for end in known.interval(0.5, ci, "odd-one-out")]
-            [0.432, 0.555]
+            [0.431, 0.554]
         """
         chance = chance_of(task)
         over, whole = accuracy - chance, self.value - chance
