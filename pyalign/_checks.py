@@ -133,11 +133,11 @@ def require_valid(report: TripletCheck, triplets: Array, n: int, columns: int = 
         hint = "; is it 1-based?" if report.smallest >= 1 and report.largest == n else ""
         if not hint and report.smallest >= 0 and n <= report.largest < columns:
             hint = f"; there are {n} rows of {columns} numbers: are the embeddings transposed?"
-        found = triplets[row].tolist()
-        raise InputError(f"triplets must lie in [0, {n}); row {row} is {found}{hint}")
+        items = triplets[row].tolist()
+        raise InputError(f"triplets must lie in [0, {n}); row {row} is {items}{hint}")
     if report.repeated >= 0:
-        found = triplets[report.repeated].tolist()
-        raise InputError(f"triplets must name three different items; row {report.repeated} is {found}")
+        items = triplets[report.repeated].tolist()
+        raise InputError(f"triplets must name three different items; row {report.repeated} is {items}")
 
 
 class NotFiniteError(InputError):
@@ -154,8 +154,8 @@ def require_finite(bad: np.ndarray, name: str = "embeddings") -> None:
     if bad.any():
         rows = np.flatnonzero(bad)
         hold = "rows holds" if len(rows) == 1 else "rows hold"
-        told = f"{name} must be finite; {len(rows)} of {len(bad)} {hold} NaN or infinity, first row {rows[0]}"
-        error = NotFiniteError(told)
+        message = f"{name} must be finite; {len(rows)} of {len(bad)} {hold} NaN or infinity, first row {rows[0]}"
+        error = NotFiniteError(message)
         error.rows = rows
         raise error
 
@@ -290,11 +290,11 @@ def sequence(value: object, name: str, of: str) -> tuple[Any, ...]:
 
 def names_of(value: object, name: str, of: str = "names") -> tuple[str, ...]:
     """The elements of `value`, names or numbers that stand for some, as text; the message calls them `of`."""
-    found = sequence(value, name, of)
-    for one in found:
-        if not isinstance(one, str | np.generic | int | float):
-            raise InputError(f"{name} must be a sequence of {of}; got one that is {type(one).__name__}")
-    return tuple(map(str, found))
+    elements = sequence(value, name, of)
+    for element in elements:
+        if not isinstance(element, str | np.generic | int | float):
+            raise InputError(f"{name} must be a sequence of {of}; got one that is {type(element).__name__}")
+    return tuple(map(str, elements))
 
 
 def checked_notes(source: object, notes: object) -> tuple[str, ...]:
@@ -328,8 +328,8 @@ def require_room(needed: float, name: str, what: str) -> None:
     """Raises where a result of so many bytes, with `SPARE` beside it while it is made, can't be held in memory."""
     free = free_memory()
     if needed > SPARE and needed + SPARE > free:
-        told = f"{what} take {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free"
-        raise InputError(f"{name} must leave room for the result; {told}")
+        sizes = f"{what} take {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free"
+        raise InputError(f"{name} must leave room for the result; {sizes}")
 
 
 def index_number(value: object, least: int) -> int | None:
@@ -351,19 +351,19 @@ def plain_number(value: object) -> float:
         return math.nan
 
 
-def by_name(given: Mapping[Any, Any], name: str) -> dict[str, Any]:
-    """`given` with its names as text.
+def by_name(mapping: Mapping[Any, Any], name: str) -> dict[str, Any]:
+    """`mapping` with its names as text.
 
     Raises:
         InputError: names that are equal as text, such as 1 and "1".
     """
-    found: dict[str, Any] = {}
-    for key, value in given.items():
-        if str(key) in found:
-            first = next(other for other in given if str(other) == str(key))
+    by_text: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if str(key) in by_text:
+            first = next(other for other in mapping if str(other) == str(key))
             raise InputError(f"{name} must have names that differ as text; got {first!r} and {key!r}")
-        found[str(key)] = value
-    return found
+        by_text[str(key)] = value
+    return by_text
 
 
 def real_number(value: object, name: str) -> float:

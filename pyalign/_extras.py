@@ -29,12 +29,12 @@ def pip_install(extra: str, package: str) -> str:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    wanted = {canonicalize_name(one.name): one for one in requirements(extra)}
-    asked = Requirement(package)
-    name = canonicalize_name(asked.name)
-    if asked.specifier or name not in wanted:
-        wanted[name] = asked
-    missing = [str(one) for key, one in sorted(wanted.items()) if key == name or not _is_satisfied(one)]
+    wanted = {canonicalize_name(required.name): required for required in requirements(extra)}
+    requirement = Requirement(package)
+    name = canonicalize_name(requirement.name)
+    if requirement.specifier or name not in wanted:
+        wanted[name] = requirement
+    missing = [str(required) for key, required in sorted(wanted.items()) if key == name or not _is_satisfied(required)]
     return shlex.join(["pip", "install", *missing])
 
 
@@ -45,21 +45,25 @@ def requirements(extra: str) -> list[Requirement]:
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    extras, found = [extra], []
+    extras, collected = [extra], []
     try:
         listed = [Requirement(line) for line in requires(DISTRIBUTION) or ()]
         for name in extras:  # which grows
-            for one in listed:
-                if one.marker is None or one.marker.evaluate({"extra": ""}) or not one.marker.evaluate({"extra": name}):
+            for requirement in listed:
+                if (
+                    requirement.marker is None
+                    or requirement.marker.evaluate({"extra": ""})
+                    or not requirement.marker.evaluate({"extra": name})
+                ):
                     continue
-                one.marker = None
-                if canonicalize_name(one.name) == DISTRIBUTION:
-                    extras += sorted(one.extras - {*extras})
+                requirement.marker = None
+                if canonicalize_name(requirement.name) == DISTRIBUTION:
+                    extras += sorted(requirement.extras - {*extras})
                 else:
-                    found.append(one)
+                    collected.append(requirement)
     except UNREADABLE:
         return []
-    return found
+    return collected
 
 
 def note_of_namesake() -> str | None:
@@ -76,10 +80,10 @@ def note_of_namesake() -> str | None:
     )
 
 
-def _is_satisfied(one: Requirement) -> bool:
+def _is_satisfied(requirement: Requirement) -> bool:
     from importlib.metadata import version
 
     try:
-        return one.specifier.contains(version(one.name), prereleases=True)
+        return requirement.specifier.contains(version(requirement.name), prereleases=True)
     except UNREADABLE:
         return False

@@ -38,7 +38,7 @@ def _free_in_system(root: str) -> float:
 
 
 def _left_by_groups(root: str) -> Iterator[float]:
-    """Of each control group with a limit that the process is in, as containers and batch systems set them."""
+    """Bytes left in each limited control group of the process, as containers and batch systems set them."""
     try:
         with open(f"{root}/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
             groups = [line.rstrip("\n").split(":", 2) for line in file]

@@ -65,8 +65,8 @@ def load(name: str) -> Any:
         'dot'
     """
     module, _, attribute = name.partition(":")
-    found = import_module(module)
-    return getattr(found, attribute) if attribute else found
+    imported = import_module(module)
+    return getattr(imported, attribute) if attribute else imported
 
 
 def expect(**modules: str) -> None:

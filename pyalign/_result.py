@@ -236,10 +236,10 @@ def load_result(path: PathLike, kind: type[Kept] | None = None) -> Any:
 
     if kind is not None and not (isinstance(kind, type) and issubclass(kind, Result)):
         raise InputError(f"kind must be a class of pyalign.results; got {kind!r:.60}")
-    found = read_result(read_json(path), path)
-    if kind is not None and not isinstance(found, kind):
-        raise bad(path, f"holds {type(found).__name__}, where {kind.__name__} is asked for")
-    return found
+    result = read_result(read_json(path), path)
+    if kind is not None and not isinstance(result, kind):
+        raise bad(path, f"holds {type(result).__name__}, where {kind.__name__} is asked for")
+    return result
 
 
 def read_result(document: Any, path: Any) -> Any:
@@ -250,24 +250,24 @@ def read_result(document: Any, path: Any) -> Any:
         raise bad(path, "is no result of pyalign: it says neither command nor schema")
     command, schema = document["command"], document["schema"]
     if not isinstance(command, str) or command not in kinds() or type(schema) is not int or schema != SCHEMA:
-        told = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(sorted(kinds()))}"
-        raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {told}")
+        readable = f"this version ({__version__}) reads schema {SCHEMA} of {', '.join(sorted(kinds()))}"
+        raise bad(path, f"is a result of {command!r:.60} with schema {schema!r:.20}; {readable}")
     try:
         with np.errstate(over="ignore"):  # of numbers that float32 does not hold
-            found = from_document(class_of(command), document)
-        require_letters(found.to_dict())  # what can't be written again is damaged too, such as an unknown word
+            result = from_document(class_of(command), document)
+        require_letters(result.to_dict())  # what can't be written again is damaged too, such as an unknown word
     except DAMAGE as error:
         raise bad(path, f"is a damaged result of {command!r}: {error}") from error
     try:
-        _require_fitting(found)
+        _require_fitting(result)
     except DAMAGE as error:
         reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
         raise bad(path, f"is a damaged result of {command!r}: its parts do not fit together ({reason})") from error
-    return found
+    return result
 
 
-def _require_fitting(found: Any) -> None:
+def _require_fitting(result: Any) -> None:
     """Raises where parts of a result name what others lack, or have another length: then it has no rows or no table."""
-    if isinstance(found, Result):
-        found.to_csv()
-        found.table(verbose=True)
+    if isinstance(result, Result):
+        result.to_csv()
+        result.table(verbose=True)

@@ -117,7 +117,7 @@ def as_document(value: Any) -> Any:
     if value is None or kind in (str, int, bool):
         return value
     if kind in (list, tuple):
-        return [as_document(one) for one in value]
+        return [as_document(element) for element in value]
     if isinstance(value, np.ndarray):
         return as_document(value.tolist())
     if isinstance(value, float | np.floating):
@@ -131,9 +131,9 @@ def as_document(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return _of_dataclass(value)
     if isinstance(value, Mapping):
-        return {str(key): as_document(one) for key, one in value.items()}
+        return {str(key): as_document(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [as_document(one) for one in value]
+        return [as_document(element) for element in value]
     return value if value is None or isinstance(value, bool | int | str) else str(value)
 
 
@@ -164,7 +164,7 @@ def without_halves(text: str) -> str:
         >>> without_halves(json.dumps("caf\\udce9"))
         '"caf\\\\\\\\udce9"'
     """
-    return HALVES.sub(lambda found: found[0] if found[1] is None else "\\" + found[0], text) if "\\ud" in text else text
+    return HALVES.sub(lambda match: match[0] if match[1] is None else "\\" + match[0], text) if "\\ud" in text else text
 
 
 def _of_dataclass(value: Any) -> dict[str, Any]:
@@ -172,18 +172,18 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
     intervals: dict[str, Any] = {}
     missing = getattr(value, "missing", ())
     for name, key, may_be_absent in _shown(cast(Any, type(value))):
-        held = getattr(value, name)
-        unasked = held is None and may_be_absent and name not in missing
-        if unasked or (name == "notes" and not held):
+        content = getattr(value, name)
+        unasked = content is None and may_be_absent and name not in missing
+        if unasked or (name == "notes" and not content):
             continue
-        document[key] = as_document(held)
-        if isinstance(held, Interval):
+        document[key] = as_document(content)
+        if isinstance(content, Interval):
             more = ("error", "by", "method", "confidence")
-            intervals[name] = {key: as_document(getattr(held, key)) for key in more}
+            intervals[name] = {key: as_document(getattr(content, key)) for key in more}
     for name in getattr(type(value), "derived", ()):
-        held = getattr(value, name)
-        if held is not None:
-            document[name] = as_document(held)
+        derived = getattr(value, name)
+        if derived is not None:
+            document[name] = as_document(derived)
     if intervals:
         document[INTERVALS] = intervals
     for name in END:
@@ -195,22 +195,22 @@ def _of_dataclass(value: Any) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _shown(kind: type) -> tuple[tuple[str, str, bool], ...]:
     """The fields that documents show: the name and the key of each, and whether it is None by default."""
-    return tuple((one.name, key_of(one), one.default is None) for one in fields(kind) if _is_shown(one))
+    return tuple((field_.name, key_of(field_), field_.default is None) for field_ in fields(kind) if _is_shown(field_))
 
 
-def key_of(one: Field[Any]) -> str:
+def key_of(field_: Field[Any]) -> str:
     """The key of a field in documents: its name, unless it says otherwise (``metadata={"key": "penalty"}``)."""
-    key: str = one.metadata.get("key", one.name)
+    key: str = field_.metadata.get("key", field_.name)
     return key
 
 
 def by_key(value: Any) -> dict[str, Any]:
     """The fields of a dataclass as they are, by the keys that documents have for them."""
-    return {key_of(one): getattr(value, one.name) for one in fields(value)}
+    return {key_of(field_): getattr(value, field_.name) for field_ in fields(value)}
 
 
-def _is_shown(one: Field[Any]) -> bool:
-    return not one.metadata.get("hidden") and not one.name.startswith("_")
+def _is_shown(field_: Field[Any]) -> bool:
+    return not field_.metadata.get("hidden") and not field_.name.startswith("_")
 
 
 def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
@@ -228,7 +228,7 @@ def from_document(kind: type[Read], document: Mapping[str, Any]) -> Read:
 
 
 def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
-    """The same, field by field.
+    """The dataclass of that kind from a document, field by field.
 
     What a class says in `along` is checked: field -> those whose values it has one of its own for each of; of two a
     matrix, its rows along the first.
@@ -246,21 +246,21 @@ def from_fields(kind: type[Read], document: Mapping[str, Any]) -> Read:
             values[name] = None
     if plan.has_missing:
         values["missing"] = tuple(name for name in plan.absent if name in document and document[name] is None)
-    found = kind(**values)
+    instance = kind(**values)
     for name, others in plan.along:
-        _require_along(found, name, others, getattr(found, name))
-    return found
+        _require_along(instance, name, others, getattr(instance, name))
+    return instance
 
 
-def _require_along(found: Any, name: str, others: tuple[str, ...], value: Any) -> None:
+def _require_along(instance: Any, name: str, others: tuple[str, ...], value: Any) -> None:
     """Raises unless a field, where there is one, holds a value for each of the others, and those likewise."""
     if value is None or not others:
         return
-    wanted = len(getattr(found, others[0]))
+    wanted = len(getattr(instance, others[0]))
     if len(value) != wanted:
         raise InputError(f"{name!r} must hold {wanted} values, one for each of {others[0]!r}; got {len(value)}")
     for row in value if len(others) > 1 else ():
-        _require_along(found, name, others[1:], row)
+        _require_along(instance, name, others[1:], row)
 
 
 # How a value is read: (value, what else is said of it, the name of its field) -> what the field holds.
@@ -287,16 +287,16 @@ class _Plan(NamedTuple):
 def _plan(kind: type) -> _Plan:
     hints = get_type_hints(kind)
     return _Plan(
-        tuple((one.name, key_of(one), _decoder(hints[one.name]) if _is_shown(one) else None,
-               one.default is MISSING and one.default_factory is MISSING) for one in fields(kind)),
-        tuple(one.name for one in fields(kind) if one.default is None and _is_shown(one)),
+        tuple((field_.name, key_of(field_), _decoder(hints[field_.name]) if _is_shown(field_) else None,
+               field_.default is MISSING and field_.default_factory is MISSING) for field_ in fields(kind)),
+        tuple(field_.name for field_ in fields(kind) if field_.default is None and _is_shown(field_)),
         "missing" in hints, INTERVALS in hints,
         tuple(getattr(kind, "along", {}).items()),
     )  # fmt: skip
 
 
 def _decoder(hint: Any) -> Decoder:
-    """Of a type, or of the first of several that fits."""
+    """What decodes values of a type, or of the first of several types that fits."""
     options = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     may_be_none, may_be_nan = NoneType in options or hint is Any, float in options
     readers = [(_fitting(option), _reader(option)) for option in options if option is not NoneType]
@@ -315,7 +315,7 @@ def _decoder(hint: Any) -> Decoder:
 
 
 def _reader(hint: Any) -> Decoder | None:
-    """Of a value that fits; None: it stays as it is."""
+    """What decodes a value that fits the type; None: the value stays as it is."""
     origin, inside = get_origin(hint), get_args(hint)
     if hint is Interval:
         return _interval
@@ -327,7 +327,7 @@ def _reader(hint: Any) -> Decoder | None:
         return _of_several(inside[0]) if inside[-1] is Ellipsis else _of_each(inside)
     if origin in (dict, Mapping):
         key, decode = inside[0], _decoder(inside[1])
-        return lambda value, more, name: {key(one): decode(held, None, name) for one, held in value.items()}
+        return lambda value, more, name: {key(text): decode(entry, None, name) for text, entry in value.items()}
     if hint is np.ndarray:
         return lambda value, more, name: np.array(value)
     return (lambda value, more, name: float(value)) if hint is float else None
@@ -335,7 +335,7 @@ def _reader(hint: Any) -> Decoder | None:
 
 def _of_several(hint: Any) -> Decoder:
     decode = _decoder(hint)
-    return lambda value, more, name: tuple([decode(one, None, name) for one in value])
+    return lambda value, more, name: tuple([decode(element, None, name) for element in value])
 
 
 def _of_each(hints: tuple[Any, ...]) -> Decoder:
@@ -344,7 +344,7 @@ def _of_each(hints: tuple[Any, ...]) -> Decoder:
     def read(value: Any, more: Any, name: str) -> Any:
         if len(decoders) != len(value):
             raise InputError(f"{name!r} holds {len(value)} values in place of {len(decoders)}")
-        return tuple([decode(one, None, name) for decode, one in zip(decoders, value, strict=True)])
+        return tuple([decode(element, None, name) for decode, element in zip(decoders, value, strict=True)])
 
     return read
 
@@ -373,7 +373,7 @@ def _require_mapping(value: Any, name: str) -> None:
 
 
 def _interval(ends: list[Any], more: Mapping[str, Any] | None, name: str) -> Interval:
-    """Of its ends, and of the rest that stands in a place of its own; without that, the rest is not known."""
+    """The interval with these ends; `more` holds its error, method and confidence, which are not known without it."""
     more = {} if more is None else more
     _require_mapping(more, f"{INTERVALS}.{name}")
     if len(ends) != 2:

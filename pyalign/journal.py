@@ -78,7 +78,7 @@ class Journal:
         self._offered: tuple[str, tuple[float, ...], Callable[[], Any]] | None = None
         self._best: Best | None = None
         self._written: dict[str, Any] | None = None  # stage and merit of what lies at best_path
-        self._beside = False  # whether a run has put something there
+        self._has_best_file = False  # whether a run has written best_path
 
     @classmethod
     def open(
@@ -98,15 +98,15 @@ class Journal:
             if resume:
                 raise InputError(f"nothing to resume: there is no {path}: no run was interrupted, or it has finished")
             return journal
-        found = _read(path, strict=resume)
-        if found is not None:
-            journal._beside = found["best"] is not None
-        if found is None or found["of"] != of:
+        document = _read(path, strict=resume)
+        if document is not None:
+            journal._has_best_file = document["best"] is not None
+        if document is None or document["of"] != of:
             if resume:
                 raise InputError(f"{path}: left by a run with other data or other options; delete it, or run as before")
             return journal
-        journal._written, journal._left = found["best"], found["steps"]
-        journal.steps = dict(found["steps"]) if resume else {}
+        journal._written, journal._left = document["best"], document["steps"]
+        journal.steps = dict(document["steps"]) if resume else {}
         return journal
 
     def record(self, step: str) -> Any | None:
@@ -114,7 +114,7 @@ class Journal:
         return self.steps.get(step)
 
     def result(self, step: str, kind: type[Finished]) -> Finished | None:
-        """The same, as the dataclass that was finished.
+        """What was recorded when that step was finished, as the dataclass that it was.
 
         Raises:
             InputError: what lies there is no such result; one line that starts with the path.
@@ -122,9 +122,9 @@ class Journal:
         if step not in self.steps:
             return None
         try:
-            found = from_document(kind, self.steps[step])
-            if as_document(found) == self.steps[step]:
-                return found
+            finished = from_document(kind, self.steps[step])
+            if as_document(finished) == self.steps[step]:
+                return finished
             reason = "it does not read back as it is"
         except (InputError, LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             reason = str(error)
@@ -155,7 +155,7 @@ class Journal:
         files: list[tuple[PathLike, str | bytes]] = []
         if self._is_better() and self.best is not None and self.best_path is not None and self.as_bytes is not None:
             files.append((self.best_path, self.as_bytes(self.best.value)))
-            self._written, self._beside = {"stage": self.best.stage, "merit": list(self.best.merit)}, True
+            self._written, self._has_best_file = {"stage": self.best.stage, "merit": list(self.best.merit)}, True
         if files or self.steps or self._written:
             document = {"pyalign_journal": FORMAT, "of": self.of, "steps": {**self._left, **self.steps}}
             document["best"] = self._written
@@ -189,7 +189,7 @@ class Journal:
 
     def close(self) -> None:
         """The run has finished, and its outputs are written: what lies beside them goes."""
-        for path in (self.path, self.best_path if self._beside else None):
+        for path in (self.path, self.best_path if self._has_best_file else None):
             if path is not None:
                 with suppress(FileNotFoundError):
                     os.unlink(path)
@@ -228,7 +228,7 @@ def _is_best(best: Any) -> bool:
     if not isinstance(best, dict) or best.keys() != {"stage", "merit"} or not isinstance(best["stage"], str):
         return False
     merit = best["merit"]
-    return isinstance(merit, list) and bool(merit) and all(type(one) in (int, float) for one in merit)
+    return isinstance(merit, list) and bool(merit) and all(type(number) in (int, float) for number in merit)
 
 
 def _seal(document: Mapping[str, Any]) -> str:

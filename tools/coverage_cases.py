@@ -21,6 +21,7 @@ TRUTH = 4_000_000  # triplets of objects that occur once
 AT_ONCE = 500_000
 LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
 SEEN = tuple(range(8))
+UNLIKE = 1.2  # how much people differ in what features matter to them, where they are unlike each other
 NOMINAL, SIZE = (0.92, 0.97), (0.03, 0.07)
 NOTHING: dict[str, tuple[float, float]] = {}
 IDEAL = {"first two": (math.nan, math.nan)}  # the power of a test that knows the standard deviation, give or take 2 %
@@ -394,13 +395,17 @@ def best_cases() -> Iterator[Case]:
         yield Case("best", f"best of 6 n={n}", "objects", sizes(n, t), best_of_equal(n, t, 6), truth, asked, 0.4)
 
 
-def probed(n: int, t: int) -> Callable[..., Iterator[Found]]:
-    """The held-out accuracy of a probe, by folds over objects."""
+def probed(n: int, t: int, people: int = 0, ci: str = "auto") -> Callable[..., Iterator[Found]]:
+    """The held-out accuracy of a probe, by folds over objects, with people who are unlike each other at one penalty."""
 
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         x = objects(n, rng)
-        triplets = answered(x, random_triplets(n, t, rng), rng)
-        found = pyalign.cross_validate_probe(model(x), triplets)
+        triplets = random_triplets(n, t, rng)
+        who = np.arange(t) % people if people else None
+        answers = answered(x, triplets, rng, People.draw(people, rng, UNLIKE) if people else None, who if people else 0)
+        found = pyalign.cross_validate_probe(
+            model(x), answers, subjects=who, ci=ci, penalties=0.02 if people else "auto"
+        )  # fmt: skip
         yield Found.of("accuracy", found.accuracy, found.accuracy_interval)
         yield Found.of("cross-entropy", found.cross_entropy, found.cross_entropy_interval)
 
@@ -412,6 +417,11 @@ def probe_cases() -> Iterator[Case]:
         yield Case(
             "probe", f"probe n={n}", "objects", f"{sizes(n, t)}, 3 folds", probed(n, t), asked=BOTH, share=0.3,
             centred=True,
+        )  # fmt: skip
+    for over, ci, asked in (("objects and people", "objects+subjects", BOTH), ("objects", "objects", NOTHING)):
+        yield Case(
+            "probe", f"probe n=90 p=8 over {over}", over, f"{sizes(90, 9_000)}, 8 unlike people, 3 folds",
+            probed(90, 9_000, 8, ci), asked=asked, share=0.5, centred=True,
         )  # fmt: skip
 
 
@@ -475,7 +485,10 @@ def ceiling_cases() -> Iterator[Case]:
 
         return best
 
-    for n, sets, each, people in ((200, 1_000, 20, 0), (200, 1_000, 20, 60), (1_854, 1_000, 5, 0)):
+    for n, sets, each, people in (
+        (9, 80, 20, 0), (12, 120, 20, 0), (30, 200, 20, 0), (200, 1_000, 20, 0), (200, 1_000, 20, 60),
+        (30, 200, 4, 5), (1_854, 1_000, 5, 0),
+    ):  # fmt: skip
         over = "objects and people" if people else "objects"
         name = f"ceiling n={n} {sets} x{each}" + (f" p={people}" if people else "")
         told = f"{n:,} objects, {sets:,} triplets with {each} answers" + (f", {people} people" if people else "")

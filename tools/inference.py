@@ -24,6 +24,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from inference_best import of_best
 from inference_concepts import of_all_concepts
 from inference_ways import PACKAGE, WAYS, Rows, Way
 from inference_worlds import THINGS, Cell, World, cells
@@ -134,8 +135,8 @@ def measured(
 
 def run_chunk(cell: Cell, chunk: int, ways: dict[str, Way], draws: int = CHUNK) -> list[Tally]:
     """A line for each quantity and way; each draw has a generator of its own."""
-    if cell.kind == "all concepts":
-        return _run_all_concepts(cell, chunk, draws) if PACKAGE in ways else []
+    if cell.kind in ("all concepts", "best"):
+        return _run_package(cell, chunk, draws) if PACKAGE in ways else []
     tallies: dict[tuple[int, str, str], Tally] = {}
     for part, world in enumerate(cell.worlds):
         rows: Rows | None = None
@@ -158,11 +159,16 @@ def run_chunk(cell: Cell, chunk: int, ways: dict[str, Way], draws: int = CHUNK) 
     return list(tallies.values())
 
 
-def _run_all_concepts(cell: Cell, chunk: int, draws: int) -> list[Tally]:
-    """Those of 49 concepts at once, which `pyalign.score_concepts` is asked for."""
+def _run_package(cell: Cell, chunk: int, draws: int) -> list[Tally]:
+    """Those of cells that ask a function of pyalign for all of it: concepts at once, or the best of several models."""
     tallies: dict[str, Tally] = {}
     for k in range(draws):
-        for quantity, counts in of_all_concepts(np.random.default_rng([cell.number, 0, chunk, k]), cell.things):
+        rng = np.random.default_rng([cell.number, 0, chunk, k])
+        if cell.kind == "best":
+            of_draw = [(name, of_interval(ci, value, truth)) for name, value, ci, truth in of_best(cell.worlds[0], rng)]
+        else:
+            of_draw = list(of_all_concepts(rng, cell.things))
+        for quantity, counts in of_draw:
             before = tallies.get(quantity) or Tally(cell.name, 0, quantity, PACKAGE, chunk)
             tallies[quantity] = before.plus(Tally(cell.name, 0, quantity, PACKAGE, chunk, **counts))
     return list(tallies.values())

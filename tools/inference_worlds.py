@@ -50,6 +50,7 @@ class Effects:
 NONE = Effects(0.0, 0.0)
 OF_THINGS = Effects(0.0044, 0.0069)  # two credits share .007 of their variance, two differences .005
 THIRD = Effects(0.0044, 0.0079)  # two differences share .006: a third of those within concepts
+UNEQUAL = 0.56, 0.54, 0.52, 0.5, 0.48, 0.46  # accuracies of models of which the best is chosen
 WITHIN_CONCEPTS = Effects(0.0046, 0.0237)  # .018 of either
 
 
@@ -187,6 +188,10 @@ def cells(things: Path = THINGS) -> Iterator[Cell]:
     for better in (0.55, 0.5):
         name = f"2 models, {better} and 0.5, 200 objects, 6,000 triplets, margin 0.05"
         yield Cell("equivalence", name, (World(balanced(200, 6_000), OF_THINGS, (better, 0.5)),), 0.05)
+    for truths, told in (((0.5,) * 10, "10 equal models"), (UNEQUAL, "6 models, 0.56 to 0.46")):
+        for n, t in ((60, 2_000), (100, 3_000)):
+            name = f"the best of {told}, {n} objects, {t:,} triplets"
+            yield Cell("best", name, (World(balanced(n, t), OF_THINGS, truths),))
     yield from few()
     yield Cell("all concepts", f"all {CONCEPTS} concepts of THINGS at once", (), things=things)
     for effects, told in ((WITHIN_CONCEPTS, ".018"), (THIRD, ".006")):

@@ -84,9 +84,9 @@ struct Met {
   Meeting* with;
   uint32_t now;  // fewer than n + t, which fit
 
-  // The object's number, a new one where it is met for the first time.
-  int64_t meet(int32_t object, int64_t* count) {
-    Meeting* one = with + object;
+  // The number of the object that comes `further` after the one that is walked, a new one where it is met first.
+  int64_t meet(int64_t further, int64_t* count) {
+    Meeting* one = with + further;
     if (one->when != now) {
       one->when = now;
       one->number = int32_t((*count)++);
@@ -108,27 +108,40 @@ void walk(const pa_sharing* s, int64_t i, Met* partners, Met* thirds, int64_t* p
   for (int64_t q = lowest[i]; q < lowest[i + 1]; ++q) {
     const int32_t row = s->rows[q], second = s->others[q], third = s->others[t + q];
     if (q == lowest[i] || second != s->others[q - 1]) thirds->clear();
-    pair(row, partners->meet(second, pairs));
-    pair(row, partners->meet(third, pairs));
-    set(row, thirds->meet(third, sets));
+    pair(row, partners->meet(second - i, pairs));
+    pair(row, partners->meet(third - i, pairs));
+    set(row, thirds->meet(third - i, sets));
   }
   for (int64_t q = middle[i]; q < middle[i + 1]; ++q)
-    pair(s->rows[kMiddle * t + q], partners->meet(s->others[2 * t + q], pairs));
+    pair(s->rows[kMiddle * t + q], partners->meet(s->others[2 * t + q] - i, pairs));
 }
 
-// Two tables of objects met for each thread.
+// How far apart the objects of a triplet are at most, of those whose lowest object is in [first, last): far less than
+// n where objects are numbered anew for each person.
+int64_t furthest(const pa_sharing* s, int64_t first, int64_t last, int threads) {
+  int64_t most = 0;
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(max : most)
+  for (int64_t i = first; i < last; ++i) {
+    for (int64_t q = s->start[i]; q < s->start[i + 1]; ++q) most = larger(most, s->others[s->t + q] - i);
+    const int64_t* middle = s->start + kMiddle * (s->n + 1);
+    for (int64_t q = middle[i]; q < middle[i + 1]; ++q) most = larger(most, s->others[2 * s->t + q] - i);
+  }
+  return most;
+}
+
+// Two tables of objects met for each thread, of `reach` objects from the one that is walked.
 struct Tables {
   Scratch<Meeting> memory;
-  int64_t n;
+  int64_t reach;
 
-  Tables(int64_t objects, int threads) : memory(2 * objects * threads + 1), n(objects) {
+  Tables(int64_t objects, int threads) : memory(2 * objects * threads), reach(objects) {
     if (memory.data) memset(memory.data, 0, size_t(2 * objects * threads) * sizeof(Meeting));
   }
-  Met of(int thread, int which) const { return {memory.data + n * (2 * thread + which), 0}; }
+  Met of(int thread, int which) const { return {memory.data + reach * (2 * thread + which), 0}; }
 };
 
 pa_status count_groups(const pa_sharing* s, int threads) {
-  const Tables tables(s->n, threads);
+  const Tables tables(furthest(s, 0, s->n, threads) + 1, threads);
   if (!tables.memory.data) return PA_OUT_OF_MEMORY;
   s->pairs[0] = s->sets[0] = 0;
 #pragma omp parallel for schedule(static, 1) num_threads(threads)
@@ -181,7 +194,7 @@ struct Sum {
 
 template <class T, int K>
 pa_status sum_all(const pa_sharing* s, const pa_shared_sums* w, int threads) {
-  const Tables tables(s->n, threads);
+  const Tables tables(furthest(s, w->first, w->last, threads) + 1, threads);
   if (!tables.memory.data) return PA_OUT_OF_MEMORY;
   const Sum<T, K> sum = {s, w};
 #pragma omp parallel for schedule(static, 1) num_threads(threads)

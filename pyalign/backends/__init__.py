@@ -111,7 +111,7 @@ def slow_because(reason: str) -> str:
 
 
 def note_on_speed() -> str | None:
-    """That sentence where numpy has computed in this process instead of the compiled kernels, else None."""
+    """A note on speed where numpy has computed in this process instead of the compiled kernels, else None."""
     reason = _load("native").why_not() if _slow else None
     return None if reason is None else slow_because(reason)
 
@@ -157,7 +157,7 @@ def has_warp_groups(device: str) -> bool:
 
 
 def backend_reasons() -> dict[str, str | None]:
-    """For each backend, why it can't run here, or None."""
+    """The reason why each backend can't run here, or None."""
     return {name: _load(name).why_not() for name in BACKENDS}
 
 

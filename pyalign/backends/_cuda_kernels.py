@@ -127,7 +127,7 @@ def _rows(x: Rows) -> tuple[tuple[int, int, int, int, int], int, str, float]:
 
 
 def _wanted(want: TensorWanted) -> tuple[int, int, int, int, float, int]:
-    addresses = (_address(one) for one in (want.choices, want.probabilities, want.similarities, want.sums))
+    addresses = (_address(tensor) for tensor in (want.choices, want.probabilities, want.similarities, want.sums))
     return *addresses, want.temperature, want.invalid.data_ptr()
 
 
@@ -139,19 +139,19 @@ def _address(tensor: Tensor | None) -> int:
     return 0 if tensor is None else tensor.data_ptr()
 
 
-def _bytes(count: int, beside: Tensor) -> Tensor:
+def _bytes(count: int, tensor: Tensor) -> Tensor:
     """Scratch memory of torch's allocator, which hands it on in the order of the stream."""
-    return torch.empty(count, dtype=torch.uint8, device=beside.device)
+    return torch.empty(count, dtype=torch.uint8, device=tensor.device)
 
 
 def _sums_workspace(triplets: Tensor, want: TensorWanted) -> Tensor:
     return _bytes(0 if want.sums is None else _cuda.sums_workspace(len(triplets)), triplets)
 
 
-def _queue(beside: Tensor) -> tuple[int, int]:
+def _queue(tensor: Tensor) -> tuple[int, int]:
     """The device and torch's current stream there; emulated kernels have a stream that they insist on."""
-    if beside.is_cuda:
-        return beside.get_device(), torch.cuda.current_stream(beside.device).cuda_stream
+    if tensor.is_cuda:
+        return tensor.get_device(), torch.cuda.current_stream(tensor.device).cuda_stream
     return 0, _cuda.current_stream()
 
 

@@ -173,7 +173,7 @@ class Backend(Protocol):
         """What the rows share: (d,), as `pyalign.measures.column_shift` defines it."""
 
     def some_rows(self, x: Array, rows: np.ndarray) -> np.ndarray:
-        """Those rows (a mask or indices), on the host; half precision as float32."""
+        """The rows that a mask or indices select, on the host; half precision as float32."""
 
     def widened(self, x: Array) -> Array:
         """x in the dtype of its similarities: half precision as float32."""
@@ -204,7 +204,7 @@ class Backend(Protocol):
         """Decisions from a ready matrix (n, n); raises InvalidTripletsError, with the outputs undefined."""
 
     def triplets_from_rows(self, x: Rows, triplets: Array, want: Wanted) -> Sums | None:
-        """The same from the rows, without an (n, n) matrix."""
+        """What `triplets_from_matrix` gives, from the rows, without an (n, n) matrix."""
 
     def triplet_gradient(
         self, similarities: Array, triplets: Array, temperature: float, scale: float, gradient: Array,
@@ -242,7 +242,7 @@ class HostBackend(Backend, Protocol):
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
     ) -> float:  # fmt: skip
-        """As `Backend.triplet_gradient`; of two alternatives the softmax is over the pairs 01 and 02.
+        """Does what `Backend.triplet_gradient` does; of two alternatives the softmax is over the pairs 01 and 02.
 
         targets: those of position 0 then weigh nothing, whatever they are.
         """
@@ -264,7 +264,7 @@ class HostBackend(Backend, Protocol):
         """Items of which `pair_products` takes so many; 0: there is none."""
 
     def pair_products(self, x: np.ndarray, triplets: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
-        """To each item the rows x (n, d) of the items it is paired with, times the pair's weight, into out (n, d).
+        """Fills out (n, d): for each item, the sum of rows x (n, d) of its partners in pairs, times the pair's weight.
 
         weights (t, 3) contiguous, of the pairs 01, 02, 12; all of one dtype. Raises InvalidTripletsError.
         """
@@ -279,7 +279,7 @@ class HostBackend(Backend, Protocol):
         self, similarities: np.ndarray, plan: Any, temperature: float, scale: float, gradient: np.ndarray,
         targets: np.ndarray | None = None, alternatives: int = 3,
     ) -> float:  # fmt: skip
-        """As `triplet_gradient`, over the triplets of a plan; targets in its order, in which elements are summed."""
+        """The `triplet_gradient` over the triplets of a plan; targets in its order, in which elements are summed."""
 
     def outcomes(
         self,
@@ -321,7 +321,7 @@ class HostBackend(Backend, Protocol):
         """
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
-        """The same sums with weights drawn for each triplet by itself, Poisson(1).
+        """The sums of `resample_items` with weights drawn for each triplet by itself, Poisson(1).
 
         Lanes l and l + 32 of a group of `LANES` share 32 bits of a hash of the triplet's number and of keys
         (b / LANES, 64) uint32; see csrc/cpu/resample.cpp.

@@ -68,8 +68,8 @@ def _as_arrays(x: Rows) -> Rows:
 
 def _fill(want: TensorWanted, run: Callable[[Wanted], Sums | None]) -> None:
     """What `run` fills and returns, as the tensors of `want` have it."""
-    given = want.choices, want.probabilities, want.similarities
-    arrays = [None if tensor is None else tensor.numpy() for tensor in given]
+    tensors = want.choices, want.probabilities, want.similarities
+    arrays = [None if tensor is None else tensor.numpy() for tensor in tensors]
     try:
         total = run(Wanted(arrays[0], arrays[1], arrays[2], want.sums is not None, want.temperature))
     except InvalidTripletsError:

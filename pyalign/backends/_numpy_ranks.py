@@ -51,7 +51,7 @@ def _weighted_ranks(order: RankOrder, of_objects: np.ndarray) -> tuple[np.ndarra
 
 
 def _inversions(values: np.ndarray, weights: np.ndarray) -> int:
-    """Those within each half, and those between the halves: the weight in the left half above each of the right."""
+    """The inversions within each half, and between the halves: the weight in the left half above each of the right."""
     m = len(values)
     if m <= RUN:
         wrong = np.triu(values[:, None] > values[None, :], 1)
@@ -59,6 +59,6 @@ def _inversions(values: np.ndarray, weights: np.ndarray) -> int:
     left, right = slice(0, m // 2), slice(m // 2, m)
     order = np.argsort(values[left], kind="stable")
     above = np.append(0, np.cumsum(weights[left][order]))
-    found = np.searchsorted(values[left][order], values[right], side="right")
-    between = int((weights[right] * (above[-1] - above[found])).sum())
+    places = np.searchsorted(values[left][order], values[right], side="right")
+    between = int((weights[right] * (above[-1] - above[places])).sum())
     return between + _inversions(values[left], weights[left]) + _inversions(values[right], weights[right])

@@ -56,12 +56,12 @@ class Queue:
         with current_device(self.device):
             self.kernels.prepare_rows(matrix, Prepared(report=self.words[:REPORT]))
 
-    def doubt(self, found: Tensor) -> None:
-        """Where `found` () is true, the careful way must be taken."""
-        self.words[DOUBT] |= found
+    def doubt(self, doubtful: Tensor) -> None:
+        """Where `doubtful` () is true, the careful way must be taken."""
+        self.words[DOUBT] |= doubtful
 
     def prepare(self, measure: Measure, x: Tensor, y: Tensor | None = None) -> tuple[Rows, Rows | None]:
-        """As `pyalign.ops._prepare.prepare`. A kernel whose sigma is not given waits, for the median distance.
+        """Rows as `pyalign.ops._prepare.prepare` makes them. A kernel without a sigma waits for the median distance.
 
         Raises:
             NotOrdinaryError: where that was found out while waiting.
@@ -83,9 +83,9 @@ class Queue:
         sides = [rows for rows in (x, y) if rows is not None]
         places = [torch.as_tensor(spaced_rows(len(rows)), device=self.device) for rows in sides]
         some = [rows[index].to(self._dtype) for rows, index in zip(sides, places, strict=True)]
-        words, *found = read_together(self.words, *some)
+        words, *samples = read_together(self.words, *some)
         self._require_ordinary(words)
-        return median_distance(*found)
+        return median_distance(*samples)
 
     def similarity(self, x: Rows, y: Rows | None, out: Tensor) -> None:
         with current_device(self.device):
@@ -121,13 +121,13 @@ class Queue:
 
         Raises:
             NotOrdinaryError: results mean nothing.
-            InvalidTripletsError: likewise.
+            InvalidTripletsError: triplets are invalid, and results mean nothing.
         """
-        words, *found = read_together(self.words, *aside)
+        words, *arrays = read_together(self.words, *aside)
         self._require_ordinary(words)
         if words[INVALID]:
             raise InvalidTripletsError
-        return self._result(words[SUMS:].view(np.float64)), found
+        return self._result(words[SUMS:].view(np.float64)), arrays
 
     def _require_ordinary(self, words: np.ndarray) -> None:
         reports = words[:REPORT], words[OF_Y : OF_Y + REPORT]
@@ -139,11 +139,11 @@ class Queue:
                 raise NotOrdinaryError
 
     def _is_ordinary(self, report: np.ndarray) -> bool:
-        given, _, largest = report[:3].view(np.float64).tolist()
-        if self._measure is None or not math.isfinite(given):
-            return math.isfinite(given)
+        largest_square, _, largest = report[:3].view(np.float64).tolist()
+        if self._measure is None or not math.isfinite(largest_square):
+            return math.isfinite(largest_square)
         if not self._measure.kernel.angular:
-            return bool(given <= LONGEST_SQUARE[self._type])
+            return bool(largest_square <= LONGEST_SQUARE[self._type])
         return not report[3] and (self._measure.transform == "none" or largest <= LARGEST_CENTRED)
 
     @property
@@ -169,12 +169,12 @@ def read_together(*tensors: Tensor) -> list[np.ndarray]:
     if len(tensors) == 1:
         return [tensors[0].cpu().numpy()]
     parts = [tensor.contiguous().view(-1).view(torch.uint8) for tensor in tensors]
-    everything, found, start = torch.cat(parts).cpu().numpy(), [], 0
+    everything, arrays, start = torch.cat(parts).cpu().numpy(), [], 0
     for tensor, part in zip(tensors, parts, strict=True):
         dtype = np.dtype(str(tensor.dtype).rpartition(".")[2])
-        found.append(everything[start : start + len(part)].view(dtype).reshape(tensor.shape))
+        arrays.append(everything[start : start + len(part)].view(dtype).reshape(tensor.shape))
         start += len(part)
-    return found
+    return arrays
 
 
 def sums_of(sums: np.ndarray) -> Sums:

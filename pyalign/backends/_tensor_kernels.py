@@ -54,13 +54,13 @@ class TensorGradient:
 
     @classmethod
     def into(cls, matrix: Tensor) -> TensorGradient:
-        """That matrix, with new tensors for the rest."""
+        """A gradient into that matrix, with new tensors for the rest."""
         return cls(matrix, torch.zeros(1, dtype=torch.float64, device=matrix.device), no_flag(matrix))
 
 
-def no_flag(beside: Tensor) -> Tensor:
+def no_flag(tensor: Tensor) -> Tensor:
     """(1,) int32 of zero: `invalid` before a call."""
-    return torch.zeros(1, dtype=torch.int32, device=beside.device)
+    return torch.zeros(1, dtype=torch.int32, device=tensor.device)
 
 
 class Kernels(Protocol):
@@ -83,10 +83,10 @@ class Kernels(Protocol):
         """out (n, m) float32 or float64 with unit column stride; y None: of x with itself."""
 
     def triplets_from_matrix(self, similarities: Tensor, triplets: Tensor, want: TensorWanted) -> None:
-        """From a ready matrix (n, n), whatever is wanted."""
+        """Fills whatever is wanted, from a ready matrix (n, n)."""
 
     def triplets_from_rows(self, x: Rows, triplets: Tensor, want: TensorWanted) -> None:
-        """The same from the rows (n, d)."""
+        """Fills whatever is wanted, from the rows (n, d)."""
 
     def triplet_gradient(
         self, similarities: Tensor, triplets: Tensor, temperature: float, scale: float, out: TensorGradient,

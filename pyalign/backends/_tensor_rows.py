@@ -98,9 +98,13 @@ def scale_rows(x: Tensor, exponents: Tensor) -> Tensor:
 
 def prepare_rows(x: Tensor, out: Prepared) -> None:
     """See `pyalign.backends._tensor_kernels.Kernels.prepare_rows`."""
-    given = row_squares(x)
-    known = ~given.isnan() & torch.isfinite(row_extremes(x)) if x.dtype == torch.float64 else torch.isfinite(given)
-    values, squares = x, given
+    original_squares = row_squares(x)
+    known = (
+        ~original_squares.isnan() & torch.isfinite(row_extremes(x))
+        if x.dtype == torch.float64
+        else torch.isfinite(original_squares)
+    )
+    values, squares = x, original_squares
     if out.values is not None:
         values = centre_rows(x) if out.transform == "centre" else x if out.shift is None else x - out.shift
         out.values.copy_(values)
@@ -112,7 +116,9 @@ def prepare_rows(x: Tensor, out: Prepared) -> None:
     if out.report is not None:
         low, high = SAFE_INVERSE_NORM
         extreme = (row_extremes(values) != 0) & ~((inverse_norms >= low) & (inverse_norms <= high))
-        numbers = torch.stack([given, squares, row_extremes(x).abs().double()]).contiguous().view(torch.int64)
+        numbers = (
+            torch.stack([original_squares, squares, row_extremes(x).abs().double()]).contiguous().view(torch.int64)
+        )
         largest = torch.where(known, numbers, NO_NUMBER).amax(dim=1)
         out.report.copy_(torch.maximum(out.report, torch.cat([largest, extreme.any().long()[None]])))
 

@@ -38,7 +38,7 @@ class TensorBackend:
         self.name, self.kernels, self.half = name, kernels, half
 
     def queue(self, x: Tensor) -> Queue:
-        """The same kernels, for one call on the device of x that waits once, at its end."""
+        """These kernels, for one call on the device of x that waits once, at its end."""
         return Queue(self.kernels, x.device)
 
     def why_not(self, place: Place = HOST) -> str | None:

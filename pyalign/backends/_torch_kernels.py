@@ -101,8 +101,8 @@ class TorchKernels:
                 s.diagonal(own + part.start).fill_(-torch.inf)
             least = s.topk(k, dim=1).values[:, -1:]
             columns = torch.where(s > least, places, torch.where(s == least, places - m, -m)).topk(k, dim=1).indices
-            found = s.gather(1, columns) + 0.0  # -0 equals 0
-            order = found.sort(dim=1, descending=True, stable=True).indices
+            values = s.gather(1, columns) + 0.0  # -0 equals 0
+            order = values.sort(dim=1, descending=True, stable=True).indices
             indices[part] = columns.gather(1, order).to(torch.int32)
 
     def resample_items(
@@ -223,7 +223,7 @@ def _run(fetch: Similarities, triplets: Tensor, n: int, chunk: int, want: Tensor
 
 
 def _others(v: Tensor) -> Tensor:
-    """Of three rows the sum of the two others: all * p - y is others(y) * p - y * others(p), without cancellation."""
+    """The sum of the two others of three rows: all * p - y is others(y) * p - y * others(p), without cancellation."""
     first, second, third = v.unbind()
     return torch.stack([second + third, first + third, first + second])
 

@@ -29,8 +29,8 @@ def mark_close(marks, close, row, column, n, m, HEIGHT: tl.constexpr, WIDTH: tl.
         width = (m - 1) // MARK + 1
         i = (row // MARK + tl.arange(0, HEIGHT // MARK)).to(tl.int64)[:, None]
         j = (column // MARK + tl.arange(0, (WIDTH + MARK - 1) // MARK))[None, :]
-        one = tl.full((HEIGHT // MARK, (WIDTH + MARK - 1) // MARK), 1, tl.int8)
-        tl.store(marks + i * width + j, one, mask=(i < (n - 1) // MARK + 1) & (j < width))
+        ones = tl.full((HEIGHT // MARK, (WIDTH + MARK - 1) // MARK), 1, tl.int8)
+        tl.store(marks + i * width + j, ones, mask=(i < (n - 1) // MARK + 1) & (j < width))
 
 
 @triton.jit

@@ -61,7 +61,7 @@ def launch(kernel: Any, grid: Any, *arguments: Any, **constants: Any) -> None:
     if _record is not None:
         _record.append(Launch(kernel, arguments, constants))
         return
-    with torch.cuda.device_of(next(one for one in arguments if isinstance(one, torch.Tensor))):
+    with torch.cuda.device_of(next(argument for argument in arguments if isinstance(argument, torch.Tensor))):
         kernel[grid](*arguments, **constants)
 
 

@@ -57,7 +57,7 @@ def read_triplets(address, index_type, t, n, row_stride, column_stride, q, inval
 
 @triton.jit
 def finite(value):
-    """Of rows that hold NaN or infinity no similarity is."""
+    """Whether similarities are finite; those of rows that hold NaN or infinity are not."""
     return tl.abs(value) < float("inf")
 
 
@@ -127,17 +127,17 @@ class Outputs:
     """What is wanted of each triplet, as the kernels take it."""
 
     def __init__(self, want: TensorWanted, programs: int) -> None:
-        beside, self.sums = want.invalid, want.sums
+        flag, self.sums = want.invalid, want.sums
         shape = (7, programs if self.sums is not None else 0)
-        self.partials = torch.empty(shape, dtype=torch.float64, device=beside.device)
-        given = (
+        self.partials = torch.empty(shape, dtype=torch.float64, device=flag.device)
+        outputs = (
             (want.choices, torch.int8, CHOICES),
             (want.probabilities, torch.float32, PROBABILITIES),
             (want.similarities, torch.float32, SIMILARITIES),
         )
-        self.tensors = tuple(unused(beside, dtype) if one is None else one for one, dtype, _ in given)
-        flags = (*((one, bit) for one, _, bit in given), (self.sums, SUMS))
-        self.wanted = sum(bit.value for one, bit in flags if one is not None)
+        self.tensors = tuple(unused(flag, dtype) if tensor is None else tensor for tensor, dtype, _ in outputs)
+        flags = (*((tensor, bit) for tensor, _, bit in outputs), (self.sums, SUMS))
+        self.wanted = sum(bit.value for tensor, bit in flags if tensor is not None)
 
     def add_up(self) -> None:
         if self.sums is not None:

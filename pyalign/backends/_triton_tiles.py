@@ -36,12 +36,12 @@ class Tile:
 
     @property
     def constants(self) -> dict[str, int]:
-        """As the kernel takes them."""
+        """The constants as the kernel takes them."""
         return {"TILE_M": self.height, "TILE_N": self.width, "DEPTH": self.depth, "PART": self.part}
 
     @property
     def options(self) -> dict[str, int]:
-        """As Triton's compiler takes them."""
+        """The options as Triton's compiler takes them."""
         return {"num_warps": self.warps, "num_stages": self.stages}
 
 

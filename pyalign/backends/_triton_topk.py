@@ -25,7 +25,7 @@ def topk_kernel(similarities, indices, m, stride: tl.int64, k, own: tl.int64, BL
     i = tl.program_id(0).to(tl.int64)
     left_out = tl.where(own < 0, -1, own + i)
     last_value, last_column = float("inf"), -1
-    for found in range(k):
+    for rank in range(k):
         best = tl.full((BLOCK,), float("-inf"), tl.float32)
         columns = tl.full((BLOCK,), 2147483647, tl.int32)
         for start in range(0, m, BLOCK):
@@ -37,7 +37,7 @@ def topk_kernel(similarities, indices, m, stride: tl.int64, k, own: tl.int64, BL
             columns = tl.where(better, j, columns)
         last_value = tl.max(best, 0)
         last_column = tl.min(tl.where(best == last_value, columns, 2147483647), 0)
-        tl.store(indices + i * k + found, last_column)
+        tl.store(indices + i * k + rank, last_column)
 
 
 def topk(similarities: torch.Tensor, k: int, own: int, indices: torch.Tensor) -> None:

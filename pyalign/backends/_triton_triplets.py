@@ -127,7 +127,7 @@ def triplets_from_matrix(similarities: torch.Tensor, triplets: torch.Tensor, wan
 
 
 def triplets_from_rows(x: Rows, triplets: torch.Tensor, want: TensorWanted) -> None:
-    """The same from the rows alone, which are as `similarity` takes them; needs no (n, n) memory."""
+    """Fills whatever is wanted from the rows, which are as `similarity` takes them; needs no (n, n) memory."""
     programs, values = blocks(len(triplets), ROWS_BLOCK), x.values
     out = Outputs(want, programs)
     if programs > 0:

@@ -219,8 +219,8 @@ class NativeBackend(HostRows):
         for first, last in _ranges(groups[0] + pairs + sets, SUMS_AT_ONCE // k):
             sums = [of_objects[first:last], *(np.empty((int(of[last] - of[first]), k)) for of in (pairs, sets))]
             _native.sum_shared(sharing, values, first, last, *sums)
-            for total, one in zip(products, sums, strict=True):
-                total += self.squared(one)
+            for total, part in zip(products, sums, strict=True):
+                total += self.squared(part)
         return products, of_objects
 
     def ranks(self, values: np.ndarray, order: np.ndarray | None, ranks: np.ndarray | None) -> None:

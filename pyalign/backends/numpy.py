@@ -212,11 +212,13 @@ class NumpyBackend(NumpyRanks, HostRows):
         return SharedLabels(n, columns.ravel(), pairs, _codes(list(columns)))
 
     def shared_products(self, sharing: SharedLabels, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = []
+        grouped = []
         for labels, least in ((sharing.objects, sharing.n), (sharing.pairs, 0), (sharing.sets, 0)):
             repeats = len(labels) // len(values) if len(values) else 1
-            found.append(np.stack([np.bincount(labels, np.tile(one, repeats), least) for one in values.T], axis=1))
-        return np.stack([sums.T @ sums for sums in found]), found[0]
+            grouped.append(
+                np.stack([np.bincount(labels, np.tile(column, repeats), least) for column in values.T], axis=1)
+            )
+        return np.stack([sums.T @ sums for sums in grouped]), grouped[0]
 
     def resample_rows(self, keys: np.ndarray, values: np.ndarray, sums: np.ndarray) -> None:
         def weights(part: slice) -> np.ndarray:
@@ -353,7 +355,7 @@ def _kept_together(s: np.ndarray, i: int, rows: slice, temperature: float) -> np
 
 
 def _kept_of_exponentials(e: np.ndarray, i: int, rows: slice) -> np.ndarray:
-    """The same from exponentials (n, n) of the similarities, none of which is 0 or infinite."""
+    """What `_kept_together` gives, from exponentials (n, n) of the similarities, none of which is 0 or infinite."""
     kept = e[i, rows, None]
     p: np.ndarray = kept / (kept + e[i, None] + e[rows])
     return p
@@ -389,7 +391,7 @@ def _run(fetch: Fetch, triplets: np.ndarray, n: int, want: Wanted, chunk: int = 
 
 
 def _others(v: np.ndarray) -> np.ndarray:
-    """Of each row the sum of the others: all * p - y is others(y) * p - y * others(p), without cancellation."""
+    """The sum of the other rows for each row: all * p - y is others(y) * p - y * others(p), without cancellation."""
     total: np.ndarray = v[::-1] if len(v) == 2 else v[[1, 0, 0]] + v[[2, 2, 1]]
     return total
 

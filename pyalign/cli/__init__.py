@@ -32,7 +32,7 @@ from pyalign.kinds import FIRST, entries
 
 __all__ = ["COMMANDS", "load", "main"]
 # name -> what it does, in the order of `pyalign --help`. Loaded when used: see `load`.
-COMMANDS = {one.command: one.what for one in entries()}
+COMMANDS = {entry.command: entry.what for entry in entries()}
 # What people call a command elsewhere.
 OTHER_WORDS = {
     "evaluate": "score", "accuracy": "score", "rdm": "rsa", "rdms": "rsa", "fit": "probe", "align": "probe",
@@ -70,8 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         reason = error.strerror or str(error)
         return _fail(name, reason if error.filename is None else f"{error.filename or repr('')}: {reason}")
     except MemoryError as error:
-        told = str(error)
-        return _fail(name, told if "not enough memory" in told else f"not enough memory: {told}".removesuffix(": "))
+        message = str(error)
+        return _fail(
+            name, message if "not enough memory" in message else f"not enough memory: {message}".removesuffix(": ")
+        )
     except KeyboardInterrupt as stop:
         say(f"pyalign {name}: interrupted; {in_words(str(stop)) or 'nothing was written'}")
         return 130
@@ -116,15 +118,15 @@ def _parser(first: str = "") -> Parser:
     from shutil import get_terminal_size
     from textwrap import wrap
 
-    shown = [one for one in entries() if not first or one.command.startswith(first + " ")]
-    width = 2 + max(len(one.command) for one in shown)
+    shown = [entry for entry in entries() if not first or entry.command.startswith(first + " ")]
+    width = 2 + max(len(entry.command) for entry in shown)
     room = max(24, get_terminal_size().columns - 2 - width)
     apart = "\n" + " " * (2 + width)
     lines: list[str] = []
-    for before, one in zip([None, *shown], shown, strict=False):
-        if not first and (before is None or before.group != one.group):
-            lines.append(f"{one.group}:")
-        lines.append(f"  {one.command:<{width}}{apart.join(wrap(one.what, room))}")
+    for before, entry in zip([None, *shown], shown, strict=False):
+        if not first and (before is None or before.group != entry.group):
+            lines.append(f"{entry.group}:")
+        lines.append(f"  {entry.command:<{width}}{apart.join(wrap(entry.what, room))}")
     listed = "\n".join(lines)
     most = "" if first else "\n  ".join(["what most people need:", *wrap(", ".join(FIRST), room + width)]) + "\n\n"
     parser = Parser(
@@ -194,7 +196,7 @@ def _hashed(options: Any) -> Any:
     """Inputs are hashed at once where a document will tell of them: one of --json, or of --out."""
     from pyalign.cli._options import Document
 
-    outputs = [path for given in paths(options, "output").values() for path in given]
+    outputs = [path for of_flag in paths(options, "output").values() for path in of_flag]
     written = paths(options, "folder") or any(path.endswith(".json") for path in outputs)
     if not isinstance(options, Document) or (options.json is None and not written):
         return nullcontext()
@@ -208,16 +210,20 @@ def _recorded(outcome: Outcome, options: Any) -> Outcome:
     result = outcome.result
     if result is None or result.provenance is None:
         return outcome
-    told = {**result.provenance.options, "command_line": given_options(options)}
-    return replace(outcome, result=replace(result, provenance=replace(result.provenance, options=told)))
+    recorded = {**result.provenance.options, "command_line": given_options(options)}
+    return replace(outcome, result=replace(result, provenance=replace(result.provenance, options=recorded)))
 
 
 def _located(command: Command[Any], options: Any, message: str) -> str:
     """The message with the files that it is about, unless it names one, or is about an option or the command."""
-    files = [path for role in ("input", "folder") for given in paths(options, role).values() for path in given]
+    files = [path for role in ("input", "folder") for of_flag in paths(options, role).values() for path in of_flag]
     names = {name for path in files for name in (path, path.rpartition("::")[0] or path)}
-    is_file = {one.name: isinstance(getattr(options, one.name), str | tuple) for one, _ in declared(command.options)}
-    other = {one.name for one, told in declared(command.options) if told.role != "input" or not is_file[one.name]}
+    is_file = {
+        field.name: isinstance(getattr(options, field.name), str | tuple) for field, _ in declared(command.options)
+    }
+    other = {
+        field.name for field, option in declared(command.options) if option.role != "input" or not is_file[field.name]
+    }
     if message.startswith(("--", *(f"{name}{after}" for name in names for after in (":", " with ")))):
         return message
     if message.partition(" needs at least ")[0] in COMMANDS:  # "compare needs at least two models"
@@ -230,8 +236,8 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
     if isinstance(argument, str):  # "dimensions must ...", of which the file is given
         return f"{argument}: {message}"
     about = [getattr(options, name, None) for name in command.about]
-    told = [path for given in about if given for path in ([given] if isinstance(given, str) else given)]
-    return f"{' with '.join(told)}: {message}" if told else message
+    named = [path for value in about if value for path in ([value] if isinstance(value, str) else value)]
+    return f"{' with '.join(named)}: {message}" if named else message
 
 
 def _fail(name: str, message: str) -> int:

@@ -25,7 +25,7 @@ def ceiling(text: str) -> float | Spec:
         raise argparse.ArgumentTypeError(f"expected a number or {WORDS}; got {text!r}") from error
 
 
-def read_ceiling(given: float | Spec | None, task: str = ODD_ONE_OUT) -> NamedCeiling | None:
+def read_ceiling(stated: float | Spec | None, task: str = ODD_ONE_OUT) -> NamedCeiling | None:
     """The ceiling as `pyalign.score` takes it; of a document the estimate, unless another is named.
 
     task: of the triplets that are scored.
@@ -34,15 +34,15 @@ def read_ceiling(given: float | Spec | None, task: str = ODD_ONE_OUT) -> NamedCe
         InputError: no document of `pyalign ceiling`, one of another task, no such ceiling, or one that is not above
             chance.
     """
-    if not isinstance(given, Spec):
-        return given
-    path, found = given.path, load_result(given.path)
-    if not isinstance(found, NoiseCeiling):
-        raise InputError(f"{path}: is a result of {found.command}, not of pyalign ceiling")
-    if found.task != task:
-        raise InputError(f"{path}: is the ceiling of {found.task} triplets; those that are scored are {task} (--task)")
+    if not isinstance(stated, Spec):
+        return stated
+    path, result = stated.path, load_result(stated.path)
+    if not isinstance(result, NoiseCeiling):
+        raise InputError(f"{path}: is a result of {result.command}, not of pyalign ceiling")
+    if result.task != task:
+        raise InputError(f"{path}: is the ceiling of {result.task} triplets; those that are scored are {task} (--task)")
     try:
-        named = ceiling_of(found, given.key or "estimate")
+        named = ceiling_of(result, stated.key or "estimate")
         fraction_of_ceiling(1.0, as_named_ceiling(named)[1], task)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -90,11 +90,11 @@ def option(
     help: what the option does in this command; "" where the vocabulary says it all.
     """
     kind = kind or (file_to_read if role == "input" else str)
-    told = Option(
+    option_ = Option(
         help, flags, kind, metavar, choices, nargs, const, group, role, positional, exclusive, words, unless, rare, idle
     )
-    given: dict[str, Any] = {} if required else {"default": default}
-    return field(metadata={"option": told}, kw_only=True, **given)
+    defaults: dict[str, Any] = {} if required else {"default": default}
+    return field(metadata={"option": option_}, kw_only=True, **defaults)
 
 
 def file_to_read(text: str) -> Spec:
@@ -158,7 +158,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {one_line(message)}\ntry '{self.prog} --help'\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """As argparse has it, with the word that is near where one is."""
+        """Checks a value as argparse does; the error names the word that is near, where one is."""
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
@@ -170,7 +170,7 @@ class Parser(argparse.ArgumentParser):
         return [flag for action in self._actions for flag in action.option_strings]
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """As argparse has it, but help that can't be written is an error."""
+        """Prints as argparse does, but help that can't be written is an error."""
         stream = file or sys.stderr
         try:
             stream.write(message)
@@ -188,35 +188,37 @@ def declared(kind: type) -> list[tuple[Field[Any], Option]]:
     In between those that it declares itself come before those that it shares with others.
     """
     own = inspect.get_annotations(kind)
-    found = [(one, _explained(one)) for one in fields(kind) if "option" in one.metadata]
+    pairs = [(field_, _explained(field_)) for field_ in fields(kind) if "option" in field_.metadata]
 
     def place(pair: tuple[Field[Any], Option]) -> tuple[bool, ...]:
-        one, told = pair
-        required = one.default is MISSING
-        return not (required and told.positional), not required, told.group in LAST, one.name not in own
+        field_, option_ = pair
+        required = field_.default is MISSING
+        return not (required and option_.positional), not required, option_.group in LAST, field_.name not in own
 
-    return sorted(found, key=place)
+    return sorted(pairs, key=place)
 
 
-def _explained(one: Field[Any]) -> Option:
+def _explained(field_: Field[Any]) -> Option:
     """The option of a field, with the meaning of its name where it has no help of its own."""
-    told: Option = one.metadata["option"]
-    return told if told.help else replace(told, help=VOCABULARY[flag_of(one, told)].meaning)
+    option_: Option = field_.metadata["option"]
+    return option_ if option_.help else replace(option_, help=VOCABULARY[flag_of(field_, option_)].meaning)
 
 
-def flags_of(one: Field[Any], told: Option) -> tuple[str, ...]:
+def flags_of(field_: Field[Any], option_: Option) -> tuple[str, ...]:
     """The flags of a field; none of what only stands by itself."""
-    return told.flags or (() if told.positional else (FLAGS.get(one.name) or "--" + one.name.replace("_", "-"),))
+    return option_.flags or (
+        () if option_.positional else (FLAGS.get(field_.name) or "--" + field_.name.replace("_", "-"),)
+    )
 
 
-def flag_of(one: Field[Any], told: Option) -> str:
+def flag_of(field_: Field[Any], option_: Option) -> str:
     """The last flag of a field, which is the long one; the metavar of what has none."""
-    return next(reversed(flags_of(one, told)), told.metavar or one.name.upper())
+    return next(reversed(flags_of(field_, option_)), option_.metavar or field_.name.upper())
 
 
 def flags_by_name(kind: type) -> dict[str, str]:
     """field -> flag, of an options class."""
-    return {one.name: flag_of(one, told) for one, told in declared(kind)}
+    return {field_.name: flag_of(field_, option_) for field_, option_ in declared(kind)}
 
 
 class HelpAll(argparse.Action):
@@ -232,8 +234,8 @@ class HelpAll(argparse.Action):
 def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
     """The parser of a command, in groups with their headings; rare options are in the help of `--help-all` alone."""
     options = declared(command.options)
-    needed = [_in_usage(one, told) for one, told in options if one.default is MISSING]
-    count = sum(told.rare for _, told in options)
+    needed = [_in_usage(field_, option_) for field_, option_ in options if field_.default is MISSING]
+    count = sum(option_.rare for _, option_ in options)
     more = f"{count} more options that are rarely needed: pyalign {name} --help-all\n\n" if count else ""
     parser = Parser(
         prog=f"pyalign {name}",
@@ -247,63 +249,65 @@ def make_parser(name: str, what: str, command: Command[Any]) -> Parser:
         parser.add_argument("--help-all", action=HelpAll, nargs=0, help="show all options and exit")
     groups: dict[str, Any] = {"": parser}
     exclusive: dict[str, Any] = {}
-    for one, told in options:
-        title, _, description = told.group.partition("\n")
+    for field_, option_ in options:
+        title, _, description = option_.group.partition("\n")
         if title not in groups:
             groups[title] = parser.add_argument_group(title, description or None)
         place = groups[title]
-        if told.exclusive:
-            place = exclusive.setdefault(told.exclusive, None) or place.add_mutually_exclusive_group()
-            exclusive[told.exclusive] = place
-        _add(parser, place, one, told)
+        if option_.exclusive:
+            place = exclusive.setdefault(option_.exclusive, None) or place.add_mutually_exclusive_group()
+            exclusive[option_.exclusive] = place
+        _add(parser, place, field_, option_)
     return parser
 
 
-def _add(parser: argparse.ArgumentParser, place: Any, one: Field[Any], told: Option) -> None:
-    flags = flags_of(one, told)
-    options: dict[str, Any] = {"dest": one.name, "help": told.help}
-    if one.default is False:
-        _hide(place.add_argument(*flags, action="store_true", **options), told)
+def _add(parser: argparse.ArgumentParser, place: Any, field_: Field[Any], option_: Option) -> None:
+    flags = flags_of(field_, option_)
+    options: dict[str, Any] = {"dest": field_.name, "help": option_.help}
+    if field_.default is False:
+        _hide(place.add_argument(*flags, action="store_true", **options), option_)
         return
-    given: dict[str, Any] = {"type": told.kind, "metavar": told.metavar, "choices": told.choices}
-    given.update({"nargs": told.nargs, "const": told.const})
-    given = {name: value for name, value in given.items() if value is not None}
-    if told.positional:
-        many = told.nargs in ("+", "*")
-        name = told.metavar or one.name.upper()
+    arguments: dict[str, Any] = {"type": option_.kind, "metavar": option_.metavar, "choices": option_.choices}
+    arguments.update({"nargs": option_.nargs, "const": option_.const})
+    arguments = {name: value for name, value in arguments.items() if value is not None}
+    if option_.positional:
+        many = option_.nargs in ("+", "*")
+        name = option_.metavar or field_.name.upper()
         nargs = "*" if many else "?"
-        standing: Any = parser.add_argument(_standing(one), nargs=nargs, type=told.kind, metavar=name, help=told.help)
-        _offer(standing, told)
+        standing: Any = parser.add_argument(
+            _standing(field_), nargs=nargs, type=option_.kind, metavar=name, help=option_.help
+        )
+        _offer(standing, option_)
         options["help"] = f"same as {name}"
     if flags:
-        default = one.default if one.default is not MISSING else None
-        action = place.add_argument(*flags, default=default, **given, **options)
-        _offer(action, told)
-        _hide(action, told)
+        default = field_.default if field_.default is not MISSING else None
+        action = place.add_argument(*flags, default=default, **arguments, **options)
+        _offer(action, option_)
+        _hide(action, option_)
 
 
-def _offer(action: Any, told: Option) -> None:
+def _offer(action: Any, option_: Option) -> None:
     """The words of an option are what the shell completes."""
-    if told.words is not None:
-        action.completer = lambda **_: list(told.words or ())
+    if option_.words is not None:
+        action.completer = lambda **_: list(option_.words or ())
 
 
-def _hide(action: Any, told: Option) -> None:
+def _hide(action: Any, option_: Option) -> None:
     """An option that is rare has its help in `--help-all`."""
-    if told.rare:
+    if option_.rare:
         action.help_in_full, action.help = action.help, argparse.SUPPRESS
 
 
-def _in_usage(one: Field[Any], told: Option) -> str:
+def _in_usage(field_: Field[Any], option_: Option) -> str:
     """How something that is required stands in the usage: EMB [EMB ...], or -t T."""
-    value = told.metavar or one.name.upper()
-    if told.nargs == "+":
+    value = option_.metavar or field_.name.upper()
+    if option_.nargs == "+":
         value = f"{value} [{value} ...]"
-    return value if told.positional else f"{flags_of(one, told)[0]} {value}"
+    return value if option_.positional else f"{flags_of(field_, option_)[0]} {value}"
 
 
-def _standing(one: Field[Any]) -> str:
-    return f"standing_{one.name}"
+def _standing(field_: Field[Any]) -> str:
+    return f"standing_{field_.name}"
 
 
 def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
@@ -311,22 +315,22 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     known, rest = parser.parse_known_intermixed_args(list(words))
     if rest:
         parser.error(_unrecognized(rest, parser))
-    given = vars(known)
+    parsed = vars(known)
     values: dict[str, Any] = {}
-    for one, told in declared(kind):
-        value = given.get(one.name, None if one.default is MISSING else one.default)
-        if told.positional:
-            value = _either(parser, one, told, value, given[_standing(one)])
-        excused = any(given.get(name) for name in told.unless)
-        if value is None and excused and told.nargs in ("+", "*"):
+    for field_, option_ in declared(kind):
+        value = parsed.get(field_.name, None if field_.default is MISSING else field_.default)
+        if option_.positional:
+            value = _either(parser, field_, option_, value, parsed[_standing(field_)])
+        excused = any(parsed.get(name) for name in option_.unless)
+        if value is None and excused and option_.nargs in ("+", "*"):
             value = []
-        if value is None and one.default is MISSING and not excused:
+        if value is None and field_.default is MISSING and not excused:
             flags = flags_by_name(kind)
-            others = [flags[name] for name in told.unless if name in flags]
-            wanted = ["/".join(flags_of(one, told) or (flag_of(one, told),)), *others]
+            others = [flags[name] for name in option_.unless if name in flags]
+            wanted = ["/".join(flags_of(field_, option_) or (flag_of(field_, option_),)), *others]
             either = " or ".join([", ".join(wanted[:-1]), wanted[-1]] if others else wanted)
             parser.error(f"the following arguments are required: {either}")
-        values[one.name] = tuple(value) if isinstance(value, list) else value
+        values[field_.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
 
@@ -340,28 +344,28 @@ def _unrecognized(words: Sequence[str], parser: Parser) -> str:
     return message + (f"; did you mean {meant!r}?" if meant else nearest(flag, parser.flags(), cutoff=0.6))
 
 
-def _either(parser: Parser, one: Field[Any], told: Option, by_flag: Any, standing: Any) -> Any:
+def _either(parser: Parser, field_: Field[Any], option_: Option, by_flag: Any, standing: Any) -> Any:
     """The values by themselves, or those of the flag."""
-    if standing and by_flag not in (None, one.default):
+    if standing and by_flag not in (None, field_.default):
         there = " ".join([standing] if isinstance(standing, str) else standing)
-        parser.error(f"argument {told.flags[-1]}: {told.metavar} stands there already: {there}")
+        parser.error(f"argument {option_.flags[-1]}: {option_.metavar} stands there already: {there}")
     return standing or by_flag
 
 
 def paths(options: Any, role: str) -> dict[str, list[str]]:
     """The files that the options name, by the option's flag."""
-    found: dict[str, list[str]] = {}
-    for one, told in declared(type(options)):
-        value = getattr(options, one.name)
-        if told.role == role and isinstance(value, str | tuple) and value != told.const:
-            found[flag_of(one, told)] = [value] if isinstance(value, str) else list(value)
-    return found
+    by_flag: dict[str, list[str]] = {}
+    for field_, option_ in declared(type(options)):
+        value = getattr(options, field_.name)
+        if option_.role == role and isinstance(value, str | tuple) and value != option_.const:
+            by_flag[flag_of(field_, option_)] = [value] if isinstance(value, str) else list(value)
+    return by_flag
 
 
 def given_options(options: Any) -> dict[str, Any]:
     """The options that differ from their defaults, for the record."""
-    values = {one.name: getattr(options, one.name) for one, _ in declared(type(options))}
-    defaults = {one.name: one.default for one, _ in declared(type(options))}
+    values = {field_.name: getattr(options, field_.name) for field_, _ in declared(type(options))}
+    defaults = {field_.name: field_.default for field_, _ in declared(type(options))}
     return {name: value for name, value in values.items() if value != defaults[name]}
 
 
@@ -378,24 +382,24 @@ def without_effect(options: Any, names: Iterable[str], why: str) -> tuple[str, .
 
 def idle_options(options: Any) -> tuple[str, ...]:
     """A note on each option that is given and that is declared to have no effect in this command."""
-    reasons = {one.name: told.idle for one, told in declared(type(options)) if told.idle}
+    reasons = {field_.name: option_.idle for field_, option_ in declared(type(options)) if option_.idle}
     return tuple(f"{shown} has no effect here: {reasons[name]}" for name, shown in _shown(options, reasons))
 
 
 def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Those of these options that are given: the name of each, and how it stands on the command line."""
     names = set(names)
-    for one, told in declared(type(options)):
-        value = getattr(options, one.name)
-        if one.name in names and value != one.default:
-            yield one.name, " ".join([flag_of(one, told), *_words_of(value, told)])
+    for field_, option_ in declared(type(options)):
+        value = getattr(options, field_.name)
+        if field_.name in names and value != field_.default:
+            yield field_.name, " ".join([flag_of(field_, option_), *_words_of(value, option_)])
 
 
-def _words_of(value: Any, told: Option) -> list[str]:
+def _words_of(value: Any, option_: Option) -> list[str]:
     """How the value of an option stands behind its flag."""
     if value is True:
         return []
     if not isinstance(value, tuple):
         return [str(value)]
     words = list(map(str, value))
-    return words if told.nargs else [",".join(words)]
+    return words if option_.nargs else [",".join(words)]

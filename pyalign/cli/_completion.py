@@ -31,7 +31,7 @@ def completion_parser(
         first, _, second = name.partition(" ")
         if second and first not in pairs:
             pairs[first] = first_words.add_parser(first).add_subparsers()
-        asked = name.split() == words[: 1 + bool(second)]
-        own = [make_parser(name, what, load(name))] if asked else []
+        is_on_line = name.split() == words[: 1 + bool(second)]
+        own = [make_parser(name, what, load(name))] if is_on_line else []
         (pairs[first] if second else first_words).add_parser(second or first, parents=own, add_help=False)
     return parser

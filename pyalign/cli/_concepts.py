@@ -63,15 +63,15 @@ def read_dimensions(
     """
     if spec is None:
         return None, None
-    found = _inputs.read_embeddings(spec, names)
+    dimensions = _inputs.read_embeddings(spec, names)
     if labels is not None:
-        return found, _inputs.names_of(labels)
+        return dimensions, _inputs.names_of(labels)
     if not is_named(spec):
-        return found, None
+        return dimensions, None
     try:
-        return found, open_named(spec.path, "dimensions", spec.key)
+        return dimensions, open_named(spec.path, "dimensions", spec.key)
     except InputError as error:  # VICE comes without
-        return replace(found, notes=(*found.notes, f"dimensions are numbered: {error}")), None
+        return replace(dimensions, notes=(*dimensions.notes, f"dimensions are numbered: {error}")), None
 
 
 def read_categories(spec: Spec | None) -> Any:

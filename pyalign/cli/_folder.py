@@ -32,7 +32,7 @@ class Folder:
 
 @dataclass(frozen=True)
 class FolderWithImages(Folder):
-    """The same, with images of the objects in the pictures."""
+    """A folder for everything that a command finds, with images of the objects in the pictures."""
 
     images: str | None = option(
         "images of the objects for the figures in --out, in files named after the objects: a folder, "
@@ -63,10 +63,10 @@ def check_folder(
         return (), ()
     require_new_folder(options.out)
     formats, notes = _formats(options)
-    names = [*tables, *(f"{name}.{one}" for name in pictures for one in formats)]
+    names = [*tables, *(f"{name}.{suffix}" for name in pictures for suffix in formats)]
     if os.path.isdir(options.out):
-        inputs = [path for given in paths(options, "input").values() for path in given]
-        outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
+        inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]
+        outputs = [(flag, path) for flag, of_flag in paths(options, "output").items() for path in of_flag]
         folder = images_of(options)
         images = [os.path.join(folder, name) for name in names] if folder else []
         inputs += [path for path in images if os.path.isfile(path)]
@@ -75,19 +75,19 @@ def check_folder(
 
 
 def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    asked = options.figures
-    if asked == (NONE,):
+    requested = options.figures
+    if requested == (NONE,):
         refuse_unused(options, ("images",), "figures, and --figures none omits them")
         return (), ()
-    if asked is not None and NONE in asked:
-        raise InputError(f"--figures none can't be combined with other formats; got {' '.join(asked)}")
+    if requested is not None and NONE in requested:
+        raise InputError(f"--figures none can't be combined with other formats; got {' '.join(requested)}")
     from pyalign.report.charts.save import require_drawing
     from pyalign.report.plot import FORMATS as usual
 
     try:
         require_drawing()
     except MissingExtraError as error:
-        if asked is not None or images_of(options) is not None:
+        if requested is not None or images_of(options) is not None:
             raise
         return (), (f"no pictures in {options.out}: {error}",)
     folder = images_of(options)
@@ -97,11 +97,11 @@ def _formats(options: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
         pillow_image()
         as_images(folder)
-    return tuple(dict.fromkeys(asked or usual)), ()
+    return tuple(dict.fromkeys(requested or usual)), ()
 
 
 def folder_files(
-    found: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], *, drawn: Any = None,
+    result: Any, options: Any, tables: Mapping[str, str], formats: tuple[str, ...], *, drawn: Any = None,
     **of_pictures: Any,
 ) -> tuple[dict[str, Output], tuple[str, ...]]:  # fmt: skip
     """What --out holds, by path, the document last; and notes about the pictures.
@@ -112,13 +112,13 @@ def folder_files(
     from pyalign.report.charts.theme import notes_of
     from pyalign.report.plot import as_files, figures
 
-    charts = figures(found if drawn is None else drawn, images=images_of(options), **of_pictures) if formats else {}
+    charts = figures(result if drawn is None else drawn, images=images_of(options), **of_pictures) if formats else {}
     pictures = as_files(charts, formats)
-    whole = found
-    if found.provenance is not None:
-        told = {**found.provenance.options, "command_line": given_options(options)}
-        whole = replace(found, provenance=replace(found.provenance, options=told))
-    held: dict[str, Output] = {**tables, **pictures}
-    held[f"{found.command}.json"] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
+    whole = result
+    if result.provenance is not None:
+        recorded = {**result.provenance.options, "command_line": given_options(options)}
+        whole = replace(result, provenance=replace(result.provenance, options=recorded))
+    contents: dict[str, Output] = {**tables, **pictures}
+    contents[f"{result.command}.json"] = lambda digests: replace(whole, outputs=digests).to_json() + "\n"
     notes = dict.fromkeys(note for chart in charts.values() for note in notes_of(chart))
-    return {os.path.join(options.out, name): content for name, content in held.items()}, tuple(notes)
+    return {os.path.join(options.out, name): content for name, content in contents.items()}, tuple(notes)

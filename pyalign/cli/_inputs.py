@@ -59,11 +59,11 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
         if of_rows is not None:
             triplets = replace(triplets, names=names_of(of_rows), numbered=True)  # who names rows says their order
     hash_early(triplets)
-    found = _with_answers(_with_subjects(triplets, options), options)
-    if answered is not None and not found.answered:
+    described = _with_answers(_with_subjects(triplets, options), options)
+    if answered is not None and not described.answered:
         hint = ": give --answers" if isinstance(options, ManyAnswers) else ""
         raise InputError(f"{answered} needs human choices, which {said_by(options)} says are not recorded{hint}")
-    return found
+    return described
 
 
 def said_by(options: SomeTriplets) -> str:
@@ -85,9 +85,9 @@ def _check_task(options: SomeTriplets) -> None:
 def _with_subjects(triplets: Triplets, options: TripletLayout) -> Triplets:
     if not isinstance(options, People) or options.subjects is None:
         return triplets
-    found = labels_of(options.subjects, "subject", len(triplets))
+    subjects = labels_of(options.subjects, "subject", len(triplets))
     notes = _used("--subjects", options.subjects, options, triplets.subjects)
-    return replace(triplets, subjects=found, notes=(*triplets.notes, *notes))
+    return replace(triplets, subjects=subjects, notes=(*triplets.notes, *notes))
 
 
 def _used(flag: str, spec: Spec, options: TripletLayout, own: object) -> tuple[str, ...]:
@@ -100,11 +100,11 @@ def labels_of(spec: Spec, noun: str, t: int) -> Subjects:
     """A label for each of t triplets, from a file."""
     from pyalign.io.subjects import read_subjects
 
-    found = read_subjects(spec.path, key=spec.key, noun=noun)
-    if len(found.codes) != t:
+    labels = read_subjects(spec.path, key=spec.key, noun=noun)
+    if len(labels.codes) != t:
         rule = "one entry per triplet" if noun == "subject" else "one label per triplet"
-        raise InputError(f"{spec}: {noun}s must have {rule} ({t}); got {len(found.codes)}")
-    return found
+        raise InputError(f"{spec}: {noun}s must have {rule} ({t}); got {len(labels.codes)}")
+    return labels
 
 
 def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
@@ -116,10 +116,10 @@ def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
 
     notes = _used("--answers", spec, options, triplets.answers)
     try:
-        found = triplets.with_answers(read_answers(spec.path, key=spec.key, task=triplets.task))
+        answered = triplets.with_answers(read_answers(spec.path, key=spec.key, task=triplets.task))
     except InputError as error:
         raise error if str(error).startswith(spec.path) else InputError(f"{spec}: {error}") from error
-    return replace(found, notes=(*found.notes, *notes))
+    return replace(answered, notes=(*answered.notes, *notes))
 
 
 def names_of(spec: Spec) -> tuple[str, ...]:
@@ -140,9 +140,9 @@ def read_vector(path: str) -> Any:
 
 def read_embeddings(spec: Spec, names: Spec | None = None, name_column: int | str | None = None) -> Embeddings:
     """The embeddings of FILE or FILE::KEY, with the names of their rows."""
-    found = _read(spec, names, name_column)
-    hash_early(found)
-    return found
+    embeddings = _read(spec, names, name_column)
+    hash_early(embeddings)
+    return embeddings
 
 
 def _read(spec: Spec, names: Spec | None, name_column: int | str | None) -> Embeddings:
@@ -162,12 +162,12 @@ def read_models(
     twice = [spec for spec in options.embeddings if options.embeddings.count(spec) > 1]
     if twice:
         raise InputError(f"--embeddings must differ; got {twice[0]} {options.embeddings.count(twice[0])} times")
-    asked = items if triplets is None else asked_items(triplets)
+    objects = items if triplets is None else asked_items(triplets)
     rows = {spec: _read(spec, options.names, options.name_column) for spec in options.embeddings}
-    found = _of_objects({spec: in_described_order(x, options, triplets) for spec, x in rows.items()}, options, asked)
+    models = _of_objects({spec: in_described_order(x, options, triplets) for spec, x in rows.items()}, options, objects)
     if not isinstance(options, Mapped) or options.transform is None:
-        return found
-    return {spec: mapped(x, options.transform, triplets) for spec, x in found.items()}
+        return models
+    return {spec: mapped(x, options.transform, triplets) for spec, x in models.items()}
 
 
 def in_described_order(x: Embeddings, options: Any, triplets: Triplets | None) -> Embeddings:
@@ -193,12 +193,12 @@ def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embed
         with suppress(InputError):  # items without a row: the command says so, or leaves them out
             seen = seen_by(transform, align(x, triplets))[1]
     try:
-        found: Embeddings = transform.apply(x)
+        transformed: Embeddings = transform.apply(x)
     except InputError as error:
         raise InputError(f"{x.source}: --transform {spec}: {error}") from error
     trained = () if transform.trained is None else (f"it was fitted for --measure {transform.trained.measure}",)
-    notes = tuple(f"{x.source} through {spec}: {one}" for one in (*seen, *trained))
-    return replace(found, notes=(*found.notes, *notes))
+    notes = tuple(f"{x.source} through {spec}: {note}" for note in (*seen, *trained))
+    return replace(transformed, notes=(*transformed.notes, *notes))
 
 
 def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
@@ -212,9 +212,9 @@ def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
 def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
     """The embeddings of a command that takes one; a row for each object where asked."""
     x = _read(options.embeddings, options.names, options.name_column)
-    found = {options.embeddings: in_described_order(x, options, triplets)}
-    asked = None if triplets is None else asked_items(triplets)
-    return _of_objects(found, options, asked)[options.embeddings]
+    described = {options.embeddings: in_described_order(x, options, triplets)}
+    objects = None if triplets is None else asked_items(triplets)
+    return _of_objects(described, options, objects)[options.embeddings]
 
 
 def _of_objects(models: dict[str, Embeddings], options: Any, items: tuple[str, ...] | None) -> dict[str, Embeddings]:
@@ -223,18 +223,18 @@ def _of_objects(models: dict[str, Embeddings], options: Any, items: tuple[str, .
     nameless = [spec for spec, x in models.items() if x.names is None]
     if how is not None and nameless and len(nameless) == len(models):
         raise InputError(f"{nameless[0]}: --per-object {how} needs the names of the rows: --names FILE")
-    found = {}
+    by_object = {}
     for spec, x in models.items():
-        asked = items or _items_of_others(x, models.values())
-        found[spec] = x if how is None else per_object(x, spec, how, asked, missing)
-        hash_early(found[spec])
-    return found
+        objects = items or _items_of_others(x, models.values())
+        by_object[spec] = x if how is None else per_object(x, spec, how, objects, missing)
+        hash_early(by_object[spec])
+    return by_object
 
 
 def _items_of_others(x: Embeddings, models: Iterable[Embeddings]) -> tuple[str, ...] | None:
     """The objects of embeddings that have them by folders, where x has rows of all of them: bat1 is no image of bat."""
-    by_folder = (objects_of(one.names) for one in models if one.names is not None)
-    items = next((found.names for found in by_folder if found.rule == "folders"), None)
+    by_folder = (objects_of(other.names) for other in models if other.names is not None)
+    items = next((objects.names for objects in by_folder if objects.rule == "folders"), None)
     return items if items is not None and x.names is not None and rule_of(items, x.names) is not None else None
 
 
@@ -244,10 +244,10 @@ def per_object(x: Embeddings, spec: str, how: str, items: tuple[str, ...] | None
         note = f"its rows have no names: --per-object {how} takes each for an object"
         return replace(x, notes=(*x.notes, f"{spec}: {note}"))
     try:
-        found, note = x.per_object(how, items, missing)
+        of_objects, note = x.per_object(how, items, missing)
     except InputError as error:
         raise InputError(f"{spec}: {error}") from error
-    return replace(found, notes=(*found.notes, f"{spec}: {note}"))
+    return replace(of_objects, notes=(*of_objects.notes, f"{spec}: {note}"))
 
 
 def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | None:
@@ -266,8 +266,8 @@ def with_labels(results: tuple[Any, ...], labels: Sequence[str] | None) -> tuple
     """Results, embeddings by embeddings, with the labels of the command line beside the files' names."""
     if labels is None:
         return results
-    called = dict(zip(dict.fromkeys(one.embeddings for one in results), labels, strict=True))
-    return tuple(replace(one, label=called[one.embeddings]) for one in results)
+    called = dict(zip(dict.fromkeys(result.embeddings for result in results), labels, strict=True))
+    return tuple(replace(result, label=called[result.embeddings]) for result in results)
 
 
 def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
@@ -287,6 +287,6 @@ def check_intervals(
         refuse_unused(options, ("confidence_level",), "intervals, and --ci none omits them")
     if options.counts_people:
         return plan, ()
-    told = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
+    remedies = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
     method = None if plan is None else plan.method
-    return plan, unused_people(options, "intervals over people", told.get(method or "", "--ci objects+subjects"))
+    return plan, unused_people(options, "intervals over people", remedies.get(method or "", "--ci objects+subjects"))

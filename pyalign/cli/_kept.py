@@ -16,7 +16,16 @@ from pyalign.errors import InputError
 from pyalign.io.write import STREAMS
 from pyalign.journal import Journal, beside, fingerprint_of
 
-DECIDES = ("penalties", "folds", "split", "seed", "backend", "recipe")  # of the options, besides those of the map
+DECIDES = (
+    "penalties",
+    "folds",
+    "split",
+    "seed",
+    "ci",
+    "confidence_level",
+    "backend",
+    "recipe",
+)  # of the options, besides those of the map
 
 
 def places(out: str | None) -> tuple[Path | None, Path | None]:
@@ -32,8 +41,8 @@ def check(options: Any, resume: bool = False) -> None:
         raise InputError("--resume needs --out: an interrupted run stores its finished parts next to that file")
     names = ("the journal next to --out,", "the best map so far next to --out,")
     kept = [(name, str(place)) for name, place in zip(names, places(options.out), strict=True) if place is not None]
-    taken = [path for given in paths(options, "input").values() for path in given]
-    outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
+    taken = [path for of_flag in paths(options, "input").values() for path in of_flag]
+    outputs = [(flag, path) for flag, of_flag in paths(options, "output").items() for path in of_flag]
     require_apart(taken, [*outputs, *kept])
 
 
@@ -55,18 +64,18 @@ def open_journal(
 
 
 def _arrays(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for name, value in inputs.items():
-        found[name] = None if value is None else plain(value)
+        arrays[name] = None if value is None else plain(value)
         if isinstance(value, Embeddings | Triplets) and value.names is not None:
-            found[f"{name} names"] = np.array(value.names)
+            arrays[f"{name} names"] = np.array(value.names)
         if isinstance(value, Triplets) and value.answers is not None:
-            found["answers"] = value.answers.values
+            arrays["answers"] = value.answers.values
         if isinstance(value, Triplets) and value.task != ODD_ONE_OUT:
-            found["task"] = np.array(value.task)
+            arrays["task"] = np.array(value.task)
         if isinstance(value, Triplets) and value.subjects is not None:
-            found["subjects"] = value.subjects.codes
-    return found
+            arrays["subjects"] = value.subjects.codes
+    return arrays
 
 
 def _map_bytes(fit: Any) -> bytes:

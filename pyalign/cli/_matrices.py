@@ -60,9 +60,9 @@ def read_judgments(spec: Spec, kind: MatrixKind | None, names: Spec | None) -> J
     from pyalign.io.judgments import load_judgments
 
     of_objects = None if names is None else _inputs.names_of(names)
-    found = load_judgments(spec.path, kind=kind, key=spec.key, names=of_objects)
-    hash_early(found)
-    return found
+    judgments = load_judgments(spec.path, kind=kind, key=spec.key, names=of_objects)
+    hash_early(judgments)
+    return judgments
 
 
 def read_matrices(
@@ -77,10 +77,10 @@ def read_matrices(
         raise InputError(f"{flag} must differ; got {twice[0]} {list(specs).count(twice[0])} times")
     matrices: dict[str, Judgments] = {}
     for spec in specs:
-        found = read_judgments(spec, kind, names)
-        if found.n_people is None:
-            matrices[spec] = found
+        judgments = read_judgments(spec, kind, names)
+        if judgments.n_people is None:
+            matrices[spec] = judgments
             continue
-        for k in range(found.n_people):
-            matrices[f"{spec}[{k}]"] = replace(found, values=found.values[k], people=None)
+        for k in range(judgments.n_people):
+            matrices[f"{spec}[{k}]"] = replace(judgments, values=judgments.values[k], people=None)
     return matrices

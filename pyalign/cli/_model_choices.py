@@ -70,7 +70,10 @@ def renamed(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Models, and the arguments of choices, by their labels."""
     if choices:
-        choices = {**choices, "model_choices": {labels[name]: one for name, one in choices["model_choices"].items()}}
+        choices = {
+            **choices,
+            "model_choices": {labels[name]: recorded for name, recorded in choices["model_choices"].items()},
+        }
     return {labels[name]: x for name, x in models.items()}, choices
 
 
@@ -78,6 +81,6 @@ def read(spec: Spec) -> Any:
     """The choices in FILE or FILE::KEY."""
     from pyalign.io.choices import read_choices
 
-    found = read_choices(spec.path, key=spec.key)
-    hash_early(found)
-    return found
+    choices = read_choices(spec.path, key=spec.key)
+    hash_early(choices)
+    return choices

@@ -29,8 +29,8 @@ def described(options: Document, facts: Any, text: str) -> Outcome:
 
 def check_outputs(options: Any) -> None:
     """Raises when an output would replace an input or another output, is not what its name says, or has no place."""
-    inputs = [path for given in paths(options, "input").values() for path in given]
-    outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
+    inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]
+    outputs = [(flag, path) for flag, of_flag in paths(options, "output").items() for path in of_flag]
     for flag, suffix in (("--json", ".json"), ("--csv", ".csv"), ("--latex", ".tex"), ("--model-index", ".yaml")):
         for name, path in outputs:
             if name == flag:
@@ -67,8 +67,8 @@ def require_apart(inputs: Iterable[str], outputs: Iterable[tuple[str, str]]) -> 
     """Raises when an output would replace an input or another output, or has no place: before the work, not after."""
     taken: dict[str, str] = {}
     for spec in inputs:
-        for path, told in files_of(spec).items():
-            taken[os.path.realpath(path)] = spec if told == f"{path}:" else f"{os.path.basename(path)} of {spec}"
+        for path, prefix in files_of(spec).items():
+            taken[os.path.realpath(path)] = spec if prefix == f"{path}:" else f"{os.path.basename(path)} of {spec}"
     outputs = list(outputs)
     for flag, path in outputs:
         place = os.path.realpath(path)
@@ -112,17 +112,17 @@ def write_outcome(
     check: raises where the files should not appear after all; called when all of them are whole.
     in_words: a note in the words of the command line.
     """
-    result, asked = outcome.result, options.json if isinstance(options, Document) else None
+    result, json_path = outcome.result, options.json if isinstance(options, Document) else None
     with Files() as pending:
         digests = _add(pending, outcome, options)
         document = ""
-        if result is not None and asked is not None:
+        if result is not None and json_path is not None:
             document = (replace(result, outputs=digests) if digests else result).to_json()
-        if asked is not None and document and asked != "-":
-            pending.add(asked, document + "\n")  # last: where it is new, so are the others
+        if json_path is not None and document and json_path != "-":
+            pending.add(json_path, document + "\n")  # last: where it is new, so are the others
         check()
         pending.commit()
-    if document and asked == "-":
+    if document and json_path == "-":
         print(document)
     elif outcome.text is not None or result is not None:
         print(outcome.text if outcome.text is not None else _table(outcome, options))
@@ -166,7 +166,7 @@ def _table(outcome: Outcome, options: Any) -> str:
 
 
 def _seen_from(folder: str, digests: dict[str, str]) -> dict[str, str]:
-    """By paths from the folder of a document, so that both can be moved together.
+    """Digests by paths from the folder of a document, so that both can be moved together.
 
     Example:
         >>> _seen_from("out", {"out/a.csv": "51", "b.npy": "e0"})

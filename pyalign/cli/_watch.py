@@ -31,12 +31,12 @@ def unchanged(name: str, options: Any, also: Iterable[str] = ()) -> Iterator[Cal
     before = _inputs(options)
 
     def check() -> None:
-        for path, (was, told) in before.items():
+        for path, (was, prefix) in before.items():
             if is_written_over(path, was):
-                raise InputError(f"{told} was changed while it was read")
+                raise InputError(f"{prefix} was changed while it was read")
 
     mapped = {**_files(also), **before}
-    cut = {path: _line(name, f"{told} was cut short while it was read") for path, (_, told) in mapped.items()}
+    cut = {path: _line(name, f"{prefix} was cut short while it was read") for path, (_, prefix) in mapped.items()}
     files = [(os.fsencode(path), was.st_size, cut[path]) for path, (was, _) in mapped.items()]
     with native.guarding(files, _line(name, "an input was cut short or could not be read: Bus error")):
         try:
@@ -48,19 +48,19 @@ def unchanged(name: str, options: Any, also: Iterable[str] = ()) -> Iterator[Cal
 
 def _inputs(options: Any) -> dict[str, tuple[os.stat_result, str]]:
     """The files that are read, as they are now, and how a message about each begins."""
-    return _files(spec for given in paths(options, "input").values() for spec in given)
+    return _files(spec for specs in paths(options, "input").values() for spec in specs)
 
 
 def _files(specs: Iterable[str]) -> dict[str, tuple[os.stat_result, str]]:
-    found = {}
+    files = {}
     for spec in specs:
         with suppress(OSError, InputError, ValueError):  # said when it is read
-            for path, told in files_of(spec).items():
+            for path, prefix in files_of(spec).items():
                 with suppress(OSError):
                     there = os.stat(path)
                     if stat.S_ISREG(there.st_mode):
-                        found[path] = there, told
-    return found
+                        files[path] = there, prefix
+    return files
 
 
 def _line(name: str, message: str) -> bytes:

@@ -57,7 +57,7 @@ class Wording:
 
     def __call__(self, message: str) -> str:
         """A message or a note in these words; data, and what has no option in the command, stay as they are."""
-        options = {one.name: (one, told) for one, told in declared(type(self.options))}
+        options = {field.name: (field, option) for field, option in declared(type(self.options))}
 
         def in_words(match: re.Match[str]) -> str:
             if match["phrase"]:
@@ -74,26 +74,26 @@ class Wording:
 
     def _values(self) -> set[str]:
         """The words of the command line that are values; and of FILE::KEY the file."""
-        values = [getattr(self.options, one.name) for one, _ in declared(type(self.options))]
+        values = [getattr(self.options, field.name) for field, _ in declared(type(self.options))]
         words = (word for value in values for word in (value if isinstance(value, tuple) else (value,)))
         texts = {word for word in words if isinstance(word, str)}
         return texts | {text.rpartition("::")[0] for text in texts if "::" in text}
 
 
-def _setting(one: Field[Any], told: Option, value: str) -> str | None:
+def _setting(field: Field[Any], option: Option, value: str) -> str | None:
     """A flag with its value: a word without quotes, numbers with commas, or what stands for any value.
 
     None where this is no value that a message proposes.
     """
-    flag = flag_of(one, told)
+    flag = flag_of(field, option)
     if value == "True":
-        return flag if one.default is False else None
+        return flag if field.default is False else None
     if value == "None":
         return f"{flag} none"
     if value.startswith("("):
         return f"{flag} {','.join(re.findall('[^ ,()]+', value))}"
     if value[0] in "'\"":
-        return f"{flag} {value[1:-1]}" if not told.choices or value[1:-1] in told.choices else None
+        return f"{flag} {value[1:-1]}" if not option.choices or value[1:-1] in option.choices else None
     if value.isdigit():
-        return f"{flag} {value}" if one.name in NUMBERED else None
-    return f"{flag} {told.metavar or 'VALUE'}" if value in PLACEHOLDERS else None
+        return f"{flag} {value}" if field.name in NUMBERED else None
+    return f"{flag} {option.metavar or 'VALUE'}" if value in PLACEHOLDERS else None

@@ -34,13 +34,13 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
     temperature = _options.read_temperature(options.temperature, measures) or 1.0
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="agreement")
-    found = agreement(
+    result = agreement(
         _inputs.read_models(options, triplets), triplets, **_model_choices.arguments(options), measure=measures,
         temperature=temperature, min_answers=options.min_answers, ci=plan, ties=options.ties,
         nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
-    results = _inputs.with_labels(found.results, labels)
-    return Outcome(replace(found, triplets=options.triplets, results=results), notes=notes)
+    results = _inputs.with_labels(result.results, labels)
+    return Outcome(replace(result, triplets=options.triplets, results=results), notes=notes)
 
 
 COMMAND = Command(

@@ -14,7 +14,7 @@ from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 from pyalign.progress import Progress
 from pyalign.typing import MeasureName
 
-FORMULAS = "\n".join(f"  {one.name:<16} {one.formula}" for one in REPRESENTATION_MEASURES.values())
+FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in REPRESENTATION_MEASURES.values())
 COMPARED = f"""comparison
 measures, 1 for a model with itself:
 {FORMULAS}
@@ -63,11 +63,11 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     models = _inputs.read_models(options)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
-    found = cka(
+    result = cka(
         models, measure=measures, n_permutations=options.n_permutations, alpha=alpha, seed=options.seed or 0,
         backend=options.backend, progress=progress,
     )  # fmt: skip
-    return Outcome(found)
+    return Outcome(result)
 
 
 COMMAND = Command(CkaOptions, run, "pyalign cka clip.npy vgg.npy dino.npy --measure debiased-cka mutual-knn:10")

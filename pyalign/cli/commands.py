@@ -25,21 +25,21 @@ class CommandsOptions(_options.Document):
 def run(options: CommandsOptions, progress: Progress) -> Outcome:
     """Describes all commands: a table, or a JSON document of their declarations."""
     document = {"command": "commands", "schema": 1, "version": __version__, "commands": all_commands()}
-    return described(options, document, "\n".join(f"{one.command:<22}{one.what}" for one in entries()))
+    return described(options, document, "\n".join(f"{entry.command:<22}{entry.what}" for entry in entries()))
 
 
 def all_commands() -> list[dict[str, Any]]:
     """Each command as plain values: name, help, group, example, options, and the result that its document holds."""
     results = {kind.entry.command: (word, kind.result) for word, kind in KINDS.items() if kind.entry}
-    load, found = _registry.registered("load_command"), []
-    for one in entries():
-        command: Command[Any] = load(one.command)
-        found.append({
-            "name": one.command, "help": one.what, "group": one.group, "example": command.example,
+    load, commands = _registry.registered("load_command"), []
+    for entry in entries():
+        command: Command[Any] = load(entry.command)
+        commands.append({
+            "name": entry.command, "help": entry.what, "group": entry.group, "example": command.example,
             "options": options_of(command),
-            "result": _result(*results[one.command]) if one.command in results else None,
+            "result": _result(*results[entry.command]) if entry.command in results else None,
         })  # fmt: skip
-    return found
+    return commands
 
 
 def options_of(command: Command[Any]) -> list[dict[str, Any]]:
@@ -47,12 +47,13 @@ def options_of(command: Command[Any]) -> list[dict[str, Any]]:
     hints = get_type_hints(command.options)
     return [
         {
-            "name": one.name, "flags": list(flags_of(one, told)), "help": told.help,
-            "type": _type(hints[one.name]), "many": told.nargs in ("+", "*"), "positional": told.positional,
-            "required": one.default is MISSING, "default": _default(one), "choices": told.choices and [*told.choices],
-            "role": told.role or None, "group": told.group.partition("\n")[0] or None, "rare": told.rare,
+            "name": field.name, "flags": list(flags_of(field, option_)), "help": option_.help,
+            "type": _type(hints[field.name]), "many": option_.nargs in ("+", "*"), "positional": option_.positional,
+            "required": field.default is MISSING, "default": _default(field),
+            "choices": option_.choices and [*option_.choices], "role": option_.role or None,
+            "group": option_.group.partition("\n")[0] or None, "rare": option_.rare,
         }
-        for one, told in declared(command.options)
+        for field, option_ in declared(command.options)
     ]  # fmt: skip
 
 
@@ -63,15 +64,15 @@ def _type(hint: Any) -> str:
     return next((TYPES[part] for part in parts if part in TYPES), "text")
 
 
-def _default(one: Field[Any]) -> Any:
-    return None if one.default is MISSING else [*one.default] if isinstance(one.default, tuple) else one.default
+def _default(field: Field[Any]) -> Any:
+    return None if field.default is MISSING else [*field.default] if isinstance(field.default, tuple) else field.default
 
 
 def _result(word: str, name: str) -> dict[str, Any]:
     """The kind that documents carry under `command`, and the fields that they have."""
     kind = _registry.load(name)
     assert is_dataclass(kind)
-    shown = {one.name: str(one.type) for one in fields(kind) if not one.metadata.get("hidden")}
+    shown = {field.name: str(field.type) for field in fields(kind) if not field.metadata.get("hidden")}
     return {"kind": word, "fields": shown}
 
 

@@ -62,7 +62,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     triplets = _inputs.read_triplets(options, answered="concepts")
     dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     models = _inputs.read_models(options, triplets)
-    found = score_concepts(
+    concepts = score_concepts(
         models, triplets, dimensions, **_model_choices.arguments(options), dimension_labels=of_dimensions,
         categories=_concepts.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
@@ -72,20 +72,20 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         backend=options.backend, ci=options.resampling(), correction=options.correction,
         min_triplets=options.min_triplets, top_objects=options.top_objects, progress=progress,
     )  # fmt: skip
-    found = replace(_labelled(found, options, labels), triplets=options.triplets, dimensions=options.dimensions)
+    concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
-        return Outcome(found, notes=notes)
-    tables = {"concepts.csv": found.to_csv(options.csv_escape)}
-    if found.differences:
-        tables["differences.csv"] = found.differences_csv(options.csv_escape)
+        return Outcome(concepts, notes=notes)
+    tables = {"concepts.csv": concepts.to_csv(options.csv_escape)}
+    if concepts.differences:
+        tables["differences.csv"] = concepts.differences_csv(options.csv_escape)
     cards = {} if dimensions is None else {"dimensions": dimensions, "dimension_labels": of_dimensions,
                                            "names": _names_of_rows(dimensions, *models.values())}  # fmt: skip
-    files, more = _folder.folder_files(found, options, tables, formats, **cards)
-    return Outcome(found, files, notes=(*notes, *more))
+    files, more = _folder.folder_files(concepts, options, tables, formats, **cards)
+    return Outcome(concepts, files, notes=(*notes, *more))
 
 
 def _names_of_rows(dimensions: Any, *models: Any) -> tuple[str, ...] | None:
-    """Of the objects of human dimensions: their own, or those of embeddings, whose rows are then the same objects."""
+    """Names of the objects of human dimensions: their own, or those of embeddings with a row for each object."""
     named = (x.names for x in (dimensions, *models) if x.names is not None and len(x) == len(dimensions))
     return next(named, None)
 
@@ -117,13 +117,15 @@ def _transform(path: str | None) -> Any:
     return load_transform(path)
 
 
-def _labelled(found: Concepts, options: ConceptsOptions, labels: list[str] | None) -> Concepts:
-    """With the labels of the command line beside the files' names, also of what a transform made of them."""
+def _labelled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | None) -> Concepts:
+    """The result with labels of the command line next to the files' names, also of what a transform made of them."""
     if labels is None:
-        return found
+        return concepts
     called: dict[str, str] = dict(zip(_model_choices.models_of(options), labels, strict=True))
     called |= {f"{spec} (transformed)": f"{label} (transformed)" for spec, label in called.items()}
-    return replace(found, results=tuple(replace(one, label=called[one.embeddings]) for one in found.results))
+    return replace(
+        concepts, results=tuple(replace(result, label=called[result.embeddings]) for result in concepts.results)
+    )
 
 
 COMMAND = Command(

@@ -44,17 +44,19 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     dimensions, of_dimensions = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     categories = _concepts.read_categories(options.categories)
     models = _inputs.read_models(options, triplets) if options.embeddings else None
-    found = error_consistency(
+    consistency = error_consistency(
         models, triplets, **_model_choices.arguments(options), dimensions=dimensions,
         dimension_labels=of_dimensions, categories=categories, assign=options.assign or "sum", top=options.top or 1,
         measure=options.measure, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip
-    told: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}
-    told["categories"] = options.categories
+    replaced: dict[str, Any] = {"triplets": options.triplets, "dimensions": options.dimensions}
+    replaced["categories"] = options.categories
     if labels is not None:
-        told["models"] = tuple(replace(one, label=label) for one, label in zip(found.models, labels, strict=True))
-    return Outcome(replace(found, **told), notes=notes)
+        replaced["models"] = tuple(
+            replace(errors, label=label) for errors, label in zip(consistency.models, labels, strict=True)
+        )
+    return Outcome(replace(consistency, **replaced), notes=notes)
 
 
 def _check(options: ConsistencyOptions) -> tuple[str, ...]:

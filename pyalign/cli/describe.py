@@ -60,7 +60,7 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     """Reads, describes; and writes what the files are to one data set."""
     stated = {role: spec for role in ROLES if (spec := getattr(options, role)) is not None}
     if options.write is None:
-        own = {one.name for one in fields(_options.Output)} | {"files"}
+        own = {field.name for field in fields(_options.Output)} | {"files"}
         refuse_unused(
             options, set(given_options(options)) - own, "the description of a data set: add --write PATH.toml"
         )
@@ -71,8 +71,8 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     result = described[0] if len(described) == 1 else FileDescriptions(described)
     if options.write is None:
         return Outcome(result)
-    given = {name: getattr(options, name) for name in _layout_options()}
-    layout = {name: value for name, value in given.items() if value is not None and value is not False}
+    values = {name: getattr(options, name) for name in _layout_options()}
+    layout = {name: value for name, value in values.items() if value is not None and value is not False}
     draft = describe_dataset(described, stated, layout, options.kind)
     document = _from(os.path.dirname(options.write) or ".", draft.document, options.write)
     _check(options.write, document)
@@ -83,7 +83,7 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
 
 def _layout_options() -> tuple[str, ...]:
     """The options of how triplets are laid out."""
-    names = [one.name for one in fields(_options.TripletLayout) if one.name != "item_names"]
+    names = [field.name for field in fields(_options.TripletLayout) if field.name != "item_names"]
     return (*names, "subject_column")
 
 
@@ -100,7 +100,7 @@ def _from(folder: str, document: Mapping[str, Any], about: str) -> dict[str, Any
 
     def moved(value: Any, key: str) -> Any:
         if isinstance(value, Mapping):
-            return {name: moved(one, name) for name, one in value.items()}
+            return {name: moved(entry, name) for name, entry in value.items()}
         return path_in(folder, value, about) if key in FILES else value
 
     return {part: moved(value, "file") for part, value in document.items()}

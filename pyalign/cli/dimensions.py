@@ -71,17 +71,17 @@ def run(options: PredictOptions, progress: Progress) -> Outcome:
     called = _inputs.labelled(options.embeddings, options.labels)
     dimensions, labels = _concepts.read_dimensions(options.dimensions, options.dimension_labels)
     triplets = None if options.triplets is None else _inputs.read_triplets(options, answered="dimensions predict")
-    found = predict_dimensions(
+    predictions = predict_dimensions(
         _inputs.read_models(options, triplets), dimensions, labels=labels, folds=options.folds,
         penalties=options.penalties or PENALTIES, standardize=options.standardize == "features", triplets=triplets,
         ci=_options.plan(options), correction=options.correction, nan_policy=options.nan_policy,
         missing=options.missing, seed=options.seed or 0, progress=progress,
     )  # fmt: skip
-    results = _inputs.with_labels(found.results, called)
-    found = replace(found, results=results, triplets=options.triplets, human=options.dimensions)
-    files, more = _files(found, options, formats)
+    results = _inputs.with_labels(predictions.results, called)
+    predictions = replace(predictions, results=results, triplets=options.triplets, human=options.dimensions)
+    files, more = _files(predictions, options, formats)
     people = () if options.subjects is None and options.subject_column is None else (UNUSED_PEOPLE,)
-    return Outcome(found, files, notes=(*notes, *more, *people))
+    return Outcome(predictions, files, notes=(*notes, *more, *people))
 
 
 def _check(options: PredictOptions) -> None:
@@ -100,15 +100,15 @@ def _check(options: PredictOptions) -> None:
 
 
 def _files(
-    found: DimensionPredictions, options: PredictOptions, formats: tuple[str, ...]
+    predictions: DimensionPredictions, options: PredictOptions, formats: tuple[str, ...]
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
     """What --out holds, the held-out predictions too: (n, k), or (m, n, k) of m models in the order of the table."""
     if options.out is None:
         return {}, ()
-    held, notes = _folder.folder_files(found, options, {TABLE: found.to_csv(options.csv_escape)}, formats)
-    predicted = [one.predictions for one in found if one.predictions is not None]
+    files, notes = _folder.folder_files(predictions, options, {TABLE: predictions.to_csv(options.csv_escape)}, formats)
+    predicted = [result.predictions for result in predictions if result.predictions is not None]
     array = predicted[0] if len(predicted) == 1 else np.stack(predicted)
-    return {os.path.join(options.out, PREDICTED): array, **held}, notes
+    return {os.path.join(options.out, PREDICTED): array, **files}, notes
 
 
 PREDICT = Command(

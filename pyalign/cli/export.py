@@ -45,17 +45,17 @@ def run(options: ExportOptions, progress: Progress) -> Outcome:
     if options.out is None and options.spec is None:
         raise InputError("--out FILE or --spec MODEL.json must be given, or both; got neither")
     files: dict[str, Output] = {}
-    told, notes = [], tuple[str, ...]()
+    lines, notes = [], tuple[str, ...]()
     if options.out is not None:
         x = _inputs.read_model(options)
         written, line = rows_to_write(options, options.out, x)
         files.update(written)
-        told.append(line)
+        lines.append(line)
         notes = x.notes
     if options.spec is not None:
         files[options.spec] = _spec(options).to_json()
-        told.append(f"{options.spec}: the specification of the model")
-    return Outcome(None, files, "\n".join(told), notes=notes)
+        lines.append(f"{options.spec}: the specification of the model")
+    return Outcome(None, files, "\n".join(lines), notes=notes)
 
 
 def rows_to_write(
@@ -69,10 +69,10 @@ def rows_to_write(
         InputError: the names beside --out would replace an input or another output.
     """
     files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(out, x, trained)}
-    inputs = [path for given in paths(options, "input").values() for path in given]
-    outputs = [(flag, path) for flag, given in paths(options, "output").items() for path in given]
-    beside = [("--out (its names)", path) for path in files if path != out]
-    require_apart(inputs, [*outputs, *beside])
+    inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]
+    outputs = [(flag, path) for flag, of_flag in paths(options, "output").items() for path in of_flag]
+    name_files = [("--out (its names)", path) for path in files if path != out]
+    require_apart(inputs, [*outputs, *name_files])
     n, d = x.shape
     names = "no names" if x.names is None else f"names in {next(iter(files))}" if len(files) > 1 else "with names"
     return files, f"{out}: {n:,} x {d:,} {x.dtype}, {names}"

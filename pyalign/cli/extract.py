@@ -123,7 +123,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
     from pyalign.extraction.sources import DEFAULT
     from pyalign.io.transform import load_transform
 
-    found = extract(
+    extraction = extract(
         options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
         out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
         precision=options.precision, compile=options.compile, workers=options.workers, shard=options.shard,
@@ -132,7 +132,7 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
         transform=None if options.transform is None else load_transform(options.transform),
         meta=dict(options.meta), n_threads=options.model_threads, progress=_paced(progress),
     )  # fmt: skip
-    return Outcome(found)
+    return Outcome(extraction)
 
 
 def _merge(options: ExtractOptions, progress: Progress) -> Outcome:
@@ -145,7 +145,7 @@ def _merge(options: ExtractOptions, progress: Progress) -> Outcome:
 
 
 def _paced(progress: Progress) -> Progress:
-    """With items per second and the time that is left."""
+    """Progress that also tells items per second and the time that is left."""
     first: list[tuple[float, int]] = []
 
     def paced(stage: str, done: int, total: int | None) -> None:

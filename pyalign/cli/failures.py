@@ -52,17 +52,17 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     models, choices = _inputs.read_models(options, triplets), _model_choices.arguments(options)
     if labels is not None:
         models, choices = _model_choices.renamed(models, choices, dict(zip(called, labels, strict=True)))
-    found = find_failures(
+    failures = find_failures(
         models, triplets, **choices, families=options.families, limit=options.limit, min_models=options.min_models,
         measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
         nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
-    found = replace(found, triplets=options.triplets)
+    failures = replace(failures, triplets=options.triplets)
     files = {}
     if options.out is not None:
         as_table = options.out.endswith(".csv")
-        files[options.out] = found.to_csv(options.csv_escape) if as_table else found.to_json() + "\n"
-    return Outcome(found, files, notes=notes)
+        files[options.out] = failures.to_csv(options.csv_escape) if as_table else failures.to_json() + "\n"
+    return Outcome(failures, files, notes=notes)
 
 
 COMMAND = Command(

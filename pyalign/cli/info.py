@@ -30,8 +30,8 @@ def run(options: InfoOptions, progress: Progress) -> Outcome:
 
 
 def _lines(facts: dict[str, Any]) -> str:
-    found = facts["instruction_sets"].items()
-    sets = ", ".join(f"{isa}{'' if runs else ' (not on this CPU)'}" for isa, runs in found)
+    instruction_sets = facts["instruction_sets"].items()
+    sets = ", ".join(f"{isa}{'' if runs else ' (not on this CPU)'}" for isa, runs in instruction_sets)
     lines = [(name, facts[name]) for name in ("version", "python", "numpy", "processor")]
     lines += [("instruction set", f"{facts['instruction_set'] or 'none'} of {sets or 'none'}")]
     lines += [("threads", facts["threads"])]
@@ -49,9 +49,9 @@ def _faiss(facts: dict[str, Any]) -> str:
             return f"cannot be imported: {facts['error']}"
         return "not installed: " + ", or ".join(pip_install(extra, name) for extra, name in EXTRAS.items())
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
-    told = [packages or f"{facts['version']}, of no known distribution", f"{facts['gpus']} GPUs"]
-    told += [facts["options"]] if facts["options"] else []
-    return "; ".join(told) + (f"\n{'':<18} note: {facts['note']}" if facts["note"] else "")
+    parts = [packages or f"{facts['version']}, of no known distribution", f"{facts['gpus']} GPUs"]
+    parts += [facts["options"]] if facts["options"] else []
+    return "; ".join(parts) + (f"\n{'':<18} note: {facts['note']}" if facts["note"] else "")
 
 
 def gather() -> dict[str, Any]:

@@ -48,10 +48,10 @@ def run(options: MetadataOptions, progress: Progress) -> Outcome:
     """Reads, matches, fits."""
     table = load_metadata(options.metadata)
     result: Any = load_result(options.result)
-    found = regress_metadata(
+    regressions = regress_metadata(
         result, table, columns=options.columns, confidence_level=options.confidence_level, seed=options.seed
     )
-    return Outcome(found)
+    return Outcome(regressions)
 
 
 COMMAND = Command(

@@ -28,15 +28,15 @@ class ListOptions(_options.Output):
 def run_list(options: ListOptions, progress: Progress) -> Outcome:
     """Lists."""
     source, colon, _ = (options.pattern or "").partition(":")
-    found = find_models(options.pattern, source if colon and source in SOURCES else None)
+    listed = find_models(options.pattern, source if colon and source in SOURCES else None)
     if options.pattern is None and not options.verbose:
-        return Outcome(found, text=_counts(found))
-    return Outcome(found)
+        return Outcome(listed, text=_counts(listed))
+    return Outcome(listed)
 
 
-def _counts(found: ModelList) -> str:
+def _counts(listed: ModelList) -> str:
     """How many models each source has."""
-    counts = Counter(one.source for one in found.models)
+    counts = Counter(model.source for model in listed.models)
     rows = [f"{source:<24}{count:>6,} model{'' if count == 1 else 's'}" for source, count in counts.items()]
     more = "part of a name lists those that have it, --verbose all: pyalign models list resnet50"
     return "\n".join([*rows, more])

@@ -128,8 +128,8 @@ def _mapped(options: Any) -> Embeddings:
     """The embeddings of a command that takes one, mapped where a transform is given."""
     get_measure(options.measure)
     x = _inputs.read_model(options)
-    found: Embeddings = x if options.transform is None else _transform(options.transform).apply(x)
-    return found
+    mapped: Embeddings = x if options.transform is None else _transform(options.transform).apply(x)
+    return mapped
 
 
 # pyalign neighbors search
@@ -172,30 +172,30 @@ def run_search(options: SearchOptions, progress: Progress) -> Outcome:
     get_measure(options.measure)
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     rows = _inputs.read_model(options)
-    found = _search(options, rows, progress, None if options.transform is None else _transform(options.transform))
+    outcome = _search(options, rows, progress, None if options.transform is None else _transform(options.transform))
     if options.out is None:
-        return found
+        return outcome
     before = None
     if options.transform is not None:
         before = _search(replace(options, index="auto", save_index=None), rows, progress).result
-    files, more = _in_folder(found.result, options, formats, before)
-    return replace(found, files={**found.files, **files}, notes=(*notes, *more))
+    files, more = _in_folder(outcome.result, options, formats, before)
+    return replace(outcome, files={**outcome.files, **files}, notes=(*notes, *more))
 
 
 def _in_folder(
-    found: Any, options: SearchOptions, formats: tuple[str, ...], before: Any
+    result: Any, options: SearchOptions, formats: tuple[str, ...], before: Any
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
     """What --out holds, the search before a transform too; a note where the gallery is not of all queries."""
     from pyalign.report.charts.gallery import MOST_QUERIES
 
-    tables = {"neighbors.csv": found.to_csv(options.csv_escape)}
+    tables = {"neighbors.csv": result.to_csv(options.csv_escape)}
     drawn: dict[str, Any] = {}
     if before is not None:
         tables["neighbors_before.json"] = before.to_json() + "\n"
-        drawn = {"drawn": [before, found]}
-    files, notes = _folder.folder_files(found, options, tables, formats, **drawn)
-    if formats and found.n_queries > MOST_QUERIES:
-        notes += (f"the gallery shows the first {MOST_QUERIES} of {found.n_queries:,} queries: --query chooses",)
+        drawn = {"drawn": [before, result]}
+    files, notes = _folder.folder_files(result, options, tables, formats, **drawn)
+    if formats and result.n_queries > MOST_QUERIES:
+        notes += (f"the gallery shows the first {MOST_QUERIES} of {result.n_queries:,} queries: --query chooses",)
     return files, notes
 
 
@@ -210,19 +210,19 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
         index = load_index(index)
     elif "." in index or os.sep in index:  # no factory string has these
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
-    given: Any = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
+    queries: Any = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
     if transform is not None:
-        rows, given = transform.apply(rows), given if options.queries is None else transform.apply(given)
+        rows, queries = transform.apply(rows), queries if options.queries is None else transform.apply(queries)
     files = {}
     if options.save_index is not None:
-        index = prepared_index(rows, given, options.measure, index)
-    found = neighbors(
-        rows, given, options.k, measure=options.measure, backend=options.backend, index=index,
+        index = prepared_index(rows, queries, options.measure, index)
+    nearest = neighbors(
+        rows, queries, options.k, measure=options.measure, backend=options.backend, index=index,
         nan_policy=options.nan_policy, progress=progress,
     )  # fmt: skip
     if options.save_index is not None:
-        files[options.save_index] = index.content(found.recall)
-    return Outcome(found if transform is None else replace(found, transform=options.transform), files)
+        files[options.save_index] = index.content(nearest.recall)
+    return Outcome(nearest if transform is None else replace(nearest, transform=options.transform), files)
 
 
 SEARCH = Command(
@@ -268,13 +268,13 @@ def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
         get_measure(options.human_measure)
     drawn, models = options.arguments(), _models(options)
     human = _inputs.read_embeddings(options.human)
-    found = compare_neighbors(
+    agreement = compare_neighbors(
         models, human, k=options.k, measure=options.measure, **options.read(),
         **_given(options, "human_measure", "rbo_p", "correction"), **drawn, progress=progress,
     )  # fmt: skip
-    found = replace(found, against=options.human)
-    files = {} if options.out is None else {options.out: found.objects_csv(options.csv_escape)}
-    return Outcome(found, files)
+    agreement = replace(agreement, against=options.human)
+    files = {} if options.out is None else {options.out: agreement.objects_csv(options.csv_escape)}
+    return Outcome(agreement, files)
 
 
 AGREEMENT = Command(AgreementOptions, run_agreement, "pyalign neighbors agreement clip.npy --human vice.npy")
@@ -298,11 +298,11 @@ def run_purity(options: PurityOptions, progress: Progress) -> Outcome:
     from pyalign.concept.purity import neighbor_purity
 
     drawn = options.arguments()
-    found = neighbor_purity(
+    purity = neighbor_purity(
         _models(options), read_categories(options.categories), k=options.k, measure=options.measure,
         **drawn, progress=progress,
     )  # fmt: skip
-    return Outcome(found)
+    return Outcome(purity)
 
 
 PURITY = Command(PurityOptions, run_purity, "pyalign neighbors purity clip.npy --categories category27.tsv")

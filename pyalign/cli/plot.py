@@ -121,9 +121,9 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
         refuse_unused(options, ("dimension_labels",), "cards: add --dimensions")
     if options.embeddings is None:
         refuse_unused(options, ("method", "seed"), "a map: add --embeddings")
-    given = {name: value for name, value in _read(options).items() if value is not None}
+    arguments = {name: value for name, value in _read(options).items() if value is not None}
     result = None if options.result is None else list(options.result)
-    picture = plot(result, options.kind, style=options.style, width=options.width, **given)
+    picture = plot(result, options.kind, style=options.style, width=options.width, **arguments)
     content = rendered(picture, suffix, ppi=options.ppi or 200)
     files: dict[str, Output] = {options.out: content}
     if options.csv is not None:
@@ -138,18 +138,18 @@ def _read(options: PlotOptions) -> dict[str, Any]:
 
     names = None if options.names is None else _inputs.names_of(options.names)
     dimensions, labels = _concepts.read_dimensions(options.dimensions, options.dimension_labels, options.names)
-    found: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "dimensions": dimensions, "dimension_labels": labels, "names": names, "images": options.images,
         "queries": options.query, "by": options.by, "sort": options.sort, "limit": options.limit,
         "method": options.method, "seed": options.seed,
     }  # fmt: skip
     if options.embeddings is not None:
-        found["embeddings"] = _inputs.read_embeddings(options.embeddings, options.names)
+        arguments["embeddings"] = _inputs.read_embeddings(options.embeddings, options.names)
     if options.categories is not None:
-        found["categories"] = load_categories(options.categories)
+        arguments["categories"] = load_categories(options.categories)
     if options.triplets is not None:
-        found["triplets"] = load_triplets(options.triplets.path, key=options.triplets.key)
-    return found
+        arguments["triplets"] = load_triplets(options.triplets.path, key=options.triplets.key)
+    return arguments
 
 
 COMMAND = Command(PlotOptions, run, "pyalign plot concepts.json --out concepts.pdf", about=("result",))

@@ -27,6 +27,8 @@ ANSWERS = "answers of many participants"
 NORMS = ("squared", "frobenius", "identity", "nuclear")
 RECIPES = ("muttenthaler2023",)
 SPLITS = ("objects", "triplets", "subjects")
+SUBJECTS = ("subjects", "objects+subjects")  # what intervals are over where people count
+PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects, --ci objects+subjects"
 
 DEFAULTS: dict[str, Any] = {
     "norm": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardize": "global",
@@ -83,7 +85,7 @@ class OtherEmbeddings:
 @dataclass(frozen=True)
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
-    _idle.Nan, _idle.Categories, _options.Running, _options.Card, _options.Output,
+    _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 
@@ -103,7 +105,7 @@ class ProbeCommandOptions(
         "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
     )
     recipe: str | None = option(
-        "train with the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS
+        "train with the published recipe instead (Adam, |W|_F, early stopping)", choices=RECIPES, group=FOLDS, rare=True
     )
     norm: str | None = option(
         "penalized norm of W (default: squared; with --other-embeddings identity: |W - m I|^2, where "
@@ -117,7 +119,7 @@ class ProbeCommandOptions(
     rank: int | str | None = option(
         "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, metavar="R", group=MAP
     )
-    bias: bool = option(default=False, group=MAP)
+    bias: bool = option(default=False, group=MAP, rare=True)
     measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option(
         "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP
@@ -153,6 +155,13 @@ class ProbeCommandOptions(
     )
 
 
+def counts_people(options: ProbeCommandOptions) -> bool:
+    """Whether the participants who answered count: as what is held out, or in intervals."""
+    if options.recipe is not None or not options.folds:
+        return False
+    return options.split == "subjects" or (options.split == "objects" and options.ci in ("auto", *SUBJECTS))
+
+
 def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     """The options of the map, as given or by default; raises for those that would go unused."""
     wrong = [value for value in options.penalties or () if not 0 < value < float("inf")]
@@ -162,23 +171,24 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
         refuse_unused(options, LOCAL, "gLocal: add --other-embeddings")
     if not options.folds:
         _check_one_fit(options)
-    given = {name: getattr(options, name) for name in DEFAULTS}
+    values = {name: getattr(options, name) for name in DEFAULTS}
     if options.other_embeddings is not None and options.recipe is None:
-        given["norm"] = options.norm or "identity"
+        values["norm"] = options.norm or "identity"
     if not options.folds and options.other_embeddings is not None:
-        given["tolerance"] = options.tolerance or TOLERANCE
-    given["bias"] = options.bias or None
+        values["tolerance"] = options.tolerance or TOLERANCE
+    values["bias"] = options.bias or None
     if options.recipe is not None and options.model_index is not None:
         raise InputError(f"--model-index needs held-out figures, which --recipe {options.recipe} does not give")
     if options.recipe is None:
-        return {name: DEFAULTS[name] if value is None else value for name, value in given.items()}
-    for name, value in {**given, "other_embeddings": options.other_embeddings}.items():
+        return {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
+    for name, value in {**values, "other_embeddings": options.other_embeddings}.items():
         if value is not None and value != PUBLISHED.get(name):
             own = f"has its own, {PUBLISHED[name]}" if name in PUBLISHED else "has no use for it"
             flag = flags_by_name(type(options))[name]
             raise InputError(f"{flag} must be left out with --recipe {options.recipe}, which {own}; got {value}")
     if len(options.penalties or (0.0,)) > 1:
         raise InputError(f"--recipe takes one --penalty; got {len(options.penalties or ())}")
+    _refuse_intervals(options, f"--recipe {options.recipe}")
     if options.split != "objects" or options.answers or options.weights:
         raise InputError("--recipe takes folds over objects and one answer for each triplet")
     if options.backend != "auto":
@@ -188,6 +198,7 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
 
 def _check_one_fit(options: ProbeCommandOptions) -> None:
     """Raises where an option is of cross-validation, which --folds none leaves out."""
+    _refuse_intervals(options, "--folds none")
     if options.split != "objects":
         raise InputError(f"--split {options.split} applies only to folds, and --folds none omits them")
     if options.recipe is not None or options.model_index is not None:
@@ -199,12 +210,17 @@ def _check_one_fit(options: ProbeCommandOptions) -> None:
         raise InputError(f"--folds none takes one --penalty; got {len(options.penalties or ())}")
 
 
+def _refuse_intervals(options: ProbeCommandOptions, without: str) -> None:
+    """Raises where intervals are asked for that `without` does not give."""
+    if options.ci not in ("auto", "none") or options.confidence_level is not None:
+        flag = "--confidence-level" if options.confidence_level is not None else f"--ci {options.ci}"
+        raise InputError(f"{flag} needs held-out figures of folds, which {without} does not give")
+
+
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     """Reads, cross-validates, refits; what is finished is kept beside --out."""
     model = settled(options)
-    unused = (
-        () if options.split == "subjects" else _inputs.unused_people(options, "folds over people", "--split subjects")
-    )
+    unused = () if counts_people(options) else _inputs.unused_people(options, *PEOPLE_COUNT)
     _kept.check(options, options.resume)
     triplets = _inputs.read_triplets(options, answered="probe")
     x = _inputs.read_model(options, triplets)
@@ -233,13 +249,13 @@ def _probe(
 ) -> Outcome:  # fmt: skip
     from pyalign.probing.cross_validate import cross_validate_probe
 
-    found = cross_validate_probe(
+    validation = cross_validate_probe(
         x, triplets, folds=options.folds, penalties=options.penalties or "auto", seed=options.seed, split=options.split,
-        **more, **options.local(), missing=options.missing, backend=options.backend, progress=progress,
-        journal=journal, **model,
+        **more, **options.local(), missing=options.missing, ci=_options.plan(options), backend=options.backend,
+        progress=progress, journal=journal, **model,
     )  # fmt: skip
-    images = None if found.images is None else replace(found.images, file=options.other_embeddings)
-    return _outcome(options, replace(found, images=images), found.fit.transform, journal)
+    images = None if validation.images is None else replace(validation.images, file=options.other_embeddings)
+    return _outcome(options, replace(validation, images=images), validation.fit.transform, journal)
 
 
 def _one_fit(
@@ -263,20 +279,20 @@ def _recipe(
     """The published algorithm, fold by fold; --out gets the last fold's last map, as published."""
     from pyalign.probing.recipe import cross_validate_recipe
 
-    found = cross_validate_recipe(
+    validation = cross_validate_recipe(
         x, triplets, folds=options.folds, penalty=options.penalties[0] if options.penalties else 1e-3,
         seed=options.seed,
         missing=options.missing, progress=progress, journal=journal,
     )  # fmt: skip
-    return _outcome(options, found, found.folds[-1].transform, journal)
+    return _outcome(options, validation, validation.folds[-1].transform, journal)
 
 
 def _outcome(
     options: ProbeCommandOptions, result: ProbeCrossValidation | RecipeCrossValidation, transform: Any, journal: Journal
 ) -> Outcome:
     files: dict[str, Output] = {options.out: transform_bytes(transform)} if options.out else {}
-    told = replace(result, embeddings=options.embeddings, triplets=options.triplets)
-    return Outcome(told, files, journal=journal)
+    named = replace(result, embeddings=options.embeddings, triplets=options.triplets)
+    return Outcome(named, files, journal=journal)
 
 
 COMMAND = Command(

@@ -78,14 +78,14 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
     if len(options.embeddings) < 2:
         raise InputError("--embeddings must be at least two models to tell apart; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)
-    for flag, given in (("--measure", options.measure), ("--temperature", options.temperature)):
-        _check_number(flag, given, len(options.embeddings))
+    for flag, values in (("--measure", options.measure), ("--temperature", options.temperature)):
+        _check_number(flag, values, len(options.embeddings))
     answered = "recover without --temperature" if options.temperature is None else None
     triplets = _inputs.read_triplets(options, answered=answered)
     models = _inputs.read_models(options, triplets)
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
-    found = recover(
+    recovery = recover(
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),
         refit=options.refit, n_simulations=options.n_simulations, sizes=options.sizes,
@@ -94,17 +94,17 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
         penalties="auto" if options.penalties is None else options.penalties, seed=options.seed,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
-    return Outcome(replace(found, triplets=options.triplets))
+    return Outcome(replace(recovery, triplets=options.triplets))
 
 
-def _check_number(flag: str, given: Sequence[object] | None, models: int) -> None:
-    if given is not None and len(given) not in (1, models):
-        raise InputError(f"{flag} must be one for all, or one for each of {models} models; got {len(given)}")
+def _check_number(flag: str, values: Sequence[object] | None, models: int) -> None:
+    if values is not None and len(values) not in (1, models):
+        raise InputError(f"{flag} must be one for all, or one for each of {models} models; got {len(values)}")
 
 
-def _each(given: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
-    """By the names of the models, from one for all or one for each."""
-    return dict(zip(names, given if len(given) > 1 else [given[0]] * len(names), strict=True))
+def _each(values: Sequence[Any], names: Sequence[str]) -> dict[str, Any]:
+    """A value for each model, by its name; `values` holds one for all or one for each."""
+    return dict(zip(names, values if len(values) > 1 else [values[0]] * len(names), strict=True))
 
 
 COMMAND = Command(RecoverOptions, run, "pyalign recover clip.npy vgg.npy -t triplets.npy", about=("triplets",))

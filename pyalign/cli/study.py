@@ -43,13 +43,13 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     progress("looking into files", 0, None)
     draft = draft_study(options.folder, os.path.dirname(out) or ".")
     count = len(draft.models)
-    told = [
+    lines = [
         f"{out}: {count} {'model' if count == 1 else 'models'}; look through it, then",
         f"  pyalign study run {out}",
         "",
     ]
-    notes = (*(f"not known: {one}" for one in draft.unknown),)
-    return Outcome(None, {out: draft.text}, "\n".join([*told, *draft.told]), notes=notes)
+    notes = (*(f"not known: {fact}" for fact in draft.unknown),)
+    return Outcome(None, {out: draft.text}, "\n".join([*lines, *draft.told]), notes=notes)
 
 
 INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")
@@ -91,8 +91,8 @@ def run_file(options: StudyRunOptions, progress: Progress) -> Outcome:
     for note in () if options.quiet else code_of(read_study(options.file)):
         say(f"note: {one_line(note)}")
     with Steps(not options.quiet) as steps:
-        found = run_study(options.file, options.out, resume=options.resume, only=options.only, watch=steps)
-    return Outcome(replace(found, notes=()), fault=fault_of(found))  # its notes were said before it was run
+        study = run_study(options.file, options.out, resume=options.resume, only=options.only, watch=steps)
+    return Outcome(replace(study, notes=()), fault=fault_of(study))  # its notes were said before it was run
 
 
 def fault_of(study: Study) -> str:

@@ -35,16 +35,16 @@ class TourOptions(_options.Threads, _options.Quiet):
 def run(options: TourOptions, progress: Progress) -> Outcome:
     """Runs the tour, and says what there is to see."""
     with Steps(not options.quiet) as steps:
-        found, notes = take_tour(options.out, steps)
-    page = next(step for step in found.steps if step.name == REPORT)
-    others = tuple(step for step in found.failed if step.name != REPORT)
+        study, notes = take_tour(options.out, steps)
+    page = next(step for step in study.steps if step.name == REPORT)
+    others = tuple(step for step in study.failed if step.name != REPORT)
     if page.status != FINISHED and not others:
         notes = (*notes, f"no page: {page.reason}")
-    fault = fault_of(found) if others else ""
-    return Outcome(None, text=_told(options.out, found), notes=notes, fault=fault)
+    fault = fault_of(study) if others else ""
+    return Outcome(None, text=_summary(options.out, study), notes=notes, fault=fault)
 
 
-def _told(out: str, study: Study) -> str:
+def _summary(out: str, study: Study) -> str:
     models = 4 if "logits" in _models_of(study) else 3
     places = {
         DATA: f"what was read: embeddings of {models} models, triplets, names, categories, pictures",
@@ -60,7 +60,7 @@ def _told(out: str, study: Study) -> str:
 def _models_of(study: Study) -> str:
     from pyalign._result import load_result
 
-    return " ".join(str(one.embeddings) for one in load_result(f"{study.folder}/steps/score.json"))
+    return " ".join(str(score.embeddings) for score in load_result(f"{study.folder}/steps/score.json"))
 
 
 COMMAND = Command(TourOptions, run, "pyalign tour --out demo")

@@ -182,10 +182,10 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
         str(folder / WRITTEN[1]): drawn.triplets,
         str(folder / WRITTEN[2]): expected,
     }
-    return Outcome(drawn, files, f"{folder}: {len(x):,} x {x.shape[1]:,} embeddings, {_told(drawn)}")
+    return Outcome(drawn, files, f"{folder}: {len(x):,} x {x.shape[1]:,} embeddings, {_description(drawn)}")
 
 
-def _told(drawn: Simulation) -> str:
+def _description(drawn: Simulation) -> str:
     accuracy = f"accuracy {100 * drawn.expected_accuracy:.3f} % +- {100 * drawn.standard_error:.3f} %"
     return (
         f"{drawn.n_triplets:,} triplets\nexpected with measure {drawn.measure} at T = {drawn.temperature:g}: "

@@ -61,8 +61,8 @@ def assigned(
 
     Example:
         >>> food_and_tools = np.array([[3.0, 0.0], [1.0, 0.5], [0.0, 2.0], [0.0, 0.0], [0.0, 0.0]])
-        >>> found = assigned([[0, 1, 2], [1, 2, 0], [3, 4, 0]], food_and_tools)
-        >>> found.codes.ravel(), found.n_none
+        >>> assignment = assigned([[0, 1, 2], [1, 2, 0], [3, 4, 0]], food_and_tools)
+        >>> assignment.codes.ravel(), assignment.n_none
         (array([ 0,  1, -1], dtype=int16), 1)
     """
     _checks.one_of(how, HOW, "assign")
@@ -77,7 +77,7 @@ def assigned(
 
 
 def _of_several(index: np.ndarray, rows: np.ndarray, how: str, top: int) -> Assignment:
-    """By sorting, once for each pair that occurs."""
+    """Assigns by sorting, once for each pair that occurs."""
     pairs, inverse, counts = _distinct_pairs(index, len(rows))
     codes, tied = np.empty((len(pairs), top), np.int16), np.empty(len(pairs), bool)
     step = max(1, AT_ONCE // rows.shape[1])

@@ -3,8 +3,10 @@ group."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, common_triplets, open_outcome_table
-from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS
+from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm
 from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes
@@ -26,6 +28,7 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress
 from pyalign.stats.effective import low_values, notes_on_few
 from pyalign.stats.multiple import corrected
+from pyalign.stats.pooling import Pooled, PooledGroup, common_covariance, partially_pooled
 from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.typing import BackendName, Correction
 
@@ -64,22 +67,22 @@ class Run:
     pairs: Sequence[tuple[str, str]]
     progress: Progress
 
-    def found(self, grouped: Mapping[str, Any]) -> Concepts:
+    def result(self, grouped: Mapping[str, Any]) -> Concepts:
         """Groups, scores, and takes the figures of each group."""
         aligned, dimensions = self.aligned, self.dimensions
         index = _checks.as_triplets(aligned.index)
         with_rows = aligned.models if self.options["nan_policy"] == "omit" else {}
         kept = common_triplets(with_rows, index, self.backend, choices=self.choices)
         index = index if kept is None else index[kept]
-        chosen = {name: one.take(kept) for name, one in self.choices.items()}
+        chosen = {name: recorded.take(kept) for name, recorded in self.choices.items()}
         n = aligned.n_items if dimensions is None else len(dimensions)
         rows = None if dimensions is None else _checks.as_array(dimensions, "dimensions", "(n, k)")
         groupings = groupings_of(index, n, aligned.names, dimensions=rows, backend=self.backend, **grouped)
         nats: list[list[np.ndarray]] = []
 
-        def look(one: Outcomes) -> None:
-            there = 0.0 if one.score.cross_entropy is not None else np.nan  # no sum of what is not known
-            nats.append([grouping.sums(one.cross_entropy) + there for grouping in groupings.all])
+        def look(model_outcomes: Outcomes) -> None:
+            there = 0.0 if model_outcomes.score.cross_entropy is not None else np.nan  # no sum of what is not known
+            nats.append([grouping.sums(model_outcomes.cross_entropy) + there for grouping in groupings.all])
 
         outcomes = open_outcome_table(
             aligned.models, index, **self.options, backend=self.backend, task=aligned.triplets.task,
@@ -87,9 +90,11 @@ class Run:
         )  # fmt: skip
         parts = self._parts(outcomes, index, kept)
         sums = [np.stack([of_model[k] for of_model in nats]) for k in range(len(groupings.all))]
-        found = [list(parts.of(one, own, self.progress)) for one, own in zip(groupings.all, sums, strict=True)]
-        whole = parts.whole(found[0], self.progress)
-        return self._concepts(outcomes, groupings, found, whole, parts, 0 if kept is None else int((~kept).sum()))
+        by_grouping = [
+            list(parts.of(grouping, own, self.progress)) for grouping, own in zip(groupings.all, sums, strict=True)
+        ]
+        whole = parts.whole(by_grouping[0], self.progress)
+        return self._concepts(outcomes, groupings, by_grouping, whole, parts, 0 if kept is None else int((~kept).sum()))
 
     def _parts(self, outcomes: OutcomeTable, index: np.ndarray, kept: np.ndarray | None) -> Parts:
         people = self.aligned.triplets.subjects if self.subjects is None else self.subjects
@@ -103,22 +108,22 @@ class Run:
         return Parts(outcomes, clusters, plan, self.least)
 
     def _concepts(
-        self, outcomes: OutcomeTable, groupings: Groupings, found: list[list[Part]], whole: Part, of: Parts,
+        self, outcomes: OutcomeTable, groupings: Groupings, by_grouping: list[list[Part]], whole: Part, of: Parts,
         dropped: int,
     ) -> Concepts:  # fmt: skip
         after = set() if self.transform is None else {name for name, _ in self.pairs}
         source = None if self.transform is None else self.transform.source or "given"
         plan, clusters = of.plan, of.clusters
-        both = list(zip(groupings.all, found, strict=True))
+        both = list(zip(groupings.all, by_grouping, strict=True))
         results = [
             result_of(k, name, grouping, parts, whole, outcomes, source if name in after else None, self.correction)
             for k, name in enumerate(outcomes.names)
             for grouping, parts in both
         ]
         differences = [
-            one
+            difference
             for grouping, parts in both
-            for one in differences_of(outcomes.names, self.pairs, grouping, parts, self.correction)
+            for difference in differences_of(outcomes.names, self.pairs, grouping, parts, self.correction)
         ]
         score = outcomes.scores[0]
         drawn = plan is not None and not plan.closed
@@ -147,17 +152,17 @@ class Run:
         )
 
     def _notes(self, outcomes: OutcomeTable, whole: Part) -> list[str]:
-        told = [*([] if whole.note is None else [whole.note]), *notes_on_few(whole.numbers)]
+        notes = [*([] if whole.note is None else [whole.note]), *notes_on_few(whole.numbers)]
         index, task = self.aligned.index, outcomes.scores[0].task
-        for name, one in zip(outcomes.names, outcomes.scores, strict=True):
-            assert one.accuracy is not None
+        for name, score in zip(outcomes.names, outcomes.scores, strict=True):
+            assert score.accuracy is not None
             if name in self.aligned.models:
                 x = self.aligned.models[name]
-                told += notes_on_rows(x, index, name, task)
-                told += notes_on_similarities(x, index, self.options["measure"], name)
+                notes += notes_on_rows(x, index, name, task)
+                notes += notes_on_similarities(x, index, self.options["measure"], name)
             rows = name not in self.choices
-            told += notes_on_score(one.accuracy, one.n_triplets, one.cross_entropy or 0.0, name, task, rows)
-        return [*told, *notes_on_choices(self.choices, task)]
+            notes += notes_on_score(score.accuracy, score.n_triplets, score.cross_entropy or 0.0, name, task, rows)
+        return [*notes, *notes_on_choices(self.choices, task)]
 
 
 def result_of(
@@ -173,13 +178,17 @@ def result_of(
     """The result of model k."""
     *of_concepts, rest = parts
     among_all = simultaneous_inference(k, of_concepts, whole, correction)
+    pooled = _pooled(k, parts, whole)
     intervals = whole.intervals
     _, nats = _known(whole.estimates[:, k])
     return ConceptScores(
         embeddings=name,
         by=grouping.by,
         concepts=tuple(
-            _row(label, part, k, one) for label, part, one in zip(grouping.labels, of_concepts, among_all, strict=True)
+            _row(label, part, k, inference, group)
+            for label, part, inference, group in zip(
+                grouping.labels, of_concepts, among_all, pooled.groups if pooled else repeat(None), strict=False
+            )
         ),
         unassigned=_row(NO_CONCEPT, rest, k) if rest.n_triplets else None,
         n_triplets=whole.n_triplets,
@@ -189,28 +198,71 @@ def result_of(
         cross_entropy=nats,
         cross_entropy_ci=None if intervals is None else intervals.own(k, NATS),
         transform=transform,
+        spread=None if pooled is None else pooled.spread,
+        spread_ci=None if pooled is None else pooled.spread_ci,
     )
 
 
-def _row(label: str, part: Part, k: int, among_all: SimultaneousInference | None = None) -> ConceptScore:
+def _pooled(k: int, parts: Sequence[Part], whole: Part) -> Pooled | None:
+    """The accuracies of model k for all concepts that have an interval, in one hierarchical model.
+
+    The last of the parts are the triplets of no concept.
+    """
+    *of_concepts, _ = parts
+    forms = [part.intervals for part in of_concepts]
+    plan = next((form.plan for form in forms if isinstance(form, ClosedForm)), None)
+    if plan is None:
+        return None
+    errors = [form.errors[ACCURACY] if isinstance(form, ClosedForm) else None for form in forms]
+    return partially_pooled(
+        [_known(part.estimates[:, k])[0] for part in of_concepts],
+        [None if of_part is None else float(of_part.errors[k]) for of_part in errors],
+        [0.0 if of_part is None else of_part.rows for of_part in errors], plan, _common(k, parts, whole),
+    )  # fmt: skip
+
+
+def _common(k: int, parts: Sequence[Part], whole: Part) -> float:
+    """What the errors of two concepts have in common; 0 where triplets count in several, or some have no error."""
+    filled = [part for part in parts if part.n_triplets]
+    forms = [part.intervals for part in (*filled, whole)]
+    if sum(part.n_triplets for part in filled) != whole.n_triplets:
+        return 0.0
+    *variances, of_all = [
+        float(form.errors[ACCURACY].errors[k]) ** 2 if isinstance(form, ClosedForm) else math.nan for form in forms
+    ]
+    if math.isnan(of_all):
+        return 0.0
+    known = [not math.isnan(variance) for variance in variances]
+    sizes = [part.n_triplets for part, there in zip(filled, known, strict=True) if there]
+    there = [variance for variance in variances if not math.isnan(variance)]
+    return common_covariance(of_all, sizes, there) if there else 0.0
+
+
+def _row(
+    label: str, part: Part, k: int, among_all: SimultaneousInference | None = None, pooled: PooledGroup | None = None
+) -> ConceptScore:
     accuracy, nats = _known(part.estimates[:, k])
-    found = part.intervals
+    intervals = part.intervals
     return ConceptScore(
         concept=label,
         n_triplets=part.n_triplets,
         n_objects=part.n_objects,
         accuracy=accuracy,
-        ci=None if found is None else found.own(k, ACCURACY),
+        ci=None if intervals is None else intervals.own(k, ACCURACY),
         cross_entropy=nats,
-        cross_entropy_ci=None if found is None else found.own(k, NATS),
+        cross_entropy_ci=None if intervals is None else intervals.own(k, NATS),
         note=part.note,
         **vars(among_all or SimultaneousInference()),
         **low_values(part.numbers),
+        pooled=None if pooled is None else pooled.accuracy,
+        pooled_ci=None if pooled is None else pooled.ci,
+        p_lowest=None if pooled is None else pooled.p_lowest,
+        p_highest=None if pooled is None else pooled.p_highest,
     )
 
 
 def _known(estimates: np.ndarray) -> tuple[float | None, float | None]:
-    accuracy, nats = (None if np.isnan(one) else float(one) for one in estimates)
+    accuracy, nats = (None if np.isnan(estimate) else float(estimate) for estimate in estimates)
     return accuracy, nats
 
 
@@ -242,7 +294,7 @@ def _difference(
     a, b, k = row
     part = parts[k]
     accuracy, nats = _known(part.estimates[:, a] - part.estimates[:, b])
-    found = part.intervals
+    intervals = part.intervals
     return ConceptDifference(
         embeddings=names[a],
         other=names[b],
@@ -250,27 +302,27 @@ def _difference(
         concept=grouping.labels[k],
         n_triplets=part.n_triplets,
         difference=accuracy,
-        ci=None if found is None else found.difference(a, b, ACCURACY),
+        ci=None if intervals is None else intervals.difference(a, b, ACCURACY),
         p_value=p_value,
         p_adjusted=adjusted,
         cross_entropy_difference=nats,
-        cross_entropy_ci=None if found is None else found.difference(a, b, NATS),
+        cross_entropy_ci=None if intervals is None else intervals.difference(a, b, NATS),
     )
 
 
 def notes_on_small(both: Sequence[tuple[Grouping, Sequence[Part]]]) -> list[str]:
     """Which concepts have no interval where others have one: in each of their rows stands why."""
-    told = []
+    notes = []
     for grouping, parts in both:
         labels = (*grouping.labels, NO_CONCEPT)
         small = [label for label, part in zip(labels, parts, strict=True) if part.note and part.n_triplets]
         empty = [label for label, part in zip(grouping.labels, parts, strict=False) if not part.n_triplets]
         of = f"of {len(grouping.labels):,} {grouping.by}"
         if small:
-            told.append(f"{len(small):,} {of} without an interval, too few triplets or objects: {_listed(small)}")
+            notes.append(f"{len(small):,} {of} without an interval, too few triplets or objects: {_listed(small)}")
         if empty:
-            told.append(f"{len(empty):,} {of} without a triplet: {_listed(empty)}")
-    return told
+            notes.append(f"{len(empty):,} {of} without a triplet: {_listed(empty)}")
+    return notes
 
 
 def _listed(labels: Sequence[str]) -> str:

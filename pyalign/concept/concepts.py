@@ -130,8 +130,9 @@ def score_concepts(
         >>> rng = np.random.default_rng(0)
         >>> human = np.abs(rng.normal(size=(30, 2)))
         >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
-        >>> found = pyalign.score_concepts(human, triplets, human, dimension_labels=["food", "tools"])
-        >>> [row.concept for row in found.results[0].concepts], sum(row.n_triplets for row in found.results[0].concepts)
+        >>> concepts = pyalign.score_concepts(human, triplets, human, dimension_labels=["food", "tools"])
+        >>> rows = concepts.results[0].concepts
+        >>> [row.concept for row in rows], sum(row.n_triplets for row in rows)
         (['food', 'tools'], 400)
     """
     progress = progress or silent
@@ -147,9 +148,9 @@ def score_concepts(
             raise InputError("top_objects are those of dimensions; got no dimensions")
     if transform is not None and not isinstance(transform, Transform):
         raise InputError(f"transform must be a pyalign.Transform; got {type(transform).__name__}")
-    given = as_triplet_data(triplets)
-    require_answers(given, "concepts")
-    require_one_answer_each(given, "concepts")
+    triplet_data = as_triplet_data(triplets)
+    require_answers(triplet_data, "concepts")
+    require_one_answer_each(triplet_data, "concepts")
     models = {} if embeddings is None else one_or_several(embeddings)
     choices = ModelChoices.of(
         model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
@@ -159,21 +160,21 @@ def score_concepts(
     plan = as_resampling(ci)
     chosen, divisor = choice_model(transform, measure, temperature)
     get_measure(chosen)
-    present = with_rows(with_dimensions(models, dimensions), given, missing, subjects=subjects)
-    for one in (categories, *(levels or ())):
-        present.require_names(one)
-    given, subjects = present.triplets, present.of(subjects, "subjects")
-    answered = choices.among(present).read(given, get_host_backend(backend))
+    present = with_rows(with_dimensions(models, dimensions), triplet_data, missing, subjects=subjects)
+    for category_set in (categories, *(levels or ())):
+        present.require_names(category_set)
+    triplet_data, subjects = present.triplets, present.of(subjects, "subjects")
+    answered = choices.among(present).read(triplet_data, get_host_backend(backend))
     options: dict[str, Any] = {"measure": chosen, "temperature": divisor, "ties": ties, "nan_policy": nan_policy}
-    scored, pairs, told = _with_transformed(models, transform, given)
+    scored, pairs, notes = _with_transformed(models, transform, triplet_data)
     pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
-    aligned, rows = _aligned(scored, given, dimensions)
+    aligned, rows = _aligned(scored, triplet_data, dimensions)
     grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels}
     run = Run(
         aligned, answered, rows, options, backend, plan, subjects, correction, min_triplets, transform, tuple(pairs),
         progress,
     )  # fmt: skip
-    found = run.found(grouped)
+    concepts = run.result(grouped)
     plain: dict[str, Any] = {
         "temperature": divisor,
         "ties": ties,
@@ -185,23 +186,23 @@ def score_concepts(
     }
     plain |= {"missing": missing, "ci": record_of(plan), "min_triplets": min_triplets}
     plain |= choices.options()
-    inputs = [*models.items(), *choices.choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
+    inputs = [*models.items(), *choices.choices.items(), ("triplets", triplet_data), (DIMENSIONS, dimensions)]
     return replace(
-        found,
-        triplets=given.source,
+        concepts,
+        triplets=triplet_data.source,
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
         assign=None if dimensions is None else assign,
         top=None if dimensions is None else top,
-        top_objects=None if top_objects is None else _top_objects(found, rows, top_objects, aligned.names),
+        top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),
         coverage=present.coverage,
-        notes=merged(told, aligned.notes, found.notes),
-        provenance=Provenance.now(inputs, plain, found.backend, found.seed),
+        notes=merged(notes, aligned.notes, concepts.notes),
+        provenance=Provenance.now(inputs, plain, concepts.backend, concepts.seed),
     )
 
 
-def _top_objects(found: Concepts, dimensions: Any, count: int, names: Any) -> tuple[TopObjects, ...]:
-    """Of each dimension, which the result has in their order."""
-    labels = [row.concept for row in next(one for one in found.results if one.by == "dimensions").concepts]
+def _top_objects(concepts: Concepts, dimensions: Any, count: int, names: Any) -> tuple[TopObjects, ...]:
+    """The objects with the largest weights on each dimension; the result has the dimensions in their order."""
+    labels = [row.concept for row in next(result for result in concepts.results if result.by == "dimensions").concepts]
     weights = _checks.as_array(dimensions, "dimensions", "(n, k)")
     return tuple(TopObjects(label, strongest(weights[:, k], count, names)) for k, label in enumerate(labels))
 
@@ -213,7 +214,7 @@ def _with_transformed(
     if transform is None:
         return dict(models), [], ()
     scored: dict[str, object] = {}
-    pairs, told = [], []
+    pairs, notes = [], []
     for name, x in models.items():
         after = TRANSFORMED.format(name)
         if after in models:
@@ -221,8 +222,8 @@ def _with_transformed(
         rows = as_embeddings(x, name)
         scored[name], scored[after] = rows, transform.apply(rows)
         pairs.append((after, name))
-        told.append(seen_by(transform, align(rows, triplets, name))[1])
-    return scored, pairs, merged(*told)
+        notes.append(seen_by(transform, align(rows, triplets, name))[1])
+    return scored, pairs, merged(*notes)
 
 
 def with_dimensions(models: Mapping[str, object], dimensions: object) -> dict[str, object]:
@@ -236,8 +237,8 @@ def with_dimensions(models: Mapping[str, object], dimensions: object) -> dict[st
 
 def _aligned(models: Mapping[str, object], triplets: Any, dimensions: object) -> tuple[AlignedModels, Any]:
     """Models and dimensions in one order of rows, and the dimensions."""
-    found = align_models(with_dimensions(models, dimensions), triplets)
+    aligned = align_models(with_dimensions(models, dimensions), triplets)
     if dimensions is None:
-        return found, None
-    rows = found.models[DIMENSIONS]
-    return replace(found, models={name: found.models[name] for name in models}), rows
+        return aligned, None
+    rows = aligned.models[DIMENSIONS]
+    return replace(aligned, models={name: aligned.models[name] for name in models}), rows

@@ -32,6 +32,11 @@ class ConceptScore:
         note: why there is no interval, or None.
         effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
             at least half of the count. See `pyalign.stats.effective`.
+        pooled: the accuracy drawn towards that of the other concepts of the model, as far as it is uncertain itself; a
+            fraction. None where fewer than five concepts have an interval, and for one without. See
+            `pyalign.stats.pooling`.
+        pooled_ci: its interval.
+        p_lowest, p_highest: the probability that no other concept has a lower, or a higher, true accuracy.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -49,6 +54,10 @@ class ConceptScore:
     p_adjusted: float | None = None
     effective_objects: float | None = None
     effective_subjects: float | None = None
+    pooled: float | None = None
+    pooled_ci: Interval | None = None
+    p_lowest: float | None = None
+    p_highest: float | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -75,6 +84,8 @@ class ConceptScores:
         cross_entropy_ci: its interval.
         label: a shorter name for tables, or None.
         transform: the map that the rows went through first, or None.
+        spread: the standard deviation of true accuracies between concepts, a fraction; None as `ConceptScore.pooled`.
+        spread_ci: its interval.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -91,6 +102,8 @@ class ConceptScores:
     cross_entropy_ci: Interval | None
     label: str | None = None
     transform: str | None = None
+    spread: float | None = None
+    spread_ci: Interval | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -202,11 +215,11 @@ class Concepts(OfTask, Result):
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each concept of each result, flat; those of no concept last."""
         records = []
-        for one in self.results:
-            head = {"embeddings": one.embeddings, "by": one.by}
-            head |= {} if one.label is None else {"label": one.label}
-            rest = () if one.unassigned is None else (one.unassigned,)
-            records += [{**head, **_record(row)} for row in (*one.concepts, *rest)]
+        for result in self.results:
+            head = {"embeddings": result.embeddings, "by": result.by}
+            head |= {} if result.label is None else {"label": result.label}
+            rest = () if result.unassigned is None else (result.unassigned,)
+            records += [{**head, **_record(row)} for row in (*result.concepts, *rest)]
         return records
 
     def differences_csv(self, escape: bool = False) -> str:

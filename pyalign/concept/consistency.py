@@ -99,10 +99,10 @@ def error_consistency(
         >>> x = rng.normal(size=(30, 4))
         >>> triplets = np.stack([rng.permutation(30)[:3] for _ in range(400)])
         >>> models = {"a": x, "b": x + 0.5 * rng.normal(size=x.shape), "c": -x}
-        >>> found = error_consistency(models, triplets, measure="dot")
-        >>> [(pair.a, pair.b, pair.kappa > 0.5) for pair in found.pairs]
+        >>> consistency = error_consistency(models, triplets, measure="dot")
+        >>> [(pair.a, pair.b, pair.kappa > 0.5) for pair in consistency.pairs]
         [('a', 'b', True), ('a', 'c', True), ('b', 'c', True)]
-        >>> found.pairs[1].kappa, found.matrix().shape
+        >>> consistency.pairs[1].kappa, consistency.matrix().shape
         (1.0, (3, 3))
     """
     progress = progress or silent
@@ -116,20 +116,22 @@ def error_consistency(
     _checks.one_of(assign, HOW, "assign")
     get_measure(measure)
     _checks.whole_number(min_triplets, "min_triplets", 1)
-    given = as_triplet_data(triplets)
-    require_answers(given, "consistency")
-    require_one_answer_each(given, "consistency")
+    triplet_data = as_triplet_data(triplets)
+    require_answers(triplet_data, "consistency")
+    require_one_answer_each(triplet_data, "consistency")
     plan = as_resampling(ci)
-    present = with_rows(with_dimensions(rows, dimensions), given, missing, subjects=subjects)
+    present = with_rows(with_dimensions(rows, dimensions), triplet_data, missing, subjects=subjects)
     present.require_names(categories)
-    given, subjects = present.triplets, present.of(subjects, "subjects")
+    triplet_data, subjects = present.triplets, present.of(subjects, "subjects")
     choices = choices.among(present)
     run = Run(
         rows, choices, dimensions, measure, nan_policy, backend, plan, subjects, correction, min_triplets, progress
     )  # fmt: skip
-    found = run.found(given, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories})
+    consistency = run.result(
+        triplet_data, {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories}
+    )
     options: dict[str, Any] = {
-        "measure": found.measure,
+        "measure": consistency.measure,
         "nan": nan_policy,
         "missing": missing,
         "correction": correction,
@@ -137,12 +139,12 @@ def error_consistency(
     options |= {"ci": record_of(plan), "min_triplets": min_triplets}
     options |= choices.options()
     options |= {} if dimensions is None else {"assign": assign, "top": top}
-    inputs = [*rows.items(), *choices.choices.items(), ("triplets", given), (DIMENSIONS, dimensions)]
+    inputs = [*rows.items(), *choices.choices.items(), ("triplets", triplet_data), (DIMENSIONS, dimensions)]
     return replace(
-        found,
-        triplets=given.source,
+        consistency,
+        triplets=triplet_data.source,
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
         coverage=present.coverage,
-        notes=merged(found.notes),
-        provenance=Provenance.now(inputs, options, found.backend, found.seed),
+        notes=merged(consistency.notes),
+        provenance=Provenance.now(inputs, options, consistency.backend, consistency.seed),
     )

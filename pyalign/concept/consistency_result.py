@@ -201,12 +201,12 @@ class ErrorConsistency(OfTask, Result):
         """
         if what not in MATRICES:
             raise InputError(f"what must be one of {', '.join(MATRICES)}; got {what!r}")
-        place = {one.model: k for k, one in enumerate(self.models)}
-        found = np.diag([_with_itself(one.right, what) for one in self.models])
+        place = {errors.model: k for k, errors in enumerate(self.models)}
+        figures = np.diag([_with_itself(errors.right, what) for errors in self.models])
         for pair in self.pairs:
             a, b, value = place[pair.a], place[pair.b], getattr(pair, what)
-            found[a, b] = found[b, a] = np.nan if value is None else value
-        return found
+            figures[a, b] = figures[b, a] = np.nan if value is None else value
+        return figures
 
 
 def _with_itself(right: float, what: str) -> float:

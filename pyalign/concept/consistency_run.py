@@ -79,18 +79,18 @@ class Run:
     least: int
     progress: Progress
 
-    def found(self, given: Triplets, grouped: Mapping[str, Any]) -> ErrorConsistency:
+    def result(self, triplets: Triplets, grouped: Mapping[str, Any]) -> ErrorConsistency:
         """Aligns, answers, compares."""
-        aligned = self._aligned(given)
+        aligned = self._aligned(triplets)
         index = _checks.as_triplets(aligned.index)
-        answers = self._answers(aligned, index, self.choices.read(given, get_host_backend(self.backend)))
+        answers = self._answers(aligned, index, self.choices.read(triplets, get_host_backend(self.backend)))
         plan = None if self.plan is None else self.plan.over(answers.people)
         counted = answers.people if plan is not None and "subjects" in plan.by else None
         clusters = Clusters.of(answers.index, counted, answers.backend)
         numbers = () if plan is None else effective_numbers(clusters, plan.by)
         used = plan if are_enough(numbers) else None
         dependence = Dependence.of(clusters, used) if used is not None and _closed(used) else None
-        names = [one.model for one in answers.models]
+        names = [errors.model for errors in answers.models]
         pairs = error_pairs(names, answers.right, clusters, dependence, used, self.correction, self.progress)
         missed = missed_by_all(answers.right, len(answers.index))
         concepts: tuple[MissedConcept, ...] | None = None
@@ -117,17 +117,21 @@ class Run:
             confidence=None if plan is None else float(plan.confidence_level),
             resamples=plan.drawn if drawn and plan is not None else None,
             **low_values(numbers),
-            task=given.task,
+            task=triplets.task,
             notes=merged(
-                aligned.notes, answers.notes, notes, notes_on_few(numbers), _told(answers.models, pairs, plan, numbers)
+                aligned.notes,
+                answers.notes,
+                notes,
+                notes_on_few(numbers),
+                _notes_on_kappa(answers.models, pairs, plan, numbers),
             ),
         )
 
-    def _aligned(self, given: Triplets) -> AlignedModels:
-        """Models and dimensions in one order of rows; of choices alone the triplets as they are."""
+    def _aligned(self, triplets: Triplets) -> AlignedModels:
+        """Models and dimensions in one order of rows; of choices only the triplets as they are."""
         if DIMENSIONS in self.models:
             raise InputError(f"models must not be called {DIMENSIONS!r}, as the human ones are called")
-        return align_models(with_dimensions(self.models, self.dimensions), given)
+        return align_models(with_dimensions(self.models, self.dimensions), triplets)
 
     def _answers(self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen]) -> Answers:
         models, task = {name: aligned.models[name] for name in self.models}, aligned.triplets.task
@@ -143,8 +147,8 @@ class Run:
         notes = [notes_on_rows(x, index, name, task) for name, x in models.items()]
         notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]
         notes.append(tuple(notes_on_choices(chosen, task, "")))
-        found = tuple(_alone(outcomes, k, len(index)) for k in range(len(outcomes.names)))
-        return Answers(found, outcomes.right, index, people, outcomes.scores[0].backend, merged(*notes))
+        errors = tuple(_errors_of(outcomes, k, len(index)) for k in range(len(outcomes.names)))
+        return Answers(errors, outcomes.right, index, people, outcomes.scores[0].backend, merged(*notes))
 
     def _missed(
         self, aligned: AlignedModels, answers: Answers, missed: np.ndarray, clusters: Clusters,
@@ -155,14 +159,14 @@ class Run:
         groupings = groupings_of(
             answers.index, aligned.n_items, aligned.names, dimensions=table, levels=None, **grouped
         )
-        found = [
-            one
+        concepts = [
+            concept
             for grouping in groupings.all
-            for one in missed_concepts(
+            for concept in missed_concepts(
                 missed, grouping, clusters, dependence, plan, self.least, self.correction, self.progress
             )
         ]
-        return tuple(found), groupings.notes
+        return tuple(concepts), groupings.notes
 
 
 def _closed(plan: Resampling) -> bool:
@@ -170,25 +174,25 @@ def _closed(plan: Resampling) -> bool:
     return plan.closed or (plan.method == "bootstrap" and plan.by == "objects")
 
 
-def _alone(outcomes: OutcomeTable, k: int, t: int) -> ModelErrors:
+def _errors_of(outcomes: OutcomeTable, k: int, t: int) -> ModelErrors:
     right = int(np.unpackbits(outcomes.right[k], count=t).sum(dtype=np.int64)) / t
     return ModelErrors(outcomes.names[k], right, outcomes.scores[k].n_ties)
 
 
-def _told(
+def _notes_on_kappa(
     models: tuple[ModelErrors, ...], pairs: tuple[ErrorPair, ...], plan: Resampling | None,
     numbers: tuple[EffectiveNumber, ...],
 ) -> tuple[str, ...]:  # fmt: skip
     """What has no kappa, or no interval, and why."""
     always = {0.0: "always wrong", 1.0: "always right"}
-    flat = [one for one in models if one.right in always]
-    told = [f"{one.model} is {always[one.right]}: kappa with it is not defined" for one in flat]
+    flat = [errors for errors in models if errors.right in always]
+    notes = [f"{errors.model} is {always[errors.right]}: kappa with it is not defined" for errors in flat]
     bare = [pair for pair in pairs if pair.kappa is not None and pair.ci is None]
     if plan is not None and bare:
         drawn = f"a resample of {plan.by} leaves a model that is always right or always wrong"
         in_closed_form = plan.closed or not are_enough(numbers)
-        told.append(without_interval(plan.by, numbers) if in_closed_form else f"there is no interval: {drawn}")
-    return tuple(told)
+        notes.append(without_interval(plan.by, numbers) if in_closed_form else f"there is no interval: {drawn}")
+    return tuple(notes)
 
 
 def error_pairs(
@@ -206,24 +210,24 @@ def error_pairs(
 def _pair(names: Sequence[str], counts: np.ndarray, pair: tuple[int, int], joint: Joint | None, t: int) -> ErrorPair:
     a, b = pair
     right_a, right_b, both = (int(counts[place]) for place in ((a, a), (b, b), (a, b)))
-    found = of_counts(t, right_a, right_b, both)
-    joint = None if found.kappa is None else joint
+    agreement = of_counts(t, right_a, right_b, both)
+    joint = None if agreement.kappa is None else joint
     of_a = right_a >= right_b  # the more accurate one is held to be copied
     return ErrorPair(
         a=names[a],
         b=names[b],
         n_triplets=t,
-        accuracy_a=found.accuracy_a,
-        accuracy_b=found.accuracy_b,
-        observed=found.observed,
-        expected=found.expected,
-        kappa=found.kappa,
+        accuracy_a=agreement.accuracy_a,
+        accuracy_b=agreement.accuracy_b,
+        observed=agreement.observed,
+        expected=agreement.expected,
+        kappa=agreement.kappa,
         ci=None if joint is None else joint.interval(KAPPA),
-        kappa_min=found.kappa_min,
-        kappa_max=found.kappa_max,
-        unbiased_kappa=found.unbiased_kappa,
-        copied=None if found.kappa is None else names[a if of_a else b],
-        copy_probability=found.copy_probability,
+        kappa_min=agreement.kappa_min,
+        kappa_max=agreement.kappa_max,
+        unbiased_kappa=agreement.unbiased_kappa,
+        copied=None if agreement.kappa is None else names[a if of_a else b],
+        copy_probability=agreement.copy_probability,
         copy_ci=None if joint is None else joint.interval(COPY_OF_A if of_a else COPY_OF_B),
         p_value=None if joint is None else joint.p_value(KAPPA),
         p_adjusted=None,
@@ -287,9 +291,9 @@ def _concept(
 
 
 def adjusted(rows: Sequence[Tested], correction: Correction) -> tuple[Tested, ...]:
-    """With p-values that are corrected over all rows that have one."""
-    found = corrected([row.p_value for row in rows], correction)
-    return tuple(replace(row, p_adjusted=p) for row, p in zip(rows, found, strict=True))
+    """The rows with their p-values corrected over all rows that have one."""
+    p_values = corrected([row.p_value for row in rows], correction)
+    return tuple(replace(row, p_adjusted=p) for row, p in zip(rows, p_values, strict=True))
 
 
 def _some(places: Sequence[int], together: int = 8) -> Iterator[Sequence[int]]:

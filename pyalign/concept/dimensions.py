@@ -41,8 +41,8 @@ def as_dimensions(dimensions: object) -> np.ndarray:
     wrong = ~(finite & (rows >= least)).all(axis=1)
     if wrong.any():
         row = int(wrong.argmax())
-        told = f"row {row} is the first of {int(wrong.sum()):,} that hold others (least {rows[row].min():.4g})"
-        raise InputError(f"dimensions must hold finite numbers from 0 up; {told}")
+        first_wrong = f"row {row} is the first of {int(wrong.sum()):,} that hold others (least {rows[row].min():.4g})"
+        raise InputError(f"dimensions must hold finite numbers from 0 up; {first_wrong}")
     return np.maximum(rows, 0.0)
 
 
@@ -60,11 +60,11 @@ def labels_of(labels: Sequence[str] | None, k: int, argument: str = "dimension_l
     """
     if labels is None:
         return tuple(map(str, range(k)))
-    told = _checks.names_of(labels, argument)
-    if len(told) != k:
-        raise InputError(f"{argument} must be one for each of {k:,} dimensions; got {len(told):,}")
-    twice = {label for label in told if told.count(label) > 1}
-    return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(told))
+    texts = _checks.names_of(labels, argument)
+    if len(texts) != k:
+        raise InputError(f"{argument} must be one for each of {k:,} dimensions; got {len(texts):,}")
+    twice = {label for label in texts if texts.count(label) > 1}
+    return tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(texts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +108,9 @@ def members_of(
         raise InputError("dimension_labels are those of dimensions; got none")
     if categories is None:
         return None
-    given = Categories.of(categories)
-    return Members(
-        "categories", given.labels, given.of_rows(n, names), notes_on_order("categories", given.names, names)
-    )
+    converted = Categories.of(categories)
+    notes = notes_on_order("categories", converted.names, names)
+    return Members("categories", converted.labels, converted.of_rows(n, names), notes)
 
 
 def notes_on_order(kind: str, own: Sequence[str] | None, names: Sequence[str] | None) -> tuple[str, ...]:
@@ -132,9 +131,9 @@ def notes_on_order(kind: str, own: Sequence[str] | None, names: Sequence[str] | 
 
 def matched_dimensions(dimensions: object, n: int, names: Sequence[str] | None) -> np.ndarray:
     """float64 (n, g): a human embedding's rows, matched by name where both sides have names."""
-    given, values = as_embeddings(dimensions, "dimensions"), as_dimensions(dimensions)
-    if given.names is not None and names is not None:
-        values = values[match_names(names, given.names).rows]
+    human, values = as_embeddings(dimensions, "dimensions"), as_dimensions(dimensions)
+    if human.names is not None and names is not None:
+        values = values[match_names(names, human.names).rows]
     if len(values) != n:
         raise InputError(f"dimensions must have a row for each of {n} objects; got {len(values)}")
     return values

@@ -63,9 +63,9 @@ class NearDuplicates(Result):
     def to_records(self) -> list[dict[str, object]]:
         """A row for each member of a group."""
         return [
-            {"group": number, "row": row, "object": None if one.names is None else one.names[place],
-             "exact": one.exact, "least": one.least}
-            for number, one in enumerate(self.groups) for place, row in enumerate(one.rows)
+            {"group": number, "row": row, "object": None if group.names is None else group.names[place],
+             "exact": group.exact, "least": group.least}
+            for number, group in enumerate(self.groups) for place, row in enumerate(group.rows)
         ]  # fmt: skip
 
 
@@ -90,24 +90,24 @@ def near_duplicates(
         InputError: as `pyalign.similarity`; a threshold that is no number, or that no pair can reach.
 
     Example:
-        >>> found = near_duplicates([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]], 0.99)
-        >>> [(one.rows, one.exact) for one in found.groups]
+        >>> duplicates = near_duplicates([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]], 0.99)
+        >>> [(group.rows, group.exact) for group in duplicates.groups]
         [((0, 2), False), ((1, 3), True)]
     """
-    given = as_embeddings(embeddings)
-    rows = _checks.as_rows(given.values)
+    converted = as_embeddings(embeddings)
+    rows = _checks.as_rows(converted.values)
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
     level = None if threshold is None else _level(threshold, get_measure(measure))
     same = _equal_rows(rows)
     pairs, values = (_equal_pairs(same), None) if level is None else _pairs(rows, level, same, measure, backend)
     parent = components(len(rows), pairs)
     of_rounding = () if level is None else notes_on_similarities(rows, None, measure)
-    groups = tuple(_group(members, same, pairs, values, parent, given.names) for members in _members(parent))
+    groups = tuple(_group(members, same, pairs, values, parent, converted.names) for members in _members(parent))
     equal = int((np.bincount(same) * (np.bincount(same) - 1) // 2).sum())
     return NearDuplicates(
         groups, len(rows), equal if level is None else len(pairs), level, str(measure),
-        notes=(*given.notes, *notes_on_values(given, "embeddings"), *of_rounding),
-        provenance=Provenance.now([("embeddings", given)], {"threshold": level, "measure": str(measure)}, backend,
+        notes=(*converted.notes, *notes_on_values(converted, "embeddings"), *of_rounding),
+        provenance=Provenance.now([("embeddings", converted)], {"threshold": level, "measure": str(measure)}, backend,
         None),
     )  # fmt: skip
 
@@ -143,15 +143,15 @@ def _pairs(
     rows: np.ndarray, level: float, same: np.ndarray, measure: MeasureLike, backend: BackendName
 ) -> tuple[np.ndarray, np.ndarray]:
     """(p, 2) pairs i < j that are similar or equal, and their similarities; a block of rows at a time."""
-    n, found, values = len(rows), [], []
+    n, pairs, values = len(rows), [], []
     step = max(1, BLOCK // max(1, n))
     for start in range(0, n, step):
         part = np.asarray(similarity(rows[start : start + step], rows[start:], measure=measure, backend=backend))
         near = (part >= level) | (same[start : start + step, None] == same[None, start:])
         i, j = np.nonzero(np.triu(near, 1))
-        found.append(np.stack([i, j], axis=1) + start)
+        pairs.append(np.stack([i, j], axis=1) + start)
         values.append(part[i, j].astype(np.float64))
-    return np.concatenate(found), np.concatenate(values)
+    return np.concatenate(pairs), np.concatenate(values)
 
 
 def components(n: int, pairs: np.ndarray) -> np.ndarray:

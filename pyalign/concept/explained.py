@@ -41,20 +41,20 @@ class Explained:
     moved: np.ndarray | None
 
     @classmethod
-    def of(cls, y: np.ndarray, found: HeldOut) -> Explained:
-        """Of dimensions (n, k) and what was predicted.
+    def of(cls, y: np.ndarray, held_out: HeldOut) -> Explained:
+        """R^2 of dimensions (n, k), from what was predicted for them.
 
         Example:
             >>> y = np.array([[0.0], [1.0], [2.0], [3.0]])
             >>> Explained.of(y, HeldOut(y, np.full((4, 1), 1.5), np.ones((2, 1)))).values
             array([1., 1.])
         """
-        left, all_ = (y - found.predictions) ** 2, (y - found.means) ** 2
+        left, all_ = (y - held_out.predictions) ** 2, (y - held_out.means) ** 2
         varies = np.ptp(y, axis=0) > 0
         values = _ratios(left.sum(axis=0), all_.sum(axis=0), varies)
-        if found.without is None:
+        if held_out.without is None:
             return cls(values, None)
-        of_fits, of_means = found.without
+        of_fits, of_means = held_out.without
         rest = all_.sum(axis=0) - all_ + of_means
         rest[rest <= ROUNDING * all_.sum(axis=0)] = 0.0  # a dimension that this object alone has
         others = _ratios(left.sum(axis=0) - left + of_fits, rest, varies)
@@ -73,7 +73,7 @@ class Explained:
         return math.sqrt(float(moved @ moved) / (n * (n - 1)))
 
     def interval(self, k: int, plan: Resampling | None, within: tuple[float, float] = BOUNDS) -> Interval | None:
-        """Of one of the values; None where there is none."""
+        """The interval of the value of dimension k; None where it has none."""
         error = self.error(k)
         if plan is None or not math.isfinite(self.values[k]) or not math.isfinite(error):
             return None

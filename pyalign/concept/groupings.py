@@ -49,24 +49,24 @@ def groupings_of(
     backend: BackendName = "auto",
 ) -> Groupings:  # fmt: skip
     """Groups triplets (t, 3) of n rows that have these names."""
-    found, n_tied, notes = [], None, []
+    groupings, n_tied, notes = [], None, []
     if dimensions is not None:
-        one = assigned(index, dimensions, assign, top, backend)
-        found.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions.shape[1]), one.codes))
-        n_tied = one.n_tied
+        assignment = assigned(index, dimensions, assign, top, backend)
+        groupings.append(Grouping.of_codes("dimensions", labels_of(labels, dimensions.shape[1]), assignment.codes))
+        n_tied = assignment.n_tied
         if n_tied:
             notes.append(f"{_triplets(n_tied)} of which several dimensions carry the same: the lowest has them")
-        if one.n_none:
-            notes.append(f"{_triplets(one.n_none)} of no dimension: nothing carries the chosen pair")
+        if assignment.n_none:
+            notes.append(f"{_triplets(assignment.n_none)} of no dimension: nothing carries the chosen pair")
     if categories is not None:
-        given = Categories.of(categories)
-        found.append(Grouping.of_categories(given.labels, given.of_rows(n, names), index))
-        if not found[-1].apart:
+        converted = Categories.of(categories)
+        groupings.append(Grouping.of_categories(converted.labels, converted.of_rows(n, names), index))
+        if not groupings[-1].apart:
             notes.append("categories overlap: a triplet counts in each that holds both chosen objects")
     if levels is not None:
-        fine, coarse = (Categories.of(one).of_rows(n, names) for one in levels)
+        fine, coarse = (Categories.of(level).of_rows(n, names) for level in levels)
         codes = level_codes(index, fine, coarse)[:, None]
-        found.append(Grouping.of_codes("levels", LEVELS, codes))
+        groupings.append(Grouping.of_codes("levels", LEVELS, codes))
         astray = _astray(fine, coarse)
         if astray:
             notes.append(f"{astray:,} of {fine.shape[1]:,} fine categories are not part of any coarse one: are the two "
@@ -74,7 +74,7 @@ def groupings_of(
         unknown = int((codes < 0).sum())
         if unknown:
             notes.append(f"{_triplets(unknown)} of no level: an object has no coarse category")
-    return Groupings(tuple(found), n_tied, tuple(notes))
+    return Groupings(tuple(groupings), n_tied, tuple(notes))
 
 
 def _astray(fine: np.ndarray, coarse: np.ndarray) -> int:
@@ -117,11 +117,11 @@ class Grouping:
 
     @classmethod
     def of_codes(cls, by: str, labels: Sequence[str], codes: np.ndarray) -> Grouping:
-        """From the numbers of the concepts of each triplet (t, top), -1 where there are no more.
+        """A grouping by the numbers of the concepts of each triplet (t, top), -1 where there are no more.
 
         Example:
-            >>> found = Grouping.of_codes("levels", ("a", "b"), np.array([[1], [-1], [0], [1]]))
-            >>> [found.part(k).tolist() for k in range(3)]
+            >>> grouping = Grouping.of_codes("levels", ("a", "b"), np.array([[1], [-1], [0], [1]]))
+            >>> [grouping.part(k).tolist() for k in range(3)]
             [[2], [0, 3], [1]]
         """
         g, top = len(labels), codes.shape[1]
@@ -141,8 +141,8 @@ class Grouping:
 
         Example:
             >>> members = np.array([[1, 1], [1, 0], [0, 1]], bool)
-            >>> found = Grouping.of_categories(("a", "b"), members, np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]]))
-            >>> [found.part(k).tolist() for k in range(3)]
+            >>> grouping = Grouping.of_categories(("a", "b"), members, np.array([[0, 1, 2], [2, 0, 1], [1, 2, 0]]))
+            >>> [grouping.part(k).tolist() for k in range(3)]
             [[0], [1], [2]]
         """
         parts = list(rows_of_categories(members, index))
@@ -170,11 +170,11 @@ class Grouping:
             [0, 5, 0]
         """
         dtype = np.int64 if values.dtype.kind in "iu" else np.float64
-        found = np.zeros(len(self.labels) + 1, dtype)
+        totals = np.zeros(len(self.labels) + 1, dtype)
         there = self.sizes > 0
         if there.any():
-            found[there] = np.add.reduceat(values[self.rows], self.starts[:-1][there], dtype=dtype)
-        return found
+            totals[there] = np.add.reduceat(values[self.rows], self.starts[:-1][there], dtype=dtype)
+        return totals
 
 
 def _starts(sizes: np.ndarray) -> np.ndarray:
@@ -209,11 +209,11 @@ def abstraction_levels(triplets: TripletsLike, fine: CategoriesLike, coarse: Cat
         >>> abstraction_levels([[0, 1, 2], [0, 1, 3], [0, 1, 4], [0, 1, 5]], fine, coarse).tolist()
         ['fine', 'coarse', 'border', 'uncategorised']
     """
-    given = as_triplet_data(triplets)
-    index = _checks.as_triplets(given.values)
+    triplet_data = as_triplet_data(triplets)
+    index = _checks.as_triplets(triplet_data.values)
     two = Categories.of(fine), Categories.of(coarse)
-    n = len(two[0].members) if given.names is None else len(given.names)
-    members = [one.of_rows(n, given.names) for one in two]
+    n = len(two[0].members) if triplet_data.names is None else len(triplet_data.names)
+    members = [categories.of_rows(n, triplet_data.names) for categories in two]
     if len(index) and (index.min() < 0 or index.max() >= n):
         wrong = int(((index < 0) | (index >= n)).any(axis=1).argmax())
         raise InputError(

@@ -90,8 +90,8 @@ def predict_held_out(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(60, 4))
-        >>> found = predict_held_out(x, x[:, :1] ** 3, folds_of(60, 3), np.array([0.1, 1.0]))
-        >>> found.predictions.shape, found.penalties.shape
+        >>> held_out = predict_held_out(x, x[:, :1] ** 3, folds_of(60, 3), np.array([0.1, 1.0]))
+        >>> held_out.predictions.shape, held_out.penalties.shape
         ((60, 1), (3, 1))
     """
     count = int(fold.max()) + 1
@@ -138,7 +138,7 @@ class Spectrum:
 
     @classmethod
     def of_rows(cls, x: np.ndarray, others: np.ndarray) -> Spectrum:
-        """By a singular value decomposition of x (n, d).
+        """The spectrum by a singular value decomposition of x (n, d).
 
         Example:
             >>> Spectrum.of_rows(np.array([[0.0], [2.0]]), np.array([[3.0]])).squares
@@ -150,7 +150,7 @@ class Spectrum:
 
     @classmethod
     def of_products(cls, products: np.ndarray, others: np.ndarray) -> Spectrum:
-        """By an eigenvalue decomposition of the products (n, n) of rows, and those of others with them (m, n).
+        """The spectrum by an eigenvalue decomposition of products (n, n) of rows; others (m, n): theirs with the rows.
 
         All rows may have been moved together before their products were taken.
         """
@@ -164,8 +164,8 @@ class Spectrum:
 
         Example:
             >>> x, y = np.array([[0.0], [1.0], [3.0]]), np.array([[1.0], [2.0], [2.0]])
-            >>> one = Spectrum.of_rows(x[1:], x[:1])
-            >>> np.allclose(Spectrum.of_rows(x, x).left_out(y, 0.5)[0], y[0] - one.predicted(y[1:], np.array([0.5]))[0])
+            >>> predicted = Spectrum.of_rows(x[1:], x[:1]).predicted(y[1:], np.array([0.5]))
+            >>> np.allclose(Spectrum.of_rows(x, x).left_out(y, 0.5)[0], y[0] - predicted[0])
             True
         """
         centred = y - y.mean(axis=0)
@@ -175,15 +175,15 @@ class Spectrum:
         if not self.complete:  # what no feature reaches
             residual += centred - self.left @ inside
             rest += 1.0 - 1.0 / len(y) - (self.left**2).sum(axis=1)
-        found: np.ndarray = residual / rest[:, None]
-        return found
+        left_out: np.ndarray = residual / rest[:, None]
+        return left_out
 
     def predicted(self, y: np.ndarray, penalties: np.ndarray) -> np.ndarray:
         """(m, k) targets of the other rows, from fits to y (n, k) at a penalty (k,) of each."""
         mean = y.mean(axis=0)
         inside = self.left.T @ (y - mean)
-        found: np.ndarray = mean + self.others @ (inside / (self.squares[:, None] + penalties))
-        return found
+        predictions: np.ndarray = mean + self.others @ (inside / (self.squares[:, None] + penalties))
+        return predictions
 
     def without(self, y: np.ndarray, penalties: np.ndarray, residuals: np.ndarray) -> np.ndarray:
         """(n, k) how much the sum of squared residuals (m, k) of the other rows grows without each fitted row.
@@ -216,8 +216,8 @@ def chosen_penalties(spectrum: Spectrum, y: np.ndarray, penalties: np.ndarray) -
         array([1.e-01, 1.e+03])
     """
     squares = [(spectrum.left_out(y, float(penalty)) ** 2).mean(axis=0) for penalty in penalties]
-    found: np.ndarray = penalties[np.argmin(squares, axis=0)]
-    return found
+    chosen: np.ndarray = penalties[np.argmin(squares, axis=0)]
+    return chosen
 
 
 class Rows:
@@ -230,7 +230,7 @@ class Rows:
         self._products: np.ndarray | None = None
 
     def spectrum(self, fitted: np.ndarray, others: np.ndarray) -> Spectrum:
-        """Of the fitted rows with the other ones in its terms; both are indices.
+        """The spectrum of the fitted rows, with the other rows in its terms; both are indices.
 
         By products where there are no more rows than features, if the smallest penalty hides their rounding; else by a
         singular value decomposition.
@@ -239,9 +239,9 @@ class Rows:
             if self._products is None:
                 self._products = self._x @ self._x.T
             products = self._products[:, fitted]
-            found = Spectrum.of_products(products[fitted], products[others])
-            if float(found.squares[-1]) * np.finfo(np.float64).eps <= ROUNDING * self._least:
-                return found
+            spectrum = Spectrum.of_products(products[fitted], products[others])
+            if float(spectrum.squares[-1]) * np.finfo(np.float64).eps <= ROUNDING * self._least:
+                return spectrum
         return Spectrum.of_rows(self._x[fitted], self._x[others])
 
 

@@ -99,22 +99,22 @@ def hubness(
     approximate hubness reduction for large high-dimensional data", 2018 (Robin Hood index).
 
     Example:
-        >>> found = hubness(np.array([[0.0], [1.0], [-1.1], [5.0]]), k=1, measure="neg_euclidean")
-        >>> found[0].largest[0].count, found[0].antihubs
+        >>> hubs = hubness(np.array([[0.0], [1.0], [-1.1], [5.0]]), k=1, measure="neg_euclidean")
+        >>> hubs[0].largest[0].count, hubs[0].antihubs
         (2.0, 0.5)
     """
     models = one_or_several(embeddings)
     _checks.whole_number(largest, "largest", 0)
     matched = match_rows(models)
     k, rows = checked_k(k, matched.n), matched.take()
-    results, told = [], []
+    results, notes = [], []
     for name in models:
-        found = occurrences(rows[name], k, measure)
-        results.append(_result(name, found, k, largest, matched.names))
-        told += _notes_on_ties(name, rows[name], found.n_tied, k, measure)
+        counted = occurrences(rows[name], k, measure)
+        results.append(_result(name, counted, k, largest, matched.names))
+        notes += _notes_on_ties(name, rows[name], counted.n_tied, k, measure)
     options = {"k": k, "measure": str(measure), "largest": largest}
     return Hubness(
-        tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *told),
+        tuple(results), k, str(measure), matched.n, notes=(*matched.notes, *notes),
         provenance=Provenance.now([*models.items()], options, "auto", None),
     )  # fmt: skip
 
@@ -132,17 +132,17 @@ class Occurrences(NamedTuple):
 
 
 def occurrences(x: np.ndarray, k: int, measure: MeasureLike) -> Occurrences:
-    """Of the exact lists of neighbours; similarities that differ by rounding alone tie.
+    """Counts from the exact lists of neighbours; similarities that differ only by rounding tie.
 
     Example:
-        >>> found = occurrences(np.array([[0.0], [1.0], [-1.0], [5.0]]), 1, "neg_euclidean")
-        >>> found.counts.tolist(), found.none.tolist(), found.n_tied
+        >>> counted = occurrences(np.array([[0.0], [1.0], [-1.0], [5.0]]), 1, "neg_euclidean")
+        >>> counted.counts.tolist(), counted.none.tolist(), counted.n_tied
         ([2.0, 1.5, 0.5, 0.0], [0.0, 0.0, 0.5, 1.0], 1)
     """
     n = len(x)
-    found = neighbors(x, k=min(k + 1, n - 1), measure=measure, index="flat")
-    tied = tied_at(found.similarities, k)
-    counts = np.bincount(found.indices[~tied, :k].ravel(), minlength=n).astype(np.float64)
+    nearest = neighbors(x, k=min(k + 1, n - 1), measure=measure, index="flat")
+    tied = tied_at(nearest.similarities, k)
+    counts = np.bincount(nearest.indices[~tied, :k].ravel(), minlength=n).astype(np.float64)
     none = (counts == 0).astype(np.float64)
     rows = np.flatnonzero(tied)
     of = "neg_euclidean" if get_measure(measure).name == "rbf" else measure  # which is 0 far away
@@ -166,12 +166,12 @@ def _notes_on_ties(name: str, x: np.ndarray, n_tied: int, k: int, measure: Measu
     zero = int((~x.any(axis=1)).sum())
     of_zero = f"; {zero:,} rows are zero throughout" if zero else ""
     whose = "all objects" if n_tied == len(x) else f"{n_tied:,} of {len(x):,} objects"
-    told = f"for {whose} of {name} others are as near by {measure} as neighbour {k}, but for rounding"
-    return [f"{told}: each is the neighbour equally often{of_zero}"]
+    tie = f"for {whose} of {name} others are as near by {measure} as neighbour {k}, but for rounding"
+    return [f"{tie}: each is the neighbour equally often{of_zero}"]
 
 
-def _result(name: str, found: Occurrences, k: int, largest: int, names: tuple[str, ...] | None) -> HubResult:
-    counts = found.counts
+def _result(name: str, counted: Occurrences, k: int, largest: int, names: tuple[str, ...] | None) -> HubResult:
+    counts = counted.counts
     n, apart = len(counts), counts - k
     apart[np.abs(apart) < 1e-9 * k] = 0.0  # shares that add up to k but for rounding
     deviation = float(np.sqrt((apart**2).mean()))
@@ -180,9 +180,9 @@ def _result(name: str, found: Occurrences, k: int, largest: int, names: tuple[st
         name,
         float((apart**3).mean()) / deviation**3 if deviation else 0.0,
         float(np.abs(apart).sum()) / (2 * k * (n - 1)),
-        float(found.none.mean()),
+        float(counted.none.mean()),
         float(counts[counts >= HUB * k].sum()) / (n * k),
         tuple(Hub(int(row), None if names is None else names[row], float(counts[row])) for row in top),
-        found.n_tied,
+        counted.n_tied,
         counts=counts,
     )

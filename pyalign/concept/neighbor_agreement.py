@@ -165,9 +165,9 @@ class NeighborAgreement(Result):
     def object_records(self) -> list[dict[str, Any]]:
         """A row for each model and object: its overlap and rank-biased overlap; of a document, no rows."""
         return [
-            {"embeddings": one.embeddings, "row": row, "object": None if self.names is None else self.names[row],
-             "overlap": float(one.overlaps[row]), "rbo": float(one.rbos[row])}
-            for one in self.results if one.overlaps is not None
+            {"embeddings": result.embeddings, "row": row, "object": None if self.names is None else self.names[row],
+             "overlap": float(result.overlaps[row]), "rbo": float(result.rbos[row])}
+            for result in self.results if result.overlaps is not None
             for row in range(self.n_objects)
         ]  # fmt: skip
 
@@ -179,8 +179,8 @@ class NeighborAgreement(Result):
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each model over all objects (concept None), and one for each of its concepts."""
         rows = []
-        for one in self.results:
-            rows.append({"embeddings": one.embeddings, "concept": None, "n_objects": self.n_objects,
-                         **flat_record(one)})  # fmt: skip
-            rows += [{"embeddings": one.embeddings, **flat_record(concept)} for concept in one.concepts or ()]
+        for result in self.results:
+            rows.append({"embeddings": result.embeddings, "concept": None, "n_objects": self.n_objects,
+                         **flat_record(result)})  # fmt: skip
+            rows += [{"embeddings": result.embeddings, **flat_record(concept)} for concept in result.concepts or ()]
         return rows

@@ -82,8 +82,8 @@ def neighbor_changes(
     Example:
         >>> before = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
         >>> after = before[[0, 2, 1, 3]]
-        >>> found = neighbor_changes(before, after, k=1, top=1)
-        >>> found.overlap, found.objects[0].lost, found.objects[0].gained
+        >>> changes = neighbor_changes(before, after, k=1, top=1)
+        >>> changes.overlap, changes.objects[0].lost, changes.objects[0].gained
         (0.0, ('1',), ('2',))
     """
     _checks.fraction(rbo_p, "rbo_p")

@@ -45,8 +45,8 @@ def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", 
         array([1, 0, 1])
     """
     k = length if k is None else k
-    found = neighbors(x, k=min(max(length, k + 1), len(x) - 1), measure=measure, index="flat")
-    return Lists(found.indices[:, :length], int(tied_at(found.similarities, k).sum()))
+    nearest = neighbors(x, k=min(max(length, k + 1), len(x) - 1), measure=measure, index="flat")
+    return Lists(nearest.indices[:, :length], int(tied_at(nearest.similarities, k).sum()))
 
 
 def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:
@@ -59,8 +59,8 @@ def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:
     if similarities.shape[1] <= k:
         return np.zeros(len(similarities), bool)
     last, following = similarities[:, k - 1], similarities[:, k]
-    found: np.ndarray = last - following <= TIED * np.maximum(np.abs(last), np.abs(following))
-    return found
+    tied: np.ndarray = last - following <= TIED * np.maximum(np.abs(last), np.abs(following))
+    return tied
 
 
 def checked_k(k: object, n: int) -> int:
@@ -148,9 +148,9 @@ class SharedNeighbors:
 
     def relabelled(self, order: np.ndarray) -> np.ndarray:
         """(n, 2), where object i of a is called order[i]; row j is of the object that is called j."""
-        found = self._ranks.of(order[:, None], order.take(self.a[:, : self.k]))
+        ranks = self._ranks.of(order[:, None], order.take(self.a[:, : self.k]))
         out = np.empty((len(order), 2))
-        out[order] = self._of(np.arange(1, self.k + 1), found)
+        out[order] = self._of(np.arange(1, self.k + 1), ranks)
         return out
 
     def halved(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -164,7 +164,7 @@ class SharedNeighbors:
         return self._of(rank, np.where(ours & (rank <= self.k) & (places > 0), other, 0))
 
     def _of(self, ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-        """From ranks in a and in b, 0 where it is no neighbour."""
+        """Overlaps and rank-biased overlaps from ranks in a and in b, 0 where an object is no neighbour."""
         both = (theirs > 0) & (theirs <= self.k)
         depth = np.where(both, np.maximum(ours, theirs), 0)
         return np.stack([both.sum(axis=1) / self.k, self._weights[depth].sum(axis=1)], axis=1)

@@ -98,15 +98,17 @@ def compare_neighbors(
         >>> rng = np.random.default_rng(0)
         >>> people = rng.random((60, 5))
         >>> near = people + 0.1 * rng.normal(size=(60, 5))
-        >>> found = pyalign.compare_neighbors({"near": near, "other": rng.normal(size=(60, 5))}, people, k=5)
-        >>> found.chance == 5 / 59, found[0].overlap > 0.5, found[0].p_value, found.differences[0].p_value < 0.05
-        (True, True, 0.001, True)
+        >>> agreement = pyalign.compare_neighbors({"near": near, "other": rng.normal(size=(60, 5))}, people, k=5)
+        >>> agreement.chance == 5 / 59, agreement[0].overlap > 0.5, agreement[0].p_value
+        (True, True, 0.001)
+        >>> agreement.differences[0].p_value < 0.05
+        True
     """
     progress = progress or silent
     models = one_or_several(embeddings)
     if not models or REFERENCE in models:
         raise InputError(f"embeddings must hold at least one model, none called {REFERENCE!r}; got {list(models)}")
-    asked = half_samples(ci)
+    requested = half_samples(ci)
     _check(rbo_p, n_permutations, correction, seed)
     matched = match_rows({REFERENCE: against, **models})
     k = checked_k(k, matched.n)
@@ -119,19 +121,20 @@ def compare_neighbors(
     human = lists[REFERENCE].rows
     shared = {name: SharedNeighbors(lists[name].rows, human, k, rbo_p) for name in models}
     study = Study(shared, concepts, matched.n)
-    plan = asked if matched.n // 2 > k else None
+    plan = requested if matched.n // 2 > k else None
     drawn = None if plan is None else study.halved(plan, progress)
     null = study.nulls(n_permutations, seed, progress) if n_permutations else None
     results = tuple(result_of(study, m, drawn, null, plan, correction, matched.names) for m in range(len(models)))
     notes = [*matched.notes, *(() if concepts is None else concepts.notes), *notes_on_lists(rows, lists, k)]
-    if asked is not None and plan is None:
+    if requested is not None and plan is None:
         notes.append(f"no intervals: half of {matched.n:,} objects holds no {k} neighbours of each")
     small = [] if concepts is None else [c.concept for c in results[0].concepts or () if c.n_objects < LEAST]
-    if small and asked is not None:
-        told = ", ".join(small[:5]) + (", ..." if len(small) > 5 else "")
-        notes.append(f"concepts of fewer than {LEAST} objects, too few for intervals: {told}")
+    if small and requested is not None:
+        listed = ", ".join(small[:5]) + (", ..." if len(small) > 5 else "")
+        notes.append(f"concepts of fewer than {LEAST} objects, too few for intervals: {listed}")
     options = {"k": k, "measure": str(measure), "against_measure": str(human_measure), "rbo_p": rbo_p,
-               "ci": None if asked is None else asked.by, "resamples": RESAMPLES if asked is None else asked.drawn,
+               "ci": None if requested is None else requested.by,
+               "resamples": RESAMPLES if requested is None else requested.drawn,
                "permutations": n_permutations, "correction": correction}  # fmt: skip
     return NeighborAgreement(
         results, () if drawn is None or plan is None else differences_of(study, drawn, plan, correction), k,
@@ -162,12 +165,16 @@ def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k
     for name, x in rows.items():
         zero = int((~x.any(axis=1)).sum())
         if zero:
-            told, it, its = ("row of {} is", "it", "its") if zero == 1 else ("rows of {} are", "them", "their")
+            subject, it, its = ("row of {} is", "it", "its") if zero == 1 else ("rows of {} are", "them", "their")
             why = f"cosines and products with {it} are 0, {its} neighbours by them the first rows"
-            notes.append(f"{zero:,} {told.format(name)} zero throughout: {why}")
-    for name, one in lists.items():
-        if one.n_tied:
-            whose = f"all objects of {name}" if one.n_tied == len(one.rows) else f"{one.n_tied:,} objects of {name}"
+            notes.append(f"{zero:,} {subject.format(name)} zero throughout: {why}")
+    for name, nearest in lists.items():
+        if nearest.n_tied:
+            whose = (
+                f"all objects of {name}"
+                if nearest.n_tied == len(nearest.rows)
+                else f"{nearest.n_tied:,} objects of {name}"
+            )
             notes.append(f"for {whose} others are as near as neighbour {k}, but for rounding: the first rows are taken")
     return notes
 
@@ -190,8 +197,8 @@ class Study:
         """(b, models, 1 + g, 2): means within halves."""
         out = np.empty((plan.drawn, len(self.shared), self.members.shape[1], 2))
         for number, (rows, inside) in enumerate(halves(self.n, plan.drawn, plan.seed)):
-            for m, one in enumerate(self.shared.values()):
-                out[number, m] = group_means(one.halved(rows, inside), self.members[rows])
+            for m, of_model in enumerate(self.shared.values()):
+                out[number, m] = group_means(of_model.halved(rows, inside), self.members[rows])
             progress("resamples", number + 1, plan.drawn)
         return out
 
@@ -200,8 +207,8 @@ class Study:
         members, out = self.members, np.empty((n_permutations, len(self.shared), self.members.shape[1], 2))
         for part, orders in permutations_of(self.n, n_permutations, seed):
             for number, order in enumerate(orders.astype(np.int64)):
-                for m, one in enumerate(self.shared.values()):
-                    out[part.start + number, m] = group_means(one.relabelled(order), members)
+                for m, of_model in enumerate(self.shared.values()):
+                    out[part.start + number, m] = group_means(of_model.relabelled(order), members)
             progress("permutations", part.stop, n_permutations)
         return out
 
@@ -217,7 +224,7 @@ def result_of(
 
     def figures(g: int) -> list[Any]:
         """Overlap, interval, p, rank-biased overlap, interval, p."""
-        told: list[Any] = []
+        columns: list[Any] = []
         for v in range(2):
             value = float(means[g, v])
             error = None if errors is None else float(errors[g, v])
@@ -226,9 +233,9 @@ def result_of(
                 if error is None or plan is None
                 else interval_of(value, error, int(counts[g]), plan.confidence_level)
             )
-            told += [value if counts[g] else None, ci,
+            columns += [value if counts[g] else None, ci,
                      None if null is None or not counts[g] else _upper_p(null[:, m, g, v], value)]  # fmt: skip
-        return told
+        return columns
 
     concepts = None
     if study.concepts is not None:
@@ -239,13 +246,13 @@ def result_of(
             for (label, count, overlap, ci, p, *of_rbo), p_adjusted in zip(rows, adjusted, strict=True)
         )
     lowest = np.lexsort((np.arange(study.n), values[:, 0], values[:, 1]))[:MOST_LOWEST]
-    told = tuple(
+    objects = tuple(
         ObjectNeighbors(int(row), None if names is None else names[row], float(values[row, 0]), float(values[row, 1]))
         for row in lowest
     )
     overlap, ci, p, rbo, rbo_ci, rbo_p = figures(0)
     return NeighborResult(
-        name, overlap, ci, p, rbo, rbo_ci, rbo_p, told, concepts, overlaps=values[:, 0], rbos=values[:, 1],
+        name, overlap, ci, p, rbo, rbo_ci, rbo_p, objects, concepts, overlaps=values[:, 0], rbos=values[:, 1],
     )  # fmt: skip
 
 
@@ -258,7 +265,7 @@ def differences_of(
     study: Study, drawn: np.ndarray, plan: Resampling, correction: Correction
 ) -> tuple[NeighborDifference, ...]:
     names, counts = list(study.shared), study.members.sum(axis=0)
-    means = [group_means(one.values(), study.members)[:, 0] for one in study.shared.values()]
+    means = [group_means(of_model.values(), study.members)[:, 0] for of_model in study.shared.values()]
     labels = [None, *(study.concepts.labels if study.concepts is not None else ())]
     rows = []
     for a, b in combinations(range(len(names)), 2):

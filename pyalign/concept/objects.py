@@ -49,8 +49,8 @@ class Objects:
     @property
     def y(self) -> np.ndarray:
         """(m, k) the dimensions of the objects that are kept."""
-        found: np.ndarray = self.human[self.kept]
-        return found
+        dimensions: np.ndarray = self.human[self.kept]
+        return dimensions
 
 
 def objects_of(
@@ -68,21 +68,23 @@ def objects_of(
         >>> objects_of({"a": Embeddings(np.eye(2), ("cat", "dog"))}, human).rows["a"].tolist()
         [[0.0, 1.0], [1.0, 0.0]]
     """
-    given = as_embeddings(dimensions, "dimensions")
-    human = _values(given, "dimensions")
-    if given.names is not None:
-        require_different(given.names, "dimensions' row")
-    notes, rows = list(given.notes), {}
-    names, there, lacking = given.names, np.ones(len(human), bool), dict[str, int]()
+    converted = as_embeddings(dimensions, "dimensions")
+    human = _values(converted, "dimensions")
+    if converted.names is not None:
+        require_different(converted.names, "dimensions' row")
+    notes, rows = list(converted.notes), {}
+    names, there, lacking = converted.names, np.ones(len(human), bool), dict[str, int]()
     for name, x in models.items():
-        one = as_embeddings(x, name)
-        notes += (*one.notes, *notes_on_values(one, name))
-        rows[name], has = _matched(_values(one, name), one.names, given.names, len(human), name, notes, missing)
+        embeddings = as_embeddings(x, name)
+        notes += (*embeddings.notes, *notes_on_values(embeddings, name))
+        rows[name], has = _matched(
+            _values(embeddings, name), embeddings.names, converted.names, len(human), name, notes, missing
+        )
         there &= has
         if not has.all():
             lacking[name] = int((~has).sum())
-        names = one.names if names is None and len(models) == 1 else names
-    told = labels_of(labels, human.shape[1], "labels")
+        names = embeddings.names if names is None and len(models) == 1 else names
+    dimension_labels = labels_of(labels, human.shape[1], "labels")
     if not there.all():
         assert names is not None
         notes.append(f"{missing_in_words(names, there, lacking if len(rows) > 1 else None)}, and are left out")
@@ -95,13 +97,16 @@ def objects_of(
     if not kept.all():
         notes.append(f"{int((~kept).sum()):,} of {len(kept):,} objects are left out: their rows hold NaN or infinity")
     coverage = None if missing == "raise" else Coverage(int(there.sum()), len(there))
-    return Objects(rows, human, kept & there, told, names, given.source, tuple(dict.fromkeys(notes)), there, coverage)
+    return Objects(
+        rows, human, kept & there, dimension_labels, names, converted.source, tuple(dict.fromkeys(notes)), there,
+        coverage,
+    )  # fmt: skip
 
 
 def _values(x: Embeddings, name: str) -> np.ndarray:
-    """As float64 on the host: what is added to eigenvalues must not drown in float32's rounding of products."""
-    door = open_door("auto", x.values)
-    values = np.asarray(door.host(door.rows(x.values, name)), np.float64)
+    """Embeddings as float64 on the host: what is added to eigenvalues must not drown in float32's rounding."""
+    inputs = open_door("auto", x.values)
+    values = np.asarray(inputs.host(inputs.rows(x.values, name)), np.float64)
     largest = np.abs(values, where=np.isfinite(values), out=np.zeros_like(values)).max()
     if largest > LARGEST:
         raise InputError(f"{name} must be scaled down: its squares would overflow; got a value of {largest:.3g}")
@@ -117,13 +122,13 @@ def _matched(
         if own == names:
             return values, np.ones(n, bool)
         there = _has_row(names, own, name, missing)
-        match = match_names([one for one, has in zip(names, there, strict=True) if has], own)
+        match = match_names([object_name for object_name, has in zip(names, there, strict=True) if has], own)
         notes += [] if match.note is None else [f"{name}: {match.note}"]
         if len(own) > there.sum():
             notes.append(f"{len(own) - there.sum():,} rows of {name} are left out: the dimensions have no such objects")
-        found = np.full((n, values.shape[1]), np.nan)
-        found[there] = values[match.rows]
-        return found, there
+        matched = np.full((n, values.shape[1]), np.nan)
+        matched[there] = values[match.rows]
+        return matched, there
     if len(values) != n:
         raise InputError(f"{name} must have a row for each of {n:,} objects of the dimensions; got {len(values):,}")
     bare = "the dimensions" if own is not None else name if names is not None else f"the dimensions and of {name}"

@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Of what all parts are taken.
+    """The outcomes that all parts are taken from.
 
     Attributes:
         outcomes: the outcomes of the models.
@@ -78,8 +78,8 @@ class Parts:
             sums = resampled_sums(clusters, values, self.plan)
         if len(rows) < self.least:
             return Part(len(rows), objects, estimates, None, too_few(len(rows), self.least), sums, numbers)
-        found, note = self._intervals(clusters, numbers, table, values, estimates, sums)
-        return Part(len(rows), objects, estimates, found, note, sums, numbers)
+        intervals, note = self._intervals(clusters, numbers, table, values, estimates, sums)
+        return Part(len(rows), objects, estimates, intervals, note, sums, numbers)
 
     def whole(self, parts: list[Part], progress: Progress) -> Part:
         """All triplets together: of resamples that parts have added up already, their sum."""
@@ -88,7 +88,7 @@ class Parts:
             return Part(t, self.clusters.n, estimates, None)
         added = [(part.n_triplets, part.sums) for part in parts if part.sums is not None]
         all_there = self._add_up and sum(n for n, _ in added) == t
-        sums = np.sum(np.stack([one for _, one in added]), axis=0) if all_there else None
+        sums = np.sum(np.stack([part_sums for _, part_sums in added]), axis=0) if all_there else None
         progress("intervals", 0, None)
         values = None if self.plan.closed else _values(self.table)
         numbers = effective_numbers(self.clusters, self.plan.by)
@@ -99,16 +99,16 @@ class Parts:
     def table(self) -> np.ndarray:
         """int16 (t, 1 + 2 m): 1, then credit and cross-entropy with each model, as the outcome table has them."""
         outcomes = self.outcomes
-        found = np.empty((len(outcomes.credits), 2 * outcomes.credits.shape[1] - 1), np.int16)
-        found[:, 0], found[:, 1::2], found[:, 2::2] = 1, outcomes.credits[:, 1:], outcomes.nats[:, 1:]
-        return found
+        columns = np.empty((len(outcomes.credits), 2 * outcomes.credits.shape[1] - 1), np.int16)
+        columns[:, 0], columns[:, 1::2], columns[:, 2::2] = 1, outcomes.credits[:, 1:], outcomes.nats[:, 1:]
+        return columns
 
     @cached_property
     def units(self) -> np.ndarray:
-        """(2 m,): of its columns but the first."""
-        found = np.full(2 * len(self.outcomes.names), 1.0 / CREDIT_UNIT)
-        found[1::2] = self.outcomes.steps
-        return found
+        """(2 m,): the unit of each column of the table but the first."""
+        units = np.full(2 * len(self.outcomes.names), 1.0 / CREDIT_UNIT)
+        units[1::2] = self.outcomes.steps
+        return units
 
     @property
     def _add_up(self) -> bool:

@@ -92,8 +92,8 @@ def predict_dimensions(
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=(200, 10))
         >>> human = np.stack([x[:, 0] + 0.5 * rng.normal(size=200), rng.normal(size=200)], axis=1)
-        >>> found = predict_dimensions(x, human, labels=["planted", "random"])
-        >>> [one.r2 > 0.5 for one in found[0].dimensions]
+        >>> predictions = predict_dimensions(x, human, labels=["planted", "random"])
+        >>> [dimension.r2 > 0.5 for dimension in predictions[0].dimensions]
         [True, False]
     """
     progress = progress or silent
@@ -107,36 +107,37 @@ def predict_dimensions(
     if not models:
         raise InputError("embeddings must hold at least one model; got none")
     objects = objects_of(models, dimensions, labels, nan_policy, missing)
-    given = _checks.as_array(folds, "folds", "(n,)").ndim > 0
-    fold = _folds(objects, folds, given, seed)
-    asked = None if triplets is None else asked_of(objects, triplets, measure, plan, missing)
+    labelled = _checks.as_array(folds, "folds", "(n,)").ndim > 0
+    fold = _folds(objects, folds, labelled, seed)
+    judged = None if triplets is None else judged_triplets(objects, triplets, measure, plan, missing)
     results, explained = [], {}
     for name, rows in objects.rows.items():
-        held = predict_held_out(
+        held_out = predict_held_out(
             rows[objects.kept], objects.y, fold, grid, standardize=standardize, errors=plan is not None,
             progress=progress, stage=name,
         )  # fmt: skip
-        explained[name] = Explained.of(objects.y, held)
-        results.append(_result(name, held, explained[name], objects, plan))
+        explained[name] = Explained.of(objects.y, held_out)
+        results.append(_result(name, held_out, explained[name], objects, plan))
     fold_of = np.full(len(objects.kept), -1)
     fold_of[objects.kept] = fold
-    found = DimensionPredictions(
+    predictions = DimensionPredictions(
         tuple(results), len(fold), int(objects.there.sum()) - len(fold), int(fold.max()) + 1, tuple(map(float, grid)),
-        bool(standardize), None if given else seed, None if plan is None else plan.confidence_level,
+        bool(standardize), None if labelled else seed, None if plan is None else plan.confidence_level,
         None if plan is None else plan.by, None if plan is None else plan.method, correction,
         None if plan is None or len(models) < 2 else _differences(explained, objects.labels, plan, correction),
         objects.source, fold_of=fold_of, names=objects.names, coverage=objects.coverage,
     )  # fmt: skip
-    if asked is not None:
-        found = scored(found, objects, asked, progress)
+    if judged is not None:
+        predictions = scored(predictions, objects, judged, progress)
     inputs = [*models.items(), ("dimensions", dimensions), *([] if triplets is None else [("triplets", triplets)])]
     options = {
-        "penalties": list(found.penalties), "folds": found.folds, "standardize": found.standardize, "measure": measure,
-        "ci": record_of(plan), "correction": correction, "nan": nan_policy, "missing": missing,
+        "penalties": list(predictions.penalties), "folds": predictions.folds,
+        "standardize": predictions.standardize, "measure": measure, "ci": record_of(plan), "correction": correction,
+        "nan": nan_policy, "missing": missing,
     }  # fmt: skip
-    notes = (*objects.notes, *_notes(results, grid, objects, standardize), *found.notes)
+    notes = (*objects.notes, *_notes(results, grid, objects, standardize), *predictions.notes)
     return replace(
-        found,
+        predictions,
         notes=tuple(dict.fromkeys(notes)),
         provenance=Provenance.now(inputs, options, "numpy", seed),
     )
@@ -158,9 +159,9 @@ def checked_penalties(penalties: object) -> np.ndarray:
     return np.unique(a.astype(np.float64))
 
 
-def _folds(objects: Objects, folds: object, given: bool, seed: int) -> np.ndarray:
+def _folds(objects: Objects, folds: object, labelled: bool, seed: int) -> np.ndarray:
     kept = objects.kept
-    if given:
+    if labelled:
         labels = _checks.as_array(folds, "folds", "(n,)")
         if len(labels) != len(kept):
             raise InputError(f"folds must be a label for each of {len(kept):,} objects; got {len(labels):,}")
@@ -170,18 +171,18 @@ def _folds(objects: Objects, folds: object, given: bool, seed: int) -> np.ndarra
 
 
 def _result(
-    name: str, held: HeldOut, explained: Explained, objects: Objects, plan: Resampling | None
+    name: str, held_out: HeldOut, explained: Explained, objects: Objects, plan: Resampling | None
 ) -> PredictedDimensions:
-    correlations = _correlations(objects.y, held.predictions)
+    correlations = _correlations(objects.y, held_out.predictions)
     of_each = tuple(
         PredictedDimension(
             label, _number(explained.values[k]), explained.interval(k, plan), _number(correlations[k]),
-            tuple(map(float, held.penalties[:, k])),
+            tuple(map(float, held_out.penalties[:, k])),
         )
         for k, label in enumerate(objects.labels)
     )  # fmt: skip
     predictions = np.full((len(objects.kept), len(of_each)), np.nan)
-    predictions[objects.kept] = held.predictions
+    predictions[objects.kept] = held_out.predictions
     mean = _number(explained.values[-1])
     interval = explained.interval(len(of_each), plan)
     return PredictedDimensions(name, of_each, mean, interval, predictions=predictions)
@@ -202,7 +203,7 @@ def _number(value: float) -> float | None:
 def _differences(
     explained: Mapping[str, Explained], labels: Sequence[str], plan: Resampling, correction: Correction
 ) -> tuple[DimensionDifference, ...]:
-    """Of every two models: of the means first, then of each dimension."""
+    """The differences of every two models: those of the means first, then those of each dimension."""
     means: list[DimensionDifference] = []
     others: list[DimensionDifference] = []
     for a, b in combinations(explained, 2):
@@ -210,14 +211,14 @@ def _differences(
         for k, dimension in enumerate((*labels, None)):
             if np.isfinite(less.values[k]):
                 interval, p = less.interval(k, plan, ANY), less.p_value(k)
-                one = DimensionDifference(a, b, dimension, float(less.values[k]), interval, p, None)
-                (means if dimension is None else others).append(one)
+                difference = DimensionDifference(a, b, dimension, float(less.values[k]), interval, p, None)
+                (means if dimension is None else others).append(difference)
     return (*_corrected(means, correction), *_corrected(others, correction))
 
 
-def _corrected(found: list[DimensionDifference], correction: Correction) -> list[DimensionDifference]:
-    adjusted = corrected([one.p_value for one in found], correction)
-    return [replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True)]
+def _corrected(differences: list[DimensionDifference], correction: Correction) -> list[DimensionDifference]:
+    adjusted = corrected([difference.p_value for difference in differences], correction)
+    return [replace(difference, p_adjusted=p) for difference, p in zip(differences, adjusted, strict=True)]
 
 
 def _notes(
@@ -227,29 +228,29 @@ def _notes(
     y = objects.y
     same = int((np.ptp(y, axis=0) == 0).sum())
     notes = [f"{same} of {y.shape[1]} dimensions are the same for all objects and have no R^2"] if same else []
-    for name, one in zip(objects.rows, results, strict=True):
+    for name, result in zip(objects.rows, results, strict=True):
         x = objects.rows[name][objects.kept]
         if (x == x[0]).all():
             notes.append(f"the features of {name} are the same for all objects: they predict nothing")
         elif len(grid) > 1:
-            notes += _notes_on_ends(one, grid, standardize)
+            notes += _notes_on_ends(result, grid, standardize)
     return notes
 
 
-def _notes_on_ends(one: PredictedDimensions, grid: np.ndarray, standardize: bool) -> list[str]:
+def _notes_on_ends(result: PredictedDimensions, grid: np.ndarray, standardize: bool) -> list[str]:
     """Where the best penalty may lie beyond the grid; a large one is also what features that say nothing get."""
-    notes, varying = [], [d for d in one.dimensions if d.r2 is not None]
+    notes, varying = [], [d for d in result.dimensions if d.r2 is not None]
     chosen = np.array([d.penalties for d in varying])
     least, most = (chosen == grid[0], chosen == grid[-1])
     if least.any():
         more = "" if standardize else ", or standardize the features"
-        notes.append(f"{one.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {_times(least)} of "
+        notes.append(f"{result.embeddings}: the smallest penalty ({grid[0]:g}) was chosen {_times(least)} of "
                      f"{chosen.size:,}: smaller ones might do better{more}")  # fmt: skip
     if most.any():
         r2 = [d.r2 or 0.0 for d, at_end in zip(varying, most.any(axis=1), strict=True) if at_end]
-        told = "the features say little there" if max(r2) < LITTLE else "larger ones might do better"
-        notes.append(f"{one.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {_times(most)} of "
-                     f"{chosen.size:,}: {told}")  # fmt: skip
+        explanation = "the features say little there" if max(r2) < LITTLE else "larger ones might do better"
+        notes.append(f"{result.embeddings}: the largest penalty ({grid[-1]:g}) was chosen {_times(most)} of "
+                     f"{chosen.size:,}: {explanation}")  # fmt: skip
     return notes
 
 
@@ -259,7 +260,7 @@ def _times(chosen: np.ndarray) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class JudgedTriplets:
     """Triplets, checked before anything is fitted.
 
     Attributes:
@@ -279,9 +280,9 @@ class Asked:
     coverage: Coverage | None
 
 
-def asked_of(
+def judged_triplets(
     objects: Objects, triplets: object, measure: MeasureLike, plan: Resampling | None, missing: Policy
-) -> Asked:
+) -> JudgedTriplets:
     """Triplets of the objects, and what the human dimensions say of them.
 
     Raises:
@@ -293,38 +294,40 @@ def asked_of(
     require_odd_one_out(aligned.triplets, "predict_dimensions")
     require_answers(aligned.triplets, "predict_dimensions")
     require_one_answer_each(aligned.triplets, "predict_dimensions")
-    door = open_door("auto", objects.human)
-    index = door.host(checked_triplets(door, aligned.index, len(objects.human)))
+    inputs = open_door("auto", objects.human)
+    index = inputs.host(checked_triplets(inputs, aligned.index, len(objects.human)))
     index = index[objects.kept[index].all(axis=1)]
     if not len(index):
         raise InputError("triplets must name objects without NaN or infinity; got none that do")
     score_of_human = score(objects.human, Triplets(index), measure=measure, ci=plan, nan_policy="omit").only
     coverage = present.coverage and replace(present.coverage, **_counts(objects))
-    return Asked(aligned, index, measure, score_of_human, plan, coverage)
+    return JudgedTriplets(aligned, index, measure, score_of_human, plan, coverage)
 
 
 def _counts(objects: Objects) -> dict[str, int]:
-    """Of the objects of the dimensions, of which triplets may be about a part."""
+    """How many objects have rows, of those of the dimensions."""
     return {"n_objects": int(objects.there.sum()), "of_objects": len(objects.there)}
 
 
-def scored(found: DimensionPredictions, objects: Objects, asked: Asked, progress: Progress) -> DimensionPredictions:
-    """With accuracies on these triplets: of predictions, all and within folds; of human dimensions; of embeddings."""
-    assert found.fold_of is not None
-    fold = found.fold_of[asked.index]
-    whole, inside = Triplets(asked.index), Triplets(asked.index[(fold == fold[:, :1]).all(axis=1)])
+def scored(
+    predictions: DimensionPredictions, objects: Objects, judged: JudgedTriplets, progress: Progress
+) -> DimensionPredictions:
+    """Adds accuracies on these triplets: of predictions, all and within folds; of human dimensions; of embeddings."""
+    assert predictions.fold_of is not None
+    fold = predictions.fold_of[judged.index]
+    whole, inside = Triplets(judged.index), Triplets(judged.index[(fold == fold[:, :1]).all(axis=1)])
     results = []
-    for number, one in enumerate(found.results):
-        progress("accuracies", number, len(found.results))
-        x, rows = one.predictions, objects.rows[one.embeddings]
-        all_ = score(x, whole, measure=asked.measure, ci=asked.plan, nan_policy="omit")
-        within = score(x, inside, measure=asked.measure, ci=None, nan_policy="omit").accuracy if len(inside) else None
+    for number, result in enumerate(predictions.results):
+        progress("accuracies", number, len(predictions.results))
+        x, rows = result.predictions, objects.rows[result.embeddings]
+        all_ = score(x, whole, measure=judged.measure, ci=judged.plan, nan_policy="omit")
+        within = score(x, inside, measure=judged.measure, ci=None, nan_policy="omit").accuracy if len(inside) else None
         bare = score(rows, whole, measure="cosine", ci=None, nan_policy="omit").accuracy
-        told = replace(one, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
-        results.append(replace(told, accuracy_within_folds=within, n_within_folds=len(inside)))
+        with_accuracies = replace(result, accuracy=all_.accuracy, accuracy_ci=all_.ci, own_accuracy=bare)
+        results.append(replace(with_accuracies, accuracy_within_folds=within, n_within_folds=len(inside)))
     return replace(
-        found, results=tuple(results), triplets=asked.aligned.triplets.source, n_triplets=len(asked.index),
-        coverage=asked.coverage, measure=str(asked.measure), human_accuracy=asked.human.accuracy,
-        human_accuracy_ci=asked.human.ci,
-        notes=tuple(dict.fromkeys((*found.notes, *asked.aligned.notes, MADE_FROM))),
+        predictions, results=tuple(results), triplets=judged.aligned.triplets.source, n_triplets=len(judged.index),
+        coverage=judged.coverage, measure=str(judged.measure), human_accuracy=judged.human.accuracy,
+        human_accuracy_ci=judged.human.ci,
+        notes=tuple(dict.fromkeys((*predictions.notes, *judged.aligned.notes, MADE_FROM))),
     )  # fmt: skip

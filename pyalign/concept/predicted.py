@@ -175,12 +175,13 @@ class DimensionPredictions(Result):
 
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each dimension of each representation."""
-        return [_record(result, one) for result in self.results for one in result.dimensions]
+        return [_record(result, dimension) for result in self.results for dimension in result.dimensions]
 
 
-def _record(result: PredictedDimensions, one: PredictedDimension) -> dict[str, Any]:
-    low, high = one.ci or (None, None)
-    told = {"embeddings": result.embeddings, "dimension": one.dimension, "r2": one.r2, "ci_low": low, "ci_high": high,
-            "standard_error": one.standard_error, "correlation": one.correlation}  # fmt: skip
-    chosen = {f"penalty_{fold + 1}": penalty for fold, penalty in enumerate(one.penalties)}
-    return {name: as_document(value) for name, value in {**told, **chosen}.items()}
+def _record(result: PredictedDimensions, dimension: PredictedDimension) -> dict[str, Any]:
+    low, high = dimension.ci or (None, None)
+    columns = {"embeddings": result.embeddings, "dimension": dimension.dimension, "r2": dimension.r2,
+               "ci_low": low, "ci_high": high, "standard_error": dimension.standard_error,
+               "correlation": dimension.correlation}  # fmt: skip
+    chosen = {f"penalty_{fold + 1}": penalty for fold, penalty in enumerate(dimension.penalties)}
+    return {name: as_document(value) for name, value in {**columns, **chosen}.items()}

@@ -87,35 +87,35 @@ def prototypes(
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.2], [1.0, 0.5], [0.0, 1.0]])
-        >>> found = prototypes(x, categories=["a", "a", "a", "b"]).concepts
-        >>> found[0].medoid.row, found[1].medoid.value
+        >>> concepts = prototypes(x, categories=["a", "a", "a", "b"]).concepts
+        >>> concepts[0].medoid.row, concepts[1].medoid.value
         (1, None)
     """
-    given = as_embeddings(embeddings)
-    rows = _checks.as_rows(given.values)
+    converted = as_embeddings(embeddings)
+    rows = _checks.as_rows(converted.values)
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
     _checks.whole_number(top, "top", 1)
-    concepts = members_of(categories, dimensions, dimension_labels, len(rows), given.names)
+    concepts = members_of(categories, dimensions, dimension_labels, len(rows), converted.names)
     if concepts is None:
         raise InputError("prototypes needs categories or dimensions; got neither")
-    weights = None if dimensions is None else matched_dimensions(dimensions, len(rows), given.names)
-    found = []
+    weights = None if dimensions is None else matched_dimensions(dimensions, len(rows), converted.names)
+    results = []
     for g, label in enumerate(concepts.labels):
         members = np.flatnonzero(concepts.of[:, g])
         means = _mean_similarities(rows[members], measure, backend)
         order = np.argsort(-means, kind="stable")
-        middle = _prototypes(members[order], means[order], given.names)
+        middle = _prototypes(members[order], means[order], converted.names)
         if weights is not None:
-            first = strongest(weights[:, g], top, given.names)
-        found.append(
+            first = strongest(weights[:, g], top, converted.names)
+        results.append(
             ConceptPrototypes(
                 label, len(members), middle[0] if middle else None, first if weights is not None else middle[:top]
             )
         )
-    notes = (*notes_on_values(given, "embeddings"), *concepts.notes, *notes_on_similarities(rows, None, measure))
+    notes = (*notes_on_values(converted, "embeddings"), *concepts.notes, *notes_on_similarities(rows, None, measure))
     return Prototypes(
-        tuple(found), concepts.kind, str(measure), len(rows), notes=(*given.notes, *notes),
-        provenance=Provenance.now([("embeddings", given)], {"measure": str(measure), "top": top}, backend, None),
+        tuple(results), concepts.kind, str(measure), len(rows), notes=(*converted.notes, *notes),
+        provenance=Provenance.now([("embeddings", converted)], {"measure": str(measure), "top": top}, backend, None),
     )  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def strongest(weights: np.ndarray, top: int, names: tuple[str, ...] | None) -> t
     """The objects with the largest of (n,) weights, of equal ones the lower row first.
 
     Example:
-        >>> [one.row for one in strongest(np.array([0.5, 2.0, 0.5]), 2, None)]
+        >>> [prototype.row for prototype in strongest(np.array([0.5, 2.0, 0.5]), 2, None)]
         [1, 0]
     """
     rows = np.argsort(-weights, kind="stable")[:top]

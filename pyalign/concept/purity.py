@@ -132,46 +132,46 @@ def neighbor_purity(
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
-        >>> found = neighbor_purity(x, ["a", "a", "b", "b"], k=1, ci=None, n_permutations=0)
-        >>> found[0].purity, round(found[0].chance, 3)
+        >>> purity = neighbor_purity(x, ["a", "a", "b", "b"], k=1, ci=None, n_permutations=0)
+        >>> purity[0].purity, round(purity[0].chance, 3)
         (1.0, 0.333)
     """
     progress = progress or silent
     models = one_or_several(embeddings)
-    asked = half_samples(ci)
+    requested = half_samples(ci)
     _checks.whole_number(n_permutations, "n_permutations", 0)
     _checks.whole_number(seed, "seed", 0)
     matched = match_rows(models)
     n, k = matched.n, checked_k(k, matched.n)
-    given = Categories.of(categories)
-    require_names(given, matched.row_names)
-    members = given.of_rows(n, matched.names)
+    converted = Categories.of(categories)
+    require_names(converted, matched.row_names)
+    members = converted.of_rows(n, matched.names)
     counted = members.any(axis=1)
     if not counted.any():
         raise InputError("categories must hold at least one object; all are without")
-    rows, plan = matched.take(), asked if n // 2 > k else None
+    rows, plan = matched.take(), requested if n // 2 > k else None
     length = list_length(k, n)
-    results, found_lists = [], {}
+    results, lists_of_models = [], {}
     for name in models:
-        found_lists[name] = neighbor_lists(rows[name], length, measure, k)
-        lists = found_lists[name].rows
-        found = purities(lists[:, :k], members)
+        lists_of_models[name] = neighbor_lists(rows[name], length, measure, k)
+        lists = lists_of_models[name].rows
+        means = purities(lists[:, :k], members)
         errors = None if plan is None else purity_errors(lists, members, k, plan)
         null = null_purities(lists[:, :k], members, n_permutations, seed, progress) if n_permutations else None
-        results.append(_result(name, given.labels, members, found, errors, null, plan))
+        results.append(_result(name, converted.labels, members, means, errors, null, plan))
     notes = [
         *matched.notes,
-        *notes_on_order("categories", given.names, matched.names),
-        *notes_on_lists(rows, found_lists, k),
+        *notes_on_order("categories", converted.names, matched.names),
+        *notes_on_lists(rows, lists_of_models, k),
     ]
-    if asked is not None and plan is None:
+    if requested is not None and plan is None:
         notes.append(f"no intervals: half of {n:,} objects holds no {k} neighbours of each")
     if plan is not None:
         notes += _notes_on_categories(results)
     without = int((~counted).sum())
     if without:
         notes.append(f"{without:,} of {n:,} objects have no category: they count only as neighbours of others")
-    options = {"k": k, "measure": str(measure), "ci": None if asked is None else asked.by}
+    options = {"k": k, "measure": str(measure), "ci": None if requested is None else requested.by}
     return NeighborPurity(
         tuple(results), k, str(measure), n, n - without, None if plan is None else plan.drawn,
         None if plan is None else float(plan.confidence_level), n_permutations or None,
@@ -182,19 +182,19 @@ def neighbor_purity(
 
 def _notes_on_categories(results: Sequence[PurityResult]) -> list[str]:
     """Why categories have no interval."""
-    rows = [row for one in results for row in one.categories if row.ci is None and row.n_objects]
+    rows = [row for result in results for row in result.categories if row.ci is None and row.n_objects]
     small = dict.fromkeys(row.category for row in rows if row.n_objects < LEAST)
     same = dict.fromkeys(row.category for row in rows if row.n_objects >= LEAST)
     notes = []
     for labels, why in ((small, f"fewer than {LEAST} objects"), (same, "all of their objects have the same purity")):
         if labels:
-            told = ", ".join([*labels][:NAMED]) + (", ..." if len(labels) > NAMED else "")
-            notes.append(f"no interval of categories: {why}: {told}")
+            listed = ", ".join([*labels][:NAMED]) + (", ..." if len(labels) > NAMED else "")
+            notes.append(f"no interval of categories: {why}: {listed}")
     return notes
 
 
 def _result(
-    name: str, labels: tuple[str, ...], members: np.ndarray, found: np.ndarray, errors: np.ndarray | None,
+    name: str, labels: tuple[str, ...], members: np.ndarray, means: np.ndarray, errors: np.ndarray | None,
     null: np.ndarray | None, plan: Resampling | None,
 ) -> PurityResult:  # fmt: skip
     n, counts = len(members), members.sum(axis=0)
@@ -203,7 +203,7 @@ def _result(
     chances = np.concatenate([[chance_of(members)], np.maximum(counts - 1, 0) / (n - 1)])
 
     def figures(g: int) -> tuple[Any, ...]:
-        value = float(found[g])
+        value = float(means[g])
         ci = None
         if plan is not None and errors is not None and errors[g] > 0:
             ci = interval_of(value, float(errors[g]), int(sizes[g]), plan.confidence_level, method=METHOD)
@@ -231,8 +231,8 @@ def purities(lists: np.ndarray, members: np.ndarray, there: np.ndarray | None = 
     for place in range(lists.shape[1]):  # k at a time would be n k c numbers
         sums += shared(members, lists[:, place], None if there is None else there[:, place]).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: np.ndarray = sums / (lists.shape[1] * _owned(members).sum(axis=0))
-    return found
+        means: np.ndarray = sums / (lists.shape[1] * _owned(members).sum(axis=0))
+    return means
 
 
 def shared(members: np.ndarray, near: np.ndarray, there: np.ndarray | None = None) -> np.ndarray:

@@ -52,12 +52,12 @@ def _simultaneous(k: int, part: Part, count: int) -> Interval | None:
     if not isinstance(form, ClosedForm):
         return None
     plan = replace(form.plan, confidence_level=sidak(form.plan.confidence_level, count))
-    found = replace(form, plan=plan).own(k, ACCURACY)
-    return None if found is None else replace(found, method="sidak", confidence=float(form.plan.confidence_level))
+    interval = replace(form, plan=plan).own(k, ACCURACY)
+    return None if interval is None else replace(interval, method="sidak", confidence=float(form.plan.confidence_level))
 
 
 def _p_value(k: int, part: Part, whole: Part) -> float | None:
-    """Of no difference from the whole; None where the concept is the whole, or has no error."""
+    """The p-value of no difference from the whole; None where the concept is the whole, or has no error."""
     own, all_ = part.intervals, whole.intervals
     if not (isinstance(own, ClosedForm) and isinstance(all_, ClosedForm)) or part.n_triplets == whole.n_triplets:
         return None

@@ -61,21 +61,21 @@ def align(x: object, triplets: object, name: str = "embeddings", features: bool 
         InputError: items without a row; names on the side of the triplets alone.
 
     Example:
-        >>> found = align(Embeddings(np.eye(3), ("cat", "dog", "car")), [["dog", "cat", "car"]])
-        >>> found.index.tolist()
+        >>> matched = align(Embeddings(np.eye(3), ("cat", "dog", "car")), [["dog", "cat", "car"]])
+        >>> matched.index.tolist()
         [[1, 0, 2]]
     """
     return aligned(as_embeddings(x, name), as_triplet_data(triplets), name, features)
 
 
-def aligned(rows: Embeddings, given: Triplets, name: str = "embeddings", features: bool = True) -> Aligned:
-    """The same of embeddings and triplets."""
-    index, notes = _index(rows, given, name)
+def aligned(rows: Embeddings, triplets: Triplets, name: str = "embeddings", features: bool = True) -> Aligned:
+    """Does what `align` does, to `Embeddings` and `Triplets`."""
+    index, notes = _index(rows, triplets, name)
     notes += notes_on_values(rows, name, FROM_MATRIX) if features and not isinstance(rows, Similarities) else ()
     names = rows.names
-    if names is None and given.numbered and given.names is not None:
-        names = given.names
-    return Aligned(rows.values, index, given, names, (*rows.notes, *given.notes, *notes), rows)
+    if names is None and triplets.numbered and triplets.names is not None:
+        names = triplets.names
+    return Aligned(rows.values, index, triplets, names, (*rows.notes, *triplets.notes, *notes), rows)
 
 
 def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[str, ...]]:
@@ -87,12 +87,12 @@ def _index(x: Embeddings, triplets: Triplets, name: str) -> tuple[Array, tuple[s
     if x.names == triplets.names:
         return triplets.values, ()
     values, items = used_items(triplets, triplets.names)
-    asked = [triplets.names[item] for item in items]
-    require_different(asked, "item")
-    found = match_names(asked, x.names)
+    item_names = [triplets.names[item] for item in items]
+    require_different(item_names, "item")
+    match = match_names(item_names, x.names)
     rows = np.full(len(triplets.names), -1, np.int32)
-    rows[items] = found.rows
-    return rows[values], () if found.note is None else (found.note,)
+    rows[items] = match.rows
+    return rows[values], () if match.note is None else (match.note,)
 
 
 def used_items(triplets: Triplets, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -212,26 +212,26 @@ def align_models(models: Mapping[str, object], triplets: object) -> AlignedModel
         InputError: as `align`; embeddings of other items, or of another number where there are no names.
     """
     known = {name: as_embeddings(x, name) for name, x in models.items()}
-    given, notes = one_order(known, as_triplet_data(triplets))
+    ordered, notes = one_order(known, as_triplet_data(triplets))
     if not models:
-        found = AlignedModels({}, _checks.as_triplets(given.values), given, given.names, given.notes)
-        n = found.n_items
-        _checks.require_valid(get_host_backend("auto").check_triplets(found.index, n), found.index, n)
-        return found
-    if given.names is None:
+        no_models = AlignedModels({}, _checks.as_triplets(ordered.values), ordered, ordered.names, ordered.notes)
+        n = no_models.n_items
+        _checks.require_valid(get_host_backend("auto").check_triplets(no_models.index, n), no_models.index, n)
+        return no_models
+    if ordered.names is None:
         sizes = {name: len(x) for name, x in known.items()}
         if len(set(sizes.values())) > 1:
-            told = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
-            raise InputError(f"models must have the same number of items; got {told}")
-    each = {name: aligned(x, given, name) for name, x in known.items()}
-    for one in each.values():
-        notes += tuple(note for note in one.notes if note not in notes)
+            listed = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
+            raise InputError(f"models must have the same number of items; got {listed}")
+    each = {name: aligned(x, ordered, name) for name, x in known.items()}
+    for model in each.values():
+        notes += tuple(note for note in model.notes if note not in notes)
     first = next(iter(each.values()))
     kinds = {name: x.kind for name, x in known.items() if isinstance(x, Similarities)}
-    if all(one.index is first.index and len(one.x) == len(first.x) for one in each.values()):
-        rows = {name: one.x for name, one in each.items()}
-        return AlignedModels(rows, first.index, given, first.names, notes, kinds)
-    return replace(_gathered(each, given, notes), kinds=kinds)
+    if all(model.index is first.index and len(model.x) == len(first.x) for model in each.values()):
+        rows = {name: model.x for name, model in each.items()}
+        return AlignedModels(rows, first.index, ordered, first.names, notes, kinds)
+    return replace(_gathered(each, ordered, notes), kinds=kinds)
 
 
 def one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Triplets, tuple[str, ...]]:
@@ -254,7 +254,7 @@ def one_order(models: Mapping[str, Embeddings], triplets: Triplets) -> tuple[Tri
     assert x.names is not None
     if whole_numbers(x.names) is None:
         return replace(triplets, names=x.names, numbered=True), _by_number(x, triplets, name)[1]
-    sizes = [len(one) for one in models.values() if one.names is None or _is_order(whole_numbers(one.names) or ())]
+    sizes = [len(rows) for rows in models.values() if rows.names is None or _is_order(whole_numbers(rows.names) or ())]
     if not sizes:
         return _named_by_numbers(triplets), ()
     return replace(triplets, names=tuple(map(str, range(max(sizes)))), numbered=True), ()
@@ -267,9 +267,9 @@ def _gathered(aligned: Mapping[str, Aligned], triplets: Triplets, notes: tuple[s
     used = np.flatnonzero(np.bincount(index.ravel(), minlength=len(first.x)))
     place = np.zeros(len(first.x), np.int64)
     models: dict[str, Any] = {}
-    for name, one in aligned.items():
-        place[index.ravel()] = np.asarray(one.index).ravel()
-        models[name] = one.embeddings[place[used]].values
+    for name, model in aligned.items():
+        place[index.ravel()] = np.asarray(model.index).ravel()
+        models[name] = model.embeddings[place[used]].values
     place[used] = np.arange(len(used), dtype=np.int64)
     names = None if first.names is None else tuple(first.names[row] for row in used)
     return AlignedModels(models, place[index], triplets, names, notes)

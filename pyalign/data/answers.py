@@ -43,11 +43,11 @@ class Answers:
         return len(self.shares)
 
     def take(self, rows: Any) -> Answers:
-        """Those triplets, given as numbers, a slice or a mask."""
+        """The answers to some triplets, which are stated as numbers, a slice or a mask."""
         return Answers(self.kind, self.shares[rows], None if self.totals is None else self.totals[rows])
 
     def reordered(self, positions: np.ndarray) -> Answers:
-        """With column p from column positions[p] (k,), or positions[:, p] (t, k), of the k = 2 or 3 columns."""
+        """Takes column p from column positions[p] (k,), or positions[:, p] (t, k), of the k = 2 or 3 columns."""
         places = np.broadcast_to(positions, self.shares.shape).astype(np.int64)
         return Answers(self.kind, np.take_along_axis(self.shares, places, axis=1), self.totals)
 
@@ -69,8 +69,8 @@ class Answers:
 def _numbers(values: object, name: str, shape: str) -> tuple[int, ...]:
     """The shape of an array of real numbers."""
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
-        told = f"dtype {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
-        raise InputError(f"{name} must be an array {shape} of real numbers; got {told}")
+        got = f"dtype {values.dtype}" if isinstance(values, np.ndarray) else type(values).__name__
+        raise InputError(f"{name} must be an array {shape} of real numbers; got {got}")
     return values.shape
 
 

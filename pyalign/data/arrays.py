@@ -17,7 +17,7 @@ class AsArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the values."""
+        """The shape of the values."""
         return tuple(np.shape(self.values))
 
     @property
@@ -27,7 +27,7 @@ class AsArray:
 
     @property
     def dtype(self) -> Any:
-        """Of the values."""
+        """The dtype of the values."""
         return self.values.dtype
 
     def __len__(self) -> int:

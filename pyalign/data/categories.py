@@ -38,19 +38,19 @@ class Categories:
             got = f"{members.dtype} {members.shape}" if isinstance(members, np.ndarray) else type(members).__name__
             raise InputError(f"members must be an array (n, c) of bool; got {got}: Categories.of takes labels too")
         for name, count in (("labels", members.shape[1]), ("names", members.shape[0])):
-            given = getattr(self, name)
-            if given is None and name == "names":
+            texts = getattr(self, name)
+            if texts is None and name == "names":
                 continue
-            told = _checks.names_of(given, name)
-            if len(told) != count:
-                raise InputError(f"{name} must be one for each of {count}; got {len(told)}")
-            object.__setattr__(self, name, told)
+            checked = _checks.names_of(texts, name)
+            if len(checked) != count:
+                raise InputError(f"{name} must be one for each of {count}; got {len(checked)}")
+            object.__setattr__(self, name, checked)
 
     @classmethod
     def of(
         cls, given: object, labels: tuple[str, ...] | None = None, names: tuple[str, ...] | None = None
     ) -> Categories:
-        """From a label for each object (n,), or from memberships (n, c) of 0 and 1.
+        """Categories from a label for each object (n,), or from memberships (n, c) of 0 and 1.
 
         Labels are whole numbers or text, in their order; an empty text or a negative number says that the object has no
         category. The index of a Series or DataFrame is the objects' names, its columns are the labels. `Categories`
@@ -69,8 +69,8 @@ class Categories:
             return cls._of_pandas(given, labels, names)
         a = _checks.as_array(given, "categories", "(n,) or (n, c)")
         if a.ndim == 1:
-            found, members = _of_labels(a)
-            return cls(members, found, names)
+            own_labels, members = _of_labels(a)
+            return cls(members, own_labels, names)
         if a.ndim != 2:
             raise InputError(f"categories must have shape (n,) or (n, c), a row for each object; got {a.shape}")
         if a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
@@ -79,10 +79,10 @@ class Categories:
         return cls(a.astype(bool), labels or numbered, names)
 
     @classmethod
-    def _of_pandas(cls, given: Any, labels: tuple[str, ...] | None, names: tuple[str, ...] | None) -> Categories:
-        order, of_index = rows_of_index(given.index, "categories")
-        values = given.to_numpy() if order is None else given.to_numpy()[order]
-        columns = tuple(map(str, given.columns)) if hasattr(given, "columns") else None
+    def _of_pandas(cls, frame: Any, labels: tuple[str, ...] | None, names: tuple[str, ...] | None) -> Categories:
+        order, of_index = rows_of_index(frame.index, "categories")
+        values = frame.to_numpy() if order is None else frame.to_numpy()[order]
+        columns = tuple(map(str, frame.columns)) if hasattr(frame, "columns") else None
         return cls.of(values, labels or columns, names or of_index)
 
     def of_rows(self, n: int, names: Sequence[str] | None = None) -> np.ndarray:
@@ -103,11 +103,11 @@ class Categories:
         return self.members
 
 
-def require_names(given: object, row_names: Iterable[tuple[str, ...] | None]) -> None:
+def require_names(categories: object, row_names: Iterable[tuple[str, ...] | None]) -> None:
     """Raises where categories without names would be those of the rows of models that differ in their objects.
 
     Args:
-        given: what `Categories.of` takes; None: nothing is asked.
+        categories: what `Categories.of` takes; None: nothing is asked.
         row_names: the names of each model's rows, or None.
 
     Example:
@@ -116,9 +116,9 @@ def require_names(given: object, row_names: Iterable[tuple[str, ...] | None]) ->
         ...
         pyalign.errors.InputError: categories have no names, and the models' rows are in different orders: give ...
     """
-    if given is None or len(set(row_names)) < 2:
+    if categories is None or len(set(row_names)) < 2:
         return
-    if Categories.of(given).names is None:
+    if Categories.of(categories).names is None:
         raise InputError(
             "categories have no names, and the models' rows are in different orders: give categories with names"
         )

@@ -73,11 +73,11 @@ class Embeddings(AsArray):
         """
         if self.names is None:
             raise InputError("select needs the names of the rows; these embeddings have none")
-        found: Embeddings = self[match_names(names, self.names).rows]
-        return found
+        selected: Embeddings = self[match_names(names, self.names).rows]
+        return selected
 
     def named(self, names: Sequence[str]) -> tuple[Embeddings, str | None]:
-        """With these names: of nameless rows in their order; of named rows the same rows in the order of `names`.
+        """Names nameless rows in their order; puts named rows in the order of `names`.
 
         Returns:
             The embeddings, and a sentence where rows were reordered.
@@ -90,14 +90,14 @@ class Embeddings(AsArray):
             >>> x.values[0], note
             (array([0., 1.]), 'rows are put in the order of the names that were given')
         """
-        given = _checks.names_of(names, "names")
+        order = _checks.names_of(names, "names")
         if self.names is None:
-            return replace(self, names=given), None
-        if given == self.names:
+            return replace(self, names=order), None
+        if order == self.names:
             return self, None
-        if sorted(given) != sorted(self.names):
-            raise InputError(f"names must be those that the rows have; {_difference(given, self.names)}")
-        return self.select(given), "rows are put in the order of the names that were given"
+        if sorted(order) != sorted(self.names):
+            raise InputError(f"names must be those that the rows have; {_difference(order, self.names)}")
+        return self.select(order), "rows are put in the order of the names that were given"
 
     def per_object(
         self, how: str, items: Sequence[str] | None = None, missing: str = "raise"
@@ -130,8 +130,9 @@ class Embeddings(AsArray):
             raise InputError(f"per_object must be one of {', '.join(HOW)}; got {how!r}")
         if self.names is None:
             raise InputError("per_object needs the names of the rows; these embeddings have none")
-        found = objects_of(self.names, items, missing)
-        return replace(self, values=take_together(self.values, found.codes, how), names=found.names), found.note(how)
+        objects = objects_of(self.names, items, missing)
+        values = take_together(self.values, objects.codes, how)
+        return replace(self, values=values, names=objects.names), objects.note(how)
 
     def __repr__(self) -> str:
         named = "" if self.names is None else f", names {self.names[0]!r}, ..."
@@ -139,14 +140,14 @@ class Embeddings(AsArray):
         return f"Embeddings({' x '.join(map(str, self.shape))} {self.dtype}{named}{source})"
 
 
-def _difference(given: tuple[str, ...], rows: tuple[str, ...]) -> str:
+def _difference(names: tuple[str, ...], rows: tuple[str, ...]) -> str:
     """The first place where the names differ."""
-    if len(given) != len(rows):
-        return f"there are {len(given)} names for {len(rows)} rows"
-    k = next(k for k, (a, b) in enumerate(zip(given, rows, strict=True)) if a != b)
-    other = sorted(set(given) - set(rows))
+    if len(names) != len(rows):
+        return f"there are {len(names)} names for {len(rows)} rows"
+    k = next(k for k, (a, b) in enumerate(zip(names, rows, strict=True)) if a != b)
+    other = sorted(set(names) - set(rows))
     unknown = f", and no row is named {other[0]!r}" if other else ""
-    return f"row {k} is {rows[k]!r}, not {given[k]!r}{unknown}"
+    return f"row {k} is {rows[k]!r}, not {names[k]!r}{unknown}"
 
 
 def as_embeddings(x: object, name: str = "embeddings") -> Embeddings:

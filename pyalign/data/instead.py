@@ -100,9 +100,10 @@ def shape_of_pairs(matrix: Array) -> str | None:
         smallest = sum(int((matrix[rows] <= low + rounding).sum()) for rows in _parts(n))
         varied = 0 < rounding < math.inf and 2 * smallest <= n * n
         return "symmetric" if varied and all(_mirrored(matrix, rows, rounding) for rows in _parts(n)) else None
-    for one in (matrix, matrix.T):
-        if not one[1:, 0].any() and all(not one[k, :k].any() for k in range(1, n)):
-            return "triangular" if 4 * sum(int((one[rows] != 0).sum()) for rows in _parts(n)) > n * (n - 1) else None
+    for oriented in (matrix, matrix.T):
+        if not oriented[1:, 0].any() and all(not oriented[k, :k].any() for k in range(1, n)):
+            filled = sum(int((oriented[rows] != 0).sum()) for rows in _parts(n))
+            return "triangular" if 4 * filled > n * (n - 1) else None
     return None
 
 
@@ -143,7 +144,7 @@ def may_be_triplets(values: Array, whole: bool | None = None) -> bool:
 
 
 def may_be_triplets_of_floats(values: Array) -> bool:
-    """The same of whole numbers that are saved as floats, as by MATLAB, where most rows name three or four items.
+    """Whether whole numbers that were saved as floats may be triplets: most rows name three or four items.
 
     Small ones may be ratings.
 

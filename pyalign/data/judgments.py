@@ -66,9 +66,9 @@ class Judgments(AsArray):
             raise InputError(f"human must hold real numbers; got dtype {a.dtype}")
         object.__setattr__(self, "values", a)
         n = objects_of(a.shape)
-        for given, name, count in ((self.names, "names", n), (self.people, "people", self.n_people or 1)):
-            if given is not None:
-                names = _checks.names_of(given, name)
+        for labels, name, count in ((self.names, "names", n), (self.people, "people", self.n_people or 1)):
+            if labels is not None:
+                names = _checks.names_of(labels, name)
                 if len(names) != count:
                     raise InputError(f"{name} must be one for each of {count}; got {len(names)}")
                 object.__setattr__(self, name, names)
@@ -105,12 +105,12 @@ class Judgments(AsArray):
         """
         stacked = self.values.reshape(-1, *self.shape[-2:]) if self.is_square else self.values.reshape(-1, self.n_pairs)
         out = np.empty((len(stacked), self.n_pairs))
-        for k, one in enumerate(stacked):
+        for k, judged in enumerate(stacked):
             if self.is_square:
-                require_symmetric(one, self._called(k, name))
-                above(one, out[k])
+                require_symmetric(judged, self._called(k, name))
+                above(judged, out[k])
             else:
-                out[k] = one
+                out[k] = judged
             if np.isinf(out[k]).any():
                 called = self._called(k, name)
                 raise InputError(f"{called} must be finite, or NaN where a pair was not judged; got infinity")
@@ -276,5 +276,5 @@ def about(name: str, error: InputError) -> InputError:
         >>> str(about("model", InputError("human must be symmetric")))
         'model must be symmetric'
     """
-    told = str(error)
-    return InputError(name + told.removeprefix("human")) if told.startswith(("human ", "human[")) else error
+    message = str(error)
+    return InputError(name + message.removeprefix("human")) if message.startswith(("human ", "human[")) else error

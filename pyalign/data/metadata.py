@@ -50,7 +50,7 @@ class Metadata:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]], source: str | None = None, notes: Sequence[str] = ()) -> Metadata:
-        """Of rows, each with `model` and any other columns, as a file or a program gives them.
+        """Metadata of rows, each with `model` and any other columns, as a file or a program gives them.
 
         Numbers may have a unit: 88M, 1.2 B, 76.1 % (which becomes .761), 1,281,167. A column in which one cell is no
         number is text; where others are numbers, a note says so. Two rows of one model that are not the same are left
@@ -65,9 +65,9 @@ class Metadata:
         for number, row in enumerate(table, 1):
             if not isinstance(row.get("model"), str) or not row["model"]:
                 raise InputError(f"metadata must have a 'model' in each row; row {number} has {listing(list(row), 8)}")
-        kept, told = _different(table)
+        kept, row_notes = _different(table)
         names = [name for name in dict.fromkeys(name for row in table for name in row) if name and name != "model"]
-        columns, percent, more = {}, set(), [*notes, *told]
+        columns, percent, more = {}, set(), [*notes, *row_notes]
         for name in names:
             columns[name], shares, note = _column(name, [row.get(name) for row in kept])
             percent |= {name} if shares else set()
@@ -85,7 +85,7 @@ class Metadata:
         return tuple(name for name, cells in self.columns.items() if any(isinstance(cell, str) for cell in cells))
 
     def value(self, row: int | None, column: str) -> Value:
-        """Of a row of `matched`; None where the model has no row, or the table no such column."""
+        """The cell of a row of `matched`; None where the model has no row, or the table no such column."""
         return None if row is None or column not in self.columns else self.columns[column][row]
 
     def matched(self, models: Sequence[str], labels: Mapping[str, str] | None = None) -> Matched:
@@ -109,12 +109,12 @@ class Metadata:
         """What the seeds of one model have in common: the column `group`, else its name without its seed at the end."""
         if row is None:
             return model
-        given, seed, name = self.value(row, "group"), self.value(row, "seed"), self.models[row]
-        if isinstance(given, str):
-            return given
+        group, seed, name = self.value(row, "group"), self.value(row, "seed"), self.models[row]
+        if isinstance(group, str):
+            return group
         if isinstance(seed, str):
-            found = re.fullmatch(rf"(.+?){SEED}{re.escape(seed)}", name, re.IGNORECASE)
-            return found.group(1) if found else name
+            match = re.fullmatch(rf"(.+?){SEED}{re.escape(seed)}", name, re.IGNORECASE)
+            return match.group(1) if match else name
         return name
 
 
@@ -131,7 +131,7 @@ class Matched:
     notes: tuple[str, ...]
 
 
-def as_metadata(given: Any) -> Metadata:
+def as_metadata(metadata: Any) -> Metadata:
     """Metadata as they are, or of rows, of a mapping from models to their columns, or of a frame of pandas.
 
     Raises:
@@ -141,19 +141,21 @@ def as_metadata(given: Any) -> Metadata:
         >>> as_metadata({"clip": {"family": "CLIP"}}).models
         ('clip',)
     """
-    if isinstance(given, Metadata):
-        return given
-    if hasattr(given, "to_dict") and hasattr(given, "columns"):
-        given = given.to_dict("records")
-    if isinstance(given, Mapping) and all(isinstance(row, Mapping) for row in given.values()):
-        given = [{"model": name, **row} for name, row in given.items()]
-    if isinstance(given, str | os.PathLike):
+    if isinstance(metadata, Metadata):
+        return metadata
+    if hasattr(metadata, "to_dict") and hasattr(metadata, "columns"):
+        metadata = metadata.to_dict("records")
+    if isinstance(metadata, Mapping) and all(isinstance(row, Mapping) for row in metadata.values()):
+        metadata = [{"model": name, **row} for name, row in metadata.items()]
+    if isinstance(metadata, str | os.PathLike):
         raise InputError(
-            f"metadata must be a table; got the path {os.fspath(given)!r}: read it with load_metadata(path)"
+            f"metadata must be a table; got the path {os.fspath(metadata)!r}: read it with load_metadata(path)"
         )
-    rows = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else None
+    rows = list(metadata) if isinstance(metadata, Sequence) and not isinstance(metadata, str) else None
     if rows is None or not all(isinstance(row, Mapping) for row in rows):
-        raise InputError(f"metadata must be rows with a 'model' each, or a table of them; got {type(given).__name__}")
+        raise InputError(
+            f"metadata must be rows with a 'model' each, or a table of them; got {type(metadata).__name__}"
+        )
     return Metadata.of(rows)
 
 
@@ -164,10 +166,10 @@ def number_of(text: str) -> tuple[float, str] | None:
         >>> number_of("88M"), number_of("76.1 %"), number_of("1,281,167"), number_of("ViT-B/32")
         ((88000000.0, 'M'), (0.761, '%'), (1281167.0, ''), None)
     """
-    found = NUMBER.fullmatch(text.strip())
-    if found is None or not any(letter.isdigit() for letter in found.group(1)):
+    match = NUMBER.fullmatch(text.strip())
+    if match is None or not any(letter.isdigit() for letter in match.group(1)):
         return None
-    digits, unit = found.group(1).replace(",", ""), found.group(2) or ""
+    digits, unit = match.group(1).replace(",", ""), match.group(2) or ""
     try:
         value = float(Decimal(digits).scaleb(POWERS[unit]))
     except ArithmeticError:
@@ -235,27 +237,27 @@ def _column(name: str, cells: list[str | float | None]) -> tuple[tuple[Value, ..
     if name in TEXT:
         return texts, False, ""
     read = [None if c is None else (c, "") if isinstance(c, float) else number_of(c) for c in cells]
-    wrong = [cell for cell, found in zip(cells, read, strict=True) if cell is not None and found is None]
-    held = [found for found in read if found is not None]
-    if wrong or not held:
-        note = f"column {name!r} of the metadata is read as text: {wrong[0]!r:.40} is no number" if held else ""
+    wrong = [cell for cell, number in zip(cells, read, strict=True) if cell is not None and number is None]
+    numbers = [number for number in read if number is not None]
+    if wrong or not numbers:
+        note = f"column {name!r} of the metadata is read as text: {wrong[0]!r:.40} is no number" if numbers else ""
         return texts, False, note
-    units = {unit for _, unit in held}
+    units = {unit for _, unit in numbers}
     if "%" in units and len(units) > 1:
         return (
             texts,
             False,
             f"column {name!r} of the metadata is read as text: some numbers are in %, others not",
         )
-    plain = [value for value, unit in held if not unit]
+    plain = [value for value, unit in numbers if not unit]
     if len(units) > 1 and any(0 < abs(value) < 1000 for value in plain):
         few = next(value for value in plain if 0 < abs(value) < 1000)
         return texts, False, f"column {name!r} of the metadata is read as text: {few:g} has no unit, others have one"
-    return tuple(None if found is None else found[0] for found in read), units == {"%"}, ""
+    return tuple(None if number is None else number[0] for number in read), units == {"%"}, ""
 
 
 def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], labels: Mapping[str, str]) -> Matched:
-    found: dict[str, int] = {}
+    row_of_model: dict[str, int] = {}
     used: set[int] = set()  # rows that are matched, or could be of several
     unclear: set[str] = set()
     notes: list[str] = []
@@ -265,7 +267,7 @@ def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], l
     for of_model, of_row in levels:
         wanted: dict[str, list[str]] = {}
         for model in names:
-            if model not in found and model not in unclear:
+            if model not in row_of_model and model not in unclear:
                 wanted.setdefault(of_model(model), []).append(model)
         there: dict[str, list[int]] = {}
         for k in set(range(len(rows))) - used:
@@ -273,16 +275,16 @@ def _matched(rows: Sequence[str], names: Sequence[str], models: Sequence[str], l
         for key, called in wanted.items():
             fitting = there.get(key, [])
             if len(called) == 1 and len(fitting) == 1:
-                found[called[0]] = fitting[0]
+                row_of_model[called[0]] = fitting[0]
             elif fitting:
                 both = f"the rows {listing([rows[k] for k in fitting], 4)}"
                 notes.append(f"{listing(called, 4)} and {both} of the metadata can't be distinguished: none is matched")
                 unclear |= set(called)
             used |= set(fitting)
-    if absent := [name for name in names if name not in found and name not in unclear]:
+    if absent := [name for name in names if name not in row_of_model and name not in unclear]:
         notes.append(f"no row of the metadata is of {listing(absent, 8)}")
     if others := [row for k, row in enumerate(rows) if k not in used]:
         notes.append(
             f"the metadata has {listing(others, 8)}, which {'are' if others[1:] else 'is'} none of these models"
         )
-    return Matched(tuple(found.get(model) for model in models), tuple(notes))
+    return Matched(tuple(row_of_model.get(model) for model in models), tuple(notes))

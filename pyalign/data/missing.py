@@ -94,7 +94,7 @@ class Present:
         return values.take(self.kept) if isinstance(values, Subjects) else array[self.kept]
 
     def of_each(self, **values: Any) -> list[Any]:
-        """The same of several, by their names."""
+        """What `of` gives of several values, by their names."""
         return [self.of(value, name) for name, value in values.items()]
 
     def among_all(self, array: np.ndarray | None) -> np.ndarray | None:
@@ -142,35 +142,35 @@ def with_rows(x: object, triplets: object, missing: str, *, subjects: object = N
     """
     whole = as_triplet_data(triplets)
     models: Mapping[Any, object] = x if isinstance(x, Mapping) else {"embeddings": x}
-    return present_of({str(name): as_embeddings(one, str(name)) for name, one in models.items()}, whole, missing,
+    return present_of({str(name): as_embeddings(rows, str(name)) for name, rows in models.items()}, whole, missing,
                       subjects)  # fmt: skip
 
 
 def present_of(models: Mapping[str, Embeddings], whole: Triplets, missing: str, subjects: object = None) -> Present:
-    """The same of embeddings by their names, and triplets."""
+    """Does what `with_rows` does, to embeddings by their names and to triplets."""
     _checks.one_of(missing, MISSING, "missing")
     ordered, notes = one_order(models, whole)
     people = whole.subjects if subjects is None else subjects
-    names = {name: one.names for name, one in models.items()}
+    names = {name: rows.names for name, rows in models.items()}
     row_names = tuple(own or ordered.names for own in names.values())
     others = _lacking(names, ordered.names)
     if ordered.names is not None and others:
         values, items = used_items(ordered, ordered.names)
-        asked = [ordered.names[item] for item in items]
-        require_different(asked, "item")
-        found = rows_of_each(
-            asked, others, missing, len(models) > 1,
-            remedy=lambda: HEADER if _headed(ordered, values, asked, others.values()) else OMIT,
+        item_names = [ordered.names[item] for item in items]
+        require_different(item_names, "item")
+        rows_by_model = rows_of_each(
+            item_names, others, missing, len(models) > 1,
+            remedy=lambda: HEADER if _headed(ordered, values, item_names, others.values()) else OMIT,
         )  # fmt: skip
-        there = _with_row(found)
+        there = _with_row(rows_by_model)
         if not there.all():
             present = np.zeros(len(ordered.names), bool)
             present[items] = there
             kept: np.ndarray = present[values].all(axis=1)
-            without = missing_in_words(asked, there, numbers_lacking(found) if len(models) > 1 else None)
+            without = missing_in_words(item_names, there, numbers_lacking(rows_by_model) if len(models) > 1 else None)
             if not kept.any():
                 raise InputError(f"triplets must hold one whose items all have a row; got none: {without}")
-            _require_same_rows(asked, np.flatnonzero(np.isin(items, values[kept])), found, others)
+            _require_same_rows(item_names, np.flatnonzero(np.isin(items, values[kept])), rows_by_model, others)
             remaining = _coverage(ordered, kept, people)
             noted = replace(ordered, notes=(*ordered.notes, *notes, _note(without, remaining)))
             return Present(_part(noted, values, kept), kept, remaining, row_names)
@@ -195,17 +195,17 @@ def judged_with_rows(
         return human, None if missing == "raise" else whole
     require_different(human.names, "human")
     several = len(names) > 1
-    found = rows_of_each(human.names, others, missing, several)
-    not_judged = _not_judged(models, human.n, found)
+    rows_by_model = rows_of_each(human.names, others, missing, several)
+    not_judged = _not_judged(models, human.n, rows_by_model)
     if others:
-        there = _with_row(found)
+        there = _with_row(rows_by_model)
         if not there.all():
             n = int(there.sum())
-            without = missing_in_words(human.names, there, numbers_lacking(found) if several else None)
+            without = missing_in_words(human.names, there, numbers_lacking(rows_by_model) if several else None)
             if n < fewest:
-                held = f"pairs of at least {fewest} objects that have a row; got {n or 'none'}"
-                raise InputError(f"human must hold {held}: {without}")
-            _require_same_rows(human.names, np.flatnonzero(there), found, others)
+                problem = f"pairs of at least {fewest} objects that have a row; got {n or 'none'}"
+                raise InputError(f"human must hold {problem}: {without}")
+            _require_same_rows(human.names, np.flatnonzero(there), rows_by_model, others)
             remaining = human.take(np.flatnonzero(there))
             coverage = replace(whole, n_objects=n, n_pairs=remaining.n_pairs)
             return replace(remaining, notes=(*remaining.notes, _note(without, coverage), *not_judged)), coverage
@@ -213,12 +213,13 @@ def judged_with_rows(
     return noted, None if missing == "raise" else whole
 
 
-def _not_judged(models: Mapping[str, object], n: int, found: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """Which models have rows of other objects than the n judged ones, of which `found` has the rows where some lack."""
+def _not_judged(models: Mapping[str, object], n: int, rows_by_model: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Which models have rows of objects that were not judged; `rows_by_model` has the rows of the n judged objects."""
     notes = []
-    for name, one in models.items():
-        x = as_embeddings(one, name)
-        more = 0 if x.names is None else len(x) - (int((found[name] >= 0).sum()) if name in found else n)
+    for name, rows in models.items():
+        x = as_embeddings(rows, name)
+        n_judged = int((rows_by_model[name] >= 0).sum()) if name in rows_by_model else n
+        more = 0 if x.names is None else len(x) - n_judged
         if more:
             notes.append(f"{more:,} rows of {x.source or name} are of objects that were not judged")
     return tuple(notes)
@@ -237,7 +238,7 @@ def _lacking(
 
 
 def rows_of_each(
-    asked: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool,
+    item_names: Sequence[str], row_names: Mapping[str, Sequence[str]], missing: str, several: bool,
     remedy: Callable[[], str] = lambda: OMIT,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     """The row (m,) of each item in each model, -1 without one; raises where one has none and must.
@@ -245,28 +246,31 @@ def rows_of_each(
     several: whether there are several models, so that an error has to say which it is about.
     remedy: what an error about items without a row proposes.
     """
-    found = {}
+    rows_by_model = {}
     for model, names in row_names.items():
         try:
-            found[model] = rows_of_some(asked, names) if missing == "omit" else match_names(asked, names).rows
+            if missing == "omit":
+                rows_by_model[model] = rows_of_some(item_names, names)
+            else:
+                rows_by_model[model] = match_names(item_names, names).rows
         except InputError as error:
             hint = f"; {remedy()}" if isinstance(error, MissingRows) else ""
             raise InputError(f"{model}: {error}{hint}" if several else f"{error}{hint}") from error
-    return found
+    return rows_by_model
 
 
-def numbers_lacking(found: Mapping[str, np.ndarray]) -> dict[str, int]:
+def numbers_lacking(rows_by_model: Mapping[str, np.ndarray]) -> dict[str, int]:
     """How many items have no row in each model that lacks some."""
-    return {model: lacking for model, rows in found.items() if (lacking := int((rows < 0).sum()))}
+    return {model: lacking for model, rows in rows_by_model.items() if (lacking := int((rows < 0).sum()))}
 
 
 def _headed(
-    triplets: Triplets, values: np.ndarray, asked: Sequence[str], row_names: Iterable[Sequence[str]]
+    triplets: Triplets, values: np.ndarray, item_names: Sequence[str], row_names: Iterable[Sequence[str]]
 ) -> bool:  # fmt: skip
     """Whether the first triplet of a file may be its header: it holds all items without a row, and no others."""
     assert triplets.names is not None
     first = {triplets.names[item] for item in values[0]}
-    rest = [name for name in asked if name not in first]
+    rest = [name for name in item_names if name not in first]
     if triplets.source is None or triplets.numbered or not rest or np.isin(values[1:], values[0]).any():
         return False
     try:
@@ -277,19 +281,22 @@ def _headed(
         return False
 
 
-def _with_row(found: Mapping[str, np.ndarray]) -> np.ndarray:
+def _with_row(rows_by_model: Mapping[str, np.ndarray]) -> np.ndarray:
     """(m,) mask of the items that have a row in each of the models."""
-    there: np.ndarray = np.all([rows >= 0 for rows in found.values()], axis=0)
+    there: np.ndarray = np.all([rows >= 0 for rows in rows_by_model.values()], axis=0)
     return there
 
 
 def _require_same_rows(
-    asked: Sequence[str], left: np.ndarray, found: Mapping[str, np.ndarray], row_names: Mapping[str, Sequence[str]]
+    item_names: Sequence[str],
+    left: np.ndarray,
+    rows_by_model: Mapping[str, np.ndarray],
+    row_names: Mapping[str, Sequence[str]],
 ) -> None:
     """Raises where the items (k,) that remain, by themselves, would be found in other rows than among all of them."""
-    remaining = [asked[item] for item in left]
+    remaining = [item_names[item] for item in left]
     for model, names in row_names.items():
-        rows, now = found[model][left], match_names(remaining, names).rows
+        rows, now = rows_by_model[model][left], match_names(remaining, names).rows
         if not np.array_equal(rows, now):
             k = int(np.argmax(rows != now))
             raise InputError(
@@ -299,7 +306,7 @@ def _require_same_rows(
 
 
 def _part(triplets: Triplets, values: np.ndarray, kept: np.ndarray) -> Triplets:
-    """Those that are kept; of triplets of names, which state no order of numbers, with the names that are left."""
+    """The triplets that are kept; those of names, which state no order of numbers, with the names that are left."""
     part: Triplets = triplets[kept]
     if part.numbered or part.names is None:
         return part
@@ -309,7 +316,7 @@ def _part(triplets: Triplets, values: np.ndarray, kept: np.ndarray) -> Triplets:
 
 
 def _coverage(triplets: Triplets, kept: np.ndarray | slice, people: object) -> Coverage:
-    """Of the triplets that are kept, among all."""
+    """The coverage of the triplets that are kept, among all."""
     values = _checks.as_triplets(triplets.values)
     coverage = Coverage(_n_different(values[kept]), _n_different(values), len(values[kept]), len(values))
     if people is None:
@@ -328,15 +335,15 @@ def _n_different(values: np.ndarray) -> int:
     return len(np.unique(values))
 
 
-def missing_in_words(asked: Sequence[str], there: np.ndarray, lacking: Mapping[str, int] | None) -> str:
+def missing_in_words(item_names: Sequence[str], there: np.ndarray, lacking: Mapping[str, int] | None) -> str:
     """How many items have no row in words, and how many each of several models lacks; None: there is one."""
-    names = [name for name, has in zip(asked, there, strict=True) if not has]
+    names = [name for name, has in zip(item_names, there, strict=True) if not has]
     have = "has" if len(names) == 1 else "have"
     where, which = "", listing(list(map(repr, names)), SHOWN)
     if lacking is not None:
         where = " in some model"
         which += f"; {listing([f'{model!r} lacks {count:,}' for model, count in lacking.items()], SHOWN)}"
-    return f"{len(names):,} of {len(asked):,} objects {have} no row{where} ({which})"
+    return f"{len(names):,} of {len(item_names):,} objects {have} no row{where} ({which})"
 
 
 def _counts(coverage: Coverage) -> tuple[int, int, str]:

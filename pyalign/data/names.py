@@ -63,20 +63,20 @@ def match_names(item_names: Sequence[str], row_names: Sequence[str]) -> Match:
     if not missing:
         return Match(np.array([rows[name] for name in item_names], dtype=np.int32), None)
     for what, ways in (("names whose accents are composed in another way", (str,)), (STEMS, SHORTER)):
-        found = _by_one_way(item_names, row_names, ways)
-        if found is not None:
-            pairs = zip(item_names, (row_names[row] for row in found), strict=True)
-            name, row_name = next((one, other) for one, other in pairs if one != other)
-            return Match(found, f"items are found by {what}: {name!r} is {row_name!r}")
+        matched = _by_one_way(item_names, row_names, ways)
+        if matched is not None:
+            pairs = zip(item_names, (row_names[row] for row in matched), strict=True)
+            name, row_name = next((item, other) for item, other in pairs if item != other)
+            return Match(matched, f"items are found by {what}: {name!r} is {row_name!r}")
     count = f"{len(missing)} of {len(item_names)} items have no row"
     candidates = _candidates(missing[0], row_names)
     if len(missing) == 1 and not candidates:  # misspelt perhaps
         same_numbers = [name for name in row_names if _DIGITS.findall(name) == _DIGITS.findall(missing[0])]
         candidates = nearest(missing[0], same_numbers, NEAR)
-    told = f"no row is named {_some(missing)} ({count}){candidates}"
+    message = f"no row is named {_some(missing)} ({count}){candidates}"
     if rule_of(item_names, row_names) is not None:
-        raise InputError(f"{told}; {SEVERAL}")
-    raise MissingRows(told)
+        raise InputError(f"{message}; {SEVERAL}")
+    raise MissingRows(message)
 
 
 def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndarray:
@@ -97,17 +97,17 @@ def rows_of_some(item_names: Sequence[str], row_names: Sequence[str]) -> np.ndar
         for row, name in enumerate(row_names):
             if (short := shorten(name)) in rows:
                 rows[short].append(row)
-        one = {name: held[0] for name, held in rows.items() if len(held) == 1}
-        several = {name: [row_names[row] for row in held] for name, held in rows.items() if len(held) > 1}
-        found = len(one), len(several)
-        if best is None or found > best[0]:
-            best = found, one, several
-        if len(one) == len(rows):
+        single = {name: numbers[0] for name, numbers in rows.items() if len(numbers) == 1}
+        several = {name: [row_names[row] for row in numbers] for name, numbers in rows.items() if len(numbers) > 1}
+        score = len(single), len(several)
+        if best is None or score > best[0]:
+            best = score, single, several
+        if len(single) == len(rows):
             break
     assert best is not None
     if best[2]:
-        name, held = next(iter(best[2].items()))
-        raise InputError(f"{name!r} has several rows: {listing([repr(row) for row in held], 2)}; {SEVERAL}")
+        name, candidates = next(iter(best[2].items()))
+        raise InputError(f"{name!r} has several rows: {listing([repr(row) for row in candidates], 2)}; {SEVERAL}")
     return np.array([best[1].get(name, -1) for name in item_names], dtype=np.int32)
 
 
@@ -217,5 +217,5 @@ def _some(names: list[str]) -> str:
     return listing([repr(name) for name in names], 5)
 
 
-def _count(names: list[str], one: str, more: str) -> str:
-    return f"{_some(names)} {one if len(names) == 1 else more}"
+def _count(names: list[str], singular: str, plural: str) -> str:
+    return f"{_some(names)} {singular if len(names) == 1 else plural}"

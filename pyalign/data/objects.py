@@ -126,8 +126,8 @@ def _means(values: np.ndarray, order: np.ndarray, starts: np.ndarray, counts: np
 def _sums(values: np.ndarray, places: np.ndarray, starts: np.ndarray, rows: int) -> np.ndarray:
     """Sums of rows from each start to the next in float64; those of one object of very many images by the piece."""
     if len(starts) > 1 or len(places) <= rows:
-        found: np.ndarray = np.add.reduceat(values[places].astype(np.float64), starts, axis=0)
-        return found
+        sums: np.ndarray = np.add.reduceat(values[places].astype(np.float64), starts, axis=0)
+        return sums
     total = np.zeros((1, *values.shape[1:]))
     for at in range(0, len(places), rows):
         total[0] += values[places[at : at + rows]].sum(axis=0, dtype=np.float64)

@@ -143,7 +143,7 @@ class Input:
 
     @classmethod
     def of(cls, name: str, value: Any) -> Input:
-        """Of an argument as it was given."""
+        """The record of an argument as it was passed."""
         array = value.to_numpy() if is_frame(value) else plain(value)
         shape, dtype = tuple(np.shape(array)), str(getattr(array, "dtype", type(array).__name__))
         source = getattr(value, "source", None)
@@ -162,11 +162,11 @@ class Input:
         return self._hash.get() if isinstance(self._hash, Hash) else self._hash
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickles and copies: the hash goes along, and not the array, which may be large or gone by then."""
+        """What pickles and copies keep: the hash, and not the array, which may be large or gone by then."""
         return {**self.__dict__, "_hash": self.sha256, "_array": None}
 
     def to_dict(self) -> dict[str, Any]:
-        """As json can write it."""
+        """The record as json can write it."""
         named = {"name": self.name, "source": self.source, "shape": list(self.shape), "dtype": self.dtype}
         return {**named, "sha256": self.sha256}
 
@@ -176,11 +176,11 @@ def _hash_of(array: Any, early: bool) -> Hash:
     kept = None if known is None else known.get(id(array))
     if kept is not None and kept[0]() is array:
         return kept[1]
-    found = Hash(array, early)
+    hashed = Hash(array, early)
     if known is not None:
         with suppress(TypeError):  # of a list there are no weak references
-            known[id(array)] = weakref.ref(array), found
-    return found
+            known[id(array)] = weakref.ref(array), hashed
+    return hashed
 
 
 @dataclass(frozen=True)
@@ -208,24 +208,24 @@ class Provenance:
         cls, inputs: Mapping[str, Any] | Iterable[tuple[str, Any]], options: Mapping[str, Any],
         backend: str | None = None, seed: int | None = None,
     ) -> Provenance:  # fmt: skip
-        """Of a result that is being made; inputs that are None are left out. Pairs may have a name twice.
+        """The provenance of a result that is being made; inputs that are None are left out. Pairs may repeat a name.
 
         Example:
             >>> Provenance.now({"x": np.eye(2), "y": None}, {"measure": "cosine"}).inputs[0].shape
             (2, 2)
         """
         pairs = inputs.items() if isinstance(inputs, Mapping) else inputs
-        given = tuple(Input.of(name, value) for name, value in pairs if value is not None)
-        given += tuple((_FILES.get() or {}).values())
+        recorded = tuple(Input.of(name, value) for name, value in pairs if value is not None)
+        recorded += tuple((_FILES.get() or {}).values())
         time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return cls(__version__, time, given, dict(options), backend, seed)
+        return cls(__version__, time, recorded, dict(options), backend, seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """As json can write it."""
+        """The provenance as json can write it."""
         return {
             "version": self.version,
             "time": self.time,
-            "inputs": [one.to_dict() for one in self.inputs],
+            "inputs": [entry.to_dict() for entry in self.inputs],
             "options": dict(self.options),
             "backend": self.backend,
             "seed": self.seed,
@@ -233,9 +233,9 @@ class Provenance:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
-        """Back from `to_dict`."""
+        """The provenance from what `to_dict` gives."""
         inputs = tuple(
-            Input(one["name"], one["source"], tuple(one["shape"]), one["dtype"], one["sha256"])
-            for one in values["inputs"]
+            Input(entry["name"], entry["source"], tuple(entry["shape"]), entry["dtype"], entry["sha256"])
+            for entry in values["inputs"]
         )
         return cls(values["version"], values["time"], inputs, values["options"], values["backend"], values["seed"])

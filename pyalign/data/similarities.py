@@ -74,7 +74,10 @@ def with_similarities(x: Any) -> Any:
         'Similarities'
     """
     if isinstance(x, Mapping):
-        return {name: as_similarities(one, str(name)) if isinstance(one, Judgments) else one for name, one in x.items()}
+        return {
+            name: as_similarities(model, str(name)) if isinstance(model, Judgments) else model
+            for name, model in x.items()
+        }
     return as_similarities(x) if isinstance(x, Judgments) else x
 
 
@@ -89,8 +92,8 @@ def several(models: Any) -> Any:
         ['model 1', 'model 2']
     """
     if isinstance(models, list | tuple):
-        if models and all(len(getattr(one, "shape", ())) == 2 for one in models):
-            names = [getattr(one, "source", None) or f"model {k}" for k, one in enumerate(models, 1)]
+        if models and all(len(getattr(model, "shape", ())) == 2 for model in models):
+            names = [getattr(model, "source", None) or f"model {k}" for k, model in enumerate(models, 1)]
             _checks.different(names, names, "models")
             return dict(zip(names, models, strict=True))
     elif getattr(getattr(models, "columns", None), "nlevels", 1) == 2:
@@ -129,8 +132,8 @@ def as_models(x: Any, name: str = "embeddings") -> Embeddings | dict[str, Embedd
         raise InputError(f"{name} must hold at least one model; got an empty mapping")
     named = _checks.by_name(x, name)
     return {
-        key: as_similarities(one, key) if isinstance(one, Judgments) else as_embeddings(one, key)
-        for key, one in named.items()
+        key: as_similarities(model, key) if isinstance(model, Judgments) else as_embeddings(model, key)
+        for key, model in named.items()
     }
 
 
@@ -149,7 +152,7 @@ def similarities_of(matrix: Any, kind: str | None) -> Any:
     if not matrix:
         raise InputError("matrix must hold at least one; got an empty mapping")
     named = _checks.by_name(matrix, "matrix")
-    return with_similarities({name: as_judgments(one, kind, name) for name, one in named.items()})
+    return with_similarities({name: as_judgments(entry, kind, name) for name, entry in named.items()})
 
 
 def diagonal_notes(values: np.ndarray, kind: str, name: str) -> tuple[str, ...]:

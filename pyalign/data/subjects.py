@@ -18,7 +18,7 @@ class Subjects(NamedTuple):
 
     @classmethod
     def of(cls, labels: np.ndarray) -> Subjects:
-        """Of labels (t,), finite numbers or strings.
+        """Subjects from labels (t,), finite numbers or strings.
 
         Example:
             >>> Subjects.of(np.array([10.0, 9.0, 10.0]))
@@ -28,7 +28,7 @@ class Subjects(NamedTuple):
         return cls(codes.reshape(-1).astype(np.int32), tuple(map(_text, different.tolist())))
 
     def take(self, rows: Any) -> Subjects:
-        """Those of some triplets."""
+        """The subjects of some triplets."""
         return Subjects(self.codes[rows], self.labels)
 
 

@@ -162,10 +162,10 @@ class TrainedOn:
     @property
     def held_out_accuracy(self) -> str:
         """What the map reached on triplets that its fit has not seen, to end a sentence; "" where nobody looked."""
-        held = self.held_out or {}
-        if "accuracy" not in held:
+        held_out = self.held_out or {}
+        if "accuracy" not in held_out:
             return ""
-        return f"; on held-out {held.get('over')} it had {100 * held['accuracy']:.2f} %"
+        return f"; on held-out {held_out.get('over')} it had {100 * held_out['accuracy']:.2f} %"
 
     def overlap(
         self, x: Any, triplets: Any, names: Sequence[str] | None = None, task: str = ODD_ONE_OUT

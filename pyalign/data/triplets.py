@@ -77,15 +77,15 @@ class Triplets(AsArray):
         answers, subjects = self.answers, self.subjects
         if answers is not None:
             if not isinstance(answers, Answers):
-                told = f"{type(answers).__name__}: triplets.with_answers(array) takes counts or shares"
-                raise InputError(f"answers must be pyalign.Answers; got {told}")
+                problem = f"{type(answers).__name__}: triplets.with_answers(array) takes counts or shares"
+                raise InputError(f"answers must be pyalign.Answers; got {problem}")
             width, got = alternatives_of(self.task), np.shape(answers.shares)
             if got != (len(self), width):
                 raise InputError(f"answers must have shape ({len(self)}, {width}) for task {self.task!r}; got {got}")
         if subjects is not None:
             coded = isinstance(subjects, Subjects)
-            given = checked_labels(subjects.codes if coded else subjects, len(self))
-            object.__setattr__(self, "subjects", Subjects(given, subjects.labels) if coded else Subjects.of(given))
+            codes = checked_labels(subjects.codes if coded else subjects, len(self))
+            object.__setattr__(self, "subjects", Subjects(codes, subjects.labels) if coded else Subjects.of(codes))
         if self.positions is not None:
             shape = _checks.as_array(self.positions, "positions", "(3,) or (t, 3)").shape
             if shape not in ((3,), (len(self), 3)):
@@ -104,7 +104,7 @@ class Triplets(AsArray):
         )
 
     def with_answers(self, answers: object, name: str = "answers") -> Triplets:
-        """With counts or shares (t, 3) by the positions that the items have in the file; (t, 2) of an anchor's options.
+        """Adds counts or shares (t, 3) by the positions that the items have in the file; (t, 2) of an anchor's options.
 
         Raises:
             InputError: see `as_answers`.
@@ -114,8 +114,8 @@ class Triplets(AsArray):
             >>> t.with_answers([[7, 2, 1]]).answers.counts.tolist()
             [[2, 1, 7]]
         """
-        given, places = as_answers(answers, len(self), name, alternatives_of(self.task)), self.places
-        moved = given if places is None else given.reordered(places)
+        converted, places = as_answers(answers, len(self), name, alternatives_of(self.task)), self.places
+        moved = converted if places is None else converted.reordered(places)
         return replace(self, answers=moved, answered=True)
 
     @property
@@ -131,7 +131,7 @@ class Triplets(AsArray):
             return choices
         host, places = _checks.as_array(choices, "choices", "(t,)"), self.positions
         moved = places[host] if places.ndim == 1 else np.take_along_axis(places, host[:, None], 1)[:, 0]
-        return _beside(choices, np.where(host < 0, host, moved).astype(np.int8))
+        return _in_library_of(choices, np.where(host < 0, host, moved).astype(np.int8))
 
     def columns_in_file(self, values: Array) -> Array:
         """Numbers (t, 3) by the columns of `values`, or (t, 2) of options, by the positions in the file."""
@@ -141,7 +141,7 @@ class Triplets(AsArray):
         host = _checks.as_array(values, "values", "(t, ...)")
         moved = np.empty_like(host)
         np.put_along_axis(moved, np.broadcast_to(places, host.shape).astype(np.int64), host, 1)
-        return _beside(values, moved)
+        return _in_library_of(values, moved)
 
     def __repr__(self) -> str:
         source = "" if self.source is None else f" from {self.source}"
@@ -151,13 +151,13 @@ class Triplets(AsArray):
         return f"Triplets({len(self):,}{source}{parts})"
 
 
-def _beside(given: Array, moved: np.ndarray) -> Array:
-    """Our own array in the library of `given`, where that lies."""
-    if isinstance(given, np.ndarray):
+def _in_library_of(original: Array, moved: np.ndarray) -> Array:
+    """Our own array in the library of `original`, where that is stored."""
+    if isinstance(original, np.ndarray):
         return moved
     from array_api_compat import array_namespace, device  # slow to import
 
-    return array_namespace(given).asarray(moved, device=device(given))
+    return array_namespace(original).asarray(moved, device=device(original))
 
 
 def require_answers(triplets: Triplets, what: str) -> None:
@@ -182,9 +182,9 @@ def require_one_answer_each(triplets: Triplets, what: str) -> None:
 
 def answered_once(triplets: object, what: str) -> Triplets:
     """`triplets` with what is known of them, of which each has one answer; see `require_one_answer_each`."""
-    given = as_triplet_data(triplets)
-    require_one_answer_each(given, what)
-    return given
+    checked = as_triplet_data(triplets)
+    require_one_answer_each(checked, what)
+    return checked
 
 
 def as_triplet_data(triplets: object, name: str = "triplets") -> Triplets:

@@ -40,8 +40,8 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
         raise bad(path, f"filenames must have shape {indices.shape}; got {filenames.shape}")
     names = strings(path, filenames.reshape(-1)[first])
     values = codes.reshape(indices.shape).astype(np.int32)
-    found = Triplets(values, names, notes=last_is_odd(path, similarities))
-    return check_triplets(place, found, len(numbers))
+    odd_last = Triplets(values, names, notes=last_is_odd(path, similarities))
+    return check_triplets(place, odd_last, len(numbers))
 
 
 def last_is_odd(path: Path, similarities: np.ndarray) -> tuple[str, ...]:
@@ -61,5 +61,5 @@ def last_is_odd(path: Path, similarities: np.ndarray) -> tuple[str, ...]:
     wrong = similarities[:, 0] < similarities[:, 1:].max(axis=1)
     if not wrong.any():
         return ()
-    told = f"{int(wrong.sum()):,} of {len(wrong):,} triplets (first {int(np.argmax(wrong))}, from 0)"
-    return (f"{path}: in {told} the first two are not the most similar pair; the last is still odd",)
+    which = f"{int(wrong.sum()):,} of {len(wrong):,} triplets (first {int(np.argmax(wrong))}, from 0)"
+    return (f"{path}: in {which} the first two are not the most similar pair; the last is still odd",)

@@ -32,8 +32,8 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
     for kind in kinds:
         sides = [_by_stem(root, kind, side) for side in ("ref", "p0", "p1")]
         judged = {path.stem: path for path in sorted((root / kind / "judge").glob("*.npy"))}
-        for side, found in zip(("ref", "p0", "p1"), sides, strict=True):
-            apart = sorted(set(judged) ^ set(found))
+        for side, paths in zip(("ref", "p0", "p1"), sides, strict=True):
+            apart = sorted(set(judged) ^ set(paths))
             if apart:
                 raise place.bad(f"{kind}: judge and {side} must hold the same triplets; {apart[0]} is in one of them")
         names += [(sides[0][stem], sides[1][stem], sides[2][stem]) for stem in judged]
@@ -53,9 +53,9 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
 def _root(place: Place) -> Path:
     """The folder of ``train`` and ``val``."""
     for split in SPLITS:
-        found = place.find(f"2afc/{split}", split)
-        if found is not None:
-            return found.parent
+        folder = place.find(f"2afc/{split}", split)
+        if folder is not None:
+            return folder.parent
     return place.file("2afc/val", "val").parent
 
 
@@ -69,8 +69,8 @@ def _kinds(place: Place, root: Path, key: str) -> list[str]:
 
 def _by_stem(root: Path, kind: str, side: str) -> dict[str, str]:
     """The path of each image of a side, below the folder of all, by the name without its ending."""
-    found, _ = images_below(root / kind / side)
-    return {Path(name).stem: f"{kind}/{side}/{name}" for name in found}
+    paths, _ = images_below(root / kind / side)
+    return {Path(name).stem: f"{kind}/{side}/{name}" for name in paths}
 
 
 def _vote(path: Path) -> float:

@@ -17,9 +17,9 @@ FILE, KEY, FOLDER = "judgments_general.mat", "judgments", "images"
 
 def judgments(place: Place, key: str | None = None) -> Judgments:
     """Dissimilarities, a matrix or a list of pairs for each person, of the images in plain order of their names."""
-    found = load_judgments(place.file(f"sim_judgements/{FILE}", FILE), kind="dissimilarity", key=KEY)
-    check_judgments(place, found, OBJECTS)
-    return replace(found, names=names(place) if place.find(FOLDER) else None)
+    rdms = load_judgments(place.file(f"sim_judgements/{FILE}", FILE), kind="dissimilarity", key=KEY)
+    check_judgments(place, rdms, OBJECTS)
+    return replace(rdms, names=names(place) if place.find(FOLDER) else None)
 
 
 def names(place: Place, key: str | None = None) -> tuple[str, ...]:

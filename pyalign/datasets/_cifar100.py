@@ -45,21 +45,21 @@ def draw(labels: np.ndarray, t: int, seed: int) -> np.ndarray:
         (True, True)
     """
     rng, members = random.Random(seed), list[list[int]]()
-    for one in np.unique(labels):
-        members.append(np.flatnonzero(labels == one).tolist())
+    for label in np.unique(labels):
+        members.append(np.flatnonzero(labels == label).tolist())
         rng.shuffle(members)  # the classes, each time: so does the script
     if len(members) < 2 or min(map(len, members)) < 2:
         raise InputError(f"labels must have two classes at least, and each two items; got {[*map(len, members)]!s:.60}")
-    found, same = np.empty((t, 3), np.int32), np.empty(t, np.int64)
+    drawn, same = np.empty((t, 3), np.int32), np.empty(t, np.int64)
     for row in range(t):
         same[row] = first = rng.randrange(len(members))
         other = rng.randrange(len(members) - 1)
         other += other >= first
-        found[row] = rng.choice(members[first]), rng.choice(members[first]), rng.choice(members[other])
-    for row in np.flatnonzero(found[:, 0] == found[:, 1]).tolist():
-        while found[row, 0] == found[row, 1]:
-            found[row, 1] = rng.choice(members[same[row]])
-    return found
+        drawn[row] = rng.choice(members[first]), rng.choice(members[first]), rng.choice(members[other])
+    for row in np.flatnonzero(drawn[:, 0] == drawn[:, 1]).tolist():
+        while drawn[row, 0] == drawn[row, 1]:
+            drawn[row, 1] = rng.choice(members[same[row]])
+    return drawn
 
 
 def names(place: Place, key: str | None = None) -> tuple[str, ...]:
@@ -110,9 +110,9 @@ def _binary(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pickled(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    held = read_pickle(path)
-    coarse, pixels = (held.get(name) if isinstance(held, dict) else None for name in ("coarse_labels", "data"))
-    if not isinstance(coarse, list) or not all(type(one) is int for one in coarse) or pixels is None:
+    content = read_pickle(path)
+    coarse, pixels = (content.get(name) if isinstance(content, dict) else None for name in ("coarse_labels", "data"))
+    if not isinstance(coarse, list) or not all(type(label) is int for label in coarse) or pixels is None:
         raise bad(path, "must hold coarse_labels, a list of numbers, and data, an array")
     values = np.asarray(pixels)
     if values.dtype != np.uint8:

@@ -26,15 +26,15 @@ def categories(place: Place, key: str | None = None) -> Categories:
     several, separated by commas."""
     objects = names(place)
     if key in (None, "27"):
-        found = load_categories(place.file("category27.tsv", "category27_manual.tsv", "category_mat_manual.tsv"))
-        if len(found.members) != len(objects):
-            raise place.bad(f"categories must have {len(objects):,} rows; got {len(found.members):,}")
-        return replace(found, names=objects)
+        memberships = load_categories(place.file("category27.tsv", "category27_manual.tsv", "category_mat_manual.tsv"))
+        if len(memberships.members) != len(objects):
+            raise place.bad(f"categories must have {len(objects):,} rows; got {len(memberships.members):,}")
+        return replace(memberships, names=objects)
     path = place.file("things_concepts.tsv")
     cells = dict(zip(column(path, "uniqueID"), column(path, COLUMNS[str(key)]), strict=True))
     if set(cells) != set(objects):
         raise place.bad(f"{path.name} must name the objects of unique_id.txt; others are there")
-    lists = [[one.strip() for one in cells[name].split(",") if one.strip()] for name in objects]
-    labels = tuple(sorted({one for several in lists for one in several}))
+    lists = [[label.strip() for label in cells[name].split(",") if label.strip()] for name in objects]
+    labels = tuple(sorted({label for several in lists for label in several}))
     members = np.array([[label in several for label in labels] for several in lists])
     return Categories.of(members, labels, tuple(names_array(objects)))

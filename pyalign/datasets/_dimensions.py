@@ -27,18 +27,18 @@ names = _things.names
 def embeddings(place: Place, key: str | None = None) -> Embeddings:
     """(1854, d) numbers from 0 up, in the order of ``unique_id.txt``."""
     which = place.known
-    found = load_embeddings(place.file(*FILES[which]))
-    check_rows(place, found, (_things.OBJECTS, width(which)))
-    return replace(found, names=names(place))
+    rows = load_embeddings(place.file(*FILES[which]))
+    check_rows(place, rows, (_things.OBJECTS, width(which)))
+    return replace(rows, names=names(place))
 
 
 def dimensions(place: Place, key: str | None = None) -> tuple[str, ...]:
     """What the dimensions were called by those who looked at them."""
     which = place.known
-    found = read_names(place.file(*LABELS[which]))
-    if len(found) != width(which):
-        raise place.bad(f"there must be {width(which)} labels of dimensions; got {len(found)}")
-    return found
+    labels = read_names(place.file(*LABELS[which]))
+    if len(labels) != width(which):
+        raise place.bad(f"there must be {width(which)} labels of dimensions; got {len(labels)}")
+    return labels
 
 
 def width(which: str) -> int:

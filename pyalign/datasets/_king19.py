@@ -22,10 +22,10 @@ def judgments(place: Place, key: str | None = None) -> Judgments:
     """Dissimilarities of one set, the pairs of each person in a row; rows are in the order of `names`."""
     which = _which(place, key, "judgments")
     path = place.file(f"sim_judgements/{FILE}", FILE)
-    found = load_judgments(path, kind="dissimilarity", key=f"BEHAVIOR.{which}.pairwisedistances")
-    check_judgments(place, found, OBJECTS)
+    rdms = load_judgments(path, kind="dissimilarity", key=f"BEHAVIOR.{which}.pairwisedistances")
+    check_judgments(place, rdms, OBJECTS)
     return Judgments(
-        np.asarray(found.values), found.kind, names(place, which) if place.find(ORDER) else None, notes=found.notes
+        np.asarray(rdms.values), rdms.kind, names(place, which) if place.find(ORDER) else None, notes=rdms.notes
     )
 
 
@@ -34,7 +34,7 @@ def names(place: Place, key: str | None = None) -> tuple[str, ...]:
     path = place.file(ORDER)
     with text_errors(path), open_text(path) as file:
         lines = [line for line in file.read().splitlines()[1:] if line.strip()]
-    numbers = [int(found[1]) if (found := _LAST.search(line)) else 0 for line in lines]
+    numbers = [int(match[1]) if (match := _LAST.search(line)) else 0 for line in lines]
     if sorted(numbers) != list(range(1, OBJECTS + 1)):
         raise bad(path, f"the last column must number {OBJECTS} images from 1; got {len(numbers)} lines")
     return tuple(f"{number:04}.jpg" for number in numbers)

@@ -67,5 +67,5 @@ def categories(place: Place, key: str | None = None) -> Categories:
 def _array(place: Place, path: Path, entries: Entries, key: str) -> np.ndarray:
     if key not in entries:
         raise place.bad(f"{path} has no {key}")
-    found: np.ndarray = entries[key].load()
-    return found
+    array: np.ndarray = entries[key].load()
+    return array

@@ -22,21 +22,21 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
     if key is None:
         about = f"dataset:{place.name}"
         raise place.bad(
-            f"holds answers of several models, choose one: {', '.join(f'{about}::{one}' for one in FOLDERS)}"
+            f"holds answers of several models, choose one: {', '.join(f'{about}::{name}' for name in FOLDERS)}"
         )
     model, _, split = key.partition("/")
     folder = place.file(FOLDERS[model])
     inside = Place(place.name, folder)
-    parts = [load_triplets(inside.file(*SPLITS[one])) for one in ([split] if split else SPLITS)]
+    parts = [load_triplets(inside.file(*SPLITS[name])) for name in ([split] if split else SPLITS)]
     values = np.concatenate([np.asarray(part.values) for part in parts])
     known = _names(place)
-    found = replace(parts[0], values=values, names=known, numbered=known is not None)
-    return check_triplets(place, found, _things.OBJECTS)
+    answers = replace(parts[0], values=values, names=known, numbered=known is not None)
+    return check_triplets(place, answers, _things.OBJECTS)
 
 
 def _names(place: Place) -> tuple[str, ...] | None:
     """The objects, of this folder or of that of THINGS; None where neither has them."""
-    for one in (place, Place("things", folder_of("things"))):
-        if one.folder.is_dir() and one.find("unique_id.txt") is not None:
-            return _things.names(one)
+    for candidate in (place, Place("things", folder_of("things"))):
+        if candidate.folder.is_dir() and candidate.find("unique_id.txt") is not None:
+            return _things.names(candidate)
     return None

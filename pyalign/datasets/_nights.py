@@ -31,9 +31,9 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
     if not kept:
         raise bad(path, f"holds no triplet of split {split!r} with {FEWEST} votes")
     names = np.array([[row[column] for column in ("ref_path", "left_path", "right_path")] for row in kept])
-    found = anchored(path, names, np.array([_number(path, row["right_vote"]) for row in kept]))
+    judged = anchored(path, names, np.array([_number(path, row["right_vote"]) for row in kept]))
     few = sum(_is_of(row, split) for row in rows) - len(kept)
-    return found if not few else with_note(place, found, f"{few:,} triplets have fewer than {FEWEST} votes")
+    return judged if not few else with_note(place, judged, f"{few:,} triplets have fewer than {FEWEST} votes")
 
 
 def _is_of(row: dict[str, str], split: str) -> bool:

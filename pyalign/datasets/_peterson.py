@@ -47,8 +47,8 @@ def _matrix(path: Path) -> np.ndarray:
     entries = {name: entry for name, entry in mat_entries(path).items() if "sim" in name.lower() and not entry.inner}
     if len(entries) != 1:
         raise bad(path, f"must hold one matrix with 'sim' in its name; got {len(entries)}")
-    found: np.ndarray = next(iter(entries.values())).load()
-    return found
+    matrix: np.ndarray = next(iter(entries.values())).load()
+    return matrix
 
 
 def mean_ratings(path: PathLike, ratings: Any, n: int) -> np.ndarray:
@@ -65,20 +65,20 @@ def mean_ratings(path: PathLike, ratings: Any, n: int) -> np.ndarray:
     if not isinstance(ratings, dict) or not ratings:
         raise bad(path, "must hold a dict of ratings by pairs")
     sums, counts = np.zeros((n, n)), np.zeros((n, n))
-    for pair, given in ratings.items():
-        found = _PAIR.fullmatch(pair) if isinstance(pair, str) else None
-        i, j = (int(found[1]) - 1, int(found[2]) - 1) if found else (-1, -1)
+    for pair, rated in ratings.items():
+        match = _PAIR.fullmatch(pair) if isinstance(pair, str) else None
+        i, j = (int(match[1]) - 1, int(match[2]) - 1) if match else (-1, -1)
         if not (0 <= i < n and 0 <= j < n):
             raise bad(path, f"a pair must be 'i,j' with numbers from 1 to {n}; got {pair!r:.60}")
-        values = given if isinstance(given, list | tuple) else [given]
+        values = rated if isinstance(rated, list | tuple) else [rated]
         if not values or not all(type(value) in (int, float) for value in values):
             raise bad(path, f"ratings of {pair!r:.60} must be numbers")
         for a, b in {(i, j), (j, i)}:
             sums[a, b] += sum(values)
             counts[a, b] += len(values)
     sums[counts == 0] = np.nan
-    found_means: np.ndarray = sums / np.maximum(counts, 1)
-    return found_means
+    means: np.ndarray = sums / np.maximum(counts, 1)
+    return means
 
 
 def names(place: Place, key: str | None = None) -> tuple[str, ...]:
@@ -93,6 +93,6 @@ def images(place: Place, key: str | None = None) -> Pictures:
 
 def _folder(place: Place, key: str | None, part: str) -> Path:
     if key is None:
-        several = ", ".join(f"dataset:{place.name}::{one}" for one in SETS)
+        several = ", ".join(f"dataset:{place.name}::{name}" for name in SETS)
         raise place.bad(f"holds {part} of six sets, choose one: {several}")
     return place.file(key)

@@ -18,10 +18,10 @@ def names_in(place: Place, folder: Path, n: int) -> tuple[str, ...]:
     Raises:
         InputError: another number of them.
     """
-    found, _ = images_below(folder)
-    if len(found) != n:
-        raise place.bad(f"there must be {n} images in {folder}; got {len(found)}")
-    return tuple(found)
+    paths, _ = images_below(folder)
+    if len(paths) != n:
+        raise place.bad(f"there must be {n} images in {folder}; got {len(paths)}")
+    return tuple(paths)
 
 
 def by_number(place: Place, names: Sequence[str]) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def by_number(place: Place, names: Sequence[str]) -> tuple[str, ...]:
         >>> by_number(Place("x", Path()), ["fruit10.png", "fruit1.png", *(f"fruit{k}.png" for k in range(2, 10))])[:2]
         ('fruit1.png', 'fruit2.png')
     """
-    numbers = [int(found[0]) if (found := _NUMBER.search(name)) else 0 for name in names]
+    numbers = [int(match[0]) if (match := _NUMBER.search(name)) else 0 for name in names]
     if sorted(numbers) != list(range(1, len(names) + 1)):
         raise place.bad(f"images must be numbered from 1 to {len(names)} by their names, such as {names[0]!r}")
     return tuple(name for _, name in sorted(zip(numbers, names, strict=True)))

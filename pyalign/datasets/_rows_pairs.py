@@ -69,7 +69,7 @@ ROWS = (
         ),
         kind="similarity",
         note="ratings of a pair in both orders are one mean; code that adds both means counts such pairs twice",
-        needs=(tuple(f"{one}/sim_judgements" for one in (
+        needs=(tuple(f"{category}/sim_judgements" for category in (
             "animals", "automobiles", "fruits", "furniture", "vegetables", "various",
         )),),
     ),

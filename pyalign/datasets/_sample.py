@@ -27,8 +27,8 @@ def embeddings(place: Place, key: str | None = None) -> Embeddings:
 
 def triplets(place: Place, key: str | None = None) -> Triplets:
     """(28770, 3), the odd item last."""
-    found = load_triplets(place.file("triplets.npy"))
-    return replace(found, names=names(place), numbered=True, notes=(*found.notes, f"dataset:sample: {NOTE}"))
+    answers = load_triplets(place.file("triplets.npy"))
+    return replace(answers, names=names(place), numbered=True, notes=(*answers.notes, f"dataset:sample: {NOTE}"))
 
 
 def categories(place: Place, key: str | None = None) -> Categories:

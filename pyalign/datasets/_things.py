@@ -27,10 +27,12 @@ SPLITS = {
 def names(place: Place, key: str | None = None) -> tuple[str, ...]:
     """The 1,854 objects, in the order by which triplets number them."""
     path = place.file("unique_id.txt", "things_concepts.tsv")
-    found = column(path, "uniqueID") if path.name.endswith("concepts.tsv") else read_names(path)
-    if len(found) != OBJECTS or len(set(found)) != OBJECTS:
-        raise place.bad(f"{path.name} must name {OBJECTS:,} different objects; got {len(set(found)):,} in {len(found)}")
-    return found
+    objects = column(path, "uniqueID") if path.name.endswith("concepts.tsv") else read_names(path)
+    if len(objects) != OBJECTS or len(set(objects)) != OBJECTS:
+        raise place.bad(
+            f"{path.name} must name {OBJECTS:,} different objects; got {len(set(objects)):,} in {len(objects)}"
+        )
+    return objects
 
 
 def triplets(place: Place, key: str | None = None) -> Triplets:
@@ -48,20 +50,20 @@ def _table(place: Place, objects: tuple[str, ...]) -> Triplets:
     path = place.file(TABLE)
     with open(path, encoding="utf-8-sig") as file:
         header = file.readline(1 << 16)
-    found = load_triplets(
+    answers = load_triplets(
         path, columns=("image1", "image2", "image3"), choice_column="choice", choice_base=1, one_based=True,
         subject_column="subject_id" if "subject_id" in header else None,
     )  # fmt: skip
     notes: tuple[str, ...] = ()
-    if len(found) != PUBLISHED:
-        notes = (f"dataset:{place.name}: {TABLE} holds {len(found):,} answers; the published one has {PUBLISHED:,}",)
-    found = replace(found, names=objects, numbered=True, notes=(*found.notes, *notes))
-    return check_triplets(place, found, OBJECTS)
+    if len(answers) != PUBLISHED:
+        notes = (f"dataset:{place.name}: {TABLE} holds {len(answers):,} answers; the published one has {PUBLISHED:,}",)
+    answers = replace(answers, names=objects, numbered=True, notes=(*answers.notes, *notes))
+    return check_triplets(place, answers, OBJECTS)
 
 
 def _split(place: Place, key: str, objects: tuple[str, ...]) -> Triplets:
-    found = load_triplets(place.file(*SPLITS[key]))
-    return check_triplets(place, replace(found, names=objects, numbered=True), OBJECTS)
+    answers = load_triplets(place.file(*SPLITS[key]))
+    return check_triplets(place, replace(answers, names=objects, numbered=True), OBJECTS)
 
 
 def _both(place: Place, objects: tuple[str, ...]) -> Triplets:

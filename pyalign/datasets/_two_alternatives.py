@@ -22,8 +22,8 @@ def anchored(path: Path | str, names: np.ndarray, second: np.ndarray, people: in
         InputError: shares outside of 0 to 1.
 
     Example:
-        >>> found = anchored("x", np.array([["r", "a", "b"]]), np.array([0.75]))
-        >>> [found.names[k] for k in found.values[0]], found.answers.shares.tolist()
+        >>> triplets = anchored("x", np.array([["r", "a", "b"]]), np.array([0.75]))
+        >>> [triplets.names[k] for k in triplets.values[0]], triplets.answers.shares.tolist()
         (['r', 'b', 'a'], [[0.75, 0.25]])
     """
     wrong = ~((second >= 0) & (second <= 1))
@@ -33,11 +33,13 @@ def anchored(path: Path | str, names: np.ndarray, second: np.ndarray, people: in
     labels, codes = np.unique(names, return_inverse=True)
     values = codes.reshape(names.shape).astype(np.int32)
     arranged, positions = anchor_first(values, (second > 0.5).astype(np.int8), "first")
-    found = Triplets(arranged, tuple(map(str, labels.tolist())), positions=positions, task=ANCHORED)
+    triplets = Triplets(arranged, tuple(map(str, labels.tolist())), positions=positions, task=ANCHORED)
     votes = np.round(second * (people or 1))
     if np.allclose(votes, second * (people or 1), rtol=0, atol=1e-3):
-        return found if people is None else found.with_answers(np.column_stack([people - votes, votes]).astype(int))
-    return found.with_answers(np.column_stack([1 - second, second]))
+        return (
+            triplets if people is None else triplets.with_answers(np.column_stack([people - votes, votes]).astype(int))
+        )
+    return triplets.with_answers(np.column_stack([1 - second, second]))
 
 
 def with_note(place: Place, triplets: Triplets, note: str) -> Triplets:

@@ -67,10 +67,10 @@ class DataSet:
         if key is not None and key not in keys:
             has = f"it has {', '.join(keys)}" if keys else "there are no others"
             raise InputError(f"{about}: has no {part} {key!r}; {has}{nearest(key, keys)}")
-        found = self.read(part, key, layout or {})
-        if is_dataclass(found) and hasattr(found, "source") and not isinstance(found, type):
-            return replace(found, source=about if key is None else f"{about}::{key}")
-        return found
+        content = self.read(part, key, layout or {})
+        if is_dataclass(content) and hasattr(content, "source") and not isinstance(content, type):
+            return replace(content, source=about if key is None else f"{about}::{key}")
+        return content
 
     def triplets(self, key: str | None = None) -> Triplets:
         """Triplets, with names, positions, people and answers as far as they are known."""
@@ -152,16 +152,16 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
 
 def _gone(name: str, place: Path, known_as: str) -> str:
     lacks = f"has no {DESCRIPTION}" if place.is_dir() else "is no folder"
-    told = (
+    hint = (
         f'remember_dataset("{known_as}", folder) says where it is stored now, forget_dataset("{known_as}") forgets it'
     )
-    return f"{DATA_SET}{name}: was stored in {place}, which {lacks} any more; {told}"
+    return f"{DATA_SET}{name}: was stored in {place}, which {lacks} any more; {hint}"
 
 
 def _not_here(name: str, place: Path) -> str:
     get = f"'pyalign datasets fetch {name}' gets it" if DATASETS[name].files else f"get it from {DATASETS[name].source}"
-    told = "load_dataset(..., folder=path) says where it is stored"
-    return f"{DATA_SET}{name}: is not here, {place} is no folder; {get}, {told}"
+    hint = "load_dataset(..., folder=path) says where it is stored"
+    return f"{DATA_SET}{name}: is not here, {place} is no folder; {get}, {hint}"
 
 
 def _of_folder(name: str, folder: Path) -> DataSet:
@@ -193,10 +193,10 @@ def _of_row(row: Row, place: Place) -> DataSet:
         if len(layout) > (task is not None):
             option = next(name for name in layout if name != "task")
             raise place.bad(f"a data set knows how its files are laid out, so that {option} has no meaning")
-        found = load(f"pyalign.datasets._{row.module}:{part}")(place, key)
-        if task not in (None, getattr(found, "task", None)):
-            raise place.bad(f"task must be that of the data set, {found.task!r}; got {task!r}")
-        return found
+        content = load(f"pyalign.datasets._{row.module}:{part}")(place, key)
+        if task not in (None, getattr(content, "task", None)):
+            raise place.bad(f"task must be that of the data set, {content.task!r}; got {task!r}")
+        return content
 
     return DataSet(place.name, place.folder, row.parts, read, lambda: place.lacking(row.needs), row)
 

@@ -96,17 +96,17 @@ class Parts:
             raise bad(self.about, f"{table['file']} is of {n} objects, and there are {len(names)} names")
         return names
 
-    def _triplets(self, table: Table, given: Mapping[str, Any]) -> Triplets:
-        table, notes = _restated(self.about, table, given)
+    def _triplets(self, table: Table, overrides: Mapping[str, Any]) -> Triplets:
+        table, notes = _restated(self.about, table, overrides)
         path, key = self._array(table)
         layout = {name: value for name, value in table.items() if name in LAYOUT}
         triplets = load_triplets(path, key=key, **layout, **self._people(table))
         if triplets.names is None:
-            stated, names = given.get("item_names"), self._objects(table)
+            stated, names = overrides.get("item_names"), self._objects(table)
             if stated is not None and names not in (None, tuple(stated)):
                 notes += (f"{self.about} names the items; other names were given, and are used",)
             triplets = replace(triplets, names=names if stated is None else tuple(stated), numbered=True)
-        elif "item_names" in given:
+        elif "item_names" in overrides:
             raise bad(path, f"holds names ({triplets.names[0]!r}, ...) itself, so item_names=names has no meaning")
         return replace(triplets, notes=(*triplets.notes, *notes))
 
@@ -131,8 +131,8 @@ class Parts:
             judgments if judgments.names is not None else replace(judgments, names=self._names_of(judgments.n, table))
         )
 
-    def _embeddings(self, table: Table, given: Mapping[str, Any]) -> Embeddings:
-        table, notes = _restated(self.about, table, given)
+    def _embeddings(self, table: Table, overrides: Mapping[str, Any]) -> Embeddings:
+        table, notes = _restated(self.about, table, overrides)
         path, key = self._array(table)
         embeddings = load_embeddings(path, key=key, name_column=table.get("name_column"))
         names = embeddings.names if embeddings.names is not None else self._names_of(len(embeddings), table)
@@ -159,14 +159,14 @@ def _ordered(names: tuple[str, ...], table: Table) -> tuple[str, ...]:
     return things_order(table["order"], names) if "order" in table else names
 
 
-def _restated(about: str, table: Table, given: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _restated(about: str, table: Table, overrides: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """A table with the options that were given in the place of its own, and a sentence for each that differs.
 
     Example:
         >>> _restated("mine.toml", {"file": "t.csv", "odd_column": "first"}, {"choice_column": 3})[1]
         ("mine.toml: choice_column=3 is used, not its odd_column 'first'",)
     """
-    options = {name: value for name, value in given.items() if name != "item_names"}
+    options = {name: value for name, value in overrides.items() if name != "item_names"}
     merged, replaced = restated(table, options)
     return merged, tuple(
         f"{about}: {name}={_shown(merged[name])} is used, not its {other} {_shown(table[other])}"

@@ -163,7 +163,7 @@ def _tables(path: PathLike, part: str, said: Any) -> dict[str, dict[str, Any]]:
         said = {"file": said}
     if not isinstance(said, dict):
         raise bad(path, f"{part} must be the name of a file, or a table; got {shorten(said)}")
-    several = bool(said) and all(isinstance(one, dict) for one in said.values())
+    several = bool(said) and all(isinstance(entry, dict) for entry in said.values())
     tables = said if several else {"": said}
     for key, table in tables.items():
         if several and (not key.strip() or not key.isprintable() or "::" in key):
@@ -223,7 +223,7 @@ def description_text(name: str, document: Mapping[str, Any]) -> str:
     plain = {part: value for part, value in document.items() if isinstance(value, str)}
     lines = [HEAD.format(name=quoted(name)[1:-1]), *(_line(part, plain[part], PARTS.get(part, "")) for part in plain)]
     lines += [""] if plain else []
-    for part in (one for one in document if one not in plain):
+    for part in (other for other in document if other not in plain):
         for key, table in _tables(name, part, document[part]).items():
             lines.append(f"[{part}.{key_of(key)}]" if key else f"[{part}]")
             lines += [_line(option, value, TABLES[part][option].comment) for option, value in table.items()]

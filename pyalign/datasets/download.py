@@ -205,13 +205,13 @@ class Resuming:
 
     def _without_network(self, url: str, reason: OSError) -> str:
         host, target = urllib.parse.urlsplit(url).hostname, self._base.with_suffix("")
-        told = f"there seems to be no network: {host} cannot be reached ({reason.strerror})"
-        return f"{told}; with the file from elsewhere, save it as {target} and fetch again"
+        problem = f"there seems to be no network: {host} cannot be reached ({reason.strerror})"
+        return f"{problem}; with the file from elsewhere, save it as {target} and fetch again"
 
     def _request(self, url: str) -> tuple[int, urllib.request.Request]:
-        have, held = self._size(), self._held()
+        have, record = self._size(), self._record()
         headers = {"User-Agent": f"pyalign/{__version__}", "Accept-Encoding": "identity"}
-        same = held.get("validator") if held.get("url") == url else None
+        same = record.get("validator") if record.get("url") == url else None
         if have and (same or self._has_hash):
             headers["Range"] = f"bytes={have}-"
             if same:
@@ -232,20 +232,20 @@ class Resuming:
                 raise _Cut(f"{error.code} {error.reason}") from error
             raise bad(url, f"{error.code} {error.reason}") from error
 
-    def _held(self) -> dict[str, Any]:
+    def _record(self) -> dict[str, Any]:
         with suppress(OSError, ValueError):
-            held = json.loads(self._state.read_text(encoding="utf-8"))
-            return held if isinstance(held, dict) else {}
+            record = json.loads(self._state.read_text(encoding="utf-8"))
+            return record if isinstance(record, dict) else {}
         return {}
 
     def _remember(self, url: str, response: Any, have: int) -> None:
         if have == 0:
             tag = response.headers.get("ETag")
             strong = tag if tag and not tag.startswith("W/") else None
-            held = {"url": url, "validator": strong or response.headers.get("Last-Modified")}
+            record = {"url": url, "validator": strong or response.headers.get("Last-Modified")}
             self._state.unlink(missing_ok=True)  # it may be a link
             with open_own(self._state, CREATE) as file:
-                file.write(json.dumps(held).encode())
+                file.write(json.dumps(record).encode())
 
 
 def _state_of(part: Path) -> Path:
@@ -254,10 +254,10 @@ def _state_of(part: Path) -> Path:
 
 
 def _ranges(response: Any) -> tuple[int, int | None]:
-    """From which byte on it comes, -1 where that is not told, and how many there are in all; None likewise."""
+    """The first byte of a response, -1 where it does not say, and the bytes of the whole file, None where unknown."""
     if response.status == 206:
-        told = response.headers.get("Content-Range") or ""
-        start, total = told.removeprefix("bytes ").partition("-")[0], told.rpartition("/")[2]
+        content_range = response.headers.get("Content-Range") or ""
+        start, total = content_range.removeprefix("bytes ").partition("-")[0], content_range.rpartition("/")[2]
         return int(start) if start.isdecimal() else -1, int(total) if total.isdecimal() else None
     length = response.headers.get("Content-Length") or ""
     return 0, int(length) if length.isdecimal() else None

@@ -35,16 +35,16 @@ def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:
     if name == "sample":
         raise InputError("dataset:sample: is part of pyalign, and is read from no other folder")
     _require_name(name)
-    found = load_dataset(name, place)
-    lacking = found.lacking()
-    with_it = [one.name for one in DATASETS.values() if found.row is not None and one.home == name]
-    if lacking and all(load_dataset(one, place).lacking() for one in with_it):
-        told = f"{found.folder} lacks {', and '.join(lacking)}; it holds {held_by(found.folder)}"
-        raise InputError(f"dataset:{name}: {told}")
-    if found.row is not None and not (found.folder / DESCRIPTION).exists():
-        _require_published(found.row, Place(name, found.folder))
+    dataset = load_dataset(name, place)
+    lacking = dataset.lacking()
+    with_it = [row.name for row in DATASETS.values() if dataset.row is not None and row.home == name]
+    if lacking and all(load_dataset(companion, place).lacking() for companion in with_it):
+        problem = f"{dataset.folder} lacks {', and '.join(lacking)}; it holds {held_by(dataset.folder)}"
+        raise InputError(f"dataset:{name}: {problem}")
+    if dataset.row is not None and not (dataset.folder / DESCRIPTION).exists():
+        _require_published(dataset.row, Place(name, dataset.folder))
     remember(name, place)
-    return found
+    return dataset
 
 
 def _require_name(name: str) -> None:
@@ -62,8 +62,8 @@ def _require_published(row: Row, place: Place) -> None:
     for remote in row.files:
         path = None if remote.unpack or remote.hash is None else place.find(remote.file)
         if path is not None and f"sha256:{sha256_of_file(path)}" != remote.hash:
-            told = f"a file that was changed on purpose is named in a {DESCRIPTION}"
-            raise place.bad(f"{path} has another checksum than was published, {remote.hash}; {told}")
+            hint = f"a file that was changed on purpose is named in a {DESCRIPTION}"
+            raise place.bad(f"{path} has another checksum than was published, {remote.hash}; {hint}")
 
 
 def forget_dataset(name: str) -> Path | None:

@@ -86,21 +86,21 @@ def fetch_dataset(
     if name == "sample":
         raise InputError("dataset:sample: is part of pyalign: there is nothing to fetch")
     if not row.files:
-        told = f"get it from {row.source}, then load_dataset(..., folder=path) says where it is stored"
-        raise InputError(f"dataset:{name}: has no address that is known; {told}")
+        hint = f"get it from {row.source}, then load_dataset(..., folder=path) says where it is stored"
+        raise InputError(f"dataset:{name}: has no address that is known; {hint}")
     if mirror is not None:
         require_address(mirror, "mirror")
     _pooch()
     place = folder_of(name, row.home) if folder is None else Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    found = tuple(_fetched(row, remote, place, mirror, progress) for remote in row.files)
+    files = tuple(_fetched(row, remote, place, mirror, progress) for remote in row.files)
     if folder is not None:
         remember(name, place)
     notes = tuple(
-        f"{one.file} has no published checksum: its first one is recorded in {place / CHECKSUMS}"
-        for one in found if one.checked == "nothing"
+        f"{file.file} has no published checksum: its first one is recorded in {place / CHECKSUMS}"
+        for file in files if file.checked == "nothing"
     )  # fmt: skip
-    return Fetched(name, str(place), found, notes=(*notes, *((row.note,) if row.note else ())))
+    return Fetched(name, str(place), files, notes=(*notes, *((row.note,) if row.note else ())))
 
 
 def _fetched(row: Row, remote: Remote, place: Path, mirror: str | None, progress: Progress) -> FetchedFile:
@@ -138,8 +138,10 @@ def _unpack(remote: Remote, place: Path) -> None:
 
 def _record(place: Path, file: str, digest: str | None) -> None:
     """The checksum of a file is kept from now on; None: no longer."""
-    held = {name: one for name, one in {**_checksums(place), file: digest}.items() if one is not None}
-    write_text(place / CHECKSUMS, json.dumps(held, indent=2, sort_keys=True) + "\n", follow_links=False)
+    checksums = {
+        name: checksum for name, checksum in {**_checksums(place), file: digest}.items() if checksum is not None
+    }
+    write_text(place / CHECKSUMS, json.dumps(checksums, indent=2, sort_keys=True) + "\n", follow_links=False)
 
 
 def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: str | None, progress: Progress) -> None:
@@ -157,8 +159,8 @@ def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: 
     except ValueError as error:
         whose = "was published" if remote.hash else "at its first fetch"
         anew = f"; if that first file was the bad one, remove {place / CHECKSUMS} and fetch again"
-        told = f"gives a file with another checksum than {whose}: {one_line(error, 300)}"
-        raise bad(url, told if remote.hash else told + anew) from error
+        problem = f"gives a file with another checksum than {whose}: {one_line(error, 300)}"
+        raise bad(url, problem if remote.hash else problem + anew) from error
     finally:
         logger.setLevel(level)
 
@@ -178,7 +180,7 @@ def _checksums(place: Path) -> dict[str, str]:
     path = place / CHECKSUMS
     if not path.exists():
         return {}
-    held = read_json(path, largest=LARGEST)
-    if not isinstance(held, dict) or not all(isinstance(one, str) for one in held.values()):
+    checksums = read_json(path, largest=LARGEST)
+    if not isinstance(checksums, dict) or not all(isinstance(digest, str) for digest in checksums.values()):
         raise bad(path, "must be an object of files and checksums")
-    return held
+    return checksums

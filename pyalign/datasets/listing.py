@@ -94,18 +94,18 @@ def list_datasets() -> DataSetList:
         InputError: the list of folders is damaged.
 
     Example:
-        >>> [one.name for one in list_datasets().datasets if one.is_here and one.name == "sample"]
+        >>> [known.name for known in list_datasets().datasets if known.is_here and known.name == "sample"]
         ['sample']
     """
-    found = [KnownDataSet(row.name, tuple(row.parts), _is_here(row.name), row.what) for row in DATASETS.values()]
+    datasets = [KnownDataSet(row.name, tuple(row.parts), _is_here(row.name), row.what) for row in DATASETS.values()]
     for name, folder in remembered().items():
         if name not in DATASETS:
-            held = _described(name)
-            if isinstance(held, DataSet):
-                found.append(KnownDataSet(name, tuple(held.parts), _is_here(name), f"in {folder}"))
+            description = _described(name)
+            if isinstance(description, DataSet):
+                datasets.append(KnownDataSet(name, tuple(description.parts), _is_here(name), f"in {folder}"))
             else:
-                found.append(KnownDataSet(name, (), False, held))
-    return DataSetList(tuple(found))
+                datasets.append(KnownDataSet(name, (), False, description))
+    return DataSetList(tuple(datasets))
 
 
 def dataset_info(name: str) -> DataSetInfo:
@@ -120,12 +120,13 @@ def dataset_info(name: str) -> DataSetInfo:
     """
     row = DATASETS.get(name)
     if row is None:
-        found = load_dataset(name)
-        what = f"described by {DESCRIPTION if found.description is None else found.description.name}"
-        return DataSetInfo(found.name, what, found.parts, str(found.folder), True)
+        dataset = load_dataset(name)
+        what = f"described by {DESCRIPTION if dataset.description is None else dataset.description.name}"
+        return DataSetInfo(dataset.name, what, dataset.parts, str(dataset.folder), True)
     return DataSetInfo(
         name, row.what, row.parts, str(_folder(row)), _is_here(name), row.source, row.licence, row.citation, row.kind,
-        tuple(ExpectedFile(*one) for one in row.layout), HOW[row.checked], tuple(one.file for one in row.files),
+        tuple(ExpectedFile(*entry) for entry in row.layout), HOW[row.checked],
+        tuple(remote.file for remote in row.files),
         notes=(row.note,) if row.note else (),
     )  # fmt: skip
 

@@ -25,14 +25,14 @@ DEEPEST, MOST = 5, 100_000  # folders in folders, and names, that are looked thr
 
 def root() -> Path:
     """The folder of all data sets: PYALIGN_DATA, or ``pyalign/datasets`` in the user's cache."""
-    given = os.environ.get(ENVIRONMENT)
-    return Path(given).expanduser() if given else _of_user("XDG_CACHE_HOME", ".cache") / "datasets"
+    folder = os.environ.get(ENVIRONMENT)
+    return Path(folder).expanduser() if folder else _of_user("XDG_CACHE_HOME", ".cache") / "datasets"
 
 
 def configuration() -> Path:
     """The folder of the list of remembered folders: PYALIGN_DATA, or ``pyalign`` in the user's configuration."""
-    given = os.environ.get(ENVIRONMENT)
-    return Path(given).expanduser() if given else _of_user("XDG_CONFIG_HOME", ".config")
+    folder = os.environ.get(ENVIRONMENT)
+    return Path(folder).expanduser() if folder else _of_user("XDG_CONFIG_HOME", ".config")
 
 
 def _of_user(variable: str, otherwise: str) -> Path:
@@ -56,12 +56,14 @@ def _listed(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        held = read_json(path, largest=LARGEST)
-        if not isinstance(held, dict) or not all(isinstance(one, str) and os.path.isabs(one) for one in held.values()):
+        folders = read_json(path, largest=LARGEST)
+        if not isinstance(folders, dict) or not all(
+            isinstance(folder, str) and os.path.isabs(folder) for folder in folders.values()
+        ):
             raise bad(path, "must be an object of names and absolute paths of folders")
     except InputError as error:
         raise InputError(f"{error}; mend this list of folders by hand, or remove it") from error
-    return held
+    return folders
 
 
 @contextmanager
@@ -70,31 +72,31 @@ def _changing() -> Iterator[dict[str, str]]:
     place = configuration()
     place.mkdir(parents=True, exist_ok=True)
     with hold_lock(place / f".{REMEMBERED}.lock"):
-        held = remembered()
-        yield held
-        write_text(place / REMEMBERED, json.dumps(held, indent=2, sort_keys=True) + "\n")
+        folders = remembered()
+        yield folders
+        write_text(place / REMEMBERED, json.dumps(folders, indent=2, sort_keys=True) + "\n")
         if root() != place:
             (root() / REMEMBERED).unlink(missing_ok=True)
 
 
 def remember(name: str, folder: str | os.PathLike[str]) -> None:
-    """From now on the data set lies in that folder, which nothing is asked of here."""
-    with _changing() as held:
-        held[name] = os.path.abspath(folder)
+    """Records that the data set is in that folder, which is not checked here."""
+    with _changing() as folders:
+        folders[name] = os.path.abspath(folder)
 
 
 def forget(name: str) -> str | None:
     """The folder in which the data set was remembered to lie, from now on no longer; None: in none."""
     if name not in remembered():
         return None
-    with _changing() as held:
-        return held.pop(name, None)
+    with _changing() as folders:
+        return folders.pop(name, None)
 
 
 def remembered_as(name: str, home: str | None = None) -> str | None:
     """The name under which the folder of a data set is remembered, its own or that of its `home`; None: under none."""
-    held = remembered()
-    return next((one for one in (name, home) if one in held), None)
+    folders = remembered()
+    return next((candidate for candidate in (name, home) if candidate in folders), None)
 
 
 def folder_of(name: str, home: str | None = None) -> Path:
@@ -137,28 +139,28 @@ class Place:
                 return direct
         below = list(self._below())
         for name in names:
-            found = [path for path in below if path == name or path.endswith(f"/{name}")]
-            if len(found) > 1:
-                raise self.bad(f"holds {name} twice: {found[0]} and {found[1]}, in {self.folder}")
-            if found:
-                return self.folder / found[0]
+            matches = [path for path in below if path == name or path.endswith(f"/{name}")]
+            if len(matches) > 1:
+                raise self.bad(f"holds {name} twice: {matches[0]} and {matches[1]}, in {self.folder}")
+            if matches:
+                return self.folder / matches[0]
         return None
 
     def file(self, *names: str) -> Path:
-        """As `find`.
+        """The first of these files that is there, as `find` gives it.
 
         Raises:
             InputError: none is there.
         """
-        found = self.find(*names)
-        if found is None:
+        path = self.find(*names)
+        if path is None:
             raise self.bad(f"has no {' or '.join(names)} in {self.folder}; it holds {held_by(self.folder)}")
-        return found
+        return path
 
     def lacking(self, needs: Sequence[Sequence[str]]) -> tuple[str, ...]:
         """What there is not of these, of each group one, or cannot be read: a phrase each."""
-        found = [(names, self.find(*names)) for names in needs]
-        return lacking({" or ".join(names): path for names, path in found})
+        paths = [(names, self.find(*names)) for names in needs]
+        return lacking({" or ".join(names): path for names, path in paths})
 
     def _below(self) -> Iterator[str]:
         """Paths of files and folders below, with '/', those nearest first."""
@@ -177,9 +179,9 @@ class Place:
 
 
 def lacking(files: Mapping[str, Path | None]) -> tuple[str, ...]:
-    """Those that are not there, by the names that they are called, or that are empty or forbidden: a phrase each."""
-    found = [name if path is None else _fault(path) for name, path in files.items()]
-    return tuple(one for one in found if one)
+    """A phrase for each file that is missing, by its name in `files`, or that is empty or forbidden."""
+    faults = [name if path is None else _fault(path) for name, path in files.items()]
+    return tuple(fault for fault in faults if fault)
 
 
 def _fault(path: Path) -> str:
@@ -202,7 +204,7 @@ def within(folder: Path, name: str, about: str) -> Path:
     """A path in a folder that leads out of it nowhere, whether anything is there or not.
 
     Raises:
-        InputError: it would.
+        InputError: it leads out of the folder.
     """
     path, whole = folder / name, os.path.realpath(folder)
     if os.path.isabs(name) or os.path.commonpath([whole, os.path.realpath(path)]) != whole:
@@ -211,10 +213,10 @@ def within(folder: Path, name: str, about: str) -> Path:
 
 
 def inside(folder: Path, name: str, about: str) -> Path:
-    """As `within`.
+    """The path that `within` gives, where something is there.
 
     Raises:
-        InputError: it would, or nothing is there.
+        InputError: it leads out of the folder, or nothing is there.
     """
     path = within(folder, name, about)
     if not path.exists():

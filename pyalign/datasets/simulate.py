@@ -139,7 +139,7 @@ class Chooser:
             require_finite_matrix(x)
 
     def ask(self, triplets: np.ndarray, t: int, temperature: float | None = None) -> np.ndarray:
-        """Of k triplets, which are some of t: int8 (k,), the odd position, -1 for a tie.
+        """The odd position in each of k triplets, which are some of t: int8 (k,), -1 for a tie.
 
         With a temperature (k, 3): column p the probability that the item in column p is odd.
         """

@@ -35,11 +35,11 @@ def things_order(order: str, names: Sequence[str]) -> tuple[str, ...]:
         ('airbag', 'air_mattress')
     """
     _checks.one_of(order, THINGS_ORDERS, "order")
-    given = tuple(map(str, names))
-    require_different(given, "object")
+    objects = tuple(map(str, names))
+    require_different(objects, "object")
     if order == "raw":
-        return tuple(name.removesuffix(".jpg") for name in sorted(f"{name}.jpg" for name in given))
-    return tuple(sorted(given, key=str.upper)) if order == "folders" else given
+        return tuple(name.removesuffix(".jpg") for name in sorted(f"{name}.jpg" for name in objects))
+    return tuple(sorted(objects, key=str.upper)) if order == "folders" else objects
 
 
 def things_rows(have: str, want: str, names: Sequence[str]) -> np.ndarray:
@@ -68,8 +68,8 @@ def find_things_order(row_names: Sequence[str], names: Sequence[str]) -> str:
         >>> find_things_order(["airbag", "air_mattress"], ["air_mattress", "airbag"])
         'folders'
     """
-    given = tuple(map(str, row_names))
+    rows = tuple(map(str, row_names))
     for order in THINGS_ORDERS:
-        if given == things_order(order, names):
+        if rows == things_order(order, names):
             return order
     raise InputError(f"rows must be in one of the orders {', '.join(THINGS_ORDERS)}; they are in another")

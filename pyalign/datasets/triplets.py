@@ -144,27 +144,24 @@ def draw_triplets(
     if _checks.flag(soft, "soft") and temperature is None:
         raise InputError("temperature must be a number for soft=True, whose probabilities it divides; got None")
     is_matrix = isinstance(measure, str) and measure in (PRECOMPUTED, DISSIMILARITY)
-    asked, given = (
-        measure,
-        Embeddings(*matrix_of_frame(x, "embeddings")) if is_matrix and is_frame(x) else as_embeddings(x),
-    )
-    rows = _checks.as_rows(given.values)
+    embeddings = Embeddings(*matrix_of_frame(x, "embeddings")) if is_matrix and is_frame(x) else as_embeddings(x)
+    rows = _checks.as_rows(embeddings.values)
     if is_matrix:
-        chooser, notes = Chooser(_similarities(rows, str(measure)), None), given.notes
+        chooser, notes = Chooser(_similarities(rows, str(measure)), None), embeddings.notes
     else:
         chooser = Chooser(rows, get_measure(measure))
-        notes = (*given.notes, *notes_on_values(given, "embeddings", AS_MATRIX))
-    meet = _scheme(scheme, categories, len(rows), given.names)
+        notes = (*embeddings.notes, *notes_on_values(embeddings, "embeddings", AS_MATRIX))
+    meet = _scheme(scheme, categories, len(rows), embeddings.names)
     of_result = 12 + (3 * rows.itemsize if soft else 0)
     _checks.require_room(float(of_result * n_triplets), "n_triplets", f"{n_triplets:,} triplets")
     triplets = np.empty((n_triplets, 3), np.int32)
     probabilities = np.empty((n_triplets, 3), rows.dtype) if soft else None
-    found = n_tied = n_sharing = empty = 0
+    n_kept = n_tied = n_sharing = empty = 0
     size = n_triplets
-    while found < n_triplets:
-        before = found
+    while n_kept < n_triplets:
+        before = n_kept
         # What could meet is drawn into the room that is left, and what is kept of it moves to its front.
-        drawn = triplets[found:] if size == n_triplets - found else np.empty((size, 3), np.int32)
+        drawn = triplets[n_kept:] if size == n_triplets - n_kept else np.empty((size, 3), np.int32)
         candidates = meet(drawn, rng)
         n_sharing += size - len(candidates)
         for part in pieces(len(candidates)):
@@ -172,26 +169,26 @@ def draw_triplets(
             odd, p = _answers(chooser, some, len(candidates), temperature, rng)
             decided = odd >= 0
             n_tied += int((~decided).sum())
-            some = put_odd_last(some[decided], odd[decided])[: n_triplets - found]
-            place = slice(found, found + len(some))
+            some = put_odd_last(some[decided], odd[decided])[: n_triplets - n_kept]
+            place = slice(n_kept, n_kept + len(some))
             triplets[place] = some
             if probabilities is not None and p is not None:
                 probabilities[place] = put_odd_last(p[decided], odd[decided])[: len(some)]
-            found += len(some)
-        size = max(n_triplets - found, FEWEST)
-        empty = 0 if found > before else empty + 1
+            n_kept += len(some)
+        size = max(n_triplets - n_kept, FEWEST)
+        empty = 0 if n_kept > before else empty + 1
         if empty == ROUNDS:
             why = "tied" if n_tied else "had a third item that shares a category with one of the two"
             raise InputError(
                 f"embeddings and categories must leave triplets to draw; all of {ROUNDS} rounds in a row {why}"
             )
-    options = {"scheme": scheme, "measure": str(asked), "temperature": temperature}
+    options = {"scheme": scheme, "measure": str(measure), "temperature": temperature}
     return SampledTriplets(
         n_triplets=n_triplets,
         n_tied=n_tied,
         n_sharing=n_sharing,
         scheme=scheme,
-        measure=str(asked),
+        measure=str(measure),
         temperature=None if temperature is None else float(temperature),
         seed=seed,
         triplets=triplets,
@@ -221,8 +218,8 @@ def _similarities(x: np.ndarray, measure: str) -> np.ndarray:
         )
     if measure == DISSIMILARITY:
         below = matrix.max(axis=1) <= np.diagonal(matrix)
-        told = below.all() and (matrix < np.diagonal(matrix)[:, None]).any()
-        if told or kind_of_matrix(matrix) == "similarities":
+        looks_similar = below.all() and (matrix < np.diagonal(matrix)[:, None]).any()
+        if looks_similar or kind_of_matrix(matrix) == "similarities":
             other = AS_MATRIX["similarities"]
             raise InputError(
                 f"the matrix looks like similarities: nothing is larger than the diagonal; state that by {other}"

@@ -24,7 +24,7 @@ LONGEST_HEADER = 4 << 20  # bytes that are read at once
 
 
 def folder_for(archive: Path) -> Path:
-    """Where its files come: beside it, under its name.
+    """The folder for the files of an archive: next to it, under its name.
 
     Example:
         >>> folder_for(Path("data/cifar-100-binary.tar.gz")).name
@@ -43,8 +43,8 @@ def unpack(archive: Path) -> Path:
         OSError: the disk is full.
     """
     target = folder_for(archive)
-    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as beside:
-        inside = Path(beside) / "all"
+    with tempfile.TemporaryDirectory(prefix=".unpacking-", dir=archive.parent) as folder:
+        inside = Path(folder) / "all"
         inside.mkdir()
         guarded(archive, "archive", _unpack, archive, inside)
         if target.exists():
@@ -101,10 +101,10 @@ def _plain(archive: Path, name: str) -> str:
 def _tar(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     with gzip.open(archive) if archive.suffix != ".tar" else open(archive, "rb") as inner:
         bounded: Any = _Bounded(archive, inner)
-        with tarfile.open(fileobj=bounded, mode="r:") as held:
-            for count, member in enumerate(held, 1):
+        with tarfile.open(fileobj=bounded, mode="r:") as contents:
+            for count, member in enumerate(contents, 1):
                 _count(archive, count)
-                source = held.extractfile(member) if member.isreg() else None
+                source = contents.extractfile(member) if member.isreg() else None
                 if source is not None:
                     yield member.name, member.size, source
         while bounded.read(1 << 20):  # to the end, where gzip has its checksum
@@ -136,8 +136,8 @@ class _Bounded:
 
 def _zip(archive: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     check_directory(archive, most_members(archive.stat().st_size) * LONGEST_NAME)
-    with zipfile.ZipFile(archive) as held:
-        _count(archive, len(held.infolist()))
-        for member in held.infolist():
+    with zipfile.ZipFile(archive) as contents:
+        _count(archive, len(contents.infolist()))
+        for member in contents.infolist():
             if not member.is_dir():
-                yield member.filename, member.file_size, held.open(member)
+                yield member.filename, member.file_size, contents.open(member)

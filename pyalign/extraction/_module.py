@@ -43,19 +43,23 @@ def load(name: str, request: Request) -> Encoder:
     code = _imported(spec, place)
     made = getattr(code, function, None)
     if not callable(made):
-        known = [one for one in vars(code) if callable(getattr(code, one)) and not one.startswith("_")]
+        known = [
+            attribute
+            for attribute in vars(code)
+            if callable(getattr(code, attribute)) and not attribute.startswith("_")
+        ]
         raise InputError(f"{spec}: {place} must have a function {function}{nearest(function, known)}")
     torch.manual_seed(request.seed or 0)
     with one_line_errors(spec, f"{function}() has failed"):
-        found = made()
-    if isinstance(found, Encoder):
+        returned = made()
+    if isinstance(returned, Encoder):
         if request.checkpoint is not None or request.seed is not None:
             raise InputError(f"{spec} gives an encoder, whose weights are its own: neither checkpoint nor seed applies")
-        return found
-    module, transform = found if isinstance(found, tuple) and len(found) == 2 else (found, None)
+        return returned
+    module, transform = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
     if not isinstance(module, nn.Module):
         raise InputError(
-            f"{spec}: {function}() must return (module, transform) or an Encoder; got {type(found).__name__}"
+            f"{spec}: {function}() must return (module, transform) or an Encoder; got {type(returned).__name__}"
         )
     transform = transform or getattr(module, "preprocess", None)
     if not callable(transform):
@@ -65,8 +69,8 @@ def load(name: str, request: Request) -> Encoder:
         )
     weights = _weights(spec, module, request)
     file = getattr(code, "__file__", None)
-    told = {"code": hash_file(spec, file)} if file else {}
-    return _encoder(spec, module, transform, weights, told, request, None)
+    code_hash = {"code": hash_file(spec, file)} if file else {}
+    return _encoder(spec, module, transform, weights, code_hash, request, None)
 
 
 def encoder_of(
@@ -105,29 +109,29 @@ def _imported(spec: str, place: str) -> Any:
         sys.path.insert(0, folder)  # as `python -m` would
         try:
             with one_line_errors(spec, f"{place} can't be imported"):
-                found = import_module(dotted)
+                module = import_module(dotted)
         finally:
             sys.path.remove(folder)
-        _require_here(spec, found, folder)
-        return found
+        _require_here(spec, module, folder)
+        return module
     hash_file(spec, place)
     name = f"_pyalign_module_{abs(hash(os.path.abspath(place))):x}"
-    told = spec_from_file_location(name, place)
-    assert told is not None and told.loader is not None
-    code = module_from_spec(told)
+    module_spec = spec_from_file_location(name, place)
+    assert module_spec is not None and module_spec.loader is not None
+    code = module_from_spec(module_spec)
     sys.modules[name] = code  # dataclasses look their module up
     with one_line_errors(spec, f"{place} can't be run"):
-        told.loader.exec_module(code)
+        module_spec.loader.exec_module(code)
     return code
 
 
-def _require_here(spec: str, found: Any, folder: str) -> None:
+def _require_here(spec: str, module: Any, folder: str) -> None:
     """Raises where Python had a module of that name already, from elsewhere: it would run instead of the one here."""
-    first = str(found.__name__).partition(".")[0]
+    first = str(module.__name__).partition(".")[0]
     here = [path for name in (f"{first}.py", first) if os.path.exists(path := os.path.join(folder, name))]
-    file = getattr(found, "__file__", None)
+    file = getattr(module, "__file__", None)
     if here and file and not os.path.realpath(file).startswith(os.path.realpath(folder) + os.sep):
-        raise InputError(f"{spec}: {found.__name__} was imported before, from {file}; {here[0]} can't take its place")
+        raise InputError(f"{spec}: {module.__name__} was imported before, from {file}; {here[0]} can't take its place")
 
 
 def _weights(spec: str, module: nn.Module, request: Request) -> Weights:
@@ -143,7 +147,7 @@ def _weights(spec: str, module: nn.Module, request: Request) -> Weights:
 
 
 def _encoder(
-    spec: str, module: nn.Module, transform: Callable[[Any], Any], weights: Weights, told: Mapping[str, Any],
+    spec: str, module: nn.Module, transform: Callable[[Any], Any], weights: Weights, code_hash: Mapping[str, Any],
     request: Request, size: tuple[int, int, int] | None,
 ) -> TorchEncoder:  # fmt: skip
     module.eval()
@@ -152,19 +156,19 @@ def _encoder(
     blank = torch.zeros(2, *size, device=options["device"])
     module.to(options["device"])
     with torch.inference_mode(), one_line_errors(spec, "the module can't be run"):
-        found = find_classifier(module, lambda: first_tensor(module(blank)))
+        classifier = find_classifier(module, lambda: first_tensor(module(blank)))
     meanings = {LOGITS: "output of the module"}
     fetch = None
-    if found is not None:
-        meanings = {PENULTIMATE: f"what {found[0]}, the last layer, is given", **meanings}
-        fetch = tap(found[1])
+    if classifier is not None:
+        meanings = {PENULTIMATE: f"what {classifier[0]}, the last layer, is given", **meanings}
+        fetch = tap(classifier[1])
 
     def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
         last = first_tensor(module(batch))
         return {LOGITS: last} if fetch is None else {LOGITS: last, PENULTIMATE: fetch()}
 
     return TorchEncoder(
-        spec, weights, {"library": "module", "size": list(size), "text": _described(transform), **told},
+        spec, weights, {"library": "module", "size": list(size), "text": _described(transform), **code_hash},
         {name: version(name) for name in ("torch", "pillow")}, module=module, transform=transform, ends=ends,
         meanings=meanings, size=size, **options,
     )  # fmt: skip

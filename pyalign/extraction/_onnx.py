@@ -17,7 +17,7 @@ from pyalign.extraction.encoder import Encoder, Request
 from pyalign.extraction.onnx_encoder import DTYPES, OnnxImages, OnnxTexts
 from pyalign.extraction.onnx_graph import FLOATS, Graph, Port, choose_device, ends_of, ports, read_graph
 from pyalign.extraction.onnx_pictures import read_recipe
-from pyalign.extraction.tokenizing import load_tokenizer, pooling_beside
+from pyalign.extraction.tokenizing import load_tokenizer, nearby_pooling
 
 TEXTS = "texts"
 ROLES = (("mask", "mask"), ("type", "types"), ("segment", "types"), ("position", "positions"))  # by parts of a name
@@ -40,8 +40,10 @@ def load(name: str, request: Request) -> Encoder:
         return _images(graph, inputs[0], outputs, made)
     if roles := _roles(inputs):
         return _texts(graph, inputs, roles, outputs, made)
-    told = ", ".join(f"{one.name} {one.type} {_shape(one)}" for one in inputs) or "none"
-    raise InputError(f"{spec} must take one batch of images (4 axes, float) or tokens (ids, int64); its inputs: {told}")
+    signature = ", ".join(f"{port.name} {port.type} {_shape(port)}" for port in inputs) or "none"
+    raise InputError(
+        f"{spec} must take one batch of images (4 axes, float) or tokens (ids, int64); its inputs: {signature}"
+    )
 
 
 def _takes_images(inputs: Sequence[Port]) -> bool:
@@ -56,7 +58,7 @@ def _images(graph: Graph, port: Port, outputs: Sequence[Port], made: dict[str, A
     height, width = (first, second) if last else (second, third)
     recipe = read_recipe(graph.spec, graph.path, None if height is None or width is None else (height, width))
     ends, notes = ends_of(graph, outputs, "images", "auto")
-    preprocessing = {**recipe.told(), "layout": "NHWC" if last else "NCHW"}
+    preprocessing = {**recipe.manifest_entry(), "layout": "NHWC" if last else "NCHW"}
     return OnnxImages(
         graph.spec, graph.weights, preprocessing, _versions("pillow"), notes=notes, recipe=recipe, last=last, ends=ends,
         **made,
@@ -66,15 +68,15 @@ def _images(graph: Graph, port: Port, outputs: Sequence[Port], made: dict[str, A
 def _texts(
     graph: Graph, inputs: Sequence[Port], roles: dict[str, str], outputs: Sequence[Port], made: dict[str, Any]
 ) -> Encoder:
-    ids = next(one for one in inputs if roles[one.name] == "ids")
+    ids = next(port for port in inputs if roles[port.name] == "ids")
     tokenizer = load_tokenizer(graph.spec, graph.path, ids.shape[1])
-    pooling, told_by = pooling_beside(graph.spec, graph.path)
+    pooling, pooling_file = nearby_pooling(graph.spec, graph.path)
     ends, notes = ends_of(graph, outputs, TEXTS, pooling)
     if ids.shape[1] is not None and "mask" not in roles.values():
         notes = (*notes, f"{graph.spec} takes {ids.shape[1]} tokens and no mask: it sees what fills up short texts")
     preprocessing = {
         "library": "onnxruntime", "tokenizer": tokenizer.file, "longest": tokenizer.longest, "pad": tokenizer.pad,
-        "pooling": pooling, "pooling_file": told_by,
+        "pooling": pooling, "pooling_file": pooling_file,
     }  # fmt: skip
     return OnnxTexts(
         graph.spec, graph.weights, preprocessing, _versions("tokenizers"), notes=notes, modality=TEXTS, ends=ends,
@@ -84,10 +86,10 @@ def _texts(
 
 def _roles(inputs: Sequence[Port]) -> dict[str, str]:
     """Which of ids, mask, types and positions each input is; none where one is something else."""
-    found = {one.name: next((role for part, role in ROLES if part in one.name.lower()), "ids") for one in inputs}
-    fits = all(len(one.shape) == 2 and one.type in DTYPES for one in inputs)
-    whole = [one for one in inputs if found[one.name] == "ids" and "int" in one.type]
-    return found if fits and len(whole) == 1 and len(set(found.values())) == len(found) else {}
+    roles = {port.name: next((role for part, role in ROLES if part in port.name.lower()), "ids") for port in inputs}
+    fits = all(len(port.shape) == 2 and port.type in DTYPES for port in inputs)
+    whole = [port for port in inputs if roles[port.name] == "ids" and "int" in port.type]
+    return roles if fits and len(whole) == 1 and len(set(roles.values())) == len(roles) else {}
 
 
 def _shape(port: Port) -> str:

@@ -53,15 +53,15 @@ def load(name: str, request: Request) -> Encoder:
     ends, penultimate, tokens = _image_side(model.visual)
     size = model.visual.image_size
     height, width = (size, size) if isinstance(size, int) else size
-    told = {
+    preprocessing = {
         key: list(value) if isinstance(value, tuple) else value for key, value in model.visual.preprocess_cfg.items()
     }
-    told |= {"library": "open_clip", "size": [3, height, width], "text": " ".join(str(preprocess).split())}
+    preprocessing |= {"library": "open_clip", "size": [3, height, width], "text": " ".join(str(preprocess).split())}
     packages = ("open_clip_torch", "timm", "torch", "torchvision", "pillow")
     return TorchEncoder(
-        spec, weights, told, {package: version(package) for package in packages}, notes=plan.notes, module=model,
-        transform=preprocess, ends=ends, meanings={PENULTIMATE: penultimate, LOGITS: JOINT}, tokens=tokens,
-        size=(3, height, width), **settings(request),
+        spec, weights, preprocessing, {package: version(package) for package in packages}, notes=plan.notes,
+        module=model, transform=preprocess, ends=ends, meanings={PENULTIMATE: penultimate, LOGITS: JOINT},
+        tokens=tokens, size=(3, height, width), **settings(request),
     )  # fmt: skip
 
 
@@ -222,8 +222,8 @@ def encoder_of(spec: str, model: Any, tokenizer: Any, weights: Weights, request:
     by_end = getattr(tower, "text_pool_type", getattr(tower, "pool_type", "")) == "argmax"
 
     def tokenize(text: str) -> torch.Tensor:
-        found: torch.Tensor = tokenizer([text])[0]
-        return found
+        tokens: torch.Tensor = tokenizer([text])[0]
+        return tokens
 
     def collate(prepared: Sequence[Any]) -> tuple[Any, torch.Tensor]:
         batch = torch.stack(list(prepared))
@@ -252,8 +252,8 @@ def _take_projection(model: Any) -> Projection | None:
         inner: nn.Module = tower.proj
         tower.proj = nn.Identity()
         return None if isinstance(inner, nn.Identity) else inner
-    found = getattr(tower, "text_projection", None)
-    if found is None:
+    projection = getattr(tower, "text_projection", None)
+    if projection is None:
         return None
     tower.text_projection = None
-    return found if isinstance(found, nn.Module) else lambda pooled: pooled @ found.to(pooled.dtype)
+    return projection if isinstance(projection, nn.Module) else lambda pooled: pooled @ projection.to(pooled.dtype)

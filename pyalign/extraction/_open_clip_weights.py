@@ -66,14 +66,14 @@ def plan_of(spec: str, name: str, request: Request) -> Plan:
     notes = _activation(spec, config, tag) if tag else ()
     if request.seed is not None:
         return Plan(architecture, config, tag, origin=f"random, seed {request.seed}", notes=notes)
-    given = request.checkpoint or (None if tag else pretrained or None)
-    if given is None and not tag:
+    weights_path = request.checkpoint or (None if tag else pretrained or None)
+    if weights_path is None and not tag:
         raise InputError(f"{spec} must say which weights: {name}/TAG with a tag of {listed}")
-    if given is None:
+    if weights_path is None:
         _require_text_config(spec, config)
         path, origin = _file_of_tag(spec, tag)
         return Plan(architecture, config, tag, path, origin, notes)
-    file = _file_in(spec, given)
+    file = _file_in(spec, weights_path)
     folder = os.path.dirname(os.path.abspath(file))
     if not tag and not os.path.isfile(os.path.join(folder, CONFIG)):
         raise InputError(
@@ -142,10 +142,10 @@ def _file_in(spec: str, path: str) -> str:
         raise InputError(f"{spec}: weights {path}: {os.strerror(errno.ENOENT)}")
     if not os.path.isdir(path):
         return path
-    found = [name for name in sorted(os.listdir(path)) if name.endswith((".safetensors", ".bin", ".pth", ".pt"))]
-    chosen = next((name for name in FILES if name in found), found[0] if len(found) == 1 else None)
+    weight_files = [name for name in sorted(os.listdir(path)) if name.endswith((".safetensors", ".bin", ".pth", ".pt"))]
+    chosen = next((name for name in FILES if name in weight_files), weight_files[0] if len(weight_files) == 1 else None)
     if chosen is None:
-        raise InputError(f"{spec}: {path} must hold {FILES[0]}, or one file of weights; it has {len(found)}")
+        raise InputError(f"{spec}: {path} must hold {FILES[0]}, or one file of weights; it has {len(weight_files)}")
     return os.path.join(path, chosen)
 
 
@@ -154,9 +154,9 @@ def _read_config(spec: str, folder: str) -> Mapping[str, Any]:
     if not os.path.isfile(path):
         raise InputError(f"{spec}: {folder} must hold {CONFIG}, which says the model and its preprocessing")
     with one_line_errors(spec, f"{path} is no config of OpenCLIP"), open(path, encoding="utf-8") as handle:
-        found = json.load(handle)
-        found["preprocess_cfg"]
-        return dict(found["model_cfg"])
+        config = json.load(handle)
+        config["preprocess_cfg"]
+        return dict(config["model_cfg"])
 
 
 def _require_text_config(spec: str, config: Mapping[str, Any]) -> None:

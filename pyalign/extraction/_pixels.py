@@ -33,7 +33,7 @@ class Pixels(Encoder):
         check_layers(names, pool)
         if list(names) != [PENULTIMATE] or pool != "auto":
             raise InputError(f"pixels have one layer, {PENULTIMATE}; got {', '.join(names)}, pool {pool}")
-        return [Layer(PENULTIMATE, self._told(), OF_MODEL)]
+        return [Layer(PENULTIMATE, self._described(), OF_MODEL)]
 
     def run(self, prepared: Sequence[Any], layers: Sequence[Layer]) -> list[npt.NDArray[Any]]:
         """See `Encoder`."""
@@ -41,9 +41,9 @@ class Pixels(Encoder):
 
     def listed(self) -> list[tuple[str, str, str]]:
         """See `Encoder`."""
-        return [(PENULTIMATE, self._told(), str(3 * self.side**2))]
+        return [(PENULTIMATE, self._described(), str(3 * self.side**2))]
 
-    def _told(self) -> str:
+    def _described(self) -> str:
         return f"RGB of {self.side} x {self.side} pixels, from 0 to 1"
 
 

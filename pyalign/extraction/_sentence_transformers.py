@@ -88,9 +88,9 @@ def _refuse_code(spec: str, folder: str) -> None:
 def _foreign(document: Mapping[str, Any], steps: Sequence[Any]) -> Iterator[str]:
     """What a configuration, or a list of modules, names besides."""
     types = document.get("types")  # of a router
-    named = [one.get("type") for one in steps if isinstance(one, dict)]
+    named = [step.get("type") for step in steps if isinstance(step, dict)]
     named += types.values() if isinstance(types, dict) else ()
-    yield from (str(one) for one in named if not STEP.fullmatch(str(one)))
+    yield from (str(name) for name in named if not STEP.fullmatch(str(name)))
     for key, known in (("activation_function", LAYER), ("tokenizer_class", STEP)):
         value = str(document.get(key) or "")  # one without a dot is of transformers
         if "." in value and not known.fullmatch(value):
@@ -129,20 +129,24 @@ def _encoder_of(spec: str, model: Any, weights: Weights, request: Request) -> To
         return made, torch.ones(len(prepared), 1) if mask is None else mask
 
     def ends(features: Any) -> Mapping[str, torch.Tensor]:
-        found, features = dict[str, torch.Tensor](), dict(features)
+        embeddings, features = dict[str, torch.Tensor](), dict(features)
         for module, kind in zip(modules, kinds, strict=True):
             if kind == "Normalize":
                 break
             features = module(features)
             if KEY in features:
-                found.setdefault(PENULTIMATE, features[KEY].clone())
-                found[LOGITS] = features[KEY]
-        if not found:
+                embeddings.setdefault(PENULTIMATE, features[KEY].clone())
+                embeddings[LOGITS] = features[KEY]
+        if not embeddings:
             raise InputError(f"{spec} must give a sentence embedding; its modules are {', '.join(kinds)}")
-        return found
+        return embeddings
 
-    asked = getattr(model, "default_prompt_name", None)
-    own = f"{spec} has a prompt of its own, {model.prompts[asked]!r}, which prompt=text would add" if asked else ""
+    prompt_name = getattr(model, "default_prompt_name", None)
+    own = (
+        f"{spec} has a prompt of its own, {model.prompts[prompt_name]!r}, which prompt=text would add"
+        if prompt_name
+        else ""
+    )
     preprocessing = {
         "library": "sentence-transformers", "longest": model.max_seq_length, "pooling": how, "modules": kinds,
     }  # fmt: skip
@@ -178,9 +182,9 @@ def _draw(spec: str, model: Any, seed: int) -> None:
 
 
 def _file_hash(spec: str, folder: str) -> str | None:
-    """Of the file of weights, where there is one alone."""
-    found = [os.path.join(at, name) for at, _, files in os.walk(folder) for name in files if name in WEIGHTS]
-    return hash_file(spec, found[0]) if len(found) == 1 else None
+    """The SHA-256 of the file of weights, where there is exactly one."""
+    weight_files = [os.path.join(at, name) for at, _, files in os.walk(folder) for name in files if name in WEIGHTS]
+    return hash_file(spec, weight_files[0]) if len(weight_files) == 1 else None
 
 
 def names() -> list[str]:

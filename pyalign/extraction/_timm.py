@@ -45,9 +45,9 @@ def load(name: str, request: Request) -> TorchEncoder:
         module = _filled(spec, name, path)
     else:
         config = _config(spec, name)
-        given = None if request.checkpoint is None else file_in(spec, request.checkpoint)
-        path = given or _from_hub(spec, config)
-        origin = given or f"{hub.endpoint()}/{config.hf_hub_id}"
+        checkpoint = None if request.checkpoint is None else file_in(spec, request.checkpoint)
+        path = checkpoint or _from_hub(spec, config)
+        origin = checkpoint or f"{hub.endpoint()}/{config.hf_hub_id}"
         module = _filled(spec, name, path)
     described = hash_file(spec, path)
     return encoder_of(spec, module, Weights(origin, hash_of(module), described), request)
@@ -66,24 +66,24 @@ def encoder_of(spec: str, module: Any, weights: Weights, request: Request) -> To
 
     def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
         places = {name: int(name.rpartition(".")[2]) for name in names if name not in meanings}
-        found: dict[str, torch.Tensor] = {}
+        outputs: dict[str, torch.Tensor] = {}
         if places:
             wanted, alone = sorted({*places.values()}), len(places) == len(names)
-            given = module.forward_intermediates(
+            returned = module.forward_intermediates(
                 batch, indices=wanted, intermediates_only=alone, stop_early=alone, output_fmt="NCHW", **prefixed
             )
-            features, maps = (None, given) if alone else given
+            features, maps = (None, returned) if alone else returned
             for name, place in places.items():
-                one = maps[wanted.index(place)]
-                found[name], prefix = one if isinstance(one, tuple | list) else (one, None)
+                intermediate = maps[wanted.index(place)]
+                outputs[name], prefix = intermediate if isinstance(intermediate, tuple | list) else (intermediate, None)
                 if prefix is not None:
-                    found[f"{name}.prefix"] = prefix
+                    outputs[f"{name}.prefix"] = prefix
         else:
             features = module.forward_features(batch)
-        found.update(
-            {one: module.forward_head(features, pre_logits=one == PENULTIMATE) for one in names if one in meanings}
+        outputs.update(
+            {end: module.forward_head(features, pre_logits=end == PENULTIMATE) for end in names if end in meanings}
         )
-        return found
+        return outputs
 
     def parts() -> int:
         if not inside:
@@ -147,10 +147,10 @@ def file_in(spec: str, path: str) -> str:
         raise InputError(f"{spec}: weights {path}: {os.strerror(errno.ENOENT)}")
     if not os.path.isdir(path):
         return path
-    found = next((file for name in FILES if os.path.isfile(file := os.path.join(path, name))), None)
-    if found is None:
+    weights_file = next((file for name in FILES if os.path.isfile(file := os.path.join(path, name))), None)
+    if weights_file is None:
         raise InputError(f"{spec}: {path} must hold {' or '.join(FILES)}")
-    return found
+    return weights_file
 
 
 def _meanings(spec: str, module: Any) -> tuple[dict[str, str], tuple[str, ...]]:

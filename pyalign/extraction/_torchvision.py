@@ -66,9 +66,9 @@ def _encoder_of(
     is_map = isinstance(layer, nn.Conv2d)
     fetch = tap(layer, partial(torch.mean, dim=(2, 3)) if is_map else None)
     classes = layer.out_channels if is_map else layer.out_features
-    given = "mean over places of what" if is_map else "what"
+    quantity = "mean over places of what" if is_map else "what"
     meanings = {
-        PENULTIMATE: f"{given} the last classifier layer, {name}, is given",
+        PENULTIMATE: f"{quantity} the last classifier layer, {name}, is given",
         LOGITS: f"output of the classifier, {classes:,} classes",
     }
 
@@ -77,9 +77,10 @@ def _encoder_of(
         return {LOGITS: answered, PENULTIMATE: fetch()}
 
     return TorchEncoder(
-        spec, weights, _told(chosen, transform), {name: version(name) for name in ("torchvision", "torch", "pillow")},
-        notes=notes, module=module, transform=transform, ends=ends, meanings=meanings, tokens=_tokens(module),
-        size=(3, side, side), **settings(request),
+        spec, weights, _preprocessing(chosen, transform),
+        {name: version(name) for name in ("torchvision", "torch", "pillow")}, notes=notes, module=module,
+        transform=transform, ends=ends, meanings=meanings, tokens=_tokens(module), size=(3, side, side),
+        **settings(request),
     )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def _chosen(spec: str, name: str) -> tuple[str, Any]:
         raise InputError(f"{spec}: {which}{propose(architecture, known)}")
     table = torchvision.models.get_model_weights(architecture)
     if tag and tag != "DEFAULT" and tag not in table.__members__:
-        raise InputError(f"{spec}: weights must be one of {', '.join(one.name for one in table)}; got {tag!r}")
+        raise InputError(f"{spec}: weights must be one of {', '.join(weights.name for weights in table)}; got {tag!r}")
     return architecture, table[tag or "DEFAULT"]
 
 
@@ -116,9 +117,9 @@ def _filled(spec: str, architecture: str, chosen: Any, path: str) -> nn.Module:
             state = {name: value for name, value in state.items() if not name.lower().startswith("aux")}
         module = _module(spec, architecture, chosen)
         name, layer = _classifier(module)
-        given = state.get(f"{name}.weight")
-        if given is not None and given.shape[0] != layer.weight.shape[0]:
-            module = _module(spec, architecture, chosen, num_classes=given.shape[0])
+        classifier_weight = state.get(f"{name}.weight")
+        if classifier_weight is not None and classifier_weight.shape[0] != layer.weight.shape[0]:
+            module = _module(spec, architecture, chosen, num_classes=classifier_weight.shape[0])
         module.load_state_dict(state)
     return module
 
@@ -126,7 +127,7 @@ def _filled(spec: str, architecture: str, chosen: Any, path: str) -> nn.Module:
 def _classifier(module: nn.Module) -> tuple[str, Any]:
     """The name of the last classifier layer, and the layer."""
     kind = nn.Conv2d if isinstance(module, torchvision.models.SqueezeNet) else nn.Linear
-    return [(name, one) for name, one in module.named_modules() if isinstance(one, kind)][-1]
+    return [(name, layer) for name, layer in module.named_modules() if isinstance(layer, kind)][-1]
 
 
 def _tokens(module: nn.Module) -> Tokens:
@@ -153,7 +154,7 @@ def _file_of(spec: str, url: str) -> str:
     return path
 
 
-def _told(chosen: Any, transform: Any) -> dict[str, Any]:
+def _preprocessing(chosen: Any, transform: Any) -> dict[str, Any]:
     shown = {name: getattr(transform, name) for name in ("resize_size", "crop_size", "mean", "std")}
     return {
         "library": "torchvision", "weights": chosen.name, "size": [3, *transform.crop_size * 2][:3],
@@ -165,12 +166,16 @@ def _told(chosen: Any, transform: Any) -> dict[str, Any]:
 def names() -> list[str]:
     """All classifiers, and each with each of its weights."""
     known = torchvision.models.list_models(module=torchvision.models)
-    tagged = [f"{one}/{tag.name}" for one in known for tag in torchvision.models.get_model_weights(one)]
+    tagged = [
+        f"{architecture}/{tag.name}"
+        for architecture in known
+        for tag in torchvision.models.get_model_weights(architecture)
+    ]
     return [*known, *tagged]
 
 
 def decode(data: Any, background: tuple[int, int, int] = WHITE) -> Any:
-    """As `pyalign.extraction.decode.decode`; a JPEG in RGB or grey goes through torchvision, turned as EXIF says.
+    """Decodes like `pyalign.extraction.decode.decode`; torchvision reads JPEG in RGB or grey, turned as EXIF says.
 
     Raises:
         InputError: as there.

@@ -45,14 +45,14 @@ def load(name: str, request: Request) -> TorchEncoder:
     module, weights = _model(spec, name, folder, kind, config, request)
 
     def transform(image: Any) -> torch.Tensor:
-        found = processor(images=image, return_tensors="pt")["pixel_values"]
-        return torch.as_tensor(found[0])
+        pixels = processor(images=image, return_tensors="pt")["pixel_values"]
+        return torch.as_tensor(pixels[0])
 
     size = _size(spec, processor)
     ends, meanings = _ends(spec, module, is_joint, size)
     versions = {package: version(package) for package in ("transformers", "torch", "pillow")}
     return TorchEncoder(
-        spec, weights, _told(processor, size), versions, notes=_notes(spec, processor, module), module=module,
+        spec, weights, _preprocessing(processor, size), versions, notes=_notes(spec, processor, module), module=module,
         transform=transform, ends=ends, meanings=meanings, tokens=_tokens(module, size), size=size, **settings(request),
     )  # fmt: skip
 
@@ -70,8 +70,8 @@ def _class_of(spec: str, config: Any) -> tuple[Any, bool]:
     if not joint and not vision and type(config) not in transformers.models.auto.modeling_auto.MODEL_FOR_IMAGE_MAPPING:
         raise InputError(f"{spec} is a {config.model_type}, which is no model of images; texts go to a source of texts")
     with one_line_errors(spec, "is of no class that transformers has"):
-        found = transformers.MODEL_MAPPING[type(config)]
-    return found[0] if isinstance(found, tuple | list) else found, joint
+        model_class = transformers.MODEL_MAPPING[type(config)]
+    return model_class[0] if isinstance(model_class, tuple | list) else model_class, joint
 
 
 def _model(spec: str, name: str, folder: str, kind: Any, config: Any, request: Request) -> tuple[nn.Module, Weights]:
@@ -84,16 +84,16 @@ def _model(spec: str, name: str, folder: str, kind: Any, config: Any, request: R
             made = kind(config)
         return made.eval(), Weights(f"random, seed {request.seed}", hash_of(made))
     path, origin = file_of(spec, name, folder, request)
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     with quietly(), one_line_errors(spec, f"{path} does not fit"):
         place: str | None = request.checkpoint or folder
         if not os.path.isdir(str(place)):
-            given["state_dict"], place = read_state(path), None
-        made, told = kind.from_pretrained(place, config=config, output_loading_info=True, **given)
-        missing = {key for key in told["missing_keys"] if not key.startswith("pooler.")}
+            arguments["state_dict"], place = read_state(path), None
+        made, loading_info = kind.from_pretrained(place, config=config, output_loading_info=True, **arguments)
+        missing = {key for key in loading_info["missing_keys"] if not key.startswith("pooler.")}
         if missing:
             raise InputError(f"{spec}: {path} does not fit: it has no {sorted(missing)[0]}, of {len(missing)} missing")
-        if told["missing_keys"]:
+        if loading_info["missing_keys"]:
             made.pooler = None  # it would have random weights
     described = None if path.endswith(".index.json") else hash_file(spec, path)
     made = made.float().eval()
@@ -114,12 +114,16 @@ def _ends(spec: str, module: nn.Module, is_joint: bool, size: tuple[int, int, in
         shown = outputs(blank)
         if "logits" not in shown:
             return _pooled(module, outputs, shown)
-        found = find_classifier(module, lambda: outputs(blank)["logits"])
+        classifier = find_classifier(module, lambda: outputs(blank)["logits"])
     teacher = [getattr(module, head, None) for head in ("cls_classifier", "distillation_classifier")]
-    fetches = [tap(found[1])] if found else [tap(head) for head in teacher if isinstance(head, nn.Linear)]
+    fetches = [tap(classifier[1])] if classifier else [tap(head) for head in teacher if isinstance(head, nn.Linear)]
     meanings = {LOGITS: f"output of the classifier, {shown['logits'].shape[-1]:,} classes"}
     if fetches:
-        what = f"what the classifier, {found[0]}, is given" if found else "mean of what the two classifiers are given"
+        what = (
+            f"what the classifier, {classifier[0]}, is given"
+            if classifier
+            else "mean of what the two classifiers are given"
+        )
         meanings = {PENULTIMATE: what, **meanings}
 
     def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
@@ -138,10 +142,10 @@ def _joint(module: Any) -> tuple[Ends, dict[str, str]]:
 
     def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
         if hasattr(module, "get_image_features"):
-            found = module.get_image_features(pixel_values=batch)
+            features = module.get_image_features(pixel_values=batch)
         else:
-            found = module(pixel_values=batch)["image_embeds"]
-        joint = found if isinstance(found, torch.Tensor) else found["pooler_output"]
+            features = module(pixel_values=batch)["image_embeds"]
+        joint = features if isinstance(features, torch.Tensor) else features["pooler_output"]
         return {PENULTIMATE: joint if fetch is None else fetch(), LOGITS: joint}
 
     before = "pooled feature before the projection" if fetch else "joint space with text: there is no projection"
@@ -156,10 +160,10 @@ def _pooled(module: nn.Module, outputs: Callable[[torch.Tensor], Any], shown: An
         what = "mean over tokens after the last norm" if first_tensor(shown).ndim == 3 else "mean over places"
 
     def ends(batch: torch.Tensor, names: Sequence[str]) -> Mapping[str, torch.Tensor]:
-        found = outputs(batch)
+        output = outputs(batch)
         if pooler:
-            return {PENULTIMATE: found["pooler_output"].flatten(1)}
-        last = first_tensor(found)
+            return {PENULTIMATE: output["pooler_output"].flatten(1)}
+        last = first_tensor(output)
         if last.ndim == 4:
             return {PENULTIMATE: last.mean((2, 3))}
         return {PENULTIMATE: last[:, 0] if has_class else last.mean(1)}
@@ -197,15 +201,15 @@ def _size(spec: str, processor: Any) -> tuple[int, int, int]:
     from PIL import Image
 
     with quietly(), one_line_errors(spec, "its processor can't prepare an image"):
-        found = processor(images=Image.new("RGB", (SIDE, SIDE)), return_tensors="pt")
-        more = sorted({*found} - {"pixel_values", "pixel_mask"})
-        if more or found["pixel_values"].ndim != 4:
-            raise InputError(f"{spec}: its processor must give one array of pixels; it gives {', '.join(found)}")
-        _, channels, height, width = found["pixel_values"].shape
+        prepared = processor(images=Image.new("RGB", (SIDE, SIDE)), return_tensors="pt")
+        more = sorted({*prepared} - {"pixel_values", "pixel_mask"})
+        if more or prepared["pixel_values"].ndim != 4:
+            raise InputError(f"{spec}: its processor must give one array of pixels; it gives {', '.join(prepared)}")
+        _, channels, height, width = prepared["pixel_values"].shape
     return channels, height, width
 
 
-def _told(processor: Any, size: tuple[int, int, int]) -> dict[str, Any]:
+def _preprocessing(processor: Any, size: tuple[int, int, int]) -> dict[str, Any]:
     settings = {key: value for key, value in json.loads(processor.to_json_string()).items() if value is not None}
     backend = getattr(processor, "backend", "torchvision" if type(processor).__name__.endswith("Fast") else "pil")
     kind = type(processor).__name__

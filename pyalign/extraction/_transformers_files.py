@@ -18,22 +18,22 @@ from pyalign.extraction.weights import NEEDS_CODE, hash_file, one_line_errors
 FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
-def folder_of(spec: str, name: str, beside: Sequence[str] = ()) -> str:
-    """The folder with a model's config and one of the files beside it: as given, or in the hub's cache.
+def folder_of(spec: str, name: str, alternatives: Sequence[str] = ()) -> str:
+    """The folder with a model's config and one of the `alternatives`: as given, or in the hub's cache.
 
     Raises:
         InputError: it is not there, or not to be had.
     """
     if os.path.isdir(name):
-        for files in (("config.json",), beside):
+        for files in (("config.json",), alternatives):
             if files and not any(os.path.isfile(os.path.join(name, file)) for file in files):
                 raise InputError(f"{spec}: {name} must hold {' or '.join(files)}")
         return name
     if name.count("/") > 1 or name.startswith((".", "/", "~")):
         raise InputError(f"{spec}: must be a folder, or a repository such as facebook/dinov2-small; {name} is neither")
     folder = os.path.dirname(hub.fetch(spec, name, ("config.json",)))
-    if beside:
-        hub.fetch(spec, name, beside)
+    if alternatives:
+        hub.fetch(spec, name, alternatives)
     return folder
 
 
@@ -46,11 +46,11 @@ def config_of(spec: str, folder: str) -> Any:
     path = os.path.join(folder, "config.json")
     with one_line_errors(spec, f"{path} is no config of transformers"):
         with open(path, encoding="utf-8") as handle:
-            found = json.load(handle)
-        kind = found.get("model_type")
-        if kind not in transformers.CONFIG_MAPPING and "auto_map" in found:
+            document = json.load(handle)
+        kind = document.get("model_type")
+        if kind not in transformers.CONFIG_MAPPING and "auto_map" in document:
             raise InputError(f"{spec} {NEEDS_CODE}")
-        for kernel in kernels_in(found):
+        for kernel in kernels_in(document):
             raise InputError(f"{spec} {NEEDS_CODE}: {path} names the kernel {kernel!r:.80}")
         with quietly():
             return transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
@@ -74,10 +74,10 @@ def file_of(spec: str, name: str, folder: str, request: Request) -> tuple[str, s
     """The file of weights, or their index, and where it is from."""
     place = request.checkpoint or (name if os.path.isdir(name) else None)
     if place is not None and os.path.isdir(place):
-        found = next((path for file in FILES if os.path.isfile(path := os.path.join(place, file))), None)
-        if found is None:
+        weights_file = next((path for file in FILES if os.path.isfile(path := os.path.join(place, file))), None)
+        if weights_file is None:
             raise InputError(f"{spec}: {place} must hold {' or '.join(FILES)}")
-        return found, place
+        return weights_file, place
     if place is not None:
         hash_file(spec, place)
         return place, place

@@ -148,14 +148,14 @@ class Attempt:
             OtherExtraction: rows are not those that were written.
             OSError: a file is gone, or the disk is full.
         """
-        found = {}
+        hashes = {}
         for name, file in self._files.items():
             file.seek(0)
             file.write(header(self.rows, self._shapes[name]))
             file.flush()
             os.fsync(file.fileno())
-            found[name] = self._checked(name)
-        return found
+            hashes[name] = self._checked(name)
+        return hashes
 
     def _checked(self, name: str) -> str:
         path, whole = self.folder / file_name(name), hashlib.sha256()
@@ -191,7 +191,7 @@ def _size(line: Line, name: str, before: int) -> int:
 
 def _whole_rows(line: Line, before: int, files: Mapping[str, Sequence[IO[bytes]]]) -> dict[str, np.ndarray] | None:
     """The rows of a batch by layer, from whichever file has them; None where some layer has them nowhere."""
-    found = {}
+    rows = {}
     for name, digest in line.sha256.items():
         for file in files[name]:
             start, size = HEADER + 4 * before * math.prod(line.layers[name]), _size(line, name, before)
@@ -201,11 +201,11 @@ def _whole_rows(line: Line, before: int, files: Mapping[str, Sequence[IO[bytes]]
             data = file.read(size)
             if hashlib.sha256(data).hexdigest() == digest:
                 shape = (line.rows - before, *line.layers[name])
-                found[name] = np.frombuffer(data, "<f4").reshape(shape)
+                rows[name] = np.frombuffer(data, "<f4").reshape(shape)
                 break
         else:
             return None
-    return found
+    return rows
 
 
 # Attempts of other processes
@@ -239,8 +239,8 @@ class Earlier:
 def earlier_attempts(parent: Path) -> list[Earlier]:
     """The attempts in the folder `.unfinished` that have a batch on the disk, those with the most batches first."""
     folders = [folder for folder in sorted(parent.iterdir()) if _is_attempt(folder)]
-    found = [Earlier(folder, tuple(_lines(folder / DONE))) for folder in folders]
-    return sorted((one for one in found if one.lines), key=lambda one: -len(one.lines))
+    attempts = [Earlier(folder, tuple(_lines(folder / DONE))) for folder in folders]
+    return sorted((attempt for attempt in attempts if attempt.lines), key=lambda attempt: -len(attempt.lines))
 
 
 def _is_attempt(folder: Path) -> bool:
@@ -267,23 +267,23 @@ def _lines(path: Path) -> Iterator[Line]:
         rows, batch = line.rows, line.batch + 1
 
 
-def _line(found: Any) -> Line | None:
+def _line(document: Any) -> Line | None:
     """A line, if it is one."""
-    if not isinstance(found, dict) or found.keys() != {one.name for one in fields(Line)}:
+    if not isinstance(document, dict) or document.keys() != {field.name for field in fields(Line)}:
         return None
     sound = (
-        all(type(found[key]) is int and found[key] >= 0 for key in ("batch", "rows"))
-        and isinstance(found["seconds"], float)
-        and isinstance(found["layers"], dict)
-        and all(_is_shape(shape) for shape in found["layers"].values())
-        and isinstance(found["sha256"], dict)
-        and found["sha256"].keys() <= found["layers"].keys()
-        and isinstance(found["items"], list)
-        and all(_is_sha256(one) for one in (*found["sha256"].values(), *found["items"]))
-        and isinstance(found["failures"], list)
-        and all(_is_failure(one) for one in found["failures"])
+        all(type(document[key]) is int and document[key] >= 0 for key in ("batch", "rows"))
+        and isinstance(document["seconds"], float)
+        and isinstance(document["layers"], dict)
+        and all(_is_shape(shape) for shape in document["layers"].values())
+        and isinstance(document["sha256"], dict)
+        and document["sha256"].keys() <= document["layers"].keys()
+        and isinstance(document["items"], list)
+        and all(_is_sha256(digest) for digest in (*document["sha256"].values(), *document["items"]))
+        and isinstance(document["failures"], list)
+        and all(_is_failure(failure) for failure in document["failures"])
     )
-    return Line(**found) if sound else None
+    return Line(**document) if sound else None
 
 
 def _is_shape(shape: Any) -> bool:
@@ -294,8 +294,8 @@ def _is_sha256(text: Any) -> bool:
     return isinstance(text, str) and SHA256.fullmatch(text) is not None
 
 
-def _is_failure(one: Any) -> bool:
-    return isinstance(one, list) and len(one) == 2 and all(isinstance(text, str) for text in one)
+def _is_failure(document: Any) -> bool:
+    return isinstance(document, list) and len(document) == 2 and all(isinstance(text, str) for text in document)
 
 
 def require_no_earlier_version(path: Path, parent: Path) -> None:

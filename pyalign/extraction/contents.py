@@ -61,7 +61,7 @@ def sha256_of_items(
         workers: threads.
     """
 
-    def one(position: int) -> str:
+    def digest_of(position: int) -> str:
         try:
             return sha256_of(open_item(position))
         except InputError:
@@ -70,7 +70,7 @@ def sha256_of_items(
     rest, done = iter(positions), 0
     with ThreadPoolExecutor(workers, thread_name_prefix="pyalign-hashes") as pool:
         while some := [*islice(rest, AHEAD)]:
-            for digest in pool.map(one, some):
+            for digest in pool.map(digest_of, some):
                 yield digest
                 done += 1
             progress("checking items", done, len(positions))
@@ -94,8 +94,8 @@ def listing(names: Iterable[str], hashes: Iterable[str]) -> str:
 def sha256_of_listing(names: Iterable[str], hashes: Iterable[str]) -> str:
     """SHA-256 of `listing`: it tells the names of items, their order and what is in them."""
     digest = hashlib.sha256()
-    for name, one in zip(names, hashes, strict=True):
-        digest.update(f"{one}  {name}\n".encode())
+    for name, item_hash in zip(names, hashes, strict=True):
+        digest.update(f"{item_hash}  {name}\n".encode())
     return digest.hexdigest()
 
 

@@ -79,8 +79,8 @@ def decode(data: bytes | npt.NDArray[Any] | Image, background: tuple[int, int, i
                 what = f"{data.format} image" if data.format else "Pillow image"
                 return _rgb(pillow, _loaded(data), background)
             if isinstance(data, bytes):
-                found = format_of(data)
-                what = f"{found.name} image" if found else what
+                image_format = format_of(data)
+                what = f"{image_format.name} image" if image_format else what
                 image = open_image(data)
                 image.load()
                 return _rgb(pillow, image, background)
@@ -101,8 +101,8 @@ def pillow_image() -> Any:
 
 def check_background(background: object) -> None:
     """Refuse what is no colour."""
-    told = background if isinstance(background, tuple) and len(background) == 3 else (None,)
-    if not all(isinstance(one, int) and 0 <= one <= 255 for one in told):
+    channels = background if isinstance(background, tuple) and len(background) == 3 else (None,)
+    if not all(isinstance(channel, int) and 0 <= channel <= 255 for channel in channels):
         raise InputError(f"background must be three whole numbers from 0 to 255; got {background!r}")
 
 
@@ -180,24 +180,24 @@ def _eight_bits(pillow: Any, image: Any) -> Any:
     grey = ((values.astype(np.uint32) * 510 + most) // (2 * most)).astype(np.uint8)
     if tags.get(_PHOTOMETRIC) == 0:  # white is zero, which Pillow turns round for 8 bits and fewer alone
         grey = 255 - grey
-    found = pillow.fromarray(grey)
+    reduced = pillow.fromarray(grey)
     transparent = image.info.get("transparency")
     if transparent is not None:
         opaque = np.where(values == transparent, 0, 255).astype(np.uint8)
-        found = pillow.merge("LA", (found, pillow.fromarray(opaque)))
-    found.info = {key: value for key, value in image.info.items() if key != "transparency"}
-    return found
+        reduced = pillow.merge("LA", (reduced, pillow.fromarray(opaque)))
+    reduced.info = {key: value for key, value in image.info.items() if key != "transparency"}
+    return reduced
 
 
 def _turn(pillow: Any, image: Any) -> Any:
     """What `PIL.ImageOps.exif_transpose` would do, but that EXIF which can't be read is no error."""
     ways = pillow.Transpose
-    told = {
+    turns = {
         2: ways.FLIP_LEFT_RIGHT, 3: ways.ROTATE_180, 4: ways.FLIP_TOP_BOTTOM, 5: ways.TRANSPOSE,
         6: ways.ROTATE_270, 7: ways.TRANSVERSE, 8: ways.ROTATE_90,
     }  # fmt: skip
     try:
-        return told.get(image.getexif().get(_ORIENTATION))
+        return turns.get(image.getexif().get(_ORIENTATION))
     except MemoryError:
         raise
     except Exception:

@@ -41,8 +41,8 @@ def on_disk(spec: str) -> OnDisk | None:
     source, _, name = spec.partition(":")
     if source == "random":
         seed, _, inner = name.partition(":")
-        found = on_disk(inner)
-        return None if found is None else found._replace(before=f"random:{seed}:{found.before}")
+        location = on_disk(inner)
+        return None if location is None else location._replace(before=f"random:{seed}:{location.before}")
     if source == "module":
         path, colon, function = name.rpartition(":")
         return OnDisk("module:", path, f"{colon}{function}", is_code=True)
@@ -65,14 +65,16 @@ def from_folder(spec: str, folder: str) -> str:
         InputError: what it names is not in the folder, and something of that name in the working directory would be
             taken instead of a model of a hub.
     """
-    found = on_disk(spec)
-    if found is None or not found.path or os.path.isabs(found.path) or os.path.realpath(folder) == os.getcwd():
+    location = on_disk(spec)
+    if location is None or not location.path or os.path.isabs(location.path) or os.path.realpath(folder) == os.getcwd():
         return spec
-    place = os.path.join(folder, found.path)
-    if found.sure or os.path.exists(place):
-        return found.at(place)
-    if os.path.exists(found.path):
-        raise InputError(f"{spec}: there is no {place}, and {found.path} of the working directory is not taken for it")
+    place = os.path.join(folder, location.path)
+    if location.sure or os.path.exists(place):
+        return location.at(place)
+    if os.path.exists(location.path):
+        raise InputError(
+            f"{spec}: there is no {place}, and {location.path} of the working directory is not taken for it"
+        )
     return spec
 
 

@@ -95,12 +95,12 @@ def extract(
         "checkpoint": _path(checkpoint), "device": device, "compile": compile, "workers": workers,
         "on_error": unreadable,
     }  # fmt: skip
-    given = _given(images, texts, prompt)
-    request = Request(checkpoint, None, device, precision, compile, given, n_threads or THREADS)
+    modality = _modality(images, texts, prompt)
+    request = Request(checkpoint, None, device, precision, compile, modality, n_threads or THREADS)
     model = _encoder(model, preprocess, request, n_threads)
-    if model.modality != given:
-        raise InputError(f"{model.spec} takes {model.modality}; got {given}")
-    items, decode = _texts(texts, prompt) if given == "texts" else _images(images, decoder, background)
+    if model.modality != modality:
+        raise InputError(f"{model.spec} takes {model.modality}; got {modality}")
+    items, decode = _texts(texts, prompt) if modality == "texts" else _images(images, decoder, background)
     chosen = model.resolve(tuple(layers), pool)
     if transform is not None and len(chosen) != 1:
         raise InputError(f"transform needs one layer to map; got {len(chosen)}")
@@ -118,10 +118,10 @@ def extract(
             with suppress(FinishedByAnotherRun):
                 return job.run(folder, workers, progress)
             folder.accept_finished()
-        return _given_back(job, folder, workers, progress)
+        return _finished_before(job, folder, workers, progress)
 
 
-def _given_back(job: Job, folder: Folder, workers: int, progress: Progress) -> Extraction:
+def _finished_before(job: Job, folder: Folder, workers: int, progress: Progress) -> Extraction:
     """What lies in the folder of a finished run, if its items are those of the job."""
     finished = folder.finished
     assert finished is not None
@@ -170,17 +170,17 @@ def _encoder(model: Any, preprocess: Callable[[Any], Any] | None, request: Reque
         raise InputError(f"model must be SOURCE:NAME, an nn.Module or an encoder; got {type(model).__name__}")
     from pyalign.extraction._module import encoder_of
 
-    found = encoder_of(model, preprocess, name=type(model).__name__, request=request)
-    found.threads = request.threads
-    return found
+    encoder = encoder_of(model, preprocess, name=type(model).__name__, request=request)
+    encoder.threads = request.threads
+    return encoder
 
 
-def _path(given: Any) -> str | None:
-    return os.fspath(given) if isinstance(given, str | os.PathLike) else None
+def _path(argument: Any) -> str | None:
+    return os.fspath(argument) if isinstance(argument, str | os.PathLike) else None
 
 
-def _given(images: Any, texts: Any, prompt: str | None) -> str:
-    """Which items are given: "images" or "texts"."""
+def _modality(images: Any, texts: Any, prompt: str | None) -> str:
+    """The modality of the items that are given: "images" or "texts"."""
     if (images is None) == (texts is None):
         raise InputError(f"extract needs images or texts, one of them; got {'neither' if images is None else 'both'}")
     if images is not None and prompt is not None:

@@ -40,30 +40,32 @@ def read_finished(path: PathLike) -> Finished:
         OtherExtraction: it was changed, or is of an earlier version, which kept no hashes of items.
     """
     try:
-        found = read_extraction(path)
-        if found.names_sha256 is None:
+        extraction = read_extraction(path)
+        if extraction.names_sha256 is None:
             problem = "holds an extraction of an earlier version, without hashes of its items; take another folder"
             raise other(path, problem)
-        names, hashes = read_listing(path, found.items_sha256)
-        _require_whole(path, found, names)
+        names, hashes = read_listing(path, extraction.items_sha256)
+        _require_whole(path, extraction, names)
     except FileNotFoundError as error:
         raise other(path, f"{os.path.basename(error.filename)} is not there, which its run has written") from error
     except OtherExtraction:
         raise
     except InputError as error:
         raise OtherExtraction(str(error)) from error
-    return Finished(os.fspath(path), found, tuple(names), tuple(hashes))
+    return Finished(os.fspath(path), extraction, tuple(names), tuple(hashes))
 
 
-def _require_whole(path: PathLike, found: Extraction, names: list[str]) -> None:
+def _require_whole(path: PathLike, extraction: Extraction, names: list[str]) -> None:
     """Raises where rows or names are not those that were written."""
-    failed = {failure.name for failure in found.failures}
+    failed = {failure.name for failure in extraction.failures}
     of_rows = tuple(name for name in names if name not in failed)
-    if len(names) != found.n_items or len(of_rows) != found.n_rows:
-        raise other(path, f"lists {len(names)} items, and its manifest says {found.n_items}, {found.n_rows} with rows")
-    for layer in found.layers if found.n_rows else ():
-        if found[layer.name].names != of_rows:
-            raise other(path, f"{found.names} was changed since the extraction has written it")
+    if len(names) != extraction.n_items or len(of_rows) != extraction.n_rows:
+        raise other(
+            path, f"lists {len(names)} items, and its manifest says {extraction.n_items}, {extraction.n_rows} with rows"
+        )
+    for layer in extraction.layers if extraction.n_rows else ():
+        if extraction[layer.name].names != of_rows:
+            raise other(path, f"{extraction.names} was changed since the extraction has written it")
         if layer.file is None or hash_file(layer.name, os.path.join(path, layer.file)) != layer.sha256:
             raise other(path, f"{layer.file} was changed since the extraction has written it")
 
@@ -77,5 +79,5 @@ def read_extraction(path: PathLike) -> Extraction:
     manifest = load_result(os.path.join(path, MANIFEST))
     if not isinstance(manifest, Extraction):
         raise bad(path, "holds another document than that of an extraction")
-    found = {layer.name: load_embeddings(path, key=layer.name) for layer in manifest.layers if manifest.n_rows}
-    return replace(manifest, embeddings=found)
+    embeddings = {layer.name: load_embeddings(path, key=layer.name) for layer in manifest.layers if manifest.n_rows}
+    return replace(manifest, embeddings=embeddings)

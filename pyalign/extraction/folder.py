@@ -87,12 +87,12 @@ class Folder:
 
     @property
     def rows(self) -> int:
-        """That are on the disk."""
+        """The number of rows that are on the disk."""
         return self.attempt.rows
 
     @property
     def seconds(self) -> float:
-        """That the extraction has taken so far."""
+        """The seconds that the extraction has taken so far."""
         return self.attempt.lines[-1].seconds if self.attempt.lines else 0.0
 
     def _enter(self, resume: bool, first: int) -> None:
@@ -123,26 +123,26 @@ class Folder:
             batches = f"{len(earlier[0].lines):,} batches"
             raise bad(self.path, f"holds an unfinished run ({batches}): go on with resume=True, or remove it")
         usable = []
-        for one in earlier:
+        for attempt in earlier:
             try:
-                begun = one.state()
+                begun = attempt.state()
             except FileNotFoundError:  # another run has taken it over, and removed it
                 continue
             if not isinstance(begun, dict):
                 raise other(self.path, "is not what a run has left there")
             require_same(self.path, begun, {**state, PROCESSOR: begun.get(PROCESSOR)})
             if begun.get(PROCESSOR) == state.get(PROCESSOR):
-                usable.append(one)
+                usable.append(attempt)
             else:
                 self.notes.append(
-                    f"{len(one.lines):,} batches of an unfinished run are computed again: it ran on "
+                    f"{len(attempt.lines):,} batches of an unfinished run are computed again: it ran on "
                     f"{begun.get(PROCESSOR)}, and rows of {state.get(PROCESSOR)} would differ in the last digits"
                 )
         self._attempt = Attempt(self.work, state, first)
-        for one in usable:
-            self._attempt.take_over(one.lines, (one.folder, self.path))
-            if one.is_abandoned() and one.lines[-1].batch < self._attempt.next:
-                shutil.rmtree(one.folder, ignore_errors=True)
+        for attempt in usable:
+            self._attempt.take_over(attempt.lines, (attempt.folder, self.path))
+            if attempt.is_abandoned() and attempt.lines[-1].batch < self._attempt.next:
+                shutil.rmtree(attempt.folder, ignore_errors=True)
         for line in self._attempt.lines:
             self.items += line.items
             self.failures += [Failure(name, reason) for name, reason in line.failures]
@@ -153,15 +153,15 @@ class Folder:
         Raises:
             OtherExtraction: it is of another state, or was changed.
         """
-        found = read_finished(self.path)
-        begun = found.extraction.state()
+        finished = read_finished(self.path)
+        begun = finished.extraction.state()
         if begun[PROCESSOR] != self._state[PROCESSOR]:
             self.notes.append(f"the rows were computed on {begun[PROCESSOR]}, and this is {self._state[PROCESSOR]}")
         differing = [key for key, value in begun.items() if value != self._state[key] and key != PROCESSOR]
         if differing:
             what = ", ".join(differing)
             raise other(self.path, f"holds a finished extraction that differs in {what}; take another folder")
-        self.finished = found
+        self.finished = finished
 
     def add(
         self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
@@ -174,7 +174,7 @@ class Folder:
         if (self.path / MANIFEST).exists():
             raise FinishedByAnotherRun
         with self._until_finished():
-            self.attempt.add(rows, items, [[one.name, one.reason] for one in failures], seconds)
+            self.attempt.add(rows, items, [[failure.name, failure.reason] for failure in failures], seconds)
         self.items += items
         self.failures += failures
 

@@ -68,7 +68,7 @@ def require_same(path: Path, begun: Mapping[str, Any], state: Mapping[str, Any])
     """Raises where what was begun is not what is to go on, naming the first that differs."""
     for key in {**state, **begun}:
         if begun.get(key) != state.get(key):
-            was, now = (json.dumps(one.get(key))[:120] for one in (begun, state))
+            was, now = (json.dumps(settings.get(key))[:120] for settings in (begun, state))
             raise other(path, f"was begun with {key} {was}, and is to go on with {now}")
 
 

@@ -37,23 +37,23 @@ def why_offline(address: str) -> str | None:
 
     A name may have many addresses, and looking it up has no limit of time, so the request has a thread of its own.
     """
-    found: list[str | None] = [f"no answer in {WAIT:g} s"]
+    problem: list[str | None] = [f"no answer in {WAIT:g} s"]
 
     def ask() -> None:
         try:
             with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=WAIT):
-                found[0] = None
+                problem[0] = None
         except urllib.error.HTTPError:
-            found[0] = None  # it has answered
+            problem[0] = None  # it has answered
         except (OSError, ValueError, HTTPException) as error:
-            found[0] = " ".join(str(getattr(error, "reason", error)).split())[:80] or type(error).__name__
+            problem[0] = " ".join(str(getattr(error, "reason", error)).split())[:80] or type(error).__name__
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(WAIT)
     parts = urllib.parse.urlsplit(address)
     host = f"{parts.scheme}://{parts.netloc}" if parts.netloc else address
-    return None if found[0] is None else f"{host} can't be reached ({found[0]})"
+    return None if problem[0] is None else f"{host} can't be reached ({problem[0]})"
 
 
 def cached(repository: str, files: Sequence[str], revision: str | None = None) -> str | None:
@@ -61,9 +61,9 @@ def cached(repository: str, files: Sequence[str], revision: str | None = None) -
     from huggingface_hub import try_to_load_from_cache
 
     for name in files:
-        found = try_to_load_from_cache(repository, name, revision=revision)
-        if isinstance(found, str):
-            return found
+        path = try_to_load_from_cache(repository, name, revision=revision)
+        if isinstance(path, str):
+            return path
     return None
 
 

@@ -34,7 +34,7 @@ from pyalign.io.image_rows import NAME_COLUMNS
 Picture: TypeAlias = "bytes | npt.NDArray[Any] | Image"  # what `decode` takes
 PACKED = (".gz", ".tgz", ".bz2", ".xz", ".zst", ".zip", ".7z", ".rar")
 KINDS = "a folder, a list (.txt, .csv, .tsv), a .tar, .h5, .hdf5 or .parquet"
-Found = tuple["Sequence[str] | None", Any, int]
+Opened = tuple["Sequence[str] | None", Any, int]
 BREAKS = {"\n": "a line break", "\r": "a carriage return", "\0": "a NUL"}
 
 
@@ -124,15 +124,15 @@ def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
     if isinstance(source, str | os.PathLike):
         return _from_path(checked_path(source, "images"), names)
     if hasattr(source, "features") and hasattr(source, "cast_column"):
-        found, order = from_dataset(source), "as in the data set"
+        opened, order = from_dataset(source), "as in the data set"
     elif hasattr(source, "samples") or hasattr(source, "imgs"):
         _no_names(names, "a data set of files")
-        found, order = from_samples(source), "as the data set lists them"
+        opened, order = from_samples(source), "as the data set lists them"
     elif isinstance(source, np.ndarray) or (isinstance(source, Sequence) and not isinstance(source, bytes)):
-        found, order = from_sequence(source), "as given"
+        opened, order = from_sequence(source), "as given"
     else:
         raise InputError(f"images must be a path, a data set, or a sequence of images; got {type(source).__name__}")
-    own, reader, count = found
+    own, reader, count = opened
     return _named(own, names, order, None, reader, count)
 
 
@@ -140,8 +140,8 @@ def _from_path(path: str, names: Sequence[str] | None) -> Images:
     if is_named(path):
         _no_names(names, "a data set")
         spec = Spec(path)
-        found: Pictures = open_named(spec.path, "images", spec.key)
-        return replace(as_images(found.source, names=found.names), source=path)
+        pictures: Pictures = open_named(spec.path, "images", spec.key)
+        return replace(as_images(pictures.source, names=pictures.names), source=path)
     if os.path.isdir(path):
         _no_names(names, "a folder")
         return _from_folder(path)
@@ -172,12 +172,12 @@ def _from_path(path: str, names: Sequence[str] | None) -> Images:
 
 
 def _from_folder(path: str) -> Images:
-    found, others = images_below(path)
+    paths, others = images_below(path)
     notes = _notes(others, "file", "no image")
-    if not found:
+    if not paths:
         raise bad(path, f"holds no images{f' ({notes[0]})' if notes else ''}")
     order = "plain string order of paths below the folder"
-    return Images(tuple(found), order, path, Files(path, found), notes)
+    return Images(tuple(paths), order, path, Files(path, paths), notes)
 
 
 def _from_tar(path: str) -> Images:
@@ -200,13 +200,13 @@ def _from_tar(path: str) -> Images:
     return Images(tuple(names), "as in the archive", path, archive, notes)
 
 
-def _notes(left_out: Sequence[str], one: str, what: str) -> tuple[str, ...]:
+def _notes(left_out: Sequence[str], noun: str, what: str) -> tuple[str, ...]:
     """What was not taken for an image, if anything."""
     if not left_out:
         return ()
     is_one = len(left_out) == 1
-    told = f"1 {one} is {what}" if is_one else f"{len(left_out):,} {one}s are {what}s"
-    return (f"{told}: {', '.join(map(_shown, left_out[:3]))}{', ...' * (len(left_out) > 3)}",)
+    summary = f"1 {noun} is {what}" if is_one else f"{len(left_out):,} {noun}s are {what}s"
+    return (f"{summary}: {', '.join(map(_shown, left_out[:3]))}{', ...' * (len(left_out) > 3)}",)
 
 
 def _shown(name: str) -> str:
@@ -215,19 +215,19 @@ def _shown(name: str) -> str:
 
 
 def _named(
-    own: Sequence[str] | None, given: Sequence[str] | None, order: str, source: str | None, reader: Reader, count: int,
-    notes: tuple[str, ...] = (),
+    own: Sequence[str] | None, given_names: Sequence[str] | None, order: str, source: str | None, reader: Reader,
+    count: int, notes: tuple[str, ...] = (),
 ) -> Images:  # fmt: skip
     """Images under the names that were given, their own, or numbers."""
     if count == 0:
         raise InputError("there are no images")
-    if given is not None:
-        given = _checks.sequence(given, "names", "text, one for each image")
-        if not all(isinstance(name, str) for name in given):
+    if given_names is not None:
+        given_names = _checks.sequence(given_names, "names", "text, one for each image")
+        if not all(isinstance(name, str) for name in given_names):
             raise InputError("names must be a sequence of text, one for each image")
-        if len(given) != count:
-            raise InputError(f"names must be one for each of {count} images; got {len(given)}")
-        return Images(tuple(map(str, given)), order, source, reader)
+        if len(given_names) != count:
+            raise InputError(f"names must be one for each of {count} images; got {len(given_names)}")
+        return Images(tuple(map(str, given_names)), order, source, reader)
     if own is None:
         notes += ("images have no names and are numbered",)
         own = [str(k).zfill(len(str(count - 1))) for k in range(count)]
@@ -239,7 +239,7 @@ def _no_names(names: object, what: str) -> None:
         raise InputError(f"names must be None for {what}, which has names")
 
 
-def from_sequence(items: Any) -> Found:
+def from_sequence(items: Any) -> Opened:
     """Paths, Pillow images and arrays; only paths are names."""
     if isinstance(items, np.ndarray) and (items.ndim not in (3, 4) or items.dtype != np.uint8):
         got = f"got shape {items.shape}, dtype {items.dtype}"
@@ -253,11 +253,11 @@ def from_sequence(items: Any) -> Found:
     return None, _Items(items), len(items)
 
 
-def from_samples(data: Any) -> Found:
+def from_samples(data: Any) -> Opened:
     """`samples` or `imgs` of a data set of torchvision: pairs of a path and a class."""
-    told = data.samples if hasattr(data, "samples") else data.imgs
+    samples = data.samples if hasattr(data, "samples") else data.imgs
     try:
-        paths = [checked_path(path, "samples") for path, _ in told]
+        paths = [checked_path(path, "samples") for path, _ in samples]
     except (TypeError, ValueError):
         raise InputError("samples of a data set must be pairs of a path and a class") from None
     root = getattr(data, "root", None)
@@ -268,12 +268,12 @@ def from_samples(data: Any) -> Found:
     return names, Files("", paths), len(paths)
 
 
-def from_dataset(data: Any) -> Found:
+def from_dataset(data: Any) -> Opened:
     """A `datasets.Dataset` that has one column of the kind Image."""
     columns = [name for name, kind in dict(data.features or {}).items() if type(kind).__name__ == "Image"]
     if len(columns) != 1:
-        held = f"several columns of images: {listing(columns)}" if columns else "no column of images"
-        raise InputError(f"a data set must have one column of images; it has {held}")
+        description = f"several columns of images: {listing(columns)}" if columns else "no column of images"
+        raise InputError(f"a data set must have one column of images; it has {description}")
     if not hasattr(data, "__len__"):
         raise InputError("a data set must know its length; a stream of images has no order to come back to")
     if hasattr(data, "with_format"):
@@ -283,9 +283,9 @@ def from_dataset(data: Any) -> Found:
         rows = rows.select_columns(columns)
     names = None
     for column in [name for name in NAME_COLUMNS if name in data.features]:
-        found = list(data[column])
-        if all(isinstance(name, str) and name for name in found) and len(set(found)) == len(found):
-            names = found
+        values = list(data[column])
+        if all(isinstance(name, str) and name for name in values) and len(set(values)) == len(values):
+            names = values
             break
     return names, _DatasetRows(rows, columns[0]), len(data)
 
@@ -331,11 +331,10 @@ def check_names(names: tuple[str, ...], source: str | None) -> None:
     together = "\0".join(names)
     if together.count("\0") != len(names) - 1 or "\n" in together or "\r" in together or "" in names:
         for name in names:
-            held = next((what for mark, what in BREAKS.items() if mark in name), None)
-            if held or not name:
-                raise refused(
-                    f"names must be text on one line; {shorten(name, 200)} {f'holds {held}' if held else 'is empty'}"
-                )
+            broken_by = next((what for mark, what in BREAKS.items() if mark in name), None)
+            if broken_by or not name:
+                fault = f"holds {broken_by}" if broken_by else "is empty"
+                raise refused(f"names must be text on one line; {shorten(name, 200)} {fault}")
     try:
         together.encode()
     except UnicodeEncodeError as error:

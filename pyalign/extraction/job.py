@@ -114,14 +114,16 @@ class Job:
 
     @property
     def preprocessing(self) -> dict[str, Any]:
-        """That of the encoder; of texts with what was done to them before."""
-        told = dict(self.encoder.preprocessing)
-        return told if self.encoder.modality == "images" else {"underscores": "blanks", "prompt": self.prompt, **told}
+        """The preprocessing of the encoder; of texts, with what was done to them before."""
+        preprocessing = dict(self.encoder.preprocessing)
+        if self.encoder.modality == "images":
+            return preprocessing
+        return {"underscores": "blanks", "prompt": self.prompt, **preprocessing}
 
     @property
     def transform(self) -> dict[str, Any] | None:
         """The map, in words and hashes."""
-        return None if self.map is None else told(self.map)
+        return None if self.map is None else transform_document(self.map)
 
     @property
     def first(self) -> int:
@@ -143,36 +145,36 @@ class Job:
 
     @cached_property
     def names_sha256(self) -> str:
-        """Of the names of all items, in their order."""
+        """The SHA-256 of the names of all items, in their order."""
         return sha256_of("\n".join(self.items.names))
 
     @property
     def model_threads(self) -> int:
-        """Of the encoder."""
+        """The number of threads that the encoder runs on."""
         return self.encoder.threads
 
     @cached_property
     def processor(self) -> str:
-        """That of the encoder's device."""
+        """The processor of the encoder's device."""
         return describe_processor(self.encoder.device)
 
     @property
     def precision(self) -> str:
-        """Of the encoder."""
+        """The precision of the encoder."""
         return self.encoder.precision
 
     @property
     def device(self) -> str:
-        """Of the encoder."""
+        """The device of the encoder."""
         return self.encoder.device
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of all that computes."""
+        """The versions of all that computes."""
         return {"pyalign": __version__, **self.encoder.versions}
 
     def run(self, sink: Sink, workers: int, progress: Progress) -> Extraction:
-        """From where the sink is to the end."""
+        """Runs the model from where the sink is to the end."""
         done = min(self.last, sink.next * self.batch_size) - self.first
         known = {failure.name for failure in sink.failures} <= {*self.items.names[self.first : self.first + done]}
         if sink.rows + len(sink.failures) != done or len(sink.items) != done or not known:
@@ -180,10 +182,10 @@ class Job:
         self.require_items(sink.path, sink.items, workers, progress)
         try:
             self._pass(sink, workers, progress)
-            found = self._finish(sink)
+            extraction = self._finish(sink)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(sink.left(self.last - self.first)) from None
-        return replace(found, notes=(*found.notes, *sink.notes))
+        return replace(extraction, notes=(*extraction.notes, *sink.notes))
 
     def require_items(self, path: Any, hashes: Sequence[str], workers: int, progress: Progress) -> None:
         """Reads the first items of the part again, and raises OtherExtraction where one is not what it was.
@@ -191,8 +193,8 @@ class Job:
         hashes: of these items.
         """
         positions = range(self.first, self.first + len(hashes))
-        with closing(sha256_of_items(self.items.open, positions, workers, progress)) as found:
-            for position, was, now in zip(positions, hashes, found, strict=True):
+        with closing(sha256_of_items(self.items.open, positions, workers, progress)) as digests:
+            for position, was, now in zip(positions, hashes, digests, strict=True):
                 if was != now:
                     what = f"rows of other {self.encoder.modality}: {shorten(self.items.names[position])} has changed"
                     raise other(path, f"holds {what} since; take another folder, or remove this one")
@@ -220,15 +222,15 @@ class Job:
         failures = list(batch.failures)
         rows: dict[str, np.ndarray] = {}
         if batch.prepared:
-            found = self.encoder.run(batch.prepared, self.layers)
+            outputs = self.encoder.run(batch.prepared, self.layers)
             if self.map is not None:
-                found = [self.map.apply(found[0])]
-            sound = np.all([np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in found], axis=0)
+                outputs = [self.map.apply(outputs[0])]
+            sound = np.all([np.isfinite(part).reshape(len(part), -1).all(axis=1) for part in outputs], axis=0)
             failures += [(batch.positions[k], NOT_FINITE) for k in np.flatnonzero(~sound)]
             if sound.any():
                 rows = {
                     layer.name: part if sound.all() else part[sound]
-                    for layer, part in zip(self.layers, found, strict=True)
+                    for layer, part in zip(self.layers, outputs, strict=True)
                 }
         return rows, [Failure(self.items.names[position], reason) for position, reason in sorted(failures)]
 
@@ -237,29 +239,30 @@ class Job:
         names = tuple(name for name in self.items.names[self.first : self.last] if name not in failed)
         if not names and self.shard is None:
             first = sink.failures[0]
-            told = f"none of {self.last - self.first:,} items could be read; {first.name}: {first.reason}"
-            raise InputError(f"{self._where}{told}")
+            problem = f"none of {self.last - self.first:,} items could be read; {first.name}: {first.reason}"
+            raise InputError(f"{self._where}{problem}")
         made: list[Extraction] = []
 
-        def manifest(told: Mapping[str, tuple[tuple[int, ...], str | None]]) -> str:
-            made.append(self._result(sink, told))
+        def manifest(files: Mapping[str, tuple[tuple[int, ...], str | None]]) -> str:
+            made.append(self._result(sink, files))
             return made[0].to_json() + "\n"
 
         hashes = listing(self.items.names[self.first : self.last], sink.items)
         arrays = sink.finish(names, hashes, manifest)
         source = None if sink.path is None else str(sink.path)
-        found = {name: Embeddings(values, names, source) for name, values in arrays.items()}
-        object.__setattr__(made[0], "embeddings", found)
+        embeddings = {name: Embeddings(values, names, source) for name, values in arrays.items()}
+        object.__setattr__(made[0], "embeddings", embeddings)
         return made[0]
 
-    def _result(self, sink: Sink, told: Mapping[str, tuple[tuple[int, ...], str | None]]) -> Extraction:
+    def _result(self, sink: Sink, files: Mapping[str, tuple[tuple[int, ...], str | None]]) -> Extraction:
         encoder, count = self.encoder, self.last - self.first
         layers = tuple(
             ExtractedLayer(
-                one.name, one.what, one.pooling, told[one.name][0] if told else (0,), "float32",
-                None if sink.path is None or not told else file_name(one.name), told[one.name][1] if told else None,
+                layer.name, layer.what, layer.pooling, files[layer.name][0] if files else (0,), "float32",
+                None if sink.path is None or not files else file_name(layer.name),
+                files[layer.name][1] if files else None,
             )
-            for one in self.layers
+            for layer in self.layers
         )  # fmt: skip
         shared = {name: getattr(self, name) for name in SHARED}
         items = sha256_of_listing(self.items.names[self.first : self.last], sink.items)
@@ -272,7 +275,7 @@ class Job:
         )  # fmt: skip
 
 
-def told(transform: Transform) -> dict[str, Any]:
+def transform_document(transform: Transform) -> dict[str, Any]:
     parts = (transform.weights, transform.bias, transform.mean, transform.std)
     hashes = [None if part is None else fingerprint(np.asarray(part)) for part in parts]
     return {"source": transform.source, "sha256": hashes[0], "parts": hashes}
@@ -310,7 +313,9 @@ def _instructions() -> str:
     flags = set(re.findall(r"^(?:flags|Features)\s*: (.+)$", text, re.MULTILINE)[:1] or [""])
     words = set(" ".join(flags).split())
     level = next((name for name, flag in LEVELS if flag in words), platform.machine())
-    return " ".join((maker[1].strip() if maker else platform.machine(), level, *(one for one in HALF if one in words)))
+    return " ".join(
+        (maker[1].strip() if maker else platform.machine(), level, *(name for name in HALF if name in words))
+    )
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def tensor_of(output: Any) -> torch.Tensor | None:
         first = output.get("last_hidden_state")
         return first if isinstance(first, torch.Tensor) else tensor_of(list(output.values()))
     if isinstance(output, list | tuple):
-        return next((found for one in output if (found := tensor_of(one)) is not None), None)
+        return next((tensor for part in output if (tensor := tensor_of(part)) is not None), None)
     return None
 
 
@@ -100,16 +100,16 @@ def watched(modules: Mapping[str, nn.Module], seen: Any) -> Iterator[None]:
 
 def find_shapes(forward: Any, modules: Mapping[str, nn.Module]) -> dict[str, list[list[tuple[int, ...]]]]:
     """The shapes that each module returns in a pass over two items, and in one over three: a list for each pass."""
-    found: dict[str, list[list[tuple[int, ...]]]] = {name: [[], []] for name in modules}
+    shapes: dict[str, list[list[tuple[int, ...]]]] = {name: [[], []] for name in modules}
     for which, items in enumerate((FEW, MORE)):
 
         def seen(name: str, output: Any, which: int = which) -> None:
             tensor = tensor_of(output)
-            found[name][which].append(() if tensor is None else tuple(tensor.shape))
+            shapes[name][which].append(() if tensor is None else tuple(tensor.shape))
 
         with watched(modules, seen):
             forward(items)
-    return found
+    return shapes
 
 
 def find_layout(name: str, module: nn.Module, shapes: Sequence[Sequence[tuple[int, ...]]], tokens: Tokens) -> Layout:
@@ -165,7 +165,7 @@ def _is_channels_last(module: nn.Module, shape: tuple[int, ...]) -> bool:
         return True
     if b == c != a:
         return False
-    kinds = tuple({type(one) for one in module.modules()})
+    kinds = tuple({type(part) for part in module.modules()})
     if any(issubclass(kind, nn.Conv2d | nn.BatchNorm2d | nn.AdaptiveAvgPool2d | nn.MaxPool2d) for kind in kinds):
         return False
     return any(kind is nn.LayerNorm for kind in kinds)
@@ -191,9 +191,9 @@ def pooling_of(layer: str, layout: Layout, pool: str) -> str:
 
 def rows_of(output: Any, layout: Layout, pooling: str) -> torch.Tensor:
     """An output as float32 rows, in memory of its own."""
-    found = tensor_of(output)
-    assert found is not None
-    x = found.detach().movedim(layout.batch, 0)
+    tensor = tensor_of(output)
+    assert tensor is not None
+    x = tensor.detach().movedim(layout.batch, 0)
     if layout.turned:
         x = x.movedim(-1, 1)
     if pooling == "cls":
@@ -205,8 +205,8 @@ def rows_of(output: Any, layout: Layout, pooling: str) -> torch.Tensor:
     return x.to(torch.float32, copy=True).contiguous()
 
 
-def told(layer: str, module: nn.Module, layout: Layout, pooling: str) -> Layer:
-    """The layer, in words."""
+def layer_of(layer: str, module: nn.Module, layout: Layout, pooling: str) -> Layer:
+    """The layer with its description in words."""
     kind = type(module).__name__
     if layout.kind == "rows":
         return Layer(layer, f"output of {kind}", "none", layer)
@@ -224,12 +224,12 @@ def told(layer: str, module: nn.Module, layout: Layout, pooling: str) -> Layer:
 
 def find_classifier(root: nn.Module, forward: Callable[[], torch.Tensor]) -> tuple[str, nn.Linear] | None:
     """The linear layer whose output, in its only call, is the very tensor that the model gives; None: there is none."""
-    layers = {name: one for name, one in root.named_modules() if name and isinstance(one, nn.Linear)}
+    layers = {name: module for name, module in root.named_modules() if name and isinstance(module, nn.Linear)}
     outputs: dict[str, list[Any]] = {name: [] for name in layers}
     with watched(layers, lambda name, output: outputs[name].append(output)):
         last = forward()
-    found = [name for name, calls in outputs.items() if len(calls) == 1 and calls[0] is last]
-    return (found[0], layers[found[0]]) if len(found) == 1 else None
+    candidates = [name for name, calls in outputs.items() if len(calls) == 1 and calls[0] is last]
+    return (candidates[0], layers[candidates[0]]) if len(candidates) == 1 else None
 
 
 def tap(layer: nn.Module, pooled: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Callable[[], torch.Tensor]:
@@ -239,16 +239,16 @@ def tap(layer: nn.Module, pooled: Callable[[torch.Tensor], torch.Tensor] | None 
         layer: the classifier of a model.
         pooled: makes rows of what it is given, as where it is a convolution.
     """
-    given: list[torch.Tensor] = []
+    last_input: list[torch.Tensor] = []
 
     def seen(_: Any, inputs: Any) -> None:
-        given[:] = [inputs[0] if pooled is None else pooled(inputs[0])]
+        last_input[:] = [inputs[0] if pooled is None else pooled(inputs[0])]
 
     layer.register_forward_pre_hook(seen)
 
     def fetch() -> torch.Tensor:
-        found = given[-1]
-        given.clear()
-        return found
+        rows = last_input[-1]
+        last_input.clear()
+        return rows
 
     return fetch

@@ -60,12 +60,12 @@ def batches(
         workers: threads.
 
     Example:
-        >>> found = list(batches([0, 1], 2, 3, str, int, workers=2))
-        >>> [(batch.positions, batch.prepared, batch.hashes[0][:4]) for batch in found]
+        >>> made = list(batches([0, 1], 2, 3, str, int, workers=2))
+        >>> [(batch.positions, batch.prepared, batch.hashes[0][:4]) for batch in made]
         [([0, 1], [0, 1], '5fec'), ([2], [2], 'd473')]
     """
 
-    def one(position: int) -> tuple[str, Any]:
+    def prepared_item(position: int) -> tuple[str, Any]:
         digest = UNREADABLE
         try:
             item = read(position)
@@ -81,7 +81,7 @@ def batches(
         while True:
             while len(waiting) <= AHEAD and (number := next(rest, None)) is not None:
                 items = range(number * size, min(total, (number + 1) * size))
-                waiting.append((number, [pool.submit(one, item) for item in items]))
+                waiting.append((number, [pool.submit(prepared_item, item) for item in items]))
             if not waiting:
                 return
             yield _gathered(*waiting.popleft(), size)
@@ -92,11 +92,11 @@ def batches(
 def _gathered(number: int, futures: list[Future[Any]], size: int) -> Batch:
     batch = Batch(number)
     for position, future in enumerate(futures, number * size):
-        digest, found = future.result()
+        digest, outcome = future.result()
         batch.hashes.append(digest)
-        if isinstance(found, InputError):
-            batch.failures.append((position, str(found)))
+        if isinstance(outcome, InputError):
+            batch.failures.append((position, str(outcome)))
         else:
             batch.positions.append(position)
-            batch.prepared.append(found)
+            batch.prepared.append(outcome)
     return batch

@@ -55,7 +55,7 @@ def merge_extractions(
     folders = [checked_path(part, "parts") for part in _checks.sequence(parts, "parts", "folders")]
     ordered = _in_order([_read_part(folder) for folder in folders], _checks.flag(mixed, "mixed"))
     whole = _whole(ordered, os.fspath(out), _notes(ordered, progress))
-    parts_sha256 = [[layer.sha256 for layer in one.extraction.layers] for one in ordered]
+    parts_sha256 = [[layer.sha256 for layer in part.extraction.layers] for part in ordered]
     state = {**whole.state(), "merge of": {"items": whole.items_sha256, "parts": parts_sha256}}
     with closing(Folder(out, state, resume=True)) as folder:
         if folder.finished is None:
@@ -69,10 +69,10 @@ def merge_extractions(
 
 
 def _read_part(path: str) -> Finished:
-    found = read_finished(path)
-    if found.extraction.shard is None:
+    part = read_finished(path)
+    if part.extraction.shard is None:
         raise bad(path, "is no part: it was made without shard=(k, n)")
-    return found
+    return part
 
 
 def _shard(part: Finished) -> tuple[int, int]:
@@ -84,19 +84,23 @@ def _shard(part: Finished) -> tuple[int, int]:
 def _merged(ordered: Sequence[Finished], whole: Extraction, folder: Folder) -> Extraction:
     for number, (part, start) in enumerate(_pieces(ordered)):
         if number >= folder.next:
-            one, layers = part.extraction, part.extraction.layers if part.extraction.n_rows else ()
-            rows = {layer.name: np.asarray(one[layer.name].values[start : start + ROWS]) for layer in layers}
+            extraction, layers = part.extraction, part.extraction.layers if part.extraction.n_rows else ()
+            rows = {layer.name: np.asarray(extraction[layer.name].values[start : start + ROWS]) for layer in layers}
             first = start == 0  # with which come the items and failures of the whole part
-            folder.add(rows, part.hashes if first else (), one.failures if first else (), 0.0)
-    names = tuple(name for one in ordered for name in _row_names(one))
+            folder.add(rows, part.hashes if first else (), extraction.failures if first else (), 0.0)
+    names = tuple(name for part in ordered for name in _row_names(part))
     made: list[Extraction] = []
 
     def manifest(files: Mapping[str, tuple[tuple[int, ...], str | None]]) -> str:
-        layers = tuple(replace(one, shape=files[one.name][0], sha256=files[one.name][1]) for one in whole.layers)
+        layers = tuple(
+            replace(layer, shape=files[layer.name][0], sha256=files[layer.name][1]) for layer in whole.layers
+        )
         made.append(replace(whole, layers=layers))
         return made[0].to_json() + "\n"
 
-    hashes = listing((name for one in ordered for name in one.names), (one for part in ordered for one in part.hashes))
+    hashes = listing(
+        (name for part in ordered for name in part.names), (digest for part in ordered for digest in part.hashes)
+    )
     arrays = folder.finish(names, hashes, manifest)
     embeddings = {name: Embeddings(values, names, str(folder.path)) for name, values in arrays.items()}
     return replace(made[0], embeddings=embeddings)
@@ -104,51 +108,51 @@ def _merged(ordered: Sequence[Finished], whole: Extraction, folder: Folder) -> E
 
 def _row_names(part: Finished) -> tuple[str, ...]:
     """The names of the rows of a part."""
-    one = part.extraction
-    return (one[one.layers[0].name].names or ()) if one.n_rows else ()
+    extraction = part.extraction
+    return (extraction[extraction.layers[0].name].names or ()) if extraction.n_rows else ()
 
 
-def _in_order(found: Sequence[Finished], mixed: bool) -> list[Finished]:
+def _in_order(parts: Sequence[Finished], mixed: bool) -> list[Finished]:
     """The parts from 1 to k, as far as they belong together."""
-    if not found:
+    if not parts:
         raise InputError("merge needs the folders of all parts; got none")
-    first = next((one for one in found if one.extraction.n_rows), found[0])
+    first = next((part for part in parts if part.extraction.n_rows), parts[0])
     by_number: dict[int, Finished] = {}
-    for one in found:
-        _require_alike(one, first, mixed)
-        number, count = _shard(one)
+    for part in parts:
+        _require_alike(part, first, mixed)
+        number, count = _shard(part)
         if number in by_number:
-            raise bad(one.path, f"is part {number}, as {by_number[number].path} is")
-        by_number[number] = one
+            raise bad(part.path, f"is part {number}, as {by_number[number].path} is")
+        by_number[number] = part
     missing = [number for number in range(1, count + 1) if number not in by_number]
     if missing:
         raise InputError(f"merge needs all {count} parts; missing {', '.join(map(str, missing))}")
-    if not any(one.extraction.n_rows for one in found):
+    if not any(part.extraction.n_rows for part in parts):
         raise InputError("merge needs a part with rows; none of the items could be read")
     return [by_number[number] for number in sorted(by_number)]
 
 
-def _require_alike(one: Finished, first: Finished, mixed: bool) -> None:
+def _require_alike(part: Finished, first: Finished, mixed: bool) -> None:
     """Raises where what decides the rows differs; of processors and threads both are named."""
-    ours, theirs = one.extraction.state(), first.extraction.state()
+    ours, theirs = part.extraction.state(), first.extraction.state()
     differing = [key for key, value in ours.items() if key != "shard" and value != theirs[key]]
-    if not (one.extraction.n_rows and first.extraction.n_rows):  # no rows whose digits could differ
+    if not (part.extraction.n_rows and first.extraction.n_rows):  # no rows whose digits could differ
         differing = [key for key in differing if key not in MIXED]
-    if _shard(one)[1] != _shard(first)[1]:
-        differing.append(f"number of parts ({_shard(one)[1]} and {_shard(first)[1]})")
+    if _shard(part)[1] != _shard(first)[1]:
+        differing.append(f"number of parts ({_shard(part)[1]} and {_shard(first)[1]})")
     if not differing or (mixed and set(differing) <= set(MIXED)):
         return
     if set(differing) <= set(MIXED):
         what = "; ".join(f"{key.replace('_', ' ')} {ours[key]}, and there {theirs[key]}" for key in differing)
-        raise bad(one.path, f"differs from {first.path}: {what}: last digits of rows may differ; mixed=True allows it")
-    raise bad(one.path, f"differs from {first.path} in {', '.join(differing)}")
+        raise bad(part.path, f"differs from {first.path}: {what}: last digits of rows may differ; mixed=True allows it")
+    raise bad(part.path, f"differs from {first.path} in {', '.join(differing)}")
 
 
 def _notes(ordered: Sequence[Finished], progress: Progress) -> tuple[str, ...]:
     """What one run would say, and what is not as it would be in one run. Raises where items have changed."""
     notes = list(ordered[0].extraction.notes)
     for key in MIXED:
-        values = dict.fromkeys(str(getattr(one.extraction, key)) for one in ordered if one.extraction.n_rows)
+        values = dict.fromkeys(str(getattr(part.extraction, key)) for part in ordered if part.extraction.n_rows)
         if len(values) > 1:
             what = key.replace("_", " ")
             notes.append(f"parts differ in {what} ({'; '.join(values)}): rows may differ in the last digits")
@@ -171,8 +175,8 @@ def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Pro
     known = [(part, name, digest) for part in ordered for name, digest in zip(part.names, part.hashes, strict=True)]
     if [name for _, name, _ in known] != [*images.names]:
         raise bad(images.source, f"holds other images than {ordered[0].path} and the other parts were made of")
-    with closing(sha256_of_items(images.open, range(len(images)), default_workers(), progress)) as found:
-        for (part, name, was), now in zip(known, found, strict=True):
+    with closing(sha256_of_items(images.open, range(len(images)), default_workers(), progress)) as digests:
+        for (part, name, was), now in zip(known, digests, strict=True):
             if was != now:
                 raise bad(
                     part.path, f"was made of other images than {images.source} holds: {shorten(name)} has changed"
@@ -181,25 +185,27 @@ def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Pro
 
 def _pieces(ordered: Sequence[Finished]) -> Iterator[tuple[Finished, int]]:
     """Each part with the first row of a piece; a part without rows has one piece, for the items that failed."""
-    for one in ordered:
-        for start in range(0, max(1, one.extraction.n_rows), ROWS):
-            yield one, start
+    for part in ordered:
+        for start in range(0, max(1, part.extraction.n_rows), ROWS):
+            yield part, start
 
 
 def _whole(ordered: Sequence[Finished], out: str, notes: tuple[str, ...]) -> Extraction:
     """The manifest of one run, but for the shapes and the hashes of its layers."""
-    found = [one.extraction for one in ordered]
-    first, with_rows = found[0], next(one for one in found if one.n_rows)
-    seconds, count = sum(one.seconds for one in found), sum(one.n_items for one in found)
+    extractions = [part.extraction for part in ordered]
+    first, with_rows = extractions[0], next(extraction for extraction in extractions if extraction.n_rows)
+    seconds = sum(extraction.seconds for extraction in extractions)
+    count = sum(extraction.n_items for extraction in extractions)
     items = sha256_of_listing(
-        (name for one in ordered for name in one.names), (digest for one in ordered for digest in one.hashes)
+        (name for part in ordered for name in part.names), (digest for part in ordered for digest in part.hashes)
     )
+    processors = dict.fromkeys(str(extraction.processor) for extraction in extractions if extraction.n_rows)
     options = {**(first.provenance.options if first.provenance else {}), "out": out}
     whole = replace(
-        first, layers=with_rows.layers, n_items=count, n_rows=sum(one.n_rows for one in found), shard=None,
-        embeddings=None, failures=tuple(failure for one in found for failure in one.failures), seconds=seconds,
-        items_per_second=count / max(seconds, 1e-9), items_sha256=items, notes=notes,
-        processor=" and ".join(dict.fromkeys(str(one.processor) for one in found if one.n_rows)),
-        model_threads=with_rows.model_threads, provenance=Provenance.now({}, options),
+        first, layers=with_rows.layers, n_items=count, n_rows=sum(extraction.n_rows for extraction in extractions),
+        shard=None, embeddings=None, seconds=seconds, items_per_second=count / max(seconds, 1e-9), items_sha256=items,
+        failures=tuple(failure for extraction in extractions for failure in extraction.failures), notes=notes,
+        processor=" and ".join(processors), model_threads=with_rows.model_threads,
+        provenance=Provenance.now({}, options),
     )  # fmt: skip
     return replace(whole, fingerprint=fingerprint_of({**whole.state(), "items": items}))

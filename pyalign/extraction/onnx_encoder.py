@@ -56,7 +56,7 @@ class OnnxEncoder(Encoder):
         """How a tensor with this shape for an item becomes a row; length: tokens of the texts."""
         raise NotImplementedError
 
-    def row(self, layer: Layer, found: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    def row(self, layer: Layer, tensor: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """Rows of a tensor, (b, ...)."""
         raise NotImplementedError
 
@@ -77,7 +77,9 @@ class OnnxEncoder(Encoder):
         if end is None:
             node = self.graph.nodes.get(name)
             pooling = self.pooling(name, shape, length, pool)
-            return Layer(name, f"output of {node.op if node else 'the graph'}, {told(shape, length)}", pooling, name)
+            return Layer(
+                name, f"output of {node.op if node else 'the graph'}, {shape_text(shape, length)}", pooling, name
+            )
         pooling = end.pooling
         if pooling == OF_MODEL and len(shape) != 1:
             pooling = self.pooling(name, shape, length, "auto")
@@ -96,7 +98,7 @@ class OnnxEncoder(Encoder):
                          f"{nearest(name, [*self.graph.outputs, *self.graph.nodes])}")  # fmt: skip
 
     def _open(self, tensors: Any) -> None:
-        there = {one.name for one in self.session.get_outputs()}
+        there = {output.name for output in self.session.get_outputs()}
         extra = [name for name in dict.fromkeys(tensors) if name not in there]
         if extra:
             self.session = self.graph.session(self.device, self.threads, extra)
@@ -107,19 +109,19 @@ class OnnxEncoder(Encoder):
         Raises:
             InputError: one that has no row for each item.
         """
-        found: dict[str, list[tuple[int, ...]]] = {name: [] for name in tensors}
+        observed: dict[str, list[tuple[int, ...]]] = {name: [] for name in tensors}
         counts, length = (FEW, MORE) if self.fixed is None else (self.fixed,), 0
         for count in counts:
             for _, feed, mask in self.feeds(self.blank(count)):
                 length = 0 if mask is None else mask.shape[1]
                 for name, value in zip(tensors, self._pass(tensors, feed), strict=True):
-                    found[name].append(np.shape(value))
-        for name, shapes in found.items():
+                    observed[name].append(np.shape(value))
+        for name, shapes in observed.items():
             if not all(shape[:1] == (count,) for shape, count in zip(shapes, counts, strict=False)):
                 raise InputError(
                     f"layer {name!r} must have a row for each item; of {counts[0]} it has shape {shapes[0]}"
                 )
-        return {name: shapes[0][1:] for name, shapes in found.items()}, length
+        return {name: shapes[0][1:] for name, shapes in observed.items()}, length
 
     def _pass(self, tensors: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[Any]:
         with one_line_errors(self.spec, "the graph can't be run"):
@@ -131,8 +133,10 @@ class OnnxEncoder(Encoder):
         rows: list[npt.NDArray[Any] | None] = [None] * len(layers)
         for positions, feed, mask in self.feeds(prepared):
             fed = len(next(iter(feed.values())))
-            for k, found in enumerate(self._pass(tensors, feed)):
-                part = self.row(layers[k], require_rows(np.asarray(found), fed, layers[k].name), mask)[: len(positions)]
+            for k, tensor in enumerate(self._pass(tensors, feed)):
+                part = self.row(layers[k], require_rows(np.asarray(tensor), fed, layers[k].name), mask)[
+                    : len(positions)
+                ]
                 whole = rows[k]
                 if whole is None:
                     whole = rows[k] = np.empty((len(prepared), *part.shape[1:]), np.float32)
@@ -142,16 +146,16 @@ class OnnxEncoder(Encoder):
     def listed(self) -> list[tuple[str, str, str]]:
         """The ends, then the outputs, then the tensors inside, in the order of the file."""
         inner = [name for name in self.graph.nodes if name not in {*self.graph.constants, *self.graph.outputs}]
-        found = [(name, end.what, end.tensor) for name, end in self.ends.items()]
-        names = dict.fromkeys([*(tensor for *_, tensor in found), *self.graph.outputs, *inner])
+        ends = [(name, end.what, end.tensor) for name, end in self.ends.items()]
+        names = dict.fromkeys([*(tensor for *_, tensor in ends), *self.graph.outputs, *inner])
         self._open(names)
         _, feed, mask = next(iter(self.feeds(self.blank(self.fixed or FEW))))
         values = dict(zip(names, self._pass([*names], feed), strict=True))
         length, count, shapes = 0 if mask is None else mask.shape[1], len(next(iter(feed.values()))), {}
         for name, value in values.items():
             if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.shape[:1] == (count,):
-                shapes[name] = told(value.shape[1:], length)
-        rows = [(name, what, shapes.get(tensor, "?")) for name, what, tensor in found]
+                shapes[name] = shape_text(value.shape[1:], length)
+        rows = [(name, what, shapes.get(tensor, "?")) for name, what, tensor in ends]
         others = [(name, "output of the graph", name) for name in self.graph.outputs]
         others += [(name, self.graph.nodes[name].op, name) for name in inner]
         return rows + [(name, what, shapes[tensor]) for name, what, tensor in others if tensor in shapes]
@@ -166,8 +170,8 @@ class OnnxImages(OnnxEncoder):
 
     def prepare(self, item: Any) -> npt.NDArray[Any]:
         """(3, h, w) of an RGB image, or (h, w, 3)."""
-        found = self.recipe.apply(item)
-        return np.ascontiguousarray(found if self.last else found.transpose(2, 0, 1), DTYPES[self.inputs[0].type])
+        pixels = self.recipe.apply(item)
+        return np.ascontiguousarray(pixels if self.last else pixels.transpose(2, 0, 1), DTYPES[self.inputs[0].type])
 
     def blank(self, items: int) -> list[Any]:
         """See `OnnxEncoder`."""
@@ -195,9 +199,9 @@ class OnnxImages(OnnxEncoder):
             raise InputError(f'layer {name!r} has shape {shape} for an item: pool="flatten" or pool="none"')
         return "mean" if pool == "auto" else pool
 
-    def row(self, layer: Layer, found: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    def row(self, layer: Layer, tensor: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """See `OnnxEncoder`."""
-        x = found.astype(np.float32)
+        x = tensor.astype(np.float32)
         if layer.pooling == "cls":
             return x[:, 0]
         if layer.pooling == "flatten":
@@ -224,7 +228,7 @@ class OnnxTexts(OnnxEncoder):
 
     def feeds(self, prepared: Sequence[Any]) -> Iterator[Feed]:
         """See `OnnxEncoder`. Without a mask the graph would see what fills up, so that texts of one length meet."""
-        ids = next(one for one in self.inputs if self.roles[one.name] == "ids")
+        ids = next(port for port in self.inputs if self.roles[port.name] == "ids")
         length = ids.shape[1]
         for group in self._groups(prepared, length):
             size = self.fixed or len(group)
@@ -233,7 +237,7 @@ class OnnxTexts(OnnxEncoder):
                 filled = part if self.fixed is None else part + part[-1:] * (size - len(part))
                 arrays = padded([prepared[k] for k in filled], self.tokenizer.pad, length)
                 feed: dict[str, np.ndarray] = {
-                    one.name: arrays[self.roles[one.name]].astype(DTYPES[one.type]) for one in self.inputs
+                    port.name: arrays[self.roles[port.name]].astype(DTYPES[port.type]) for port in self.inputs
                 }
                 yield part, feed, arrays["mask"]
 
@@ -241,8 +245,8 @@ class OnnxTexts(OnnxEncoder):
         if length is not None or "mask" in self.roles.values():
             return [list(range(len(prepared)))]
         groups: dict[int, list[int]] = {}
-        for k, one in enumerate(prepared):
-            groups.setdefault(len(one.ids), []).append(k)
+        for k, tokens in enumerate(prepared):
+            groups.setdefault(len(tokens.ids), []).append(k)
         return list(groups.values())
 
     def pooling(self, name: str, shape: tuple[int, ...], length: int, pool: str) -> str:
@@ -251,23 +255,23 @@ class OnnxTexts(OnnxEncoder):
             return "none"
         if len(shape) != 2 or shape[0] != length or pool in ("flatten", "none"):
             raise InputError(f"layer {name!r} must be rows, or tokens with pool mean or cls; it has shape "
-                             f"{told(shape, length)}, pool {pool}")  # fmt: skip
+                             f"{shape_text(shape, length)}, pool {pool}")  # fmt: skip
         return "mean" if pool == "auto" else pool
 
-    def row(self, layer: Layer, found: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    def row(self, layer: Layer, tensor: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
         """See `OnnxEncoder`."""
-        x = found.astype(np.float32)
+        x = tensor.astype(np.float32)
         if layer.pooling in ("none", OF_MODEL):
             return x
         assert mask is not None
         return pool_tokens(x, mask, layer.pooling)
 
 
-def told(shape: Sequence[int], length: int = 0) -> str:
+def shape_text(shape: Sequence[int], length: int = 0) -> str:
     """A shape in words, that of tokens as such.
 
     Example:
-        >>> told((4, 384), 4), told((3, 7, 7))
+        >>> shape_text((4, 384), 4), shape_text((3, 7, 7))
         ('tokens x 384', '3 x 7 x 7')
     """
     return " x ".join("tokens" if length and not k and size == length else str(size) for k, size in enumerate(shape))

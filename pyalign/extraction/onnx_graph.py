@@ -73,7 +73,7 @@ class Graph:
         """The linear map that makes an output, where nothing but its bias, a reshape or a softmax follows it."""
         name, after, then = output, output, ""
         while (node := self.nodes.get(name)) is not None:
-            free = [one for one in node.inputs if one and one not in self.constants]
+            free = [tensor for tensor in node.inputs if tensor and tensor not in self.constants]
             if len(free) != 1:
                 return None
             if node.op in LINEAR and len(node.inputs) > 1:
@@ -99,10 +99,10 @@ class Graph:
             if extra:
                 options.add_session_config_entry(FOLDER_OF_DATA, os.path.dirname(os.path.abspath(self.path)))
                 source = _with_outputs(self.path, extra)
-            found = onnxruntime.InferenceSession(source, options, providers=providers)
-        if kind == "cuda" and CUDA not in found.get_providers():
+            session = onnxruntime.InferenceSession(source, options, providers=providers)
+        if kind == "cuda" and CUDA not in session.get_providers():
             raise InputError(f'device {device}: onnxruntime could not use it for {self.path}; take device="cpu"')
-        return found
+        return session
 
 
 def read_graph(spec: str, path: str) -> Graph:
@@ -124,14 +124,14 @@ def read_graph(spec: str, path: str) -> Graph:
             f"{name} {hash_file(spec, os.path.join(os.path.dirname(os.path.abspath(path)), name))}\n".encode()
         )
     weights = Weights(path, digest.hexdigest() if files else sha256, None if files else sha256)
-    made = Graph(spec, path, weights, outputs=tuple(one.name for one in model.graph.output))
-    made.constants = {one.name for one in model.graph.initializer}
-    made.constants |= {one.values.name for one in model.graph.sparse_initializer}
+    made = Graph(spec, path, weights, outputs=tuple(output.name for output in model.graph.output))
+    made.constants = {initializer.name for initializer in model.graph.initializer}
+    made.constants |= {initializer.values.name for initializer in model.graph.sparse_initializer}
     for node in model.graph.node:
         for name in filter(None, node.output):
             made.nodes[name] = Node(node.op_type, tuple(node.input))
             # weights that are cast or unpacked are weights still
-            if all(one in made.constants for one in node.input) and (node.input or node.op_type == "Constant"):
+            if all(tensor in made.constants for tensor in node.input) and (node.input or node.op_type == "Constant"):
                 made.constants.add(name)
     return made
 
@@ -144,17 +144,17 @@ def _data_files(spec: str, path: str, model: Any) -> list[str]:
     """
     import onnx
 
-    found: set[str] = set()
+    locations: set[str] = set()
     for tensor in _tensors(model.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            found.update(one.value for one in tensor.external_data if one.key == "location")
+            locations.update(entry.value for entry in tensor.external_data if entry.key == "location")
     folder = os.path.dirname(os.path.abspath(path))
-    for name in found:
+    for name in locations:
         if os.path.isabs(name) or os.path.relpath(os.path.normpath(os.path.join(folder, name)), folder).startswith(
             ".."
         ):
             raise InputError(f"{spec}: {path} must have its weights next to it; got {name!r:.120}")
-    return sorted(found)
+    return sorted(locations)
 
 
 def _tensors(graph: Any) -> Iterator[Any]:
@@ -163,9 +163,9 @@ def _tensors(graph: Any) -> Iterator[Any]:
     for sparse in graph.sparse_initializer:
         yield from (sparse.values, sparse.indices)
     for node in graph.node:
-        for one in node.attribute:
-            yield from (one.t, *one.tensors)
-            for inner in (one.g, *one.graphs):
+        for attribute in node.attribute:
+            yield from (attribute.t, *attribute.tensors)
+            for inner in (attribute.g, *attribute.graphs):
                 if inner.node or inner.initializer:
                     yield from _tensors(inner)
 
@@ -179,10 +179,11 @@ def _with_outputs(path: str, names: Sequence[str]) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def ports(found: Sequence[Any]) -> list[Port]:
+def ports(node_args: Sequence[Any]) -> list[Port]:
     """Inputs or outputs of a session."""
     return [
-        Port(one.name, tuple(k if isinstance(k, int) and k > 0 else None for k in one.shape), one.type) for one in found
+        Port(node_arg.name, tuple(k if isinstance(k, int) and k > 0 else None for k in node_arg.shape), node_arg.type)
+        for node_arg in node_args
     ]
 
 
@@ -222,20 +223,20 @@ def ends_of(
 
     pooling: of tokens, for texts.
     """
-    floats = [one for one in outputs if one.type in FLOATS]
-    if modality == "texts" and (found := _of_tokens(floats, pooling)) is not None:
-        return {PENULTIMATE: found, **_named(floats)}, ()
+    floats = [port for port in outputs if port.type in FLOATS]
+    if modality == "texts" and (end := _of_tokens(floats, pooling)) is not None:
+        return {PENULTIMATE: end, **_named(floats)}, ()
     if len(floats) == 1:
         return _of_only(graph, floats[0].name)
     skipped = OF_BERT if modality == "texts" else ()
-    pooled = next((name for name in POOLED if name not in skipped and name in {one.name for one in floats}), None)
+    pooled = next((name for name in POOLED if name not in skipped and name in {port.name for port in floats}), None)
     ends = {} if pooled is None else {PENULTIMATE: End(pooled, f"output {pooled}, as the model pools it", OF_MODEL)}
     return {**ends, **_named(floats)}, ()
 
 
 def _named(floats: Sequence[Port]) -> dict[str, End]:
     """The output that is `logits` by its name."""
-    names = {one.name for one in floats}
+    names = {port.name for port in floats}
     for name in (*JOINT, *TRAINED):
         if name in names:
             what = "joint space of images and text" if name in JOINT else "output of the classifier"
@@ -245,10 +246,12 @@ def _named(floats: Sequence[Port]) -> dict[str, End]:
 
 def _of_tokens(floats: Sequence[Port], pooling: str) -> End | None:
     """The sentence embedding: the model's own, or its tokens pooled; BERT's pooler is none."""
-    names = {one.name for one in floats}
+    names = {port.name for port in floats}
     if POOLED[0] in names:
         return End(POOLED[0], f"output {POOLED[0]}, as the model pools it", OF_MODEL)
-    tokens = [one.name for one in floats if one.name in TOKENS] or [one.name for one in floats if len(one.shape) == 3]
+    tokens = [port.name for port in floats if port.name in TOKENS] or [
+        port.name for port in floats if len(port.shape) == 3
+    ]
     if len(tokens) != 1:
         return None
     return End(tokens[0], f"{pooling} of the tokens of output {tokens[0]}", pooling)

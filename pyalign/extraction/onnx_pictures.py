@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pyalign.errors import InputError, nearest
-from pyalign.extraction.tokenizing import beside
+from pyalign.extraction.tokenizing import nearby_file
 from pyalign.io.documents import read_json
 
 EXAMPLE = {
@@ -81,8 +81,8 @@ class Recipe:
         longer = int(self.resize * max(width, height) / min(width, height))
         return (self.resize, longer) if height <= width else (longer, self.resize)
 
-    def told(self) -> dict[str, Any]:
-        """As a manifest has it."""
+    def manifest_entry(self) -> dict[str, Any]:
+        """The recipe as a manifest has it."""
         return {
             "library": "onnxruntime", "file": self.file, "size": [3, *self.size],
             "resize": list(self.resize) if isinstance(self.resize, tuple) else self.resize, "crop": "center",
@@ -100,42 +100,42 @@ def read_recipe(spec: str, path: str, size: tuple[int, int] | None) -> Recipe:
         InputError: there is none, or it is not sound; one line that shows what to write.
     """
     own = f"{path}.json"
-    found = own if os.path.isfile(own) else beside(path, "preprocessor_config.json")
-    if found is None:
+    file = own if os.path.isfile(own) else nearby_file(path, "preprocessor_config.json")
+    if file is None:
         example = json.dumps({**EXAMPLE, "size": list(size or (224, 224))})
         raise InputError(f"{spec} does not say how its images are prepared: write {own}, such as {example}")
-    document = read_json(found)
+    document = read_json(file)
     if not isinstance(document, dict):
-        raise InputError(f"{found}: must hold an object; got {type(document).__name__}")
-    return _checked(found, document if found == own else _of_hub(found, document), size)
+        raise InputError(f"{file}: must hold an object; got {type(document).__name__}")
+    return _checked(file, document if file == own else _of_hub(file, document), size)
 
 
-def _checked(file: str, given: Mapping[str, Any], graph: tuple[int, int] | None) -> Recipe:
-    unknown = [key for key in given if key not in KEYS]
+def _checked(file: str, entries: Mapping[str, Any], graph: tuple[int, int] | None) -> Recipe:
+    unknown = [key for key in entries if key not in KEYS]
     if unknown:
         raise InputError(f"{file}: keys must be of {', '.join(KEYS)}; got {unknown[0]!r}{nearest(unknown[0], KEYS)}")
-    absent = [key for key in KEYS if key not in given and key not in ("size", "crop", "channels")]
-    if absent or (graph is None and "size" not in given):
+    absent = [key for key in KEYS if key not in entries and key not in ("size", "crop", "channels")]
+    if absent or (graph is None and "size" not in entries):
         raise InputError(f"{file}: must have {(absent or ['size'])[0]!r}, such as {json.dumps(EXAMPLE)}")
-    size = _pair(file, "size", given["size"]) if "size" in given else graph
+    size = _pair(file, "size", entries["size"]) if "size" in entries else graph
     if isinstance(size, int):
         size = (size, size)
     assert size is not None
     if graph is not None and size != graph:
         raise InputError(f"{file}: size must be {list(graph)}, which the graph takes; got {list(size)}")
-    resize = _pair(file, "resize", given["resize"])
+    resize = _pair(file, "resize", entries["resize"])
     if any(
         have < want for have, want in zip((resize, resize) if isinstance(resize, int) else resize, size, strict=True)
     ):
-        raise InputError(f"{file}: resize must not be smaller than size {list(size)}; got {given['resize']}")
+        raise InputError(f"{file}: resize must not be smaller than size {list(size)}; got {entries['resize']}")
     for key, words in (("interpolation", INTERPOLATIONS), ("channels", ("RGB", "BGR")), ("crop", ("center",))):
-        if key in given and given[key] not in words:
-            raise InputError(f"{file}: {key} must be one of {', '.join(words)}; got {given[key]!r:.80}")
-    mean, std = (_three(file, key, given[key]) for key in ("mean", "std"))
-    if 0 in std or not _is_number(given["scale"]):
-        raise InputError(f"{file}: scale must be a number and std without 0; got {given['scale']!r:.80}, {list(std)}")
+        if key in entries and entries[key] not in words:
+            raise InputError(f"{file}: {key} must be one of {', '.join(words)}; got {entries[key]!r:.80}")
+    mean, std = (_three(file, key, entries[key]) for key in ("mean", "std"))
+    if 0 in std or not _is_number(entries["scale"]):
+        raise InputError(f"{file}: scale must be a number and std without 0; got {entries['scale']!r:.80}, {list(std)}")
     return Recipe(
-        file, size, resize, given["interpolation"], float(given["scale"]), mean, std, given.get("channels", "RGB")
+        file, size, resize, entries["interpolation"], float(entries["scale"]), mean, std, entries.get("channels", "RGB")
     )
 
 
@@ -156,27 +156,27 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _of_hub(file: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def _of_hub(file: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A preprocessor_config.json of the hub in the words of this module."""
-    strange = [key for key in given if key not in (*OF_HUB, *HARMLESS)]
+    strange = [key for key in config if key not in (*OF_HUB, *HARMLESS)]
     if strange:
         raise InputError(
             f"{file}: {strange[0]!r} is not known here: write MODEL.onnx.json, such as {json.dumps(EXAMPLE)}"
         )
-    size, crop = _edges(given.get("size")), _edges(given.get("crop_size"))
-    crops = given.get("do_center_crop", "crop_size" in given) and crop is not None
-    told: dict[str, Any] = {"resize": size if given.get("do_resize", True) else None}
+    size, crop = _edges(config.get("size")), _edges(config.get("crop_size"))
+    crops = config.get("do_center_crop", "crop_size" in config) and crop is not None
+    recipe: dict[str, Any] = {"resize": size if config.get("do_resize", True) else None}
     final = crop if crops else size
     if final is not None:
-        told["size"] = final
-    resample = given.get("resample", 2)
+        recipe["size"] = final
+    resample = config.get("resample", 2)
     in_range = type(resample) is int and 0 <= resample < len(INTERPOLATIONS)
-    told["interpolation"] = INTERPOLATIONS[resample] if in_range else resample
-    told["scale"] = given.get("rescale_factor", 1 / 255) if given.get("do_rescale", True) else 1.0
-    normalizes = given.get("do_normalize", True)
+    recipe["interpolation"] = INTERPOLATIONS[resample] if in_range else resample
+    recipe["scale"] = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
+    normalizes = config.get("do_normalize", True)
     for key, name, neutral in (("mean", "image_mean", [0.0] * 3), ("std", "image_std", [1.0] * 3)):
-        told[key] = given.get(name) if normalizes else neutral
-    return told
+        recipe[key] = config.get(name) if normalizes else neutral
+    return recipe
 
 
 def _edges(value: Any) -> Any:

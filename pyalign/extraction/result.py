@@ -119,12 +119,12 @@ class Extraction(Result):
         return state_of(self, self.model, self.weights.sha256, self.layers)
 
     def __getitem__(self, layer: str) -> Embeddings:
-        found = (self.embeddings or {}).get(layer)
-        if found is None and not self.n_rows:
+        embeddings = (self.embeddings or {}).get(layer)
+        if embeddings is None and not self.n_rows:
             raise InputError(f"layer {layer!r} has no rows: part {self.shard} of a run holds no items that can be read")
-        if found is None:
-            raise InputError(f"layer must be one of {', '.join(one.name for one in self.layers)}; got {layer!r}")
-        return found
+        if embeddings is None:
+            raise InputError(f"layer must be one of {', '.join(known.name for known in self.layers)}; got {layer!r}")
+        return embeddings
 
     def __len__(self) -> int:
         return self.n_rows
@@ -139,11 +139,11 @@ def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[An
         "names_sha256", "preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform",
         "versions", "model_threads", "processor",
     )  # fmt: skip
-    found = {
-        "model": model, "weights": weights, "layers": [[one.name, one.what, one.pooling] for one in layers],
+    entries = {
+        "model": model, "weights": weights, "layers": [[layer.name, layer.what, layer.pooling] for layer in layers],
         "device": settings.device.partition(":")[0], **{name: getattr(settings, name) for name in rest},
     }  # fmt: skip
-    state: dict[str, Any] = as_document(found)
+    state: dict[str, Any] = as_document(entries)
     return state
 
 
@@ -204,9 +204,9 @@ class Memory:
         manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
     ) -> Mapping[str, Any]:  # fmt: skip
         """The arrays."""
-        found = {name: np.concatenate(parts) for name, parts in self._parts.items()}
-        manifest({name: (array.shape, None) for name, array in found.items()})
-        return found
+        arrays = {name: np.concatenate(parts) for name, parts in self._parts.items()}
+        manifest({name: (array.shape, None) for name, array in arrays.items()})
+        return arrays
 
     def left(self, total: int) -> str:
         """What an interrupt leaves."""

@@ -91,8 +91,8 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 def _near(spec: str) -> str:
     """A name that some source knows under another spelling."""
-    found = closest(spec, known_to_all())
-    return f"; did you mean {found[0]!r}?" if found else ""
+    matches = closest(spec, known_to_all())
+    return f"; did you mean {matches[0]!r}?" if matches else ""
 
 
 def module_of(source: str) -> Any:
@@ -144,23 +144,23 @@ def load_encoder(spec: str, request: Request | None = None, folder: str | None =
     there = spec if folder is None else from_folder(spec, folder)
     source, name = split_spec(there)
     request = request or Request()
-    for folder_on_disk in ((one.path if (one := on_disk(there)) else ""), request.checkpoint or ""):
+    for folder_on_disk in ((location.path if (location := on_disk(there)) else ""), request.checkpoint or ""):
         require_plain_files(spec, folder_on_disk)
-    found = _loaded(source, name, request)
-    found.threads = request.threads
-    path, whole = (one.path if (one := on_disk(named)) else "" for named in (spec, there))
+    encoder = _loaded(source, name, request)
+    encoder.threads = request.threads
+    path, whole = (location.path if (location := on_disk(named)) else "" for named in (spec, there))
     if whole != path:
-        found.spec = found.spec.replace(there, spec)
-        found.weights = replace(found.weights, origin=found.weights.origin.replace(whole, path))
-        found.notes = tuple(note.replace(whole, path) for note in found.notes)
-    return found
+        encoder.spec = encoder.spec.replace(there, spec)
+        encoder.weights = replace(encoder.weights, origin=encoder.weights.origin.replace(whole, path))
+        encoder.notes = tuple(note.replace(whole, path) for note in encoder.notes)
+    return encoder
 
 
 def _loaded(source: str, name: str, request: Request) -> Encoder:
     """The model of a source, or one of another with random weights: what an architecture does before it has learned."""
     if SOURCES[source].module:
-        found: Encoder = module_of(source).load(name, request)
-        return found
+        encoder: Encoder = module_of(source).load(name, request)
+        return encoder
     seed, _, spec = name.partition(":")
     if not (seed.isdecimal() and len(seed) <= 18) or not spec:
         raise InputError(f"random must be random:SEED:SOURCE:NAME, such as random:0:timm:resnet50; got {name!r}")
@@ -169,9 +169,9 @@ def _loaded(source: str, name: str, request: Request) -> Encoder:
         raise InputError(f"random weights can't be drawn for {inner}; got {name!r}")
     if request.checkpoint is not None:
         raise InputError(f"checkpoint has no meaning for random weights; got {request.checkpoint}")
-    found = _loaded(inner, inner_name, replace(request, seed=int(seed)))
-    found.spec = f"random:{int(seed)}:{found.spec}"
-    return found
+    encoder = _loaded(inner, inner_name, replace(request, seed=int(seed)))
+    encoder.spec = f"random:{int(seed)}:{encoder.spec}"
+    return encoder
 
 
 def list_models(pattern: str | None = None, source: str | None = None) -> list[str]:
@@ -189,10 +189,10 @@ def list_models(pattern: str | None = None, source: str | None = None) -> list[s
         >>> list_models("pixels*")
         ['pixels:64']
     """
-    found = [f"{name}:{one}" for name, known in known_to_all(source).items() for one in sorted(known.names)]
+    specs = [f"{name}:{model}" for name, known in known_to_all(source).items() for model in sorted(known.names)]
     if pattern is not None and not isinstance(pattern, str):
         raise InputError(f"pattern must be text; got {pattern!r}")
-    return found if pattern is None else [one for one in found if _fits(one, pattern)]
+    return specs if pattern is None else [spec for spec in specs if _fits(spec, pattern)]
 
 
 def known_to_all(source: str | None = None) -> dict[str, Known]:
@@ -200,13 +200,13 @@ def known_to_all(source: str | None = None) -> dict[str, Known]:
     if source is not None:
         _checks.one_of(source, tuple(SOURCES), "source")
         return {source: known_names(source)}
-    found = {}
+    known = {}
     for name in SOURCES:
         try:
-            found[name] = known_names(name)
+            known[name] = known_names(name)
         except MissingExtraError:
             continue
-    return found
+    return known
 
 
 def _fits(spec: str, pattern: str) -> bool:
@@ -227,11 +227,11 @@ def known_names(source: str) -> Known:
     if not {"torch", "timm"} & {*SOURCES[source].packages}:
         return Known(tuple(module_of(source).names()))
     key, place = _key(source), _folder() / f"models-{source}.json"
-    found = _read(place, key)
-    if found is None:
-        found = Known(tuple(module_of(source).names()), frozenset(_first(source)))
-        _write(place, key, found)
-    return found
+    known = _read(place, key)
+    if known is None:
+        known = Known(tuple(module_of(source).names()), frozenset(_first(source)))
+        _write(place, key, known)
+    return known
 
 
 def _first(source: str) -> list[str]:
@@ -245,8 +245,8 @@ def _first(source: str) -> list[str]:
 
 
 def _folder() -> Path:
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "pyalign"
+    cache_home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(cache_home) if os.path.isabs(cache_home) else Path.home() / ".cache") / "pyalign"
 
 
 def _key(source: str) -> list[Any]:
@@ -260,20 +260,24 @@ def _key(source: str) -> list[Any]:
 
 def _read(place: Path, key: list[Any]) -> Known | None:
     with suppress(OSError, ValueError, RecursionError):
-        held = json.loads(place.read_text(encoding="utf-8"))
-        if isinstance(held, dict) and held.get("key") == key and _are_names(held.get("names"), held.get("first")):
-            return Known(tuple(held["names"]), frozenset(held["first"]))
+        document = json.loads(place.read_text(encoding="utf-8"))
+        if (
+            isinstance(document, dict)
+            and document.get("key") == key
+            and _are_names(document.get("names"), document.get("first"))
+        ):
+            return Known(tuple(document["names"]), frozenset(document["first"]))
     return None
 
 
 def _are_names(*lists: Any) -> bool:
-    return all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in lists)
+    return all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists)
 
 
-def _write(place: Path, key: list[Any], found: Known) -> None:
+def _write(place: Path, key: list[Any], known: Known) -> None:
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=place.parent, suffix=".new")
+        handle, new_file = tempfile.mkstemp(dir=place.parent, suffix=".new")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"key": key, "names": found.names, "first": sorted(found.first)}, file)
-        os.replace(beside, place)
+            json.dump({"key": key, "names": known.names, "first": sorted(known.first)}, file)
+        os.replace(new_file, place)

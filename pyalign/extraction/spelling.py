@@ -87,74 +87,76 @@ def closest(name: str, known: Iterable[str] | Mapping[str, Known]) -> list[str]:
     entries = _entries(known if isinstance(known, Mapping) else {"": Known(tuple(known))})
     wanted = name.partition(":")[2] or name
     architectures = _architectures(entries)
-    found = [*_of_family(wanted, entries, architectures), *_by_words(wanted, entries, architectures)]
-    if not found:
+    specs = [*_of_family(wanted, entries, architectures), *_by_words(wanted, entries, architectures)]
+    if not specs:
         forms: dict[str, Entry] = {}
-        for one in (*architectures, *entries):
-            forms.setdefault(plain(one.name), one)
-        found = [forms[form].spec for form in difflib.get_close_matches(plain(wanted), forms, MOST, NEAR)]
-    return list(dict.fromkeys(found))[:MOST]
+        for entry in (*architectures, *entries):
+            forms.setdefault(plain(entry.name), entry)
+        specs = [forms[form].spec for form in difflib.get_close_matches(plain(wanted), forms, MOST, NEAR)]
+    return list(dict.fromkeys(specs))[:MOST]
 
 
 def _entries(sources: Mapping[str, Known]) -> list[Entry]:
     """All names, those with default tags first within an architecture."""
-    found = []
+    entries = []
     for source, known in sources.items():
         head = f"{source}:" if source else ""
-        for k, one in enumerate(sorted(known.names, key=lambda one: one not in known.first)):
-            found.append(Entry(head + one, one, re.split(r"[./]", one, maxsplit=1)[0], k))
-    return found
+        for k, name in enumerate(sorted(known.names, key=lambda name: name not in known.first)):
+            entries.append(Entry(head + name, name, re.split(r"[./]", name, maxsplit=1)[0], k))
+    return entries
 
 
 def _architectures(entries: Iterable[Entry]) -> list[Entry]:
     """One entry for each architecture; what needs a tag, as after a slash, is proposed with its first."""
-    found: dict[tuple[str, str], Entry] = {}
-    for one in entries:
-        source = one.spec.removesuffix(one.name)
-        spec = one.spec if "/" in one.name else source + one.bare
-        found.setdefault((source, one.bare), Entry(spec, one.bare, one.bare, one.rank))
-    return list(found.values())
+    by_name: dict[tuple[str, str], Entry] = {}
+    for entry in entries:
+        source = entry.spec.removesuffix(entry.name)
+        spec = entry.spec if "/" in entry.name else source + entry.bare
+        by_name.setdefault((source, entry.bare), Entry(spec, entry.bare, entry.bare, entry.rank))
+    return list(by_name.values())
 
 
 def _of_family(wanted: str, entries: list[Entry], architectures: list[Entry]) -> list[str]:
     names = FAMILIES.get(plain(wanted), ())
     there = [*architectures, *entries]
-    return [one.spec for name in names for one in there if one.name == name]
+    return [entry.spec for name in names for entry in there if entry.name == name]
 
 
 def _by_words(wanted: str, entries: list[Entry], architectures: list[Entry]) -> list[str]:
     """What has all the words: architectures, and the tags of one that has no other words."""
-    asked = words(wanted)
-    if not asked:
+    wanted_words = words(wanted)
+    if not wanted_words:
         return []
-    found = _with_words(wanted, asked, architectures) or _with_words(wanted, asked, entries)
-    if not found:
+    matches = _with_words(wanted, wanted_words, architectures) or _with_words(wanted, wanted_words, entries)
+    if not matches:
         return _other_tag(wanted, entries)
-    exact = [one for one in found if words(one.name) == asked]
+    exact = [entry for entry in matches if words(entry.name) == wanted_words]
     for best in exact[:1]:
         source = best.spec.partition(":")[0] if ":" in best.spec else ""
-        exact += [one for one in entries if one.bare == best.bare and one.spec.startswith(source)]
-    return [one.spec for one in (*exact, *found)]
+        exact += [entry for entry in entries if entry.bare == best.bare and entry.spec.startswith(source)]
+    return [entry.spec for entry in (*exact, *matches)]
 
 
-def _with_words(wanted: str, asked: Counter[str], entries: Iterable[Entry]) -> list[Entry]:
+def _with_words(wanted: str, wanted_words: Counter[str], entries: Iterable[Entry]) -> list[Entry]:
     scored = []
-    for place, one in enumerate(entries):
-        has = words(one.name)
-        if asked <= has:
-            scored.append(((has - asked).total(), plain(one.name) != plain(wanted), place, one))
-    return [one for *_, one in sorted(scored, key=lambda row: row[:3])][:MOST]
+    for place, entry in enumerate(entries):
+        has = words(entry.name)
+        if wanted_words <= has:
+            scored.append(((has - wanted_words).total(), plain(entry.name) != plain(wanted), place, entry))
+    return [entry for *_, entry in sorted(scored, key=lambda row: row[:3])][:MOST]
 
 
 def _other_tag(wanted: str, entries: list[Entry]) -> list[str]:
     """The tags of an architecture that was named with one that it has not, the nearest first."""
     bare, *tag = re.split(r"[./]", wanted, maxsplit=1)
-    there = {one.name[len(one.bare) + 1 :]: one.spec for one in entries if tag and plain(one.bare) == plain(bare)}
-    near = sorted(there, key=lambda one: -difflib.SequenceMatcher(None, "".join(tag), one).ratio())
-    return [there[one] for one in near][:MOST]
+    there = {
+        entry.name[len(entry.bare) + 1 :]: entry.spec for entry in entries if tag and plain(entry.bare) == plain(bare)
+    }
+    near = sorted(there, key=lambda other: -difflib.SequenceMatcher(None, "".join(tag), other).ratio())
+    return [there[known_tag] for known_tag in near][:MOST]
 
 
 def propose(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'a' or 'b'?``, or nothing where no name is near."""
-    found = closest(name, known)
-    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
+    matches = closest(name, known)
+    return f"; did you mean {' or '.join(map(repr, matches))}?" if matches else ""

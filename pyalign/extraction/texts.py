@@ -34,7 +34,7 @@ class Texts:
         return self.names[k].replace("_", " ")
 
 
-def as_texts(given: Any) -> Texts:
+def as_texts(source: Any) -> Texts:
     """Texts of a file with one a line, or of a sequence.
 
     Raises:
@@ -44,13 +44,13 @@ def as_texts(given: Any) -> Texts:
         >>> as_texts(["dog", "alarm_clock"]).open(1)
         'alarm clock'
     """
-    if isinstance(given, Texts):
-        return given
-    if isinstance(given, Sequence) and not isinstance(given, str):
-        return Texts(_checked([*given]), "as given")
+    if isinstance(source, Texts):
+        return source
+    if isinstance(source, Sequence) and not isinstance(source, str):
+        return Texts(_checked([*source]), "as given")
     from pyalign.io.names import read_names
 
-    return Texts(_checked(list(read_names(given))), "as listed", str(given))
+    return Texts(_checked(list(read_names(source))), "as listed", str(source))
 
 
 def fill(prompt: str, text: str) -> str:

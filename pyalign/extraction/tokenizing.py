@@ -28,17 +28,17 @@ OLD = {
 }  # fmt: skip
 
 
-def beside(path: str, name: str) -> str | None:
+def nearby_file(path: str, name: str) -> str | None:
     """A file in the folder of a model's file, or in the one above, as hubs lay out `onnx/model.onnx`."""
     folder = os.path.dirname(os.path.abspath(path))
     places = (os.path.join(folder, name), os.path.join(os.path.dirname(folder), name))
     return next((place for place in places if os.path.isfile(place)), None)
 
 
-def settings_beside(path: str, name: str) -> dict[str, Any]:
+def nearby_settings(path: str, name: str) -> dict[str, Any]:
     """The object in a JSON file beside a model; an empty one where there is none."""
-    found = beside(path, name)
-    document = None if found is None else read_json(found, strict=False)
+    file = nearby_file(path, name)
+    document = None if file is None else read_json(file, strict=False)
     return document if isinstance(document, dict) else {}
 
 
@@ -67,9 +67,9 @@ class Tokenizer:
     pad: int
 
     def tokens(self, text: str) -> Tokens:
-        """Of one text, with what begins and ends it."""
-        found = self.inner.encode(text)
-        return Tokens(found.ids, found.type_ids)
+        """The tokens of one text, with those that begin and end it."""
+        encoding = self.inner.encode(text)
+        return Tokens(encoding.ids, encoding.type_ids)
 
 
 def load_tokenizer(spec: str, path: str, fixed: int | None = None) -> Tokenizer:
@@ -81,30 +81,30 @@ def load_tokenizer(spec: str, path: str, fixed: int | None = None) -> Tokenizer:
         InputError: there is none, or it can't be read.
         MissingExtraError: the package tokenizers is not installed.
     """
-    found = beside(path, "tokenizer.json") or beside(path, "vocab.txt")
-    if found is None:
+    file = nearby_file(path, "tokenizer.json") or nearby_file(path, "vocab.txt")
+    if file is None:
         raise InputError(f"{spec} takes texts: put tokenizer.json or vocab.txt next to {path}, which holds none")
     try:
         import tokenizers
     except ImportError as error:
         raise MissingExtraError(f"{spec}, a model of texts,", "tokenizers", "models") from error
-    config = settings_beside(path, "tokenizer_config.json")
-    with one_line_errors(spec, f"{found} can't be read"):
-        if found.endswith(".json"):
-            inner = tokenizers.Tokenizer.from_file(found)
+    config = nearby_settings(path, "tokenizer_config.json")
+    with one_line_errors(spec, f"{file} can't be read"):
+        if file.endswith(".json"):
+            inner = tokenizers.Tokenizer.from_file(file)
         else:
             lower = config.get("do_lower_case") is not False
-            inner = tokenizers.BertWordPieceTokenizer.from_file(found, lowercase=lower)._tokenizer
+            inner = tokenizers.BertWordPieceTokenizer.from_file(file, lowercase=lower)._tokenizer
         pad = _pad(inner, config)
         longest = min(_longest(path, inner, config), fixed or UNLIMITED)
         inner.no_padding()
         inner.enable_truncation(longest)
-    return Tokenizer(inner, found, longest, pad)
+    return Tokenizer(inner, file, longest, pad)
 
 
 def _pad(inner: Any, config: dict[str, Any]) -> int:
-    told = config.get("pad_token")
-    word = told.get("content") if isinstance(told, dict) else told
+    pad_token = config.get("pad_token")
+    word = pad_token.get("content") if isinstance(pad_token, dict) else pad_token
     number = inner.token_to_id(word) if isinstance(word, str) else None
     if number is None and inner.padding:
         number = inner.padding.get("pad_id")
@@ -113,45 +113,45 @@ def _pad(inner: Any, config: dict[str, Any]) -> int:
 
 def _longest(path: str, inner: Any, config: dict[str, Any]) -> int:
     """Tokens that the model was made for: as its files say, the most specific first."""
-    told = settings_beside(path, "sentence_bert_config.json").get("max_seq_length")
-    of_model = settings_beside(path, "config.json").get("max_position_embeddings")
+    of_sentences = nearby_settings(path, "sentence_bert_config.json").get("max_seq_length")
+    of_model = nearby_settings(path, "config.json").get("max_position_embeddings")
     limits = [
-        one for one in (config.get("model_max_length"), of_model)
-        if isinstance(one, int | float) and 1 < one < UNLIMITED
+        limit for limit in (config.get("model_max_length"), of_model)
+        if isinstance(limit, int | float) and 1 < limit < UNLIMITED
     ]  # fmt: skip
-    if type(told) is int and told > 1:
-        return told
+    if type(of_sentences) is int and of_sentences > 1:
+        return of_sentences
     if limits:
         return int(min(limits))
     return int((inner.truncation or {}).get("max_length", LONGEST))
 
 
-def pooling_beside(spec: str, path: str) -> tuple[str, str | None]:
+def nearby_pooling(spec: str, path: str) -> tuple[str, str | None]:
     """How tokens become a row, and the file that says so; "mean" where none does.
 
     Raises:
         InputError: in a way that is not known here.
     """
-    found = next((place for name in _pooling_files(path) if (place := beside(path, name)) is not None), None)
-    document = None if found is None else read_json(found, strict=False)
+    file = next((place for name in _pooling_files(path) if (place := nearby_file(path, name)) is not None), None)
+    document = None if file is None else read_json(file, strict=False)
     if not isinstance(document, dict):
         return "mean", None
     mode = document.get("pooling_mode")
     on = [mode] if isinstance(mode, str) else [new for old, new in OLD.items() if document.get(old) is True]
     if len(on) != 1 or on[0] not in POOLINGS:
-        told = " and ".join(map(str, on)) or "none"
-        raise InputError(f"{spec}: pooling must be one of {', '.join(POOLINGS)}; {found} has {told}")
-    return on[0], found
+        modes = " and ".join(map(str, on)) or "none"
+        raise InputError(f"{spec}: pooling must be one of {', '.join(POOLINGS)}; {file} has {modes}")
+    return on[0], file
 
 
 def _pooling_files(path: str) -> list[str]:
     """Where a folder of sentence-transformers may tell of pooling."""
-    listed = beside(path, "modules.json")
+    listed = nearby_file(path, "modules.json")
     modules = [] if listed is None else read_json(listed, strict=False)
     named = [
-        os.path.join(one["path"], "config.json")
-        for one in (modules if isinstance(modules, list) else [])
-        if isinstance(one, dict) and str(one.get("type")).endswith("Pooling") and _is_inside(one.get("path"))
+        os.path.join(module["path"], "config.json")
+        for module in (modules if isinstance(modules, list) else [])
+        if isinstance(module, dict) and str(module.get("type")).endswith("Pooling") and _is_inside(module.get("path"))
     ]
     return [*named, os.path.join("1_Pooling", "config.json")]
 
@@ -169,18 +169,18 @@ def padded(texts: Sequence[Tokens], pad: int, length: int | None = None) -> dict
         >>> padded([Tokens([5, 6], [0, 0]), Tokens([7], [0])], 0)["mask"].tolist()
         [[1, 1], [1, 0]]
     """
-    length = length or max(len(one.ids) for one in texts)
+    length = length or max(len(tokens.ids) for tokens in texts)
     shape = (len(texts), length)
-    found = {
+    arrays = {
         "ids": np.full(shape, pad, np.int64),
         "types": np.zeros(shape, np.int64),
         "mask": np.zeros(shape, np.int64),
     }
-    for row, one in enumerate(texts):
-        k = len(one.ids)
-        found["ids"][row, :k], found["types"][row, :k], found["mask"][row, :k] = one.ids, one.types, 1
-    found["positions"] = np.broadcast_to(np.arange(length, dtype=np.int64), shape).copy()
-    return found
+    for row, tokens in enumerate(texts):
+        k = len(tokens.ids)
+        arrays["ids"][row, :k], arrays["types"][row, :k], arrays["mask"][row, :k] = tokens.ids, tokens.types, 1
+    arrays["positions"] = np.broadcast_to(np.arange(length, dtype=np.int64), shape).copy()
+    return arrays
 
 
 def pool_tokens(tokens: np.ndarray, mask: np.ndarray, pooling: str) -> np.ndarray:

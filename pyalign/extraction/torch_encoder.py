@@ -41,10 +41,10 @@ from pyalign.extraction.layers import (
     find_layout,
     find_module,
     find_shapes,
+    layer_of,
     pooling_of,
     rows_of,
     tensor_of,
-    told,
     watched,
 )  # fmt: skip
 
@@ -90,12 +90,12 @@ class TorchEncoder(Encoder):
 
     def prepare(self, item: Any) -> torch.Tensor:
         """The transform of the image; float32 (c, h, w)."""
-        found = self.transform(item)
-        if not isinstance(found, torch.Tensor):
-            found = torch.as_tensor(np.asarray(found))
-        if found.ndim != 3 or not found.is_floating_point():
-            raise InputError(f"the preprocessing must give (c, h, w) floats; got {found.dtype} {tuple(found.shape)}")
-        return found.to(torch.float32)
+        pixels = self.transform(item)
+        if not isinstance(pixels, torch.Tensor):
+            pixels = torch.as_tensor(np.asarray(pixels))
+        if pixels.ndim != 3 or not pixels.is_floating_point():
+            raise InputError(f"the preprocessing must give (c, h, w) floats; got {pixels.dtype} {tuple(pixels.shape)}")
+        return pixels.to(torch.float32)
 
     def resolve(self, names: Sequence[str], pool: str = "auto") -> list[Layer]:
         """See `Encoder`. Modules are tried out on two and three blank images."""
@@ -124,7 +124,7 @@ class TorchEncoder(Encoder):
             layout = self._layouts[name]
             pooling = pooling_of(name, layout, pool)
             layers.append(
-                told(name, inner[name], layout, pooling) if name in inner else _told_part(name, layout, pooling)
+                layer_of(name, inner[name], layout, pooling) if name in inner else _layer_of_part(name, layout, pooling)
             )
         return layers
 
@@ -134,10 +134,10 @@ class TorchEncoder(Encoder):
         batch = prepared if isinstance(prepared, torch.Tensor) else _stacked(prepared)
         poolings = {layer.name: layer.pooling for layer in layers if layer.module is not None}
         wanted = [layer.name for layer in layers if layer.module is None]
-        found: dict[str, torch.Tensor] = {}
+        rows: dict[str, torch.Tensor] = {}
 
         def seen(name: str, output: Any) -> None:
-            found[name] = rows_of(output, self._layouts[name], poolings[name])
+            rows[name] = rows_of(output, self._layouts[name], poolings[name])
 
         if poolings:  # a pass that gives maps inside the model calls not all modules, so that these have their own
             parts = [name for name in wanted if name not in self.meanings]
@@ -149,12 +149,12 @@ class TorchEncoder(Encoder):
             ends = {**self._pass(self._ends, batch, wanted)}
         for layer in layers:
             if layer.module is None and layer.pooling == OF_MODEL:
-                found[layer.name] = ends[layer.name].detach().to(torch.float32, copy=True)
+                rows[layer.name] = ends[layer.name].detach().to(torch.float32, copy=True)
             elif layer.module is None and layer.pooling == "cls":
-                found[layer.name] = ends[f"{layer.name}.prefix"][:, 0].detach().to(torch.float32, copy=True)
+                rows[layer.name] = ends[f"{layer.name}.prefix"][:, 0].detach().to(torch.float32, copy=True)
             elif layer.module is None:
-                found[layer.name] = rows_of(ends[layer.name], self._layouts[layer.name], layer.pooling)
-        return [require_rows(found[layer.name].cpu().numpy(), len(batch), layer.name) for layer in layers]
+                rows[layer.name] = rows_of(ends[layer.name], self._layouts[layer.name], layer.pooling)
+        return [require_rows(rows[layer.name].cpu().numpy(), len(batch), layer.name) for layer in layers]
 
     @property
     def _whole(self) -> str:
@@ -188,35 +188,35 @@ class TorchEncoder(Encoder):
 
     def _layouts_of(self, parts: Sequence[str]) -> dict[str, Layout]:
         """The layouts of maps inside the model."""
-        found = self._blank(FEW, parts) if parts else {}
+        maps = self._blank(FEW, parts) if parts else {}
         has_class = self.tokens.has_class
         return {
-            name: Layout(0, "map", False, 0, has_class and f"{name}.prefix" in found, tuple(found[name].shape[1:]))
+            name: Layout(0, "map", False, 0, has_class and f"{name}.prefix" in maps, tuple(maps[name].shape[1:]))
             for name in parts
         }
 
     def listed(self) -> list[tuple[str, str, str]]:
         """The ends of the model, maps inside it, then its modules in their order, with the shapes for one image."""
         ends = self._blank(FEW, list(self.meanings))
-        found = [(name, what, _times(ends[name].shape[1:])) for name, what in self.meanings.items()]
+        rows = [(name, what, _times(ends[name].shape[1:])) for name, what in self.meanings.items()]
         parts = self._layouts_of([f"{PART}.{k}" for k in range(self.parts())])
-        found += [(name, "map inside the model", _times(layout.shape)) for name, layout in parts.items()]
+        rows += [(name, "map inside the model", _times(layout.shape)) for name, layout in parts.items()]
         modules = {name: module for name, module in self.module.named_modules() if name}
         for name, passes in find_shapes(self._blank, modules).items():
             try:
                 shape = find_layout(name, modules[name], passes, self.tokens).shape
             except InputError:
                 continue
-            found.append((name, type(modules[name]).__name__, _times(shape)))
-        return found
+            rows.append((name, type(modules[name]).__name__, _times(shape)))
+        return rows
 
 
-def _told_part(name: str, layout: Layout, pooling: str) -> Layer:
+def _layer_of_part(name: str, layout: Layout, pooling: str) -> Layer:
     return Layer(name, f"map {_times(layout.shape)} inside the model", pooling)
 
 
 def _stacked(prepared: Sequence[torch.Tensor]) -> torch.Tensor:
-    shapes = sorted({tuple(one.shape) for one in prepared})
+    shapes = sorted({tuple(tensor.shape) for tensor in prepared})
     if len(shapes) > 1:
         raise InputError(f"the preprocessing must give one shape for all items; got {shapes[0]} and {shapes[1]}")
     return torch.stack(list(prepared))
@@ -230,7 +230,7 @@ def is_convolutional(module: nn.Module) -> bool:
     """Whether a network is mostly convolutions, for which channels-last memory is faster; of three axes it has none."""
     if any(value.ndim == 5 for value in module.parameters()):
         return False
-    return sum(isinstance(one, nn.Conv2d) for one in module.modules()) >= MANY_CONVOLUTIONS
+    return sum(isinstance(submodule, nn.Conv2d) for submodule in module.modules()) >= MANY_CONVOLUTIONS
 
 
 def choose_device(device: str) -> str:
@@ -268,10 +268,10 @@ def settings(request: Request) -> dict[str, Any]:
 
 def first_tensor(output: Any) -> torch.Tensor:
     """See `tensor_of`; raises where there is none."""
-    found = tensor_of(output)
-    if found is None:
+    tensor = tensor_of(output)
+    if tensor is None:
         raise InputError(f"the model must return a tensor; got {type(output).__name__}")
-    return found
+    return tensor
 
 
 class LinearByOneDnn(TorchFunctionMode):  # type: ignore[misc]
@@ -280,10 +280,10 @@ class LinearByOneDnn(TorchFunctionMode):  # type: ignore[misc]
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[Any], args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        given = dict(kwargs or {})
-        if func is functional.linear and not given and len(args) >= 2 and _is_fit(args[0], args[1]):
+        keywords = dict(kwargs or {})
+        if func is functional.linear and not keywords and len(args) >= 2 and _is_fit(args[0], args[1]):
             return _convolved(*args)
-        return func(*args, **given)
+        return func(*args, **keywords)
 
 
 def _is_fit(x: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -295,8 +295,8 @@ def _is_fit(x: torch.Tensor, weight: torch.Tensor) -> bool:
 
 def _convolved(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
     places = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, features, rows, 1), channels last as it lies
-    found = functional.conv2d(places, weight[:, :, None, None], bias)
-    return found.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
+    convolved = functional.conv2d(places, weight[:, :, None, None], bias)
+    return convolved.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
 
 
 @lru_cache(maxsize=1)
@@ -305,8 +305,8 @@ def is_worth_it() -> bool:
     if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return False
     try:
-        told = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
-    vendor = re.search(r"^vendor_id\s*: (.+)$", told, re.MULTILINE)
+    vendor = re.search(r"^vendor_id\s*: (.+)$", cpuinfo, re.MULTILINE)
     return vendor is not None and vendor[1].strip() != "GenuineIntel"

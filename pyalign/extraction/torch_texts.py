@@ -83,18 +83,18 @@ class TorchTexts(Encoder):
         self.module.eval()  # something else may have put it into training since, and dropout draws other rows each time
         batch, mask = self.collate(prepared)
         poolings = {layer.name: layer.pooling for layer in layers if layer.module is not None}
-        found: dict[str, torch.Tensor] = {}
+        rows: dict[str, torch.Tensor] = {}
 
         def seen(name: str, output: Any) -> None:
             tensor = tensor_of(output)
             assert tensor is not None
             x = tensor.detach().movedim(self._layouts[name].batch, 0).float()
-            found[name] = x.clone() if poolings[name] == "none" else pooled(x, mask, poolings[name])
+            rows[name] = x.clone() if poolings[name] == "none" else pooled(x, mask, poolings[name])
 
         with watched({name: find_module(self.module, name) for name in poolings}, seen):
             ends = self._pass(batch)
-        found.update({name: ends[name].detach().to(torch.float32, copy=True) for name in self.meanings})
-        return [found[layer.name].cpu().numpy() for layer in layers]
+        rows.update({name: ends[name].detach().to(torch.float32, copy=True) for name in self.meanings})
+        return [rows[layer.name].cpu().numpy() for layer in layers]
 
     def _pass(self, batch: Any) -> Mapping[str, torch.Tensor]:
         half = self.precision == "bf16"
@@ -111,7 +111,7 @@ class TorchTexts(Encoder):
     def listed(self) -> list[tuple[str, str, str]]:
         """The ends of the model, then its modules in their order."""
         ends = self._pass(self.collate([self.prepare(TRIED)])[0])
-        found = [(name, what, str(ends[name].shape[-1])) for name, what in self.meanings.items()]
+        rows = [(name, what, str(ends[name].shape[-1])) for name, what in self.meanings.items()]
         modules = {name: module for name, module in self.module.named_modules() if name and not self._is_step(name)}
         for name, passes in find_shapes(self._blank, modules).items():
             try:
@@ -120,8 +120,8 @@ class TorchTexts(Encoder):
                 continue
             if layout.kind in ("rows", "tokens"):
                 shape = f"tokens x {layout.shape[-1]}" if layout.kind == "tokens" else str(layout.shape[0])
-                found.append((name, type(modules[name]).__name__, shape))
-        return found
+                rows.append((name, type(modules[name]).__name__, shape))
+        return rows
 
 
 def pooled(tokens: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:

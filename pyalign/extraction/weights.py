@@ -47,15 +47,15 @@ def read_state(path: str) -> dict[str, Any]:
         return dict(load_file(path))
     import torch
 
-    found = torch.load(path, map_location="cpu", weights_only=True)
-    while isinstance(found, dict) and (inner := next((name for name in WRAPPERS if name in found), None)):
-        found = found[inner]
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    while isinstance(state, dict) and (inner := next((name for name in WRAPPERS if name in state), None)):
+        state = state[inner]
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(f"weights {path} must be tensors by name, as a model's state_dict() is")
     parallel = "module."  # of a model that was trained on several devices
-    if found and all(name.startswith(parallel) for name in found):
-        found = {name.removeprefix(parallel): value for name, value in found.items()}
-    return dict(found)
+    if state and all(name.startswith(parallel) for name in state):
+        state = {name.removeprefix(parallel): value for name, value in state.items()}
+    return dict(state)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Desk:
         self._told: list[tuple[int, str, tuple[int, ...]]] = []
 
     def progress(self) -> None:
-        """From here the time counts anew."""
+        """Restarts the time limit."""
         limit_time(self._busy)
         self._line.sendall(bytes(8))
 

@@ -22,21 +22,21 @@ _checked: tuple[str, int, int] | None = None  # the file whose heaps were last l
 
 def datasets(desk: Desk, path: str) -> list[tuple[str, tuple[int, ...], str, int]]:
     """Path, shape, type and bytes of each dataset that is in the file itself, not behind a link."""
-    found: list[tuple[str, tuple[int, ...], str, int]] = []
+    entries: list[tuple[str, tuple[int, ...], str, int]] = []
 
     def visit(key: str, node: Any) -> None:
         if not isinstance(node, h5py.Dataset) or key.startswith("#"):
             return
-        if len(found) == MOST:
+        if len(entries) == MOST:
             raise bad(path, f"holds more than {MOST} datasets")
         if _is_virtual(node):  # its shape may depend on other files
-            found.append((key, (), "virtual", 0))
+            entries.append((key, (), "virtual", 0))
         elif node.shape is not None:
-            found.append((key, node.shape, _type(node.dtype), int(node.size) * node.dtype.itemsize))
+            entries.append((key, node.shape, _type(node.dtype), int(node.size) * node.dtype.itemsize))
 
     with _open(path) as file:
         file.visititems(visit)
-    return found
+    return entries
 
 
 def values(desk: Desk, path: str, key: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def columns(desk: Desk, path: str, numbers: Sequence[int], texts: Sequence[int])
 
 
 def _sink(desk: Desk, path: str, field: Any, rows: int) -> _Numbers | _Codes:
-    """For a column asked for as text."""
+    """The sink of a column that is read as text."""
     if pyarrow.types.is_nested(field.type):
         raise bad(path, f"column {field.name!r} holds {field.type}, not text")
     if str(field.type) in NUMBERS:
@@ -112,10 +112,10 @@ class _Numbers(_Sink):
         self.rounded = 0
 
     def convert(self, cells: Any) -> Array:
-        found: Array = cells.to_numpy(zero_copy_only=False)
-        if self.values.dtype.kind == "f" and found.dtype.kind in "iu" and found.dtype.itemsize == 8:
-            self.rounded += int(np.count_nonzero((found > int(EXACT)) | (found < -int(EXACT))))
-        return found
+        array: Array = cells.to_numpy(zero_copy_only=False)
+        if self.values.dtype.kind == "f" and array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+            self.rounded += int(np.count_nonzero((array > int(EXACT)) | (array < -int(EXACT))))
+        return array
 
     def check(self, path: str) -> None:
         super().check(path)
@@ -132,8 +132,8 @@ class _Codes(_Sink):
     def convert(self, cells: Any) -> Array:
         coded = cells.cast(pyarrow.string()).dictionary_encode()
         labels = [self.known.setdefault(label, len(self.known)) for label in coded.dictionary.to_pylist()]
-        found: Array = np.array(labels, dtype=np.int32)[coded.indices.to_numpy()]
-        return found
+        codes: Array = np.array(labels, dtype=np.int32)[coded.indices.to_numpy()]
+        return codes
 
     def check(self, path: str) -> None:
         super().check(path)
@@ -163,10 +163,12 @@ def _index(path: str, metadata: Any, header: list[str], rows: int) -> tuple[list
     if b"pandas" not in metadata:
         return [], None
     try:
-        told = json.loads(metadata[b"pandas"])["index_columns"]
-        columns = [header.index(name) for name in told if isinstance(name, str)]
-        ranges = [[one[end] for end in ("start", "stop", "step")] for one in told if not isinstance(one, str)]
-        counted = [range(*one) for one in ranges if max(map(abs, one)) < 2**63]
+        index_columns = json.loads(metadata[b"pandas"])["index_columns"]
+        columns = [header.index(name) for name in index_columns if isinstance(name, str)]
+        ranges = [
+            [entry[end] for end in ("start", "stop", "step")] for entry in index_columns if not isinstance(entry, str)
+        ]
+        counted = [range(*bounds) for bounds in ranges if max(map(abs, bounds)) < 2**63]
         same = not columns and len(counted) > 0 and counted[0] != range(rows)
         length = len(counted[0]) if same else rows
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -196,17 +198,17 @@ def pictures(desk: Desk, path: str, column: str | None) -> dict[str, Any]:
         schema, metadata = file.schema_arrow, file.metadata
         if metadata.num_rows < 0:
             raise bad(path, f"is not a sound Parquet file (it says that it has {metadata.num_rows} rows)")
-        found = {field.name: leaves for field in schema if (leaves := _leaves(field)) is not None}
+        image_columns = {field.name: leaves for field in schema if (leaves := _leaves(field)) is not None}
         if column is not None and column not in schema.names:
             raise bad(path, f"has no column {column!r}; it holds {listing(schema.names)}")
-        if column is None and len(found) != 1:
-            several = f"several columns of images, choose one as FILE::COLUMN: {listing(list(found))}"
-            raise bad(path, f"holds {several if found else f'no column of images ({listing(schema.names)})'}")
-        column = next(iter(found)) if column is None else column
-        if column not in found:
+        if column is None and len(image_columns) != 1:
+            several = f"several columns of images, choose one as FILE::COLUMN: {listing(list(image_columns))}"
+            raise bad(path, f"holds {several if image_columns else f'no column of images ({listing(schema.names)})'}")
+        column = next(iter(image_columns)) if column is None else column
+        if column not in image_columns:
             rule = "must be binary, or bytes and path as the library datasets writes them"
             raise bad(path, f"column {column!r} {rule}; got {str(schema.field(column).type)[:200]}")
-        data, names = found[column]
+        data, names = image_columns[column]
         nbytes = sum(_packed(metadata.row_group(group), data) for group in range(metadata.num_row_groups))
         text = [field.name for field in schema if str(field.type) in ("string", "large_string")]
         return {
@@ -221,12 +223,12 @@ def pictures(desk: Desk, path: str, column: str | None) -> dict[str, Any]:
 
 def picture_names(desk: Desk, path: str, leaf: str) -> list[str | None]:
     """A column of text, or one within a column."""
-    found = list[str | None]()
+    names = list[str | None]()
     with parquet.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=BUFFER) as file:
         for batch in file.iter_batches(1 << 14, columns=[leaf], use_threads=False):
-            found += _cells(batch, leaf).to_pylist()
+            names += _cells(batch, leaf).to_pylist()
             desk.progress()
-    return found
+    return names
 
 
 def picture_rows(desk: Desk, path: str, leaf: str, start: int, stop: int, most: int) -> None:
@@ -282,7 +284,7 @@ def _leaves(field: Any) -> tuple[str, str | None] | None:
         return field.name, None
     if not pyarrow.types.is_struct(field.type):
         return None
-    inner = {one.name: str(one.type) for one in field.type}
+    inner = {child.name: str(child.type) for child in field.type}
     if inner.get("bytes") not in BINARY:
         return None
     named = inner.get("path") in ("string", "large_string")
@@ -298,4 +300,4 @@ def _cells(batch: Any, leaf: str) -> Any:
 def _packed(group: Any, leaf: str) -> int:
     """Bytes of a column in a row group, unpacked."""
     chunks = [group.column(k) for k in range(group.num_columns)]
-    return sum(int(one.total_uncompressed_size) for one in chunks if one.path_in_schema == leaf)
+    return sum(int(chunk.total_uncompressed_size) for chunk in chunks if chunk.path_in_schema == leaf)

@@ -20,7 +20,7 @@ PIECE = 64 << 20  # bytes copied at once
 
 def tensors(desk: Desk, path: str) -> list[tuple[str, tuple[int, ...], str, int]]:
     """Key, shape, type and bytes of each tensor, or list of names, in (nested) dicts."""
-    return [(key, *_told(leaf)) for key, leaf in _leaves(path, _load(path))]
+    return [(key, *_described(leaf)) for key, leaf in _leaves(path, _load(path))]
 
 
 def values(desk: Desk, path: str, key: str) -> list[str]:
@@ -58,16 +58,16 @@ def _load(path: str) -> Any:
 
 def _leaves(path: str, tree: Any) -> Iterator[tuple[str, Any]]:
     """Tensors and lists of names, as deep as is read, in their order."""
-    found, waiting = 0, [(tree, "", 0)]
+    count, waiting = 0, [(tree, "", 0)]
     while waiting:
         node, key, depth = waiting.pop()
-        found += 1
-        if found > MOST:
+        count += 1
+        if count > MOST:
             raise bad(path, f"holds more than {MOST} tensors")
         if _is_leaf(node):
             yield key, node
         elif isinstance(node, dict) and depth < DEEPEST:
-            if found + len(node) > MOST:
+            if count + len(node) > MOST:
                 raise bad(path, f"holds more than {MOST} tensors")
             children = [(child, f"{key}/{name}" if key else str(name), depth + 1) for name, child in node.items()]
             waiting += reversed(children)
@@ -78,7 +78,7 @@ def _is_leaf(node: Any) -> bool:
     return isinstance(node, torch.Tensor) or is_names
 
 
-def _told(leaf: Any) -> tuple[tuple[int, ...], str, int]:
+def _described(leaf: Any) -> tuple[tuple[int, ...], str, int]:
     if not isinstance(leaf, torch.Tensor):
         return (len(leaf),), "str", 0
     nbytes = leaf.numel() * (4 if leaf.dtype == torch.bfloat16 else leaf.element_size())

@@ -52,8 +52,8 @@ def ask(
     if package in sys.modules and sys.modules[package] is None:
         raise MissingExtraError(f"{os.fspath(path)}:", package, extra)
     size = os.path.getsize(path)
-    told = {"size": size, "room": SMALL + room + 2 * size}
-    request = {"function": function, "path": os.path.abspath(path), "args": args, **told}
+    limits = {"size": size, "room": SMALL + room + 2 * size}
+    request = {"function": function, "path": os.path.abspath(path), "args": args, **limits}
     with _lock:
         try:
             reply, arrays = _reply(package, request)
@@ -161,7 +161,7 @@ def _framed(raw: bytes) -> bytes:
     return len(raw).to_bytes(8, "little") + raw
 
 
-def _mapped(descriptors: list[int], told: list[tuple[int, str, list[int]]]) -> list[Array]:
+def _mapped(descriptors: list[int], layout: list[tuple[int, str, list[int]]]) -> list[Array]:
     """The arrays (place, dtype, shape) in the memory behind a descriptor; the memory lives as long as they do."""
     if not descriptors:
         return []
@@ -170,7 +170,7 @@ def _mapped(descriptors: list[int], told: list[tuple[int, str, list[int]]]) -> l
         memory = mmap.mmap(descriptors[0], size) if size else bytearray()
     finally:
         os.close(descriptors[0])
-    return [np.ndarray(shape, dtype, memory, place) for place, dtype, shape in told]
+    return [np.ndarray(shape, dtype, memory, place) for place, dtype, shape in layout]
 
 
 @atexit.register

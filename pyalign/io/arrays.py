@@ -113,9 +113,9 @@ def text_array(path: PathLike, cells: Sequence[str], shape: Sequence[int] | None
 
 def names_array(names: Sequence[str]) -> Array:
     """Strings as an array (n,) of Python's, each as long as it is."""
-    found: Array = np.empty(len(names), object)
-    found[:] = names
-    return found
+    array: Array = np.empty(len(names), object)
+    array[:] = names
+    return array
 
 
 def type_name(dtype: object) -> str:

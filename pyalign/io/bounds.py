@@ -31,5 +31,5 @@ def check_holes(path: str | os.PathLike[str], size: int) -> None:
                 there += place - first
         except OSError as error:
             if error.errno == errno.ENXIO:  # no more data; other errors: the file system does not tell
-                told = f"holds {there} bytes of the {size} that it claims; the rest are holes"
-                raise InputError(f"{os.fspath(path)}: {told}") from None
+                fault = f"holds {there} bytes of the {size} that it claims; the rest are holes"
+                raise InputError(f"{os.fspath(path)}: {fault}") from None

@@ -34,8 +34,10 @@ def load_categories(path: PathLike) -> Categories:
         return Categories.of(array if array.ndim == 1 else _zeros_and_ones(path, array))
     if suffix.startswith(".txt") or not _several_columns(path, suffix):
         return Categories.of(text_array(path, read_names(path)))
-    found = load_embeddings(path)
-    return Categories.of(_zeros_and_ones(path, found.values), _header(path, suffix, found.shape[1]), found.names)
+    embeddings = load_embeddings(path)
+    return Categories.of(
+        _zeros_and_ones(path, embeddings.values), _header(path, suffix, embeddings.shape[1]), embeddings.names
+    )
 
 
 def _several_columns(path: PathLike, suffix: str) -> bool:

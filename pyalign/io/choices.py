@@ -47,11 +47,11 @@ def read_choices(path: PathLike, *, key: str | None = None) -> Array:
         if not several and not _are_rows_of_numbers(lines):
             no_key(path, key)
             return _of_cells(path, _below_header(path, lines))
-    found = open_file(path, CHOICES)
-    if isinstance(found, Table):
+    opened = open_file(path, CHOICES)
+    if isinstance(opened, Table):
         no_key(path, key)
-        return _of_table(path, found)
-    array: Array = choose(path, found, key, CHOICES.likely).load()
+        return _of_table(path, opened)
+    array: Array = choose(path, opened, key, CHOICES.likely).load()
     if array.ndim not in (1, 2) or array.dtype.kind not in "iufUSO" or array.size == 0:
         rule = "t positions or names, or probabilities (t, 3)"
         raise bad(path, f"choices must be {rule}; got shape {array.shape}, dtype {array.dtype}")

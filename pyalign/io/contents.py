@@ -72,20 +72,20 @@ def contents(path: PathLike, key: str | None = None) -> Iterator[Content]:
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "answers.csv")
         ...     _ = path.write_text("image1,image2,image3,who\\n8,3,5,ann\\n2,9,4,bob\\n")
-        ...     found = next(contents(path))
-        >>> found.header, found.values.tolist(), found.texts[3].labels
+        ...     table = next(contents(path))
+        >>> table.header, table.values.tolist(), table.texts[3].labels
         (('image1', 'image2', 'image3', 'who'), [[8.0, 3.0, 5.0], [2.0, 9.0, 4.0]], ('ann', 'bob'))
     """
     if suffix_of(path) in TEXT and not os.path.isdir(path):
         yield _of_text(path, key)
         return
-    found = open_file(path, ANYTHING)
-    if isinstance(found, Table):
+    opened = open_file(path, ANYTHING)
+    if isinstance(opened, Table):
         no_key(path, key)
-        yield _of_table(found)
+        yield _of_table(opened)
         return
-    names = _names(path, found)
-    chosen = found if key is None else {key: under_key(path, found, key)}
+    names = _names(path, opened)
+    chosen = opened if key is None else {key: under_key(path, opened, key)}
     for name, entry in chosen.items():
         yield _of_entry(path, name or None, entry, names)
 

@@ -62,13 +62,13 @@ def load_embeddings(
         ((2, 2), ('dog', 'cat'))
     """
     if is_named(path):
-        found: Embeddings = open_named(path, "embeddings", key, name_column=name_column)
+        embeddings: Embeddings = open_named(path, "embeddings", key, name_column=name_column)
     else:
-        found = _read(path, key, name_column, names is not None)
+        embeddings = _read(path, key, name_column, names is not None)
     if names is None:
-        return found
+        return embeddings
     try:
-        named, note = found.named(names)
+        named, note = embeddings.named(names)
     except InputError as error:
         raise bad(path, error) from error
     return named if note is None else replace(named, notes=(*named.notes, f"{os.fspath(path)}: {note}"))
@@ -77,43 +77,43 @@ def load_embeddings(
 def _read(path: PathLike, key: str | None, name_column: Column | None, named: bool) -> Embeddings:
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
     wanted = replace(EMBEDDINGS, has_header=always) if by_name(name_column) else EMBEDDINGS
-    found = open_file(path, wanted)
-    if isinstance(found, Table):
+    opened = open_file(path, wanted)
+    if isinstance(opened, Table):
         no_key(path, key)
-        values, names, notes = read_rows(path, found, name_column)
+        values, names, notes = read_rows(path, opened, name_column)
         values = check_matrix(path, values)
         if names is None and not named:
-            _refuse_triplets(path, values, _written_whole(found, values))
+            _refuse_triplets(path, values, _written_whole(opened, values))
         return Embeddings(values, names, source, notes)
     if name_column is not None:
         kind = "folder" if os.path.isdir(path) else f"{suffix_of(path)} file"
         raise bad(path, f"a {kind} has no columns of names, so name_column has no meaning")
-    array = _choose(path, found, key).load()
+    array = _choose(path, opened, key).load()
     array = check_matrix(path, array)
-    names = row_names(path, found, len(array))
+    names = row_names(path, opened, len(array))
     if names is None and not named:
         _refuse_triplets(path, array)
-    return Embeddings(array, names, source, folder_notes(path) if os.path.isdir(path) else _map_notes(path, found))
+    return Embeddings(array, names, source, folder_notes(path) if os.path.isdir(path) else _map_notes(path, opened))
 
 
-def _map_notes(path: PathLike, found: Entries) -> tuple[str, ...]:
+def _map_notes(path: PathLike, entries: Entries) -> tuple[str, ...]:
     """A sentence about the map that the rows went through, where the file has its record."""
-    trained = read_record(path, found)
+    trained = read_record(path, entries)
     if trained is None:
         return ()
     fit = f"was fitted to {trained.n_triplets:,} triplets for measure {trained.measure}"
-    told = f"the map that made these rows {fit}: figures on what it has seen are in-sample"
-    return (f"{os.fspath(path)}: {told}{trained.held_out_accuracy}",)
+    sentence = f"the map that made these rows {fit}: figures on what it has seen are in-sample"
+    return (f"{os.fspath(path)}: {sentence}{trained.held_out_accuracy}",)
 
 
-def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
+def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
     if os.path.isdir(path):
-        return choose_layer(path, found, key)
-    beside = {name for name, entry in found.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
-    beside |= found.keys() & RECORD_KEYS
-    if key is None and len(found) - len(beside) == 1:  # of any type, and names of its rows
-        return next(entry for name, entry in found.items() if name not in beside)
-    return choose(path, found, key, EMBEDDINGS.likely, EMBEDDINGS.preferred)
+        return choose_layer(path, entries, key)
+    companions = {name for name, entry in entries.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
+    companions |= entries.keys() & RECORD_KEYS
+    if key is None and len(entries) - len(companions) == 1:  # of any type, and names of its rows
+        return next(entry for name, entry in entries.items() if name not in companions)
+    return choose(path, entries, key, EMBEDDINGS.likely, EMBEDDINGS.preferred)
 
 
 def check_matrix(path: PathLike, array: Array) -> Array:

@@ -102,11 +102,11 @@ def names_beside(path: PathLike) -> str:
 
 
 def _npy(path: PathLike, values: Array, names: Names) -> Written:
-    beside = names_beside(path)
+    names_file = names_beside(path)
     if names is not None:
-        return [(beside, "".join(f"{name}\n" for name in names)), (path, values)]
-    if os.path.lexists(beside):
-        raise bad(path, f"these embeddings have no names, and {beside} has those of others: remove it")
+        return [(names_file, "".join(f"{name}\n" for name in names)), (path, values)]
+    if os.path.lexists(names_file):
+        raise bad(path, f"these embeddings have no names, and {names_file} has those of others: remove it")
     return [(path, values)]
 
 
@@ -123,8 +123,8 @@ def _safetensors(path: PathLike, values: Array, names: Names) -> Written:
     codes = {np.dtype(dtype): code for code, dtype in DTYPES.items() if code != "BF16"}
     dtype = values.dtype.newbyteorder("<")
     tensor = {"dtype": codes[dtype], "shape": list(values.shape), "data_offsets": [0, values.nbytes]}
-    told = {} if names is None else {"__metadata__": {"names": json.dumps(names, ensure_ascii=False)}}
-    header = json.dumps({**told, "embeddings": tensor}, ensure_ascii=False).encode()
+    metadata = {} if names is None else {"__metadata__": {"names": json.dumps(names, ensure_ascii=False)}}
+    header = json.dumps({**metadata, "embeddings": tensor}, ensure_ascii=False).encode()
     header += b" " * (-len(header) % 8)
     if len(header) > LONGEST_HEADER or sum(map(header.count, (b"[", b"{", b","))) > MOST_VALUES:
         raise bad(path, f"a header with {len(names or ())} names is more than readers take: write .npz or .parquet")
@@ -165,9 +165,9 @@ def _parquet(path: PathLike, values: Array, names: Names) -> Written:
     table = pyarrow.table(columns)
     if names is not None:
         index = {"name": "name", "field_name": "name", "pandas_type": "unicode", "numpy_type": "object"}
-        told = {"index_columns": ["name"], "column_indexes": [], "columns": [{**index, "metadata": None}]}
-        told_to_pandas = {**told, "creator": {"library": "pyalign"}, "pandas_version": "2.0.0"}
-        table = table.replace_schema_metadata({"pandas": json.dumps(told_to_pandas)})
+        description = {"index_columns": ["name"], "column_indexes": [], "columns": [{**index, "metadata": None}]}
+        pandas_metadata = {**description, "creator": {"library": "pyalign"}, "pandas_version": "2.0.0"}
+        table = table.replace_schema_metadata({"pandas": json.dumps(pandas_metadata)})
     buffer = BytesIO()
     parquet.write_table(table, buffer, use_dictionary=False, compression="none")  # floats hardly pack
     return [(path, buffer.getvalue())]

@@ -67,10 +67,10 @@ def read_manifest(folder: PathLike) -> Manifest:
     Example:
         >>> import json, pathlib, tempfile
         >>> layer = {"name": "logits", "file": "logits.npy", "shape": [92, 1000], "dtype": "float32"}
-        >>> told = {"command": "extract", "schema": 1, "model": "timm:resnet50", "layers": [layer]}
+        >>> document = {"command": "extract", "schema": 1, "model": "timm:resnet50", "layers": [layer]}
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "manifest.json")
-        ...     _ = path.write_text(json.dumps({**told, "names": "names.txt", "n_rows": 92}))
+        ...     _ = path.write_text(json.dumps({**document, "names": "names.txt", "n_rows": 92}))
         ...     read_manifest(folder).layers[0].shape
         (92, 1000)
     """
@@ -95,22 +95,25 @@ def _parse(path: PathLike, document: Any) -> Manifest:
         raise bad(path, f"n_rows must be a positive whole number; got {shorten(n)}")
     if not isinstance(model, str):
         raise bad(path, f"model must be text; got {shorten(model)}")
-    told = document.get("layers")
-    if not isinstance(told, list) or not told:
-        raise bad(path, f"layers must be a list of at least one; got {shorten(told)}")
-    layers = tuple(_layer(path, one, n) for one in told)
+    listed = document.get("layers")
+    if not isinstance(listed, list) or not listed:
+        raise bad(path, f"layers must be a list of at least one; got {shorten(listed)}")
+    layers = tuple(_layer(path, entry, n) for entry in listed)
     names = _plain(path, document.get("names"), "names")
-    for values, what in (([one.name for one in layers], "layers"), ([one.file for one in layers], "files of layers")):
+    for values, what in (
+        ([layer.name for layer in layers], "layers"),
+        ([layer.file for layer in layers], "files of layers"),
+    ):
         if len(set(values)) != len(values):
             (twice, times), *_ = Counter(values).most_common(1)
             raise bad(path, f"{what} must differ; {twice!r} occurs {times} times")
     return Manifest(model, layers, names, n, document)
 
 
-def _layer(path: PathLike, told: Any, n: int) -> Layer:
-    if not isinstance(told, dict):
-        raise bad(path, f"a layer must be an object; got {shorten(told)}")
-    fields: list[Any] = [told.get(key) for key in ("name", "file", "shape", "dtype")]
+def _layer(path: PathLike, entry: Any, n: int) -> Layer:
+    if not isinstance(entry, dict):
+        raise bad(path, f"a layer must be an object; got {shorten(entry)}")
+    fields: list[Any] = [entry.get(key) for key in ("name", "file", "shape", "dtype")]
     name, file, shape, dtype = fields
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
         raise bad(path, f"the name of a layer must be a word; got {shorten(name)}")
@@ -132,8 +135,8 @@ def _plain(path: PathLike, name: Any, what: str) -> str:
     plain = isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")
     if not plain or not name.isprintable() or len(name.encode()) > LONGEST_NAME:
         raise bad(path, f"{what} must be the name of a file in the folder; got {shorten(name)}")
-    found: str = name
-    return found
+    file_name: str = name
+    return file_name
 
 
 @contextmanager
@@ -154,7 +157,7 @@ def _file(folder: PathLike, name: str) -> Iterator[str]:
 def folder_entries(folder: PathLike) -> dict[str, Entry]:
     """The layers by name, mapped when they are loaded; then the names of the rows, under one of `NAME_KEYS`."""
     manifest = read_manifest(folder)
-    entries = {one.name: Entry(one.shape, one.dtype, partial(_load, folder, one)) for one in manifest.layers}
+    entries = {layer.name: Entry(layer.shape, layer.dtype, partial(_load, folder, layer)) for layer in manifest.layers}
     key = next(key for key in (*NAME_KEYS, "names of rows") if key not in entries)
     return {**entries, key: Entry((manifest.n_rows,), "str", partial(_names, folder, manifest))}
 
@@ -174,8 +177,8 @@ def _load(folder: PathLike, layer: Layer) -> Array:
     with _file(folder, layer.file) as path:
         array = open_npy(path)
         if array.shape != layer.shape or type_name(array.dtype) != layer.dtype:
-            told = f"{layer.shape} {shorten(layer.dtype)[1:-1]}"
-            raise bad(path, f"holds {array.shape} {array.dtype}, and {MANIFEST} says {told}")
+            stated = f"{layer.shape} {shorten(layer.dtype)[1:-1]}"
+            raise bad(path, f"holds {array.shape} {array.dtype}, and {MANIFEST} says {stated}")
     return array
 
 

@@ -69,15 +69,15 @@ def open_file(path: PathLike, wanted: Wanted) -> Entries | Table:
 
         return folder_entries(path)
     reader = FORMATS[check_format(path, wanted.what)]
-    found: Entries | Table = reader.read(path, wanted) if reader.table else reader.read(path)
-    return found
+    opened: Entries | Table = reader.read(path, wanted) if reader.table else reader.read(path)
+    return opened
 
 
 def open_table(path: PathLike, key: str | None, wanted: Wanted) -> Table:
     """The table in a file: its columns, or those of an array of it."""
-    found = open_file(path, wanted)
-    if isinstance(found, Table):
+    opened = open_file(path, wanted)
+    if isinstance(opened, Table):
         no_key(path, key)
-        return found
-    entry = choose(path, found, key, wanted.likely, wanted.preferred)
+        return opened
+    entry = choose(path, opened, key, wanted.likely, wanted.preferred)
     return array_table(path, entry.load(), wanted.what)

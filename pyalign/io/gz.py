@@ -20,12 +20,12 @@ class _Bounded(gzip.GzipFile):
 
     def read1(self, size: int = -1) -> bytes:
         """What `io.TextIOWrapper` reads by."""
-        found = super().read1(size)
-        self._unpacked += len(found)
+        unpacked = super().read1(size)
+        self._unpacked += len(unpacked)
         if self._unpacked > self._most:
             rule = f"more than {MOST_EXPANSION} times as much as is packed, which is not unpacked"
             raise InputError(f"{os.fspath(self._path)}: is packed text of more than {self._most} bytes, {rule}")
-        return found
+        return unpacked
 
 
 def open_gz(path: str | os.PathLike[str]) -> TextIO:

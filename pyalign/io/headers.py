@@ -45,11 +45,11 @@ def _is_count(first: Cells, rest: Sequence[Cells]) -> bool:
     start = next((s for s in (0, 1) if [first[c] for c in labels] == list(map(str, range(s, len(labels) + s)))), None)
     if start is None or len(labels) + bool(others) < 2 or len(others) > 1:
         return False
-    told = any(cell.lower() in NAME_HEADERS for cell in others)
-    if told and (others != [""] or (start == 0 and all(row[0] for row in rest))):
+    named = any(cell.lower() in NAME_HEADERS for cell in others)
+    if named and (others != [""] or (start == 0 and all(row[0] for row in rest))):
         return True
-    beside = [c for c in labels if c] or labels
-    return not any(row[c].isdecimal() for row in rest for c in beside if c < len(row))
+    counting = [c for c in labels if c] or labels
+    return not any(row[c].isdecimal() for row in rest for c in counting if c < len(row))
 
 
 def _numeric(rows: Sequence[Cells], column: int) -> bool:

@@ -98,33 +98,34 @@ def hdf5_images(path: PathLike, key: str | None) -> Rows:
         key = next(iter(candidates), next(iter(entries)))
     under_key(path, entries, key)
     key = key if key in entries else key.strip("/")
-    told, _ = ask(path, "h5py", "files", "pictures", key, kind="HDF5")
-    shape, nbytes = tuple(told["shape"]), told["nbytes"]
+    description, _ = ask(path, "h5py", "files", "pictures", key, kind="HDF5")
+    shape, nbytes = tuple(description["shape"]), description["nbytes"]
     rows = shape[0]
     if 0 in shape:
         raise bad(path, f"{key!r} is empty: shape {shape}")
     check_expansion(path, os.path.getsize(path), rows * NAME, "the names of its rows")
     fetch = partial(_hdf5_files, path, key, rows)
-    if not told["files"]:
+    if not description["files"]:
         check_expansion(path, os.path.getsize(path), nbytes, repr(key))
         nbytes //= rows
         step = max(1, PIECE // nbytes)
-        if told["chunk"] and told["chunk"] * nbytes <= 2 * PIECE:  # whole chunks, so that none is unpacked twice
-            step = max(1, step // told["chunk"]) * told["chunk"]
+        chunk = description["chunk"]
+        if chunk and chunk * nbytes <= 2 * PIECE:  # whole chunks, so that none is unpacked twice
+            step = max(1, step // chunk) * chunk
         fetch = partial(_hdf5_pixels, path, key, rows, step, nbytes)
-    found = Rows(path, key, rows, fetch)
-    beside = key.rpartition("/")[0]
-    for within in dict.fromkeys((beside and f"{beside}/", "")):
+    images = Rows(path, key, rows, fetch)
+    group = key.rpartition("/")[0]
+    for within in dict.fromkeys((group and f"{group}/", "")):
         keys = [name for name in NAME_KEYS if within + name in entries.keys() - {key}]
         named = {name: entries[within + name] for name in keys}
-        found.names = found.names or row_names(path, named, rows)
-    return found
+        images.names = images.names or row_names(path, named, rows)
+    return images
 
 
 def _hdf5_files(path: PathLike, key: str, rows: int, start: int) -> Piece:
-    asked = (key, start, min(rows, start + MOST_ROWS), PIECE)
+    arguments = (key, start, min(rows, start + MOST_ROWS), PIECE)
     room = _room(os.path.getsize(path))  # what lies in heaps is not packed
-    return _parted(ask(path, "h5py", "files", "picture_rows", *asked, room=room, kind="HDF5")[1])
+    return _parted(ask(path, "h5py", "files", "picture_rows", *arguments, room=room, kind="HDF5")[1])
 
 
 def _hdf5_pixels(path: PathLike, key: str, rows: int, step: int, nbytes: int, start: int) -> Piece:
@@ -146,26 +147,26 @@ def parquet_images(path: PathLike, column: str | None) -> Rows:
     Names are the paths, if all are there and differ; else those of a column such as ``file_name``.
     """
     check_file(path, "images", (".parquet",))
-    told, _ = ask(path, "pyarrow", "files", "pictures", column, kind="Parquet")
-    column, rows, leaf = str(told["column"]), int(told["rows"]), told["data"]
+    description, _ = ask(path, "pyarrow", "files", "pictures", column, kind="Parquet")
+    column, rows, leaf = str(description["column"]), int(description["rows"]), description["data"]
     if rows == 0:
         raise bad(path, f"column {column!r} is empty (no rows)")
     check_expansion(path, os.path.getsize(path), rows * NAME, "the names of its rows")
-    check_expansion(path, os.path.getsize(path), told["nbytes"], f"column {column!r}")
-    found = Rows(path, column, rows, partial(_parquet_files, path, leaf, rows, told["nbytes"]))
-    leaves = [told["path"], *(name for name in NAME_COLUMNS if name in told["text"])]
+    check_expansion(path, os.path.getsize(path), description["nbytes"], f"column {column!r}")
+    images = Rows(path, column, rows, partial(_parquet_files, path, leaf, rows, description["nbytes"]))
+    leaves = [description["path"], *(name for name in NAME_COLUMNS if name in description["text"])]
     for name in filter(None, leaves):
         names, _ = ask(path, "pyarrow", "files", "picture_names", name, room=rows * NAME, kind="Parquet")
         if len(names) == rows and None not in names and len(set(names)) == rows and "" not in names:
-            found.names = tuple(names)
-            return found
-        found.notes += (f"{name!r} has gaps or the same text twice, and does not name the images",)
-    return found
+            images.names = tuple(names)
+            return images
+        images.notes += (f"{name!r} has gaps or the same text twice, and does not name the images",)
+    return images
 
 
 def _parquet_files(path: PathLike, leaf: str, rows: int, nbytes: int, start: int) -> Piece:
-    asked = (leaf, start, min(rows, start + MOST_ROWS), PIECE)
-    return _parted(ask(path, "pyarrow", "files", "picture_rows", *asked, room=_room(nbytes), kind="Parquet")[1])
+    arguments = (leaf, start, min(rows, start + MOST_ROWS), PIECE)
+    return _parted(ask(path, "pyarrow", "files", "picture_rows", *arguments, room=_room(nbytes), kind="Parquet")[1])
 
 
 def _room(nbytes: int) -> int:
@@ -178,5 +179,5 @@ def _parted(arrays: list[Array]) -> Piece:
     lengths, data = arrays
     ends = np.cumsum(lengths.clip(0)).tolist()
     starts = [0, *ends[:-1]]
-    told = zip(starts, ends, lengths.tolist(), strict=True)
-    return [None if length < 0 else data[start:end].tobytes() for start, end, length in told]
+    spans = zip(starts, ends, lengths.tolist(), strict=True)
+    return [None if length < 0 else data[start:end].tobytes() for start, end, length in spans]

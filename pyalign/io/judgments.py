@@ -47,8 +47,8 @@ def load_judgments(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "rdm.csv")
         ...     _ = path.write_text("name,dog,cat\\ndog,0,0.5\\ncat,0.5,0\\n")
-        ...     found = load_judgments(path, kind="dissimilarity")
-        >>> found.names, found.pairs()
+        ...     judgments = load_judgments(path, kind="dissimilarity")
+        >>> judgments.names, judgments.pairs()
         (('dog', 'cat'), array([[0.5]]))
     """
     if is_named(path):
@@ -56,22 +56,22 @@ def load_judgments(
     if kind is None:
         raise bad(path, 'kind="dissimilarity" or kind="similarity" must say what it holds; got neither')
     source = os.fspath(path) if key is None else f"{os.fspath(path)}::{key}"
-    found = open_file(path, JUDGMENTS)
+    opened = open_file(path, JUDGMENTS)
     notes: tuple[str, ...] = ()
-    if isinstance(found, Table):
+    if isinstance(opened, Table):
         no_key(path, key)
-        values, own, notes = read_rows(path, found, None)
-        _check_header(path, found, own)
+        values, own, notes = read_rows(path, opened, None)
+        _check_header(path, opened, own)
     else:
-        values, notes = people_first(_choose(path, found, key).load(), source)
+        values, notes = people_first(_choose(path, opened, key).load(), source)
         own = None
     if values.dtype.kind not in "biuf":
         raise bad(path, f"judgments must be real numbers; got {values.dtype}")
     values = exact_numbers(path, values, "judgments")
     try:
         judged = Judgments(_without_one(values), kind, None, None, source, notes)
-        if not isinstance(found, Table):
-            own = row_names(path, found, judged.n)
+        if not isinstance(opened, Table):
+            own = row_names(path, opened, judged.n)
         elif not judged.is_square:
             own = None  # those of one row, or of a column, of pairs are no objects
         return _named(replace(judged, names=own), names)
@@ -81,18 +81,18 @@ def load_judgments(
 
 
 def _of_data_set(path: PathLike, kind: str | None, key: str | None, names: Sequence[str] | None) -> Judgments:
-    found: Judgments = open_named(path, "judgments", key)
+    judgments: Judgments = open_named(path, "judgments", key)
     try:
-        return _named(as_judgments(found, kind), names)
+        return _named(as_judgments(judgments, kind), names)
     except InputError as error:
         raise bad(path, error) from error
 
 
-def _choose(path: PathLike, found: Entries, key: str | None) -> Entry:
-    beside = {name for name, entry in found.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
-    if key is None and len(found) - len(beside) == 1:
-        return next(entry for name, entry in found.items() if name not in beside)
-    return choose(path, found, key, JUDGMENTS.likely)
+def _choose(path: PathLike, entries: Entries, key: str | None) -> Entry:
+    companions = {name for name, entry in entries.items() if name in NAME_KEYS and entry.dtype in ("str", "bytes")}
+    if key is None and len(entries) - len(companions) == 1:
+        return next(entry for name, entry in entries.items() if name not in companions)
+    return choose(path, entries, key, JUDGMENTS.likely)
 
 
 def people_first(values: Array, source: str) -> tuple[Array, tuple[str, ...]]:
@@ -112,7 +112,7 @@ def _without_one(values: Array) -> Array:
 
 
 def _check_header(path: PathLike, table: Table, names: tuple[str, ...] | None) -> None:
-    """Where columns are named too, they are the objects in the order of the rows."""
+    """Raises where named columns are not the objects in the order of the rows."""
     if names is None or table.header is None:
         return
     columns = tuple(table.header[-len(names) :])
@@ -121,15 +121,15 @@ def _check_header(path: PathLike, table: Table, names: tuple[str, ...] | None) -
         raise bad(path, f"columns must be in the order of the rows; column {k} is {columns[k]!r}, row {k} {names[k]!r}")
 
 
-def _named(found: Judgments, names: Sequence[str] | None) -> Judgments:
+def _named(judgments: Judgments, names: Sequence[str] | None) -> Judgments:
     if names is None:
-        return found
-    given = _checks.names_of(names, "names")
-    if found.names is None:
-        return replace(found, names=given)
-    if given == found.names:
-        return found
-    if sorted(given) != sorted(found.names):
+        return judgments
+    order = _checks.names_of(names, "names")
+    if judgments.names is None:
+        return replace(judgments, names=order)
+    if order == judgments.names:
+        return judgments
+    if sorted(order) != sorted(judgments.names):
         raise InputError("names must be those that the objects have in the file; others were given")
-    note = f"{found.source}: objects are put in the order of the names that were given"
-    return replace(found.select(given), notes=(*found.notes, note))
+    note = f"{judgments.source}: objects are put in the order of the names that were given"
+    return replace(judgments.select(order), notes=(*judgments.notes, note))

@@ -66,7 +66,7 @@ def _layout(
 
 def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
     """The delimiter that parts the first rows best, and these rows."""
-    found: dict[str | None, tuple[bool | float, ...]] = {}
+    scores: dict[str | None, tuple[bool | float, ...]] = {}
     decimal, fault, best = False, None, list[Row]()
     chosen: str | None = None
     for delimiter in DELIMITERS:
@@ -80,10 +80,10 @@ def _first_rows(path: PathLike) -> tuple[str | None, list[Row]]:
             raise bad(path, "is empty (no rows)")
         cells = [row.cells for row in rows]
         decimal |= _has_decimal_commas(cells[1:] or cells)
-        found[delimiter] = _score(delimiter, cells)
-        if len(found) == 1 or found[delimiter] > found[chosen]:
+        scores[delimiter] = _score(delimiter, cells)
+        if len(scores) == 1 or scores[delimiter] > scores[chosen]:
             chosen, best = delimiter, rows
-    if not found and fault is not None:
+    if not scores and fault is not None:
         raise fault
     if decimal:
         raise bad(

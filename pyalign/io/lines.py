@@ -92,5 +92,5 @@ def read_rows(path: PathLike, delimiter: str | None, fits: Callable[[Row], bool]
                 continue
             row = Row(number, tuple(cell.strip() for cell in line.split(delimiter)))
             if fits is not None and not COMMENT.match(line) and fits(row):
-                told = "starts with # and could be a comment or a row"
-                raise bad(path, f"line {number} {told}; write '# ' for a comment, quotes around a name")
+                fault = "starts with # and could be a comment or a row"
+                raise bad(path, f"line {number} {fault}; write '# ' for a comment, quotes around a name")

@@ -21,7 +21,9 @@ def mat_entries(path: PathLike) -> dict[str, Entry]:
         return hdf5_entries(path, transposed=True)
     variables: list[Variable] = guarded(path, ".mat", _list, path)
     return {
-        one.name: Entry(one.shape, _type(one), partial(_load, path, one), _inner(one)) for one in variables if one.name
+        variable.name: Entry(variable.shape, _type(variable), partial(_load, path, variable), _inner(variable))
+        for variable in variables
+        if variable.name
     }
 
 
@@ -32,19 +34,23 @@ def _list(path: PathLike) -> list[Variable]:
         return [*(mat4.list_mat4(path, handle) if is_4 else mat5.list_mat5(path, handle))]
 
 
-def _inner(one: Variable) -> bool:
-    return isinstance(one, mat5.Variable) and one.inner
+def _inner(variable: Variable) -> bool:
+    return isinstance(variable, mat5.Variable) and variable.inner
 
 
-def _type(one: Variable) -> str:
-    return f"complex {one.kind}" if one.is_complex else NUMPY_NAMES.get(one.kind, one.kind)
+def _type(variable: Variable) -> str:
+    return f"complex {variable.kind}" if variable.is_complex else NUMPY_NAMES.get(variable.kind, variable.kind)
 
 
-def _load(path: PathLike, one: Variable) -> Array:
-    if one.is_complex:
-        raise bad(path, f"variable {one.name!r} holds complex numbers, not real ones")
-    if not one.stored or one.kind in mat4.KINDS:
-        raise bad(path, f"variable {one.name!r} is a {one.kind}, not a full array of real numbers")
-    load = partial(mat4.load_mat4, path, one) if isinstance(one, mat4.Variable) else partial(mat5.load_mat5, path, one)
+def _load(path: PathLike, variable: Variable) -> Array:
+    if variable.is_complex:
+        raise bad(path, f"variable {variable.name!r} holds complex numbers, not real ones")
+    if not variable.stored or variable.kind in mat4.KINDS:
+        raise bad(path, f"variable {variable.name!r} is a {variable.kind}, not a full array of real numbers")
+    load = (
+        partial(mat4.load_mat4, path, variable)
+        if isinstance(variable, mat4.Variable)
+        else partial(mat5.load_mat5, path, variable)
+    )
     array: Array = guarded(path, ".mat", load)
     return array

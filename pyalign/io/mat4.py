@@ -33,25 +33,27 @@ class Variable:
 
 def list_mat4(path: PathLike, handle: IO[bytes]) -> list[Variable]:
     """The variables of a MATLAB 4 file; ValueError where the file is none, or ends early."""
-    size, found = os.fstat(handle.fileno()).st_size, list[Variable]()
+    size, variables = os.fstat(handle.fileno()).st_size, list[Variable]()
     while head := handle.read(20):
-        if len(found) == MOST:
+        if len(variables) == MOST:
             raise bad(path, f"holds more than {MOST} variables")
         variable, end = _parse(head, handle)
         if end > size:
             raise ValueError("it ends within a variable")
-        found.append(variable)
+        variables.append(variable)
         handle.seek(end)
-    return found
+    return variables
 
 
 def _parse(head: bytes, handle: IO[bytes]) -> tuple[Variable, int]:
     order = ">" if head[:2] == bytes(2) != head[2:4] else "<"
     numbers = np.frombuffer(head.ljust(20, b"\xff"), order + "i4")
-    told, rows, columns, imaginary, length = (int(number) for number in numbers)
-    machine, precision, kind = told // 1000, told // 10 % 10, told % 10
-    sound = machine == (order == ">") and told // 100 % 10 == 0 and precision < 6 and kind < 3 and imaginary in (0, 1)
-    if not (sound and told >= 0 and min(rows, columns) >= 0 and 1 <= length <= LONGEST_NAME):
+    type_code, rows, columns, imaginary, length = (int(number) for number in numbers)
+    machine, precision, kind = type_code // 1000, type_code // 10 % 10, type_code % 10
+    sound = (
+        machine == (order == ">") and type_code // 100 % 10 == 0 and precision < 6 and kind < 3 and imaginary in (0, 1)
+    )
+    if not (sound and type_code >= 0 and min(rows, columns) >= 0 and 1 <= length <= LONGEST_NAME):
         raise ValueError("a variable without a header of version 4 or 5")
     name = handle.read(length).split(b"\0")[0].decode("latin-1")
     word, code = PRECISIONS[precision]

@@ -62,9 +62,9 @@ class _Plain:
         self._handle, self.taken = handle, 0
 
     def read(self, size: int) -> bytes:
-        found = self._handle.read(size)
-        self.taken += len(found)
-        return found
+        data = self._handle.read(size)
+        self.taken += len(data)
+        return data
 
     def skip(self, size: int) -> None:
         self._handle.seek(size, os.SEEK_CUR)
@@ -96,9 +96,9 @@ class _Packed:
             if not more and not packed:
                 break
             self._ready += more
-        found, self._ready = self._ready[:size], self._ready[size:]
-        self.taken += len(found)
-        return found
+        data, self._ready = self._ready[:size], self._ready[size:]
+        self.taken += len(data)
+        return data
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ class Variable:
 
     @property
     def nbytes(self) -> int:
-        """Of the array that it becomes."""
+        """The bytes of the array that the variable becomes."""
         return prod(self.shape) * np.dtype(self.wanted).itemsize if self.wanted else 0
 
 
 def list_mat5(path: PathLike, handle: IO[bytes]) -> list[Variable]:
     """The variables of a MATLAB 5 to 7 file; ValueError where one is not laid out as its own header says."""
-    head, found = handle.read(128), list[Variable]()
+    head, variables = handle.read(128), list[Variable]()
     order: Order = "big" if head[126:] == b"MI" else "little"
     if order == "little" and head[126:] != b"IM":
         raise ValueError("it does not say in which order its bytes are")
@@ -139,18 +139,18 @@ def list_mat5(path: PathLike, handle: IO[bytes]) -> list[Variable]:
         place = handle.tell()
         tag = handle.read(8)
         if not tag:
-            return found
+            return variables
         kind, length, _ = _parse(tag, order)
         if place + 8 + length > size:
             raise ValueError("it ends within an element")
-        if len(found) == MOST:
+        if len(variables) == MOST:
             raise bad(path, f"holds more than {MOST} variables")
         source, inside = _enter(handle, place, order)
         if inside >= 0:
             for leaf, variable in enumerate(_walk(source, inside, order, place)):
-                if len(found) == MOST:
+                if len(variables) == MOST:
                     raise bad(path, f"holds more than {MOST} variables")
-                found.append(replace(variable, leaf=leaf))
+                variables.append(replace(variable, leaf=leaf))
                 if kind == COMPRESSED:  # what is in a struct is unpacked to find the next field
                     check_expansion(path, length, inside if variable.kind == "struct" else variable.nbytes)
         handle.seek(place + 8 + length)
@@ -199,16 +199,16 @@ def _as_class(values: Array, wanted: np.dtype[Any]) -> Array:
     if values.dtype == wanted:
         return values
     with np.errstate(invalid="ignore", over="ignore"):
-        found: Array = values.astype(wanted, order="F")
-        if wanted.kind != "b" and values.dtype.kind in "iu" and not _same(found, values):
+        converted: Array = values.astype(wanted, order="F")
+        if wanted.kind != "b" and values.dtype.kind in "iu" and not _same(converted, values):
             raise ValueError(f"numbers of {values.dtype.name} that {wanted.name} does not hold")
-    return found
+    return converted
 
 
-def _same(found: Array, values: Array) -> bool:
-    if found.dtype.kind == "f" and values.dtype.itemsize == 8:  # numpy compares these as float64
+def _same(converted: Array, values: Array) -> bool:
+    if converted.dtype.kind == "f" and values.dtype.itemsize == 8:  # numpy compares these as float64
         return not values.size or max(int(values.max()), -int(values.min())) <= 2**53
-    return bool((found == values).all())
+    return bool((converted == values).all())
 
 
 def _walk(
@@ -220,15 +220,15 @@ def _walk(
     Fields are called as MATLAB calls them: ``BEHAVIOR.set1``, ``rdms(2).RDM``.
     """
     end = source.taken + left
-    found = _describe(source, left, order, place)
-    called = found.name if path is None else path
-    yield replace(found, name=called, inner=depth > 0)
-    if found.kind != "struct" or not called:
+    variable = _describe(source, left, order, place)
+    called = variable.name if path is None else path
+    yield replace(variable, name=called, inner=depth > 0)
+    if variable.kind != "struct" or not called:
         return
     if depth == DEEPEST:
         raise ValueError(f"structs in structs, more than {DEEPEST} deep")
     names = _field_names(source, end - source.taken, order)
-    count = prod(found.shape)
+    count = prod(variable.shape)
     if count * len(names) > MOST:
         raise ValueError(f"a struct of more than {MOST} fields")
     for k in range(count if names else 0):
@@ -246,7 +246,7 @@ def _walk(
 
 
 def _field_names(source: _Source, left: int, order: Order) -> list[str]:
-    """Those of a struct."""
+    """The names of the fields of a struct."""
     raw, left = _element(source, left, order, {INT32})
     length = int.from_bytes(raw, order)
     names, _ = _element(source, left, order, {INT8})

@@ -107,5 +107,5 @@ def _header(path: PathLike, row: Row) -> tuple[str, ...]:
 def _delimiter(path: PathLike) -> str:
     """A comma, or the semicolon that spreadsheets write where a comma is a decimal point."""
     first = next(iter(read_rows(path, ",")), None)
-    one = first is not None and len(first.cells) == 1 and ";" in first.cells[0]
-    return ";" if one else ","
+    by_semicolons = first is not None and len(first.cells) == 1 and ";" in first.cells[0]
+    return ";" if by_semicolons else ","

@@ -86,14 +86,14 @@ class ModelSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """The object of the registry; what is not known is left out."""
-        told = {name: getattr(self, name) for name in KEYS}
-        known = {name: value for name, value in told.items() if value is not None or name == "weights"}
+        entries = {name: getattr(self, name) for name in KEYS}
+        known = {name: value for name, value in entries.items() if value is not None or name == "weights"}
         if self.input_size is not None:
             known["input_size"] = list(self.input_size)
         return {**known, **self.more}
 
     def to_json(self) -> str:
-        """The same as text.
+        """The object of the registry as JSON text.
 
         Raises:
             InputError: values that JSON does not have.
@@ -105,7 +105,7 @@ class ModelSpec:
 
     @classmethod
     def from_dict(cls, told: object) -> ModelSpec:
-        """Of an object of the registry.
+        """The specification that an object of the registry states.
 
         Raises:
             InputError: no object, a key that is missing, a value of another type.
@@ -120,7 +120,7 @@ class ModelSpec:
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any], layer: str | None = None) -> ModelSpec:
-        """Of the manifest of a folder of `pyalign extract`.
+        """The specification of a model, from the manifest of a folder of `pyalign extract`.
 
         Args:
             manifest: the document: `model` as "timm:resnet50", `layers` with `pooling`; where they are there `weights`
@@ -132,25 +132,25 @@ class ModelSpec:
 
         Example:
             >>> layer = {"name": "penultimate", "shape": [92, 2048]}
-            >>> told = {"model": "timm:resnet50", "layers": [layer], "preprocessing": {"size": [3, 224, 224]}}
-            >>> spec = ModelSpec.from_manifest(told)
+            >>> manifest = {"model": "timm:resnet50", "layers": [layer], "preprocessing": {"size": [3, 224, 224]}}
+            >>> spec = ModelSpec.from_manifest(manifest)
             >>> spec.source, spec.model_name, spec.embedding, spec.input_size, spec.output_dim
             ('timm', 'resnet50', 'flatten', (224, 224), 2048)
         """
-        one = _layer(manifest, layer)
+        chosen = _layer(manifest, layer)
         model = manifest.get("model")
         if not isinstance(model, str) or not model:
             raise InputError(f"model must be text; got {shorten(model)}")
         source, mark, name = model.partition(":")
         prepared = manifest.get("preprocessing")
         steps = {k: v for k, v in prepared.items() if k != "size"} if isinstance(prepared, Mapping) else None
-        shape: Any = one.get("shape")
+        shape: Any = chosen.get("shape")
         return cls(
             model_name=name if mark else model,
             source=source if mark else "custom",
             weights=_weights(manifest),
-            layer=one.get("name", ""),
-            embedding=_way(one.get("pooling")),
+            layer=chosen.get("name", ""),
+            embedding=_way(chosen.get("pooling")),
             input_size=_size(prepared),
             preprocess=steps,
             output_dim=math.prod(shape[1:]) if _sizes(shape, (2, 3, 4, 5)) else None,
@@ -166,19 +166,19 @@ def _sizes(value: Any, lengths: tuple[int, ...]) -> bool:
 
 
 def _layer(manifest: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
-    told = manifest.get("layers")
-    layers = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list | tuple) else []
-    chosen = layers if name is None else [one for one in layers if one.get("name") == name]
+    listed = manifest.get("layers")
+    layers = [entry for entry in listed if isinstance(entry, Mapping)] if isinstance(listed, list | tuple) else []
+    chosen = layers if name is None else [entry for entry in layers if entry.get("name") == name]
     if len(chosen) != 1:
         got = "none was chosen" if name is None else f"got {name!r}"
-        raise InputError(f"layer must be one of {listing([str(one.get('name')) for one in layers])}; {got}")
+        raise InputError(f"layer must be one of {listing([str(entry.get('name')) for entry in layers])}; {got}")
     return chosen[0]
 
 
 def _weights(manifest: Mapping[str, Any]) -> str | None:
-    """Where they come from, or else their hash."""
-    told = manifest.get("weights")
-    name, digest = (told.get("origin"), told.get("sha256")) if isinstance(told, Mapping) else (told, None)
+    """Where the weights come from, or else their hash."""
+    weights = manifest.get("weights")
+    name, digest = (weights.get("origin"), weights.get("sha256")) if isinstance(weights, Mapping) else (weights, None)
     if isinstance(name, str) and name:
         return name
     return f"sha256:{digest}" if isinstance(digest, str) and digest else None

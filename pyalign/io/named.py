@@ -20,14 +20,14 @@ class Pictures(NamedTuple):
     names: tuple[str, ...] | None = None
 
 
-def open_named(path: PathLike, part: str, key: str | None = None, **given: Any) -> Any:
+def open_named(path: PathLike, part: str, key: str | None = None, **options: Any) -> Any:
     """A part of the data set that a path names: "triplets", "judgments", "embeddings", "categories", "names", "images".
 
-    given: options of the layout, None where nobody says anything. They come before what a description says; a published
+    options: of the layout, None where nobody says anything. They come before what a description says; a published
     data set knows its layout, and refuses them.
 
     Raises:
         InputError: there is no such data set, it is not here, or has no such part; one line that starts with the path.
     """
-    stated = {name: value for name, value in given.items() if value is not None}
+    stated = {name: value for name, value in options.items() if value is not None}
     return registered("datasets")(os.fspath(path).removeprefix(DATA_SET), part, key, stated)

@@ -50,11 +50,11 @@ def read_names(path: PathLike, *, key: str | None = None) -> tuple[str, ...]:
 
 
 def _from_array(path: PathLike, key: str | None) -> tuple[str, ...]:
-    found = open_file(path, NAMES)
-    if isinstance(found, Table):
+    opened = open_file(path, NAMES)
+    if isinstance(opened, Table):
         no_key(path, key)
-        return names_of(path, found)
-    array: Array = choose(path, found, key, NAMES.likely, "names").load()
+        return names_of(path, opened)
+    array: Array = choose(path, opened, key, NAMES.likely, "names").load()
     if array.ndim != 1 or array.dtype.kind not in "USO" or array.size == 0:
         raise bad(path, f"names must be a 1-D array of text; got shape {array.shape}, dtype {array.dtype}")
     return strings(path, array)

@@ -125,11 +125,11 @@ def _read_member(path: PathLike, member: str) -> Array:
     import zipfile
 
     with zipfile.ZipFile(path) as archive:
-        told = archive.getinfo(member)
-        check_expansion(path, told.compress_size, told.file_size, repr(member))
+        info = archive.getinfo(member)
+        check_expansion(path, info.compress_size, info.file_size, repr(member))
         with archive.open(member) as handle:
             header = parse_header(path, handle, member)
-            check_plain(path, header, told.file_size - handle.tell(), member)
+            check_plain(path, header, info.file_size - handle.tell(), member)
         with archive.open(member) as handle:
             array: Array = np.lib.format.read_array(handle, allow_pickle=False)
     check_letters(path, array)

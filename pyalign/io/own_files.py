@@ -112,11 +112,11 @@ def run_name() -> str:
 
 def has_ended(name: str) -> bool:
     """Whether the run of a `run_name` was one of this machine and its process is gone; of others nobody can tell."""
-    found = RUN.fullmatch(name)
-    if found is None or found["machine"] != _machine():
+    match = RUN.fullmatch(name)
+    if match is None or match["machine"] != _machine():
         return False
     try:
-        os.kill(int(found["process"]), 0)
+        os.kill(int(match["process"]), 0)
     except (ProcessLookupError, OverflowError):
         return True
     except OSError:
@@ -126,8 +126,8 @@ def has_ended(name: str) -> bool:
 
 def is_of_this_process(name: str) -> bool:
     """Whether a `run_name` is of a run of this very process."""
-    found = RUN.fullmatch(name)
-    return found is not None and found["machine"] == _machine() and int(found["process"]) == os.getpid()
+    match = RUN.fullmatch(name)
+    return match is not None and match["machine"] == _machine() and int(match["process"]) == os.getpid()
 
 
 @lru_cache(maxsize=1)

@@ -120,7 +120,7 @@ def is_written_over(path: PathLike, before: os.stat_result) -> bool:
     except OSError:
         return False
     fields = ("st_size", "st_mtime_ns", "st_ctime_ns")
-    return os.path.samestat(before, now) and any(getattr(before, one) != getattr(now, one) for one in fields)
+    return os.path.samestat(before, now) and any(getattr(before, field) != getattr(now, field) for field in fields)
 
 
 def check_file(path: PathLike, what: str, known: tuple[str, ...]) -> str:
@@ -174,7 +174,7 @@ class Spec(str):
     key: str | None
 
     def __new__(cls, spec: PathLike) -> Spec:
-        """The same object where it is parsed already."""
+        """A parsed path; the same object where it is parsed already."""
         if isinstance(spec, Spec):
             return spec
         whole = checked_path(spec)
@@ -238,8 +238,8 @@ def is_memory(error: Exception) -> bool:
     """Whether memory ran out, which the system, libhdf5 and torch say in other classes and words."""
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return True
-    told = str(error).lower()
-    return any(words in told for words in ("allocate memory", "memory allocation failed", "failed to map segment"))
+    message = str(error).lower()
+    return any(words in message for words in ("allocate memory", "memory allocation failed", "failed to map segment"))
 
 
 def needed(path: PathLike, package: str, extra: str, module: str | None = None) -> ModuleType:

@@ -176,11 +176,13 @@ def read_pickle(path: PathLike) -> Any:
     return _plain(guarded(path, "pickle", _read, path))
 
 
-def _plain(held: Any) -> Any:
-    """A dict with arrays instead of what stood for them; what is deeper stays as it is."""
-    if isinstance(held, dict):
-        return {name: _plain(one) if isinstance(one, _Ndarray) else one for name, one in held.items()}
-    return getattr(held, "array", None) if isinstance(held, _Ndarray) else held
+def _plain(content: Any) -> Any:
+    """A dict with arrays in place of their stand-ins; what is deeper stays as it is."""
+    if isinstance(content, dict):
+        return {
+            name: _plain(element) if isinstance(element, _Ndarray) else element for name, element in content.items()
+        }
+    return getattr(content, "array", None) if isinstance(content, _Ndarray) else content
 
 
 def _read(path: PathLike) -> Any:

@@ -60,8 +60,8 @@ def names_of(path: PathLike, table: Table) -> tuple[str, ...]:
 def find_roles(path: PathLike, table: Table, name_column: Column | None) -> Roles:
     """What each column is for, by the text in it and by the header of the first."""
     text = [column for column in range(table.width) if table.text[column] and table.width > 1]
-    told = [*table.index, *([0] if _told(table) else [])]
-    numbered = sorted({column for column in told if not table.text[column]})
+    index_columns = [*table.index, *([0] if _is_named(table) else [])]
+    numbered = sorted({column for column in index_columns if not table.text[column]})
     index = [column for column in numbered if column in table.index or _header(table, column) in INDEX_HEADERS]
     possible = sorted({*text, *(column for column in numbered if column not in index)})
     if name_column is not None:
@@ -82,7 +82,7 @@ def _header(table: Table, column: int) -> str | None:
     return table.header[column].lower() if table.header else None
 
 
-def _told(table: Table) -> bool:
+def _is_named(table: Table) -> bool:
     """Whether the header of the first column says that it holds no feature."""
     return table.width > 1 and _header(table, 0) in NAME_HEADERS
 

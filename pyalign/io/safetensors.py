@@ -39,21 +39,21 @@ def safetensors_entries(path: PathLike) -> dict[str, Entry]:
         end = last
     if end != size - start:
         raise bad(path, f"is truncated or padded: {end} bytes of data described, {size - start} there")
-    found = {name: _entry(path, tensor, start + spans[name][0]) for name, tensor in header.items()}
+    entries = {name: _entry(path, tensor, start + spans[name][0]) for name, tensor in header.items()}
     if names is not None:
-        found.setdefault("names", Entry((len(names),), "str", partial(names_array, names)))
-    return found
+        entries.setdefault("names", Entry((len(names),), "str", partial(names_array, names)))
+    return entries
 
 
 def _names(metadata: Any) -> list[str] | None:
     """The names of the rows, where the metadata of the header has a JSON list of text under `names`."""
     import json
 
-    told = metadata.get("names") if isinstance(metadata, dict) else None
-    if not isinstance(told, str) or not told.startswith("["):
+    text = metadata.get("names") if isinstance(metadata, dict) else None
+    if not isinstance(text, str) or not text.startswith("["):
         return None
     try:
-        names = json.loads(told)
+        names = json.loads(text)
     except (ValueError, RecursionError):
         return None
     sound = isinstance(names, list) and len(names) > 0 and all(isinstance(name, str) for name in names)

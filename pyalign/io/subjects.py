@@ -39,21 +39,21 @@ def read_subjects(path: PathLike, *, key: str | None = None, noun: str = "subjec
     if suffix in TEXT:
         no_key(path, key)
         return code_subjects(path, coded(_lines(path, suffix, noun)), noun)
-    found = open_file(path, SUBJECTS)
-    if not isinstance(found, Table):
-        return code_subjects(path, choose(path, found, key, SUBJECTS.likely).load(), noun)
+    opened = open_file(path, SUBJECTS)
+    if not isinstance(opened, Table):
+        return code_subjects(path, choose(path, opened, key, SUBJECTS.likely).load(), noun)
     no_key(path, key)
-    if found.width != 1:
-        raise bad(path, f"{noun}s must be one column; got {found.width}")
-    return code_subjects(path, found.read((), (0,)).texts[0], noun)
+    if opened.width != 1:
+        raise bad(path, f"{noun}s must be one column; got {opened.width}")
+    return code_subjects(path, opened.read((), (0,)).texts[0], noun)
 
 
 def code_subjects(path: PathLike, values: Texts | Array, noun: str = "subject") -> Subjects:
     """Numbers or text (t,) as codes and their labels; text of numbers alone is in the order of the numbers."""
     if not isinstance(values, Texts):
         if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iufUSO":
-            held = f"shape {values.shape}, dtype {values.dtype}"
-            raise bad(path, f"{noun}s must be a filled 1-d array of numbers or strings; got {held}")
+            description = f"shape {values.shape}, dtype {values.dtype}"
+            raise bad(path, f"{noun}s must be a filled 1-d array of numbers or strings; got {description}")
         if values.dtype.kind in "iuf":
             return _code_numbers(path, values, noun)
         values = coded(strings(path, values))

@@ -75,9 +75,9 @@ def column_index(path: PathLike, table: Table, column: Column) -> int:
         return header.index(column)
     if isinstance(column, str) and not column.isdecimal():
         have = f"its columns are {listing(list(header), 20)}"
-        found = have if header else "it has no header, so count columns from 0"
+        available = have if header else "it has no header, so count columns from 0"
         times = "twice or more" if column in header else "not"
-        raise bad(path, f"column {column!r} is {times} there; {found}")
+        raise bad(path, f"column {column!r} is {times} there; {available}")
     if not isinstance(column, str | int | np.integer) or isinstance(column, bool):
         raise bad(path, f"a column must be a number, from 0, or a header; got {column!r}")
     index = int(column)

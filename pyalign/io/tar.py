@@ -55,12 +55,12 @@ class Archive:
         try:
             if _stamp(os.fstat(descriptor)) != self._stamp:
                 raise bad(self.path, "has changed since its members were listed")
-            found = _exactly(descriptor, size, place)
+            data = _exactly(descriptor, size, place)
         finally:
             os.close(descriptor)
-        if len(found) != size:
+        if len(data) != size:
             raise bad(self.path, "is truncated")
-        return found
+        return data
 
     def members(self) -> Iterator[Member]:
         """All members in the order of the archive. Sets `ended`.
@@ -75,7 +75,7 @@ class Archive:
             os.close(descriptor)
 
     def seen_members(self) -> Iterator[Member]:
-        """Those of `members` that are not hidden, nor below a hidden folder."""
+        """The `members` that are neither hidden nor below a hidden folder."""
         for member in self.members():
             parts = member.name.rstrip("/").split("/")
             if not any(is_hidden(part) and part not in (".", "..") for part in parts):
@@ -91,8 +91,8 @@ class Archive:
                 self._check_end(descriptor, place, total)
                 self.ended = True
                 return
-            told = self._header(header, place)
-            kind, length = header[156:157], told.size
+            block = self._header(header, place)
+            kind, length = header[156:157], block.size
             if kind in b"xXLK":
                 if length > MOST_HEADER:
                     raise bad(self.path, f"has a header of {length} bytes at byte {place}")
@@ -103,9 +103,9 @@ class Archive:
                     name, size = self._records(body, place, name, size)
                 place += BLOCK + _padded(length)
                 continue
-            plain = kind in FILES and not (name or told.name).endswith("/")
-            length = 0 if kind in WITHOUT_DATA else (told.size if size is None else size)
-            member = Member(told.name if name is None else name, plain, place + BLOCK, length)
+            plain = kind in FILES and not (name or block.name).endswith("/")
+            length = 0 if kind in WITHOUT_DATA else (block.size if size is None else size)
+            member = Member(block.name if name is None else name, plain, place + BLOCK, length)
             if kind == b"S":
                 raise bad(self.path, f"member {shorten(member.name)} is sparse, which is not read")
             if member.place + length > total:
@@ -117,10 +117,14 @@ class Archive:
             place, name, size = member.place + _padded(length), None, None
 
     def _header(self, header: bytes, place: int) -> Member:
-        """What a block tells. Source: POSIX.1-2017, pax, "ustar Interchange Format"; for large numbers GNU tar."""
+        """The member that a block describes.
+
+        Source: POSIX.1-2017, pax, "ustar Interchange Format"; for large numbers GNU tar.
+        """
         summed = header[:148] + header[156:]
-        total, told = sum(summed) + 8 * 32, _number(header[148:156])
-        if told != total and told != total - 256 * sum(byte > 127 for byte in summed):  # signed, in old archives
+        total, checksum = sum(summed) + 8 * 32, _number(header[148:156])
+        signed = total - 256 * sum(byte > 127 for byte in summed)  # in old archives
+        if checksum not in (total, signed):
             what = "is not a tar archive" if place == 0 else f"is damaged: no header at byte {place}"
             packed = header.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"))
             raise bad(self.path, f"{what}{' (it is packed: unpack it first)' if packed and place == 0 else ''}")
@@ -167,10 +171,10 @@ class Archive:
 
 def _exactly(descriptor: int, size: int, place: int) -> bytes:
     """Bytes at a place, fewer only where the file ends. The system gives no more than 2 GB at once."""
-    found = os.pread(descriptor, size, place)
-    if len(found) in (size, 0):
-        return found
-    pieces = [found]
+    data = os.pread(descriptor, size, place)
+    if len(data) in (size, 0):
+        return data
+    pieces = [data]
     while size > (have := sum(map(len, pieces))):
         pieces.append(os.pread(descriptor, size - have, place + have))
         if not pieces[-1]:

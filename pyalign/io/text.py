@@ -36,7 +36,7 @@ class _Coder:
         self.codes.append(self.known.setdefault(cell, len(self.known)))
 
     def convert(self, cell: str) -> float:
-        """For numpy, which wants a number of every column; raises for what the plain reader has to see."""
+        """Codes a cell, and gives 0.0 to numpy, which wants a number; raises for what the plain reader has to see."""
         cell = cell.strip()
         if not cell or "\0" in cell or cell.startswith("#"):
             raise ValueError("an empty cell, a NUL byte, or what may be a comment")
@@ -52,9 +52,9 @@ def read_columns(path: PathLike, layout: Layout, numbers: Sequence[int], texts: 
     with text_errors(path):
         try:
             if numbers:
-                found = _fast(path, layout, numbers, texts)
-                if not ((found.numbers >= EXACT) | (found.numbers <= -EXACT)).any():
-                    return found  # others may be rounded: the plain reader sees
+                columns = _fast(path, layout, numbers, texts)
+                if not ((columns.numbers >= EXACT) | (columns.numbers <= -EXACT)).any():
+                    return columns  # others may be rounded: the plain reader sees
         except ValueError as error:
             if isinstance(error, (UnicodeDecodeError, InputError)):
                 raise
@@ -101,8 +101,8 @@ def _even(handle: TextIO, layout: Layout) -> Iterator[str]:
             yield _requoted(line, layout)
             continue
         line = line.replace('"', "")
-        found = len(line.split()) - 1 if layout.delimiter is None else line.count(layout.delimiter)
-        if (found != marks and not is_blank(line, layout.delimiter)) or line.lstrip().startswith("#"):
+        delimiters = len(line.split()) - 1 if layout.delimiter is None else line.count(layout.delimiter)
+        if (delimiters != marks and not is_blank(line, layout.delimiter)) or line.lstrip().startswith("#"):
             raise ValueError("a ragged row, or what may be a comment")
         yield line
 
@@ -127,7 +127,7 @@ def _quoted(delimiter: str | None) -> re.Pattern[str]:
 
 
 def _slow(path: PathLike, layout: Layout, numbers: Sequence[int], texts: Sequence[int]) -> Columns:
-    """The same by plain Python: comments anywhere, and the line of the first bad cell."""
+    """The columns, read by plain Python: takes comments anywhere, and names the line of the first bad cell."""
     values, coders = array("d"), [_Coder() for _ in texts]
     adders: list[tuple[int, Callable[[str], None]]] = [(c, k.add) for c, k in zip(texts, coders, strict=True)]
     for line, cells in data_rows(path, layout):
@@ -151,6 +151,6 @@ def data_rows(path: PathLike, layout: Layout) -> Iterator[Row]:
         if row.line <= layout.skip:
             continue
         if len(row.cells) != layout.width:
-            found = f"{len(row.cells)} column{'s' * (len(row.cells) != 1)}"
-            raise bad(path, f"line {row.line} has {found}; the first row has {layout.width}")
+            width = f"{len(row.cells)} column{'s' * (len(row.cells) != 1)}"
+            raise bad(path, f"line {row.line} has {width}; the first row has {layout.width}")
         yield row

@@ -36,11 +36,11 @@ def read_toml(path: PathLike, what: str) -> dict[str, Any]:
             raise bad(path, f"line {number} must have at most {most} dots; got {line.count('.')}")
     toml = _parser(path)
     try:
-        found: dict[str, Any] = toml.loads(text)
+        document: dict[str, Any] = toml.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError is a ValueError
         raise bad(path, f"is not TOML: {error}") from error
-    _require_plain(path, found)
-    return found
+    _require_plain(path, document)
+    return document
 
 
 def _may_be_header(line: str) -> bool:
@@ -57,7 +57,7 @@ def _require_plain(path: PathLike, document: dict[str, Any]) -> None:
             raise bad(path, f"tables and lists must be at most {DEEPEST} deep")
         if isinstance(value, dict | list):
             inside = value if isinstance(value, list) else [*value, *value.values()]
-            left += [(one, depth + 1) for one in inside]
+            left += [(element, depth + 1) for element in inside]
         elif isinstance(value, str) and "\0" in value:
             raise bad(path, f"text must not hold NUL; got {value[:80]!r}")
         elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
@@ -86,7 +86,7 @@ def quoted(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(quoted, value))}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key_of(name)} = {quoted(one)}' for name, one in value.items())} }}"
+        return f"{{ {', '.join(f'{key_of(name)} = {quoted(entry)}' for name, entry in value.items())} }}"
     if isinstance(value, str):
         return '"' + "".join(_letter(letter) for letter in value) + '"'
     return repr(value)

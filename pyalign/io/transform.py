@@ -52,13 +52,13 @@ def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
     if RECORD not in entries:
         return None
     try:
-        told = json.loads(str(entries[RECORD].load()[()]))
+        record = json.loads(str(entries[RECORD].load()[()]))
         arrays = {name: entries[key].load() for name, key in ARRAYS.items() if key in entries}
         names = strings(path, arrays["names"]) if "names" in arrays else None
-        source = None if told["provenance"] is None else Provenance.from_dict(told["provenance"])
+        source = None if record["provenance"] is None else Provenance.from_dict(record["provenance"])
         return TrainedOn(
-            told["measure"], told["temperature"], told["n_triplets"], arrays["items"], names, arrays["sketch"],
-            told["triplets_sha256"], told["x_sha256"], told["held_out"], source,
+            record["measure"], record["temperature"], record["n_triplets"], arrays["items"], names, arrays["sketch"],
+            record["triplets_sha256"], record["x_sha256"], record["held_out"], source,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise bad(path, f"holds a record that is not sound ({type(error).__name__}: {error})") from error
@@ -67,9 +67,9 @@ def read_record(path: PathLike, entries: Mapping[str, Any]) -> TrainedOn | None:
 def record_arrays(trained: TrainedOn) -> dict[str, Array]:
     """What `read_record` reads, by the keys of a ``.npz``."""
     names = ("measure", "temperature", "n_triplets", "triplets_sha256", "x_sha256", "held_out")
-    told: dict[str, Any] = {name: getattr(trained, name) for name in names}
-    told["provenance"] = None if trained.provenance is None else trained.provenance.to_dict()
-    arrays = {RECORD: np.array(json.dumps(told, allow_nan=False)), ARRAYS["items"]: trained.items}
+    record: dict[str, Any] = {name: getattr(trained, name) for name in names}
+    record["provenance"] = None if trained.provenance is None else trained.provenance.to_dict()
+    arrays = {RECORD: np.array(json.dumps(record, allow_nan=False)), ARRAYS["items"]: trained.items}
     arrays[ARRAYS["sketch"]] = trained.sketch
     if trained.names is not None:
         arrays[ARRAYS["names"]] = np.array(trained.names)
@@ -116,7 +116,7 @@ def transform_bytes(transform: Transform) -> bytes:
 
 
 def _narrowed(values: Array, name: str) -> Array:
-    """As float32, which must hold the values."""
+    """The values as float32, which must hold them."""
     with np.errstate(over="ignore"):
         narrow: Array = values.astype(np.float32)
     lost = np.isfinite(values) & ~np.isfinite(narrow)

@@ -113,8 +113,8 @@ def load_triplets(
         }  # fmt: skip
         return _of_data_set(path, key, answers, subjects, layout)
     odd_column = "last" if odd_column is None else odd_column
-    asked, anchor = ODD_ONE_OUT if task is None else task, "first" if anchor is None else anchor
-    _check_options(columns, odd_column, choice_column, choice_base, asked, anchor)
+    chosen_task, anchor = ODD_ONE_OUT if task is None else task, "first" if anchor is None else anchor
+    _check_options(columns, odd_column, choice_column, choice_base, chosen_task, anchor)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
     wanted = TRIPLETS if not by_name(*(columns or ()), choice_column, subject_column) else _WITH_HEADER
@@ -129,36 +129,36 @@ def load_triplets(
     place = None
     if read.choice is not None:
         chosen = whole_numbers(path, read.choice, "the choice column")
-        place = _choice_positions(path, chosen, choice_base, alternatives_of(asked))
-    arranged = anchor_first(values, place, anchor) if asked == ANCHORED else _odd_last(values, place, odd_column)
+        place = _choice_positions(path, chosen, choice_base, alternatives_of(chosen_task))
+    arranged = anchor_first(values, place, anchor) if chosen_task == ANCHORED else _odd_last(values, place, odd_column)
     values, positions = arranged
-    found = Triplets(
+    triplets = Triplets(
         values,
         *_names(path, read.names, item_names),
         positions=positions,
         answered=odd_column != "none",
         subjects=_subjects(path, read.subject, subjects, len(values)),
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
-        task=asked,
+        task=chosen_task,
     )
-    return found if answers is None else _answered(path, found, answers)
+    return triplets if answers is None else _answered(path, triplets, answers)
 
 
 def _of_data_set(
     path: PathLike, key: str | None, answers: object, subjects: object,
     layout: dict[str, object],
 ) -> Triplets:  # fmt: skip
-    found: Triplets = open_named(path, "triplets", key, **layout)
-    both = {"subjects": (subjects, found.subjects), "answers": (answers, found.answers)}
+    triplets: Triplets = open_named(path, "triplets", key, **layout)
+    both = {"subjects": (subjects, triplets.subjects), "answers": (answers, triplets.answers)}
     notes = tuple(
         f"{os.fspath(path)}: the {name} that were given are used, not its own"
-        for name, (given, own) in both.items()
-        if given is not None and own is not None
+        for name, (passed, own) in both.items()
+        if passed is not None and own is not None
     )
     if subjects is not None:
-        found = replace(found, subjects=_subjects(path, None, subjects, len(found)))
-    found = replace(found, notes=(*found.notes, *notes))
-    return found if answers is None else _answered(path, found, answers)
+        triplets = replace(triplets, subjects=_subjects(path, None, subjects, len(triplets)))
+    triplets = replace(triplets, notes=(*triplets.notes, *notes))
+    return triplets if answers is None else _answered(path, triplets, answers)
 
 
 class _Read(NamedTuple):
@@ -177,12 +177,12 @@ def _take(path: PathLike, table: Table, items: tuple[int, ...], choice: int | No
         raise bad(path, f"the choice column holds {cell}, not a position (0, 1, 2 or 1, 2, 3)")
     numbers = (*(() if named else items), *(() if choice is None else (choice,)))
     texts = (*(items if named else ()), *(() if subject is None else (subject,)))
-    found = table.read(numbers, texts)
-    chosen = None if choice is None else found.numbers[:, -1]
-    subjects = None if subject is None else found.texts[-1]
+    columns = table.read(numbers, texts)
+    chosen = None if choice is None else columns.numbers[:, -1]
+    subjects = None if subject is None else columns.texts[-1]
     if named:
-        return _Read(*joined(found.texts[:3]), chosen, subjects)
-    values = found.numbers if choice is None else np.ascontiguousarray(found.numbers[:, :3])
+        return _Read(*joined(columns.texts[:3]), chosen, subjects)
+    values = columns.numbers if choice is None else np.ascontiguousarray(columns.numbers[:, :3])
     return _Read(values, None, chosen, subjects)
 
 
@@ -197,16 +197,18 @@ def _holds_names(path: PathLike, table: Table, items: tuple[int, ...]) -> bool:
     return texts == 3
 
 
-def _subjects(path: PathLike, column: Texts | Array | None, given: Any, t: int) -> Subjects | None:
+def _subjects(path: PathLike, column: Texts | Array | None, stated: Any, t: int) -> Subjects | None:
     """Who gave each answer, from a column of the file or from outside."""
     if column is not None:
         return code_subjects(path, column)
-    if given is None:
+    if stated is None:
         return None
-    found = given if isinstance(given, Subjects) else code_subjects(path, _checks.as_array(given, "subjects", "(t,)"))
-    if len(found.codes) != t:
-        raise bad(path, f"subjects must have one entry per triplet ({t}); got {len(found.codes)}")
-    return found
+    subjects = (
+        stated if isinstance(stated, Subjects) else code_subjects(path, _checks.as_array(stated, "subjects", "(t,)"))
+    )
+    if len(subjects.codes) != t:
+        raise bad(path, f"subjects must have one entry per triplet ({t}); got {len(subjects.codes)}")
+    return subjects
 
 
 def _answered(path: PathLike, triplets: Triplets, answers: object) -> Triplets:
@@ -217,20 +219,20 @@ def _answered(path: PathLike, triplets: Triplets, answers: object) -> Triplets:
 
 
 def _names(
-    path: PathLike, found: tuple[str, ...] | None, stated: Sequence[str] | None
+    path: PathLike, own_names: tuple[str, ...] | None, stated: Sequence[str] | None
 ) -> tuple[tuple[str, ...] | None, bool]:
     """What the numbers stand for, and whether that was stated from outside."""
     if stated is None:
-        return found, False
-    if found is not None:
-        raise bad(path, f"holds names ({found[0]!r}, ...) itself, so item_names=names has no meaning")
+        return own_names, False
+    if own_names is not None:
+        raise bad(path, f"holds names ({own_names[0]!r}, ...) itself, so item_names=names has no meaning")
     return _checks.names_of(stated, "item_names"), True
 
 
 # Which columns are the items, which is the odd one or the anchor, and the order that puts it in its place
 
 
-def restated(layout: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def restated(layout: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """A layout with the options that were given in the place of its own, and pairs of an option and what it replaces.
 
     Example:
@@ -238,11 +240,11 @@ def restated(layout: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[dict[
         ({'columns': [0, 1, 2], 'choice_column': 3}, [('choice_column', 'odd_column')])
     """
     merged, replaced = dict(layout), []
-    for name, value in given.items():
+    for name, value in options.items():
         value = list(value) if isinstance(value, tuple) else value
         if merged.get(name) == value:
             continue
-        for other in (name, *(one for one in REPLACED.get(name, ()) if one not in given)):
+        for other in (name, *(option for option in REPLACED.get(name, ()) if option not in options)):
             if other in merged:
                 del merged[other]
                 replaced.append((name, other))
@@ -300,8 +302,8 @@ def _resolve(
     if len(items) != 3 and (choice is None or choice != subject):
         raise bad(path, _not_three(table, said))
     if len(set(used)) != len(used):
-        asked = ", ".join(map(str, items)) + (f" and {said}" if said else "")
-        raise bad(path, f"columns must be different ones; got {asked}")
+        listed = ", ".join(map(str, items)) + (f" and {said}" if said else "")
+        raise bad(path, f"columns must be different ones; got {listed}")
     return items, choice, subject
 
 
@@ -376,12 +378,12 @@ def anchor_first(items: Array, choice: Array | None, anchor: str) -> tuple[Array
 def _choice_positions(path: PathLike, choice: Array, base: int | None, alternatives: int = 3) -> Array:
     """Positions 0, 1, 2 of the odd items, or 0, 1 of options; without a ``base`` the range of the column tells it."""
     lowest, highest, last = int(choice.min()), int(choice.max()), alternatives - 1
-    held = f"the choice column holds {lowest} to {highest}"
+    holds = f"the choice column holds {lowest} to {highest}"
     if lowest < 0 or highest > last + 1 or (lowest == 0 and highest == last + 1):
-        raise bad(path, f"{held}; it must hold positions 0 to {last} or 1 to {last + 1}")
+        raise bad(path, f"{holds}; it must hold positions 0 to {last} or 1 to {last + 1}")
     if base is None and lowest > 0 and highest < last + 1:
-        raise bad(path, f"{held} only, which fits both ways of counting: say choice_base=0 or choice_base=1")
+        raise bad(path, f"{holds} only, which fits both ways of counting: say choice_base=0 or choice_base=1")
     base = int(lowest > 0) if base is None else base
     if lowest < base or highest > base + last:
-        raise bad(path, f"{held}, which does not fit choice_base {base}")
+        raise bad(path, f"{holds}, which does not fit choice_base {base}")
     return choice.astype(np.int8) - np.int8(base)

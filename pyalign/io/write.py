@@ -233,10 +233,10 @@ def sweep_temporaries(folder: str, now: float) -> None:
 
     now: of the clock that gives the folder's files their times.
     """
-    found = []
+    temporaries = []
     with suppress(OSError), os.scandir(folder) as entries:
-        found = [(entry.path, mark["run"]) for entry in entries if (mark := MARK.search(entry.name))]
-    for path, run in found:
+        temporaries = [(entry.path, mark["run"]) for entry in entries if (mark := MARK.search(entry.name))]
+    for path, run in temporaries:
         with suppress(OSError):  # gone meanwhile, or another user's
             _remove_stale(path, has_ended(run), now)
 

@@ -85,7 +85,7 @@ class DeviceSpace(Space):
 
 
 def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceSpace:
-    """As `pyalign.nearest.space.make_space`, of tensors (n, d) and (m, d) on one device."""
+    """The space that `pyalign.nearest.space.make_space` makes, of tensors (n, d) and (m, d) on one device."""
     if measure.needs_sigma:
         measure = with_sigma(measure, median_distance(_host(x[torch.from_numpy(spaced_rows(len(x))).to(x.device)])))
     angular, exponents = measure.kernel.angular, []
@@ -235,7 +235,7 @@ def operations_scan(space: DeviceSpace, backend: str) -> Scan:
 
     def scan(sought: Sought, k: int) -> tuple[np.ndarray, np.ndarray]:
         queries: Any = sought.search
-        scores, found = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+        scores, indices = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
         with without_tf32():
             for part in parts(len(queries), len(rows), SCORES):
                 block = similarity(queries[part], rows, measure="dot", backend=cast("BackendName", backend))
@@ -244,8 +244,8 @@ def operations_scan(space: DeviceSpace, backend: str) -> Scan:
                 else:
                     near = torch.as_tensor(topk(block, k, backend=backend)).long()
                     best = torch.as_tensor(block).gather(1, near)
-                scores[part], found[part] = best.cpu().numpy(), near.cpu().numpy()
-        return scores, found
+                scores[part], indices[part] = best.cpu().numpy(), near.cpu().numpy()
+        return scores, indices
 
     return scan
 

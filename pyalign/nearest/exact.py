@@ -21,7 +21,7 @@ AGAIN = 8  # times as many candidates for queries that are not certain
 CROWD = 1024  # candidates of one query, above which equal rows are compared once
 SCORES = 1 << 23  # float64 scores at once
 Scan = Callable[[Sought, int], tuple[np.ndarray, np.ndarray]]  # queries, k -> scores, rows, both (q, k)
-Told = Callable[[int], None]
+Report = Callable[[int], None]
 
 
 def margin_of(k: int) -> int:
@@ -45,7 +45,7 @@ class Search:
     _groups: np.ndarray | None = field(default=None, repr=False)
 
     def nearest(
-        self, queries: np.ndarray, k: int, own: np.ndarray | None = None, told: Told | None = None
+        self, queries: np.ndarray, k: int, own: np.ndarray | None = None, report: Report | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Rows and values (m, k) of queries (m, d), the nearest first.
 
@@ -55,8 +55,8 @@ class Search:
         for part in parts(len(queries), 1, QUERIES):
             leave = None if own is None else own[part]
             indices[part], values[part] = self._block(queries[part], k, leave)
-            if told is not None:
-                told(part.stop)
+            if report is not None:
+                report(part.stop)
         return indices, values
 
     def _block(self, queries: np.ndarray, k: int, own: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -69,8 +69,8 @@ class Search:
             left = np.flatnonzero(~certain)
             if len(left):
                 mine = None if own is None else own[left]
-                found = self._ordered(wide[left], inverses[left], sought[left], k, more, mine)
-                indices[left], values[left], certain[left] = found
+                ordered = self._ordered(wide[left], inverses[left], sought[left], k, more, mine)
+                indices[left], values[left], certain[left] = ordered
         left = np.flatnonzero(~certain) if self.exact else np.empty(0, np.int64)
         for part in parts(len(left), len(self.space.values), SCORES):
             rows = left[part]
@@ -110,9 +110,9 @@ class Search:
         for q in range(len(wide)):
             near = np.flatnonzero(~(scores[q] < least[q]))
             near = near[near != own[q]]
-            told = self._values(wide[q : q + 1], inverses[q : q + 1], near)
-            order = np.lexsort((near, -told))[:k]
-            indices[q], values[q] = near[order], told[order]
+            near_values = self._values(wide[q : q + 1], inverses[q : q + 1], near)
+            order = np.lexsort((near, -near_values))[:k]
+            indices[q], values[q] = near[order], near_values[order]
         return indices, values
 
     def _values(self, wide: np.ndarray, inverses: np.ndarray, near: np.ndarray) -> np.ndarray:

@@ -66,14 +66,14 @@ class NeighborIndex:
 
     def require(self, values: np.ndarray, measure: Measure) -> None:
         """Raises unless these are the rows and the measure that it was made of."""
-        told = f"index {self.path}" if self.path else "index"
+        subject = f"index {self.path}" if self.path else "index"
         if measure.name != self.measure.partition(":")[0]:
-            raise InputError(f"{told} was made for measure {self.measure}; got {measure}")
+            raise InputError(f"{subject} was made for measure {self.measure}; got {measure}")
         if values.shape != (self.n, self.d):
-            raise InputError(f"{told} was made of {self.n:,} rows of {self.d:,} features; got shape {values.shape}")
+            raise InputError(f"{subject} was made of {self.n:,} rows of {self.d:,} features; got shape {values.shape}")
         digest = fingerprint(values)
         if digest != self.rows_sha256:
-            raise InputError(f"{told} was made of other rows (sha256 {self.rows_sha256[:12]}; got {digest[:12]})")
+            raise InputError(f"{subject} was made of other rows (sha256 {self.rows_sha256[:12]}; got {digest[:12]})")
 
     def content(self, recall: float | None = None) -> list[bytes]:
         """The pieces of its file: a mark, the hash of the rest, a line of JSON, and the index as faiss writes it."""
@@ -148,10 +148,10 @@ def _trained(faiss: Any, space: Space, factory: str) -> Any:
             index.train(rows)
             index.add(rows)
     except RuntimeError as error:
-        told = str(error).strip().splitlines()[-1].rpartition("failed: ")[2].rpartition("Error: ")[2]
-        told = re.sub(r"^Error in .*\.(cpp|h):\d+: ", "", told)  # where in faiss
+        reason = str(error).strip().splitlines()[-1].rpartition("failed: ")[2].rpartition("Error: ")[2]
+        reason = re.sub(r"^Error in .*\.(cpp|h):\d+: ", "", reason)  # where in faiss
         raise InputError(
-            f"index must be a factory string of faiss that suits the embeddings; got {factory!r} ({told})"
+            f"index must be a factory string of faiss that suits the embeddings; got {factory!r} ({reason})"
         ) from error
     return index
 

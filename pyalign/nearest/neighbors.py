@@ -18,7 +18,7 @@ from pyalign.data import Embeddings, Provenance, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.nearest.exact import Scan, Search, Told
+from pyalign.nearest.exact import Report, Scan, Search
 from pyalign.nearest.index import NeighborIndex, build_index, factory_of, give_more, index_of, load_index
 from pyalign.nearest.packages import note_of_packages
 from pyalign.nearest.queries import Queries, find_queries, on_host
@@ -82,8 +82,8 @@ def neighbors(
 
     Example:
         >>> animals = Embeddings(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), ("cat", "dog", "car"))
-        >>> found = neighbors(animals, "cat", k=2)
-        >>> found.indices.tolist(), [row["neighbor"] for row in found.to_records()]
+        >>> nearest = neighbors(animals, "cat", k=2)
+        >>> nearest.indices.tolist(), [row["neighbor"] for row in nearest.to_records()]
         ([[1, 2]], ['dog', 'car'])
     """
     progress = progress or silent
@@ -94,35 +94,35 @@ def neighbors(
     rows = as_embeddings(embeddings)
     there = search_there(rows.values, backend, index)
     values = bring(rows.values, "embeddings", backend) if there else on_host(rows.values, "embeddings")
-    asked = find_queries(queries, rows, values)
+    wanted = find_queries(queries, rows, values)
     kept = _usable(values, "embeddings", nan_policy, rows.names)
-    served = kept[asked.rows] if asked.rows is not None else _usable(asked.values, "queries", nan_policy, None)
-    own = None if include_self or asked.rows is None else _renumbered(asked.rows[served], kept)
+    served = kept[wanted.rows] if wanted.rows is not None else _usable(wanted.values, "queries", nan_policy, None)
+    own = None if include_self or wanted.rows is None else _renumbered(wanted.rows[served], kept)
     k = _number(k, int(kept.sum()), own is not None)
     saved = None if there else _saved(index, values, chosen, bool(kept.all()))
     factory = (
-        saved.index if saved else "flat" if there else factory_of(index, *_sizes(values), len(asked.values), memory)
+        saved.index if saved else "flat" if there else factory_of(index, *_sizes(values), len(wanted.values), memory)
     )
     if backend not in ("auto", "faiss") and factory != "flat":
         raise InputError(f"backend {backend!r} can only search the flat index; got index {factory!r}")
     if saved and backend in TENSOR_BACKENDS:
         raise InputError(f"backend {backend!r} takes no index that was made; got one of {saved.n:,} rows")
-    vectors = _some(asked.values, served)
+    vectors = _some(wanted.values, served)
     chosen = get_measure(saved.measure) if saved and chosen.sigma is None else chosen
-    given = _some(values, kept), None if asked.everything else vectors, chosen
+    space_inputs = _some(values, kept), None if wanted.everything else vectors, chosen
 
-    def told(done: int) -> None:
+    def report(done: int) -> None:
         progress("neighbors", done, len(vectors))
 
     if factory == "flat":
-        space, scan, engine = space_and_scan(*given, backend)
+        space, scan, engine = space_and_scan(*space_inputs, backend)
         search = Search(space, scan)
-        found = Found(*search.nearest(vectors, k, own, told), None, None)
+        nearest_rows = NearestRows(*search.nearest(vectors, k, own, report), None, None)
     else:
-        space, engine = make_space(*given), "faiss"
+        space, engine = make_space(*space_inputs), "faiss"
         made = saved or index_of(space, factory, rows)
-        found = approximately(space, made.faiss_index, factory, vectors, k, own, told)
-    return _result(rows, asked, space, found, kept, served, factory, engine)
+        nearest_rows = approximately(space, made.faiss_index, factory, vectors, k, own, report)
+    return _result(rows, wanted, space, nearest_rows, kept, served, factory, engine)
 
 
 def prepared_index(x: Embeddings, queries: Any, measure: MeasureLike, index: str) -> NeighborIndex:
@@ -176,54 +176,58 @@ def _number(k: object, n: int, own: bool) -> int:
 
 def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> NeighborIndex | None:
     """The index that was given, where it is one, of these rows."""
-    found = load_index(index) if isinstance(index, PathLike) else index
-    if not isinstance(found, NeighborIndex):
+    chosen = load_index(index) if isinstance(index, PathLike) else index
+    if not isinstance(chosen, NeighborIndex):
         return None
     if not whole:
         raise InputError(
             'embeddings must be finite where an index is given; nan_policy="omit" leaves out rows that the index has'
         )
-    found.require(values, measure)
-    return found
+    chosen.require(values, measure)
+    return chosen
 
 
 def _result(
-    rows: Embeddings, asked: Queries, space: Space, found: Found, kept: np.ndarray, served: np.ndarray, factory: str,
-    engine: str,
+    rows: Embeddings, wanted: Queries, space: Space, nearest_rows: NearestRows, kept: np.ndarray, served: np.ndarray,
+    factory: str, engine: str,
 ) -> Neighbors:  # fmt: skip
     """What was found, by the rows of x and the queries as they were given."""
-    place, shape = np.flatnonzero(kept), (len(served), found.indices.shape[1])
+    place, shape = np.flatnonzero(kept), (len(served), nearest_rows.indices.shape[1])
     indices, similarities = np.full(shape, -1, np.int64), np.full(shape, np.nan)
-    here = found.indices >= 0
-    indices[served] = np.where(here, place[found.indices], -1)
-    told = space.told(np.where(here, found.values, 0.0))
-    similarities[served] = np.where(here, told, np.nan)
-    measure, exact = space.measure, found.recall is None
+    here = nearest_rows.indices >= 0
+    indices[served] = np.where(here, place[nearest_rows.indices], -1)
+    values = space.similarities_of(np.where(here, nearest_rows.values, 0.0))
+    similarities[served] = np.where(here, values, np.nan)
+    measure, exact = space.measure, nearest_rows.recall is None
     return Neighbors(
         embeddings=rows.source, n=len(kept), d=space.values.shape[1], k=shape[1], n_queries=len(served),
         measure=str(measure), kind="negated distance" if measure.name.startswith("neg_") else "similarity",
-        units=measure.units, backend=engine, index=factory, exact=exact, recall=found.recall,
-        recall_queries=found.sample, n_omitted=int((~kept).sum()), indices=indices, similarities=similarities,
-        names=rows.names, queries=asked.names, query_rows=asked.rows,
-        notes=(*_notes(rows, found, kept, served, engine), *_notes_on_zeros(space)),
+        units=measure.units, backend=engine, index=factory, exact=exact, recall=nearest_rows.recall,
+        recall_queries=nearest_rows.sample, n_omitted=int((~kept).sum()), indices=indices, similarities=similarities,
+        names=rows.names, queries=wanted.names, query_rows=wanted.rows,
+        notes=(*_notes(rows, nearest_rows, kept, served, engine), *_notes_on_zeros(space)),
         provenance=Provenance.now(
-            {"embeddings": rows, "queries": None if asked.rows is not None else asked.given},
+            {"embeddings": rows, "queries": None if wanted.rows is not None else wanted.embeddings},
             {"k": shape[1], "measure": str(measure), "index": factory}, engine,
         ),
     )  # fmt: skip
 
 
-def _notes(rows: Embeddings, found: Found, kept: np.ndarray, served: np.ndarray, engine: str) -> tuple[str, ...]:
+def _notes(
+    rows: Embeddings, nearest_rows: NearestRows, kept: np.ndarray, served: np.ndarray, engine: str
+) -> tuple[str, ...]:
     notes = [*rows.notes, *notes_on_values(rows, "embeddings")]
     if not kept.all():
         notes.append(f"{int((~kept).sum()):,} of {len(kept):,} rows hold NaN or infinity and are no neighbours")
     if not served.all():
         notes.append(f"{int((~served).sum()):,} of {len(served):,} queries hold NaN or infinity and have no neighbours")
-    short = int((found.indices < 0).any(axis=1).sum())
+    short = int((nearest_rows.indices < 0).any(axis=1).sum())
     if short:
-        notes.append(f"the index found fewer than {found.indices.shape[1]:,} neighbours for {short:,} queries")
-    if found.recall is not None and found.recall < TARGET:
-        notes.append(f'the index finds {100 * found.recall:.1f} % of the true neighbours; index="flat" finds all')
+        notes.append(f"the index found fewer than {nearest_rows.indices.shape[1]:,} neighbours for {short:,} queries")
+    if nearest_rows.recall is not None and nearest_rows.recall < TARGET:
+        notes.append(
+            f'the index finds {100 * nearest_rows.recall:.1f} % of the true neighbours; index="flat" finds all'
+        )
     several = note_of_packages() if engine == "faiss" else None
     return (*notes, several) if several else tuple(notes)
 
@@ -238,7 +242,7 @@ def _notes_on_zeros(space: Space) -> list[str]:
     return [f"{rows} {what} throughout: {its} similarities are 0, {its} neighbours the first rows"]
 
 
-class Found(NamedTuple):
+class NearestRows(NamedTuple):
     """Rows and values (q, k) of a search; the recall of an approximate one, and over how many queries."""
 
     indices: np.ndarray
@@ -254,8 +258,8 @@ def approximately(
     queries: np.ndarray,
     k: int,
     own: np.ndarray | None,
-    told: Told | None = None,
-) -> Found:
+    report: Report | None = None,
+) -> NearestRows:
     """Neighbours by an index of faiss, ordered exactly.
 
     The search is as narrow as it can be with a recall of 0.95 on the sample, or as wide as it goes.
@@ -268,17 +272,17 @@ def approximately(
     while recall < TARGET and times <= WIDEST and (give_more(index, times) or times == 0):
         recall = recall_of(search.nearest(queries[some], k, mine)[0], true)
         times += 1
-    return Found(*search.nearest(queries, k, own, told), recall, len(some))
+    return NearestRows(*search.nearest(queries, k, own, report), recall, len(some))
 
 
-def recall_of(found: np.ndarray, true: np.ndarray) -> float:
-    """The share of the numbers in each row of `true` (q, k) that are in that of `found` (q, k).
+def recall_of(proposed: np.ndarray, true: np.ndarray) -> float:
+    """The share of the numbers in each row of `true` (q, k) that are in that of `proposed` (q, k).
 
     Example:
         >>> recall_of(np.array([[1, 2], [3, -1]]), np.array([[2, 5], [3, 4]]))
         0.5
     """
-    return float(np.mean([np.isin(two, one).mean() for one, two in zip(found, true, strict=True)]))
+    return float(np.mean([np.isin(true_row, row).mean() for row, true_row in zip(proposed, true, strict=True)]))
 
 
 def search_there(values: Any, backend: BackendName, index: Any) -> bool:

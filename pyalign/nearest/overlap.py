@@ -43,15 +43,15 @@ def neighbor_overlap(
         {1: 1.0, 10: 1.0}
     """
     _checks.one_of(engine, tuple(ENGINES), "engine")
-    given, mapped = as_embeddings(before, "before"), as_embeddings(after, "after")
-    if given.names is not None and mapped.names is not None:
-        mapped, _ = mapped.named(given.names)
-    old, new = _checks.as_rows(given.values, "before"), _checks.as_rows(mapped.values, "after")
+    original, mapped = as_embeddings(before, "before"), as_embeddings(after, "after")
+    if original.names is not None and mapped.names is not None:
+        mapped, _ = mapped.named(original.names)
+    old, new = _checks.as_rows(original.values, "before"), _checks.as_rows(mapped.values, "after")
     n = len(old)
     if len(new) != n:
         raise InputError(f"after must have the {n} rows of before; got {len(new)}")
     numbers = _checks.sequence(k, "k", "whole numbers")
-    if not numbers or any(not isinstance(one, int | np.integer) or not 1 <= one < n for one in numbers):
+    if not numbers or any(not isinstance(number, int | np.integer) or not 1 <= number < n for number in numbers):
         raise InputError(f"k must be whole numbers from 1 to {n - 1}, below the number of rows; got {k!r}")
     for rows, name in ((old, "before"), (new, "after")):
         _checks.require_finite(~np.isfinite(rows).all(axis=1), name)

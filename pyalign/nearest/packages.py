@@ -13,21 +13,21 @@ DISTRIBUTIONS = (*EXTRAS.values(), "faiss-gpu-cu11", "faiss-gpu-cu12")
 
 def faiss_packages() -> dict[str, str]:
     """The distributions of faiss that are installed, with their versions."""
-    found = {}
+    versions = {}
     for name in DISTRIBUTIONS:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def note_of_packages() -> str | None:
     """A sentence where several distributions are installed; None otherwise."""
-    found = faiss_packages()
-    if len(found) < 2:
+    versions = faiss_packages()
+    if len(versions) < 2:
         return None
-    names = ", ".join(f"{name} {number}" for name, number in found.items())
+    names = ", ".join(f"{name} {number}" for name, number in versions.items())
     return f"{names} install the same folder faiss: the last one installed is used; uninstall all, then install one"
 
 

@@ -25,38 +25,38 @@ class Queries:
         rows: (q,) int64, the rows of x that they are; None where they are other vectors.
         names: of the queries, or None.
         everything: whether they are the rows of x as they stand.
-        given: other vectors as they came, for the record.
+        embeddings: other vectors as they came, for the record.
     """
 
     values: np.ndarray
     rows: np.ndarray | None
     names: tuple[str, ...] | None
     everything: bool = False
-    given: object = None
+    embeddings: object = None
 
 
-def find_queries(given: object, x: Embeddings, values: Any) -> Queries:
+def find_queries(queries: object, x: Embeddings, values: Any) -> Queries:
     """Queries of what was given: None, names, or (q, d) vectors.
 
     Raises:
         InputError: a name that no row has, or several; another number of features than x has.
     """
-    if given is None:
+    if queries is None:
         return Queries(values, np.arange(len(values)), x.names, True)
-    names: Any = [given] if isinstance(given, str) else given
+    names: Any = [queries] if isinstance(queries, str) else queries
     if is_names(names):
         rows = rows_of(names, x)
         return Queries(values[rows], rows, tuple(map(str, names)))
-    other = as_embeddings(given, "queries")
-    vectors = _beside(other.values, values)
+    other = as_embeddings(queries, "queries")
+    vectors = _with_rows(other.values, values)
     if vectors.shape[1] != values.shape[1]:
         raise InputError(
             f"queries must have the {values.shape[1]} features of the embeddings; got shape {vectors.shape}"
         )
-    return Queries(vectors, None, other.names, given=other)
+    return Queries(vectors, None, other.names, embeddings=other)
 
 
-def _beside(vectors: Any, values: Any) -> Any:
+def _with_rows(vectors: Any, values: Any) -> Any:
     """Vectors where the rows of x lie."""
     if isinstance(values, np.ndarray):
         return on_host(vectors, "queries")
@@ -65,11 +65,11 @@ def _beside(vectors: Any, values: Any) -> Any:
     return tensor_rows(vectors, "queries", device=values.device)
 
 
-def is_names(given: Any) -> bool:
+def is_names(queries: Any) -> bool:
     """Whether these are names, not vectors."""
-    if isinstance(given, np.ndarray):
-        return given.ndim == 1 and given.dtype.kind in "UO"
-    return isinstance(given, list | tuple) and all(isinstance(one, str) for one in given)
+    if isinstance(queries, np.ndarray):
+        return queries.ndim == 1 and queries.dtype.kind in "UO"
+    return isinstance(queries, list | tuple) and all(isinstance(element, str) for element in queries)
 
 
 def rows_of(names: Sequence[str], x: Embeddings) -> np.ndarray:
@@ -86,7 +86,7 @@ def rows_of(names: Sequence[str], x: Embeddings) -> np.ndarray:
     places: dict[str, list[int]] = {}
     for row, name in enumerate(x.names):
         places.setdefault(name, []).append(row)
-    found = []
+    numbers = []
     for name in map(str, names):
         rows = places.get(name)
         if rows is None:
@@ -94,8 +94,8 @@ def rows_of(names: Sequence[str], x: Embeddings) -> np.ndarray:
         if len(rows) > 1:
             some = ", ".join(map(str, rows[:4])) + (", ..." if len(rows) > 4 else "")
             raise InputError(f"queries must be names of one row each; {name!r} names rows {some}")
-        found.append(rows[0])
-    return np.array(found, np.int64)
+        numbers.append(rows[0])
+    return np.array(numbers, np.int64)
 
 
 def _close(name: str, names: Sequence[str]) -> str:
@@ -105,7 +105,7 @@ def _close(name: str, names: Sequence[str]) -> str:
     for known in names:
         lowered.setdefault(known.lower(), known)
     near = difflib.get_close_matches(name.lower(), list(lowered), n=CLOSE, cutoff=0.6)
-    return f"; close ones are {', '.join(repr(lowered[one]) for one in near)}" if near else ""
+    return f"; close ones are {', '.join(repr(lowered[match]) for match in near)}" if near else ""
 
 
 def on_host(values: Any, name: str) -> np.ndarray:

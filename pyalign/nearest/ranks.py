@@ -36,8 +36,8 @@ class NeighborRanks:
     def of(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The rank from 1 of each column among the neighbours of its row, 0 where it is none; arrays that broadcast."""
         if self._table is not None:
-            found: np.ndarray = self._table.ravel().take(rows.astype(np.int64, copy=False) * self.n + columns)
-            return found
+            ranks: np.ndarray = self._table.ravel().take(rows.astype(np.int64, copy=False) * self.n + columns)
+            return ranks
         wanted = rows.astype(np.int64) * self.n + columns
         place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
         return np.where(self._keys[place] == wanted, self._ranks[place], self._dtype(0))

@@ -84,8 +84,8 @@ class Neighbors(Result):
         query and neighbor are names, or numbers of rows where there are none.
         """
         for q in range(self.n_queries):
-            found = zip(self.indices[q].tolist(), self.similarities[q].tolist(), strict=True)
-            for rank, (row, value) in enumerate(found, 1):
+            pairs = zip(self.indices[q].tolist(), self.similarities[q].tolist(), strict=True)
+            for rank, (row, value) in enumerate(pairs, 1):
                 if row >= 0:
                     yield {"query": self.query(q), "rank": rank, "neighbor": self.name(row), "row": row,
                            "similarity": value}  # fmt: skip
@@ -101,7 +101,7 @@ class Neighbors(Result):
         return row if self.names is None else self.names[row]
 
     def to_records(self) -> list[dict[str, Any]]:
-        """The same as a list."""
+        """The rows of `records` as a list."""
         return list(self.records())
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,8 +111,8 @@ class Neighbors(Result):
         rows = None if self.query_rows is None else self.query_rows.tolist()
         places = np.flatnonzero((self.indices < 0).all(axis=1)).tolist()
         left_out = [{"place": place, "query": self.query(place)} for place in places]
-        found = {"left_out": left_out, "query_rows": rows, "results": list(self.records())}
-        return {**document, **found, **tail}
+        lists = {"left_out": left_out, "query_rows": rows, "results": list(self.records())}
+        return {**document, **lists, **tail}
 
     def to_json(self) -> str:
         """The document as text, a line for each neighbour: there may be millions of them."""
@@ -125,16 +125,16 @@ class Neighbors(Result):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Neighbors:
-        """Back from what `to_dict` gives; of the names those that occur."""
-        found: Neighbors = from_fields(cls, document)
-        records, (q, k) = document["results"], (found.n_queries, found.k)
+        """The neighbours from what `to_dict` gives; of the names, those that occur."""
+        neighbors: Neighbors = from_fields(cls, document)
+        records, (q, k) = document["results"], (neighbors.n_queries, neighbors.k)
         firsts, left_out = sum(record["rank"] == 1 for record in records), len(document.get("left_out") or ())
         if firsts + left_out != q:
             raise InputError(f"n_queries must be those of its results and left_out, {firsts} + {left_out}; got {q}")
         if not 1 <= k <= MOST_GAPS * max(1, len(records)) or not all(1 <= record["rank"] <= k for record in records):
             raise InputError(f"k must be 1 or more, and no less than any rank; got {k} for {len(records)} neighbours")
         indices, values = np.full((q, k), -1, np.int64), np.full((q, k), np.nan)
-        without = {one["place"]: one["query"] for one in document.get("left_out") or ()}
+        without = {entry["place"]: entry["query"] for entry in document.get("left_out") or ()}
         called: list[Any] = [without.get(place) for place in range(q)]
         places = iter([place for place in range(q) if place not in without])
         names: dict[int, str] = {}
@@ -146,8 +146,8 @@ class Neighbors(Result):
             if isinstance(record["neighbor"], str):
                 names[record["row"]] = record["neighbor"]
         rows = document.get("query_rows")
-        named = all(isinstance(one, str) for one in called) and bool(called)
+        named = all(isinstance(query, str) for query in called) and bool(called)
         return replace(
-            found, indices=indices, similarities=values, names=names or None,
+            neighbors, indices=indices, similarities=values, names=names or None,
             queries=tuple(called) if named else None, query_rows=None if rows is None else np.array(rows, np.int64),
         )  # fmt: skip

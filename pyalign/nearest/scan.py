@@ -28,14 +28,14 @@ def native_scan(space: Space) -> Scan:
         step = min(max(1, SCORES // len(rows)), len(queries))
         if not buffers or len(buffers[0]) < step:
             buffers[:] = [np.empty((step, len(rows)), np.float32)]
-        scores, found = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+        scores, indices = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
         for start in range(0, len(queries), step):
             part = slice(start, min(start + step, len(queries)))
             block = buffers[0][: part.stop - start]
             similarity(queries[part], rows, measure="dot", out=block)
-            found[part] = topk(block, k)
-            scores[part] = np.take_along_axis(block, found[part], axis=1)
-        return scores, found
+            indices[part] = topk(block, k)
+            scores[part] = np.take_along_axis(block, indices[part], axis=1)
+        return scores, indices
 
     return scan
 
@@ -50,8 +50,8 @@ def flat_scan(space: Space) -> Scan:
 
     def scan(sought: Sought, k: int) -> tuple[np.ndarray, np.ndarray]:
         with threads_of(faiss):
-            scores, found = faiss.knn(sought.search, space.search, k, metric=faiss.METRIC_INNER_PRODUCT)
-        return scores, found
+            scores, indices = faiss.knn(sought.search, space.search, k, metric=faiss.METRIC_INNER_PRODUCT)
+        return scores, indices
 
     return scan
 
@@ -65,8 +65,8 @@ def index_scan(space: Space, index: Any, factor: int) -> Scan:
         if space.distance:
             queries = np.ascontiguousarray(np.ldexp(queries[:, :-1], -sought.powers[:, None]))
         with threads_of(faiss):
-            scores, found = index.search(queries, min(factor * k, index.ntotal))
-        return scores, found
+            scores, indices = index.search(queries, min(factor * k, index.ntotal))
+        return scores, indices
 
     return scan
 

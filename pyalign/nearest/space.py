@@ -81,7 +81,7 @@ class Space:
         products = np.einsum("qd,qcd->qc", queries, rows)
         return products * (inverses[:, None] * self.inverse[near]) if self.angular else products
 
-    def told(self, values: np.ndarray) -> np.ndarray:
+    def similarities_of(self, values: np.ndarray) -> np.ndarray:
         """The similarities of the measure from what `values_of` gives."""
         if self.angular:
             return values
@@ -175,10 +175,10 @@ def make_space(x: np.ndarray, queries: np.ndarray | None, measure: Measure) -> S
     angular = measure.kernel.angular
     exponent = 0
     if not angular:
-        given = [(rows, name) for rows, name in ((x, "embeddings"), (queries, "queries")) if rows is not None]
-        for rows, name in given:
+        checked = [(rows, name) for rows, name in ((x, "embeddings"), (queries, "queries")) if rows is not None]
+        for rows, name in checked:
             _require_squares(rows, measure, name)
-        exponent = max((_exponent(rows) for rows, _ in given if rows.dtype == np.float64), default=0)
+        exponent = max((_exponent(rows) for rows, _ in checked if rows.dtype == np.float64), default=0)
     centre = _mean(x, measure, exponent) if measure.kernel.distance else None
     inverse, lengths = np.ones(len(x)), np.empty(len(x))
     for part in parts(*x.shape):

@@ -20,16 +20,16 @@ class Aside:
 
     def __init__(self, door: Door, arrays: Sequence[Array]):
         self.door, self.waiting = door, list(arrays)
-        self._found: list[np.ndarray] = []
+        self._arrays: list[np.ndarray] = []
         if isinstance(door, HostDoor):
-            self.found(self.waiting)
+            self.fill(self.waiting)
 
-    def found(self, arrays: list[np.ndarray]) -> None:
-        """Some call has read them."""
-        self._found, self.waiting = arrays, []
+    def fill(self, arrays: list[np.ndarray]) -> None:
+        """Keeps the arrays, which some call has read."""
+        self._arrays, self.waiting = arrays, []
 
     def read(self) -> list[np.ndarray]:
         """The arrays on the host; waits for the device where no call has read them yet."""
         if self.waiting:
-            self.found(self.door.host_all(self.waiting))
-        return self._found
+            self.fill(self.door.host_all(self.waiting))
+        return self._arrays

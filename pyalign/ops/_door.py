@@ -61,7 +61,7 @@ class Door(Protocol):
         """A numpy array of the same values."""
 
     def host_all(self, arrays: Sequence[Array]) -> list[np.ndarray]:
-        """The same of several arrays, by one transfer."""
+        """What `host` gives of each of several arrays, by one transfer."""
 
     def zero_rows(self, rows: Array) -> Array:
         """(1,): how many rows (n, d) are zero throughout."""

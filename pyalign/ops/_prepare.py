@@ -58,9 +58,9 @@ def _run(
     try:
         queued(queue)
         waiting = [] if aside is None else aside.waiting
-        result, found = queue.read(waiting)
+        result, arrays = queue.read(waiting)
         if aside is not None and waiting:
-            aside.found(found)
+            aside.fill(arrays)
         return result
     except NotOrdinaryError:
         return careful(door.backend)
@@ -109,14 +109,14 @@ def _rows(
     backend: Backend, measure: Measure, kernel: PairKernel, x: Array, squares: np.ndarray, shift: np.ndarray | None
 ) -> Rows:  # fmt: skip
     """Rows of x, whose squared norms are `squares`, as the measure takes them."""
-    given = x
+    original = x
     if measure.transform == "centre":
         x = backend.centre_rows(_bounded(backend, x))
     elif shift is not None:
         x = backend.shift_rows(x, shift)
     if not kernel.terms:
         return Rows(x, None, measure.pair)
-    terms = squares if x is given else _squares(backend, x)
+    terms = squares if x is original else _squares(backend, x)
     if kernel.angular:
         x, terms = _unit_terms(backend, x, terms)
     return Rows(x, terms, measure.pair)

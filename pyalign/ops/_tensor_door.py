@@ -215,8 +215,8 @@ def _signed(triplets: np.ndarray) -> np.ndarray:
 
 
 def _torch_dtype(dtype: Any) -> torch.dtype:
-    found: torch.dtype = getattr(torch, np.dtype(dtype).name)
-    return found
+    torch_dtype: torch.dtype = getattr(torch, np.dtype(dtype).name)
+    return torch_dtype
 
 
 def _name(a: Tensor) -> str:

@@ -109,8 +109,8 @@ def _of_similarities(similarities: object, divisor: float, backend: BackendName,
             if hasattr(backend, "doubt"):
                 backend.doubt(apart > most)
             elif apart > most:
-                told = f"they differ from their transpose by {float(apart):.3g}"
-                raise InputError(f"similarities must be symmetric; {told}")
+                difference = f"they differ from their transpose by {float(apart):.3g}"
+                raise InputError(f"similarities must be symmetric; {difference}")
             backend.choice_similarity(matrix, divisor, result)
 
         run_finite(door, matrix, "similarities", work)

@@ -83,7 +83,7 @@ class TripletPlan:
     def run(
         self, backend: HostBackend, similarities: np.ndarray, temperature: float, scale: float, gradient: np.ndarray
     ) -> float:
-        """As `pyalign.backends.Backend.triplet_gradient`, on the host."""
+        """Computes what `pyalign.backends.Backend.triplet_gradient` does, on the host."""
         planned = backend.name == "native" and self._native is not None
         answers = self._answers(similarities.dtype, planned)
         more = answers, self.alternatives
@@ -92,7 +92,7 @@ class TripletPlan:
         return backend.triplet_gradient(similarities, self.triplets, temperature, scale, gradient, *more)
 
     def _answers(self, dtype: np.dtype, planned: bool) -> np.ndarray | None:
-        """In the order of the triplets that the pass goes over; kept, since passes are repeated."""
+        """The answers in the order of the triplets that the pass goes over; kept, since passes are repeated."""
         if self.answers is None or (planned and dtype in self._ready):
             return None if self.answers is None else self._ready[dtype]
         answers = self.answers[self._native.order] if planned else self.answers

@@ -67,9 +67,9 @@ def double_ranks(values: np.ndarray, backend: BackendName = "auto") -> np.ndarra
         >>> double_ranks(np.array([5.0, 1.0, 5.0]))
         array([5, 2, 5], dtype=int32)
     """
-    given = _numbers(values)
-    ranks = np.empty(len(given), np.int32)
-    get_host_backend(backend).ranks(given, None, ranks)
+    numbers = _numbers(values)
+    ranks = np.empty(len(numbers), np.int32)
+    get_host_backend(backend).ranks(numbers, None, ranks)
     return ranks
 
 
@@ -80,8 +80,8 @@ def rank_pairs(values: np.ndarray, items: np.ndarray, backend: BackendName = "au
         >>> rank_pairs(np.array([0.5, 0.1]), np.array([[0, 1], [0, 2]], np.int32)).order.items.tolist()
         [[0, 2], [0, 1]]
     """
-    given = _numbers(values)
-    return RankedPairs(given, items, double_ranks(given, backend), backend)
+    numbers = _numbers(values)
+    return RankedPairs(numbers, items, double_ranks(numbers, backend), backend)
 
 
 def rank_sums(first: RankedPairs, second: RankedPairs, table: np.ndarray, backend: BackendName = "auto") -> np.ndarray:

@@ -60,39 +60,39 @@ def object_sums(
         ((5, 2), True)
     """
     door = open_door(backend, triplets)
-    index, given = door.triplets(triplets), _as_values(values)
-    there = door.bring(given)
+    index, checked = door.triplets(triplets), _as_values(values)
+    there = door.bring(checked)
 
     def compute(first: int, count: int) -> np.ndarray:
         table = door.bring(multiplicities(n, first, count, seed=seed, stream=OBJECTS))
         with door.running(index, n):
-            sums = door.empty((1 + len(given), count), np.int64)
+            sums = door.empty((1 + len(checked), count), np.int64)
             door.backend.resample_items(index, table, there, sums)
             return door.host(sums)
 
     at_once = TABLE_BYTES // max(1, n) if isinstance(door, HostDoor) else LANES_AT_ONCE
-    return _in_steps(compute, len(given), n_resamples, at_once, progress)
+    return _in_steps(compute, len(checked), n_resamples, at_once, progress)
 
 
 def triplet_sums(
     values: np.ndarray, *, n_resamples: int, seed: int = 0, backend: str = "auto", progress: Progress = silent
 ) -> np.ndarray:
-    """The same sums with a weight Poisson(1) for each triplet by itself; arguments as in `object_sums`."""
-    host, given = get_host_backend(backend), _as_values(values)
+    """The sums of `object_sums`, with a weight Poisson(1) for each triplet by itself; arguments as there."""
+    host, checked = get_host_backend(backend), _as_values(values)
 
     def compute(first: int, count: int) -> np.ndarray:
-        sums = np.empty((1 + len(given), count), np.int64)
-        host.resample_rows(_keys(first, count, seed), given, sums)
+        sums = np.empty((1 + len(checked), count), np.int64)
+        host.resample_rows(_keys(first, count, seed), checked, sums)
         return sums
 
-    return _in_steps(compute, len(given), n_resamples, LANES_AT_ONCE // 2, progress)
+    return _in_steps(compute, len(checked), n_resamples, LANES_AT_ONCE // 2, progress)
 
 
 def pair_sums(
     pairs: object, n: int, values: np.ndarray, *, n_resamples: int, seed: int = 0, backend: str = "auto",
     progress: Progress = silent,
 ) -> np.ndarray:  # fmt: skip
-    """The same sums over pairs (p, 2) of n objects; a pair weighs the product of its objects' multiplicities.
+    """The sums of `object_sums` over pairs (p, 2); a pair weighs the product of its objects' multiplicities.
 
     The objects are drawn as those of `object_sums` are. Works on the host, whatever the backend.
 
@@ -123,14 +123,14 @@ def subject_sums(
     seed: int = 0,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """The same sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
+    """Sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
 
     Example:
         >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), people=2, n_resamples=3).shape
         (3, 2)
     """
-    given = _as_values(values)
-    of_person = np.stack([np.bincount(subjects, row, minlength=people) for row in (None, *given)])  # exact below 2^53
+    checked = _as_values(values)
+    of_person = np.stack([np.bincount(subjects, row, minlength=people) for row in (None, *checked)])  # exact below 2^53
     sums = np.empty((n_resamples, len(of_person)), np.int64)
     for first, count in _steps(n_resamples, LANES_AT_ONCE):
         table = multiplicities(people, first, count, seed=seed, stream=SUBJECTS)

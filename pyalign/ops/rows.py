@@ -46,18 +46,18 @@ class Matched:
         Raises:
             InputError: NaN or infinity.
         """
-        found = {name: self._take(name, items) for name in self.models}
-        dtype = np.result_type(*found.values())
-        return {name: x.astype(dtype, copy=False) for name, x in found.items()}
+        taken = {name: self._take(name, items) for name in self.models}
+        dtype = np.result_type(*taken.values())
+        return {name: x.astype(dtype, copy=False) for name, x in taken.items()}
 
     def _take(self, name: str, items: np.ndarray | slice) -> np.ndarray:
         rows, values = self.rows[name], self.models[name].values
         if rows is not None or items is not ALL:
             values = values[items if rows is None else rows[items]]
         door = open_door("auto", values)
-        found = door.host(door.rows(values, name))
-        _checks.require_finite(~np.isfinite(found).all(axis=1), name)
-        return found
+        taken = door.host(door.rows(values, name))
+        _checks.require_finite(~np.isfinite(taken).all(axis=1), name)
+        return taken
 
 
 def match_rows(models: Mapping[str, object]) -> Matched:
@@ -76,29 +76,29 @@ def match_rows(models: Mapping[str, object]) -> Matched:
     """
     if not models:
         raise InputError("embeddings must hold at least one model; got an empty mapping")
-    given = {name: as_embeddings(x, name) for name, x in models.items()}
-    notes = [note for name, x in given.items() for note in (*x.notes, *notes_on_values(x, name))]
-    reference = next((name for name, x in given.items() if x.names is not None), None)
+    embeddings = {name: as_embeddings(x, name) for name, x in models.items()}
+    notes = [note for name, x in embeddings.items() for note in (*x.notes, *notes_on_values(x, name))]
+    reference = next((name for name, x in embeddings.items() if x.names is not None), None)
     if reference is None:
-        _require_as_many(given)
-        if len(given) > 1:
+        _require_as_many(embeddings)
+        if len(embeddings) > 1:
             notes.append("rows have no names: row i is taken for the same item in all embeddings")
-        n = len(next(iter(given.values())))
-        return Matched(given, dict.fromkeys(given), n, None, tuple(dict.fromkeys(notes)))
-    items = given[reference].names
+        n = len(next(iter(embeddings.values())))
+        return Matched(embeddings, dict.fromkeys(embeddings), n, None, tuple(dict.fromkeys(notes)))
+    items = embeddings[reference].names
     assert items is not None
     require_different(items, "row")
-    _require_as_many({name: x for name, x in given.items() if name == reference or x.names is None})
-    found = {name: _rows(x, name, items, reference, notes) for name, x in given.items()}
-    common = np.all([rows >= 0 for rows in found.values()], axis=0)
+    _require_as_many({name: x for name, x in embeddings.items() if name == reference or x.names is None})
+    rows_by_model = {name: _rows(x, name, items, reference, notes) for name, x in embeddings.items()}
+    common = np.all([rows >= 0 for rows in rows_by_model.values()], axis=0)
     if not common.any():
-        raise InputError(f"{', '.join(given)}: no item has a row in all embeddings")
+        raise InputError(f"{', '.join(embeddings)}: no item has a row in all embeddings")
     if not common.all():
         left_out = f"{int((~common).sum()):,} of the {len(items):,} items of {reference} are left out"
         notes.append(f"{left_out}: others have no row for them")
     names = tuple(np.array(items, object)[common].tolist())
-    rows = {name: _unless_all(rows[common], len(given[name])) for name, rows in found.items()}
-    return Matched(given, rows, len(names), names, tuple(dict.fromkeys(notes)))
+    rows = {name: _unless_all(rows[common], len(embeddings[name])) for name, rows in rows_by_model.items()}
+    return Matched(embeddings, rows, len(names), names, tuple(dict.fromkeys(notes)))
 
 
 def _unless_all(rows: np.ndarray, n: int) -> np.ndarray | None:
@@ -123,23 +123,23 @@ def _rows(x: Embeddings, name: str, items: tuple[str, ...], reference: str, note
 
 
 def _by_stems(names: tuple[str, ...], name: str, items: tuple[str, ...], notes: list[str]) -> np.ndarray:
-    """The same where one side is called after files and the other after what is in them."""
+    """The rows of the items where one side is called after files and the other after what is in them."""
     try:
-        found = match_names(items, names)
-        rows = found.rows.astype(np.int64)
+        match = match_names(items, names)
+        rows = match.rows.astype(np.int64)
     except InputError as error:
         try:
-            found = match_names(names, items)
+            match = match_names(names, items)
         except InputError:
             raise InputError(f"{name}: {error}") from error
         rows = np.full(len(items), -1)
-        rows[found.rows] = np.arange(len(names))
-    notes.extend([] if found.note is None else [f"{name}: {found.note}"])
+        rows[match.rows] = np.arange(len(names))
+    notes.extend([] if match.note is None else [f"{name}: {match.note}"])
     return rows
 
 
 def _require_as_many(models: Mapping[str, Embeddings]) -> None:
     sizes = {name: len(x) for name, x in models.items()}
     if len(set(sizes.values())) > 1:
-        told = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
-        raise InputError(f"models must have the same number of items; got {told}")
+        listed = ", ".join(f"{name}: {size:,}" for name, size in sizes.items())
+        raise InputError(f"models must have the same number of items; got {listed}")

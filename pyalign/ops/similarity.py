@@ -138,14 +138,14 @@ def _few_rows(x: Array) -> np.ndarray:
 
 
 def _spread(rows: np.ndarray, measure: MeasureLike) -> float | None:
-    """By how much similarities of different rows differ, where rounding in their dtype may do as much; else None."""
+    """The spread of similarities of different rows, where rounding in their dtype may do as much; else None."""
     dtype = _checks.result_dtype(rows)
     finite = rows[np.isfinite(rows).all(axis=1)].astype(np.float64)
     if len(finite) < 3:
         return None
     try:
-        found = similarity(finite, measure=measure)[np.triu_indices(len(finite), 1)]
+        similarities = similarity(finite, measure=measure)[np.triu_indices(len(finite), 1)]
     except InputError:  # of these rows alone, such as rbf of equal ones
         return None
-    low, high = float(found.min()), float(found.max())
+    low, high = float(similarities.min()), float(similarities.max())
     return high - low if high - low <= ROUNDINGS * np.finfo(dtype).eps * max(abs(low), abs(high)) else None

@@ -41,15 +41,15 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
                [2, 0]], dtype=int32)
     """
     door = open_door(backend, similarities)
-    given = door.backend.widened(door.rows(similarities, "similarities"))
-    n, m = given.shape
+    matrix = door.backend.widened(door.rows(similarities, "similarities"))
+    n, m = matrix.shape
     if own is not None and not (isinstance(own, int) and 0 <= own <= m - n):
         raise InputError(f"own must leave a column of {m} to each of {n} rows; got {own!r}")
     _require_neighbours(k, m if own is None else m - 1)
     with door.running():
         out = door.empty((n, int(k)), np.int32)
         first = -1 if own is None else own
-        run_finite(door, given, "similarities", lambda backend: backend.topk(given, int(k), first, out))
+        run_finite(door, matrix, "similarities", lambda backend: backend.topk(matrix, int(k), first, out))
         return door.give(out)
 
 
@@ -80,12 +80,12 @@ def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: s
     """
     rows = as_embeddings(x).values
     _require_neighbours(k, length(rows) - 1)
-    found = [near for _, near in neighbour_blocks(rows, k, measure=measure, backend=backend)]
-    return found[0] if len(found) == 1 else array_namespace(found[0]).concat(found)
+    blocks = [near for _, near in neighbour_blocks(rows, k, measure=measure, backend=backend)]
+    return blocks[0] if len(blocks) == 1 else array_namespace(blocks[0]).concat(blocks)
 
 
 def neighbour_blocks(x: Any, k: int, *, measure: MeasureLike = "cosine", backend: str = "auto") -> Iterator[Any]:
-    """The same in pieces: which rows (a slice), and (rows, k) of them; never more than a block of similarities."""
+    """The neighbours in pieces: which rows (a slice), and (rows, k) of them; at most one block of similarities."""
     n = length(x)
     step = max(1, BLOCK // n)
     for start in range(0, n, step):

@@ -107,10 +107,10 @@ def odd_one_out(
     """
     aligned = _aligned(embeddings, triplets, similarities, measure, "odd_one_out")
     if similarities is None:
-        found = run_triplets(
+        results = run_triplets(
             aligned.x, aligned.index, measure="cosine" if measure is None else measure, backend=backend, choices=True
         )
-        return aligned.triplets.choices_in_file(found.choices)
+        return aligned.triplets.choices_in_file(results.choices)
     door = open_door(backend, aligned.x)
     matrix = door.similarities(aligned.x)
     index = door.triplets(aligned.index)
@@ -302,7 +302,10 @@ def run_placed(
     ready: Placed, measure: Measure, *, temperature: float = 1.0, choices: bool = False, probabilities: bool = False,
     sums: bool = False, similarities: bool = False, aside: Aside | None = None,
 ) -> TripletResults:  # fmt: skip
-    """The same, of what lies ready; `aside`: arrays where it lies, to be read with the numbers of this call."""
+    """What `run_triplets` gives, of rows and triplets that are `placed`.
+
+    aside: arrays where these are, to be read with the numbers of this call.
+    """
     door, rows, index = ready.door, ready.rows, ready.index
     dtype, shape = _checks.result_dtype(rows), (len(index), 3)
     temperature = _checks.as_temperature(temperature)
@@ -316,8 +319,8 @@ def run_placed(
         )
         total = _run(ready, measure, want, dtype, aside)
         wanted = want.choices, want.probabilities, want.similarities
-        given = [None if array is None else door.give(array) for array in wanted]
-    return TripletResults(door.backend.name, len(index), given[0], given[1], total, given[2])
+        outputs = [None if array is None else door.give(array) for array in wanted]
+    return TripletResults(door.backend.name, len(index), outputs[0], outputs[1], total, outputs[2])
 
 
 def checked_triplets(door: Door, triplets: object, n: int, columns: int = 0) -> Array:

@@ -69,10 +69,10 @@ def part_of(answers: np.ndarray | None, triplets: np.ndarray) -> np.ndarray | No
 
 
 def _weights(weights: object, t: int) -> np.ndarray:
-    given = _checks.as_array(weights, "weights", f"({t},)")
-    if given.dtype.kind not in "fiub" and given.dtype.name != "bfloat16":
-        raise InputError(f"weights must hold real numbers; got dtype {given.dtype}")
-    values = given.astype(np.float64)
+    array = _checks.as_array(weights, "weights", f"({t},)")
+    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        raise InputError(f"weights must hold real numbers; got dtype {array.dtype}")
+    values = array.astype(np.float64)
     if values.shape != (t,):
         raise InputError(f"weights must have shape ({t},), one for each triplet; got {values.shape}")
     fits = np.isfinite(values) & (values >= 0)

@@ -77,9 +77,9 @@ def choose_strength(
     Raises:
         InputError: several strengths, and an inner split that would leave a fold empty.
     """
-    given = as_penalties(penalties)
-    if given is not None and len(given) == 1:
-        return Choice(given[0], False, given, (), (), 0)
+    stated = as_penalties(penalties)
+    if stated is not None and len(stated) == 1:
+        return Choice(stated[0], False, stated, (), (), 0)
     watch = watch or Watch(stage="inner")
     try:
         folds = list(TripletKFold(split, INNER_FOLDS, seed, len(x)).folds(triplets, subjects))
@@ -93,18 +93,18 @@ def choose_strength(
         paths = []
         for number, fold in enumerate(folds):
             inner = watch.at(f"{watch.stage} {number + 1}/{INNER_FOLDS}")
-            paths.append(_walk(x, triplets, answers, fold, options, given, shares, inner, make))
+            paths.append(_walk(x, triplets, answers, fold, options, stated, shares, inner, make))
         return _Curve.of(paths)
 
-    found = curve(SHARES)
-    if given is None and found.at_strongest:
-        found = curve(STRONGER).joined(found)
-    elif given is None and found.at_weakest:
-        found = found.joined(curve(WEAKER))
-    growth = (found.n_triplets / len(triplets)) ** GROWTH
-    strength = least_of(np.array(found.strengths), np.array(found.nats)) * growth
-    at_edge = found.at_strongest or found.at_weakest
-    return Choice(strength, at_edge, found.strengths, found.nats, found.right, found.n_passes)
+    tried = curve(SHARES)
+    if stated is None and tried.at_strongest:
+        tried = curve(STRONGER).joined(tried)
+    elif stated is None and tried.at_weakest:
+        tried = tried.joined(curve(WEAKER))
+    growth = (tried.n_triplets / len(triplets)) ** GROWTH
+    strength = least_of(np.array(tried.strengths), np.array(tried.nats)) * growth
+    at_edge = tried.at_strongest or tried.at_weakest
+    return Choice(strength, at_edge, tried.strengths, tried.nats, tried.right, tried.n_passes)
 
 
 def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
@@ -113,8 +113,8 @@ def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
     answers: see `pyalign.probing.answers.answer_weights`.
     """
     for number, fold in enumerate(folds):
-        for side, found in (("training", fold.train), ("test", fold.test)):
-            if answers is not None and not answers[found].any():
+        for side, rows in (("training", fold.train), ("test", fold.test)):
+            if answers is not None and not answers[rows].any():
                 raise InputError(
                     f"weights must leave answers on both sides of a split; those of fold {number + 1}'s {side} "
                     "triplets are all 0"
@@ -210,13 +210,13 @@ def _walk(
     worse = 0
     for fit in fit_path(problem, path.strengths, rounds=ROUNDS, watch=watch):
         test = part_of(answers, fold.test)
-        found = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on, problem.task)
-        watch.accuracy = found.accuracy
-        watch.offer((INNER, found.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
+        held_out = held_out_score(fit.transform, options, x, triplets[fold.test], test, problem.on, problem.task)
+        watch.accuracy = held_out.accuracy
+        watch.offer((INNER, held_out.cross_entropy), lambda fit=fit: fit)  # type: ignore[misc]
         path.n_passes += fit.n_passes
-        path.scores.append(found)
+        path.scores.append(held_out)
         least = min(score.cross_entropy for score in path.scores)
-        worse = worse + 1 if found.cross_entropy > least else 0
+        worse = worse + 1 if held_out.cross_entropy > least else 0
         if worse == PATIENCE:
             break
     return path

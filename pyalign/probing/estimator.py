@@ -130,7 +130,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         options = self._options()
         penalty = None if self.penalty == "auto" else as_penalty(self.penalty, auto=True)
         if _checks.one_of(self.solver, SOLVERS, "solver") == "adam":
-            return self._by_recipe(x, triplets, penalty, progress, given=answers is not None or weights is not None)
+            return self._by_recipe(x, triplets, penalty, progress, weighted=answers is not None or weights is not None)
         inputs = read_inputs(x, triplets, answers=answers, weights=weights, missing=self.missing, backend=self.backend)
         self.n_features_in_ = inputs.x.shape[1]
         watch = watch_over(inputs, LocalOptions(), progress, journal)
@@ -158,7 +158,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return completed(fit, inputs, LocalOptions())
 
     def _by_recipe(
-        self, x: object, triplets: object, penalty: float | None, progress: Progress, given: bool
+        self, x: object, triplets: object, penalty: float | None, progress: Progress, weighted: bool
     ) -> TripletProbe:
         """The published training; refuses options that it would not read."""
         if self.backend != "auto":
@@ -169,7 +169,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             **ProbeOptions(norm=self._options().norm).to_dict(),
             "seed": 0,
         }
-        if unread or given or self.norm not in ("squared", "frobenius"):
+        if unread or weighted or self.norm not in ("squared", "frobenius"):
             raise InputError(
                 "solver 'adam' takes only penalty and seed, and one answer for each triplet; got other options"
             )
@@ -189,12 +189,12 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def score(self, x: EmbeddingsLike, triplets: TripletsLike) -> float:
         """Accuracy (fraction) of the mapped rows on triplets of the rows."""
         z = self.transform(x)
-        found = score(
+        result = score(
             z, triplets, measure=self.measure, temperature=self.temperature, missing=self.missing, backend=self.backend,
             ci=None,
         )  # fmt: skip
-        return float(found.accuracy)
+        return float(result.accuracy)
 
     def _options(self) -> ProbeOptions:
-        names = [one.name for one in fields(ProbeOptions)]
+        names = [field.name for field in fields(ProbeOptions)]
         return ProbeOptions(**{name: value for name, value in self.get_params().items() if name in names})

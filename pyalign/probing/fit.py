@@ -79,7 +79,7 @@ class ProbeFit(OfTask, Result):
 
     @property
     def local_cross_entropy(self) -> float | None:
-        """As in `local`, and so the next four."""
+        """The `local_cross_entropy` of `local`, as are the next four properties."""
         return None if self.local is None else self.local.cross_entropy
 
     @property
@@ -133,7 +133,7 @@ def _watcher(watch: Watch, search: Search, began: float) -> Watcher:
         if merit < least:
             least, kept = merit, Map(at.weights.copy(), at.bias.copy())
             watch.offer(merit, lambda: _cut(search, passes, kept, began))
-        watch.told(search.strength, passes, value)
+        watch.report(search.strength, passes, value)
 
     return seen
 
@@ -146,15 +146,15 @@ def _cut(search: Search, passes: int, at: Map, began: float) -> ProbeFit:
 
 
 def _result(search: Search, at: Map, began: float, figures: bool = False, interrupted: bool = False) -> ProbeFit:
-    found, problem = search.look(at), search.problem
-    gap, bounded = search.gap(at, found), at.weights.shape[1] == problem.largest_rank < problem.directions
+    curvature, problem = search.look(at), search.problem
+    gap, bounded = search.gap(at, curvature), at.weights.shape[1] == problem.largest_rank < problem.directions
     certified = gap is not None and gap <= problem.options.tolerance
     return ProbeFit(
         transform=problem.transform(at),
         strength=search.strength,
         norm=search.norm(at),
-        cross_entropy=found.loss,
-        objective=search.objective(at, found),
+        cross_entropy=curvature.loss,
+        objective=search.objective(at, curvature),
         gap=gap,
         converged=not interrupted and (certified or ((gap is None or bounded) and search.converged)),
         gradient_norm=search.gradient_norm if np.isfinite(search.gradient_norm) else None,

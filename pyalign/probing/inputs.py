@@ -53,7 +53,7 @@ class Inputs:
     subjects: np.ndarray | None
     others: np.ndarray | None
     aligned: Aligned
-    given: Mapping[str, Any]
+    arguments: Mapping[str, Any]
     coverage: Coverage | None
 
     @property
@@ -63,13 +63,13 @@ class Inputs:
 
     @property
     def task(self) -> str:
-        """Of the triplets."""
+        """The task of the triplets."""
         return self.aligned.triplets.task
 
     def provenance(self, options: Mapping[str, Any], seed: int | None) -> Provenance:
-        """Of a result that is made of them."""
+        """The provenance of a result that is made of these inputs."""
         missing = "raise" if self.coverage is None else "omit"
-        return Provenance.now(self.given, {**options, "missing": missing}, self.on.backend.name, seed)
+        return Provenance.now(self.arguments, {**options, "missing": missing}, self.on.backend.name, seed)
 
     def recorded(
         self, transform: Transform, measure: str, temperature: float, provenance: Provenance,
@@ -108,13 +108,13 @@ def read_inputs(
     people = triplet_data.subjects if subjects is None else subjects
     if isinstance(people, Subjects):
         people = people.codes  # in the order of the labels, which may be numbers
-    given = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
-    given["other_embeddings"] = others
+    arguments = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
+    arguments["other_embeddings"] = others
     return Inputs(
         on, rows, index, answer_weights(len(index), triplet_data.answers, present.of(weights, "weights")),
         None if people is None else checked_labels(people, len(index)),
         None if others is None else host_rows(on, as_embeddings(others, "other_embeddings").values, "other_embeddings"),
-        aligned, {name: value for name, value in given.items() if value is not None}, present.coverage,
+        aligned, {name: value for name, value in arguments.items() if value is not None}, present.coverage,
     )  # fmt: skip
 
 
@@ -123,8 +123,8 @@ def _host_for_two(on: Algebra, backend: BackendName) -> Algebra:
     if isinstance(on, HostAlgebra):
         return on
     if backend != "auto":
-        told = "native or numpy, on the host, for anchored triplets"
-        raise InputError(f"backend must be {told}; got {backend!r}")
+        expected = "native or numpy, on the host, for anchored triplets"
+        raise InputError(f"backend must be {expected}; got {backend!r}")
     return algebra_for()
 
 

@@ -192,10 +192,10 @@ class LocalTerm:
         """The value and its derivatives at weights (k, r) and bias (r,)."""
         bring = self.on.door.bring
         with self.on.door.running():
-            given = bring(weights.astype(self.dtype)), bring(bias.astype(self.dtype)) if bias.any() else None
-            value, by_weights, by_bias = self._batch(0, *given)
+            parameters = bring(weights.astype(self.dtype)), bring(bias.astype(self.dtype)) if bias.any() else None
+            value, by_weights, by_bias = self._batch(0, *parameters)
             for number in range(1, len(self.batches)):
-                more = self._batch(number, *given)
+                more = self._batch(number, *parameters)
                 value, by_weights, by_bias = value + more[0], by_weights + more[1], by_bias + more[2]
             return Slope(float(value), *self.on.fetched_slope(by_weights, by_bias))
 
@@ -237,7 +237,7 @@ class LocalTerm:
         return total / self.count
 
     def widened(self) -> LocalTerm:
-        """The same in float64."""
+        """The same term in float64."""
         if self.dtype == np.float64:
             return self
         wide = copy(self)

@@ -108,12 +108,12 @@ class ProbeOptions:
 Options = TypeVar("Options")
 
 
-def options_of(kind: type[Options], given: Mapping[str, Any], also: Sequence[str] = ()) -> Options:
+def options_of(kind: type[Options], options: Mapping[str, Any], also: Sequence[str] = ()) -> Options:
     """The options as a `kind`, a dataclass; raises for one that it lacks. also: what its caller takes besides."""
-    names = [*(one.name for one in fields(kind)), *also]  # type: ignore[arg-type]
-    for name in given:
+    names = [*(entry.name for entry in fields(kind)), *also]  # type: ignore[arg-type]
+    for name in options:
         _checks.one_of(name, names, "an option")
-    return kind(**given)
+    return kind(**options)
 
 
 def as_penalty(value: object, name: str = "penalty", *, auto: bool = False) -> float:
@@ -171,9 +171,9 @@ class LocalOptions:
         object.__setattr__(self, "local_weight", local_weight)
         object.__setattr__(self, "tau", tau)
         for name, least in (("batch_size", FEWEST_OTHERS), ("batches", 1)):
-            given = getattr(self, name)
-            if given is not None or name == "batch_size":
-                object.__setattr__(self, name, _checks.whole_number(given, name, least))
+            number = getattr(self, name)
+            if number is not None or name == "batch_size":
+                object.__setattr__(self, name, _checks.whole_number(number, name, least))
 
 
 FEWEST_OTHERS = 3  # two neighbors each, so that there is something to keep

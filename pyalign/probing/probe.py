@@ -136,14 +136,14 @@ def probe_path(
     """
     progress = progress or silent
     chosen = options_of(ProbeOptions, options, ("penalties", *COMMON))
-    given, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, batches)
+    stated, local = as_penalties(penalties), LocalOptions(local_weight, tau, batch_size, batches)
     inputs = read_inputs(
         embeddings, triplets, answers=answers, weights=weights, others=other_embeddings, missing=missing,
         backend=backend
     )  # fmt: skip
     problem = maker(inputs, local)(inputs.x, inputs.index, chosen, inputs.answers)
     fits = list(
-        fit_path(problem, given or problem.strengths(SHARES), watch=Watch(progress, stage="path"), figures=True)
+        fit_path(problem, stated or problem.strengths(SHARES), watch=Watch(progress, stage="path"), figures=True)
     )
     return tuple(warned(completed(fit, inputs, local)) for fit in fits)
 
@@ -173,8 +173,8 @@ def completed(
 def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None) -> ProbeFit:
     """A fit whose map says what it was fitted to, with notes."""
     options = fit.options
-    told = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else local.to_dict())}
-    provenance = inputs.provenance(told, options.seed)
+    settings = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else local.to_dict())}
+    provenance = inputs.provenance(settings, options.seed)
     transform = inputs.recorded(fit.transform, options.measure, options.temperature, provenance, held_out)
     return replace(fit, transform=transform, coverage=inputs.coverage, notes=inputs.notes, provenance=provenance)
 

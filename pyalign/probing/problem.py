@@ -67,7 +67,7 @@ class Problem:
         self.term = self._term(index, answers)
 
     def answered(self, triplets: np.ndarray) -> Problem:
-        """The same with other answers, one to each of the same triplets: all but the loss is kept."""
+        """The same problem with other answers, one to each of the same triplets: all but the loss is kept."""
         other = copy(self)
         other.term = self._term(triplets, None)
         return other

@@ -65,10 +65,10 @@ def fit_recipe(
     inputs = _inputs(x, triplets, missing)
     test = None if held_out is None else valid_triplets(held_out, len(inputs.x))
     chosen, weight = settings or RecipeSettings(), as_penalty(penalty)
-    told = _options(weight, seed, chosen)
-    watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, told, seed))
+    options = _options(weight, seed, chosen)
+    watch = Watch(progress, journal or Journal(), recorded=lambda fit: _completed(fit, inputs, options, seed))
     fit = _train(inputs.x, inputs.index, test, weight, seed, chosen, watch)
-    return _completed(fit, inputs, told, seed)
+    return _completed(fit, inputs, options, seed)
 
 
 def _inputs(x: object, triplets: object, missing: Policy) -> Inputs:
@@ -97,8 +97,8 @@ def _train(
         curve.append(_epoch(loss, standard, adam.weights, test))
         so_far = partial(fit, adam.weights.copy(), len(curve), True)
         watch.offer((CUT, _judged(curve[-1])), so_far)
-        told = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f} %"
-        watch.progress(f"{watch.stage}: loss {loss:.5f}{told}", len(curve), settings.epochs)
+        held_out = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f} %"
+        watch.progress(f"{watch.stage}: loss {loss:.5f}{held_out}", len(curve), settings.epochs)
         if _is_over(curve, settings):
             break
     return fit(adam.weights, len(curve))
@@ -165,8 +165,8 @@ class Adam:
 def _epoch(loss: float, rows: np.ndarray, weights: np.ndarray, test: np.ndarray | None) -> Epoch:
     if test is None:
         return Epoch(loss, None, None)
-    found = score(rows @ weights, test, measure="dot", ci=None)
-    return Epoch(loss, found.cross_entropy, found.accuracy)
+    result = score(rows @ weights, test, measure="dot", ci=None)
+    return Epoch(loss, result.cross_entropy, result.accuracy)
 
 
 def _judged(epoch: Epoch) -> float:

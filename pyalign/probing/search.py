@@ -66,7 +66,7 @@ class Search:
         return max(finest, STILL * self.problem.options.tolerance)
 
     def _polished(self, at: Map, rounds: int) -> Map:
-        """From a map that has all its columns; where there is a certificate, more exactly until it holds."""
+        """Minimizes from a map that has all its columns; where there is a certificate, more exactly until it holds."""
         at = self._minimise(at, self._still(rounds))
         if not self.problem.convex:
             return at
@@ -115,9 +115,9 @@ class Search:
         options = self.problem.options
         nothing = Map(np.zeros((self.problem.directions, 0)), np.zeros(0))
         at = nothing if start is None or not start.weights.any() else start
-        found = self.look(at)
+        curvature_at = self.look(at)
         for number in range(rounds):
-            wider = self._with_columns(at, found.directions)
+            wider = self._with_columns(at, curvature_at.directions)
             if not wider.weights.any():  # nothing lowers the objective: the best map is zero
                 return Map(np.zeros((self.problem.directions, 1)), np.zeros(1))
             wide = number >= len(TOLERANCES)
@@ -125,8 +125,8 @@ class Search:
             at = self._compressed(self._minimise(wider, tolerance, wide))
             if self.iterations >= options.max_iterations:
                 break
-            found = self.look(at)
-            gap = self.gap(at, found)
+            curvature_at = self.look(at)
+            gap = self.gap(at, curvature_at)
             if gap is not None and gap <= options.tolerance:
                 break
             if gap is None and tolerance <= max(WIDE_TOLERANCE, STILL * options.tolerance):
@@ -180,18 +180,18 @@ class Search:
             problem.term, problem.basis.stretch, weights, bias, strength, problem.options.rank == "diagonal"
         )
 
-    def objective(self, at: Map, found: Curvature) -> float:
-        """In float64, in nats."""
-        return self.problem.total(found.loss, at) + self.strength * self.norm(at)
+    def objective(self, at: Map, curvature_at: Curvature) -> float:
+        """The objective, computed in float64, in nats."""
+        return self.problem.total(curvature_at.loss, at) + self.strength * self.norm(at)
 
     def norm(self, at: Map) -> float:
         """What the penalty's strength multiplies."""
         form = self._form(at)
         return form.penalty(form.start(at.weights))[0]
 
-    def gap(self, at: Map, found: Curvature) -> float | None:
+    def gap(self, at: Map, curvature_at: Curvature) -> float | None:
         """How far the objective lies above the optimum, at most; None where the problem isn't convex."""
-        return max(0.0, self.objective(at, found) - found.entropy) if self.problem.convex else None
+        return max(0.0, self.objective(at, curvature_at) - curvature_at.entropy) if self.problem.convex else None
 
     def _trace_strength(self, at: Map) -> float:
         """What the penalty costs per unit of trace(M), in a direction that W does not have yet."""
@@ -227,7 +227,7 @@ class Search:
         return Map(np.hstack([at.weights, columns]), np.concatenate([at.bias, np.zeros(columns.shape[1])]))
 
     def _compressed(self, at: Map) -> Map:
-        """The same map turned so that its columns are orthogonal, without those that are next to nothing."""
+        """The map, turned so that its columns are orthogonal, without those that are next to nothing."""
         left, lengths, right = np.linalg.svd(self._weights(at), full_matrices=False)
         kept = lengths > NEGLIGIBLE * lengths[0]
         kept[0] = True
@@ -241,7 +241,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Solved:
-    """Where a minimisation ended: the best parameters seen, their value and gradient norm, and what it took."""
+    """The end of a minimisation: the best parameters seen, their value and gradient norm, and what it took."""
 
     theta: np.ndarray
     value: float

@@ -20,8 +20,8 @@ class FoldResult(Result):
         strength: of the penalty, chosen within the training triplets, or given.
         accuracy: fraction of the test triplets.
         cross_entropy: nats, of the test triplets.
-        accuracy_error, cross_entropy_error: standard errors over held-out objects, triplets or people, as the split has
-            it; None with counts, shares or weights.
+        accuracy_error, cross_entropy_error: standard errors, over what the intervals of the means are over; None
+            without these, or in a fold that is too small.
         zero_shot_accuracy: fraction of the same triplets, by cosines of the rows as they came.
         n_train, n_test: triplets.
         rank: columns of the map.
@@ -97,8 +97,7 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
 
     Attributes:
         accuracy: fraction; mean over the folds.
-        accuracy_interval: 95 % interval of that mean, over objects, triplets or participants, whichever the folds hold
-            out.
+        accuracy_interval: interval of that mean, over what `ci` says; None: not asked for, or not known.
         cross_entropy, cross_entropy_interval: the same in nats.
         zero_shot_accuracy: fraction; mean over the folds, of the same triplets without a probe.
         folds: a `FoldResult` for each fold.
@@ -120,9 +119,9 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
     derived: ClassVar[tuple[str, ...]] = ("chance", "difference", "local", "fit_stage", "interrupted")
 
     accuracy: float
-    accuracy_interval: Interval
+    accuracy_interval: Interval | None
     cross_entropy: float
-    cross_entropy_interval: Interval
+    cross_entropy_interval: Interval | None
     zero_shot_accuracy: float
     folds: tuple[FoldResult, ...]
     split: str
@@ -154,13 +153,14 @@ class ProbeCrossValidation(OfTask, OnCards, Result):
 
     @property
     def interrupted(self) -> bool:
-        """Likewise."""
+        """Whether the run was interrupted; False, since such a run leaves a journal and no result."""
         return False
 
     def __repr__(self) -> str:
-        low, high = self.accuracy_interval
+        interval = self.accuracy_interval
+        reach = "" if interval is None else f"{interval.low:.3%} to {interval.high:.3%}; "
         return (
-            f"ProbeCrossValidation(accuracy={self.accuracy:.3%} ({low:.3%} to {high:.3%}; zero-shot "
+            f"ProbeCrossValidation(accuracy={self.accuracy:.3%} ({reach}zero-shot "
             f"{self.zero_shot_accuracy:.3%}), cross_entropy={self.cross_entropy:.5f} nats, "
             f"{len(self.folds)} folds over {self.split})"
         )

@@ -34,15 +34,15 @@ class Watch:
     recorded: Callable[[Any], Any] = lambda fit: fit
 
     def at(self, stage: str) -> Watch:
-        """The same for another stage."""
+        """A watch like this one for another stage."""
         return Watch(self.progress, self.journal, stage, recorded=self.recorded)
 
     def offer(self, merit: tuple[float, ...], fit: Callable[[], Any]) -> None:
         """A fit that may be the best so far, to the journal."""
         self.journal.offer(self.stage, merit, lambda: self.recorded(fit()))
 
-    def told(self, penalty: float, passes: int, objective: float) -> None:
-        """A pass, as text."""
+    def report(self, penalty: float, passes: int, objective: float) -> None:
+        """Reports a pass, as text."""
         held_out = "" if self.accuracy is None else f", held-out {100 * self.accuracy:.2f} %"
         text = f"{self.stage}: penalty {penalty:.4g}, loss {objective:.5f}{held_out}"
         self.progress(text, passes, None)

@@ -43,18 +43,18 @@ class ByProbe:
         self.pool, self.options, self.folds, self.seed = pool, options, folds, seed
         self.on = algebra_for()
         self._make: Maker = partial(Problem, on=self.on, task=pool.task)
-        given = as_penalties(penalties)
-        self._candidates, self._single = penalties, given is not None and len(given) == 1
+        grid = as_penalties(penalties)
+        self._candidates, self._single = penalties, grid is not None and len(grid) == 1
         self._progress = progress
         self.models = [_rows(self.on, name, x) for name, x in pool.models.items()]
         self.strengths: np.ndarray | None = None
 
     def choose(self, pairs: np.ndarray) -> None:
         """Chooses the strengths (g, m) by inner folds over objects, on answers int8 (t, g) that serve nothing else."""
-        given, count = self.pool.index[: len(pairs)], pairs.shape[1] * len(self.models)
+        index_of_study, count = self.pool.index[: len(pairs)], pairs.shape[1] * len(self.models)
         self.strengths = np.empty((pairs.shape[1], len(self.models)))
         for g, kept in enumerate(pairs.T):
-            index = answered(given, kept, self.pool.task)
+            index = answered(index_of_study, kept, self.pool.task)
             for m, x in enumerate(self.models):
                 self._progress("penalties", g * len(self.models) + m, count)
                 self.strengths[g, m] = choose_strength(
@@ -72,10 +72,10 @@ class ByProbe:
         index, n = self.pool.index[rows], len(self.models[0])
         split = list(TripletKFold("objects", self.folds, self.seed, n).folds(index))
         everyone = [answered(index, kept, self.pool.task) for kept in pairs.T]
-        found = np.empty((pairs.shape[1], len(self.models)))
+        losses = np.empty((pairs.shape[1], len(self.models)))
         for m in range(len(self.models)):
-            found[:, m] = self._of_model(m, index, everyone, split)
-        return found
+            losses[:, m] = self._of_model(m, index, everyone, split)
+        return losses
 
     def _of_model(
         self, m: int, index: np.ndarray, everyone: Sequence[np.ndarray], split: Sequence[Fold]

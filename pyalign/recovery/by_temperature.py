@@ -40,12 +40,12 @@ class ByTemperature:
         host, alternatives = self.pool.host, self.pool.alternatives
         similarities = [np.ascontiguousarray(s[rows]) for s in self.pool.similarities]
         deviations = deviations_of(host, similarities, pairs, alternatives)
-        found = np.empty(deviations.T.shape)
+        losses = np.empty(deviations.T.shape)
         for m, s in enumerate(similarities):
             model = OneModel(host, s, alternatives, self._near[m])
-            found[:, m] = model.least(deviations[m])
+            losses[:, m] = model.least(deviations[m])
             self._near[m] = model.near
-        return found / len(pairs)
+        return losses / len(pairs)
 
 
 class OneModel:
@@ -91,7 +91,7 @@ class OneModel:
         return losses
 
     def _sums(self, beta: float) -> LossSums:
-        """With the pair 01 as the answer everywhere."""
+        """The sums of the losses with the pair 01 as the answer everywhere."""
         return self._host.temperature_sums(self._similarities, None, None, beta, alternatives=self._alternatives)
 
     def _beta(self, place: int) -> float:
@@ -122,9 +122,9 @@ class OneModel:
         ends = [[self._at(int(place) + side) for place in cells] for side in (0, 1)]
         start, width = (np.array([self._beta(int(place) + side) for place in cells]) for side in (0, 1))
         width -= start
-        f, g = (np.array([one.loss for one in side]) for side in ends)
-        df, dg = (width * np.array([one.first for one in side]) for side in ends)
-        ddf, ddg = (width**2 * np.array([one.second for one in side]) for side in ends)
+        f, g = (np.array([point.loss for point in side]) for side in ends)
+        df, dg = (width * np.array([point.first for point in side]) for side in ends)
+        ddf, ddg = (width**2 * np.array([point.second for point in side]) for side in ends)
         rise, turn, bend = g - f - df - ddf / 2, dg - df - ddf, ddg - ddf
         cubic, quartic, quintic = 10 * rise - 4 * turn + bend / 2, 7 * turn - 15 * rise - bend, 6 * rise - 3 * turn
         quintic += bend / 2

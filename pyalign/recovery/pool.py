@@ -67,18 +67,18 @@ class Pool:
         self.similarities = [np.concatenate(two) for two in zip(self.similarities, self._look(drawn), strict=True)]
 
     def fitted_temperatures(self) -> tuple[float, ...]:
-        """For each model the temperature at which people's answers to the triplets of the study are likeliest."""
-        found = []
+        """The temperature of each model at which people's answers to the triplets of the study are likeliest."""
+        temperatures = []
         for name, s in zip(self.models, self.similarities, strict=True):
             people = AnsweredSimilarities(self.host, s, None, "fractional", alternatives=self.alternatives)
             try:
-                found.append(1.0 / minimise(people.sums).beta)
+                temperatures.append(1.0 / minimise(people.sums).beta)
             except InputError as error:
                 raise InputError(f"{name}: {error}; temperature must then be given") from error
-        return tuple(found)
+        return tuple(temperatures)
 
     def _look(self, index: np.ndarray) -> list[np.ndarray]:
-        found = []
+        similarities = []
         for name, x in self.models.items():
             try:
                 results = run_triplets(
@@ -86,8 +86,8 @@ class Pool:
                 )  # fmt: skip
             except InputError as error:
                 raise InputError(f"{name}: {error}") from error
-            found.append(np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)")))
-        return found
+            similarities.append(np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)")))
+        return similarities
 
 
 def cuts_of(similarities: np.ndarray, temperature: float, alternatives: int) -> np.ndarray:

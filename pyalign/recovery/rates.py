@@ -132,15 +132,15 @@ def along_sizes(n_simulations: Simulations, sizes: Sequence[int] | None, target:
     if sizes is not None:
         return [n_simulations.at(size) for size in sorted(set(sizes))]
     whole = n_simulations.at(n_simulations.pool.n_given)
-    found, size = [whole], whole.size // 2
-    while size >= FEWEST and (len(found) <= HALVINGS or found[0].rate >= target):
-        found.insert(0, n_simulations.at(size))
+    counts, size = [whole], whole.size // 2
+    while size >= FEWEST and (len(counts) <= HALVINGS or counts[0].rate >= target):
+        counts.insert(0, n_simulations.at(size))
         size //= 2
     size = 2 * whole.size
-    while found[-1].rate < target and size <= most and not found[-1].fails_by_ties_alone:
-        found.append(n_simulations.at(size))
+    while counts[-1].rate < target and size <= most and not counts[-1].fails_by_ties_alone:
+        counts.append(n_simulations.at(size))
         size *= 2
-    return found
+    return counts
 
 
 def needed(sizes: Sequence[int], rates: Sequence[float], target: float) -> tuple[int, tuple[int, int]] | None:

@@ -35,7 +35,7 @@ SMALLEST = 2  # triplets, of a size
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Settings:
     """The options of one call, checked but for the names of models."""
 
     refit: str
@@ -118,58 +118,58 @@ def recover(
 
     Example:
         >>> from pyalign.datasets.simulate import random_embeddings, simulate
-        >>> one, other = random_embeddings(40, 8), random_embeddings(40, 8, seed=1)
-        >>> triplets = simulate(one, 2000).triplets
-        >>> found = recover({"one": one, "other": other}, triplets, temperature=0.1, n_simulations=20)
-        >>> found.confusion, found.n_needed < 200
+        >>> models = {"first": random_embeddings(40, 8), "second": random_embeddings(40, 8, seed=1)}
+        >>> triplets = simulate(models["first"], 2000).triplets
+        >>> recovery = recover(models, triplets, temperature=0.1, n_simulations=20)
+        >>> recovery.confusion, recovery.n_needed < 200
         (((1.0, 0.0), (0.0, 1.0)), True)
     """
     progress = progress or silent
     models = named_models(models)
     if len(models) < 2:
         raise InputError(f"models must be at least two; got {len(models)}")
-    asked = _asked(
+    settings = _checked(
         refit, n_simulations, sizes, most_triplets, target, confidence_level, folds, penalties, probe, seed, missing,
         backend, progress,
     )  # fmt: skip
-    measures = {name: get_measure(one) for name, one in _by_name(measure, models, "measure").items()}
-    given = None if temperature is None else _temperatures(temperature, models)
+    measures = {name: get_measure(chosen) for name, chosen in _by_name(measure, models, "measure").items()}
+    stated = None if temperature is None else _temperatures(temperature, models)
     present = with_rows(models, triplets, missing)
     aligned = align_models(models, present.triplets)
     require_one_answer_each(aligned.triplets, "recover")
-    if given is None:
+    if stated is None:
         require_answers(aligned.triplets, "recover without a temperature")
     progress("similarities", 0, None)
-    pool = Pool(aligned.models, aligned.index, measures, aligned.triplets.task, backend, asked.seed)
-    temperatures = pool.fitted_temperatures() if given is None else given
-    simulated = _simulations(pool, temperatures, asked)
-    counts = along_sizes(simulated, _sizes(asked, pool.n_given), asked.target, _most(asked, pool.n_given))
-    kept = Kept(asked.simulations, asked.target, asked.confidence, asked.seed)
-    found = summarised(counts, pool, temperatures, kept)
-    told = [notes_on_rows(x, aligned.index, name, found.task) for name, x in aligned.models.items()]
-    told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
+    pool = Pool(aligned.models, aligned.index, measures, aligned.triplets.task, backend, settings.seed)
+    temperatures = pool.fitted_temperatures() if stated is None else stated
+    simulated = _simulations(pool, temperatures, settings)
+    counts = along_sizes(simulated, _sizes(settings, pool.n_given), settings.target, _most(settings, pool.n_given))
+    kept = Kept(settings.simulations, settings.target, settings.confidence, settings.seed)
+    recovery = summarised(counts, pool, temperatures, kept)
+    row_notes = [notes_on_rows(x, aligned.index, name, recovery.task) for name, x in aligned.models.items()]
+    row_notes += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     return replace(
-        found,
+        recovery,
         refit=refit,
-        folds=asked.folds if refit == "probe" else None,
-        temperatures="fitted" if given is None else "given",
+        folds=settings.folds if refit == "probe" else None,
+        temperatures="fitted" if stated is None else "given",
         triplets=aligned.triplets.source,
         coverage=present.coverage,
-        notes=merged(aligned.notes, *told, found.notes),
-        provenance=_provenance(asked, pool, temperatures, {**models, "triplets": aligned.triplets}),
+        notes=merged(aligned.notes, *row_notes, recovery.notes),
+        provenance=_provenance(settings, pool, temperatures, {**models, "triplets": aligned.triplets}),
     )
 
 
-def _asked(
+def _checked(
     refit: str, n_simulations: object, sizes: object, most: object, target: float, confidence_level: float,
     folds: object,
     penalties: object, probe: object, seed: object, missing: Policy, backend: BackendName, progress: Progress,
-) -> _Asked:  # fmt: skip
+) -> _Settings:  # fmt: skip
     _checks.one_of(refit, REFITS, "refit")
     if probe is not None and not isinstance(probe, ProbeOptions):
         raise InputError(f"probe must be a ProbeOptions; got {type(probe).__name__}")
     chosen = SIMULATIONS[refit] if n_simulations is None else _checks.whole_number(n_simulations, "n_simulations", 1)
-    return _Asked(
+    return _Settings(
         refit, chosen, _checked_sizes(sizes),
         None if most is None else _checks.whole_number(most, "most_triplets", SMALLEST),
         _checks.fraction(target, "target"), _checks.fraction(confidence_level, "confidence_level"),
@@ -181,56 +181,60 @@ def _asked(
 def _checked_sizes(sizes: object) -> tuple[int, ...] | None:
     if sizes is None:
         return None
-    found = _checks.sequence(sizes, "sizes", "numbers of triplets")
-    if not found:
+    numbers = _checks.sequence(sizes, "sizes", "numbers of triplets")
+    if not numbers:
         raise InputError(f"sizes must be numbers of triplets; got {sizes!r}")
-    return tuple(_checks.whole_number(size, "sizes", SMALLEST) for size in found)
+    return tuple(_checks.whole_number(size, "sizes", SMALLEST) for size in numbers)
 
 
-def _by_name(given: Any, models: Mapping[str, object], what: str) -> dict[str, Any]:
-    """One for each model, from one for all or from a mapping."""
-    if not isinstance(given, Mapping):
-        return dict.fromkeys(models, given)
-    given = _checks.by_name(given, what)
-    lacking = [name for name in models if name not in given]
-    unknown = [name for name in given if name not in models]
+def _by_name(values: Any, models: Mapping[str, object], what: str) -> dict[str, Any]:
+    """A value for each model, from one value for all or from a mapping."""
+    if not isinstance(values, Mapping):
+        return dict.fromkeys(models, values)
+    values = _checks.by_name(values, what)
+    lacking = [name for name in models if name not in values]
+    unknown = [name for name in values if name not in models]
     if lacking or unknown:
-        told = f"it lacks {lacking[0]!r}" if lacking else f"{unknown[0]!r} is no model"
-        raise InputError(f"{what} must name each model; {told}")
-    return {name: given[name] for name in models}
+        problem = f"it lacks {lacking[0]!r}" if lacking else f"{unknown[0]!r} is no model"
+        raise InputError(f"{what} must name each model; {problem}")
+    return {name: values[name] for name in models}
 
 
-def _temperatures(given: Any, models: Mapping[str, object]) -> tuple[float, ...]:
-    return tuple(_checks.as_temperature(one) for one in _by_name(given, models, "temperature").values())
+def _temperatures(temperature: Any, models: Mapping[str, object]) -> tuple[float, ...]:
+    return tuple(_checks.as_temperature(value) for value in _by_name(temperature, models, "temperature").values())
 
 
-def _simulations(pool: Pool, temperatures: tuple[float, ...], asked: _Asked) -> Simulations:
-    if asked.refit == "temperature":
-        return Simulations(pool, temperatures, ByTemperature(pool), asked.simulations, asked.seed, asked.progress)
-    probes = ByProbe(pool, asked.probe, asked.folds, asked.strengths, asked.seed, asked.progress)
-    simulated = Simulations(pool, temperatures, probes, asked.simulations, asked.seed, asked.progress)
+def _simulations(pool: Pool, temperatures: tuple[float, ...], settings: _Settings) -> Simulations:
+    if settings.refit == "temperature":
+        return Simulations(
+            pool, temperatures, ByTemperature(pool), settings.simulations, settings.seed, settings.progress
+        )
+    probes = ByProbe(pool, settings.probe, settings.folds, settings.strengths, settings.seed, settings.progress)
+    simulated = Simulations(pool, temperatures, probes, settings.simulations, settings.seed, settings.progress)
     probes.choose(simulated.answers(slice(0, pool.n_given), 0))
     return simulated
 
 
-def _sizes(asked: _Asked, t: int) -> tuple[int, ...] | None:
-    if asked.sizes is not None or asked.refit == "temperature":
-        return asked.sizes
+def _sizes(settings: _Settings, t: int) -> tuple[int, ...] | None:
+    if settings.sizes is not None or settings.refit == "temperature":
+        return settings.sizes
     return tuple(size for size in (t // 4, t // 2, t) if size >= SMALLEST)
 
 
-def _most(asked: _Asked, t: int) -> int:
-    return min(max(DOUBLES * t, ENOUGH), MOST) if asked.most is None else asked.most
+def _most(settings: _Settings, t: int) -> int:
+    return min(max(DOUBLES * t, ENOUGH), MOST) if settings.most is None else settings.most
 
 
-def _provenance(asked: _Asked, pool: Pool, temperatures: tuple[float, ...], inputs: Mapping[str, object]) -> Provenance:
+def _provenance(
+    settings: _Settings, pool: Pool, temperatures: tuple[float, ...], inputs: Mapping[str, object]
+) -> Provenance:
     measures = [str(measure) for measure in pool.measures.values()]
-    options: dict[str, Any] = {"measure": measures, "temperature": list(temperatures), "refit": asked.refit}
-    options |= {"simulations": asked.simulations, "sizes": asked.sizes, "target": asked.target}
-    options["missing"] = asked.missing
-    if asked.refit == "probe":
-        options |= {"folds": asked.folds, "strengths": asked.strengths, "probe": asked.probe.to_dict()}
-    return Provenance.now(inputs, options, pool.host.name, asked.seed)
+    options: dict[str, Any] = {"measure": measures, "temperature": list(temperatures), "refit": settings.refit}
+    options |= {"simulations": settings.simulations, "sizes": settings.sizes, "target": settings.target}
+    options["missing"] = settings.missing
+    if settings.refit == "probe":
+        options |= {"folds": settings.folds, "strengths": settings.strengths, "probe": settings.probe.to_dict()}
+    return Provenance.now(inputs, options, pool.host.name, settings.seed)
 
 
 @dataclass(frozen=True)
@@ -251,11 +255,11 @@ def summarised(counts: Sequence[Counts], pool: Pool, temperatures: Sequence[floa
     """The result, of refits by temperatures that were fitted; counts: by sizes, ascending."""
     t, m = pool.n_given, len(temperatures)
     curve = tuple(
-        RateAtSize(one.size, one.rate, kept.interval(one.rate, m * one.simulations), max(0, one.size - t))
-        for one in counts
+        RateAtSize(count.size, count.rate, kept.interval(count.rate, m * count.simulations), max(0, count.size - t))
+        for count in counts
     )
-    whole = next((one for one in counts if one.size == t), counts[-1])
-    found = needed([one.n_triplets for one in curve], [one.recovery_rate for one in curve], kept.target)
+    whole = next((count for count in counts if count.size == t), counts[-1])
+    enough = needed([point.n_triplets for point in curve], [point.recovery_rate for point in curve], kept.target)
     return Recovery(
         models=tuple(pool.models),
         confusion=tuple(tuple(map(float, row)) for row in whole.chosen / whole.simulations),
@@ -265,8 +269,8 @@ def summarised(counts: Sequence[Counts], pool: Pool, temperatures: Sequence[floa
         by_model=tuple(_of_model(k, whole, pool, temperatures, kept) for k in range(m)),
         curve=curve,
         target=kept.target,
-        n_needed=None if found is None else found[0],
-        n_needed_within=None if found is None else found[1],
+        n_needed=None if enough is None else enough[0],
+        n_needed_within=None if enough is None else enough[1],
         simulations=kept.simulations,
         n_ties=int(whole.ties.sum()),
         n_objects=len(pool.objects),
@@ -298,10 +302,10 @@ def _of_model(k: int, counts: Counts, pool: Pool, temperatures: Sequence[float],
 
 
 def _notes(counts: Counts, names: Sequence[str]) -> tuple[str, ...]:
-    """That models tie: no number of answers tells such models apart."""
+    """A note where models tie: no number of answers tells such models apart."""
     ties, total = int(counts.ties.sum()), len(names) * counts.simulations
     if not ties:
         return ()
     tied = [name for name, number in zip(names, counts.ties, strict=True) if number]
-    told = f"models tie for the best on {ties:,} of {total:,} simulated data sets (answered by {', '.join(tied)})"
-    return (f"{told}: each then counts its share; once fitted, such models answer alike on these triplets",)
+    sentence = f"models tie for the best on {ties:,} of {total:,} simulated data sets (answered by {', '.join(tied)})"
+    return (f"{sentence}: each then counts its share; once fitted, such models answer alike on these triplets",)

@@ -154,13 +154,13 @@ class Table:
     or_else: str = ""
 
     def __post_init__(self) -> None:
-        lengths = {len(one.values) for one in self.columns}
-        lengths |= {len(ends) for one in self.columns for ends in (one.low, one.high) if ends}
+        lengths = {len(column.values) for column in self.columns}
+        lengths |= {len(ends) for column in self.columns for ends in (column.low, column.high) if ends}
         if len(lengths) > 1:
             raise ValueError(f"columns of table {self.name!r} must have as many values each; got {sorted(lengths)}")
 
     def on_page(self, name: str, caption: str, sort: str = "", ascending: bool = False, whole: bool = False) -> Table:
-        """The same for a page, without columns in which no row has a value, but for a `whole` table."""
+        """This table for a page, without columns in which no row has a value, unless it is `whole`."""
         columns = self.columns if whole else filled(self.columns)
         return Table(columns, name=name, caption=caption, sort=(sort, not ascending) if sort else None)
 
@@ -312,6 +312,6 @@ def first_and_last(rows: Sequence[Row], most: int, verbose: bool) -> Sequence[Ro
 def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
     """Those columns of which at least one row has a value; the first always."""
     return tuple(
-        one for k, one in enumerate(columns)
-        if one is not None and (k == 0 or any(value is not None and value == value for value in one.values))
+        column for k, column in enumerate(columns)
+        if column is not None and (k == 0 or any(value is not None and value == value for value in column.values))
     )  # fmt: skip

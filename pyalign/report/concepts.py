@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
@@ -36,12 +36,12 @@ MOST_DIFFERENCES = 20
 def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
     """A table for each way of grouping, best concepts of the first model first, and how to read them."""
     labels = labels_of(result, verbose)
-    for one in result.results:  # in a header the mark of what a transform made is a short one
-        label = labels[one.embeddings]
-        if not (verbose or one.label) and label.endswith(TRANSFORMED):
-            labels[one.embeddings] = label.removesuffix(TRANSFORMED) + " +map"
-    ways = dict.fromkeys(one.by for one in result.results)
-    pairs = list(dict.fromkeys((one.embeddings, one.other) for one in result.differences))
+    for scores in result.results:  # in a header the mark of what a transform made is a short one
+        label = labels[scores.embeddings]
+        if not (verbose or scores.label) and label.endswith(TRANSFORMED):
+            labels[scores.embeddings] = label.removesuffix(TRANSFORMED) + " +map"
+    ways = dict.fromkeys(scores.by for scores in result.results)
+    pairs = list(dict.fromkeys((difference.embeddings, difference.other) for difference in result.differences))
     differences = [f"{len(result.differences):,} differences: the JSON document has them"] if pairs else []
     if len(pairs) == 1 and result.ci_by is not None:
         less = " less ".join(labels[name] for name in pairs[0])
@@ -50,7 +50,8 @@ def concepts_view(result: Concepts, verbose: bool = False) -> list[Block]:
     if assigned and result.top != 1:
         assigned += f", the {result.top} largest: a triplet counts in each"
     return [
-        *(_of_one_way([one for one in result.results if one.by == by], labels, result) for by in ways),
+        *(_of_one_way([scores for scores in result.results if scores.by == by], labels, result) for by in ways),
+        *([] if (spreads := spread_table(result.results, labels)) is None else [spreads]),
         foot(
             source_note("triplets", result.triplets),
             source_note("dimensions", result.dimensions),
@@ -78,12 +79,12 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
     if first.by != "levels":
         order.sort(key=lambda k: -(first.concepts[k].accuracy or -1.0))
 
-    def rows_of(one: ConceptScores) -> list[ConceptScore]:
+    def rows_of(scores: ConceptScores) -> list[ConceptScore]:
         """Concepts in this order, what belongs to none, and the whole."""
-        rest = () if one.unassigned is None else (one.unassigned,)
-        whole = ConceptScore("all", one.n_triplets, 0, one.accuracy, one.ci, one.cross_entropy, one.cross_entropy_ci,
-                             effective_objects=result.effective_objects)  # fmt: skip
-        return [*(one.concepts[k] for k in order), *rest, whole]
+        rest = () if scores.unassigned is None else (scores.unassigned,)
+        whole = ConceptScore("all", scores.n_triplets, 0, scores.accuracy, scores.ci, scores.cross_entropy,
+                             scores.cross_entropy_ci, effective_objects=result.effective_objects)  # fmt: skip
+        return [*(scores.concepts[k] for k in order), *rest, whole]
 
     rows = rows_of(first)
     column = Rows(rows, interval_header(result.confidence) if intervals else "").column
@@ -99,18 +100,47 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
             if any(row.effective_objects for row in rows) else None,
             column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
             column("s.e.", lambda c: c.standard_error, "percent", keep=3) if intervals else None,
+            column("pooled", lambda c: c.pooled, "percent", keep=1,
+                   foot="pooled: accuracy drawn towards the other concepts as far as it is uncertain")
+            if first.spread is not None else None,
             *(_together_columns(rows, result) if any(row.simultaneous_ci for row in rows) else ()),
             column("cross-entropy", lambda c: c.cross_entropy, "number", 5, keep=4),
         )  # fmt: skip
-    differences = [one for one in result.differences if one.by == first.by]
+    differences = [difference for difference in result.differences if difference.by == first.by]
     of_two = bool(len(of) == 2 and differences and intervals)
     return table(
         concept,
         triplets,
-        *(Rows(rows_of(one)).column(labels[one.embeddings], lambda c: c.accuracy, "percent",
-                                    keep=9 if k < 2 else max(1, 6 - k)) for k, one in enumerate(of)),
+        *(Rows(rows_of(scores)).column(labels[scores.embeddings], lambda c: c.accuracy, "percent",
+                                    keep=9 if k < 2 else max(1, 6 - k)) for k, scores in enumerate(of)),
         *(difference_columns([*(differences[k] for k in order), *[None] * (len(rows) - len(order))], result)
           if of_two else ()),
+    )  # fmt: skip
+
+
+def spread_table(results: Sequence[ConceptScores], labels: Mapping[str, str]) -> Table | None:
+    """How much the accuracies of each model differ between concepts, and which are the lowest and the highest."""
+    known = [scores for scores in results if scores.spread is not None]
+    if not known:
+        return None
+    first = known[0].spread_ci
+    column = Rows(known, interval_header(None if first is None else first.confidence)).column
+
+    def most_probable(name: str) -> Callable[[ConceptScores], str]:
+        def named(scores: ConceptScores) -> str:
+            concept = max(scores.concepts, key=lambda row: getattr(row, name) or 0.0)
+            return f"{concept.concept} ({getattr(concept, name):.2f})"
+
+        return named
+
+    return table(
+        column("model", lambda scores: labels[scores.embeddings]),
+        column("concepts", lambda scores: scores.by, keep=4) if len({scores.by for scores in known}) > 1 else None,
+        column("spread", lambda scores: scores.spread, "percent", ci=lambda scores: scores.spread_ci,
+               foot="spread: standard deviation of true accuracies between concepts"),
+        column("lowest", most_probable("p_lowest"), keep=6,
+               foot="lowest, highest: the concept that most probably is, and with which probability"),
+        column("highest", most_probable("p_highest"), keep=5),
     )  # fmt: skip
 
 
@@ -157,8 +187,8 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
         over_text(result.ci_by, result.ci_method, None, None),
     )]  # fmt: skip
     intervals, half = result.ci_by is not None, MOST_DIMENSIONS // 2
-    for one in result.results:
-        order = sorted(one.dimensions, key=lambda d: float("inf") if d.r2 is None else -d.r2)
+    for predicted in result.results:
+        order = sorted(predicted.dimensions, key=lambda d: float("inf") if d.r2 is None else -d.r2)
         shown = first_and_last(order, MOST_DIMENSIONS, verbose)
         column = Rows(shown, interval_header(result.confidence) if intervals else "").column
         dimensions = table(
@@ -167,15 +197,15 @@ def predictions_view(result: DimensionPredictions, verbose: bool = False) -> lis
             column("s.e.", lambda d: d.standard_error, "number", 3, keep=6) if intervals else None,
             column("r", lambda d: d.correlation, "number", 3, keep=7),
             column("penalties", _penalties, keep=5),
-            title=labels[one.embeddings] if len(result) > 1 else "",
+            title=labels[predicted.embeddings] if len(result) > 1 else "",
         )
         left_out = f"the {half} best and the {half} worst of {len(order):,} dimensions: {ELSEWHERE}"
         blocks += [dimensions, foot(left_out if len(shown) < len(order) else "")]
     if not result.differences:
         return blocks
-    means = [one for one in result.differences if one.dimension is None]
-    rest = [one for one in result.differences if one.dimension is not None]
-    surest = sorted(rest, key=lambda one: -abs(one.difference) / (one.standard_error or 1.0))
+    means = [difference for difference in result.differences if difference.dimension is None]
+    rest = [difference for difference in result.differences if difference.dimension is not None]
+    surest = sorted(rest, key=lambda difference: -abs(difference.difference) / (difference.standard_error or 1.0))
     surest = surest if verbose else surest[:MOST_DIFFERENCES]
     n, n_shown = len(rest), len(surest)
     return [*blocks, differences_table(result, labels, [*means, *surest]), foot(
@@ -204,15 +234,15 @@ def models_table(result: DimensionPredictions, labels: Mapping[str, str]) -> Tab
     )
 
 
-def _penalties(one: PredictedDimension) -> str:
-    """Those of the folds, from the smallest to the largest.
+def _penalties(dimension: PredictedDimension) -> str:
+    """The penalties of the folds, from the smallest to the largest.
 
     Example:
         >>> from pyalign.concept.predicted import PredictedDimension
         >>> _penalties(PredictedDimension("", 0.0, None, None, (10.0, 0.1, 0.1)))
         '0.1 to 10'
     """
-    low, high = min(one.penalties), max(one.penalties)
+    low, high = min(dimension.penalties), max(dimension.penalties)
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
@@ -220,7 +250,9 @@ def differences_table(
     result: DimensionPredictions, labels: Mapping[str, str], differences: Sequence[DimensionDifference]
 ) -> Table:
     """A row for each of these differences of models."""
-    names = list(dict.fromkeys(name for one in differences for name in (one.embeddings, one.other)))
+    names = list(
+        dict.fromkeys(name for difference in differences for name in (difference.embeddings, difference.other))
+    )
     short = dict(zip(names, shortened([labels[name] for name in names], 14), strict=True))
     called = labels if len(result) == 2 else short  # of two models it is said below
     column = Rows(differences).column

@@ -19,7 +19,7 @@ MOST_SHOWN = 5  # items that could not be read
 def datasets_view(listed: DataSetList, verbose: bool = False) -> list[Block]:
     """A data set a line: its name, whether it is here, what it is."""
     column = Rows(listed.datasets).column
-    lines = [one_line(one.what) for one in listed.datasets]
+    lines = [one_line(dataset.what) for dataset in listed.datasets]
     return [table(
         column("data set", lambda d: d.name, left=True),
         column("here", lambda d: "yes" if d.is_here else None, left=True),
@@ -141,7 +141,7 @@ def model_layers_view(listed: ModelLayers, verbose: bool = False) -> list[Block]
 
 
 def page_view(made: Any, verbose: bool = False) -> list[Block]:
-    """Of a `ReportFile`: where it is, what it holds, how large it is."""
+    """A line on a `ReportFile`: where it is, what it holds, how large it is."""
     size = f"{counted(made.n_documents, 'document')}, {made.bytes / 1e6:.2f} MB"
     return [Lines((f"wrote {one_line(made.path)}: {size}", f"sections: {', '.join(made.sections)}"))]
 

@@ -61,7 +61,9 @@ def grids_of(result: Any) -> list[Grid | str]:
         elif isinstance(block, Paragraph):
             pieces.append(block.text.strip())
         elif isinstance(block, Facts):
-            pieces.append(Grid("", ("field", "value"), tuple((one.name, one_line(one.value)) for one in block.facts)))
+            pieces.append(
+                Grid("", ("field", "value"), tuple((fact.name, one_line(fact.value)) for fact in block.facts))
+            )
         elif block.plain:
             pieces.append("; ".join(block.notes))
         elif block.notes or said:

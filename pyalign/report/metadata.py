@@ -63,7 +63,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
 
 
 def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
-    """Of each column of numbers, and scale, the slope with its intervals, as people read it."""
+    """The slope for each column of numbers, and scale, with its intervals, as people read it."""
     column, shares = Rows(result.results).column, result.percent
     objects, models = over_names(result)
     return (
@@ -81,7 +81,7 @@ def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
 
 
 def rank_columns(result: MetadataRegressions, rows: Sequence[MetadataRegression]) -> tuple[Column, ...]:
-    """Of each of these rows the rank correlation, with both its intervals."""
+    """The rank correlation of each of these rows, with both its intervals."""
     column = Rows(rows).column
     objects, models = over_names(result)
     return (

@@ -34,10 +34,10 @@ Metric = dict[str, Any]
 def model_index_of(result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
     """The YAML; see `pyalign._result.OnCards.to_model_index`."""
     entries: dict[str, dict[str, dict[str, Any]]] = {}
-    for model, source, asked, metrics in _figures(result):
+    for model, source, question, metrics in _figures(result):
         data = dataset or (stem_of(source.removeprefix("dataset:")) if source else UNKNOWN)
-        head = {"task": {"type": task, "name": asked}, "dataset": {"type": data, "name": data}, "metrics": []}
-        entries.setdefault(model, {}).setdefault(asked, head)["metrics"] += metrics
+        head = {"task": {"type": task, "name": question}, "dataset": {"type": data, "name": data}, "metrics": []}
+        entries.setdefault(model, {}).setdefault(question, head)["metrics"] += metrics
     if not entries:
         raise InputError("result must have a figure for the card of a model; got none")
     if name is not None and len(entries) > 1:
@@ -48,7 +48,7 @@ def model_index_of(result: Any, dataset: str | None = None, name: str | None = N
 
 
 def _figures(result: Any) -> Iterator[tuple[str, str | None, str, tuple[Metric, ...]]]:
-    """Of each model its name, the file of what people said, or None, what they were asked, and the figures."""
+    """For each model its name, the file of what people said, or None, what they were asked, and the figures."""
     if isinstance(result, Score):
         result = Scores((result,))
     if isinstance(result, Scores):
@@ -59,10 +59,10 @@ def _figures(result: Any) -> Iterator[tuple[str, str | None, str, tuple[Metric, 
     elif isinstance(result, ProbeCrossValidation):
         yield result.embeddings or "model", result.triplets, TASK_NAMES[result.task], _of_probe(result)
     elif isinstance(result, Rsa):
-        for one in result.results:
-            if one.value == one.value:
-                name = one.label or one.embeddings or "model"
-                yield name, result.human, RSA_NAME, (_of_correlation(one, result),)
+        for correlation in result.results:
+            if correlation.value == correlation.value:
+                name = correlation.label or correlation.embeddings or "model"
+                yield name, result.human, RSA_NAME, (_of_correlation(correlation, result),)
 
 
 def _metric(kind: str, value: float, name: str, interval: Interval | None, **args: Any) -> Metric:
@@ -70,7 +70,7 @@ def _metric(kind: str, value: float, name: str, interval: Interval | None, **arg
     if interval is not None and interval.low == interval.low:
         args |= {"interval": list(interval), "confidence": interval.confidence, "over": interval.by,
                  "standard_error": interval.error}  # fmt: skip
-    known = {key: one for key, one in args.items() if one is not None}
+    known = {key: argument for key, argument in args.items() if argument is not None}
     return {"type": kind, "value": value, "name": name, **({"args": known} if known else {})}
 
 
@@ -127,17 +127,17 @@ def yaml_text(value: Any) -> str:
 
 def _lines(value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
-        for key, one in value.items():
+        for key, child in value.items():
             plain = re.fullmatch(r"[a-z][a-z_-]{2,}", key) and key not in WORDS
             head = f"{indent}{key if plain else _scalar(key)}:"
-            if isinstance(one, Mapping | list) and one:
+            if isinstance(child, Mapping | list) and child:
                 yield head
-                yield from _lines(one, indent + "  ")
+                yield from _lines(child, indent + "  ")
             else:
-                yield f"{head} {_scalar(one)}"
+                yield f"{head} {_scalar(child)}"
     elif isinstance(value, list) and value:
-        for one in value:
-            first, *rest = _lines(one, indent + "  ")
+        for child in value:
+            first, *rest = _lines(child, indent + "  ")
             yield f"{indent}- {first.lstrip()}"
             yield from rest
     else:

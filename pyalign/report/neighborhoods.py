@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 MOST_ROWS, MOST_CONCEPTS, MOST_PAIRS, SHOWN = 60, 20, 20, 3
 
 
-def neighbors_view(found: Neighbors, verbose: bool = False) -> list[Block]:
+def neighbors_view(search: Neighbors, verbose: bool = False) -> list[Block]:
     """The neighbours of the first queries, the nearest first, and what was searched; verbose: of all queries."""
-    records = list(found.records() if verbose else islice(found.records(), max(found.k, MOST_ROWS)))
+    records = list(search.records() if verbose else islice(search.records(), max(search.k, MOST_ROWS)))
     column = Rows(records).column
-    what, sign = ("distance", -1.0) if found.kind == "negated distance" else ("similarity", 1.0)
-    how, total = f"exact ({found.backend})", int((found.indices >= 0).sum())
-    if not found.exact:
-        over = f"{found.recall_queries:,} queries that were searched exactly too"
-        how = f"index {one_line(found.index)}, recall {found.recall:.3f} over {over}"
+    what, sign = ("distance", -1.0) if search.kind == "negated distance" else ("similarity", 1.0)
+    how, total = f"exact ({search.backend})", int((search.indices >= 0).sum())
+    if not search.exact:
+        over = f"{search.recall_queries:,} queries that were searched exactly too"
+        how = f"index {one_line(search.index)}, recall {search.recall:.3f} over {over}"
     return [
         table(
             column("query", lambda row: str(row["query"])),
@@ -43,9 +43,9 @@ def neighbors_view(found: Neighbors, verbose: bool = False) -> list[Block]:
             column(what, lambda row: 0.0 + sign * row["similarity"], write="{:.5g}".format),
         ),
         foot(
-            f"{found.n:,} rows of {found.d:,} features",
-            f"measure {found.measure} ({found.units})",
-            "" if found.transform is None else f"rows after {one_line(found.transform)}",
+            f"{search.n:,} rows of {search.d:,} features",
+            f"measure {search.measure} ({search.units})",
+            "" if search.transform is None else f"rows after {one_line(search.transform)}",
             how,
             f"the first {len(records):,} of {total:,} are shown: {ELSEWHERE}" if len(records) < total else "",
         ),
@@ -54,7 +54,9 @@ def neighbors_view(found: Neighbors, verbose: bool = False) -> list[Block]:
 
 def labels_of(results: Sequence[Any], verbose: bool = False, labels: Mapping[str, str] | None = None) -> list[str]:
     """What the model of each result is called; `labels`: those of a page."""
-    return called([(one.embeddings, None if labels is None else one.label) for one in results], labels, verbose)
+    return called(
+        [(result.embeddings, None if labels is None else result.label) for result in results], labels, verbose
+    )
 
 
 def name_of(row: NeighborChange | Hub | Prototype) -> str:
@@ -65,58 +67,63 @@ def name_of(row: NeighborChange | Hub | Prototype) -> str:
 # Agreement with people
 
 
-def agreement_view(found: NeighborAgreement, verbose: bool = False) -> list[Block]:
+def agreement_view(agreement: NeighborAgreement, verbose: bool = False) -> list[Block]:
     """The models over all objects; the concepts of each; differences over all objects."""
-    labels = labels_of(found.results, verbose)
+    labels = labels_of(agreement.results, verbose)
     blocks: list[Block] = [
-        agreement_table(found, labels),
+        agreement_table(agreement, labels),
         foot(
-            f"against {one_line(found.against)}" if found.against else "",
-            f"{found.k:,} nearest of {found.n_objects:,} objects",
-            f"measure {found.measure}, of the reference {found.against_measure}",
-            f"by chance {number(found.chance)}, rbo {number(found.rbo_chance)}",
-            "" if found.resamples is None
-            else f"intervals over objects ({found.resamples:,} half-samples, seed {found.seed})",
-            f"p by {found.permutations:,} relabellings of the objects, one-sided" if found.permutations else "",
-            f"rbo: rank-biased overlap, p = {found.rbo_p:g}",
+            f"against {one_line(agreement.against)}" if agreement.against else "",
+            f"{agreement.k:,} nearest of {agreement.n_objects:,} objects",
+            f"measure {agreement.measure}, of the reference {agreement.against_measure}",
+            f"by chance {number(agreement.chance)}, rbo {number(agreement.rbo_chance)}",
+            "" if agreement.resamples is None
+            else f"intervals over objects ({agreement.resamples:,} half-samples, seed {agreement.seed})",
+            f"p by {agreement.permutations:,} relabellings of the objects, one-sided" if agreement.permutations else "",
+            f"rbo: rank-biased overlap, p = {agreement.rbo_p:g}",
         ),
     ]  # fmt: skip
     half = MOST_CONCEPTS // 2
-    for result, label in zip(found.results, labels, strict=True):
+    for result, label in zip(agreement.results, labels, strict=True):
         if result.concepts:  # of many those that agree most and least
-            ranked = sorted((one for one in result.concepts if one.n_objects), key=lambda one: -(one.overlap or 0.0))
+            ranked = sorted(
+                (concept for concept in result.concepts if concept.n_objects),
+                key=lambda concept: -(concept.overlap or 0.0),
+            )
             rows = first_and_last(ranked, MOST_CONCEPTS, verbose)
             left_out = f"the {half} highest and {half} lowest of {len(ranked):,}: {ELSEWHERE}"
-            blocks.append(concepts_table(found, [(label, one) for one in rows], f"{label}, by {found.grouping}"))
+            blocks.append(
+                concepts_table(agreement, [(label, concept) for concept in rows], f"{label}, by {agreement.grouping}")
+            )
             blocks.append(foot(left_out if len(rows) < len(ranked) else ""))
-    overall = [one for one in found.differences if one.concept is None]
+    overall = [difference for difference in agreement.differences if difference.concept is None]
     if overall:
-        names = dict(zip((one.embeddings for one in found.results), labels, strict=True))
-        blocks.append(differences_table(found, overall if verbose else overall[:MOST_PAIRS], names))
-        blocks.append(foot(f"p corrected ({found.correction}) over {len(found.differences):,} differences"))
+        names = dict(zip((result.embeddings for result in agreement.results), labels, strict=True))
+        blocks.append(differences_table(agreement, overall if verbose else overall[:MOST_PAIRS], names))
+        blocks.append(foot(f"p corrected ({agreement.correction}) over {len(agreement.differences):,} differences"))
     return blocks
 
 
-def agreement_table(found: NeighborAgreement, labels: Sequence[str]) -> Table:
+def agreement_table(agreement: NeighborAgreement, labels: Sequence[str]) -> Table:
     """A row for each model."""
-    return table(Column("model", tuple(labels)), *_figures(found, found.results))
+    return table(Column("model", tuple(labels)), *_figures(agreement, agreement.results))
 
 
-def _figures(found: NeighborAgreement, rows: Sequence[NeighborResult | ConceptNeighbors]) -> list[Column | None]:
+def _figures(agreement: NeighborAgreement, rows: Sequence[NeighborResult | ConceptNeighbors]) -> list[Column | None]:
     """The overlap and the rank-biased overlap of each row."""
-    intervals = found.resamples is not None
-    column = Rows(rows, interval_header(found.confidence or 0.0) if intervals else "").column
+    intervals = agreement.resamples is not None
+    column = Rows(rows, interval_header(agreement.confidence or 0.0) if intervals else "").column
     return [
         column("overlap", lambda r: r.overlap, "number", 4, ci=lambda r: r.ci),
         column("s.e.", lambda r: r.standard_error, "number", 4, keep=5, only=TEXT) if intervals else None,
         column("rbo", lambda r: r.rbo, "number", 4, keep=7, ci=lambda r: r.rbo_ci, ends="interval" * intervals,
-               keep_ends=4, note=f"rank-biased overlap, persistence {found.rbo_p:g}"),
-        column("p", lambda r: r.p_value, "p", note="of the overlap, one-sided") if found.permutations else None,
+               keep_ends=4, note=f"rank-biased overlap, persistence {agreement.rbo_p:g}"),
+        column("p", lambda r: r.p_value, "p", note="of the overlap, one-sided") if agreement.permutations else None,
     ]  # fmt: skip
 
 
 def concepts_table(
-    found: NeighborAgreement, rows: Sequence[tuple[str, ConceptNeighbors]], title: str = ""
+    agreement: NeighborAgreement, rows: Sequence[tuple[str, ConceptNeighbors]], title: str = ""
 ) -> Table:  # fmt: skip
     """A row for each concept of a model, whose label comes before it."""
     column = Rows(rows).column
@@ -124,15 +131,17 @@ def concepts_table(
         column("concept", lambda r: r[1].concept, filter=True),
         column("model", lambda r: r[0], filter=True, only=PAGE),
         column("objects", lambda r: r[1].n_objects, "count"),
-        *_figures(found, [one for _, one in rows]),
-        column("p (corrected)", lambda r: r[1].p_adjusted, "p", keep=6) if found.permutations else None,
+        *_figures(agreement, [concept for _, concept in rows]),
+        column("p (corrected)", lambda r: r[1].p_adjusted, "p", keep=6) if agreement.permutations else None,
         title=title,
     )
 
 
-def differences_table(found: NeighborAgreement, rows: Sequence[NeighborDifference], labels: Mapping[str, str]) -> Table:
+def differences_table(
+    agreement: NeighborAgreement, rows: Sequence[NeighborDifference], labels: Mapping[str, str]
+) -> Table:
     """A row for each two models."""
-    column = Rows(rows, interval_header(found.confidence or 0.0)).column
+    column = Rows(rows, interval_header(agreement.confidence or 0.0)).column
     return table(
         column("difference", lambda d: f"{labels[d.a]} - {labels[d.b]}", only=TEXT),
         column("model", lambda d: labels[d.a], only=PAGE),
@@ -147,44 +156,47 @@ def differences_table(found: NeighborAgreement, rows: Sequence[NeighborDifferenc
 # Purity and hubs
 
 
-def purity_view(found: NeighborPurity, verbose: bool = False) -> list[Block]:
+def purity_view(purity: NeighborPurity, verbose: bool = False) -> list[Block]:
     """The models over all objects with a category, then the categories of each."""
     tables: list[Block] = []
-    for result, label in zip(found.results, labels_of(found.results, verbose), strict=True):
-        ranked = sorted((one for one in result.categories if one.n_objects), key=lambda one: -(one.purity or 0.0))
+    for result, label in zip(purity.results, labels_of(purity.results, verbose), strict=True):
+        ranked = sorted(
+            (category for category in result.categories if category.n_objects),
+            key=lambda category: -(category.purity or 0.0),
+        )
         tables.append(table(
-            Column(label, ("all with a category", *(one_line(one.category) for one in ranked))),
-            Column("objects", (found.n_with_category, *(one.n_objects for one in ranked)), "count"),
-            *purity_columns(found, [result, *ranked]),
+            Column(label, ("all with a category", *(one_line(category.category) for category in ranked))),
+            Column("objects", (purity.n_with_category, *(category.n_objects for category in ranked)), "count"),
+            *purity_columns(purity, [result, *ranked]),
         ))  # fmt: skip
-    how = f"{found.resamples:,} half-samples or the jackknife, seed {found.seed}" if found.resamples else ""
+    how = f"{purity.resamples:,} half-samples or the jackknife, seed {purity.seed}" if purity.resamples else ""
     return [*tables, foot(
-        f"share of the {found.k:,} nearest of {found.n_objects:,} objects",
-        f"measure {found.measure}",
+        f"share of the {purity.k:,} nearest of {purity.n_objects:,} objects",
+        f"measure {purity.measure}",
         f"intervals over objects ({how})" if how else "",
         apart=True,
     )]  # fmt: skip
 
 
-def purity_columns(found: NeighborPurity, rows: Sequence[PurityResult | CategoryPurity]) -> list[Column]:
+def purity_columns(purity: NeighborPurity, rows: Sequence[PurityResult | CategoryPurity]) -> list[Column]:
     """Purity with its interval, what chance gives, and p."""
-    column = Rows(rows, "interval" if found.resamples else "").column
+    column = Rows(rows, "interval" if purity.resamples else "").column
     columns = [
         column("purity", lambda r: r.purity, "number", 4, ci=lambda r: r.ci),
         column("by chance", lambda r: r.chance, "number", 4, keep=7, note="of shuffled categories"),
     ]
-    return [*columns, column("p", lambda r: r.p_value, "p", keep=6)] if found.permutations else columns
+    return [*columns, column("p", lambda r: r.p_value, "p", keep=6)] if purity.permutations else columns
 
 
-def hubs_view(found: Hubness, verbose: bool = False) -> list[Block]:
+def hubs_view(hubs: Hubness, verbose: bool = False) -> list[Block]:
     """A row for each model, with its largest hubs."""
-    how_often = f"how often objects are among the {found.k:,} nearest of {found.n_objects:,}"
-    return [hubs_table(found, labels_of(found.results, verbose)), foot(how_often, f"measure {found.measure}")]
+    how_often = f"how often objects are among the {hubs.k:,} nearest of {hubs.n_objects:,}"
+    return [hubs_table(hubs, labels_of(hubs.results, verbose)), foot(how_often, f"measure {hubs.measure}")]
 
 
-def hubs_table(found: Hubness, labels: Sequence[str]) -> Table:
+def hubs_table(hubs: Hubness, labels: Sequence[str]) -> Table:
     """A row for each model."""
-    column = Rows(found.results).column
+    column = Rows(hubs.results).column
 
     def count(value: float) -> str:
         """How often, a whole number but for shares of places that several have."""
@@ -206,18 +218,18 @@ def hubs_table(found: Hubness, labels: Sequence[str]) -> Table:
 # Changes, prototypes, duplicates
 
 
-def changes_view(found: NeighborChanges, verbose: bool = False) -> list[Block]:
+def changes_view(changes: NeighborChanges, verbose: bool = False) -> list[Block]:
     """The objects whose neighbourhoods differ most, with the nearest that only one side has."""
-    return [changes_table(found, SHOWN), foot(
-        f"over all {found.n_objects:,} objects overlap {number(found.overlap)}, rbo {number(found.rbo)}",
-        f"{found.k:,} nearest",
-        f"measure {found.measure}",
+    return [changes_table(changes, SHOWN), foot(
+        f"over all {changes.n_objects:,} objects overlap {number(changes.overlap)}, rbo {number(changes.rbo)}",
+        f"{changes.k:,} nearest",
+        f"measure {changes.measure}",
     )]  # fmt: skip
 
 
-def changes_table(found: NeighborChanges, most: int) -> Table:
+def changes_table(changes: NeighborChanges, most: int) -> Table:
     """A row for each object; `most`: neighbours that are named."""
-    column = Rows(found.objects).column
+    column = Rows(changes.objects).column
     return table(
         column("object", name_of),
         column("overlap", lambda o: o.overlap, "number", 4),
@@ -227,15 +239,15 @@ def changes_table(found: NeighborChanges, most: int) -> Table:
     )
 
 
-def prototypes_view(found: Prototypes, verbose: bool = False) -> list[Block]:
+def prototypes_view(prototypes: Prototypes, verbose: bool = False) -> list[Block]:
     """A row for each concept."""
-    by = f"by {found.grouping} among {found.n_objects:,} objects"
-    return [prototypes_table(found), foot(by, f"measure {found.measure}")]
+    by = f"by {prototypes.grouping} among {prototypes.n_objects:,} objects"
+    return [prototypes_table(prototypes), foot(by, f"measure {prototypes.measure}")]
 
 
-def prototypes_table(found: Prototypes) -> Table:
+def prototypes_table(prototypes: Prototypes) -> Table:
     """A row for each concept."""
-    column = Rows(found.concepts).column
+    column = Rows(prototypes.concepts).column
     return table(
         column("concept", lambda c: c.concept),
         column("objects", lambda c: c.n_objects, "count"),
@@ -245,19 +257,19 @@ def prototypes_table(found: Prototypes) -> Table:
     )
 
 
-def duplicates_view(found: NearDuplicates, verbose: bool = False) -> list[Block]:
+def duplicates_view(duplicates: NearDuplicates, verbose: bool = False) -> list[Block]:
     """A row for each group."""
     notes = foot(
-        f"{counted(len(found.groups), 'group')} among {found.n_objects:,} rows",
-        counted(found.n_pairs, "pair"),
-        "equal rows" if found.threshold is None else f"{found.measure} of at least {found.threshold:g}",
+        f"{counted(len(duplicates.groups), 'group')} among {duplicates.n_objects:,} rows",
+        counted(duplicates.n_pairs, "pair"),
+        "equal rows" if duplicates.threshold is None else f"{duplicates.measure} of at least {duplicates.threshold:g}",
     )
-    return [duplicates_table(found), notes] if found.groups else [notes]
+    return [duplicates_table(duplicates), notes] if duplicates.groups else [notes]
 
 
-def duplicates_table(found: NearDuplicates) -> Table:
+def duplicates_table(duplicates: NearDuplicates) -> Table:
     """A row for each group."""
-    column = Rows(found.groups).column
+    column = Rows(duplicates.groups).column
     return table(
         column("rows", lambda g: ", ".join(map(str, g.names or g.rows))),
         column("size", lambda g: len(g.rows), "count"),

@@ -110,7 +110,11 @@ def plot(
         ['PCA of the embeddings']
     """
     for name in unknown:
-        _checks.one_of(name, tuple(one for one in signature(plot).parameters if one != "options"), "an option of plot")
+        _checks.one_of(
+            name,
+            tuple(parameter for parameter in signature(plot).parameters if parameter != "options"),
+            "an option of plot",
+        )
     _checks.flag(csv_escape, "csv_escape")
     if out is not None:
         checked_path(out, "out")
@@ -121,13 +125,15 @@ def plot(
         _checks.whole_number(limit, "limit", 1, sys.maxsize)
     results = [] if result is None else as_results(result)
     kind = _kind(results, kind, embeddings, dimensions)
-    given = {
+    arguments = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
         "images": images, "result": result, "method": method, "seed": seed, "limit": limit,
     }  # fmt: skip
-    for name in sorted(name for name, value in given.items() if value is not None and name not in CHARTS[kind].takes):
-        served = [other for other, one in CHARTS.items() if name in one.takes]
+    for name in sorted(
+        name for name, value in arguments.items() if value is not None and name not in CHARTS[kind].takes
+    ):
+        served = [other for other, row in CHARTS.items() if name in row.takes]
         raise InputError(f"{name} applies only to figures of kind {' or '.join(map(repr, served))}; got kind {kind!r}")
     look: Looks = {"style": style, "width": width}
     if limit is not None:
@@ -173,7 +179,7 @@ def _kind(results: Sequence[Any], kind: str | None, embeddings: Any, dimensions:
 
 
 def _names(x: Any, names: Sequence[str] | None) -> tuple[str, ...]:
-    """Of rows: those that are given, those that they have, or numbers."""
+    """Names of rows: those that are given, those that the rows have, or numbers."""
     return tuple(names or x.names or map(str, range(len(x))))
 
 
@@ -181,8 +187,10 @@ def _named(categories: Any, names: Sequence[str] | None) -> Categories | None:
     """Categories with the names of their objects, where these are given apart."""
     if categories is None:
         return None
-    found = Categories.of(categories)
-    return found if found.names or names is None else Categories(found.members, found.labels, tuple(names))
+    converted = Categories.of(categories)
+    return (
+        converted if converted.names or names is None else Categories(converted.members, converted.labels, tuple(names))
+    )
 
 
 def _cards(
@@ -213,7 +221,7 @@ def _cards(
 
 
 def _shares_of_triplets(x: Embeddings, triplets: Any) -> tuple[list[float], int]:
-    """Of choices under each dimension: that which carries most of the chosen pair, as `concepts` has it."""
+    """The share of choices for which each dimension carries most of the chosen pair; and of how many choices."""
     aligned = align(x, triplets, "dimensions")
     require_odd_one_out(aligned.triplets, "the share of choices")
     codes = assigned(aligned.index, x.values).codes[:, 0]
@@ -222,11 +230,11 @@ def _shares_of_triplets(x: Embeddings, triplets: Any) -> tuple[list[float], int]
 
 
 def _shares_of_result(concepts: Concepts, k: int) -> tuple[list[float], int]:
-    """Of the triplets that each dimension has; and of how many."""
-    of_dimensions = next((one for one in concepts.results if one.by == "dimensions"), None)
+    """The share of triplets that each dimension has; and of how many."""
+    of_dimensions = next((scores for scores in concepts.results if scores.by == "dimensions"), None)
     if of_dimensions is None:
         raise InputError("cards take the shares of a result of dimensions; got one of categories or levels")
-    counts = [one.n_triplets for one in of_dimensions.concepts]
+    counts = [concept.n_triplets for concept in of_dimensions.concepts]
     if len(counts) != k:
         raise InputError(f"the result must have a concept for each of {k} dimensions; got {len(counts)}")
     total = of_dimensions.n_triplets or sum(counts) or 1
@@ -270,6 +278,6 @@ def figures(
 def as_files(charts: Mapping[str, Drawn], formats: Sequence[str] = FORMATS) -> dict[str, bytes]:
     """file name -> bytes, of each chart in each format; raises InputError for another format."""
     formats = _checks.sequence(formats, "formats", "formats of pictures")
-    for one in formats:
-        suffix_of_picture(f"figure.{one}")
-    return {f"{name}.{one}": rendered(chart, f".{one}") for name, chart in charts.items() for one in formats}
+    for suffix in formats:
+        suffix_of_picture(f"figure.{suffix}")
+    return {f"{name}.{suffix}": rendered(chart, f".{suffix}") for name, chart in charts.items() for suffix in formats}

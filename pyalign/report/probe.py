@@ -8,7 +8,7 @@ from pyalign.probing.fit import ProbeFit
 from pyalign.probing.recipe_results import RecipeCrossValidation
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Foot, Lines, Rows, Table, Value, foot, table
-from pyalign.report.words import chance_note, nats_note, over, percent, percent_interval
+from pyalign.report.words import chance_note, interval_header, nats_note, over, percent, percent_interval
 
 # A row of a table of folds: the label of the model, the number of the fold or what else it is of, and the figures.
 FoldRow = tuple[str, int | str, Mapping[str, Value]]
@@ -21,10 +21,10 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     of_all = {name: getattr(fit, name) for name in ("strength", "rank", "gap", "n_passes", "seconds")}
     of_all["n_train"] = fit.n_triplets
     rows = [*fold_rows("", result), ("", "mean", means), ("", "all", of_all)]
-    first = (
-        f"accuracy on triplets of held-out {result.split}, which chose nothing; 95 % interval of its mean: "
-        f"{percent_interval(interval)}, over {over(interval.by)}"
-    )
+    first = f"accuracy on triplets of held-out {result.split}, which chose nothing"
+    if interval is not None:
+        header = interval_header(interval.confidence)
+        first += f"; {header} of its mean: {percent_interval(interval)}, over {over(interval.by)}"
     blocks: list[Block] = [folds_table(rows, result.task), Foot((first,), plain=True), foot(chance_note(result.task))]
     folds = [(str(number), fold) for number, fold in enumerate(result.folds, start=1)]
     early = [number for number, fold in folds if not fold.converged] + ["all"] * (not fit.converged)

@@ -118,12 +118,12 @@ def table_text(table: Table, width: int | None = None, verbose: bool = False) ->
 
 def shown_columns(table: Table, verbose: bool = False) -> tuple[list[Written], list[str]]:
     """The columns of a table at any width, and what is said of those that are the same in all rows; verbose: none."""
-    columns = [one for column in table.columns if column.only != PAGE for one in _written(column)]
+    columns = [written for column in table.columns if column.only != PAGE for written in _written(column)]
     if verbose:
         return columns, []
-    same = [one for one in columns if one.keep and one.same and len(set(one.cells)) == 1]
-    shown = [one for one in columns if one.keep and one not in same]
-    return shown, [one.same.format(one.cells[0]) for one in same]
+    same = [column for column in columns if column.keep and column.same and len(set(column.cells)) == 1]
+    shown = [column for column in columns if column.keep and column not in same]
+    return shown, [column.same.format(column.cells[0]) for column in same]
 
 
 def _written(column: Column) -> Iterator[Written]:

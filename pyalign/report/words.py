@@ -185,7 +185,7 @@ def model_labels(
 
 
 def labels_of(result: object, verbose: bool = False, labels: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The same of the models of a result, which has them as `results` or as `models`."""
+    """The labels of the models of a result, which has them as `results` or as `models`."""
     rows = getattr(result, "results" if hasattr(result, "results") else "models")
     names = [row if isinstance(row, str) else getattr(row, "embeddings", None) or row.model for row in rows]
     own = [getattr(row, "label", None) for row in rows]
@@ -220,14 +220,14 @@ def different(names: Sequence[str]) -> list[str]:
     return out
 
 
-def counted(n: int, one: str, more: str = "") -> str:
+def counted(n: int, singular: str, plural: str = "") -> str:
     """How many of what.
 
     Example:
         >>> counted(1, "model"), counted(1200, "person", "people")
         ('1 model', '1,200 people')
     """
-    return f"{n:,} {one if n == 1 else more or one + 's'}"
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
 
 
 def number(value: float | None, places: int = 4) -> str:
@@ -338,21 +338,21 @@ def over_text(by: str | None, method: str | None, resamples: int | None, seed: i
 
 
 class OfEffectiveNumbers(Protocol):
-    """What holds them: None where they are not below half of the count."""
+    """A result with effective numbers: None where they are not below half of the count."""
 
     @property
     def effective_objects(self) -> float | None:
-        """Of objects."""
+        """The effective number of objects."""
 
     @property
     def effective_subjects(self) -> float | None:
-        """Of participants."""
+        """The effective number of participants."""
 
 
 def effective_text(result: OfEffectiveNumbers) -> str:
     """The effective numbers that a result holds; "" where there are none."""
-    held = ((result.effective_objects, "objects"), (result.effective_subjects, "participants"))
-    numbers = [f"{value:,.1f} {what}" for value, what in held if value is not None]
+    figures = ((result.effective_objects, "objects"), (result.effective_subjects, "participants"))
+    numbers = [f"{value:,.1f} {what}" for value, what in figures if value is not None]
     return f"effective numbers: {', '.join(numbers)}" if numbers else ""
 
 
@@ -364,15 +364,15 @@ def intervals_over(intervals: Iterable[Interval | None]) -> str:
         '95 % intervals over objects and participants or 90 % intervals over objects'
     """
     words = []
-    for one in intervals:
-        if one is not None and one.low == one.low and one.high == one.high:
-            level = f"{100 * one.confidence:g} % intervals"
-            words.append(f"{level} over {over_words(one.by)}" if one.by else level)
+    for interval in intervals:
+        if interval is not None and interval.low == interval.low and interval.high == interval.high:
+            level = f"{100 * interval.confidence:g} % intervals"
+            words.append(f"{level} over {over_words(interval.by)}" if interval.by else level)
     return " or ".join(dict.fromkeys(words))
 
 
 def bars_text(intervals: Iterable[Interval | None]) -> str:
-    """The same for the bars of a chart.
+    """A sentence on what the bars of a chart are over; "" where there are none.
 
     Example:
         >>> bars_text([Interval(0, 1, by="objects")]), bars_text([None])

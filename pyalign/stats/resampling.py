@@ -210,10 +210,8 @@ class Clusters:
 
     def persons(self) -> np.ndarray:
         """The subjects. Raises InputError where they are not known."""
-        if self.subjects is None:
-            raise InputError(
-                "subjects must identify who answered each triplet for intervals over participants; got none"
-            )
+        require_participants(self.subjects)
+        assert self.subjects is not None
         return self.subjects
 
 
@@ -269,6 +267,12 @@ def require_rows(means: np.ndarray, plan: Resampling) -> None:
             f"triplets must be enough for every resample of {plan.by} to leave one; {empty:,} of "
             f"{plan.drawn:,} resamples leave none"
         )
+
+
+def require_participants(subjects: object) -> None:
+    """Raises where nobody says who answered, and intervals are to be over participants."""
+    if subjects is None:
+        raise InputError("subjects must identify who answered each triplet for intervals over participants; got none")
 
 
 def subject_codes(subjects: object, t: int) -> np.ndarray:

@@ -45,8 +45,8 @@ class Analysis:
     @property
     def call(self) -> Callable[..., Any]:
         """The function."""
-        found: Callable[..., Any] = load(f"pyalign:{self.name}")
-        return found
+        function: Callable[..., Any] = load(f"pyalign:{self.name}")
+        return function
 
 
 # Which argument takes which input, as most functions have it.
@@ -64,7 +64,7 @@ def analyses() -> dict[str, Analysis]:
         >>> analyses()["cka"].inputs
         {'models': 'models'}
     """
-    return {one.name: one for kind in registered("kinds").values() for one in kind.analyses}
+    return {analysis.name: analysis for kind in registered("kinds").values() for analysis in kind.analyses}
 
 
 def find_analysis(name: str) -> Analysis:
@@ -80,5 +80,5 @@ def find_analysis(name: str) -> Analysis:
     named = {word: kind.analyses[0] for word, kind in registered("kinds").items() if kind.analyses} | analyses()
     if name not in named:
         raise InputError(f"there is no analysis {name!r}{nearest(name, named)}")
-    found: Analysis = named[name]
-    return found
+    analysis: Analysis = named[name]
+    return analysis

@@ -52,12 +52,12 @@ class Call:
             more["progress"] = progress
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # results say it
-            found = self.step.analysis.call(**self.arguments, **more)
-        known = {one.name for one in fields(found)}
-        told = {field: self.sources[argument] for argument, field in TOLD.items() if argument in self.sources}
+            result = self.step.analysis.call(**self.arguments, **more)
+        known = {entry.name for entry in fields(result)}
+        sources = {field: self.sources[argument] for argument, field in TOLD.items() if argument in self.sources}
         if self.step.analysis.each:
-            told["embeddings"] = self.sources.get("embeddings", "")
-        return replace(found, **{name: value for name, value in told.items() if name in known})
+            sources["embeddings"] = self.sources.get("embeddings", "")
+        return replace(result, **{name: value for name, value in sources.items() if name in known})
 
 
 def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str], Any]) -> Call:
@@ -69,25 +69,25 @@ def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str], Any])
         InputError, MissingExtraError, OSError: what the readers find.
     """
     analysis, sets = step.analysis, step.sets
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for argument, kind in analysis.inputs.items():
         if argument in sets:
-            found[argument] = inputs.of_kind(kind, sets[argument])
+            arguments[argument] = inputs.of_kind(kind, sets[argument])
             sources[argument] = inputs.study.sets.get(kind, {}).get(sets[argument], {}).get("file", "")
-    by_kind = {kind: found.get(argument) for argument, kind in analysis.inputs.items()}
+    by_kind = {kind: arguments.get(argument) for argument, kind in analysis.inputs.items()}
     items = inputs.items(by_kind.get(TRIPLETS), by_kind.get(HUMAN))
     missing = str(step.options.get("missing", "raise"))
     for argument, kind in analysis.inputs.items():
         if kind == MODELS:
-            found[argument] = inputs.models(step.models, items, missing)
+            arguments[argument] = inputs.models(step.models, items, missing)
         elif kind == MODEL:
-            found[argument] = inputs.models([model], items, missing)[model]
+            arguments[argument] = inputs.models([model], items, missing)[model]
             sources[argument] = model
     options = {name: _option(name, value, analysis.name, inputs, taken) for name, value in step.options.items()}
-    digests = {name: inputs.digest(value) for name, value in {**found, **options}.items()}
+    digests = {name: inputs.digest(value) for name, value in {**arguments, **options}.items()}
     key = key_of_step(analysis.name, {"as written": step.written, "of": model}, {**digests, "sources": sources})
-    return Call(step, {**found, **options}, key, sources)
+    return Call(step, {**arguments, **options}, key, sources)
 
 
 def _option(name: str, value: Any, analysis: str, inputs: Inputs, taken: Callable[[str], Any]) -> Any:
@@ -98,18 +98,18 @@ def _option(name: str, value: Any, analysis: str, inputs: Inputs, taken: Callabl
     return inputs.option(FILES[name], value, analysis)
 
 
-def files_of(found: Any, stem: str, folder: str, time: str) -> dict[str, Content]:
+def files_of(result: Any, stem: str, folder: str, time: str) -> dict[str, Content]:
     """The document of a result, and before it the map that a probe has found."""
     files: dict[str, Content] = {}
-    fit = getattr(found, "fit", found)
+    fit = getattr(result, "fit", result)
     transform = getattr(fit, "transform", None)
-    if transform is not None and type(found).__name__ in ("ProbeCrossValidation", "ProbeFit"):
+    if transform is not None and type(result).__name__ in ("ProbeCrossValidation", "ProbeFit"):
         from pyalign.io.transform import transform_bytes
 
         content = transform_bytes(timeless(transform, time))
         files[f"{folder}/{stem}.npz"] = content
-        found = replace(found, outputs={f"{stem}.npz": hashlib.sha256(content).hexdigest()})
-    files[f"{folder}/{stem}.json"] = timeless(found, time).to_json() + "\n"
+        result = replace(result, outputs={f"{stem}.npz": hashlib.sha256(content).hexdigest()})
+    files[f"{folder}/{stem}.json"] = timeless(result, time).to_json() + "\n"
     return files
 
 
@@ -132,40 +132,40 @@ class ExtractCall:
     items: str
     images_sha256: str | None
 
-    def require_same_images(self, found: Any) -> None:
+    def require_same_images(self, extraction: Any) -> None:
         """Raises InputError where an extraction has read other images than the key is of."""
-        if self.images_sha256 not in (None, found.items_sha256):
+        if self.images_sha256 not in (None, extraction.items_sha256):
             raise InputError(f"{self.items}: images have changed while they were read; run the study again")
 
 
 def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
     """Lists what is to be extracted, and hashes it."""
-    given = {name: value for name, value in model.options.items() if name != "per_object"}
-    kind = "texts" if "texts" in given else "images"
+    arguments = {name: value for name, value in model.options.items() if name != "per_object"}
+    kind = "texts" if "texts" in arguments else "images"
     hashed: dict[str, Any] = {}
-    items = given[kind]
-    given[kind] = inputs.place(items)
+    items = arguments[kind]
+    arguments[kind] = inputs.place(items)
     if kind == "images":
         hashed["images"] = inputs.hash_of_images(items)
     else:
-        hashed["texts"] = hash_file(model.name, Spec(given["texts"]).path)
-    if "checkpoint" in given:
-        given["checkpoint"] = inputs.place(given["checkpoint"])
-        hashed.update(_hash_of_path("checkpoint", given["checkpoint"], model.name))
-    if "transform" in given:
-        given["transform"] = inputs.option("transform", given["transform"], "extract")
-        hashed["transform"] = inputs.digest(given["transform"])
+        hashed["texts"] = hash_file(model.name, Spec(arguments["texts"]).path)
+    if "checkpoint" in arguments:
+        arguments["checkpoint"] = inputs.place(arguments["checkpoint"])
+        hashed.update(_hash_of_path("checkpoint", arguments["checkpoint"], model.name))
+    if "transform" in arguments:
+        arguments["transform"] = inputs.option("transform", arguments["transform"], "extract")
+        hashed["transform"] = inputs.digest(arguments["transform"])
     hashed.update(_hash_of_model(model, inputs.study.folder))
-    if "layer" in given:
-        given["layers"] = (given.pop("layer"),)
-    told = {name: value for name, value in model.options.items() if name not in (*NOT_IN_KEY, "per_object")}
-    key = key_of_step("extract", {"model": model.extract, **told}, hashed)
+    if "layer" in arguments:
+        arguments["layers"] = (arguments.pop("layer"),)
+    settings = {name: value for name, value in model.options.items() if name not in (*NOT_IN_KEY, "per_object")}
+    key = key_of_step("extract", {"model": model.extract, **settings}, hashed)
     loaded = partial(load_encoder, model.extract, folder=inputs.study.folder)
-    return ExtractCall({"model": loaded, **given}, key, items, hashed.get("images"))
+    return ExtractCall({"model": loaded, **arguments}, key, items, hashed.get("images"))
 
 
 def _hash_of_model(model: StudyModel, folder: str) -> dict[str, str]:
-    """Of what a model's name stands for on the disk: code, a file, or the files of a folder."""
+    """The hash of what a model's name stands for on the disk: code, a file, or the files of a folder."""
     there = on_disk(from_folder(model.extract, folder))
     if there is None:
         return {}
@@ -178,21 +178,21 @@ def _hash_of_model(model: StudyModel, folder: str) -> dict[str, str]:
 
 
 def _hash_of_path(what: str, path: str, name: str) -> dict[str, str]:
-    """Of a file, or of all files below a folder by their names, under that word; nothing where there is none."""
+    """The hash of a file, or of all files below a folder by their names, under `what`; empty where there is none."""
     if os.path.isfile(path):
         return {what: hash_file(name, path)}
-    files = sorted(os.path.join(at, file) for at, _, held in os.walk(path) for file in held)
-    found = {os.path.relpath(file, path): hash_file(name, file) for file in files}
-    return {what: digest_of(found)} if found else {}
+    files = sorted(os.path.join(at, file) for at, _, names in os.walk(path) for file in names)
+    hashes = {os.path.relpath(file, path): hash_file(name, file) for file in files}
+    return {what: digest_of(hashes)} if hashes else {}
 
 
-def extracted_document(found: Any, call: ExtractCall, place: str, time: str) -> str:
-    """Of an extraction: with the items and the folder as the study has them."""
-    options = dict(found.provenance.options)
+def extracted_document(extraction: Any, call: ExtractCall, place: str, time: str) -> str:
+    """The document of an extraction, with the items and the folder as the study has them."""
+    options = dict(extraction.provenance.options)
     for name in ("images", "texts"):
         if options.get(name) is not None:
             options[name] = call.items
     options["out"] = place
-    told = replace(found, items=call.items, provenance=replace(found.provenance, options=options))
-    text: str = timeless(told, time).to_json() + "\n"
+    as_in_study = replace(extraction, items=call.items, provenance=replace(extraction.provenance, options=options))
+    text: str = timeless(as_in_study, time).to_json() + "\n"
     return text

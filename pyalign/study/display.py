@@ -71,7 +71,7 @@ class Steps:
         self.drawn = len(shown)
 
     def _window(self, lines: list[str], room: int) -> list[str]:
-        """Those that fit, with the one that runs in the middle."""
+        """The lines that fit, with the one that runs in the middle."""
         if len(lines) <= room:
             return lines
         states = [state for state, _ in self.steps.values()]
@@ -92,5 +92,5 @@ def _line(name: str, state: str, detail: str, width: int) -> str:
         >>> _line("score", "made", "0.4 s", 8)
         '+ score     made      0.4 s'
     """
-    told = f"{MARKS.get(state, ' ')} {one_line(name):<{width}}  {state:<8}  {one_line(detail)}".rstrip()
-    return told if width else f"{one_line(name)}: {state}{f', {one_line(detail)}' if detail else ''}"
+    line = f"{MARKS.get(state, ' ')} {one_line(name):<{width}}  {state:<8}  {one_line(detail)}".rstrip()
+    return line if width else f"{one_line(name)}: {state}{f', {one_line(detail)}' if detail else ''}"

@@ -61,90 +61,90 @@ def draft_study(folder: PathLike, beside: PathLike | None = None) -> Draft:
     things = look(os.fspath(folder))
     draft = Draft()
     n = most_rows(things)
-    for one in things:
-        _place(draft, one, n, start)
+    for thing in things:
+        _place(draft, thing, n, start)
     _pair(draft, things, n, start)
-    sizes = {_spec(start, one.spec): one.shape for one in things}
+    sizes = {_spec(start, thing.spec): thing.shape for thing in things}
     for kind, sets in draft.sets.items():
-        sets.sort(key=lambda told: _worth(kind, told, sizes), reverse=True)
+        sets.sort(key=lambda entry: _worth(kind, entry, sizes), reverse=True)
     if not draft.models and not draft.images:
         raise InputError(f"{os.fspath(folder)}: holds no embeddings and no images that a study could take")
     return draft
 
 
-def _worth(kind: str, told: Mapping[str, object], sizes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+def _worth(kind: str, entry: Mapping[str, object], sizes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
     """Which of several is to be taken first: what says more, then the larger."""
-    shape = sizes[str(told["file"])]
+    shape = sizes[str(entry["file"])]
     if kind == "triplets":
-        return int("subject_column" in told or "subjects" in told), shape[0]
-    return int("labels" in told), *shape[1:2]
+        return int("subject_column" in entry or "subjects" in entry), shape[0]
+    return int("labels" in entry), *shape[1:2]
 
 
 def _spec(start: str, spec: str) -> str:
     return os.path.normpath(os.path.join(start, spec)) if start != "." else spec
 
 
-def _place(draft: Draft, one: Thing, n: int | None, start: str) -> None:
-    """What can be told from a file alone."""
-    spec = _spec(start, one.spec)
-    size = " x ".join(map(str, one.shape))
-    if one.kind == "embeddings":
-        if one.shape[0] != n:
+def _place(draft: Draft, thing: Thing, n: int | None, start: str) -> None:
+    """Adds to the draft what a file shows by itself."""
+    spec = _spec(start, thing.spec)
+    size = " x ".join(map(str, thing.shape))
+    if thing.kind == "embeddings":
+        if thing.shape[0] != n:
             draft.unknown.append(f"{spec}: {size}, where most embeddings have {n} rows; left out")
             return
-        draft.models[_name(one.spec, draft.models)] = spec
-        draft.told.append(f"{spec}: embeddings, {size}{', with names' if one.named else ''}")
-    elif one.kind in ("triplets", "dimensions", "categories"):
-        _add(draft, one.kind, {"file": spec, **one.options})
-        draft.told.append(f"{spec}: {one.kind}, {size}{f' ({one.remark})' if one.remark else ''}")
-    elif one.kind in ("similarities", "dissimilarities") and n not in (None, one.shape[-1]):
-        hint = f"matrices of {one.shape[-1]} objects, where embeddings have {n}"
+        draft.models[_name(thing.spec, draft.models)] = spec
+        draft.told.append(f"{spec}: embeddings, {size}{', with names' if thing.named else ''}")
+    elif thing.kind in ("triplets", "dimensions", "categories"):
+        _add(draft, thing.kind, {"file": spec, **thing.options})
+        draft.told.append(f"{spec}: {thing.kind}, {size}{f' ({thing.remark})' if thing.remark else ''}")
+    elif thing.kind in ("similarities", "dissimilarities") and n not in (None, thing.shape[-1]):
+        hint = f"matrices of {thing.shape[-1]} objects, where embeddings have {n}"
         draft.unknown.append(f"{spec}: {hint}: of which objects they are, names in [human] would say")
-    elif one.kind in ("similarities", "dissimilarities"):
-        kind = "similarity" if one.kind == "similarities" else "dissimilarity"
+    elif thing.kind in ("similarities", "dissimilarities"):
+        kind = "similarity" if thing.kind == "similarities" else "dissimilarity"
         _add(draft, "human", {"file": spec, "kind": kind})
-        draft.told.append(f"{spec}: {one.kind}, {size}, taken for those of people")
-    elif one.kind in ("images", "metadata"):
-        if not getattr(draft, one.kind):
-            setattr(draft, one.kind, spec)
-        draft.told.append(f"{spec}: {'images' if one.kind == 'images' else 'metadata of models'}")
-    elif one.kind not in ("names", "labels", "answers"):
-        draft.unknown.append(f"{spec}: {one.remark or one.kind}")
+        draft.told.append(f"{spec}: {thing.kind}, {size}, taken for those of people")
+    elif thing.kind in ("images", "metadata"):
+        if not getattr(draft, thing.kind):
+            setattr(draft, thing.kind, spec)
+        draft.told.append(f"{spec}: {'images' if thing.kind == 'images' else 'metadata of models'}")
+    elif thing.kind not in ("names", "labels", "answers"):
+        draft.unknown.append(f"{spec}: {thing.remark or thing.kind}")
 
 
 def _pair(draft: Draft, things: Iterable[Thing], n: int | None, start: str) -> None:
     """Names, labels and answers, which belong to what has as many rows or columns."""
-    sizes = {one.spec: one.shape for one in things}
+    sizes = {thing.spec: thing.shape for thing in things}
     triplets = draft.sets.get("triplets", [])
     t = {_spec(start, spec): shape[0] for spec, shape in sizes.items() if shape}
     columns = {_spec(start, spec): shape[1] for spec, shape in sizes.items() if len(shape) == 2}
-    for one in things:
-        if one.kind not in ("names", "labels", "answers"):
+    for thing in things:
+        if thing.kind not in ("names", "labels", "answers"):
             continue
-        spec, count = _spec(start, one.spec), one.shape[0]
-        of_triplets = [told for told in triplets if t[str(told["file"])] == count]
-        of_columns = [told for told in draft.sets.get("dimensions", []) if columns.get(str(told["file"])) == count]
-        if one.kind == "names" and count == n and not draft.names:
+        spec, count = _spec(start, thing.spec), thing.shape[0]
+        of_triplets = [entry for entry in triplets if t[str(entry["file"])] == count]
+        of_columns = [entry for entry in draft.sets.get("dimensions", []) if columns.get(str(entry["file"])) == count]
+        if thing.kind == "names" and count == n and not draft.names:
             draft.names = spec
             draft.told.append(f"{spec}: {count:,} names, of the rows")
-        elif one.kind == "labels" and count == n and not one.remark.startswith(f"{count:,} different"):
+        elif thing.kind == "labels" and count == n and not thing.remark.startswith(f"{count:,} different"):
             _add(draft, "categories", {"file": spec})
             draft.told.append(f"{spec}: {count:,} labels, taken for categories of the rows")
-        elif one.kind == "names" and of_columns:
+        elif thing.kind == "names" and of_columns:
             of_columns[0]["labels"] = spec
             draft.told.append(f"{spec}: {count:,} names, of the dimensions in {of_columns[0]['file']}")
-        elif one.kind in ("labels", "names") and of_triplets:
+        elif thing.kind in ("labels", "names") and of_triplets:
             of_triplets[0]["subjects"] = spec
             draft.told.append(f"{spec}: {count:,} labels, taken for who answered {of_triplets[0]['file']}")
-        elif one.kind == "answers" and of_triplets:
+        elif thing.kind == "answers" and of_triplets:
             of_triplets[0]["answers"] = spec
             draft.told.append(f"{spec}: counts or shares of answers to {of_triplets[0]['file']}")
         else:
-            draft.unknown.append(f"{spec}: {count:,} {one.kind}, as many as nothing else has")
+            draft.unknown.append(f"{spec}: {count:,} {thing.kind}, as many as nothing else has")
 
 
-def _add(draft: Draft, kind: str, told: dict[str, object]) -> None:
-    draft.sets.setdefault(kind, []).append(told)
+def _add(draft: Draft, kind: str, entry: dict[str, object]) -> None:
+    draft.sets.setdefault(kind, []).append(entry)
 
 
 def _name(spec: str, taken: Iterable[str]) -> str:

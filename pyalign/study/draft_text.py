@@ -60,10 +60,10 @@ def _sets(kind: str, what: str, sets: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _steps(draft: Any) -> Iterator[str]:
-    """Those that there is something for; the rest commented out."""
+    """The steps that the draft has inputs for; the others are commented out."""
     have = {kind for kind in KINDS if draft.sets.get(kind)}
     several = len(draft.models) > 1
-    people = any("subject_column" in one or "subjects" in one for one in draft.sets.get("triplets", [])[:1])
+    people = any("subject_column" in entry or "subjects" in entry for entry in draft.sets.get("triplets", [])[:1])
     triplets, concepts = "triplets" in have, bool({"dimensions", "categories"} & have)
     wide = draft.sets.get("human") is not None
     rows = (
@@ -83,7 +83,7 @@ def _steps(draft: Any) -> Iterator[str]:
     )
     yield "# Steps are functions of pyalign; their arguments follow. A second step of one function has a"
     yield '# name of its own: [steps.score-dot] with function = "score".'
-    for name, asked, options, what in rows:
-        mark = "" if asked else "# "
+    for name, possible, options, what in rows:
+        mark = "" if possible else "# "
         yield f"{mark}[steps.{name}]  # {what}"
-        yield from (f"{mark}{one}" for one in options)
+        yield from (f"{mark}{option}" for option in options)

@@ -127,9 +127,9 @@ class StudyFile:
     @property
     def files(self) -> tuple[str, ...]:
         """FILE or FILE::KEY of models and other inputs, where they lie."""
-        told = [model.file for model in self.models.values()]
-        told += [one["file"] for sets in self.sets.values() for one in sets.values()]
-        return tuple(self.place(path) for path in dict.fromkeys(told) if path and not path.startswith(DATA_SET))
+        paths = [model.file for model in self.models.values()]
+        paths += [entry["file"] for sets in self.sets.values() for entry in sets.values()]
+        return tuple(self.place(path) for path in dict.fromkeys(paths) if path and not path.startswith(DATA_SET))
 
     def place(self, path: str) -> str:
         """Where a file that it names lies."""
@@ -155,22 +155,22 @@ def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
     _known(document, TOP, "")
     texts = {name: _text(document.get(name), name) for name in ("title", "names", "per_object", "images", "metadata")}
     shared = {name: text for name, text in texts.items() if name in ("names", "per_object") and text is not None}
-    told = _table(document.get("models", {}), "models")
-    models = {name: _model(name, one, shared, texts["images"]) for name, one in told.items()}
+    model_tables = _table(document.get("models", {}), "models")
+    models = {name: _model(name, table, shared, texts["images"]) for name, table in model_tables.items()}
     sets = {kind: _sets(kind, document.get(kind)) for kind in SETS}
     steps = _table(document.get("steps", {}), "steps")
     if not steps:
         raise InputError("[steps] must have at least one analysis, such as [steps.score]; got none")
-    found, count = [], 0
-    for name, one in steps.items():
-        found.append(_step(name, one, models, sets))
-        count += len(found[-1].models)
+    parsed, count = [], 0
+    for name, table in steps.items():
+        parsed.append(_step(name, table, models, sets))
+        count += len(parsed[-1].models)
         if count > MOST_MODELS:
             most = f"at most {MOST_MODELS:,} models in all, each counted for each step"
             raise InputError(f"steps must be of {most}; got more with step {name!r}")
     title = texts["title"] or os.path.splitext(os.path.basename(path))[0]
     return StudyFile(
-        path, title, texts["names"], models, sets, texts["images"], texts["metadata"], _in_order(found)
+        path, title, texts["names"], models, sets, texts["images"], texts["metadata"], _in_order(parsed)
     )  # fmt: skip
 
 
@@ -193,13 +193,13 @@ def _table(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def _model(name: str, told: Any, shared: Mapping[str, str], images: str | None) -> StudyModel:
+def _model(name: str, entry: Any, shared: Mapping[str, str], images: str | None) -> StudyModel:
     where = f"model {name!r}: "
     if not name or not name.isprintable():
         raise InputError(f"{where}a model needs a printable name")
-    table = {"file": told} if isinstance(told, str) else told
+    table = {"file": entry} if isinstance(entry, str) else entry
     if not isinstance(table, Mapping) or ("file" in table) == ("extract" in table):
-        raise InputError(f"{where}must be a file of embeddings, or a table with file or extract; got {told!r:.80}")
+        raise InputError(f"{where}must be a file of embeddings, or a table with file or extract; got {entry!r:.80}")
     of = "file" if "file" in table else "extract"
     _known(table, (of, *(OF_FILES if of == "file" else OF_EXTRACT)), where)
     source, options = table[of], {key: value for key, value in table.items() if key != of}
@@ -231,19 +231,24 @@ def _model(name: str, told: Any, shared: Mapping[str, str], images: str | None) 
     return StudyModel(name, "", options, source)
 
 
-def _sets(kind: str, told: Any) -> dict[str, Mapping[str, Any]]:
+def _sets(kind: str, entry: Any) -> dict[str, Mapping[str, Any]]:
     """The sets of one kind by name: a single one, called "", or tables of several."""
-    if told is None:
+    if entry is None:
         return {}
-    if isinstance(told, Mapping) and told and "file" not in told and all(isinstance(v, Mapping) for v in told.values()):
-        return {name: _one_set(f"[{kind}.{name}]: ", kind, one) for name, one in told.items()}
-    return {"": _one_set(f"[{kind}]: ", kind, told)}
+    if (
+        isinstance(entry, Mapping)
+        and entry
+        and "file" not in entry
+        and all(isinstance(v, Mapping) for v in entry.values())
+    ):
+        return {name: _one_set(f"[{kind}.{name}]: ", kind, table) for name, table in entry.items()}
+    return {"": _one_set(f"[{kind}]: ", kind, entry)}
 
 
-def _one_set(where: str, kind: str, told: Any) -> Mapping[str, Any]:
-    table = {"file": told} if isinstance(told, str) else told
+def _one_set(where: str, kind: str, entry: Any) -> Mapping[str, Any]:
+    table = {"file": entry} if isinstance(entry, str) else entry
     if not isinstance(table, Mapping):
-        raise InputError(f"{where}must be a file, or a table with file; got {told!r:.80}")
+        raise InputError(f"{where}must be a file, or a table with file; got {entry!r:.80}")
     _known(table, ("file", *SETS[kind]), where)
     if not isinstance(table.get("file"), str) or not table["file"]:
         raise InputError(f"{where}file must be the name of a file; got {table.get('file')!r:.80}")
@@ -256,10 +261,10 @@ def _one_set(where: str, kind: str, told: Any) -> Mapping[str, Any]:
 
 
 def _step(
-    name: str, told: Any, models: Mapping[str, StudyModel], sets: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    name: str, entry: Any, models: Mapping[str, StudyModel], sets: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> Step:
     try:
-        table = dict(_table(told, f"steps.{name}"))
+        table = dict(_table(entry, f"steps.{name}"))
         if not name or not name.isprintable() or set(name) & set("/\\:"):
             raise InputError("the name of a step must be printable, without / \\ :")
         function = table.pop("function", name)
@@ -273,26 +278,26 @@ def _step(
             if kind in SETS
         }
         if LABELS in analysis.inputs.values():
-            argument = next(one for one, kind in analysis.inputs.items() if kind == LABELS)
+            argument = next(candidate for candidate, kind in analysis.inputs.items() if kind == LABELS)
             picked[argument] = picked["dimensions"]
-        used = {argument: one for argument, one in picked.items() if one is not None}
+        used = {argument: set_name for argument, set_name in picked.items() if set_name is not None}
         return Step(name, analysis, checked(analysis, table), table, chosen, used)
     except InputError as error:
         raise InputError(f"step {name!r}: {error}") from error
 
 
-def _chosen_models(told: Any, analysis: Analysis, models: Mapping[str, StudyModel]) -> tuple[str, ...]:
+def _chosen_models(chosen: Any, analysis: Analysis, models: Mapping[str, StudyModel]) -> tuple[str, ...]:
     takes = {"models", "model"} & set(analysis.inputs.values())
     if not takes:
-        if told is not None:
+        if chosen is not None:
             raise InputError(f"models have no meaning for {analysis.name}")
         return ()
-    if told is None:
-        names = [name for name, one in models.items() if analysis.matrices or not one.is_matrix]
+    if chosen is None:
+        names = [name for name, model in models.items() if analysis.matrices or not model.is_matrix]
     else:
-        names = [told] if isinstance(told, str) else told
+        names = [chosen] if isinstance(chosen, str) else chosen
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise InputError(f"models must be a list of names of [models]; got {told!r:.80}")
+        raise InputError(f"models must be a list of names of [models]; got {chosen!r:.80}")
     for name in names:
         if name not in models:
             raise InputError(f"there is no model {name!r} in [models]{nearest(name, models)}")
@@ -302,18 +307,18 @@ def _chosen_models(told: Any, analysis: Analysis, models: Mapping[str, StudyMode
 
 
 def _picked(
-    argument: str, kind: str, told: Any, analysis: Analysis, sets: Mapping[str, Mapping[str, Any]]
+    argument: str, kind: str, set_name: Any, analysis: Analysis, sets: Mapping[str, Mapping[str, Any]]
 ) -> str | None:
     """The name of the set for an argument; None where it goes without."""
     free = argument in analysis.optional
-    if told == NONE and free:
+    if set_name == NONE and free:
         return None
-    if told is not None:
-        if not isinstance(told, str) or told not in sets or told == "":
+    if set_name is not None:
+        if not isinstance(set_name, str) or set_name not in sets or set_name == "":
             named = [name for name in sets if name]
             known = f"one of {', '.join(named)}" if named else f"left out: there is no [{kind}.NAME]"
-            raise InputError(f"{argument} must be {known}; got {told!r:.80}")
-        return told
+            raise InputError(f"{argument} must be {known}; got {set_name!r:.80}")
+        return set_name
     if len(sets) > 1:
         raise InputError(f"{argument} must say which of [{kind}] it takes: {', '.join(sets)}")
     if not sets and not free:
@@ -350,7 +355,9 @@ def _require_given(step: Step, option: str, other: Step, which: str) -> None:
     if other.analysis.gives != FILES[option]:
         what = "a number or a file" if option == "ceiling" else "a file"
         if FILES[option] in ("ceiling", "transform"):
-            giving = " or ".join(one.name for one in analyses().values() if one.gives == FILES[option])
+            giving = " or ".join(
+                candidate.name for candidate in analyses().values() if candidate.gives == FILES[option]
+            )
             what = f"{what}, or a step of {giving}"
         raise InputError(
             f"step {step.name!r}: {option} must be {what}; got step {other.name!r} of {other.analysis.name}"

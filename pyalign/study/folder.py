@@ -83,9 +83,9 @@ class StudyFolder:
 
     def begin(self) -> str:
         """When the run was begun, ISO 8601, UTC; one that goes on was begun when the first of it was."""
-        found = self.journal.record(RUN)
-        told = found if isinstance(found, Mapping) and not found.get("ended") else {}
-        time = str(told["time"]) if isinstance(told.get("time"), str) else now()
+        record = self.journal.record(RUN)
+        earlier = record if isinstance(record, Mapping) and not record.get("ended") else {}
+        time = str(earlier["time"]) if isinstance(earlier.get("time"), str) else now()
         self.journal.finish(RUN, {"time": time, "ended": False})
         for name in (STEPS, PARTS):
             os.makedirs(self.path / name, exist_ok=True)
@@ -99,22 +99,22 @@ class StudyFolder:
 
     def holds(self, unit: str, key: str, document: str) -> bool:
         """Whether what a unit has made of that very key lies here, whole, under the name of that document."""
-        found = self.journal.record(unit)
-        if not isinstance(found, Mapping) or found.get("key") != key or not isinstance(found.get("files"), Mapping):
+        record = self.journal.record(unit)
+        if not isinstance(record, Mapping) or record.get("key") != key or not isinstance(record.get("files"), Mapping):
             return False
-        return document in found["files"] and all(
-            self.sha256(name) == digest for name, digest in found["files"].items()
+        return document in record["files"] and all(
+            self.sha256(name) == digest for name, digest in record["files"].items()
         )
 
     def seconds(self, unit: str) -> float | None:
         """How long it took."""
-        found = self.journal.record(unit)
-        return found.get("seconds") if isinstance(found, Mapping) else None
+        record = self.journal.record(unit)
+        return record.get("seconds") if isinstance(record, Mapping) else None
 
     def files(self, unit: str) -> dict[str, str]:
         """The SHA-256 of the files of a unit, by path."""
-        found = self.journal.record(unit)
-        return dict(found["files"]) if isinstance(found, Mapping) else {}
+        record = self.journal.record(unit)
+        return dict(record["files"]) if isinstance(record, Mapping) else {}
 
     def keep(
         self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = ()
@@ -127,7 +127,7 @@ class StudyFolder:
         self.journal.finish(unit, {"key": key, "files": digests, "seconds": round(seconds, 3)})
 
     def sha256(self, name: str) -> str | None:
-        """Of a file of the folder; None where there is none to read."""
+        """The SHA-256 of a file of the folder; None where there is none to read."""
         try:
             require_file(self.path / name)
             with open(self.path / name, "rb") as handle:
@@ -151,8 +151,8 @@ def now() -> str:
         >>> now()[10]
         'T'
     """
-    given: Any = os.environ.get("SOURCE_DATE_EPOCH", "")
+    epoch: Any = os.environ.get("SOURCE_DATE_EPOCH", "")
     moment = datetime.now(timezone.utc)
-    if given.isdecimal() and len(given) < 12:
-        moment = datetime.fromtimestamp(int(given), timezone.utc)
+    if epoch.isdecimal() and len(epoch) < 12:
+        moment = datetime.fromtimestamp(int(epoch), timezone.utc)
     return moment.isoformat(timespec="seconds")

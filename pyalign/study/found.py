@@ -41,10 +41,10 @@ def look(folder: str) -> list[Thing]:
     Raises:
         OSError: there is no such folder, or it can't be read.
     """
-    found: list[Thing] = []
+    things: list[Thing] = []
     for place in _places(folder):
-        found += _things(folder, place)
-    return found
+        things += _things(folder, place)
+    return things
 
 
 def _places(folder: str) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _is_whole(folder: str) -> bool:
 def _holds_folders_of_images(folder: str, names: list[str]) -> bool:
     """A folder for each object, as THINGS and ImageNet have them."""
     inside = [os.path.join(folder, name) for name in names[:20] if os.path.isdir(os.path.join(folder, name))]
-    return len(inside) >= SMALLEST and all(sum(map(is_image, os.listdir(one)[:50])) >= 1 for one in inside)
+    return len(inside) >= SMALLEST and all(sum(map(is_image, os.listdir(path)[:50])) >= 1 for path in inside)
 
 
 def _things(folder: str, place: str) -> list[Thing]:
@@ -97,10 +97,10 @@ def _things(folder: str, place: str) -> list[Thing]:
     except (InputError, MissingExtraError, OSError) as error:
         return [Thing(place, "unknown", remark=one_line(str(error)).removeprefix(f"{whole}: "))]
     layers = os.path.isdir(whole)  # whose names are those of their rows
-    arrays = [one for one in described.arrays if not (layers and one.kind == "names")]
+    arrays = [array for array in described.arrays if not (layers and array.kind == "names")]
     several = len(arrays) > 1
-    found = [_thing(f"{place}::{one.key}" if several and one.key else place, one) for one in arrays]
-    return [replace(one, named=one.named or layers) for one in found]
+    things = [_thing(f"{place}::{array.key}" if several and array.key else place, array) for array in arrays]
+    return [replace(thing, named=thing.named or layers) for thing in things]
 
 
 def _is_metadata(path: str) -> bool:
@@ -115,18 +115,18 @@ def _is_metadata(path: str) -> bool:
     return len(words) > 1 and words[0] in METADATA and (words[0].startswith("model") or bool(known & set(words)))
 
 
-def _thing(spec: str, one: Description) -> Thing:
-    kind, options, remark = one.kind, {}, "; ".join(one.remarks[:2])
+def _thing(spec: str, description: Description) -> Thing:
+    kind, options, remark = description.kind, {}, "; ".join(description.remarks[:2])
     if kind == "triplets":
-        options = dict(one.layout or {})
-    if kind == "embeddings" and any("categories of items" in text for text in one.remarks):
+        options = dict(description.layout or {})
+    if kind == "embeddings" and any("categories of items" in text for text in description.remarks):
         kind = "categories"
     if kind == "embeddings" and HUMAN_DIMENSIONS.search(os.path.basename(spec)):
         kind = "dimensions"
-    return Thing(spec, kind, one.shape, one.names is not None, options, remark)
+    return Thing(spec, kind, description.shape, description.names is not None, options, remark)
 
 
 def most_rows(things: list[Thing]) -> int | None:
     """How many rows most embeddings have: of objects; None where there are none."""
-    rows = Counter(one.shape[0] for one in things if one.kind == "embeddings")
+    rows = Counter(thing.shape[0] for thing in things if thing.kind == "embeddings")
     return rows.most_common(1)[0][0] if rows else None

@@ -59,9 +59,9 @@ class Inputs:
     def once(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
         """What was read under that key."""
         if key not in self._read:
-            found = self._read[key] = read()
-            if isinstance(found, Embeddings | Triplets | Judgments):
-                hash_early(found)
+            value = self._read[key] = read()
+            if isinstance(value, Embeddings | Triplets | Judgments):
+                hash_early(value)
         return self._read[key]
 
     def hash_of_images(self, source: str, anew: bool = False) -> str:
@@ -76,31 +76,31 @@ class Inputs:
         place = self.place(source)
         if anew:
             return sha256_of_images(as_images(place), default_workers())
-        found: str = self.once(("images", place), lambda: sha256_of_images(as_images(place), default_workers()))
-        return found
+        digest: str = self.once(("images", place), lambda: sha256_of_images(as_images(place), default_workers()))
+        return digest
 
     def digest(self, value: Any) -> str:
-        """Of a value that was read, computed once; a table of models by its parts."""
+        """The digest of a value that was read, computed once; that of a table of models is made of its parts."""
         if isinstance(value, dict):
-            return digest_of({name: self.digest(one) for name, one in value.items()})
+            return digest_of({name: self.digest(part) for name, part in value.items()})
         if id(value) not in self._digests:
             self._digests[id(value)] = value, digest_of(value)
         return self._digests[id(value)][1]
 
-    def as_written(self, found: Any, spec: str) -> Any:
-        """With the source, and in notes the path, as the study has it: documents name no folder of this machine."""
-        path, notes = Spec(spec).path, getattr(found, "notes", ())
+    def as_written(self, value: Any, spec: str) -> Any:
+        """The value with its source, and the path in its notes, as in the study: documents name no local folder."""
+        path, notes = Spec(spec).path, getattr(value, "notes", ())
         place = self.place(path)
-        told = tuple(note.replace(place, path) if place else note for note in notes)
-        return replace(found, source=spec, **({"notes": told} if notes else {}))
+        rewritten = tuple(note.replace(place, path) if place else note for note in notes)
+        return replace(value, source=spec, **({"notes": rewritten} if notes else {}))
 
     def names(self, spec: str) -> tuple[str, ...]:
         """The names in FILE or FILE::KEY."""
         from pyalign.io.names import read_names
 
         place = self.place(spec)
-        found: tuple[str, ...] = self.once(("names", spec), lambda: read_names(place.path, key=place.key))
-        return found
+        names: tuple[str, ...] = self.once(("names", spec), lambda: read_names(place.path, key=place.key))
+        return names
 
     def embeddings(self, spec: str, names: str | None = None, name_column: int | str | None = None) -> Embeddings:
         """The embeddings of FILE, FILE::KEY or dataset:NAME."""
@@ -109,20 +109,20 @@ class Inputs:
         def read() -> Embeddings:
             place = self.place(spec)
             known = None if names is None else self.names(names)
-            found: Embeddings = self.as_written(
+            embeddings: Embeddings = self.as_written(
                 load_embeddings(place.path, key=place.key, names=known, name_column=name_column), spec
             )
-            return found
+            return embeddings
 
-        found: Embeddings = self.once(("embeddings", spec, names, name_column), read)
-        return found
+        embeddings: Embeddings = self.once(("embeddings", spec, names, name_column), read)
+        return embeddings
 
     # Models
 
     def models(
         self, names: Sequence[str], items: tuple[str, ...] | None, missing: str
     ) -> dict[str, Embeddings | Judgments]:
-        """Those models, with a row for each object where the study asks for that.
+        """The models of these names, with a row for each object where the study asks for that.
 
         items: the objects that they are asked about, where these have names.
         missing: whether some of these may be without a row, "omit", or not, "raise".
@@ -130,15 +130,15 @@ class Inputs:
         return {name: self.model(self.study.models[name], items, missing) for name in names}
 
     def model(self, model: StudyModel, items: tuple[str, ...] | None, missing: str) -> Embeddings | Judgments:
-        """One of them; a ready matrix as `Judgments`."""
+        """One model; a ready matrix is given as `Judgments`."""
         how = model.options.get("per_object")
 
         def read() -> Embeddings | Judgments:
             return self._raw(model) if how is None else self._per_object(model, how, items, missing)
 
         key = ("model", model.name, None) if how is None else ("model", model.name, items, missing)
-        found: Embeddings | Judgments = self.once(key, read)
-        return found
+        loaded: Embeddings | Judgments = self.once(key, read)
+        return loaded
 
     def _raw(self, model: StudyModel) -> Embeddings | Judgments:
         if model.is_matrix:
@@ -148,16 +148,16 @@ class Inputs:
         from pyalign.io.embeddings import load_embeddings
 
         folder, layer = self.extracted(model.name)
-        found = load_embeddings(folder, key=layer)
-        return replace(found, source=f"models/{os.path.basename(folder)}::{layer}")
+        embeddings = load_embeddings(folder, key=layer)
+        return replace(embeddings, source=f"models/{os.path.basename(folder)}::{layer}")
 
     def _per_object(self, model: StudyModel, how: str, items: tuple[str, ...] | None, missing: str) -> Embeddings:
         x = self.once(("model", model.name, None), lambda: self._raw(model))
         try:
-            found, note = x.per_object(how, items, missing)
+            embeddings, note = x.per_object(how, items, missing)
         except InputError as error:
             raise InputError(f"{model.name}: {error}") from error
-        return replace(found, notes=(*found.notes, f"{model.name}: {note}"))
+        return replace(embeddings, notes=(*embeddings.notes, f"{model.name}: {note}"))
 
     # What people said
 
@@ -167,21 +167,21 @@ class Inputs:
             TRIPLETS: self._triplets, HUMAN: self._judgments, DIMENSIONS: self._dimensions, LABELS: self._labels,
             CATEGORIES: self._categories,
         }[kind]  # fmt: skip
-        told = self.study.sets[DIMENSIONS if kind == LABELS else kind][name]
-        return self.once((kind, name), lambda: read(told))
+        entry = self.study.sets[DIMENSIONS if kind == LABELS else kind][name]
+        return self.once((kind, name), lambda: read(entry))
 
-    def _triplets(self, told: Mapping[str, Any]) -> Triplets:
+    def _triplets(self, entry: Mapping[str, Any]) -> Triplets:
         from pyalign.io.triplets import load_triplets
 
-        place = self.place(told["file"])
-        layout = {name: told[name] for name in told if name not in ("file", "answers", "subjects", "item_names")}
-        named = None if "item_names" not in told else self.names(told["item_names"])
-        found = self.as_written(load_triplets(place.path, key=place.key, item_names=named, **layout), told["file"])
-        if found.names is None and self.study.names is not None and not self._rows_are_images():
-            found = replace(found, names=self.names(self.study.names), numbered=True)
-        if "subjects" in told:
-            found = replace(found, subjects=self._people(told["subjects"], len(found)))
-        return found if "answers" not in told else self._answered(found, told["answers"])
+        place = self.place(entry["file"])
+        layout = {name: entry[name] for name in entry if name not in ("file", "answers", "subjects", "item_names")}
+        named = None if "item_names" not in entry else self.names(entry["item_names"])
+        triplets = self.as_written(load_triplets(place.path, key=place.key, item_names=named, **layout), entry["file"])
+        if triplets.names is None and self.study.names is not None and not self._rows_are_images():
+            triplets = replace(triplets, names=self.names(self.study.names), numbered=True)
+        if "subjects" in entry:
+            triplets = replace(triplets, subjects=self._people(entry["subjects"], len(triplets)))
+        return triplets if "answers" not in entry else self._answered(triplets, entry["answers"])
 
     def _rows_are_images(self) -> bool:
         """Whether the shared names are those of images, of which several are one object, and so of no item numbers."""
@@ -194,10 +194,10 @@ class Inputs:
         from pyalign.io.subjects import read_subjects
 
         place = self.place(spec)
-        found = read_subjects(place.path, key=place.key)
-        if len(found.codes) != t:
-            raise bad(place.path, f"subjects must have one entry per triplet ({t}); got {len(found.codes)}")
-        return found
+        subjects = read_subjects(place.path, key=place.key)
+        if len(subjects.codes) != t:
+            raise bad(place.path, f"subjects must have one entry per triplet ({t}); got {len(subjects.codes)}")
+        return subjects
 
     def _answered(self, triplets: Triplets, spec: str) -> Triplets:
         from pyalign.io.answers import read_answers
@@ -208,36 +208,36 @@ class Inputs:
         except InputError as error:
             raise error if str(error).startswith(place.path) else bad(place.path, error) from error
 
-    def _judgments(self, told: Mapping[str, Any]) -> Judgments:
-        names = None if "names" not in told else self.names(told["names"])
-        return self.judgments(told["file"], told.get("kind"), names)
+    def _judgments(self, entry: Mapping[str, Any]) -> Judgments:
+        names = None if "names" not in entry else self.names(entry["names"])
+        return self.judgments(entry["file"], entry.get("kind"), names)
 
     def judgments(self, spec: str, kind: MatrixKind | None, names: tuple[str, ...] | None = None) -> Judgments:
         """Matrices in FILE or FILE::KEY."""
         from pyalign.io.judgments import load_judgments
 
         place = self.place(spec)
-        found: Judgments = self.as_written(load_judgments(place.path, kind=kind, key=place.key, names=names), spec)
-        return found
+        judgments: Judgments = self.as_written(load_judgments(place.path, kind=kind, key=place.key, names=names), spec)
+        return judgments
 
-    def _dimensions(self, told: Mapping[str, Any]) -> Embeddings:
-        return self.embeddings(told["file"], told.get("names"), told.get("name_column"))
+    def _dimensions(self, entry: Mapping[str, Any]) -> Embeddings:
+        return self.embeddings(entry["file"], entry.get("names"), entry.get("name_column"))
 
-    def _labels(self, told: Mapping[str, Any]) -> tuple[str, ...] | None:
+    def _labels(self, entry: Mapping[str, Any]) -> tuple[str, ...] | None:
         """Labels of dimensions: those that are given, or those of the data set where it has some."""
-        if "labels" in told:
-            return self.names(told["labels"])
-        spec = Spec(told["file"])
+        if "labels" in entry:
+            return self.names(entry["labels"])
+        spec = Spec(entry["file"])
         if not is_named(spec.path):
             return None
         try:
-            found: tuple[str, ...] = open_named(spec.path, "dimensions", spec.key)
+            labels: tuple[str, ...] = open_named(spec.path, "dimensions", spec.key)
         except InputError:  # VICE comes without
             return None
-        return found
+        return labels
 
-    def _categories(self, told: Mapping[str, Any]) -> Any:
-        return self.categories(told["file"])
+    def _categories(self, entry: Mapping[str, Any]) -> Any:
+        return self.categories(entry["file"])
 
     def categories(self, spec: str) -> Any:
         """Categories of objects."""
@@ -253,58 +253,58 @@ class Inputs:
 
     # Files that options name
 
-    def option(self, what: str, given: Any, analysis: str) -> Any:
+    def option(self, what: str, value: Any, analysis: str) -> Any:
         """What an option that names files stands for (see `options.FILES`)."""
-        return getattr(self, f"_option_{what}")(given, analysis)
+        return getattr(self, f"_option_{what}")(value, analysis)
 
-    def _option_transform(self, given: str, analysis: str) -> Any:
+    def _option_transform(self, spec: str, analysis: str) -> Any:
         from pyalign.io.transform import load_transform
 
-        return replace(load_transform(self.place(given)), source=given)
+        return replace(load_transform(self.place(spec)), source=spec)
 
-    def _option_embeddings(self, given: str, analysis: str) -> Any:
-        return self.embeddings(given)
+    def _option_embeddings(self, spec: str, analysis: str) -> Any:
+        return self.embeddings(spec)
 
-    def _option_queries(self, given: Any, analysis: str) -> Any:
-        return self.embeddings(given) if isinstance(given, str) else given
+    def _option_queries(self, queries: Any, analysis: str) -> Any:
+        return self.embeddings(queries) if isinstance(queries, str) else queries
 
-    def _option_vector(self, given: str, analysis: str) -> Any:
+    def _option_vector(self, spec: str, analysis: str) -> Any:
         from pyalign.io.npy import open_npy
         from pyalign.io.paths import check_file
 
-        check_file(self.place(given), "arrays", (".npy",))
-        return open_npy(self.place(given))
+        check_file(self.place(spec), "arrays", (".npy",))
+        return open_npy(self.place(spec))
 
-    def _option_groups(self, given: str, analysis: str) -> Any:
+    def _option_groups(self, spec: str, analysis: str) -> Any:
         from pyalign.io.subjects import read_subjects
 
-        place = self.place(given)
-        found = read_subjects(place.path, key=place.key, noun="group")
-        return np.array(found.labels)[found.codes]
+        place = self.place(spec)
+        groups = read_subjects(place.path, key=place.key, noun="group")
+        return np.array(groups.labels)[groups.codes]
 
-    def _option_categories(self, given: Any, analysis: str) -> Any:
-        found = tuple(self.categories(one) for one in ((given,) if isinstance(given, str) else given))
-        if len(found) != 2:
-            raise InputError(f"levels must be two files, fine and coarse; got {len(found)}")
-        return found
+    def _option_categories(self, files: Any, analysis: str) -> Any:
+        categories = tuple(self.categories(file) for file in ((files,) if isinstance(files, str) else files))
+        if len(categories) != 2:
+            raise InputError(f"levels must be two files, fine and coarse; got {len(categories)}")
+        return categories
 
-    def _option_rdms(self, given: Mapping[str, str], analysis: str) -> Any:
-        return {name: self.judgments(spec, "dissimilarity") for name, spec in given.items()}
+    def _option_rdms(self, specs: Mapping[str, str], analysis: str) -> Any:
+        return {name: self.judgments(spec, "dissimilarity") for name, spec in specs.items()}
 
-    def _option_choices(self, given: Mapping[str, str], analysis: str) -> Any:
+    def _option_choices(self, specs: Mapping[str, str], analysis: str) -> Any:
         from pyalign.io.choices import read_choices
 
-        places = {name: self.place(spec) for name, spec in given.items()}
+        places = {name: self.place(spec) for name, spec in specs.items()}
         return {name: read_choices(place.path, key=place.key) for name, place in places.items()}
 
-    def _option_ceiling(self, given: Any, analysis: str) -> Any:
-        if not isinstance(given, str):
-            return given
+    def _option_ceiling(self, value: Any, analysis: str) -> Any:
+        if not isinstance(value, str):
+            return value
         from pyalign._result import load_result
         from pyalign.analysis.ceiling.result import ceiling_of
 
-        place = self.place(given)
-        found = load_result(place.path)
-        if getattr(found, "command", None) != "ceiling":
+        place = self.place(value)
+        result = load_result(place.path)
+        if getattr(result, "command", None) != "ceiling":
             raise bad(place.path, "is no result of ceiling")
-        return ceiling_of(found, place.key or "estimate")
+        return ceiling_of(result, place.key or "estimate")

@@ -24,12 +24,12 @@ def digest_of(value: Any) -> str:
         >>> digest_of(a) == digest_of(a), digest_of(a) == digest_of(b)
         (True, False)
     """
-    text = json.dumps(_told(value), sort_keys=True, ensure_ascii=True)
+    text = json.dumps(_as_json(value), sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _told(value: Any) -> Any:
-    """The same, as json can write it: kinds stay apart."""
+def _as_json(value: Any) -> Any:
+    """The value as json can write it: kinds stay apart."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -37,11 +37,11 @@ def _told(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return ["array", fingerprint(np.asarray(value))]
     if is_dataclass(value) and not isinstance(value, type):
-        return [type(value).__name__, {one.name: _told(getattr(value, one.name)) for one in fields(value)}]
+        return [type(value).__name__, {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}]
     if isinstance(value, Mapping):
-        return ["table", [[str(key), _told(one)] for key, one in value.items()]]
+        return ["table", [[str(key), _as_json(entry)] for key, entry in value.items()]]
     if isinstance(value, list | tuple):
-        return ["list", [_told(one) for one in value]]
+        return ["list", [_as_json(element) for element in value]]
     if isinstance(value, bytes):
         return ["bytes", hashlib.sha256(value).hexdigest()]
     raise TypeError(f"a key can't be made of {type(value).__name__}")

@@ -31,20 +31,20 @@ def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dic
     """The arguments of a function that have names, each with its type; `object` takes anything."""
     scope = vars(sys.modules[function.__module__])
     return {
-        name: _hint(one.annotation, scope)
-        for name, one in inspect.signature(function).parameters.items()
-        if one.kind is not one.VAR_KEYWORD and name not in without
+        name: _hint(parameter.annotation, scope)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD and name not in without
     }
 
 
 def arguments_of(analysis: Analysis) -> dict[str, Any]:
     """The options of a step by name, each with its type; `object` takes anything."""
-    found = hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))
+    arguments = hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))
     if analysis.options:
         kind = load(analysis.options)
         hints = get_type_hints(kind)
-        found.update({one.name: hints[one.name] for one in fields(kind)})
-    return found
+        arguments.update({field.name: hints[field.name] for field in fields(kind)})
+    return arguments
 
 
 def _hint(annotation: Any, scope: Mapping[str, Any]) -> Any:
@@ -55,7 +55,7 @@ def _hint(annotation: Any, scope: Mapping[str, Any]) -> Any:
         return object
 
 
-def checked(analysis: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
+def checked(analysis: Analysis, options: Mapping[str, Any]) -> dict[str, Any]:
     """Options as they stand in a study file, made into arguments; those that name files stay text.
 
     Raises:
@@ -70,17 +70,17 @@ def checked(analysis: Analysis, given: Mapping[str, Any]) -> dict[str, Any]:
         pyalign.errors.InputError: cka has no option 'permutation'; did you mean 'n_permutations'?
     """
     allowed = arguments_of(analysis)
-    for name in given:
+    for name in options:
         if name in analysis.inputs or name in OWN:
             raise InputError(f"{name} comes from the study, and is no option of {analysis.name}")
         if name not in allowed:
             raise InputError(f"{analysis.name} has no option {name!r}{nearest(name, allowed)}")
-    for name, one in inspect.signature(analysis.call).parameters.items():
-        if name in allowed and name not in given and one.default is one.empty:
+    for name, parameter in inspect.signature(analysis.call).parameters.items():
+        if name in allowed and name not in options and parameter.default is parameter.empty:
             raise InputError(f"{analysis.name} needs {name}; got none")
     return {
         name: _file(name, value) if name in FILES else checked_value(name, allowed[name], value)
-        for name, value in given.items()
+        for name, value in options.items()
     }
 
 
@@ -110,26 +110,26 @@ def _file(name: str, value: Any) -> Any:
     """Text, or for some a number, a list or a table of texts."""
     if isinstance(value, str) or (name == "ceiling" and type(value) in (int, float)):
         return value
-    if name in ("levels", "queries") and isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if name in ("levels", "queries") and isinstance(value, list) and all(isinstance(element, str) for element in value):
         return tuple(value)
     several = ("model_rdms", "model_choices")
-    if name in several and isinstance(value, Mapping) and all(isinstance(one, str) for one in value.values()):
+    if name in several and isinstance(value, Mapping) and all(isinstance(element, str) for element in value.values()):
         return dict(value)
     kinds = {"levels": "a list of two files", "queries": "a file, or a list of names", "ceiling": "a number or a file"}
-    told = "a table of names and files" if name in several else kinds.get(name, "the name of a file")
-    raise InputError(f"{name} must be {told}; got {value!r:.80}")
+    expected = "a table of names and files" if name in several else kinds.get(name, "the name of a file")
+    raise InputError(f"{name} must be {expected}; got {value!r:.80}")
 
 
 def _table(name: str, kind: Any, value: Mapping[str, Any]) -> Any:
     hints = get_type_hints(kind)
-    known = {one.name: hints[one.name] for one in fields(kind)}
+    known = {field.name: hints[field.name] for field in fields(kind)}
     for key in value:
         if key not in known:
             raise InputError(f"{name} has no entry {key!r}{nearest(key, known)}")
-    given = {key: checked_value(f"{name}.{key}", known[key], one) for key, one in value.items()}
+    entries = {key: checked_value(f"{name}.{key}", known[key], entry) for key, entry in value.items()}
     if kind is Resampling:
-        given.setdefault("by", "auto")
-    return kind(**given)
+        entries.setdefault("by", "auto")
+    return kind(**entries)
 
 
 def _kinds(hint: Any) -> tuple[Any, ...]:
@@ -147,11 +147,11 @@ def _fits(kind: Any, value: Any) -> bool:
     if origin in (bool, str):
         return type(value) is origin
     if isinstance(value, list) and origin in (tuple, list, Sequence):
-        one = inside[0] if inside else object
-        return all(any(_fits(part, element) for part in _kinds(one)) for element in value)
+        element_type = inside[0] if inside else object
+        return all(any(_fits(part, element) for part in _kinds(element_type)) for element in value)
     if isinstance(value, Mapping) and origin in (dict, Mapping):
-        one = inside[1] if inside else object
-        return all(any(_fits(part, element) for part in _kinds(one)) for element in value.values())
+        element_type = inside[1] if inside else object
+        return all(any(_fits(part, element) for part in _kinds(element_type)) for element in value.values())
     return False
 
 

@@ -25,21 +25,23 @@ def make_report(
 ) -> StudyStep:
     """Writes the page, unless it is there of these very documents. started: is called where it has to be made."""
     study, step = inputs.study, StudyStep(REPORT, "write_report", FAILED)
-    finished = [one for one in done.values() if one.status == FINISHED]
+    finished = [entry for entry in done.values() if entry.status == FINISHED]
     if not finished:
         return _without(folder, step, "there is no result to report")
     try:
-        given = _given(inputs)
-        hashes = {one.document or "": folder.sha256(one.document or "") for one in finished}
-        missing = [one for one in done.values() if one.status != FINISHED]
-        told = {one.name: one.reason for one in missing}
-        key = key_of_step("write_report", {"title": study.title}, {"documents": hashes, "missing": told, **given[1]})
+        shown, shown_hashes = _shown(inputs)
+        hashes = {entry.document or "": folder.sha256(entry.document or "") for entry in finished}
+        missing = [entry for entry in done.values() if entry.status != FINISHED]
+        reasons = {entry.name: entry.reason for entry in missing}
+        key = key_of_step(
+            "write_report", {"title": study.title}, {"documents": hashes, "missing": reasons, **shown_hashes}
+        )
         if folder.holds(REPORT, key, PAGE):
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()
-        page = _page(study, folder, finished, missing, given[0])
-        if study.images is not None and inputs.hash_of_images(study.images, anew=True) != given[1]["images"]:
+        page = _page(study, folder, finished, missing, shown)
+        if study.images is not None and inputs.hash_of_images(study.images, anew=True) != shown_hashes["images"]:
             raise InputError(f"{study.images}: images have changed while the page was made; run the study again")
         seconds = time.perf_counter() - began
         folder.keep(REPORT, key, {PAGE: page}, seconds)
@@ -56,32 +58,32 @@ def _without(folder: StudyFolder, step: StudyStep, reason: str) -> StudyStep:
     return replace(step, reason=reason)
 
 
-def _given(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the page shows besides documents, and what tells that it is the same."""
-    study, given = inputs.study, dict[str, Any]()
+def _shown(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the page shows in addition to documents, and what says that it is the same."""
+    study, shown = inputs.study, dict[str, Any]()
     hashes: dict[str, Any] = {}
     if study.images is not None:
-        given["images"] = as_images(study.place(study.images))
+        shown["images"] = as_images(study.place(study.images))
         hashes["images"] = inputs.hash_of_images(study.images)
     if study.metadata is not None:
         place = study.place(study.metadata)
         require_file(place)
         with open(place, "rb") as handle:
             hashes["metadata"] = handle.read()
-        given["metadata"] = place
-    return given, hashes
+        shown["metadata"] = place
+    return shown, hashes
 
 
 def _page(
     study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
-    given: Mapping[str, Any],
+    shown: Mapping[str, Any],
 ) -> str:  # fmt: skip
     """The documents go in as they lie here, without their paths: the page is the same wherever the folder lies."""
     from pyalign.report.page.write import make_report as page_of
 
-    documents: list[Any] = [read_json(folder.path / (one.document or "")) for one in finished]
+    documents: list[Any] = [read_json(folder.path / (entry.document or "")) for entry in finished]
     if missing:
         documents.append(Study(study.title, (*finished, *missing)))
-    made = page_of(documents, folder.path / PAGE, title=study.title, **given)
+    made = page_of(documents, folder.path / PAGE, title=study.title, **shown)
     assert made.html is not None
     return made.html

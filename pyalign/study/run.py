@@ -24,7 +24,7 @@ from pyalign.study.inputs import Inputs
 from pyalign.study.manifest import manifest_of
 from pyalign.study.page import make_report
 from pyalign.study.result import FAILED, FINISHED, MADE, REUSED, TO_DO, Study, StudyStep
-from pyalign.study.units import REPORT, Unit, asked, taken_unit, units_of
+from pyalign.study.units import REPORT, Unit, taken_unit, units_of, units_wanted
 
 RUNNING = "running"
 # Called whenever something changes: the name of a step, its state, and what there is to say of it.
@@ -72,7 +72,7 @@ def run_study(
     study = read_study(path)
     place = _place(study, out)
     units = units_of(study)
-    wanted = asked(units, only)
+    wanted = units_wanted(units, only)
     with hashing(), StudyFolder(place, resume) as folder:
         run = _Run(study, folder, units, watch)
         return run.all(wanted, Path(path).read_bytes())
@@ -81,8 +81,8 @@ def run_study(
 def code_of(study: StudyFile) -> tuple[str, ...]:
     """Which code a study runs, a sentence for each model that is made by code."""
     used = {name for step in study.steps for name in step.models}
-    found = {name: on_disk(model.extract) for name, model in study.models.items() if name in used}
-    code = {name: one.path for name, one in found.items() if one is not None and one.is_code}
+    locations = {name: on_disk(model.extract) for name, model in study.models.items() if name in used}
+    code = {name: location.path for name, location in locations.items() if location is not None and location.is_code}
     return tuple(f"model {name!r} runs the code of {path}{_where(path)}" for name, path in code.items())
 
 
@@ -128,11 +128,11 @@ class _Run:
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(self._left(str(stop))) from None
         steps = (*self.done.values(), report)
-        found = Study(
+        result = Study(
             self.study.title, steps, report.document, folder=str(self.folder.path), notes=code_of(self.study)
         )  # fmt: skip
-        self._close(found, file)
-        return found
+        self._close(result, file)
+        return result
 
     def _tell(self, step: StudyStep) -> None:
         detail = step.reason or (f"{step.seconds:.1f} s" if step.how == MADE and step.seconds is not None else "")
@@ -152,15 +152,15 @@ class _Run:
         kept = f"finished: {', '.join(finished)}" if finished else "no step is finished"
         return f"{kept}; go on with the same command, or with resume=True"
 
-    def _close(self, found: Study, file: bytes) -> None:
+    def _close(self, result: Study, file: bytes) -> None:
         """The study's own files: a copy of what was asked, what became of it, and what lies here."""
-        files: dict[str, bytes | str] = {STUDY: file, RESULT: found.to_json() + "\n"}
+        files: dict[str, bytes | str] = {STUDY: file, RESULT: result.to_json() + "\n"}
         from pyalign.io.write import Files
 
         with Files(follow_links=False) as pending:
-            told = {name: pending.add(self.folder.path / name, text, hashed=True) for name, text in files.items()}
+            digests = {name: pending.add(self.folder.path / name, text, hashed=True) for name, text in files.items()}
             units = [*(unit.name for unit in self.units if self.done[unit.name].status == FINISHED), REPORT]
-            text = manifest_of(self.study, self.time, {**told, **self._files(units)})
+            text = manifest_of(self.study, self.time, {**digests, **self._files(units)})
             pending.add(self.folder.path / MANIFEST, text)
             pending.commit()
         self.folder.end(self.time)
@@ -193,10 +193,10 @@ class _Run:
         if not wanted:
             return step
         began = time.perf_counter()
-        found = self._called(unit, call)
+        result = self._called(unit, call)
         seconds = time.perf_counter() - began
         self.inputs.require_unchanged()
-        self.folder.keep(unit.name, call.key, files_of(found, unit.stem, STEPS, self.time), seconds)
+        self.folder.keep(unit.name, call.key, files_of(result, unit.stem, STEPS, self.time), seconds)
         self.folder.part(unit.stem).unlink(missing_ok=True)
         return replace(done, how=MADE, seconds=seconds)
 
@@ -221,8 +221,8 @@ class _Run:
         unit = taken_unit(self.units, name, which)
         assert unit.step is not None
         if unit.step.analysis.gives == "ceiling":
-            found = load_result(self.folder.path / STEPS / f"{unit.stem}.json")
-            return ceiling_of(found, which or "estimate")
+            ceiling = load_result(self.folder.path / STEPS / f"{unit.stem}.json")
+            return ceiling_of(ceiling, which or "estimate")
         place = self.folder.path / STEPS / f"{unit.stem}.npz"
         if not place.exists():
             raise InputError(f"{ref} must be a map; {unit.name} has found none")
@@ -256,15 +256,17 @@ class _Run:
         if there.exists() and not begun and self.folder.files(unit.name):
             self._clear(place)  # what is left of an extraction of this study
         try:
-            found = extract(**arguments, resume=True)
+            extraction = extract(**arguments, resume=True)
         except OtherExtraction:
             self._clear(place)
-            found = extract(**arguments)
-        call.require_same_images(found)
-        text = extracted_document(found, call, place, self.time)
+            extraction = extract(**arguments)
+        call.require_same_images(extraction)
+        text = extracted_document(extraction, call, place, self.time)
         files = {f"{place}/manifest.json": text, document: text}
         rest = tuple(
-            f"{place}/{name}" for name in (found.names, HASHES, *(layer.file for layer in found.layers)) if name
+            f"{place}/{name}"
+            for name in (extraction.names, HASHES, *(layer.file for layer in extraction.layers))
+            if name
         )
         seconds = time.perf_counter() - began
         self.folder.keep(unit.name, call.key, files, seconds, rest)

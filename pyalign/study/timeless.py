@@ -25,28 +25,28 @@ def timeless(value: Value, time: str) -> Value:
         >>> timeless(Provenance.now({}, {}), "2026-01-01T00:00:00+00:00").time
         '2026-01-01T00:00:00+00:00'
     """
-    found: Any = value
+    stripped: Any = value
     if isinstance(value, Provenance):
-        found = replace(value, time=time)
+        stripped = replace(value, time=time)
     elif is_dataclass(value) and not isinstance(value, type):
-        found = _dataclass(value, time)
+        stripped = _dataclass(value, time)
     elif type(value) is tuple:
-        parts = tuple(timeless(one, time) for one in found)
-        found = parts if any(new is not old for new, old in zip(parts, found, strict=True)) else value
+        parts = tuple(timeless(part, time) for part in stripped)
+        stripped = parts if any(new is not old for new, old in zip(parts, stripped, strict=True)) else value
     elif isinstance(value, Mapping):
-        values = {key: timeless(one, time) for key, one in value.items()}
-        found = values if any(values[key] is not one for key, one in value.items()) else value
-    return found
+        values = {key: timeless(entry, time) for key, entry in value.items()}
+        stripped = values if any(values[key] is not entry for key, entry in value.items()) else value
+    return stripped
 
 
 def _dataclass(value: Any, time: str) -> Any:
     changes: dict[str, Any] = {}
-    for one in fields(value):
-        held = getattr(value, one.name)
-        if one.name in DURATIONS and isinstance(held, float):
-            changes[one.name] = None if one.default is None and one.default is not MISSING else math.nan
-        elif not one.metadata.get("hidden") and one.init:
-            new = timeless(held, time)
-            if new is not held:
-                changes[one.name] = new
+    for field in fields(value):
+        old = getattr(value, field.name)
+        if field.name in DURATIONS and isinstance(old, float):
+            changes[field.name] = None if field.default is None and field.default is not MISSING else math.nan
+        elif not field.metadata.get("hidden") and field.init:
+            new = timeless(old, time)
+            if new is not old:
+                changes[field.name] = new
     return replace(value, **changes) if changes else value

@@ -129,5 +129,5 @@ def _logits(x: np.ndarray) -> np.ndarray:
     encoder: Any = load_encoder("efficientnet-lite:0", Request(None, None, "cpu", "fp32", False, "images"))
     layer = encoder.module.get_classifier()
     weights, bias = (part.detach().numpy().astype(np.float64) for part in (layer.weight, layer.bias))
-    found: np.ndarray = (x.astype(np.float64) @ weights.T + bias).astype(np.float32)
-    return found
+    logits: np.ndarray = (x.astype(np.float64) @ weights.T + bias).astype(np.float32)
+    return logits

@@ -42,16 +42,16 @@ def units_of(study: StudyFile) -> tuple[Unit, ...]:
     used = {name for step in study.steps for name in step.models}
     steps = {step.name: step for step in study.steps}
     stems = {REPORT: 1}
-    found: dict[str, Unit] = {}
+    units: dict[str, Unit] = {}
 
     def add(unit: Unit) -> None:
-        if unit.name in found or unit.name in (REPORT, RUN):
-            other = _origin(found[unit.name]) if unit.name in found else "pyalign itself"
+        if unit.name in units or unit.name in (REPORT, RUN):
+            other = _origin(units[unit.name]) if unit.name in units else "pyalign itself"
             raise bad(study.path, f"two parts are called {unit.name!r}: {_origin(unit)}, and {other}; rename one")
-        found[unit.name] = unit
+        units[unit.name] = unit
 
-    for name, told in study.models.items():
-        if told.extract and name in used:
+    for name, study_model in study.models.items():
+        if study_model.extract and name in used:
             add(Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name))
     for step in study.steps:
         before = tuple(_name_of(steps[name], which) for name, which in step.takes.values())
@@ -60,7 +60,7 @@ def units_of(study: StudyFile) -> tuple[Unit, ...]:
             needs = tuple(_extraction(name) for name in names if study.models[name].extract)
             stem = _stem(f"{step.name}-{model}" if model else step.name, stems)
             add(Unit(_name_of(step, model), stem, step, model, (*needs, *before)))
-    return tuple(found.values())
+    return tuple(units.values())
 
 
 def taken_unit(units: Sequence[Unit], name: str, which: str) -> Unit:
@@ -82,7 +82,7 @@ def _origin(unit: Unit) -> str:
     return f"step {unit.step.name!r}" + (f" of model {unit.model!r}" if unit.model else "")
 
 
-def asked(units: Sequence[Unit], only: str | None) -> set[str]:
+def units_wanted(units: Sequence[Unit], only: str | None) -> set[str]:
     """The names of the units that are asked for, with those that they need.
 
     only: a step, a model that is extracted, the report, or None for everything.
@@ -98,14 +98,14 @@ def asked(units: Sequence[Unit], only: str | None) -> set[str]:
         near = nearest(only, names) or f"; there is {names[0]}"
         raise InputError(f'only="{only}" is no step of the study{near}')
     by_name = {unit.name: unit for unit in units}
-    found: set[str] = set()
+    needed: set[str] = set()
     left = [unit.name for unit in chosen]
     while left:
         name = left.pop()
-        if name not in found:
-            found.add(name)
+        if name not in needed:
+            needed.add(name)
             left += by_name[name].needs
-    return found
+    return needed
 
 
 def _extraction(model: str) -> str:

@@ -11,7 +11,7 @@ from support import FLOORS, degrees_of, dependent, draw_triplets, more_for_many_
 
 import pyalign
 from pyalign import compare, score
-from pyalign.analysis.comparison import compare as module
+from pyalign.analysis.comparison import choose_best as module
 from pyalign.stats.resampling import BY, Resampling
 
 
@@ -32,13 +32,13 @@ def world(seed, n, t, m, noise=1.0):
 
 
 def by_loops(models, triplets, seed, splits):
-    """Choice and score by sets of objects: figures, chosen models, and (choices, t) which triplets were scored, and
-    what each counted.
+    """Choice and score by sets of objects: figures, chosen models, (choices, t) which triplets were scored, and what
+    each counted; and (t,) how much the mean of the figures would change with a triplet's part in the choices.
     """
     items = np.unique(triplets)
     right = {name: [score(x, row[None]).accuracy for row in triplets] for name, x in models.items()}
     rng = np.random.Generator(np.random.Philox(seed))
-    figures, chosen, rows = [], [], []
+    figures, chosen, rows, choices = [], [], [], []
     for _ in range(splits):
         order = rng.permutation(len(items))
         half = {int(item) for item, place in zip(items, order, strict=True) if place < len(items) // 2}
@@ -48,7 +48,19 @@ def by_loops(models, triplets, seed, splits):
             chosen.append(max(sums, key=sums.get))
             figures.append(np.mean([right[chosen[-1]][q] for q in scored]))
             rows.append({q: right[chosen[-1]][q] for q in scored})
-    return np.array(figures), chosen, rows
+            choices.append((choice, [{m: np.mean([right[m][q] for q in part]) for m in models}
+                                     for part in (choice, scored)]))  # fmt: skip
+    leaders = sorted(models, key=lambda name: -np.mean(right[name]))[:2]
+    softness = 0.5 * np.sqrt(3) / np.pi * np.std([means[leaders[0]] - means[leaders[1]] for _, (means, _) in choices])
+    influence = np.zeros(len(triplets))
+    for choice, (means, others) in choices:
+        p = {m: np.exp(means[m] / softness) for m in models}
+        p = {m: p[m] / sum(p.values()) for m in models}
+        figure = sum(p[m] * others[m] for m in models)
+        for q in choice:
+            change = sum(p[m] * (others[m] - figure) / softness * (right[m][q] - means[m]) for m in models)
+            influence[q] += change / len(choice)
+    return np.array(figures), chosen, rows, influence
 
 
 @pytest.mark.parametrize("by", BY)
@@ -58,12 +70,13 @@ def test_is_chosen_on_one_half_of_the_objects_and_scored_on_the_other(by, monkey
     _, models, triplets = world(3, 24, 400, 4, 2.0)
     people = np.arange(400) % 9
     found = compare(models, triplets, ci=Resampling(by, seed=5), subjects=people, choose_best=True)
-    figures, chosen, rows = by_loops(models, triplets, 5, 7)
+    figures, chosen, rows, influence = by_loops(models, triplets, 5, 7)
     assert found.best.n_choices == len(figures) == 14
     assert found.best.accuracy == pytest.approx(figures.mean(), rel=1e-12)
     assert found.best.chosen == {name: chosen.count(name) / 14 for name in models if name in chosen}
     assert len(found.best.chosen) > 1 and found.best.seed == 5
-    weights, sums, residuals = np.zeros(400), np.zeros(400), np.zeros(400)
+    assert abs(influence).max() > 0.1 / 400 and abs(influence.sum()) < 1e-12
+    weights, sums, residuals = np.zeros(400), influence.copy(), influence.copy()
     for row in rows:
         for q, credit in row.items():
             weights[q] += 1 / len(row)

@@ -319,7 +319,7 @@ def test_the_map_of_a_finished_fold_is_not_replaced_by_one_that_was_cut_off(prob
         ran = probe("--out", "w.npz", "--resume")
         journal = json.loads((folder / "w.journal.json").read_text())
         steps = list(journal["steps"])
-        best = min(steps, key=lambda step: journal["steps"][step]["cross_entropy"])
+        best = min(steps, key=lambda step: journal["steps"][step]["result"]["cross_entropy"])
         assert len(steps) == done and journal["best"]["stage"] == best
         assert ran.err == f"pyalign probe: interrupted; {LEFT.format(', '.join(steps), best)}\n"
         assert best != "fold 1/3" or (folder / "w.partial.npz").read_bytes() == before

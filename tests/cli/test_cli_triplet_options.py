@@ -103,14 +103,16 @@ def test_people_that_no_interval_counts_are_noted(command, files):
     assert ran.code == 0 and "--subjects who.txt has no effect here" in ran.err
 
 
-def test_people_that_no_fold_counts_are_noted(command, files):
+def test_people_that_no_fold_and_no_interval_counts_are_noted(command, files):
     words = ("probe", "x.npy", "-t", "t.npy", "--columns", "0,1,2", "--folds", 2, "--penalty", 0.1, "--json")
+    words += ("--ci", "objects")
     expected, ran = (json.loads(command(*words, *more).out) for more in ((), ("--subject-column", 3)))
     assert all(ran[name] == expected[name] for name in ("accuracy", "accuracy_interval", "cross_entropy"))
     told = command(*words, "--subject-column", 3).err
     assert (
-        "note: --subject-column 3 has no effect here: only folds over people count people (--split subjects)\n" in told
-    )
+        "note: --subject-column 3 has no effect here: only folds over people and intervals over people count people "
+        "(--split subjects, --ci objects+subjects)\n"
+    ) in told
 
 
 def test_rows_that_choices_do_not_have_are_noted(command, files):

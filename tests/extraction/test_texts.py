@@ -10,7 +10,7 @@ import pytest
 from pyalign.extraction.extract import extract
 from pyalign.extraction.sources import load_encoder
 from pyalign.extraction.texts import as_texts, fill
-from pyalign.extraction.tokenizing import Tokens, load_tokenizer, padded, pool_tokens, pooling_beside
+from pyalign.extraction.tokenizing import Tokens, load_tokenizer, nearby_pooling, padded, pool_tokens
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -190,12 +190,12 @@ def test_pooling_that_is_not_known_is_refused(folder, message_of):
     (folder / "1_Pooling").mkdir()
     told = {"pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": True}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(told))
-    assert "has mean and max" in message_of(pooling_beside, "s", str(folder / "m.onnx"))
+    assert "has mean and max" in message_of(nearby_pooling, "s", str(folder / "m.onnx"))
 
 
 def test_modules_outside_of_the_folder_are_not_read(folder):
     (folder / "modules.json").write_text(json.dumps([{"path": "../..", "type": "x.Pooling"}, {"type": "Pooling"}, 3]))
-    assert pooling_beside("s", str(folder / "m.onnx")) == ("mean", None)
+    assert nearby_pooling("s", str(folder / "m.onnx")) == ("mean", None)
 
 
 def test_tokenizer_json_is_taken_first_and_from_the_folder_above(folder):

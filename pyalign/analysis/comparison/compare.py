@@ -11,13 +11,13 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
+from pyalign.analysis.comparison.choose_best import best_model
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, Resampled
-from pyalign.analysis.comparison.result import BestModel, Comparison, Matrix, ModelResult, PairResult
+from pyalign.analysis.comparison.result import Comparison, Matrix, ModelResult, PairResult
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT
-from pyalign.analysis.uncertainty import mean_interval
 from pyalign.backends import get_host_backend
 from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
 from pyalign.data.missing import with_rows
@@ -29,11 +29,9 @@ from pyalign.ops.similarity import notes_on_similarities
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.effective import are_enough, effective_numbers, low_values, notes_on_few, without_interval
-from pyalign.stats.intervals import FRACTION
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.resampling import AUTO, Clusters, IntervalsOver, Resampling, as_resampling, record_of
-from pyalign.stats.splits import within
 from pyalign.typing import (
     BackendName,
     Correction,
@@ -45,8 +43,6 @@ from pyalign.typing import (
     Ties,
     TripletsLike,
 )
-
-SPLITS = 50  # of the objects into halves
 
 
 @dataclass(frozen=True)
@@ -267,53 +263,6 @@ def _compared(
         best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, Dependence.of(clusters, plan), plan)
         found = replace(found, best=best)
     return found
-
-
-def best_model(
-    outcomes: OutcomeTable, index: np.ndarray, n: int, dependence: Dependence, plan: Resampling
-) -> BestModel:
-    """The most accurate of the models of an outcome table, as it does on objects that have not chosen it.
-
-    The objects are split at random into halves, again and again. The most accurate model on the triplets within one
-    half is scored on those within the other; the figure is the mean over both ways and all splits: a weighted mean over
-    triplets, each of which counts as often as it was scored, with the models that were chosen there. Its interval takes
-    the choices as they are.
-
-    Args:
-        index: (t, 3) integers in [0, n), the objects of the triplets of the outcomes.
-        dependence: of these triplets.
-        plan: of the interval; its seed is that of the splits.
-    """
-    names, figures, chosen = outcomes.names, [], np.zeros(len(outcomes.names))
-    table = np.zeros((len(outcomes.credits), 2))  # how much each triplet counts, and that times its credits
-    rng = np.random.Generator(np.random.Philox(plan.seed))
-    for _ in range(SPLITS):
-        half = rng.permutation(n) < n // 2
-        parts = within(index, half), within(index, ~half)
-        if not all(map(len, parts)):
-            continue
-        sums = [outcomes.credits[part, 1:].sum(axis=0, dtype=np.int64) for part in parts]
-        for choice, part in ((sums[0], parts[1]), (sums[1], parts[0])):
-            best = int(choice.argmax())
-            credits = outcomes.credits[part, 1 + best] / CREDIT_UNIT
-            figures.append(float(credits.mean()))
-            table[part] += np.stack([np.ones(len(part)), credits], axis=1) / len(part)
-            chosen[best] += 1
-    if not figures:
-        raise InputError("choose_best needs triplets within both halves of the objects; no split has left some")
-    found = dependence.errors(table)
-    accuracy = float(np.mean(figures))
-    accuracies = outcomes.estimates[0]
-    top = int(accuracies.argmax())
-    return BestModel(
-        model=names[top],
-        in_sample_accuracy=float(accuracies[top]),
-        accuracy=accuracy,
-        ci=mean_interval(accuracy, found, 0, plan, FRACTION),
-        chosen={name: float(share) for name, share in zip(names, chosen / len(figures), strict=True) if share},
-        n_choices=len(figures),
-        seed=plan.seed,
-    )
 
 
 def compared(

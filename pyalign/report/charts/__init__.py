@@ -30,18 +30,18 @@ class Chart:
     Attributes:
         takes: arguments of `plot` that it has a use for, besides its looks.
         several: whether it shows several results together.
-        beside: the kinds of results that may stand beside them.
+        companions: the kinds of results that may be shown along with them.
         module: what draws it, if that has another name.
     """
 
     takes: tuple[str, ...]
     several: bool = False
-    beside: tuple[str, ...] = ()
+    companions: tuple[str, ...] = ()
     module: str = ""
 
 
 CHARTS = {
-    "accuracy": Chart(("result", "by", "sort", "limit"), several=True, beside=("ceiling",), module="models"),
+    "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
     "ceiling": Chart(("result",), module="models"),
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
     "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
@@ -60,7 +60,7 @@ CHARTS = {
 }
 
 
-def as_result(given: Any) -> Any:
+def as_result(source: Any) -> Any:
     """A result as it is, or that of its document or of its `.json` file.
 
     Raises:
@@ -70,27 +70,27 @@ def as_result(given: Any) -> Any:
         >>> as_result({"command": "hubs", "schema": 1, "results": [], "k": 3, "measure": "dot", "n_objects": 9}).k
         3
     """
-    if hasattr(given, "to_dict"):
-        return given
+    if hasattr(source, "to_dict"):
+        return source
     where = "the result"
-    if isinstance(given, str | os.PathLike):
+    if isinstance(source, str | os.PathLike):
         from pyalign.io.documents import read_json
 
-        where, given = os.fspath(given), read_json(given)
-    if not isinstance(given, Mapping) or not isinstance(given.get("command"), str):
+        where, source = os.fspath(source), read_json(source)
+    if not isinstance(source, Mapping) or not isinstance(source.get("command"), str):
         raise InputError(f"{where} must be a result of pyalign, its document or its .json file; it says no command")
-    schema = given.get("schema", SCHEMA)
+    schema = source.get("schema", SCHEMA)
     if type(schema) is not int or not 1 <= schema <= SCHEMA:
         raise InputError(f"{where} must have schema {SCHEMA}, which this version knows; got {schema!r:.20}")
-    return read_result({"schema": SCHEMA, **given}, where)
+    return read_result({"schema": SCHEMA, **source}, where)
 
 
-def as_results(given: Any) -> list[Any]:
-    """The same of one, or of several in a list."""
-    several = given if isinstance(given, list | tuple) else [given]
+def as_results(source: Any) -> list[Any]:
+    """The results of one source, or of several in a list; see `as_result`."""
+    several = source if isinstance(source, list | tuple) else [source]
     if not several:
         raise InputError("a picture needs a result; got an empty list")
-    return [as_result(one) for one in several]
+    return [as_result(each) for each in several]
 
 
 def charts_of(result: Any) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def default_chart(result: Any) -> str | None:
     What says the same in another way, or needs more than one result may hold, is drawn where it is asked for.
     """
     if result.command == "concepts":  # more models than points tell apart are a map of models and concepts
-        many = max(Counter(one.by for one in result.results).values(), default=0) > MOST_MODELS
+        many = max(Counter(scores.by for scores in result.results).values(), default=0) > MOST_MODELS
         return "concepts-map" if many else "concepts"
     return next(iter(charts_of(result)), None)
 
@@ -117,18 +117,18 @@ def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
     """
     if kind is not None:
         _checks.one_of(kind, tuple(CHARTS), "kind")
-    first = next((one for one in results if charts_of(one) and one.command != "ceiling"), results[0])
+    first = next((result for result in results if charts_of(result) and result.command != "ceiling"), results[0])
     chosen = kind or default_chart(first)
-    beside = CHARTS[chosen].beside if chosen and len(results) > 1 else ()
+    companions = CHARTS[chosen].companions if chosen and len(results) > 1 else ()
     for result in results:
         there = charts_of(result)
-        if chosen is None or (chosen not in there and result.command not in beside):
+        if chosen is None or (chosen not in there and result.command not in companions):
             known = f"there are of {', '.join(there)}" if there else "there are none"
-            asked = f" of kind {chosen!r}" if chosen else ""
-            raise InputError(f"no picture{asked} in a result of {result.command!r}: {known}")
+            of_kind = f" of kind {chosen!r}" if chosen else ""
+            raise InputError(f"no picture{of_kind} in a result of {result.command!r}: {known}")
     assert chosen is not None
     if len(results) > 1 and not CHARTS[chosen].several:
-        several = ", ".join(name for name, one in CHARTS.items() if one.several)
+        several = ", ".join(name for name, row in CHARTS.items() if row.several)
         raise InputError(f"a picture of kind {chosen!r} shows one result; got {len(results)} (of {several} several)")
     return chosen
 
@@ -148,8 +148,8 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
 
     Example:
         >>> import numpy as np, pyalign
-        >>> found = pyalign.score_concepts({"x": np.eye(4)}, [[0, 1, 2], [1, 2, 3]], categories=["a", "a", "b", "b"])
-        >>> chart(found).to_dict()["title"]["text"]
+        >>> concepts = pyalign.score_concepts({"x": np.eye(4)}, [[0, 1, 2], [1, 2, 3]], categories=["a", "a", "b", "b"])
+        >>> chart(concepts).to_dict()["title"]["text"]
         ['Accuracy per concept: x']
     """
     results = as_results(result)
@@ -157,7 +157,9 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
     if name == "gallery":
         options["images"] = images
     draw = drawing(name)
-    known = [one.name for one in signature(draw).parameters.values() if one.kind is one.KEYWORD_ONLY]
+    known = [
+        parameter.name for parameter in signature(draw).parameters.values() if parameter.kind is parameter.KEYWORD_ONLY
+    ]
     for option in options:
         _checks.one_of(option, known, f"an option of a picture of kind {name!r}")
     return draw(results if CHARTS[name].several else results[0], **options)

@@ -42,15 +42,19 @@ def concepts_chart(
     look, points = style_of(style), width_of(width)
     results = _of_grouping(result, by)
     called = labels_of(result, labels=labels)
-    models = [called[one.embeddings] for one in results]
+    models = [called[scores.embeddings] for scores in results]
     rows = [
         row_of(name, model, concept.accuracy, concept.ci, concept.n_triplets)
-        for one, model in zip(results, models, strict=True)
-        for name, concept in _by_name(one.concepts, lambda row: row.concept).items()
+        for scores, model in zip(results, models, strict=True)
+        for name, concept in _by_name(scores.concepts, lambda row: row.concept).items()
     ]
     differences = _differences(result, results, called) if width == "double" or sort == "difference" else []
     order = order_of(rows, sort, differences)[:limit]
-    means = {model: one.accuracy for one, model in zip(results, models, strict=True) if known(one.accuracy) is not None}
+    means = {
+        model: scores.accuracy
+        for scores, model in zip(results, models, strict=True)
+        if known(scores.accuracy) is not None
+    }
     chance = {f"chance {100 * result.chance:.1f} %": result.chance}
     accuracy = "odd-one-out accuracy" if result.chance < 0.4 else "accuracy"
     panels = [Panel(rows, accuracy, ".0%", chance, means, "concept")]
@@ -67,7 +71,7 @@ def concepts_chart(
 
 def groupings(result: Concepts) -> list[str]:
     """What the concepts of a result are, each of "dimensions", "categories", "levels" that it has."""
-    return list(dict.fromkeys(one.by for one in result.results))
+    return list(dict.fromkeys(scores.by for scores in result.results))
 
 
 def _of_grouping(result: Concepts, by: str | None) -> list[ConceptScores]:
@@ -77,7 +81,7 @@ def _of_grouping(result: Concepts, by: str | None) -> list[ConceptScores]:
         raise InputError("a picture of concepts needs a result of at least one model; got none")
     if by is not None and by not in ways:
         raise InputError(f"by must be one of {', '.join(ways)}, which the result has; got {by!r}")
-    return [one for one in result.results if one.by == (by or ways[0])]
+    return [scores for scores in result.results if scores.by == (by or ways[0])]
 
 
 def _by_name(rows: Sequence[T], name: Callable[[T], str]) -> dict[str, T]:
@@ -87,16 +91,19 @@ def _by_name(rows: Sequence[T], name: Callable[[T], str]) -> dict[str, T]:
 
 def _differences(result: Concepts, results: Sequence[ConceptScores], called: Mapping[str, str]) -> list[Row]:
     """Those of two models; of more there would be a column for every two."""
-    differences = [one for one in result.differences if one.by == results[0].by]
+    differences = [difference for difference in result.differences if difference.by == results[0].by]
     if len(results) != 2 or not differences:
         return []
     pair = " - ".join(called.get(name, name) for name in (differences[0].embeddings, differences[0].other))
     named = _by_name(differences, lambda row: row.concept)
-    return [row_of(name, pair, one.difference, one.ci, one.n_triplets) for name, one in named.items()]
+    return [
+        row_of(name, pair, difference.difference, difference.ci, difference.n_triplets)
+        for name, difference in named.items()
+    ]
 
 
 def _over_concepts(result: Concepts, first: ConceptScores, rows: Sequence[Row], n_shown: int) -> list[str]:
-    """Over what the figures are, and why some of the first model's rows have no interval."""
+    """Sentences on what the figures are over, and why some of the first model's rows have no interval."""
     none = 0 if first.unassigned is None else first.unassigned.n_triplets
     what = f"{first.n_triplets:,} triplets" + (f", {none:,} of them of no concept" if none else " under concepts")
     n, bars = len(first.concepts), bars_text(concept.ci for concept in first.concepts)
@@ -114,15 +121,15 @@ def dimensions_chart(
 ) -> Any:  # fmt: skip
     """R² with intervals, a row for each human dimension, and a line at the mean of all."""
     look, points = style_of(style), width_of(width)
-    called = model_labels([(one.embeddings, one.label) for one in result.results], labels=labels)
-    of_models = {called[one.embeddings]: one for one in result.results}
+    called = model_labels([(predicted.embeddings, predicted.label) for predicted in result.results], labels=labels)
+    of_models = {called[predicted.embeddings]: predicted for predicted in result.results}
     rows = [
         row_of(name, model, dimension.r2, dimension.ci)
-        for model, one in of_models.items()
-        for name, dimension in _by_name(one.dimensions, lambda row: row.dimension).items()
+        for model, predicted in of_models.items()
+        for name, dimension in _by_name(predicted.dimensions, lambda row: row.dimension).items()
     ]
     order = order_of(rows, sort)[:limit]
-    means = {model: mean for model, one in of_models.items() if (mean := known(one.mean_r2)) is not None}
+    means = {model: mean for model, predicted in of_models.items() if (mean := known(predicted.mean_r2)) is not None}
     panel = Panel(rows, "R² on held-out objects", ".1f", {"0": 0.0}, means, "dimension", "objects")
     dimensions = result[0].dimensions
     shown = "all" if len(order) == len(dimensions) else f"{len(order)} of"
@@ -130,7 +137,7 @@ def dimensions_chart(
     sentences = [
         f"{result.n_objects:,} objects, each predicted by a map that has not seen it; {shown} {len(dimensions)} "
         "dimensions.",
-        bars_text(one.ci for one in dimensions),
+        bars_text(dimension.ci for dimension in dimensions),
         f"Solid: mean R² ({of_all}). Dashed: 0, no better than the mean." if means else "",
     ]
     chart = ranked([panel], order, [*of_models], look, points)
@@ -147,23 +154,31 @@ def concepts_map_chart(
     """
     look, points = style_of(style), width_of(width)
     _checks.one_of(sort, MAP_SORTS, "sort")
-    results = sorted(_of_grouping(result, by), key=lambda one: _downwards([one.accuracy]))
+    results = sorted(_of_grouping(result, by), key=lambda scores: _downwards([scores.accuracy]))
     called = labels_of(result, labels=labels)
-    table = {called[one.embeddings]: _by_name(one.concepts, lambda row: row.concept) for one in results[:MOST_COLUMNS]}
+    table = {
+        called[scores.embeddings]: _by_name(scores.concepts, lambda row: row.concept)
+        for scores in results[:MOST_COLUMNS]
+    }
     names = list(dict.fromkeys(name for of_model in table.values() for name in of_model))
     if sort == "name":
         names.sort()
     elif sort == "value":
-        names.sort(key=lambda name: _downwards(held[name].accuracy for held in table.values() if name in held))
+        names.sort(
+            key=lambda name: _downwards(of_model[name].accuracy for of_model in table.values() if name in of_model)
+        )
     shown = names[: limit or MOST_ROWS]
 
     def values(figure: Callable[[ConceptScore], float | None]) -> np.ndarray:
-        held = [[of_model.get(name) for of_model in table.values()] for name in shown]
-        return np.array([[None if one is None else figure(one) for one in row] for row in held], np.float64)
+        rows = [[of_model.get(name) for of_model in table.values()] for name in shown]
+        return np.array([[None if concept is None else figure(concept) for concept in row] for row in rows], np.float64)
 
-    ends = {"low": values(lambda one: ends_of(one.ci)[0]), "high": values(lambda one: ends_of(one.ci)[1])}
+    ends = {
+        "low": values(lambda concept: ends_of(concept.ci)[0]),
+        "high": values(lambda concept: ends_of(concept.ci)[1]),
+    }
     more = ends if len(shown) * len(table) <= MOST_WITH_INTERVALS else {}
-    cells = Cells(shown, [*table], values(lambda one: one.accuracy), "accuracy", ".1%", ".0%", more)
+    cells = Cells(shown, [*table], values(lambda concept: concept.accuracy), "accuracy", ".1%", ".0%", more)
     there = cells.values[np.isfinite(cells.values)]
     low, high = np.quantile(there, [0.01, 0.99]).tolist() if len(there) else (0.0, 1.0)
     sentences = [
@@ -186,7 +201,7 @@ def _downwards(values: Iterable[float | None]) -> float:
 
 def heatmap(
     models: Sequence[str], concepts: Sequence[str], values: Sequence[Sequence[float | None]], *, title: str,
-    what: str, form: str, told: Sequence[str], style: str = "light", width: str = "double",
+    what: str, form: str, sentences: Sequence[str], style: str = "light", width: str = "double",
 ) -> Any:  # fmt: skip
     """Models down, concepts across, in the order that is given, for a page.
 
@@ -198,16 +213,16 @@ def heatmap(
         title: of the picture.
         what: what the values are, for the legend.
         form: how they are shown, as d3 has it.
-        told: over what they are, sentences.
+        sentences: what the values are over, and whatever else a reader should know.
         style, width: as of other charts.
 
     Example:
-        >>> chart = heatmap(["a", "b"], ["food"], [[0.5], [None]], title="t", what="accuracy", form=".0%", told=[])
+        >>> chart = heatmap(["a", "b"], ["food"], [[0.5], [None]], title="t", what="accuracy", form=".0%", sentences=[])
         >>> list(chart.to_dict()["datasets"].values())
         [[0.5, -1000000000.0]]
     """
     look = style_of(style)
-    rows, columns = different([one_line(one) for one in models]), different([one_line(one) for one in concepts])
+    rows, columns = different([one_line(name) for name in models]), different([one_line(name) for name in concepts])
     # Of a list of plain numbers Vega makes rows with the field "data"; from its number follows where it belongs. There
     # is no null in its schema.
     flat = [MISSING if value is None else float(f"{value:.4g}") for row in values for value in row]
@@ -236,4 +251,4 @@ def heatmap(
     )
     names = max((min(label, letters_width(row, SMALL)) for row in rows), default=0.0)
     chart = chart.properties(width=side * across, height=height * len(rows))
-    return finished(chart, look, side * across + names, title, told)
+    return finished(chart, look, side * across + names, title, sentences)

@@ -35,16 +35,16 @@ def with_margin(values: Iterable[float | None], share: float, least: float = 1.0
         >>> with_margin([1.0, None, 3.0], 0.5), with_margin([], 0.5)
         ((0.0, 4.0), (-0.5, 1.5))
     """
-    held = [value for value in map(known, values) if value is not None] or [0.0, 1.0]
-    low, high = min(held), max(held)
+    finite = [value for value in map(known, values) if value is not None] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
     more = share * (high - low or least)
     return low - more, high + more
 
 
 def spread(counts: Iterable[int]) -> str:
     """The least to the largest of counts, such as "10 to 2,000"; of one the count."""
-    held = sorted(counts)
-    return " to ".join(f"{n:,}" for n in dict.fromkeys((held[0], held[-1])))
+    ordered = sorted(counts)
+    return " to ".join(f"{n:,}" for n in dict.fromkeys((ordered[0], ordered[-1])))
 
 
 def first_of(shown: int, total: int, what: str) -> str:
@@ -78,10 +78,10 @@ def rows_of(chart: Any) -> list[dict[str, Value]]:
     return rows
 
 
-def _unfolded(row: str, columns: Sequence[str], held: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
+def _unfolded(row: str, columns: Sequence[str], contents: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
     """The cells of a row of a matrix, by what they hold; those that hold nothing at all are left out."""
-    cells = zip(columns, *held.values(), strict=True)
+    cells = zip(columns, *contents.values(), strict=True)
     return [
-        {"row": row, "column": column, **dict(zip(held, values, strict=True))}
+        {"row": row, "column": column, **dict(zip(contents, values, strict=True))}
         for column, *values in cells if any(value is not None for value in values)
     ]  # fmt: skip

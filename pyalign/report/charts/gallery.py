@@ -25,13 +25,13 @@ MARGIN, HEAD, BAR = 6, 20, 12  # points inside a card, above its objects, and of
 Near = Mapping[str, Sequence[tuple[str, float | None]]]  # query -> neighbours with their values
 
 
-def nearest_of(found: Neighbors, queries: Sequence[str] | None = None) -> dict[str, list[tuple[str, float | None]]]:
+def nearest_of(search: Neighbors, queries: Sequence[str] | None = None) -> dict[str, list[tuple[str, float | None]]]:
     """query -> its neighbours, the nearest first, each with its value; of these queries, or of all.
 
     Raises InputError for a query that the result does not have.
     """
     near: dict[str, list[tuple[str, float | None]]] = {}
-    for row in found.records():
+    for row in search.records():
         value = row["similarity"]
         near.setdefault(str(row["query"]), []).append((str(row["neighbor"]), None if value != value else value))
     for query in queries or ():
@@ -64,11 +64,11 @@ def gallery_chart(
     rows = nearest_of(searches[0], queries)
     if not rows:
         raise InputError("a picture of neighbours needs at least one; the result has none")
-    asked = list(rows)[: limit or MOST_QUERIES]
-    panels = [{query: near[:most] for query, near in nearest_of(one, asked).items()} for one in searches]
+    drawn = list(rows)[: limit or MOST_QUERIES]
+    panels = [{query: near[:most] for query, near in nearest_of(search, drawn).items()} for search in searches]
     k = max(len(near) for panel in panels for near in panel.values())
     side = (points - 2 * 6 - 10 - GAP * (len(panels) - 1)) / (len(panels) * k + 1) - 4
-    names = [*asked, *(name for panel in panels for near in panel.values() for name, _ in near)]
+    names = [*drawn, *(name for panel in panels for near in panel.values() for name, _ in near)]
     uris, notes = thumbnails(images, names, side, look.rgb)
     members = members_of(categories, dict.fromkeys(names))
     size = side, side if uris else min(side, 3 * LINE)
@@ -80,14 +80,14 @@ def gallery_chart(
         return LEFT + (panel * k + rank) * (side + 4) + panel * GAP
 
     tiles = TileSheet(size, uris)
-    for row, query in enumerate(asked):
+    for row, query in enumerate(drawn):
         y, shown = row * step + head, one_line(query)
         tiles.add(query, 0, y, f"query {shown}", frame=QUERY)
         for number, panel in enumerate(panels):
             for rank, (name, value) in enumerate(panel[query], 1):
                 figure, frame = "-" if value is None else f"{value:.3f}", _frame(panels, members, query, name)
-                told = f"neighbour {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
-                tiles.add(name, left(number, rank), y, told, figure, frame)
+                description = f"neighbour {rank} of {shown}: {one_line(name)}, {figure}{f', {frame}' * bool(frame)}"
+                tiles.add(name, left(number, rank), y, description, figure, frame)
     frames = {QUERY: look.text}
     if members is not None:
         frames |= {SAME: look.palette[0], OTHER: look.palette[1]}
@@ -100,29 +100,29 @@ def gallery_chart(
         text = chart_of(heads).mark_text(align="left", baseline="top", fontSize=TEXT, fontWeight="bold",
                                          color=look.text, limit=left(1, 1) - left(0, 1) - GAP)  # fmt: skip
         layers.append(text.encode(**at_point(), text="head:N"))
-    room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(asked) * step - 8 + head}
+    room = {"width": left(len(panels) - 1, k + 1) - 4, "height": len(drawn) * step - 8 + head}
     title = f"Nearest neighbours by {' and by '.join(sources)}"
-    over = _over_rows(searches, sources, k, len(asked), len(rows))
+    over = _over_rows(searches, sources, k, len(drawn), len(rows))
     return finished(alt.layer(*layers).properties(**room), look, points, title, over, notes)
 
 
 def _sources(searches: Sequence[Neighbors], labels: Mapping[str, str] | None) -> list[str]:
     """What was searched, with the map that the rows went through."""
-    short = short_labels([one.transform for one in searches if one.transform])
-    models = called([(one.embeddings or "embeddings", None) for one in searches], labels)
+    short = short_labels([search.transform for search in searches if search.transform])
+    models = called([(search.embeddings or "embeddings", None) for search in searches], labels)
     return different([
-        f"{name} after {short[one.transform]}" if one.transform else name
-        for name, one in zip(models, searches, strict=True)
+        f"{name} after {short[search.transform]}" if search.transform else name
+        for name, search in zip(models, searches, strict=True)
     ])  # fmt: skip
 
 
 def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, shown: int, queries: int) -> list[str]:
-    """Of how many rows, what the numbers are, and how many of the true neighbours an index found."""
-    values = " or ".join(dict.fromkeys(f"{one.kind} ({one.units})" for one in searches))
+    """Sentences on how many rows were searched, what the numbers are, and how many true neighbours an index found."""
+    values = " or ".join(dict.fromkeys(f"{search.kind} ({search.units})" for search in searches))
     indices = [
-        f"{'By' if len(sources) == 1 else f'{source}: by'} an approximate index, which finds {100 * one.recall:.1f} % "
-        "of the true neighbours."
-        for one, source in zip(searches, sources, strict=True) if one.recall is not None
+        f"{'By' if len(sources) == 1 else f'{source}: by'} an approximate index, which finds "
+        f"{100 * search.recall:.1f} % of the true neighbours."
+        for search, source in zip(searches, sources, strict=True) if search.recall is not None
     ]  # fmt: skip
     return [
         f"The {k} nearest of {searches[0].n:,} rows to each query, the nearest first; below each its {values}.",
@@ -174,9 +174,9 @@ def top_cards(
     """
     x = as_dimensions(dimensions)
     called = None if labels is None else labels_of(labels, x.shape[1])
-    for given, many, what in ((names, len(x), "names"), (shares, x.shape[1], "shares")):
-        if given is not None and len(given) != many:
-            raise InputError(f"{what} must have one for each of {many}; got {len(given)}")
+    for values, many, what in ((names, len(x), "names"), (shares, x.shape[1], "shares")):
+        if values is not None and len(values) != many:
+            raise InputError(f"{what} must have one for each of {many}; got {len(values)}")
     weight = x.sum(axis=0) if shares is None else np.asarray(shares, dtype=np.float64)
     cards = []
     for k in np.argsort(-weight, kind="stable"):
@@ -241,12 +241,13 @@ def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: 
     most = max((card.share or 0.0 for card, _, _ in placed), default=0.0) or 1.0
     rows = []
     for card, x, y in placed:
-        told = "" if card.share is None else f"{100 * card.share:.1f} % of choices"
+        share_text = "" if card.share is None else f"{100 * card.share:.1f} % of choices"
         rows.append({
             "x": x, "y": y, "x2": x + room, "y2": y + height, "left": x + MARGIN, "right": x + room - MARGIN,
             "bar": x + MARGIN + full * (card.share or 0.0) / most, "top": y + 19, "bottom": y + 23, "share": card.share,
-            "label": wrapped(f"{card.number}. {card.label}", full - (75 if told else 0), TEXT)[0], "line": y + 6,
-            "figure": told, "told": f"dimension {card.number}, {card.label}" + (f": {told}" if told else ""),
+            "label": wrapped(f"{card.number}. {card.label}", full - (75 if share_text else 0), TEXT)[0], "line": y + 6,
+            "figure": share_text,
+            "told": f"dimension {card.number}, {card.label}" + (f": {share_text}" if share_text else ""),
         })  # fmt: skip
     base = chart_of(rows)
     shares = base.transform_filter("isValid(datum.share)")

@@ -65,16 +65,16 @@ def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
     if not np.isfinite(rows).all():
         raise InputError("embeddings must be finite for a map; got NaN or infinity")
     if method == "pca":
-        found, shares = _scores(rows, 2)
+        coordinates, shares = _scores(rows, 2)
         axes = [f"component {k + 1} ({100 * shares[k]:.1f} % of variance)" for k in range(2)]
-        return found, axes, "Distances are those of the first two components."
+        return coordinates, axes, "Distances are those of the first two components."
     before = ""
     if rows.shape[1] > PRINCIPAL:  # as van der Maaten and Hinton do: an eighth of the time, and less noise
         rows = _scores(rows, min(PRINCIPAL, len(rows)))[0]
         before = f"Of the first {rows.shape[1]} principal components. "
-    found, setting = (_tsne if method == "tsne" else _umap)(rows, seed)
+    coordinates, setting = (_tsne if method == "tsne" else _umap)(rows, seed)
     sense = f"{before}{setting}, seed {seed}; near means alike, far and the axes mean nothing."
-    return np.asarray(found, np.float64), [f"{METHODS[method]} 1", f"{METHODS[method]} 2"], sense
+    return np.asarray(coordinates, np.float64), [f"{METHODS[method]} 1", f"{METHODS[method]} 2"], sense
 
 
 def _scores(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,8 +87,8 @@ def _scores(rows: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def _tsne(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
     manifold = module_for("a map by t-SNE", "sklearn.manifold", "scikit-learn", "maps")
     perplexity = min(30.0, (len(rows) - 1) / 3)
-    found = manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows)
-    return found, f"Perplexity {perplexity:.3g}"
+    coordinates = manifold.TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(rows)
+    return coordinates, f"Perplexity {perplexity:.3g}"
 
 
 def _umap(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
@@ -98,8 +98,8 @@ def _umap(rows: np.ndarray, seed: int) -> tuple[np.ndarray, str]:
         near = min(15, len(rows) - 1)
         # Begun at PCA where the spectrum of few rows does not give one.
         start = "spectral" if len(rows) > 30 else "pca"
-        found = umap.UMAP(n_neighbors=near, init=start, random_state=seed, n_jobs=1).fit_transform(rows)
-    return found, f"{near} neighbours"
+        coordinates = umap.UMAP(n_neighbors=near, init=start, random_state=seed, n_jobs=1).fit_transform(rows)
+    return coordinates, f"{near} neighbours"
 
 
 def map_chart(
@@ -118,12 +118,12 @@ def map_chart(
         label: what the embeddings are called.
     """
     look, points = style_of(style), width_of(width)
-    found, axes, sense = positions(x, method, seed)
-    if len(names) != len(found):
-        raise InputError(f"names must have one for each of {len(found)} rows; got {len(names)}")
+    coordinates, axes, sense = positions(x, method, seed)
+    if len(names) != len(coordinates):
+        raise InputError(f"names must have one for each of {len(coordinates)} rows; got {len(names)}")
     names = [one_line(str(name)) for name in names]
     side = SIDE[width]
-    at, frame = _on_page(found, points - 2 * 6 - 16.0, side)
+    at, frame = _on_page(coordinates, points - 2 * 6 - 16.0, side)
     members = members_of(categories, names, names)
     words, legend = ([""] * len(names), []) if members is None else main_categories(members, names, LARGEST)
     shown = list[int]()
@@ -180,7 +180,7 @@ def _apart(at: np.ndarray, sizes: Sequence[tuple[float, float]], most: int) -> l
 
 
 def _points(rows: Sequence[MapRow], n: int, frames: Mapping[str, str], pictured: bool, style: Style) -> Any:
-    """Of all objects that have no image, the grey ones behind; smaller where they are many."""
+    """Points for the objects that have no image, the grey ones behind; smaller where they are many."""
     points = chart_of(sorted(rows, key=lambda row: row["category"] != REST))
     points = points.mark_point(size=14 if n > 400 else 22, filled=True, opacity=0.75)
     tips = ["name:N", "category:N"] if frames else ["name:N"]

@@ -79,7 +79,7 @@ def at_point(x: str = "x", y: str = "y") -> At:
 
 
 def of_field(channel: Any, name: str) -> Any:
-    """The same scale and axis for another field."""
+    """A channel with the scale and the axis of this one, for another field."""
     other = channel.copy()
     other.shorthand = f"{name}:Q"
     return other

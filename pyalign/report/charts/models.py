@@ -45,9 +45,9 @@ def accuracy_chart(
         raise InputError("a picture of accuracy needs a model with an accuracy; the result has none")
     names = called([(entry.name, entry.label) for entry in entries], labels)
     parts = [  # that tell entries of one model apart
-        (one.measure or "own choices", "as they came" if one.transform is None else "transformed",
-         one_line(os.path.basename(one.triplets)) if one.triplets else "triplets")
-        for one in entries
+        (entry.measure or "own choices", "as they came" if entry.transform is None else "transformed",
+         one_line(os.path.basename(entry.triplets)) if entry.triplets else "triplets")
+        for entry in entries
     ]  # fmt: skip
     rows = (_by_group if by else _by_model)(entries, names, _what_differs(parts, "accuracy"))
     models = list(dict.fromkeys(row.model for row in rows))
@@ -72,17 +72,17 @@ def accuracy_chart(
 def _by_model(entries: Sequence[Scored], names: Sequence[str], series: Sequence[str]) -> list[Row]:
     """A row for each model, series by colour; the same twice is two rows."""
     rows, seen = [], Counter[tuple[str, str]]()
-    for entry, name, one in zip(entries, names, series, strict=True):
-        seen[name, one] += 1
-        item = name if seen[name, one] == 1 else f"{name} ({seen[name, one]})"
-        rows.append(row_of(item, one, entry.accuracy, entry.ci, entry.n))
+    for entry, name, series_name in zip(entries, names, series, strict=True):
+        seen[name, series_name] += 1
+        item = name if seen[name, series_name] == 1 else f"{name} ({seen[name, series_name]})"
+        rows.append(row_of(item, series_name, entry.accuracy, entry.ci, entry.n))
     return rows
 
 
 def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[str]) -> list[Row]:
     """A row for each group of triplets, models by colour."""
     if len(set(names)) < len(names):
-        names = [f"{name}, {one}" for name, one in zip(names, series, strict=True)]
+        names = [f"{name}, {series_name}" for name, series_name in zip(names, series, strict=True)]
     rows = [
         row_of(one_line(group.group), name, group.accuracy, group.ci, group.n_triplets)
         for entry, name in zip(entries, different(names), strict=True) for group in entry.groups
@@ -93,7 +93,7 @@ def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[
 
 
 def _what_differs(rows: Sequence[Sequence[str]], otherwise: str) -> list[str]:
-    """Of each row those of its parts that are not the same in all rows; `otherwise` where all are."""
+    """Those parts of each row that are not the same in all rows; `otherwise` where all are."""
     several = [len(set(column)) > 1 for column in zip(*rows, strict=True)]
     names = [[part for part, many in zip(row, several, strict=True) if many and part] for row in rows]
     return [", ".join(parts) or otherwise for parts in names]
@@ -101,7 +101,7 @@ def _what_differs(rows: Sequence[Sequence[str]], otherwise: str) -> list[str]:
 
 def _reference(entries: Sequence[Scored]) -> dict[str, float]:
     """Lines at chance and at the ceilings that scores have been held against."""
-    ceilings = [(one.ceiling, one.ceiling_name or "given") for one in entries if one.ceiling is not None]
+    ceilings = [(entry.ceiling, entry.ceiling_name or "given") for entry in entries if entry.ceiling is not None]
     return {f"chance {100 * entry.chance:.1f} %": entry.chance for entry in entries} | {
         f"ceiling {100 * value:.1f} % ({name})": value for value, name in ceilings
     }
@@ -134,12 +134,12 @@ def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "d
         "estimate: likely choices": result.ceilings.estimate,
         "lower: leave one participant out": result.ceilings.lower,
     }
-    rows = [row_of(name, "people", one.value, one.ci) for name, one in ceilings.items()]
+    rows = [row_of(name, "people", ceiling.value, ceiling.ci) for name, ceiling in ceilings.items()]
     reference = {"chance": known(result.chance), "upper of guessing": known(result.guessing)}
     lines = {f"{name} {100 * value:.1f} %": value for name, value in reference.items() if value is not None}
     panel = Panel(rows, "accuracy of people's own choices", ".0%", lines, item="ceiling")
     who = "participants not known" if result.n_persons is None else f"{result.n_persons:,} participants"
-    bars = bars_text(one.ci for one in ceilings.values())
+    bars = bars_text(ceiling.ci for ceiling in ceilings.values())
     over = f"{result.n_distinct:,} triplets that were answered at least twice, {result.n_answers:,} answers, {who}."
     chart = ranked([panel], list(ceilings), ["people"], look, points)
     return finished(chart, look, points, "Noise ceiling: how well people predict people", [f"{over} {bars}".strip()])
@@ -157,10 +157,10 @@ def before_after_chart(
     """
     results = [results] if isinstance(results, ProbeCrossValidation | Scores | Score) else list(results)
     look, points = style_of(style), width_of(width)
-    probes = [one for one in results if isinstance(one, ProbeCrossValidation)]
+    probes = [result for result in results if isinstance(result, ProbeCrossValidation)]
     if probes and len(probes) < len(results):
         raise InputError("a picture of before and after shows results of one command; got probe and score")
-    entries = [entry for one in results for entry in scored_of(one)]
+    entries = [entry for result in results for entry in scored_of(result)]
     pairs, sentences = _before_after_probes(probes, labels) if probes else _before_after_maps(entries, labels)
     before, after, gains = map(list, zip(*pairs, strict=True))
     order = order_of([*after, *before], "document" if len(probes) == 1 and sort == "value" else sort, gains)
@@ -183,28 +183,28 @@ def _pair(names: tuple[str, str], item: str, before: Value, after: Value, gain: 
 
 def probe_names(results: Sequence[ProbeCrossValidation], labels: Mapping[str, str] | None = None) -> list[str]:
     """What the embeddings of probes are called, all different; `labels`: those of a page."""
-    return different(called([(one.embeddings or "the embeddings", None) for one in results], labels))
+    return different(called([(result.embeddings or "the embeddings", None) for result in results], labels))
 
 
 def _before_after_probes(
     probes: Sequence[ProbeCrossValidation], labels: Mapping[str, str] | None
 ) -> tuple[list[Pair], list[str]]:
-    """A pair for each probe, of a single one also for each of its folds; and over what they are."""
+    """A pair for each probe, of a single one also for each of its folds; and sentences on what they are over."""
     names = ["mean of the folds"] if len(probes) == 1 else probe_names(probes, labels)
     pairs = [
-        _pair(PROBE, name, (one.zero_shot_accuracy, one.zero_shot_interval), (one.accuracy, one.accuracy_interval),
-              (one.difference, one.difference_interval), None)
-        for name, one in zip(names, probes, strict=True)
+        _pair(PROBE, name, (probe.zero_shot_accuracy, probe.zero_shot_interval),
+              (probe.accuracy, probe.accuracy_interval), (probe.difference, probe.difference_interval), None)
+        for name, probe in zip(names, probes, strict=True)
     ]  # fmt: skip
     pairs += [
         _pair(PROBE, f"fold {k}", (fold.zero_shot_accuracy, None), (fold.accuracy, None),
               (fold.accuracy - fold.zero_shot_accuracy, None), fold.n_test)
         for k, fold in enumerate(probes[0].folds if len(probes) == 1 else (), 1)
     ]  # fmt: skip
-    folds = " or ".join(map(str, sorted({len(one.folds) for one in probes})))
+    folds = " or ".join(map(str, sorted({len(probe.folds) for probe in probes})))
     return pairs, [
-        f"{spread(sum(fold.n_test for fold in one.folds) for one in probes)} triplets of held-out "
-        f"{' or '.join(sorted({one.split for one in probes}))}, in {folds} folds; none chose anything.",
+        f"{spread(sum(fold.n_test for fold in probe.folds) for probe in probes)} triplets of held-out "
+        f"{' or '.join(sorted({probe.split for probe in probes}))}, in {folds} folds; none chose anything.",
         bars_text([probes[0].accuracy_interval]),
         "Zero-shot: by cosines of the rows as they came, on the same triplets.",
         "Gain: paired over the same triplets." if any(gain.low is not None for _, _, gain in pairs) else "",
@@ -213,28 +213,34 @@ def _before_after_probes(
 
 
 def _before_after_maps(entries: Sequence[Scored], labels: Mapping[str, str] | None) -> tuple[list[Pair], list[str]]:
-    """A pair for each model that was scored with a transform and without, on the same triplets; and over what."""
-    accuracies = [(one, one.accuracy) for one in entries if one.accuracy is not None]
-    plain = {(one.name, one.triplets, one.measure): (one, a) for one, a in accuracies if one.transform is None}
+    """A pair for each model that was scored with and without a transform, on the same triplets; and sentences."""
+    accuracies = [(entry, entry.accuracy) for entry in entries if entry.accuracy is not None]
+    plain = {
+        (entry.name, entry.triplets, entry.measure): (entry, a) for entry, a in accuracies if entry.transform is None
+    }
     before_of = {key[:2]: pair for key, pair in reversed(plain.items())}  # the first, by whichever measure
-    after = [(one, b) for one, b in accuracies if one.transform is not None and (one.name, one.triplets) in before_of]
+    after = [
+        (entry, b)
+        for entry, b in accuracies
+        if entry.transform is not None and (entry.name, entry.triplets) in before_of
+    ]
     if not after:
         raise InputError(
             "a picture of before and after needs a model that was scored with a transform and without on the same "
             "triplets; got none"
         )
-    names = called([(one.name, one.label) for one, _ in after], labels)
-    if len({one.measure for one, _ in after}) > 1:
-        names = [f"{name}, {one_line(str(one.measure))}" for name, (one, _) in zip(names, after, strict=True)]
+    names = called([(entry.name, entry.label) for entry, _ in after], labels)
+    if len({entry.measure for entry, _ in after}) > 1:
+        names = [f"{name}, {one_line(str(entry.measure))}" for name, (entry, _) in zip(names, after, strict=True)]
     pairs = []
-    for name, (one, b) in zip(different(names), after, strict=True):
-        key = one.name, one.triplets
-        other, a = plain.get((*key, one.measure)) or before_of[key]
-        pairs.append(_pair(SCORE, name, (a, other.ci), (b, one.ci), (b - a, None), one.n))
-    counts = [one.n for one, _ in after if one.n is not None]
-    seen = any(one.in_sample for one in entries)
+    for name, (entry, b) in zip(different(names), after, strict=True):
+        key = entry.name, entry.triplets
+        other, a = plain.get((*key, entry.measure)) or before_of[key]
+        pairs.append(_pair(SCORE, name, (a, other.ci), (b, entry.ci), (b - a, None), entry.n))
+    counts = [entry.n for entry, _ in after if entry.n is not None]
+    seen = any(entry.in_sample for entry in entries)
     return pairs, [
-        f"{spread(counts) if counts else 'The same'} triplets. {bars_text(one.ci for one in entries)}".strip(),
+        f"{spread(counts) if counts else 'The same'} triplets. {bars_text(entry.ci for entry in entries)}".strip(),
         "In-sample, so too high: the transform was fitted to some of these objects." if seen else "",
         "The gain has no interval here: `pyalign compare` gives one.",
     ]
@@ -251,28 +257,30 @@ def rsa_chart(
     """
     results = [results] if isinstance(results, Rsa) else list(results)
     look, points = style_of(style), width_of(width)
-    held = [(one, row) for one in results for row in one.results]
-    parts = [(row.correlation, row.measure or "as given", one_line(one.human or "people")) for one, row in held]
+    correlations = [(result, row) for result in results for row in result.results]
+    parts = [
+        (row.correlation, row.measure or "as given", one_line(result.human or "people")) for result, row in correlations
+    ]
     series_of_rows = _what_differs(parts, parts[0][0])
     all_series = list(dict.fromkeys(series_of_rows))
     series = all_series[:MOST_MODELS]
-    names = model_labels([(row.embeddings, row.label) for _, row in held], labels=labels)
+    names = model_labels([(row.embeddings, row.label) for _, row in correlations], labels=labels)
     drawn = [
-        (names[row.embeddings], name, row) for name, (_, row) in zip(series_of_rows, held, strict=True)
+        (names[row.embeddings], name, row) for name, (_, row) in zip(series_of_rows, correlations, strict=True)
         if name in series
     ]  # fmt: skip
     rows = [row_of(label, name, row.value, row.ci, row.n_pairs) for label, name, row in drawn]
     order = order_of(rows, sort)
     shown = order[: limit or MOST_ROWS]
-    people = sorted({one.n_people for one in results if one.n_people is not None})
+    people = sorted({result.n_people for result in results if result.n_people is not None})
     first = "correlation with the mean matrix of the participants" if people else "correlation with the human matrix"
-    of_people = _per_person([one for one in drawn if one[0] in shown])
+    of_people = _per_person([correlation for correlation in drawn if correlation[0] in shown])
     panels = [Panel(rows, first, ".2f", {"0": 0.0}, unit="pairs", counted=False), *of_people]
     who = "".join(f", {counted(n, 'participant')}" for n in people)
-    objects, pairs = spread(row.n_objects for _, row in held), spread(row.n_pairs for _, row in held)
-    missing = max(row.n_missing for _, row in held)
+    objects, pairs = spread(row.n_objects for _, row in correlations), spread(row.n_pairs for _, row in correlations)
+    missing = max(row.n_missing for _, row in correlations)
     sentences = [
-        f"{objects} objects, {pairs} pairs{who}. {bars_text(row.ci for _, row in held)}".strip(),
+        f"{objects} objects, {pairs} pairs{who}. {bars_text(row.ci for _, row in correlations)}".strip(),
         f"Up to {missing:,} pairs left out, which nobody judged." if missing else "",
     ]
     for panel in of_people:
@@ -286,7 +294,9 @@ def rsa_chart(
         )
     sentences += [
         first_of(len(shown), len(order), "models"),
-        f"By: {', '.join(filter(None, (held[0][1].correlation, held[0][1].measure)))}." if len(series) == 1 else "",
+        f"By: {', '.join(filter(None, (correlations[0][1].correlation, correlations[0][1].measure)))}."
+        if len(series) == 1
+        else "",
         first_of(len(series), len(all_series), "measures and correlations"),
     ]
     chart = ranked(panels, shown, series, look, points, stacked=width == "single")
@@ -295,17 +305,18 @@ def rsa_chart(
 
 def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
     """The column of correlations with each person, where there are some."""
-    held = [(label, name, row, row.per_person) for label, name, row in shown if row.per_person is not None]
-    if not held:
+    with_people = [(label, name, row, row.per_person) for label, name, row in shown if row.per_person is not None]
+    if not with_people:
         return []
-    rows = [row_of(label, name, people.mean, people.ci, len(people.values)) for label, name, _, people in held]
+    rows = [row_of(label, name, people.mean, people.ci, len(people.values)) for label, name, _, people in with_people]
     ticks = [
         Tick(label, name, value, f"{label}, {name}, participant {k}: {value:.3f}")
-        for label, name, _, people in held for k, value in enumerate(people.values, 1) if known(value) is not None
+        for label, name, _, people in with_people for k, value in enumerate(people.values, 1)
+        if known(value) is not None
     ]  # fmt: skip
     bands = [
         Band(row.ceiling.lower, row.ceiling.upper, f"noise ceiling of {label}, {name}", label, name)
-        for label, name, row, _ in held
+        for label, name, row, _ in with_people
         if row.ceiling is not None and known(row.ceiling.lower + row.ceiling.upper) is not None
     ]
     if len(bands) == len(rows) and len({(band.low, band.high) for band in bands}) == 1:

@@ -58,12 +58,12 @@ class Band:
 
 @dataclass(frozen=True)
 class Tick:
-    """One of the values of which the point of an item and a model is the mean; `told` is read out."""
+    """One of the values of which the point of an item and a model is the mean; `description` is read out."""
 
     item: str
     model: str
     value: float
-    told: str
+    description: str
 
 
 @dataclass(frozen=True)
@@ -125,8 +125,8 @@ def ranked(
     panels = [replace(panel, rows=[row for row in panel.rows if row.item in shown]) for panel in panels]
     label = min(0.42 * width, 8 + max(letters_width(item) for item in order))
     counts = 40 if panels[-1].counted and any(row.n is not None for row in panels[0].rows) else 0
-    gap, beside = (14, len(panels)) if len(panels) > 1 and not stacked else (0, 1)
-    room = (width - label - counts - gap * (beside - 1) - 22) / beside
+    gap, side_by_side = (14, len(panels)) if len(panels) > 1 and not stacked else (0, 1)
+    room = (width - label - counts - gap * (side_by_side - 1) - 22) / side_by_side
     drawn = [
         _panel(panel, order, models, style, room, label if panel is panels[0] or stacked else None,
                counts > 0 and (panel is panels[-1] or stacked))
@@ -161,7 +161,7 @@ def _panel(
     else:
         own = style.palette[0] if panel.rows[0].model in models[:1] else style.text
         look = {"color": alt.value(own), "shape": alt.value("circle")}
-    points = chart_of([{**vars(row), "told": _told(row, panel)} for row in panel.rows])
+    points = chart_of([{**vars(row), "told": _description(row, panel)} for row in panel.rows])
     points = points.encode(y=alt.Y("item:N", sort=list(order), axis=side), **offset)
     layers = [_bands(panel.bands, x, on_row, style)] if panel.bands else []
     layers += _lines(panel, x, domain, models, style, several, width)
@@ -176,7 +176,7 @@ def _panel(
     return alt.layer(*layers).properties(width=width, height=height)
 
 
-def _told(row: Row, panel: Panel) -> str:
+def _description(row: Row, panel: Panel) -> str:
     """What is read out of a point."""
     low, high = (None if end is None else _figure(end, panel.format) for end in (row.low, row.high))
     interval = "" if low is None or high is None else f", interval {low} to {high}"
@@ -227,7 +227,10 @@ def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
 
 def _ticks(ticks: Sequence[Tick], x: Any, on_row: At, colour: Any) -> Any:
     """A faint stroke for each value."""
-    rows = [{"item": one.item, "model": one.model, "of": "one", "value": one.value, "told": one.told} for one in ticks]
+    rows = [
+        {"item": tick.item, "model": tick.model, "of": "one", "value": tick.value, "told": tick.description}
+        for tick in ticks
+    ]
     strokes = chart_of(rows).mark_tick(opacity=0.45, thickness=0.7, size=5)
     return strokes.encode(x=x, color=colour, description="told:N", tooltip="told:N", **on_row)
 
@@ -271,13 +274,13 @@ def _heads(names: Sequence[tuple[float, str, str, bool]], width: float) -> list[
     """
     taken: list[tuple[int, float, float]] = []
     layers = []
-    for at, name, colour, left in sorted(names, key=lambda one: one[0]):
+    for at, name, colour, left in sorted(names, key=lambda head: head[0]):
         room = letters_width(name, SMALL)
         sides = [(at - room, at, "right"), (at, at + room, "left")][:: 1 if left else -1]
         free = [
             (level, *side) for level in range(len(names)) for side in sides
             if side[0] >= -LEFT and side[1] <= width + 2
-            and not any(one == level and side[0] < end + 4 and start < side[1] + 4 for one, start, end in taken)
+            and not any(line == level and side[0] < end + 4 and start < side[1] + 4 for line, start, end in taken)
         ]  # fmt: skip
         level, start, end, align = free[0] if free else (len(names) - 1, *sides[0])
         taken.append((level, start, end))

@@ -116,7 +116,7 @@ def vl_convert() -> Any:
 def _page(convert: Any, spec: Spec, version: str | None) -> str:
     """A page with the library in it; a name that looks like the end of the script is none."""
     text = json.dumps(spec, sort_keys=True).replace("<", "\\u003c")
-    title, description = _told(spec)
+    title, description = _title_and_description(spec)
     library = convert.javascript_bundle(vl_version=version)
     return PAGE.format(
         title=escape(title), description=escape(description), library=library, spec=text,
@@ -125,15 +125,15 @@ def _page(convert: Any, spec: Spec, version: str | None) -> str:
 
 
 def _svg(text: str, spec: Spec) -> str:
-    """With its size in points, a title and a description, and numbers of its own for what it refers to."""
+    """The SVG with its size in points, a title, a description, and its own numbers for what it refers to."""
     for number, name in enumerate(dict.fromkeys(_ID.findall(text))):
         text = re.sub(rf'(id="|url\(#|href="#){name}(?=["\)])', rf"\g<1>part{number}", text)
-    title, description = (escape(one) for one in _told(spec))
+    title, description = (escape(words) for words in _title_and_description(spec))
     head, rest = text.split(">", 1)
     head = re.sub(r'\b(width|height)="([\d.]+)"', r'\1="\2pt"', head)
     return f'{head} role="img"><title>{title}</title><desc>{description}</desc>{rest}'
 
 
-def _told(spec: Spec) -> tuple[str, str]:
+def _title_and_description(spec: Spec) -> tuple[str, str]:
     title = spec.get("usermeta", {}).get("pyalign", {}).get("title", "pyalign")
     return title, spec.get("description", title)

@@ -60,24 +60,24 @@ def reliability_chart(
     by = by or BINS[0]
     if by not in BINS:
         raise InputError(f"by must be one of {', '.join(BINS)} for a picture of reliability; got {by!r}")
-    calibrations = [row for one in results for row in ([one] if isinstance(one, Calibration) else one)]
+    calibrations = [row for result in results for row in ([result] if isinstance(result, Calibration) else result)]
     shown = calibrations[: min(limit or MOST_MODELS, MOST_MODELS)]
     names = names_of(shown, labels)
-    rows = [row for name, one in zip(names, shown, strict=True) for row in _bin_rows(name, one, by)]
+    rows = [row for name, calibration in zip(names, shown, strict=True) for row in _bin_rows(name, calibration, by)]
     if not rows:
         raise InputError("a picture of reliability needs a bin with answers; the result has none")
-    mass, fitted = by == BINS[0], {one.split for one in shown} == {None}
+    mass, fitted = by == BINS[0], {calibration.split for calibration in shown} == {None}
     errors = [
         f"{name + ' ' if len(names) > 1 else ''}"
-        f"{one.ece_equal_mass_before if mass else one.ece_equal_width_before:.3f} at T = 1, "
-        f"{(one.equal_mass if mass else one.equal_width).ece:.3f} at T = {one.temperature:.3g}"
-        for name, one in zip(names, shown, strict=True)
+        f"{calibration.ece_equal_mass_before if mass else calibration.ece_equal_width_before:.3f} at T = 1, "
+        f"{(calibration.equal_mass if mass else calibration.equal_width).ece:.3f} at T = {calibration.temperature:.3g}"
+        for name, calibration in zip(names, shown, strict=True)
     ]
-    held = "the triplets that the temperature was fitted to" if fitted else f"held-out {shown[0].split}"
+    about = "the triplets that the temperature was fitted to" if fitted else f"held-out {shown[0].split}"
     bins = "bins of about as many answers each" if mass else "bins of equal width"
     sentences = [
-        f"{spread(one.test.n_answers for one in shown)} answers about {held}, in {bins}, at the fitted temperature. "
-        "Dashed: what it says is so.",
+        f"{spread(calibration.test.n_answers for calibration in shown)} answers about {about}, in {bins}, at the "
+        "fitted temperature. Dashed: what it says is so.",
         f"Expected calibration error: {'; '.join(errors)}.",
         "Bins have no intervals.",
         first_of(len(shown), len(calibrations), "models"),
@@ -88,11 +88,13 @@ def reliability_chart(
 
 def names_of(calibrations: Sequence[Calibration], labels: Mapping[str, str] | None = None) -> list[str]:
     """What calibrations are called: the model, and the measure where there are several; `labels`: those of a page."""
-    names = called([(one.embeddings or "embeddings", one.label) for one in calibrations], labels)
-    if len({one.measure for one in calibrations}) > 1:
+    names = called(
+        [(calibration.embeddings or "embeddings", calibration.label) for calibration in calibrations], labels
+    )
+    if len({calibration.measure for calibration in calibrations}) > 1:
         names = [
-            name if one.measure is None else f"{name}, {one_line(one.measure)}"
-            for name, one in zip(names, calibrations, strict=True)
+            name if calibration.measure is None else f"{name}, {one_line(calibration.measure)}"
+            for name, calibration in zip(names, calibrations, strict=True)
         ]
     return different(names)
 
@@ -104,11 +106,11 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
     if len(edges) != n_bins + 1 or any(edge != edge for edge in edges):
         raise InputError(f"edges must be {n_bins + 1} numbers, around the bins; got {list(edges)!r:.60}")
     return [
-        {"model": name, "confidence": one.confidence, "accuracy": one.accuracy, "n": one.n, "from": one.low,
-         "to": one.high,
-         "told": f"{name}: of {one.n:,} answers at a confidence from {100 * one.low:.1f} to {100 * one.high:.1f} %, "
-                 f"mean {100 * one.confidence:.1f} %, {100 * one.accuracy:.1f} % are the model's choice"}
-        for one in bins_of(reliability)
+        {"model": name, "confidence": bin_.confidence, "accuracy": bin_.accuracy, "n": bin_.n, "from": bin_.low,
+         "to": bin_.high,
+         "told": f"{name}: of {bin_.n:,} answers at a confidence from {100 * bin_.low:.1f} to {100 * bin_.high:.1f} %, "
+                 f"mean {100 * bin_.confidence:.1f} %, {100 * bin_.accuracy:.1f} % are the model's choice"}
+        for bin_ in bins_of(reliability)
     ]  # fmt: skip
 
 
@@ -118,17 +120,17 @@ def _diagonal(rows: Sequence[BinRow], names: Sequence[str], style: Style, width:
     domain = [max(0.0, low), min(1.0, high)]
     several = len(names) > 1
     widest = max(letters_width(name) for name in names) + 20
-    beside = several and widest + 200 < width
-    room = min(280.0, width - 50 - (widest if beside else 0))
+    at_side = several and widest + 200 < width
+    room = min(280.0, width - 50 - (widest if at_side else 0))
     scale, axis = alt.Scale(domain=domain, nice=False, zero=False), {"format": ".0%", "tickCount": 6, "grid": True}
     title = "confidence: probability of the model's choice"
     x = alt.X("confidence:Q", scale=scale, axis=alt.Axis(title=title, **axis))
     y = alt.Y("accuracy:Q", scale=scale, axis=alt.Axis(title="answers that are that choice", **axis))
-    line = chart_of([{"confidence": one, "accuracy": one} for one in domain]).encode(x=x, y=y)
+    line = chart_of([{"confidence": end, "accuracy": end} for end in domain]).encode(x=x, y=y)
     line = line.mark_line(strokeDash=[3, 2], color=style.muted, strokeWidth=0.8, aria=False)
     look: Look = {"color": alt.value(style.palette[0]), "shape": alt.value("circle")}
     if several:
-        legend = alt.Legend(title=None, orient="right" if beside else "top", columns=1, labelLimit=0)
+        legend = alt.Legend(title=None, orient="right" if at_side else "top", columns=1, labelLimit=0)
         look = colours_and_shapes("model", names, style.palette, legend)
     tips = ["model:N", *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("confidence", "accuracy")),
             alt.Tooltip("n:Q", title="answers", format=",")]  # fmt: skip
@@ -167,20 +169,23 @@ def metadata_chart(
 
 def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, str] | None) -> list[ModelRow]:
     """The models that have a value in the column, as the chart holds them; the smallest families are one."""
-    held = [(one, value) for one in models if (value := (one.values or {}).get(column)) is not None]
-    names = model_labels([(one.model, None) for one, _ in held], labels=labels)
-    families = [name for name, _ in Counter(one.family for one, _ in held if one.family is not None).most_common()]
+    pairs = [(point, value) for point in models if (value := (point.values or {}).get(column)) is not None]
+    names = model_labels([(point.model, None) for point, _ in pairs], labels=labels)
+    families = [
+        name for name, _ in Counter(point.family for point, _ in pairs if point.family is not None).most_common()
+    ]
     largest = families if len(families) <= MOST_FAMILIES else families[: MOST_FAMILIES - 1]
     rows: list[ModelRow] = []
-    for one, value in held:
-        (low, high), seeds, name = ends_of(one.ci), len(one.members), names[one.model]
+    for point, value in pairs:
+        (low, high), seeds, name = ends_of(point.ci), len(point.members), names[point.model]
         shown = one_line(value) if isinstance(value, str) else f"{value:,.6g}"
-        told = f"{name}: {_figure(one.accuracy, low, high)}, {column} {shown}"
-        told += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {one.family}" if one.family else "")
-        family = NONE if one.family is None else one_line(one.family) if one.family in largest else OTHERS
+        description = f"{name}: {_figure(point.accuracy, low, high)}, {column} {shown}"
+        description += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {point.family}" if point.family else "")
+        family = NONE if point.family is None else one_line(point.family) if point.family in largest else OTHERS
         rows.append({
-            "model": name, "value": value, "accuracy": known(one.accuracy), "low": low, "high": high,
-            "lowest": known(one.lowest), "highest": known(one.highest), "seeds": seeds, "family": family, "told": told,
+            "model": name, "value": value, "accuracy": known(point.accuracy), "low": low, "high": high,
+            "lowest": known(point.lowest), "highest": known(point.highest), "seeds": seeds,
+            "family": family, "told": description,
         })  # fmt: skip
     return rows
 
@@ -320,12 +325,12 @@ def _level(result: MetadataRegressions) -> str:
 
 
 def _over_models(result: MetadataRegressions, line: FittedLine, count: int) -> list[str]:
-    """Over what points, bars and band are."""
+    """Sentences on what points, bars and band are over."""
     level, over = _level(result), "" if result.ci_by is None else f" over {over_words(result.ci_by)}"
     sentences = [f"{counted(count, 'model')}{_counts(result)}."]
-    if any(one.ci is not None for one in result.points):
+    if any(point.ci is not None for point in result.points):
         sentences.append(f"Thin bars: {level}s{over}.")
-    if any(one.lowest is not None for one in result.points):
+    if any(point.lowest is not None for point in result.points):
         sentences.append("Thick bars: the lowest to the highest of several seeds, whose mean is the point.")
     if line.models_low:
         sentences.append(f"Band: {level} of the line over other {result.models_by} like these.")

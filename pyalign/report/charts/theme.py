@@ -106,22 +106,24 @@ def two_lines(name: str, width: float) -> str:
     return "\n".join(line.rstrip() if len(line.rstrip()) <= most else line[: most - 1] + "…" for line in lines)
 
 
-def finished(chart: Any, style: Style, width: float, title: str, told: Sequence[str], notes: Sequence[str] = ()) -> Any:
+def finished(
+    chart: Any, style: Style, width: float, title: str, sentences: Sequence[str], notes: Sequence[str] = ()
+) -> Any:
     """The chart with its title, what the figures are over below it, and the looks.
 
     Args:
-        told: sentences for people who see the picture and for those who have it read to them; "" is none.
+        sentences: for people who see the picture and for those who have it read to them; "" is none.
         notes: what a person should know who made it; they stay in the specification, under `usermeta`.
     """
-    told = list(filter(None, told))
-    lines = [line for sentence in told for line in wrapped(sentence, width, SMALL)]
+    sentences = list(filter(None, sentences))
+    lines = [line for sentence in sentences for line in wrapped(sentence, width, SMALL)]
     head = alt.TitleParams(
         wrapped(title, width, TITLE), subtitle=lines, anchor="start", frame="bounds", fontSize=TITLE,
         subtitleFontSize=SMALL, color=style.text, subtitleColor=style.muted, offset=8,
         subtitlePadding=3, subtitleLineHeight=SMALL + 2,
     )  # fmt: skip
     meta = {"pyalign": {"title": one_line(title), "notes": list(notes)}}
-    described = " ".join((f"{one_line(title)}.", *map(one_line, told)))
+    described = " ".join((f"{one_line(title)}.", *map(one_line, sentences)))
     return chart.properties(title=head, description=described, usermeta=meta, padding=PADDING).configure(
         **_config(style)
     )

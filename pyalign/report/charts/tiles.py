@@ -40,11 +40,11 @@ class TileSheet:
     uris: Mapping[str, str]
     rows: list[dict[str, str | float]] = field(default_factory=list)
 
-    def add(self, name: str, x: float, y: float, told: str, line: str | None = "", frame: str = "") -> None:
+    def add(self, name: str, x: float, y: float, description: str, line: str | None = "", frame: str = "") -> None:
         """The tile of an object at (x, y), its upper left corner in points.
 
         Args:
-            told: what is said of it to somebody who does not see it.
+            description: what is said of it to somebody who does not see it.
             line: below it, and below the name if it is an image; None: not even that stands there.
             frame: what its border says, a word of the legend; "" for a border that says nothing.
         """
@@ -53,9 +53,9 @@ class TileSheet:
         lines = [] if uri else two_lines(name, width - 2).splitlines()[: max(1, int(height // LINE))]
         middle = y + height / 2
         self.rows.append({
-            "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame, "told": told,
-            "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2, "cy": middle,
-            "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
+            "x": x, "y": y, "name": one_line(name), "below": "\n".join(below), "uri": uri, "frame": frame,
+            "told": description, "inside": "\n".join(lines), "x2": x + width, "y2": y + height, "cx": x + width / 2,
+            "cy": middle, "iy": middle - LINE * (len(lines) - 1) / 2, "by": y + height + 3,
         })  # fmt: skip
 
     def layers(self, style: Style, frames: Mapping[str, str] | None = None, legend: bool = True) -> list[Any]:
@@ -64,12 +64,12 @@ class TileSheet:
         named, pictured = (base.transform_filter(f"datum.uri {sign} ''") for sign in ("==", "!="))
         square = {**at_point(), "x2": "x2:Q", "y2": "y2:Q"}
         tips = [alt.Tooltip("name:N", title="object"), alt.Tooltip("told:N", title="is")]
-        told = {"tooltip": tips, "description": "told:N"}
+        described = {"tooltip": tips, "description": "told:N"}
         image = pictured.mark_image(width=side, height=height, align="center", baseline="middle")
         words = {"fontSize": SMALL, "color": style.text, "align": "center", "lineHeight": LINE}
         layers = [
-            named.mark_rect(fill=style.tile).encode(**square, **told),
-            image.encode(url="uri:N", **at_point("cx", "cy"), **told),
+            named.mark_rect(fill=style.tile).encode(**square, **described),
+            image.encode(url="uri:N", **at_point("cx", "cy"), **described),
             named.mark_text(baseline="middle", limit=side - 2, **words).encode(text="inside:N", **at_point("cx", "iy")),
             base.mark_text(baseline="top", limit=side, **words).encode(text="below:N", **at_point("cx", "by")),
         ]
@@ -105,14 +105,14 @@ def thumbnails(
     uris, broken = dict[str, str](), list[str]()
     if images is None:
         return uris, []
-    held, wanted = as_images(images), list(dict.fromkeys(names))
-    found = places(held, wanted)
-    for name, place in found.items():
+    pictures, wanted = as_images(images), list(dict.fromkeys(names))
+    place_of = places(pictures, wanted)
+    for name, place in place_of.items():
         try:
-            uris[name] = _uri(held.open(place), max(8, round(SHARP * size)), background)
+            uris[name] = _uri(pictures.open(place), max(8, round(SHARP * size)), background)
         except (InputError, OSError, MemoryError) as error:
-            broken.append(f"{held.names[place]}: {str(error).splitlines()[0]}")
-    missing = [repr(name) for name in wanted if name not in found]
+            broken.append(f"{pictures.names[place]}: {str(error).splitlines()[0]}")
+    missing = [repr(name) for name in wanted if name not in place_of]
     notes = []
     if missing:
         notes.append(f"{len(missing)} of {len(wanted)} objects have no image: {listing(missing, 3)}")
@@ -121,15 +121,15 @@ def thumbnails(
     return uris, notes
 
 
-def places(held: Images, wanted: Sequence[str]) -> dict[str, int]:
+def places(images: Images, wanted: Sequence[str]) -> dict[str, int]:
     """The number of the image of each object that has one."""
     best: dict[str, int] = {}
     for shorten in RULES.values():
         first: dict[str, int] = {}
-        for place, image in enumerate(held.names):
+        for place, image in enumerate(images.names):
             first.setdefault(shorten(image), place)
-        found = {name: first[name] for name in wanted if name in first}
-        best = found if len(found) > len(best) else best
+        matched = {name: first[name] for name in wanted if name in first}
+        best = matched if len(matched) > len(best) else best
     return best
 
 
@@ -137,10 +137,10 @@ def _uri(picture: Any, pixels: int, background: tuple[int, int, int]) -> str:
     image = decode(picture, background)
     image.thumbnail((pixels, pixels))
     for quality in QUALITIES:
-        held = io.BytesIO()
-        image.save(held, "JPEG", quality=quality, optimize=True)
-        if held.tell() <= LARGEST:
-            return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=quality, optimize=True)
+        if buffer.tell() <= LARGEST:
+            return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
     raise InputError(f"needs more than {LARGEST:,} bytes at {pixels} pixels")
 
 
@@ -151,16 +151,18 @@ def members_of(categories: Any, names: Iterable[str], rows: Sequence[str] | None
     """
     if categories is None:
         return None
-    found = Categories.of(categories)
-    named = found.names or rows
+    converted = Categories.of(categories)
+    named = converted.names or rows
     if named is None:
         raise InputError("categories must have the names of their objects; got rows without names")
-    if len(named) != len(found.members):
-        raise InputError(f"categories must have a row for each of {len(named)} names; got {len(found.members)}")
-    labels = [one_line(label) for label in found.labels]
+    if len(named) != len(converted.members):
+        raise InputError(f"categories must have a row for each of {len(named)} names; got {len(converted.members)}")
+    labels = [one_line(label) for label in converted.labels]
     place = {name: k for k, name in enumerate(named)}
     return {
-        name: frozenset(labels[c] for c in found.members[place[name]].nonzero()[0]) for name in names if name in place
+        name: frozenset(labels[c] for c in converted.members[place[name]].nonzero()[0])
+        for name in names
+        if name in place
     }
 
 

@@ -101,50 +101,53 @@ def code(verdicts: Sequence[Verdict]) -> str:
         'D1HjFk+Y'
     """
     letters = []
-    for one in verdicts:
-        chosen, human = (SHARES - 1 if share is None else round(1000 * share) for share in (one.chosen, one.human))
-        number = (CHOICES.index(one.choice) * SHARES + chosen) * SHARES + human
+    for verdict in verdicts:
+        chosen, human = (
+            SHARES - 1 if share is None else round(1000 * share) for share in (verdict.chosen, verdict.human)
+        )
+        number = (CHOICES.index(verdict.choice) * SHARES + chosen) * SHARES + human
         letters += [LETTERS[number >> shift & 63] for shift in SHIFTS]
     return "".join(letters)
 
 
 def data(part: Browser, page: Page) -> dict[str, Any]:
     """What the script reads: names once, all else by number."""
-    names = list(dict.fromkeys(name for one in part.failures for name in one.items))
+    names = list(dict.fromkeys(name for failure in part.failures for name in failure.items))
     number = {name: k for k, name in enumerate(names)}
     tile = (lambda name: None) if page.sprites is None else page.sprites.tile
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "models": part.models, "groups": part.groups, "first": part.first, "anchored": part.task == ANCHORED,
         "tiesAreWrong": part.ties_are_wrong, "names": names, "tiles": [tile(name) for name in names],
         "letters": LETTERS, "choices": "".join(CHOICES), "none": SHARES - 1,
-        "items": [number[name] for one in part.failures for name in one.items],
-        "rows": [one.row for one in part.failures], "codes": [code(one.verdicts) for one in part.failures],
-        "answers": [one.n_answers for one in part.failures],
+        "items": [number[name] for failure in part.failures for name in failure.items],
+        "rows": [failure.row for failure in part.failures],
+        "codes": [code(failure.verdicts) for failure in part.failures],
+        "answers": [failure.n_answers for failure in part.failures],
     }  # fmt: skip
     if len(part.groups) > 1:
-        found["groupsOf"] = [one.groups for one in part.failures]
-    for key, values in (("shares", [one.share for one in part.failures]),
-                        ("subjects", [one.subject for one in part.failures])):  # fmt: skip
+        content["groupsOf"] = [failure.groups for failure in part.failures]
+    for key, values in (("shares", [failure.share for failure in part.failures]),
+                        ("subjects", [failure.subject for failure in part.failures])):  # fmt: skip
         if any(value is not None for value in values):
-            found[key] = values
-    return found
+            content[key] = values
+    return content
 
 
 def failures(part: Browser, page: Page) -> str:
     """The place of the browser, and the first failures as a list."""
     page.keep(part.name, data(part, page))
     name = escape(part.name)
-    listed = "".join(f"<li>{_line(one, part)}</li>" for one in part.failures[:LISTED])
+    listed = "".join(f"<li>{_line(failure, part)}</li>" for failure in part.failures[:LISTED])
     more = "" if len(part.failures) <= LISTED else f"<p>The first {LISTED} of {len(part.failures):,}.</p>"
     return f"""<div class="failures" id="{name}" data-failures="{name}">
 <p class="caption" id="{name}-caption">{shown(part.caption)}</p>
 <noscript><ol class="failure-list" start="{part.first}">{listed}</ol>{more}</noscript></div>"""
 
 
-def _line(one: Failure, part: Browser) -> str:
-    first, second, last = map(shown, one.items)
-    wrong = sum(is_wrong(verdict.choice, part.ties_are_wrong) for verdict in one.verdicts)
-    share = "" if one.share is None else f", {100 * one.share:.0f}\u00a0% of people"
+def _line(failure: Failure, part: Browser) -> str:
+    first, second, last = map(shown, failure.items)
+    wrong = sum(is_wrong(verdict.choice, part.ties_are_wrong) for verdict in failure.verdicts)
+    share = "" if failure.share is None else f", {100 * failure.share:.0f}\u00a0% of people"
     said = (
         f"{first}: people chose {second}, not {last}" if part.task == ANCHORED
         else f"{first}, {second}, and {last}, which people call odd"

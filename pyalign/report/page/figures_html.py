@@ -23,7 +23,7 @@ def figure_html(part: Figure, page: Page) -> str:
     spec = part.chart.to_dict()
     page.keep(part.name, spec)
     if part.narrow is not None:
-        page.keep(f"{part.name}-narrow", _beside(part.narrow.to_dict(), spec))
+        page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(), spec))
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">
@@ -35,10 +35,10 @@ style="--least:{least_height(spec)}px">
 {data}</figure>"""
 
 
-def _beside(narrow: Spec, wide: Spec) -> Spec:
+def _without_shared_data(narrow: Spec, wide: Spec) -> Spec:
     """The specification of the narrow chart without the data that stand in that of the wide one."""
-    held = wide.get("datasets", {})
-    own = {name: rows for name, rows in narrow.get("datasets", {}).items() if name not in held}
+    shared = wide.get("datasets", {})
+    own = {name: rows for name, rows in narrow.get("datasets", {}).items() if name not in shared}
     return {**narrow, "datasets": own}
 
 
@@ -54,7 +54,7 @@ def library() -> str:
 
 @cache
 def packed() -> str:
-    """The same as it stands in the page, less than half as long: unpacked when the first chart is drawn."""
+    """The library as it stands in the page, less than half as long: unpacked when the first chart is drawn."""
     text = base64.b64encode(gzip.compress(library().encode(), 9, mtime=0)).decode()
     return f'<script type="text/plain" data-library="gzip">{text}</script>'
 
@@ -65,9 +65,9 @@ def colours() -> dict[str, str]:
 
 
 def variables() -> str:
-    """Their style sheet."""
-    held = "".join(f"--{name}:light-dark({light},{dark});" for light, (name, dark) in _variables().items())
-    return f":root{{{held}}}"
+    """The style sheet that gives each variable its colour on light and on dark pages."""
+    declarations = "".join(f"--{name}:light-dark({light},{dark});" for light, (name, dark) in _variables().items())
+    return f":root{{{declarations}}}"
 
 
 def _variables() -> dict[str, tuple[str, str]]:
@@ -75,12 +75,12 @@ def _variables() -> dict[str, tuple[str, str]]:
     from pyalign.report.charts.theme import STYLES
 
     light, dark = STYLES["light"], STYLES["dark"]
-    found: dict[str, tuple[str, str]] = {}
+    by_colour: dict[str, tuple[str, str]] = {}
     for name in ("background", "text", "muted", "grid", "tile"):
-        found.setdefault(getattr(light, name), (f"chart-{name}", getattr(dark, name)))
-    for k, (one, other) in enumerate(zip(light.palette, dark.palette, strict=True)):
-        found.setdefault(one, (f"chart-{k}", other))
-    return found
+        by_colour.setdefault(getattr(light, name), (f"chart-{name}", getattr(dark, name)))
+    for k, (light_colour, dark_colour) in enumerate(zip(light.palette, dark.palette, strict=True)):
+        by_colour.setdefault(light_colour, (f"chart-{k}", dark_colour))
+    return by_colour
 
 
 def least_height(spec: Spec) -> int:
@@ -95,28 +95,28 @@ def least_height(spec: Spec) -> int:
 
 
 def _inside(spec: Spec, datasets: Mapping[str, Sequence[object]]) -> float:
-    """Without axes: what stands below each other in sum, what stands side by side, the highest."""
+    """The height without axes: the sum of charts below each other, and the highest of charts side by side."""
     if "vconcat" in spec:
-        return sum(_inside(one, datasets) for one in spec["vconcat"])
+        return sum(_inside(chart, datasets) for chart in spec["vconcat"])
     if "hconcat" in spec:
-        return max((_inside(one, datasets) for one in spec["hconcat"]), default=0.0)
+        return max((_inside(chart, datasets) for chart in spec["hconcat"]), default=0.0)
     height = spec.get("height", 0.0)
     if isinstance(height, int | float):
         return float(height)
     if isinstance(height, str) or "step" not in height:
         return 0.0
     layers = [*_layers(spec)]  # a row for each value of the fields along y
-    along = [one["encoding"]["y"] for one in layers if "y" in one.get("encoding", {})]
+    along = [layer["encoding"]["y"] for layer in layers if "y" in layer.get("encoding", {})]
     fields = {y["field"] for y in along if y.get("type") in ("nominal", "ordinal") and "field" in y}
-    tables = [*datasets.values(), *(one["data"]["values"] for one in layers if "values" in one.get("data", {}))]
+    tables = [*datasets.values(), *(layer["data"]["values"] for layer in layers if "values" in layer.get("data", {}))]
     return height["step"] * max((_count(rows, field) for rows in tables for field in fields), default=0)
 
 
 def _layers(spec: Spec) -> Iterator[Spec]:
     """A specification, and all that is drawn over it."""
     yield spec
-    for one in spec.get("layer", ()):
-        yield from _layers(one)
+    for layer in spec.get("layer", ()):
+        yield from _layers(layer)
 
 
 def _count(rows: Sequence[object], field: str) -> int:

@@ -72,11 +72,11 @@ def json_script(name: str, value: Any) -> str:
 def assets(suffix: str) -> str:
     """All assets of a kind, the core first, then in alphabetical order."""
     folder = files("pyalign.report.page").joinpath("assets")
-    held = sorted(
-        (one for one in folder.iterdir() if one.name.endswith(suffix)),
-        key=lambda one: (not one.name.startswith("core."), one.name),
+    ordered = sorted(
+        (asset for asset in folder.iterdir() if asset.name.endswith(suffix)),
+        key=lambda asset: (not asset.name.startswith("core."), asset.name),
     )
-    return "\n".join(one.read_text(encoding="utf-8") for one in held)
+    return "\n".join(asset.read_text(encoding="utf-8") for asset in ordered)
 
 
 # Numbers; `core.js` shows them in the same way when rows are sorted
@@ -122,13 +122,13 @@ def interval(low: float | None, high: float | None, form: str, places: int) -> s
 @written.register
 def _text(block: Text, page: Page) -> str:
     """Paragraphs; a note is quiet, a warning stands out."""
-    return f'<div class="{block.kind}">{"".join(f"<p>{shown(one)}</p>" for one in block.paragraphs)}</div>'
+    return f'<div class="{block.kind}">{"".join(f"<p>{shown(paragraph)}</p>" for paragraph in block.paragraphs)}</div>'
 
 
 @written.register
 def _fold(block: Fold, page: Page) -> str:
     """What opens when its title is chosen; a printed page shows it."""
-    inside = "\n".join(written(one, page) for one in block.parts)
+    inside = "\n".join(written(part, page) for part in block.parts)
     return f"""<details class="fold"{" open" if block.open else ""}><summary>{shown(block.title)}</summary>
 <div class="folded">{inside}</div></details>"""
 
@@ -137,9 +137,9 @@ def _fold(block: Fold, page: Page) -> str:
 def _facts(block: Facts, page: Page) -> str:
     """A list of terms with their values."""
     rows = "".join(
-        f"<div><dt>{shown(one.name)}</dt><dd><strong>{shown(one.value)}</strong>"
-        f"{f'<small>{shown(one.more)}</small>' if one.more else ''}</dd></div>"
-        for one in block.facts
+        f"<div><dt>{shown(fact.name)}</dt><dd><strong>{shown(fact.value)}</strong>"
+        f"{f'<small>{shown(fact.more)}</small>' if fact.more else ''}</dd></div>"
+        for fact in block.facts
     )
     return f'<dl class="facts">{rows}</dl>'
 
@@ -158,17 +158,17 @@ def _code(block: Code, page: Page) -> str:
 def _tiles(block: Tiles, page: Page) -> str:
     """Rows of pictures under their headings."""
     rows = "".join(
-        f"<div><dt>{shown(heading)}</dt><dd><ul>{''.join(_tile(one, page) for one in row)}</ul></dd></div>"
+        f"<div><dt>{shown(heading)}</dt><dd><ul>{''.join(_tile(tile, page) for tile in row)}</ul></dd></div>"
         for heading, row in block.rows
     )
     return f"""<figure class="tiles" id="{escape(block.name)}"><figcaption>{shown(block.caption)}</figcaption>
 <dl>{rows}</dl></figure>"""
 
 
-def _tile(one: Tile, page: Page) -> str:
-    named = f'<span class="named">{shown(one.name)}</span>'  # hidden where it stands in place of the picture
-    caption = f"<small>{shown(one.caption)}</small>" if one.caption else ""
-    return f"<li{_mark(one)}>{page.picture(one.name)}{named}{caption}</li>"
+def _tile(tile: Tile, page: Page) -> str:
+    named = f'<span class="named">{shown(tile.name)}</span>'  # hidden where it stands in place of the picture
+    caption = f"<small>{shown(tile.caption)}</small>" if tile.caption else ""
+    return f"<li{_mark(tile)}>{page.picture(tile.name)}{named}{caption}</li>"
 
 
 def _mark(tile: Tile) -> str:
@@ -211,18 +211,18 @@ class Panels:
 @written.register
 def _panels(part: Panels, page: Page) -> str:
     """A list of panels; lengths are those of the least to the largest value, 0 and the line among them."""
-    values = [v for one in part.panels for bar in one.bars for v in (bar.value, bar.low, bar.high) if v is not None]
+    values = [v for panel in part.panels for bar in panel.bars for v in (bar.value, bar.low, bar.high) if v is not None]
     scale = min([0.0, *values]), max([*values, part.line or 0.0, 1e-9])
-    panels = "".join(_panel(one, part.line, scale, page) for one in part.panels)
+    panels = "".join(_panel(panel, part.line, scale, page) for panel in part.panels)
     return f"""<figure class="panels" id="{escape(part.name)}"><figcaption>{shown(part.caption)}</figcaption>
 <ul>{panels}</ul></figure>"""
 
 
-def _panel(one: Panel, line: float | None, scale: tuple[float, float], page: Page) -> str:
-    tiles = "".join(f"<li{_mark(tile)}>{page.picture(tile.name, tile.caption)}</li>" for tile in one.tiles)
-    bars = "".join(_bar(bar, line, scale) for bar in one.bars)
-    about = f"<p>{shown(one.about)}</p>" if one.about else ""
-    return f"""<li class="panel"><h3>{shown(one.title)}</h3>{about}
+def _panel(panel: Panel, line: float | None, scale: tuple[float, float], page: Page) -> str:
+    tiles = "".join(f"<li{_mark(tile)}>{page.picture(tile.name, tile.caption)}</li>" for tile in panel.tiles)
+    bars = "".join(_bar(bar, line, scale) for bar in panel.bars)
+    about = f"<p>{shown(panel.about)}</p>" if panel.about else ""
+    return f"""<li class="panel"><h3>{shown(panel.title)}</h3>{about}
 <ul class="strip">{tiles}</ul><ul class="bars">{bars}</ul></li>"""
 
 

@@ -51,7 +51,7 @@ class Loaded:
 
     @property
     def command(self) -> str:
-        """Of which command it is."""
+        """The command of the result."""
         return str(self.result.command)
 
 
@@ -69,20 +69,20 @@ class Sources:
 
     def of(self, *commands: str) -> tuple[Loaded, ...]:
         """The documents of these commands."""
-        return tuple(one for one in self.documents if one.command in commands)
+        return tuple(document for document in self.documents if document.command in commands)
 
     def loaded(self, kind: type[Any]) -> tuple[Loaded, ...]:
-        """Those whose result is of a class, with where each came from."""
-        return tuple(one for one in self.documents if isinstance(one.result, kind))
+        """The documents whose result is of a class, with where each came from."""
+        return tuple(document for document in self.documents if isinstance(document.result, kind))
 
     def results(self, kind: type[Of]) -> tuple[Of, ...]:
         """The results of a class."""
-        return tuple(one.result for one in self.loaded(kind))
+        return tuple(document.result for document in self.loaded(kind))
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """What models are called, by what results call their embeddings; the same on the whole page."""
-        return labels_of([one.result for one in self.documents])
+        return labels_of([document.result for document in self.documents])
 
     def label(self, name: str) -> str:
         """The label of one; its name where it is not known."""
@@ -129,57 +129,59 @@ def read_documents(results: Any) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
         >>> documents[0].command, faults
         ('score', ())
     """
-    found: list[Loaded] = []
+    sound: list[Loaded] = []
     faults: list[str] = []
     seen: dict[str, str] = {}
     unnamed: dict[str, str] = {}
-    for number, one in enumerate(_each(results), start=1):
-        is_path = isinstance(one, str | os.PathLike)
-        where = os.fspath(one) if is_path else f"result {number}"
+    for number, source in enumerate(_each(results), start=1):
+        is_path = isinstance(source, str | os.PathLike)
+        where = os.fspath(source) if is_path else f"result {number}"
         try:
-            document, result = _read(one, where)
+            document, result = _read(source, where)
             key = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
             if key in seen:
                 raise InputError(f"{where}: is the same document as {seen[key]}")
         except (InputError, OSError) as error:
-            told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            faults.append(one_line(told if told.startswith(where) else f"{where}: {told}"))
+            cause = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            faults.append(one_line(cause if cause.startswith(where) else f"{where}: {cause}"))
         else:
             seen[key] = where
-            found.append(Loaded(where if is_path else "", _named(result, unnamed), str(document.get("version"))))
-    if not found:
+            sound.append(Loaded(where if is_path else "", _named(result, unnamed), str(document.get("version"))))
+    if not sound:
         more = f", and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        told = f": {'; '.join(faults[:SHOWN])}{more}" if faults else "; got none"
-        raise InputError(f"a report needs at least one sound result{told}")
-    return tuple(found), tuple(faults)
+        reasons = f": {'; '.join(faults[:SHOWN])}{more}" if faults else "; got none"
+        raise InputError(f"a report needs at least one sound result{reasons}")
+    return tuple(sound), tuple(faults)
 
 
 def _each(results: Any) -> Iterator[Any]:
     """One by one; a folder as its files."""
     several = isinstance(results, Iterable) and not isinstance(results, str | os.PathLike | Mapping | np.ndarray)
-    for one in results if several and not hasattr(results, "to_dict") else (results,):
-        if isinstance(one, str | os.PathLike) and os.path.isdir(one):
-            files = sorted(path for path in Path(one).iterdir() if path.suffix == ".json" and path.is_file())
-            yield from map(os.fspath, files) if files else (one,)
+    for source in results if several and not hasattr(results, "to_dict") else (results,):
+        if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+            files = sorted(path for path in Path(source).iterdir() if path.suffix == ".json" and path.is_file())
+            yield from map(os.fspath, files) if files else (source,)
         else:
-            yield one
+            yield source
 
 
-def _read(one: Any, where: str) -> tuple[dict[str, Any], Any]:
+def _read(source: Any, where: str) -> tuple[dict[str, Any], Any]:
     """A document, and its result."""
-    if hasattr(one, "to_dict"):
-        return _shaped(one.to_dict(), where), one
-    if isinstance(one, Mapping):
+    if hasattr(source, "to_dict"):
+        return _shaped(source.to_dict(), where), source
+    if isinstance(source, Mapping):
         try:
-            document = json.loads(json.dumps(one, allow_nan=False))
+            document = json.loads(json.dumps(source, allow_nan=False))
         except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"{where}: is no document that JSON can hold: {error}") from error
-    elif not isinstance(one, str | os.PathLike):
-        raise InputError(f"{where}: must be a result, a document, a .json file or a folder; got {type(one).__name__}")
-    elif os.path.isdir(one):
+    elif not isinstance(source, str | os.PathLike):
+        raise InputError(
+            f"{where}: must be a result, a document, a .json file or a folder; got {type(source).__name__}"
+        )
+    elif os.path.isdir(source):
         raise InputError(f"{where}: is a folder without .json files")
     else:
-        document = read_json(one)
+        document = read_json(source)
     return _shaped(document, where), read_result(document, where)
 
 
@@ -228,7 +230,7 @@ def names_of(result: Any) -> list[tuple[str, str | None]]:
     if result.command not in NEVER:
         _collect(result, pairs)
     if result.command == "probe":
-        pairs += [(one.source, None) for one in _inputs(result) if one.name == UNNAMED and one.source]
+        pairs += [(array.source, None) for array in _inputs(result) if array.name == UNNAMED and array.source]
     return list(dict.fromkeys(pairs))
 
 
@@ -239,12 +241,14 @@ def _collect(value: Any, pairs: list[tuple[str, str | None]]) -> None:
         if name in shown:
             names = getattr(value, name)
             label = getattr(value, "label", None) if name == "embeddings" else None
-            pairs += [(one, label) for one in ([names] if isinstance(names, str) else names or ()) if type(one) is str]
+            pairs += [
+                (text, label) for text in ([names] if isinstance(names, str) else names or ()) if type(text) is str
+            ]
     for name in shown:
         part = getattr(value, name)
         if isinstance(part, tuple) and part and _shown(type(part[0])):
-            for one in part:
-                _collect(one, pairs)
+            for element in part:
+                _collect(element, pairs)
         elif _shown(type(part)):
             _collect(part, pairs)
 
@@ -253,8 +257,10 @@ def _fields_with_names(kind: type) -> tuple[str, ...]:
     """The fields of a part of a result that may hold names; none of what is no part, such as a number."""
     if not is_dataclass(kind) or kind is Interval:
         return ()
-    shown = (one for one in fields(kind) if not one.metadata.get("hidden") and one.name not in BESIDES)
-    return tuple(one.name for one in shown if one.name in NAMED or not SCALARS.issuperset(str(one.type).split(" | ")))
+    shown = (field for field in fields(kind) if not field.metadata.get("hidden") and field.name not in BESIDES)
+    return tuple(
+        field.name for field in shown if field.name in NAMED or not SCALARS.issuperset(str(field.type).split(" | "))
+    )
 
 
 _shown: Callable[[type], tuple[str, ...]] = cache(_fields_with_names)  # asked of each of very many parts
@@ -297,17 +303,17 @@ def _differs(hashes: Mapping[str, set[str]], name: str, others: Sequence[str]) -
 def _inputs(result: Any) -> tuple[Input, ...]:
     """The arrays that a result was computed from."""
     inputs = () if result.provenance is None else result.provenance.inputs
-    return tuple(one for one in inputs if one.name != FILE)
+    return tuple(array for array in inputs if array.name != FILE)
 
 
 def _hashes(results: Iterable[Any]) -> dict[str, set[str]]:
     """name, or file -> the hashes of the values that it had."""
     hashes: dict[str, set[str]] = {}
     for result in results:
-        for one in _inputs(result):
-            for name in {one.name, one.source} - {None}:
-                if one.sha256 is not None:
-                    hashes.setdefault(str(name), set()).add(one.sha256)
+        for array in _inputs(result):
+            for name in {array.name, array.source} - {None}:
+                if array.sha256 is not None:
+                    hashes.setdefault(str(name), set()).add(array.sha256)
     return hashes
 
 
@@ -322,11 +328,11 @@ def _remarks_of(documents: Sequence[Loaded]) -> Iterator[str]:
         coverage = result.coverage
         if coverage is None or coverage.n_triplets == coverage.of_triplets:  # else they are some of those of its file
             names.add(str(getattr(result, "triplets", None)))
-        for one in _inputs(result):
-            name = one.source or one.name
-            if name in names and one.sha256 is not None:
-                part = one.name if one.name in PARTS else ""
-                hashes.setdefault((name, part), {}).setdefault(one.sha256, []).append(where)
+        for array in _inputs(result):
+            name = array.source or array.name
+            if name in names and array.sha256 is not None:
+                part = array.name if array.name in PARTS else ""
+                hashes.setdefault((name, part), {}).setdefault(array.sha256, []).append(where)
     for (name, _), of_name in hashes.items():
         if len(of_name) > 1:
             each = "; ".join(f"{digest[:8]} in {one_line(places[0])}" for digest, places in of_name.items())

@@ -73,8 +73,8 @@ class Sprites:
         number = self.tile(name)
         if number is None:
             return f'<span class="picture none">{shown(name)}</span>'
-        told = escape(one_line(label or name))
-        return f'<span class="picture" role="img" aria-label="{told}" data-tile="{number}">{shown(name)}</span>'
+        aria_label = escape(one_line(label or name))
+        return f'<span class="picture" role="img" aria-label="{aria_label}" data-tile="{number}">{shown(name)}</span>'
 
     def finish(self, keep: Keep, progress: Progress = silent) -> tuple[str, ...]:
         """Decodes what was asked for and puts it into a page.
@@ -90,25 +90,25 @@ class Sprites:
             Notes on objects without a picture.
         """
         at = places(self.images, list(self._tiles))
-        found, sheets, tiles = list[int](), list[str](), list[Any]()
+        positions, sheets, tiles = list[int](), list[str](), list[Any]()
         broken, late = list[str](), list[str]()
 
         def close() -> None:
-            kind, held = encoded(sheet_of(tiles), len(tiles) * LARGEST * 3 // 4)
+            kind, content = encoded(sheet_of(tiles), len(tiles) * LARGEST * 3 // 4)
             sheets.append(f"pictures-{len(sheets)}")
             rows = -(-len(tiles) // ACROSS)
-            keep(sheets[-1], {"rows": rows, "type": kind, "data": base64.b64encode(held).decode()})
+            keep(sheets[-1], {"rows": rows, "type": kind, "data": base64.b64encode(content).decode()})
             tiles.clear()
 
         for done, name in enumerate(self._tiles, start=1):
             place = len(sheets) * SHEET + len(tiles)
-            found.append(NONE)
+            positions.append(NONE)
             if name in at and place >= self.budget // LARGEST:
                 late.append(repr(name))
             elif name in at:
                 try:
                     tiles.append(thumbnail(self.images.open(at[name])))
-                    found[-1] = place
+                    positions[-1] = place
                 except (InputError, OSError, MemoryError) as error:
                     broken.append(f"{self.images.names[at[name]]}: {str(error).splitlines()[0]}")
             if len(tiles) == SHEET:
@@ -117,7 +117,7 @@ class Sprites:
         if tiles:
             close()
         if self._tiles:
-            keep("pictures", {"side": SIDE, "across": ACROSS, "per": SHEET, "sheets": sheets, "places": found})
+            keep("pictures", {"side": SIDE, "across": ACROSS, "per": SHEET, "sheets": sheets, "places": positions})
         absent = [*self._missing, *(name for name in self._tiles if name not in at)]
         return self._notes(list(map(repr, absent)), broken, late)
 
@@ -158,11 +158,11 @@ def encoded(image: Any, largest: int) -> tuple[str, bytes]:
     """The type and the bytes of a picture, of the best quality that takes at most so many bytes, or the smallest."""
     kind = "WEBP" if webp() else "JPEG"
     for quality in QUALITIES:
-        held = io.BytesIO()
-        image.save(held, kind, quality=quality, **({"method": 4} if kind == "WEBP" else {"optimize": True}))
-        if held.tell() <= largest:
+        buffer = io.BytesIO()
+        image.save(buffer, kind, quality=quality, **({"method": 4} if kind == "WEBP" else {"optimize": True}))
+        if buffer.tell() <= largest:
             break
-    return f"image/{kind.lower()}", held.getvalue()
+    return f"image/{kind.lower()}", buffer.getvalue()
 
 
 def webp() -> bool:

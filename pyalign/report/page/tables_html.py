@@ -25,14 +25,14 @@ FLOATS = "<f8"  # little-endian, as in every browser
 
 def table(part: Table, page: Page) -> str:
     """Tools, and the table in a frame that scrolls."""
-    part = replace(part, columns=tuple(_finite(one) for one in part.columns if one.only != TEXT))
+    part = replace(part, columns=tuple(_finite(column) for column in part.columns if column.only != TEXT))
     name, sort = escape(part.name), _sort(part)
     order = _order(part, sort)
     page.keep(part.name, data(part))
     count = len(order)
     first = order if count <= MOST else order[:STATIC]
-    kinds = [_kind(one) for one in part.columns]
-    headers = "".join(_header(one, kind, sort) for one, kind in zip(part.columns, kinds, strict=True))
+    kinds = [_kind(column) for column in part.columns]
+    headers = "".join(_header(column, kind, sort) for column, kind in zip(part.columns, kinds, strict=True))
     number = '<th scope="col" class="number">#</th>' if part.numbered else ""
     rows = "".join(_row(part, kinds, row, place) for place, row in enumerate(first, start=1))
     more = f'<p class="without-script">The first {STATIC} of {count:,} rows.</p>' if count > len(first) else ""
@@ -45,7 +45,7 @@ def table(part: Table, page: Page) -> str:
 
 
 def _finite(column: Column) -> Column:
-    """Without what is no number, which JSON has no form for."""
+    """The column without NaN and infinity, which JSON has no form for."""
 
     def known(values: Sequence[Any]) -> tuple[Any, ...]:
         return tuple(None if isinstance(value, float) and not isfinite(value) else value for value in values)
@@ -54,9 +54,9 @@ def _finite(column: Column) -> Column:
 
 
 def _sort(part: Table) -> tuple[str, bool] | None:
-    """By which header as it is shown, and whether the largest come first; None where that column is left out."""
+    """The header, as it is shown, that rows are sorted by, and whether the largest come first; None: it is left out."""
     by, descending = part.sort or ("", False)
-    return next(((one.heading, descending) for one in part.columns if part.sort and one.header == by), None)
+    return next(((column.heading, descending) for column in part.columns if part.sort and column.header == by), None)
 
 
 def _order(part: Table, sort: tuple[str, bool] | None) -> list[int]:
@@ -64,7 +64,7 @@ def _order(part: Table, sort: tuple[str, bool] | None) -> list[int]:
     order = list(range(len(part.columns[0].values) if part.columns else 0))
     if sort is None:
         return order
-    values = next(one for one in part.columns if one.heading == sort[0]).values
+    values = next(column for column in part.columns if column.heading == sort[0]).values
 
     def key(row: int) -> tuple[bool, Any]:
         value = values[row]
@@ -122,21 +122,21 @@ def _value(value: str | float, column: Column) -> str:
 
 def data(part: Table) -> dict[str, object]:
     """The values as the document has them, those of long columns packed."""
-    columns = [column_data(one) for one in part.columns]
+    columns = [column_data(column) for column in part.columns]
     return {"caption": part.caption, "columns": columns, "sort": _sort(part), "numbered": part.numbered}
 
 
 def column_data(column: Column) -> dict[str, object]:
     """A column of a table as it stands in the page."""
     values, words = column.values, _words(column.values)
-    found = {
+    content = {
         "header": column.heading, "form": column.form, "places": column.places,
         "values": _packed(values) if words is None else [words[value] for value in values],
         "low": _packed(column.low), "high": _packed(column.high), "filter": column.filter, "note": column.note,
         "words": list(words or ()),
     }  # fmt: skip
     needed = ("header", "form", "places", "values")
-    return {key: value for key, value in found.items() if value or key in needed}
+    return {key: value for key, value in content.items() if value or key in needed}
 
 
 def _words(values: Sequence[Value]) -> dict[Value, int] | None:

@@ -100,15 +100,15 @@ def make_report(
     results: Any, path: PathLike, *, images: Any = None, title: str | None = None, metadata: Any = None,
     progress: Progress = silent,
 ) -> ReportFile:  # fmt: skip
-    """The same without writing: the page is the hidden field `html`."""
+    """The report of `write_report`, which is not written: the page is the hidden field `html`."""
     target = checked_path(path)
     if not target.endswith(PAGES) and not target.startswith("/dev/"):
         raise InputError(f"path must end in {' or '.join(PAGES)}; got {target:.200}")
     if title is not None and not isinstance(title, str):
         raise InputError(f"title must be text; got {title!r:.80}")
     documents, faults = read_documents(results)
-    for one in documents:
-        if one.path and os.path.exists(path) and os.path.samefile(one.path, path):
+    for document in documents:
+        if document.path and os.path.exists(path) and os.path.samefile(document.path, path):
             raise InputError(f"path must not be that of a result; got {target}")
     sources = Sources(documents, metadata_of(metadata))
     page = Page(sprites=None if images is None else load("pyalign.report.page.sprites:Sprites")(images))
@@ -117,9 +117,9 @@ def make_report(
     heading = title or TITLE
     body = body_of(sections, page)
     remarks = (*sources.remarks, *(page.sprites.finish(page.keep, progress) if page.sprites else ()))
-    warnings = (*(f"Left out: {one}" for one in faults), *remarks)
+    warnings = (*(f"Left out: {fault}" for fault in faults), *remarks)
     html = render(heading, _about(sources), warnings, sections, body, page)
-    content, names = html.encode(), tuple(one.name for one in sections)
+    content, names = html.encode(), tuple(section.name for section in sections)
     return ReportFile(
         target, heading, len(content), names, len(documents), html, notes=(*faults, *remarks),
         outputs={target: hashlib.sha256(content).hexdigest()},
@@ -145,12 +145,12 @@ def _attempt(section: Callable[[Sources], Section | None], sources: Sources) -> 
     with suppress(InputError):
         return section(sources), []
     kept, refused = [], []
-    for one in sources.documents:
+    for document in sources.documents:
         try:
-            section(replace(sources, documents=(one,)))
-            kept.append(one)
+            section(replace(sources, documents=(document,)))
+            kept.append(document)
         except InputError as error:
-            refused.append(f"{one.path or 'a result'}: {section.__name__}: {error}")
+            refused.append(f"{document.path or 'a result'}: {section.__name__}: {error}")
     try:
         return section(replace(sources, documents=tuple(kept))), refused
     except InputError as error:
@@ -161,15 +161,17 @@ def _about(sources: Sources) -> Sequence[str]:
     """What the page is of, in a few phrases."""
     models = len(set(sources.labels.values()))
     count = len(sources.documents)
-    versions = sorted({one.version for one in sources.documents})
-    told = [f"{count} {'document' if count == 1 else 'documents'}"]
+    versions = sorted({document.version for document in sources.documents})
+    phrases = [f"{count} {'document' if count == 1 else 'documents'}"]
     if models:
-        told.insert(0, f"{models} {'model' if models == 1 else 'models'}")
-    provenances = (one.result.provenance for one in sources.documents)
-    times = sorted(str(one.time)[:10] for one in provenances if one is not None and one.time)
+        phrases.insert(0, f"{models} {'model' if models == 1 else 'models'}")
+    provenances = (document.result.provenance for document in sources.documents)
+    times = sorted(
+        str(provenance.time)[:10] for provenance in provenances if provenance is not None and provenance.time
+    )
     if times:
-        told.append(times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}")
-    return [*told, f"computed by pyalign {', '.join(versions)}"]
+        phrases.append(times[0] if times[0] == times[-1] else f"{times[0]} to {times[-1]}")
+    return [*phrases, f"computed by pyalign {', '.join(versions)}"]
 
 
 # The whole in HTML
@@ -177,16 +179,16 @@ def _about(sources: Sources) -> Sequence[str]:
 
 def body_of(sections: Sequence[Section], page: Page) -> str:
     """The sections as HTML; what scripts read of them is kept in the page."""
-    found = []
-    for one in sections:
-        name, parts = escape(one.name), "\n".join(written(part, page) for part in one.parts)
-        lead = f'<p class="lead">{shown(one.lead)}</p>' if one.lead else ""
-        found.append(f"""<section id="{name}" aria-labelledby="{name}-title">
-<h2 id="{name}-title">{shown(one.title)}</h2>
+    elements = []
+    for section in sections:
+        name, parts = escape(section.name), "\n".join(written(part, page) for part in section.parts)
+        lead = f'<p class="lead">{shown(section.lead)}</p>' if section.lead else ""
+        elements.append(f"""<section id="{name}" aria-labelledby="{name}-title">
+<h2 id="{name}-title">{shown(section.title)}</h2>
 {lead}
 {parts}
 </section>""")
-    return "\n".join(found)
+    return "\n".join(elements)
 
 
 def render(
@@ -202,7 +204,7 @@ def render(
     script = assets(".js")
     if page.drawn:
         page.keep("chart-colours", colours())
-    links = (f'<li><a href="#{escape(one.name)}">{shown(one.title)}</a></li>' for one in sections)
+    links = (f'<li><a href="#{escape(section.name)}">{shown(section.title)}</a></li>' for section in sections)
     first = f"""<section class="warning" id="left-out" aria-labelledby="left-out-title">
 <h2 id="left-out-title">To know first</h2><ul>{_items(warnings)}</ul></section>"""
     return Template(assets(".html")).substitute(
@@ -222,7 +224,7 @@ def render(
 
 
 def _items(lines: Iterable[str]) -> str:
-    return "".join(f"<li>{shown(one)}</li>" for one in lines)
+    return "".join(f"<li>{shown(line)}</li>" for line in lines)
 
 
 def _policy(scripts: Sequence[str]) -> str:

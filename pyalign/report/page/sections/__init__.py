@@ -15,7 +15,7 @@ MODULES = {
 
 
 def names_of_sections() -> tuple[str, ...]:
-    """In the order of the page: those of the kinds of results, then those of all.
+    """The sections in the order of the page: those of the kinds of results, then those of all.
 
     Example:
         >>> names_of_sections()[-3:]

@@ -48,14 +48,14 @@ def _numbered(part: Part, number: int) -> Part:
 
     Example:
         >>> figure = Figure("ranks", "", None, "", Table((), name="ranks-data"))
-        >>> found = _numbered(figure, 2)
-        >>> found.name, found.data.name
+        >>> numbered = _numbered(figure, 2)
+        >>> numbered.name, numbered.data.name
         ('ranks-2', 'ranks-2-data')
     """
     if part is None or isinstance(part, Text | Facts | Code):
         return part
     if isinstance(part, Fold):
-        return replace(part, parts=tuple(_numbered(one, number) for one in part.parts))
+        return replace(part, parts=tuple(_numbered(inner, number) for inner in part.parts))
     if isinstance(part, Figure) and part.data is not None:
         part = replace(part, data=replace(part.data, name=_number_in(part.data.name, number)))
     return replace(part, name=_number_in(part.name, number))
@@ -81,10 +81,10 @@ def figure(name: str, caption: str, draw: Callable[..., Any], summary: str) -> F
 
 
 def _column(name: str, values: tuple[Value, ...]) -> Column:
-    held = [value for value in values if value is not None]
+    present = [value for value in values if value is not None]
     form = "text"
-    if held and all(isinstance(value, int | float) and not isinstance(value, bool) for value in held):
-        form = "count" if all(isinstance(value, int) for value in held) else "number"
+    if present and all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
+        form = "count" if all(isinstance(value, int) for value in present) else "number"
     return Column(name.replace("_", " "), values, form, places=4)
 
 
@@ -99,32 +99,32 @@ def pooled(results: Sequence[Pooled]) -> list[Pooled]:
     Example:
         >>> import numpy as np, pyalign
         >>> a, b = (pyalign.hubness({name: np.eye(4)}, k=2) for name in "ab")
-        >>> [[one.embeddings for one in both.results] for both in pooled([a, b])]
+        >>> [[result.embeddings for result in both.results] for both in pooled([a, b])]
         [['a', 'b']]
     """
     groups: dict[tuple[Any, ...], list[Pooled]] = {}
-    for one in results:
-        values = {field.name: getattr(one, field.name) for field in fields(one) if field.name not in OF_A_CALL}
+    for result in results:
+        values = {field.name: getattr(result, field.name) for field in fields(result) if field.name not in OF_A_CALL}
         question = tuple((name, repr(value)) for name, value in values.items() if isinstance(value, PLAIN))
-        groups.setdefault(question, []).append(one)
+        groups.setdefault(question, []).append(result)
     return [_together(group) for group in groups.values()]
 
 
 def _together(group: Sequence[Pooled]) -> Pooled:
     rows: dict[tuple[Any, ...], Any] = {}
-    for row in (row for one in group for row in one.results):
+    for row in (row for member in group for row in member.results):
         rows.setdefault((row.embeddings, getattr(row, "by", None)), row)
     result = replace(group[0], results=tuple(rows.values()))
     if not hasattr(result, "differences"):
         return result
-    return replace(result, differences=tuple(row for one in group for row in one.differences or ()))
+    return replace(result, differences=tuple(row for member in group for row in member.differences or ()))
 
 
 # Triplets: figures of different ones are not to be compared
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _DocumentTriplets:
     """The triplets of a document. `path`: where they came from; `sha256`, `shape`: of their values; None: not known."""
 
     path: str | None
@@ -132,7 +132,7 @@ class _Asked:
     sha256: str | None = None
     shape: tuple[int, ...] | None = None
 
-    def fits(self, other: _Asked) -> bool:
+    def fits(self, other: _DocumentTriplets) -> bool:
         """Whether they may be the same: by their values, else by where they came from and how many they are."""
         if self.task != other.task:
             return False
@@ -141,54 +141,59 @@ class _Asked:
         return self.path == other.path and (None in (self.shape, other.shape) or self.shape == other.shape)
 
 
-def _asked(result: Any) -> _Asked:
+def _triplets_of(result: Any) -> _DocumentTriplets:
     rows = getattr(result, "results", ())
     provenance = result.provenance or (rows[0].provenance if rows else None)
     task = getattr(result, "task", None) or (rows[0].task if rows else ODD_ONE_OUT)
-    for one in () if provenance is None else provenance.inputs:
-        if one.name == "triplets":
-            return _Asked(result.triplets, task, one.sha256, one.shape or None)
-    return _Asked(result.triplets, task)
+    for array in () if provenance is None else provenance.inputs:
+        if array.name == "triplets":
+            return _DocumentTriplets(result.triplets, task, array.sha256, array.shape or None)
+    return _DocumentTriplets(result.triplets, task)
 
 
 @dataclass(frozen=True)
 class TripletSets:
     """The sets of triplets that documents are of. `number`: that of the set of each document, by its `id`."""
 
-    members: Sequence[Sequence[_Asked]]
+    members: Sequence[Sequence[_DocumentTriplets]]
     number: Mapping[int, int]
 
-    def of(self, one: Loaded) -> int:
+    def of(self, document: Loaded) -> int:
         """The number of the set of a document."""
-        return self.number[id(one)]
+        return self.number[id(document)]
 
     def label(self, number: int) -> str:
         """What a set is called; where the names of two are the same, with the beginning of its hash or its number."""
-        names = [file_label(next((one.path for one in held if one.path), None)) for held in self.members]
+        names = [
+            file_label(next((triplets.path for triplets in members if triplets.path), None)) for members in self.members
+        ]
         name = names[number]
         if names.count(name) == 1:
             return name
-        digest = next((one.sha256 for one in self.members[number] if one.sha256), None)
+        digest = next((triplets.sha256 for triplets in self.members[number] if triplets.sha256), None)
         return f"{name} (SHA-256 {digest[:8]})" if digest else f"{name} ({names[: number + 1].count(name)})"
 
     def results(self, loaded: Sequence[Loaded]) -> list[tuple[list[Any], str]]:
         """The results of documents that are of one set, and what it is called."""
         numbers = dict.fromkeys(map(self.of, loaded))
-        return [([one.result for one in loaded if self.of(one) == number], self.label(number)) for number in numbers]
+        return [
+            ([document.result for document in loaded if self.of(document) == number], self.label(number))
+            for number in numbers
+        ]
 
 
 def triplet_sets(sources: Sources) -> TripletSets:
     """Documents whose values are known make sets; others join the one set that they fit, or make one of their own."""
-    found = [(id(one), _asked(one.result)) for one in sources.of(*OF_TRIPLETS)]
-    sets: list[list[_Asked]] = []
+    pairs = [(id(loaded), _triplets_of(loaded.result)) for loaded in sources.of(*OF_TRIPLETS)]
+    sets: list[list[_DocumentTriplets]] = []
     number: dict[int, int] = {}
-    for document, asked in sorted(found, key=lambda pair: not pair[1].sha256):
-        fitting = [k for k, members in enumerate(sets) if any(asked.fits(other) for other in members)]
+    for identity, triplets in sorted(pairs, key=lambda pair: not pair[1].sha256):
+        fitting = [k for k, members in enumerate(sets) if any(triplets.fits(other) for other in members)]
         if len(fitting) != 1:
             sets.append([])
             fitting = [len(sets) - 1]
-        sets[fitting[0]].append(asked)
-        number[document] = fitting[0]
+        sets[fitting[0]].append(triplets)
+        number[identity] = fitting[0]
     return TripletSets(sets, number)
 
 
@@ -236,16 +241,16 @@ def triplets_text(count: str, task: str, label: str) -> str:
     return f"{count} {task} {'triplet' if count == '1' else 'triplets'}{of_file(label)}".lstrip()
 
 
-def where(one: Loaded) -> str:
+def where(document: Loaded) -> str:
     """Where a document came from, for people."""
-    return one_line(one.path.replace("\\", "/").rpartition("/")[2]) if one.path else "this session"
+    return one_line(document.path.replace("\\", "/").rpartition("/")[2]) if document.path else "this session"
 
 
 def notes_of(sources: Sources, documents: Sequence[Loaded]) -> tuple[str, ...]:
     """The notes of documents, each once, as sentences that call models what the page calls them."""
     files = sorted((name for name in sources.labels if says_file(name)), key=len, reverse=True)
     sentences: dict[str, None] = {}
-    for text in dict.fromkeys(note for one in documents for note in one.result.notes):
+    for text in dict.fromkeys(note for document in documents for note in document.result.notes):
         for name in files:
             text = text.replace(name, sources.label(name))
         sentences[sentence(text)] = None

@@ -81,12 +81,12 @@ class Grid:
 
     @property
     def values(self) -> list[list[float | None]]:
-        """Of each model, one for each concept."""
+        """A list for each model, with a value for each concept."""
         return [[cell.value for cell in of_model] for of_model in self.cells]
 
     @property
     def intervals(self) -> list[Interval | None]:
-        """All of them."""
+        """The intervals of all cells."""
         return [cell.ci for of_model in self.cells for cell in of_model]
 
     def table(self, name: str, caption: str) -> Table:
@@ -142,13 +142,13 @@ def grid(
 
 
 def _falling(value: float | None) -> float:
-    """By which the largest is sorted first, and what is missing last."""
+    """A key by which the largest is sorted first, and what is missing last."""
     return float("inf") if value is None or value != value else -value
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    held = [value for value in values if value is not None and value == value]
-    return sum(held) / len(held) if held else None
+    present = [value for value in values if value is not None and value == value]
+    return sum(present) / len(present) if present else None
 
 
 # Concepts
@@ -158,8 +158,9 @@ def concepts(sources: Sources) -> Section | None:
     """Parts for each result, and in it for each way of grouping triplets."""
     ways = [
         (result, by)
-        for result in pooled(sources.results(Concepts)) for by in dict.fromkeys(one.by for one in result.results)
-    ]  # fmt: skip
+        for result in pooled(sources.results(Concepts))
+        for by in dict.fromkeys(of_model.by for of_model in result.results)
+    ]
     parts = parts_of_each(ways, _concepts, sources.labels, top_objects(sources))
     return section_of("concepts", "Human concepts", CONCEPTS, parts)
 
@@ -167,22 +168,22 @@ def concepts(sources: Sources) -> Section | None:
 def _concepts(of: tuple[Concepts, str], page_labels: Labels, objects: Mapping[str, tuple[str, ...]]) -> Iterator[Part]:
     result, by = of
     labels = labels_of(result, labels=page_labels)
-    results = [one for one in result.results if one.by == by]
+    results = [of_model for of_model in result.results if of_model.by == by]
     models = []
-    for one in results:
+    for of_model in results:
         cells = {
             cell.concept: Cell(cell.accuracy, cell.ci, {"triplets": cell.n_triplets, "objects": cell.n_objects})
-            for cell in one.concepts
+            for cell in of_model.concepts
         }
-        models.append((labels[one.embeddings], one.accuracy, cells))
+        models.append((labels[of_model.embeddings], of_model.accuracy, cells))
     scores = grid(models, "accuracy", SINGULAR[by], counts=("triplets", "objects"))
     yield _figure(result, by, scores, labels)
-    for one in results:
-        if one.unassigned is not None:
-            count = one.unassigned.n_triplets
-            yield Text((f"{count:,} of {one.n_triplets:,} triplets are of no concept, and in no row.",))
+    for of_model in results:
+        if of_model.unassigned is not None:
+            count = of_model.unassigned.n_triplets
+            yield Text((f"{count:,} of {of_model.n_triplets:,} triplets are of no concept, and in no row.",))
             break
-    differences = [one for one in result.differences if one.by == by]
+    differences = [difference for difference in result.differences if difference.by == by]
     if differences:
         yield _differences(result, differences, scores.models[0], labels)
     yield from _panels(result, scores, objects)
@@ -197,11 +198,12 @@ def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
     if scores.is_small:
         draw: Callable[..., Any] = partial(concepts_chart, result, by=by, labels=labels)
     else:
-        told = [f"{result.n_triplets:,} triplets; chance {percent(result.chance)}.",
+        sentences = [f"{result.n_triplets:,} triplets; chance {percent(result.chance)}.",
                 "Models by their accuracy on all triplets, the best on top."]  # fmt: skip
         draw = partial(
-            heatmap, scores.models, scores.concepts, scores.values, title=title, what="accuracy", form=".0%", told=told
-        )
+            heatmap, scores.models, scores.concepts, scores.values, title=title, what="accuracy", form=".0%",
+            sentences=sentences,
+        )  # fmt: skip
         if known(scores.best) is not None:
             summary += f" Best on all triplets: {scores.models[0]} ({percent(scores.best)})."
     table = scores.table("concepts-table", caption)
@@ -209,9 +211,9 @@ def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
 
 
 def _differences(result: Concepts, differences: Sequence[ConceptDifference], best: str, labels: Labels) -> Fold:
-    after = any(one.transform for one in result.results)
+    after = any(of_model.transform for of_model in result.results)
     what = "Accuracy after the transform less that before" if after else "Accuracy of one model less that of the other"
-    level = intervals_over(one.ci for one in differences) or "without intervals"
+    level = intervals_over(difference.ci for difference in differences) or "without intervals"
     corrected = f"p-values corrected over all concepts and pairs ({result.correction})"
     caption = f"{what}, paired over the same triplets; {level}; {corrected}."
     if len(differences) <= MOST_ROWS:
@@ -226,11 +228,11 @@ def _all_differences(
 ) -> Table:  # fmt: skip
     by = differences[0].by
     accuracies = {
-        (one.embeddings, cell.concept): cell.accuracy
-        for one in result.results for cell in one.concepts if one.by == by
+        (of_model.embeddings, cell.concept): cell.accuracy
+        for of_model in result.results for cell in of_model.concepts if of_model.by == by
     }  # fmt: skip
     column = Rows(differences).column
-    several = len({(one.embeddings, one.other) for one in differences}) > 1
+    several = len({(difference.embeddings, difference.other) for difference in differences}) > 1
     return Table((
         column(SINGULAR[by], lambda d: d.concept, filter=several),
         column("model", lambda d: labels[d.embeddings], filter=several),
@@ -245,13 +247,13 @@ def _all_differences(
 def _by_pair(differences: Sequence[ConceptDifference], best: str, labels: Labels, caption: str) -> Table:
     """In how many concepts each pair differs; of very many pairs those with the best model."""
     pairs: dict[tuple[str, str], list[ConceptDifference]] = {}
-    for one in differences:
-        pairs.setdefault((labels[one.embeddings], labels[one.other]), []).append(one)
+    for difference in differences:
+        pairs.setdefault((labels[difference.embeddings], labels[difference.other]), []).append(difference)
     caption = f"{caption} In how many concepts they differ at a corrected p below 0.05."
     if len(pairs) > MOST_ROWS // 4:
         pairs = {pair: rows for pair, rows in pairs.items() if best in pair}
         caption += f" Of all pairs those with {best}, the best on all triplets; the document has the others."
-    largest = [max(rows, key=lambda one: abs(one.difference or 0.0)) for rows in pairs.values()]
+    largest = [max(rows, key=lambda difference: abs(difference.difference or 0.0)) for rows in pairs.values()]
     column = Rows([*zip(pairs, pairs.values(), largest, strict=True)]).column
     return Table((
         column("model", lambda row: row[0][0], filter=True),
@@ -266,8 +268,8 @@ def _by_pair(differences: Sequence[ConceptDifference], best: str, labels: Labels
 def _n_apart(differences: Sequence[ConceptDifference], sign: int) -> int:
     """How many differences of this sign are not by chance."""
     return sum(
-        one.p_adjusted is not None and one.p_adjusted < 0.05 and sign * (one.difference or 0.0) > 0
-        for one in differences
+        difference.p_adjusted is not None and difference.p_adjusted < 0.05 and sign * (difference.difference or 0.0) > 0
+        for difference in differences
     )
 
 
@@ -276,8 +278,8 @@ def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
     rows: list[ConceptPrototypes | TopObjects] = []
     for prototypes in sources.results(Prototypes):
         rows += prototypes.concepts
-    for one in sources.results(Concepts):
-        rows += one.top_objects or ()
+    for result in sources.results(Concepts):
+        rows += result.top_objects or ()
     objects: dict[str, tuple[str, ...]] = {}
     for row in rows:
         names = tuple(item.name for item in row.top if item.name is not None)
@@ -291,7 +293,9 @@ def _panels(
 ) -> Iterator[Part]:  # fmt: skip
     """Those concepts first that most triplets are of."""
     counts = [cell.counts.get("triplets") for cell in scores.cells[0]]
-    order = sorted((k for k, one in enumerate(scores.concepts) if one in objects), key=lambda k: -(counts[k] or 0))
+    order = sorted(
+        (k for k, concept in enumerate(scores.concepts) if concept in objects), key=lambda k: -(counts[k] or 0)
+    )
     if not order:
         return
     panels = []
@@ -318,7 +322,7 @@ def _panels(
 
 
 def dimensions(sources: Sources) -> Section | None:
-    """Of each result its models, their dimensions, and the differences of models."""
+    """The models of each result, their dimensions, and the differences of models."""
     parts = parts_of_each(pooled(sources.results(DimensionPredictions)), _dimensions, sources.labels)
     return section_of("dimensions", "Human dimensions", DIMENSIONS, parts)
 
@@ -326,21 +330,25 @@ def dimensions(sources: Sources) -> Section | None:
 def _dimensions(result: DimensionPredictions, page_labels: Labels) -> Iterator[Part]:
     labels = labels_of(result, labels=page_labels)
     over = f"{result.n_objects:,} objects, each predicted by a map that has not seen it ({result.folds} folds)"
-    caption = f"R² in mean over all dimensions, {over}{and_intervals(one.ci for one in result.results)}."
+    caption = f"R² in mean over all dimensions, {over}{and_intervals(predicted.ci for predicted in result.results)}."
     yield models_table(result, labels).on_page("dimensions-models", caption, "mean R^2")
     models = [
-        (labels[one.embeddings], one.mean_r2, {cell.dimension: Cell(cell.r2, cell.ci) for cell in one.dimensions})
-        for one in result.results
+        (
+            labels[predicted.embeddings],
+            predicted.mean_r2,
+            {cell.dimension: Cell(cell.r2, cell.ci) for cell in predicted.dimensions},
+        )
+        for predicted in result.results
     ]
     scores = grid(models, "R²", "dimension", "number", 3)
     caption = f"R² of each dimension, held out: {over}{and_intervals(scores.intervals)}."
     if scores.is_small:
         draw: Callable[..., Any] = partial(dimensions_chart, result, labels=labels)
     else:
-        told = [f"{over}.", "Models by their mean R², the best on top."]
+        sentences = [f"{over}.", "Models by their mean R², the best on top."]
         draw = partial(
             heatmap, scores.models, scores.concepts, scores.values, title="R² per dimension", what="R², held out",
-            form=".2f", told=told,
+            form=".2f", sentences=sentences,
         )  # fmt: skip
     table = scores.table("dimensions-table", caption)
     yield Figure("dimensions-chart", caption, summary=scores.summary(), data=table, **in_both_widths(draw))

@@ -25,9 +25,9 @@ UNCHOSEN = "The document does not say what models choose: it was made before doc
 
 def failures(sources: Sources) -> Section | None:
     """A browser for each result of failures."""
-    results = [one for one in sources.results(Failures) if any(len(group.rows) for group in one.groups)]
-    most = [most_of(len(one.models), len(results)) for one in results]
-    shown = [_first_of(one.groups, count) for one, count in zip(results, most, strict=True)]
+    results = [result for result in sources.results(Failures) if any(len(group.rows) for group in result.groups)]
+    most = [most_of(len(result.models), len(results)) for result in results]
+    shown = [_first_of(result.groups, count) for result, count in zip(results, most, strict=True)]
     firsts = [1 + sum(map(len, shown[:k])) for k in range(len(shown))]
     parts = parts_of_each(zip(results, shown, firsts, strict=True), _failures, sources)
     return section_of("failures", "Failures", LEAD, parts)
@@ -73,8 +73,8 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
     caption = f"Triplets that each model gets wrong, of {result.n_triplets:,} {kind}{by}."
     yield wrong_table(result, labels).on_page("wrong", caption, "share", ascending=True, whole=True)
     shown, listed = len(places), sum(len(group.rows) for group in result.groups)
-    asked = "the model was" if len(result.models) == 1 else f"all {len(result.models)} models were"
-    caption = f"{counted(shown, 'failure')} among {result.n_triplets:,} triplets that {asked} asked"
+    subject = "the model was" if len(result.models) == 1 else f"all {len(result.models)} models were"
+    caption = f"{counted(shown, 'failure')} among {result.n_triplets:,} triplets that {subject} asked"
     if shown < listed:
         caption += f"; the document lists {listed:,}, of which these are the clearest"
     caption += (
@@ -92,10 +92,10 @@ def _failures(of: tuple[Failures, list[Place], int], sources: Sources) -> Iterat
     groups = tuple(
         every if group.wrong is None else f"right for {group.right}, wrong for {group.wrong}" for group in result.groups
     )
-    found = tuple(_failure(result, *place) for place in places)
+    shown_failures = tuple(_failure(result, *place) for place in places)
     models = tuple(labels[model] for model in result.models)
-    yield Browser("failures", f"{caption}.", models, groups, found, first, result.task, result.ties == "wrong")
-    if all(verdict.chosen is None for one in found for verdict in one.verdicts):
+    yield Browser("failures", f"{caption}.", models, groups, shown_failures, first, result.task, result.ties == "wrong")
+    if all(verdict.chosen is None for failure in shown_failures for verdict in failure.verdicts):
         yield Text((UNCHOSEN,), "note")
 
 

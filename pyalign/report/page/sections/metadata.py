@@ -62,7 +62,7 @@ def form_of(values: Sequence[Value]) -> str:
 
 
 def metadata(sources: Sources) -> Section | None:
-    """Of results of `pyalign metadata`; else of comparisons, or scores, with the metadata of the page."""
+    """The section of results of `pyalign metadata`; else of comparisons, or scores, with the metadata of the page."""
     ready = sources.loaded(MetadataRegressions)
     loaded = ready or sources.loaded(Comparison) or sources.loaded(Scores)
     if not loaded:
@@ -71,11 +71,11 @@ def metadata(sources: Sources) -> Section | None:
     if not ready and sources.metadata is None:
         return Section("metadata", title, "", (Text((MISSING,), "note"),))
     parts: list[Part] = []
-    for place, one in enumerate(loaded):
+    for place, document in enumerate(loaded):
         try:
-            result = one.result if ready else _regressed(one.result, sources)
+            result = document.result if ready else _regressed(document.result, sources)
         except InputError as error:
-            parts.append(Text((f"{one.path or one.command}: {one_line(str(error))}",), "warning"))
+            parts.append(Text((f"{document.path or document.command}: {one_line(str(error))}",), "warning"))
             continue
         parts += _parts(result, f"-{place + 1}" if len(loaded) > 1 else "")
     return Section("metadata", title, LEAD, tuple(parts))
@@ -109,28 +109,28 @@ def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
         )  # fmt: skip
 
 
-def over_text(found: MetadataRegressions) -> str:
-    """Over what the accuracies are.
+def over_text(regressions: MetadataRegressions) -> str:
+    """What the accuracies are over.
 
     Example:
-        >>> found = MetadataRegressions((), (), (), "objects", "families", 0.95, 4000, 0, n_triplets=6000, n_objects=9)
-        >>> over_text(found)
+        >>> of_call = {"n_triplets": 6000, "n_objects": 9}
+        >>> over_text(MetadataRegressions((), (), (), "objects", "families", 0.95, 4000, 0, **of_call))
         '0 models on 6,000 triplets of 9 objects; intervals of 95 %'
     """
-    on = "" if found.n_triplets is None else f" on {found.n_triplets:,} triplets"
-    on += "" if found.n_objects is None else f" of {found.n_objects:,} objects"
-    on += "" if found.n_subjects is None else f", answered by {found.n_subjects:,} people"
-    return f"{counted(len(found.points), 'model')}{on}; intervals of {100 * found.confidence:g} %"
+    on = "" if regressions.n_triplets is None else f" on {regressions.n_triplets:,} triplets"
+    on += "" if regressions.n_objects is None else f" of {regressions.n_objects:,} objects"
+    on += "" if regressions.n_subjects is None else f", answered by {regressions.n_subjects:,} people"
+    return f"{counted(len(regressions.points), 'model')}{on}; intervals of {100 * regressions.confidence:g} %"
 
 
-def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
+def sentence_of(row: MetadataRegression, regressions: MetadataRegressions) -> str:
     """What a line says, in words and numbers."""
-    objects, models = texts.over_names(found)
+    objects, models = texts.over_names(regressions)
     rises = "rises" if row.slope > 0 else "falls" if row.slope < 0 else "stays"
-    here = texts.scaled_text(row.ci, row, found.percent) if row.ci else "not known"
-    there = texts.scaled_text(row.models_ci, row, found.percent) if row.models_ci else f"too few {models}"
-    slope = texts.slope_text(row, found.percent).lstrip("+-")
-    step = f"{texts.per_text(row, found.percent)} of {one_line(row.column)}"
+    here = texts.scaled_text(row.ci, row, regressions.percent) if row.ci else "not known"
+    there = texts.scaled_text(row.models_ci, row, regressions.percent) if row.models_ci else f"too few {models}"
+    slope = texts.slope_text(row, regressions.percent).lstrip("+-")
+    step = f"{texts.per_text(row, regressions.percent)} of {one_line(row.column)}"
     text = (
         f"Over {row.n_models:,} models accuracy {rises} by {slope} percentage points per {step} "
         f"(over {objects} {here}; over {models} {there})."
@@ -144,23 +144,27 @@ def sentence_of(row: MetadataRegression, found: MetadataRegressions) -> str:
     return f"{text} Rank correlation {row.rank_correlation:.3f} (over {objects} {here}; over {models} {there})."
 
 
-def sentence_of_groups(groups: Sequence[MetadataGroup], found: MetadataRegressions) -> str:
+def sentence_of_groups(groups: Sequence[MetadataGroup], regressions: MetadataRegressions) -> str:
     """The best and the worst group, with their intervals."""
-    objects, _ = texts.over_names(found)
-    told = []
+    objects, _ = texts.over_names(regressions)
+    phrases = []
     for group in dict.fromkeys((groups[0], groups[-1])):
         interval = f", over {objects} {percent_interval(group.ci)}" if group.ci else ", no interval known"
-        told.append(
+        phrases.append(
             f"{one_line(group.value)} {100 * group.accuracy:.1f} % "
             f"(mean of {counted(group.n_models, 'model')}{interval})"
         )
-    return f"{'; '.join(told)}; {counted(len(groups), 'group')}."
+    return f"{'; '.join(phrases)}; {counted(len(groups), 'group')}."
 
 
 def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     """The points of a figure."""
-    held = [(one, one.values[column]) for one in result.points if one.values and one.values.get(column) is not None]
-    points, values = [point for point, _ in held], tuple(value for _, value in held)
+    pairs = [
+        (point, point.values[column])
+        for point in result.points
+        if point.values and point.values.get(column) is not None
+    ]
+    points, values = [point for point, _ in pairs], tuple(value for _, value in pairs)
     labels = short_labels([point.model for point in points])
     field = Rows(points).column
     form = "percent" if column in result.percent else form_of(values)

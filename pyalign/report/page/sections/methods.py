@@ -37,7 +37,10 @@ def methods(sources: Sources) -> Section | None:
     if not sources.documents:
         return None
     # Documents by what they are called: their file, or their command and number.
-    called = [(one.path or f"{one.command} ({number})", one) for number, one in enumerate(sources.documents, start=1)]
+    called = [
+        (document.path or f"{document.command} ({number})", document)
+        for number, document in enumerate(sources.documents, start=1)
+    ]
     extractions = parts_of_each(sources.results(Extraction), _extraction)
     parts = [_documents(called), _inputs(called, sources), _settings(called), *extractions, _notes(called)]
     return section_of("methods", "Methods", METHODS, parts)
@@ -47,12 +50,12 @@ Called = list[tuple[str, Loaded]]
 
 
 def _documents(called: Called) -> Table:
-    column = Rows([(name, one, one.result.provenance) for name, one in called]).column
+    column = Rows([(name, document, document.result.provenance) for name, document in called]).column
 
     def seed(row: tuple[str, Loaded, Provenance | None]) -> int | None:
-        _, one, provenance = row
+        _, document, provenance = row
         drawn: int | None = None if provenance is None else provenance.seed
-        return getattr(one.result, "seed", None) if drawn is None else drawn
+        return getattr(document.result, "seed", None) if drawn is None else drawn
 
     columns = (
         column("Document", lambda row: row[0]),
@@ -70,8 +73,8 @@ def _documents(called: Called) -> Table:
 def _inputs(called: Called, sources: Sources) -> Table | None:
     """Each array once: what it is called, and the documents that it went into."""
     documents: dict[tuple[str, str, str, str, str | None], set[str]] = {}
-    for name, one in called:
-        provenance = one.result.provenance
+    for name, document in called:
+        provenance = document.result.provenance
         for array in () if provenance is None else provenance.inputs:
             shape = " x ".join(f"{axis:,}" for axis in array.shape)
             key = array.source or array.name, array.name, shape, array.dtype, array.sha256
@@ -95,21 +98,21 @@ def _inputs(called: Called, sources: Sources) -> Table | None:
 
 def _settings(called: Called) -> Fold:
     """All settings as they were asked for and as they were, and the command line; a row each."""
-    column = Rows([(name, *setting) for name, one in called for setting in _settings_of(one.result)]).column
+    column = Rows([(name, *setting) for name, document in called for setting in _settings_of(document.result)]).column
     columns = (
         column("Setting", lambda row: row[1]),
         column("Value", lambda row: row[2]),
         column("Document", lambda row: row[0], filter=True),
     )
     parts: list[Part] = [Table(columns, name="settings-table", caption="Every setting of every document.")]
-    lines = [line for _, one in called if (line := command_line(one.result))]
+    lines = [line for _, document in called if (line := command_line(document.result))]
     if lines:
         parts.append(Code("Command lines, by the options that were given", "\n".join(dict.fromkeys(lines))))
     return Fold("Settings", tuple(parts))
 
 
 def _settings_of(result: Result) -> Iterator[tuple[str, str]]:
-    stated = {one.name for one in fields(result) if not one.metadata.get("hidden")} | {*result.derived}
+    stated = {field.name for field in fields(result) if not field.metadata.get("hidden")} | {*result.derived}
     for name in SAID:
         value = as_document(getattr(result, name)) if name in stated else None
         if value is not None:
@@ -169,13 +172,13 @@ def _extraction(made: Extraction) -> Iterator[Fold]:
 
 def _notes(called: Called) -> Fold | None:
     """The notes of all documents, which sections may have shown already."""
-    notes = dict.fromkeys(f"{name}: {note}" for name, one in called for note in one.result.notes)
+    notes = dict.fromkeys(f"{name}: {note}" for name, document in called for note in document.result.notes)
     return Fold("Notes of the documents", tuple(Text((note,)) for note in notes)) if notes else None
 
 
 def study(sources: Sources) -> Section | None:
     """The steps of a study, where some of them could not be done, or were not asked for."""
-    steps = [step for one in sources.of("study") for step in one.result.steps]
+    steps = [step for document in sources.of("study") for step in document.result.steps]
     missing = [step for step in steps if step.status != "finished"]
     if not missing:
         return None
@@ -215,11 +218,11 @@ def cite(sources: Sources) -> Section | None:
     if not sources.documents:
         return None
     papers = zip(PAPERS, assets(".bib").rstrip().split("\n\n"), strict=True)
-    held = [(what, entry) for (what, commands), entry in papers if sources.of(*commands)]
-    told = "; ".join(dict.fromkeys(what for what, _ in held))
+    cited = [(what, entry) for (what, commands), entry in papers if sources.of(*commands)]
+    topics = "; ".join(dict.fromkeys(what for what, _ in cited))
     parts = (
-        Text((f"Behind this page stand papers on {told}.",) if told else ("Behind this page stands the toolkit.",)),
-        Code("BibTeX", "\n\n".join((PYALIGN, *(entry for _, entry in held)))),
+        Text((f"Behind this page stand papers on {topics}.",) if topics else ("Behind this page stands the toolkit.",)),
+        Code("BibTeX", "\n\n".join((PYALIGN, *(entry for _, entry in cited)))),
         Text(("Data sets and models have papers of their own: pyalign datasets info NAME says which.",)),
     )
     return Section("cite", "How to cite", CITE, parts)

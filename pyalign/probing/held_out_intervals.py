@@ -1,0 +1,188 @@
+"""Intervals of what cross-validation finds: of means over folds, from the held-out triplets of all of them together.
+
+A fold's accuracy counts as much as that of any other, so a triplet weighs as much as its answers, divided by those of
+its fold. Folds over objects hold out different objects; but the same people answer in all of them, and what a person's
+answers have in common is in the error of the mean. So errors are of one sample of triplets, as those of `pyalign.score`
+are (`pyalign.stats.clustered`). They ignore what the training sets of the folds share.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign.documents import Interval
+from pyalign.fitting.algebra import Algebra
+from pyalign.probing.options import ProbeOptions
+from pyalign.probing.scoring import predicted_answers
+from pyalign.stats.clustered import Dependence, Errors
+from pyalign.stats.effective import EffectiveNumber
+from pyalign.stats.intervals import POSITIVE, proportion_interval, student_interval
+from pyalign.stats.resampling import (
+    AUTO,
+    CORRECTED,
+    Clusters,
+    Resampling,
+    enough_participants,
+    plan_of,
+    require_participants,
+)
+
+ACCURACY, ZERO_SHOT, NATS = 0, 1, 2  # columns of means
+OVER = {
+    "objects": ("objects", "subjects", "objects+subjects", "triplets"), "subjects": ("subjects", "triplets"),
+    "triplets": ("triplets",),
+}  # fmt: skip
+
+
+def plan_for(ci: object, split: str, subjects: object) -> Resampling | None:
+    """What intervals of folds are over: what the split holds out and, with objects, the people if enough are known.
+
+    Raises:
+        InputError: `ci` is no such word, or over something that the split does not hold out, or over unknown people.
+
+    Example:
+        >>> plan_for("auto", "objects", list("abcd")).by, plan_for("auto", "triplets", list("abcd")).by
+        ('objects+subjects', 'triplets')
+        >>> plan_for("objects", "subjects", list("abcd"))
+        Traceback (most recent call last):
+        pyalign.errors.InputError: ci must be auto, subjects, triplets or none here; got 'objects'
+    """
+    plan = plan_of(ci, OVER[split], (CORRECTED,))
+    if plan is not None and plan.by == AUTO:
+        both = split == "objects" and enough_participants(subjects)
+        plan = replace(plan, by="objects+subjects" if both else split)
+    if plan is not None and "subjects" in plan.by:
+        require_participants(subjects)
+    return plan
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutRows:
+    """What a map, and the rows without it, say of each test triplet of a fold.
+
+    Attributes:
+        table: (t, 4) float64: the weight of a triplet's answers; of those that the map predicts; of those that cosines
+            of the rows predict; and -log p of each answer by the map, in nats, times its weight.
+    """
+
+    table: np.ndarray
+
+    @classmethod
+    def of(
+        cls, mapped: Any, x: Any, triplets: np.ndarray, answers: np.ndarray | None, options: ProbeOptions,
+        on: Algebra, task: str,
+    ) -> HeldOutRows:  # fmt: skip
+        """From rows after the map and before it, (n, d') and (n, d), where `on` computes."""
+        probed = predicted_answers(mapped, triplets, answers, options.measure, options.temperature, on, task)
+        before = predicted_answers(x, triplets, answers, "cosine", 1.0, on, task)
+        return cls(np.column_stack([probed.weights, probed.right, before.right, probed.nats]))
+
+    def packed(self) -> str:
+        """As text, for a journal."""
+        file = io.BytesIO()
+        np.savez_compressed(file, table=self.table)
+        return base64.b64encode(file.getvalue()).decode("ascii")
+
+    @classmethod
+    def unpacked(cls, text: str) -> HeldOutRows:
+        """What `packed` made text of.
+
+        Example:
+            >>> HeldOutRows.unpacked(HeldOutRows(np.eye(4)).packed()).table[0]
+            array([1., 0., 0., 0.])
+        """
+        with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as arrays:
+            return cls(arrays["table"])
+
+
+@dataclass(frozen=True)
+class FoldIntervals:
+    """Intervals of means over folds; None where there are none.
+
+    Attributes:
+        accuracy, zero_shot: of fractions.
+        difference: of the first less the second.
+        cross_entropy: of nats.
+        numbers: effective numbers of objects, of people, or of both, that they are over.
+    """
+
+    accuracy: Interval | None = None
+    zero_shot: Interval | None = None
+    difference: Interval | None = None
+    cross_entropy: Interval | None = None
+    numbers: tuple[EffectiveNumber, ...] = ()
+
+
+def fold_intervals(
+    folds: Sequence[HeldOutRows], triplets: Sequence[np.ndarray], subjects: Sequence[np.ndarray] | None,
+    plan: Resampling | None, backend: str = "auto",
+) -> FoldIntervals:  # fmt: skip
+    """Intervals of the means over folds.
+
+    Args:
+        folds: what became of the test triplets of each.
+        triplets: (t, 3) these triplets, fold by fold.
+        subjects: (t,) who answered them, fold by fold; None: nobody knows.
+        plan: what intervals are over; None: none.
+    """
+    if plan is None:
+        return FoldIntervals()
+    table = np.concatenate([fold.table / (fold.table[:, 0].sum() * len(folds)) for fold in folds])
+    people = None if subjects is None or "subjects" not in plan.by else np.concatenate(subjects)
+    clusters = Clusters.of(np.concatenate(triplets), people, backend)
+    errors = Dependence.of(clusters, plan).errors(table)
+    if not errors.known:
+        return FoldIntervals(numbers=errors.numbers)
+    accuracy, zero_shot, nats = (float(mean) for mean in errors.means)
+    return FoldIntervals(
+        _of_fraction(accuracy, errors, ACCURACY, plan),
+        _of_fraction(zero_shot, errors, ZERO_SHOT, plan),
+        student_interval(
+            accuracy - zero_shot, float(errors.differences[ACCURACY, ZERO_SHOT]),
+            float(errors.degrees_of_differences[ACCURACY, ZERO_SHOT]), plan,
+        ),
+        student_interval(nats, float(errors.errors[NATS]), float(errors.degrees_of_means[NATS]), plan, POSITIVE),
+        errors.numbers,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FoldErrors:
+    """Standard errors of a fold; None where it is too small for one."""
+
+    accuracy: float | None = None
+    zero_shot: float | None = None
+    difference: float | None = None
+    cross_entropy: float | None = None
+
+
+def fold_errors(
+    fold: HeldOutRows, triplets: np.ndarray, subjects: np.ndarray | None, plan: Resampling | None,
+    backend: str = "auto",
+) -> FoldErrors:  # fmt: skip
+    """Standard errors of the figures of one fold, over what the plan says.
+
+    Args:
+        fold: what became of its test triplets.
+        triplets: (t, 3) these.
+        subjects: (t,) who answered, or None.
+    """
+    people = subjects if plan is not None and "subjects" in plan.by else None
+    if plan is None or (people is not None and len(np.unique(people)) < 2):
+        return FoldErrors()
+    errors = Dependence.of(Clusters.of(triplets, people, backend), plan).errors(fold.table)
+    if not errors.known:
+        return FoldErrors()
+    accuracy, zero_shot, nats = map(float, errors.errors)
+    return FoldErrors(accuracy, zero_shot, float(errors.differences[ACCURACY, ZERO_SHOT]), nats)
+
+
+def _of_fraction(share: float, errors: Errors, column: int, plan: Resampling) -> Interval:
+    error, degrees = float(errors.errors[column]), float(errors.degrees_of_means[column])
+    return proportion_interval(share, error, degrees, errors.rows, plan)
