@@ -187,6 +187,8 @@ def test_where_accuracies_have_no_interval_or_ceilings_reach_chance_there_is_non
     assert message_of(score, x, triplets, ceiling=("middle", people)) == (
         "ceiling must be one of upper, lower, estimate; got 'middle'"
     )
+    said = message_of(score, x, triplets, ceiling=())
+    assert said == "ceiling must be a number, a (name, number) or a NoiseCeiling; got ()"
 
 
 def test_threads_and_backends_agree(backend, set_threads):
