@@ -98,18 +98,18 @@ def true_figures(answers: int, people: bool) -> dict[str, np.ndarray]:
     x, odd = drawn(
         triplets, np.random.default_rng(2), answers, people_apart(len(triplets), answers) if people else None
     )
-    given = {"answers": counted(odd)} if answers > 1 else {}
-    told = triplets if answers > 1 else rows(triplets, odd)
-    found = [_at(x, told, beta, given) for beta in BETAS]
-    return {name: np.array([one[name] for one in found]) for name in found[0]}
+    options = {"answers": counted(odd)} if answers > 1 else {}
+    judged = triplets if answers > 1 else rows(triplets, odd)
+    figures = [_at(x, judged, beta, options) for beta in BETAS]
+    return {name: np.array([one[name] for one in figures]) for name in figures[0]}
 
 
-def _at(x: np.ndarray, triplets: np.ndarray, beta: float, given: dict[str, np.ndarray]) -> dict[str, float]:
+def _at(x: np.ndarray, triplets: np.ndarray, beta: float, options: dict[str, np.ndarray]) -> dict[str, float]:
     """Held-out figures at an inverse temperature: those at T = 1 of rows that are scaled by its root."""
-    one = pyalign.calibrate(x * math.sqrt(beta), triplets, measure="dot", split=None, ci=None, **given).only
+    one = pyalign.calibrate(x * math.sqrt(beta), triplets, measure="dot", split=None, ci=None, **options).only
     table = pyalign.agreement(
-        x, triplets, measure="dot", temperature=1.0 / beta, ci=None, **given
-    ) if given else None  # fmt: skip
+        x, triplets, measure="dot", temperature=1.0 / beta, ci=None, **options
+    ) if options else None  # fmt: skip
     figures = {"cross-entropy": one.test.cross_entropy_before, "accuracy": one.test.accuracy}
     if table is not None:
         figures |= {"KL": table.kl or math.nan, "JS distance": table.js_distance}
@@ -132,18 +132,18 @@ def calibrated(n: int, t: int, people: int = 0) -> Callable[[np.random.Generator
         who = rng.integers(0, people, (t, 1)) if people else None
         x, odd = drawn(triplets, rng, 1, who)
         over = "objects" if who is None else "objects+subjects"
-        found = pyalign.calibrate(
+        calibration = pyalign.calibrate(
             x, rows(triplets, odd), measure="dot", ci=over, seed=int(rng.integers(1 << 30)),
             subjects=None if who is None else who.ravel(),
         ).only  # fmt: skip
         truth, known = true_temperature(bool(people)), true_figures(1, bool(people))
-        yield "T", PACKAGE, found.temperature_ci, found.temperature, truth
-        yield "T", LOG, in_log(found.temperature, found.temperature_ci), found.temperature, truth
+        yield "T", PACKAGE, calibration.temperature_ci, calibration.temperature, truth
+        yield "T", LOG, in_log(calibration.temperature, calibration.temperature_ci), calibration.temperature, truth
         for name, ci, value in (
-            ("cross-entropy", found.test.cross_entropy_ci, found.test.cross_entropy),
-            ("accuracy", found.test.accuracy_ci, found.test.accuracy),
+            ("cross-entropy", calibration.test.cross_entropy_ci, calibration.test.cross_entropy),
+            ("accuracy", calibration.test.accuracy_ci, calibration.test.accuracy),
         ):
-            yield name, PACKAGE, ci, value, at(known[name], found.temperature)
+            yield name, PACKAGE, ci, value, at(known[name], calibration.temperature)
 
     return draw
 
@@ -162,20 +162,26 @@ def counts(n: int, t: int, answers: int) -> Callable[[np.random.Generator], Meas
     def draw(rng: np.random.Generator) -> Measured:
         triplets = random_triplets(n, t, rng)
         x, odd = drawn(triplets, rng, answers)
-        found = pyalign.calibrate(
+        calibration = pyalign.calibrate(
             x, triplets, answers=counted(odd), measure="dot", seed=int(rng.integers(1 << 30))
         ).only
-        known, of = true_figures(answers, False), found.divergences
+        known, of = true_figures(answers, False), calibration.divergences
         assert of is not None
         yield (
             "cross-entropy",
             PACKAGE,
-            found.test.cross_entropy_ci,
-            found.test.cross_entropy,
-            at(known["cross-entropy"], found.temperature),
+            calibration.test.cross_entropy_ci,
+            calibration.test.cross_entropy,
+            at(known["cross-entropy"], calibration.temperature),
         )
-        yield "KL", PACKAGE, of.kl_ci, of.kl, at(known["KL"], found.temperature)
-        yield "JS distance", PACKAGE, of.js_distance_ci, of.js_distance, at(known["JS distance"], found.temperature)
+        yield "KL", PACKAGE, of.kl_ci, of.kl, at(known["KL"], calibration.temperature)
+        yield (
+            "JS distance",
+            PACKAGE,
+            of.js_distance_ci,
+            of.js_distance,
+            at(known["JS distance"], calibration.temperature),
+        )
 
     return draw
 
@@ -194,8 +200,10 @@ def true_agreement(answers: int, people: bool) -> dict[str, float]:
     x, odd = drawn(
         triplets, np.random.default_rng(3), answers, people_apart(len(triplets), answers) if people else None
     )
-    found = pyalign.agreement(x, triplets, answers=counted(odd), measure="dot", temperature=TEMPERATURE, ci=None).only
-    return {told: getattr(found, name) for told, name in FIGURES.items()}
+    agreement = pyalign.agreement(
+        x, triplets, answers=counted(odd), measure="dot", temperature=TEMPERATURE, ci=None
+    ).only
+    return {figure: getattr(agreement, name) for figure, name in FIGURES.items()}
 
 
 def agreed(n: int, t: int, answers: int, people: int = 0) -> Callable[[np.random.Generator], Measured]:
@@ -208,13 +216,13 @@ def agreed(n: int, t: int, answers: int, people: int = 0) -> Callable[[np.random
             who = np.argsort(rng.random((len(triplets), people)), axis=1)[:, :answers]
         x, odd = drawn(triplets, rng, answers, who)
         options = {"measure": "dot", "temperature": TEMPERATURE, "ci": "objects+subjects" if people else "objects"}
-        found = pyalign.agreement(
+        agreement = pyalign.agreement(
             x, rows(triplets, odd), subjects=None if who is None else who.ravel(), **options
         ).only  # fmt: skip
         truths = true_agreement(answers, bool(people))
-        for told, name in FIGURES.items():
-            if told != "entropy" or not people:  # participants are no matter to it
-                yield told, PACKAGE, getattr(found, f"{name}_ci"), getattr(found, name), truths[told]
+        for figure, name in FIGURES.items():
+            if figure != "entropy" or not people:  # participants are no matter to it
+                yield figure, PACKAGE, getattr(agreement, f"{name}_ci"), getattr(agreement, name), truths[figure]
 
     return draw
 
@@ -233,16 +241,16 @@ def of_ceiling(n: int, t: int, answers: int, people: int = 0) -> Callable[[np.ra
         triplets = np.unique(np.sort(random_triplets(n, t, rng), axis=1), axis=0)
         who = np.argsort(rng.random((len(triplets), people)), axis=1)[:, :answers] if people else None
         x, odd = drawn(triplets, rng, answers, who)
-        told, subjects = rows(triplets, odd), None if who is None else who.ravel()
-        ceiling = ("upper", pyalign.noise_ceiling(told, subjects=subjects))
+        answered, subjects = rows(triplets, odd), None if who is None else who.ravel()
+        ceiling = ("upper", pyalign.noise_ceiling(answered, subjects=subjects))
         options = {"measure": "dot", "ci": "objects+subjects" if people else "objects"}
         truth = true_fraction(answers, bool(people))
-        order = rng.permutation(len(told))  # in which they are other answers, by their hash
+        order = rng.permutation(len(answered))  # in which they are other answers, by their hash
         for way, some in ((PACKAGE, slice(None)), (APART, order)):
-            found = pyalign.score(
-                x, told[some], ceiling=ceiling, subjects=None if subjects is None else subjects[some], **options
+            score = pyalign.score(
+                x, answered[some], ceiling=ceiling, subjects=None if subjects is None else subjects[some], **options
             ).only  # fmt: skip
-            yield "fraction of ceiling", way, found.fraction_of_ceiling_ci, found.fraction_of_ceiling or 0.0, truth
+            yield "fraction of ceiling", way, score.fraction_of_ceiling_ci, score.fraction_of_ceiling or 0.0, truth
 
     return draw
 
@@ -280,9 +288,9 @@ def run_chunk(cell: Cell, chunk: int, draws: int = CHUNK) -> list[Tally]:
     """A line for each quantity and way."""
     tallies: dict[tuple[str, str], Tally] = {}
     for k in range(draws):
-        for quantity, way, found, estimate, truth in cell.draw(np.random.default_rng([cell.number, chunk, k])):
-            counts = of_interval(found, estimate, truth)
-            if found is not None and math.isinf(found.high):
+        for quantity, way, interval, estimate, truth in cell.draw(np.random.default_rng([cell.number, chunk, k])):
+            counts = of_interval(interval, estimate, truth)
+            if interval is not None and math.isinf(interval.high):
                 counts["width"] = 0.0
             before = tallies.get((quantity, way)) or Tally(cell.name, 0, quantity, way, chunk)
             tallies[quantity, way] = before.plus(Tally(cell.name, 0, quantity, way, chunk, **counts))
@@ -291,14 +299,14 @@ def run_chunk(cell: Cell, chunk: int, draws: int = CHUNK) -> list[Tally]:
 
 def table(lines: list[Tally], kind: str) -> list[str]:
     """The cells of a kind as Markdown."""
-    found = ["| cell | quantity | interval | draws | bias | sd | held, % | below, above, % | width / ideal |",
+    lines_shown = ["| cell | quantity | interval | draws | bias | sd | held, % | below, above, % | width / ideal |",
              "| --- " * 9 + "|"]  # fmt: skip
     added = summed(lines)
     for cell in (one for one in CELLS if one.kind == kind):
         for (name, _, quantity, way), one in added.items():
             if name == cell.name:
-                found.append(_row(cell, quantity, way, one))
-    return found
+                lines_shown.append(_row(cell, quantity, way, one))
+    return lines_shown
 
 
 def _row(cell: Cell, quantity: str, way: str, one: Tally) -> str:
@@ -319,11 +327,11 @@ def calibration_errors(draws: int = 400) -> list[str]:
     """Mean ECE, floor and debiased ECE, of models that are right about people, or too sure, as Markdown."""
     lines = ["| model | answers | ECE of endless answers | ECE | floor | debiased |", "| --- " * 6 + "|"]
     rng = np.random.default_rng(4)
-    for told, scale in (("right", 1.0), ("too sure, 1.15", 1.15), ("too sure, 1.3", 1.3), ("too sure, 2", 2.0)):
+    for model, scale in (("right", 1.0), ("too sure, 1.15", 1.15), ("too sure, 1.3", 1.3), ("too sure, 2", 2.0)):
         endless = 0.0 if scale == 1.0 else _errors(500_000, scale, rng)[0]
         for t in (300, 1_000):
             means = np.mean([_errors(t, scale, rng) for _ in range(draws)], axis=0)
-            lines.append(f"| {told} | {t:,} | {endless:.4f} | " + " | ".join(f"{one:.4f}" for one in means) + " |")
+            lines.append(f"| {model} | {t:,} | {endless:.4f} | " + " | ".join(f"{one:.4f}" for one in means) + " |")
     return lines
 
 
@@ -334,8 +342,8 @@ def _errors(t: int, scale: float, rng: np.random.Generator) -> tuple[float, floa
     logits = rng.normal(size=(t, 3))
     sure, right = (1.0 / np.exp(k * (logits - logits.max(axis=1, keepdims=True))).sum(axis=1) for k in (scale, 1.0))
     hits = (rng.random(t) < right).astype(float)
-    found = Confidences(sure, hits, np.ones(t), sure, None).reliability(equal_width_edges(10))
-    return found.ece, found.ece_floor or 0.0, found.ece_debiased or 0.0
+    table = Confidences(sure, hits, np.ones(t), sure, None).reliability(equal_width_edges(10))
+    return table.ece, table.ece_floor or 0.0, table.ece_debiased or 0.0
 
 
 def effects() -> tuple[float, float]:
@@ -343,9 +351,9 @@ def effects() -> tuple[float, float]:
     rng = np.random.default_rng(0)
     triplets, who = random_triplets(300, 60_000, rng), rng.integers(0, 200, (60_000, 1))
     x, odd = drawn(triplets, rng, 1, who)
-    told = rows(triplets, odd)
-    credits = (pyalign.odd_one_out(x, told, measure="dot") == 2).astype(float)
-    return shared(credits, told), shared(credits, who)
+    answered = rows(triplets, odd)
+    credits = (pyalign.odd_one_out(x, answered, measure="dot") == 2).astype(float)
+    return shared(credits, answered), shared(credits, who)
 
 
 def main() -> int:

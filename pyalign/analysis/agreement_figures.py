@@ -45,17 +45,17 @@ class ModelChoices:
         shares = counts / counts.sum(axis=1)[:, None]
         top = counts == counts.max(axis=1, keepdims=True)
         majority = top / top.sum(axis=1, keepdims=True)
-        found = {
+        values = {
             "majority_share": shares.max(axis=1),
             "accuracy": (shares * self.credits).sum(axis=1),
             "majority_accuracy": (majority * self.credits).sum(axis=1),
         }
         if self.probabilities is not None and self.logs is not None and self.entropy is not None:
-            found["majority_probability"] = (majority * self.probabilities).sum(axis=1)
-            found["model_entropy"] = self.entropy
-            found["kl"] = kl_of_logs(shares, self.logs)
-            found["js_distance"] = js_distance(shares, self.probabilities)
-        return {**found, "human_entropy": entropy(np.sort(shares, axis=1))}
+            values["majority_probability"] = (majority * self.probabilities).sum(axis=1)
+            values["model_entropy"] = self.entropy
+            values["kl"] = kl_of_logs(shares, self.logs)
+            values["js_distance"] = js_distance(shares, self.probabilities)
+        return {**values, "human_entropy": entropy(np.sort(shares, axis=1))}
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,15 @@ class Correlations:
         if model.probabilities is None or model.entropy is None:
             return {}
         shares = counts / counts.sum(axis=1)[:, None]
-        found: dict[str, np.ndarray] = {}
+        influences: dict[str, np.ndarray] = {}
         if self.shares is not None:
             each = self.shares(model.probabilities.ravel(), shares.ravel())
-            found["share_pearson"] = each.reshape(-1, 3).mean(axis=1)
+            influences["share_pearson"] = each.reshape(-1, 3).mean(axis=1)
         human = entropy(np.sort(shares, axis=1))
         for name, influence in (("entropy_pearson", self.pearson), ("entropy_spearman", self.spearman)):
             if influence is not None:
-                found[name] = influence(model.entropy, human)
-        return found
+                influences[name] = influence(model.entropy, human)
+        return influences
 
 
 # By how far people agree

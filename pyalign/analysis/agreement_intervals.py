@@ -91,15 +91,15 @@ class AgreementErrors:
         if not by_figure or not are_enough(self.numbers):
             return {}
         table = np.stack([weights, *(weights * one for one in by_figure.values())], axis=1)
-        found = self.triplets.errors(table)
+        errors = self.triplets.errors(table)
         changes = None if self.entries is None else self._changes(values, counts, weights / weights.sum())
         intervals: dict[str, Interval] = {}
         for k, name in enumerate(by_figure):
             error, degrees = self._error(
-                float(found.errors[k]), float(found.degrees_of_means[k]), None if changes is None else changes[name]
+                float(errors.errors[k]), float(errors.degrees_of_means[k]), None if changes is None else changes[name]
             )
             if error == error:
-                intervals[name] = self._interval(name, estimates[name], error, degrees, found.rows)
+                intervals[name] = self._interval(name, estimates[name], error, degrees, errors.rows)
         return intervals
 
     def _changes(self, values: Values, counts: np.ndarray, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -110,12 +110,12 @@ class AgreementErrors:
         there = without.any(axis=1)
         sets, whole = entries.sets, values(counts, np.arange(len(counts)))
         left = values(without[there], sets[there])
-        found = {}
+        changes_of = {}
         for name, each in whole.items():
             changes = np.zeros(len(sets))
             changes[there] = each[sets[there]] - left[name]
-            found[name] = weights[sets] * centred_changes(changes, entries, len(counts))
-        return found
+            changes_of[name] = weights[sets] * centred_changes(changes, entries, len(counts))
+        return changes_of
 
     def _error(self, error: float, degrees: float, changes: np.ndarray | None) -> tuple[float, float]:
         """The standard error with that over people, and its degrees of freedom; NaN where it is not known."""

@@ -101,10 +101,9 @@ def with_ceiling(
     """
     accuracy = found.accuracy
     assert accuracy is not None
-    people = people_of_ceiling(ceiling)
+    (name, value), people = as_named_ceiling(ceiling), people_of_ceiling(ceiling)
     if people is not None and people.task != found.task:
         raise InputError(f"ceiling must be one of {found.task} triplets, as those scored; got task {people.task!r}")
-    name, value = as_named_ceiling(ceiling)
     fraction = fraction_of_ceiling(accuracy, value, found.task)
     found = replace(found, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
     if grouped.plan is None or outcomes is None:

@@ -91,7 +91,7 @@ def correlation_interval(correlation: float, error: float, degrees: float, plan:
 
     Example:
         >>> tuple(round(end, 3) for end in correlation_interval(0.9, 0.04, 50, Resampling("objects")))
-        (0.781, 0.956)
+        (0.782, 0.956)
     """
     low = high = correlation
     if abs(correlation) < 1.0:

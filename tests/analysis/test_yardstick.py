@@ -187,6 +187,19 @@ def test_where_accuracies_have_no_interval_or_ceilings_reach_chance_there_is_non
     assert message_of(score, x, triplets, ceiling=("middle", people)) == (
         "ceiling must be one of upper, lower, estimate; got 'middle'"
     )
+    said = message_of(score, x, triplets, ceiling=())
+    assert said == "ceiling must be a number, a (name, number) or a NoiseCeiling; got ()"
+
+
+def test_threads_and_backends_agree(backend, set_threads):
+    x, triplets, who = answers(8, sets=300)
+    people, found = noise_ceiling(triplets, subjects=who), []
+    for threads in (1, 3):
+        set_threads(threads)
+        found.append(score(x, triplets, measure="dot", subjects=who, ceiling=people, backend=backend).only)
+    assert found[0].fraction_of_ceiling_ci == found[1].fraction_of_ceiling_ci
+    expected = score(x, triplets, measure="dot", subjects=who, ceiling=people, backend="numpy").only
+    assert tuple(found[0].fraction_of_ceiling_ci) == pytest.approx(tuple(expected.fraction_of_ceiling_ci), rel=1e-6)
 
 
 def test_groups_of_models_are_held_against_one_fit(monkeypatch):

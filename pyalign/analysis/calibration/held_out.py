@@ -81,7 +81,7 @@ def held_out(
     whole = test.answers is None or test.answers.totals is not None
     widths, floor = equal_width_edges(bins), whole and test.given is None
     distances = None if test.answers is None else _divergences(test, 1.0 / beta)
-    found = HeldOut(
+    figures = HeldOut(
         part_of(len(sure), before, after, chosen),
         None if distances is None else _averages(distances, test.weights),
         was.ece(widths),
@@ -90,10 +90,10 @@ def held_out(
         chosen.reliability(equal_mass_edges(sure, test.weights, bins), floor=floor),
     )  # fmt: skip
     if plan is None or dependence is None:
-        return found
+        return figures
     means = {**_means(test, beta, unsure, chosen), **(distances or {})}
-    intervals, notes = _intervals(test, means, _estimates(found), plan, dependence)
-    return _with_intervals(replace(found, notes=notes), intervals)
+    intervals, notes = _intervals(test, means, _estimates(figures), plan, dependence)
+    return _with_intervals(replace(figures, notes=notes), intervals)
 
 
 def _means(test: AnsweredSimilarities, beta: float, unsure: np.ndarray, chosen: Confidences) -> dict[str, Mean]:
@@ -133,10 +133,14 @@ def _averages(distances: Mapping[str, Mean], weights: np.ndarray | None) -> Dive
     return Divergences(**averages)
 
 
-def _estimates(found: HeldOut) -> dict[str, float]:
-    brier = found.equal_mass.brier
+def _estimates(figures: HeldOut) -> dict[str, float]:
+    brier = figures.equal_mass.brier
     assert brier is not None
-    return {**vars(found.test), **({} if found.divergences is None else vars(found.divergences)), "score": brier.score}
+    return {
+        **vars(figures.test),
+        **({} if figures.divergences is None else vars(figures.divergences)),
+        "score": brier.score,
+    }
 
 
 def _intervals(
@@ -151,9 +155,9 @@ def _intervals(
         errors = with_single_answers(dependence, errors, _products(test, list(means.values())))
     if not errors.known:
         return {}, (f"held-out figures have no intervals: {without_interval(plan.by, errors.numbers)}",)
-    found = {name: mean_interval(estimates[name], errors, k, plan, one.within)
+    intervals = {name: mean_interval(estimates[name], errors, k, plan, one.within)
              for k, (name, one) in enumerate(means.items())}  # fmt: skip
-    return found, notes_on_few(errors.numbers)
+    return intervals, notes_on_few(errors.numbers)
 
 
 def _products(test: AnsweredSimilarities, means: list[Mean]) -> np.ndarray:
@@ -162,30 +166,30 @@ def _products(test: AnsweredSimilarities, means: list[Mean]) -> np.ndarray:
     counts = by_pair(test.answers.values)
     if test.given is not None and test.weights is not None:  # an answer's weight is in both factors of a product
         counts = counts * (test.weights / test.totals)[:, None] ** 2
-    found = np.zeros((1 + len(means), 1 + len(means)))
+    products = np.zeros((1 + len(means), 1 + len(means)))
     for start in range(0, len(counts), BLOCK):
         rows = slice(start, start + BLOCK)
         for pair, times in enumerate(counts[rows].T):
             columns = (one.values[rows] if one.by_pair is None else one.by_pair[rows, pair] for one in means)
             values = np.stack([np.ones(len(times)), *columns])
-            found += np.einsum("t,at,bt->ab", times, values, values)  # not by BLAS, whose sums depend on its threads
-    return found
+            products += np.einsum("t,at,bt->ab", times, values, values)  # not by BLAS, whose sums depend on its threads
+    return products
 
 
-def _with_intervals(found: HeldOut, intervals: Mapping[str, Interval | None]) -> HeldOut:
+def _with_intervals(figures: HeldOut, intervals: Mapping[str, Interval | None]) -> HeldOut:
     def of(*names: str) -> dict[str, Any]:
         return {f"{name}_ci": intervals.get(name) for name in names}
 
     def scored(table: Reliability) -> Reliability:
         return replace(table, brier=None if table.brier is None else replace(table.brier, **of("score")))
 
-    distances = found.divergences
+    distances = figures.divergences
     if distances is not None:
         distances = replace(distances, **of("target_entropy", "kl_before", "kl", "js_distance_before", "js_distance"))
     return replace(
-        found,
-        test=replace(found.test, **of("accuracy", "cross_entropy_before", "cross_entropy")),
+        figures,
+        test=replace(figures.test, **of("accuracy", "cross_entropy_before", "cross_entropy")),
         divergences=distances,
-        equal_width=scored(found.equal_width),
-        equal_mass=scored(found.equal_mass),
+        equal_width=scored(figures.equal_width),
+        equal_mass=scored(figures.equal_mass),
     )

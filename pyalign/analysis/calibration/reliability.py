@@ -102,7 +102,7 @@ class Confidences:
             >>> right = np.array([1.0, 0.0, 1.0, 1.0])
             >>> found = Confidences(sure, right, np.ones(4), sure, None).reliability(equal_width_edges(2))
             >>> round(found.ece, 3), round(found.ece_floor, 3), found.brier.score
-            (0.05, 0.17, 0.13)
+            (0.05, 0.206, 0.13)
         """
         table = reliability(self.confidence, self.accuracy, self.weights, edges)
         noise = self._floor(edges) if floor else None

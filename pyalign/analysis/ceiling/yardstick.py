@@ -80,7 +80,7 @@ class Yardstick:
             [0.433, 0.551]
             >>> known = Yardstick("upper", 0.6722, Interval(0.66, 0.6844, 0.006, "objects", "corrected"))
             >>> [round(end, 3) for end in known.interval(0.5, ci, "odd-one-out")]
-            [0.432, 0.555]
+            [0.431, 0.554]
         """
         chance = chance_of(task)
         over, whole = accuracy - chance, self.value - chance
@@ -119,11 +119,11 @@ class Yardstick:
         either, objects = candidates[:2]
         return float(objects[0, 1] + either[0, 2] - objects[0, 2])
 
-    def note(self, ci: Interval | None, found: Interval | None) -> tuple[str, ...]:
+    def note(self, ci: Interval | None, fraction_ci: Interval | None) -> tuple[str, ...]:
         """What a reader should know of the interval of the fraction, where the accuracy has one."""
         if ci is None:
             return ()
-        if found is None:
+        if fraction_ci is None:
             return ("there is no interval of the fraction of the ceiling: that of the ceiling reaches chance",)
         if self.ci is None:
             return (f"{KNOWN}: it has no standard error",)
@@ -139,10 +139,10 @@ def _is_of(people: NoiseCeiling, triplets: Triplets) -> bool:
     """Whether a ceiling is that of these very answers, by the hash of its input."""
     inputs = () if people.provenance is None else people.provenance.inputs
     recorded = next((one for one in inputs if one.name == "triplets"), None)
-    given = Input.of("triplets", triplets)
-    if recorded is None or (tuple(recorded.shape), recorded.dtype) != (given.shape, given.dtype):
+    scored = Input.of("triplets", triplets)
+    if recorded is None or (tuple(recorded.shape), recorded.dtype) != (scored.shape, scored.dtype):
         return False
-    return recorded.sha256 is not None and recorded.sha256 == given.sha256
+    return recorded.sha256 is not None and recorded.sha256 == scored.sha256
 
 
 def _parts(name: str, triplets: Triplets, subjects: object) -> np.ndarray:
