@@ -116,5 +116,5 @@ def too_few_together(n_permutations: int, alpha: float, tests: int, correction: 
     if not n_permutations or correction != "holm" or tests < 2 or tests <= alpha * (n_permutations + 1) + SLACK:
         return None
     least = math.ceil(tests / alpha - SLACK) - 1
-    told = f"of {tests:,} below alpha = {alpha:g} by Holm's correction: that takes at least {least:,}"
-    return f"{n_permutations:,} permutations let no p-value {told}"
+    below = f"of {tests:,} below alpha = {alpha:g} by Holm's correction: that takes at least {least:,}"
+    return f"{n_permutations:,} permutations let no p-value {below}"

@@ -74,6 +74,7 @@ def tables(documents):
     ceilings = [*d["ceiling"]["ceilings"].values(), {"value": d["ceiling"]["guessing"]},
                 {"value": d["ceiling"]["best_accuracy"]}]  # fmt: skip
     rsa = d["rsa"]["results"]
+    by_correlation = {row["correlation"]: row["ceiling"] for row in rsa}
     concepts = {by: [row for row in d["concepts"]["results"] if row["by"] == by] for by in ("dimensions", "categories")}
     n = len(d["failures"]["models"])
     wrong = [{"n": d["failures"]["n_wrong"][k], "share": d["failures"]["n_wrong"][k] / d["failures"]["n_triplets"]}
@@ -134,9 +135,18 @@ def tables(documents):
             "correlation": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
             "mean": ("per_person.mean", "per_person.ci"),
             "ceiling, lower": ("ceiling.lower", None), "ceiling, upper": ("ceiling.upper", None),
-            "partial": ("partial.value", "partial.ci")}),
+            "partial": ("partial.value", "partial.ci"),
+            "less lower": ("per_person.against_lower.difference", "per_person.against_lower.ci"),
+            "p (Holm)": ("per_person.against_lower.p_adjusted", None),
+            "of lower": ("per_person.of_lower.value", "per_person.of_lower.ci"),
+            "of upper": ("per_person.of_upper.value", "per_person.of_upper.ci"),
+            "disattenuated": ("per_person.disattenuated.value", "per_person.disattenuated.ci")}),
+        "rsa-ceilings": ([{"value": one[name], "ci": one[f"{name}_ci"]} for one in by_correlation.values()
+                          for name in ("lower", "upper", "reliability")], {"value": ("value", "ci")}),
         "rsa-differences": (d["rsa"]["pairs"], {
             "correlation": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
+        "rsa-mean-differences": ([pair["per_person"] for pair in d["rsa"]["pairs"]], {
+            "mean": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
             "unbiased": ("unbiased_kappa", None), "copied": ("copy_probability", "copy_ci"),
@@ -195,11 +205,16 @@ def tables(documents):
     )  # fmt: skip
     for k, one in enumerate(d["cka"]["results"]):
         m = len(one["models"])
-        rows = [{key: one[key][i][j] for key in ("matrix", "null_threshold", "calibrated", "p_value")}
-                for i in range(m) for j in range(i + 1, m)]  # fmt: skip
-        found["cka-table" if k == 0 else f"cka-table-{k + 1}"] = rows, {
-            "similarity": ("matrix", None), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
-            "p": ("p_value", None)}  # fmt: skip
+        pairs = [(i, j) for i in range(m) for j in range(i + 1, m)]
+        squares = ("matrix", "null_threshold", "calibrated", "p_value", "p_adjusted")
+        rows = [{key: one[key][i][j] for key in squares} | {"ci": score["ci"]}
+                for (i, j), score in zip(pairs, one["scores"], strict=True)]  # fmt: skip
+        end = "" if k == 0 else f"-{k + 1}"
+        found[f"cka-table{end}"] = rows, {
+            "similarity": ("matrix", "ci"), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
+            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}  # fmt: skip
+        found[f"cka-differences{end}"] = one["differences"], {
+            "difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}  # fmt: skip
     for name, document, key in (
         ("layers-table", d["layers"], "matrix"),
         ("recovery-confusion", d["recover"], "confusion"),
