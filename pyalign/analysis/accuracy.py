@@ -38,7 +38,12 @@ class GroupScore:
         n_triplets: how many triplets have the label.
         cross_entropy: nats per triplet; None where that of the whole is.
         ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
-            closed form a single triplet, person or set of objects.
+            closed form a single triplet, person or set of objects. With ``ci="auto"`` it is over objects where fewer
+            than four participants answered the triplets of the group.
+        pooled: the accuracy drawn towards that of the other groups, as far as it is uncertain itself; a fraction. None
+            where fewer than five groups have an interval in closed form. See `pyalign.stats.pooling`.
+        pooled_ci: its interval.
+        p_lowest, p_highest: the probability that no other group has a lower, or a higher, true accuracy.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -48,6 +53,10 @@ class GroupScore:
     n_triplets: int
     cross_entropy: float | None
     ci: Interval | None
+    pooled: float | None = None
+    pooled_ci: Interval | None = None
+    p_lowest: float | None = None
+    p_highest: float | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -96,6 +105,9 @@ class Score(OfTask, OnCards, Result):
         fraction_of_ceiling_ci: its interval, over what `ci` is over. Of a ceiling with an error it is Fieller's, with
             the covariance of both where they come from the same answers. None where it was left out or is not known.
         groups: the scores of labelled groups of triplets.
+        group_spread: the standard deviation of true accuracies between these groups, a fraction; None as
+            `GroupScore.pooled`.
+        group_spread_ci: its interval.
         permutation_test: the chance level by random matchings of rows and items.
         transform: the map that the rows went through first.
         in_sample: shares of these triplets and of their objects that the fit of the map has seen, where that is known.
@@ -143,6 +155,8 @@ class Score(OfTask, OnCards, Result):
     fraction_of_ceiling: float | None = None
     fraction_of_ceiling_ci: Interval | None = None
     groups: tuple[GroupScore, ...] | None = None
+    group_spread: float | None = None
+    group_spread_ci: Interval | None = None
     permutation_test: PermutationTest | None = None
     transform: str | None = None
     in_sample: Overlap | None = None

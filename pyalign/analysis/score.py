@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from numpy.typing import ArrayLike
 
@@ -83,7 +83,7 @@ def score(
     temperature: float | None = None, ties: Ties = "fractional", nan_policy: Policy = "raise",
     missing: Policy = "raise",
     backend: BackendName = "auto", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
-    groups: ArrayLike | Categories | None = None,
+    groups: ArrayLike | Categories | Literal["subjects"] | None = None,
     ceiling: NamedCeiling | None = None, n_permutations: int | None = None, seed: int = 0,
     transform: Transform | None = None, keep: Kept | Sequence[Kept] = (),
     model_choices: NamedChoices | None = None,
@@ -125,7 +125,8 @@ def score(
             it requests a bootstrap. None: no intervals, which is faster; ``"auto"`` gives none for triplets without
             answers.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
-        groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects; each group is also scored
+        groups: (t,) labels of the triplets, the word ``"subjects"`` for a group of each participant, or a
+            `pyalign.Categories` of the objects; each group is also scored
             separately.
         ceiling: a noise ceiling, a fraction above chance, for `fraction_of_ceiling`: a number, a pair of name and
             number, or the result of `pyalign.noise_ceiling`, whose estimate is used, or a pair of "upper", "lower" or
@@ -205,7 +206,9 @@ def score(
         plan = None
     _refuse_for_matrices(models, measure, transform)
     present = present_of({"embeddings": models} if isinstance(models, Embeddings) else models, given, missing, subjects)
-    given, (subjects, groups) = present.triplets, present.of_each(subjects=subjects, groups=groups)
+    labels = None if isinstance(groups, str) else groups
+    given, (subjects, labels) = present.triplets, present.of_each(subjects=subjects, groups=labels)
+    groups = groups if isinstance(groups, str) else labels
     asked = _Asked(
         measures, temperature, ties, nan_policy, missing, backend, plan, subjects, groups, ceiling, n_permutations,
         seed, transform, tuple(keep), progress, Grouped(plan),

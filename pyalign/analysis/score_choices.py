@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,7 +55,7 @@ def score_choices(
     ties: Ties = "fractional",
     nan_policy: Policy = "raise",
     unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
-    groups: ArrayLike | Categories | None = None,
+    groups: ArrayLike | Categories | Literal["subjects"] | None = None,
     ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
     progress: Progress | None = None,
 ) -> Scores:  # fmt: skip

@@ -14,12 +14,15 @@ from pyalign.analysis.ceiling.yardstick import Yardstick
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
 from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
-from pyalign.data.subjects import checked_labels
+from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.effective import effective_numbers, low_values, notes_on_few, without_interval
+from pyalign.stats.pooling import common_covariance, partially_pooled
 from pyalign.stats.resampling import Clusters, Resampling
+
+PARTICIPANTS = "subjects"  # as groups: a group for each participant
 
 
 @dataclass
@@ -85,9 +88,42 @@ def with_intervals(
             why = without_interval(plan.by, numbers)
             found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, why))
     if groups is not None:
-        members = group_members(groups, aligned, outcomes.kept)
-        found = replace(found, groups=tuple(_group_scores(outcomes, values, units, clusters, members, plan)))
+        members = group_members(_labels_of(groups, people), aligned, outcomes.kept)
+        scores = tuple(_group_scores(outcomes, values, units, clusters, members, grouped.plan))
+        found = with_pooled_groups(replace(found, groups=scores), clusters, values, units, plan)
     return found
+
+
+def with_pooled_groups(
+    found: Score, clusters: Clusters, values: np.ndarray, units: np.ndarray, plan: Resampling | None
+) -> Score:  # fmt: skip
+    """The score with what its groups are in one hierarchical model, where they have intervals in closed form."""
+    groups = found.groups or ()
+    over = {group.ci.by for group in groups if group.ci is not None}
+    if plan is None or not plan.closed or len(over) != 1:
+        return found
+    assert found.accuracy is not None and found.cross_entropy is not None
+    by = over.pop() or plan.by
+    plan, whole = replace(plan, by=by), found.ci
+    if whole is None or whole.by != by:  # of the same kind as the errors of groups
+        whole, _ = uncertainty(clusters, values, units, (found.accuracy, found.cross_entropy), plan)
+    sizes, errors = [group.n_triplets for group in groups], [group.standard_error for group in groups]
+    known = [(size, error**2) for size, error in zip(sizes, errors, strict=True) if error is not None]
+    common = 0.0
+    if whole is not None and whole.error is not None and sum(sizes) == values.shape[1]:
+        common = common_covariance(whole.error**2, *map(list, zip(*known, strict=True)))
+    pooled = partially_pooled([group.accuracy for group in groups], errors, sizes, plan, common)
+    if pooled is None:
+        return found
+    return replace(
+        found, group_spread=pooled.spread, group_spread_ci=pooled.spread_ci,
+        groups=tuple(
+            group if own is None else replace(
+                group, pooled=own.accuracy, pooled_ci=own.ci, p_lowest=own.p_lowest, p_highest=own.p_highest
+            )
+            for group, own in zip(groups, pooled.groups, strict=True)
+        ),
+    )  # fmt: skip
 
 
 def with_ceiling(
@@ -132,7 +168,10 @@ def _group_scores(
         own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
         nats = mean_of(outcomes.cross_entropy[members], some)
         one = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
-        yield one if plan is None else _with_interval(one, own, units, clusters.take(members), plan)
+        if plan is not None:
+            of_group = clusters.take(members)
+            one = _with_interval(one, own, units, of_group, plan.over(of_group.subjects))
+        yield one
 
 
 def _with_interval(
@@ -144,6 +183,21 @@ def _with_interval(
     except InputError:
         return one
     return replace(one, ci=ci)
+
+
+def _labels_of(groups: object, people: object) -> object:
+    """The labels of groups; of the word "subjects" the participants who answered.
+
+    Raises:
+        InputError: another word, or nobody says who answered.
+    """
+    if not isinstance(groups, str):
+        return groups
+    if groups != PARTICIPANTS:
+        raise InputError(f"groups must be labels, Categories or the word {PARTICIPANTS!r}; got {groups!r}")
+    if people is None:
+        raise InputError("groups 'subjects' needs to know who answered each triplet: give subjects")
+    return np.array(people.labels)[people.codes] if isinstance(people, Subjects) else people
 
 
 def group_members(groups: object, aligned: Aligned, kept: np.ndarray | None) -> dict[str, np.ndarray]:

@@ -36,7 +36,8 @@ class ScoreOptions(
         metavar="W.npz", role="input",
     )  # fmt: skip
     groups: Spec | None = option(
-        "file of t labels; also shows the score of each group of triplets", metavar="FILE", role="input", group=EXTRA,
+        "file of t labels, or the word subjects for the participants; also shows the score of each group of triplets",
+        metavar="FILE", role="input", group=EXTRA,
         exclusive="groups",
     )  # fmt: skip
     categories: Spec | None = option(
@@ -82,8 +83,10 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
         _refuse_answers(options)
     ceiling = _ceiling.read_ceiling(options.ceiling, triplets.task)
     plan = None if alone else plan
-    groups = None
-    if options.groups is not None:
+    groups: Any = None
+    if options.groups is not None and str(options.groups) == "subjects":
+        groups = "subjects"
+    elif options.groups is not None:
         found = _inputs.labels_of(options.groups, "group", len(triplets))
         groups = np.array(found.labels)[found.codes]
     elif options.categories is not None:

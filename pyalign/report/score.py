@@ -17,6 +17,7 @@ from pyalign.report.words import (
     nats_note,
     one_line,
     over_text,
+    percent,
     percent_interval,
     source_note,
     weighted_text,
@@ -55,6 +56,7 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
             f"backend {first.backend}",
         ),
         *(_groups_table(row) for row in rows if row.groups),
+        *([foot()] if any(row.group_spread is not None for row in rows) else []),
     ]
 
 
@@ -120,13 +122,37 @@ def _groups_table(row: Score) -> Table:
     """The groups of one score, a row each."""
     column = Rows(row.groups or (), "interval").column
     by = f" with {row.measure}" if row.measure else ""
+    spread, pooled = "", row.group_spread is not None
+    if pooled:
+        level = interval_header(None if row.group_spread_ci is None else row.group_spread_ci.confidence)
+        spread = f"; true accuracies differ by {percent(row.group_spread)} ({level} "
+        spread += f"{percent_interval(row.group_spread_ci)})"
     return table(
         column("group", lambda g: g.group),
         column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=8),
         column("s.e.", lambda g: g.standard_error, "percent", keep=6),
         column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
         column("triplets", lambda g: g.n_triplets, "count"),
-        title=f"{one_line(row.label or row.embeddings or 'embeddings')}{by}, by group",
+        column(
+            "pooled",
+            lambda g: g.pooled,
+            "percent",
+            keep=5,
+            foot="pooled: accuracy drawn towards the other groups as far as it is uncertain",
+        )
+        if pooled
+        else None,
+        column(
+            "P(lowest)",
+            lambda g: g.p_lowest,
+            "number",
+            2,
+            keep=4,
+            foot="P(lowest): probability that no other group has a lower true accuracy",
+        )
+        if pooled
+        else None,
+        title=f"{one_line(row.label or row.embeddings or 'embeddings')}{by}, by group{spread}",
     )
 
 

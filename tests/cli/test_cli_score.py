@@ -216,3 +216,17 @@ def test_human_dimensions_on_human_triplets_give_the_published_figures(command, 
                   "--triplets", things / "human_triplets_127304.npy", "--columns", "0,1,2", "--json")  # fmt: skip
     rows = json.loads(ran.out)["results"]
     assert [round(100 * row["accuracy"], 3) for row in rows] == [64.749, 64.038, 63.807]
+
+
+def test_participants_are_groups(command, folder, x, triplets):
+    people = np.arange(len(triplets)) % 6
+    np.save("with_people.npy", np.column_stack([triplets, people]))
+    words = ("score", "x.npy", "-t", "with_people.npy", "--columns", "0,1,2", "--groups", "subjects", "--json")
+    found = json.loads(command(*words, "--subject-column", 3).out)["results"][0]
+    expected = pyalign.score(x, triplets, subjects=people, groups="subjects").only.to_dict()
+    assert [group["n_triplets"] for group in found["groups"]] == [
+        len(triplets) // 6 + (k < len(triplets) % 6) for k in range(6)
+    ]
+    assert [group["accuracy"] for group in found["groups"]] == [group["accuracy"] for group in expected["groups"]]
+    refused = command(*words)
+    assert refused.code == 1 and "groups 'subjects' needs to know who answered" in refused.err
