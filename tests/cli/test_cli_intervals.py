@@ -259,7 +259,7 @@ def test_compare_has_exactly_the_promised_keys(command, models):
     }  # fmt: skip
     assert set(document["pairs"][0]) == {
         "a", "b", "difference", "ci", "p_value", "p_adjusted", "cross_entropy_difference", "cross_entropy_ci",
-        "simultaneous_ci", "p_max_t", "standard_error", "intervals",
+        "simultaneous_ci", "p_max_t", "standard_error", "components", "cross_entropy_components", "intervals",
     }  # fmt: skip
     assert set(document["best"]) == {
         "model", "in_sample_accuracy", "accuracy", "ci", "chosen", "n_choices", "seed", "standard_error", "intervals",

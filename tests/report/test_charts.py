@@ -399,7 +399,7 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert default_chart(one_model) == "concepts" and default_chart(predicted) == "dimensions"
     assert set(CHARTS) == {
         "accuracy", "ceiling", "before-after", "reliability", "rsa", "cka", "consistency", "concepts", "concepts-map",
-        "dimensions", "gallery", "metadata", "cards", "map",
+        "dimensions", "power", "gallery", "metadata", "cards", "map",
     }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")
