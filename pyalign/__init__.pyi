@@ -7,6 +7,7 @@ from .analysis.agreement import agreement
 from .analysis.calibration.calibrate import calibrate
 from .analysis.ceiling.noise_ceiling import noise_ceiling
 from .analysis.comparison.compare import compare
+from .analysis.experiment import plan_experiment
 from .analysis.failures.failures import find_failures
 from .analysis.metadata.regress import regress_metadata
 from .analysis.permutation import permutation_test
@@ -29,6 +30,7 @@ from .data.judgments import Judgments
 from .data.metadata import Metadata
 from .data.transform import Transform
 from .data.triplets import Triplets
+from .datasets.chosen import plan_triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .documents import Interval
@@ -63,6 +65,7 @@ from .probing.probe import fit_probe, probe_path
 from .recovery.recover import recover
 from .report.page.write import write_report
 from .report.plot import plot
+from .stats.components import Components
 from .stats.resampling import Resampling
 from .study.run import run_study
 
@@ -73,6 +76,7 @@ __all__ = [
     "Answers",
     "AssumptionWarning",
     "Categories",
+    "Components",
     "ConvergenceWarning",
     "DataSet",
     "Embeddings",
@@ -127,6 +131,8 @@ __all__ = [
     "noise_ceiling",
     "odd_one_out",
     "permutation_test",
+    "plan_experiment",
+    "plan_triplets",
     "plot",
     "predict_dimensions",
     "probe_path",

@@ -36,7 +36,8 @@ class Interval:
     """An interval around an estimate. It unpacks as low, high.
 
     Attributes:
-        low, high: its ends, in the unit of the estimate.
+        low, high: its ends, in the unit of the estimate. Both are NaN where they are not known; an infinite high end,
+            of an interval without an upper bound, is null in documents.
         error: standard error of the estimate, or None.
         by: over what it is: "objects", "triplets", "subjects".
         method: how it was found.
@@ -379,6 +380,8 @@ def _interval(ends: list[Any], more: Mapping[str, Any] | None, name: str) -> Int
         raise InputError(f"{name!r} holds {len(ends)} values in place of the ends of an interval")
     decoders = {key: decode for key, _, decode, _ in _plan(Interval).fields if decode is not None}
     low, high = (decoders["low"](end, None, name) for end in ends)
+    if low == low and high != high:  # infinity has no other form in JSON than what is not known
+        high = math.inf
     rest = {key: decoders[key](value, None, f"{INTERVALS}.{name}.{key}") for key, value in more.items()
             if key in decoders and key not in ("low", "high")}  # fmt: skip
     return Interval(low, high, **rest)

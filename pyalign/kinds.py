@@ -219,6 +219,19 @@ KINDS: Mapping[str, Kind] = {
         ),
         reference="trust",
     ),
+    "plan experiment": Kind(
+        "pyalign.analysis.experiment_plan:ExperimentPlan",
+        "pyalign.report.experiment:plan_view",
+        charts=("power",),
+        sections=("experiment",),
+        entry=Entry(
+            "plan experiment",
+            "objects, participants and answers that a study needs to find a difference",
+            SCORE,
+            "plan",
+        ),
+        reference="trust",
+    ),
     "neighbors": Kind(
         "pyalign.nearest.result:Neighbors",
         "pyalign.report.neighborhoods:neighbors_view",
@@ -360,6 +373,16 @@ KINDS: Mapping[str, Kind] = {
     "triplets": Kind(
         "pyalign.datasets.triplets:SampledTriplets",
         entry=Entry("triplets draw", "sample triplets and answer them with embeddings", DATA, "sampling"),
+    ),
+    "plan triplets": Kind(
+        "pyalign.datasets.chosen:ChosenTriplets",
+        entry=Entry(
+            "plan triplets",
+            "choose triplets on which two models differ, with weights for their answers",
+            DATA,
+            "sampling",
+        ),
+        reference="data",
     ),
     "simulate": Kind(
         "pyalign.datasets.simulate:Simulation",

@@ -16,6 +16,7 @@ from .concept.predicted import DimensionPredictions
 from .concept.prototypes import Prototypes
 from .concept.purity import NeighborPurity
 from .data.provenance import Provenance
+from .datasets.chosen import ChosenTriplets
 from .extraction.result import Extraction
 from .nearest.result import Neighbors
 from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
@@ -32,6 +33,7 @@ __all__ = [
     "Agreements",
     "Calibration",
     "Calibrations",
+    "ChosenTriplets",
     "Comparison",
     "Concepts",
     "DimensionPredictions",

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from numpy.typing import ArrayLike
 
-from pyalign.data import Answers, Categories, Embeddings, Judgments, Subjects, Triplets
+from pyalign.data import Answers, Categories, Embeddings, Judgments, Subjects, Triplets, Weights
 from pyalign.measures import Measure
 
 # Arrays, tensors and DataFrames, or the classes that know the names of items besides.
@@ -21,6 +21,7 @@ JudgmentsLike: TypeAlias = ArrayLike | Judgments
 AnswersLike: TypeAlias = ArrayLike | Answers
 CategoriesLike: TypeAlias = ArrayLike | Categories
 SubjectsLike: TypeAlias = ArrayLike | Subjects
+WeightsLike: TypeAlias = ArrayLike | Weights
 Models: TypeAlias = Mapping[str, EmbeddingsLike | Judgments] | Sequence[EmbeddingsLike | Judgments]
 NamedChoices: TypeAlias = Mapping[str, ArrayLike]
 Penalties: TypeAlias = Literal["auto"] | float | Sequence[float]

@@ -74,6 +74,10 @@ def every_result(folder):
         "cka": pyalign.cka(models, n_permutations=20, measure=["debiased-cka", "linear-cka"]),
         "layers": pyalign.cka(layers=({"a": first, "b": second}, {"c": first, "d": human}), n_permutations=20),
         "recover": pyalign.recover(two, answers[:200], n_simulations=10, sizes=[50, 200]),
+        "plan experiment": pyalign.plan_experiment(
+            pyalign.compare(two, answers, subjects=people), difference=0.1, n_objects=[20, 60], n_subjects=[8, 30],
+            price_object=2, price_subject=10,
+        ),
         "concepts": pyalign.score_concepts(models, answers, named, dimension_labels=LABELS, categories=kinds,
         top_objects=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
         "neighbors": pyalign.neighbors(first, ["object 1", "object 7"], 4),
@@ -115,6 +119,7 @@ def other_results(folder):
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),
         "permutation": pyalign.permutation_test(human, answers, n_permutations=9),
+        "plan triplets": pyalign.plan_triplets(human, human**3, 50),
         "recipe": cross_validate_recipe(human, answers, folds=2, settings=RecipeSettings(epochs=2)),
         "report": pyalign.write_report(score, folder / "report.html"),
         "simulate": simulate(human, 50),

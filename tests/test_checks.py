@@ -308,6 +308,13 @@ CALLS = {
     "noise_ceiling": {"triplets": np.vstack([TRIPLETS[:40]] * 3)},
     "odd_one_out": {"embeddings": X, "triplets": TRIPLETS},
     "permutation_test": {"embeddings": X, "triplets": TRIPLETS, "n_permutations": 3},
+    "plan_experiment": {
+        "pilot": pyalign.Components(objects=0.002, subjects=0.001, answers=0.4),
+        "difference": 0.2,
+        "n_objects": [40],
+        "n_subjects": [10],
+    },
+    "plan_triplets": {"a": X, "b": -X[::-1], "n_triplets": 20},
     "predict_dimensions": {"embeddings": X, "dimensions": HUMAN, "folds": 2, "penalties": [1.0], "ci": None},
     "probe_path": {"embeddings": X, "triplets": TRIPLETS, "penalties": [10.0]},
     "prototypes": {"embeddings": X, "categories": KINDS},

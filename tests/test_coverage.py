@@ -122,7 +122,7 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
     rows = script.read()
     for kind in dict.fromkeys(row.kind for row in rows):
         name = "statistics-coverage-rsa" if kind.startswith("rsa") else "statistics-coverage"
-        name = kind if kind in ("concepts", "consistency") else name
+        name = kind.removesuffix(" null") if kind.startswith(("concepts", "consistency", "cka")) else name
         page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
         assert "\n".join(script.tables(rows, kind)) in page, kind
 
@@ -139,6 +139,13 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
         ("the estimate of the noise ceiling | objects", "ceiling", "objects", ".*estimate"),
         ("RSA, closed form | objects", "rsa corrected", "objects", ""),
         ("RSA, closed form | objects and participants", "rsa corrected", "objects and subjects", ""),
+        (
+            "means over participants against the RSA ceiling | objects and participants",
+            "rsa ceiling",
+            "objects and subjects",
+            "",
+        ),
+        ("similarities of models (CKA) and their differences | objects", "cka", "objects", ""),
         ("neighbours | objects", "neighbors", "objects", ""),
         ("accuracy and cross-entropy, for other objects | triplets", "score", "triplets", "blind to objects"),
         ("accuracy and cross-entropy, for other participants | objects", "people", "objects", ""),
@@ -161,6 +168,47 @@ def test_the_summary_of_the_docs_has_the_rates_of_tests(script):
     page = " ".join((ROOT / "docs" / "statistics.md").read_text(encoding="utf-8").split())
     assert f"equally good models different in {min(rates):.1f} to {max(rates):.1f}% of studies" in page
     assert f"power is {min(lost):.1f} to {max(lost):.1f} points below" in page
+
+
+@pytest.fixture
+def strong(script):
+    """tools/coverage_strong.py; `script` has put its folder on the path."""
+    import coverage_strong
+
+    return coverage_strong
+
+
+def test_the_table_of_strong_effects_is_made_from_its_rows(strong, tmp_path):
+    rows = strong.read(strong.JOURNAL)
+    assert {(row.world, row.way) for row in rows} == {(world, way) for world in strong.WORLDS for way in strong.WAYS}
+    page = (ROOT / "docs" / "statistics-coverage-rsa.md").read_text(encoding="utf-8")
+    assert "\n".join(strong.table(rows)) in page
+    strong.write(rows, tmp_path / "rows.csv")
+    assert (tmp_path / "rows.csv").read_text() == strong.JOURNAL.read_text()
+
+
+def test_where_a_few_objects_have_large_effects_the_intervals_of_pyalign_hold_and_the_former_ones_do_not(strong):
+    rows = strong.read(strong.JOURNAL)
+    ours = [row for row in rows if row.way.endswith("(pyalign)")]
+    assert all(0.92 < row.held < 0.97 and row.draws >= 2000 for row in ours)
+    worlds = [name for name in strong.WORLDS if name.startswith("squared") and name.endswith(" pearson")]
+    former = [row for row in rows if row.way == strong.WAYS[0] and row.world in worlds]
+    assert all(row.held < 0.915 for row in former) and len(former) == 3
+
+
+def test_pyalign_does_what_the_table_calls_pyalign(strong):
+    """The variance and the degrees of freedom of the last way but one are those of an interval of `pyalign.rsa`."""
+    import numpy as np
+
+    import pyalign
+
+    person, model = strong.squared_distances(30, np.random.default_rng(0))
+    r, ways = strong.measured(person, model, 30, "pearson")
+    found = pyalign.rsa({}, person, kind="dissimilarity", model_rdms={"m": model}, correlation="pearson")[0]
+    variance, degrees = ways[strong.WAYS.index("jackknife, kurtosis (pyalign)")]
+    assert found.value == pytest.approx(r) and found.standard_error == pytest.approx(math.sqrt(variance))
+    reach = strong.quantile(0.95, degrees) * math.sqrt(variance) / (1 - r * r)
+    assert math.atanh(found.ci.high) - math.atanh(r) == pytest.approx(reach)
 
 
 def test_a_csv_comes_back(script, tmp_path):

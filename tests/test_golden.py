@@ -120,6 +120,32 @@ def test_intervals_of_real_people(things):
     assert all(low < 0.50469 < high for low, high in over.values())
 
 
+SHARES = {  # of the variance by an object and by a person, as in docs/small-samples.md
+    ("clip_vit_b32.npy",): (0.0090, 0.0044),
+    ("efficientnet_lite0_penultimate.npy",): (0.0035, 0.0008),
+    ("word2vec.npy",): (0.0096, 0.0031),
+    ("clip_vit_b32.npy", "efficientnet_lite0_penultimate.npy"): (0.0057, 0.0014),
+    ("clip_vit_b32.npy", "word2vec.npy"): (0.0045, 0.0007),
+    ("efficientnet_lite0_penultimate.npy", "word2vec.npy"): (0.0057, 0.0012),
+}
+
+
+def test_shares_of_variance_by_an_object_and_by_a_person(things):
+    """Of one model's credits, and of the differences of two; within what the estimated mean takes."""
+    answers = things("human_triplets_127304.npy")
+    models = {file: things(file) for names in SHARES for file in names}
+    scores = score(models, answers[:, :3], subjects=answers[:, 3])
+    found = {(one.embeddings,): one.components for one in scores}
+    pairs = compare(models, answers[:, :3], subjects=answers[:, 3]).pairs
+    found |= {(pair.a, pair.b): pair.components for pair in pairs}
+    for names, expected in SHARES.items():
+        shares = found[names].object_share, found[names].subject_share
+        assert shares == pytest.approx(expected, abs=0.00015), names
+    clip = found[("clip_vit_b32.npy",)]
+    assert clip.variance == pytest.approx(0.25, abs=1e-4)
+    assert (clip.objects, clip.subjects) == pytest.approx((0.0022, 0.0011), abs=1e-4)
+
+
 def test_standard_errors_of_the_concept_dimensions(things):
     """Of SPoSE-66 by dot products, 64.749 %: over objects, over people, over either."""
     answers = things("human_triplets_127304.npy")

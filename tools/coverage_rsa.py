@@ -15,13 +15,21 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from coverage_cases import FEATURES, NOTHING, SEEN, SIZE, Case, Found, model, objects, shifted
+from coverage_cases import FEATURES, NOMINAL, NOTHING, SEEN, SIZE, Case, Found, model, objects, shifted
 
 import pyalign
+from pyalign.data import as_judgments
+from pyalign.documents import Interval
+from pyalign.pairwise.closed_form import closed_form
+from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.correlations import get_correlation
+from pyalign.pairwise.intervals import interval_of
+from pyalign.pairwise.study import study_of
 
 LITTLE, MUCH = 0.1, 1.0  # what each person adds to each pair, standard deviations; matrices have one of about 0.3
 DIFFER = 0.6  # how much people do in what matters to them
 FIXED = 11  # the seed of what stays the same
+AS_DATA = 0.3  # with which one participant is as reliable (.33) as on the 92 photographs (.34)
 MANY, DRAWS = 300, 120  # objects of a draw whose values give the truth, and how many draws
 RESAMPLES = 200
 HELD = {name: (0.92, 0.98) for name in ("mean matrix", "each person", "difference")}
@@ -61,6 +69,18 @@ def plan_of(ci: str, method: str) -> pyalign.Resampling:
     return pyalign.Resampling(ci, method, RESAMPLES if method == BOOTSTRAP else None)
 
 
+def correlated(x: np.ndarray, matrices: np.ndarray, correlation: str) -> Correlated:
+    """The study as pyalign has it inside."""
+    judged = as_judgments(matrices, "dissimilarity")
+    return Correlated(study_of(models(x), {}, judged, ["pearson"], "raise", "auto"), get_correlation(correlation))
+
+
+def figures(found: Correlated) -> dict[str, float]:
+    """The estimates of the first model, and the difference of both."""
+    each = found.values[0] if found.study.people is None else found.per_person[:, 0].mean()
+    return dict(zip(HELD, map(float, (found.values[0], each, found.values[0] - found.values[1])), strict=True))
+
+
 # Coverage
 
 
@@ -73,6 +93,9 @@ def drawn(n: int, people: int, noise: float, ci: str, rng: np.random.Generator) 
 
 def held(n: int, people: int, noise: float, ci: str, correlation: str, method: str) -> Callable[..., Iterator[Found]]:
     def draw(rng: np.random.Generator) -> Iterator[Found]:
+        if method == CORRECTED:  # without the ceiling, which takes most of the time
+            yield from closed(*drawn(n, people, noise, ci, rng), correlation, ci)
+            return
         found = measured(*drawn(n, people, noise, ci, rng), correlation, ci, method)
         yield Found.of("mean matrix", found[0].value, found[0].ci)
         if people > 1:
@@ -82,17 +105,85 @@ def held(n: int, people: int, noise: float, ci: str, correlation: str, method: s
     return draw
 
 
+def closed(x: np.ndarray, matrices: np.ndarray, correlation: str, ci: str) -> Iterator[Found]:
+    """The intervals of the closed form."""
+    plan, found = pyalign.Resampling(ci, CORRECTED), correlated(x, matrices, correlation)
+    errors, values = closed_form(found, ci), figures(found)
+    yield Found.of(
+        "mean matrix", values["mean matrix"], interval_of(values["mean matrix"], errors.value, 0, None, plan)
+    )
+    if len(matrices) > 1 and errors.per_person is not None:
+        each = values["each person"]
+        yield Found.of("each person", each, interval_of(each, errors.per_person, 0, None, plan))
+    yield Found.of("difference", values["difference"], interval_of(values["difference"], errors.value, 0, 1, plan))
+
+
 @cache
 def truths(n: int, people: int, noise: float, ci: str, correlation: str) -> dict[str, float]:
     """Means over many draws, of many objects each where objects are drawn."""
     rng = np.random.default_rng([FIXED, 1])
-    found = []
-    for _ in range(DRAWS if "objects" in ci else 4 * DRAWS):
-        one = measured(*drawn(n, people, noise, ci, rng), correlation, None)
-        each = one[0].per_person.mean if people > 1 else one[0].value
-        found.append((one[0].value, each, one[0].value - one[1].value))
-    means = np.mean(found, axis=0).tolist()
-    return dict(zip(("mean matrix", "each person", "difference"), means, strict=True))
+    count = DRAWS if "objects" in ci else 4 * DRAWS
+    found = [figures(correlated(*drawn(n, people, noise, ci, rng), correlation)) for _ in range(count)]
+    return {name: float(np.mean([one[name] for one in found])) for name in HELD}
+
+
+# Means over people, held against each other and against the ceiling
+
+OF_CEILING = ("difference of means", "lower ceiling", "upper ceiling", "reliability", "less lower", "of lower",
+              "of upper", "disattenuated")  # fmt: skip
+CEILING_CELLS = [(92, 4), (40, 8)]  # objects, people
+AS_MANY = (92, 16)  # as there are in the data, over both
+
+
+def ceiling_figures(found: Any) -> dict[str, tuple[float, Interval | None]]:
+    """Each quantity of a result of `pyalign.rsa`, with its interval."""
+    ceiling, each, means = found[0].ceiling, found[0].per_person, found.pairs
+    return {
+        "difference of means": (each.mean - found[1].per_person.mean, means[0].per_person.ci if means else None),
+        "lower ceiling": (ceiling.lower, ceiling.lower_ci),
+        "upper ceiling": (ceiling.upper, ceiling.upper_ci),
+        "reliability": (ceiling.reliability, ceiling.reliability_ci),
+        "less lower": (each.against_lower.difference, each.against_lower.ci),
+        "of lower": (each.of_lower.value, each.of_lower.ci),
+        "of upper": (each.of_upper.value, each.of_upper.ci),
+        "disattenuated": (each.disattenuated.value, each.disattenuated.ci),
+    }
+
+
+def held_ceiling(n: int, people: int, ci: str) -> Callable[..., Iterator[Found]]:
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        found = measured(*drawn(n, people, AS_DATA, ci, rng), "spearman", ci, CORRECTED)
+        for name, (value, interval) in ceiling_figures(found).items():
+            yield Found.of(name, value, interval)
+
+    return draw
+
+
+@cache
+def ceiling_truths(n: int, people: int, ci: str) -> dict[str, float]:
+    """Means over many draws; of ratios the ratio of the means."""
+    rng, several = np.random.default_rng([FIXED, 2]), []
+    for _ in range(DRAWS // 2 if "objects" in ci else 2 * DRAWS):
+        found = measured(*drawn(n, people, AS_DATA, ci, rng), "spearman", None)
+        several.append([*(value for value, _ in ceiling_figures(found).values()), found[0].per_person.mean])
+    *values, mean = np.mean(several, axis=0).tolist()
+    true = dict(zip(OF_CEILING, values, strict=True))
+    ratios = {"of lower": mean / true["lower ceiling"], "of upper": mean / true["upper ceiling"]}
+    return true | ratios | {"disattenuated": mean / true["reliability"] ** 0.5}
+
+
+def ceiling_cases() -> Iterator[Case]:
+    for ci, (n, people) in [*product(OVERS, CEILING_CELLS), (OVERS[-1], AS_MANY)]:
+        many = MANY if "objects" in ci else n
+
+        def truth(rng: Any, key: Any = (many, people, ci)) -> dict[str, float]:
+            return ceiling_truths(*key)
+
+        yield Case(
+            "rsa ceiling", f"rsa ceiling {ci} n={n} p={people}", ci.replace("+", " and "),
+            f"{n} objects, {people} people", held_ceiling(n, people, ci), truth,
+            dict.fromkeys(OF_CEILING, NOMINAL), 0.3,
+        )  # fmt: skip
 
 
 CELLS = [
@@ -190,6 +281,5 @@ def null_cases() -> Iterator[Case]:
         )  # fmt: skip
 
 
-CASES = [
-    replace(one, number=crc32(one.name.encode())) for cases in (held_cases, null_cases) for one in cases()
-]  # fmt: skip
+EVERY = [*held_cases(), *ceiling_cases(), *null_cases()]
+CASES = [replace(one, number=crc32(one.name.encode())) for one in EVERY]

@@ -5,7 +5,7 @@
 Objects, people and answers are drawn anew, again and again, from a world whose true values are known; pyalign measures
 what it measures, and its interval either holds the true value or does not. Each case is a row of the CSV; cases that
 are named are run, and their rows replaced. `--table` prints the CSV as the tables of docs/statistics-coverage.md,
-docs/statistics-coverage-rsa.md, docs/concepts.md and docs/consistency.md.
+docs/statistics-coverage-rsa.md, docs/cka.md, docs/concepts.md and docs/consistency.md.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from coverage_cases import CASES as OF_TRIPLETS
 from coverage_cases import Case, Found
+from coverage_cka import CASES as OF_SIMILARITIES
 from coverage_concepts import CASES as OF_CONCEPTS
 from coverage_metadata import CASES as OF_MODELS
 from coverage_neighbors import CASES as OF_NEIGHBORS
 from coverage_rsa import CASES as OF_PAIRS
 
-CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS]
+CASES = [*OF_TRIPLETS, *OF_PAIRS, *OF_SIMILARITIES, *OF_NEIGHBORS, *OF_CONCEPTS, *OF_MODELS]
 CSV = Path(__file__).resolve().with_name("coverage.csv")
 
 
@@ -119,7 +120,7 @@ def write(rows: Iterable[Row], path: Path = CSV) -> None:
 
 def tables(rows: list[Row], kind: str) -> list[str]:
     """The rows of one kind as a table in Markdown; where no truth is known, there is no bias."""
-    what = {"size": "rejected", "power": "rejected", "rsa null": "rejected"}.get(kind, "held")
+    what = {"size": "rejected", "power": "rejected", "rsa null": "rejected", "cka null": "rejected"}.get(kind, "held")
     lines = [f"| case | over | sizes | bias | sd | s.e. | {what} | asked for |", "| --- " * 8 + "|"]
     for row in rows:
         if row.kind != kind:

@@ -37,7 +37,8 @@ BESIDES = {
     ),
     "trust": Names(
         "Intervals, comparisons, ceilings", "What a figure is worth: over what it could have come out otherwise.",
-        ("regress_metadata", "load_metadata"), ("Resampling", "Interval", "Agreement", "Calibration", "Metadata"),
+        ("regress_metadata", "load_metadata", "plan_experiment"),
+        ("Resampling", "Interval", "Components", "Agreement", "Calibration", "Metadata"),
     ),
     "concepts": Names("Human concepts", "Where a model agrees with people, and where not.", ("abstraction_levels",)),
     "neighbors": Names(
@@ -58,7 +59,8 @@ BESIDES = {
     ),
     "data": Names(
         "Reading, writing, data", "Arrays with the names of their items, and the files that hold them.",
-        ("load_embeddings", "write_embeddings", "load_triplets", "load_judgments", "load_dataset", "sample_triplets"),
+        ("load_embeddings", "write_embeddings", "load_triplets", "load_judgments", "load_dataset", "sample_triplets",
+         "plan_triplets"),
         ("Embeddings", "Triplets", "Answers", "Judgments", "Categories", "DataSet"),
     ),
     "results": Names(

@@ -21,6 +21,7 @@ from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import Placed, TripletResults, placed, run_placed
+from pyalign.stats.components import Components
 from pyalign.typing import MeasureLike, Policy
 
 TIES = ("fractional", "wrong", "human_alignment")
@@ -84,11 +85,16 @@ class Score(OfTask, OnCards, Result):
         cross_entropy_ci: interval of the cross-entropy, nats.
         effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
             at least half of the count. See `pyalign.stats.effective`.
+        components: variance components of the credit of an answer, square fractions: how much objects, participants and
+            both account for. None without intervals in closed form.
+        cross_entropy_components: the same of the cross-entropy, square nats.
         resamples: of the bootstrap.
         seed: of the resamples.
         ceiling: the noise ceiling, a fraction; None unless asked for, as all that follow.
         ceiling_name: which it is: "upper", "lower" or "estimate" of `pyalign.noise_ceiling`, or "given" as a number.
         fraction_of_ceiling: how far the accuracy has come from chance (at 0) to the ceiling (at 1).
+        fraction_of_ceiling_ci: its interval, over what `ci` is over. Of a ceiling with an error it is Fieller's, with
+            the covariance of both where they come from the same answers. None where it was left out or is not known.
         groups: the scores of labelled groups of triplets.
         permutation_test: the chance level by random matchings of rows and items.
         transform: the map that the rows went through first.
@@ -96,6 +102,8 @@ class Score(OfTask, OnCards, Result):
         model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
             similarities decided.
         task: of the triplets, ``"odd-one-out"`` or ``"anchored"``; `chance` follows from it.
+        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
+            same.
         choices: int8 (t,), the odd position, or that of the option which the model takes, by the positions in the file;
             -1 for a tie, -2 for a triplet that was left out. Kept on demand.
         probabilities: (t, 3), that each position is odd, or (t, 2), that each option is chosen; NaN for a triplet that
@@ -126,17 +134,21 @@ class Score(OfTask, OnCards, Result):
     cross_entropy_ci: Interval | None = None
     effective_objects: float | None = None
     effective_subjects: float | None = None
+    components: Components | None = None
+    cross_entropy_components: Components | None = None
     resamples: int | None = None
     seed: int | None = None
     ceiling: float | None = None
     ceiling_name: str | None = None
     fraction_of_ceiling: float | None = None
+    fraction_of_ceiling_ci: Interval | None = None
     groups: tuple[GroupScore, ...] | None = None
     permutation_test: PermutationTest | None = None
     transform: str | None = None
     in_sample: Overlap | None = None
     model_choices: str | None = None
     task: str = ODD_ONE_OUT
+    effective_answers: float | None = None
     choices: np.ndarray | None = hidden(default=None, compare=False)
     probabilities: np.ndarray | None = hidden(default=None, compare=False)
 
@@ -201,6 +213,7 @@ class OnlyScore:
         n_dropped: int
         ceiling: float
         fraction_of_ceiling: float
+        fraction_of_ceiling_ci: Interval
         groups: tuple[GroupScore, ...]
         permutation_test: PermutationTest
         in_sample: Overlap

@@ -12,7 +12,10 @@ import numpy as np
 from pyalign import _checks
 from pyalign._result import Result
 from pyalign.analysis.accuracy import NAN, TIES
-from pyalign.analysis.answers import answered_triplets
+from pyalign.analysis.agreement_figures import OF_BINS, AgreementBin, Correlations, ModelChoices, bins_of, places_of
+from pyalign.analysis.agreement_intervals import AgreementErrors, Values
+from pyalign.analysis.answers import answered_triplets, codes_of_people
+from pyalign.analysis.ceiling.leave_one_out import Entries, entries_of
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import Several, measures_of, of_each
 from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
@@ -20,16 +23,18 @@ from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of, triplet_outcomes
 from pyalign.analysis.repeats import Repeats, find_repeats
 from pyalign.backends import get_host_backend
-from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out
+from pyalign.data import Aligned, Provenance, Triplets, require_odd_one_out, require_unweighted
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
-from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
-from pyalign.stats.regression import pearson, spearman
+from pyalign.stats.divergences import entropy, log_choice_probabilities
+from pyalign.stats.effective import notes_on_few, without_interval
+from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.typing import (
     AnswersLike,
     BackendName,
@@ -38,6 +43,7 @@ from pyalign.typing import (
     Models,
     NamedChoices,
     Policy,
+    SubjectsLike,
     Ties,
     TripletsLike,
 )
@@ -48,8 +54,9 @@ EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three cho
 def agreement(
     embeddings: EmbeddingsLike | Models | None, triplets: TripletsLike, *, model_choices: NamedChoices | None = None,
     choice_base: int | None = None,
-    answers: AnswersLike | None = None, measure: MeasureLike | Sequence[MeasureLike] = "cosine",
-    temperature: float = 1.0, min_answers: int = 2,
+    answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
+    measure: MeasureLike | Sequence[MeasureLike] = "cosine", temperature: float = 1.0, min_answers: int = 2,
+    ci: IntervalsOver = AUTO,
     edges: Sequence[float] = EDGES, ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise",
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
@@ -68,9 +75,13 @@ def agreement(
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) whole numbers of any dtype: how often each position in the file was chosen as odd, in place of
             single answers. None: those of `Triplets`, else the last column.
+        subjects: (t,) labels, who gave each answer, for intervals over participants; None: those of `Triplets`. Counts
+            do not say whose answer is whose.
         measure: see `pyalign.similarity`; one or several.
         temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
         min_answers: triplets with fewer answers are left out.
+        ci: what intervals are over, in closed form; see `pyalign.score`. Over participants they are those of as many
+            other participants. None: no intervals.
         edges: of the bins of the majority share, ascending.
         ties, nan_policy, missing, backend: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
@@ -81,7 +92,8 @@ def agreement(
 
     Raises:
         InputError: as `pyalign.score`; no triplet with so many answers; answers of another shape, negative, all 0 in
-            a row, or shares, which do not say how many people answered; edges that do not ascend.
+            a row, or shares, which do not say how many people answered; both answers and subjects; edges that do not
+            ascend.
 
     Example:
         >>> x = np.array([[2.0, 0.0], [1.8, 0.4], [0.0, 2.0], [0.6, 0.6]])
@@ -98,15 +110,21 @@ def agreement(
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
-    present = with_rows(models, answered_triplets(triplets, answers, "agreement"), missing)
+    plan = plan_of(ci, BY, (CORRECTED,))
+    answered = answered_triplets(triplets, answers, "agreement")
+    require_unweighted(answered, "agreement")
+    present = with_rows(models, answered, missing, subjects=subjects)
     given = present.triplets
     require_odd_one_out(given, "agreement")
+    people = codes_of_people(given, present.of(subjects, "subjects"))
+    asked = _Asked(int(min_answers), limits, people, plan)
     divisor = _checks.as_temperature(temperature)
     how = {"temperature": divisor, "ties": ties, "nan_policy": nan_policy, "backend": backend}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
-        asked = {
+        told |= {} if people is None else {"subjects": people}
+        options = {
             "measure": measure,
             "temperature": divisor,
             "ties": ties,
@@ -115,12 +133,13 @@ def agreement(
             "missing": missing,
             "min_answers": int(min_answers),
             "edges": limits.tolist(),
+            "ci": record_of(plan),
             **choices.options(),
         }
-        return Provenance.now(told, asked, backend)
+        return Provenance.now(told, options, backend)
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Agreement]:
-        compared = _ready(aligned, name, int(min_answers), limits, how)
+        compared = _ready(aligned, name, asked, how)
         inputs = {name or "embeddings": aligned.embeddings}
         return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
 
@@ -128,7 +147,7 @@ def agreement(
     found = of_each(as_models(models), given, measures, progress, begin) if has_rows else ()
     host = get_host_backend(backend)
     for name, chosen in choices.among(present).read(given, host).items():
-        one = _of_choices(chosen, given, name, int(min_answers), limits, ties, host.name)
+        one = _of_choices(chosen, given, name, asked, ties, host.name)
         inputs = {name: choices.choices[name]}
         found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
     inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
@@ -136,6 +155,16 @@ def agreement(
         found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
         provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of one call about answers. people: (t,) codes of who gave each, None where that is not known."""
+
+    min_answers: int
+    limits: np.ndarray
+    people: np.ndarray | None
+    plan: Resampling | None
 
 
 def _checked_edges(edges: Sequence[float]) -> np.ndarray:
@@ -151,25 +180,25 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
 
 
 def _ready(
-    aligned: Aligned, name: str | None, min_answers: int, limits: np.ndarray, options: Mapping[str, Any]
-) -> Callable[[MeasureLike], Agreement]:
+    aligned: Aligned, name: str | None, asked: _Asked, options: Mapping[str, Any]
+) -> Callable[[MeasureLike], Agreement]:  # fmt: skip
     """Repeats are brought together once; what comes back compares by a measure."""
     door = open_door(options["backend"], aligned.x)
     rows = door.rows(aligned.x)
     index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
     repeats = find_repeats(index, aligned.triplets.answers)
-    enough = _with_enough(repeats, min_answers)
-    distinct, people = repeats.triplets[enough], repeats.counts[enough]
+    enough = _with_enough(repeats, asked.min_answers)
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "embeddings"))
 
     def compared(measure: MeasureLike) -> Agreement:
-        outcomes = triplet_outcomes(rows, distinct, measure=measure, **options)
-        counts = people if outcomes.kept is None else people[outcomes.kept]
-        found = _compare(outcomes, counts, limits, min_answers)
+        outcomes = triplet_outcomes(rows, repeats.triplets[enough], measure=measure, **options)
+        kept = enough.copy()
+        kept[enough] = True if outcomes.kept is None else outcomes.kept
+        found = _compare(outcomes, _Judged.of(repeats, kept, asked), asked)
         assert found.kl is not None
         told = notes_on_score(found.accuracy, found.n_distinct, found.kl + found.human_entropy)
         of_measure = notes_on_similarities(rows, aligned.index, measure, name or "embeddings")
-        return replace(found, embeddings=name, notes=merged(notes, of_measure, told))
+        return replace(found, embeddings=name, notes=merged(notes, of_measure, told, found.notes))
 
     return compared
 
@@ -184,12 +213,12 @@ def _with_enough(repeats: Repeats, min_answers: int) -> np.ndarray:
 
 
 def _of_choices(
-    chosen: Chosen, given: Triplets, name: str, min_answers: int, limits: np.ndarray, ties: Ties, backend: str
+    chosen: Chosen, given: Triplets, name: str, asked: _Asked, ties: Ties, backend: str
 ) -> Agreement:  # fmt: skip
     """Of choices that are there already, row by row of the triplets: their means over the rows of a triplet count."""
     values = _checks.as_triplets(given.values)
     repeats = find_repeats(values, given.answers)
-    enough = _with_enough(repeats, min_answers)
+    enough = _with_enough(repeats, asked.min_answers)
     rows = np.flatnonzero(chosen.present)
     order, inverse = np.argsort(values[rows], axis=1), repeats.inverse[rows]
     times = np.bincount(inverse, minlength=len(repeats.triplets))
@@ -203,85 +232,97 @@ def _of_choices(
 
     kept = enough & (times > 0)
     if not kept.any():
-        raise InputError(f"{name}: choices must answer at least one triplet with {min_answers} answers; got none")
-    probabilities = None if chosen.probabilities is None else mean(chosen.probabilities[:, ::-1])
+        raise InputError(f"{name}: choices must answer at least one triplet with {asked.min_answers} answers; got none")
+    model = ModelChoices(mean(_credits(chosen.by_pair, ties)))
+    if chosen.probabilities is not None:
+        p = mean(chosen.probabilities[:, ::-1])
+        with np.errstate(divide="ignore"):
+            model = ModelChoices(model.credits, p, np.log(p), entropy(np.sort(p, axis=1)))
     found = _figures(
-        mean(_credits(chosen.by_pair, ties)), probabilities, repeats.counts[kept], limits,
-        n_dropped=int((enough & ~kept).sum()), min_answers=min_answers, measure=None, temperature=None, ties=ties,
-        backend=backend,
+        model, _Judged.of(repeats, kept, asked), asked, n_dropped=int((enough & ~kept).sum()),
+        measure=None, temperature=None, ties=ties, backend=backend,
     )  # fmt: skip
     told = notes_on_score(found.accuracy, found.n_distinct, 0.0, name, rows=False)
-    if found.kl is None and probabilities is not None:
+    if found.kl is None and chosen.probabilities is not None:
         told += (f"{name}: the probability of somebody's answer is 0: there is no finite KL",)
     of_choices = notes_on_choices({name: chosen}, given.task, "correlations, entropies or divergences")
     return replace(
-        found, embeddings=name, model_choices=chosen.kind, notes=merged(given.notes, of_choices, told)
+        found, embeddings=name, model_choices=chosen.kind, notes=merged(given.notes, of_choices, told, found.notes)
     )  # fmt: skip
 
 
-def _compare(outcomes: Outcomes, counts: np.ndarray, limits: np.ndarray, min_answers: int) -> Agreement:
-    """counts: (c, 3), of the triplets that were scored."""
+@dataclass(frozen=True)
+class _Judged:
+    """The c triplets that count: their items (c, 3), how many people called each odd (c, 3), and who, where known."""
+
+    triplets: np.ndarray
+    counts: np.ndarray
+    entries: Entries | None
+
+    @classmethod
+    def of(cls, repeats: Repeats, kept: np.ndarray, asked: _Asked) -> _Judged:
+        """Those of a mask of the distinct triplets."""
+        return cls(repeats.triplets[kept], repeats.counts[kept], entries_of(repeats, asked.people, kept))
+
+
+def _compare(outcomes: Outcomes, judged: _Judged, asked: _Asked) -> Agreement:
+    """The agreement of the similarities of triplets that were scored."""
     score = outcomes.score
     assert score.measure is not None and score.temperature is not None
     logs = log_choice_probabilities(outcomes.similarities, score.temperature)
     # Sorted, so that the same three numbers in another order have the same entropy bit for bit, and the same rank.
-    ascending = np.sort(outcomes.similarities, axis=1)
+    ascending = np.exp(log_choice_probabilities(np.sort(outcomes.similarities, axis=1), score.temperature))
+    model = ModelChoices(
+        _credits(outcomes.similarities, score.ties), np.exp(logs), logs, entropy(ascending)
+    )  # fmt: skip
     return _figures(
-        _credits(outcomes.similarities, score.ties), np.exp(logs), counts, limits, logs,
-        np.exp(log_choice_probabilities(ascending, score.temperature)), n_dropped=score.n_dropped,
-        min_answers=min_answers, measure=score.measure, temperature=score.temperature, ties=score.ties,
-        backend=score.backend,
+        model, judged, asked, n_dropped=score.n_dropped, measure=score.measure, temperature=score.temperature,
+        ties=score.ties, backend=score.backend,
     )  # fmt: skip
 
 
-def _figures(
-    credits: np.ndarray, model: np.ndarray | None, counts: np.ndarray, limits: np.ndarray,
-    logs: np.ndarray | None = None, ascending: np.ndarray | None = None, **how: Any,
-) -> Agreement:  # fmt: skip
-    """All figures of c triplets.
+def _figures(model: ModelChoices, judged: _Judged, asked: _Asked, **how: Any) -> Agreement:
+    """All figures of the triplets. how: the fields of the result that say how it was computed."""
+    counts = judged.counts
+    columns, correlations = model.values(counts), Correlations.of(model, counts)
+    means = {name: float(one.mean()) for name, one in columns.items()}
+    estimates: dict[str, Any] = {**dict.fromkeys(("model_entropy", "kl", "js_distance")), **means}
+    estimates |= correlations.values
+    estimates["kl"] = means["kl"] if math.isfinite(means.get("kl", math.inf)) else None
+    estimates.pop("majority_probability", None)
+    bins = bins_of(np.stack([columns[name] for name in OF_BINS if name in columns]), asked.limits)
+    notes: tuple[str, ...] = ()
+    intervals: dict[str, Any] = {}
+    if asked.plan is not None:
+        plan = asked.plan.over(None if judged.entries is None else judged.entries.persons)
+        errors = AgreementErrors.of(judged.triplets, judged.entries, plan)
 
-    Args:
-        credits: (c, 3), what the model's choice counts when the item at that position was called odd.
-        model: (c, 3), its probabilities; None where it has none.
-        counts: (c, 3), how many people called each odd.
-        limits: of the bins.
-        logs: of the probabilities, where they are known better than by these.
-        ascending: the probabilities of each triplet in ascending order, likewise.
-        how: the fields of the result that say how it was computed.
-    """
-    answers = counts.sum(axis=1)
-    shares = counts / answers[:, None]
-    top = counts == counts.max(axis=1, keepdims=True)
-    majority = top / top.sum(axis=1, keepdims=True)
-    weighed = [(shares, credits), (majority, credits), *([] if model is None else [(majority, model)])]
-    columns = np.stack([shares.max(axis=1), *((weights * values).sum(axis=1) for weights, values in weighed)])
-    means = columns.mean(axis=1)
-    human_entropy = entropy(np.sort(shares, axis=1))
-    of_model: dict[str, Any] = dict.fromkeys(("share_pearson", "entropy_pearson", "entropy_spearman"), math.nan)
-    of_model |= dict.fromkeys(("model_entropy", "kl", "js_distance"))
-    if model is not None:
-        with np.errstate(divide="ignore"):
-            divergence = float(kl_of_logs(shares, np.log(model) if logs is None else logs).mean())
-        model_entropy = entropy(np.sort(model, axis=1) if ascending is None else ascending)
-        of_model = {
-            "share_pearson": pearson(model.ravel(), shares.ravel()),
-            "entropy_pearson": pearson(model_entropy, human_entropy),
-            "entropy_spearman": spearman(model_entropy, human_entropy),
-            "model_entropy": float(model_entropy.mean()),
-            "kl": divergence if math.isfinite(divergence) else None,
-            "js_distance": float(js_distance(shares, model).mean()),
-        }
+        def values(counts: np.ndarray, triplets: np.ndarray) -> dict[str, np.ndarray]:
+            chosen = model.take(triplets)
+            return chosen.values(counts) | correlations.influences(chosen, counts)
+
+        intervals = errors.intervals({k: v for k, v in estimates.items() if v is not None}, values, counts)
+        bins = _bins_with_intervals(bins, asked.limits, columns["majority_share"], errors, values, counts)
+        notes = notes_on_few(errors.numbers) if intervals else (without_interval(plan.by, errors.numbers),)
     return Agreement(
-        n_distinct=len(counts),
-        n_answers=int(answers.sum()),
-        human_entropy=float(human_entropy.mean()),
-        majority_share=float(means[0]),
-        accuracy=float(means[1]),
-        majority_accuracy=float(means[2]),
-        bins=_bins(columns, limits),
-        **of_model,
-        **how,
-    )
+        n_distinct=len(counts), n_answers=int(counts.sum()), bins=bins, min_answers=asked.min_answers, notes=notes,
+        **estimates, **{f"{name}_ci": one for name, one in intervals.items()}, **how,
+    )  # fmt: skip
+
+
+def _bins_with_intervals(
+    bins: Sequence[AgreementBin], limits: np.ndarray, majority: np.ndarray, errors: AgreementErrors, values: Values,
+    counts: np.ndarray,
+) -> tuple[AgreementBin, ...]:  # fmt: skip
+    """With those of means over the triplets of each bin, which is taken as it is."""
+    place, found = places_of(majority, limits), []
+    for k, one in enumerate(bins):
+        known = {name: value for name in OF_BINS if (value := getattr(one, name)) is not None}
+        intervals: dict[str, Any] = {}
+        if known:
+            intervals = errors.intervals(known, values, counts, (place == k).astype(np.float64))
+        found.append(replace(one, **{f"{name}_ci": ci for name, ci in intervals.items()}))
+    return tuple(found)
 
 
 def _credits(similarities: np.ndarray, ties: str) -> np.ndarray:
@@ -289,42 +330,6 @@ def _credits(similarities: np.ndarray, ties: str) -> np.ndarray:
     top = similarities[:, ::-1] == similarities.max(axis=1, keepdims=True)  # pair 2 - p is the one without p
     tied = top.sum(axis=1, keepdims=True)
     return credits_of(np.where(top, tied, -tied), ties) / CREDIT_UNIT
-
-
-def _bins(columns: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]:
-    """columns: (4, c), the fields of `AgreementBin` in their order, for each triplet; (3, c) without probabilities."""
-    last = len(limits) - 2
-    # Shares such as 3/10 and edges such as 0.3 may differ in the last bit.
-    place = np.clip(np.searchsorted(limits, columns[0] + 1e-12, side="right") - 1, 0, last)
-    sizes = np.bincount(place, minlength=last + 1)
-    bins = []
-    for k, size in enumerate(sizes.tolist()):
-        means = columns[:, place == k].mean(axis=1).tolist() if size else []
-        means += [None] * (4 - len(means))
-        bins.append(AgreementBin(float(limits[k]), float(limits[k + 1]), size, *means))
-    return tuple(bins)
-
-
-@dataclass(frozen=True)
-class AgreementBin:
-    """The triplets on which people agree so far. Fractions; None in an empty bin, or without probabilities.
-
-    Attributes:
-        low, high: of the majority share; low <= share < high, in the last bin also share = high.
-        n_distinct: triplets in the bin.
-        majority_share: mean, what the best model could have as accuracy.
-        accuracy: mean share of people's answers that the model predicts.
-        majority_accuracy: mean credit of the model when the majority's answer is the right one.
-        majority_probability: mean probability that the model gives to the majority's answer.
-    """
-
-    low: float
-    high: float
-    n_distinct: int
-    majority_share: float | None
-    accuracy: float | None
-    majority_accuracy: float | None
-    majority_probability: float | None
 
 
 @dataclass(frozen=True)
@@ -356,6 +361,9 @@ class Agreement(Result):
         label: a shorter name for tables, or None.
         model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
             similarities decided.
+        share_pearson_ci, entropy_pearson_ci, entropy_spearman_ci, model_entropy_ci, human_entropy_ci, kl_ci,
+            js_distance_ci, accuracy_ci, majority_accuracy_ci, majority_share_ci: their intervals; None where they were
+            left out or are not known.
     """
 
     command: ClassVar[str] = "agreement"
@@ -382,6 +390,16 @@ class Agreement(Result):
     embeddings: str | None = None
     label: str | None = None
     model_choices: str | None = None
+    share_pearson_ci: Interval | None = None
+    entropy_pearson_ci: Interval | None = None
+    entropy_spearman_ci: Interval | None = None
+    model_entropy_ci: Interval | None = None
+    human_entropy_ci: Interval | None = None
+    kl_ci: Interval | None = None
+    js_distance_ci: Interval | None = None
+    accuracy_ci: Interval | None = None
+    majority_accuracy_ci: Interval | None = None
+    majority_share_ci: Interval | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -161,7 +161,8 @@ def outcomes_of_choices(
         task=task,
     )
     nats = nats if nats is not None and finite else np.zeros(n)
-    return Outcomes(score, kept, np.empty((n, 0)), verdicts, nats, nats)
+    entropy = nats if chosen.entropy is None else chosen.entropy[rows]
+    return Outcomes(score, kept, np.empty((n, 0)), verdicts, nats, entropy)
 
 
 def notes_on_choices(chosen: Mapping[str, Chosen], task: str, lacking: str = "cross-entropy") -> Iterator[str]:

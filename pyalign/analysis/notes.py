@@ -113,7 +113,7 @@ def looks_like_index(column: np.ndarray) -> bool:
 
 def notes_on_score(
     accuracy: float,
-    n: int,
+    n: float,
     cross_entropy: float,
     name: str | None = None,
     task: str = ODD_ONE_OUT,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score, score_triplets, summarise
 from pyalign.backends import get_host_backend
-from pyalign.data import ODD_ONE_OUT, alternatives_of
+from pyalign.data import ODD_ONE_OUT, Weights, alternatives_of
 from pyalign.ops.triplets import TripletResults
 from pyalign.typing import MeasureLike, Policy
 
@@ -29,6 +29,7 @@ class Outcomes:
         verdicts: int8 (c,): m pairs share the maximum; m where the human pair 01 is among them, else -m.
         cross_entropy: (c,) nats: -log p(human pair).
         entropy: (c,) nats, of the choice probabilities.
+        weights: float64 (c,), how much each counts; None: all the same.
     """
 
     score: Score
@@ -37,10 +38,46 @@ class Outcomes:
     verdicts: np.ndarray
     cross_entropy: np.ndarray
     entropy: np.ndarray
+    weights: np.ndarray | None = None
 
     def credits(self, ties: str = "fractional") -> np.ndarray:
         """int16 (c,): what each triplet counts under a rule for ties, in sixths."""
         return credits_of(self.verdicts, ties)
+
+
+def weighted(one: Outcomes, weights: Weights | None) -> Outcomes:
+    """The outcomes with weights (t,) of all triplets, of which they keep some, and with the score that these give.
+
+    Figures that the score lacks it still lacks.
+
+    Example:
+        >>> x = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+        >>> outcomes = triplet_outcomes(x, [[0, 1, 2], [2, 3, 0], [0, 2, 3]])
+        >>> weighted(outcomes, Weights(np.array([1.0, 1.0, 2.0]))).score.accuracy
+        0.5
+    """
+    if weights is None:
+        return one
+    kept, score = weights if one.kept is None else weights.take(one.kept), one.score
+    credits = mean_of(one.credits(score.ties), kept.values) / CREDIT_UNIT
+    score = replace(
+        score,
+        accuracy=None if score.accuracy is None else credits,
+        cross_entropy=None if score.cross_entropy is None else mean_of(one.cross_entropy, kept.values),
+        mean_entropy=None if score.mean_entropy is None else mean_of(one.entropy, kept.values),
+        effective_answers=kept.effective_number,
+    )
+    return replace(one, score=score, weights=kept.values)
+
+
+def mean_of(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """The mean of values (t,) with these weights (t,); None: all the same.
+
+    Example:
+        >>> mean_of(np.array([1, 4]), None), mean_of(np.array([1, 4]), np.array([2.0, 1.0]))
+        (2.5, 2.0)
+    """
+    return float(values.mean(dtype=np.float64) if weights is None else weights @ values / weights.sum())
 
 
 def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:

@@ -10,13 +10,14 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, PermutationTest, accuracy_of, scored_part
-from pyalign.analysis.outcomes import triplet_outcomes
+from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of, mean_of, triplet_outcomes, weighted
 from pyalign.analysis.pairs_without_value import require_alike_orders
 from pyalign.analysis.two_alternatives import counts_of_two
 from pyalign.backends import Array, Sums, Wanted, get_host_backend
-from pyalign.data import ANCHORED, Provenance, align, require_answers, require_one_answer_each
+from pyalign.data import ANCHORED, Provenance, Weights, align, alternatives_of, require_answers
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
+from pyalign.data.triplets import answered_once
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
 from pyalign.ops._door import Door
 from pyalign.ops._prepare import prepare
@@ -26,7 +27,7 @@ from pyalign.ops.triplets import Placed, placed, use_matrix
 from pyalign.progress import Progress, silent
 from pyalign.stats.intervals import percentile_interval
 from pyalign.stats.resampling import Resampling
-from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, Ties, TripletsLike
+from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, Ties, TripletsLike, WeightsLike
 
 
 def permutation_test(
@@ -41,6 +42,7 @@ def permutation_test(
     n_permutations: int = 1000,
     confidence_level: float = 0.95,
     seed: int = 0,
+    weights: WeightsLike | None = None,
     progress: Progress | None = None,
 ) -> PermutationTest:
     """How accurate these embeddings would be if their rows belonged to the items in random order.
@@ -60,6 +62,7 @@ def permutation_test(
         n_permutations: random matchings.
         confidence_level: of the interval of the accuracies under them.
         seed: the same seed gives the same permutations on every backend.
+        weights: see `pyalign.score`.
         progress: called with "permutations", how many are done, and of how many.
 
     Returns:
@@ -84,30 +87,32 @@ def permutation_test(
     _checks.whole_number(seed, "seed", 0)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     chosen, embeddings = get_measure(measure), with_similarities(embeddings)
-    present = with_rows(embeddings, triplets, missing)
+    present = with_rows(embeddings, answered_once(triplets, "permutation_test", weights), missing)
     aligned = align(embeddings, present.triplets, features=not chosen.precomputed)
     if isinstance(aligned.embeddings, Similarities):
         chosen = PRECOMPUTED[aligned.embeddings.kind]
     require_answers(aligned.triplets, "permutation_test")
-    require_one_answer_each(aligned.triplets, "permutation_test")
-    given, task = {"embeddings": aligned.embeddings, "triplets": aligned.triplets}, aligned.triplets.task
+    task, weighing = aligned.triplets.task, aligned.triplets.weights
+    given = {"embeddings": aligned.embeddings, "triplets": aligned.triplets, "weights": weighing}
     embeddings, triplets = aligned.x, aligned.index
     with _checks.may_omit_rows(aligned.names):
-        score = triplet_outcomes(
+        outcomes = triplet_outcomes(
             embeddings, triplets, measure=chosen, ties=ties, nan_policy=nan_policy, backend=backend, task=task
-        ).score
+        )
+    score = weighted(outcomes, weighing).score
     assert score.accuracy is not None
     options: dict[str, Any] = {"n_permutations": n_permutations, "seed": seed, "progress": progress}
     if chosen.precomputed and np.isnan(np.asarray(embeddings)).any():
         accuracies = _permuted_with_missing(
-            np.asarray(embeddings), np.asarray(triplets), task, chosen, ties, backend, **options
+            np.asarray(embeddings), np.asarray(triplets), task, chosen, ties, backend, weighing, **options
         )
     else:
         ready = placed(embeddings, triplets, backend, chosen.precomputed)
         if nan_policy == "omit":
-            ready, _ = scored_part(ready, chosen.precomputed, task)
+            ready, kept = scored_part(ready, chosen.precomputed, task)
             embeddings, triplets = ready.rows, ready.index
-        accuracies = _permuted(ready, task, chosen, ties, **options)
+            weighing = weighing if weighing is None or kept is None else weighing.take(kept)
+        accuracies = _permuted(ready, task, chosen, ties, weighing, **options)
     reached = int((accuracies >= score.accuracy - 1e-12).sum())  # the same credits, added up in another order
     options = {"measure": str(chosen), "ties": ties, "nan": nan_policy, "missing": missing}
     return PermutationTest(
@@ -129,8 +134,9 @@ def permutation_test(
 
 
 def _permuted(
-    ready: Placed, task: str, measure: Measure, ties: Ties, n_permutations: int, seed: int, progress: Progress
-) -> np.ndarray:
+    ready: Placed, task: str, measure: Measure, ties: Ties, weights: Weights | None, n_permutations: int, seed: int,
+    progress: Progress,
+) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies."""
     door, values, index = ready.door, ready.rows, ready.index
     n, t, dtype = len(values), len(index), _checks.result_dtype(values)
@@ -141,28 +147,27 @@ def _permuted(
             matrix = door.empty((n, n), dtype)
             door.backend.similarity(rows, None, matrix)
     on_host = None if matrix is not None and n * n < 3 * t else door.host(index)
-    similarities = door.empty((t, 3), dtype) if task == ANCHORED else None
-    sums_of = partial(_sums_of, door, similarities)
+    similarities = door.empty((t, 3), dtype) if task == ANCHORED or weights is not None else None
+    accuracy = partial(_accuracy, door, similarities, t, ties, task, weights)
     accuracies = np.empty(n_permutations)
     for k in range(n_permutations):
         order = permutation(n, k, seed=seed)
         if on_host is not None:  # fewer elements to move than the matrix has
             moved = door.bring(order.astype(np.int32)[on_host])
             if matrix is None:
-                sums = sums_of(partial(door.backend.triplets_from_rows, rows, moved))
+                accuracies[k] = accuracy(partial(door.backend.triplets_from_rows, rows, moved))
             else:
-                sums = sums_of(partial(door.backend.triplets_from_matrix, matrix, moved))
+                accuracies[k] = accuracy(partial(door.backend.triplets_from_matrix, matrix, moved))
         else:
-            sums = sums_of(partial(door.backend.triplets_from_matrix, door.reordered(matrix, order), index))
-        accuracies[k] = accuracy_of(sums, t, ties)
+            again = door.reordered(matrix, order)
+            accuracies[k] = accuracy(partial(door.backend.triplets_from_matrix, again, index))
         progress("permutations", k + 1, n_permutations)
     return accuracies
 
 
 def _permuted_with_missing(
     matrix: np.ndarray, triplets: np.ndarray, task: str, measure: Measure, ties: Ties, backend: BackendName,
-    n_permutations: int,
-    seed: int, progress: Progress,
+    weights: Weights | None, n_permutations: int, seed: int, progress: Progress,
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies with a matrix that has NaN: each of the triplets that ask about none in that order."""
 
@@ -175,18 +180,24 @@ def _permuted_with_missing(
         found = triplet_outcomes(
             matrix, moved(k), measure=measure, ties=ties, nan_policy="omit", backend=backend, task=task
         )
-        assert found.score.accuracy is not None
-        accuracies[k] = found.score.accuracy
+        reached = weighted(found, weights).score.accuracy
+        assert reached is not None
+        accuracies[k] = reached
         progress("permutations", k + 1, n_permutations)
     return accuracies
 
 
-def _sums_of(door: Door, similarities: Array | None, run: Callable[[Wanted], Sums | None]) -> Sums:
-    """The counts of one matching; of anchored triplets from their similarities (t, 3), into which these are written."""
+def _accuracy(
+    door: Door, similarities: Array | None, t: int, ties: Ties, task: str, weights: Weights | None,
+    run: Callable[[Wanted], Sums | None],
+) -> float:  # fmt: skip
+    """That of one matching of t triplets; of anchored or weighted ones by way of their similarities (t, 3)."""
     sums = run(Wanted(sums=similarities is None, similarities=similarities))
-    if similarities is not None:
-        verdicts = np.empty(len(similarities), np.int8)
-        get_host_backend(door.backend.name).outcomes(door.host(similarities), 1.0, verdicts, None, None, alternatives=2)
-        sums = counts_of_two(verdicts)
-    assert sums is not None
-    return sums
+    if similarities is None:
+        assert sums is not None
+        return accuracy_of(sums, t, ties)
+    verdicts, host = np.empty(t, np.int8), get_host_backend(door.backend.name)
+    host.outcomes(door.host(similarities), 1.0, verdicts, None, None, alternatives=alternatives_of(task))
+    if weights is not None:
+        return mean_of(credits_of(verdicts, ties), weights.values) / CREDIT_UNIT
+    return accuracy_of(counts_of_two(verdicts), t, ties)

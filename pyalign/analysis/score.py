@@ -16,7 +16,7 @@ from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import ModelChoices
 from pyalign.analysis.notes import glance_at_rows, merged, notes_on_rows, notes_on_score
-from pyalign.analysis.outcomes import outcomes_of
+from pyalign.analysis.outcomes import outcomes_of, weighted
 from pyalign.analysis.permutation import permutation_test
 from pyalign.analysis.score_choices import score_choices
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
@@ -45,6 +45,7 @@ from pyalign.typing import (
     SubjectsLike,
     Ties,
     TripletsLike,
+    WeightsLike,
 )
 
 KEPT = ("choices", "probabilities")
@@ -86,7 +87,8 @@ def score(
     ceiling: NamedCeiling | None = None, n_permutations: int | None = None, seed: int = 0,
     transform: Transform | None = None, keep: Kept | Sequence[Kept] = (),
     model_choices: NamedChoices | None = None,
-    choice_base: int | None = None, unreadable: Policy = "raise", progress: Progress | None = None,
+    choice_base: int | None = None, unreadable: Policy = "raise", weights: WeightsLike | None = None,
+    progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
     """Score embeddings, or a similarity or dissimilarity matrix, by their odd-one-out accuracy on human triplets.
 
@@ -126,7 +128,9 @@ def score(
         groups: (t,) labels of the triplets, or a `pyalign.Categories` of the objects; each group is also scored
             separately.
         ceiling: a noise ceiling, a fraction above chance, for `fraction_of_ceiling`: a number, a pair of name and
-            number, or the result of `pyalign.noise_ceiling`, whose estimate is used.
+            number, or the result of `pyalign.noise_ceiling`, whose estimate is used, or a pair of "upper", "lower" or
+            "estimate" and such a result. The interval of the fraction counts the error of the latter; a number is
+            treated as known.
         n_permutations: the number of random matchings of rows and items for the chance level; see
             `pyalign.permutation_test`. Rows and columns of a matrix are permuted together.
         seed: the seed of the permutations.
@@ -137,6 +141,9 @@ def score(
             them; in addition to embeddings, which then need names, or instead of them. They are scored last, on the
             same triplets.
         choice_base, unreadable: how `model_choices` are read; see `pyalign.score_choices`.
+        weights: (t,) how much each answer counts, positive: 1 / the probability that its triplet was presented, where
+            not all had the same. Accuracies, cross-entropies and entropies are then weighted means, with the errors of
+            these; counts of triplets and ties stay counts. None: those of the triplets.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -181,7 +188,7 @@ def score(
         return score_choices(
             named_models(model_choices, "model_choices", "choices"), triplets, choice_base=choice_base,
             ties=ties, nan_policy=nan_policy, unreadable=unreadable, ci=ci, subjects=subjects, groups=groups,
-            ceiling=ceiling, backend=backend, progress=progress,
+            ceiling=ceiling, backend=backend, weights=weights, progress=progress,
         )  # fmt: skip
     called = "embeddings" if matrix is None else "matrix"
     models = as_models(_models(embeddings, matrix, kind), called)
@@ -192,7 +199,7 @@ def score(
         choices = ModelChoices.of(
             model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
         )
-    given = answered_once(triplets, "score")
+    given = answered_once(triplets, "score", weights)
     plan = as_resampling(ci)
     if plan is not None and plan.by == AUTO and not given.answered:
         plan = None
@@ -258,7 +265,8 @@ def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, back
     options.update(temperature=asked.temperature, ci=record_of(asked.plan))
     drawn = asked.plan is not None and not asked.plan.closed
     seed = asked.seed if asked.n_permutations is not None else asked.plan.seed if asked.plan and drawn else None
-    return Provenance.now([*x.items(), ("triplets", triplets)], options, backend, seed)
+    inputs = [*x.items(), ("triplets", triplets), ("weights", triplets.weights)]
+    return Provenance.now(inputs, options, backend, seed)
 
 
 def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[MeasureLike | None], Score]:
@@ -285,8 +293,8 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[Measu
         of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)
         told = merged(notes, looked(), of_measure, found.notes)  # triplets are known to be valid now
         if found.accuracy is not None:
-            nats = found.cross_entropy or 0.0
-            told = merged(told, notes_on_score(found.accuracy, found.n_triplets, nats, name, found.task, kind=kind))
+            nats, n = found.cross_entropy or 0.0, found.effective_answers or found.n_triplets
+            told = merged(told, notes_on_score(found.accuracy, n, nats, name, found.task, kind=kind))
         return replace(
             found,
             embeddings=name,
@@ -303,8 +311,9 @@ def _one(
     ready: Placed, rows: Any, aligned: Aligned, measure: MeasureLike, temperature: float, asked: _Asked, aside: Aside
 ) -> Score:
     """The score by one measure, with what was asked for besides; `rows`: as notes and permutations take them."""
-    began = time.perf_counter()
-    needed = asked.plan is not None or asked.groups is not None
+    began, weights = time.perf_counter(), aligned.triplets.weights
+    parts = asked.plan is not None or asked.groups is not None
+    needed = parts or weights is not None
     results, n_dropped = score_placed(
         ready, get_measure(measure), temperature, asked.nan_policy, choices="choices" in asked.keep,
         probabilities="probabilities" in asked.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
@@ -317,16 +326,19 @@ def _one(
     if not aligned.triplets.answered:
         _refuse_without_answers(asked)
         found = replace(found, accuracy=None, cross_entropy=None)
+    outcomes = None
     if needed:
+        outcomes = weighted(outcomes_of(results, found), weights)
+        found = outcomes.score
+    if parts and outcomes is not None:
         found = with_intervals(
-            outcomes_of(results, found), aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups,
-            progress=asked.progress,
-        )  # fmt: skip
+            outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
+        )
     if asked.ceiling is not None:
-        found = with_ceiling(found, asked.ceiling)
+        found = with_ceiling(found, asked.ceiling, aligned, asked.grouped, outcomes, asked.subjects)
     if asked.n_permutations is not None:
         test = permutation_test(
-            rows, Triplets(aligned.index, task=found.task), measure=measure, ties=asked.ties,
+            rows, Triplets(aligned.index, task=found.task, weights=weights), measure=measure, ties=asked.ties,
             nan_policy=asked.nan_policy,
             backend=asked.backend, seed=asked.seed, n_permutations=asked.n_permutations,
             confidence_level=asked.plan.confidence_level if asked.plan else 0.95, progress=asked.progress,

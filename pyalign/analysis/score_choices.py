@@ -15,6 +15,7 @@ from pyalign.analysis.ceiling.result import NamedCeiling
 from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
+from pyalign.analysis.outcomes import Outcomes, weighted
 from pyalign.analysis.scored_intervals import Grouped, with_ceiling, with_intervals
 from pyalign.backends import HostBackend, get_host_backend
 from pyalign.data import (
@@ -23,14 +24,13 @@ from pyalign.data import (
     Embeddings,
     Provenance,
     Triplets,
-    as_triplet_data,
     require_answers,
-    require_one_answer_each,
 )
+from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
-from pyalign.typing import BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike
+from pyalign.typing import BackendName, NamedChoices, Policy, SubjectsLike, Ties, TripletsLike, WeightsLike
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def score_choices(
     nan_policy: Policy = "raise",
     unreadable: Policy = "raise", ci: IntervalsOver = AUTO, subjects: SubjectsLike | None = None,
     groups: ArrayLike | Categories | None = None,
-    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", progress: Progress | None = None,
+    ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
+    progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
     """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
 
@@ -77,6 +78,7 @@ def score_choices(
             items, or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
         backend: what computes intervals; on the host.
+        weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -104,7 +106,7 @@ def score_choices(
     asked = _Asked(
         choice_base, ties, nan_policy, unreadable, host, plan, subjects, groups, ceiling, progress, Grouped(plan)
     )
-    aligned = _by_themselves(triplets, host)
+    aligned = _by_themselves(triplets, weights, host)
     if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
     found: list[Score] = []
@@ -122,11 +124,10 @@ def score_choices(
     return Scores(tuple(found), aligned.triplets.source, notes=told, provenance=provenance)
 
 
-def _by_themselves(triplets: object, host: HostBackend) -> Aligned:
+def _by_themselves(triplets: object, weights: object, host: HostBackend) -> Aligned:
     """Triplets without rows that they are about; checked."""
-    given = as_triplet_data(triplets)
+    given = answered_once(triplets, "score_choices", weights)
     require_answers(given, "score_choices")
-    require_one_answer_each(given, "score_choices")
     index = _checks.as_triplets(given.values)
     n = int(index.max()) + 1 if given.names is None else len(given.names)
     _checks.require_valid(host.check_triplets(index, n), index, n)
@@ -137,19 +138,23 @@ def _by_themselves(triplets: object, host: HostBackend) -> Aligned:
 def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
     chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host, asked.unreadable)
     chosen.require_answers(asked.nan_policy)
-    found = _scored(chosen, name, aligned, asked)
+    found, outcomes = _scored(chosen, name, aligned, asked)
     if asked.ceiling is not None:
-        found = with_ceiling(found, asked.ceiling)
+        found = with_ceiling(found, asked.ceiling, aligned, asked.grouped, outcomes, asked.subjects)
     assert found.accuracy is not None
-    told = notes_on_score(found.accuracy, found.n_triplets, found.cross_entropy or 0.0, name, found.task, rows=False)
+    n = found.effective_answers or found.n_triplets
+    told = notes_on_score(found.accuracy, n, found.cross_entropy or 0.0, name, found.task, rows=False)
     told += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, found.task))
     anchors = notes_on_anchors(np.asarray(aligned.index), found.task)
     provenance = _provenance(asked, {name or "choices": choices}, aligned.triplets)
     return replace(found, notes=merged(aligned.notes, anchors, told, found.notes), provenance=provenance)
 
 
-def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
-    """With intervals and groups; what needs probabilities is computed of zeros where there are none, and taken out."""
+def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> tuple[Score, Outcomes]:
+    """With intervals and groups, and the outcomes that they are of.
+
+    What needs probabilities is computed of zeros where there are none, and taken out.
+    """
     outcomes = outcomes_of_choices(
         chosen,
         ties=asked.ties,
@@ -158,15 +163,16 @@ def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -
         task=aligned.triplets.task,
         name=name,
     )
+    outcomes = weighted(outcomes, aligned.triplets.weights)
     score = outcomes.score
     if asked.plan is None and asked.groups is None:
-        return score
+        return score, outcomes
     finite = score.cross_entropy is not None
     outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=0.0))
     score = with_intervals(
         outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
     )
-    return score if finite else _without_nats(score)
+    return (score if finite else _without_nats(score)), outcomes
 
 
 def _without_nats(score: Score) -> Score:
@@ -174,7 +180,9 @@ def _without_nats(score: Score) -> Score:
     if groups is not None:
         groups = tuple(replace(group, cross_entropy=None) for group in groups)
     missing = score.missing if score.cross_entropy_ci is None else (*score.missing, "cross_entropy_ci")
-    return replace(score, cross_entropy=None, cross_entropy_ci=None, groups=groups, missing=missing)
+    return replace(
+        score, cross_entropy=None, cross_entropy_ci=None, cross_entropy_components=None, groups=groups, missing=missing
+    )
 
 
 def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
@@ -182,4 +190,5 @@ def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets
     options["unknown"] = asked.unreadable
     options["ci"] = record_of(asked.plan)
     seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None
-    return Provenance.now([*choices.items(), ("triplets", triplets)], options, asked.host.name, seed)
+    inputs = [*choices.items(), ("triplets", triplets), ("weights", triplets.weights)]
+    return Provenance.now(inputs, options, asked.host.name, seed)

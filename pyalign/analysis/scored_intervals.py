@@ -9,26 +9,17 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
-from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes
+from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, people_of_ceiling
+from pyalign.analysis.ceiling.yardstick import Yardstick
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
 from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.progress import Progress, silent
-from pyalign.stats.clustered import Dependence
+from pyalign.stats.clustered import Dependence, with_weights
 from pyalign.stats.effective import effective_numbers, low_values, notes_on_few, without_interval
 from pyalign.stats.resampling import Clusters, Resampling
-
-
-def with_ceiling(result: Score, ceiling: NamedCeiling) -> Score:
-    """The score with its place between chance and a noise ceiling."""
-    assert result.accuracy is not None
-    if isinstance(ceiling, NoiseCeiling) and ceiling.task != result.task:
-        raise InputError(f"ceiling must be one of {result.task} triplets, as those scored; got task {ceiling.task!r}")
-    name, value = as_named_ceiling(ceiling)
-    fraction = fraction_of_ceiling(result.accuracy, value, result.task)
-    return replace(result, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
 
 
 @dataclass
@@ -38,6 +29,13 @@ class Grouped:
     plan: Resampling | None
     _index: object = None
     _found: tuple[Clusters, Resampling | None, Dependence | None] | None = None
+    _held: tuple[object, Yardstick] | None = None
+
+    def yardstick(self, ceiling: NamedCeiling, aligned: Aligned, people: object) -> Yardstick:
+        """What scores of these triplets are held against; computed once for models in a row."""
+        if self._held is None or self._held[0] is not aligned.index:
+            self._held = aligned.index, Yardstick.of(ceiling, aligned.triplets, people)
+        return self._held[1]
 
     def of(
         self, outcomes: Outcomes, index: object, people: object
@@ -71,14 +69,18 @@ def with_intervals(
     clusters, plan, dependence = grouped.of(outcomes, aligned.index, people)
     values, units = values_of([outcomes], found.ties, None)
     if plan is not None:
-        ci, nats_ci = uncertainty(
-            clusters, values, units, (found.accuracy, found.cross_entropy), plan, progress, dependence
+        errors = (
+            None if dependence is None else dependence.errors(with_weights(values, clusters.weights)).in_units(units)
         )
+        estimates = found.accuracy, found.cross_entropy
+        ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, progress, errors)
         numbers = effective_numbers(clusters, plan.by)
         notes = (*found.notes, *notes_on_few(numbers))
         found = replace(found, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
-        if not plan.closed:
+        if errors is None:
             found = replace(found, resamples=plan.drawn, seed=plan.seed)
+        elif clusters.weights is None:  # components are of answers that count the same
+            found = replace(found, components=errors.components(0), cross_entropy_components=errors.components(1))
         if ci is None:
             why = without_interval(plan.by, numbers)
             found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, why))
@@ -88,14 +90,48 @@ def with_intervals(
     return found
 
 
+def with_ceiling(
+    found: Score, ceiling: NamedCeiling, aligned: Aligned, grouped: Grouped, outcomes: Outcomes | None, subjects: object
+) -> Score:  # fmt: skip
+    """The score with its place between chance and a noise ceiling, and the interval of that where there are intervals.
+
+    Args:
+        outcomes: of the triplets, where intervals are asked for.
+        subjects: who answered them, as the call names them.
+    """
+    accuracy = found.accuracy
+    assert accuracy is not None
+    (name, value), people = as_named_ceiling(ceiling), people_of_ceiling(ceiling)
+    if people is not None and people.task != found.task:
+        raise InputError(f"ceiling must be one of {found.task} triplets, as those scored; got task {people.task!r}")
+    fraction = fraction_of_ceiling(accuracy, value, found.task)
+    found = replace(found, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
+    if grouped.plan is None or outcomes is None:
+        return found
+    if found.ci is None:
+        return replace(found, missing=(*found.missing, "fraction_of_ceiling_ci"))
+    who = aligned.triplets.subjects if subjects is None else subjects
+    yardstick, covariance = grouped.yardstick(ceiling, aligned, who), 0.0
+    if yardstick.parts is not None and outcomes.kept is None:
+        clusters, plan, dependence = grouped.of(outcomes, aligned.index, who)
+        assert plan is not None
+        credits = outcomes.credits(found.ties) / CREDIT_UNIT
+        covariance = yardstick.covariance(credits, dependence or Dependence.of(clusters, plan))
+    interval = yardstick.interval(accuracy, found.ci, found.task, covariance)
+    return replace(
+        found, fraction_of_ceiling_ci=interval, notes=(*found.notes, *yardstick.note(found.ci, interval)),
+        missing=found.missing if interval is not None else (*found.missing, "fraction_of_ceiling_ci"),
+    )  # fmt: skip
+
+
 def _group_scores(
     outcomes: Outcomes, values: np.ndarray, units: np.ndarray, clusters: Clusters, groups: Mapping[str, np.ndarray],
     plan: Resampling | None,
 ) -> Iterator[GroupScore]:  # fmt: skip
     for name, members in groups.items():
-        own = values[:, members]
-        nats = float(outcomes.cross_entropy[members].mean(dtype=np.float64))
-        one = GroupScore(name, float(own[0].mean()) / CREDIT_UNIT, len(members), nats, None)
+        own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
+        nats = mean_of(outcomes.cross_entropy[members], some)
+        one = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
         yield one if plan is None else _with_interval(one, own, units, clusters.take(members), plan)
 
 

@@ -30,7 +30,9 @@ def clusters_of(triplets: object, outcomes: Sequence[Outcomes], subjects: object
             raise InputError("models must share at least one triplet whose rows are finite in all; got none")
         subjects = None if subjects is None else checked_labels(subjects, len(index))[kept]
         index = index[kept]
-    return Clusters.of(index, subjects, outcomes[0].score.backend)
+    first = outcomes[0]
+    weights = None if first.weights is None else kept_of(first.weights, first, kept)
+    return Clusters.of(index, subjects, first.score.backend, weights)
 
 
 def people_of(outcomes: Sequence[Outcomes], subjects: object) -> object:
@@ -74,39 +76,43 @@ def kept_of(array: np.ndarray, one: Outcomes, kept: np.ndarray | None) -> np.nda
     return within
 
 
-def in_units(means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: Sequence[float]) -> np.ndarray:
+def in_units(
+    means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: Sequence[float],
+    weights: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """(b, 2 m) means of resamples in the units of the rows of `values_of`.
 
     Cross-entropies were rounded to steps, their estimates were not: what rounding has moved is moved back, the same in
     every resample. Credits are exact, and stay so: equal sums in a resample are equal accuracies.
     """
-    shift = np.asarray(estimates) - values.mean(axis=1, dtype=np.float64) * units
+    plain = values.mean(axis=1, dtype=np.float64) if weights is None else values @ weights / weights.sum()
+    shift = np.asarray(estimates) - plain * units
     shift[::2] = 0.0
     return means * units + shift
 
 
 def uncertainty(
     clusters: Clusters, values: np.ndarray, units: np.ndarray, estimates: Sequence[float], plan: Resampling,
-    progress: Progress = silent, dependence: Dependence | None = None,
+    progress: Progress = silent, errors: Errors | None = None,
 ) -> tuple[Interval | None, ...]:  # fmt: skip
     """Intervals of the means of values (2 m, t) in these units, as `values_of` has them; None where there is none.
 
     Args:
         estimates: the means of all triplets.
-        dependence: of the clusters under the plan, where it is known already.
+        errors: of the means in closed form, where they are known already.
     """
     if plan.closed:
-        found = (dependence or Dependence.of(clusters, plan)).errors(with_weights(values))
-        found = found.in_units(units)
+        if errors is None:
+            errors = Dependence.of(clusters, plan).errors(with_weights(values, clusters.weights)).in_units(units)
         each = zip(estimates, count(), cycle((FRACTION, POSITIVE)), strict=False)
-        return tuple(mean_interval(estimate, found, k, plan, bounds) for estimate, k, bounds in each)
+        return tuple(mean_interval(estimate, errors, k, plan, bounds) for estimate, k, bounds in each)
     if not are_enough(effective_numbers(clusters, plan.by)):
         return (None,) * len(values)
-    means = in_units(replicates(clusters, values, plan, progress), values, units, estimates)
+    means = in_units(replicates(clusters, values, plan, progress), values, units, estimates, clusters.weights)
     require_rows(means, plan)
     if plan.by == "objects" and plan.method == "bootstrap":
-        errors, _ = standard_errors(clusters, values, plan)
-        means = scaled(means, np.asarray(estimates), errors * units)
+        widths, _ = standard_errors(clusters, values, plan)
+        means = scaled(means, np.asarray(estimates), widths * units)
     return tuple(None if np.isnan(column).any() else percentile_interval(column, plan) for column in means.T)
 
 

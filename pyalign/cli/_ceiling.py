@@ -6,7 +6,7 @@ import argparse
 
 from pyalign._result import load_result
 from pyalign.analysis.accuracy import fraction_of_ceiling
-from pyalign.analysis.ceiling.result import NoiseCeiling, ceiling_of
+from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling, ceiling_of
 from pyalign.cli._command import file_to_read
 from pyalign.data import ODD_ONE_OUT
 from pyalign.errors import InputError
@@ -25,7 +25,7 @@ def ceiling(text: str) -> float | Spec:
         raise argparse.ArgumentTypeError(f"expected a number or {WORDS}; got {text!r}") from error
 
 
-def read_ceiling(stated: float | Spec | None, task: str = ODD_ONE_OUT) -> float | tuple[str, float] | None:
+def read_ceiling(stated: float | Spec | None, task: str = ODD_ONE_OUT) -> NamedCeiling | None:
     """The ceiling as `pyalign.score` takes it; of a document the estimate, unless another is named.
 
     task: of the triplets that are scored.
@@ -43,7 +43,7 @@ def read_ceiling(stated: float | Spec | None, task: str = ODD_ONE_OUT) -> float 
         raise InputError(f"{path}: is the ceiling of {result.task} triplets; those that are scored are {task} (--task)")
     try:
         named = ceiling_of(result, stated.key or "estimate")
-        fraction_of_ceiling(1.0, named[1], task)
+        fraction_of_ceiling(1.0, as_named_ceiling(named)[1], task)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return named

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyalign.cli._command import refuse_unused, without_effect
 from pyalign.cli._options import (
-    Intervals,
+    ClosedIntervals,
     JudgedRows,
     ManyAnswers,
     Mapped,
@@ -17,8 +17,9 @@ from pyalign.cli._options import (
     RowNames,
     SomeTriplets,
     TripletLayout,
+    Weighted,
 )
-from pyalign.data import ANCHORED, Embeddings, Subjects, Transform, Triplets, hash_early
+from pyalign.data import ANCHORED, Embeddings, Subjects, Transform, Triplets, Weights, hash_early
 from pyalign.data.align import align, asked_items
 from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
@@ -50,6 +51,7 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
         choice_base=options.choice_base if positions else None,
         one_based=options.one_based or None,
         subject_column=options.subject_column if isinstance(options, People) else None,
+        weight_column=options.weight_column if isinstance(options, Weighted) else None,
         item_names=None if options.item_names is None else names_of(options.item_names),
         task=options.task,
         anchor=options.anchor,
@@ -59,7 +61,7 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
         if of_rows is not None:
             triplets = replace(triplets, names=names_of(of_rows), numbered=True)  # who names rows says their order
     hash_early(triplets)
-    described = _with_answers(_with_subjects(triplets, options), options)
+    described = _with_weights(_with_answers(_with_subjects(triplets, options), options), options)
     if answered is not None and not described.answered:
         hint = ": give --answers" if isinstance(options, ManyAnswers) else ""
         raise InputError(f"{answered} needs human choices, which {said_by(options)} says are not recorded{hint}")
@@ -122,20 +124,28 @@ def _with_answers(triplets: Triplets, options: TripletLayout) -> Triplets:
     return replace(answered, notes=(*answered.notes, *notes))
 
 
+def _with_weights(triplets: Triplets, options: TripletLayout) -> Triplets:
+    if not isinstance(options, Weighted) or options.weights is None:
+        return triplets
+    spec, weights = options.weights, weights_of(options.weights)
+    try:
+        return triplets.with_weights(weights)
+    except InputError as error:
+        raise InputError(f"{spec}: {error}") from error
+
+
+def weights_of(spec: Spec) -> Weights:
+    """The weights in FILE or FILE::KEY."""
+    from pyalign.io.weights import read_weights
+
+    return read_weights(spec.path, key=spec.key)
+
+
 def names_of(spec: Spec) -> tuple[str, ...]:
     """The names in FILE or FILE::KEY."""
     from pyalign.io.names import read_names
 
     return read_names(spec.path, key=spec.key)
-
-
-def read_vector(path: str) -> Any:
-    """The array of a .npy file."""
-    from pyalign.io.npy import open_npy
-    from pyalign.io.paths import check_file
-
-    check_file(path, "arrays", (".npy",))
-    return open_npy(path)
 
 
 def read_embeddings(spec: Spec, names: Spec | None = None, name_column: int | str | None = None) -> Embeddings:
@@ -275,7 +285,9 @@ def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
     return without_effect(options, ("subjects", "subject_column"), f"only {what} count people ({option})")
 
 
-def check_intervals(options: Intervals, n_permutations: int | None = None) -> tuple[Resampling | None, tuple[str, ...]]:
+def check_intervals(
+    options: ClosedIntervals, n_permutations: int | None = None
+) -> tuple[Resampling | None, tuple[str, ...]]:  # fmt: skip
     """What intervals are over, and notes on people who do not count; raises before anything is read where it is wrong.
 
     n_permutations: of a test, whose estimate has a confidence too.

@@ -21,6 +21,7 @@ from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "participants", "answers of many participants"
+WEIGHTS = "weights of answers"
 TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --write`"
 MODEL = f"model\nmeasures (larger is more similar; rbf:2.5 sets sigma):\n{FORMULAS}"
 INTERVALS = "intervals"
@@ -118,7 +119,7 @@ class Models:
     embeddings: tuple[Spec, ...] = option(
         "files of (n, d) embeddings, or folders written by `pyalign extract`; FILE::KEY picks an array", "--embeddings",
         required=True, nargs="+", metavar="EMB", role="input", positional=True,
-        unless=("matrix", "model_choices"),
+        unless=("matrix", "model_choices", "pilot", "components"),
     )  # fmt: skip
     labels: tuple[str, ...] | None = option(
         "names of the models in tables (default: shortened file names)", nargs="+", metavar="L"
@@ -249,6 +250,21 @@ class People:
 
 
 @dataclass(frozen=True)
+class Weighted:
+    """How much each answer counts."""
+
+    weights: Spec | None = option(
+        "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
+        "positive numbers, or a table with a column weight, in the order of the triplet file", metavar="FILE",
+        role="input", group=WEIGHTS, exclusive="weights", rare=True,
+    )  # fmt: skip
+    weight_column: int | str | None = option(
+        "column of the triplet file with these weights; a number from 0 or a header", kind=column, metavar="K",
+        group=WEIGHTS, exclusive="weights", rare=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class ManyAnswers:
     """Counts or shares instead of single answers."""
 
@@ -333,8 +349,8 @@ def plan(options: Any) -> Resampling | None:
 
 
 @dataclass(frozen=True)
-class IntervalsInClosedForm:
-    """Over what intervals are, and their level."""
+class ClosedIntervals:
+    """Over what intervals are, where they are in closed form."""
 
     ci: str = option(
         "what intervals generalize to: other objects like these, other participants, both, or other "
@@ -346,9 +362,21 @@ class IntervalsInClosedForm:
         "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=INTERVALS
     )
 
+    def resampling(self) -> Resampling | None:
+        """The plan that the options ask for; None for no intervals."""
+        return None if self.ci == "none" else as_resampling(plan(self))
+
+    @property
+    def counts_people(self) -> bool:
+        """Whether the people who answered count, where they are known."""
+        asked = self.resampling()
+        if asked is None or asked.by != AUTO:
+            return "subjects" in self.ci
+        return asked.closed  # a bootstrap draws one or the other
+
 
 @dataclass(frozen=True)
-class Intervals(IntervalsInClosedForm):
+class Intervals(ClosedIntervals):
     """Over what intervals are, and how."""
 
     ci_method: str | None = option(
@@ -365,15 +393,7 @@ class Intervals(IntervalsInClosedForm):
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
             refuse_unused(self, ("ci_method", "n_resamples"), "intervals, and --ci none omits them")
-        return as_resampling(plan(self))
-
-    @property
-    def counts_people(self) -> bool:
-        """Whether the people who answered count, where they are known."""
-        asked = self.resampling()
-        if asked is None or asked.by != AUTO:
-            return "subjects" in self.ci
-        return asked.closed  # a bootstrap draws one or the other
+        return super().resampling()
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ PHRASES = {
     "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",
 }
 # Arguments that a message proposes with a number.
-NUMBERED = ("choice_base", "choice_column", "subject_column", "name_column")
+NUMBERED = ("choice_base", "choice_column", "subject_column", "weight_column", "name_column")
 PLACEHOLDERS = ("names", "path", "folder", "column", "text", "matrices")  # stand for any value
 _QUOTED = (  # as repr() quotes; a long message may end within
     r"""(?<!\w)'(?:[^'\\]|\\.)*(?:'(?!\w)|\.\.\.$)|(?<![\w=])"(?=[^"]*')(?:[^"\\]|\\.)*(?:"(?!\w)|\.\.\.$)"""

@@ -14,8 +14,8 @@ from pyalign.progress import Progress
 @dataclass(frozen=True)
 class AgreementOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.ManyAnswers,
-    _options.Measures, _options.Temperature, _model_choices.ModelChoices, _idle.People, _idle.Categories,
-    _options.Running, _options.Output,
+    _options.Measures, _options.Temperature, _model_choices.ModelChoices, _options.ClosedIntervals, _options.People,
+    _idle.Categories, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign agreement`."""
 
@@ -29,15 +29,15 @@ def run(options: AgreementOptions, progress: Progress) -> Outcome:
     measures = options.measure or ("cosine",)
     for measure in measures:
         get_measure(measure)
-    notes = _model_choices.check(options)
+    plan, of_people = _inputs.check_intervals(options)
+    notes = (*_model_choices.check(options), *of_people)
     temperature = _options.read_temperature(options.temperature, measures) or 1.0
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="agreement")
     result = agreement(
         _inputs.read_models(options, triplets), triplets, **_model_choices.arguments(options), measure=measures,
-        temperature=temperature,
-        min_answers=options.min_answers, ties=options.ties, nan_policy=options.nan_policy, missing=options.missing,
-        backend=options.backend, progress=progress,
+        temperature=temperature, min_answers=options.min_answers, ci=plan, ties=options.ties,
+        nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(result.results, labels)
     return Outcome(replace(result, triplets=options.triplets, results=results), notes=notes)

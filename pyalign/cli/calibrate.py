@@ -26,7 +26,9 @@ FITTING = "fitting"
 @dataclass(frozen=True)
 class CalibrateOptions(
     _options.Models, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.People, _options.ManyAnswers,
-    _options.Measures, _model_choices.ModelChoices, _idle.Categories, _options.Running, _options.Output,
+    _options.Weighted, _options.Measures, _model_choices.ModelChoices, _options.ClosedIntervals, _idle.Categories,
+    _options.Running,
+    _options.Output,
 ):  # fmt: skip
     """The options of `pyalign calibrate`."""
 
@@ -67,7 +69,8 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
         get_measure(measure)
     if options.human is None:
         refuse_unused(options, ("human_measure", "human_temperature"), "a human embedding: add --human")
-    notes = _model_choices.check(options)
+    plan, of_people = _inputs.check_intervals(options)
+    notes = (*_model_choices.check(options), *of_people)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options)
     if options.human is None and not triplets.answered:
@@ -83,7 +86,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
         held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties,
-        nan_policy=options.nan_policy,
+        nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)

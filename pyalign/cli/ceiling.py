@@ -12,7 +12,7 @@ from pyalign.progress import Progress
 
 @dataclass(frozen=True)
 class CeilingOptions(
-    _options.TripletFile, _options.People, _options.ManyAnswers, _idle.Rows, _idle.Categories,
+    _options.TripletFile, _options.People, _options.ManyAnswers, _options.Weighted, _idle.Rows, _idle.Categories,
     _options.Output,
 ):  # fmt: skip
     """The options of `pyalign ceiling`."""

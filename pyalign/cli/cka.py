@@ -11,8 +11,11 @@ from pyalign.pairwise.all_pairs import measures_of
 from pyalign.pairwise.calibrated import checked_permutations
 from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
+from pyalign.pairwise.scored_pairs import METHODS
 from pyalign.progress import Progress
-from pyalign.typing import MeasureName
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import AUTO
+from pyalign.typing import Correction, MeasureName
 
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in REPRESENTATION_MEASURES.values())
 COMPARED = f"""comparison
@@ -45,8 +48,27 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
         metavar="P",
         group=NULL,
     )
+    ci: str = option(
+        "what intervals generalize to: other objects like these (auto, the default, is objects), or none", default=AUTO,
+        choices=_options.CI, metavar="OVER", group=_options.INTERVALS,
+    )  # fmt: skip
+    ci_method: str | None = option(
+        "how intervals are computed: a closed form (corrected; the default for measures of similarity matrices), or "
+        "half-samples of the objects (the default for the others)", choices=METHODS, group=_options.INTERVALS,
+    )  # fmt: skip
+    n_resamples: int | None = option(
+        "number of half-samples (default: 200); selects half-samples", kind=_options.count, metavar="B",
+        group=_options.INTERVALS,
+    )  # fmt: skip
+    confidence_level: float | None = option(
+        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
+    )
+    correction: Correction = option(
+        "correction of p-values of pairs of models, and of differences (default: holm)", default="holm",
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
+    )  # fmt: skip
     seed: int | None = option(
-        "random seed of the permutations (default: 0)", kind=_options.seed, metavar="S", group=NULL
+        "random seed of permutations and half-samples (default: 0)", kind=_options.seed, metavar="S", group=NULL
     )
 
 
@@ -56,7 +78,18 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     alpha = 0.05 if options.alpha is None else options.alpha
     checked_permutations(options.n_permutations, alpha)
     if not options.n_permutations:
-        refuse_unused(options, ("alpha", "seed"), "the null distribution, and --permutations 0 omits it")
+        refuse_unused(options, ("alpha",), "the null distribution, and --permutations 0 omits it")
+    halved = options.ci_method == "half-samples" or options.n_resamples is not None
+    halved = options.ci != "none" and (halved or any(one.family != "matrix" for one in measures))
+    if options.ci == "none":
+        unused = ("ci_method", "n_resamples", "confidence_level")
+        refuse_unused(options, unused, "intervals, and --ci none omits them")
+        if not options.n_permutations:
+            refuse_unused(options, ("correction",), "p-values, and --ci none and --permutations 0 omit them")
+    if not options.n_permutations and not halved:
+        refuse_unused(options, ("seed",), "permutations and half-samples, and there are none")
+    if options.ci_method == "corrected":
+        refuse_unused(options, ("n_resamples",), "half-samples, which --ci-method corrected does not use")
     if len(options.embeddings) < 2:
         raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)
@@ -64,8 +97,8 @@ def run(options: CkaOptions, progress: Progress) -> Outcome:
     if labels is not None:
         models = dict(zip(labels, models.values(), strict=True))
     result = cka(
-        models, measure=measures, n_permutations=options.n_permutations, alpha=alpha, seed=options.seed or 0,
-        backend=options.backend, progress=progress,
+        models, measure=measures, n_permutations=options.n_permutations, alpha=alpha, ci=_options.plan(options),
+        correction=options.correction, seed=options.seed or 0, backend=options.backend, progress=progress,
     )  # fmt: skip
     return Outcome(result)
 

@@ -19,8 +19,8 @@ from pyalign.typing import Correction, MeasureName
 @dataclass(frozen=True)
 class CompareOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Mapped, _options.Choice,
-    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _idle.Categories,
-    _options.Running, _options.Output,
+    _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Weighted,
+    _idle.Categories, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign compare`."""
 

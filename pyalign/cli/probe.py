@@ -85,7 +85,7 @@ class OtherEmbeddings:
 @dataclass(frozen=True)
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
-    _idle.Nan, _idle.Categories, _options.IntervalsInClosedForm, _options.Running, _options.Card, _options.Output,
+    _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 
@@ -141,7 +141,11 @@ class ProbeCommandOptions(
         metavar="Y", role="input", group=OTHERS,
     )  # fmt: skip
     weights: Spec | None = option(
-        "file of (t,) weights of the triplets", metavar="V.npy", role="input", group=ANSWERS, rare=True
+        "how much each answer counts: a file of t numbers, or a table with a column weight",
+        metavar="FILE",
+        role="input",
+        group=ANSWERS,
+        rare=True,
     )
     smoothing: float | None = option(
         "pseudo-count added to each answer (default: 0)",
@@ -225,7 +229,7 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     triplets = _inputs.read_triplets(options, answered="probe")
     x = _inputs.read_model(options, triplets)
     others = None if options.other_embeddings is None else _inputs.read_embeddings(options.other_embeddings)
-    weights = None if options.weights is None else _inputs.read_vector(options.weights)
+    weights = None if options.weights is None else _inputs.weights_of(options.weights).values
     journal = _kept.open_journal(
         options.out, {"x": x, "triplets": triplets, "others": others, "weights": weights},
         {"model": model, **options.local(), **{name: getattr(options, name) for name in _kept.DECIDES}},

@@ -11,9 +11,9 @@ from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
+from pyalign.pairwise.ceilings import POOLINGS
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.rsa import METHODS, rsa
-from pyalign.pairwise.rsa_parts import POOLINGS
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
@@ -110,8 +110,8 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         group=_options.INTERVALS,
     )
     correction: Correction = option(
-        "correction of p-values of differences (default: holm)", default="holm", choices=tuple(CORRECTIONS),
-        group=_options.INTERVALS,
+        "correction of p-values of differences and of tests against the noise ceiling (default: holm)", default="holm",
+        choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
     seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS)
 

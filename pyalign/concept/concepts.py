@@ -28,6 +28,7 @@ from pyalign.data import (
     as_triplet_data,
     require_answers,
     require_one_answer_each,
+    require_unweighted,
 )
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import one_or_several
@@ -157,6 +158,7 @@ def score_concepts(
     triplet_data = as_triplet_data(triplets)
     require_answers(triplet_data, "concepts")
     require_one_answer_each(triplet_data, "concepts")
+    require_unweighted(triplet_data, "concepts")
     models = {} if embeddings is None else one_or_several(embeddings)
     choices = ModelChoices.of(
         model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties

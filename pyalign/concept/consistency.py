@@ -14,7 +14,14 @@ from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import DIMENSIONS, FEWEST, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.concept.consistency_run import Run
-from pyalign.data import Provenance, as_embeddings, as_triplet_data, require_answers, require_one_answer_each
+from pyalign.data import (
+    Provenance,
+    as_embeddings,
+    as_triplet_data,
+    require_answers,
+    require_one_answer_each,
+    require_unweighted,
+)
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
 from pyalign.errors import InputError
@@ -121,6 +128,7 @@ def error_consistency(
     triplet_data = as_triplet_data(triplets)
     require_answers(triplet_data, "consistency")
     require_one_answer_each(triplet_data, "consistency")
+    require_unweighted(triplet_data, "consistency")
     plan = as_resampling(ci)
     present = with_rows(with_dimensions(rows, dimensions), triplet_data, missing, subjects=subjects)
     present.require_names(categories)

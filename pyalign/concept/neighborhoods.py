@@ -11,7 +11,6 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.concept.dimensions import Members, members_of
-from pyalign.concept.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
 from pyalign.concept.neighbor_agreement import (
     ConceptNeighbors,
     NeighborAgreement,
@@ -34,6 +33,7 @@ from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
+from pyalign.stats.halves import LEAST, RESAMPLES, group_means, half_errors, half_samples, halves, interval_of
 from pyalign.stats.multiple import CORRECTIONS, corrected
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 from pyalign.stats.student import two_sided_p
@@ -87,7 +87,7 @@ def compare_neighbors(
     Returns:
         A `NeighborAgreement`. If a model's objects are relabelled, the expected overlap is exactly k / (n - 1). A
         p-value is (1 + the number of relabellings with at least as much overlap) / (1 + `n_permutations`). Intervals
-        generalize to other samples of as many objects; they are based on half-samples (`pyalign.concept.halves`) and
+        generalize to other samples of as many objects; they are based on half-samples (`pyalign.stats.halves`) and
         Student's t.
 
     Raises:

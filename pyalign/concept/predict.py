@@ -25,7 +25,7 @@ from pyalign.data import Aligned, Embeddings, Provenance, Triplets, align, requi
 from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.names import MISSING
 from pyalign.data.similarities import one_or_several
-from pyalign.data.triplets import require_one_answer_each
+from pyalign.data.triplets import require_one_answer_each, require_unweighted
 from pyalign.errors import InputError
 from pyalign.ops._door import open_door
 from pyalign.ops.triplets import checked_triplets
@@ -294,6 +294,7 @@ def judged_triplets(
     require_odd_one_out(aligned.triplets, "predict_dimensions")
     require_answers(aligned.triplets, "predict_dimensions")
     require_one_answer_each(aligned.triplets, "predict_dimensions")
+    require_unweighted(aligned.triplets, "predict_dimensions")
     inputs = open_door("auto", objects.human)
     index = inputs.host(checked_triplets(inputs, aligned.index, len(objects.human)))
     index = index[objects.kept[index].all(axis=1)]

@@ -20,7 +20,6 @@ import numpy as np
 from pyalign import _checks
 from pyalign._result import Result
 from pyalign.concept.dimensions import notes_on_order
-from pyalign.concept.halves import LEAST, half_errors, half_samples, halves, interval_of
 from pyalign.concept.neighbor_lists import checked_k, list_length, neighbor_lists
 from pyalign.concept.neighborhoods import PERMUTATIONS, notes_on_lists
 from pyalign.data import Categories, Provenance
@@ -31,6 +30,7 @@ from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.progress import Progress, silent
+from pyalign.stats.halves import LEAST, half_errors, half_samples, halves, interval_of
 from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling
 from pyalign.typing import CategoriesLike, EmbeddingsLike, MeasureLike, Models
 

@@ -22,7 +22,9 @@ from pyalign.data.triplets import (
     require_answers,
     require_odd_one_out,
     require_one_answer_each,
+    require_unweighted,
 )
+from pyalign.data.weights import Weights, as_weights
 
 __all__ = [
     "ANCHORED",
@@ -43,6 +45,7 @@ __all__ = [
     "TrainedOn",
     "Transform",
     "Triplets",
+    "Weights",
     "align",
     "align_models",
     "alternatives_of",
@@ -50,6 +53,7 @@ __all__ = [
     "as_embeddings",
     "as_judgments",
     "as_triplet_data",
+    "as_weights",
     "chance_of",
     "fingerprint",
     "hash_early",
@@ -59,4 +63,5 @@ __all__ = [
     "require_answers",
     "require_odd_one_out",
     "require_one_answer_each",
+    "require_unweighted",
 ]

@@ -15,6 +15,7 @@ from pyalign.data.arrays import AsArray
 from pyalign.data.embeddings import is_frame
 from pyalign.data.subjects import Subjects, checked_labels
 from pyalign.data.tasks import ANCHORED, ODD_ONE_OUT, TASKS, alternatives_of
+from pyalign.data.weights import Weights, as_weights
 from pyalign.errors import InputError
 
 
@@ -43,6 +44,7 @@ class Triplets(AsArray):
         source: where they came from, for messages.
         notes: what a reader noticed, a sentence each.
         task: "odd-one-out", or "anchored".
+        weights: how much each answer counts: (t,) positive numbers, kept as `Weights`; None: all the same.
 
     Example:
         >>> t = Triplets(np.array([[4, 0, 2], [1, 2, 3]]))
@@ -60,6 +62,7 @@ class Triplets(AsArray):
     source: str | None = None
     notes: tuple[str, ...] = ()
     task: str = ODD_ONE_OUT
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         _checks.one_of(self.task, TASKS, "task")
@@ -72,6 +75,9 @@ class Triplets(AsArray):
         if self.names is not None:
             object.__setattr__(self, "names", _checks.names_of(self.names, "names"))
         self._check_answers()
+        if self.weights is not None:
+            object.__setattr__(self, "weights", as_weights(self.weights, len(self)))
+            object.__setattr__(self, "notes", tuple(dict.fromkeys((*self.notes, *self.weights.notes))))
 
     def _check_answers(self) -> None:
         answers, subjects = self.answers, self.subjects
@@ -101,6 +107,7 @@ class Triplets(AsArray):
             positions=self.positions if self.positions is None or self.positions.ndim == 1 else self.positions[rows],
             answers=None if self.answers is None else self.answers.take(rows),
             subjects=None if self.subjects is None else self.subjects.take(rows),
+            weights=None if self.weights is None else self.weights.take(rows),
         )
 
     def with_answers(self, answers: object, name: str = "answers") -> Triplets:
@@ -117,6 +124,20 @@ class Triplets(AsArray):
         converted, places = as_answers(answers, len(self), name, alternatives_of(self.task)), self.places
         moved = converted if places is None else converted.reordered(places)
         return replace(self, answers=moved, answered=True)
+
+    def with_weights(self, weights: object) -> Triplets:
+        """With these weights (t,) of the answers; None leaves them as they are.
+
+        Raises:
+            InputError: see `as_weights`.
+
+        Example:
+            >>> Triplets(np.array([[4, 0, 2], [1, 2, 3]])).with_weights([1, 3]).weights.values
+            array([1., 3.])
+        """
+        if weights is None:
+            return self
+        return replace(self, weights=as_weights(weights, len(self)))
 
     @property
     def places(self) -> np.ndarray | None:
@@ -145,7 +166,7 @@ class Triplets(AsArray):
 
     def __repr__(self) -> str:
         source = "" if self.source is None else f" from {self.source}"
-        known = {"names": self.names, "answers": self.answers, "subjects": self.subjects}
+        known = {"names": self.names, "answers": self.answers, "subjects": self.subjects, "weights": self.weights}
         parts = ", anchored" if self.task == ANCHORED else ""
         parts += "".join(f", with {name}" for name, value in known.items() if value is not None)
         return f"Triplets({len(self):,}{source}{parts})"
@@ -180,9 +201,15 @@ def require_one_answer_each(triplets: Triplets, what: str) -> None:
         )
 
 
-def answered_once(triplets: object, what: str) -> Triplets:
+def require_unweighted(triplets: Triplets, what: str) -> None:
+    """Raises where `what`, in which all answers count the same, would overlook weights."""
+    if triplets.weights is not None:
+        raise InputError(f"{what} has no use for weights, which these triplets hold")
+
+
+def answered_once(triplets: object, what: str, weights: object = None) -> Triplets:
     """`triplets` with what is known of them, of which each has one answer; see `require_one_answer_each`."""
-    checked = as_triplet_data(triplets)
+    checked = as_triplet_data(triplets).with_weights(weights)
     require_one_answer_each(checked, what)
     return checked
 

@@ -65,6 +65,7 @@ LAYOUT = {
     "choice_base": _one_of((0, 1), "from what that place counts"),
     "one_based": Rule("true or false", lambda value: isinstance(value, bool), "whether numbers of items count from 1"),
     "subject_column": COLUMN._replace(comment="who answered"),
+    "weight_column": COLUMN._replace(comment="how much each answer counts"),
 }
 TABLES: dict[str, dict[str, Rule]] = {
     "triplets": {

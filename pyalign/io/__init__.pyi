@@ -16,6 +16,7 @@ from .transform import holds_transform as holds_transform
 from .transform import load_transform as load_transform
 from .transform import write_transform as write_transform
 from .triplets import load_triplets as load_triplets
+from .weights import read_weights as read_weights
 from .write import write_array as write_array
 from .write import write_files as write_files
 from .write import write_text as write_text

@@ -21,7 +21,8 @@ from pyalign.io.numbers import from_one, whole_numbers
 from pyalign.io.paths import Array, PathLike, bad, is_named, shorten
 from pyalign.io.subjects import code_subjects
 from pyalign.io.tables import Column, Table, Texts, by_name, column_index, joined
-from pyalign.typing import AnswersLike, SubjectsLike, Task
+from pyalign.io.weights import weights_in
+from pyalign.typing import AnswersLike, SubjectsLike, Task, WeightsLike
 
 OddColumn = Literal["first", "last", "none"]
 AnchorColumn = Literal["first", "last"]
@@ -57,6 +58,8 @@ def load_triplets(
     subjects: SubjectsLike | None = None,
     task: Task | None = None,
     anchor: AnchorColumn | None = None,
+    weight_column: Column | None = None,
+    weights: WeightsLike | None = None,
 ) -> Triplets:
     """Read (t, 3) triplets of item numbers or names, the item that was chosen as odd put last.
 
@@ -86,6 +89,9 @@ def load_triplets(
         task: ``"odd-one-out"`` (the default), or ``"anchored"``.
         anchor: which of the three columns has the anchor, "first" (the default) or "last". Without a choice column the
             first of the other two is the chosen option.
+        weight_column: the column that says how much each answer counts, from 0 or by header; see `pyalign.score`. If
+            there is a column ``covered`` too, as in the table of a design, it goes along.
+        weights: these weights, if a separate file has them: the return value of `read_weights`, or t numbers.
 
     Returns:
         `Triplets`, with positions if columns were moved, and with names if the file has names.
@@ -109,17 +115,19 @@ def load_triplets(
         layout: dict[str, object] = {
             "columns": columns, "odd_column": odd_column, "choice_column": choice_column, "choice_base": choice_base,
             "one_based": one_based, "subject_column": subject_column, "item_names": item_names, "task": task,
-            "anchor": anchor,
+            "anchor": anchor, "weight_column": weight_column,
         }  # fmt: skip
-        return _of_data_set(path, key, answers, subjects, layout)
+        return _of_data_set(path, key, answers, subjects, layout).with_weights(weights)
     odd_column = "last" if odd_column is None else odd_column
     chosen_task, anchor = ODD_ONE_OUT if task is None else task, "first" if anchor is None else anchor
     _check_options(columns, odd_column, choice_column, choice_base, chosen_task, anchor)
     if subjects is not None and subject_column is not None:
         raise InputError("subjects and subject_column both say who answered; give one of them")
-    wanted = TRIPLETS if not by_name(*(columns or ()), choice_column, subject_column) else _WITH_HEADER
-    table = open_table(path, key, wanted)
-    items, choice, subject = _resolve(path, table, columns, choice_column, subject_column)
+    if weights is not None and weight_column is not None:
+        raise InputError("weights and weight_column both say how much answers count; give one of them")
+    others = choice_column, subject_column, weight_column
+    table = open_table(path, key, _WITH_HEADER if by_name(*(columns or ()), *others) else TRIPLETS)
+    items, (choice, subject, weight) = _resolve(path, table, columns, *others)
     read = _take(path, table, items, choice, subject)
     values = whole_numbers(path, read.items)
     if one_based is not None and _checks.flag(one_based, "one_based"):
@@ -141,6 +149,7 @@ def load_triplets(
         source=os.fspath(path) if key is None else f"{os.fspath(path)}::{key}",
         task=chosen_task,
     )
+    triplets = triplets if weight is None and weights is None else _weighted(path, triplets, table, weight, weights)
     return triplets if answers is None else _answered(path, triplets, answers)
 
 
@@ -218,6 +227,14 @@ def _answered(path: PathLike, triplets: Triplets, answers: object) -> Triplets:
         raise bad(path, error) from error
 
 
+def _weighted(path: PathLike, triplets: Triplets, table: Table, column: int | None, weights: object) -> Triplets:
+    given = weights if column is None else weights_in(path, table, column)
+    try:
+        return triplets.with_weights(given)
+    except InputError as error:
+        raise bad(path, error) from error
+
+
 def _names(
     path: PathLike, own_names: tuple[str, ...] | None, stated: Sequence[str] | None
 ) -> tuple[tuple[str, ...] | None, bool]:
@@ -287,16 +304,16 @@ def _resolve(
     columns: Sequence[Column] | None,
     choice_column: Column | None,
     subject_column: Column | None = None,
-) -> tuple[tuple[int, ...], int | None, int | None]:
-    """The indices of the three item columns, of the choice column and of the subject column."""
-    choice, subject = (
-        None if column is None else column_index(path, table, column) for column in (choice_column, subject_column)
-    )
+    weight_column: Column | None = None,
+) -> tuple[tuple[int, ...], tuple[int | None, int | None, int | None]]:
+    """The indices of the three item columns, and of the choice column, the subject column and the weight column."""
+    given = choice_column, subject_column, weight_column
+    choice, subject, weight = (None if column is None else column_index(path, table, column) for column in given)
     if columns is not None:
         items = tuple(column_index(path, table, column) for column in columns)
     else:
-        items = tuple(column for column in range(table.width) if column not in (choice, subject))
-    others = {"choice": choice, "subject": subject}
+        items = tuple(column for column in range(table.width) if column not in (choice, subject, weight))
+    others = {"choice": choice, "subject": subject, "weight": weight}
     said = " and ".join(f"{name} column {column}" for name, column in others.items() if column is not None)
     used = [*items, *(column for column in others.values() if column is not None)]
     if len(items) != 3 and (choice is None or choice != subject):
@@ -304,7 +321,7 @@ def _resolve(
     if len(set(used)) != len(used):
         listed = ", ".join(map(str, items)) + (f" and {said}" if said else "")
         raise bad(path, f"columns must be different ones; got {listed}")
-    return items, choice, subject
+    return items, (choice, subject, weight)
 
 
 def _not_three(table: Table, said: str) -> str:

@@ -15,15 +15,18 @@ from pyalign.errors import InputError
 from pyalign.ops.permuted import permutations_of
 from pyalign.ops.rows import match_rows
 from pyalign.pairwise._families import Family, family_of, notes_on, prepared
-from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few
+from pyalign.pairwise.calibrated import ROUNDING, calibrated, checked_permutations, too_few, too_few_together
 from pyalign.pairwise.compared import ModelSimilarities, SimilarityMatrix
 from pyalign.pairwise.representation import (
     LARGEST,
     RepresentationMeasure,
     get_representation_measure,
 )
+from pyalign.pairwise.scored_pairs import METHODS, corrected, halves_of, require_closed_form, with_intervals
 from pyalign.progress import Progress, silent
-from pyalign.typing import BackendName
+from pyalign.stats.multiple import CORRECTIONS
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, plan_of
+from pyalign.typing import BackendName, Correction
 
 Measure = str | RepresentationMeasure
 PERMUTATIONS = 200
@@ -31,7 +34,7 @@ PERMUTATIONS = 200
 
 def compare_all(
     models: object, measure: Measure | Sequence[Measure], n_permutations: int, alpha: float, seed: int,
-    backend: BackendName, progress: Progress = silent,
+    backend: BackendName, progress: Progress = silent, ci: IntervalsOver = AUTO, correction: Correction = "holm",
 ) -> ModelSimilarities:  # fmt: skip
     """The similarity of every two models, by each measure; see `pyalign.cka`."""
     given = named_models(models)
@@ -40,6 +43,9 @@ def compare_all(
     measures = measures_of(measure)
     count, level = checked_permutations(n_permutations, alpha)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    _checks.one_of(correction, tuple(CORRECTIONS), "correction")
+    plan = plan_of(ci, ("objects",), METHODS)
+    require_closed_form(ci, measures)
     matched = match_rows(given)
     rows = matched.take()
     notes = [*matched.notes, *filter(None, [too_few(count, level)])]
@@ -49,11 +55,23 @@ def compare_all(
         ready = prepared(family, rows)
         notes += notes_on(one, ready, rows)
         rounding = max(ROUNDING[x.itemsize] for x in rows.values())
-        results.append(_matrix(one, family, ready, (count, level, seed, rounding), progress))
-    options = {"measure": [str(one) for one in measures], "permutations": count, "alpha": level}
+        found = _matrix(one, family, ready, (count, level, seed, rounding), progress)
+        if plan is not None:
+            found, more = with_intervals(found, one, rows, plan, backend, progress)
+            notes += more
+        results.append(found)
+    few = too_few_together(count, level, sum(len(one.pairs) for one in results), correction)
+    notes += [] if few is None else [few]
+    drawn = None if plan is None else halves_of(plan, measures, matched.n, len(rows))
+    options = {"measure": [str(one) for one in measures], "permutations": count, "alpha": level,
+               "ci": None if plan is None else "objects", "ci_method": None if plan is None else plan.method,
+               "resamples": drawn, "correction": correction}  # fmt: skip
     provenance = Provenance.now(given, options, backend, seed)
-    told = tuple(dict.fromkeys(notes))
-    return ModelSimilarities(tuple(results), matched.n, count, level, seed, notes=told, provenance=provenance)
+    return ModelSimilarities(
+        corrected(results, correction), matched.n, count, level, seed, None, None if plan is None else "objects", drawn,
+        float(Resampling.confidence_level if plan is None else plan.confidence_level), correction,
+        notes=tuple(dict.fromkeys(notes)), provenance=provenance,
+    )  # fmt: skip
 
 
 def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:

@@ -15,31 +15,16 @@ Source: Schuett, Kipnis, Diedrichsen and Kriegeskorte, "Statistical inference on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from pyalign.ops.resample import OBJECTS, SUBJECTS, multiplicities
 from pyalign.pairwise.correlated import Correlated
+from pyalign.pairwise.intervals import Variances
 from pyalign.progress import Progress, silent
 
 STEP = 64  # resamples at once
 OVER = ("objects", "subjects", "objects+subjects")
-
-
-class Variances(Protocol):
-    """How well several statistics are known: by resamples, or in closed form."""
-
-    @property
-    def method(self) -> str:
-        """As results say it."""
-
-    @property
-    def degrees(self) -> int:
-        """Of freedom, of Student's t."""
-
-    def contrast(self, a: int, b: int | None = None) -> float:
-        """The variance of statistic a, or of a less b; NaN where it is not known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +47,7 @@ class Replicates:
         """As results say it."""
         return "bootstrap" if self.both is None else "dual bootstrap"
 
-    @property
-    def degrees(self) -> int:
+    def degrees(self, a: int, b: int | None = None) -> float:
         """Of freedom: objects or people, less one; the smaller where both are drawn."""
         counts = [count for count, found in ((self.n, self.objects), (self.p, self.subjects)) if found is not None]
         return min(count for count in counts if count is not None) - 1

@@ -102,3 +102,19 @@ def too_few(n_permutations: int, alpha: float) -> str | None:
     least = math.ceil(1 / alpha - SLACK) - 1
     told = f"let no calibrated score above 0 at alpha = {alpha:g}: that takes at least {least:,}"
     return f"{n_permutations:,} permutations {told}"
+
+
+def too_few_together(n_permutations: int, alpha: float, tests: int, correction: str) -> str | None:
+    """A sentence where so few permutations let no p-value that Holm's correction over all tests leaves below alpha.
+
+    Example:
+        >>> too_few_together(200, 0.05, 45, "holm")
+        "200 permutations let no p-value of 45 below alpha = 0.05 by Holm's correction: that takes at least 899"
+        >>> too_few_together(200, 0.05, 3, "holm"), too_few_together(200, 0.05, 45, "benjamini-hochberg")
+        (None, None)
+    """
+    if not n_permutations or correction != "holm" or tests < 2 or tests <= alpha * (n_permutations + 1) + SLACK:
+        return None
+    least = math.ceil(tests / alpha - SLACK) - 1
+    below = f"of {tests:,} below alpha = {alpha:g} by Holm's correction: that takes at least {least:,}"
+    return f"{n_permutations:,} permutations let no p-value {below}"

@@ -12,7 +12,8 @@ from pyalign.pairwise.layers import compare_layers
 from pyalign.pairwise.minibatch import BATCH, minibatch_cka
 from pyalign.pairwise.representation import RepresentationMeasure
 from pyalign.progress import Progress, silent
-from pyalign.typing import BackendName, EmbeddingsLike, Models
+from pyalign.stats.resampling import AUTO, IntervalsOver
+from pyalign.typing import BackendName, Correction, EmbeddingsLike, Models
 
 PERMUTATIONS = 200
 
@@ -20,8 +21,8 @@ PERMUTATIONS = 200
 @overload
 def cka(
     models: Models, *, batch_size: int | None = ..., measure: Measure | Sequence[Measure] = ...,
-    n_permutations: int | None = ..., alpha: float = ..., seed: int = ..., backend: BackendName = ...,
-    progress: Progress | None = ...,
+    n_permutations: int | None = ..., alpha: float = ..., ci: IntervalsOver = ..., correction: Correction = ...,
+    seed: int = ..., backend: BackendName = ..., progress: Progress | None = ...,
 ) -> ModelSimilarities: ...  # fmt: skip
 @overload
 def cka(
@@ -42,7 +43,8 @@ def cka(
     "mean"] | None = None,
     batches: Iterable[Mapping[str, EmbeddingsLike]] | None = None, batch_size: int | None = None,
     measure: Measure | Sequence[Measure] = "debiased-cka", n_permutations: int | None = None, alpha: float = 0.05,
-    seed: int = 0, backend: BackendName = "auto", progress: Progress | None = None,
+    ci: IntervalsOver = AUTO, correction: Correction = "holm", seed: int = 0, backend: BackendName = "auto",
+    progress: Progress | None = None,
 ) -> ModelSimilarities | LayerSimilarity:  # fmt: skip
     """How similar models are to each other, by CKA or a relative of it, and how much of that is more than chance.
 
@@ -64,6 +66,10 @@ def cka(
             others depend on the size of a batch.
         n_permutations: of the items of one model, K (None: 200); 0: no null. Batches have none.
         alpha: the share of unrelated models whose calibrated score may be above 0.
+        ci: of models, "objects" (as "auto"), a `pyalign.Resampling` of objects, or None for no intervals. Measures of
+            symmetric matrices have the closed form, "corrected"; others have "half-samples", 200 unless
+            `n_resamples` says otherwise, which can be asked for of all. Batches and layers have no intervals.
+        correction: how p-values of pairs, and of differences, are corrected: "holm", or "benjamini-hochberg".
         seed: of the permutations, which are the same for all pairs and all measures; of batches the order of rows.
         backend: what computes on the host; embeddings on a device are brought there.
         progress: a callback that gets the stage, the amount done and the total.
@@ -72,7 +78,8 @@ def cka(
         A `ModelSimilarities` with a `SimilarityMatrix` for each measure. The threshold of a pair is the order statistic
         ceil((1 - alpha) (K + 1)) of its score and its K nulls, its calibrated score clip((s - threshold) / (1 -
         threshold), 0, 1), its p-value (1 + #{null >= s}) / (K + 1). Values that differ only by rounding count as equal.
-        Of layers a `LayerSimilarity`.
+        `scores` has the intervals of pairs. `differences` says of each model whether it is more like one than like
+        another of the others, with a p-value. Of layers a `LayerSimilarity`.
 
     Raises:
         InputError: fewer than two models, or of other items; NaN or infinity; an unknown measure; a model to which a
@@ -104,12 +111,15 @@ def cka(
         raise InputError(f"aggregate applies only to layers; got {present[0]}")
     if batch_size is not None and models is None:
         raise InputError(f"batch_size applies only to models, which are split into batches; got {present[0]}")
+    if (in_batches or layers is not None) and ci not in (AUTO, None):
+        raise InputError(f"ci applies only to models that are compared at once; got {ci!r} for "
+                         f"{'batches' if in_batches else 'layers'}")  # fmt: skip
     if in_batches and n_permutations not in (None, 0):
         raise InputError(f"n_permutations must be 0 in batches, which have no null; got {n_permutations!r}")
     count = PERMUTATIONS if n_permutations is None else n_permutations
     progress = progress or silent
     if models is not None and batch_size is None:
-        return compare_all(models, measure, count, alpha, seed, backend, progress)
+        return compare_all(models, measure, count, alpha, seed, backend, progress, ci, correction)
     if not isinstance(measure, str | RepresentationMeasure):
         raise InputError(f"measure must be a single one for {'batches' if in_batches else 'layers'}; got {measure!r}")
     if layers is not None:

@@ -10,14 +10,20 @@ object i and over each pair, and N0 the number of pairs of pairs without a commo
 with J_q what person q does to the correlation, and d_q what q does at each pair, less J_q: noise of person and object
 together is in both of the first terms, and the third takes it back. Of the mean over people of the correlation with
 each, J_q is the correlation of q less that mean, and d_q the influences in the matrix of q less their mean over people.
-Of the correlation with the mean matrix, J_q is the jackknife's, and d_q follows from the ranks, or values, without q.
+Of the correlation with the mean matrix, J_q is the jackknife's, and d_q follows from the ranks, or values, without q;
+of the noise ceiling see `pyalign.pairwise.ceiling_errors`.
 V_o is not below the variance for independent pairs, V not below V_o or V_s.
+
+S_i is that of the jackknife, which leaves object i out: means and variances are pulled towards objects with large
+effects, so that sums of influences are too small for these. Degrees of freedom are fewer where a few objects have most
+of sum S_i^2.
 
 A bootstrap over objects weighs a pair by the product of two multiplicities. Pairs that share one object then count
 once, but each pair with itself three times, so that it takes noise of single pairs for three times what it is.
 
 Source: Aronow, Samii and Assenova, "Cluster-robust variance estimation for dyadic data", 2015; Cameron, Gelbach and
-Miller, "Robust inference with multiway clustering", 2011; N0 as in `pyalign.stats.clustered`.
+Miller, "Robust inference with multiway clustering", 2011; N0 as in `pyalign.stats.clustered`; Efron and Stein, "The
+jackknife estimate of variance", Annals of Statistics 1981; Satterthwaite, Biometrics Bulletin 1946.
 """
 
 from __future__ import annotations
@@ -27,8 +33,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign.pairwise.bootstrap import Resampled
+from pyalign.pairwise.ceiling_errors import among_people
 from pyalign.pairwise.correlated import Correlated, Group, weighted_mean
-from pyalign.pairwise.influence import Side, gradient, influence
+from pyalign.pairwise.influence import Side, gradient, jackknifed, sums_of_objects
 
 ROUNDING = 1e-11  # of two variances: below it, that of the difference is nothing but rounding
 
@@ -39,13 +46,31 @@ class ClosedForm:
 
     Attributes:
         candidates: (k, k) covariances each, of which the largest counts for each contrast.
-        degrees: of freedom: objects or people, less one; the smaller where both are drawn.
+        most: degrees of freedom at most: objects or people, less one; the smaller where both are drawn.
+        sums: (k, n), what each object adds to the statistics; None where objects are not drawn anew.
         method: as results say it.
     """
 
     candidates: tuple[np.ndarray, ...]
-    degrees: int
+    most: int
+    sums: np.ndarray | None = None
     method: str = "corrected"
+
+    def degrees(self, a: int, b: int | None = None, times: float = 1.0) -> float:
+        """Of freedom, of statistic a, or of a less so many times b.
+
+        Of n independent sums S with a kurtosis, the variance of sum S^2 is sum S^4 - (sum S^2)^2 / n; degrees of
+        freedom follow by matching it to that of chi-square (Satterthwaite 1946). Few large sums count as few objects.
+        """
+        if self.sums is None or self.most < 1:
+            return self.most
+        sums = self.sums[a] if b is None else self.sums[a] - times * self.sums[b]
+        squares = sums * sums
+        total = float(squares.sum())
+        if not total > 0.0:
+            return self.most
+        spread = float((squares * squares).sum()) / total**2 - 1.0 / len(sums)
+        return min(float(self.most), 2.0 / spread) if spread > 0.0 else float(self.most)
 
     def contrast(self, a: int, b: int | None = None) -> float:
         """The variance of statistic a, or of a less b; NaN where it is not known."""
@@ -58,6 +83,10 @@ class ClosedForm:
             difference = own - float(one[a, b] + one[b, a])
             found.append(0.0 if abs(difference) <= ROUNDING * abs(own) else difference)
         return float(np.max(found))
+
+    def covariances(self, a: int, b: int) -> list[np.ndarray]:
+        """(2, 2) of statistics a and b, by each candidate."""
+        return [one[np.ix_([a, b], [a, b])] for one in self.candidates]
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,19 +103,27 @@ class Dyads:
         m = len(self.items)
         return float(m * m - (counts @ counts - m))
 
+    def sums(self, table: np.ndarray) -> np.ndarray:
+        """(k, n): sums over the pairs of each object of influences (k, m) or, as `jackknifed` has them, (k, m + n)."""
+        m = len(self.items)
+        found = sums_of_objects(table[:, :m], self.items, self.n)
+        if table.shape[1] > m:
+            found += table[:, m:]
+            found -= found.mean(axis=1, keepdims=True)
+        return found
+
     def covariance(self, table: np.ndarray) -> np.ndarray:
-        """(k, k) covariances over objects of means with influences (k, m); NaN where all pairs share objects."""
-        i, j = self.items.T
+        """(k, k) covariances over objects of means with such influences; NaN where all pairs share objects."""
         if self.independent <= 0:
             return np.full((len(table), len(table)), np.nan)
-        sums = np.stack([np.bincount(i, row, self.n) + np.bincount(j, row, self.n) for row in table])
-        found: np.ndarray = (_products(sums) - _products(table)) / self.independent
+        single = _products(table[:, : len(self.items)])
+        found: np.ndarray = (_products(self.sums(table)) - single) / self.independent
         return found
 
     def alone(self, table: np.ndarray) -> np.ndarray:
         """(k, k): of independent pairs."""
-        m = table.shape[1]
-        return _products(table) / (m * max(m - 1, 1))
+        m = len(self.items)
+        return _products(table[:, :m]) / (m * max(m - 1, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +134,7 @@ class Parts:
         objects, alone: over objects, and of independent pairs.
         people, within: over people, and what both have in common; None where they are not known.
         n, p: how many objects and people.
+        sums: (k, n), what each object adds to the statistics.
     """
 
     objects: np.ndarray
@@ -105,26 +143,30 @@ class Parts:
     within: np.ndarray | None
     n: int
     p: int
+    sums: np.ndarray | None = None
 
     def over(self, what: str) -> ClosedForm:
         """The variances over "objects", "subjects" or "objects+subjects"."""
         if what == "objects":
-            return ClosedForm((self.objects, self.alone), self.n - 1)
+            return ClosedForm((self.objects, self.alone), self.n - 1, self.sums)
         if self.people is None or self.within is None:  # one person says nothing of others
             return ClosedForm((np.full_like(self.objects, np.nan),), 0)
         if what == "subjects":
             return ClosedForm((self.people,), self.p - 1)
         both = self.objects + self.people - self.within
-        return ClosedForm((both, self.objects, self.alone, self.people), min(self.n, self.p) - 1)
+        return ClosedForm((both, self.objects, self.alone, self.people), min(self.n, self.p) - 1, self.sums)
 
 
-def closed_form(found: Correlated, over: str, partial: bool = False) -> Resampled:
-    """The variances of a study by a correlation that has influences; `over` is one of `bootstrap.OVER`."""
+def closed_form(found: Correlated, over: str, partial: bool = False, pooling: str | None = None) -> Resampled:
+    """The variances of a study by a correlation that has influences; `over` is one of `bootstrap.OVER`.
+
+    With a pooling, and at least two people, the three figures of `AmongPeople` stand behind the means of the k models.
+    """
     study, name = found.study, found.correlation.name
     dyads = Dyads(study.items, study.n)
     human = Side.of(name, study.mean, study.items, found.backend)
     models = [Side.of(name, model.values, study.items, found.backend) for model in study.models]
-    table = np.stack([influence(human, model) for model in models])
+    table = np.stack([jackknifed(human, model, study.items, study.n) for model in models])
     people = None if over == "objects" or study.people is None else _people_of_mean(found, dyads, human, models)
     value = _parts(dyads, table, people, study.n)
     part = None
@@ -133,16 +175,16 @@ def closed_form(found: Correlated, over: str, partial: bool = False) -> Resample
         moved = np.einsum("ab,bm->am", slopes, table)
         for a in range(len(models)):
             for b in range(a):
-                moved += between[:, a, b, None] * influence(models[a], models[b])
+                moved += between[:, a, b, None] * jackknifed(models[a], models[b], study.items, study.n)
         turned = None if people is None else (slopes @ people[0] @ slopes.T, slopes @ people[1] @ slopes.T, people[2])
         part = _parts(dyads, moved, turned, study.n).over(over)
-    each = None if study.people is None else _of_each(found, dyads, over).over(over)
+    each = None if study.people is None else _of_each(found, dyads, over, pooling).over(over)
     return Resampled(value.over(over), each, part)
 
 
 def _parts(dyads: Dyads, table: np.ndarray, people: tuple[np.ndarray, np.ndarray, int] | None, n: int) -> Parts:
     spread, within, p = (None, None, 1) if people is None else people
-    return Parts(dyads.covariance(table), dyads.alone(table), spread, within, n, p)
+    return Parts(dyads.covariance(table), dyads.alone(table), spread, within, n, p, dyads.sums(table))
 
 
 def _people_of_mean(
@@ -167,27 +209,41 @@ def _people_of_mean(
     return _products(own.T) / (p * (p - 1)), within / (p * (p - 1)), p
 
 
-def _of_each(found: Correlated, dyads: Dyads, over: str) -> Parts:
-    """The terms of the means over people, of those whose correlations are defined."""
+def _of_each(found: Correlated, dyads: Dyads, over: str, pooling: str | None) -> Parts:
+    """The terms of the means over people, of those whose correlations are defined, and of people with each other."""
     study = found.study
-    k, m = len(study.models), len(study.items)
-    total, within = np.zeros((k, m)), np.zeros((k, k))
+    assert study.people is not None
     defined = ~np.isnan(found.per_person).all(axis=1)
+    k, m, p = len(study.models), len(study.items), int(defined.sum())
+    among = None
+    if len(study.people) > 1:
+        how = pooling or found.correlation.pooling
+        among = among_people(study.people, study.items, study.n, found.correlation.name, how, over, found.backend)
+    size = k if among is None else k + among.values.shape[1]
+    wide = m + study.n
+    moved, rows, within = np.zeros((size, wide)), np.zeros((size, wide)), np.zeros((size, size))
     for group in found.groups if "objects" in over else ():
         models = _sides_of(found, group)
         for row in group.rows[defined[group.rows]]:
-            table = np.zeros((k, m))
-            table[:, _kept(group, m)] = _of_person(found, group, int(row), models)
-            total += table
-            within += dyads.covariance(table)
-    p = int(defined.sum())
-    mean = total / max(p, 1)
-    objects = dyads.covariance(mean)
+            table = np.zeros((size, wide))
+            table[:k, np.append(_kept(group, m), np.ones(study.n, bool))] = _of_person(found, group, int(row), models)
+            moved[:k] += table[:k] / p
+            if among is not None and among.rows is not None:
+                table[k:] = among.rows[:, row]
+            if p > 1:
+                rows += table / p
+                within += dyads.covariance(table)
+    own = found.per_person[defined]
+    if among is not None:
+        moved[k:] = among.pairs if defined.all() else np.nan  # of other people than the means of the models
+        own = np.concatenate([own, among.jackknife[defined]], axis=1)
+    objects, alone = dyads.covariance(moved), dyads.alone(moved)
     if p < 2:
-        return Parts(objects, dyads.alone(mean), None, None, study.n, p)
-    own = found.per_person[defined] - found.per_person[defined].mean(axis=0)
-    return Parts(objects, dyads.alone(mean), _products(own.T) / (p * (p - 1)), (within - p * objects) / (p * (p - 1)),
-                 study.n, p)  # fmt: skip
+        return Parts(objects, alone, None, None, study.n, p, dyads.sums(moved))
+    count = p * (p - 1)
+    common = (within - p * dyads.covariance(rows)) / count
+    spread = _products((own - own.mean(axis=0)).T) / count
+    return Parts(objects, alone, spread, common, study.n, p, dyads.sums(moved))
 
 
 def _kept(group: Group, m: int) -> np.ndarray:
@@ -202,12 +258,13 @@ def _sides_of(found: Correlated, group: Group) -> list[Side]:
 
 
 def _of_person(found: Correlated, group: Group, row: int, models: list[Side]) -> np.ndarray:
-    """(k, pairs that they judged): influences, so scaled that their sum over all pairs of the study is over m."""
+    """(k, pairs that they judged + n): `jackknifed`, so scaled that means are over all pairs of the study."""
     study = found.study
     assert study.people is not None
     keep = _kept(group, len(study.items))
     person = Side.of(found.correlation.name, study.people[row][keep], study.items[keep], found.backend)
-    scaled: np.ndarray = np.stack([influence(person, model) for model in models]) * (len(keep) / keep.sum())
+    table = np.stack([jackknifed(person, model, study.items[keep], study.n) for model in models])
+    scaled: np.ndarray = table * (len(keep) / keep.sum())
     return scaled
 
 

@@ -8,10 +8,50 @@ from itertools import product
 from typing import Any, ClassVar
 
 from pyalign._result import Result
+from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.pairwise.rsa_result import WithError
 
 Square = tuple[tuple[float, ...], ...]
 Beside = tuple[tuple[float | None, ...], ...]  # None on the diagonal: a model with itself needs no null
+
+
+@dataclass(frozen=True)
+class PairSimilarity(WithError):
+    """The similarity of two models.
+
+    Attributes:
+        first, second: the models.
+        similarity: the score.
+        ci: its interval over objects; None where there is none, with a note.
+    """
+
+    first: str
+    second: str
+    similarity: float
+    ci: Interval | None = None
+
+
+@dataclass(frozen=True)
+class SimilarityDifference(WithError):
+    """Whether a model is more like a second one than like a third.
+
+    Attributes:
+        model: the model that is compared with two others.
+        a, b: the others.
+        difference: the similarity of the model with a, less that with b.
+        ci: its interval over objects; None where there is none.
+        p_value: two-sided, for the hypothesis of no difference, by Student's t.
+        p_adjusted: corrected over all differences of the result.
+    """
+
+    model: str
+    a: str
+    b: str
+    difference: float
+    ci: Interval | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +66,9 @@ class SimilarityMatrix(Result):
         calibrated: how much of the way from there to 1 the score is, 0 below it.
         p_value: of each pair, that its rows have nothing to do with each other; not corrected for the number of pairs.
         symmetric: whether the measure is; else an entry is of (row, column).
+        p_adjusted: the p-values corrected over all pairs and measures of the result.
+        scores: of each of `pairs`, in their order, the score with its interval; None without intervals.
+        differences: of each model the similarities with every two others, compared; None without intervals.
     """
 
     along: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -33,6 +76,8 @@ class SimilarityMatrix(Result):
         "null_threshold": ("models", "models"),
         "calibrated": ("models", "models"),
         "p_value": ("models", "models"),
+        "p_adjusted": ("models", "models"),
+        "scores": ("pairs",),
     }
 
     measure: str
@@ -42,12 +87,22 @@ class SimilarityMatrix(Result):
     calibrated: Beside | None = None
     p_value: Beside | None = None
     symmetric: bool = True
+    p_adjusted: Beside | None = None
+    scores: tuple[PairSimilarity, ...] | None = None
+    differences: tuple[SimilarityDifference, ...] | None = None
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """Rows and columns of different models; of a symmetric measure each pair once."""
         m = range(len(self.models))
         return tuple((i, j) for i, j in product(m, m) if i < j or (i > j and not self.symmetric))
+
+    def interval(self, first: int, second: int) -> Interval | None:
+        """That of the score of two models, by their places; None where there is none."""
+        if self.scores is None or first == second:
+            return None
+        at = (first, second) if not self.symmetric else (min(first, second), max(first, second))
+        return self.scores[self.pairs.index(at)].ci
 
 
 @dataclass(frozen=True)
@@ -61,6 +116,10 @@ class ModelSimilarities(Result):
         alpha: of the thresholds.
         seed: of the permutations, or of the batches.
         batches: over how many batches of objects the figures are means; None for all objects at once.
+        ci_by: "objects", what intervals are over; None without intervals.
+        resamples: how many half-samples were drawn, of measures without a closed form; None where all have one.
+        confidence: the confidence level of the intervals.
+        correction: how `p_adjusted` is corrected; None in results of versions that didn't.
     """
 
     command: ClassVar[str] = "cka"
@@ -72,6 +131,10 @@ class ModelSimilarities(Result):
     alpha: float
     seed: int
     batches: int | None = None
+    ci_by: str | None = None
+    resamples: int | None = None
+    confidence: float = 0.95
+    correction: str | None = None
 
     def __post_init__(self) -> None:
         if not self.results:
@@ -92,10 +155,14 @@ class ModelSimilarities(Result):
 
 
 def _record(one: SimilarityMatrix, i: int, j: int) -> dict[str, Any]:
-    beside = {"null_threshold": one.null_threshold, "calibrated": one.calibrated, "p_value": one.p_value}
-    told = {name: None if values is None else values[i][j] for name, values in beside.items()}
+    names = ("null_threshold", "calibrated", "p_value", "p_adjusted")
+    values = {name: getattr(one, name) for name in names}
+    null = {name: None if square is None else square[i][j] for name, square in values.items()}
+    ci = one.interval(i, j)
+    low, high, error = (None, None, None) if ci is None else (ci.low, ci.high, ci.error)
+    ends = {"ci_low": low, "ci_high": high, "standard_error": error}
     head = {"measure": one.measure, "first": one.models[i], "second": one.models[j]}
-    return {**head, "similarity": one.matrix[i][j], **told}
+    return {**head, "similarity": one.matrix[i][j], **null, **ends}
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from pyalign.data.similarities import one_or_several
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.pairwise.bootstrap import OVER, resample
+from pyalign.pairwise.ceilings import POOLINGS
 from pyalign.pairwise.closed_form import closed_form
 from pyalign.pairwise.correlated import Correlated, permuted_values
 from pyalign.pairwise.correlations import Correlation, get_correlation
 from pyalign.pairwise.influence import INFLUENCES
-from pyalign.pairwise.rsa_parts import POOLINGS, corrected, pairs_of, results_of, undefined_notes
+from pyalign.pairwise.rsa_parts import corrected, corrected_tests, pairs_of, results_of, undefined_notes
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
 from pyalign.pairwise.streamed import FROM, in_tiles
@@ -65,7 +66,8 @@ def rsa(
     """Correlate the similarity matrices of representations with those of participants.
 
     There are two quantities: `value` is the correlation with the participants' mean matrix, and `per_person` is the
-    correlation with each participant's matrix, averaged over participants. The noise ceiling belongs to the second.
+    correlation with each participant's matrix, averaged over participants. The noise ceiling belongs to the second,
+    which is tested against its lower bound and divided by it. Differences of models are those of either quantity.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Rows are matched with the judged objects by name,
@@ -88,7 +90,8 @@ def rsa(
             the correlation requires.
         partial: whether to also correlate each model with what the others do not explain; for spearman and pearson.
         weighted: whether to fit a non-negatively weighted sum of all models, cross-validated over objects.
-        correction: how p-values of differences are corrected: "holm", or "benjamini-hochberg".
+        correction: how p-values of differences, and of tests against the ceiling, are corrected: "holm", or
+            "benjamini-hochberg".
         nan_policy: "raise", or "omit" to leave out pairs with a row that has NaN.
         missing: "raise", or "omit" to leave out objects whose names have no row in some model.
         seed: the seed of the permutations, and of the folds of the weighted sum.
@@ -158,19 +161,20 @@ def rsa(
     for one in chosen:
         found = Correlated(study, one)
         if plan is not None and plan.closed:
-            drawn = closed_form(found, plan.by, partial)
+            drawn = closed_form(found, plan.by, partial, pooling or one.pooling)
         elif plan is not None:
             drawn = resample(found, plan.by, plan.drawn, plan.seed, partial, progress)
         null = None if n_permutations is None else permuted_values(found, n_permutations, seed, progress)
         results += results_of(found, drawn, null, plan, pooling, partial)
         if drawn is not None and plan is not None:
-            pairs += pairs_of(found, drawn.value, plan)
+            pairs += pairs_of(found, drawn, plan)
         if weighted:
             sums.append(weighted_rsa(found, seed))
     resampled = plan is not None and not plan.closed
     return Rsa(
-        tuple(results), corrected(pairs, correction), judged.kind, judged.n_people, None if plan is None else plan.by,
-        None if drawn is None else drawn.value.method, plan.drawn if plan is not None and resampled else None,
+        corrected_tests(results, correction), corrected(pairs, correction), judged.kind, judged.n_people,
+        None if plan is None else plan.by, None if drawn is None else drawn.value.method,
+        plan.drawn if plan is not None and resampled else None,
         float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations,
         correction, plan.seed if plan is not None and resampled else seed, judged.source,
         tuple(sums) if weighted else None, notes=(*study.notes, *undefined_notes(results, plan)), coverage=coverage,

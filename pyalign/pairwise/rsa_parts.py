@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -11,15 +11,26 @@ import numpy as np
 
 from pyalign.data.names import listing
 from pyalign.documents import Interval
-from pyalign.ops.ranks import double_ranks
-from pyalign.pairwise.bootstrap import Resampled, Variances, partial_correlations
+from pyalign.pairwise.bootstrap import Resampled, partial_correlations
 from pyalign.pairwise.calibrated import upper_p
+from pyalign.pairwise.ceiling_errors import LEAST, LOWER, RELIABILITY, UPPER
+from pyalign.pairwise.ceilings import noise_ceiling_of
+from pyalign.pairwise.closed_form import ClosedForm
 from pyalign.pairwise.correlated import Correlated
-from pyalign.pairwise.correlations import Correlation, Family
-from pyalign.pairwise.rsa_result import Partial, PerPerson, RsaCeiling, RsaPair, RsaResult
+from pyalign.pairwise.intervals import Variances, interval_of, tested
+from pyalign.pairwise.rsa_result import (
+    Partial,
+    PerPerson,
+    PersonDifference,
+    Ratio,
+    RsaCeiling,
+    RsaPair,
+    RsaResult,
+)
 from pyalign.stats.multiple import corrected as of_known
-from pyalign.stats.resampling import CORRECTED, Resampling
-from pyalign.stats.student import quantile, two_sided_p
+from pyalign.stats.ratios import fieller, ratio_error
+from pyalign.stats.resampling import Resampling
+from pyalign.stats.student import quantile
 from pyalign.typing import Correction
 
 
@@ -28,10 +39,12 @@ def results_of(
     pooling: str | None, partial: bool,
 ) -> list[RsaResult]:  # fmt: skip
     study, one = found.study, found.correlation
-    people = study.people
+    people, errors = study.people, None if drawn is None else drawn.per_person
     ceiling = None
     if people is not None and len(people) > 1:
         ceiling = noise_ceiling_of(people, study.items, one, pooling or one.pooling)
+        if isinstance(errors, ClosedForm) and plan is not None:
+            ceiling = _with_intervals(ceiling, errors, len(study.models), plan)
     parts = partial_correlations(found.values[None], found.between_models(None))[0] if partial else None
     results = []
     for k, model in enumerate(study.models):
@@ -44,7 +57,9 @@ def results_of(
         if people is not None:
             own = found.per_person[:, k]
             mean = _mean(own)
-            each = PerPerson(mean, interval(mean, drawn.per_person if drawn else None), tuple(map(float, own)))
+            each = PerPerson(mean, interval(mean, errors), tuple(map(float, own)))
+            if ceiling is not None:
+                each = _against_ceiling(each, ceiling, errors, (k, len(study.models)), plan)
         results.append(
             RsaResult(
                 model.name,
@@ -72,44 +87,101 @@ def _mean(values: np.ndarray) -> float:
     return float(defined.mean()) if len(defined) else math.nan
 
 
-def interval_of(at: float, errors: Variances, a: int, b: int | None, plan: Resampling) -> Interval | None:
-    """at +- Student's t times the root of the variance, within what correlations can be; None without a variance.
-
-    In closed form the interval of a correlation, not that of a difference, is symmetric about its inverse hyperbolic
-    tangent: large ones miss downwards further than upwards.
-    """
-    variance = errors.contrast(a, b)
-    if math.isnan(at) or math.isnan(variance):
-        return None
-    error = math.sqrt(max(0.0, variance))
-    reach = quantile(plan.confidence_level, errors.degrees) * error
-    low, high = at - reach, at + reach
-    if errors.method == CORRECTED and b is None and abs(at) < 1.0:
-        centre, span = math.atanh(at), reach / (1.0 - at * at)
-        low, high = math.tanh(centre - span), math.tanh(centre + span)
-    bound = 1.0 if b is None else 2.0
-    return Interval(max(-bound, low), min(bound, high), error, plan.by, errors.method, float(plan.confidence_level))
+def _with_intervals(ceiling: RsaCeiling, errors: ClosedForm, first: int, plan: Resampling) -> RsaCeiling:
+    """The ceiling with intervals; `first`: the statistic of the errors that its first figure is."""
+    lower, upper, reliability = (
+        None if value is None else interval_of(value, errors, first + figure, None, plan)
+        for figure, value in ((LOWER, ceiling.lower), (UPPER, ceiling.upper), (RELIABILITY, ceiling.reliability))
+    )
+    return replace(ceiling, lower_ci=lower, upper_ci=upper, reliability_ci=reliability)
 
 
-def pairs_of(found: Correlated, errors: Variances, plan: Resampling) -> list[RsaPair]:
-    pairs = []
+def _against_ceiling(
+    each: PerPerson, ceiling: RsaCeiling, errors: Variances | None, places: tuple[int, int], plan: Resampling | None
+) -> PerPerson:
+    """The mean over people held against the ceiling; places: of the mean and of the first figure of the ceiling."""
+    known = errors if isinstance(errors, ClosedForm) else None
+    at, first = places
+    less = each.mean - ceiling.lower
+    ci, p = (None, None) if known is None or plan is None else tested(less, known, at, first + LOWER, plan)
+    reliability = math.nan if ceiling.reliability is None else ceiling.reliability
+
+    def ratio(bottom: float, figure: int, root: bool = False) -> Ratio:
+        return _ratio(each.mean, bottom, known, (at, first + figure), plan, root)
+
+    return replace(
+        each,
+        against_lower=PersonDifference(less, ci, p),
+        of_lower=ratio(ceiling.lower, LOWER),
+        of_upper=ratio(ceiling.upper, UPPER),
+        disattenuated=ratio(reliability, RELIABILITY, root=True),
+    )
+
+
+def _ratio(
+    top: float, bottom: float, errors: ClosedForm | None, places: tuple[int, int], plan: Resampling | None, root: bool
+) -> Ratio:
+    """top / bottom, or top divided by the root of bottom, with Fieller's interval by each candidate, together."""
+    if math.isnan(top) or not bottom > 0.0:
+        return Ratio(math.nan)
+    scale = np.array([1.0, 0.5 / math.sqrt(bottom) if root else 1.0])  # the root moves by so much of what it is of
+    bottom = math.sqrt(bottom) if root else bottom
+    if errors is None or plan is None:
+        return Ratio(top / bottom)
+    tables = [np.outer(scale, scale) * one for one in errors.covariances(*places)]
+    if not np.isfinite(tables).all():
+        return Ratio(top / bottom)
+    reach = quantile(plan.confidence_level, errors.degrees(*places, top / bottom * float(scale[1])))
+    ends = [fieller(top, bottom, table, reach) for table in tables]
+    bounded = [one for one in ends if one is not None]
+    if len(bounded) < len(ends):
+        return Ratio(top / bottom)
+    error = max(ratio_error(top, bottom, table) for table in tables)
+    low, high = min(low for low, _ in bounded), max(high for _, high in bounded)
+    ci = Interval(low, high, error, plan.by, errors.method, float(plan.confidence_level))
+    return Ratio(top / bottom, ci)
+
+
+def pairs_of(found: Correlated, drawn: Resampled, plan: Resampling) -> list[RsaPair]:
+    """Every two models: the difference of their values, and that of their means over people."""
+    pairs, people = [], found.study.people
+    means = [] if people is None else [_mean(found.per_person[:, k]) for k in range(len(found.study.models))]
     for a, b in combinations(range(len(found.study.models)), 2):
         one, other = found.study.models[a], found.study.models[b]
         difference = float(found.values[a] - found.values[b])
-        ci = interval_of(difference, errors, a, b, plan)
-        p = None
-        if ci is not None and ci.error is not None:
-            t = difference / ci.error if ci.error > 0 else (0.0 if difference == 0 else math.inf)
-            p = two_sided_p(t, errors.degrees)
-        pairs.append(RsaPair(one.name, other.name, one.measure, other.measure, found.correlation.name, difference, ci,
-                             p, None))  # fmt: skip
+        each = None
+        if drawn.per_person is not None:
+            less = means[a] - means[b]
+            each = PersonDifference(less, *tested(less, drawn.per_person, a, b, plan))
+        pairs.append(RsaPair(one.name, other.name, one.measure, other.measure, found.correlation.name, difference,
+                             *tested(difference, drawn.value, a, b, plan), None, each))  # fmt: skip
     return pairs
 
 
 def corrected(pairs: Sequence[RsaPair], correction: Correction) -> tuple[RsaPair, ...]:
-    """With p-values corrected over all pairs that have one."""
-    found = of_known([pair.p_value for pair in pairs], correction)
-    return tuple(replace(pair, p_adjusted=p) for pair, p in zip(pairs, found, strict=True))
+    """With p-values corrected over all pairs that have one: those of values, and those of means over people."""
+    values = of_known([pair.p_value for pair in pairs], correction)
+    means = _corrected([pair.per_person for pair in pairs], correction)
+    return tuple(
+        replace(pair, p_adjusted=p, per_person=each) for pair, p, each in zip(pairs, values, means, strict=True)
+    )
+
+
+def corrected_tests(results: Sequence[RsaResult], correction: Correction) -> tuple[RsaResult, ...]:
+    """With p-values of the tests against the noise ceiling corrected over all results that have one."""
+    given = [None if one.per_person is None else one.per_person.against_lower for one in results]
+    tests = _corrected(given, correction)
+    return tuple(
+        one if one.per_person is None else replace(one, per_person=replace(one.per_person, against_lower=test))
+        for one, test in zip(results, tests, strict=True)
+    )
+
+
+def _corrected(
+    differences: Sequence[PersonDifference | None], correction: Correction
+) -> list[PersonDifference | None]:  # fmt: skip
+    found = of_known([None if one is None else one.p_value for one in differences], correction)
+    return [one and replace(one, p_adjusted=p) for one, p in zip(differences, found, strict=True)]
 
 
 def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> list[str]:
@@ -137,8 +209,28 @@ def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> li
         if one.ceiling is not None and math.isnan(one.ceiling.lower):
             told = "no participant's values vary with the mean of the others who judged the same pairs"
             notes.append(f"the lower noise ceiling of {one.correlation} is not defined: {told}")
+        if one.ceiling is not None and plan is not None:
+            notes += _of_ceiling(one, plan, why)
         notes += _of_fewer(one)
     return list(dict.fromkeys(notes))
+
+
+def _of_ceiling(one: RsaResult, plan: Resampling, why: str) -> list[str]:
+    """A sentence where the ceiling, or what is divided by it, has no interval."""
+    assert one.ceiling is not None and one.per_person is not None
+    if one.ceiling.lower_ci is None:
+        if not plan.closed:
+            why = "only the closed form has one"
+        elif "subjects" in plan.by and len(one.per_person.values) < LEAST:
+            why = "it takes at least three participants"
+        elif any(map(math.isnan, one.per_person.values)):
+            why = "the judgments of a participant are all equal, or missing"
+        return [] if math.isnan(one.ceiling.lower) else [f"the noise ceiling has no interval: {why}"]
+    ratios = (one.per_person.of_lower, one.per_person.of_upper, one.per_person.disattenuated)
+    if all(ratio is None or ratio.ci is not None for ratio in ratios):
+        return []
+    what = f"{one.correlation} divided by the noise ceiling, or by the root of the reliability,"
+    return [f"{what} has no value or no interval where the interval of the denominator includes 0"]
 
 
 def _of_fewer(one: RsaResult) -> list[str]:
@@ -154,86 +246,3 @@ def _of_fewer(one: RsaResult) -> list[str]:
         f"{one.correlation} with {len(without)} of {len(values)} participants is not defined (number {which}, from 0)"
     )
     return [f"{told}: they judged no pairs, or all their values are equal; the mean over participants omits them"]
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    return double_ranks(values).astype(np.float64)  # whole numbers, so that sums of them tie where they should
-
-
-def _standardized(values: np.ndarray) -> np.ndarray:
-    deviation = float(values.std())
-    return (values - values.mean()) / deviation if deviation > 0 else np.zeros_like(values)
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    length = math.sqrt(float((values * values).mean()))
-    return values / length if length > 0 else values
-
-
-# How each person's values are brought to one scale before they are averaged.
-POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "ranks": _ranks,
-    "standardized": _standardized,
-    "unit": _unit,
-    "raw": lambda values: values,
-}
-
-
-def scaled(people: np.ndarray, pooling: str) -> np.ndarray:
-    """(p, m): each person's values on the scale of a pooling, NaN where they are NaN.
-
-    Ranks are doubled; of people who judged different numbers of pairs they are divided by how many.
-
-    Example:
-        >>> scaled(np.array([[1.0, 9.0, np.nan]]), "ranks")
-        array([[ 2.,  4., nan]])
-    """
-    out = np.full(people.shape, np.nan)
-    for row, values in zip(out, people, strict=True):
-        there = ~np.isnan(values)
-        if there.any():
-            row[there] = POOLINGS[pooling](values[there])
-    counts = (~np.isnan(people)).sum(axis=1, keepdims=True)
-    if pooling == "ranks" and (counts != counts[0]).any():
-        out /= counts + 1.0
-    return out
-
-
-def noise_ceiling_of(people: np.ndarray, items: np.ndarray, correlation: Correlation, pooling: str) -> RsaCeiling:
-    """Bounds of the mean over people of a model's correlation with each.
-
-    Args:
-        people: (p, m) with p of at least 2; NaN for pairs that a person has not judged.
-        items: int32 (m, 2), the objects of each pair.
-        pooling: a name of `POOLINGS`.
-
-    Source: Nili et al., "A toolbox for representational similarity analysis", 2014.
-
-    Example:
-        >>> from pyalign.pairwise.correlations import get_correlation
-        >>> people = np.array([[1.0, 2, 3], [1.0, 2, 3]])
-        >>> noise_ceiling_of(people, np.array([[0, 1], [0, 2], [1, 2]], np.int32), get_correlation("spearman"), "ranks")
-        RsaCeiling(lower=1.0, upper=1.0, pooling='ranks')
-    """
-    family, on_scale = correlation.of, scaled(people, pooling)
-    there = ~np.isnan(on_scale)
-    filled = np.where(there, on_scale, 0.0)
-    total, counts = filled.sum(axis=0), there.sum(axis=0)
-    lower, upper = [], []
-    for person, own in enumerate(people):
-        others = counts - there[person]
-        keep = there[person] & (others > 0)
-        lower.append(_of_two(family, own, (total - filled[person]) / np.maximum(others, 1), keep, items))
-        upper.append(_of_two(family, own, total / np.maximum(counts, 1), there[person], items))
-    return RsaCeiling(_mean_of(lower), _mean_of(upper), pooling)
-
-
-def _of_two(family: Family, a: np.ndarray, b: np.ndarray, keep: np.ndarray, items: np.ndarray) -> float:
-    left, right = (family.prepare(values[keep], items[keep]) for values in (a, b))
-    return family.value(left, right)
-
-
-def _mean_of(values: list[float]) -> float:
-    """Of those that are defined."""
-    defined = [value for value in values if not math.isnan(value)]
-    return math.fsum(defined) / len(defined) if defined else math.nan

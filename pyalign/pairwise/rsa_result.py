@@ -25,6 +25,37 @@ class WithError:
 
 
 @dataclass(frozen=True)
+class Ratio(WithError):
+    """A figure divided by another one of the same judgments.
+
+    Attributes:
+        value: a fraction; NaN where the denominator is not above 0.
+        ci: its interval, by Fieller's method, with the covariance of the two figures; None without intervals, or if
+            the interval of the denominator includes 0. Its `error` is that of the delta method.
+    """
+
+    value: float
+    ci: Interval | None = None
+
+
+@dataclass(frozen=True)
+class PersonDifference(WithError):
+    """A difference of two means over participants.
+
+    Attributes:
+        difference: the first mean less the second.
+        ci: its interval; None without intervals.
+        p_value: two-sided, for the hypothesis of no difference, by Student's t; None without an interval.
+        p_adjusted: corrected over all differences of this kind in the result.
+    """
+
+    difference: float
+    ci: Interval | None = None
+    p_value: float | None = None
+    p_adjusted: float | None = None
+
+
+@dataclass(frozen=True)
 class PerPerson(WithError):
     """Correlations with the matrix of each person.
 
@@ -32,11 +63,19 @@ class PerPerson(WithError):
         mean: the mean over participants.
         ci: interval of the mean, over the same as that of the correlation with the mean matrix; None without intervals.
         values: the correlation with each participant's matrix, in their order; NaN if all judgments of one are equal.
+        against_lower: the mean less the lower noise ceiling; None without a ceiling.
+        of_lower, of_upper: the mean divided by the lower and by the upper noise ceiling; None without a ceiling.
+        disattenuated: the mean divided by the square root of `RsaCeiling.reliability`: the correlation with a matrix
+            without the noise of single participants. It can be above 1. None without a ceiling.
     """
 
     mean: float
     ci: Interval | None
     values: tuple[float, ...]
+    against_lower: PersonDifference | None = None
+    of_lower: Ratio | None = None
+    of_upper: Ratio | None = None
+    disattenuated: Ratio | None = None
 
 
 @dataclass(frozen=True)
@@ -47,11 +86,19 @@ class RsaCeiling:
         lower: mean over participants of the correlation of each with the pooled matrix of the others.
         upper: mean over participants of the correlation of each with the pooled matrix of all, including their own.
         pooling: what was averaged: "ranks" of pairs, "standardized" values, "unit" vectors or "raw" values.
+        lower_ci, upper_ci: their intervals; None without intervals.
+        reliability: mean over pairs of participants of the correlation of their matrices; None in results of versions
+            that didn't compute it.
+        reliability_ci: its interval.
     """
 
     lower: float
     upper: float
     pooling: str
+    lower_ci: Interval | None = None
+    upper_ci: Interval | None = None
+    reliability: float | None = None
+    reliability_ci: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +163,7 @@ class RsaPair(WithError):
         ci: its interval.
         p_value: two-sided, for the hypothesis of no difference, by Student's t.
         p_adjusted: corrected for all pairs of the result.
+        per_person: the difference of `per_person.mean`; None for a single matrix.
     """
 
     a: str
@@ -127,6 +175,7 @@ class RsaPair(WithError):
     ci: Interval | None
     p_value: float | None
     p_adjusted: float | None
+    per_person: PersonDifference | None = None
 
 
 @dataclass(frozen=True)

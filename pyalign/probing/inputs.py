@@ -106,12 +106,13 @@ def read_inputs(
     index = valid_triplets(host_triplets(on, aligned.index), *map(int, rows.shape))
     on = on if triplet_data.task == ODD_ONE_OUT else _host_for_two(on, backend)
     people = triplet_data.subjects if subjects is None else subjects
+    weights = triplet_data.weights if weights is None else present.of(weights, "weights")
     if isinstance(people, Subjects):
         people = people.codes  # in the order of the labels, which may be numbers
     arguments = {"embeddings": aligned.embeddings, "triplets": triplet_data, "answers": answers, "weights": weights}
     arguments["other_embeddings"] = others
     return Inputs(
-        on, rows, index, answer_weights(len(index), triplet_data.answers, present.of(weights, "weights")),
+        on, rows, index, answer_weights(len(index), triplet_data.answers, weights),
         None if people is None else checked_labels(people, len(index)),
         None if others is None else host_rows(on, as_embeddings(others, "other_embeddings").values, "other_embeddings"),
         aligned, {name: value for name, value in arguments.items() if value is not None}, present.coverage,

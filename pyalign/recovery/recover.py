@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.notes import merged, notes_on_rows
-from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each
+from pyalign.data import Provenance, align_models, require_answers, require_one_answer_each, require_unweighted
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
 from pyalign.documents import Interval
@@ -144,6 +144,7 @@ def recover(
     present = with_rows(models, triplets, missing)
     aligned = align_models(models, present.triplets)
     require_one_answer_each(aligned.triplets, "recover")
+    require_unweighted(aligned.triplets, "recover")
     if stated is None:
         require_answers(aligned.triplets, "recover without a temperature")
     progress("similarities", 0, None)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pyalign.data import ANCHORED
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, concepts_column, first_and_last, foot, table
+from pyalign.report.score import share_columns
 from pyalign.report.words import (
     CORRECTED,
     ELSEWHERE,
@@ -25,6 +26,7 @@ from pyalign.report.words import (
     percent_interval,
     shortened,
     source_note,
+    weighted_text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             over_text(result.ci_by, result.ci_method, result.resamples, result.seed),
             _objects_note(result),
             effective_text(result),
+            weighted_text(result.effective_answers),
             "" if result.measure is None else f"measure {result.measure}",
             "" if result.temperature is None else f"T = {result.temperature:g}",
             f"ties {result.ties}",
@@ -142,6 +145,7 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
         column("accuracy", lambda p: p.difference, "percent", ci=lambda p: p.ci,
                note="difference of accuracies, the first less the second"),
         *(tests if intervals else ()),
+        *share_columns([pair.components for pair in pairs]),
         column("cross-entropy", lambda p: p.cross_entropy_difference, "number", 4, ci=lambda p: p.cross_entropy_ci,
                ends="", note="difference in nats, the first less the second: below 0 the first is better", only=PAGE),
     )  # fmt: skip

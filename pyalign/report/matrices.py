@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityMatrix
-from pyalign.pairwise.rsa_result import Rsa, RsaPair, WeightedRsa
+from pyalign.documents import Interval
+from pyalign.pairwise.compared import Beside, LayerSimilarity, ModelSimilarities, SimilarityDifference, SimilarityMatrix
+from pyalign.pairwise.rsa_result import PersonDifference, Rsa, RsaPair, WeightedRsa
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, present, table
 from pyalign.report.words import (
     CORRECTED,
@@ -22,6 +24,7 @@ from pyalign.report.words import (
     source_note,
 )  # fmt: skip
 
+CLOSED = "corrected"  # as intervals in closed form say it
 MOST_PAIRS = 45  # in a table: of a measure, those of ten models
 POOLED = {"ranks": "their ranks", "standardized": "standardized values", "unit": "unit vectors", "raw": "raw values"}
 Pair = tuple[SimilarityMatrix, int, int]  # of a measure: its row and its column
@@ -52,13 +55,26 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
         pooled = ", ".join(POOLED[by] for by in sorted({row.ceiling.pooling for row in result.results if row.ceiling}))
         ceiling = f"ceiling: each participant with the mean of the others, and of all ({pooled} pooled)"
         blocks.append(foot(ceiling if pooled else "one participant: no ceiling"))
-    if result.pairs:
-        shown = result.pairs if verbose else result.pairs[:MOST_PAIRS]
-        title = "differences of correlations with the mean matrix" if of_people else ""
-        tested = sum(pair.p_value is not None for pair in result.pairs)
-        hidden = len(shown) < len(result.pairs)
-        blocks += [pairs_table(result, labels, shown, title), foot(
-            f"the first {len(shown)} of {len(result.pairs):,}: {ELSEWHERE}" if hidden else "",
+    if has_ceilings(result):
+        against = Table(
+            (*_naming_columns(result, labels), *_against_columns(result)), "means against the noise ceiling"
+        )
+        tested = sum(row.per_person.against_lower.p_value is not None
+                     for row in result.results if row.per_person and row.per_person.against_lower)  # fmt: skip
+        blocks += [against, foot(
+            f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'test')}" if tested else "",
+        ), ceilings_table(result, "noise ceiling, and reliability of one participant"), foot(
+            "reliability: mean correlation of two participants' matrices",
+        )]  # fmt: skip
+    shown = result.pairs if verbose else result.pairs[:MOST_PAIRS]
+    titles = {False: "differences of correlations with the mean matrix" if of_people else "",
+              True: "differences of means over participants"}  # fmt: skip
+    for of_means in (False, True):
+        tested = sum(one is not None and one.p_value is not None for one in _differences(result.pairs, of_means))
+        if all(one is None for one in _differences(result.pairs, of_means)):
+            continue
+        blocks += [pairs_table(result, labels, shown, titles[of_means], of_means), foot(
+            f"the first {len(shown)} of {len(result.pairs):,}: {ELSEWHERE}" if len(shown) < len(result.pairs) else "",
             f"p ({CORRECTED[result.correction]}) corrected for {counted(tested, 'pair')}" if tested else "",
         )]  # fmt: skip
     return blocks + [
@@ -121,6 +137,72 @@ def _person_columns(result: Rsa) -> tuple[Column, ...]:
     ))  # fmt: skip
 
 
+def has_ceilings(result: Rsa) -> bool:
+    """Whether means over participants are held against a noise ceiling: not of older documents."""
+    return any(row.per_person is not None and row.per_person.against_lower is not None for row in result.results)
+
+
+def _at(one: object, *names: str) -> Any:
+    """What a path of attributes leads to; None where there is nothing on the way."""
+    for name in names:
+        one = None if one is None else getattr(one, name)
+    return one
+
+
+def _against_columns(result: Rsa) -> tuple[Column, ...]:
+    """Of each row the mean over participants held against the ceiling, and without the noise of single ones."""
+    rows = [row.per_person for row in result.results]
+    tested = any(_at(row, "against_lower", "ci") is not None for row in rows)
+    column = Rows(rows, interval_header(result.confidence) if tested else "").column
+    return present((
+        column("less lower", lambda r: _at(r, "against_lower", "difference"), "number", 4,
+               ci=lambda r: _at(r, "against_lower", "ci"), keep_ends=8,
+               note="The mean over participants less the lower noise ceiling.",
+               foot="less lower: the mean less the lower ceiling"),
+        column(f"p ({CORRECTED[result.correction]})", lambda r: _at(r, "against_lower", "p_adjusted"), "p")
+        if tested else None,
+        column("of lower", lambda r: _at(r, "of_lower", "value"), "number", 3,
+               ci=lambda r: _at(r, "of_lower", "ci"), keep_ends=5,
+               note="The mean divided by the lower noise ceiling."),
+        column("of upper", lambda r: _at(r, "of_upper", "value"), "number", 3,
+               ci=lambda r: _at(r, "of_upper", "ci"), keep=6, keep_ends=4,
+               note="The mean divided by the upper noise ceiling."),
+        column("disattenuated", lambda r: _at(r, "disattenuated", "value"), "number", 3,
+               ci=lambda r: _at(r, "disattenuated", "ci"), keep=7, keep_ends=4,
+               note="The mean divided by the root of the reliability of one participant.",
+               foot="disattenuated: the mean divided by the root of the reliability"),
+    ))  # fmt: skip
+
+
+def ceilings_table(result: Rsa, title: str = "") -> Table:
+    """The lower and the upper noise ceiling and the reliability of one participant, by each correlation."""
+    ceilings = {row.correlation: row.ceiling for row in result.results if row.ceiling is not None}
+    rows: list[tuple[str, str, float | None, Interval | None]] = [
+        row
+        for by, one in ceilings.items()
+        for row in (
+            (by, "lower ceiling", one.lower, one.lower_ci),
+            (by, "upper ceiling", one.upper, one.upper_ci),
+            (by, "reliability", one.reliability, one.reliability_ci),
+        )
+    ]
+    intervals = any(ci is not None for *_, ci in rows)
+    column = Rows(rows, interval_header(result.confidence) if intervals else "").column
+    return table(
+        column("figure", lambda r: r[1]),
+        column("by", lambda r: r[0], same="{}" * (len(result.results) > 1)),
+        column("value", lambda r: r[2], "number", 4, ci=lambda r: r[3]),
+        column("s.e.", lambda r: None if r[3] is None else r[3].error, "number", 4, keep=6, only=TEXT)
+        if intervals else None,
+        title=title,
+    )  # fmt: skip
+
+
+def _differences(pairs: Sequence[RsaPair], of_means: bool) -> list[RsaPair | PersonDifference | None]:
+    """Those of the correlations with the mean matrix, or of the means over participants."""
+    return [pair.per_person if of_means else pair for pair in pairs]
+
+
 def _has_measures(result: Rsa) -> bool:
     """Whether rows differ by their measures."""
     return len({row.measure for row in result.results if row.measure}) > 1
@@ -129,14 +211,18 @@ def _has_measures(result: Rsa) -> bool:
 def results_table(result: Rsa, labels: Mapping[str, str]) -> Table:
     """A row for each model, measure and correlation with all figures, for a page."""
     of_people = _person_columns(result) if result.n_people is not None else ()
+    of_people += _against_columns(result) if has_ceilings(result) else ()
     pairs = Rows(result.results).column("pairs", lambda r: r.n_pairs, "count", only=PAGE)
     return Table((*_naming_columns(result, labels), *_mean_columns(result), *of_people, pairs))
 
 
-def pairs_table(result: Rsa, labels: Mapping[str, str], pairs: Sequence[RsaPair], title: str = "") -> Table:
-    """A row for each of these pairs of models."""
+def pairs_table(
+    result: Rsa, labels: Mapping[str, str], pairs: Sequence[RsaPair], title: str = "", of_means: bool = False
+) -> Table:  # fmt: skip
+    """A row for each of these pairs of models: differences of correlations with the mean matrix, or of means."""
     crowded = _has_measures(result)
-    column = Rows(pairs, interval_header(result.confidence)).column
+    column = Rows(pairs).column
+    of_each = Rows(_differences(pairs, of_means), interval_header(result.confidence)).column
     names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
     measures = [1 + len(one or "") for pair in pairs for one in (pair.a_measure, pair.b_measure)] if crowded else [0]
 
@@ -159,11 +245,12 @@ def pairs_table(result: Rsa, labels: Mapping[str, str], pairs: Sequence[RsaPair]
         column("less", lambda p: labels[p.b], filter=True, only=PAGE),
         column("its measure", lambda p: p.b_measure, only=PAGE),
         column("by", lambda p: p.correlation, same="{}", filter=True),
-        column("correlation", lambda p: p.difference, "number", 4, ci=lambda p: p.ci, keep_ends=7 if crowded else 9,
-               note="That of the first less that of the second."),
-        column("s.e.", lambda p: p.standard_error, "number", 4, keep=4, only=TEXT),
-        column("p", lambda p: p.p_value, "p", keep=6),
-        column(f"p ({CORRECTED[result.correction]})", lambda p: p.p_adjusted, "p"),
+        of_each("mean" if of_means else "correlation", lambda d: _at(d, "difference"), "number", 4,
+                ci=lambda d: _at(d, "ci"), keep_ends=7 if crowded else 9,
+                note="That of the first less that of the second."),
+        of_each("s.e.", lambda d: _at(d, "standard_error"), "number", 4, keep=4, only=TEXT),
+        of_each("p", lambda d: _at(d, "p_value"), "p", keep=6),
+        of_each(f"p ({CORRECTED[result.correction]})", lambda d: _at(d, "p_adjusted"), "p"),
         title=title,
     )  # fmt: skip
 
@@ -190,7 +277,9 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
         shown += [(one, i, j) for i, j in pairs]
     n_pairs = len(result[0].pairs)
     hidden = len(shown) < sum(len(one.pairs) for one in result)
-    return [
+    tested = sum(len(one.pairs) for one in result if one.p_adjusted is not None)
+    by_itself = "p of each pair by itself" if result.correction is None else _corrected_for(result, tested, "pair")
+    blocks: list[Block] = [
         similarities_table(result, labels, shown),
         foot(
             f"{len(names):,} models",
@@ -198,10 +287,48 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
             f"measure {result[0].measure}" if len(result) == 1 and not verbose else "",
             "" if result.batches is None else f"means over {result.batches:,} batches",
             f"the {MOST_PAIRS} most similar of {n_pairs:,} pairs are shown: {ELSEWHERE}" if hidden else "",
+            _interval_note(result),
             *(_null_notes(result) if result.permutations else ()),
-            "p of each pair by itself" if result.permutations and n_pairs > 1 else "",
+            by_itself if result.permutations and n_pairs > 1 else "",
         ),
     ]
+    differences = [(one.measure, each) for one in result for each in one.differences or ()]
+    if differences:
+        few = differences
+        if not verbose and len(differences) > MOST_PAIRS:
+            by_p = sorted(range(len(differences)), key=lambda k: _or_one(differences[k][1].p_value))
+            few = [differences[k] for k in sorted(by_p[:MOST_PAIRS])]
+        tested = sum(each.p_value is not None for _, each in differences)
+        blocks += [
+            score_differences_table(result, labels, few, "is a model more like one than like another?"),
+            foot(
+                f"the {len(few)} with the smallest p of {len(differences):,} are shown: {ELSEWHERE}"
+                if len(few) < len(differences)
+                else "",
+                "difference: the similarity with the first of the two, less that with the second",
+                _corrected_for(result, tested, "difference"),
+            ),
+        ]
+    return blocks
+
+
+def _or_one(p: float | None) -> float:
+    return 1.0 if p is None else p
+
+
+def _interval_note(result: ModelSimilarities) -> str:
+    """What the intervals are over, and how they were computed."""
+    if result.ci_by is None or not any(one.scores for one in result):
+        return ""
+    drawn = "" if result.resamples is None else f"{result.resamples:,} half-samples"
+    closed = any(each.ci is not None and each.ci.method == CLOSED for one in result for each in one.scores or ())
+    return f"intervals ({' or '.join(filter(None, ['closed form' * closed, drawn]))}) over {over_words(result.ci_by)}"
+
+
+def _corrected_for(result: ModelSimilarities, tests: int, what: str) -> str:
+    if result.correction is None or not tests:
+        return ""
+    return f"p ({CORRECTED[result.correction]}) corrected for {counted(tests, what)}"
 
 
 def _null_notes(result: ModelSimilarities | LayerSimilarity) -> tuple[str, str]:
@@ -214,7 +341,7 @@ def _null_notes(result: ModelSimilarities | LayerSimilarity) -> tuple[str, str]:
 
 def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pairs: Sequence[Pair]) -> Table:
     """A row for each of these pairs of models and measures."""
-    column = Rows(pairs).column
+    column = Rows(pairs, interval_header(result.confidence) if result.ci_by is not None else "").column
 
     def models(names: Mapping[str, str]) -> tuple[str, ...]:
         """Both models of each pair; of a measure that is not symmetric, the first against the second."""
@@ -227,21 +354,52 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
     def at(pair: Pair, matrix: Beside | None) -> float | None:
         return None if matrix is None else matrix[pair[1]][pair[2]]
 
-    tests = (
+    tests = present((
         column("threshold", lambda p: at(p, p[0].null_threshold), "number", 5, keep=3,
                note=f"{100 * result.alpha:g} % of unrelated models pass it."),
         column("calibrated", lambda p: at(p, p[0].calibrated), "number", 5,
                note="0 at the threshold, 1 for the same model."),
-        column("p", lambda p: at(p, p[0].p_value), "p", note="Of each pair by itself, not corrected."),
-    )  # fmt: skip
+        column("p", lambda p: at(p, p[0].p_value), "p", keep=4 if result.correction else 9,
+               note="Of each pair by itself, not corrected."),
+        column(f"p ({CORRECTED[result.correction]})", lambda p: at(p, p[0].p_adjusted), "p", keep=6)
+        if result.correction is not None else None,
+    ))  # fmt: skip
     return table(
         Column("models", models(labels), fit=fit, only=TEXT),
         column("model", lambda p: labels[p[0].models[p[1]]], filter=True, only=PAGE),
         column("and", lambda p: labels[p[0].models[p[2]]], filter=True, only=PAGE),
         column("measure", lambda p: p[0].measure, keep=9 if len(result) > 1 else 0, only=TEXT),
-        column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5),
+        column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5, ci=lambda p: p[0].interval(p[1], p[2]),
+               keep_ends=7),
         *(tests if any(one.null_threshold is not None for one, _, _ in pairs) else ()),
-    )
+    )  # fmt: skip
+
+
+def score_differences_table(
+    result: ModelSimilarities, labels: Mapping[str, str], rows: Sequence[tuple[str, SimilarityDifference]],
+    title: str = "",
+) -> Table:  # fmt: skip
+    """A row for each difference of two similarities that share a model, with the measure."""
+    column = Rows(rows, interval_header(result.confidence)).column
+    correction = CORRECTED[result.correction or "holm"]
+
+    def compared(names: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(f"{names[one.model]}: {names[one.a]} - {names[one.b]}" for _, one in rows)
+
+    def fit(room: int) -> tuple[str, ...]:
+        return compared(dict(zip(labels, shortened(list(labels.values()), max(4, (room - 5) // 3)), strict=True)))
+
+    return table(
+        Column("model: first - second", compared(labels), fit=fit, only=TEXT),
+        column("model", lambda r: labels[r[1].model], filter=True, only=PAGE),
+        column("with", lambda r: labels[r[1].a], filter=True, only=PAGE),
+        column("less with", lambda r: labels[r[1].b], filter=True, only=PAGE),
+        column("measure", lambda r: r[0], keep=9 if len(result) > 1 else 0, filter=True, only=TEXT),
+        column("difference", lambda r: r[1].difference, "number", 5, ci=lambda r: r[1].ci, keep_ends=7),
+        column("p", lambda r: r[1].p_value, "p", keep=6),
+        column(f"p ({correction})", lambda r: r[1].p_adjusted, "p"),
+        title=title,
+    )  # fmt: skip
 
 
 def layers_view(result: LayerSimilarity, verbose: bool = False) -> list[Block]:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
-from pyalign.report.words import called, dropped_note, nats_note, over, percent, source_note
+from pyalign.report.words import (
+    called,
+    dropped_note,
+    interval_header,
+    nats_note,
+    over,
+    over_text,
+    percent,
+    source_note,
+    weighted_text,
+)
 
 if TYPE_CHECKING:
-    from pyalign.analysis.agreement import Agreement, AgreementBin, Agreements
+    from pyalign.analysis.agreement import Agreement, Agreements
+    from pyalign.analysis.agreement_figures import AgreementBin
     from pyalign.analysis.calibration.result import Calibration, Calibrations, Reliability
 
 
@@ -34,18 +46,24 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             "" if first.answers == "choices" else f"answers: {first.answers}",
             f"up to {dropped_note(dropped)}" if dropped else "",
             f"ties {first.ties}",
-            *(f"+- over {over(by)}" for by in sorted({row.temperature_ci.by or "" for row in results})),
+            *(f"intervals over {over(by)}" for by in _over(results)),
             f"CE in {nats_note(first.task)}",
             "ECE of equal widths",
+            ""
+            if first.equal_width.ece_floor is None
+            else "floor: its mean if the probabilities were right; debiased: root of ECE^2 - floor^2",
+            weighted_text(first.effective_answers),
             f"backend {first.backend}",
         ),
     ]
     if len(results) > 1:
         return blocks
-    if (one := first.divergences) is not None:
+    blocks.append(_figures_table(first))
+    if (brier := first.equal_mass.brier) is not None:
         blocks.append(foot(
-            f"to the answers: Jensen-Shannon distance {one.js_distance_before:.5f} -> {one.js_distance:.5f}, "
-            f"KL {one.kl_before:.5f} -> {one.kl:.5f} nats, their entropy {one.target_entropy:.5f} nats"
+            f"Brier score of confidence {brier.score:.5f} = reliability {brier.reliability:.5f} - resolution "
+            f"{brier.resolution:.5f} + uncertainty {brier.uncertainty:.5f} + variance within bins "
+            f"{brier.within_bin_variance:.5f} - covariance within bins {brier.within_bin_covariance:.5f}, by bin:"
         ))  # fmt: skip
     bins = bins_of(first.equal_mass)
     column, ranges = Rows(bins).column, tuple(f"{one.low:.4f} to {one.high:.4f}" for one in bins)
@@ -56,6 +74,39 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
         column("answers", lambda one: one.n, "count"),
     )
     return [*blocks, reliability]
+
+
+def _over(results: Calibrations) -> list[str]:
+    """What the intervals of these are over: those of temperatures, and those of held-out figures."""
+    intervals = [one for row in results for one in (row.temperature_ci, row.test.cross_entropy_ci)]
+    return sorted({one.by for one in intervals if one is not None and one.by is not None})
+
+
+def _figures_table(one: Calibration) -> Table:
+    """Each figure of the reported part, a row each, with its interval."""
+    test, distances, brier = one.test, one.divergences, one.equal_mass.brier
+    rows: list[tuple[str, float | None, float, Interval | None]] = [
+        ("temperature", None, one.temperature, one.temperature_ci),
+        ("cross-entropy, nats", test.cross_entropy_before, test.cross_entropy, test.cross_entropy_ci),
+        ("accuracy", None, test.accuracy, test.accuracy_ci),
+        ("ECE, equal widths", one.ece_equal_width_before, one.equal_width.ece, None),
+        ("ECE, equal mass", one.ece_equal_mass_before, one.equal_mass.ece, None),
+    ]
+    if distances is not None:
+        rows += [
+            ("entropy of answers, nats", None, distances.target_entropy, distances.target_entropy_ci),
+            ("KL, nats", distances.kl_before, distances.kl, distances.kl_ci),
+            ("Jensen-Shannon distance", distances.js_distance_before, distances.js_distance, distances.js_distance_ci),
+        ]
+    if brier is not None:
+        rows.append(("Brier score", None, brier.score, brier.score_ci))
+    known = [ci for *_, ci in rows if ci is not None and ci.low == ci.low]
+    column = Rows(rows, interval_header(known[0].confidence) if known else "").column
+    return table(
+        column("figure", lambda row: row[0]),
+        column("T = 1", lambda row: row[1], "number", 5),
+        column("fitted T", lambda row: row[2], "number", 5, ci=lambda row: row[3]),
+    )
 
 
 def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
@@ -69,24 +120,49 @@ def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Co
 
 def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
     """A row for each calibration."""
-    column = Rows(results.results).column
+    column = Rows(results.results, "" if all(row.temperature_ci is None for row in results) else "interval").column
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(results.results, filter=True),
         column("T", lambda r: r.temperature, "number", 4, ci=lambda r: r.temperature_ci, write="{:.5g}".format,
-               note="p = softmax(similarity / T), fitted on the other part."),
-        column("+-", lambda r: r.standard_error, "number", keep=7, write="{:.2g}".format, only=TEXT),
-        column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, note="Cross-entropy, nats."),
-        column("CE", lambda r: r.test.cross_entropy, "number", 5, note="Cross-entropy at the fitted T, nats."),
+               keep_ends=1, note="p = softmax(similarity / T), fitted on the other part."),
+        None if all(row.temperature_ci is None for row in results)
+        else column("+-", lambda r: r.standard_error, "number", keep=7, write="{:.2g}".format, only=TEXT),
+        column("CE, T = 1", lambda r: r.test.cross_entropy_before, "number", 5, keep=6, ends="",
+               ci=lambda r: r.test.cross_entropy_before_ci, note="Cross-entropy, nats."),
+        column("CE", lambda r: r.test.cross_entropy, "number", 5, ci=lambda r: r.test.cross_entropy_ci, keep_ends=2,
+               note="Cross-entropy at the fitted T, nats."),
         column("ECE, T = 1", lambda r: r.ece_equal_width_before, "number", 4, keep=4, note="Bins of equal width."),
         column("ECE", lambda r: r.equal_width.ece, "number", 4, note="At the fitted T, bins of equal width."),
+        column("floor", lambda r: r.equal_width.ece_floor, "number", 4, keep=8,
+               note="What ECE would be on average if the probabilities were right."),
+        column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=7,
+               note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
         column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
-        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5),
+        *_page_columns(results),
+        column("accuracy", lambda r: r.test.accuracy, "percent", keep=5, ci=lambda r: r.test.accuracy_ci, keep_ends=1),
         column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
         column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
     )  # fmt: skip
+
+
+def _page_columns(results: Calibrations) -> Iterator[Column]:
+    """The Brier score, and divergences from answers that are shares, where there are any."""
+    scores = Rows([row.equal_mass.brier for row in results])
+    if any(row is not None for row in scores.of):
+        yield scores.column("Brier score", lambda b: None if b is None else b.score, "number", 4, only=PAGE,
+                            ci=lambda b: None if b is None else b.score_ci,
+                            note="Mean square of confidence less the credit of the answer.")  # fmt: skip
+    distances = Rows([row.divergences for row in results])
+    if any(row is not None for row in distances.of):
+        yield distances.column("KL", lambda d: None if d is None else d.kl, "number", 4, only=PAGE,
+                               ci=lambda d: None if d is None else d.kl_ci,
+                               note="Nats, of people's shares from the model's probabilities.")  # fmt: skip
+        yield distances.column("JS", lambda d: None if d is None else d.js_distance, "number", 4, only=PAGE,
+                               ci=lambda d: None if d is None else d.js_distance_ci,
+                               note="Jensen-Shannon distance, root of nats.")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -127,6 +203,7 @@ def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list
     labels = called([(row.embeddings or "embeddings", row.label) for row in models], verbose=verbose)
     first, dropped = models[0], max(row.n_dropped for row in models)
     temperatures = [row.temperature for row in models if row.temperature is not None]
+    by = next((row.accuracy_ci for row in models if row.accuracy_ci is not None), None)
     return [
         models_table(models, labels),
         foot(
@@ -136,13 +213,28 @@ def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list
             f"people: entropy {first.human_entropy:.5f}, majority share {percent(first.majority_share)}",
             f"T = {temperatures[0]:g}" if temperatures else "",
             f"ties {first.ties}",
+            "" if by is None else over_text(by.by, by.method, None, None),
             "entropy and KL in nats, JS the root of nats",
         ),
+        *([_of_one(first)] if len(models) == 1 else []),
         *(
             bins_table([(label, row, part) for part in row.bins], f"{label}{_by(row)}, by how far people agree:")
             for row, label in zip(models, labels, strict=True)
         ),
     ]
+
+
+def _of_one(row: Agreement) -> Table:
+    """Each figure of a model and of people, a row each, with its interval."""
+    figures = {
+        "r shares": "share_pearson", "r entropy": "entropy_pearson", "rho entropy": "entropy_spearman",
+        "entropy": "model_entropy", "entropy of people": "human_entropy", "KL": "kl", "JS": "js_distance",
+        "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "majority share": "majority_share",
+    }  # fmt: skip
+    rows = [(told, getattr(row, name), getattr(row, f"{name}_ci")) for told, name in figures.items()]
+    known = next((ci for *_, ci in rows if ci is not None), None)
+    column = Rows(rows, "" if known is None else interval_header(known.confidence)).column
+    return table(column("figure", lambda r: r[0]), column("value", lambda r: r[1], "number", 5, ci=lambda r: r[2]))
 
 
 def _by(row: Agreement) -> str:
@@ -156,30 +248,37 @@ def labels_of(models: Agreements, labels: Mapping[str, str]) -> list[str]:
 
 def models_table(models: Agreements, labels: Sequence[str]) -> Table:
     """A row for each model."""
-    column = Rows(models.results).column
+    known = next((row.accuracy_ci for row in models if row.accuracy_ci is not None), None)
+    column = Rows(models.results, "" if known is None else interval_header(known.confidence)).column
     return table(
         Column("embeddings", tuple(labels), only=TEXT),
         Column("model", tuple(labels), only=PAGE),
         _measure_column(models.results, filter=len({row.measure for row in models}) > 1),
-        column("r shares", lambda r: r.share_pearson, "number", 4,
+        column("r shares", lambda r: r.share_pearson, "number", 4, ci=lambda r: r.share_pearson_ci, keep_ends=2,
                note="Pearson, of probabilities with shares of answers"),
-        column("r entropy", lambda r: r.entropy_pearson, "number", 4, keep=5, note="Pearson, over triplets"),
-        column("rho entropy", lambda r: r.entropy_spearman, "number", 4, keep=4, note="Spearman, over triplets"),
-        column("entropy", lambda r: r.model_entropy, "number", 5, keep=3, note="nats, mean over triplets"),
-        column("KL", lambda r: r.kl, "number", 5,
+        column("r entropy", lambda r: r.entropy_pearson, "number", 4, keep=5, ci=lambda r: r.entropy_pearson_ci,
+               keep_ends=1, note="Pearson, over triplets"),
+        column("rho entropy", lambda r: r.entropy_spearman, "number", 4, keep=4, ci=lambda r: r.entropy_spearman_ci,
+               keep_ends=1, note="Spearman, over triplets"),
+        column("entropy", lambda r: r.model_entropy, "number", 5, keep=3, ci=lambda r: r.model_entropy_ci,
+               keep_ends=1, note="nats, mean over triplets"),
+        column("KL", lambda r: r.kl, "number", 5, ci=lambda r: r.kl_ci, keep_ends=1,
                write=lambda kl: f"{kl:.5f}" if kl < 1e5 else f"{kl:.3e}",  # at very low temperatures
                note="nats, of people's shares from the model's probabilities; less is better"),
-        column("JS", lambda r: r.js_distance, "number", 5, keep=7, note="distance, root of nats; less is better"),
-        column("accuracy", lambda r: r.accuracy, "percent", note="on all answers"),
-        column("of majority", lambda r: r.majority_accuracy, "percent", keep=6,
-               note="of choosing what most people chose"),
+        column("JS", lambda r: r.js_distance, "number", 5, keep=7, ci=lambda r: r.js_distance_ci, keep_ends=1,
+               note="distance, root of nats; less is better"),
+        column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.accuracy_ci, keep_ends=3,
+               note="on all answers"),
+        column("of majority", lambda r: r.majority_accuracy, "percent", keep=6, ci=lambda r: r.majority_accuracy_ci,
+               keep_ends=1, note="of choosing what most people chose"),
         column("temperature", lambda r: r.temperature, "number", 3, only=PAGE),
     )  # fmt: skip
 
 
 def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str = "") -> Table:
     """A row for each range of agreement: the model's label, its figures, and those in the range."""
-    column = Rows(rows).column
+    known = next((r[2].accuracy_ci for r in rows if r[2].accuracy_ci is not None), None)
+    column = Rows(rows, "" if known is None else interval_header(known.confidence)).column
     return table(
         column("model", lambda r: r[0], only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
         column("measure", lambda r: r[1].measure, only=PAGE),
@@ -187,10 +286,13 @@ def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str =
         column("from", lambda r: r[2].low, "percent", 0, only=PAGE, note="share of the majority"),
         column("to", lambda r: r[2].high, "percent", 0, only=PAGE),
         column("triplets", lambda r: r[2].n_distinct, "count"),
-        column("mean", lambda r: r[2].majority_share, "percent", note="majority share"),
-        column("accuracy", lambda r: r[2].accuracy, "percent"),
-        column("of majority", lambda r: r[2].majority_accuracy, "percent"),
+        column("mean", lambda r: r[2].majority_share, "percent", ci=lambda r: r[2].majority_share_ci, keep_ends=1,
+               note="majority share"),
+        column("accuracy", lambda r: r[2].accuracy, "percent", ci=lambda r: r[2].accuracy_ci, keep_ends=3),
+        column("of majority", lambda r: r[2].majority_accuracy, "percent", ci=lambda r: r[2].majority_accuracy_ci,
+               keep_ends=1),
         column("p(majority)", lambda r: r[2].majority_probability, "percent",
+               ci=lambda r: r[2].majority_probability_ci, keep_ends=1,
                note="the model's, of what most people chose"),
         title=title,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pyalign.analysis.ceiling.result import GIVEN, Ceiling, NoiseCeiling
 from pyalign.measures import PRECOMPUTED
-from pyalign.report.blocks import Block, Column, Rows, Table, Value, foot, table
+from pyalign.report.blocks import TEXT, Block, Column, Rows, Table, Value, foot, table
 from pyalign.report.words import (
     called,
     chance_note,
@@ -19,10 +19,12 @@ from pyalign.report.words import (
     over_text,
     percent_interval,
     source_note,
+    weighted_text,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     from pyalign.analysis.accuracy import Score, Scores
+    from pyalign.stats.components import Components
 
 MATRICES = {measure.name for measure in PRECOMPUTED.values()}
 
@@ -44,6 +46,7 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
             "" if first.ceiling is None else f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})",
             "" if first.ci is None else over_text(first.ci.by, first.ci.method, first.resamples, first.seed),
             effective_text(first),
+            weighted_text(first.effective_answers),
             "" if first.transform is None else f"after the map of {one_line(first.transform)}",
             chance_note(first.task),
             f"T = {', '.join(f'{t:g}' for t in temperatures)}" if temperatures else "",
@@ -68,19 +71,33 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
         column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.ci),
         None if first.ci is None else column("s.e.", lambda r: r.standard_error, "percent", keep=6),
         None if first.fraction_of_ceiling is None
-        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3),
+        else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3, ci=lambda r: r.fraction_of_ceiling_ci,
+                    ends="" if first.fraction_of_ceiling_ci is None else "interval", keep_ends=4),
         Column("chance", tuple(percent_interval(test.null_ci) for test in tests), keep=8) if tests else None,
         Column("p", tuple(test.p_value for test in tests), "p") if tests else None,
         column("ties", lambda r: r.n_ties, "count", keep=7),
         column("cross-entropy", lambda r: r.cross_entropy, "number", 5, keep=8, ci=lambda r: r.cross_entropy_ci,
                ends="" if first.cross_entropy_ci is None else "interval", keep_ends=2),
         column("entropy", lambda r: r.mean_entropy, "number", 5, keep=3),
+        *share_columns([row.components for row in rows]),
         column("triplets", lambda r: r.n_triplets, "count", keep=5,
                same="{} triplet" if first.n_triplets == 1 else "{} triplets"),
         None if of_choices
         else column("M triplets/s", lambda r: (r.triplets_per_second or 0.0) / 1e6, keep=0,
                     write=lambda speed: f"{speed:.1f}" if speed >= 0.95 else f"{speed:.2g}"),
     )  # fmt: skip
+
+
+def share_columns(parts: Sequence[Components | None]) -> tuple[Column | None, Column | None]:
+    """Of each row how much two answers are correlated that have an object, or a participant, in common."""
+    column = Rows(parts).column
+
+    def shares(what: str, field: str) -> Column | None:
+        told = f"by {what}: correlation of two answers with a common {what}"
+        found = column(f"by {what}", lambda one: getattr(one, field, None), "percent", 2, keep=0, only=TEXT, foot=told)
+        return found if any(value is not None for value in found.values) else None
+
+    return shares("object", "object_share"), shares("participant", "subject_share")
 
 
 def _what(rows: Sequence[Score]) -> str:
@@ -142,5 +159,6 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
             "participants not known" if people.n_persons is None else f"{people.n_persons:,} participants",
             chance_note(people.task),
             "" if people.ci is None else over_text(people.ci.by, people.ci.method, None, None),
+            weighted_text(people.effective_answers),
         ),
     ]

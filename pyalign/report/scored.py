@@ -26,6 +26,7 @@ class Scored:
         n: how many triplets it is of, or None.
         chance: the accuracy of a model that knows nothing.
         temperature, n_ties, ceiling, ceiling_name, groups: of a score; None where the result has none.
+        fraction_ci: the interval of the fraction of that ceiling, or None.
         model_choices: whether the model's own choices were scored.
         in_sample: whether the map was fitted to some of these objects.
         held_out: what a probe has not seen: "objects", "triplets", "subjects"; None of what is no probe.
@@ -47,6 +48,7 @@ class Scored:
     n_ties: int | None = None
     ceiling: float | None = None
     ceiling_name: str | None = None
+    fraction_ci: Interval | None = None
     groups: tuple[GroupScore, ...] = ()
     model_choices: bool = False
     in_sample: bool = False
@@ -66,7 +68,8 @@ def scored_of(result: object) -> list[Scored]:
         return [
             Scored(row.embeddings or UNNAMED, row.label, row.measure, result.triplets, row.task, row.accuracy, row.ci,
                    row.cross_entropy, row.cross_entropy_ci, row.n_triplets, row.chance, row.transform, row.temperature,
-                   row.n_ties, row.ceiling, row.ceiling_name, row.groups or (), row.model_choices is not None,
+                   row.n_ties, row.ceiling, row.ceiling_name, row.fraction_of_ceiling_ci, row.groups or (),
+                   row.model_choices is not None,
                    row.in_sample is not None and row.in_sample.objects > 0)
             for row in result
         ]  # fmt: skip

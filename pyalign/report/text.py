@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -162,7 +163,9 @@ def cell(value: Value, column: Column) -> str:
 
 
 def _ends(low: float | None, high: float | None, column: Column) -> str:
-    """An interval: its ends, the unit once."""
+    """An interval: its ends, the unit once; only the lower one where it has no upper bound."""
+    if high == math.inf:
+        return f"above {cell(low, column)}"
     return " to ".join((cell(low, column).removesuffix(" %"), cell(high, column))) if low is not None else "-"
 
 

@@ -356,6 +356,18 @@ def effective_text(result: OfEffectiveNumbers) -> str:
     return f"effective numbers: {', '.join(numbers)}" if numbers else ""
 
 
+def weighted_text(effective_answers: float | None) -> str:
+    """That answers were weighted, and how much they then say; "" where they were not.
+
+    Example:
+        >>> weighted_text(1234.56)
+        'weighted answers: effective number of answers 1,234.6'
+    """
+    return (
+        "" if effective_answers is None else f"weighted answers: effective number of answers {effective_answers:,.1f}"
+    )
+
+
 def intervals_over(intervals: Iterable[Interval | None]) -> str:
     """What intervals are over, and how often they hold; "" where there is none.
 

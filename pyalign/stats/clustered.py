@@ -34,6 +34,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.ops.shared import SharedTriplets, row_moments, share_triplets
 from pyalign.stats import degrees
+from pyalign.stats.components import Components, Covariances, Group, covariances_of
 from pyalign.stats.effective import EffectiveNumber, are_enough
 from pyalign.stats.resampling import Clusters, Resampling
 
@@ -54,11 +55,6 @@ class Sums:
     squares: np.ndarray
     number: EffectiveNumber
 
-    @property
-    def degrees(self) -> float:
-        """Of freedom, of a sum of squares."""
-        return self.number.value * (self.number.count - 1) / self.number.count
-
 
 @dataclass(frozen=True)
 class Errors:
@@ -71,6 +67,7 @@ class Errors:
         degrees: of freedom at most: objects, people or rows, less one.
         sums: of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
         rows: how many there are, as many as weigh the same; of those over objects, how many different sets of three.
+        covariances: of two rows, by what they share; None where they are not known.
     """
 
     means: np.ndarray
@@ -78,6 +75,7 @@ class Errors:
     degrees: int
     sums: tuple[Sums, ...] = ()
     rows: float = math.inf
+    covariances: Covariances | None = None
 
     @property
     def known(self) -> bool:
@@ -121,6 +119,14 @@ class Errors:
         """Those of a figure of the means with this gradient (k,)."""
         return float(self._degrees(lambda one: np.array(gradient @ one @ gradient)))
 
+    def components(self, a: int, b: int | None = None) -> Components | None:
+        """Variance components of mean number a, or of mean a less mean b."""
+
+        def variance(of: np.ndarray) -> float:
+            return float(of[a, a] if b is None else _of_differences(of[np.ix_([a, b], [a, b])])[0, 1])
+
+        return None if self.covariances is None else self.covariances.components(variance)
+
     def in_units(self, units: np.ndarray) -> Errors:
         """Those of means that are multiples (k,) of these."""
         scale = np.outer(units, units)
@@ -133,7 +139,8 @@ class Errors:
     def _changed(self, means: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Errors:
         candidates = tuple(change(one) for one in self.candidates)
         sums = tuple(replace(one, squares=change(one.squares)) for one in self.sums)
-        return Errors(means, candidates, self.degrees, sums, self.rows)
+        covariances = None if self.covariances is None else self.covariances.changed(change)
+        return Errors(means, candidates, self.degrees, sums, self.rows, covariances)
 
     def _degrees(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Those of contrasts whose variances `of` takes out of a covariance."""
@@ -143,7 +150,7 @@ class Errors:
         variances = [one.ravel() for one in every]
         largest = np.max(variances, axis=0)
         squares = [of(one.squares).ravel() for one in self.sums]
-        own = [np.full(largest.shape, one.degrees) for one in self.sums]
+        own = [np.full(largest.shape, one.number.degrees) for one in self.sums]
         if len(self.sums) == 2:
             floor = np.max(variances[3:], axis=0)
             common = variances[1] + variances[2] - variances[0]
@@ -219,17 +226,19 @@ class Dependence:
         totals, alone = row_moments(table, self.backend)
         means, square = totals[1:] / totals[0], float(totals[0]) ** 2
         groups: list[_Groups] = []
+        objects = within = None
         found = [alone]
         if self.people is not None:
             sums = np.stack([np.bincount(self.people, column) for column in table.T], axis=1)
             groups.append(_Groups.of("subjects", sums, float(totals[0]), row_moments(sums, self.backend)[1]))
             found.insert(0, groups[0].products)
         if self.objects is not None:
-            products, sums = self.objects.products_and_sums(table)
-            groups.insert(0, _Groups.of("objects", sums, float(totals[0]), products[0]))
-            found = [np.tensordot(SIGNS, products, 1), *found[:-1], products[2], alone]
+            objects, sums = self.objects.products_and_sums(table)
+            groups.insert(0, _Groups.of("objects", sums, float(totals[0]), objects[0]))
+            found = [np.tensordot(SIGNS, objects, 1), *found[:-1], objects[2], alone]
         if self.both is not None:
-            found.insert(0, found[0] + found[1] - np.tensordot(SIGNS, self.both.products(table), 1))
+            within = self.both.products(table)
+            found.insert(0, found[0] + found[1] - np.tensordot(SIGNS, within, 1))
         candidates = [variances_of(one, means, square) for one in found]
         if self.by == "subjects":
             candidates.pop()  # people's sums need no floor
@@ -239,7 +248,12 @@ class Dependence:
                 candidates[place] += one.correction(means, square - found[place][0, 0])
         sums_of = tuple(one.sums(means, square - found[first + k][0, 0]) for k, one in enumerate(groups))
         rows = square / float(found[-1 if self.objects is None else -2][0, 0])
-        return Errors(means, tuple(candidates), self.degrees, sums_of, rows)
+        shared = {one.group.number.of: one for one in groups}
+        covariances = covariances_of(
+            lambda products: _residuals(products, means), alone, square, {of: one.group for of, one in shared.items()},
+            objects, shared["subjects"].products if "subjects" in shared else None, within,
+        )  # fmt: skip
+        return Errors(means, tuple(candidates), self.degrees, sums_of, rows, covariances)
 
 
 @dataclass(frozen=True)
@@ -249,12 +263,12 @@ class _Groups:
     Attributes:
         products: (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
         more: the same with the factor for groups of many rows, less 1.
-        number: how many groups have rows.
+        group: how many groups there are, and how many rows each has.
     """
 
     products: np.ndarray
     more: np.ndarray
-    number: EffectiveNumber
+    group: Group
 
     @classmethod
     def of(cls, what: str, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:
@@ -269,7 +283,7 @@ class _Groups:
             rest = 1.0 - ordered[first, 0] / total
             if ordered[first, 0] > 0 and rest > ROUNDING:
                 more += (usual / rest - 1.0) * (ordered[first:last].T @ ordered[first:last])
-        return cls(products, more, number)
+        return cls(products, more, Group(number, ordered[:, 0] / total))
 
     def correction(self, means: np.ndarray, independent: float) -> np.ndarray:
         """(k, k): what the factor adds to the covariances of means."""
@@ -278,7 +292,7 @@ class _Groups:
     def sums(self, means: np.ndarray, independent: float) -> Sums:
         """What they add to the covariances of means."""
         squares = _residuals(self.products + self.more, means)
-        return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.number)
+        return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.group.number)
 
 
 def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.ndarray:
@@ -337,13 +351,18 @@ def _within(index: np.ndarray, n: int, people: np.ndarray) -> tuple[np.ndarray, 
 
 def standard_errors(clusters: Clusters, values: np.ndarray, plan: Resampling) -> tuple[np.ndarray, int]:
     """(v,) standard errors of the means of values (v, t), NaN where they are not known; and degrees of freedom."""
-    found = Dependence.of(clusters, plan).errors(with_weights(values))
+    found = Dependence.of(clusters, plan).errors(with_weights(values, clusters.weights))
     return found.errors, found.degrees
 
 
-def with_weights(values: np.ndarray) -> np.ndarray:
-    """(t, 1 + v): values (v, t) of rows that count the same, as `Dependence.errors` takes them."""
-    table = np.empty((values.shape[1], 1 + len(values)), values.dtype)
-    table[:, 0] = 1
+def with_weights(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """(t, 1 + v): values (v, t) of rows, as `Dependence.errors` takes them.
+
+    weights: float64 (t,) of the rows; None: they count the same.
+    """
+    table = np.empty((values.shape[1], 1 + len(values)), values.dtype if weights is None else np.float64)
+    table[:, 0] = 1 if weights is None else weights
     table[:, 1:] = values.T
+    if weights is not None:
+        table[:, 1:] *= weights[:, None]
     return table

@@ -72,13 +72,38 @@ def of_both(
     step = max(1, AT_ONCE // len(NODES) ** 2)
     for start in range(0, len(expected), step):
         part = slice(start, start + step)
-        (weights, chi), (others, other_chi) = (_chi_square(nu[part]) for nu in nus)
+        (weights, chi), (others, other_chi) = (chi_square(nu[part]) for nu in nus)
         objects = (squares[0][part, None] / chi - rest[part, None])[:, :, None]
         people = (squares[1][part, None] / other_chi)[:, None, :]
         shared, least = common[part, None, None], floor[part, None, None]
         short = np.maximum(np.maximum(shared - objects, shared - people), least + shared - objects - people)
         missing[part] = np.einsum("cij,ci,cj->c", np.maximum(0.0, short), weights, others)
     return _from_ratio(expected + missing, variance, np.maximum(*degrees))
+
+
+def chi_square(nu: np.ndarray, nodes: np.ndarray = NODES) -> tuple[np.ndarray, np.ndarray]:
+    """(c, nodes) weights and values of chi-square / nu, evenly spaced on a logarithmic scale.
+
+    Args:
+        nu: (c,) degrees of freedom.
+        nodes: in standard deviations of the logarithm.
+    """
+    logs = nodes * np.sqrt(2.0 / nu)[:, None]
+    values = np.exp(logs)
+    weights = np.exp(0.5 * nu[:, None] * (logs - values + 1.0))
+    return weights / weights.sum(axis=1, keepdims=True), values
+
+
+def chi_square_quantiles(degrees: float, shares: tuple[float, ...]) -> tuple[float, ...]:
+    """Quantiles of chi-square with these degrees of freedom, divided by them.
+
+    Example:
+        >>> [round(one, 2) for one in chi_square_quantiles(10.0, (0.025, 0.975))]  # 3.247 / 10 and 20.48 / 10
+        [0.32, 2.05]
+    """
+    weights, values = (one[0] for one in chi_square(np.array([degrees])))
+    below = np.cumsum(weights) - weights / 2.0
+    return tuple(float(np.exp(one)) for one in np.interp(shares, below, np.log(values)))
 
 
 def _from_ratio(expected: np.ndarray, variance: np.ndarray, most: np.ndarray) -> np.ndarray:
@@ -91,12 +116,4 @@ def _from_ratio(expected: np.ndarray, variance: np.ndarray, most: np.ndarray) ->
 
 def _drawn(nu: np.ndarray) -> list[tuple[slice, tuple[np.ndarray, np.ndarray]]]:
     step = max(1, AT_ONCE // len(NODES))
-    return [(slice(k, k + step), _chi_square(nu[k : k + step])) for k in range(0, len(nu), step)]
-
-
-def _chi_square(nu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(c, nodes) weights and values of chi-square / nu, evenly spaced on a logarithmic scale."""
-    logs = NODES * np.sqrt(2.0 / nu)[:, None]
-    values = np.exp(logs)
-    weights = np.exp(0.5 * nu[:, None] * (logs - values + 1.0))
-    return weights / weights.sum(axis=1, keepdims=True), values
+    return [(slice(k, k + step), chi_square(nu[k : k + step])) for k in range(0, len(nu), step)]

@@ -53,6 +53,11 @@ class EffectiveNumber:
         return cls(of, int((sizes > 0).sum()), effective_number(sizes))
 
     @property
+    def degrees(self) -> float:
+        """Degrees of freedom of a sum of squares over them."""
+        return self.value * (self.count - 1) / self.count
+
+    @property
     def is_low(self) -> bool:
         """Whether it is below half of the count."""
         return self.value < self.count / 2
@@ -64,7 +69,7 @@ class EffectiveNumber:
 
 
 def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...]:
-    """Those of the objects, and of the people, that intervals are over.
+    """Those of the objects, and of the people, that intervals are over; rows count by their weights.
 
     Example:
         >>> effective_numbers(Clusters.of([[0, 1, 2], [0, 3, 4]]), "objects")[0].value
@@ -73,8 +78,9 @@ def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...
     found = []
     for one, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
         if one in by and codes is not None:
-            sizes = np.bincount(_checks.as_array(codes, one, "(t, k)").ravel())
-            found.append(EffectiveNumber.of_sizes(one, sizes.astype(np.float64)))
+            index = _checks.as_array(codes, one, "(t, k)")
+            each = None if clusters.weights is None else np.repeat(clusters.weights, index.size // len(index))
+            found.append(EffectiveNumber.of_sizes(one, np.bincount(index.ravel(), each).astype(np.float64)))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from pyalign.stats.student import quantile
 NORMAL = math.inf  # degrees of freedom of Student's t that make it the normal distribution
 FRACTION = (0.0, 1.0)  # where shares lie
 POSITIVE = (0.0, math.inf)
+ROUNDING = 1e-12  # of shares
 
 
 def student_interval(
@@ -55,7 +56,8 @@ def proportion_interval(
         >>> tuple(round(end, 3) for end in proportion_interval(1.0, 0.0, 29, 40, plan))  # 40 of 40
         (0.912, 1.0)
     """
-    if share in (0.0, 1.0):
+    if _is_all_or_none(share):
+        error = 0.0
         reach = 1.0 - ((1.0 - plan.confidence_level) / 2.0) ** (1.0 / rows)
         low, high = max(0.0, share - reach), min(1.0, share + reach)
     elif error > 0.0:
@@ -65,6 +67,11 @@ def proportion_interval(
     return Interval(low, high, error, plan.by, plan.method, float(plan.confidence_level))
 
 
+def _is_all_or_none(share: float) -> bool:
+    """Whether a share is 0 or 1, but for the rounding of weighted sums."""
+    return min(share, 1.0 - share) <= ROUNDING
+
+
 def independent_rows(share: float, error: float, rows: float) -> float:
     """How many independent rows would have a share with this error: `rows` of a share of 0 or 1, which has none.
 
@@ -72,9 +79,26 @@ def independent_rows(share: float, error: float, rows: float) -> float:
         >>> round(independent_rows(0.5, 0.05, 400)), independent_rows(1.0, 0.0, 40), independent_rows(0.25, 0.0, 40)
         (100, 40, inf)
     """
-    if share in (0.0, 1.0):
+    if _is_all_or_none(share):
         return rows
     return share * (1.0 - share) / error**2 if error > 0.0 else math.inf
+
+
+def correlation_interval(correlation: float, error: float, degrees: float, plan: Resampling) -> Interval:
+    """The interval of a correlation with a standard error: by Student's t on Fisher's scale, within -1 and 1.
+
+    Source: Fisher, "On the probable error of a coefficient of correlation deduced from a small sample", Metron 1921.
+
+    Example:
+        >>> tuple(round(end, 3) for end in correlation_interval(0.9, 0.04, 50, Resampling("objects")))
+        (0.782, 0.956)
+    """
+    low = high = correlation
+    if abs(correlation) < 1.0:
+        center = math.atanh(correlation)
+        reach = quantile(plan.confidence_level, degrees) * error / (1.0 - correlation**2)
+        low, high = math.tanh(center - reach), math.tanh(center + reach)
+    return Interval(low, high, error, plan.by, plan.method or CORRECTED, float(plan.confidence_level))
 
 
 def percentile_interval(means: np.ndarray, plan: Resampling, method: str | None = None) -> Interval:

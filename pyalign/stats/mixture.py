@@ -60,11 +60,12 @@ class ChoiceMixture:
         return found
 
 
-def fit_mixture(counts: np.ndarray) -> ChoiceMixture:
+def fit_mixture(counts: np.ndarray, weights: np.ndarray | None = None) -> ChoiceMixture:
     """The mixture for sets with these counts.
 
     Args:
         counts: (u, k) whole numbers, at least one answer in a row.
+        weights: (u,), how much each set counts in the likelihood; None: all the same.
 
     Example:
         >>> people = fit_mixture(np.array([[20, 0, 0], [10, 10, 0]]))
@@ -72,7 +73,7 @@ def fit_mixture(counts: np.ndarray) -> ChoiceMixture:
         0.75
     """
     patterns, inverse = distinct_patterns(counts)
-    times = np.bincount(inverse) / len(counts)
+    times = np.bincount(inverse, weights) / (len(counts) if weights is None else weights.sum())
     points, orders = simplex(_parts(float(counts.sum(axis=1).mean()), len(patterns), counts.shape[1]), counts.shape[1])
     logs = _likelihoods(patterns, points)
     weights, steps = _maximise(logs, times, orders / orders.sum(), LEAST_GAIN / len(counts))

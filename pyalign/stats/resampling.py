@@ -26,6 +26,9 @@ AUTO: Final = "auto"  # over objects, and participants if enough of these are kn
 CORRECTED, BOOTSTRAP, HALF_SAMPLES = "corrected", "bootstrap", "half-samples"
 METHODS = (CORRECTED, BOOTSTRAP, "pigeonhole")  # of means over triplets
 RESAMPLES = 1000
+WEIGHT_BITS = 30  # of weights where resamples add them up
+DIGIT = 1 << 15  # the base in which products of weights and values are written, so that a digit is an int16
+PLACES = np.array([1.0, DIGIT, DIGIT**2])
 LEAST = {"objects": 8, "subjects": 4}  # effective numbers, rounded, of which there are intervals
 
 
@@ -173,6 +176,7 @@ class Clusters:
         people: how many different persons occur; 0 where they are not known.
         backend: what computes the resamples.
         taken: whether some rows were taken of others, so that fewer objects may occur.
+        weights: float64 (t,), how much each row counts; None: all the same.
     """
 
     objects: Any
@@ -181,9 +185,12 @@ class Clusters:
     people: int = 0
     backend: str = "auto"
     taken: bool = False
+    weights: np.ndarray | None = None
 
     @classmethod
-    def of(cls, objects: object, subjects: object = None, backend: str = "auto") -> Clusters:
+    def of(
+        cls, objects: object, subjects: object = None, backend: str = "auto", weights: np.ndarray | None = None
+    ) -> Clusters:
         """Of rows (t, k) of objects, any numbers from 0, and of the persons who answered.
 
         Example:
@@ -199,14 +206,15 @@ class Clusters:
         n = int(occurs.sum())
         if n < len(occurs):
             index = (np.cumsum(occurs, dtype=np.int32) - np.int32(1))[index]
-        return cls(index, n, codes, 0 if codes is None else int(codes.max()) + 1, backend)
+        return cls(index, n, codes, 0 if codes is None else int(codes.max()) + 1, backend, weights=weights)
 
     def take(self, rows: np.ndarray) -> Clusters:
         """Some rows, among the same objects and people: they are drawn together with all others."""
         subjects = None if self.subjects is None else self.subjects[rows]
         quick = isinstance(self.objects, np.ndarray) and rows.dtype.kind in "iu"  # take is quicker
         objects = self.objects.take(rows, axis=0) if quick else self.objects[rows]
-        return replace(self, objects=objects, subjects=subjects, taken=True)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, objects=objects, subjects=subjects, taken=True, weights=weights)
 
     def persons(self) -> np.ndarray:
         """The subjects. Raises InputError where they are not known."""
@@ -229,13 +237,18 @@ def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progres
 def resampled_sums(clusters: Clusters, values: np.ndarray, plan: Resampling, progress: Progress = silent) -> np.ndarray:
     """(b, 1 + v) int64: the sum of the rows' weights, and those of weight times value, under each resample.
 
-    Over objects or people, the sums of parts of the rows (`Clusters.take`) add up to those of all.
+    Over objects or people, the sums of parts of the rows (`Clusters.take`) add up to those of all. Where rows have
+    weights of their own, a resample multiplies these, and sums are float64.
 
     Example:
         >>> clusters = Clusters.of([[0, 1, 2], [1, 2, 3]])
         >>> resampled_sums(clusters, np.array([[6, 6]], np.int16), Resampling("triplets", "bootstrap", 3)).shape
         (3, 2)
     """
+    if clusters.weights is not None:
+        digits = _digits(clusters.weights, values)
+        plain = resampled_sums(replace(clusters, weights=None), digits.reshape(-1, digits.shape[-1]), plan, progress)
+        return np.tensordot(plain[:, 1:].reshape(len(plain), *digits.shape[:2]), PLACES, 1)
     options: dict[str, Any] = {"n_resamples": plan.drawn, "seed": plan.seed, "progress": progress}
     if plan.by == "objects":
         add_up = pair_sums if clusters.objects.shape[1] == 2 else object_sums
@@ -245,6 +258,24 @@ def resampled_sums(clusters: Clusters, values: np.ndarray, plan: Resampling, pro
     else:
         sums = subject_sums(clusters.persons(), values, people=clusters.people, **options)
     return sums
+
+
+def _digits(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """int16 (1 + v, 3, t): the weights, and their products with values (v, t), as numbers of three digits.
+
+    Resamples add up int16. The sums of the digits are exact, and with `PLACES` they give those of the products, of
+    weights that are rounded to a billionth of the largest; small whole numbers stay as they are.
+    """
+    exponent = WEIGHT_BITS - int(np.frexp(weights.max())[1])
+    whole = np.rint(np.ldexp(weights, exponent)).astype(np.int64)
+    digits = np.empty((1 + len(values), len(PLACES), len(weights)), np.int16)
+    for row, of_row in enumerate((1, *values)):
+        rest = whole * of_row
+        for place in range(len(PLACES) - 1):
+            digits[row, place] = rest & (DIGIT - 1)
+            rest >>= DIGIT.bit_length() - 1
+        digits[row, -1] = rest
+    return digits
 
 
 def means_of(sums: np.ndarray) -> np.ndarray:

@@ -268,12 +268,11 @@ class Inputs:
     def _option_queries(self, queries: Any, analysis: str) -> Any:
         return self.embeddings(queries) if isinstance(queries, str) else queries
 
-    def _option_vector(self, spec: str, analysis: str) -> Any:
-        from pyalign.io.npy import open_npy
-        from pyalign.io.paths import check_file
+    def _option_weights(self, spec: str, analysis: str) -> Any:
+        from pyalign.io.weights import read_weights
 
-        check_file(self.place(spec), "arrays", (".npy",))
-        return open_npy(self.place(spec))
+        place = self.place(spec)
+        return read_weights(place.path, key=place.key)
 
     def _option_groups(self, spec: str, analysis: str) -> Any:
         from pyalign.io.subjects import read_subjects

@@ -22,7 +22,7 @@ WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or f
 # Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
 FILES = {
     "transform": "transform", "start": "transform", "other_embeddings": "embeddings", "after": "embeddings",
-    "queries": "queries", "weights": "vector", "groups": "groups", "levels": "categories", "model_rdms": "rdms",
+    "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories", "model_rdms": "rdms",
     "model_choices": "choices", "ceiling": "ceiling",
 }  # fmt: skip
 

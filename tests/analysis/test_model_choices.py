@@ -27,7 +27,7 @@ PEOPLE = np.random.default_rng(4).integers(0, 12, T)
 CATEGORIES = np.array(["food", "tools", "plants"])[np.arange(N) % 3]
 PLACES = np.array([[0, 2, 1], [1, 2, 0], [0, 1, 2]], np.int8)
 ASKED = Triplets(TRIPLETS, positions=PLACES[np.random.default_rng(5).integers(0, 3, T)])  # odd one anywhere in the file
-NATS = ("cross_entropy", "cross_entropy_ci", "cross_entropy_difference")
+NATS = ("cross_entropy", "cross_entropy_ci", "cross_entropy_difference", "cross_entropy_components")
 
 
 def kept(name, triplets=ASKED, rows=ROWS):

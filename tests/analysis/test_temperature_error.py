@@ -10,10 +10,17 @@ import pytest
 from hypothesis import given
 from support import draw_triplets, more_for_many_rows, reals, seeds
 
-from pyalign import calibrate
-from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise
+from pyalign import calibrate, load_result
+from pyalign.analysis.calibration.temperature import (
+    AnsweredSimilarities,
+    BetaError,
+    error_of_beta,
+    interval,
+    minimise,
+)
 from pyalign.backends import get_host_backend
 from pyalign.data import as_answers
+from pyalign.report.page.write import make_report
 from pyalign.stats.resampling import Resampling
 
 HOST = get_host_backend()
@@ -24,8 +31,8 @@ def fitted(similarities, objects, counts=None, people=None):
     """The best beta, what it was fitted to, and its error."""
     answers = None if counts is None else as_answers(counts, len(objects))
     fit = AnsweredSimilarities(HOST, similarities, answers, "fractional", objects, people)
-    beta = minimise(fit.sums).beta
-    return beta, fit, error_of_beta(fit, beta, fit.sums(beta).second)
+    beta, plan = minimise(fit.sums).beta, Resampling("auto").over(people)
+    return beta, fit, error_of_beta(fit, beta, fit.sums(beta).second, plan, fit.dependence(plan))
 
 
 def expanded(objects, counts, similarities):
@@ -133,7 +140,8 @@ def test_where_all_triplets_share_an_object_the_error_is_over_sets_of_three():
     by_answer = (counts * (expected[:, None] - s[:, ::-1]) ** 2).sum() * 270 / 269
     assert found.error == pytest.approx(math.sqrt(max(by_set, by_answer)) / fit.sums(beta).second, rel=1e-6)
     one = replace(fit, similarities=s[:1], objects=objects[:1], answers=fit.answers.take(slice(1)))
-    assert math.isnan(error_of_beta(one, 1.0, 1.0).error)
+    plan = Resampling("objects")
+    assert math.isnan(error_of_beta(one, 1.0, 1.0, plan, one.dependence(plan)).error)
 
 
 def test_of_a_single_triplet_there_is_no_error_and_a_note_says_so():
@@ -146,14 +154,43 @@ def test_of_a_single_triplet_there_is_no_error_and_a_note_says_so():
     assert " - " in found.table()
 
 
-def test_the_interval_is_symmetric_in_the_logarithm_and_says_what_it_is_over():
+def test_the_interval_is_symmetric_in_the_inverse_temperature_and_says_what_it_is_over():
     plan = Resampling("objects")
-    found = interval(2.0, 0.2, 50, plan)
-    assert found.low * found.high == pytest.approx(4.0)
-    assert math.log(found.high / 2.0) == pytest.approx(2.008559 * 0.1, rel=1e-6)
-    assert (found.error, found.by, found.method, found.confidence) == (0.2, "objects", "sandwich", 0.95)
-    assert interval(1.0, 1e9, 9, plan).low > 0 and np.isfinite(interval(1.0, 1e9, 9, plan).high)
-    assert math.isnan(interval(1.0, math.nan, 9, plan).high)
+    found = interval(0.5, BetaError(0.05, 50, plan))
+    assert (1 / found.low + 1 / found.high) / 2 == pytest.approx(0.5)
+    assert 1 / found.low - 0.5 == pytest.approx(2.008559 * 0.05, rel=1e-6)
+    assert found.error == pytest.approx(0.05 * 2.0**2)  # of the temperature, to first order
+    assert (found.by, found.method, found.confidence) == ("objects", "sandwich", 0.95)
+    assert math.isnan(interval(1.0, BetaError(math.nan, 9, plan)).high)
+
+
+@given(seeds)
+def test_an_interval_of_the_inverse_temperature_that_holds_0_has_no_upper_end(seed):
+    beta, error = np.random.default_rng(seed).uniform(0.1, 2.0, 2)
+    found = interval(beta, BetaError(error, math.inf, Resampling("objects")))
+    assert 0 < found.low < 1 / beta < found.high
+    assert math.isinf(found.high) == (beta <= 1.959964 * error)
+
+
+def nearly_guessing():
+    """A model that agrees with so few answers hardly better than chance."""
+    x, triplets = reals(9, 12, 3), draw_triplets(9, 12, 60)
+    return calibrate(x, triplets, measure="dot", split=None)
+
+
+def test_a_temperature_without_an_upper_end_is_shown_written_and_read_as_such(tmp_path):
+    found = nearly_guessing()
+    low, high = found.temperature_ci
+    assert 0 < low < found.temperature and high == math.inf and math.isfinite(found.standard_error)
+    assert any("no upper end" in note for note in found.notes)
+    document = found.to_dict()["results"][0]
+    assert document["temperature_ci"] == [low, None]
+    (tmp_path / "T.json").write_text(found.to_json())
+    assert load_result(tmp_path / "T.json").temperature_ci == found.temperature_ci
+    assert found.to_records()[0]["temperature_ci_high"] is None
+    shown = f"above {low:.5g}"
+    assert shown in found.table(verbose=True) and shown in found.to_latex() and shown in found._repr_html_()
+    assert f"above {low:.4f}</span>" in make_report([found], "page.html").html
 
 
 def world(rng, n, t, answers):
@@ -174,7 +211,7 @@ def test_intervals_hold_the_temperature_of_endless_objects_about_as_often_as_the
     for _ in range(300):
         objects, s, counts = world(rng, 100, 500, 3)
         beta, fit, error = fitted(s, objects, counts)
-        low, high = interval(1 / beta, error.error / beta**2, error.degrees, error.plan)
+        low, high = interval(beta, error)
         inside.append(low < truth < high)
         found.append(beta)
         errors.append(error.error)
@@ -196,7 +233,7 @@ def test_people_count_where_they_are_known_and_answers_and_people_together_are_r
     assert calibrate(x, triplets, subjects=np.full(len(triplets), "ann")).temperature_ci == plain.temperature_ci
     said = message_of(calibrate, x, triplets, answers=np.ones(triplets.shape, int), subjects=people)
     assert said == "subjects and answers must not both be given: counts do not say whose answer is whose"
-    assert "+- over objects and participants" in " ".join(known.table().split())
+    assert "intervals over objects and participants" in " ".join(known.table().split())
 
 
 def test_counts_of_the_hard_triplets_and_their_answers_as_rows_have_one_error(data):

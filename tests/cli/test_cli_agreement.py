@@ -10,13 +10,14 @@ from support import draw_triplets, reals
 
 import pyalign
 
+WHO = np.arange(400) % 7  # who gave each answer
 APART = {"command", "schema", "version", "notes", "provenance", "embeddings", "label"}
 
 
 @pytest.fixture
 def answered(folder):
     """200 answers to few triplets in t3.npy; counts for 12 triplets in c.npz."""
-    triplets = draw_triplets(4, 6, 200)
+    triplets = draw_triplets(4, 9, 400)
     np.save("t3.npy", triplets)
     sets = np.unique(np.sort(triplets, axis=1), axis=0)[:12]
     np.savez("c.npz", triplets=sets, counts=np.random.default_rng(5).integers(1, 30, sets.shape))
@@ -52,6 +53,34 @@ def test_as_json_is_what_the_function_returns(rows, answered, x):
     assert plain(found[1]) == plain(expected)
 
 
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ((), {}),
+        (("--ci", "none"), {"ci": None}),
+        (("--ci", "triplets", "--confidence", 0.9), {"ci": pyalign.Resampling("triplets", confidence_level=0.9)}),
+        (("--ci", "objects+subjects", "--subjects", "who.txt"), {"ci": "objects+subjects", "subjects": WHO}),
+        (("--subject-column", 3, "--columns", "0,1,2"), {"subjects": WHO}),
+    ],
+    ids=str,
+)
+def test_options_of_intervals_are_those_of_the_function(rows, answered, x, options, arguments):
+    np.save("t.npy", np.column_stack([answered, WHO]) if "--columns" in options else answered)
+    np.savetxt("who.txt", WHO, "%d")
+    (row,) = rows("x.npy", "-t", "t.npy", *options)
+    expected = pyalign.agreement(x, answered, **arguments)
+    assert plain(row) == plain(expected)
+    assert ("accuracy_ci" in row) == (arguments.get("ci", "auto") is not None and expected.accuracy_ci is not None)
+
+
+def test_participants_who_do_not_count_are_said(command, answered, x):
+    np.savetxt("who.txt", WHO, "%d")
+    ran = command("agreement", "x.npy", "-t", "t3.npy", "--subjects", "who.txt", "--ci", "objects")
+    assert ran.code == 0 and "--subjects who.txt has no effect here" in ran.err
+    ran = command("agreement", "x.npy", "-t", "t3.npy", "--ci", "none", "--confidence", 0.9)
+    assert ran.code != 0 and "--ci none omits them" in ran.err
+
+
 def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
     args = ("-t", "c.npz::triplets", "--answers", "c.npz::counts", "--json", "out.json", "--csv", "out.csv")
     ran = command("agreement", "x.npy", *args)
@@ -81,10 +110,10 @@ def test_counts_come_from_any_file_and_also_as_floats(rows, x, flag, suffix):
 
 def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, folder):
     (folder / "names.csv").write_text("\n".join(f"n{a},n{b},n{c}" for a, b, c in answered) + "\n")
-    (folder / "names.txt").write_text("".join(f"n{k}\n" for k in range(6)))
-    x = reals(3, 6, 4)
-    np.save("six.npy", x), np.save("constant.npy", np.ones((6, 2)))
-    args = ("--embeddings", "six.npy", "constant.npy", "--triplets", "names.csv", "--names", "names.txt")
+    (folder / "names.txt").write_text("".join(f"n{k}\n" for k in range(9)))
+    x = reals(3, 9, 4)
+    np.save("nine.npy", x), np.save("constant.npy", np.ones((9, 2)))
+    args = ("--embeddings", "nine.npy", "constant.npy", "--triplets", "names.csv", "--names", "names.txt")
     found = rows(*args)
     assert found[0]["accuracy"] == pytest.approx(pyalign.agreement(x, answered).accuracy, rel=1e-12)
     assert found[1]["share_pearson"] is None
@@ -102,13 +131,13 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
         (("--odd-column", "none"),
          "agreement needs human choices, which --odd-column none says are not recorded: give --answers"),
         (("--answers", "shares.npy"), "answers must be counts (whole numbers) here; got shares"),
-        (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (200, 3), a row for each triplet"),
+        (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (400, 3), a row for each triplet"),
         (("--json", "x.npy"), "--json PATH must end in .json; got x.npy"),
         (("--labels", "a", "b"), "--labels must name each of 1 models; got 2"),
     ],
 )  # fmt: skip
 def test_refuses_in_one_line(refused, answered, options, said):
-    np.save("shares.npy", np.full((200, 3), 1 / 3))
+    np.save("shares.npy", np.full((400, 3), 1 / 3))
     assert said in refused("agreement", "--embeddings", "x.npy", "--triplets", "t3.npy", *options)
 
 

@@ -61,6 +61,8 @@ def plain(calibration, **more):
         (("--split", "triplets", "--held-out", 0.3, "--seed", 7), {"split": "triplets", "held_out": 0.3, "seed": 7}),
         (("--measure", "neg_euclidean", "--ties", "wrong"), {"measure": "neg_euclidean", "ties": "wrong"}),
         (("--backend", "numpy"), {"backend": "numpy"}),
+        (("--ci", "triplets", "--confidence", 0.9), {"ci": pyalign.Resampling("triplets", confidence_level=0.9)}),
+        (("--ci", "none"), {"ci": None}),
     ],
     ids=str,
 )
@@ -77,12 +79,16 @@ def test_a_table_with_a_row_for_each_embedding_and_measure(calibrate, rows, x):
         ("x.npy", "cosine"), ("x.npy", "dot"), ("y.npy", "cosine"), ("y.npy", "dot")]  # fmt: skip
     assert found[3]["temperature"] == pytest.approx(4 * found[1]["temperature"], rel=1e-6)
     lines = calibrate("--measure", "cosine", "dot", "--verbose", **options).out.splitlines()
-    assert len(lines) == 8
+    assert len(lines) == 9
     for line, row in zip(lines[1:], found, strict=False):
         cells = line.split()
         assert cells[:2] == [row["embeddings"], row["measure"]]
-        assert cells[2] == f"{row['temperature']:.5g}"
-        assert cells[5] == f"{row['test']['cross_entropy']:.5f}"
+        low, high = (f"{end:.5g}" for end in row["temperature_ci"])
+        assert cells[2:6] == [f"{row['temperature']:.5g}", low, "to", high]
+        low, high = (f"{end:.5f}" for end in row["test"]["cross_entropy_ci"])
+        assert cells[8:12] == [f"{row['test']['cross_entropy']:.5f}", low, "to", high]
+        low, high = (f"{100 * end:.3f}" for end in row["test"]["accuracy_ci"])
+        assert " ".join(cells[-7:-1]) == f"{100 * row['test']['accuracy']:.3f} % {low} to {high} %"
     assert "held-out 50 % of objects" in " ".join(lines[5:])
 
 
@@ -156,7 +162,9 @@ def test_answers_follow_the_items_where_the_odd_one_stands_elsewhere_in_the_file
         (("--choice-column", 3, "--choice-base", 0, "--columns", "0,1,2"), "choice.csv"),
     ):
         (same,) = rows("--answers", "p_first.npy", *options, on=on)
-        assert (same["temperature"], same["test"]) == (pytest.approx(row["temperature"]), pytest.approx(row["test"]))
+        assert same["temperature"] == pytest.approx(row["temperature"])
+        for name, value in row["test"].items():
+            assert name == "intervals" or same["test"][name] == pytest.approx(value)
     read = pyalign.load_triplets("choice.csv", columns=(0, 1, 2), choice_column=3, choice_base=0)
     assert plain(pyalign.calibrate(x, read, answers=first), embeddings="x.npy") == same
 

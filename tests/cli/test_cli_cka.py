@@ -64,7 +64,8 @@ def test_the_table_goes_to_a_csv(command, models):
     assert command("cka", *models, "--permutations", 19, "--csv", "t.csv").code == 0
     with open("t.csv") as file:
         lines = file.read().splitlines()
-    assert lines[0] == "measure,first,second,similarity,null_threshold,calibrated,p_value" and len(lines) == 4
+    null, interval = "null_threshold,calibrated,p_value,p_adjusted", "ci_low,ci_high,standard_error"
+    assert lines[0] == f"measure,first,second,similarity,{null},{interval}" and len(lines) == 4
 
 
 def test_a_document_is_written_and_read(command, models):
@@ -82,7 +83,7 @@ def test_a_document_is_written_and_read(command, models):
     (("x.npy", "y.npy", "--measure", "svcca:2.5"), "dimensions of svcca must be a whole number, or a share"),
     (("x.npy", "y.npy", "--alpha", "2"), "alpha must lie between 0 and 1; got 2.0"),
     (("x.npy", "y.npy", "--permutations", "0", "--seed", "1"),
-    "--seed 1 applies only to the null distribution, and --permutations 0"),
+    "--seed 1 applies only to permutations and half-samples, and there are none"),
     (("x.npy", "none.npy"), "none.npy: No such file or directory"),
     (("x.npy", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
     (("x.npy", "short.npy"), "models must have the same number of items; got x.npy: 30, short.npy: 20"),
@@ -92,3 +93,40 @@ def test_what_is_wrong_is_one_line(refused, models, args, told):
     np.save("flat.npy", np.ones((30, 2), np.float32))
     np.save("short.npy", np.load("x.npy")[:20])
     assert told in refused("cka", *args)
+
+
+def test_options_of_intervals_are_those_of_the_function(command, models):
+    asked = (
+        "--ci-method",
+        "half-samples",
+        "--resamples",
+        30,
+        "--confidence",
+        0.9,
+        "--correction",
+        "benjamini-hochberg",
+    )
+    ran = command("cka", *models, *asked, "--permutations", 19, "--seed", 2, "--json", "--quiet")
+    assert (ran.code, ran.err) == (0, "")
+    plan = pyalign.Resampling("auto", "half-samples", 30, 0.9, 2)
+    found = pyalign.cka(models, n_permutations=19, seed=2, ci=plan, correction="benjamini-hochberg")
+    document = strict_json(ran.out)
+    assert document["results"] == json.loads(found.to_json())["results"]
+    assert (document["resamples"], document["confidence"], document["correction"]) == (30, 0.9, "benjamini-hochberg")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("--ci", "none", "--confidence", 0.9), "--confidence 0.9 applies only to intervals, and --ci none omits them"),
+        (("--ci", "none", "--permutations", 0, "--correction", "benjamini-hochberg"),
+         "--correction benjamini-hochberg applies only to p-values, and --ci none and --permutations 0 omit them"),
+        (("--ci-method", "corrected", "--resamples", 30), "--resamples 30 applies only to half-samples"),
+        (("--ci", "subjects"), "ci must be auto, objects or none here; got 'subjects'"),
+        (("--ci-method", "corrected", "--measure", "mutual-knn:3"),
+         "ci_method corrected applies to measures of matrices, such as debiased-cka; got mutual-knn:3"),
+    ],
+)  # fmt: skip
+def test_options_of_intervals_that_do_not_fit_are_refused(command, models, asked, told):
+    ran = command("cka", *models, *asked)
+    assert ran.code == 1 and ran.out == "" and told in ran.err and ran.err.count("\n") == 1

@@ -43,6 +43,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("study run", "study/small.toml --only score", "out"),
     ("export", "E", "out spec"),
     ("triplets draw", "x.npy --count 50 --temperature 1", "out probabilities json csv latex"),
+    ("plan triplets", "x.npy y.npy -n 50", "out json"),
     ("describe", "t.npy", "json csv latex"),
     ("sample", "", "folder"),
     ("extract", "--images images --model pixels:4", "out"),
@@ -62,6 +63,7 @@ SUFFIXES = {
 OUT = {
     "failures": ".csv", "neighbors agreement": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
     "report": ".html", "study init": ".toml", "export": ".npz", "triplets draw": ".npy",
+    "plan triplets": ".csv",
 }  # fmt: skip
 
 

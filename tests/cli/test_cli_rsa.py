@@ -74,7 +74,8 @@ def test_the_table_never_shows_the_ceiling_beside_the_correlation_with_the_mean(
     assert "first" in blocks[0] and "second" in blocks[1] and "their ranks" in blocks[1]
     assert "14 objects, 91 pairs; 4 participants" in " ".join(blocks[0].split())
     assert "intervals (dual bootstrap, 40 resamples, seed 0) over objects and participants" in " ".join(ran.out.split())
-    assert "first - second" in blocks[2]
+    assert "first - second" in blocks[4] and blocks[4].startswith("differences of correlations with the mean matrix")
+    assert "first - second" in blocks[5] and blocks[5].startswith("differences of means over participants")
 
 
 def test_labels_cannot_break_a_table(command, files):

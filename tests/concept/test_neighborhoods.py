@@ -12,9 +12,9 @@ from support import definition, read_back, reals, seeds, strict_json, whole
 
 import pyalign
 from pyalign import Categories, Embeddings
-from pyalign.concept.halves import half_errors, halves
 from pyalign.concept.neighbor_lists import SharedNeighbors, chance_of_rbo, neighbor_lists, rbo_weights
 from pyalign.ops.resample import permutation
+from pyalign.stats.halves import half_errors, halves
 
 
 def plain_lists(x, k, measure="cosine", rows=None):

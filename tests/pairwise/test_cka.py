@@ -186,7 +186,8 @@ def test_the_table_of_a_result_has_a_row_for_each_pair():
     frame = pyalign.cka(models_of(10), n_permutations=19).to_frame()
     assert isinstance(frame, pandas.DataFrame) and len(frame) == 3
     assert frame.columns.tolist() == [
-        "measure", "first", "second", "similarity", "null_threshold", "calibrated", "p_value"
+        "measure", "first", "second", "similarity", "null_threshold", "calibrated", "p_value", "p_adjusted", "ci_low",
+        "ci_high", "standard_error",
     ]  # fmt: skip
 
 
@@ -200,8 +201,9 @@ def test_the_view_keeps_to_the_width_and_says_how_to_read_it():
 def test_the_view_of_many_models_shows_the_most_similar_pairs():
     models = {f"model {k}": reals(k, 20, 4) for k in range(12)}
     found = pyalign.cka(models, n_permutations=0)
-    lines = found.table().splitlines()
+    lines, differences = (block.splitlines() for block in found.table().split("\n\n"))
     assert len([line for line in lines if line.startswith("model ")]) == 45
+    assert "the 45 with the smallest p of 660 are shown" in " ".join(differences)
     assert "the 45 most similar of 66 pairs are shown" in " ".join(lines)
     assert len([line for line in found.table(verbose=True).splitlines() if line.startswith("model ")]) == 66
 

@@ -9,7 +9,7 @@ import pytest
 
 from pyalign import Resampling, load_judgments, rsa, similarity
 from pyalign.pairwise.bootstrap import OVER, partial_correlations
-from pyalign.pairwise.closed_form import Dyads, Parts, _partial_slopes, closed_form
+from pyalign.pairwise.closed_form import ClosedForm, Dyads, Parts, _partial_slopes, closed_form
 from pyalign.pairwise.correlated import Correlated
 from pyalign.pairwise.correlations import get_correlation
 from pyalign.pairwise.influence import INFLUENCES, Side, influence
@@ -45,25 +45,101 @@ def test_a_covariance_over_objects_is_a_sum_over_pairs_that_share_one():
     assert found == pytest.approx(table @ dependent @ table.T / (~dependent).sum())
 
 
+def correlated_scores(a, b, name):
+    """The correlation of scores as they are: ranks are not taken anew."""
+    if name == "cosine":
+        return a @ b / math.sqrt((a @ a) * (b @ b))
+    if name == "rho-a":
+        return ((a - a.mean()) @ (b - b.mean())) / len(a)  # of so many pairs: divided by the square of all
+    return np.corrcoef(a, b)[0, 1]
+
+
+def sums_without(left, right, items, n):
+    """(n,): (m - m_i) (r - r_-i), the jackknife, and for ranks the rest of the influences, less their mean."""
+    name, m = left.name, len(items)
+    scale = left.square if name == "rho-a" else 1.0
+    r = correlated_scores(left.scores, right.scores, name) / scale
+    x, y = left.scores, right.scores
+    fixed = (x * y - (x * y).mean()) / math.sqrt(left.square * right.square)
+    if name != "rho-a":
+        fixed -= r / 2 * ((x * x / left.square - 1) + (y * y / right.square - 1))
+    sums = []
+    for k in range(n):
+        there = ~(items == k).any(axis=1)
+        first = (influence(left, right) - fixed)[~there].sum()
+        sums.append((there.sum()) * (r - correlated_scores(x[there], y[there], name) / scale) + first)
+    assert len(x) == m
+    return np.array(sums) - np.mean(sums)
+
+
 @pytest.mark.parametrize("name", INFLUENCES)
 @pytest.mark.parametrize("over", OVER)
-def test_the_variance_of_a_mean_over_people_is_a_sum_over_rows_that_depend_on_each_other(name, over):
-    """Rows are each person's pairs: the correlation of the person, less the mean, with the pair's influence."""
+def test_the_variance_of_a_mean_over_people_has_the_terms_of_the_module(name, over):
+    """V_o from sums without an object, V_s from the people's own correlations, and what both have in common."""
     found = prepared(*study(), name)
-    p, m = len(found.study.people), len(found.study.items)
-    model = Side.of(name, found.study.models[0].values, found.study.items)
-    rows = np.stack([influence(Side.of(name, one, found.study.items), model) for one in found.study.people])
-    objects, person = np.tile(shared(found.study.items), (p, p)), np.kron(np.eye(p), np.ones((m, m))) > 0
-    if over == "objects":
-        mean, dependent = rows.mean(axis=0), shared(found.study.items)
-    else:
-        mean = (rows + found.per_person[:, [0]] - found.per_person[:, 0].mean()).ravel()
-        dependent = person if over == "subjects" else objects | person
-    if over == "subjects":
-        mean = np.repeat(found.per_person[:, 0] - found.per_person[:, 0].mean(), m)
-    expected = mean @ dependent @ mean / (~dependent).sum()
+    items, n, p = found.study.items, found.study.n, len(found.study.people)
+    model = Side.of(name, found.study.models[0].values, items)
+    sides = [Side.of(name, one, items) for one in found.study.people]
+    rows = np.stack([influence(one, model) for one in sides])
+    sums = np.stack([sums_without(one, model, items, n) for one in sides])
+
+    def over_objects(row, its_sums):
+        return (its_sums @ its_sums - row @ row) / Dyads(items, n).independent
+
+    objects = over_objects(rows.mean(axis=0), sums.mean(axis=0))
+    own = found.per_person[:, 0] - found.per_person[:, 0].mean()
+    people = own @ own / (p * (p - 1))
+    parts = zip(rows - rows.mean(axis=0), sums - sums.mean(axis=0), strict=True)
+    both = objects + people - sum(over_objects(*one) for one in parts) / (p * (p - 1))
+    expected = {"objects": objects, "subjects": people, "objects+subjects": both}[over]
     variance = closed_form(found, over).per_person.candidates[0][0, 0]
     assert variance == pytest.approx(expected, rel=1e-9)
+
+
+def test_sums_of_influences_without_the_jackknife_are_over_rows_that_depend_on_each_other():
+    """Rows are each person's pairs: the correlation of the person, less the mean, with the pair's influence."""
+    rng = np.random.default_rng(3)
+    found = prepared(*study())
+    items, (p, m) = found.study.items, found.study.people.shape
+    rows, own = rng.normal(size=(p, m)), rng.normal(size=p)
+    rows -= rows.mean(axis=1, keepdims=True)
+    own -= own.mean()
+    objects, person = np.tile(shared(items), (p, p)), np.kron(np.eye(p), np.ones((m, m))) > 0
+    dependent, mean = objects | person, (rows + own[:, None]).ravel()
+    expected = mean @ dependent @ mean / (~dependent).sum()
+    dyads, count = Dyads(items, found.study.n), p * (p - 1)
+    common = (sum(dyads.covariance(row[None]) for row in rows) - p * dyads.covariance(rows.mean(axis=0)[None])) / count
+    both = dyads.covariance(rows.mean(axis=0)[None]) + own @ own / count - common
+    assert both[0, 0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_an_object_with_a_large_effect_raises_the_error_and_takes_degrees_of_freedom():
+    """Distances of which a few are far: the sums of squares hang on these objects."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(40, 2))
+    far = x.copy()
+    far[:2] *= 5.0
+    found = []
+    for rows in (x, far):
+        judged = ((rows[:, None] - rows + 0.3 * rng.normal(size=(40, 2))[:, None]) ** 2).sum(axis=2)
+        human = judged + judged.T
+        np.fill_diagonal(human, 0.0)
+        study = prepared({"a": rows}, human[None], "pearson")
+        errors = closed_form(study, "objects").value
+        plain = Dyads(study.study.items, 40)
+        table = influence(*(Side.of("pearson", one, study.study.items) for one in
+                            (study.study.mean, study.study.models[0].values)))[None]  # fmt: skip
+        found.append((errors.contrast(0) / plain.covariance(table)[0, 0], errors.degrees(0)))
+    (usual, many), (larger, few) = found
+    assert 1.0 < usual < larger and few < many / 2 and many <= 39
+
+
+def test_degrees_of_freedom_are_those_of_as_many_equal_sums_at_most():
+    equal = ClosedForm((np.eye(2),), 9, np.array([[1.0, -1.0] * 5, [2.0, -2.0] + [0.0] * 8]))
+    assert equal.degrees(0) == 9.0  # nothing is known of how they vary: objects less one
+    assert equal.degrees(1) == pytest.approx(2 / (1 / 2 - 1 / 10))
+    assert equal.degrees(0, 1) == 9.0 and equal.degrees(0, 1, 5.0) < 9.0
+    assert ClosedForm((np.eye(2),), 3).degrees(0) == 3
 
 
 def with_gaps(people):
@@ -87,7 +163,9 @@ def test_what_objects_and_people_share_is_taken_from_the_correlation_with_the_me
     z, zx = ((v - v.mean()) / v.std() for v in (mean, x))
     r = (z * zx).mean()
     assert r == pytest.approx(found.values[0])
-    expected = over_objects(z * zx - r * (z**2 + zx**2) / 2)
+    own = z * zx - r * (z**2 + zx**2) / 2
+    sums = sums_without(*(Side.of("pearson", v, found.study.items) for v in (mean, x)), found.study.items, 9)
+    expected = (sums @ sums - own @ own) / (~dependent).sum()
     without = []
     for q in range(p):
         others = np.delete(people, q, 0)
@@ -106,13 +184,14 @@ def test_pairs_that_a_person_has_not_judged_have_no_influence_there(name):
     models, people = study()
     found = prepared(models, with_gaps(people), name)
     items, model, m = found.study.items, found.study.models[0].values, len(found.study.items)
-    rows = np.zeros((len(people), m))
+    rows, sums = np.zeros((len(people), m)), np.zeros(9)
     for row, values in zip(rows, found.study.people, strict=True):
         there = ~np.isnan(values)
-        sides = (Side.of(name, one[there], items[there]) for one in (values, model))
+        sides = [Side.of(name, one[there], items[there]) for one in (values, model)]
         row[there] = influence(*sides) * m / there.sum()
-    mean, dependent = rows.mean(axis=0), shared(items)
-    expected = mean @ dependent @ mean / (~dependent).sum()
+        sums += sums_without(*sides, items[there], 9) * m / there.sum() / len(people)
+    mean = rows.mean(axis=0)
+    expected = (sums @ sums - mean @ mean) / Dyads(items, 9).independent
     assert closed_form(found, "objects").per_person.candidates[0][0, 0] == pytest.approx(expected)
 
 
@@ -120,7 +199,7 @@ def test_the_largest_term_counts():
     small, large = np.eye(2), np.array([[3.0, 2.0], [2.0, 3.0]])
     parts = Parts(small, large, 2 * small, 4 * small, 9, 4)
     assert parts.over("objects").contrast(0) == 3.0 and parts.over("objects").contrast(0, 1) == 2.0
-    assert parts.over("subjects").contrast(0, 1) == 4.0 and parts.over("subjects").degrees == 3
+    assert parts.over("subjects").contrast(0, 1) == 4.0 and parts.over("subjects").degrees(0) == 3
     assert parts.over("objects+subjects").contrast(0) == 3.0 and parts.over("objects+subjects").contrast(0, 1) == 4.0
 
 
@@ -230,8 +309,8 @@ def test_errors_of_the_92_objects(data):
     models = {name: features[name] for name in ("fc6", "fc8")}
     found = rsa(models, human, ci=Resampling("auto", "corrected"))
     errors = [(row.standard_error, row.per_person.standard_error) for row in found.results]
-    assert np.array(errors) == pytest.approx(np.array([[0.05156, 0.03406], [0.06136, 0.03534]]), abs=1e-5)
-    assert found.pairs[0].ci.error == pytest.approx(0.06487, abs=1e-5)
+    assert np.array(errors) == pytest.approx(np.array([[0.05173, 0.03410], [0.06160, 0.03537]]), abs=1e-5)
+    assert found.pairs[0].ci.error == pytest.approx(0.06508, abs=1e-5)
 
 
 def test_it_is_the_default_where_it_exists_and_no_resamples_are_asked_for():

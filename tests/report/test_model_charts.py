@@ -366,8 +366,13 @@ def test_what_is_no_number_is_missing_in_the_picture(probe, calibrations, correl
 def test_a_matrix_without_its_level_or_its_figure_is_drawn(embeddings):
     names = list(embeddings)[:2]
     similar = pyalign.cka({name: embeddings[name] for name in names}, n_permutations=19).to_dict()
-    assert "datum.p_value > 0.05" in strictly(chart(similar))
-    assert "datum.p_value >" not in strictly(chart({**similar, "alpha": None}))
+    assert "datum.p_adjusted > 0.05" in strictly(chart(similar))
+    assert "datum.p_adjusted >" not in strictly(chart({**similar, "alpha": None}))
+    before = {
+        **similar,
+        "results": [{key: one[key] for key in one if key != "p_adjusted"} for one in similar["results"]],
+    }
+    assert "datum.p_value > 0.05" in strictly(chart(before)) and "not corrected" in strictly(chart(before))
     one, other = (np.asarray(embeddings[name]) for name in names)
     layers = pyalign.cka(layers=({"a": one, "b": other}, {"c": other}), n_permutations=19).to_dict()
     for name in ("value", "calibrated"):

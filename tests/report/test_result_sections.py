@@ -105,8 +105,18 @@ def test_reliability_of_each_model(calibrations):  # noqa: F811
 def test_rsa_names_both_ceilings(correlations):  # noqa: F811
     rows = correlations.to_dict()["results"]
     section = rsa(given(correlations))
-    table, differences = parts(section, Table)
+    table, ceilings, differences, of_means = parts(section, Table)
     assert is_well_made(section)
+    each = [row["per_person"] for row in rows]
+    assert values(table, "less lower") == tuple(one["against_lower"]["difference"] for one in each)
+    assert intervals(table, "of lower") == [one["of_lower"]["ci"] for one in each]
+    assert values(table, "disattenuated") == tuple(one["disattenuated"]["value"] for one in each)
+    first = rows[0]["ceiling"]
+    assert values(ceilings, "value")[:3] == (first["lower"], first["upper"], first["reliability"])
+    assert intervals(ceilings, "value")[:2] == [first["lower_ci"], first["upper_ci"]]
+    means = [pair.per_person for pair in correlations.pairs]
+    assert values(of_means, "mean") == tuple(one.difference for one in means)
+    assert values(of_means, "p (Holm)") == tuple(one.p_adjusted for one in means)
     assert values(table, "correlation") == tuple(row["value"] for row in rows)
     assert intervals(table, "correlation") == [row["ci"] for row in rows]
     assert values(table, "mean") == tuple(row["per_person"]["mean"] for row in rows)
@@ -146,9 +156,15 @@ def test_figures_call_models_what_the_page_calls_them(correlations, calibrations
 
 def test_similarities_of_models_by_each_measure(alike):  # noqa: F811
     section = cka(given(alike))
-    tables = parts(section, Table)
+    tables, differences = (parts(section, Table)[k::2] for k in (0, 1))
     assert is_well_made(section) and len(tables) == 2
+    for table, one in zip(differences, alike, strict=True):
+        assert values(table, "difference") == tuple(each.difference for each in one.differences)
+        assert values(table, "less with") == tuple(each.b for each in one.differences)
     for table, one in zip(tables, alike.to_dict()["results"], strict=True):
+        held = {(each["first"], each["second"]): each["ci"] for each in one["scores"]}
+        shown = zip(values(table, "model"), values(table, "and"), intervals(table, "similarity"), strict=True)
+        assert all(ci == held[a, b] for a, b, ci in shown)
         place = {name: k for k, name in enumerate(one["models"])}
         for key, header in (("matrix", "similarity"), ("calibrated", "calibrated"), ("p_value", "p")):
             pairs = zip(values(table, "model"), values(table, "and"), values(table, header), strict=True)

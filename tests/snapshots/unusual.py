@@ -20,6 +20,19 @@ TABLE = [
 ]  # fmt: skip
 
 
+def weighted():
+    """Answers to triplets that were not equally likely to be presented."""
+    triplets = answered()
+    weights = np.where(triplets.sum(axis=1) % 3 == 0, 2.0, 0.7)
+    repeated, of_three = np.tile(triplets, (3, 1)), np.tile(weights, 3)
+    return {
+        "score": pyalign.score(X, triplets, weights=weights),
+        "compare": pyalign.compare({"a": X, "b": X[:, :2]}, triplets, weights=weights),
+        "calibrate": pyalign.calibrate(X, triplets, weights=weights, split=None),
+        "ceiling": pyalign.noise_ceiling(repeated, weights=of_three),
+    }
+
+
 def unusual_results():
     """name -> result."""
     human, models, answers, _ = inputs()
@@ -54,6 +67,7 @@ def unusual_results():
         "NaN consistency": pyalign.error_consistency(holed, TRIPLETS, nan_policy="omit", ci=None),
         "NaN failures": pyalign.find_failures(holed, TRIPLETS, nan_policy="omit", limit=3, ties="wrong"),
         "counts calibrate": pyalign.calibrate(X, TRIPLETS, answers=COUNTS),
+        **{f"weighted {name}": one for name, one in weighted().items()},
         "mapped concepts": pyalign.score_concepts(clip, answers, human, dimension_labels=LABELS, transform=turn),
         "many neighbors": pyalign.neighbors(clip, list(NAMES[:21]), 3),
         "mapped score": pyalign.score({"a": X, "b": -X}, TRIPLETS, transform=transform(), ci=None),

@@ -104,7 +104,7 @@ def test_objects_that_have_more_rows_leave_fewer_degrees():
         errors = Dependence.of(Clusters.of(triplets), Resampling("objects")).errors(with_weights(values[None]))
         sizes = np.bincount(triplets.ravel())
         assert errors.numbers[0].value == pytest.approx(sizes.sum() ** 2 / (sizes**2.0).sum())
-        assert errors.sums[0].degrees == pytest.approx(errors.numbers[0].value * (1 - 1 / (sizes > 0).sum()))
+        assert errors.sums[0].number.degrees == pytest.approx(errors.numbers[0].value * (1 - 1 / (sizes > 0).sum()))
         found[often] = errors.degrees_of_means[0]
     assert found[300] < found[0] < 29
 

@@ -268,6 +268,11 @@ RUNS = {
     "compare": lambda x, t, **ci: pyalign.compare({"a": x, "b": -x}, t, **ci),
     "score_concepts": lambda x, t, **ci: pyalign.score_concepts(x, t, categories=list("ab" * 10), **ci),
     "predict_dimensions": lambda x, t, **ci: pyalign.predict_dimensions(x, abs(x), **ci),
+    "agreement": lambda x, t, **ci: pyalign.agreement(
+        x, t[:40], answers=np.random.default_rng(2).integers(1, 9, (40, 3)), **ci
+    ),
+    "calibrate": lambda x, t, **ci: pyalign.calibrate(x, t, split=None, **ci),
+    "cka": lambda x, t, **ci: pyalign.cka({"a": x, "b": -(x**3), "c": x[:, :2]}, n_permutations=0, **ci),
 }
 
 
@@ -278,7 +283,7 @@ def functions_with_intervals():
 
 def test_intervals_are_asked_for_in_one_way_by_every_function():
     functions = functions_with_intervals()
-    assert set(functions) == set(RUNS)
+    assert set(functions) == {*RUNS, "cross_validate_probe"}  # of which tests/probing/test_held_out_intervals.py is
     for function in functions.values():
         options = inspect.signature(function).parameters
         assert (options["ci"].default, options["ci"].annotation) == ("auto", "IntervalsOver")

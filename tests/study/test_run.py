@@ -588,3 +588,15 @@ def test_a_step_may_leave_out_objects_without_a_row(folder):
         assert coverage.of_objects == 24 and coverage.n_objects <= 18
     page = Path("small/report.html").read_text()
     assert "of_triplets" in page and "objects have no row" in page
+
+
+def test_a_step_may_weigh_answers(folder):
+    weights = np.random.default_rng(0).uniform(1, 3, 300).round(3)
+    np.savetxt("w.txt", weights)
+    edit("[steps.score]\n", '[steps.score]\nweights = "w.txt"\n')
+    run(only="score")
+    found = pyalign.load_result("small/steps/score.json")
+    assert found[0].effective_answers == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+    np.savetxt("w.txt", np.ones(300))
+    assert "score" in made(run(only="score"))  # other weights are another step
+    assert pyalign.load_result("small/steps/score.json")[0].effective_answers == pytest.approx(300)

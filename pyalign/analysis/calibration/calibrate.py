@@ -12,22 +12,15 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
-from pyalign.analysis.answers import answered_triplets
-from pyalign.analysis.calibration.result import (
-    Calibration,
-    Calibrations,
-    Divergences,
-    Part,
-    equal_mass_edges,
-    equal_width_edges,
-    reliability,
-)
-from pyalign.analysis.calibration.temperature import AnsweredSimilarities, by_pair, error_of_beta, interval, minimise
+from pyalign.analysis.answers import answered_triplets, codes_of_people
+from pyalign.analysis.calibration.held_out import held_out, part_of
+from pyalign.analysis.calibration.result import Calibration, Calibrations
+from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.each_model import measures_of, of_each
 from pyalign.analysis.model_choices import models_with_choices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
-from pyalign.backends import Array, LossSums, get_host_backend
+from pyalign.backends import Array, get_host_backend
 from pyalign.data import Aligned, Answers, Provenance, Triplets, align_models, alternatives_of
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
@@ -38,8 +31,7 @@ from pyalign.ops._door import Door, open_door
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
-from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
-from pyalign.stats.resampling import codes_of
+from pyalign.stats.resampling import AUTO, BY, CORRECTED, IntervalsOver, Resampling, plan_of, record_of
 from pyalign.stats.splits import SPLITS, TripletHoldOut
 from pyalign.typing import (
     AnswersLike,
@@ -52,9 +44,14 @@ from pyalign.typing import (
     SubjectsLike,
     Ties,
     TripletsLike,
+    WeightsLike,
 )
 
 MOST_BINS = 10_000
+UNBOUNDED = (
+    "the interval of the temperature has no upper end: by these answers the inverse temperature may be 0, where all "
+    "choices are guesses"
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,7 @@ class _Asked:
     ties: Ties
     nan_policy: Policy
     backend: BackendName
+    plan: Resampling | None
 
     def hold_out(self, n: int) -> TripletHoldOut | None:
         """The split of triplets of n items; None where there is none."""
@@ -85,9 +83,10 @@ def calibrate(
     choice_base: int | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", split: Literal["objects", "triplets"] | None = "objects",
-    held_out: float = 0.5, seed: int = 0, bins: int = 10, ties: Ties = "fractional", nan_policy: Policy = "raise",
+    held_out: float = 0.5, seed: int = 0, bins: int = 10, ci: IntervalsOver = AUTO, ties: Ties = "fractional",
+    nan_policy: Policy = "raise",
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
-    progress: Progress | None = None,
+    weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
     """The temperature that minimizes the cross-entropy of choices, fitted on one part and reported on another.
 
@@ -114,9 +113,12 @@ def calibrate(
         held_out: the fraction of objects (or triplets) to report on.
         seed: the seed of the split.
         bins: of the reliability tables.
+        ci: what intervals and standard errors are over, in closed form; see `pyalign.score`. None: no intervals.
         ties: see `pyalign.score`.
         nan_policy, missing: see `pyalign.score`.
         backend: see `pyalign.similarity`; the temperature itself is fitted on the host.
+        weights: (t,) how much each answer to a triplet counts, see `pyalign.score`; bins are then filled by weight, and
+            what they count is weights, scaled to as many as there are answers.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -146,25 +148,28 @@ def calibrate(
         _checks.one_of(split, SPLITS[:2], "split")
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
-    asked = _Asked(split, held_out, _checks.whole_number(seed, "seed", 0, 2**63 - 1), bins, ties, nan_policy, backend)
+    plan, seed = plan_of(ci, BY, (CORRECTED,)), _checks.whole_number(seed, "seed", 0, 2**63 - 1)
+    asked = _Asked(split, held_out, seed, bins, ties, nan_policy, backend, plan)
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
-    present = with_rows(models, answered_triplets(triplets, answers, "calibrate"), missing, subjects=subjects)
+    present = with_rows(models, answered_triplets(triplets, answers, "calibrate", weights), missing, subjects=subjects)
     given = present.triplets
-    people = people_of(given, present.of(subjects, "subjects"))
+    people = codes_of_people(given, present.of(subjects, "subjects"))
     options: dict[str, Any] = {
         "answers": _kind(given.answers),
         "bins": bins,
         "ties": ties,
         "nan": nan_policy,
         "missing": missing,
+        "ci": record_of(plan),
     }
     options |= {**asked.of_split(), **choices.options()}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
         told |= {} if people is None else {"subjects": people}
+        told["weights"] = given.weights
         return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Calibration]:
@@ -216,14 +221,16 @@ def _calibration(ready: Ready, name: str | None, measure: MeasureLike, asked: _A
 def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, asked: _Asked, **how: Any) -> Calibration:
     """The calibration of similarities (k, 3) of the kept triplets, of which `n_dropped` are NaN."""
     host, alternatives = get_host_backend(asked.backend), alternatives_of(ready.task)
-    both = AnsweredSimilarities(host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives)
+    both = AnsweredSimilarities(
+        host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives, ready.weights
+    )
     fit, test = (both, both) if ready.first is None else both.halves(ready.first)
     if n_dropped:
         fit, test = fit.present(), test.present()
     found = _report(
         fit,
         test,
-        asked.bins,
+        asked,
         **asked.of_split(),
         answers=_kind(ready.answers),
         n_unused=ready.n_unused,
@@ -271,72 +278,48 @@ def _kind(answers: Answers | None) -> str:
     return "choices" if answers is None else answers.kind
 
 
-def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, bins: int, **how: Any) -> Calibration:
+def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, asked: _Asked, **how: Any) -> Calibration:
     """Fits on one part, looks at both."""
     minimum = minimise(fit.sums)
     at_minimum = fit.sums(minimum.beta)
-    temperature = 1.0 / minimum.beta
-    known = error_of_beta(fit, minimum.beta, at_minimum.second)
-    ci = interval(temperature, known.error * temperature**2, known.degrees, known.plan)
-    before, unsure = test.with_confidences(1.0)
-    after, sure = test.with_confidences(minimum.beta)
-    accuracy, weights = test.accuracy(), test.weights
-    edges, masses = equal_width_edges(bins), equal_mass_edges(sure, weights, bins)
+    plan = None if asked.plan is None else _plan(asked.plan, fit, test)
+    ci, of_test = None, None
+    notes: tuple[str, ...] = ()
+    if plan is not None:
+        of_fit = fit.dependence(plan)
+        known = error_of_beta(fit, minimum.beta, at_minimum.second, plan, of_fit)
+        ci = interval(minimum.beta, known)
+        notes = _notes(ci, known.why)
+        of_test = of_fit if test is fit else test.dependence(plan)
+    found = held_out(test, minimum.beta, asked.bins, plan, of_test)
+    own = found.test
+    if test is not fit:
+        before, after = fit.with_confidences(1.0), fit.with_confidences(minimum.beta)
+        own = part_of(len(after[1]), before[0], at_minimum, fit.chosen(after[1]))
+    reported = vars(found) | {"notes": merged(notes, found.notes)}
     return Calibration(
-        temperature=temperature,
-        temperature_ci=ci,
-        fit=_part(fit, fit.accuracy(), fit.sums(1.0), at_minimum),
-        test=_part(test, accuracy, before, after),
-        ece_equal_width_before=reliability(unsure, accuracy, weights, edges).ece,
-        ece_equal_mass_before=reliability(unsure, accuracy, weights, equal_mass_edges(unsure, weights, bins)).ece,
-        equal_width=reliability(sure, accuracy, weights, edges),
-        equal_mass=reliability(sure, accuracy, weights, masses),
-        divergences=_divergences(test, temperature),
-        steps=minimum.steps,
-        notes=_notes(ci, known.why),
-        **how,
-    )
+        temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps,
+        effective_answers=test.effective_number, **reported, **how,
+    )  # fmt: skip
+
+
+def _plan(plan: Resampling, fit: AnsweredSimilarities, test: AnsweredSimilarities) -> Resampling:
+    """The same for both parts: "auto" is over participants where both have enough of them."""
+    of_each = [plan.over(part.people) for part in (fit, test)]
+    return of_each[0] if of_each[0] == of_each[1] else replace(plan, by="objects")
 
 
 def _notes(ci: Interval, why: str | None) -> tuple[str, ...]:
-    """What is missing from the error of the temperature, `why` where there is none."""
+    """What is missing from the interval of the temperature, `why` where there is none."""
     if why is not None:
         return (f"the temperature has no standard error; {why}",)
-    if ci.by != "triplets":
-        return ()
-    known = "it has no standard error" if math.isnan(ci.low) else "its standard error takes triplets for independent"
-    return (f"the temperature was fitted to triplets that all share an object: {known}",)
-
-
-def _part(answers: AnsweredSimilarities, accuracy: np.ndarray, before: LossSums, after: LossSums) -> Part:
-    return Part(
-        n_triplets=len(accuracy),
-        n_answers=round(after.weight),
-        accuracy=float(np.average(accuracy, weights=answers.weights)),
-        cross_entropy_before=before.loss / before.weight,
-        cross_entropy=after.loss / after.weight,
-    )
-
-
-def _divergences(answers: AnsweredSimilarities, temperature: float) -> Divergences | None:
-    if answers.answers is None:
-        return None
-    p, weights = by_pair(answers.answers.shares)[:, ::-1], answers.weights  # in the order of the probabilities
-    pairs = []
-    for t in (1.0, temperature):
-        logs = log_choice_probabilities(answers.choosable, t)
-        pairs.append((kl_of_logs(p, logs), js_distance(p, np.exp(logs))))
-    columns = entropy(p), pairs[0][0], pairs[1][0], pairs[0][1], pairs[1][1]
-    return Divergences(*(float(np.average(column, weights=weights)) for column in columns))
-
-
-def people_of(given: Triplets, subjects: object) -> np.ndarray | None:
-    """Codes (t,) of who gave each answer, where each triplet has one."""
-    if subjects is not None and given.answers is not None:
-        raise InputError("subjects and answers must not both be given: counts do not say whose answer is whose")
-    if subjects is not None:
-        return codes_of(subjects, len(given))
-    return None if given.subjects is None or given.answers is not None else given.subjects.codes
+    shared: tuple[str, ...] = ()
+    if ci.by == "triplets":
+        known = (
+            "has no standard error" if math.isnan(ci.low) else "takes triplets for independent in its standard error"
+        )
+        shared = (f"the temperature was fitted to triplets that all share an object: it {known}",)
+    return (*shared, UNBOUNDED) if math.isinf(ci.high) else shared
 
 
 @dataclass(frozen=True)
@@ -353,6 +336,7 @@ class Ready:
         n_unused: triplets in neither part.
         notes: about the rows.
         task: of the triplets.
+        weights: float64 (k,) of the kept triplets, or None.
     """
 
     rows: Array | None
@@ -364,6 +348,7 @@ class Ready:
     n_unused: int
     notes: tuple[str, ...]
     task: str
+    weights: np.ndarray | None = None
 
 
 def make_ready(
@@ -385,14 +370,15 @@ def _split(
 ) -> Ready:  # fmt: skip
     """index: (t, 3) rows, of the items (t, 3) by which they are split."""
     answers, task = triplets.answers, triplets.task
+    weights = None if triplets.weights is None else triplets.weights.values
     if split is None:
-        return Ready(rows, index, slice(None), None, answers, people, 0, notes, task)
+        return Ready(rows, index, slice(None), None, answers, people, 0, notes, task, weights)
     parts = next(split.split(items))
     chosen = np.concatenate(parts)
     kept = index.take(chosen, axis=0)
     answers = None if answers is None else answers.take(chosen)
-    people = None if people is None else people[chosen]
-    return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task)
+    people, weights = (None if one is None else one[chosen] for one in (people, weights))
+    return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task, weights)
 
 
 def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:

@@ -10,17 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from pyalign._result import OfTask, Result
 from pyalign.analysis.each_model import Several
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 
 TARGETS = {"choices": "choices", "counts": "counts", "shares": "probabilities"}  # as documents call answers
-MOST_FOR_EDGES = 1 << 16
-CHUNK = 1 << 15
-FEW_EDGES = 32
 
 
 @dataclass(frozen=True)
@@ -32,6 +27,9 @@ class Part:
         n_answers: answers to them: the sum of the counts; elsewhere one a triplet.
         accuracy: fraction of the answers that are the model's choice; no temperature changes it.
         cross_entropy_before, cross_entropy: nats per answer, mean of -log p(answer).
+        accuracy_ci, cross_entropy_before_ci, cross_entropy_ci: intervals of the part that is reported on, at the fitted
+            temperature, which is treated as fixed. None where they were left out or are not known, and of a part that
+            only chose the temperature.
     """
 
     n_triplets: int
@@ -39,6 +37,9 @@ class Part:
     accuracy: float
     cross_entropy_before: float
     cross_entropy: float
+    accuracy_ci: Interval | None = None
+    cross_entropy_before_ci: Interval | None = None
+    cross_entropy_ci: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Divergences:
         target_entropy: nats; the least cross-entropy that any model could have.
         kl_before, kl: nats, KL(shares || model): cross-entropy less `target_entropy`.
         js_distance_before, js_distance: mean root of the Jensen-Shannon divergence in nats; at most 0.8326.
+        target_entropy_ci, kl_before_ci, kl_ci, js_distance_before_ci, js_distance_ci: their intervals, as in `Part`.
 
     All are means over answers.
     """
@@ -58,6 +60,11 @@ class Divergences:
     kl: float
     js_distance_before: float
     js_distance: float
+    target_entropy_ci: Interval | None = None
+    kl_before_ci: Interval | None = None
+    kl_ci: Interval | None = None
+    js_distance_before_ci: Interval | None = None
+    js_distance_ci: Interval | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,8 +73,8 @@ class Calibration(OfTask, Result):
 
     Attributes:
         temperature: p = softmax(s / temperature), in the units of the similarities.
-        temperature_ci: 95 % interval, from its standard error in log temperature, by Student's t. The error is over
-            other objects like these, and other participants where they are known; NaN where it is not known.
+        temperature_ci: interval, symmetric in 1 / temperature, by Student's t. Its upper end is infinite where
+            1 / temperature may be 0. NaN where it is not known; None where intervals were left out.
         fit, test: the part that chose the temperature, and the one that didn't; the same where nothing was split.
         ece_equal_width_before, ece_equal_mass_before: expected calibration error of the test part at T = 1.
         equal_width, equal_mass: reliability of the test part at the fitted T, with its `ece`.
@@ -84,13 +91,15 @@ class Calibration(OfTask, Result):
         task: the task of the triplets; `chance` follows from it.
         model_choices: "probabilities" where a model's own were calibrated, whose logarithms stand for similarities;
             None where similarities were.
+        effective_answers: of weighted answers to the test part, how many of equal weight would say as much; None where
+            all count the same.
     """
 
     command: ClassVar[str] = "calibrate"
     derived: ClassVar[tuple[str, ...]] = ("chance", "standard_error", "targets")
 
     temperature: float
-    temperature_ci: Interval
+    temperature_ci: Interval | None
     fit: Part
     test: Part
     ece_equal_width_before: float
@@ -113,11 +122,12 @@ class Calibration(OfTask, Result):
     seconds: float | None = field(default=None, compare=False)
     task: str = ODD_ONE_OUT
     model_choices: str | None = None
+    effective_answers: float | None = None
 
     @property
     def standard_error(self) -> float:
-        """The standard error of the temperature."""
-        error = self.temperature_ci.error
+        """The standard error of the temperature; NaN where it is not known."""
+        error = None if self.temperature_ci is None else self.temperature_ci.error
         return math.nan if error is None else error
 
     @property
@@ -126,9 +136,10 @@ class Calibration(OfTask, Result):
         return TARGETS[self.answers]
 
     def __repr__(self) -> str:
+        known = "" if self.temperature_ci is None else f" +- {self.standard_error:.2g} over {self.temperature_ci.by}"
         return (
-            f"Calibration(temperature={self.temperature:.5g} +- {self.standard_error:.2g} "
-            f"over {self.temperature_ci.by}, fit on {self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} others: "
+            f"Calibration(temperature={self.temperature:.5g}{known}, "
+            f"fit on {self.fit.n_triplets:,} triplets, {self.test.n_triplets:,} others: "
             f"cross-entropy {self.test.cross_entropy_before:.5f} -> {self.test.cross_entropy:.5f} nats, "
             f"ece {self.ece_equal_width_before:.4f} -> {self.equal_width.ece:.4f}, accuracy={self.test.accuracy:.3%}, "
             f"measure={self.measure!r}, answers={self.answers!r}, split={self.split!r}, backend={self.backend!r})"
@@ -160,6 +171,11 @@ class Reliability:
         confidence: (b,) mean confidence, None in an empty bin.
         accuracy: (b,) fraction of the answers that are the model's choice, None in an empty bin.
         ece: expected calibration error: the mean over answers of |accuracy - confidence| of their bin; a fraction.
+        ece_floor: the mean ECE of as many answers that are drawn with the model's own probabilities: what chance alone
+            gives a model that is calibrated. None of shares, which do not say of how many answers they are.
+        ece_debiased: `ece` less the floor, in squares; below 0 where chance has made `ece` smaller than the floor. Its
+            mean is nearly 0 for a model that is calibrated.
+        brier: the Brier score of the confidences and its parts by these bins.
     """
 
     along: ClassVar[Mapping[str, tuple[str, ...]]] = {"confidence": ("count",), "accuracy": ("count",)}
@@ -169,89 +185,38 @@ class Reliability:
     confidence: tuple[float | None, ...]
     accuracy: tuple[float | None, ...]
     ece: float
+    ece_floor: float | None = None
+    ece_debiased: float | None = None
+    brier: BrierScore | None = None
 
 
-def equal_width_edges(bins: int) -> np.ndarray:
-    """(bins + 1,) from 0 to 1.
+@dataclass(frozen=True)
+class BrierScore:
+    """The Brier score of the model's confidence in its choice, and what it is the sum of.
 
-    Example:
-        >>> equal_width_edges(2)
-        array([0. , 0.5, 1. ])
+    With f the confidence in a triplet and y the credit of an answer to it (1 where the answer is the model's choice, 0
+    where it is not), and with means over all answers or over those of a bin b:
+
+        score = reliability - resolution + uncertainty + within_bin_variance - within_bin_covariance
+
+    Attributes:
+        score: mean of (f - y)^2; 0 is best.
+        reliability: mean of (mean of f in b - mean of y in b)^2, 0 for a model that is calibrated.
+        resolution: mean of (mean of y in b - mean of y)^2: how much accuracy differs between bins; larger is better.
+        uncertainty: variance of y, which no confidence changes.
+        within_bin_variance: mean of (f - mean of f in b)^2.
+        within_bin_covariance: twice the mean of (f - mean of f in b) (y - mean of y in b).
+        score_ci: interval of the score, as in `Part`.
+
+    Source: Murphy, "A new vector partition of the probability score", Journal of Applied Meteorology 1973; the last two
+    terms, which bins of different confidences need, are of Stephenson, Coelho and Jolliffe, "Two extra components in
+    the Brier score decomposition", Weather and Forecasting 2008.
     """
-    return np.linspace(0.0, 1.0, bins + 1)
 
-
-def equal_mass_edges(confidence: np.ndarray, weights: np.ndarray | None, bins: int) -> np.ndarray:
-    """At most bins + 1 edges, with about the same weight between any two; equal confidences stay in one bin.
-
-    Of more than 65,536 triplets, that many, evenly spaced, tell where the edges are: the share of a bin is then
-    within a few thousandths of the whole.
-
-    Example:
-        >>> equal_mass_edges(np.array([0.4, 0.9, 0.5, 0.6]), None, 2)
-        array([0.4, 0.5, 0.9])
-    """
-    low, high = confidence.min(), confidence.max()
-    step = -(-len(confidence) // MOST_FOR_EDGES)
-    confidence, weights = confidence[::step], None if weights is None else weights[::step]
-    t = len(confidence)
-    if weights is None:
-        ranks = np.unique(-(-np.arange(1, bins) * t // bins) - 1)
-        inner = np.partition(confidence, ranks)[ranks]
-    else:
-        order = np.argsort(confidence, kind="stable")
-        reached = np.cumsum(weights[order])
-        shares = reached[-1] * np.arange(1, bins) / bins
-        inner = confidence[order[np.searchsorted(reached, shares)]]
-    inner = np.unique(inner)
-    return np.concatenate(([low], inner[inner < high], [high]))
-
-
-def reliability(
-    confidence: np.ndarray, accuracy: np.ndarray, weights: np.ndarray | None, edges: np.ndarray
-) -> Reliability:
-    """Confidence and accuracy within bins.
-
-    Args:
-        confidence: (t,) the probability that the model gives to its choice.
-        accuracy: (t,) the fraction of answers that are this choice: 0 or 1 where there is one answer without ties.
-        weights: (t,) answers to each triplet; None for one.
-        edges: (b + 1,) of the bins.
-
-    Source: Guo et al., "On calibration of modern neural networks", ICML 2017, section 2; Nixon et al., "Measuring
-    calibration in deep learning", 2019, for bins of equal mass.
-
-    Example:
-        >>> table = reliability(np.array([0.4, 0.8, 0.9]), np.array([0.0, 1.0, 1.0]), None, equal_width_edges(2))
-        >>> table.count, round(table.ece, 3)
-        ((1, 2), 0.233)
-    """
-    count, *totals = _totals(confidence, accuracy, weights, edges)
-    means = [np.divide(total, count, out=np.zeros(len(count)), where=count > 0) for total in totals]
-    ece = float((count * np.abs(means[0] - means[1])).sum() / count.sum())
-    shown = [tuple(mean if c else None for mean, c in zip(m.tolist(), count, strict=True)) for m in means]
-    return Reliability(tuple(edges.tolist()), tuple(count.astype(np.int64).tolist()), shown[0], shown[1], ece)
-
-
-def _totals(confidence: np.ndarray, accuracy: np.ndarray, weights: np.ndarray | None, edges: np.ndarray) -> np.ndarray:
-    """(3, b): sums within each bin of the weights, and of confidence and accuracy times them."""
-    bins = len(edges) - 1
-    totals = np.zeros((3, bins))
-    for start in range(0, len(confidence), CHUNK):
-        part = slice(start, start + CHUNK)
-        place = _places(confidence[part], edges[1:-1])
-        weight = None if weights is None else weights[part]
-        totals[0] += np.bincount(place, weight, bins)
-        for row, values in ((1, confidence[part]), (2, accuracy[part])):
-            totals[row] += np.bincount(place, values if weight is None else values * weight, bins)
-    return totals
-
-
-def _places(confidence: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """How many inner edges lie below each confidence; for a few, far quicker than search."""
-    if len(inner) > FEW_EDGES:
-        return np.searchsorted(inner, confidence, side="left")
-    places = np.zeros(len(confidence), np.uint8)
-    for edge in inner:
-        places += confidence > edge
-    return places
+    score: float
+    reliability: float
+    resolution: float
+    uncertainty: float
+    within_bin_variance: float
+    within_bin_covariance: float
+    score_ci: Interval | None = None

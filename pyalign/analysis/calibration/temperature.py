@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pyalign.analysis.calibration.reliability import Confidences
 from pyalign.analysis.outcomes import CREDIT_UNIT, credits_of
 from pyalign.backends import HostBackend, LossSums
 from pyalign.data import Answers
@@ -28,7 +29,7 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.stats.clustered import Dependence, Errors, variances_of
 from pyalign.stats.effective import are_enough, without_interval
-from pyalign.stats.resampling import AUTO, Clusters, Resampling
+from pyalign.stats.resampling import Clusters, Resampling
 from pyalign.stats.student import quantile
 from pyalign.typing import Ties
 
@@ -37,7 +38,6 @@ GROWTH = 16.0  # of beta, while nothing bounds it from above
 MOST_STEPS = 200
 LEAST = 1e-300  # stands for a second derivative that underflowed
 BLOCK = 1 << 16  # triplets whose probabilities are held at a time
-WIDEST = 700.0  # of an interval in log T; exp of more would overflow
 
 
 @dataclass(frozen=True)
@@ -118,39 +118,54 @@ class BetaError(NamedTuple):
     why: str | None = None
 
 
-def error_of_beta(fit: AnsweredSimilarities, beta: float, second: float) -> BetaError:
+def error_of_beta(
+    fit: AnsweredSimilarities, beta: float, second: float, plan: Resampling, dependence: Dependence
+) -> BetaError:  # fmt: skip
     """The standard error of the best inverse temperature.
 
-    It is over objects, and people where two are known; never below that of independent sets of three items, nor of
-    independent answers. Over sets where all triplets share an object, and there are enough objects.
+    Over objects it is never below that of independent sets of three items, nor of independent answers; over sets where
+    all triplets share an object, and there are enough objects.
 
     Args:
         fit: what beta was fitted to, with its objects.
         beta: the best inverse temperature.
         second: sum over answers of f'' there.
+        plan: over what the error is.
+        dependence: of the triplets under that plan.
     """
-    plan = Resampling(AUTO).over(fit.people)
-    people = None if "subjects" not in plan.by else fit.people
-    dependence = Dependence.of(Clusters.of(fit.objects, people, fit.host.name), plan)
     table, squares = scores(fit, beta)
-    found = dependence.errors(table)
-    if not are_enough(found.numbers):
-        return BetaError(math.nan, math.nan, plan, without_interval(plan.by, found.numbers))
     total = float(table[:, 0].sum())
-    single = variances_of(np.array([[total, 0.0], [0.0, squares]]), np.zeros(1), total**2)
-    known = replace(found, candidates=(*found.candidates[:-1], single))
-    if not known.known:
-        sets = found.candidates[-2]
-        known, plan = Errors(found.means, (sets, single), _sets(fit.objects) - 1), Resampling("triplets")
+    known = with_single_answers(dependence, dependence.errors(table), np.array([[total, 0.0], [0.0, squares]]))
+    if not are_enough(known.numbers):
+        return BetaError(math.nan, math.nan, plan, without_interval(plan.by, known.numbers))
+    if not known.known and dependence.objects is not None:
+        sets, single = known.candidates[-2:]
+        known, plan = Errors(known.means, (sets, single), _sets(fit.objects) - 1), replace(plan, by="triplets")
     return BetaError(float(known.errors[0]) * total / second, float(known.degrees_of_means[0]), plan)
+
+
+def with_single_answers(dependence: Dependence, errors: Errors, products: np.ndarray) -> Errors:
+    """The same over objects, not below the errors of independent answers in place of those of independent rows.
+
+    A row of counts is several answers: so it has the error of as many rows of one answer each.
+
+    Args:
+        dependence: of the rows.
+        errors: of means over them.
+        products: (1 + k, 1 + k), sums over single answers of the products of 1 and the k values, two by two.
+    """
+    if dependence.objects is None:
+        return errors
+    single = variances_of(products, errors.means, float(products[0, 0]) ** 2)
+    return replace(errors, candidates=(*errors.candidates[:-1], single))
 
 
 def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
     """Derivatives of the loss at an inverse temperature.
 
     Returns:
-        float64 (t, 2): answers to each triplet, w, and the sum of f' over them; and the sum of the squares of f' of
-        single answers. Shares count as one answer.
+        float64 (t, 2): weights of the answers to each triplet, w, and w f'; and the sum of the squares of f' of single
+        answers, times their weights. Shares count as one answer.
     """
     s, answers = fit.choosable, fit.answers
     table, squares = np.empty((len(s), 2)), 0.0
@@ -161,11 +176,13 @@ def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
         expected = _expected(part, beta)
         each = expected - (part[0] if fit.target is None else fit.target[rows])
         table[rows, 1] = table[rows, 0] * each
+        weight = 1.0 if fit.own_weights is None else table[rows, 0] / (1.0 if fit.totals is None else fit.totals[rows])
         if answers is None or answers.totals is None:
-            squares += float(each @ each)
+            own = weight * each
+            squares += float(own @ own)
         else:
-            weights = by_pair(answers.values[rows])
-            squares += float((weights.T * (expected - part) ** 2).sum())
+            counts = by_pair(answers.values[rows])
+            squares += float((counts.T * (weight * (expected - part)) ** 2).sum())
     return table, squares
 
 
@@ -181,19 +198,22 @@ def _sets(objects: np.ndarray | None) -> int:
     return len(np.unique(np.sort(objects, axis=1), axis=0))
 
 
-def interval(temperature: float, error: float, degrees: float, plan: Resampling) -> Interval:
-    """The interval of a temperature with that standard error, by Student's t in its logarithm.
+def interval(beta: float, known: BetaError) -> Interval:
+    """The interval of the temperature 1 / beta: by Student's t in beta, where estimates are nearly symmetric.
 
-    That of 1 / T is its inverse. NaN where the error is.
+    Its ends are those of beta, inverted: they are not symmetric about the temperature, and where beta may be 0 there is
+    no upper end: it is infinite. NaN where the error of beta is not known.
 
     Example:
-        >>> [round(end, 3) for end in interval(2.0, 0.2, math.inf, Resampling("objects"))]
-        [1.644, 2.433]
+        >>> known = BetaError(0.05, math.inf, Resampling("objects"))
+        >>> [round(end, 3) for end in interval(0.5, known)], interval(0.05, known).high
+        ([1.672, 2.488], inf)
     """
-    width = quantile(plan.confidence_level, degrees) * error / temperature if error == error else math.nan
-    width = min(width, WIDEST) if width == width else width
-    ends = temperature * math.exp(-width), temperature * math.exp(width)
-    return Interval(*ends, error, plan.by, "sandwich", plan.confidence_level)
+    plan, error, reach = known.plan, known.error / beta**2, math.nan
+    if error == error:
+        reach = quantile(plan.confidence_level, known.degrees) * known.error
+    high = math.inf if reach >= beta else 1.0 / (beta - reach)
+    return Interval(1.0 / (beta + reach), high, error, plan.by, "sandwich", plan.confidence_level)
 
 
 @dataclass(frozen=True)
@@ -208,6 +228,7 @@ class AnsweredSimilarities:
         objects: (t, 3) integers >= 0, the items of each; None where nobody asks for them.
         people: (t,) codes, who gave each answer; None where that is not known.
         alternatives: 3, or 2 of anchored triplets, whose pairs are 01 and 02.
+        own_weights: float64 (t,), how much each answer to a triplet counts; None: all the same.
     """
 
     host: HostBackend
@@ -217,6 +238,7 @@ class AnsweredSimilarities:
     objects: np.ndarray | None = None
     people: np.ndarray | None = None
     alternatives: int = 3
+    own_weights: np.ndarray | None = None
 
     def halves(self, first: int) -> tuple[AnsweredSimilarities, AnsweredSimilarities]:
         """The first triplets and the others."""
@@ -234,15 +256,43 @@ class AnsweredSimilarities:
 
     def _take(self, rows: Any) -> AnsweredSimilarities:
         answers = None if self.answers is None else self.answers.take(rows)
-        objects, people = (None if one is None else one[rows] for one in (self.objects, self.people))
+        several = (self.objects, self.people, self.own_weights)
+        objects, people, own_weights = (None if one is None else one[rows] for one in several)
         return AnsweredSimilarities(
-            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives
+            self.host, self.similarities[rows], answers, self.ties, objects, people, self.alternatives, own_weights
         )
 
+    def dependence(self, plan: Resampling) -> Dependence:
+        """Which triplets depend on each other under a plan."""
+        people = self.people if "subjects" in plan.by else None
+        return Dependence.of(Clusters.of(self.objects, people, self.host.name), plan)
+
     @property
-    def weights(self) -> np.ndarray | None:
-        """float64 (t,): answers to each triplet, None for one."""
+    def totals(self) -> np.ndarray | None:
+        """float64 (t,): answers to each triplet; None for one."""
         return None if self.answers is None else self.answers.totals
+
+    @property
+    def n_answers(self) -> int:
+        """How many there are; one a triplet where they are no counts."""
+        return len(self.similarities) if self.totals is None else round(self.totals.sum())
+
+    @cached_property
+    def weights(self) -> np.ndarray | None:
+        """float64 (t,): how much the answers to each triplet count, as many in all as there are; None for one each."""
+        if self.own_weights is None:
+            return self.totals
+        weights: np.ndarray = self.own_weights if self.totals is None else self.own_weights * self.totals
+        return weights * (self.n_answers / weights.sum())
+
+    @property
+    def effective_number(self) -> float | None:
+        """How many answers of equal weight would say as much; None where all count the same."""
+        if self.own_weights is None:
+            return None
+        squares = self.own_weights**2 if self.totals is None else self.own_weights**2 * self.totals
+        total = self.own_weights.sum() if self.totals is None else self.own_weights @ self.totals
+        return float(total**2 / squares.sum())
 
     @cached_property
     def target(self) -> np.ndarray | None:
@@ -265,14 +315,24 @@ class AnsweredSimilarities:
         confidences = np.empty(len(self.similarities))
         return self.sums(beta, confidences), confidences
 
-    def accuracy(self) -> np.ndarray:
-        """float64 (t,): the fraction of a triplet's answers that are the model's choice."""
-        if self.answers is not None:
-            return share_of_choice(self.answers.shares, self.choosable, self.ties)
-        verdicts = np.empty(len(self.similarities), np.int8)
-        self.host.outcomes(self.similarities, 1.0, verdicts, None, None, alternatives=self.alternatives)
-        credits: np.ndarray = credits_of(verdicts, self.ties) / CREDIT_UNIT
-        return credits
+    def chosen(self, confidence: np.ndarray) -> Confidences:
+        """What the answers count, next to the probability (t,) that the model gives to its own choice."""
+        if self.answers is None:
+            verdicts = np.empty(len(self.similarities), np.int8)
+            self.host.outcomes(self.similarities, 1.0, verdicts, None, None, alternatives=self.alternatives)
+            accuracy, tied = credits_of(verdicts, self.ties) / CREDIT_UNIT, np.abs(verdicts)
+        else:
+            accuracy = share_of_choice(self.answers.shares, self.choosable, self.ties)
+            tied = (self.choosable == self.choosable.max(axis=1, keepdims=True)).sum(axis=1)
+        credit = credits_of(tied, self.ties) / CREDIT_UNIT
+        counted = np.where((self.answers is not None) & (self.ties == "human_alignment"), 1, tied)
+        return Confidences(confidence, accuracy, credit, counted * confidence, self.weights)
+
+    def losses(self, beta: float, confidence: np.ndarray) -> np.ndarray:
+        """float64 (t,): nats per answer to each triplet, where the model's choice has these probabilities (t,)."""
+        target = self.similarities[:, 0] if self.target is None else self.target
+        nats: np.ndarray = beta * (self.choosable.max(axis=1) - target) - np.log(confidence)
+        return nats
 
 
 def chosen_similarity(shares: np.ndarray, similarities: np.ndarray) -> np.ndarray:
@@ -312,10 +372,19 @@ def share_of_choice(shares: np.ndarray, similarities: np.ndarray, ties: Ties) ->
         >>> share_of_choice(np.array([[0, 0.25, 0.75]]), np.array([[0.4, 0.4, 0.1]]), "fractional")
         array([0.5])
     """
-    p = by_pair(shares)
+    return (by_pair(shares) * credits_by_pair(similarities, ties)).sum(axis=1)
+
+
+def credits_by_pair(similarities: np.ndarray, ties: Ties) -> np.ndarray:
+    """float64 (t, k): what an answer counts that is each of k pairs.
+
+    Example:
+        >>> credits_by_pair(np.array([[0.4, 0.4, 0.1]]), "human_alignment")
+        array([[1., 0., 0.]])
+    """
     best = similarities == similarities.max(axis=1, keepdims=True)
-    pairs = best.sum(axis=1)
+    pairs = best.sum(axis=1, keepdims=True)
     if ties == "fractional":
-        return (p * best).sum(axis=1) / pairs
-    first = np.take_along_axis(p, best.argmax(axis=1)[:, None], axis=1)[:, 0]
-    return np.where(pairs <= (2 if ties == "human_alignment" else 1), first, 0.0)
+        return best / pairs
+    first = np.arange(similarities.shape[1]) == best.argmax(axis=1)[:, None]
+    return np.where(first & (pairs <= (2 if ties == "human_alignment" else 1)), 1.0, 0.0)

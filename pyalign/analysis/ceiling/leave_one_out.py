@@ -15,6 +15,8 @@ import numpy as np
 from pyalign.analysis.repeats import Repeats
 from pyalign.errors import InputError
 
+SAME = 1e-6  # relative: within it weights are equal, as decimals in a file are
+
 
 class LeaveOneOut(NamedTuple):
     """How well answers are predicted.
@@ -22,9 +24,9 @@ class LeaveOneOut(NamedTuple):
     Attributes:
         share: of n answers, those that others predict.
         n: answers that others could predict.
-        table: float64 (u, 2), of each set: answers that others could predict, and those that they do.
+        table: float64 (u, 2), of each set: answers that others could predict, and those that they do; times its weight.
         worth: float64 (e,), of each entry: by how much (right - share * n) of its set would fall without it, less
-            the mean of that; None where persons are not known.
+            the mean of that, times the weight of the set; None where persons are not known.
     """
 
     share: float
@@ -45,13 +47,18 @@ def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
     groups, group_of = _single_answers(sets.counts) if sets.entries is None else _by_person(sets.entries)
     right, n = _predicted(groups.own, sets.counts[groups.sets] - groups.own)
     right, n = right * groups.members, n * groups.members
-    total = float(n.sum())
-    if total == 0:
+    predicted = int(n.sum())
+    if predicted == 0:
         raise InputError("subjects must include two participants who answered the same triplet; no triplet has two")
-    share = float(right.sum()) / total
+    weights = np.ones(len(sets.counts)) if sets.weights is None else sets.weights
+    right, n = right * weights[groups.sets], n * weights[groups.sets]
+    share = float(right.sum()) / float(n.sum())
     table = np.stack([np.bincount(groups.sets, one, len(sets.counts)) for one in (n, right)], axis=1)
-    worth = None if group_of is None else _centred(_worth(groups, sets.counts, share), groups)[group_of]
-    return LeaveOneOut(share, int(total), table, worth)
+    worth = None
+    if group_of is not None:
+        of_groups = _centred(_worth(groups, sets.counts, share), groups, weights) * weights[groups.sets]
+        worth = of_groups[group_of]
+    return LeaveOneOut(share, predicted, table, worth)
 
 
 class _Groups(NamedTuple):
@@ -99,10 +106,15 @@ def _worth(groups: _Groups, counts: np.ndarray, share: float) -> np.ndarray:
     return worth
 
 
-def _centred(worth: np.ndarray, groups: _Groups) -> np.ndarray:
-    """Less the mean among sets of as many persons: fewer others predict worse, whoever is missing."""
+def _centred(worth: np.ndarray, groups: _Groups, weights: np.ndarray) -> np.ndarray:
+    """Less the mean among sets of as many persons: fewer others predict worse, whoever is missing.
+
+    weights: (u,) of the sets.
+    """
     persons = np.bincount(groups.sets, groups.members).astype(np.int64)[groups.sets]
-    totals = np.bincount(persons, groups.members * worth) / np.maximum(np.bincount(persons, groups.members), 1.0)
+    each = groups.members * weights[groups.sets]
+    sums = np.bincount(persons, each)
+    totals = np.bincount(persons, each * worth) / np.where(sums > 0.0, sums, 1.0)
     centred: np.ndarray = worth - totals[persons]
     return centred
 
@@ -144,11 +156,13 @@ class RepeatedSets:
         triplets: int64 (u, k), their items.
         counts: int64 (u, k), how often each item was called odd.
         entries: who gave these answers; None where that is not known.
+        weights: float64 (u,), how much each answer to the set counts; None: all the same.
     """
 
     triplets: np.ndarray
     counts: np.ndarray
     entries: Entries | None
+    weights: np.ndarray | None = None
 
     @property
     def answers(self) -> np.ndarray:
@@ -157,12 +171,16 @@ class RepeatedSets:
         return totals
 
 
-def repeated_sets(repeats: Repeats, persons: np.ndarray | None) -> RepeatedSets:
+def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None) -> RepeatedSets:
     """Those among all sets.
 
     Args:
         repeats: the answers.
         persons: int64 (t,), codes from 0, who gave each; None where each answer is a different person's.
+        weights: float64 (t,), of the answers; None: all the same.
+
+    Raises:
+        InputError: answers to the same set that have different weights.
 
     Example:
         >>> from pyalign.analysis.repeats import find_repeats
@@ -171,12 +189,34 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None) -> RepeatedSets:
         ([[1, 0, 2]], [[1, 0, 1], [0, 0, 1]], 1)
     """
     chosen = repeats.answers >= 2
-    entries = None
-    if persons is not None and repeats.odd is not None:
-        rows = np.flatnonzero(chosen[repeats.inverse])
-        sets = (np.cumsum(chosen) - 1)[repeats.inverse[rows]]
-        entries = _entries(sets, persons[rows], repeats.odd[rows], repeats.counts.shape[1])
-    return RepeatedSets(repeats.triplets[chosen], repeats.counts[chosen], entries)
+    of_sets = None if weights is None else _of_sets(repeats, weights)[chosen]
+    entries = entries_of(repeats, persons, chosen)
+    return RepeatedSets(repeats.triplets[chosen], repeats.counts[chosen], entries, of_sets)
+
+
+def entries_of(repeats: Repeats, persons: np.ndarray | None, chosen: np.ndarray) -> Entries | None:
+    """Those of the sets of a mask (u,), numbered among these; None where it is not known who answered."""
+    if persons is None or repeats.odd is None:
+        return None
+    rows = np.flatnonzero(chosen[repeats.inverse])
+    sets = (np.cumsum(chosen) - 1)[repeats.inverse[rows]]
+    return _entries(sets, persons[rows], repeats.odd[rows], repeats.counts.shape[1])
+
+
+def _of_sets(repeats: Repeats, weights: np.ndarray) -> np.ndarray:
+    """(u,): the weight of each set, which all answers to it have."""
+    first = np.zeros(len(repeats.triplets), np.int64)
+    first[repeats.inverse[::-1]] = np.arange(len(weights))[::-1]
+    of_sets = weights[first]
+    differ = np.abs(weights - of_sets[repeats.inverse]) > SAME * of_sets[repeats.inverse]
+    if differ.any():
+        row = int(differ.argmax())
+        other = int(first[repeats.inverse[row]])
+        raise InputError(
+            "weights must be the same for all answers to a triplet in a noise ceiling, which is a mean over triplets; "
+            f"rows {other} and {row} have {weights[other]:g} and {weights[row]:g}"
+        )
+    return of_sets
 
 
 def _entries(sets: np.ndarray, persons: np.ndarray, odd: np.ndarray, k: int) -> Entries:

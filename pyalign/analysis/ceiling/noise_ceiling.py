@@ -8,9 +8,9 @@ off once:
 
     V = V_objects + (V_people - V_both) W^2 / (W^2 - sum W_p^2)
 
-where W_p counts the entries of a person and W all: as many pairs of entries are of different persons. V is at least
-V_objects, and at least V_people where the changes are centred in each set: others hold what sets differ by, and the
-chance within sets up to twice, which V_both takes off again.
+where W_p counts the entries of a person by their weights, and W all: as many pairs of entries are of different persons.
+V is at least V_objects, and at least V_people where the changes are centred in each set: others hold what sets differ
+by, and the chance within sets up to twice, which V_both takes off again.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Efron and Stein, "The jackknife
 estimate of variance", 1981.
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,13 +33,13 @@ from pyalign.analysis.repeats import find_repeats
 from pyalign.data import Provenance, alternatives_of
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.stats.clustered import SIGNS, Dependence
+from pyalign.stats.clustered import SIGNS, Dependence, with_weights
 from pyalign.stats.divergences import entropy
 from pyalign.stats.effective import EffectiveNumber, are_enough, effective_numbers, without_interval
 from pyalign.stats.intervals import FRACTION, student_interval
 from pyalign.stats.mixture import fit_mixture
 from pyalign.stats.resampling import Clusters, Resampling, subject_codes
-from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike
+from pyalign.typing import AnswersLike, SubjectsLike, TripletsLike, WeightsLike
 
 MOST_EXACT = 300
 FEW = 5  # answers to a triplet, on average, below which how they vary over triplets is not well known
@@ -51,6 +51,7 @@ def noise_ceiling(
     subjects: SubjectsLike | None = None,
     answers: AnswersLike | None = None,
     confidence_level: float = 0.95,
+    weights: WeightsLike | None = None,
 ) -> NoiseCeiling:
     """Estimate how well participants predict each other, from triplets that were answered more than once.
 
@@ -68,10 +69,13 @@ def noise_ceiling(
             the triplets.
         confidence_level: of the intervals, which are over objects, and participants where they are known; with
             quantiles of Student's t.
+        weights: (t,) how much each answer counts, see `pyalign.score`; all answers to a triplet have the same. Ceilings
+            are then weighted means over triplets.
 
     Raises:
         InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who
-            answered the same triplet; answers of another shape, negative, all 0 in a row, or shares; both of them.
+            answered the same triplet; answers of another shape, negative, all 0 in a row, or shares; both of them;
+            answers to a triplet that have different weights.
 
     Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects", 2020, and
     Muttenthaler et al., ICLR 2023: their 67.22 % +- 1.04 % is the mean majority share of 1,000 repeated triplets and
@@ -86,17 +90,18 @@ def noise_ceiling(
         0.6
     """
     _checks.fraction(confidence_level, "confidence_level")
-    given, people = with_people(triplets, answers, subjects, "ceiling")
+    given, people = with_people(triplets, answers, subjects, "ceiling", weights)
     repeats = find_repeats(given.values, given.answers, given.task)
     persons = None if people is None else subject_codes(people, len(given))
-    sets = repeated_sets(repeats, persons)
+    sets = repeated_sets(repeats, persons, None if given.weights is None else given.weights.values)
     if not len(sets.counts):
         n = len(repeats.counts)
         raise InputError(f"triplets must hold some that are answered at least twice; all {n:,} are answered once")
     others = leave_one_out(sets)
     errors = CeilingErrors.of(sets, confidence_level)
     found = _ceilings(sets, others, errors)
-    plug_in, corrected = _entropies(sets.counts)
+    plug_in, corrected = _entropies(sets)
+    each = 1 if sets.weights is None else sets.weights
     within = None if sets.entries is None else sets.entries.n_repeats
     remarks = _remarks(sets.counts)
     told = remarks if found.upper.ci is not None else (*remarks, without_interval(errors.plan.by, errors.numbers))
@@ -104,13 +109,13 @@ def noise_ceiling(
         ceilings=found,
         ceiling=found.upper.value,
         ci=found.upper.ci,
-        guessing=_guessing(sets.answers, alternatives_of(given.task)),
+        guessing=_guessing(sets, alternatives_of(given.task)),
         n_distinct=len(sets.counts),
         n_answers=int(sets.counts.sum()),
         leave_one_out=others.share,
         leave_one_out_ci=found.lower.ci,
         n_predicted=others.n,
-        best_accuracy=float(sets.counts.max(axis=1).sum() / int(sets.counts.sum())),
+        best_accuracy=float((each * sets.counts.max(axis=1)).sum() / (each * sets.answers).sum()),
         least_cross_entropy=plug_in,
         corrected_entropy=corrected,
         n_persons=None if sets.entries is None else len(np.unique(sets.entries.persons)),
@@ -119,6 +124,7 @@ def noise_ceiling(
         remarks=remarks,
         triplets=given.source,
         task=given.task,
+        effective_answers=None if sets.weights is None else _effective(sets.answers, sets.weights),
         notes=merged(given.notes, told, _notes(sets, within or 0), notes_on_anchors(repeats.triplets, given.task)),
         provenance=Provenance.now(inputs_of(given, people), {"confidence": float(confidence_level)}),
     )
@@ -126,34 +132,44 @@ def noise_ceiling(
 
 def _ceilings(sets: RepeatedSets, others: LeaveOneOut, errors: CeilingErrors) -> Ceilings:
     """The three of them."""
-    people = fit_mixture(sets.counts)
+    people, weights = fit_mixture(sets.counts, sets.weights), sets.weights
 
     def mean_of(value: float, psi: Callable[[np.ndarray], np.ndarray]) -> Ceiling:
-        table = np.stack([np.ones(len(sets.counts)), psi(sets.counts)], axis=1)
-        changes = None if sets.entries is None else changes_without(sets.counts, sets.entries, psi)
+        table = with_weights(psi(sets.counts)[None], weights)
+        changes = None
+        if sets.entries is not None:
+            changes = changes_without(sets.counts, sets.entries, psi)
+            changes *= 1.0 if weights is None else weights[sets.entries.sets]
         return Ceiling(value, errors.interval(value, table, changes))
 
-    upper = mean_of(float(_majority(sets.counts).mean()), _majority)
+    upper = mean_of(float(np.average(majority_shares(sets.counts), weights=weights)), majority_shares)
     lower = Ceiling(others.share, errors.interval(others.share, others.table, others.worth, centred=False))
     return Ceilings(upper, lower, mean_of(people.ceiling, people.influence))
 
 
-def _majority(counts: np.ndarray) -> np.ndarray:
+def majority_shares(counts: np.ndarray) -> np.ndarray:
     """(u,): the share of the most frequent answer."""
     shares: np.ndarray = counts.max(axis=1) / counts.sum(axis=1)
     return shares
 
 
-def _entropies(counts: np.ndarray) -> tuple[float, float]:
+def _effective(answers: np.ndarray, weights: np.ndarray) -> float:
+    """How many answers of equal weight say as much as those to sets (u,) with weights (u,)."""
+    return float((answers @ weights) ** 2 / (answers @ weights**2))
+
+
+def _entropies(sets: RepeatedSets) -> tuple[float, float]:
     """Mean over answers of the entropy of their triplet's shares, in nats: as it is, and after Miller and Madow.
 
     Source: Miller, "Note on the bias of information estimates", 1955: a sample of size n that shows k categories has
     an entropy that is too low by about (k - 1) / 2n.
     """
-    answers = counts.sum(axis=1)
-    sums = float((answers * entropy(counts / answers[:, None])).sum())
-    missing = float(((counts > 0).sum(axis=1) - 1).sum() / 2)
-    return sums / int(answers.sum()), (sums + missing) / int(answers.sum())
+    counts, answers = sets.counts, sets.answers
+    each = 1.0 if sets.weights is None else sets.weights
+    sums = float((each * answers * entropy(counts / answers[:, None])).sum())
+    missing = float((each * ((counts > 0).sum(axis=1) - 1)).sum() / 2)
+    total = float((each * answers).sum())
+    return sums / total, (sums + missing) / total
 
 
 def guessing_share(n: int, alternatives: int = 3) -> float:
@@ -184,8 +200,9 @@ def _guessing_of_two(n: int) -> float:
     return 0.5 + 0.5 * math.comb(2 * m, m) / 4**m
 
 
-def _guessing(answers: np.ndarray, alternatives: int) -> float:
-    numbers, times = np.unique(answers, return_counts=True)
+def _guessing(sets: RepeatedSets, alternatives: int) -> float:
+    numbers, places = np.unique(sets.answers, return_inverse=True)
+    times = np.bincount(places.reshape(-1), sets.weights)
     return float(np.array([guessing_share(int(n), alternatives) for n in numbers]) @ times / times.sum())
 
 
@@ -225,6 +242,7 @@ class CeilingErrors:
         degrees: of freedom.
         plan: over what the errors are.
         numbers: effective ones, of the answers.
+        weights: float64 (e,), of the entries; None: they count the same.
     """
 
     sets: Dependence
@@ -232,22 +250,22 @@ class CeilingErrors:
     degrees: int
     plan: Resampling
     numbers: tuple[EffectiveNumber, ...]
+    weights: np.ndarray | None = None
 
     @classmethod
     def of(cls, sets: RepeatedSets, confidence_level: float = 0.95) -> CeilingErrors:
         """The errors of the ceilings of repeated sets."""
         items = np.unique(sets.triplets, return_inverse=True)[1].reshape(sets.triplets.shape)  # any number names one
-        objects = Dependence.of(Clusters.of(items), Resampling("objects", confidence_level=confidence_level))
-        entries = sets.entries
+        plan = Resampling("objects", confidence_level=confidence_level)
+        clusters = Clusters.of(items, weights=sets.weights)
+        objects, entries = Dependence.of(clusters, plan), sets.entries
         if entries is None:
-            numbers = effective_numbers(Clusters.of(items), "objects")
-            return cls(
-                objects, None, objects.degrees, Resampling("objects", confidence_level=confidence_level), numbers
-            )
-        plan = Resampling("objects+subjects", confidence_level=confidence_level)
-        clusters = Clusters.of(items[entries.sets], entries.persons)
+            return cls(objects, None, objects.degrees, plan, effective_numbers(clusters, "objects"))
+        plan = replace(plan, by="objects+subjects")
+        weights = None if sets.weights is None else sets.weights[entries.sets]
+        clusters = Clusters.of(items[entries.sets], entries.persons, weights=weights)
         both = Dependence.of(clusters, plan)
-        return cls(objects, both, both.degrees, plan, effective_numbers(clusters, plan.by))
+        return cls(objects, both, both.degrees, plan, effective_numbers(clusters, plan.by), weights)
 
     def interval(
         self, value: float, table: np.ndarray, changes: np.ndarray | None, centred: bool = True
@@ -263,22 +281,37 @@ class CeilingErrors:
         found = self.sets.errors(np.ascontiguousarray(table))
         variance = float(found.errors[0]) ** 2
         if self.entries is not None and changes is not None:
-            variance = _with_people(variance, self.entries, changes / float(table[:, 0].sum()), centred)
+            of_mean = changes / float(table[:, 0].sum())
+            variance = variance_with_people(variance, self.entries, of_mean, centred, weights=self.weights)
         if math.isnan(variance) or self.degrees < 1 or not are_enough(self.numbers):
             return None
         return student_interval(value, math.sqrt(variance), self.degrees, self.plan, FRACTION)
 
 
-def _with_people(variance: float, entries: Dependence, changes: np.ndarray, centred: bool) -> float:
-    """The variance over objects with that over people added, NaN for a single person."""
+def variance_with_people(
+    variance: float, entries: Dependence, changes: np.ndarray, centred: bool = True, over_objects: bool = True,
+    weights: np.ndarray | None = None,
+) -> float:  # fmt: skip
+    """The variance over objects with that over people added, or only that over people; NaN for a single person.
+
+    Args:
+        variance: over objects.
+        entries: by their objects and persons.
+        changes: float64 (e,), what the figure would lose without each entry.
+        centred: whether the changes are centred in each set.
+        over_objects: whether objects vary too.
+        weights: float64 (e,), how much each entry counts; None: all the same.
+    """
     assert entries.people is not None and entries.both is not None
-    numbers = np.bincount(entries.people).astype(np.float64)
+    numbers = np.bincount(entries.people, weights).astype(np.float64)
     square = float(numbers.sum()) ** 2
     independent = square - float(numbers @ numbers)
     if independent <= 0:
         return math.nan
     sums = np.bincount(entries.people, changes)
     people = float(sums @ sums) * square / independent
+    if not over_objects:
+        return people
     both = float(SIGNS @ entries.both.products(changes[:, None]).ravel()) * square / independent
     return max(variance + people - both, variance, people if centred else 0.0)
 
@@ -298,8 +331,13 @@ def changes_without(counts: np.ndarray, entries: Entries, psi: Callable[[np.ndar
     there = without.any(axis=1)
     changes = np.zeros(len(without))
     changes[there] = psi(counts)[entries.sets[there]] - psi(without[there])
-    persons = np.bincount(entries.sets, minlength=len(counts)).astype(np.float64)
-    means = np.bincount(entries.sets, changes, len(counts)) / np.maximum(persons, 1.0)
+    return centred_changes(changes, entries, len(counts))
+
+
+def centred_changes(changes: np.ndarray, entries: Entries, n_sets: int) -> np.ndarray:
+    """Changes (e,) without each entry, centred in each of so many sets and scaled as `changes_without` says."""
+    persons = np.bincount(entries.sets, minlength=n_sets).astype(np.float64)
+    means = np.bincount(entries.sets, changes, n_sets) / np.maximum(persons, 1.0)
     scale = np.sqrt((persons - 1.0) / np.maximum(persons, 1.0))[entries.sets]
     centred: np.ndarray = (changes - means[entries.sets]) * scale
     return centred

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
@@ -80,6 +80,8 @@ class NoiseCeiling(OfTask, Result):
         triplets: where the triplets came from, or None.
         task: the task of the triplets; `chance` follows from it. Of anchored ones a triplet is an anchor with two
             options.
+        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
+            same.
     """
 
     command: ClassVar[str] = "ceiling"
@@ -103,6 +105,7 @@ class NoiseCeiling(OfTask, Result):
     remarks: tuple[str, ...]
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    effective_answers: float | None = None
 
     @property
     def standard_error(self) -> float:
@@ -120,14 +123,14 @@ def _error(interval: Interval | None) -> float:
 
 
 GIVEN = "given"  # of a number that nobody has named
-NamedCeiling = float | tuple[str, float] | NoiseCeiling
+NamedCeiling: TypeAlias = "float | tuple[str, float | NoiseCeiling] | NoiseCeiling"
 
 
 def as_named_ceiling(ceiling: NamedCeiling) -> tuple[str, float]:
     """Name and value: of a number "given", of a `NoiseCeiling` the estimate, of a pair what it says.
 
     Raises:
-        InputError: a pair that is not of a name and a number.
+        InputError: a pair that is not of a name and a number, or of a name in `BOUNDS` and a `NoiseCeiling`.
 
     Example:
         >>> as_named_ceiling(0.67), as_named_ceiling(("upper", 0.672))
@@ -139,10 +142,20 @@ def as_named_ceiling(ceiling: NamedCeiling) -> tuple[str, float]:
         return GIVEN, ceiling
     if len(ceiling) != 2 or not isinstance(ceiling[0], str):
         raise InputError(f"ceiling must be a number, a (name, number) or a NoiseCeiling; got {ceiling!r:.60}")
-    return ceiling
+    name, value = ceiling
+    if isinstance(value, NoiseCeiling):
+        return name, float(getattr(value.ceilings, ceiling_of(value, name)[0]).value)
+    return name, value
 
 
-def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, float]:
+def people_of_ceiling(ceiling: NamedCeiling) -> NoiseCeiling | None:
+    """The `NoiseCeiling` that a ceiling is one of; None for a number. Raises as `as_named_ceiling`."""
+    as_named_ceiling(ceiling)
+    source = ceiling[1] if isinstance(ceiling, tuple) else ceiling
+    return source if isinstance(source, NoiseCeiling) else None
+
+
+def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, NoiseCeiling]:
     """One of the three by name, as `score` takes it.
 
     Raises:
@@ -151,9 +164,9 @@ def ceiling_of(people: NoiseCeiling, name: str) -> tuple[str, float]:
     Example:
         >>> from pyalign.analysis.ceiling.noise_ceiling import noise_ceiling
         >>> people = noise_ceiling([[0, 1, 2], [1, 0, 2], [3, 4, 5], [3, 5, 4]])
-        >>> ceiling_of(people, "upper")
+        >>> as_named_ceiling(ceiling_of(people, "upper"))
         ('upper', 0.75)
     """
     if name not in BOUNDS:
         raise InputError(f"ceiling must be one of {', '.join(BOUNDS)}; got {name!r}")
-    return name, float(getattr(people.ceilings, name).value)
+    return name, people

@@ -56,11 +56,12 @@ def best_model(
     table = np.zeros((len(outcomes.credits), 2))  # how much each triplet counts, and what it adds to the figure
     for (choosing, scoring), means, others in zip(_parts(index, halves), chosen_by, scored_by, strict=True):
         credits = outcomes.credits[scoring, 1 + int(means.argmax())] / CREDIT_UNIT
-        table[scoring] += np.stack([np.ones(len(scoring)), credits], axis=1) / len(scoring)
+        shares = _shares(outcomes.weights, scoring)
+        table[scoring] += np.stack([np.ones(len(scoring)), credits], axis=1) * shares
         gradient = _gradient(means, others, softness)
         if gradient.any():
             residuals = outcomes.credits[choosing, 1:] / CREDIT_UNIT - means
-            table[choosing, 1] += residuals @ gradient / len(choosing)
+            table[choosing, 1] += residuals @ gradient * _shares(outcomes.weights, choosing)[:, 0]
     choices = chosen_by.argmax(axis=1)
     accuracy = float(np.take_along_axis(scored_by, choices[:, None], axis=1).mean())
     shares = np.bincount(choices, minlength=len(names)) / len(choices)
@@ -96,11 +97,18 @@ def _accuracies(outcomes: OutcomeTable, index: np.ndarray, halves: np.ndarray) -
     chosen_by, scored_by = [], []
     for number, (choosing, scoring) in enumerate(_parts(index, halves)):
         if number % 2 == 0:  # the way back has the same parts
-            sums = [outcomes.credits[part, 1:].sum(axis=0, dtype=np.int64) for part in (choosing, scoring)]
-            means = [total / (CREDIT_UNIT * len(part)) for total, part in zip(sums, (choosing, scoring), strict=True)]
+            means = [outcomes.credit_means(part) for part in (choosing, scoring)]
             chosen_by += means
             scored_by += means[::-1]
     return np.array(chosen_by), np.array(scored_by)
+
+
+def _shares(weights: np.ndarray | None, rows: np.ndarray) -> np.ndarray:
+    """(k, 1): how much each of k triplets counts in the mean over them."""
+    if weights is None:
+        return np.full((len(rows), 1), 1.0 / len(rows))
+    shares: np.ndarray = weights[rows, None] / weights[rows].sum()
+    return shares
 
 
 def _softness(chosen_by: np.ndarray, accuracies: np.ndarray) -> float:

@@ -19,10 +19,11 @@ from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT
 from pyalign.backends import get_host_backend
-from pyalign.data import AlignedModels, Provenance, align_models, require_answers, require_one_answer_each
+from pyalign.data import AlignedModels, Provenance, align_models, require_answers
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, named_models, with_similarities
 from pyalign.data.subjects import checked_labels
+from pyalign.data.triplets import answered_once
 from pyalign.errors import InputError, nearest
 from pyalign.measures import PRECOMPUTED, get_measure
 from pyalign.ops.similarity import notes_on_similarities
@@ -42,6 +43,7 @@ from pyalign.typing import (
     SubjectsLike,
     Ties,
     TripletsLike,
+    WeightsLike,
 )
 
 
@@ -100,6 +102,7 @@ def compare(
     margin: float | None = None,
     correction: Correction = "holm",
     choose_best: bool = False,
+    weights: WeightsLike | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare the accuracies of several models: paired differences with standard errors, p-values, and ranks.
@@ -125,6 +128,7 @@ def compare(
         correction: how p-values are corrected over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false
             discovery rate.
         choose_best: whether to say how well the best of them does on objects that have not chosen it.
+        weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -170,16 +174,15 @@ def compare(
         if plan is None and asked:
             raise InputError(f"{name} needs intervals; got ci=None")
     measures = measures_by_model(measure, named)
-    present = with_rows(named, triplets, missing, subjects=subjects)
+    present = with_rows(named, answered_once(triplets, "compare", weights), missing, subjects=subjects)
     aligned = align_models(named, present.triplets)
     require_answers(aligned.triplets, "compare")
-    require_one_answer_each(aligned.triplets, "compare")
     people = aligned.triplets.subjects if subjects is None else present.of(subjects, "subjects")
     chosen = choices.among(present).read(aligned.triplets, get_host_backend(backend))
     outcomes = open_outcome_table(
         aligned.models, aligned.index, measure=measures, temperature=temperature, ties=ties, nan_policy=nan_policy,
         backend=backend, task=aligned.triplets.task,
-        progress=progress, names=aligned.names, choices=chosen,
+        progress=progress, names=aligned.names, choices=chosen, weights=aligned.triplets.weights,
     )  # fmt: skip
     tests = PairTests(correction, baseline, margin)
     found = _compared(outcomes, aligned, plan, people, tests, choose_best, progress)
@@ -190,8 +193,8 @@ def compare(
     told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
     told += [
         notes_on_score(
-            m.accuracy, found.n_triplets, m.cross_entropy or 0.0, m.model, found.task, m.model_choices is None,
-            aligned.kinds.get(m.model),
+            m.accuracy, found.effective_answers or found.n_triplets, m.cross_entropy or 0.0, m.model, found.task,
+            m.model_choices is None, aligned.kinds.get(m.model),
         )
         for m in found.models
     ]  # fmt: skip
@@ -201,6 +204,7 @@ def compare(
              "ci": record_of(plan),
              "correction": correction, **tests.options(), **choices.options()}  # fmt: skip
     inputs = [*named.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
+    inputs.append(("weights", aligned.triplets.weights))
     return replace(
         found,
         triplets=aligned.triplets.source,
@@ -256,7 +260,7 @@ def _compared(
         index = index[outcomes.kept]
     plan = None if plan is None else plan.over(people)
     counted = people if plan is not None and "subjects" in plan.by else None
-    clusters = Clusters.of(index, counted, outcomes.scores[0].backend)
+    clusters = Clusters.of(index, counted, outcomes.scores[0].backend, outcomes.weights)
     progress("intervals", 0, None)
     found = compared(outcomes, clusters, plan, tests, progress)
     if choose_best and plan is not None:
@@ -326,6 +330,7 @@ def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, t
         n_objects=clusters.n,
         n_subjects=None,
         task=score.task,
+        effective_answers=score.effective_answers,
     )
 
 
@@ -344,8 +349,7 @@ def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
 def _errors(outcomes: OutcomeTable, dependence: Dependence) -> tuple[Errors, Errors]:
     """Of accuracies and of cross-entropies, in fractions and nats."""
     units = np.full(len(outcomes.names), 1.0 / CREDIT_UNIT), outcomes.steps
-    tables = outcomes.credits, outcomes.nats
-    found = (dependence.errors(table).in_units(unit) for table, unit in zip(tables, units, strict=True))
+    found = (dependence.errors(table).in_units(unit) for table, unit in zip(outcomes.tables(), units, strict=True))
     return next(found), next(found)
 
 
@@ -369,6 +373,7 @@ def _models(outcomes: OutcomeTable, paired: Intervals) -> Iterator[ModelResult]:
 
 def _pairs(outcomes: OutcomeTable, paired: Intervals, tests: PairTests) -> Iterator[PairResult]:
     estimates = outcomes.estimates
+    weighted = outcomes.weights is not None  # components are of answers that count the same
     for a, b in tests.pairs(outcomes.names):
         simultaneous, p_max_t = paired.simultaneous(a, b)
         nats = float(estimates[NATS, a] - estimates[NATS, b])
@@ -384,6 +389,8 @@ def _pairs(outcomes: OutcomeTable, paired: Intervals, tests: PairTests) -> Itera
             simultaneous_ci=simultaneous,
             p_max_t=p_max_t,
             p_equivalence=None if tests.margin is None else paired.equivalence(a, b, tests.margin),
+            components=None if weighted else paired.components(a, b, ACCURACY),
+            cross_entropy_components=None if weighted else paired.components(a, b, NATS),
         )
 
 

@@ -13,10 +13,10 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import Score, scored_part
 from pyalign.analysis.choices import Chosen
 from pyalign.analysis.model_choices import outcomes_of_choices
-from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes
+from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, triplet_outcomes, weighted
 from pyalign.analysis.uncertainty import in_steps
 from pyalign.backends import get_host_backend
-from pyalign.data import ODD_ONE_OUT
+from pyalign.data import ODD_ONE_OUT, Weights
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._door import open_door
@@ -41,6 +41,7 @@ class OutcomeTable:
         nats: int16 (t, 1 + m): 1, then its cross-entropy with each, in `steps`.
         steps: (m,) nats: 1 / 32,767 of the largest cross-entropy of each model.
         right: uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
+        weights: float64 (t,), how much each triplet counts; None: all the same.
     """
 
     names: tuple[str, ...]
@@ -50,11 +51,31 @@ class OutcomeTable:
     nats: np.ndarray
     steps: np.ndarray
     right: np.ndarray
+    weights: np.ndarray | None = None
 
     @property
     def estimates(self) -> np.ndarray:
         """(2, m): accuracies, fractions; and cross-entropies, nats, NaN of choices without probabilities."""
         return np.array([[one.accuracy for one in self.scores], [one.cross_entropy for one in self.scores]], float)
+
+    def tables(self) -> Iterator[np.ndarray]:
+        """Credits and cross-entropies as `Dependence.errors` takes them: with the weights, where there are some."""
+        for table in (self.credits, self.nats):
+            if self.weights is None:
+                yield table
+                continue
+            weighted_table = _ones((len(table), table.shape[1]), np.float64)
+            np.multiply(table, self.weights[:, None], out=weighted_table)
+            yield weighted_table
+
+    def credit_means(self, rows: np.ndarray) -> np.ndarray:
+        """(m,): the accuracy of each model on some triplets, a fraction."""
+        credits = self.credits[rows, 1:]
+        if self.weights is None:
+            return credits.sum(axis=0, dtype=np.int64) / (CREDIT_UNIT * len(rows))
+        weights = self.weights[rows]
+        means: np.ndarray = weights @ credits / (CREDIT_UNIT * weights.sum())
+        return means
 
     def values(self) -> tuple[np.ndarray, np.ndarray]:
         """What resamples add up: (2 m, t) int16, and its units (2 m,); credits and cross-entropies in turns."""
@@ -70,7 +91,8 @@ def open_outcome_table(
     nan_policy: Policy,
     backend: BackendName, task: str = ODD_ONE_OUT, progress: Progress = silent, look: Callable[[Outcomes],
     None] | None = None,
-    names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None, **options: Any,
+    names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None,
+    weights: Weights | None = None, **options: Any,
 ) -> OutcomeTable:  # fmt: skip
     """Scores each model; a problem with one is told with its name.
 
@@ -83,6 +105,7 @@ def open_outcome_table(
         look: is shown the outcomes of each model, which are not kept.
         names: of the rows.
         choices: of models that are known by these only, of the same triplets; they come after the others.
+        weights: of all these triplets.
     """
     choices = choices or {}
     measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
@@ -90,6 +113,7 @@ def open_outcome_table(
     kept = common_triplets(models if nan_policy == "omit" else {}, index, backend, matrices, task, choices)
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
+        weights = None if weights is None else weights.take(kept)
     every: dict[str, Any] = {**models, **{name: one.take(kept) for name, one in choices.items()}}
     t, m, scores = len(index), len(every), []
     credits, nats = _ones((t, 1 + m), np.int8), _ones((t, 1 + m), np.int16)
@@ -113,6 +137,7 @@ def open_outcome_table(
                     task=task,
                     **options,
                 )
+            one = weighted(one, weights)
             scores.append(one.score)
             if look is not None:
                 look(one)
@@ -122,7 +147,8 @@ def open_outcome_table(
         nats[:, places] = np.stack([found[1] for found in of_batch]).T
         steps[first : first + len(batch)] = [found[2] for found in of_batch]
         right[first : first + len(batch)] = [found[3] for found in of_batch]
-    return OutcomeTable(tuple(every), tuple(scores), kept, credits, nats, steps, right)
+    values = None if weights is None else weights.values
+    return OutcomeTable(tuple(every), tuple(scores), kept, credits, nats, steps, right, values)
 
 
 def _outcomes(name: str, x: object, index: object, names: Sequence[str] | None, **options: Any) -> Outcomes:

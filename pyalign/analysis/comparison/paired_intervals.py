@@ -14,6 +14,7 @@ from pyalign.analysis.uncertainty import in_units, mean_interval, scaled
 from pyalign.documents import Interval
 from pyalign.progress import Progress
 from pyalign.stats.clustered import Errors
+from pyalign.stats.components import Components
 from pyalign.stats.intervals import FRACTION, POSITIVE, percentile_interval, student_interval
 from pyalign.stats.multiple import MaxT, largest_score
 from pyalign.stats.paired import equivalence_p, ranks_of, two_sided_p
@@ -46,6 +47,9 @@ class Intervals(Protocol):
     def rank(self, a: int) -> Interval | None:
         """Of the rank by accuracy."""
 
+    def components(self, a: int, b: int, what: int) -> Components | None:
+        """Variance components of a figure of a less that of b."""
+
 
 class NoIntervals:
     """Where none are asked for."""
@@ -66,6 +70,9 @@ class NoIntervals:
         return None
 
     def rank(self, a: int) -> None:
+        return None
+
+    def components(self, a: int, b: int, what: int) -> None:
         return None
 
 
@@ -127,6 +134,10 @@ class ClosedForm:
         better, worse = int((-self._differences[a] > reach).sum()), int((self._differences[a] > reach).sum())
         last = float(self.estimates.shape[1] - worse)
         return Interval(float(1 + better), last, None, self.plan.by, "max-t", float(self.plan.confidence_level))
+
+    def components(self, a: int, b: int, what: int) -> Components | None:
+        unknown = math.isnan(self.estimates[what, a] - self.estimates[what, b])
+        return None if unknown else self.errors[what].components(a, b)
 
     @property
     def _known(self) -> bool:
@@ -197,15 +208,15 @@ class Resampled:
         values, units = outcomes.values()
         means = replicates(clusters, values, plan, progress)
         require_rows(means, plan)
-        return cls.from_means(means, values, units, outcomes.estimates, errors, plan)
+        return cls.from_means(means, values, units, outcomes.estimates, errors, plan, outcomes.weights)
 
     @classmethod
     def from_means(
         cls, means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: np.ndarray,
-        errors: tuple[Errors, Errors] | None, plan: Resampling,
+        errors: tuple[Errors, Errors] | None, plan: Resampling, weights: np.ndarray | None = None,
     ) -> Resampled:  # fmt: skip
         """Of the means (b, 2 m) of `values` in resamples; values and units as `OutcomeTable.values` gives them."""
-        means = in_units(means, values, units, estimates.T.ravel().tolist())
+        means = in_units(means, values, units, estimates.T.ravel().tolist(), weights)
         return cls(estimates, means.reshape(len(means), -1, 2), errors, plan)
 
     def own(self, a: int, what: int) -> Interval | None:
@@ -228,6 +239,9 @@ class Resampled:
 
     def rank(self, a: int) -> Interval | None:
         return percentile_interval(self._ranks[:, a], self.plan)
+
+    def components(self, a: int, b: int, what: int) -> None:
+        return None
 
     @cached_property
     def _ranks(self) -> np.ndarray:

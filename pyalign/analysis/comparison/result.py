@@ -10,6 +10,7 @@ from pyalign._result import OfTask, Result
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.stats.components import Components
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -73,6 +74,9 @@ class PairResult:
         p_equivalence: of a difference of at least the margin of the comparison either way: small where the two are
             equivalent within it; None without a margin.
         p_equivalence_adjusted: the same, corrected as `p_adjusted` is.
+        components: variance components of the difference of the credits of an answer, square fractions: how much
+            objects, participants and both account for. None without intervals in closed form.
+        cross_entropy_components: the same of the difference of cross-entropies, square nats.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -89,6 +93,8 @@ class PairResult:
     p_max_t: float | None = None
     p_equivalence: float | None = None
     p_equivalence_adjusted: float | None = None
+    components: Components | None = None
+    cross_entropy_components: Components | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -155,6 +161,8 @@ class Comparison(OfTask, Result):
         best: the best of the models, where it was asked for.
         triplets: where the triplets came from, or None.
         task: the task of the triplets; `chance` follows from it.
+        effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
+            same.
     """
 
     command: ClassVar[str] = "compare"
@@ -189,6 +197,7 @@ class Comparison(OfTask, Result):
     best: BestModel | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    effective_answers: float | None = None
 
     def __post_init__(self) -> None:
         if not self.models:

@@ -28,7 +28,7 @@ from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows
 from pyalign.analysis.outcomes import triplet_outcomes
 from pyalign.backends import get_host_backend
-from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models
+from pyalign.data import ANCHORED, ODD_ONE_OUT, Provenance, align_models, require_unweighted
 from pyalign.data.missing import with_rows
 from pyalign.data.similarities import named_models
 from pyalign.documents import csv_text, from_fields, hidden
@@ -241,6 +241,7 @@ def find_failures(
         _checks.whole_number(min_models, "min_models", 1, len(every))
     temperature = _checks.as_temperature(temperature)
     given, people = with_people(triplets, answers, subjects, "failures")
+    require_unweighted(given, "failures")
     present = with_rows(models, given, missing, subjects=people)
     given, people = present.triplets, present.of(people, "subjects")
     called = called_odd(given, people)

@@ -219,10 +219,18 @@ def cka_chart(
     called = model_labels([(name, None) for name in one.models], labels=labels)
     names = different([called[name] for name in one.models])
     values = np.array(one.matrix, np.float64)
-    held = {"calibrated": one.calibrated, "null_threshold": one.null_threshold, "p_value": one.p_value}
+    names_of_p = ("p_value", "p_adjusted")
+    held = {name: getattr(one, name) for name in ("calibrated", "null_threshold", *names_of_p)}
+    if one.scores is not None:
+        at = range(len(one.models))
+        intervals = [[one.interval(i, j) for j in at] for i in at]
+        for end, name in enumerate(("ci_low", "ci_high")):
+            held[name] = [[None if ci is None else ci[end] for ci in row] for row in intervals]
     more = {name: np.array(rows, np.float64) for name, rows in held.items() if rows is not None}
+    p = names_of_p[one.p_adjusted is not None]
     tested = one.p_value is not None and known(result.alpha) is not None
-    faint = f"isValid(datum.p_value) && datum.p_value > {result.alpha!r}" if tested else ""
+    faint = f"isValid(datum.{p}) && datum.{p} > {result.alpha!r}" if tested else ""
+    corrected = "not corrected" if one.p_adjusted is None else f"corrected ({result.correction})"
     cells, order = _in_order(Cells(names, names, values, one.measure, more=more, faint=faint), values, sort, limit)
     chart = matrix(cells, look, points, (_least(values[~np.eye(len(values), dtype=bool)]), 1.0))
     batches = "" if result.batches is None else f" Means over {result.batches:,} batches."
@@ -230,8 +238,8 @@ def cka_chart(
         f"{result.n_objects:,} objects that all models have.{batches}",
         "" if one.symmetric else "Not symmetric: a cell is of its row against its column.",
         "No permutations: what unrelated models would have is not known." if one.p_value is None else
-        f"Faint numbers: p above {result.alpha:g} in {result.permutations:,} permutations, not corrected for the "
-        "number of pairs.",
+        f"Faint numbers: p above {result.alpha:g} in {result.permutations:,} permutations, {corrected} for the number "
+        "of pairs.",
         order,
         names_told(cells, points),
     ]  # fmt: skip

@@ -109,7 +109,9 @@ def rounded(value: float, places: int, mark: str = ",") -> str:
 
 
 def interval(low: float | None, high: float | None, form: str, places: int) -> str:
-    """An interval behind its value, without the unit."""
+    """An interval behind its value, without the unit; `high` is None where it has no upper bound."""
+    if low is not None and high is None:
+        return f' <span class="ends">above {escape(figure(low, form, places))}</span>'
     ends = ("\u2013" if end is None else figure(end, form, places).removesuffix("\u00a0%") for end in (low, high))
     return f' <span class="ends">{escape(" to ".join(ends))}</span>'
 

@@ -74,16 +74,18 @@ def tables(documents):
     ceilings = [*d["ceiling"]["ceilings"].values(), {"value": d["ceiling"]["guessing"]},
                 {"value": d["ceiling"]["best_accuracy"]}]  # fmt: skip
     rsa = d["rsa"]["results"]
+    by_correlation = {row["correlation"]: row["ceiling"] for row in rsa}
     concepts = {by: [row for row in d["concepts"]["results"] if row["by"] == by] for by in ("dimensions", "categories")}
     n = len(d["failures"]["models"])
     wrong = [{"n": d["failures"]["n_wrong"][k], "share": d["failures"]["n_wrong"][k] / d["failures"]["n_triplets"]}
              for k in range(n)]  # fmt: skip
     found = {
         "accuracy-table": (board, {
-            "Accuracy": ("accuracy", "ci"), "Chance to ceiling": ("place", None), "Rank": ("rank.rank", "rank.rank_ci"),
+            "Accuracy": ("accuracy", "ci"), "Chance to ceiling": ("place", "fraction_of_ceiling_ci"),
+            "Rank": ("rank.rank", "rank.rank_ci"),
             "Cross-entropy": ("cross_entropy", "cross_entropy_ci"), "Temperature": ("temperature", None),
             "Fitted temperature": ("fit.temperature", "fit.temperature_ci"), "parameters": ("parameters", None),
-            "Cross-entropy there": ("fit.test.cross_entropy", None), "Ties": ("n_ties", None),
+            "Cross-entropy there": ("fit.test.cross_entropy", "fit.test.cross_entropy_ci"), "Ties": ("n_ties", None),
             "Triplets": ("n_triplets", None)}),
         "differences-table": (d["compare"]["pairs"], {
             "accuracy": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None),
@@ -112,25 +114,39 @@ def tables(documents):
         "reliability-table": (d["calibrate"]["results"], {
             "T": ("temperature", "temperature_ci"), "ECE, T = 1": ("ece_equal_width_before", None),
             "ECE": ("equal_width.ece", None), "ECE, equal mass": ("equal_mass.ece", None),
-            "CE, T = 1": ("test.cross_entropy_before", None), "answers": ("test.n_answers", None),
-            "CE": ("test.cross_entropy", None), "accuracy": ("test.accuracy", None)}),
+            "CE, T = 1": ("test.cross_entropy_before", "test.cross_entropy_before_ci"),
+            "answers": ("test.n_answers", None), "floor": ("equal_width.ece_floor", None),
+            "debiased": ("equal_width.ece_debiased", None), "CE": ("test.cross_entropy", "test.cross_entropy_ci"),
+            "accuracy": ("test.accuracy", "test.accuracy_ci"),
+            "Brier score": ("equal_mass.brier.score", "equal_mass.brier.score_ci")}),
         "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
         "agreement-table": (d["agreement"]["results"], {
-            "r shares": ("share_pearson", None), "Entropy": ("model_entropy", None), "KL": ("kl", None),
-            "r entropy": ("entropy_pearson", None), "rho entropy": ("entropy_spearman", None),
-            "JS": ("js_distance", None), "Accuracy": ("accuracy", None),
-            "Of majority": ("majority_accuracy", None), "Temperature": ("temperature", None)}),
+            "r shares": ("share_pearson", "share_pearson_ci"), "Entropy": ("model_entropy", "model_entropy_ci"),
+            "KL": ("kl", "kl_ci"), "r entropy": ("entropy_pearson", "entropy_pearson_ci"),
+            "rho entropy": ("entropy_spearman", "entropy_spearman_ci"), "JS": ("js_distance", "js_distance_ci"),
+            "Accuracy": ("accuracy", "accuracy_ci"), "Of majority": ("majority_accuracy", "majority_accuracy_ci"),
+            "Temperature": ("temperature", None)}),
         "agreement-bins": (flat(d["agreement"]["results"], "bins"), {
             "From": ("low", None), "To": ("high", None), "Triplets": ("n_distinct", None),
-            "mean": ("majority_share", None), "Accuracy": ("accuracy", None),
-            "Of majority": ("majority_accuracy", None), "p(majority)": ("majority_probability", None)}),
+            "mean": ("majority_share", "majority_share_ci"), "Accuracy": ("accuracy", "accuracy_ci"),
+            "Of majority": ("majority_accuracy", "majority_accuracy_ci"),
+            "p(majority)": ("majority_probability", "majority_probability_ci")}),
         "rsa-table": (rsa, {
             "correlation": ("value", "ci"), "p": ("p_value", None), "pairs": ("n_pairs", None),
             "mean": ("per_person.mean", "per_person.ci"),
             "ceiling, lower": ("ceiling.lower", None), "ceiling, upper": ("ceiling.upper", None),
-            "partial": ("partial.value", "partial.ci")}),
+            "partial": ("partial.value", "partial.ci"),
+            "less lower": ("per_person.against_lower.difference", "per_person.against_lower.ci"),
+            "p (Holm)": ("per_person.against_lower.p_adjusted", None),
+            "of lower": ("per_person.of_lower.value", "per_person.of_lower.ci"),
+            "of upper": ("per_person.of_upper.value", "per_person.of_upper.ci"),
+            "disattenuated": ("per_person.disattenuated.value", "per_person.disattenuated.ci")}),
+        "rsa-ceilings": ([{"value": one[name], "ci": one[f"{name}_ci"]} for one in by_correlation.values()
+                          for name in ("lower", "upper", "reliability")], {"value": ("value", "ci")}),
         "rsa-differences": (d["rsa"]["pairs"], {
             "correlation": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
+        "rsa-mean-differences": ([pair["per_person"] for pair in d["rsa"]["pairs"]], {
+            "mean": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
             "unbiased": ("unbiased_kappa", None), "copied": ("copy_probability", "copy_ci"),
@@ -189,11 +205,16 @@ def tables(documents):
     )  # fmt: skip
     for k, one in enumerate(d["cka"]["results"]):
         m = len(one["models"])
-        rows = [{key: one[key][i][j] for key in ("matrix", "null_threshold", "calibrated", "p_value")}
-                for i in range(m) for j in range(i + 1, m)]  # fmt: skip
-        found["cka-table" if k == 0 else f"cka-table-{k + 1}"] = rows, {
-            "similarity": ("matrix", None), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
-            "p": ("p_value", None)}  # fmt: skip
+        pairs = [(i, j) for i in range(m) for j in range(i + 1, m)]
+        squares = ("matrix", "null_threshold", "calibrated", "p_value", "p_adjusted")
+        rows = [{key: one[key][i][j] for key in squares} | {"ci": score["ci"]}
+                for (i, j), score in zip(pairs, one["scores"], strict=True)]  # fmt: skip
+        end = "" if k == 0 else f"-{k + 1}"
+        found[f"cka-table{end}"] = rows, {
+            "similarity": ("matrix", "ci"), "threshold": ("null_threshold", None), "calibrated": ("calibrated", None),
+            "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}  # fmt: skip
+        found[f"cka-differences{end}"] = one["differences"], {
+            "difference": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}  # fmt: skip
     for name, document, key in (
         ("layers-table", d["layers"], "matrix"),
         ("recovery-confusion", d["recover"], "confusion"),
@@ -288,7 +309,9 @@ def check_shown(text, cell, column):
     if isinstance(value, str):
         return
     first, *ends = [part for part in text.replace("\u00a0%", "").replace(" to ", " ").split(" ") if part]
-    held = [value] if low is None and high is None else [value, low, high]
+    if low is not None and high is None:  # without an upper bound
+        assert ends.pop(0) == "above"
+    held = [one for one in (value, low, high) if one is not None]
     assert len([first, *ends]) == len(held), (text, cell)
     for shown, one in zip([first, *ends], held, strict=True):
         close(shown, one, column)

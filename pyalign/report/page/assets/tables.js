@@ -237,11 +237,13 @@
     if (value === null) return [element("span", { class: "missing", title: "not in the result" }, MISSING)];
     const text = plain(value, column);
     const inside = column.form === "text" || typeof value === "string" ? isolated(text) : text;
-    if (column.form === "bar") return [bar(value), inside];
+    const whole = column.form === "bar" ? [bar(value), inside] : [inside];
     const ends = ["low", "high"].map((end) => (column[end] ? column[end][row] : null));
-    if (ends[0] === null && ends[1] === null) return [inside];
-    const bare = (end) => (end === null ? MISSING : figure(end, column.form, column.places).replace("\u00a0%", ""));
-    return [inside, " ", element("span", { class: "ends" }, `${bare(ends[0])} to ${bare(ends[1])}`)];
+    if (ends[0] === null && ends[1] === null) return whole;
+    const shown = (end) => (end === null ? MISSING : figure(end, column.form, column.places));
+    const bare = (end) => shown(end).replace("\u00a0%", "");
+    const words = ends[1] === null ? `above ${shown(ends[0])}` : `${bare(ends[0])} to ${bare(ends[1])}`;
+    return [...whole, " ", element("span", { class: "ends" }, words)];
   }
 
   function bar(share) {

@@ -12,7 +12,7 @@ from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.analysis.comparison.result import Comparison, ModelResult
 from pyalign.probing.validated import ProbeCrossValidation
 from pyalign.report import words
-from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, filled
+from pyalign.report.blocks import Column, Fact, Facts, Figure, Fold, Rows, Section, Table, Text, ends_of, filled
 from pyalign.report.charts.data import spread
 from pyalign.report.charts.models import accuracy_chart, before_after_chart, probe_names
 from pyalign.report.page.sections._shared import (
@@ -186,6 +186,7 @@ def _table(
 ) -> Table:
     ceilings = [entry.own_ceiling or ceiling for entry in entries]
     places = (place(e.row.accuracy, e.row.chance, top and top[0]) for e, top in zip(entries, ceilings, strict=True))
+    low, high = ends_of([entry.row.fraction_ci for entry in entries])
     ranked, fitted = _ranked(sources, sets), _fitted(sources, sets)
     column = Rows(entries).column
     rank = Rows([ranked.get((*entry.key[:4], entry.row.accuracy)) for entry in entries]).column
@@ -193,8 +194,8 @@ def _table(
     columns = [
         column("Model", lambda e: e.label),
         column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
-        Column("Chance to ceiling", tuple(places), "bar", places=0,
-               note="0 % is chance, 100 % the noise ceiling; how far that could be off is not in it"),
+        Column("Chance to ceiling", tuple(places), "bar", low, high, places=0,
+               note="0 % is chance, 100 % the noise ceiling; an interval is that of the row's document"),
         rank("Rank", lambda row: None if row is None else row.rank, "count",
              ci=lambda row: None if row is None else row.rank_ci,
              note="among the models that were compared with each other"),
@@ -210,6 +211,7 @@ def _table(
                    ci=lambda row: None if row is None else row.temperature_ci,
                    note="at which the probabilities fit people's answers best"),
         calibrated("Cross-entropy there", lambda row: None if row is None else row.test.cross_entropy, "number", 4,
+                   ci=lambda row: None if row is None else row.test.cross_entropy_ci,
                    note="nats per answer, on held-out triplets"),
         column("Ties", lambda e: e.row.n_ties, "count"),
         column("Triplets", lambda e: e.row.n, "count"),

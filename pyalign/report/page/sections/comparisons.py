@@ -181,8 +181,17 @@ def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: L
     null = "No permutations: what unrelated models would have is not known."
     if one.null_threshold is not None:
         null = f"Thresholds and p by {result.permutations:,} permutations."
-    caption = f"{which} by {one.measure}, over {result.n_objects:,} objects. {null}"
+    intervals = f" {100 * result.confidence:g} % intervals over objects." if one.scores else ""
+    caption = f"{which} by {one.measure}, over {result.n_objects:,} objects. {null}{intervals}"
     yield matrices.similarities_table(result, labels, listed).on_page("cka-table", caption, "similarity", whole=True)
+    if one.differences:
+        caption = (
+            f"Whether a model is more like one than like another by {one.measure}, over {result.n_objects:,} objects; "
+            f"p corrected by {result.correction} for all differences."
+        )
+        rows = [(one.measure, each) for each in one.differences]
+        table = matrices.score_differences_table(result, labels, rows)
+        yield Fold("Differences of similarities", (table.on_page("cka-differences", caption, whole=True),))
 
 
 def _most_and_least_similar(one: SimilarityMatrix, pairs: Sequence[matrices.Pair], names: Sequence[str]) -> str:

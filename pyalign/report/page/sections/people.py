@@ -82,10 +82,11 @@ def _ceilings(people: NoiseCeiling) -> Iterator[Table]:
 def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
     """A row for each model, then one for each model and range of how far people agree."""
     labels, first = probabilities.labels_of(models, labels=page_labels), models[0]
+    intervals = intervals_over(row.accuracy_ci for row in models) or "no intervals"
     caption = (
         f"Models against many people on {file_label(models.triplets)}: {first.n_distinct:,} triplets, "
         f"{first.n_answers:,} answers; people's mean entropy {first.human_entropy:.4f} nats, mean majority share "
-        f"{percent(first.majority_share)}. These figures have no intervals."
+        f"{percent(first.majority_share)}; {intervals}."
     )
     yield probabilities.models_table(models, labels).on_page("agreement-table", caption, "r shares")
     bins = [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
@@ -122,11 +123,10 @@ def _calibrations(of_set: tuple[Sequence[Calibrations], str], labels: Labels) ->
     """A row for each model, by whichever result."""
     of_each, triplets = of_set
     results = Calibrations(tuple(row for one in of_each for row in one))
-    intervals = intervals_over(row.temperature_ci for row in results)
-    temperatures = f"temperatures with {intervals}" if intervals else "no intervals"
+    intervals = intervals_over(one for row in results for one in (row.temperature_ci, row.test.cross_entropy_ci))
     caption = (
         f"Expected calibration error (ECE) of {counted(len(results), 'model')}. "
-        f"{_confidence_over(results.results, triplets)}; {temperatures}."
+        f"{_confidence_over(results.results, triplets)}; {intervals or 'no intervals'}."
     )
     table = probabilities.calibrations_table(results, names_of(results.results, labels))
     yield table.on_page("reliability-table", caption, "ECE", ascending=True, whole=True)
@@ -164,10 +164,17 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
     yield matrices.results_table(result, labels).on_page("rsa-table", caption, "correlation", whole=True)
     if any(row.ceiling is not None for row in result.results):
         yield Text((CEILING,))
+    if matrices.has_ceilings(result):
+        caption = f"Noise ceiling, and the mean correlation of two participants' matrices; {intervals}."
+        yield matrices.ceilings_table(result).on_page("rsa-ceilings", caption)
     if result.pairs:
         caption = f"Differences of correlations under the same resamples; p corrected by {result.correction}."
-        pairs = matrices.pairs_table(result, labels, result.pairs)
-        yield Fold("Differences of models", (pairs.on_page("rsa-differences", caption, whole=True),))
+        pairs = [matrices.pairs_table(result, labels, result.pairs).on_page("rsa-differences", caption, whole=True)]
+        if any(pair.per_person is not None for pair in result.pairs):
+            caption = f"Differences of means over participants; p corrected by {result.correction}."
+            means = matrices.pairs_table(result, labels, result.pairs, of_means=True)
+            pairs.append(means.on_page("rsa-mean-differences", caption, whole=True))
+        yield Fold("Differences of models", tuple(pairs))
     for one in result.weighted or ():
         text = (
             f"A weighted sum of the models' matrices correlates at {one.value:.3f} ({one.correlation}), mean of "
@@ -189,4 +196,8 @@ def _most_correlated(result: Rsa, labels: Labels) -> str:
             f" With each participant {row.per_person.mean:.3f} on average, where the noise ceiling is from "
             f"{row.ceiling.lower:.3f} to {row.ceiling.upper:.3f}."
         )
+        of_lower = row.per_person.of_lower
+        if of_lower is not None and of_lower.ci is not None:
+            low, high = (100 * end for end in of_lower.ci)
+            text += f" That is {100 * of_lower.value:.0f} % of its lower bound ({low:.0f} to {high:.0f} %)."
     return text

@@ -1,0 +1,151 @@
+"""The figures that compare a model's choices with the answers of many people, triplet by triplet.
+
+Each is a mean over triplets, or a correlation over them, whose influences then stand for the values of a mean. Both can
+be asked of other answers to the same triplets, which shows what the answers of one person do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.documents import Interval
+from pyalign.stats.divergences import entropy, js_distance, kl_of_logs
+from pyalign.stats.influence import Influence, of_pearson, of_spearman
+from pyalign.stats.regression import pearson, spearman
+
+OF_BINS = ("majority_share", "accuracy", "majority_accuracy", "majority_probability")
+
+
+@dataclass(frozen=True)
+class ModelChoices:
+    """What a model chooses in c triplets.
+
+    Attributes:
+        credits: (c, 3), what its choice counts when the item at that position was called odd.
+        probabilities: (c, 3), that each is odd; None where there are none.
+        logs: (c, 3), of these.
+        entropy: (c,), nats.
+    """
+
+    credits: np.ndarray
+    probabilities: np.ndarray | None = None
+    logs: np.ndarray | None = None
+    entropy: np.ndarray | None = None
+
+    def take(self, triplets: np.ndarray) -> ModelChoices:
+        """Those in some triplets, each as often as it stands there."""
+        every = (self.credits, self.probabilities, self.logs, self.entropy)
+        return ModelChoices(*(None if one is None else one[triplets] for one in every))  # type: ignore[arg-type]
+
+    def values(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """By figure the values (c,) of the triplets, whose answers are counts (c, 3); a figure is their mean."""
+        shares = counts / counts.sum(axis=1)[:, None]
+        top = counts == counts.max(axis=1, keepdims=True)
+        majority = top / top.sum(axis=1, keepdims=True)
+        values = {
+            "majority_share": shares.max(axis=1),
+            "accuracy": (shares * self.credits).sum(axis=1),
+            "majority_accuracy": (majority * self.credits).sum(axis=1),
+        }
+        if self.probabilities is not None and self.logs is not None and self.entropy is not None:
+            values["majority_probability"] = (majority * self.probabilities).sum(axis=1)
+            values["model_entropy"] = self.entropy
+            values["kl"] = kl_of_logs(shares, self.logs)
+            values["js_distance"] = js_distance(shares, self.probabilities)
+        return {**values, "human_entropy": entropy(np.sort(shares, axis=1))}
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Correlations of a model's probabilities with people's shares, and of its entropy with theirs.
+
+    Attributes:
+        values: by figure; NaN where either side is constant, or has no probabilities.
+        shares, pearson, spearman: their influences; None where there is no correlation.
+    """
+
+    values: dict[str, float]
+    shares: Influence | None = None
+    pearson: Influence | None = None
+    spearman: Influence | None = None
+
+    @classmethod
+    def of(cls, model: ModelChoices, counts: np.ndarray) -> Correlations:
+        """Those over all triplets."""
+        if model.probabilities is None or model.entropy is None:
+            return cls(dict.fromkeys(("share_pearson", "entropy_pearson", "entropy_spearman"), math.nan))
+        shares = counts / counts.sum(axis=1)[:, None]
+        p, q = model.probabilities.ravel(), shares.ravel()
+        entropies = model.entropy, entropy(np.sort(shares, axis=1))
+        values = {
+            "share_pearson": pearson(p, q),
+            "entropy_pearson": pearson(*entropies),
+            "entropy_spearman": spearman(*entropies),
+        }
+        return cls(values, of_pearson(p, q), of_pearson(*entropies), of_spearman(*entropies))
+
+    def influences(self, model: ModelChoices, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """(c,) by correlation: how far the answers to each triplet move it; their mean over all triplets is 0."""
+        if model.probabilities is None or model.entropy is None:
+            return {}
+        shares = counts / counts.sum(axis=1)[:, None]
+        influences: dict[str, np.ndarray] = {}
+        if self.shares is not None:
+            each = self.shares(model.probabilities.ravel(), shares.ravel())
+            influences["share_pearson"] = each.reshape(-1, 3).mean(axis=1)
+        human = entropy(np.sort(shares, axis=1))
+        for name, influence in (("entropy_pearson", self.pearson), ("entropy_spearman", self.spearman)):
+            if influence is not None:
+                influences[name] = influence(model.entropy, human)
+        return influences
+
+
+# By how far people agree
+
+
+def bins_of(columns: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]:
+    """columns: (4, c), the fields of `AgreementBin` in their order, for each triplet; (3, c) without probabilities."""
+    place = places_of(columns[0], limits)
+    sizes = np.bincount(place, minlength=len(limits) - 1)
+    bins = []
+    for k, size in enumerate(sizes.tolist()):
+        means = columns[:, place == k].mean(axis=1).tolist() if size else []
+        means += [None] * (4 - len(means))
+        bins.append(AgreementBin(float(limits[k]), float(limits[k + 1]), size, *means))
+    return tuple(bins)
+
+
+def places_of(majority: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """(c,): the bin of each majority share; shares such as 3/10 and edges such as 0.3 may differ in the last bit."""
+    return np.clip(np.searchsorted(limits, majority + 1e-12, side="right") - 1, 0, len(limits) - 2)
+
+
+@dataclass(frozen=True)
+class AgreementBin:
+    """The triplets on which people agree so far. Fractions; None in an empty bin, or without probabilities.
+
+    Attributes:
+        low, high: of the majority share; low <= share < high, in the last bin also share = high.
+        n_distinct: triplets in the bin.
+        majority_share: mean, what the best model could have as accuracy.
+        accuracy: mean share of people's answers that the model predicts.
+        majority_accuracy: mean credit of the model when the majority's answer is the right one.
+        majority_probability: mean probability that the model gives to the majority's answer.
+        majority_share_ci, accuracy_ci, majority_accuracy_ci, majority_probability_ci: their intervals; None where they
+            were left out or are not known.
+    """
+
+    low: float
+    high: float
+    n_distinct: int
+    majority_share: float | None
+    accuracy: float | None
+    majority_accuracy: float | None
+    majority_probability: float | None
+    majority_share_ci: Interval | None = None
+    accuracy_ci: Interval | None = None
+    majority_accuracy_ci: Interval | None = None
+    majority_probability_ci: Interval | None = None

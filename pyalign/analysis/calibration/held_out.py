@@ -1,0 +1,195 @@
+"""The figures of the part that a calibration reports on, with intervals in closed form.
+
+All are means over answers at a temperature that is treated as fixed: of cross-entropies, credits, Brier scores, and of
+divergences where answers are shares. Over objects and people they depend on each other as `pyalign.stats.clustered`
+says; an answer counts the same whether it is a row of its own or one of many in a row of counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pyalign.analysis.calibration.reliability import Confidences, equal_mass_edges, equal_width_edges
+from pyalign.analysis.calibration.result import Divergences, Part, Reliability
+from pyalign.analysis.calibration.temperature import (
+    AnsweredSimilarities,
+    by_pair,
+    credits_by_pair,
+    with_single_answers,
+)
+from pyalign.analysis.uncertainty import mean_interval
+from pyalign.backends import LossSums
+from pyalign.documents import Interval
+from pyalign.stats.clustered import Dependence
+from pyalign.stats.divergences import entropy, js_distance, kl_of_logs, log_choice_probabilities
+from pyalign.stats.effective import notes_on_few, without_interval
+from pyalign.stats.intervals import FRACTION, POSITIVE
+from pyalign.stats.resampling import Resampling
+
+BLOCK = 1 << 16  # triplets whose values are multiplied at a time
+FURTHEST = (0.0, math.sqrt(math.log(2.0)))  # where Jensen-Shannon distances lie
+
+
+class Mean(NamedTuple):
+    """What is averaged over answers. values: float64 (t,), of each triplet. within: where its mean lies.
+
+    by_pair: float64 (t, k), of an answer that is each pair; None where it is the same for all answers to a triplet.
+    """
+
+    values: np.ndarray
+    within: tuple[float, float]
+    by_pair: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What is reported of a part; fields as in `Calibration`, whose `test` is the part."""
+
+    test: Part
+    divergences: Divergences | None
+    ece_equal_width_before: float
+    ece_equal_mass_before: float
+    equal_width: Reliability
+    equal_mass: Reliability
+    notes: tuple[str, ...] = ()
+
+
+def part_of(n: int, before: LossSums, after: LossSums, chosen: Confidences) -> Part:
+    """The figures of n triplets at T = 1 and at the fitted temperature."""
+    return Part(
+        n_triplets=n,
+        n_answers=round(after.weight),
+        accuracy=float(np.average(chosen.accuracy, weights=chosen.weights)),
+        cross_entropy_before=before.loss / before.weight,
+        cross_entropy=after.loss / after.weight,
+    )
+
+
+def held_out(
+    test: AnsweredSimilarities, beta: float, bins: int, plan: Resampling | None, dependence: Dependence | None
+) -> HeldOut:  # fmt: skip
+    """The figures at an inverse temperature, and their intervals under a plan; without one there are none."""
+    before, unsure = test.with_confidences(1.0)
+    after, sure = test.with_confidences(beta)
+    chosen = test.chosen(sure)
+    was = replace(chosen, confidence=unsure)
+    whole = test.answers is None or test.answers.totals is not None
+    widths, floor = equal_width_edges(bins), whole and test.given is None
+    distances = None if test.answers is None else _divergences(test, 1.0 / beta)
+    figures = HeldOut(
+        part_of(len(sure), before, after, chosen),
+        None if distances is None else _averages(distances, test.weights),
+        was.ece(widths),
+        was.ece(equal_mass_edges(unsure, test.weights, bins)),
+        chosen.reliability(widths, floor=floor),
+        chosen.reliability(equal_mass_edges(sure, test.weights, bins), floor=floor),
+    )  # fmt: skip
+    if plan is None or dependence is None:
+        return figures
+    means = {**_means(test, beta, unsure, chosen), **(distances or {})}
+    intervals, notes = _intervals(test, means, _estimates(figures), plan, dependence)
+    return _with_intervals(replace(figures, notes=notes), intervals)
+
+
+def _means(test: AnsweredSimilarities, beta: float, unsure: np.ndarray, chosen: Confidences) -> dict[str, Mean]:
+    """Those that every kind of answers has."""
+    pairs: dict[str, np.ndarray | None] = dict.fromkeys(("before", "after", "credit", "brier"))
+    if test.totals is not None:
+        s = test.choosable
+        far = s.max(axis=1, keepdims=True) - s
+        credit = credits_by_pair(s, test.ties)
+        sure = chosen.confidence[:, None]
+        pairs = {"before": far - np.log(unsure)[:, None], "after": beta * far - np.log(sure), "credit": credit,
+                 "brier": (sure - credit) ** 2}  # fmt: skip
+    return {
+        "cross_entropy_before": Mean(test.losses(1.0, unsure), POSITIVE, pairs["before"]),
+        "cross_entropy": Mean(test.losses(beta, chosen.confidence), POSITIVE, pairs["after"]),
+        "accuracy": Mean(chosen.accuracy, FRACTION, pairs["credit"]),
+        "score": Mean(chosen.scores, POSITIVE, pairs["brier"]),
+    }
+
+
+def _divergences(test: AnsweredSimilarities, temperature: float) -> dict[str, Mean]:
+    """From the shares of the answers, in the order of the fields of `Divergences`."""
+    assert test.answers is not None
+    p = by_pair(test.answers.shares)[:, ::-1]  # in the order of the probabilities
+    logs = {t: log_choice_probabilities(test.choosable, t) for t in (1.0, temperature)}
+    kl = [kl_of_logs(p, one) for one in logs.values()]
+    distance = [js_distance(p, np.exp(one)) for one in logs.values()]
+    return {
+        "target_entropy": Mean(entropy(p), POSITIVE),
+        "kl_before": Mean(kl[0], POSITIVE), "kl": Mean(kl[-1], POSITIVE),
+        "js_distance_before": Mean(distance[0], FURTHEST), "js_distance": Mean(distance[-1], FURTHEST),
+    }  # fmt: skip
+
+
+def _averages(distances: Mapping[str, Mean], weights: np.ndarray | None) -> Divergences:
+    averages: dict[str, Any] = {name: float(np.average(one.values, weights=weights)) for name, one in distances.items()}
+    return Divergences(**averages)
+
+
+def _estimates(figures: HeldOut) -> dict[str, float]:
+    brier = figures.equal_mass.brier
+    assert brier is not None
+    return {
+        **vars(figures.test),
+        **({} if figures.divergences is None else vars(figures.divergences)),
+        "score": brier.score,
+    }
+
+
+def _intervals(
+    test: AnsweredSimilarities, means: Mapping[str, Mean], estimates: Mapping[str, float], plan: Resampling,
+    dependence: Dependence,
+) -> tuple[dict[str, Interval | None], tuple[str, ...]]:  # fmt: skip
+    """By the names of the figures, and what a reader should know of them."""
+    weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
+    table = np.stack([weights, *(weights * one.values for one in means.values())], axis=1)
+    errors = dependence.errors(table)
+    if test.totals is not None:
+        errors = with_single_answers(dependence, errors, _products(test, list(means.values())))
+    if not errors.known:
+        return {}, (f"held-out figures have no intervals: {without_interval(plan.by, errors.numbers)}",)
+    intervals = {name: mean_interval(estimates[name], errors, k, plan, one.within)
+             for k, (name, one) in enumerate(means.items())}  # fmt: skip
+    return intervals, notes_on_few(errors.numbers)
+
+
+def _products(test: AnsweredSimilarities, means: list[Mean]) -> np.ndarray:
+    """(1 + k, 1 + k): sums over single answers of the products of 1 and their k values, two by two."""
+    assert test.answers is not None and test.totals is not None
+    counts = by_pair(test.answers.values)
+    if test.given is not None and test.weights is not None:  # an answer's weight is in both factors of a product
+        counts = counts * (test.weights / test.totals)[:, None] ** 2
+    products = np.zeros((1 + len(means), 1 + len(means)))
+    for start in range(0, len(counts), BLOCK):
+        rows = slice(start, start + BLOCK)
+        for pair, times in enumerate(counts[rows].T):
+            columns = (one.values[rows] if one.by_pair is None else one.by_pair[rows, pair] for one in means)
+            values = np.stack([np.ones(len(times)), *columns])
+            products += np.einsum("t,at,bt->ab", times, values, values)  # not by BLAS, whose sums depend on its threads
+    return products
+
+
+def _with_intervals(figures: HeldOut, intervals: Mapping[str, Interval | None]) -> HeldOut:
+    def of(*names: str) -> dict[str, Any]:
+        return {f"{name}_ci": intervals.get(name) for name in names}
+
+    def scored(table: Reliability) -> Reliability:
+        return replace(table, brier=None if table.brier is None else replace(table.brier, **of("score")))
+
+    distances = figures.divergences
+    if distances is not None:
+        distances = replace(distances, **of("target_entropy", "kl_before", "kl", "js_distance_before", "js_distance"))
+    return replace(
+        figures,
+        test=replace(figures.test, **of("accuracy", "cross_entropy_before", "cross_entropy")),
+        divergences=distances,
+        equal_width=scored(figures.equal_width),
+        equal_mass=scored(figures.equal_mass),
+    )

@@ -1,0 +1,332 @@
+"""How many objects, participants and answers a study needs, from the variance components of a pilot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from pyalign import _checks
+from pyalign.analysis.accuracy import Score, Scores
+from pyalign.analysis.comparison.result import Comparison, PairResult
+from pyalign.analysis.experiment_plan import ExperimentPlan, PlannedDesign
+from pyalign.data import Provenance
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.stats.components import Components
+from pyalign.stats.design import Design, Outlook
+from pyalign.stats.effective import NAMES
+from pyalign.stats.resampling import LEAST, is_enough
+
+N_OBJECTS, N_SUBJECTS, ANSWERS = (50, 100, 200, 400), (10, 20, 50, 100), (100,)
+MOST_SUBJECTS = 100_000  # that are looked for
+MOST_DESIGNS = 1_000
+ACCURACY, DIFFERENCE = "accuracy", "difference of accuracies"
+EFFECTS = ("objects", "subjects", "both", "pairs", "triplets", "answers")
+
+
+@dataclass(frozen=True)
+class _Pilot:
+    """What is known of the figure that is to be estimated.
+
+    Attributes:
+        figure: what it is.
+        models: of which models.
+        components: of one answer.
+        most: the largest difference that is possible.
+        n_answers, source: of the pilot.
+    """
+
+    figure: str
+    models: tuple[str, ...]
+    components: Components
+    most: float
+    n_answers: int | None = None
+    source: str | None = None
+
+
+def plan_experiment(
+    pilot: Scores | Score | Comparison | PairResult | Components,
+    *,
+    difference: float,
+    n_objects: int | Sequence[int] = N_OBJECTS,
+    n_subjects: int | Sequence[int] = N_SUBJECTS,
+    answers_per_subject: int | Sequence[int] = ANSWERS,
+    power: float = 0.8,
+    confidence_level: float = 0.95,
+    price_object: float | None = None,
+    price_subject: float | None = None,
+    price_answer: float | None = None,
+    object_balance: float = 1.0,
+    subject_balance: float = 1.0,
+) -> ExperimentPlan:
+    """What a study of the accuracy of a model, or of the difference of two, needs to find a difference.
+
+    Answers are to triplets of three different objects that are drawn at random, each participant's anew.
+
+    Args:
+        pilot: what `pyalign.compare` found for two models, one of its `pairs`, or what `pyalign.score` found for one
+            model; with intervals over objects and participants, if the study is to generalize over both. Or variance
+            components that are known from elsewhere, as `pyalign.Components`.
+        difference: the true difference of accuracies that is to be found, a fraction; of one model, the difference of
+            its accuracy from a fixed value.
+        n_objects, n_subjects, answers_per_subject: the numbers of objects, of participants, and of answers by each
+            participant to consider, one or several.
+        power: how often the difference is to be found, a fraction.
+        confidence_level: of the intervals; tests are at the level of 1 less this.
+        price_object, price_subject, price_answer: what one more of each costs, in any unit; None: nothing.
+        object_balance, subject_balance: the effective number of objects, or of participants, as a fraction of their
+            number: 1 where each is in as many answers. See `pyalign.stats.effective`.
+
+    Returns:
+        An `ExperimentPlan`: for each design the standard error, the mean width of the interval and the power; the
+        fewest participants that are enough for each number of objects; the cheapest of these; and a paragraph for a
+        preregistration.
+
+    Raises:
+        InputError: a pilot of more models, without intervals, or too small to say how much objects or participants
+            differ; a difference that is not possible; fewer objects or participants than intervals need; a negative
+            price.
+
+    Source: variance components as in generalizability theory (Brennan 2001); two crossed random factors as in Westfall,
+    Kenny and Judd, "Statistical power and optimal design in experiments in which samples of participants respond to
+    samples of stimuli", Journal of Experimental Psychology: General 2014. For what differs see docs/plan.md.
+
+    Example:
+        >>> from pyalign import Components
+        >>> pilot = Components(objects=0.0024, subjects=0.0006, both=0.0, answers=0.41)
+        >>> plan = plan_experiment(pilot, difference=0.04, n_objects=[100, 400], n_subjects=[20, 50])
+        >>> [(one.n_objects, one.n_subjects, round(one.power, 2)) for one in plan.designs]
+        [(100, 20, 0.46), (100, 50, 0.62), (400, 20, 0.64), (400, 50, 0.91)]
+        >>> plan.chosen.n_objects, plan.chosen.n_subjects
+        (400, 33)
+    """
+    known = _pilot_of(pilot)
+    components, notes = usable(known.components)
+    planner = _Planner(
+        components=components,
+        difference=_difference_of(difference, known),
+        power=_checks.fraction(power, "power"),
+        confidence=_checks.fraction(confidence_level, "confidence_level"),
+        prices=tuple(
+            None if one is None else _price(one, name)
+            for one, name in (
+                (price_object, "price_object"), (price_subject, "price_subject"), (price_answer, "price_answer")
+            )
+        ),
+        balances=(_balance(object_balance, "object_balance"), _balance(subject_balance, "subject_balance")),
+    )  # fmt: skip
+    objects = _numbers(n_objects, "n_objects", "objects", planner.balances[0])
+    people = _numbers(n_subjects, "n_subjects", "subjects" if planner.over_subjects else "", planner.balances[1])
+    answers = _numbers(answers_per_subject, "answers_per_subject")
+    if len(objects) * len(people) * len(answers) > MOST_DESIGNS:
+        numbers = f"{len(objects)} numbers of objects, {len(people)} of participants and {len(answers)} of answers"
+        raise InputError(f"designs must be at most {MOST_DESIGNS:,}; got {numbers}")
+    needed = tuple(one for size in product(objects, answers) if (one := planner.fewest(*size)) is not None)
+    chosen = min(needed, key=lambda one: (one.cost or one.n_answers, one.n_answers, one.n_objects), default=None)
+    if chosen is None:
+        notes += (
+            f"up to {MOST_SUBJECTS:,} participants do not reach a power of {planner.power:g} with so many objects",
+        )
+    return ExperimentPlan(
+        figure=known.figure,
+        models=known.models,
+        difference=planner.difference,
+        target_power=planner.power,
+        confidence=planner.confidence,
+        ci_by="objects+subjects" if planner.over_subjects else "objects",
+        designs=tuple(planner.planned(*size) for size in product(objects, people, answers)),
+        needed=needed,
+        chosen=chosen,
+        power_range=None if chosen is None else planner.power_range(chosen, known.components),
+        components=components,
+        n_pilot=known.n_answers,
+        object_balance=planner.balances[0],
+        subject_balance=planner.balances[1],
+        price_object=planner.prices[0],
+        price_subject=planner.prices[1],
+        price_answer=planner.prices[2],
+        pilot=known.source,
+        notes=notes,
+        provenance=Provenance.now({}, {"confidence": planner.confidence}),
+    )
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """What is expected of all designs.
+
+    Attributes:
+        components: of one answer, none below 0.
+        difference, power, confidence: see `ExperimentPlan`; `power` is the target.
+        prices: of an object, of a participant, of an answer.
+        balances: of objects and of participants.
+    """
+
+    components: Components
+    difference: float
+    power: float
+    confidence: float
+    prices: tuple[float | None, ...]
+    balances: tuple[float, float]
+
+    @property
+    def over_subjects(self) -> bool:
+        """Whether intervals are over participants too."""
+        return self.components.subjects is not None
+
+    def planned(self, n: int, p: int, m: int) -> PlannedDesign:
+        """What n objects and p participants with m answers each are expected to give."""
+        outlook = Outlook(self.components, Design(n, p, m, self.balances[0] * n, self.balances[1] * p))
+        counted = [(price, count) for price, count in zip(self.prices, (n, p, p * m), strict=True) if price is not None]
+        return PlannedDesign(
+            n_objects=n,
+            n_subjects=p,
+            answers_per_subject=m,
+            n_answers=p * m,
+            standard_error=outlook.error,
+            degrees_of_freedom=outlook.degrees,
+            width=outlook.width(self.confidence),
+            power=outlook.power(self.difference, self.confidence),
+            cost=sum(price * count for price, count in counted) if counted else None,
+        )
+
+    def fewest(self, n: int, m: int) -> PlannedDesign | None:
+        """The design with the fewest participants that has the power; None where none has."""
+        least = math.ceil((LEAST["subjects"] - 0.5) / self.balances[1]) if self.over_subjects else 1
+        low, high = least - 1, least
+        while (found := self.planned(n, high, m)).power < self.power:
+            if high >= MOST_SUBJECTS:
+                return None
+            low, high = high, min(2 * high, MOST_SUBJECTS)
+        while high - low > 1:
+            middle = (low + high) // 2
+            one = self.planned(n, middle, m)
+            low, high, found = (low, middle, one) if one.power >= self.power else (middle, high, found)
+        return found
+
+    def power_range(self, design: PlannedDesign, pilot: Components) -> tuple[float, float] | None:
+        """The power of a design where objects and participants differ as much, and as little, as their ranges allow."""
+        ranges = {name: one for name, one in (("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci)) if one}
+        if not ranges:
+            return None
+        powers = []
+        for end in (1, 0):
+            changed = {name: one[end] for name, one in ranges.items() if getattr(self.components, name) is not None}
+            components = _with(self.components, changed, self.components.variance)
+            size = design.n_objects, design.n_subjects, design.answers_per_subject
+            powers.append(replace(self, components=components).planned(*size).power)
+        return min(powers), max(powers)
+
+
+def _pilot_of(given: Any) -> _Pilot:
+    """What a pilot says; raises where it is none, or of more than one figure."""
+    source = getattr(given, "triplets", None)
+    if isinstance(given, Components):
+        return _Pilot(DIFFERENCE, (), given, _most_of(given))
+    if isinstance(given, Scores):
+        if len(given.results) != 1:
+            raise InputError(f"pilot must have one score; got {len(given.results)}")
+        given = given.results[0]
+    n_answers = getattr(given, "n_triplets", None)
+    if isinstance(given, Comparison):
+        if len(given.pairs) != 1:
+            raise InputError(f"pilot must be of two models; got {len(given.models)} (give one of its pairs instead)")
+        (given,) = given.pairs
+    if isinstance(given, Score | PairResult):
+        if given.components is None:
+            raise InputError("pilot must have variance components, which intervals in closed form come with; got none")
+        if isinstance(given, PairResult):
+            return _Pilot(
+                DIFFERENCE, (given.a, given.b), given.components, _most_of(given.components), n_answers, source
+            )
+        accuracy = given.accuracy or 0.0
+        names = () if given.embeddings is None else (given.label or given.embeddings,)
+        return _Pilot(ACCURACY, names, given.components, max(accuracy, 1.0 - accuracy), n_answers, source)
+    raise InputError(
+        f"pilot must be a result of pyalign.score or pyalign.compare, or Components; got {type(given).__name__}"
+    )
+
+
+def _most_of(components: Components) -> float:
+    """The largest difference d of two accuracies: the variance of an answer's difference is at least d (1 - d)."""
+    variance = components.variance
+    return 1.0 if variance >= 0.25 else (1.0 - math.sqrt(max(0.0, 1.0 - 4.0 * variance))) / 2.0
+
+
+def _difference_of(given: float, pilot: _Pilot) -> float:
+    difference = _checks.fraction(given, "difference")
+    if difference > pilot.most:
+        what = "models whose answers differ as rarely" if pilot.figure == DIFFERENCE else "a model of this accuracy"
+        raise InputError(f"difference must be possible: of {what} at most {pilot.most:.3g}; got {difference:g}")
+    return difference
+
+
+def _price(given: float, name: str) -> float:
+    price = _checks.real_number(given, name)
+    if not 0.0 <= price < math.inf:
+        raise InputError(f"{name} must be a price of at least 0; got {given!r}")
+    return price
+
+
+def _balance(given: float, name: str) -> float:
+    balance = _checks.real_number(given, name)
+    if not 0.0 < balance <= 1.0:
+        raise InputError(f"{name} must be a fraction above 0, at most 1; got {given!r}")
+    return balance
+
+
+def _numbers(given: int | Sequence[int], name: str, of: str = "", balance: float = 1.0) -> tuple[int, ...]:
+    """Whole numbers, ascending; of objects or participants, enough for an interval."""
+    several = given if isinstance(given, list | tuple) else [given]
+    numbers = tuple(sorted({_checks.whole_number(one, name, 1, MOST_SUBJECTS * 10) for one in several}))
+    if not numbers:
+        raise InputError(f"{name} must be at least one number; got none")
+    if of and not is_enough(of, numbers[0] * balance):
+        what = f"an effective number of {LEAST[of]} {NAMES[of]}"
+        raise InputError(f"{name} must be enough for an interval, which takes {what}; got {numbers[0]}")
+    return numbers
+
+
+def usable(given: Components) -> tuple[Components, tuple[str, ...]]:
+    """The components with what is below 0 as 0, and what a person should know; raises where one is missing."""
+    for name in EFFECTS:
+        value = getattr(given, name)
+        if value is not None and not math.isfinite(_checks.real_number(value, name)):
+            raise InputError(f"{name} of the components must be a finite number; got {value!r}")
+    for name, own in (("objects", given.objects_ci), ("subjects", given.subjects_ci)):
+        if getattr(given, name) is None and (own is not None or name == "objects"):
+            raise InputError(_too_few(name, own))
+    if given.variance <= 0.0:
+        raise InputError("pilot must have answers that differ; the variance of one is 0")
+    notes = []
+    below = {name: value for name in EFFECTS if (value := getattr(given, name)) is not None and value < 0.0}
+    if below:
+        told = ", ".join(f"{name} {value:.2g}" for name, value in below.items())
+        notes.append(f"estimates below 0 count as 0: {told}")
+    if given.subjects is None:
+        notes.append("the pilot does not say how participants differ: intervals and power are over objects only")
+    unknown = [name for name in ("pairs", "triplets", "both") if getattr(given, name) is None]
+    if given.objects_ci is not None and "pairs" in unknown:
+        notes.append("the pilot says too little of pairs of objects, which matter with few objects: they count as 0")
+    kept: dict[str, Any] = {name: max(0.0, getattr(given, name) or 0.0) for name in EFFECTS if name != "answers"}
+    if given.subjects is None:
+        kept.update(subjects=None, both=None)
+    return _with(given, kept, given.variance), tuple(notes)
+
+
+def _too_few(name: str, known: Interval | None) -> str:
+    if known is None:
+        return f"pilot must have intervals over {NAMES[name]}, so that it says how they differ; got none"
+    return (
+        f"pilot must have an effective number of at least {LEAST[name]} {NAMES[name]} to say how they differ; it has "
+        f"fewer: the component {name} is within {known.low:.2g} and {known.high:.2g} (state it as Components)"
+    )
+
+
+def _with(components: Components, changed: dict[str, Any], variance: float) -> Components:
+    """Other components, of an answer with this variance: what they do not account for is left to the answer."""
+    found = replace(components, **changed, answers=0.0)
+    return replace(found, answers=max(0.0, variance - found.variance))

@@ -1,0 +1,118 @@
+"""What `pyalign.plan_experiment` finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pyalign._result import Result
+from pyalign._version import __version__
+from pyalign.stats.components import Components
+from pyalign.stats.effective import NAMES
+
+
+@dataclass(frozen=True)
+class PlannedDesign:
+    """One design, and what it is expected to give.
+
+    Attributes:
+        n_objects: how many objects there are.
+        n_subjects: how many participants.
+        answers_per_subject: how many triplets each of them answers.
+        n_answers: answers in total.
+        standard_error: the standard deviation of the figure over studies of this design, a fraction.
+        degrees_of_freedom: of Student's t, as they are expected.
+        width: the mean width of the interval, a fraction.
+        power: how often a two-sided test finds the difference, a fraction.
+        cost: in the unit of the prices; None without prices.
+    """
+
+    n_objects: int
+    n_subjects: int
+    answers_per_subject: int
+    n_answers: int
+    standard_error: float
+    degrees_of_freedom: float
+    width: float
+    power: float
+    cost: float | None = None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.n_answers:,} answers about {self.n_objects:,} objects, {self.answers_per_subject:,} from each of "
+            f"{self.n_subjects:,} participants"
+        )
+
+
+@dataclass(frozen=True)
+class ExperimentPlan(Result):
+    """What designs are expected to give, and which of them is enough.
+
+    Attributes:
+        figure: what is estimated: "difference of accuracies", or "accuracy".
+        models: what it is of; none where components were stated.
+        difference: the true difference that is to be found, a fraction; of an accuracy, from a fixed value.
+        target_power: how often it is to be found, a fraction.
+        confidence: the confidence level of the intervals; tests are at 1 less that.
+        ci_by: what intervals are over: "objects", or "objects+subjects".
+        designs: every combination of the numbers that were asked for.
+        needed: for each number of objects and of answers, the fewest participants that reach the power; none where no
+            number does.
+        chosen: the cheapest of these; without prices, that with the fewest answers. None where there is none.
+        power_range: the power of that design where objects and participants differ as much, and as little, as the 95 %
+            ranges of their components allow: the lower and the higher one. None where there are no ranges.
+        components: of the pilot, with what is below 0 as 0.
+        n_pilot: how many answers the pilot has; None where components were stated.
+        object_balance, subject_balance: the effective number of objects, or of participants, as a fraction of their
+            number.
+        price_object, price_subject, price_answer: the prices; None without.
+        pilot: the file of the pilot's triplets, or None.
+    """
+
+    command: ClassVar[str] = "plan experiment"
+    rows: ClassVar[str] = "designs"
+    derived: ClassVar[tuple[str, ...]] = ("paragraph",)
+
+    figure: str
+    models: tuple[str, ...]
+    difference: float
+    target_power: float
+    confidence: float
+    ci_by: str
+    designs: tuple[PlannedDesign, ...]
+    needed: tuple[PlannedDesign, ...]
+    chosen: PlannedDesign | None
+    power_range: tuple[float, float] | None
+    components: Components
+    n_pilot: int | None = None
+    object_balance: float = 1.0
+    subject_balance: float = 1.0
+    price_object: float | None = None
+    price_subject: float | None = None
+    price_answer: float | None = None
+    pilot: str | None = None
+
+    @property
+    def paragraph(self) -> str:
+        """The chosen design in words, for a preregistration; "" where there is none."""
+        if self.chosen is None:
+            return ""
+        design, known = self.chosen, self.components
+        share = {name: getattr(known, name) for name in ("objects", "subjects", "both", "pairs", "triplets", "answers")}
+        parts = ", ".join(f"{name} {value:.3g}" for name, value in share.items() if value is not None)
+        source = "stated" if self.n_pilot is None else f"estimated from a pilot with {self.n_pilot:,} answers"
+        over, range_of = " and ".join(NAMES.get(one, one) for one in self.ci_by.split("+")), ""
+        if self.power_range is not None:
+            low, high = (100 * one for one in self.power_range)
+            range_of = f" ({low:.0f} to {high:.0f} % within the 95 % ranges of the components of the pilot)"
+        found = "a true difference" if self.figure != "accuracy" else "a true difference from a fixed value"
+        return (
+            f"We will collect {design}. Triplets are of three different objects, drawn at random. The variance "
+            f"components of the {self.figure} were {source}: {parts}. The standard error of the {self.figure} "
+            f"is then expected to be {100 * design.standard_error:.2f} percentage points, and its "
+            f"{100 * self.confidence:g} % interval {100 * design.width:.1f} points wide. Intervals generalize over "
+            f"{over}. A two-sided test at the {100 * (1 - self.confidence):.3g} % level, by "
+            f"Student's t with {design.degrees_of_freedom:.0f} degrees of freedom, will find {found} "
+            f"of {100 * self.difference:.3g} percentage points with a power of {100 * design.power:.0f} %{range_of}. "
+            f"Computed with pyalign {__version__}."
+        )

@@ -1,0 +1,353 @@
+"""Triplets chosen because two models differ on them, and the weights by which answers give figures of random triplets.
+
+Candidates are all triplets, or random ones of them where these are too many. Each gets a probability pi: a share of the
+design is spread evenly over the candidates, the rest over those on which the models choose different items,
+
+    pi = n ((1 - share) / candidates + share f),        f proportional to a_i a_j a_k where they differ, else 0,
+
+with a factor a of each object, from 1/3 to 3, for which all objects are expected equally often (iterative proportional
+fitting). No pi is above 1. The sample holds each candidate with exactly its probability, and none twice: many more are
+drawn systematically, and halved several times by fair choices that keep objects level. The weight of a triplet is the
+probability that as many random triplets would hold it, divided by its own.
+
+Source: Deming and Stephan, "On a least squares adjustment of a sampled frequency table", 1940; Madow, "On the theory of
+systematic sampling II", 1949; weights are those of Horvitz and Thompson, JASA 1952. Triplets on which models disagree:
+Golan, Raju and Kriegeskorte, "Controversial stimuli", PNAS 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import comb
+from statistics import NormalDist
+from typing import ClassVar
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign._result import Result
+from pyalign.data import Embeddings, Provenance, Weights, as_embeddings, match_names
+from pyalign.data.instead import notes_on_values
+from pyalign.data.names import require_different
+from pyalign.datasets.simulate import Chooser, generator, random_triplets
+from pyalign.documents import csv_text, hidden
+from pyalign.errors import InputError
+from pyalign.io.weights import COVERED, WEIGHT
+from pyalign.measures import get_measure
+from pyalign.typing import EmbeddingsLike, MeasureLike
+
+CANDIDATES = 1 << 21  # that are looked at first: all triplets of 233 objects
+MOST_CANDIDATES = 1 << 24  # that are looked at where models seldom differ
+MOST_HALVINGS, MOST_DRAWN = 5, 1 << 20  # of what is drawn so that objects have as many triplets each
+PLENTY = 4  # candidates for each triplet that is chosen because models differ on it
+MOST_STEPS = 100  # of the fit of the factors of objects
+MOST_FACTOR = 3.0  # of an object, and its inverse the least: some designs can't be balanced, and weights stay small
+CLOSE_ENOUGH = 1e-3  # of the expected number of triplets of each object, relative
+LEVEL, POWER = 0.05, 0.8  # of the test whose answers are counted
+
+
+@dataclass(frozen=True)
+class ChosenTriplets(Result):
+    """Triplets to present, and what their answers will be worth.
+
+    Attributes:
+        n_triplets: how many.
+        n_objects: how many objects there are.
+        n_differ: those of the chosen triplets on which the models choose different items.
+        differ_share: the share of all triplets on which they do.
+        share: of the design, as it was asked for: chosen because the models differ.
+        covered: the share of all triplets that could be chosen: 1 unless `share` is 1, and then `differ_share`.
+        fewest, most: triplets of an object.
+        margin: the difference of accuracies that the numbers of answers are for, a fraction.
+        n_random, n_needed: answers to random triplets, and to triplets chosen so, for a test at .05 that finds this
+            difference in 80 % of experiments. Answers are taken to be independent of each other, and to be one of the
+            models' two choices where these differ; fewer are needed where people choose the third.
+        measures: of the two models.
+        seed: as it was asked for.
+        triplets: int32 (n, 3), objects by their rows in the first model, in random order; no document holds them.
+        probabilities: float64 (n,), that each would be chosen; likewise.
+        weights: `Weights` (n,) of answers to them, 1 where a triplet is as likely as among random ones; likewise.
+        names: of the objects, or None; likewise.
+    """
+
+    command: ClassVar[str] = "plan triplets"
+    derived: ClassVar[tuple[str, ...]] = ("times_fewer",)
+
+    n_triplets: int
+    n_objects: int
+    n_differ: int
+    differ_share: float
+    share: float
+    covered: float
+    fewest: int
+    most: int
+    margin: float
+    n_random: int
+    n_needed: int
+    measures: tuple[str, str]
+    seed: int
+    triplets: np.ndarray = hidden(default=None, compare=False)
+    probabilities: np.ndarray = hidden(default=None, compare=False)
+    weights: Weights = hidden(default=None, compare=False)
+    names: tuple[str, ...] | None = hidden(default=None, compare=False)
+
+    @property
+    def times_fewer(self) -> float:
+        """How many times as many answers to random triplets it takes."""
+        return self.n_random / self.n_needed
+
+    def design(self, escape: bool = False) -> str:
+        """The table of the design: three items in a row, its probability, its weight, and the share that is covered.
+
+        Args:
+            escape: see `Result.to_csv`.
+        """
+        numbers = zip(self.probabilities.tolist(), self.weights.values.tolist(), strict=True)
+        items = self.triplets.tolist() if self.names is None else np.array(self.names)[self.triplets].tolist()
+        header = ["item1", "item2", "item3", "probability", WEIGHT, COVERED]
+        return csv_text(
+            header, ([*row, f"{p:.9g}", f"{w:.9g}", self.covered] for row, (p, w) in zip(items, numbers, strict=True)),
+            escape,
+        )  # fmt: skip
+
+
+def plan_triplets(
+    a: EmbeddingsLike, b: EmbeddingsLike, n_triplets: int, *, share: float = 0.5,
+    measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", margin: float = 0.05, seed: int = 0,
+) -> ChosenTriplets:  # fmt: skip
+    """Choose triplets that tell two models apart with few answers: those on which they choose different items.
+
+    Args:
+        a, b: (n, d) embeddings of the same n objects; matched by name where both have names.
+        n_triplets: how many to choose; none twice.
+        share: which part of them is chosen because the models differ, from 0 to 1; the others are random. With less
+            than 1, weighted answers give the figures of random triplets. With 1 the fewest answers tell the models
+            apart; all figures but their difference are then those of triplets on which they differ.
+        measure: of both models, or a pair: of each; see `pyalign.similarity`.
+        margin: the smallest difference of accuracies that would matter, for the numbers of answers.
+        seed: the same seed gives the same triplets.
+
+    Returns:
+        `ChosenTriplets`. Two ties are the same choice.
+
+    Raises:
+        InputError: models of different objects, or that never differ; more triplets than there are, or than those on
+            which the models differ; a share or a margin that is no fraction.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x, y = rng.normal(size=(2, 30, 5))
+        >>> design = plan_triplets(x, y, 200)
+        >>> design.triplets.shape, round(design.weights.values.mean()), design.n_needed < design.n_random
+        ((200, 3), 1, True)
+    """
+    n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1)
+    share, margin = _share(share), _checks.fraction(margin, "margin")
+    measures = measure if isinstance(measure, list | tuple) else (measure, measure)
+    if len(measures) != 2:
+        raise InputError(f"measure must be one, or one for each of two models; got {len(measures)}")
+    first, second = same_objects(as_embeddings(a, "a"), as_embeddings(b, "b"))
+    choosers = [
+        Chooser(_checks.as_rows(x.values, name), get_measure(one))
+        for x, name, one in zip((first, second), "ab", measures, strict=True)
+    ]
+    n, rng = len(first), generator(seed)
+    total = comb(n, 3)
+    if n_triplets > total:
+        raise InputError(f"n_triplets must be at most {total:,}, the triplets of {n:,} objects; got {n_triplets:,}")
+    candidates, differ = _looked_at(choosers, n, n_triplets, share, rng)
+    pi = probabilities_of(candidates, differ, n, n_triplets, share)
+    chosen = choose(candidates, pi, n_triplets, rng)
+    triplets = rng.permuted(candidates[chosen], axis=1)
+    weights = n_triplets / (len(pi) * pi[chosen])
+    times = np.bincount(triplets.ravel(), minlength=n)
+    differ_share = float(differ.mean())
+    covered = differ_share if share == 1.0 else 1.0
+    variances = _variances(pi, differ, n_triplets, margin, covered)
+    n_random, n_needed = (
+        int(np.ceil(sum(map(NormalDist().inv_cdf, (1 - LEVEL / 2, POWER))) ** 2 * one / margin**2)) for one in variances
+    )
+    of_answers = Weights(weights, covered)
+    on_values = notes_on_values(first, "a") + notes_on_values(second, "b")
+    return ChosenTriplets(
+        n_triplets=n_triplets, n_objects=n, n_differ=int(differ[chosen].sum()), differ_share=differ_share, share=share,
+        covered=covered, fewest=int(times.min()), most=int(times.max()), margin=margin, n_random=n_random,
+        n_needed=n_needed, measures=(str(measures[0]), str(measures[1])), seed=seed, triplets=triplets,
+        probabilities=pi[chosen] * (len(pi) / total), weights=of_answers, names=first.names,
+        notes=(*first.notes, *second.notes, *on_values, *of_answers.notes),
+        provenance=Provenance.now(
+            {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "margin": margin}, seed=seed
+        ),
+    )  # fmt: skip
+
+
+def _share(value: float) -> float:
+    share = _checks.real_number(value, "share")
+    if not 0.0 <= share <= 1.0:
+        raise InputError(f"share must be a fraction from 0 to 1; got {value!r}")
+    return share
+
+
+def same_objects(a: Embeddings, b: Embeddings) -> tuple[Embeddings, Embeddings]:
+    """Two embeddings with their rows in the order of the first.
+
+    Raises:
+        InputError: they are of different objects.
+
+    Example:
+        >>> x = Embeddings(np.eye(2), ("cat", "dog"))
+        >>> same_objects(x, Embeddings(np.eye(2), ("dog", "cat")))[1].values.tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+    """
+    if len(a) != len(b):
+        raise InputError(f"a and b must be about the same objects; got {len(a):,} and {len(b):,} rows")
+    if a.names is None or b.names is None or a.names == b.names:
+        return a, b
+    require_different(a.names, "a")
+    try:
+        matched = match_names(a.names, b.names)
+    except InputError as error:
+        raise InputError(f"a and b must be about the same objects: {error}") from error
+    return a, b[matched.rows]
+
+
+def _looked_at(
+    choosers: list[Chooser], n: int, n_triplets: int, share: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Candidates (m, 3), none twice, and on which of them the models differ (m,): on enough of them."""
+    total, needed = comb(n, 3), int(np.ceil(share * n_triplets))
+    size = min(total, max(CANDIDATES, PLENTY * n_triplets))
+    while True:
+        _checks.require_room(60.0 * size, "n_triplets", f"{size:,} candidates")
+        candidates = _all_triplets(n) if size == total else _some_triplets(n, size, rng)
+        first, second = (chooser.ask(candidates, size) for chooser in choosers)
+        differ = first != second
+        n_differ = int(differ.sum())
+        last = size == total or size >= MOST_CANDIDATES
+        if n_differ and n_differ >= (needed if last else PLENTY * needed):
+            return candidates, differ
+        if last:
+            break
+        size = min(total, PLENTY * size)
+    of = f"{'all' if size == total else 'as many as'} {len(candidates):,} triplets"
+    if not n_differ:
+        raise InputError(f"a and b must choose different items in some triplet; they agree on {of}")
+    raise InputError(
+        f"share times n_triplets must be at most {n_differ:,}, as the models differ on no more of {of}; got {needed:,}"
+    )
+
+
+def _all_triplets(n: int) -> np.ndarray:
+    """int32 (n over 3, 3): all triplets of n objects, ascending."""
+    pairs = np.stack(np.triu_indices(n, 1), axis=1).astype(np.int32)
+    firsts = np.searchsorted(pairs[:, 0], np.arange(1, n + 1))  # where pairs of larger objects begin
+    return np.concatenate(
+        [np.column_stack([np.full(len(pairs) - start, k, np.int32), pairs[start:]]) for k, start in enumerate(firsts)]
+    )
+
+
+def _some_triplets(n: int, size: int, rng: np.random.Generator) -> np.ndarray:
+    """int32 (at most size, 3): random triplets of n objects, ascending, none twice; equally likely."""
+    drawn = np.sort(random_triplets(n, size, rng), axis=1).astype(np.int64)
+    keys = np.unique((drawn[:, 0] * n + drawn[:, 1]) * n + drawn[:, 2])
+    pairs, last = np.divmod(keys, n)
+    return np.stack([*np.divmod(pairs, n), last], axis=1).astype(np.int32)
+
+
+def probabilities_of(candidates: np.ndarray, differ: np.ndarray, n: int, n_triplets: int, share: float) -> np.ndarray:
+    """(m,): pi of each of the candidates (m, 3) of n objects, at most 1; their sum is n_triplets.
+
+    Example:
+        >>> every = _all_triplets(4)
+        >>> probabilities_of(every, np.array([True, True, False, False]), 4, 2, 0.5)
+        array([0.75, 0.75, 0.25, 0.25])
+    """
+    mixed = np.full(len(candidates), (1.0 - share) / len(candidates))
+    mixed[differ] += share * _balanced(candidates[differ], n)
+    pi, open_ = np.zeros(len(mixed)), mixed > 0.0
+    left = float(n_triplets)
+    while True:  # what would be above 1 is 1, and the others share what is left
+        pi[open_] = mixed[open_] * (left / mixed[open_].sum())
+        full = open_ & (pi >= 1.0)
+        if not full.any():
+            return pi
+        pi[full] = 1.0
+        open_ &= ~full
+        left -= float(full.sum())
+        if not open_.any() or left <= 0.0:
+            return pi
+
+
+def _balanced(triplets: np.ndarray, n: int) -> np.ndarray:
+    """(k,): shares of triplets (k, 3) that sum to 1, and are alike for the objects as far as factors allow."""
+    factors, shares = np.ones(n), np.full(len(triplets), 1.0 / len(triplets))
+    occurs = np.bincount(triplets.ravel(), minlength=n) > 0
+    for _ in range(MOST_STEPS):
+        own = np.bincount(triplets.ravel(), np.repeat(shares, 3), n)[occurs]
+        change = 3.0 / occurs.sum() / own
+        if np.abs(change - 1.0).max() < CLOSE_ENOUGH:
+            break
+        factors[occurs] *= np.sqrt(change)
+        factors = np.clip(factors / np.median(factors[occurs]), 1.0 / MOST_FACTOR, MOST_FACTOR)
+        shares = factors[triplets].prod(axis=1)
+        shares /= shares.sum()
+    return shares
+
+
+def choose(candidates: np.ndarray, pi: np.ndarray, n_triplets: int, rng: np.random.Generator) -> np.ndarray:
+    """The numbers of n_triplets candidates, each with its probability (m,), none twice; in random order.
+
+    As many times more are drawn as their probabilities allow, and halved again and again: of two neighbours one stays,
+    each with probability 1/2, so that what is left has half of the triplets of each object.
+    """
+    most = min(MOST_HALVINGS, int(np.log2(1.0 / pi.max())), int(np.log2(max(1.0, MOST_DRAWN / n_triplets))))
+    rows = _systematic(candidates, pi, n_triplets << most, rng)
+    for _ in range(most):
+        rows = _half(rows, candidates[rows], rng)
+    return rng.permutation(rows)
+
+
+def _systematic(candidates: np.ndarray, pi: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """A systematic sample of n candidates, with probabilities as pi (m,), in the order of one of their objects."""
+    order = np.lexsort((rng.random(len(pi)), candidates[np.arange(len(pi)), rng.integers(0, 3, len(pi))]))
+    reached = np.cumsum(pi[order])
+    reached *= n / reached[-1]
+    reached[-1] = n
+    steps = np.floor(reached + rng.random())
+    chosen: np.ndarray = order[np.diff(steps, prepend=0.0) > 0.0]
+    return chosen
+
+
+def _half(rows: np.ndarray, triplets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One of each two neighbours among rows (m,), whose triplets are these (m, 3).
+
+    It is the one whose objects were taken less often so far, or either. The rule is the same for what is taken and for
+    what is left, so that each is as likely as the other.
+    """
+    ahead, kept = [0] * (int(triplets.max()) + 1), np.arange(0, len(rows), 2)
+    coins = (rng.random(len(kept)) < 0.5).tolist()
+    for k, ((a, b, c), (d, e, f), coin) in enumerate(
+        zip(triplets[::2].tolist(), triplets[1::2].tolist(), coins, strict=True)
+    ):
+        lead = ahead[a] + ahead[b] + ahead[c] - ahead[d] - ahead[e] - ahead[f]
+        step = 1 if lead < 0 or (lead == 0 and coin) else -1
+        for one in (a, b, c):
+            ahead[one] += step
+        for one in (d, e, f):
+            ahead[one] -= step
+        kept[k] += step < 0
+    left: np.ndarray = rows[kept]
+    return left
+
+
+def _variances(pi: np.ndarray, differ: np.ndarray, n: int, margin: float, covered: float) -> tuple[float, float]:
+    """Of the difference of two accuracies that is `margin`, for one random answer and for one of the design, times n.
+
+    Each answer is one of the models' choices where these differ: the difference of credits is 1 or -1 there, else 0.
+    """
+    q = float(differ.mean())
+    spread = n / len(pi) ** 2 * np.divide(1.0, pi, out=np.zeros_like(pi), where=pi > 0.0)  # weights, squared
+    mean = margin / q if covered < 1.0 else margin  # of the weighted differences
+    within = float(spread[differ].sum()) * (1.0 - 2.0 * mean * margin / q + mean**2)
+    without = float(spread[~differ].sum()) * mean**2 if covered == 1.0 else 0.0
+    return q - margin**2, within + without

@@ -1,0 +1,60 @@
+"""Plans of experiments: what designs are expected to give, and how many participants are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pyalign.report.blocks import Block, Column, Lines, Paragraph, Rows, Table, foot, table
+from pyalign.report.words import counted, labels_of, one_line, over_words
+
+if TYPE_CHECKING:
+    from pyalign.analysis.experiment_plan import ExperimentPlan, PlannedDesign
+
+
+def plan_view(plan: ExperimentPlan, verbose: bool = False) -> list[Block]:
+    """Every design, the fewest participants that are enough, the chosen design in words, and how to read them."""
+    labels = labels_of(plan, verbose)
+    difference = f"{100 * plan.difference:.3g}"
+    prices = {"object": plan.price_object, "participant": plan.price_subject, "answer": plan.price_answer}
+    given = [f"{name} {price:g}" for name, price in prices.items() if price is not None]
+    return [
+        designs_table(plan.designs),
+        *([needed_table(plan.needed)] if plan.needed else []),
+        foot(
+            f"{plan.figure}{': ' * bool(labels)}{' less '.join(map(one_line, labels.values()))}",
+            f"power to find {difference} points, in a two-sided test at {100 * (1 - plan.confidence):.3g} %",
+            f"participants for a power of {100 * plan.target_power:g} %",
+            f"intervals over {over_words(plan.ci_by)}",
+            "components stated"
+            if plan.n_pilot is None
+            else f"components of a pilot, {counted(plan.n_pilot, 'answer')}",
+            f"prices: {', '.join(given)}" if given else "",
+            apart=True,
+        ),
+        *((Lines(("",)), Paragraph(plan.paragraph)) if plan.chosen is not None else ()),
+    ]
+
+
+def designs_table(designs: Sequence[PlannedDesign], title: str = "") -> Table:
+    """A row for each design."""
+    return table(*_columns(designs), title=title)
+
+
+def needed_table(designs: Sequence[PlannedDesign]) -> Table:
+    """A row for each number of objects, and of answers, with the participants that are enough."""
+    return designs_table(designs, "fewest participants that are enough:")
+
+
+def _columns(designs: Sequence[PlannedDesign]) -> tuple[Column | None, ...]:
+    column = Rows(designs).column
+    return (
+        column("objects", lambda one: one.n_objects, "count"),
+        column("participants", lambda one: one.n_subjects, "count"),
+        column("answers each", lambda one: one.answers_per_subject, "count", keep=8),
+        column("answers", lambda one: one.n_answers, "count", keep=7),
+        column("s.e.", lambda one: one.standard_error, "percent", 2, keep=6),
+        column("width", lambda one: one.width, "percent", keep=5, note="Mean width of the interval."),
+        column("power", lambda one: one.power, "percent"),
+        column("cost", lambda one: one.cost, "number", 0) if any(one.cost is not None for one in designs) else None,
+    )  # fmt: skip

@@ -1,0 +1,254 @@
+"""Variance components of answers: how much of their variance objects, participants and both together account for.
+
+The value of an answer (a credit, nats, or the difference of two models) is the mean and the effects of
+
+    three objects, their three pairs, the triplet; the participant, the participant with each of the three objects;
+    and what is left, which no other answer has in common with it.
+
+So two answers of different participants with one object in common have the covariance of an object's effect; with two,
+that of two objects and a pair; and so on. The sums that standard errors are made of (`pyalign.stats.clustered`) hold
+the products of residuals over all pairs of answers of each of these kinds, and the components follow from their means.
+
+Residuals are around the estimated mean, so that a mean product is less than the covariance by the variance V of the
+mean. V is known from the pairs that share nothing. Where some objects are in more triplets than others, or some people
+gave more answers, residuals that depend on these hold still less: by 2 (x - H) times their variance, where H is the
+mean of the sizes that answers have, as a share of all answers, and x the mean of it among the pairs.
+
+Source: estimates by moments, as in the first method of Henderson, "Estimation of variance and covariance components",
+Biometrics 1953. Ranges let one sum of squares vary, as in Williams, "A confidence interval for variance components",
+Biometrika 1962.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from pyalign.documents import Interval
+from pyalign.stats.degrees import chi_square_quantiles
+from pyalign.stats.effective import EffectiveNumber
+
+LEAST_PAIRS = 1000  # pairs of answers that a component is estimated from: its error is then about 3 % of the variance
+RANGE = 0.95  # how often a range holds the component
+ROUNDING = 1e-11  # of all pairs of answers
+LEAST_KNOWN = 0.25  # of the variance of a mean, that residuals must hold, where some objects or people count more
+FIRST = {"objects": "one", "subjects": "subject"}  # pairs of answers whose covariance is the component
+OF_GROUPS = {
+    "answer": (), "one": ("objects",), "two": ("objects",), "three": ("objects",), "any object": ("objects",),
+    "subject": ("subjects",), "any subject": ("subjects",), "subject one": ("objects", "subjects"),
+}  # fmt: skip
+
+Contrast = Callable[[np.ndarray], float]  # the variance of a figure, from a covariance of means
+
+
+@dataclass(frozen=True)
+class Components:
+    """Variance components of one answer: variances of the effects that are in it, in square units of the value.
+
+    The variance of an answer is 3 objects + 3 pairs + triplets + subjects + 3 both + answers. An estimate may be below
+    0, where a component is small. A component that the data say nothing about, or too little, is None; what it would
+    account for is then part of `answers`.
+
+    Attributes:
+        answers: of what no other answer shares.
+        objects: of the effect of one object; None where intervals are not over objects, or there are too few.
+        subjects: of the effect of one participant; None likewise.
+        both: of the effect of one object with one participant.
+        pairs: of the effect of a pair of objects, besides those of both objects.
+        triplets: of the effect of a triplet, besides those of its objects and pairs; None where few were repeated.
+        objects_ci, subjects_ci: 95 % ranges of the components, also where there are too few objects or participants
+            for an estimate.
+        object_share: how much of their variance two answers with a common object have in common, a fraction: their
+            correlation. Pairs of answers that have two objects in common count twice.
+        subject_share: the same of two answers by one participant.
+
+    Example:
+        >>> Components(objects=0.002, subjects=0.0005, answers=0.25).variance
+        0.2565
+    """
+
+    derived: ClassVar[tuple[str, ...]] = ("variance",)
+
+    answers: float
+    objects: float | None = None
+    subjects: float | None = None
+    both: float | None = None
+    pairs: float | None = None
+    triplets: float | None = None
+    objects_ci: Interval | None = None
+    subjects_ci: Interval | None = None
+    object_share: float | None = None
+    subject_share: float | None = None
+
+    @property
+    def variance(self) -> float:
+        """The variance of one answer."""
+        more = (self.subjects, self.triplets, *(self.objects, self.pairs, self.both) * 3)
+        return self.answers + sum(one for one in more if one is not None)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The objects, or the participants, of some answers.
+
+    Attributes:
+        number: how many there are.
+        sizes: (g,) the share of all answers that each is in.
+    """
+
+    number: EffectiveNumber
+    sizes: np.ndarray
+
+    @property
+    def excess(self) -> float:
+        """By how much the mean size among pairs of answers that share one is above that among all answers; 0 where all
+        have the same size. A triplet's second and third object are taken to be drawn by their sizes.
+        """
+        squares, each = self.sizes**2, float(self.sizes.sum())
+        mean = float(squares.sum())
+        others = (each - 1.0) * (mean - squares) / np.maximum(each - self.sizes, 1e-300)
+        return float((squares * (self.sizes + others)).sum()) / mean - mean
+
+
+@dataclass(frozen=True)
+class Covariances:
+    """Covariances of the values of two answers, by what the answers share.
+
+    Attributes:
+        values: (k, k) over means, by name: "answer" of an answer with itself; "one", "two", "three" by the number of
+            objects that answers of different participants have in common; "subject", "subject one" of answers of one
+            participant with none, or one; "any object", "any subject" of all that share one, a pair of answers
+            as often as it does; "objects squares", "subjects squares" what the sums of squares add to the first.
+        pairs: how many pairs of answers there are of the kinds that components are made of.
+        groups: the objects, and the participants, by "objects" and "subjects".
+    """
+
+    values: Mapping[str, np.ndarray]
+    pairs: Mapping[str, float]
+    groups: Mapping[str, Group]
+
+    def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Covariances:
+        """Those of other means."""
+        return replace(self, values={name: change(one) for name, one in self.values.items()})
+
+    def components(self, of: Contrast) -> Components:
+        """The components of a figure."""
+        variance, one = of(self.values["answer"]), self._value("one", of)
+        two, three, with_object = (self._value(name, of, 2.0 * LEAST_PAIRS) for name in ("two", "three", "subject one"))
+        pairs = triplets = both = None
+        if one is not None:
+            pairs = None if two is None else two - 2.0 * one
+            triplets = None if three is None else three - 3.0 * one - 3.0 * (pairs or 0.0)
+        subjects = self._value("subject", of)
+        if subjects is not None and one is not None and with_object is not None:
+            both = with_object - subjects - one
+        found = Components(
+            answers=variance,
+            objects=one if self._is_enough("objects") else None,
+            subjects=subjects if self._is_enough("subjects") else None,
+            both=both if self._is_enough("objects") and self._is_enough("subjects") else None,
+            pairs=pairs,
+            triplets=triplets,
+            objects_ci=self._range("objects", one, of),
+            subjects_ci=self._range("subjects", subjects, of),
+            object_share=self._share("any object", variance, of),
+            subject_share=self._share("any subject", variance, of),
+        )
+        return replace(found, answers=2.0 * variance - found.variance)
+
+    def _value(self, name: str, of: Contrast, least: float = 0.0) -> float | None:
+        """A covariance; None where fewer pairs of answers say what it is."""
+        return of(self.values[name]) if name in self.values and self.pairs.get(name, 0.0) >= least else None
+
+    def _share(self, name: str, variance: float, of: Contrast) -> float | None:
+        value = self._value(name, of)
+        return None if value is None or variance <= 0.0 else value / variance
+
+    def _is_enough(self, name: str) -> bool:
+        return name in self.groups and self.groups[name].number.is_enough
+
+    def _range(self, name: str, estimate: float | None, of: Contrast) -> Interval | None:
+        """From what the estimate would be, had the sum of squares come out otherwise."""
+        if estimate is None or self.groups[name].number.degrees < 1.0:
+            return None
+        squares, tail = of(self.values[f"{name} squares"]), (1.0 - RANGE) / 2.0
+        least, most = chi_square_quantiles(self.groups[name].number.degrees, (tail, 1.0 - tail))
+        low, high = (max(0.0, estimate + squares * (1.0 / chi - 1.0)) for chi in (most, least))
+        return Interval(low, high, None, name, "chi-square", RANGE)
+
+
+def covariances_of(
+    residuals: Callable[[np.ndarray], np.ndarray], alone: np.ndarray, square: float, groups: Mapping[str, Group],
+    objects: np.ndarray | None = None, people: np.ndarray | None = None, within: np.ndarray | None = None,
+) -> Covariances | None:  # fmt: skip
+    """Covariances from the products that standard errors are made of.
+
+    None where all pairs of answers share something, or so many that residuals say little of the variance of a mean.
+
+    Args:
+        residuals: gives the products of residuals (k, k) from those (1 + k, 1 + k) of weights and weighted values.
+        alone: (1 + k, 1 + k) of each answer with itself.
+        square: of the sum of weights.
+        groups: the objects and the participants that count, by "objects" and "subjects".
+        objects: (3, 1 + k, 1 + k) over objects, pairs of them and sets of three.
+        people: (1 + k, 1 + k) over participants.
+        within: (3, 1 + k, 1 + k) over objects, pairs and sets within each participant.
+    """
+    kinds, sharing = _kinds(alone, objects, people, within)
+    independent = square - float(sharing[0, 0])
+    if independent <= ROUNDING * square:
+        return None
+    own = float(alone[0, 0])
+    pairs = {name: float(one[0, 0]) / own * (square / own) for name, one in kinds.items()}
+    means = {name: residuals(one) / float(one[0, 0]) for name, one in kinds.items() if one[0, 0] > ROUNDING * square}
+    squares = {
+        name: one for name, one in (("objects", None if objects is None else objects[0]), ("subjects", people))
+        if one is not None
+    }  # fmt: skip
+    factors = {of: 1.0 / (1.0 - 2.0 * groups[of].excess) for of in squares if FIRST[of] in means}
+    variance, known = residuals(sharing) / independent, 1.0
+    for of, factor in factors.items():
+        share = (factor - 1.0) * float(squares[of][0, 0]) / independent
+        variance, known = variance + share * means[FIRST[of]], known - share
+    if known < LEAST_KNOWN:
+        return None
+    variance = variance / known
+    values = {name: one + variance for name, one in means.items()}
+    lacking = {of: values[FIRST[of]] * (factor - 1.0) for of, factor in factors.items()}
+    values = {name: sum((lacking[of] for of in OF_GROUPS[name] if of in lacking), one) for name, one in values.items()}
+    for of, factor in factors.items():
+        reach = 1.0 / float(kinds[FIRST[of]][0, 0]) + 1.0 / independent
+        values[f"{of} squares"] = residuals(squares[of]) * reach * factor
+    return Covariances(values, pairs, groups)
+
+
+def _kinds(
+    alone: np.ndarray, objects: np.ndarray | None, people: np.ndarray | None, within: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Products over pairs of answers, by what they share; and over all that share something."""
+    kinds = {"answer": alone}
+    sharing = alone
+    inside = (np.zeros_like(alone), np.zeros_like(alone), alone) if within is None else _by_number(within)
+    if objects is not None:
+        each = (total - one for total, one in zip(_by_number(objects), inside, strict=True))
+        kinds.update(zip(("one", "two", "three"), each, strict=True))
+        kinds["any object"] = objects[0] - 3.0 * alone
+        sharing = sharing + kinds["one"] + kinds["two"] + kinds["three"]
+    if people is not None:
+        kinds["subject"] = people - sum(inside)
+        kinds["any subject"] = people - alone
+        sharing = sharing + people - alone
+        if within is not None:
+            kinds["subject one"] = inside[0]
+    return kinds, sharing
+
+
+def _by_number(products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Over pairs of answers with exactly one, two and three common objects: those with two are counted twice, by their
+    objects, and once by their pair of them; those with three three times, three times and once.
+    """
+    one, two, three = products
+    return one - 2.0 * two + 3.0 * three, two - 3.0 * three, three
