@@ -28,25 +28,25 @@ class Names:
         return (*self.functions, *self.classes)
 
 
-# stem of the page -> its names besides those of kinds of results, whose functions and classes come first
+# stem of the page -> its names in addition to those of kinds of results, whose functions and classes come first
 BESIDES = {
     "triplets": Names(
-        "Accuracy on triplets", "How well a representation predicts which item of three people call odd.",
+        "Accuracy on triplets", "How well a representation predicts which item of three participants choose as odd.",
         ("score_choices", "odd_one_out", "choice_probabilities", "triplet_gradient", "fraction_of_ceiling"),
         ("Score", "TripletPlan"),
     ),
     "trust": Names(
-        "Intervals, comparisons, ceilings", "What a figure is worth: over what it could have come out otherwise.",
+        "Intervals, comparisons, ceilings", "How certain a figure is, and what it generalizes over.",
         ("regress_metadata", "load_metadata", "plan_experiment"),
         ("Resampling", "Interval", "Components", "Agreement", "Calibration", "Metadata"),
     ),
     "concepts": Names("Human concepts", "Where a model agrees with people, and where not.", ("abstraction_levels",)),
     "neighbors": Names(
-        "Neighbours", "What is near what, and whether people would say so.",
+        "Neighbours", "Which objects are near each other, and whether human judgments agree.",
         ("build_index", "load_index"), ("NeighborIndex",),
     ),
     "pairs": Names(
-        "Similarity matrices and models", "Pairs of items: people's matrices, and models beside each other.",
+        "Similarity matrices and models", "Pairs of items: matrices of participants, and comparisons of models.",
         ("similarity", "choice_similarity"), ("SimilarityMatrix",),
     ),
     "maps": Names(
@@ -64,7 +64,7 @@ BESIDES = {
         ("Embeddings", "Triplets", "Answers", "Judgments", "Categories", "DataSet"),
     ),
     "results": Names(
-        "Results and pictures", "What functions give back: printed, drawn, written, read again.",
+        "Results and pictures", "What functions return, and how to print, plot, write and read it.",
         ("load_result", "plot", "write_report", "run_study"), ("Result", "Provenance", "StudyStep"),
     ),
     "tables": Names(

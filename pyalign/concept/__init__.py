@@ -1,1 +1,1 @@
-"""Human concepts: how well each dimension or category of people is represented, and what lies near what."""
+"""Human concepts: how well each human dimension or category is represented, and which objects are near each other."""

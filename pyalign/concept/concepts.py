@@ -1,4 +1,4 @@
-"""Where a representation agrees with people and where it does not: accuracy per human concept."""
+"""Where a representation agrees with human choices and where it does not: accuracy per human concept."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from pyalign.typing import (
     TripletsLike,
 )
 
-DIMENSIONS = "dimensions"  # what their rows are called in messages, beside the models
+DIMENSIONS = "dimensions"  # the name of their rows in messages, next to those of the models
 FEWEST = 30  # triplets of a concept with an interval
 TRANSFORMED = "{} (transformed)"
 
@@ -84,44 +84,50 @@ def score_concepts(
     top_objects: int | None = None,
     progress: Progress | None = None,
 ) -> Concepts:
-    """Accuracy and cross-entropy per human concept, with intervals, and differences between models.
+    """Compute accuracy and cross-entropy per human concept, with intervals, and differences between models.
 
-    A triplet is about the pair that people chose: the two items that they did not call odd, or the anchor and the
-    option that was chosen. It belongs to the dimension that carries most of that pair, or to the categories that hold
-    both of its objects; levels look at all three objects.
+    The concept of a triplet is that of its chosen pair: the two items that were not chosen as odd, or the anchor and
+    the chosen option. The triplet is assigned to the dimension with the largest weight for that pair, or to the
+    categories that contain both of its objects. Levels of abstraction depend on all three objects.
 
     Args:
-        embeddings: (n, d) embeddings, or a mapping of names to several, or None. Those with names are matched by name.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
-        dimensions: (n, k) numbers from 0 up: a human embedding such as SPoSE or VICE, with names or in the order of x.
-        model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
-            them; in addition to the embeddings or instead of them. They have no cross-entropy without probabilities,
-            and no transform.
+        embeddings: (n, d) embeddings, a mapping of names to embeddings, or None. Those with names are matched by name.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out.
+        dimensions: (n, k) non-negative numbers: a human embedding such as SPoSE or VICE, with names or in the order of
+            the embeddings.
+        model_choices: a mapping of names to recorded choices of a language model or a participant, in the form that
+            `pyalign.score_choices` takes; in addition to the embeddings or instead of them. Without probabilities they
+            have no cross-entropy, and a transform does not apply to them.
         choice_base, unreadable: see `pyalign.score_choices`.
-        dimension_labels: k labels; one that comes twice is told apart by its number; None: numbers from 0.
-        categories: `pyalign.Categories` of the objects, or what `Categories.of` takes.
+        dimension_labels: the labels of the k dimensions; None: their numbers, from 0. Numbers distinguish labels that
+            occur twice.
+        categories: `pyalign.Categories` of the objects, or anything that `Categories.of` takes.
         levels: fine and coarse categories, for levels of abstraction; see `pyalign.abstraction_levels`.
-        assign: ``"sum"`` or ``"product"`` of the pair's two rows of dimensions, whose largest place it is.
-        top: to how many dimensions a triplet is assigned; with more than one it counts in each.
-        transform: scores each of the embeddings before and after this map, and their differences.
-        measure, temperature: see `pyalign.score`; None: those of the transform's fit, else cosine and 1. The same
-            before and after a transform.
-        ties, nan_policy, missing, backend: see `pyalign.score`; dimensions must have the rows too.
-        ci: what intervals are over; see `pyalign.score`. None: there are none.
-        subjects: (t,) who answered each triplet; None: those of the triplets.
+        assign: how the weights of the chosen pair's two objects are combined, ``"sum"`` or ``"product"``; the triplet
+            is assigned to the dimension with the largest result.
+        top: the number of dimensions to which each triplet is assigned; it counts in each of them.
+        transform: a map; embeddings are scored before and after it, and the differences are reported.
+        measure, temperature: see `pyalign.score`; None: those of the transform's fit, otherwise cosine and 1. They are
+            the same before and after a transform.
+        ties, nan_policy, missing, backend: see `pyalign.score`; the dimensions must have the rows as well.
+        ci: what intervals are over; see `pyalign.score`. None: no intervals.
+        subjects: (t,) the participant who answered each triplet; None: those of the triplets.
         correction: how p-values are corrected over all concepts (and pairs of models): ``"holm"`` or
             ``"benjamini-hochberg"``.
-        min_triplets: a concept with fewer has no interval and no p-value, and says so.
-        top_objects: the result names so many objects that have most of each dimension, as pictures of concepts need.
+        min_triplets: a concept with fewer triplets has no interval and no p-value, and its `note` says so.
+        top_objects: the number of objects with the largest weights to return for each dimension, which pictures of
+            concepts need; None: no objects.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        `Concepts`: a result for each of the embeddings and each way of grouping. With `top` = 1 counts add up to the
-        number of triplets, and credits to that of the whole, with those of no concept. Intervals in closed form come by
-        themselves, and so that those of all concepts hold together (Sidak 1967).
+        A `Concepts`, with a result for each model and each way of grouping. If `top` is 1 and categories do not
+        overlap, the numbers of triplets of all concepts and of the unassigned triplets add up to the total, and so do
+        their credits. By default intervals are in closed form, and there are simultaneous intervals for all concepts
+        (Sidak 1967).
 
     Raises:
-        InputError: as `pyalign.compare`; dimensions that are negative; labels of another number; no way of grouping.
+        InputError: as `pyalign.compare`; negative dimensions; the wrong number of labels; neither dimensions,
+            categories nor levels.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5; for the
     intervals see `pyalign.stats.clustered`.
@@ -212,7 +218,7 @@ def _top_objects(concepts: Concepts, dimensions: Any, count: int, names: Any) ->
 def _with_transformed(
     models: Mapping[str, object], transform: Transform | None, triplets: Any
 ) -> tuple[dict[str, object], list[tuple[str, str]], tuple[str, ...]]:
-    """All embeddings to score, those after and before the transform, and notes on what its fit has seen."""
+    """All embeddings to score, the pairs of names after and before the transform, and notes on its training data."""
     if transform is None:
         return dict(models), [], ()
     scored: dict[str, object] = {}
@@ -229,7 +235,7 @@ def _with_transformed(
 
 
 def with_dimensions(models: Mapping[str, object], dimensions: object) -> dict[str, object]:
-    """All that must have a row for each object: the embeddings and, where there are some, the human dimensions."""
+    """Everything that must have a row for each object: the embeddings and the human dimensions, if there are any."""
     if dimensions is None:
         return dict(models)
     if DIMENSIONS in models:

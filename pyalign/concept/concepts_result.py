@@ -1,4 +1,4 @@
-"""What `pyalign.score_concepts` finds."""
+"""The result of `pyalign.score_concepts`."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ class ConceptScore:
     """How well the triplets of one concept are predicted.
 
     Attributes:
-        concept: the label of a dimension or a category, or a level.
-        n_triplets: triplets that were assigned to it.
-        n_objects: different objects in them.
-        accuracy: fraction, ties counted as in the whole; None without triplets.
-        ci: interval of the accuracy; None where there is none, and then `note` says why if it was asked for.
-        simultaneous_ci: the interval of the accuracy that holds together with those of all concepts of the model; None
-            by a bootstrap, and of the triplets of no concept.
-        p_value: two-sided, of no difference from the accuracy of all triplets; None likewise.
-        p_adjusted: the same, corrected over all concepts of the model and this `by`.
-        cross_entropy: nats per triplet; None without triplets, and of choices without probabilities.
-        cross_entropy_ci: interval, nats.
+        concept: the label of the dimension, category or level.
+        n_triplets: the number of triplets that are assigned to it.
+        n_objects: the number of different objects in these triplets.
+        accuracy: the accuracy on these triplets, a fraction; None without triplets.
+        ci: the interval of the accuracy, or None. If it was requested but does not exist, `note` says why.
+        cross_entropy: nats per triplet; None without triplets, and for choices without probabilities.
+        cross_entropy_ci: the interval of the cross-entropy, in nats.
         note: why there is no interval, or None.
-        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
-            at least half of the count. See `pyalign.stats.effective`.
-        pooled: the accuracy drawn towards that of the other concepts of the model, as far as it is uncertain itself; a
-            fraction. None where fewer than five concepts have an interval, and for one without. See
-            `pyalign.stats.pooling`.
-        pooled_ci: its interval.
-        p_lowest, p_highest: the probability that no other concept has a lower, or a higher, true accuracy.
+        simultaneous_ci: the simultaneous interval of the accuracy over all concepts of the model; None for a bootstrap,
+            and for the unassigned triplets.
+        p_value: two-sided, for the hypothesis of no difference from the accuracy on all triplets; None as
+            `simultaneous_ci`.
+        p_adjusted: the p-value, corrected over all concepts of the model with the same `by`.
+        effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are
+            over; None if they are at least half of the count. See `pyalign.stats.effective`.
+        pooled: the accuracy shrunk towards that of the other concepts of the model, the more the less certain it is; a
+            fraction. None without an interval, or if fewer than five concepts have one. See `pyalign.stats.pooling`.
+        pooled_ci: the interval of `pooled`.
+        p_lowest: the probability that no other concept has a lower true accuracy.
+        p_highest: the probability that no other concept has a higher true accuracy.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -67,24 +68,25 @@ class ConceptScore:
 
 @dataclass(frozen=True)
 class ConceptScores:
-    """One model, concept by concept.
+    """The scores of one model for each concept.
 
     Attributes:
-        embeddings: what they are called; after a transform, with ``(transformed)`` behind it.
-        by: what the concepts are: "dimensions", "categories" or "levels".
-        concepts: one for each, in the order of the dimensions or categories.
-        unassigned: the triplets of no concept, where there are some.
-        n_triplets: all that were scored. With one concept for each triplet, those of the concepts and of `unassigned`
-            add up to it.
-        n_ties: tied triplets, or answers that name none.
-        accuracy: of all of them, a fraction.
+        embeddings: the name of the model; ``(transformed)`` is appended after a transform.
+        by: how concepts are defined: by "dimensions", "categories" or "levels".
+        concepts: the score of each concept, in the order of the dimensions or categories.
+        unassigned: the score on the triplets without a concept, or None.
+        n_triplets: the number of triplets that were scored. If each triplet has one concept, this is the sum over the
+            concepts and `unassigned`.
+        n_ties: the number of tied triplets, including recorded answers that name no item.
+        accuracy: the accuracy on all triplets, a fraction.
         ci: its interval.
-        cross_entropy: of all of them, nats; None of choices without probabilities, or where that of some human's choice
-            is 0.
+        cross_entropy: the cross-entropy on all triplets, in nats; None for choices without probabilities, or if some
+            human choice has probability 0.
         cross_entropy_ci: its interval.
         label: a shorter name for tables, or None.
-        transform: the map that the rows went through first, or None.
-        spread: the standard deviation of true accuracies between concepts, a fraction; None as `ConceptScore.pooled`.
+        transform: the map that was applied to the rows first, or None.
+        spread: the standard deviation of true accuracies between concepts, a fraction; None if no concept has a
+            `pooled` accuracy.
         spread_ci: its interval.
     """
 
@@ -113,18 +115,20 @@ class ConceptScores:
 
 @dataclass(frozen=True)
 class ConceptDifference:
-    """Two models on the same triplets of one concept.
+    """The difference between two models on the same triplets of one concept.
 
     Attributes:
-        embeddings, other: their names.
-        by, concept: of `ConceptScores` and `ConceptScore`.
-        n_triplets: triplets of the concept.
-        difference: accuracy of `embeddings` less that of `other`, a fraction.
-        ci: its interval, paired.
-        p_value: two-sided, of no difference.
-        p_adjusted: the same, corrected over all concepts and pairs of models of this `by` that have a p-value.
-        cross_entropy_difference: nats.
-        cross_entropy_ci: its interval.
+        embeddings: the name of the first model.
+        other: the name of the second model.
+        by: how concepts are defined; see `ConceptScores`.
+        concept: the label of the concept.
+        n_triplets: the number of triplets of the concept.
+        difference: the accuracy of `embeddings` minus that of `other`, a fraction.
+        ci: its paired interval.
+        p_value: two-sided, for the hypothesis of no difference.
+        p_adjusted: the p-value, corrected over all concepts and pairs of models with the same `by`.
+        cross_entropy_difference: the cross-entropy of `embeddings` minus that of `other`, in nats.
+        cross_entropy_ci: its paired interval.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -149,7 +153,12 @@ class ConceptDifference:
 
 @dataclass(frozen=True)
 class TopObjects:
-    """The objects that have most of a dimension, `top`, the first has the most."""
+    """The objects with the largest weights on a dimension.
+
+    Attributes:
+        concept: the label of the dimension.
+        top: the objects, largest weight first.
+    """
 
     concept: str
     top: tuple[Prototype, ...]
@@ -157,28 +166,36 @@ class TopObjects:
 
 @dataclass(frozen=True)
 class Concepts(OfTask, Result):
-    """What `concepts` found.
+    """The scores of one or more models per human concept.
 
     Attributes:
-        results: one for each model and each way of grouping.
-        differences: between every two models, or after and before a transform, concept by concept.
-        n_triplets: triplets that all models were scored on.
-        n_objects: objects in them.
-        n_subjects: people who answered them; None where intervals do not count people.
-        n_dropped: triplets left out because they touch a row with NaN or infinity, or choices have no answer.
-        n_assignment_ties: triplets of which several dimensions carry the same: the lowest had them.
-        assign, top: how triplets were assigned to dimensions, and to how many each; None without dimensions.
-        min_triplets: a concept with fewer has no interval.
-        measure, temperature, ties: of the choices; no measure and no temperature where no embeddings make them.
-        ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
+        results: a result for each model and each way of grouping.
+        differences: the differences between every two models, or after and before a transform, for each concept.
+        n_triplets: the number of triplets on which all models were scored.
+        n_objects: the number of objects in these triplets.
+        n_subjects: the number of participants who answered them; None if intervals are not over participants.
+        n_dropped: the number of triplets left out because a row has NaN or infinity, or a recorded choice is missing.
+        min_triplets: the number of triplets below which a concept has no interval.
+        measure: the similarity measure of the embeddings; None without embeddings.
+        temperature: the temperature of the choice probabilities; None without embeddings.
+        ties: how tied triplets count.
         correction: how p-values are corrected over all concepts.
-        resamples: of a bootstrap, else None.
         seed: the seed of all random draws.
-        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
-            at least half of the count. See `pyalign.stats.effective`.
-        triplets, dimensions: where they came from, or None.
-        task: the task of the triplets; `chance` follows from it.
-        top_objects: of each dimension, where they were asked for, else None.
+        backend: the backend that computed the result.
+        n_assignment_ties: the number of triplets for which several dimensions have the same weight; these are assigned
+            to the lowest. None without dimensions.
+        assign: how the weights of a pair were combined; None without dimensions.
+        top: the number of dimensions to which each triplet was assigned; None without dimensions.
+        ci_by: what intervals are over; None without intervals.
+        ci_method: how intervals were computed; None without intervals.
+        confidence: the confidence level of the intervals; None without intervals.
+        resamples: the number of bootstrap resamples, or None.
+        effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are
+            over; None if they are at least half of the count. See `pyalign.stats.effective`.
+        triplets: the source of the triplets, or None.
+        dimensions: the source of the dimensions, or None.
+        task: the task of the triplets, which determines `chance`.
+        top_objects: the objects with the largest weights on each dimension; None if they were not requested.
     """
 
     command: ClassVar[str] = "concepts"
@@ -213,7 +230,7 @@ class Concepts(OfTask, Result):
     top_objects: tuple[TopObjects, ...] | None = None
 
     def to_records(self) -> list[dict[str, Any]]:
-        """A row for each concept of each result, flat; those of no concept last."""
+        """A flat row for each concept of each result, with the unassigned triplets last."""
         records = []
         for result in self.results:
             head = {"embeddings": result.embeddings, "by": result.by}
@@ -223,12 +240,12 @@ class Concepts(OfTask, Result):
         return records
 
     def differences_csv(self, escape: bool = False) -> str:
-        """The differences as text, separated by commas, a row each under a header; `escape`: see `Result.to_csv`."""
+        """The differences as CSV with a header, one per row; for `escape` see `Result.to_csv`."""
         return csv_of(list(map(_record, self.differences)), escape)
 
 
 def _record(row: ConceptScore | ConceptDifference) -> dict[str, Any]:
-    """A row, flat, with the ends of its intervals also where there is none."""
+    """A flat row that has columns for the ends of its intervals even if there is none."""
     record: dict[str, Any] = {}
     for name, value in flat(as_document(row)):
         ends = {f"{name}_low": None, f"{name}_high": None} if name.endswith("ci") else {name: value}

@@ -1,4 +1,4 @@
-"""Whether models err on the same triplets: error consistency with its intervals, bounds and copy probability."""
+"""Whether models make errors on the same triplets: error consistency with intervals, bounds and copy probability."""
 
 from __future__ import annotations
 
@@ -66,32 +66,34 @@ def error_consistency(
     min_triplets: int = FEWEST,
     progress: Progress | None = None,
 ) -> ErrorConsistency:
-    """Cohen's kappa of right and wrong for every two models, and which concepts the triplets have that all miss.
+    """Compute error consistency, Cohen's kappa of correct and incorrect choices, for every two models.
 
-    A model is right where its most similar pair is the one that people chose, alone: a tie is not right, whatever it
-    counts elsewhere.
+    A choice is correct if the most similar pair is the chosen pair. A tie is never correct here. With dimensions or
+    categories, the result also contains the concepts of the triplets that all models get wrong.
 
     Args:
-        models: name -> (n, d) embeddings of the same n items, matched by name where they have names; or None.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
-        model_choices: name -> recorded choices of a model or a participant, as `pyalign.score_choices` takes
-            them; in addition to the models or instead of them. There must be two of both together.
+        models: a mapping of names to (n, d) embeddings of the same n items, matched by name if they have names; or
+            None.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out.
+        model_choices: a mapping of names to recorded choices of a model or a participant, in the form that
+            `pyalign.score_choices` takes; in addition to the models or instead of them. Together there must be at least
+            two.
         choice_base: see `pyalign.score_choices`.
-        dimensions, dimension_labels, categories, assign, top: which concepts triplets are about, as in
-            `pyalign.score_concepts`; None: nothing is said of concepts.
+        dimensions, dimension_labels, categories, assign, top: the concepts of the triplets, see
+            `pyalign.score_concepts`; without dimensions and categories there is no analysis of concepts.
         measure, backend: see `pyalign.score`.
         nan_policy: ``"raise"``, or ``"omit"`` to leave out triplets with a row that is not finite, or without a choice.
         unreadable: ``"raise"``, or ``"omit"`` to leave out triplets with a choice that names none of their items.
-        missing: see `pyalign.score`; of the dimensions too.
-        ci: what intervals are over; see `pyalign.score`. None: there are no intervals and no p-values.
-        subjects: (t,) who answered each triplet; None: those of the triplets.
+        missing: see `pyalign.score`; it applies to the dimensions as well.
+        ci: what intervals are over; see `pyalign.score`. None: no intervals and no p-values.
+        subjects: (t,) the participant who answered each triplet; None: those of the triplets.
         correction: how p-values are corrected over all pairs, and over all concepts: ``"holm"`` or
             ``"benjamini-hochberg"``.
-        min_triplets: a concept with fewer has no interval.
+        min_triplets: a concept with fewer triplets has no interval.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        An `ErrorConsistency`. In closed form the error of a figure is that of its linear part; see
+        An `ErrorConsistency`. Standard errors in closed form are those of a linear approximation; see
         `pyalign.stats.joint`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What `pyalign.error_consistency` finds."""
+"""The result of `pyalign.error_consistency`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probabili
 
 @dataclass(frozen=True)
 class ModelErrors:
-    """One model.
+    """The errors of one model.
 
     Attributes:
-        model: its name.
-        right: share of triplets that it gets right; a tie is not right.
-        n_ties: tied triplets, or answers that name none.
+        model: the name of the model.
+        right: the proportion of triplets that it gets right; a tie is not right.
+        n_ties: the number of tied triplets, including recorded answers that name no item.
         label: a shorter name for tables, or None.
     """
 
@@ -34,23 +34,24 @@ class ModelErrors:
 
 @dataclass(frozen=True)
 class ErrorPair:
-    """Two models, a and b, on the same triplets.
+    """The error consistency of two models on the same triplets.
 
     Attributes:
-        a, b: their names.
-        n_triplets: triplets.
-        accuracy_a, accuracy_b: shares that each gets right; a tie is not right.
-        observed: share of triplets that both get right or both get wrong.
-        expected: that share, were their errors independent.
-        kappa: Cohen's kappa of right and wrong; None where a model is always right or always wrong.
-        ci: its interval; None where there is none.
-        kappa_min, kappa_max: what the two accuracies allow.
+        a, b: the names of the two models.
+        n_triplets: the number of triplets.
+        accuracy_a, accuracy_b: the proportion of triplets that each model gets right; a tie is not right.
+        observed: the proportion of triplets that both get right or both get wrong.
+        expected: the expected value of `observed` if errors are independent.
+        kappa: Cohen's kappa of right and wrong; None if a model is always right or always wrong.
+        ci: the interval of kappa, or None.
+        kappa_min, kappa_max: the lowest and highest kappa that the two accuracies allow.
         unbiased_kappa: kappa without the bias of few triplets; see `pyalign.stats.kappa.unbiased`.
-        copied: the more accurate model (a where they are equal), which the other is held to copy.
-        copy_probability: how often the other takes over whether `copied` is right; below 0, how often the opposite.
-        copy_ci: its interval.
-        p_value: two-sided, of independent errors: kappa 0.
-        p_adjusted: the same, corrected over all pairs that have one.
+        copied: the more accurate model (a if they are equal), which the other is assumed to copy.
+        copy_probability: the probability that the other model copies whether `copied` is right; if negative, the
+            probability that it does the opposite.
+        copy_ci: the interval of the copy probability.
+        p_value: two-sided, for the hypothesis of independent errors (kappa 0).
+        p_adjusted: the p-value, corrected over all pairs.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error", "both_wrong", "both_wrong_expected")
@@ -80,12 +81,12 @@ class ErrorPair:
 
     @property
     def both_wrong(self) -> float:
-        """Share of triplets that neither gets right."""
+        """The proportion of triplets that both models get wrong."""
         return (1 + self.observed - self.accuracy_a - self.accuracy_b) / 2
 
     @property
     def both_wrong_expected(self) -> float:
-        """That share, were their errors independent."""
+        """The expected value of `both_wrong` if errors are independent."""
         return (1 - self.accuracy_a) * (1 - self.accuracy_b)
 
 
@@ -94,20 +95,20 @@ class MissedConcept:
     """How often all models miss the triplets of one concept.
 
     Attributes:
-        by: "dimensions" or "categories".
-        concept: its label.
-        n_triplets: triplets that are about it.
-        n_missed: those that all models get wrong.
-        missed: their share of the concept's triplets; None without triplets.
-        expected: that share among all triplets.
-        ratio: `missed` over `expected`.
-        excess: `missed` less `expected`.
-        ci: interval of `excess`; None where there is none.
-        p_value: two-sided, of no excess.
-        p_adjusted: the same, corrected over all concepts of this `by` that have one.
-        share: of all triplets that all models miss, how many are about this concept.
-        explained: of them, how many are more than `expected` would have: n_triplets * excess over all that are missed;
-            below 0 where the concept has fewer.
+        by: how concepts are defined: by "dimensions" or "categories".
+        concept: the label of the concept.
+        n_triplets: the number of triplets of the concept.
+        n_missed: the number of these triplets that all models get wrong.
+        missed: the proportion of the concept's triplets that all models get wrong; None without triplets.
+        expected: the proportion of all triplets that all models get wrong.
+        ratio: `missed` divided by `expected`.
+        excess: `missed` minus `expected`.
+        ci: the interval of `excess`, or None.
+        p_value: two-sided, for the hypothesis of no excess.
+        p_adjusted: the p-value, corrected over all concepts with the same `by`.
+        share: the proportion of the triplets that all models get wrong that belong to this concept.
+        explained: the proportion of these triplets that is in excess of `expected`: n_triplets * excess divided by the
+            number of triplets that all models get wrong. It is negative if the concept has fewer than expected.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -134,28 +135,32 @@ class MissedConcept:
 
 @dataclass(frozen=True)
 class ErrorConsistency(OfTask, Result):
-    """What `consistency` found.
+    """The error consistency of every two models.
 
     Attributes:
-        models: in the order in which they were given.
-        pairs: every two of them.
-        missed: which concepts the triplets are about that all models miss; None where no concepts were given.
-        n_triplets: triplets that all models were asked.
-        n_missed: those that all models get wrong.
-        n_dropped: triplets left out, for NaN or a missing choice in any of them.
-        n_objects: objects in them.
-        n_subjects: people who answered them; None where intervals do not count people.
-        measure: of the embeddings; None of choices alone.
-        correction: how adjusted p-values are corrected: "holm" or "benjamini-hochberg".
-        min_triplets: a concept with fewer has no interval.
+        models: the errors of each model, in the order of the input.
+        pairs: the error consistency of every two models.
+        missed: how often all models miss the triplets of each concept; None without concepts.
+        n_triplets: the number of triplets that all models answered.
+        n_missed: the number of triplets that all models get wrong.
+        n_dropped: the number of triplets left out because of NaN or a missing choice in some model.
+        n_objects: the number of objects in the triplets.
+        n_subjects: the number of participants who answered the triplets; None if intervals are not over participants.
+        measure: the similarity measure of the embeddings; None without embeddings.
+        correction: how p-values are corrected: "holm" or "benjamini-hochberg".
+        min_triplets: the number of triplets below which a concept has no interval.
         seed: the seed of all random draws.
-        backend: what computed.
-        ci_by, ci_method, confidence: over what intervals are, how they were found, how often they hold; None without.
-        resamples: of a bootstrap, else None.
-        effective_objects, effective_subjects: effective numbers of those that intervals are over; None where they are
-            at least half of the count. See `pyalign.stats.effective`.
-        triplets, dimensions, categories: where they came from, or None.
-        task: the task of the triplets; `chance` follows from it.
+        backend: the backend that computed the result.
+        ci_by: what intervals are over; None without intervals.
+        ci_method: how intervals were computed; None without intervals.
+        confidence: the confidence level of the intervals; None without intervals.
+        resamples: the number of bootstrap resamples, or None.
+        effective_objects, effective_subjects: the effective numbers of objects and participants that intervals are
+            over; None if they are at least half of the count. See `pyalign.stats.effective`.
+        triplets: the source of the triplets, or None.
+        dimensions: the source of the dimensions, or None.
+        categories: the source of the categories, or None.
+        task: the task of the triplets, which determines `chance`.
     """
 
     command: ClassVar[str] = "consistency"
@@ -187,17 +192,19 @@ class ErrorConsistency(OfTask, Result):
     task: str = ODD_ONE_OUT
 
     def matrix(self, what: str = "kappa") -> np.ndarray:
-        """(m, m) float64: a figure of every two models, in their order; NaN where it is not defined.
-
-        The diagonal holds what a model is to itself: 1, of `kappa_min` and `expected` what its accuracy allows; NaN
-        where the model is always right or always wrong.
+        """A statistic of every two models as a matrix.
 
         Args:
             what: ``"kappa"``, ``"unbiased_kappa"``, ``"kappa_min"``, ``"kappa_max"``, ``"copy_probability"``,
                 ``"observed"`` or ``"expected"``.
 
+        Returns:
+            (m, m) float64, in the order of the models; NaN where the statistic is not defined. The diagonal compares a
+            model with itself: it is 1, except for `kappa_min` and `expected`, which depend on its accuracy. Where a
+            model is always right or always wrong, its kappas and copy probability are NaN.
+
         Raises:
-            InputError: another name.
+            InputError: an unknown statistic.
         """
         if what not in MATRICES:
             raise InputError(f"what must be one of {', '.join(MATRICES)}; got {what!r}")

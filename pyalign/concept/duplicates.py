@@ -22,13 +22,13 @@ BLOCK = 1 << 24  # similarities at once
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """Rows that hang together by pairs above the threshold.
+    """A group of rows that are connected by pairs at or above the threshold.
 
     Attributes:
-        rows: ascending.
-        names: of them, or None.
-        exact: whether all of them are equal, number by number.
-        least: the smallest similarity of the pairs above the threshold; None of equal rows that were not compared.
+        rows: the rows, ascending.
+        names: their names, or None.
+        exact: whether all rows of the group are equal in every number.
+        least: the smallest similarity among its pairs at or above the threshold; None if there was no threshold.
     """
 
     along: ClassVar[Mapping[str, tuple[str, ...]]] = {"names": ("rows",)}
@@ -41,14 +41,14 @@ class DuplicateGroup:
 
 @dataclass(frozen=True)
 class NearDuplicates(Result):
-    """Groups of duplicates.
+    """The groups of duplicates and near-duplicates among the rows of embeddings.
 
     Attributes:
-        groups: by their first row.
-        n_objects: rows that were looked at.
-        n_pairs: pairs of different rows at or above the threshold, equal ones among them.
-        threshold: of the similarity; None: equal rows alone.
-        measure: of the similarity.
+        groups: the groups, sorted by their first row.
+        n_objects: the number of rows.
+        n_pairs: the number of pairs of rows at or above the threshold, including pairs of equal rows.
+        threshold: the smallest similarity of near-duplicates; None: only equal rows are grouped.
+        measure: the similarity measure.
     """
 
     command: ClassVar[str] = "near duplicates"
@@ -76,18 +76,23 @@ def near_duplicates(
     measure: MeasureLike = "cosine",
     backend: BackendName = "auto",
 ) -> NearDuplicates:
-    """Rows that are equal, or whose similarity is at least a threshold, in groups: the connected components of pairs.
+    """Find groups of rows that are equal or whose similarity is at least a threshold.
 
-    Two rows of a group need not be similar themselves: others may lie between them.
+    Groups are the connected components of such pairs, so two rows of a group may be less similar than the threshold if
+    other rows connect them.
 
     Args:
-        embeddings: (n, d) real numbers; nothing is known of what is alike enough, so that the threshold is yours: for
-            cosines of image embeddings .95 to .99 are usual.
-        threshold: of the similarity, in its unit; None: equal rows alone.
+        embeddings: (n, d) real numbers.
+        threshold: the smallest similarity of near-duplicates, in the unit of the measure; None: only equal rows are
+            grouped. There is no default, since it depends on the embeddings; for cosines of image embeddings .95 to .99
+            are usual.
         measure, backend: see `pyalign.similarity`.
 
+    Returns:
+        A `NearDuplicates`: the groups, by their first row.
+
     Raises:
-        InputError: as `pyalign.similarity`; a threshold that is no number, or that no pair can reach.
+        InputError: as `pyalign.similarity`; a threshold that is not a number, or that no pair can reach.
 
     Example:
         >>> duplicates = near_duplicates([[1.0, 0.0], [0.0, 1.0], [1.0, 0.01], [0.0, 1.0]], 0.99)

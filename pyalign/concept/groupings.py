@@ -1,4 +1,4 @@
-"""The groupings that a call asks for: by dimensions, by categories, by levels of abstraction."""
+"""Groupings of triplets by dimensions, by categories and by levels of abstraction."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ WORD = 64  # categories in a number
 
 @dataclass(frozen=True, eq=False)
 class Groupings:
-    """What was asked for.
+    """The requested groupings.
 
     Attributes:
-        all: one for each way.
-        n_tied: triplets whose dimension was decided by its place among equals; None without dimensions.
-        notes: what a person should know, a sentence each.
+        all: a grouping by each of dimensions, categories and levels that was requested.
+        n_tied: the number of triplets for which several dimensions have the same weight; None without dimensions.
+        notes: what a user should know, a sentence each.
     """
 
     all: tuple[Grouping, ...]
@@ -36,7 +36,7 @@ class Groupings:
 
 
 def require_some(dimensions: object, categories: object, levels: object) -> None:
-    """Raises where no way of grouping is asked for, or where levels are not two."""
+    """Raises if no grouping is requested, or if levels are not a pair."""
     if dimensions is None and categories is None and levels is None:
         raise InputError("dimensions, categories or levels must say what the concepts are; got none of them")
     if levels is not None and (not isinstance(levels, tuple | list) or len(levels) != 2):
@@ -48,7 +48,7 @@ def groupings_of(
     labels: Sequence[str] | None, assign: Assign, top: int, categories: object, levels: Sequence[object] | None,
     backend: BackendName = "auto",
 ) -> Groupings:  # fmt: skip
-    """Groups triplets (t, 3) of n rows that have these names."""
+    """The groupings of triplets (t, 3) of n rows with these names."""
     groupings, n_tied, notes = [], None, []
     if dimensions is not None:
         assignment = assigned(index, dimensions, assign, top, backend)
@@ -99,14 +99,15 @@ def _triplets(count: int) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Grouping:
-    """The triplets of g concepts, and those of none.
+    """The triplets of each of g concepts, and the unassigned triplets.
 
     Attributes:
-        by: what the concepts are: "dimensions", "categories" or "levels".
-        labels: of the concepts, g.
-        rows: int64, the triplets of the first concept in ascending order, then those of the next; last those of none.
-        starts: (g + 2,): where each begins in `rows`, and the end.
-        apart: whether each triplet is in one part, and no more.
+        by: how concepts are defined: by "dimensions", "categories" or "levels".
+        labels: the labels of the g concepts.
+        rows: int64, the triplets of the first concept in ascending order, then those of the next concepts, and last the
+            unassigned ones.
+        starts: (g + 2,) the place in `rows` where each part begins, and the end.
+        apart: whether each triplet is in exactly one part.
     """
 
     by: str
@@ -117,7 +118,7 @@ class Grouping:
 
     @classmethod
     def of_codes(cls, by: str, labels: Sequence[str], codes: np.ndarray) -> Grouping:
-        """A grouping by the numbers of the concepts of each triplet (t, top), -1 where there are no more.
+        """A grouping by the numbers of the concepts of each triplet (t, top), filled up with -1.
 
         Example:
             >>> grouping = Grouping.of_codes("levels", ("a", "b"), np.array([[1], [-1], [0], [1]]))
@@ -137,7 +138,7 @@ class Grouping:
 
     @classmethod
     def of_categories(cls, labels: Sequence[str], members: np.ndarray, index: np.ndarray) -> Grouping:
-        """Triplets (t, 3) by categories (n, c) that hold both objects of the chosen pair; there may be several.
+        """A grouping of triplets (t, 3) by the categories (n, c) that contain both objects of the chosen pair.
 
         Example:
             >>> members = np.array([[1, 1], [1, 0], [0, 1]], bool)
@@ -154,16 +155,16 @@ class Grouping:
         return cls("categories", tuple(labels), np.concatenate(parts), starts, bool((times <= 1).all()))
 
     def part(self, k: int) -> np.ndarray:
-        """The triplets of concept k, or those of none for k = g."""
+        """The triplets of concept k, or the unassigned ones for k = g."""
         return self.rows[self.starts[k] : self.starts[k + 1]]
 
     @property
     def sizes(self) -> np.ndarray:
-        """(g + 1,) how many triplets each has."""
+        """(g + 1,) the number of triplets of each part."""
         return np.diff(self.starts)
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """(g + 1,): values (t,) added up, whole numbers as int64 and others as float64.
+        """(g + 1,) the sums of values (t,) over each part, as int64 for whole numbers and float64 for others.
 
         Example:
             >>> Grouping.of_codes("levels", ("a", "b"), np.array([[1], [1]])).sums(np.array([2, 3], np.int8)).tolist()
@@ -182,27 +183,34 @@ def _starts(sizes: np.ndarray) -> np.ndarray:
 
 
 def abstraction_levels(triplets: TripletsLike, fine: CategoriesLike, coarse: CategoriesLike) -> np.ndarray:
-    """The level of abstraction of each triplet, by the categories of its three objects.
+    """Determine the level of abstraction of each triplet from the categories of its three objects.
 
-    ``fine``: all three share a fine category. ``coarse``: not so, but all three share a coarse one. ``border``: not so,
-    but two share a coarse one, of which the third is not: a class border lies between them. ``other``: no two share a
-    coarse category. ``uncategorised``: none of the first two, and an object has no coarse category, so that nobody
-    knows. Which object people called odd plays no part. Objects of several categories share one where they have one in
-    common.
+    - ``fine``: all three objects share a fine category.
+    - ``coarse``: they do not, but all three share a coarse category.
+    - ``border``: they do not, but two objects share a coarse category, and the third is outside of it: a class border
+      separates them.
+    - ``other``: no two objects share a coarse category.
+    - ``uncategorised``: the triplet is neither fine nor coarse, and some object has no coarse category, so the level is
+      unknown.
+
+    The level does not depend on which object was chosen as odd. Objects with several categories share one if they have
+    any category in common.
 
     Args:
         triplets: (t, 3) integers, or names of items.
-        fine, coarse: `Categories`, a label for each object (n,), or memberships (n, c) of 0 and 1; by name where both
-            sides have names, else in the order of the numbers of triplets.
+        fine: the fine categories: `Categories`, a label for each object (n,), or memberships (n, c) of 0 and 1. They
+            are matched by name if triplets and categories have names, and otherwise by number.
+        coarse: the coarse categories, in the same forms.
 
     Returns:
-        (t,) text: one of these words. They serve `pyalign.score` as `groups`.
+        (t,) strings, one of these words for each triplet. `pyalign.score` takes them as `groups`.
 
     Raises:
-        InputError: triplets that name no object of the categories, or what `Categories.of` refuses.
+        InputError: triplets of an object that the categories do not contain, or categories that `Categories.of`
+            refuses.
 
-    Source: Muttenthaler et al., "Aligning machine and human visual representations across abstraction levels", 2024,
-    from which the three levels are; the rules for objects with several categories or none are ours.
+    Source: the first three levels are those of Muttenthaler et al., "Aligning machine and human visual representations
+    across abstraction levels", 2024. The rules for objects with several categories or none are ours.
 
     Example:
         >>> fine, coarse = ["bee", "bee", "bee", "ant", "cat", ""], ["insect"] * 4 + ["mammal", ""]

@@ -26,9 +26,13 @@ BLOCK = 1 << 22  # similarities at once
 
 @dataclass(frozen=True)
 class Hub:
-    """One object: `row`, `name` where it has one, and the `count` of others that it is one of the k nearest of.
+    """An object that is a neighbour of many others.
 
-    Where others are as near as the k-th neighbour, the count is the mean over all ways to break the ties.
+    Attributes:
+        row: the row of the object.
+        name: its name, or None.
+        count: the number of objects that have it among their k nearest neighbours. If further objects are as near as
+            the k-th neighbour, this is the mean over all ways to break the ties.
     """
 
     row: int
@@ -38,20 +42,24 @@ class Hub:
 
 @dataclass(frozen=True)
 class HubResult(Result):
-    """One model's k-occurrences N, how often each object is among the k nearest of others; their mean is k.
+    """The hubness of one model, by its k-occurrences N: how many objects have an object among their k nearest.
+
+    The mean of N is k.
 
     Attributes:
-        embeddings: the model's name.
-        skewness: mean of ((N - k) / standard deviation of N)^3; 0 where all N are the same.
-        robin_hood: sum of |N - k| / (2 k (n - 1)): the share of places in lists that would have to change hands until
-            all objects had as many; 0 for none, 1 where k objects are the neighbours of all others, about.
-        antihubs: the share of objects that are neighbours of none, the mean over all ways to break ties.
-        hub_occurrence: the share of places in lists that objects with N of at least 2 k hold.
+        embeddings: the name of the model.
+        skewness: the skewness of N, the mean of ((N - k) / standard deviation of N)^3; 0 if all N are equal.
+        robin_hood: the Robin Hood index, the sum of |N - k| / (2 k (n - 1)): the proportion of places in neighbour
+            lists that would have to be redistributed until all objects had equally many. It is 0 if all N are equal,
+            and about 1 if the same k objects are the neighbours of all others.
+        antihubs: the proportion of objects that are not a neighbour of any other, as a mean over all ways to break
+            ties.
+        hub_occurrence: the proportion of places in neighbour lists that are taken by objects with N of at least 2 k.
         largest: the objects with the largest N.
-        n_tied: objects whose k-th neighbour is as near as others beyond it, but for rounding. Each of these is equally
-            often the neighbour: N is the mean, and does not depend on the order of the rows.
-        counts: (n,) float64 N; no document holds them.
-        label: another name of the embeddings.
+        n_tied: the number of objects for which further objects are as near as the k-th neighbour, up to rounding. N is
+            then the mean over all ways to break the ties, so it does not depend on the order of the rows.
+        label: a shorter name for tables, or None.
+        counts: (n,) float64, N of each object. Documents do not contain it.
     """
 
     embeddings: str
@@ -67,7 +75,14 @@ class HubResult(Result):
 
 @dataclass(frozen=True)
 class Hubness(Result):
-    """Hubness by models, of k neighbours of n_objects by a measure."""
+    """The hubness of one or more models.
+
+    Attributes:
+        results: a result for each model.
+        k: the number of neighbours of each object.
+        measure: the similarity measure.
+        n_objects: the number of objects.
+    """
 
     command: ClassVar[str] = "hubs"
     rows: ClassVar[str] = "results"
@@ -84,13 +99,16 @@ class Hubness(Result):
 def hubness(
     embeddings: EmbeddingsLike | Models, *, k: int = 10, measure: MeasureLike = "cosine", largest: int = 10
 ) -> Hubness:
-    """How unequally objects are neighbours of others.
+    """Measure how unequally often objects are neighbours of others.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them.
-        k: neighbours, from 1 to n - 1.
+        k: the number of neighbours, from 1 to n - 1.
         measure: see `pyalign.similarity`.
-        largest: how many of the largest hubs are named.
+        largest: the number of largest hubs to return.
+
+    Returns:
+        A `Hubness`: the skewness of k-occurrences, the Robin Hood index, and the largest hubs of each model.
 
     Raises:
         InputError: as `pyalign.similarity`; a k that is out of range.

@@ -1,4 +1,4 @@
-"""What `pyalign.compare_neighbors` finds."""
+"""The result of `pyalign.compare_neighbors`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyalign.documents import Interval, csv_text, flat_record, hidden
 
 
 class WithErrors:
-    """The standard errors beside the intervals."""
+    """A result whose interval also gives a standard error."""
 
     ci: Interval | None
 
@@ -24,17 +24,18 @@ class WithErrors:
 
 @dataclass(frozen=True)
 class ConceptNeighbors(WithErrors):
-    """One concept's objects.
+    """How well neighbours agree for the objects of one concept.
 
     Attributes:
-        concept: its label.
-        n_objects: how many objects it has; their neighbours may be any.
-        overlap: mean over them of the share of the k nearest neighbours that are the same; None of no objects.
-        ci: its interval; None where none was asked for, or of too few objects.
-        p_value: one-sided, of no relation; None without permutations.
-        p_adjusted: corrected over the concepts.
-        rbo: mean rank-biased overlap.
-        rbo_ci, rbo_p_value: the same of it.
+        concept: the label of the concept.
+        n_objects: the number of its objects. Their neighbours may be any objects.
+        overlap: the mean proportion of shared neighbours among the k nearest, over these objects; None without objects.
+        ci: the interval of the overlap; None if it was not requested, or with too few objects.
+        p_value: one-sided, for the hypothesis that model and reference are unrelated; None without permutations.
+        p_adjusted: the p-value, corrected over the concepts.
+        rbo: the mean rank-biased overlap, a fraction.
+        rbo_ci: the interval of the rank-biased overlap.
+        rbo_p_value: the one-sided p-value of the rank-biased overlap.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -52,7 +53,14 @@ class ConceptNeighbors(WithErrors):
 
 @dataclass(frozen=True)
 class ObjectNeighbors:
-    """One object: `row` of the matched objects, `name` where it has one; `overlap` and rank-biased `rbo`, fractions."""
+    """How well the neighbours of one object agree.
+
+    Attributes:
+        row: the row of the object among the matched objects.
+        name: its name, or None.
+        overlap: the proportion of shared neighbours among the k nearest.
+        rbo: the rank-biased overlap, a fraction.
+    """
 
     row: int
     name: str | None
@@ -62,14 +70,17 @@ class ObjectNeighbors:
 
 @dataclass(frozen=True)
 class NeighborResult(WithErrors, Result):
-    """One model against the reference; attributes as of `ConceptNeighbors`, over all objects.
+    """How well the neighbours of one model agree with those of the reference, over all objects.
+
+    `overlap`, `rbo`, their intervals and their p-values are those of `ConceptNeighbors`.
 
     Attributes:
-        embeddings: the model's name.
-        lowest: the objects whose neighbourhoods differ most, by rank-biased overlap.
-        concepts: one for each concept, where these are given.
-        overlaps, rbos: (n,) of each object; no document holds them.
-        label: another name of the embeddings, for tables.
+        embeddings: the name of the model.
+        lowest: the objects with the lowest rank-biased overlap.
+        concepts: an entry for each concept; None without concepts.
+        label: a shorter name for tables, or None.
+        overlaps: (n,) float64, the overlap of each object. Documents do not contain it.
+        rbos: (n,) float64, the rank-biased overlap of each object. Documents do not contain it.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -90,16 +101,16 @@ class NeighborResult(WithErrors, Result):
 
 @dataclass(frozen=True)
 class NeighborDifference(WithErrors):
-    """Two models on the same halves of the objects.
+    """The difference in overlap between two models, paired by the same halves of the objects.
 
     Attributes:
-        a, b: names of the embeddings.
-        concept: its label; None over all objects.
-        n_objects: how many.
-        difference: overlap of a less that of b; None of no objects.
-        ci: its interval; None of too few objects.
-        p_value: two-sided, of no difference, by Student's t.
-        p_adjusted: corrected over all differences of the result.
+        a, b: the names of the two models.
+        concept: the label of the concept; None for all objects.
+        n_objects: the number of objects.
+        difference: the overlap of a minus that of b; None without objects.
+        ci: the interval of the difference; None with too few objects.
+        p_value: two-sided, for the hypothesis of no difference, by Student's t.
+        p_adjusted: the p-value, corrected over all differences of the result.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -116,23 +127,27 @@ class NeighborDifference(WithErrors):
 
 @dataclass(frozen=True)
 class NeighborAgreement(Result):
-    """Neighbours by models against those of a reference, such as people.
+    """How well the nearest neighbours of models agree with those of a reference, such as a human embedding.
 
     Attributes:
-        results: one for each model.
-        differences: of every two models, over all objects and for each concept; none without intervals.
-        k: neighbours that count.
-        measure, against_measure: by which neighbours are near, of the models and of the reference.
-        rbo_p: the persistence of the rank-biased overlap.
-        chance, rbo_chance: expected of unrelated models.
-        n_objects: how many.
-        grouping: what concepts are: "categories", "dimensions", or None.
-        resamples, confidence: the confidence level of the intervals; None without intervals.
-        permutations: relabellings; None without p-values.
+        results: a result for each model.
+        differences: the differences of every two models, over all objects and for each concept; empty without
+            intervals.
+        k: the number of neighbours of each object.
+        measure: the similarity measure of the models.
+        against_measure: the similarity measure of the reference.
+        rbo_p: the persistence of the rank-biased overlap, a fraction.
+        chance: the expected overlap of an unrelated model.
+        rbo_chance: the expected rank-biased overlap of an unrelated model.
+        n_objects: the number of objects.
+        grouping: how concepts are defined: by "categories", by "dimensions", or None.
+        resamples: the number of half-samples; None without intervals.
+        confidence: the confidence level of the intervals; None without intervals.
+        permutations: the number of relabellings; None without p-values.
         correction: how p-values are corrected.
-        seed: of the half-samples; without intervals that of the relabellings.
-        against: where the reference came from, or None.
-        names: of the objects, or None; no document holds them.
+        seed: the seed of the half-samples; without intervals, that of the relabellings.
+        against: the source of the reference, or None.
+        names: the names of the objects, or None. Documents do not contain them.
     """
 
     command: ClassVar[str] = "neighbor agreement"
@@ -163,7 +178,7 @@ class NeighborAgreement(Result):
         return len(self.results)
 
     def object_records(self) -> list[dict[str, Any]]:
-        """A row for each model and object: its overlap and rank-biased overlap; of a document, no rows."""
+        """A row for each model and object, with its overlap and rank-biased overlap; empty after `load_result`."""
         return [
             {"embeddings": result.embeddings, "row": row, "object": None if self.names is None else self.names[row],
              "overlap": float(result.overlaps[row]), "rbo": float(result.rbos[row])}
@@ -172,7 +187,7 @@ class NeighborAgreement(Result):
         ]  # fmt: skip
 
     def objects_csv(self, escape: bool = False) -> str:
-        """These rows as text, separated by commas, under a header; `escape`: see `Result.to_csv`."""
+        """The rows of `object_records` as CSV with a header; for `escape` see `Result.to_csv`."""
         header = ("embeddings", "row", "object", "overlap", "rbo")
         return csv_text(header, (tuple(record.values()) for record in self.object_records()), escape)
 

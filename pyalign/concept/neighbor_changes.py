@@ -18,12 +18,15 @@ from pyalign.typing import EmbeddingsLike, MeasureLike
 
 @dataclass(frozen=True)
 class NeighborChange:
-    """One object.
+    """How the neighbourhood of one object changes.
 
     Attributes:
-        row, name: of the matched objects; None without names.
-        overlap, rbo: what its neighbourhoods share, fractions; see `compare_neighbors`.
-        lost, gained: the neighbours that one side alone has, the nearest first, by name or row.
+        row: the row of the object among the matched objects.
+        name: its name, or None.
+        overlap: the proportion of its k nearest neighbours that both embeddings share.
+        rbo: the rank-biased overlap of its neighbourhoods, a fraction; see `compare_neighbors`.
+        lost: the neighbours that it has only before the change, nearest first, by name or row.
+        gained: the neighbours that it has only after the change, nearest first, by name or row.
     """
 
     row: int
@@ -36,13 +39,17 @@ class NeighborChange:
 
 @dataclass(frozen=True)
 class NeighborChanges(Result):
-    """Neighbourhoods before and after.
+    """How neighbourhoods differ between two embeddings of the same objects.
 
     Attributes:
-        objects: those that differ most, by rank-biased overlap, then overlap, then row.
-        overlap, rbo: means over all objects, fractions.
-        k, measure, after_measure, rbo_p: see `compare_neighbors`.
-        n_objects: how many.
+        objects: the objects whose neighbourhoods differ most, sorted by rank-biased overlap, then overlap, then row.
+        overlap: the mean overlap over all objects, a fraction.
+        rbo: the mean rank-biased overlap over all objects, a fraction.
+        k: the number of neighbours of each object.
+        measure: the similarity measure of the first embeddings.
+        after_measure: the similarity measure of the second embeddings.
+        rbo_p: the persistence of the rank-biased overlap, a fraction.
+        n_objects: the number of objects.
     """
 
     command: ClassVar[str] = "neighbor changes"
@@ -68,13 +75,19 @@ def neighbor_changes(
     rbo_p: float = 0.9,
     top: int = 20,
 ) -> NeighborChanges:
-    """Which objects' k nearest neighbours differ most between two embeddings of the same objects.
+    """Find the objects whose k nearest neighbours differ most between two embeddings of the same objects.
 
     Args:
-        before, after: (n, d) and (n, r), matched by name where both have names.
-        k, rbo_p: see `compare_neighbors`.
-        measure, after_measure: see `pyalign.similarity`; None: the same measure for both.
-        top: how many objects are named.
+        before: (n, d) embeddings, such as those before a transform.
+        after: (n, r) embeddings of the same objects. They are matched by name if both have names.
+        k: the number of neighbours, from 1 to n - 1.
+        measure: the similarity measure of `before`; see `pyalign.similarity`.
+        after_measure: the similarity measure of `after`; None: that of `before`.
+        rbo_p: the persistence of the rank-biased overlap; see `compare_neighbors`.
+        top: the number of objects to return.
+
+    Returns:
+        A `NeighborChanges`: the objects that differ most, with the neighbours that they lose and gain.
 
     Raises:
         InputError: as `compare_neighbors`.

@@ -1,4 +1,4 @@
-"""Lists of nearest neighbours of the same objects by two representations: how much of them is the same."""
+"""Lists of nearest neighbours of the same objects in two representations, and their overlap."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from pyalign.nearest.neighbors import neighbors
 from pyalign.nearest.ranks import NeighborRanks
 from pyalign.typing import MeasureLike
 
-TIED = 64 * float(np.finfo(np.float64).eps)  # of a similarity, what rounding may do to it
+TIED = 64 * float(np.finfo(np.float64).eps)  # the relative error of a similarity by rounding
 SPARE = (
     4,
     30,
-)  # lists are four times as long and 30 more, so that half of the objects hold k of them: but for 1 in 10^10
+)  # lists have 4 k + 30 neighbours, so that k of them are in a half, except for 1 in 10^10
 
 
 class Lists(NamedTuple):
     """The neighbours of n rows.
 
-    rows: (n, l) int64, the nearest first. n_tied: rows whose k-th neighbour is as near as the next one.
+    Attributes:
+        rows: (n, l) int64, nearest first.
+        n_tied: the number of rows whose k-th neighbour is as near as the next one.
     """
 
     rows: np.ndarray
@@ -30,15 +32,15 @@ class Lists(NamedTuple):
 
 
 def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", k: int | None = None) -> Lists:
-    """The rows nearest to each row, which is no neighbour of itself; of equal ones the lower first.
+    """The nearest neighbours of each row, except the row itself; of equally near ones the lower row comes first.
 
-    By the exact search, whose similarities are of float64, so that lists depend on nothing but the numbers.
+    The search is exact, with similarities in float64, so the lists depend only on the embeddings.
 
     Args:
-        x: (n, d).
-        length: of the lists.
+        x: (n, d) embeddings.
+        length: the length of the lists.
         measure: see `pyalign.similarity`.
-        k: how many of a list count, for the number of ties; None: all.
+        k: the number of neighbours that are used, for which ties are counted; None: all.
 
     Example:
         >>> neighbor_lists(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1).rows.ravel()
@@ -50,7 +52,7 @@ def neighbor_lists(x: np.ndarray, length: int, measure: MeasureLike = "cosine", 
 
 
 def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:
-    """bool (n,): whether of neighbours' similarities (n, l) the next after the k-th is equal to it, but for rounding.
+    """bool (n,), whether the similarity after the k-th, of (n, l) neighbours, is equal to it up to rounding.
 
     Example:
         >>> tied_at(np.array([[0.9, 0.5, 0.5], [0.9, 0.5, 0.4]]), 2)
@@ -64,7 +66,7 @@ def tied_at(similarities: np.ndarray, k: int) -> np.ndarray:
 
 
 def checked_k(k: object, n: int) -> int:
-    """A number of neighbours of n objects.
+    """Check a number of neighbours of n objects.
 
     Example:
         >>> checked_k(10, 11)
@@ -78,7 +80,7 @@ def checked_k(k: object, n: int) -> int:
 
 
 def list_length(k: int, n: int) -> int:
-    """How many neighbours are found, so that k of them are left in half of the objects.
+    """The number of neighbours to search for, so that k of them remain within half of the objects.
 
     Example:
         >>> list_length(10, 1854), list_length(10, 20)
@@ -88,10 +90,11 @@ def list_length(k: int, n: int) -> int:
 
 
 def rbo_weights(k: int, p: float) -> np.ndarray:
-    """(k,): what a shared neighbour adds to the rank-biased overlap by the larger of its two ranks, 1 to k.
+    """(k,) the weight of a shared neighbour in the rank-biased overlap, by the larger of its two ranks, 1 to k.
 
-    Extrapolated RBO of two lists of length k is X_k / k p^k + (1 - p) / p sum_d X_d / d p^d, with X_d the number that
-    the first d of both share; a neighbour at ranks r and s counts in every X_d from d = max(r, s) on.
+    The extrapolated RBO of two lists of length k is X_k / k p^k + (1 - p) / p sum_d X_d / d p^d, where X_d is the
+    number of neighbours that the first d of both lists share. A neighbour at ranks r and s counts in X_d for every
+    d >= max(r, s).
 
     Source: Webber, Moffat and Zobel, "A similarity measure for indefinite rankings", 2010, equation 23.
 
@@ -117,12 +120,12 @@ def chance_of_rbo(k: int, n: int, p: float) -> float:
 
 
 class SharedNeighbors:
-    """What two lists of each object share among their first k: the overlap, a fraction, and the rank-biased overlap.
+    """The overlap of two neighbour lists of each object among their first k, and their rank-biased overlap.
 
     Args:
-        a, b: (n, l) integers, the nearest first, l of at least k; more serve `halved`.
-        k: how many count.
-        p: of the rank-biased overlap.
+        a, b: (n, l) integers, nearest first. l is at least k; `halved` uses longer lists.
+        k: the number of neighbours that count.
+        p: the persistence of the rank-biased overlap.
     """
 
     def __init__(self, a: np.ndarray, b: np.ndarray, k: int, p: float):
@@ -137,7 +140,7 @@ class SharedNeighbors:
         return self._ranks.of(np.repeat(np.arange(n), length).reshape(n, length), self.a).astype(np.int64)
 
     def values(self) -> np.ndarray:
-        """(n, 2): overlap and rank-biased overlap of each object.
+        """(n, 2) the overlap and rank-biased overlap of each object.
 
         Example:
             >>> lists = np.array([[1, 2], [2, 0], [0, 1]])
@@ -147,14 +150,14 @@ class SharedNeighbors:
         return self._of(np.arange(1, self.k + 1), self._places[:, : self.k])
 
     def relabelled(self, order: np.ndarray) -> np.ndarray:
-        """(n, 2), where object i of a is called order[i]; row j is of the object that is called j."""
+        """(n, 2) with the objects of a relabelled: object i becomes order[i], and row j is that of the new object j."""
         ranks = self._ranks.of(order[:, None], order.take(self.a[:, : self.k]))
         out = np.empty((len(order), 2))
         out[order] = self._of(np.arange(1, self.k + 1), ranks)
         return out
 
     def halved(self, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """(m, 2) of these rows, where they (inside, a mask (n,)) are all objects that there are."""
+        """(m, 2) of these rows within a half of the objects; `inside` is the mask (n,) of the half."""
         ours = inside[self.a[rows]]
         rank = np.cumsum(ours, axis=1)
         theirs = np.zeros((len(rows), self.b.shape[1] + 1), np.int64)
@@ -164,7 +167,7 @@ class SharedNeighbors:
         return self._of(rank, np.where(ours & (rank <= self.k) & (places > 0), other, 0))
 
     def _of(self, ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-        """Overlaps and rank-biased overlaps from ranks in a and in b, 0 where an object is no neighbour."""
+        """Overlaps and rank-biased overlaps from ranks in a and b, which are 0 for objects not in a list."""
         both = (theirs > 0) & (theirs <= self.k)
         depth = np.where(both, np.maximum(ours, theirs), 0)
         return np.stack([both.sum(axis=1) / self.k, self._weights[depth].sum(axis=1)], axis=1)

@@ -1,4 +1,4 @@
-"""Do a model's nearest neighbours agree with those of people? Over all objects, and for each concept."""
+"""How well a model's nearest neighbours agree with those of a human embedding: over all objects, and per concept."""
 
 from __future__ import annotations
 
@@ -61,34 +61,37 @@ def compare_neighbors(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> NeighborAgreement:
-    """How many of each object's k nearest neighbours by a model are also its nearest by people.
+    """Measure how many of each object's k nearest neighbours a model shares with a human embedding.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them.
-        against: (n, r) the reference, such as a human embedding (SPoSE, VICE). Rows are matched by name where both have
-            names.
-        k: neighbours, from 1 to n - 1; of equally near ones the lower row is nearer.
-        measure, human_measure: see `pyalign.similarity`. Dot products are what SPoSE and VICE predict choices by;
-            their nearest neighbours are often the same few objects with long rows (`pyalign.hubness`), so that cosines
-            are the default of both.
-        categories: concepts as `Categories`, labels (n,) or memberships (n, c): an object may have several.
-        dimensions: concepts as (n, g) numbers of at least 0: an object belongs to the dimension with its largest
-            weight.
-        dimension_labels: what the g dimensions are called.
-        rbo_p: persistence of the rank-biased overlap, a fraction: smaller counts the first ranks more.
-        ci: "objects" (as "auto"), a `pyalign.Resampling` of objects by half-samples, or None for no intervals.
-        n_permutations: relabellings of a model's objects, for p-values; 0 for none.
-        correction: of p-values over concepts and over differences: "holm" or "benjamini-hochberg".
-        seed: of the relabellings, which are the same for all models, as half-samples are.
+        against: (n, r) embeddings, the reference, such as a human embedding (SPoSE, VICE). Rows are matched by name if
+            both have names.
+        k: the number of neighbours, from 1 to n - 1. Of equally near objects the lower row counts as nearer.
+        measure: the similarity measure of the models; see `pyalign.similarity`.
+        human_measure: the similarity measure of the reference. SPoSE and VICE predict choices by dot products, but by
+            these the nearest neighbours are often the same few objects with long rows (`pyalign.hubness`), so the
+            default is the cosine.
+        categories: concepts as `Categories`, labels (n,) or memberships (n, c). An object may have several.
+        dimensions: concepts as (n, g) non-negative numbers. An object belongs to the dimension with its largest weight.
+        dimension_labels: the labels of the g dimensions.
+        rbo_p: the persistence of the rank-biased overlap, a fraction. Smaller values give more weight to the first
+            ranks.
+        ci: ``"objects"`` (or ``"auto"``), a `pyalign.Resampling` of objects by half-samples, or None for no intervals.
+        n_permutations: the number of relabellings of a model's objects, for p-values; 0 for none.
+        correction: how p-values are corrected over concepts and over differences: ``"holm"`` or
+            ``"benjamini-hochberg"``.
+        seed: the seed of the relabellings. Relabellings and half-samples are the same for all models.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        A `NeighborAgreement`. Under relabelling the mean overlap is k / (n - 1) on average, exactly; p-values are
-        (1 + the number of relabellings with at least as much) / (1 + permutations). Intervals are over other objects
-        like these, as many: by half-samples (`pyalign.stats.halves`), with Student's t.
+        A `NeighborAgreement`. If a model's objects are relabelled, the expected overlap is exactly k / (n - 1). A
+        p-value is (1 + the number of relabellings with at least as much overlap) / (1 + `n_permutations`). Intervals
+        generalize to other samples of as many objects; they are based on half-samples (`pyalign.stats.halves`) and
+        Student's t.
 
     Raises:
-        InputError: other objects, a k that is out of range, concepts that do not fit, unknown options.
+        InputError: embeddings of different objects, a k out of range, concepts that do not fit, or unknown options.
 
     Source: Webber, Moffat and Zobel 2010 (rank-biased overlap); Huh et al., "The platonic representation hypothesis",
     2024 (mutual nearest neighbours).
@@ -155,7 +158,7 @@ def _check(rbo_p: float, n_permutations: int, correction: Correction, seed: int)
 
 
 def notes_on_lists(rows: Mapping[str, np.ndarray], lists: Mapping[str, Lists], k: int) -> list[str]:
-    """Rows of zeros, by whose cosines all others are equally near, and ties for the last place in lists of k.
+    """Notes on rows of zeros, to which all others are equally near by cosine, and on ties for the k-th neighbour.
 
     Example:
         >>> [note.partition(":")[0] for note in notes_on_lists({"clip": np.array([[0.0], [1.0]])}, {}, 1)]
@@ -257,7 +260,7 @@ def result_of(
 
 
 def _upper_p(null: np.ndarray, value: float) -> float:
-    """Values that differ by rounding alone are equal."""
+    """The one-sided p-value of a value; values that differ only by rounding are equal."""
     return float(1 + (null >= value - 1e-12).sum()) / (1 + len(null))
 
 

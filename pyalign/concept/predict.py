@@ -1,4 +1,4 @@
-"""Human dimensions predicted from representations: how much of what people see in objects lies in them, linearly."""
+"""Prediction of human dimensions from representations: how well they can be decoded linearly."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def predict_dimensions(
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them. Where rows and dimensions have names, they are
-            matched by name and other rows are left out; otherwise row i is taken for object i.
+            matched by name and other rows are left out; otherwise row i belongs to object i.
         dimensions: (n, k) real numbers, a row for each object: the dimensions of SPoSE or VICE, or any ratings.
         labels: the labels of the k dimensions; None: their numbers, from 0.
         penalties: the penalties to choose from, positive. They are added to the eigenvalues of X'X, so their effect
             depends on the scale of the features.
         folds: the number of folds, or a label (n,) for each row of the dimensions.
         standardize: whether features are divided by their standard deviation over the training objects of each fit.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd. Gives the
-            accuracy of the predicted dimensions, of the human ones, and of the original embeddings.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out. With triplets the result
+            contains the accuracy of the predicted dimensions, of the human ones, and of the original embeddings.
         measure: the measure by which predicted and human dimensions choose the odd one out.
         ci: ``"objects"`` (or ``"auto"``), a `pyalign.Resampling` of objects in closed form, or None for no intervals.
         correction: how p-values of differences are corrected: ``"holm"``, or ``"benjamini-hochberg"``.
@@ -224,7 +224,7 @@ def _corrected(differences: list[DimensionDifference], correction: Correction) -
 def _notes(
     results: Sequence[PredictedDimensions], grid: np.ndarray, objects: Objects, standardize: bool
 ) -> list[str]:  # fmt: skip
-    """What a person should know: dimensions or features that do not vary, penalties at an end of the grid."""
+    """Notes on dimensions or features that do not vary, and on penalties at an end of the grid."""
     y = objects.y
     same = int((np.ptp(y, axis=0) == 0).sum())
     notes = [f"{same} of {y.shape[1]} dimensions are the same for all objects and have no R^2"] if same else []
@@ -238,7 +238,7 @@ def _notes(
 
 
 def _notes_on_ends(result: PredictedDimensions, grid: np.ndarray, standardize: bool) -> list[str]:
-    """Where the best penalty may lie beyond the grid; a large one is also what features that say nothing get."""
+    """Notes on penalties at an end of the grid. Features that predict nothing also get the largest penalty."""
     notes, varying = [], [d for d in result.dimensions if d.r2 is not None]
     chosen = np.array([d.penalties for d in varying])
     least, most = (chosen == grid[0], chosen == grid[-1])
@@ -264,12 +264,12 @@ class JudgedTriplets:
     """Triplets, checked before anything is fitted.
 
     Attributes:
-        aligned: with the human dimensions.
-        index: (t, 3) rows of these, of objects that are kept.
-        measure: by which dimensions choose.
+        aligned: the triplets, aligned with the human dimensions.
+        index: (t, 3) rows of the human dimensions, for triplets whose objects are all kept.
+        measure: the measure by which dimensions choose.
         human: the score of the human dimensions.
-        plan: of intervals.
-        coverage: how many triplets are of objects with rows; None where all must be.
+        plan: how intervals are computed; None for no intervals.
+        coverage: how many triplets have rows for all objects; None if all must have.
     """
 
     aligned: Aligned
@@ -283,10 +283,10 @@ class JudgedTriplets:
 def judged_triplets(
     objects: Objects, triplets: object, measure: MeasureLike, plan: Resampling | None, missing: Policy
 ) -> JudgedTriplets:
-    """Triplets of the objects, and what the human dimensions say of them.
+    """The triplets of the objects, with the score of the human dimensions on them.
 
     Raises:
-        InputError: what `pyalign.score` refuses; triplets of another task; none of objects that are kept.
+        InputError: as `pyalign.score`; triplets of another task; no triplet whose objects are all kept.
     """
     human = Embeddings(objects.human, objects.names)
     present = with_rows(human if objects.names is None else human[objects.there], triplets, missing)
@@ -306,14 +306,14 @@ def judged_triplets(
 
 
 def _counts(objects: Objects) -> dict[str, int]:
-    """How many objects have rows, of those of the dimensions."""
+    """The number of objects with rows, and the number of objects of the dimensions."""
     return {"n_objects": int(objects.there.sum()), "of_objects": len(objects.there)}
 
 
 def scored(
     predictions: DimensionPredictions, objects: Objects, judged: JudgedTriplets, progress: Progress
 ) -> DimensionPredictions:
-    """Adds accuracies on these triplets: of predictions, all and within folds; of human dimensions; of embeddings."""
+    """Adds the accuracies of predictions (over all triplets and within folds), human dimensions and embeddings."""
     assert predictions.fold_of is not None
     fold = predictions.fold_of[judged.index]
     whole, inside = Triplets(judged.index), Triplets(judged.index[(fold == fold[:, :1]).all(axis=1)])

@@ -1,4 +1,4 @@
-"""What `pyalign.predict_dimensions` finds."""
+"""The result of `pyalign.predict_dimensions`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PredictedDimensions(Result):
         accuracy: fraction of triplets whose odd one out the predicted dimensions get right, with each object predicted
             by the fit in which it was held out; None without triplets, as are the following ones.
         accuracy_ci: its interval over objects.
-        accuracy_within_folds: the same for triplets whose three objects are in one fold, as published.
+        accuracy_within_folds: the accuracy on triplets whose three objects are in one fold, as published.
         n_within_folds: the number of these triplets.
         own_accuracy: the accuracy of the original embeddings, by cosine.
         predictions: (n, k) float64 held-out predictions, a row for each object, NaN if it was left out. Documents do
@@ -91,7 +91,7 @@ class DimensionDifference:
         difference: R^2 of the first minus that of the other.
         ci: its interval over objects.
         p_value: two-sided, for the hypothesis of no difference.
-        p_adjusted: the same, corrected over all pairs and dimensions; for means, over all pairs.
+        p_adjusted: the p-value, corrected over all pairs and dimensions; for means, over all pairs.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -123,17 +123,19 @@ class DimensionPredictions(Result):
         standardize: whether features were divided by their standard deviations.
         seed: the seed of the folds; None if they were given as labels.
         confidence: the confidence level of the intervals.
-        ci_by, ci_method: what intervals are over, and how they were computed; None without intervals.
+        ci_by: what intervals are over; None without intervals.
+        ci_method: how intervals were computed; None without intervals.
         correction: how p-values are corrected.
-        differences: of R^2, every two representations; None of one alone.
-        human: where the dimensions came from, or None.
-        triplets: where the triplets came from, or None.
-        n_triplets: that accuracies are over; None without triplets, as what follows.
-        measure: by which predicted and human dimensions choose.
-        human_accuracy: of the human dimensions themselves. They were made from triplets: of these, it is not held out.
+        differences: the differences in R^2 between every two representations; None with only one.
+        human: the source of the dimensions, or None.
+        triplets: the source of the triplets, or None.
+        n_triplets: the number of triplets behind the accuracies; None without triplets, as are the following ones.
+        measure: the measure by which predicted and human dimensions choose.
+        human_accuracy: the accuracy of the human dimensions. If these triplets were used to make the dimensions, it is
+            not held out.
         human_accuracy_ci: its interval over objects.
-        fold_of: (n,) the fold of each object, -1 for those left out. In no document.
-        names: of the objects, where they are known. In no document.
+        fold_of: (n,) the fold of each object, -1 for those left out. Documents do not contain it.
+        names: the names of the objects, or None. Documents do not contain them.
     """
 
     command: ClassVar[str] = "predict"

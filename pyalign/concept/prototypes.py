@@ -1,4 +1,4 @@
-"""What a concept looks like: its medoid, and the objects with the largest weights on a dimension."""
+"""The prototypes of a concept: its medoid, and the objects with the largest weights on a dimension."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ TOP = 8
 
 @dataclass(frozen=True)
 class Prototype:
-    """An object that stands for a concept: `row`, `name` where it has one, and its weight or mean similarity.
+    """An object that represents a concept.
 
-    A single object has no `value`: None.
+    Attributes:
+        row: the row of the object.
+        name: its name, or None.
+        value: its weight on the dimension, or its mean similarity to the other objects of the concept; None if the
+            concept has no other objects.
     """
 
     row: int
@@ -34,13 +38,14 @@ class Prototype:
 
 @dataclass(frozen=True)
 class ConceptPrototypes:
-    """One concept.
+    """The prototypes of one concept.
 
     Attributes:
-        concept: its label.
-        n_objects: of the category, or with their largest weight on the dimension.
-        medoid: the object of these with the largest mean similarity to the others; None of no objects.
-        top: of a dimension the objects with the largest weights, of a category those with the largest mean similarity.
+        concept: the label of the category or dimension.
+        n_objects: the number of objects in the category, or with their largest weight on the dimension.
+        medoid: the object among these with the largest mean similarity to the others; None without objects.
+        top: for a dimension the objects with the largest weights, for a category those with the largest mean
+            similarity.
     """
 
     concept: str
@@ -51,7 +56,14 @@ class ConceptPrototypes:
 
 @dataclass(frozen=True)
 class Prototypes(Result):
-    """Prototypes of concepts, which are "categories" or "dimensions" (`grouping`), among n_objects by a measure."""
+    """The prototypes of several concepts.
+
+    Attributes:
+        concepts: an entry for each concept.
+        grouping: how concepts are defined: by "categories" or by "dimensions".
+        measure: the similarity measure.
+        n_objects: the number of objects.
+    """
 
     command: ClassVar[str] = "prototypes"
     rows: ClassVar[str] = "concepts"
@@ -72,16 +84,20 @@ def prototypes(
     measure: MeasureLike = "cosine",
     backend: BackendName = "auto",
 ) -> Prototypes:
-    """Medoids and top objects of each category, or of each dimension of a human embedding.
+    """Find the medoid and the top objects of each category, or of each dimension of a human embedding.
 
     Args:
-        embeddings: (n, d) embeddings, whose similarities say which object is in the middle.
-        categories, dimensions, dimension_labels: one kind of concepts; see `compare_neighbors`.
-        top: how many objects are named for each.
+        embeddings: (n, d) embeddings, whose similarities define the medoids.
+        categories, dimensions, dimension_labels: the concepts, either categories or dimensions; see
+            `compare_neighbors`.
+        top: the number of top objects of each concept.
         measure, backend: see `pyalign.similarity`.
 
+    Returns:
+        A `Prototypes`: the medoid and the top objects of each concept.
+
     Raises:
-        InputError: neither categories nor dimensions, or both; what does not fit x.
+        InputError: neither categories nor dimensions, or both; categories or dimensions that do not fit the embeddings.
 
     Source: Kaufman and Rousseeuw, "Clustering by means of medoids", 1987.
 

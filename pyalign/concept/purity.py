@@ -40,14 +40,16 @@ NAMED = 5  # categories that a note names
 
 @dataclass(frozen=True)
 class CategoryPurity:
-    """One category's objects.
+    """The neighbourhood purity of one category.
 
     Attributes:
-        category, n_objects: its label, and how many objects it has.
-        purity: the mean share of their neighbours that are of this category; None of no objects.
-        ci: its interval over objects; None where none was asked for, of too few objects, or where nothing varies.
-        chance: what random neighbours would share: (n_objects - 1) / (n - 1).
-        p_value: one-sided, by shuffled categories; None without permutations.
+        category: the label of the category.
+        n_objects: the number of its objects.
+        purity: the mean proportion of their neighbours that are in this category; None without objects.
+        ci: the interval of the purity, over objects; None if it was not requested, with too few objects, or if all of
+            them have the same purity.
+        chance: the expected purity of random neighbours, (n_objects - 1) / (n - 1).
+        p_value: one-sided, by shuffling the categories; None without permutations.
     """
 
     category: str
@@ -60,13 +62,17 @@ class CategoryPurity:
 
 @dataclass(frozen=True)
 class PurityResult(Result):
-    """One model: `purity` is the mean over objects with a category of the share of neighbours that share one.
+    """The neighbourhood purity of one model.
 
     Attributes:
-        embeddings: the model's name.
-        purity, ci, chance, p_value: over all objects with a category.
-        categories: each by itself: neighbours of that very category.
-        label: another name of the embeddings.
+        embeddings: the name of the model.
+        purity: the mean proportion of neighbours that share a category with the object, over all objects with a
+            category.
+        ci: the interval of the purity, over objects.
+        chance: the expected purity of random neighbours.
+        p_value: one-sided, by shuffling the categories; None without permutations.
+        categories: the purity of each category, for which only neighbours in that category count.
+        label: a shorter name for tables, or None.
     """
 
     embeddings: str
@@ -80,14 +86,18 @@ class PurityResult(Result):
 
 @dataclass(frozen=True)
 class NeighborPurity(Result):
-    """Purity by models.
+    """The neighbourhood purity of one or more models.
 
     Attributes:
-        results: one for each model.
-        k, measure: of the neighbours.
-        n_objects, n_with_category: all objects, which may be neighbours, and those that count.
-        resamples, confidence, permutations: None without intervals or p-values.
-        seed: of the half-samples; without intervals that of the relabellings.
+        results: a result for each model.
+        k: the number of neighbours of each object.
+        measure: the similarity measure.
+        n_objects: the number of objects, all of which may be neighbours.
+        n_with_category: the number of objects with a category, over which purity is averaged.
+        resamples: the number of half-samples; None without intervals.
+        confidence: the confidence level of the intervals; None without intervals.
+        permutations: the number of shuffles; None without p-values.
+        seed: the seed of the half-samples; without intervals, that of the shuffles.
     """
 
     command: ClassVar[str] = "neighbor purity"
@@ -118,17 +128,20 @@ def neighbor_purity(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> NeighborPurity:
-    """The share of each object's k nearest neighbours that share a category with it.
+    """Compute the proportion of each object's k nearest neighbours that share a category with it.
 
-    Objects without a category may be neighbours, which then share nothing, but do not count themselves.
+    Objects without a category may be neighbours, which then share no category, but have no purity themselves.
 
     Args:
         embeddings: (n, d) embeddings, or a mapping of names to them.
-        categories: `Categories`, labels (n,) or memberships (n, c); an object may have several.
+        categories: `Categories`, labels (n,) or memberships (n, c). An object may have several.
         k, measure, ci, n_permutations, seed, progress: see `compare_neighbors`.
 
+    Returns:
+        A `NeighborPurity`: the purity of each model, over all objects and for each category.
+
     Raises:
-        InputError: as `compare_neighbors`; no object with a category.
+        InputError: as `compare_neighbors`; categories without objects.
 
     Example:
         >>> x = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])

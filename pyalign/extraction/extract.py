@@ -1,4 +1,4 @@
-"""Embeddings of items by the layers of a model."""
+"""Embeddings of items from the layers of a model."""
 
 from __future__ import annotations
 
@@ -38,43 +38,48 @@ def extract(
     transform: Transform | None = None, meta: Mapping[str, str] | None = None, n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Extraction:  # fmt: skip
-    """Runs images or texts through a model and gives a row for each, by layer, with the names of the items.
+    """Extract embeddings of images or texts from the layers of a model.
 
     Args:
-        model: SOURCE:NAME (see `list_models`), an encoder that is loaded already, a function that makes one of a
-            `Request`, or an nn.Module of torch, of which a copy is run, with `preprocess`.
+        model: SOURCE:NAME (see `list_models`), a loaded encoder, a function that makes an encoder from a `Request`, or
+            a torch nn.Module with `preprocess`, of which a copy is run.
         images: a folder, a list file, an archive, a table, or a sequence of images; see `as_images`.
-        preprocess: of an nn.Module: makes (c, h, w) floats of an RGB image of Pillow.
-        layers: "penultimate" (the pooled feature before the classifier), "logits", or names of modules.
-        texts: names or sentences instead of images: a file with one a line, or a sequence of strings. The model
-            reads underscores as blanks; the rows keep the names as they are. A model of both has its text tower run.
-        pool: how tokens or maps of named modules become a row: "cls" (the class token), "mean" (of patches, or of
-            places), "flatten" or "none"; "auto": the class token where there is one, else the mean.
-        out: a folder to write to, at any size, in a way that can be interrupted; None keeps rows in memory.
-        checkpoint: a file or folder with the model's weights; None: those that its name says.
-        batch_size: items in one pass.
-        device: as torch names it; "auto": a CUDA device where there is one.
-        precision: "fp32", or "bf16": products in bfloat16, faster where the processor has them, a little less exact.
-        compile: whether torch compiles the model first.
-        workers: threads that read and prepare items; None: one for each processor. Rows don't depend on them.
-        n_threads: that compute the model on the processor; None: 2, or those of an encoder that is loaded. Rows may
-            differ in the last digits with another number, so it is a setting, and not taken from the environment.
-        shard: (i, k): part i of k, from 1, which may have no items; `merge_extractions` puts the parts together.
-        resume: goes on with what an interrupted run has left in `out`.
-        unreadable: "raise" where an item can't be read, or "omit": it has no row, and is listed.
-        decoder: of images: "pil", or "torchvision", whose JPEG pixels may differ by a grey level.
-        background: what stands behind transparent images, as Pillow names colours.
-        prompt: in which each text stands, at {}, such as "a photo of a {}".
-        transform: a linear map for the rows of the one layer, such as one of gLocal.
-        meta: what else the manifest should say.
-        progress: is told how many items are done.
+        layers: ``"penultimate"`` (the pooled feature before the classifier), ``"logits"``, or names of modules.
+        texts: names or sentences instead of images: a file with one per line, or a sequence of strings. The model gets
+            blanks for underscores; the names of the rows keep them. For a model of images and texts, the text tower is
+            run.
+        preprocess: for an nn.Module, a function of an RGB image of Pillow that returns (c, h, w) floats.
+        pool: how tokens or feature maps of named modules become a row: ``"cls"`` (the class token), ``"mean"`` (over
+            patches or positions), ``"flatten"`` or ``"none"``. ``"auto"``: the class token if there is one, otherwise
+            the mean.
+        out: a folder for the embeddings, which may be larger than memory; an interrupted run can be resumed. None:
+            embeddings are kept in memory.
+        checkpoint: a file or folder with the model's weights; None: the weights that belong to the model's name.
+        batch_size: the number of items per pass.
+        device: a device name of torch; ``"auto"``: a CUDA device if there is one.
+        precision: ``"fp32"``, or ``"bf16"`` for products in bfloat16, which are slightly less accurate, and faster on
+            hardware that supports them.
+        compile: whether to compile the model with torch first.
+        workers: the number of threads that read and prepare items; None: one per CPU. The embeddings do not depend on
+            it.
+        shard: (i, k) for part i of k, counted from 1, which may have no items. `merge_extractions` merges the parts.
+        resume: whether to continue an interrupted run in `out`.
+        unreadable: ``"raise"``, or ``"omit"`` to leave out items that can't be read, and to list them as failures.
+        decoder: the decoder of images, ``"pil"`` or ``"torchvision"``; their JPEG pixels may differ by one grey level.
+        background: the background of transparent images, a colour name of Pillow.
+        prompt: a template for texts with {} in place of the text, such as "a photo of a {}".
+        transform: a linear map for the rows of a single layer, such as one of gLocal.
+        meta: further entries for the manifest, as a mapping of names to strings.
+        n_threads: the number of threads that run the model on the CPU; None: 2, or those of a loaded encoder. It may
+            change the last digits of the embeddings, so it is not taken from the environment.
+        progress: a callback that gets the stage, the number of items done and their total.
 
     Returns:
-        The embeddings of each layer, (n, d) float32 in the order of the items, and how they were made.
+        An `Extraction`: the embeddings of each layer, (n, d) float32 in the order of the items, and how they were made.
 
     Raises:
-        InputError: no such model, layer or item; weights that are not to be had; a folder that holds something else.
-        MissingExtraError: a package of the model's source is not installed.
+        InputError: an unknown model, layer or item; weights that can't be found; a folder with other content.
+        MissingExtraError: a package that the model's source needs is not installed.
         OSError: the folder can't be written.
 
     Example:
@@ -122,7 +127,7 @@ def extract(
 
 
 def _finished_before(job: Job, folder: Folder, workers: int, progress: Progress) -> Extraction:
-    """What lies in the folder of a finished run, if its items are those of the job."""
+    """The extraction in the folder of a finished run, if its items are those of the job."""
     finished = folder.finished
     assert finished is not None
     if finished.names != tuple(job.items.names[job.first : job.last]):
@@ -180,7 +185,7 @@ def _path(argument: Any) -> str | None:
 
 
 def _modality(images: Any, texts: Any, prompt: str | None) -> str:
-    """The modality of the items that are given: "images" or "texts"."""
+    """The modality of the items, "images" or "texts"; raises unless there is exactly one."""
     if (images is None) == (texts is None):
         raise InputError(f"extract needs images or texts, one of them; got {'neither' if images is None else 'both'}")
     if images is not None and prompt is not None:
@@ -189,7 +194,7 @@ def _modality(images: Any, texts: Any, prompt: str | None) -> str:
 
 
 def _texts(texts: Any, prompt: str | None) -> tuple[Any, Callable[[Any], Any]]:
-    """The texts, and what puts one into its prompt."""
+    """The texts, and the function that inserts a text into the prompt."""
     from pyalign.extraction.texts import as_texts, fill
 
     if prompt is None:
@@ -199,7 +204,7 @@ def _texts(texts: Any, prompt: str | None) -> tuple[Any, Callable[[Any], Any]]:
 
 
 def _images(images: Any, decoder: str, background: str) -> tuple[Any, Callable[[Any], Any]]:
-    """The images, and what decodes one; called by several threads."""
+    """The images, and the function that decodes one, which several threads call."""
     from pyalign.extraction.decode import decode
     from pyalign.extraction.images import as_images
 

@@ -1,4 +1,4 @@
-"""What an extraction gives: embeddings for each layer, and everything that is needed to make them again."""
+"""The result of an extraction: embeddings for each layer, and everything that is needed to reproduce them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ExtractedLayer:
     """One layer of an extraction.
 
     Attributes:
-        name: of the layer.
-        what: it is, a phrase.
-        pooling: how tokens or a map became a row; "model" where the model does that itself.
-        shape: (n, d), or more axes where nothing was pooled.
-        dtype: of the values.
-        file: in the folder; None where it was kept in memory.
-        sha256: of that file.
+        name: the name of the layer.
+        what: a short description of the layer.
+        pooling: how tokens or a feature map became a row; "model" if the model pools itself.
+        shape: (n, d), with more axes if nothing was pooled.
+        dtype: the dtype of the embeddings.
+        file: the file in the folder; None if embeddings were kept in memory.
+        sha256: the SHA-256 of that file.
     """
 
     name: str
@@ -40,11 +40,11 @@ class ExtractedLayer:
 
 @dataclass(frozen=True)
 class Failure:
-    """An item that has no row.
+    """An item without a row.
 
     Attributes:
-        name: of the item.
-        reason: why it could not be read, a few words.
+        name: the name of the item.
+        reason: why it could not be read, in a few words.
     """
 
     name: str
@@ -53,33 +53,39 @@ class Failure:
 
 @dataclass(frozen=True)
 class Extraction(Result):
-    """Embeddings of items by the layers of a model; ``extraction["logits"]`` are those of one.
+    """Embeddings of items from the layers of a model; ``extraction["logits"]`` are those of one layer.
 
     Attributes:
-        model: its name, SOURCE:NAME.
-        layers: one for each that was asked for.
-        n_items: that were given.
-        n_rows: that each layer has: items less failures.
+        model: the name of the model, SOURCE:NAME.
+        layers: the requested layers.
+        n_items: the number of items.
+        n_rows: the number of rows of each layer, that is, items without failures.
         modality: "images" or "texts".
-        items: where the items came from, and order: how they are put in order.
+        items: the source of the items, or None.
+        order: how the items are ordered.
         names: the file in the folder with the name of each row.
-        failures: items without a row.
-        weights: which the model had.
-        preprocessing: what happened to an item before the model saw it.
-        decoder: what read the images; background: what stands behind transparent ones.
-        transform: the file of a linear map that was applied to the layer; None for none.
-        precision, device, batch_size: how it ran.
-        model_threads: that computed the model on the processor; processor: which it was. Rows of another number of
-            threads or other instructions may differ in the last digits.
-        shard: (i, k) where these are part i of k.
-        versions: of the packages that computed.
-        meta: what the user adds.
-        names_sha256: SHA-256 of the names of all items, also of those in other parts.
-        items_sha256: of the names and contents of these items: that of the file `items.sha256`. Folders of earlier
-            versions have no `names_sha256`, and theirs is of names and sizes.
-        fingerprint: of the items and of all that decides their rows.
-        seconds: that it took, of all runs together; items_per_second.
-        embeddings: layer -> (n, d) rows with their names.
+        failures: the items without a row.
+        weights: the weights of the model.
+        preprocessing: how items are preprocessed for the model.
+        decoder: the decoder of the images; None for texts.
+        background: the background of transparent images, as (r, g, b); None for texts.
+        precision: "fp32" or "bf16".
+        device: the device that ran the model.
+        batch_size: the number of items per pass.
+        versions: the versions of the packages that were used.
+        seconds: the total time of all runs.
+        items_per_second: the number of items per second.
+        items_sha256: the SHA-256 of the names and contents of these items, which is that of the file `items.sha256`. In
+            folders of earlier versions, without `names_sha256`, it is that of names and sizes.
+        fingerprint: a hash of the items and of everything that determines their rows.
+        transform: the linear map that was applied to the layer, with its file; None without a map.
+        shard: (i, k) for part i of k; None for all items.
+        meta: the entries that the user added.
+        model_threads: the number of threads that ran the model on the CPU. Another number of threads may change the
+            last digits of the embeddings.
+        processor: the CPU. Other instruction sets may change the last digits of the embeddings.
+        names_sha256: the SHA-256 of the names of all items, including those in other parts.
+        embeddings: a mapping of layers to (n, d) embeddings with names.
     """
 
     command: ClassVar[str] = "extract"
@@ -115,7 +121,7 @@ class Extraction(Result):
     embeddings: Mapping[str, Embeddings] | None = hidden(default=None)
 
     def state(self) -> dict[str, Any]:
-        """All that decides the rows but what is in the items, as json can write it."""
+        """Everything that determines the rows, except the content of the items, as JSON can represent it."""
         return state_of(self, self.model, self.weights.sha256, self.layers)
 
     def __getitem__(self, layer: str) -> Embeddings:
@@ -131,9 +137,13 @@ class Extraction(Result):
 
 
 def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[Any]) -> dict[str, Any]:
-    """All that decides the rows of an extraction but what is in the items, as json can write it.
+    """Everything that determines the rows of an extraction, except the content of the items.
 
-    settings: has the rest as attributes: an `Extraction`, or what will become one.
+    Args:
+        settings: an object with the remaining entries as attributes: an `Extraction`, or a job that will become one.
+        model: the name of the model.
+        weights: the SHA-256 of its weights.
+        layers: the layers.
     """
     rest = (
         "names_sha256", "preprocessing", "decoder", "background", "precision", "batch_size", "shard", "transform",
@@ -148,7 +158,7 @@ def state_of(settings: Any, model: str, weights: str | None, layers: Sequence[An
 
 
 class Sink(Protocol):
-    """Where rows go: `Memory`, or a `Folder` on the disk."""
+    """The destination of rows: `Memory`, or a `Folder` on disk."""
 
     path: Any
     failures: list[Failure]
@@ -191,7 +201,7 @@ class Memory:
     def add(
         self, rows: Mapping[str, np.ndarray], items: Sequence[str], failures: Sequence[Failure], seconds: float
     ) -> None:
-        """The next batch."""
+        """Adds the rows of the next batch."""
         self.next, self.seconds = self.next + 1, seconds
         self.rows += len(next(iter(rows.values()))) if rows else 0
         self.items += items
@@ -203,11 +213,11 @@ class Memory:
         self, names: Sequence[str], hashes: str,
         manifest: Callable[[Mapping[str, tuple[tuple[int, ...], str | None]]], str],
     ) -> Mapping[str, Any]:  # fmt: skip
-        """The arrays."""
+        """The arrays of each layer, after passing their shapes to the manifest."""
         arrays = {name: np.concatenate(parts) for name, parts in self._parts.items()}
         manifest({name: (array.shape, None) for name, array in arrays.items()})
         return arrays
 
     def left(self, total: int) -> str:
-        """What an interrupt leaves."""
+        """A phrase that says what is left after an interrupt."""
         return "nothing was written"

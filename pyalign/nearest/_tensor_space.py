@@ -1,4 +1,4 @@
-"""The exact search of rows on a device: all of it happens there, and what was found alone comes to the host.
+"""The exact search of rows on a device: it runs entirely there, and only its result is copied to the host.
 
 The rows stay where they are. Beside them lie the float32 rows that are searched; values of candidates are taken in
 float64 by torch. The search is `pyalign.nearest.exact.Search` as it is, over a space whose arrays are tensors.

@@ -1,6 +1,6 @@
-"""Approximate indexes of faiss over rows, built, tuned to a recall, written to a file and read back.
+"""Approximate indexes of faiss: building them, tuning them to a recall, writing them to a file and reading them.
 
-Which index a search takes follows faiss's guidelines to choose an index (github.com/facebookresearch/faiss/wiki).
+The choice of index follows faiss's guidelines (github.com/facebookresearch/faiss/wiki).
 """
 
 from __future__ import annotations
@@ -43,16 +43,17 @@ CELLS = ((1_000_000, None), (10_000_000, 1 << 16), (100_000_000, 1 << 18), (math
 
 @dataclass(frozen=True, eq=False)
 class NeighborIndex:
-    """An index over rows.
+    """An index over the rows of embeddings.
 
     Attributes:
-        index: "flat", which is the rows themselves, or the factory string of faiss.
-        measure: as given to ``measure=``; of rbf with its sigma.
-        n, d: of the rows.
-        rows_sha256: of the rows, see `pyalign.data.fingerprint`.
-        manifest: what else its file says: versions, names, source, recall.
-        faiss_index: of faiss; None for "flat".
-        path: where it was read from, or None.
+        index: "flat", for the rows themselves, or the factory string of faiss.
+        measure: the similarity measure; for rbf with its sigma.
+        n: the number of rows.
+        d: the number of features.
+        rows_sha256: the SHA-256 of the rows, see `pyalign.data.fingerprint`.
+        manifest: the other metadata of its file: versions, names, source, recall.
+        faiss_index: the index object of faiss; None for "flat".
+        path: the file that it was read from, or None.
     """
 
     index: str
@@ -65,7 +66,7 @@ class NeighborIndex:
     path: str | None = None
 
     def require(self, values: np.ndarray, measure: Measure) -> None:
-        """Raises unless these are the rows and the measure that it was made of."""
+        """Raises unless the index was built from these rows and this measure."""
         subject = f"index {self.path}" if self.path else "index"
         if measure.name != self.measure.partition(":")[0]:
             raise InputError(f"{subject} was made for measure {self.measure}; got {measure}")
@@ -76,7 +77,7 @@ class NeighborIndex:
             raise InputError(f"{subject} was made of other rows (sha256 {self.rows_sha256[:12]}; got {digest[:12]})")
 
     def content(self, recall: float | None = None) -> list[bytes]:
-        """The pieces of its file: a mark, the hash of the rest, a line of JSON, and the index as faiss writes it."""
+        """The parts of its file: a mark, the hash of the rest, a line of JSON, and the index as faiss writes it."""
         data = np.empty(0, np.uint8)
         if self.faiss_index is not None:
             data = load_faiss("an index").serialize_index(self.faiss_index)
@@ -90,7 +91,7 @@ class NeighborIndex:
         return [MARK, digest.hexdigest().encode() + b"\n", line, data.data]  # type: ignore[list-item]
 
     def save(self, path: PathLike, recall: float | None = None) -> None:
-        """Writes it to a file, beside its place first: there it is whole or not at all."""
+        """Writes the index to a file, by way of a temporary file, so that the file is either complete or absent."""
         with Files() as pending:
             pending.add(path, self.content(recall))
             pending.commit()
@@ -99,17 +100,21 @@ class NeighborIndex:
 def build_index(
     embeddings: EmbeddingsLike, *, measure: MeasureLike = "cosine", index: str = "hnsw", memory: float | None = None
 ) -> NeighborIndex:
-    """An index over rows, to be saved or given to `pyalign.neighbors`.
+    """Build an index over rows, to save it or to pass it to `pyalign.neighbors`.
 
     Args:
         embeddings: (n, d) real numbers, finite.
         measure: see `pyalign.similarity`.
-        index: "flat", "hnsw", "ivf", "auto" for n searches, or a factory string of faiss.
-        memory: see `pyalign.nearest.index.choose_index`.
+        index: ``"flat"``, ``"hnsw"``, ``"ivf"``, a factory string of faiss, or ``"auto"`` for the best choice if every
+            row is a query.
+        memory: the number of bytes that the index may take; see `pyalign.nearest.index.choose_index`.
+
+    Returns:
+        A `NeighborIndex`.
 
     Raises:
-        InputError: as `pyalign.similarity`; a string that faiss does not take.
-        MissingExtraError: faiss is not installed; "flat" needs none.
+        InputError: as `pyalign.similarity`; a factory string that faiss does not accept.
+        MissingExtraError: faiss is not installed; ``"flat"`` does not need it.
 
     Example:
         >>> build_index(np.eye(3), index="flat").n
@@ -222,17 +227,18 @@ def give_more(index: Any, times: int) -> bool:
 
 
 def choose_index(n: int, d: int, queries: int, memory: float | None = None) -> str:
-    """The index for `queries` searches of n rows of d features: "flat", or a factory string of faiss.
+    """Choose the index for `queries` searches of n rows with d features: "flat", or a factory string of faiss.
 
-    Flat, which is exact, up to 1,000 queries, or while 2 n d queries is at most 1e14. Else a graph, ``HNSW32``, where
-    its 4 d + 264 bytes a row fit into `memory`. Else cells and product quantisation, of m / 2 bytes a row:
-    ``OPQ{m}_{4m},IVF{K},PQ{m}x4fs``. The guideline's last step, ``RFlat``, compares candidates with a copy of the rows;
-    pyalign does that with the rows that it has, in float64, so the copy is left out.
+    The choice is flat, which is exact, for up to 1,000 queries, or if 2 n d queries is at most 1e14. Otherwise it is a
+    graph, ``HNSW32``, if its 4 d + 264 bytes per row fit into `memory`, and else cells with product quantization, which
+    takes m / 2 bytes per row: ``OPQ{m}_{4m},IVF{K},PQ{m}x4fs``. The last step of the guidelines, ``RFlat``, compares
+    candidates with a copy of the rows. pyalign does this with the original rows, in float64, and needs no copy.
 
     Args:
-        n, d: rows that are searched, and their features.
-        queries: how many searches.
-        memory: bytes that an index may take; None: half of what the system has free.
+        n: the number of rows.
+        d: the number of features.
+        queries: the number of searches.
+        memory: the number of bytes that an index may take; None: half of the free memory.
 
     Example:
         >>> choose_index(100_000, 512, 100_000), choose_index(5_000_000, 512, 100)

@@ -1,7 +1,7 @@
 """The nearest rows of each query, exactly or by an index.
 
-An index is searched wider until a sample of the queries finds what the exact search finds. The exact search takes place
-on the host, or on the device on which the rows lie.
+The search of an index is widened until a sample of the queries finds what the exact search finds. The exact search runs
+on the host, or on the device where the rows are.
 """
 
 from __future__ import annotations
@@ -49,36 +49,40 @@ def neighbors(
     memory: float | None = None,
     progress: Progress | None = None,
 ) -> Neighbors:
-    """The k rows of x that are most similar to each query, the most similar first, of equal ones the lower row first.
+    """Find the k rows that are most similar to each query, most similar first.
 
-    With index "flat" these are the k largest of all similarities, computed in float64 and compared as such (distances
-    by their squares), whatever the dtype of x, the backend and the number of threads. A float32 search proposes
-    candidates; a bound on its rounding says where more of them, or all rows, must be looked at.
+    With ``index="flat"`` these are the k largest of all similarities. They are computed and compared in float64
+    (distances by their squares), so the result does not depend on the dtype of the rows, the backend or the number of
+    threads. A float32 search proposes candidates, and a bound on its rounding error decides for which queries more
+    candidates, or all rows, have to be compared. Of equally similar rows the lower one comes first.
 
     Args:
         embeddings: (n, d) real numbers, one row per item. Names come from `Embeddings` or the index of a DataFrame.
-        queries: None for all rows of x; names of rows, of one row each; or (q, d) vectors of x's features.
-        k: neighbours of each query: from 1 to n, or to n - 1 where queries are rows of x.
-        measure: see `pyalign.similarity`; the largest are the nearest. Zero rows (cosine) and constant ones (pearson)
+        queries: None for all rows; names of rows, each of which must belong to exactly one row; or (q, d) vectors with
+            the same features.
+        k: the number of neighbours of each query, from 1 to n, or to n - 1 if queries are rows of the embeddings.
+        measure: see `pyalign.similarity`; larger is nearer. Zero rows (for cosine) and constant rows (for pearson)
             have similarity 0 to everything.
-        backend: "native": the kernels of pyalign. "faiss": `faiss.knn`. "auto": native for the exact search, which is
-            faster here and finds the same; faiss for other indexes. Rows on a device are searched there, exactly: by
-            faiss where it has GPUs, or by "cuda", "triton" or "torch", which can be asked for.
-        index: "flat": exact. "hnsw", "ivf", or a factory string of faiss: approximate, with the recall measured.
-            "auto" or None: see `pyalign.nearest.index.choose_index`. Or an index of `build_index` or `load_index`,
-            or a path to one (`pathlib.Path`), which must be of these rows and this measure.
-        include_self: whether a query that is a row of x is its own neighbour.
-        nan_policy: "raise", or "omit": rows with NaN or infinity are no neighbours, and have none.
-        memory: bytes that an index may take, for "auto".
-        progress: called with "neighbors", queries done and their number.
+        backend: ``"native"``: pyalign's own kernels. ``"faiss"``: `faiss.knn`. ``"auto"``: native for the exact search,
+            which finds the same neighbours and is faster here, and faiss for other indexes. Rows on a device are
+            searched exactly on that device, by faiss if it has GPU support, or else by ``"cuda"``, ``"triton"`` or
+            ``"torch"``, each of which you can also request.
+        index: ``"flat"``: the exact search. ``"hnsw"``, ``"ivf"`` or a factory string of faiss: an approximate search,
+            whose recall is measured. ``"auto"`` or None: see `pyalign.nearest.index.choose_index`. Or an index of
+            `build_index` or `load_index`, or a path to one (`pathlib.Path`), of the same rows and measure.
+        include_self: whether a query that is a row of the embeddings counts as its own neighbour.
+        nan_policy: ``"raise"``, or ``"omit"`` to leave out rows with NaN or infinity, as neighbours and as queries.
+        memory: the number of bytes that an index may take, for ``"auto"``.
+        progress: a callback that gets "neighbors", the number of queries done and their total.
 
     Returns:
-        `Neighbors`: `indices` (q, k) int64, `similarities` (q, k) float64, names; the recall of an approximate index.
+        A `Neighbors`, with `indices` (q, k) int64, `similarities` (q, k) float64, names, and the recall of an
+        approximate index.
 
     Raises:
-        InputError: no such rows, queries, k, measure, backend or index; a name that no row has, or several; NaN; an
-            index of other rows.
-        MissingExtraError: backend "faiss" or an approximate index without faiss.
+        InputError: rows, queries, k, measure, backend or index that are not valid; a name that belongs to no row or to
+            several; NaN; an index of other rows.
+        MissingExtraError: faiss is not installed, for its backend or an approximate index.
 
     Example:
         >>> animals = Embeddings(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]), ("cat", "dog", "car"))
@@ -126,7 +130,7 @@ def neighbors(
 
 
 def prepared_index(x: Embeddings, queries: Any, measure: MeasureLike, index: str) -> NeighborIndex:
-    """The index that `neighbors` would make for these queries, to be given to it and saved."""
+    """The index that `neighbors` would build for these queries, to pass to it and to save."""
     values = on_host(x.values, "embeddings")
     count = len(values) if queries is None else len(queries)
     return build_index(x, measure=measure, index=factory_of(index, *_sizes(values), count))
@@ -137,7 +141,7 @@ def _sizes(rows: Any) -> tuple[int, int]:
 
 
 def _usable(rows: np.ndarray, name: str, nan_policy: Policy, names: Sequence[str] | None) -> np.ndarray:
-    """Mask of the rows without NaN and infinity; raises where there are others that nobody leaves out."""
+    """A mask of the rows without NaN and infinity; raises for other rows unless they may be omitted."""
     kept = np.concatenate([_finite(rows[part]) for part in parts(*rows.shape)])
     if nan_policy == "raise":
         with _checks.may_omit_rows(names):
@@ -146,7 +150,7 @@ def _usable(rows: np.ndarray, name: str, nan_policy: Policy, names: Sequence[str
 
 
 def _finite(rows: Any) -> np.ndarray:
-    """(m,) whether a row holds neither NaN nor infinity; of tensors too."""
+    """(m,) bool, whether a row has neither NaN nor infinity, for arrays and tensors."""
     if not isinstance(rows, np.ndarray):
         return np.asarray(rows.isfinite().all(dim=1).cpu().numpy())
     return np.asarray(np.isfinite(rows).all(axis=1))
@@ -175,7 +179,7 @@ def _number(k: object, n: int, own: bool) -> int:
 
 
 def _saved(index: Any, values: np.ndarray, measure: Measure, whole: bool) -> NeighborIndex | None:
-    """The index that was given, where it is one, of these rows."""
+    """The index that the caller passed, if there is one; raises unless it is of these rows."""
     chosen = load_index(index) if isinstance(index, PathLike) else index
     if not isinstance(chosen, NeighborIndex):
         return None
@@ -191,7 +195,7 @@ def _result(
     rows: Embeddings, wanted: Queries, space: Space, nearest_rows: NearestRows, kept: np.ndarray, served: np.ndarray,
     factory: str, engine: str,
 ) -> Neighbors:  # fmt: skip
-    """What was found, by the rows of x and the queries as they were given."""
+    """The result, with the row numbers of the original embeddings and queries."""
     place, shape = np.flatnonzero(kept), (len(served), nearest_rows.indices.shape[1])
     indices, similarities = np.full(shape, -1, np.int64), np.full(shape, np.nan)
     here = nearest_rows.indices >= 0
@@ -233,7 +237,7 @@ def _notes(
 
 
 def _notes_on_zeros(space: Space) -> list[str]:
-    """Rows without a direction, such as that of an image that was missing."""
+    """Notes on rows without a direction, such as that of a missing image."""
     count = int((space.inverse == 0).sum()) if space.angular else 0
     what = "constant" if space.measure.name == "pearson" else "zero"
     if count == 0:
@@ -243,7 +247,7 @@ def _notes_on_zeros(space: Space) -> list[str]:
 
 
 class NearestRows(NamedTuple):
-    """Rows and values (q, k) of a search; the recall of an approximate one, and over how many queries."""
+    """Rows and values (q, k) of a search, and for an approximate one its recall and the number of queries for that."""
 
     indices: np.ndarray
     values: np.ndarray
@@ -260,9 +264,9 @@ def approximately(
     own: np.ndarray | None,
     report: Report | None = None,
 ) -> NearestRows:
-    """Neighbours by an index of faiss, ordered exactly.
+    """The neighbours that an index of faiss proposes, ordered exactly.
 
-    The search is as narrow as it can be with a recall of 0.95 on the sample, or as wide as it goes.
+    The search is the narrowest one with a recall of 0.95 on the sample, or the widest possible one.
     """
     search = Search(space, index_scan(space, index, FACTORS["PQ" in factory or "SQ" in factory]), exact=False)
     some = np.unique(np.linspace(0, len(queries) - 1, min(SAMPLE, len(queries))).astype(np.int64))
@@ -276,7 +280,7 @@ def approximately(
 
 
 def recall_of(proposed: np.ndarray, true: np.ndarray) -> float:
-    """The share of the numbers in each row of `true` (q, k) that are in that of `proposed` (q, k).
+    """The mean proportion of the numbers in a row of `true` (q, k) that are also in that row of `proposed` (q, k).
 
     Example:
         >>> recall_of(np.array([[1, 2], [3, -1]]), np.array([[2, 5], [3, 4]]))
@@ -286,7 +290,7 @@ def recall_of(proposed: np.ndarray, true: np.ndarray) -> float:
 
 
 def search_there(values: Any, backend: BackendName, index: Any) -> bool:
-    """Whether the search takes place on a device: of rows that lie there, or by a backend that was asked for."""
+    """Whether the search runs on a device: because the rows are there, or because such a backend was requested."""
     if not (index is None or (isinstance(index, str) and index.lower() in ("auto", "flat"))):
         return False
     if backend in TENSOR_BACKENDS or device_of(values) == "cpu":
@@ -300,14 +304,14 @@ def search_there(values: Any, backend: BackendName, index: Any) -> bool:
 
 
 def bring(values: Any, name: str, backend: BackendName) -> Any:
-    """Rows as tensors where they lie, or where a backend wants those of the host."""
+    """Rows as tensors on their device, or for rows of the host on the device of the backend."""
     from pyalign.nearest._tensor_space import tensor_rows  # loads torch
 
     return tensor_rows(values, name, backend if backend in TENSOR_BACKENDS else "torch")
 
 
 def space_and_scan(x: Any, queries: Any, measure: Measure, backend: BackendName) -> tuple[Space, Scan, str]:
-    """The space of rows, what searches it exactly, and the name of that."""
+    """The space of the rows, the scan that searches it exactly, and the name of the engine."""
     if isinstance(x, np.ndarray):
         space = make_space(x, queries, measure)
         if backend == "faiss":

@@ -1,4 +1,4 @@
-"""What a search finds: for each query its nearest rows, the nearest first."""
+"""The result of a search: the nearest rows of each query, nearest first."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ class Neighbors(Result):
     """The nearest rows of each query.
 
     Attributes:
-        embeddings: where the rows came from, or None.
-        n, d: rows that were searched, and their features.
-        k: neighbours of each query.
-        n_queries: how many queries there were.
-        measure: see `pyalign.similarity`.
-        kind: "similarity", or "negated distance" for measures that are distances; larger is nearer for both.
-        units: of the numbers, in words.
-        backend: what searched: "native", or "numpy" where that is not compiled; "faiss"; on a device one of "cuda",
-            "triton" and "torch".
+        embeddings: the source of the rows, or None.
+        n: the number of rows.
+        d: the number of features.
+        k: the number of neighbours of each query.
+        n_queries: the number of queries.
+        measure: the similarity measure; see `pyalign.similarity`.
+        kind: "similarity", or "negated distance" for measures that are distances. Larger is nearer for both.
+        units: the unit of the similarities, in words.
+        backend: the backend of the search: "native", or "numpy" if the kernels are not compiled; "faiss"; on a device
+            "cuda", "triton" or "torch".
         index: "flat", or the factory string of faiss.
-        exact: whether all rows were looked at, so that these are the nearest without doubt.
-        recall: of an approximate index the share of the true neighbours that it found, over `recall_queries` queries
-            that were searched exactly as well; None where the search is exact.
-        recall_queries: how many these were.
-        n_omitted: rows with NaN or infinity that were left out (``nan_policy="omit"``).
-        transform: the file of the map that the rows went through first, or None.
-        indices: (q, k) int64, the rows of x, the nearest first, of equally near ones the lower row first; -1 for a
-            query that was left out, or where an approximate index found fewer than k.
+        exact: whether the search was exact.
+        recall: for an approximate index, the proportion of the true neighbours that it found, over queries that were
+            also searched exactly; None if the search was exact.
+        recall_queries: the number of queries behind `recall`.
+        n_omitted: the number of rows with NaN or infinity that were left out (``nan_policy="omit"``).
+        transform: the file of the map that was applied to the rows first, or None.
+        indices: (q, k) int64, the rows of the neighbours, nearest first and of equally near ones the lower row first;
+            -1 for a query that was left out, or where an approximate index found fewer than k.
         similarities: (q, k) float64, NaN where the index is -1.
-        names: of the rows of x, or None.
-        queries: names of the queries, or None.
-        query_rows: (q,) int64, the rows of x that the queries are, or None where they are other vectors.
+        names: the names of the rows, or None.
+        queries: the names of the queries, or None.
+        query_rows: (q,) int64, the rows that the queries are; None if they are other vectors.
     """
 
     command: ClassVar[str] = "neighbors"
@@ -70,7 +71,7 @@ class Neighbors(Result):
     query_rows: np.ndarray | None = hidden(default=None)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both say the same of the same rows; of names those count that occur."""
+        """Whether both have the same content; names count only if they occur among queries or neighbours."""
         return self._said() == other._said() if isinstance(other, Neighbors) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
@@ -79,9 +80,9 @@ class Neighbors(Result):
         return {name: value for name, value in self.to_dict().items() if name not in ("provenance", "outputs")}
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """A dict for each pair of query and neighbour: query, rank from 1, neighbor, row, similarity.
+        """A dict for each pair of query and neighbour, with query, rank (from 1), neighbor, row and similarity.
 
-        query and neighbor are names, or numbers of rows where there are none.
+        Query and neighbor are names, or row numbers if there are no names.
         """
         for q in range(self.n_queries):
             pairs = zip(self.indices[q].tolist(), self.similarities[q].tolist(), strict=True)
@@ -105,7 +106,7 @@ class Neighbors(Result):
         return list(self.records())
 
     def to_dict(self) -> dict[str, Any]:
-        """What a JSON document holds."""
+        """The content of the JSON document."""
         document = super().to_dict()
         tail: dict[str, Any] = {name: document.pop(name) for name in LAST if name in document}
         rows = None if self.query_rows is None else self.query_rows.tolist()
@@ -115,7 +116,7 @@ class Neighbors(Result):
         return {**document, **lists, **tail}
 
     def to_json(self) -> str:
-        """The document as text, a line for each neighbour: there may be millions of them."""
+        """The document as text, with one line for each neighbour, since there may be millions."""
         document = self.to_dict()
         records, rows = document.pop("results"), document.pop("query_rows")
         encode = json.JSONEncoder(allow_nan=False).encode
@@ -125,7 +126,7 @@ class Neighbors(Result):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Neighbors:
-        """The neighbours from what `to_dict` gives; of the names, those that occur."""
+        """The result from the output of `to_dict`; it has only the names that occur in the document."""
         neighbors: Neighbors = from_fields(cls, document)
         records, (q, k) = document["results"], (neighbors.n_queries, neighbors.k)
         firsts, left_out = sum(record["rank"] == 1 for record in records), len(document.get("left_out") or ())

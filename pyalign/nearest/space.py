@@ -29,7 +29,7 @@ class Space:
         values: x, float32 or float64, finite.
         exponent: distances and dot products are of rows times 2^-exponent.
         centre: (d,) what is subtracted before distances are searched, in these units.
-        inverse: (n,) one over the length of each row, 0 for a zero row; of cosines alone.
+        inverse: (n,) one over the length of each row, 0 for a zero row; only for cosines.
         search: (n, d) or (n, d + 1) float32, what is searched.
         reach: the length of the longest row that is searched.
         shrink: rows are searched times 2^-shrink.
@@ -58,7 +58,7 @@ class Space:
         return self.measure.kernel.distance
 
     def wide(self, rows: np.ndarray) -> np.ndarray:
-        """(m, d) float64 of rows as they came: the same numbers for the same row, whatever stands beside it."""
+        """(m, d) float64 of the original rows: the same numbers for the same row, whatever the other rows are."""
         return _wide(rows, self.measure, self.exponent)
 
     def inverses(self, wide: np.ndarray) -> np.ndarray:

@@ -32,15 +32,16 @@ GROWTH = 0.75
 
 @dataclass(frozen=True)
 class Choice(Result):
-    """How a strength was chosen.
+    """How a penalty was chosen.
 
     Attributes:
-        strength: for a fit to all triplets that took part.
-        at_edge: whether the least cross-entropy was at the strongest or the weakest strength that was tried, so that
-            others might be better.
-        strengths: those that were tried, strongest first, in the geometric mean over the inner folds.
-        cross_entropy, accuracy: nats and fraction, of held-out triplets at each; mean over the inner folds.
-        n_passes: over all triplets of an inner fold, in sum.
+        strength: the chosen penalty, for a fit to all triplets.
+        at_edge: whether the lowest cross-entropy was at the largest or smallest penalty that was tried, so that a
+            penalty beyond the grid might be better.
+        strengths: the penalties that were tried, largest first, as geometric means over the inner folds.
+        cross_entropy: the cross-entropy on held-out triplets for each penalty, in nats, as means over the inner folds.
+        accuracy: the accuracy on held-out triplets for each penalty, as means over the inner folds.
+        n_passes: the total number of passes over the triplets of an inner fold.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("l2",)
@@ -54,7 +55,7 @@ class Choice(Result):
 
     @property
     def l2(self) -> float:
-        """The strength, under the name that it has on the command line."""
+        """The penalty, under the key `l2` of documents."""
         return self.strength
 
 

@@ -34,30 +34,30 @@ SOLVERS = ("lbfgs", "adam")
 
 
 class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """The linear map of a representation that best predicts which item people call odd.
+    """The linear map of a representation that best predicts human odd-one-out choices, as a scikit-learn estimator.
 
-    Minimises the mean cross-entropy of triplets under S = Z Z^T, Z = standardize(x) W (+ b), plus strength times a norm
-    of W, to its optimum. Rows are objects; triplets stand where scikit-learn has y.
+    It minimizes the mean cross-entropy of triplets under S = Z Z^T with Z = standardize(x) W (+ b), plus the penalty
+    times a norm of W. Rows of x are objects, and triplets take the place of y.
 
     Args:
-        penalty: the weight of the norm, or ``"auto"``: chosen on held-out objects (three inner folds), then refitted.
-        norm, rank, bias, measure, temperature, standardize, tolerance, max_iterations: see
-            `pyalign.ProbeOptions`.
-        smoothing: pseudo-counts added to the answers for each position.
-        solver: ``"lbfgs"``, to the optimum; ``"adam"``, the published recipe for replication
-            (`pyalign.probing.recipe.fit_recipe`), which has its own penalty, "frobenius", and strength 1e-3 unless
-            given, ends when its training loss stops falling, and takes no other option.
-        missing: what `fit` and `score` do with triplets of items without a row: ``"raise"`` or ``"omit"``, as
+        penalty: the regularization penalty, or ``"auto"``: it is chosen on held-out objects (three inner folds), and
+            the map is then fitted to all objects.
+        norm, rank, bias, measure, temperature, standardize, tolerance, max_iterations: see `pyalign.ProbeOptions`.
+        smoothing: the pseudo-count that is added to the answers for each position.
+        solver: ``"lbfgs"``, which finds the optimum; or ``"adam"``, the published recipe, for replication
+            (`pyalign.probing.recipe.fit_recipe`). The recipe has norm "frobenius" and a penalty of 1e-3 by default,
+            stops when its training loss stops falling, and takes no other options.
+        missing: how `fit` and `score` treat triplets of items without a row: ``"raise"`` or ``"omit"``, as in
             `pyalign.score`.
-        backend: where loss and gradient are computed: see `pyalign.fit_probe`. ``"adam"`` works on the host.
-        seed: of the inner folds and the start.
+        backend: the backend of loss and gradient, see `pyalign.fit_probe`. ``"adam"`` runs on the host.
+        seed: the seed of the inner folds and of the start.
 
     Attributes:
         transform_: the map, a `pyalign.Transform`; `pyalign.write_transform` saves it.
-        strength_: of the penalty.
-        fit_: figures of the fit, with the certificate of its optimum; a `RecipeFit` from ``"adam"``.
-        choice_: how the strength was chosen; None where it was given.
-        n_features_in_: d.
+        strength_: the penalty.
+        fit_: the `ProbeFit`, with its duality gap; for ``"adam"`` a `RecipeFit`.
+        choice_: how the penalty was chosen; None unless it was ``"auto"``.
+        n_features_in_: the number of features, d.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5.
 
@@ -112,20 +112,24 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self, x: object, triplets: object, answers: object = None, weights: object = None, *,
         progress: Progress = silent, journal: Journal | None = None,
     ) -> TripletProbe:  # fmt: skip
-        """Fits the map.
+        """Fit the map to triplets.
 
         Args:
             x: (n, d) real numbers, one row per item.
-            triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
-            answers, weights: counts or shares (t, 3) and weights (t,), see `pyalign.fit_probe`.
+            triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out.
+            answers: (t, 3) counts or proportions of the answers, see `pyalign.fit_probe`.
+            weights: (t,) weights of the triplets, see `pyalign.fit_probe`.
             progress, journal: see `pyalign.fit_probe`.
+
+        Returns:
+            The fitted estimator.
 
         Raises:
             InputError: as `pyalign.score`, and for an unknown option.
 
         Warns:
-            ConvergenceWarning: the fit ended before its optimum.
-            UserWarning: Ctrl-C came, and the probe is the best map so far.
+            ConvergenceWarning: the fit stopped before it reached the optimum.
+            UserWarning: the fit was interrupted by Ctrl-C, and the probe is the best map so far.
         """
         options = self._options()
         penalty = None if self.penalty == "auto" else as_penalty(self.penalty, auto=True)
@@ -160,7 +164,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _by_recipe(
         self, x: object, triplets: object, penalty: float | None, progress: Progress, weighted: bool
     ) -> TripletProbe:
-        """The published training; refuses options that it would not read."""
+        """Trains the probe by the published recipe; refuses options that it would ignore."""
         if self.backend != "auto":
             raise InputError(
                 f"backend must be 'auto' with solver 'adam', which works on the host; got {self.backend!r}"
@@ -182,12 +186,27 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, x: object) -> Any:
-        """x (n, d) mapped: (n, r) float64 where x is, else float32; see `pyalign.Transform.apply`."""
+        """Apply the map to rows.
+
+        Args:
+            x: (n, d) real numbers.
+
+        Returns:
+            (n, r) float64 if x is float64, otherwise float32; see `pyalign.Transform.apply`.
+        """
         check_is_fitted(self)
         return self.transform_.apply(x)
 
     def score(self, x: EmbeddingsLike, triplets: TripletsLike) -> float:
-        """Accuracy (fraction) of the mapped rows on triplets of the rows."""
+        """Compute the odd-one-out accuracy of the mapped rows.
+
+        Args:
+            x: (n, d) real numbers.
+            triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out.
+
+        Returns:
+            The accuracy, a fraction.
+        """
         z = self.transform(x)
         result = score(
             z, triplets, measure=self.measure, temperature=self.temperature, missing=self.missing, backend=self.backend,

@@ -1,4 +1,4 @@
-"""Fits of a probe: one penalty strength, or a path of them with warm starts."""
+"""Fits of a probe: for one penalty, or for a path of penalties with warm starts."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ class ProbeFit(OfTask, Result):
     """A fitted probe.
 
     Attributes:
-        transform: the map, for rows as they came.
-        strength: of the penalty.
-        norm: what it multiplies; see `penalty` among the options.
-        cross_entropy: nats, mean over the triplets of the fit.
-        objective: nats, cross_entropy + strength * norm; with other embeddings (1 - alpha) * cross_entropy + alpha *
-            local.cross_entropy + strength * norm.
-        gap: nats; the objective is certified to lie at most this far above the optimum over maps of any rank. None
-            where the problem isn't convex.
-        converged: whether the gap is at most `tolerance`; without a gap, or where `rank` bounds the columns: whether
-            the last iteration brought next to nothing, which is a local optimum.
-        gradient_norm: of the objective by the parameters of the last L-BFGS run; None where there was none.
-        rank: columns of the weights.
-        n_triplets: how many triplets it was fitted to.
-        n_iterations, n_passes: of L-BFGS; a pass is one loss with its gradient over all triplets.
-        seconds: that the fit took.
-        backend: what computed it.
-        options: the probe's other options.
-        accuracy: fraction of the triplets of the fit, which flatters: score others. None where nobody has looked.
-        local: what the map does to other embeddings; None where there are none.
-        interrupted: whether Ctrl-C cut it short; a journal may hold such a fit, no function returns one.
-        task: the task of the triplets; `chance` follows from it.
+        transform: the map, for the original rows.
+        strength: the penalty, by which the norm is multiplied.
+        norm: the value of the norm of the weights; `options.norm` says which norm.
+        cross_entropy: the mean over the triplets of the fit, in nats.
+        objective: cross_entropy + strength * norm, in nats; with other embeddings (1 - local_weight) * cross_entropy +
+            local_weight * local.cross_entropy + strength * norm.
+        gap: the duality gap in nats, a bound on how far the objective is above the optimum over maps of any rank. None
+            if the problem is not convex.
+        converged: whether the gap is at most `tolerance`. Without a gap, or if `rank` limits the number of columns:
+            whether the last iteration brought almost no improvement, as at a local optimum.
+        gradient_norm: the norm of the gradient of the objective after the last L-BFGS run; None without such a run.
+        rank: the number of columns of the weights.
+        n_triplets: the number of triplets of the fit.
+        n_iterations: the number of iterations of L-BFGS.
+        n_passes: the number of passes; each computes the loss and its gradient over all triplets.
+        seconds: the time that the fit took.
+        backend: the backend of the fit.
+        options: the other options of the probe.
+        accuracy: the accuracy on the triplets of the fit, a fraction. It is optimistic, so score other triplets. None
+            if it was not computed.
+        local: how the map changes the other embeddings; None without them.
+        interrupted: whether Ctrl-C stopped the fit. Only a journal contains such fits; no function returns them.
+        task: the task of the triplets, which determines `chance`.
     """
 
     command: ClassVar[str] = "fit"
@@ -74,28 +76,32 @@ class ProbeFit(OfTask, Result):
 
     @property
     def l2(self) -> float:
-        """The strength, under the name that it has on the command line."""
+        """The penalty, under the key `l2` of documents."""
         return self.strength
 
     @property
     def local_cross_entropy(self) -> float | None:
-        """The `local_cross_entropy` of `local`, as are the next four properties."""
+        """The cross-entropy of `local`, in nats; None without other embeddings."""
         return None if self.local is None else self.local.cross_entropy
 
     @property
     def teacher_entropy(self) -> float | None:
+        """The teacher's entropy of `local`, in nats; None without other embeddings."""
         return None if self.local is None else self.local.teacher_entropy
 
     @property
     def neighbors_kept(self) -> dict[int, float] | None:
+        """The proportions of neighbors that `local` says are preserved; None without other embeddings."""
         return None if self.local is None else self.local.neighbors_kept
 
     @property
     def n_images(self) -> int | None:
+        """The number of other embeddings; None without them."""
         return None if self.local is None else self.local.n
 
     @property
     def n_batches(self) -> int | None:
+        """The number of batches of other embeddings; None without them."""
         return None if self.local is None else self.local.n_batches
 
 
@@ -106,11 +112,16 @@ def fit_path(
     problem: Problem, penalties: Sequence[float], *, start: Map | None = None, rounds: int = ROUNDS,
     watch: Watch | None = None, figures: bool = False,
 ) -> Iterator[ProbeFit]:  # fmt: skip
-    """A fit for each strength, each from where the one before ended; strongest first is quickest.
+    """A fit for each penalty, each from the map of the one before. Starting with the largest penalty is fastest.
 
-    rounds: of columns added and L-BFGS, at most; one brings a convex problem within about 1e-5 of its optimum.
-    watch: who is told of passes, and gets the best map so far.
-    figures: whether to look at what the map does to other embeddings.
+    Args:
+        problem: the problem to solve.
+        penalties: the penalties, in the order of the fits.
+        start: the map to start from, or None.
+        rounds: the most rounds of adding columns and running L-BFGS; a single one brings a convex problem within about
+            1e-5 of its optimum.
+        watch: gets the number of passes and the best map so far.
+        figures: whether to compute how the map changes the other embeddings.
     """
     for strength in penalties:
         began = time.perf_counter()
@@ -123,7 +134,7 @@ def fit_path(
 
 
 def _watcher(watch: Watch, search: Search, began: float) -> Watcher:
-    """Offers the map of the lowest objective so far, and tells of passes."""
+    """A function that offers the map with the lowest objective so far to the watch, and reports passes."""
     least: tuple[float, ...] = (float("inf"),)
 
     def seen(passes: int, value: float, at: Map) -> None:
@@ -139,7 +150,7 @@ def _watcher(watch: Watch, search: Search, began: float) -> Watcher:
 
 
 def _cut(search: Search, passes: int, at: Map, began: float) -> ProbeFit:
-    """A fit that Ctrl-C came into, at the best of its maps."""
+    """The fit at the best map so far, after Ctrl-C."""
     again = Search(search.problem, search.strength)
     again.iterations, again.passes = search.iterations, passes
     return _result(again, at, began, interrupted=True)

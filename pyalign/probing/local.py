@@ -39,16 +39,17 @@ KEPT_BYTES = 1 << 30  # of teachers; those of further batches are computed again
 
 @dataclass(frozen=True)
 class LocalFigures:
-    """What a map does to other embeddings.
+    """How a map changes other embeddings.
 
     Attributes:
-        cross_entropy: nats, mean over them, of their neighbors before the map under those after it.
-        teacher_entropy: nats; the least that `cross_entropy` can be.
-        neighbors_kept: for k = 1 and 10, or as many as there are, the fraction of the k nearest others (by cosine) that
-            are among them after the map too; see `pyalign.neighbor_overlap`. Of all of them, also those in no batch.
-        n: how many took part.
-        n_batches: their batches.
-        options: of the local loss.
+        cross_entropy: the mean cross-entropy between their neighbors before and after the map, in nats.
+        teacher_entropy: the entropy of their neighbors before the map, in nats, the lower bound of `cross_entropy`.
+        neighbors_kept: for k = 1 and 10 (or as many as there are) the proportion of the k nearest others by cosine that
+            remain among the k nearest after the map; see `pyalign.neighbor_overlap`. It is over all other embeddings,
+            including those in no batch.
+        n: the number of other embeddings that were used.
+        n_batches: the number of their batches.
+        options: the options of the local loss.
     """
 
     cross_entropy: float

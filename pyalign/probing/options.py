@@ -1,4 +1,4 @@
-"""What a probe is: the form of the map, its penalty and the model of choice. Checked once, here."""
+"""The options of a probe: the form of the map, its penalty and the choice model. They are checked once, here."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ SHARES = tuple(float(share) for share in np.geomspace(0.1, 0.001, 8))
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """The options of a probe but for the penalty.
+    """The options of a probe, except for the penalty.
 
     Attributes:
-        norm: ``"squared"``, ``|W|_F^2``, which is the trace of M = W W^T; ``"frobenius"``, ``|W|_F``, as published;
-            ``"identity"``, ``|W - m I|_F^2`` with m = mean(diag W), as in gLocal, with cosines divided by m^2;
-            ``"nuclear"``, the sum of W's singular values.
+        norm: the norm that is penalized. ``"squared"``: ``|W|_F^2``, which is the trace of M = W W^T.
+            ``"frobenius"``: ``|W|_F``, as published. ``"identity"``: ``|W - m I|_F^2`` with m = mean(diag W), as in
+            gLocal, with cosines divided by m^2. ``"nuclear"``: the sum of the singular values of W.
         rank: ``"full"``, the largest number of columns of W, or ``"diagonal"``, one scale per feature.
-        bias: whether Z = X W + b has a b, on which there is no penalty.
-        measure: similarity of rows of Z: ``"dot"``, or ``"cosine"`` (with norm ``"identity"``: a cosine does not see
-            the length of W, which the other norms would shrink to nothing).
-        temperature: p = softmax(s / temperature).
-        standardize: ``"global"``, one mean and deviation of all numbers; ``"features"``, of each; ``"none"``.
-        tolerance: nats; a fit stops when the objective is certified to lie this close to the optimum or, where there is
-            no certificate, when an iteration lowers it by less than 1e-5 of this.
-        max_iterations: of L-BFGS.
-        smoothing: pseudo-counts that a fit adds to each position's answers; 0: none. Held-out ones are never smoothed.
-        seed: of the start.
+        bias: whether Z = X W + b has a bias b, which is not penalized.
+        measure: the similarity of rows of Z, ``"dot"`` or ``"cosine"``. The cosine requires norm ``"identity"``: it
+            does not depend on the scale of W, which the other norms would shrink to zero.
+        temperature: the temperature of the choice probabilities, softmax(s / temperature).
+        standardize: ``"global"``: with the mean and standard deviation of all numbers. ``"features"``: with those of
+            each feature. ``"none"``: not at all.
+        tolerance: in nats. A fit stops if the duality gap is at most this or, for problems without a gap, if an
+            iteration lowers the objective by less than 1e-5 of this.
+        max_iterations: the most iterations of L-BFGS.
+        smoothing: the pseudo-count that a fit adds to the answers for each position. Held-out answers are never
+            smoothed.
+        seed: the seed of the start.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standardise",)
@@ -141,13 +143,13 @@ def as_penalties(penalties: object) -> tuple[float, ...] | None:
 
 @dataclass(frozen=True)
 class LocalOptions:
-    """How other embeddings take part in a fit.
+    """How other embeddings enter a fit.
 
     Attributes:
-        local_weight: share of their loss, from 0 to below 1.
-        tau: divides their cosines.
-        batch_size: the most of them among which neighbors are looked for.
-        batches: how many batches take part; None: all.
+        local_weight: the weight of their loss, at least 0 and below 1; that of the triplets is 1 minus this.
+        tau: the temperature of their cosines.
+        batch_size: the number of embeddings in a batch, among which neighbors are compared.
+        batches: the number of batches that are used; None: all.
     """
 
     local_weight: float = field(default=0.25, metadata={"key": "alpha"})

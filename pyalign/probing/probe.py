@@ -1,4 +1,4 @@
-"""The public fits: data in, brought together by names, a record of it in what comes out."""
+"""The public functions that fit a probe. They align the data by names and record them in the result."""
 
 from __future__ import annotations
 
@@ -38,36 +38,37 @@ def fit_probe(
     backend: BackendName = "auto",
     progress: Progress | None = None, journal: Journal | None = None, **options: Any,
 ) -> ProbeFit:  # fmt: skip
-    """Fit the linear map W of embeddings that minimizes the mean cross-entropy of human choices plus a norm of W.
+    """Fit the linear map W of embeddings that minimizes the mean cross-entropy of human choices plus a penalty on W.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names, or
             `Embeddings`.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd. Of
-            `Triplets` all that they know is used.
-        penalty: the weight of the norm.
-        answers: (t, 3) how often each position was chosen as odd (whole numbers), or proportions; the loss is then the
-            mean over all answers. None: those of the triplets, otherwise one per triplet, the last item. For anchored
-            triplets (t, 2), by option.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out. Of `Triplets`, the names,
+            the task and the counts are used.
+        penalty: the regularization penalty, by which a norm of W is multiplied; see `ProbeOptions` for the norm.
+        answers: (t, 3) counts of how often each position was chosen as odd (whole numbers), or proportions. The loss is
+            then the mean over all answers. None: the answers of the triplets, or else one answer per triplet, the last
+            item. For anchored triplets (t, 2), one column per option.
         weights: (t,) additional weights of the triplets.
-        start: a map to start from, with no more columns than `rank` allows; with ``norm="identity"``, other
-            embeddings or a diagonal map of d columns.
+        start: a map to start from, with at most as many columns as `rank` allows; with ``norm="identity"``, other
+            embeddings or a diagonal map, with d columns.
         other_embeddings: (m, d), the same representation of at least three other items, whose neighbors the map should
-            preserve (gLocal): the loss is (1 - local_weight) times that of the triplets plus local_weight times that
-            of softmax(cosines / tau) among these items before and after the map. Use ``norm="identity"``;
-            ``"frobenius"`` and ``"squared"`` are also accepted.
+            preserve (gLocal). The loss is (1 - local_weight) times that of the triplets plus local_weight times the
+            cross-entropy between softmax(cosines / tau) among these items before and after the map. Use
+            ``norm="identity"``; ``"frobenius"`` and ``"squared"`` are also accepted.
         local_weight, tau, batch_size, batches: see `pyalign.probing.LocalOptions`.
         missing: see `pyalign.score`.
-        backend: what computes loss and gradient. ``"auto"``: the first backend that can run on the device of the
-            embeddings; for those on the host, the compiled kernels. ``"cuda"``, ``"triton"`` or ``"torch"``: this one,
-            on their device; for those on the host, on the current CUDA device, or on the CPU for torch. Rows, triplets
-            and answers stay there for the whole fit. Anchored triplets are fitted on the host.
+        backend: the backend that computes loss and gradient. ``"auto"``: the first backend that can run on the device
+            of the embeddings; for those on the host, the compiled kernels. ``"cuda"``, ``"triton"`` or ``"torch"``:
+            this backend, on the device of the embeddings; for those on the host, on the current CUDA device, or for
+            torch on the CPU. Rows, triplets and answers stay there for the whole fit. Anchored triplets are fitted on
+            the host.
         progress: a callback that gets the stage, the number of passes, and None.
-        journal: keeps the best map so far, a `ProbeFit`; after Ctrl-C it is `journal.best`.
+        journal: a `Journal` that keeps the best map so far, a `ProbeFit`; after Ctrl-C it is `journal.best`.
         options: the fields of `ProbeOptions`.
 
     Returns:
-        A `ProbeFit`. Its transform records what it was fitted to.
+        A `ProbeFit`, whose transform records the data of the fit.
 
     Raises:
         InputError: as `pyalign.score`, for an unknown option, and for a backend that can't run here.
@@ -109,23 +110,23 @@ def probe_path(
     backend: BackendName = "auto", progress: Progress | None = None,
     **options: Any,
 ) -> tuple[ProbeFit, ...]:  # fmt: skip
-    """Fits along a path of penalty strengths, strongest first, each from where the one before ended.
+    """Fit a probe for several penalties, largest first; each fit starts from the map of the one before.
 
     Args:
-        x, triplets, answers, weights, other_embeddings, alpha, tau, batch_size, batches, missing, backend, progress,
-            options: see `fit_probe`.
-        penalties: numbers in any order, or ``"auto"`` for eight from 0.1 to 0.001 of the one from which on the best
-            map is zero.
+        embeddings, triplets, answers, weights, other_embeddings, local_weight, tau, batch_size, batches, missing,
+            backend, progress, options: see `fit_probe`.
+        penalties: the penalties, in any order; or ``"auto"`` for eight penalties between 0.1 and 0.001 times the
+            smallest penalty for which the best map is zero.
 
     Returns:
-        A `ProbeFit` for each strength, strongest first. Rows, coordinates and sorted triplets are shared.
+        A `ProbeFit` for each penalty, largest first. They share rows, coordinates and sorted triplets.
 
     Raises:
         InputError: as `fit_probe`.
         MissingExtraError: scipy is not installed.
 
     Warns:
-        ConvergenceWarning: a fit ended before its optimum.
+        ConvergenceWarning: a fit stopped before it reached the optimum.
 
     Example:
         >>> import numpy as np
@@ -149,21 +150,21 @@ def probe_path(
 
 
 def maker(inputs: Inputs, local: LocalOptions) -> Maker:
-    """What makes problems of rows, triplets, options and answers: with a local term where there are others."""
+    """A function that makes a problem from rows, triplets, options and answers, with a local term if there is one."""
     if inputs.others is None:
         return partial(Problem, on=inputs.on, task=inputs.task)
     return partial(LocalProblem, on=inputs.on, task=inputs.task, others=inputs.others, local=local)
 
 
 def watch_over(inputs: Inputs, local: LocalOptions, progress: Progress, journal: Journal | None) -> Watch:
-    """Who is told of a run, with maps that record all of its triplets, though a fold's has seen a part of them."""
+    """The watch over a run, whose maps record all triplets, although the fit of a fold uses only some of them."""
     return Watch(progress, journal or Journal(), recorded=lambda fit: recorded(fit, inputs, local))
 
 
 def completed(
     fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None
 ) -> ProbeFit:
-    """A fit to all of the inputs, with the record of it, its accuracy, and notes."""
+    """A fit to all inputs, with the record of its data, its accuracy, and notes."""
     options, fit = fit.options, recorded(fit, inputs, local, held_out)
     rows = fit.transform.apply(inputs.x)
     model = options.measure, options.temperature, inputs.on, inputs.task
@@ -171,7 +172,7 @@ def completed(
 
 
 def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mapping[str, Any] | None = None) -> ProbeFit:
-    """A fit whose map says what it was fitted to, with notes."""
+    """A fit whose map records the data of the fit, with notes."""
     options = fit.options
     settings = {"strength": fit.strength, **options.to_dict(), **({} if inputs.others is None else local.to_dict())}
     provenance = inputs.provenance(settings, options.seed)
@@ -180,7 +181,7 @@ def recorded(fit: ProbeFit, inputs: Inputs, local: LocalOptions, held_out: Mappi
 
 
 def warned(fit: ProbeFit) -> ProbeFit:
-    """The fit, with a warning where it ended before its optimum. For functions that the user calls."""
+    """The fit; warns if it stopped before its optimum. For functions that the user calls."""
     if not fit.converged:
         distance = "" if fit.gap is None else f": the objective may be {fit.gap:.2g} nats above it"
         options = fit.options

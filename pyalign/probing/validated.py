@@ -58,7 +58,7 @@ class FoldResult(Result):
 
     @property
     def l2(self) -> float:
-        """The strength, under the name that it has on the command line."""
+        """The penalty, under the key `l2` of documents."""
         return self.strength
 
 

@@ -1,7 +1,7 @@
-"""Model recovery: can these data tell these models apart?
+"""Model recovery: can these data distinguish these models?
 
-Answers are simulated from each model in turn, all models are fitted to them anew, and the best is chosen: it should be
-the one that answered. `pool` holds triplets with the similarities of each model, `answers` draws from them,
-`by_temperature` and `by_probe` fit, `rates` counts over simulations and sizes; `recover` is the public function,
-`recovered` what it finds, `summary` how that follows from the counts.
+Choices are simulated from each model in turn, all models are fitted to them, and the best is selected: it should be the
+one that generated the choices. `pool` has the triplets with the similarities of each model and simulates choices,
+`by_temperature` and `by_probe` fit models, and `rates` counts over simulations and sizes. `recover` is the public
+function, and `recovered` defines its result.
 """

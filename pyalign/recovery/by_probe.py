@@ -1,7 +1,7 @@
-"""Refits by a linear probe: many numbers for each model, so that only held-out objects can say which is the best.
+"""Refits by a linear probe, which has many parameters, so that models are compared on held-out objects.
 
-A probe is fitted to the triplets of some objects and judged by those whose objects are all others. The penalty's
-strength is chosen once for each model and each simulated person, on answers that were drawn for this alone.
+A probe is fitted to the triplets of some objects and evaluated on triplets whose objects are all held out. The penalty
+is chosen once for each model and each simulated participant, on choices that are simulated only for this purpose.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class ByProbe:
     """Fits probes to simulated answers, on the host.
 
     Args:
-        pool: triplets, with the models.
-        options: of the probes.
-        folds: over objects.
-        strengths: of the penalty, to choose from; ``"auto"``; or one, which is taken as it is.
+        pool: the triplets, with the models.
+        options: the options of the probes.
+        folds: the number of folds over objects.
+        penalties: the penalties to choose from; ``"auto"``; or a single one, which is used without a search.
         seed: the seed of the folds.
-        progress: told of the choice of strengths.
+        progress: a callback for the choice of penalties.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ByProbe:
         self.strengths: np.ndarray | None = None
 
     def choose(self, pairs: np.ndarray) -> None:
-        """Chooses the strengths (g, m) by inner folds over objects, on answers int8 (t, g) that serve nothing else."""
+        """Chooses the penalties (g, m) by inner folds over objects, on choices int8 (t, g) that have no other use."""
         index_of_study, count = self.pool.index[: len(pairs)], pairs.shape[1] * len(self.models)
         self.strengths = np.empty((pairs.shape[1], len(self.models)))
         for g, kept in enumerate(pairs.T):
@@ -63,11 +63,11 @@ class ByProbe:
                 ).strength  # fmt: skip
 
     def losses(self, rows: np.ndarray | slice, pairs: np.ndarray) -> np.ndarray:
-        """(g, m) nats a triplet: the loss of each model's probe on held-out triplets of each of g simulated people.
+        """(g, m) nats per triplet, the loss of each model's probe on held-out triplets of g simulated participants.
 
         Args:
-            rows: of the pool, which triplets.
-            pairs: int8 (k, g), the pairs that were kept together, of those k triplets.
+            rows: which triplets of the pool.
+            pairs: int8 (k, g), the chosen pairs of these k triplets.
         """
         index, n = self.pool.index[rows], len(self.models[0])
         split = list(TripletKFold("objects", self.folds, self.seed, n).folds(index))
@@ -96,7 +96,7 @@ class ByProbe:
         return nats
 
     def _strength(self, g: int, m: int, n_train: int) -> float:
-        """What was chosen is for as many triplets as the study has; a fit to fewer needs a stronger penalty."""
+        """The penalty for a fit to `n_train` triplets: larger than that for all triplets, for which it was chosen."""
         assert self.strengths is not None
         chosen = float(self.strengths[g, m])
         return chosen if self._single else chosen * float(self.pool.n_given / n_train) ** GROWTH

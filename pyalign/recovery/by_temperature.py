@@ -24,18 +24,18 @@ ROUNDING = 1e-12  # of a sum, relative; what is less stands for 0
 
 
 class ByTemperature:
-    """Fits temperatures to simulated answers. It looks first where the fits before have ended."""
+    """Fits temperatures to simulated choices. The search starts where the previous fits ended."""
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
         self._near = [0] * len(pool.similarities)
 
     def losses(self, rows: np.ndarray | slice, pairs: np.ndarray) -> np.ndarray:
-        """(g, m) nats a triplet: the least loss of each model on the answers of each of g simulated people.
+        """(g, m) nats per triplet, the least loss of each model on the choices of g simulated participants.
 
         Args:
-            rows: of the pool, which triplets.
-            pairs: int8 (k, g), the pairs that were kept together, of those k triplets.
+            rows: which triplets of the pool.
+            pairs: int8 (k, g), the chosen pairs of these k triplets.
         """
         host, alternatives = self.pool.host, self.pool.alternatives
         similarities = [np.ascontiguousarray(s[rows]) for s in self.pool.similarities]
@@ -147,13 +147,13 @@ class OneModel:
 def deviations_of(
     host: HostBackend, similarities: list[np.ndarray], pairs: np.ndarray, alternatives: int = 3
 ) -> np.ndarray:
-    """(m, g) float64: for each model and simulated person, the sum over triplets of s(pair kept) - s(pair 01).
+    """(m, g) float64, for each model and simulated participant the sum over triplets of s(chosen pair) - s(pair 01).
 
-    The same for any number of threads.
+    The result does not depend on the number of threads.
 
     Args:
-        similarities: of m models (t, 3), of the pairs 01, 02, 12.
-        pairs: int8 (t, g), the pairs kept.
+        similarities: (t, 3) similarities of the pairs 01, 02, 12, for each of m models.
+        pairs: int8 (t, g), the chosen pairs.
 
     Example:
         >>> from pyalign.backends import get_host_backend

@@ -1,6 +1,6 @@
 """The triplets of a study with the similarities of each model, and further triplets of the same objects.
 
-Answers drawn from a model say which of a triplet's pairs somebody kept together who chooses as the model does.
+A simulated choice is the pair of a triplet that is selected with the choice probabilities of a model.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ SUBSET, ANSWER = 0, 1  # mark what is drawn from a seed
 
 
 class Pool:
-    """Triplets and how alike each model finds their pairs: looked up once.
+    """Triplets with the similarities of their pairs for each model, which are computed once.
 
     Args:
-        models: name -> (n, d), rows of the same items in the same order.
+        models: a mapping of names to (n, d) embeddings of the same items in the same order.
         index: (t, 3) rows.
-        measures: name -> similarity measure.
-        task: of the triplets.
-        backend: what computes.
-        seed: of further triplets.
+        measures: a mapping of names to similarity measures.
+        task: the task of the triplets.
+        backend: the backend that computes similarities.
+        seed: the seed of further triplets.
 
     Attributes:
         index: (k, 3) rows: those of the study, then further ones.
-        n_given: t.
-        similarities: for each model (k, 3) contiguous, of the pairs of positions 01, 02, 12.
-        host: the backend that computes what comes after the similarities.
-        alternatives: 3, or 2 of anchored triplets, whose pairs are 01 and 02.
+        n_given: the number of triplets in the study, t.
+        similarities: (k, 3) contiguous similarities of the pairs 01, 02, 12, for each model.
+        host: the backend of all computations that follow the similarities.
+        alternatives: 3, or 2 for anchored triplets, whose pairs are 01 and 02.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Pool:
         self.similarities = [np.concatenate(two) for two in zip(self.similarities, self._look(drawn), strict=True)]
 
     def fitted_temperatures(self) -> tuple[float, ...]:
-        """The temperature of each model at which people's answers to the triplets of the study are likeliest."""
+        """The temperature of each model with the highest likelihood of the recorded choices."""
         temperatures = []
         for name, s in zip(self.models, self.similarities, strict=True):
             people = AnsweredSimilarities(self.host, s, None, "fractional", alternatives=self.alternatives)
@@ -125,7 +125,7 @@ def drawn_pairs(cuts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def answered(triplets: np.ndarray, pairs: np.ndarray, task: str) -> np.ndarray:
-    """Triplets (t, 3) in the order that says so: the chosen pair is 01, of positions that were numbered before.
+    """Triplets (t, 3) with the chosen pair first, from pairs that number the positions of these triplets.
 
     Example:
         >>> answered(np.array([[4, 5, 6], [4, 5, 6]]), np.array([0, 1]), "odd-one-out").tolist()

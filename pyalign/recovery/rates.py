@@ -1,4 +1,4 @@
-"""How often the model that answered is chosen: at one size, along sizes, and from which size on often enough."""
+"""How often the generating model is selected: for one size, for several sizes, and from which size on often enough."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ HALVINGS = 6  # of the study, at least, where there are so many triplets
 
 
 class Refit(Protocol):
-    """Fits all models to what simulated people answered."""
+    """Fits all models to the choices of simulated participants."""
 
     def losses(self, rows: np.ndarray | slice, pairs: np.ndarray) -> np.ndarray:
-        """(g, m) nats a triplet, of each model for each simulated person; see `ByTemperature.losses`."""
+        """(g, m) nats per triplet, for each simulated participant and model; see `ByTemperature.losses`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Simulations at one size.
+    """The counts of simulations for one size.
 
     Attributes:
-        size: triplets.
-        chosen: (m, m) how often each model (column) was chosen where each (row) had answered; m that tie count 1/m.
-        among: (m,) how often each was chosen where it had answered, alone or among others that tie.
-        ties: (m,) simulated data sets of each on which models tied for the best.
-        simulations: of each model.
+        size: the number of triplets.
+        chosen: (m, m) how often each model (column) was selected for choices of each (row). If m models tie, each
+            counts 1/m.
+        among: (m,) how often each model was best, or tied for the best, for its own choices.
+        ties: (m,) the number of simulated data sets of each model on which models tied for the best.
+        simulations: the number of simulations for each model.
     """
 
     size: int
@@ -49,7 +50,7 @@ class Counts:
 
     @property
     def fails_by_ties_alone(self) -> bool:
-        """Whether every model is always chosen where it has answered, if not alone."""
+        """Whether every model is always at least tied for the best on its own choices, and ties occur."""
         return bool((self.among == self.simulations).all() and self.ties.any())
 
 

@@ -1,4 +1,4 @@
-"""Model recovery: answers from each model, all models fitted to them, and which of them is then the best."""
+"""Model recovery: choices are simulated from each model, all models are fitted to them, and the best is selected."""
 
 from __future__ import annotations
 
@@ -73,45 +73,52 @@ def recover(
     backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> Recovery:
-    """Whether these triplets can tell these models apart, and how many it would take.
+    """Estimate whether these triplets can distinguish these models, and how many triplets it would take.
 
-    Each model in turn answers the triplets at random, with ``p(pair) = softmax(s / temperature)``; all models are
-    fitted to these answers, and the best is chosen. The recovery rate is how often that is the model that answered.
+    Choices are simulated from each model in turn, with ``p(pair) = softmax(s / temperature)``. All models are then
+    fitted to these choices, and the best one is selected. The recovery rate is the proportion of simulations in which
+    the selected model is the one that generated the choices.
 
     Args:
-        models: name -> (n, d) embeddings of the same n items; at least two. Those with names are matched by name,
-            others are taken to have their rows in the same order.
-        triplets: (t, 3) integers in [0, n), or names. Their answers serve the temperatures alone.
-        measure: by which models answer and are compared, see `pyalign.similarity`; or name -> measure.
-        temperature: at which models answer; or name -> temperature. None: that at which each fits people's answers to
-            these triplets best, so that simulated people are as consistent as people are under that model.
-        refit: ``"temperature"``: to each model a temperature is fitted, and the likelihood on the same triplets says
-            which is the best: all have one parameter. ``"probe"``: a linear map of each is fitted, by its dot products,
-            and the likelihood on triplets of held-out objects says it.
-        n_simulations: of each model, at each number of triplets; None: 100, of probes 10.
-        sizes: numbers of triplets to try. Up to t they are random subsets, a new one for each simulation; beyond t
-            further triplets of the same objects are drawn at random. None: t, its halves, and for temperatures doubles
-            of t until the target is reached; for probes t, its half and its quarter.
-        most_triplets: where the doubles end; None: 16 t or 100,000, at most 2,000,000.
-        target: the rate to reach, a fraction.
-        confidence_level: of the intervals, a fraction.
-        folds: over objects, for probes: triplets whose objects are on both sides of a fold are left out.
-        penalties: of the probes' penalty: see `pyalign.cross_validate_probe`. Chosen by inner folds for each pair of
-            models, on answers drawn for this alone; a single number is taken as it is.
-        probe: other options of probes; None: their defaults.
-        seed: of what is drawn; the same seed gives the same for any number of threads.
+        models: at least two models, as a mapping of names to (n, d) embeddings of the same n items. Embeddings with
+            names are matched by name; all others must have their rows in the same order.
+        triplets: (t, 3) integers in [0, n), or names. The recorded choices are used only to fit the temperatures.
+        measure: the similarity measure by which models choose and are compared, see `pyalign.similarity`; or a mapping
+            of names to measures.
+        temperature: the temperature at which choices are simulated, or a mapping of names to temperatures. None: for
+            each model the temperature that fits the recorded choices best, so that simulated participants are as
+            consistent as the real ones are under that model.
+        refit: ``"temperature"``: a temperature is fitted to each model, and the model with the highest likelihood on
+            the same triplets is selected; all models have one parameter. ``"probe"``: a linear map is fitted to each
+            model, with dot products as similarities, and models are compared on triplets of held-out objects.
+        n_simulations: the number of simulations for each model and number of triplets; None: 100 for temperatures, 10
+            for probes.
+        sizes: the numbers of triplets to try. Sizes up to t are random subsets, a new one for each simulation; for
+            larger sizes, further triplets of the same objects are drawn at random. None: for temperatures t, repeated
+            halves of t, and repeated doubles of t until the target is reached; for probes t, t / 2 and t / 4.
+        most_triplets: the largest size that is tried if `sizes` is None; None: 16 t or 100,000, whichever is larger,
+            but at most 2,000,000.
+        target: the recovery rate to reach, a fraction.
+        confidence_level: the confidence level of the intervals, a fraction.
+        folds: the number of folds over objects, for probes. Triplets with objects on both sides of a fold are left out.
+        penalties: the penalties that probes choose from, see `pyalign.cross_validate_probe`. The penalty is chosen by
+            inner folds for each pair of a generating and a fitted model, on choices simulated only for this purpose. A
+            single number is used without a search.
+        probe: the other options of the probes; None: the defaults.
+        seed: the seed of all random draws; results do not depend on the number of threads.
         missing: see `pyalign.score`.
-        backend: see `pyalign.similarity`; fits are on the host.
+        backend: see `pyalign.similarity`; fits run on the host.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        A `Recovery`: the confusion matrix, the rate with an interval over simulations, the curve over sizes.
+        A `Recovery`: the confusion matrix, the recovery rate with an interval over simulations, and the rate as a
+        function of the number of triplets.
 
     Raises:
-        InputError: as `pyalign.score`; fewer than two models, or of different items; a model that agrees with people no
-            better than chance, where no temperature is given; counts or shares of many people's answers; sizes below 2;
-            folds without triplets on one side.
-        MissingExtraError: scipy is not installed, which probes need.
+        InputError: as `pyalign.score`; fewer than two models, or models of different items; a model that agrees with
+            participants no better than chance while `temperature` is None; counts or proportions of several answers;
+            sizes below 2; folds without triplets on one side.
+        MissingExtraError: scipy, which probes need, is not installed.
 
     Source: Avitan and Golan, "Model-behavior alignment under flexible evaluation: when the best-fitting model isn't the
     right one", NeurIPS 2025 (arXiv 2510.23321).

@@ -1,4 +1,4 @@
-"""What `pyalign.recover` finds."""
+"""The result of `pyalign.recover`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Matrix = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class RecoveredModel:
-    """One model as the one that answered.
+    """The recovery of one model, from choices that it generated.
 
     Attributes:
-        model: its name.
-        measure: the similarity measure that it answers by.
-        temperature: at which it answers.
-        recovery_rate: fraction of its simulated data sets on which it was chosen; where m models tie for the best each
-            counts 1/m.
-        ci: interval of the rate, over simulations.
-        n_ties: simulated data sets on which models tied for the best.
-        mistaken_for: the other model that was chosen most often; None where there was none.
-        mistaken_share: how often, a fraction.
+        model: the name of the model.
+        measure: the similarity measure by which it chooses.
+        temperature: the temperature at which its choices are simulated.
+        recovery_rate: the fraction of its simulated data sets for which it was selected. If m models tie for the best,
+            each counts 1/m.
+        ci: the interval of the rate, over simulations.
+        n_ties: the number of simulated data sets on which models tied for the best.
+        mistaken_for: the other model that was selected most often; None if no other model was.
+        mistaken_share: the fraction of data sets for which `mistaken_for` was selected.
     """
 
     model: str
@@ -42,13 +42,13 @@ class RecoveredModel:
 
 @dataclass(frozen=True)
 class RateAtSize:
-    """The recovery rate with so many triplets.
+    """The recovery rate for one number of triplets.
 
     Attributes:
-        n_triplets: how many.
-        recovery_rate: fraction, the mean over models of the rates at which each is recovered.
-        ci: interval of the rate, over simulations.
-        drawn: how many of these triplets are no triplets of the study but were drawn of its objects.
+        n_triplets: the number of triplets.
+        recovery_rate: the mean recovery rate over models, a fraction.
+        ci: the interval of the rate, over simulations.
+        drawn: the number of these triplets that are not in the study, but were drawn at random from its objects.
     """
 
     n_triplets: int
@@ -59,30 +59,32 @@ class RateAtSize:
 
 @dataclass(frozen=True, repr=False)
 class Recovery(Result):
-    """Which model is chosen when a known one has answered.
+    """Which model is selected when the model that generated the choices is known.
 
     Attributes:
-        models: names, in the order in which they were given.
-        confusion: fractions; a row for each model that answered, a column for each that was chosen. Rows sum to 1.
-        recovery_rate: fraction, the mean of the diagonal.
-        ci: interval of the rate, over simulations: other answers of these models to these triplets.
-        n_triplets: the number of triplets in the study; or of the largest size, where none of those asked for is that.
-        by_model: the models as those that answered.
-        curve: the rate for numbers of triplets, ascending: random subsets of the study, and beyond it further ones.
-        target: the rate to reach, a fraction.
-        n_needed: triplets at which the curve reaches the target and stays there, by a straight line in log n between
-            the sizes that were tried; None where it does not.
-        n_needed_within: the largest size below the target (0: none was) and the size after it.
-        simulations: of each model, at each size.
-        n_ties: simulated data sets on which models tied for the best, at `n_triplets`.
-        n_objects: in the triplets.
+        models: the names of the models, in the order of the input.
+        confusion: (m, m) fractions, with a row for each generating model and a column for each selected one. Rows sum
+            to 1.
+        recovery_rate: the mean of the diagonal, a fraction.
+        ci: the interval of the rate over simulations, that is, over other choices of these models on these triplets.
+        n_triplets: the number of triplets in the study, or the largest of `sizes` if none of them is that number.
+        by_model: the recovery of each model.
+        curve: the recovery rate as a function of the number of triplets, ascending: random subsets of the study, and
+            beyond its size further random triplets.
+        target: the recovery rate to reach, a fraction.
+        n_needed: the number of triplets at which the curve reaches the target and stays there, interpolated linearly in
+            log n between the sizes that were tried; None if it does not.
+        n_needed_within: the largest size with a rate below the target (0 if there is none), and the next size.
+        simulations: the number of simulations for each model and size.
+        n_ties: the number of simulated data sets of `n_triplets` triplets on which models tied for the best.
+        n_objects: the number of objects in the triplets.
         refit: "temperature" or "probe".
-        folds: over objects, of probes; None for temperatures.
-        temperatures: "fitted" to people's answers, or "given".
+        folds: the number of folds over objects; None for temperatures.
+        temperatures: "fitted" to the recorded choices, or "given".
         confidence: the confidence level of the intervals.
         seed: the seed of all random draws.
-        task: of the triplets.
-        triplets: where they came from, or None.
+        task: the task of the triplets.
+        triplets: the source of the triplets, or None.
     """
 
     command: ClassVar[str] = "recover"
@@ -117,7 +119,7 @@ class Recovery(Result):
 
     @property
     def chance(self) -> float:
-        """The rate of choosing a model at random."""
+        """The recovery rate of a random selection, a fraction."""
         return 1.0 / len(self.models)
 
     def __repr__(self) -> str:
