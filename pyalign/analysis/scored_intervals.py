@@ -10,7 +10,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
 from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, people_of_ceiling
-from pyalign.analysis.ceiling.yardstick import Yardstick
+from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
 from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
@@ -32,13 +32,13 @@ class Grouped:
     plan: Resampling | None
     _index: object = None
     _found: tuple[Clusters, Resampling | None, Dependence | None] | None = None
-    _held: tuple[object, Yardstick] | None = None
+    _of_index: tuple[object, CeilingForScores] | None = None
 
-    def yardstick(self, ceiling: NamedCeiling, aligned: Aligned, people: object) -> Yardstick:
+    def ceiling_for_scores(self, ceiling: NamedCeiling, aligned: Aligned, people: object) -> CeilingForScores:
         """What scores of these triplets are held against; computed once for models in a row."""
-        if self._held is None or self._held[0] is not aligned.index:
-            self._held = aligned.index, Yardstick.of(ceiling, aligned.triplets, people)
-        return self._held[1]
+        if self._of_index is None or self._of_index[0] is not aligned.index:
+            self._of_index = aligned.index, CeilingForScores.of(ceiling, aligned.triplets, people)
+        return self._of_index[1]
 
     def of(
         self, outcomes: Outcomes, index: object, people: object
@@ -147,15 +147,15 @@ def with_ceiling(
     if found.ci is None:
         return replace(found, missing=(*found.missing, "fraction_of_ceiling_ci"))
     who = aligned.triplets.subjects if subjects is None else subjects
-    yardstick, covariance = grouped.yardstick(ceiling, aligned, who), 0.0
-    if yardstick.parts is not None and outcomes.kept is None:
+    ceiling_for_scores, covariance = grouped.ceiling_for_scores(ceiling, aligned, who), 0.0
+    if ceiling_for_scores.parts is not None and outcomes.kept is None:
         clusters, plan, dependence = grouped.of(outcomes, aligned.index, who)
         assert plan is not None
         credits = outcomes.credits(found.ties) / CREDIT_UNIT
-        covariance = yardstick.covariance(credits, dependence or Dependence.of(clusters, plan))
-    interval = yardstick.interval(accuracy, found.ci, found.task, covariance)
+        covariance = ceiling_for_scores.covariance(credits, dependence or Dependence.of(clusters, plan))
+    interval = ceiling_for_scores.interval(accuracy, found.ci, found.task, covariance)
     return replace(
-        found, fraction_of_ceiling_ci=interval, notes=(*found.notes, *yardstick.note(found.ci, interval)),
+        found, fraction_of_ceiling_ci=interval, notes=(*found.notes, *ceiling_for_scores.note(found.ci, interval)),
         missing=found.missing if interval is not None else (*found.missing, "fraction_of_ceiling_ci"),
     )  # fmt: skip
 

@@ -39,7 +39,7 @@ KNOWN = "the interval of the fraction of the ceiling treats the ceiling as known
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class CeilingForScores:
     """One ceiling, for scores of some triplets.
 
     Attributes:
@@ -55,7 +55,7 @@ class Yardstick:
     parts: np.ndarray | None = None
 
     @classmethod
-    def of(cls, ceiling: NamedCeiling, triplets: Triplets, subjects: object = None) -> Yardstick:
+    def of(cls, ceiling: NamedCeiling, triplets: Triplets, subjects: object = None) -> CeilingForScores:
         """That of a ceiling for these triplets, answered by `subjects` where that is known."""
         name, value = as_named_ceiling(ceiling)
         people = people_of_ceiling(ceiling)
@@ -76,9 +76,9 @@ class Yardstick:
 
         Example:
             >>> ci = Interval(0.48, 0.52, 0.01, "objects", "corrected")
-            >>> [round(end, 3) for end in Yardstick("given", 0.6722).interval(0.5, ci, "odd-one-out")]
+            >>> [round(end, 3) for end in CeilingForScores("given", 0.6722).interval(0.5, ci, "odd-one-out")]
             [0.433, 0.551]
-            >>> known = Yardstick("upper", 0.6722, Interval(0.66, 0.6844, 0.006, "objects", "corrected"))
+            >>> known = CeilingForScores("upper", 0.6722, Interval(0.66, 0.6844, 0.006, "objects", "corrected"))
             >>> [round(end, 3) for end in known.interval(0.5, ci, "odd-one-out")]
             [0.431, 0.554]
         """
@@ -146,7 +146,7 @@ def _is_of(people: NoiseCeiling, triplets: Triplets) -> bool:
 
 
 def _parts(name: str, triplets: Triplets, subjects: object) -> np.ndarray:
-    """See `Yardstick.parts`."""
+    """See `CeilingForScores.parts`."""
     repeats = find_repeats(triplets.values, None, triplets.task)
     persons = None if subjects is None else codes_of(subjects, len(triplets))
     sets = repeated_sets(repeats, persons)

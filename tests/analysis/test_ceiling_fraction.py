@@ -15,7 +15,7 @@ from support import draw_triplets, more_for_many_rows, pairs_of, reals
 
 import pyalign
 from pyalign import load_result, noise_ceiling, score
-from pyalign.analysis.ceiling.yardstick import Yardstick
+from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
 from pyalign.documents import Interval
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.resampling import Clusters, Resampling
@@ -48,7 +48,9 @@ def test_the_ends_are_those_ratios_that_the_two_intervals_allow(one, other, corr
     """Where accuracy less ratio times ceiling is as far from 0 as their reaches, put together, go."""
     (accuracy, below, above), (ceiling, spread, _) = one, other
     ci = Interval(accuracy - below, accuracy + above, 0.01, "objects", "corrected")
-    held = Yardstick("upper", ceiling, Interval(ceiling - spread, ceiling + spread, 0.02, "objects", "corrected"))
+    held = CeilingForScores(
+        "upper", ceiling, Interval(ceiling - spread, ceiling + spread, 0.02, "objects", "corrected")
+    )
     found = held.interval(accuracy, ci, "odd-one-out", correlation * 0.01 * 0.02)
     whole, over = ceiling - CHANCE, accuracy - CHANCE
     if spread >= whole:
@@ -98,7 +100,7 @@ def loops(a, b, triplets, people, by):
 def test_the_covariance_is_that_of_loops_over_answers(name, seed):
     x, triplets, who = answers(seed, sets=25)
     people = noise_ceiling(triplets, subjects=who)
-    held = Yardstick.of((name, people), pyalign.Triplets(triplets), who)
+    held = CeilingForScores.of((name, people), pyalign.Triplets(triplets), who)
     credits = (pyalign.odd_one_out(x, triplets, measure="dot") == 2).astype(float)
     of_objects, of_people = held.parts.T
     clusters = Clusters.of(triplets, who)
@@ -124,7 +126,7 @@ def test_what_answers_add_to_a_ceiling_is_its_error():
     rows = triplets[:-400]  # those that were repeated
     people = noise_ceiling(rows)
     for name in ("upper", "lower", "estimate"):
-        held = Yardstick.of((name, people), pyalign.Triplets(rows))
+        held = CeilingForScores.of((name, people), pyalign.Triplets(rows))
         assert held.parts.sum(axis=0) == pytest.approx([0, 0], abs=1e-9)
         dependence = Dependence.of(Clusters.of(rows), Resampling("objects"))
         error = math.sqrt(held.covariance(held.parts[:, 0], dependence))
@@ -178,7 +180,7 @@ def test_where_accuracies_have_no_interval_or_ceilings_reach_chance_there_is_non
     x, triplets, _ = answers(6, n=6, sets=100)
     found = score(x, triplets, measure="dot", ceiling=0.8).only
     assert found.fraction_of_ceiling_ci is None and found.to_dict()["fraction_of_ceiling_ci"] is None
-    wide = Yardstick("estimate", 0.4, Interval(0.3, 0.5, 0.05, "objects", "corrected"))
+    wide = CeilingForScores("estimate", 0.4, Interval(0.3, 0.5, 0.05, "objects", "corrected"))
     ci = Interval(0.36, 0.44, 0.02, "objects", "corrected")
     assert wide.interval(0.4, ci, "odd-one-out") is None
     (note,) = wide.note(ci, None)
@@ -205,7 +207,7 @@ def test_threads_and_backends_agree(backend, set_threads):
 def test_groups_of_models_are_held_against_one_fit(monkeypatch):
     x, triplets, _ = answers(7, sets=100)
     people, made = noise_ceiling(triplets), []
-    of = Yardstick.of
-    monkeypatch.setattr(Yardstick, "of", lambda *given: made.append(1) or of(*given))
+    of = CeilingForScores.of
+    monkeypatch.setattr(CeilingForScores, "of", lambda *given: made.append(1) or of(*given))
     found = score({"a": x, "b": x[:, :2]}, triplets, measure=["dot", "cosine"], ceiling=people)
     assert len(found) == 4 and len(made) == 1
