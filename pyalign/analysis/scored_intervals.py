@@ -9,8 +9,8 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import GroupScore, Score, fraction_of_ceiling
-from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, people_of_ceiling
 from pyalign.analysis.ceiling.ceiling_fraction import CeilingForScores
+from pyalign.analysis.ceiling.result import NamedCeiling, as_named_ceiling, people_of_ceiling
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, mean_of
 from pyalign.analysis.uncertainty import clusters_of, people_of, uncertainty, values_of
 from pyalign.data import Aligned, Categories
