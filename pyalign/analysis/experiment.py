@@ -99,9 +99,9 @@ def plan_experiment(
         >>> pilot = Components(objects=0.0024, subjects=0.0006, both=0.0, answers=0.41)
         >>> plan = plan_experiment(pilot, difference=0.04, n_objects=[100, 400], n_subjects=[20, 50])
         >>> [(one.n_objects, one.n_subjects, round(one.power, 2)) for one in plan.designs]
-        [(100, 20, 0.46), (100, 50, 0.62), (400, 20, 0.64), (400, 50, 0.91)]
+        [(100, 20, 0.41), (100, 50, 0.6), (400, 20, 0.57), (400, 50, 0.89)]
         >>> plan.chosen.n_objects, plan.chosen.n_subjects
-        (400, 33)
+        (400, 36)
     """
     known = _pilot_of(pilot)
     components, notes = usable(known.components)

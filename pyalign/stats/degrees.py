@@ -101,7 +101,7 @@ def chi_square_quantiles(degrees: float, shares: tuple[float, ...]) -> tuple[flo
         >>> [round(one, 2) for one in chi_square_quantiles(10.0, (0.025, 0.975))]  # 3.247 / 10 and 20.48 / 10
         [0.32, 2.05]
     """
-    weights, values = (one[0] for one in chi_square(np.array([degrees])))
+    weights, values = (one[0] for one in chi_square(np.array([degrees]), np.linspace(NODES[0], NODES[-1], 1001)))
     below = np.cumsum(weights) - weights / 2.0
     return tuple(float(np.exp(one)) for one in np.interp(shares, below, np.log(values)))
 

@@ -42,13 +42,14 @@ def covariance(components, triplets, people):
     return found + components.answers * np.eye(len(triplets))
 
 
-def test_the_standard_error_is_that_of_drawn_designs():
-    """The mean variance over random triplets, whose covariances are added up one by one."""
+@pytest.mark.parametrize("people", [6, 30])
+def test_the_standard_error_is_that_of_drawn_designs(people):
+    """The mean variance over random triplets, whose covariances are added up one by one; of many or two by a person."""
     variances = []
     for seed in range(60):
-        triplets, people = draw_triplets(seed, 15, 60).tolist(), np.arange(60) % 6
-        variances.append(covariance(ALL, triplets, people).mean())
-    outlook = Outlook(ALL, design(15, 6, 10))
+        triplets = draw_triplets(seed, 15, 60).tolist()
+        variances.append(covariance(ALL, triplets, np.arange(60) % people).mean())
+    outlook = Outlook(ALL, design(15, people, 60 // people))
     assert outlook.error**2 == pytest.approx(np.mean(variances), rel=0.02)
 
 

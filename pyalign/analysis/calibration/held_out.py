@@ -79,7 +79,7 @@ def held_out(
     chosen = test.chosen(sure)
     was = replace(chosen, confidence=unsure)
     whole = test.answers is None or test.answers.totals is not None
-    widths, floor = equal_width_edges(bins), whole and test.given is None
+    widths, floor = equal_width_edges(bins), whole and test.own_weights is None
     distances = None if test.answers is None else _divergences(test, 1.0 / beta)
     figures = HeldOut(
         part_of(len(sure), before, after, chosen),
@@ -164,7 +164,7 @@ def _products(test: AnsweredSimilarities, means: list[Mean]) -> np.ndarray:
     """(1 + k, 1 + k): sums over single answers of the products of 1 and their k values, two by two."""
     assert test.answers is not None and test.totals is not None
     counts = by_pair(test.answers.values)
-    if test.given is not None and test.weights is not None:  # an answer's weight is in both factors of a product
+    if test.own_weights is not None and test.weights is not None:  # an answer's weight is in both factors of a product
         counts = counts * (test.weights / test.totals)[:, None] ** 2
     products = np.zeros((1 + len(means), 1 + len(means)))
     for start in range(0, len(counts), BLOCK):
