@@ -54,22 +54,25 @@ class Failures(OfTask, Result):
     """The triplets on which models fail.
 
     Attributes:
-        models: their names.
+        models: the names of the models.
         families: the family of each model, or None.
-        n_triplets: triplets that every model was asked.
-        n_dropped: triplets left out because they touch a row with NaN or infinity in some model
-            (``nan_policy="omit"``), or because some model's own choices have no answer.
-        n_undecided: triplets left out because people tie for the item called odd most often (with counts).
-        n_wrong: for each model, the triplets that it gets wrong. A tie is neither right nor wrong, if it counts a part.
-        groups: first the triplets that every model gets wrong, or at least `at_least` of them, then, for each two
-            families, those that all models of the one get right and all of the other wrong.
-        measure, ties: how it was decided; the measure is None where all models are known by their choices.
-        dtype: of the margins.
-        names: of the items that are listed, by their numbers, or None.
-        triplets: where the triplets came from, or None.
-        task: the task of the triplets; `chance` follows from it.
-        temperature: of the probabilities of embeddings; None of a document that has none, or of choices only.
-        at_least: how many models get a triplet of the first group wrong; None: all of them.
+        n_triplets: the number of triplets that every model answered.
+        n_dropped: the number of triplets left out because a row of some model has NaN or infinity
+            (``nan_policy="omit"``), or because a recorded choice of some model is missing.
+        n_undecided: the number of triplets left out because participants tie for the odd one out (with counts).
+        n_wrong: the number of triplets that each model gets wrong. A tie that counts a fraction is neither right nor
+            wrong.
+        groups: first the triplets that every model, or at least `at_least` models, get wrong; then, for every two
+            families, those that all models of one get right and all models of the other get wrong.
+        measure: the similarity measure of the embeddings; None without embeddings.
+        ties: how tied triplets count.
+        dtype: the dtype of the margins.
+        names: the names of the listed items by their numbers, or None.
+        triplets: the source of the triplets, or None.
+        task: the task of the triplets, which determines `chance`.
+        temperature: the temperature of the choice probabilities of embeddings; None without embeddings, and for
+            documents of earlier versions.
+        at_least: the least number of models that get a triplet of the first group wrong; None: all models.
     """
 
     command: ClassVar[str] = "failures"
@@ -189,31 +192,34 @@ def find_failures(
     backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> Failures:
-    """The triplets that every model gets wrong, and those that one family gets right and another wrong.
+    """Find the triplets that every model gets wrong, and those that one family of models gets right and another wrong.
 
     Args:
-        models: name -> (n, d) embeddings of the same n items; d may differ. Those with names are matched by name,
-            others are taken to have their rows in the same order. Or None.
-        triplets: (t, 3) integers in [0, n), or names; the last column is the item chosen as odd, unless there are
-            answers.
-        model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
-            them; in addition to the models or instead of them, and after them. One that names none of the items is a
-            tie; without probabilities there is no margin.
+        models: a mapping of names to (n, d) embeddings of the same n items, where d may differ; or None. Embeddings
+            with names are matched by name; all others must have their rows in the same order.
+        triplets: (t, 3) integers in [0, n), or names; the last column is the odd one out, unless there are `answers`.
+        model_choices: a mapping of names to recorded choices of a language model or a participant, in the form that
+            `pyalign.score_choices` takes; in addition to the models, after which they are listed, or instead of them. A
+            choice that names none of the items is a tie. Without probabilities there is no margin.
         choice_base, unreadable: see `pyalign.score_choices`.
         families: the family of each model, in the order of the models; at least two different ones.
-        subjects: (t,) numbers or strings: who gave each answer, to be listed with it; None: those of the triplets.
-        answers: (t, 3) counts: how often each position was chosen as odd; None: those of the triplets. The majority's
-            item is then the right one; triplets without a majority are left out.
-        limit: list at most so many triplets of each group; None: all.
-        min_models: the first group is of the triplets that at least so many models get wrong, those first that most do;
-            None: that all of them do.
-        measure, temperature, ties, nan_policy, missing, backend: see `pyalign.score`; the temperature is that of the
-            probabilities. Rows that are listed are always those among all triplets.
+        subjects: (t,) numbers or strings: the participant who gave each answer, to list with it; None: those of the
+            triplets.
+        answers: (t, 3) counts of how often each position was chosen as odd; None: those of the triplets. The item that
+            was chosen most often is then the correct one, and triplets without a majority are left out.
+        limit: the largest number of triplets to list in each group; None: all.
+        min_models: the first group has the triplets that at least this many models get wrong, sorted by the number of
+            these models; None: the triplets that all models get wrong.
+        measure, temperature, ties, nan_policy, missing, backend: see `pyalign.score`; the temperature applies to the
+            probabilities. Rows in the lists are always those among all triplets.
         progress: a callback that gets the stage, the amount done and the total.
 
+    Returns:
+        A `Failures`: the groups of triplets, with margins, choices and probabilities of each model.
+
     Raises:
-        InputError: as `pyalign.score`, with the model's name; no model, or models of different items; families of
-            another number or a single one; subjects of another length; answers of another shape, or shares.
+        InputError: as `pyalign.score`, with the model's name; no model, or models of different items; the wrong number
+            of families, or a single one; subjects of another length; answers of another shape, or proportions.
 
     Example:
         >>> import pyalign

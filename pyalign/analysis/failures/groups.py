@@ -171,28 +171,28 @@ def _spread(values: np.ndarray, kept: np.ndarray, other: float) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class FailureGroup:
-    """Triplets that fail in the same way, the clearest first.
+    """Triplets that fail in the same way, clearest first.
 
-    Clear is what lies far from a tie for every model concerned: margins, in units of their root mean square over all
-    triplets, of the model that comes nearest to one; where these are equal, their sum over the models. Choices without
-    probabilities have no margin and leave the order to the others.
+    A failure is clear if it is far from a tie for every model of the group. Triplets are sorted by the margin of the
+    model that is nearest to a tie, in units of the root mean square of its margins over all triplets, and then by the
+    sum of margins over models. Choices without probabilities have no margin and do not affect the order.
 
     Attributes:
-        right: the family whose models all get them right; None: no such demand.
-        wrong: the family whose models all get them wrong; None: every model, or as many as were asked for.
-        n: how many there are, of which the arrays hold the first k.
+        right: the family whose models all get these triplets right; None if there is no such condition.
+        wrong: the family whose models all get these triplets wrong; None: all models, or the requested number of them.
+        n: the number of triplets, of which the arrays contain the first k.
         rows: int64 (k,), their rows among the triplets.
-        items: (k, 3); the last is the one that people call odd; or anchor, chosen option, other.
-        margins: (k, m), similarity of the human pair less the larger of the other two (of anchored triplets: less that
-            of the other option), in the measure's unit; of a model's own choices the same of their probabilities, NaN
-            without.
-        human_shares: (k,), share of people who answer so; NaN where one answer alone is known.
-        n_answers: int64 (k,), answers to that triplet.
-        subjects: (k,), who gave the answer; None where that is not known, or nothing is listed.
-        choices: int8 (k, m), the position in `items` of the one that the model calls odd, of anchored triplets of the
-            option that it leaves; -1 for a tie. None of a document that does not tell.
-        probabilities: (k, m, 3), that the model calls each position odd, NaN where choices have no probabilities; None
-            as of `choices`.
+        items: (k, 3) items, the odd one out last; for anchored triplets anchor, chosen option and other option.
+        margins: (k, m), the similarity of the human pair minus the larger of the other two (for anchored triplets:
+            minus that of the other option), in the unit of the measure; for recorded choices the same difference of
+            their probabilities, NaN without probabilities.
+        human_shares: (k,), the proportion of participants who gave this answer; NaN with only one answer.
+        n_answers: int64 (k,), the number of answers to each triplet.
+        subjects: (k,), the participants who gave the answers; None if they are not known, or no triplet is listed.
+        choices: int8 (k, m), the position in `items` that the model chooses as odd, or for anchored triplets the
+            option that it rejects; -1 for a tie. None for documents of earlier versions.
+        probabilities: (k, m, 3), the probability that the model chooses each position as odd, NaN without
+            probabilities; None for documents of earlier versions.
     """
 
     right: str | None
