@@ -301,7 +301,19 @@ NATS = ("cross_entropy", "cross_entropy_ci", "cross_entropy_difference")
 
 def figures(part, *apart):
     """A part of a document without names, cross-entropies and what else only embeddings have; lists in any order."""
-    left_out = {*NATS, *apart, "model", "a", "b", "embeddings", "other", "measure", "model_choices", "temperature"}
+    left_out = {
+        *NATS,
+        *apart,
+        "cross_entropy_components",
+        "model",
+        "a",
+        "b",
+        "embeddings",
+        "other",
+        "measure",
+        "model_choices",
+        "temperature",
+    }
     if isinstance(part, dict):
         return {key: figures(value, *apart) for key, value in part.items() if key not in left_out}
     return [figures(one, *apart) for one in part] if isinstance(part, list) else part

@@ -43,6 +43,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("study run", "study/small.toml --only score", "out"),
     ("export", "E", "out spec"),
     ("triplets draw", "x.npy --count 50 --temperature 1", "out probabilities json csv latex"),
+    ("plan experiment", "--components objects=0.002 answers=0.4 --difference 0.1", "json csv latex"),
     ("plan triplets", "x.npy y.npy -n 50", "out json"),
     ("describe", "t.npy", "json csv latex"),
     ("sample", "", "folder"),

@@ -48,8 +48,8 @@ def idle(name):
 
 def test_the_commands_that_read_triplets_are_these():
     assert READ_TRIPLETS == [
-        "score", "compare", "calibrate", "agreement", "ceiling", "recover", "concepts", "dimensions predict",
-        "failures", "consistency", "probe",
+        "score", "compare", "calibrate", "agreement", "ceiling", "recover", "plan experiment", "concepts",
+        "dimensions predict", "failures", "consistency", "probe",
     ]  # fmt: skip
 
 

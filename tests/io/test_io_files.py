@@ -314,6 +314,7 @@ PATHS = {
     "pyalign.io.read_model_spec path": pyalign.io.read_model_spec,
     "pyalign.io.read_names path": pyalign.io.read_names,
     "pyalign.io.read_subjects path": pyalign.io.read_subjects,
+    "pyalign.io.read_weights path": pyalign.io.read_weights,
     "pyalign.io.Spec spec": pyalign.io.Spec,
     "pyalign.io.write_array path": lambda p: pyalign.io.write_array(p, np.eye(2)),
     "pyalign.io.write_files files": lambda p: pyalign.io.write_files([("a.txt", "a"), (p, "b")]),

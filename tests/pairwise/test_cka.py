@@ -205,7 +205,9 @@ def test_the_view_of_many_models_shows_the_most_similar_pairs():
     assert len([line for line in lines if line.startswith("model ")]) == 45
     assert "the 45 with the smallest p of 660 are shown" in " ".join(differences)
     assert "the 45 most similar of 66 pairs are shown" in " ".join(lines)
-    assert len([line for line in found.table(verbose=True).splitlines() if line.startswith("model ")]) == 66
+    lines, differences = (block.splitlines() for block in found.table(verbose=True).split("\n\n"))
+    assert len([line for line in lines if line.startswith("model ")]) == 66
+    assert len([line for line in differences if line.startswith("model ")]) == 660
 
 
 # Rows

@@ -90,7 +90,7 @@ def test_documents_hold_no_durations(folder):
 
     def durations(value):
         if isinstance(value, dict):
-            return [v for k, v in value.items() if "second" in k and v is not None] + durations([*value.values()])
+            return [v for k, v in value.items() if "seconds" in k and v is not None] + durations([*value.values()])
         return [d for v in value for d in durations(v)] if isinstance(value, list) else []
 
     for path in Path("small/steps").glob("*.json"):

@@ -158,6 +158,11 @@ def tables(documents):
         "recovery-curve": (d["recover"]["curve"], {
             "Triplets": ("n_triplets", None), "Recovered": ("recovery_rate", "ci"),
             "Drawn beyond the study": ("drawn", None)}),
+        **{f"experiment-{name}": (d["plan experiment"][name], {
+            "objects": ("n_objects", None), "participants": ("n_subjects", None),
+            "answers each": ("answers_per_subject", None), "answers": ("n_answers", None),
+            "s.e.": ("standard_error", None), "width": ("width", None), "power": ("power", None),
+            "cost": ("cost", None)}) for name in ("needed", "designs")},
         "neighbor-agreement": (d["neighbor agreement"]["results"], {
             "overlap": ("overlap", "ci"), "p": ("p_value", None), "rbo": ("rbo", "rbo_ci"),
             "p of the rbo": ("rbo_p_value", None)}),
