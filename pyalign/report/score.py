@@ -55,8 +55,7 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
             nats_note(first.task) if nats else "",
             f"backend {first.backend}",
         ),
-        *(_groups_table(row) for row in rows if row.groups),
-        *([foot()] if any(row.group_spread is not None for row in rows) else []),
+        *(block for row in rows if row.groups for block in (_groups_table(row), *_spread_of_groups(row))),
     ]
 
 
@@ -122,11 +121,7 @@ def _groups_table(row: Score) -> Table:
     """The groups of one score, a row each."""
     column = Rows(row.groups or (), "interval").column
     by = f" with {row.measure}" if row.measure else ""
-    spread, pooled = "", row.group_spread is not None
-    if pooled:
-        level = interval_header(None if row.group_spread_ci is None else row.group_spread_ci.confidence)
-        spread = f"; true accuracies differ by {percent(row.group_spread)} ({level} "
-        spread += f"{percent_interval(row.group_spread_ci)})"
+    pooled = row.group_spread is not None
     return table(
         column("group", lambda g: g.group),
         column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=8),
@@ -152,8 +147,17 @@ def _groups_table(row: Score) -> Table:
         )
         if pooled
         else None,
-        title=f"{one_line(row.label or row.embeddings or 'embeddings')}{by}, by group{spread}",
+        title=f"{one_line(row.label or row.embeddings or 'embeddings')}{by}, by group",
     )
+
+
+def _spread_of_groups(row: Score) -> list[Block]:
+    """How much the groups of a score differ, where that is known."""
+    if row.group_spread is None or row.group_spread_ci is None:
+        return []
+    level = interval_header(row.group_spread_ci.confidence)
+    spread = f"true accuracies of groups differ by a standard deviation of {percent(row.group_spread)}"
+    return [foot(f"{spread}, {level} {percent_interval(row.group_spread_ci)}")]
 
 
 # Noise ceilings
