@@ -111,8 +111,8 @@ def influence(a: Side, b: Side) -> np.ndarray:
     if a.ranked is not None and b.ranked is not None:
         together += mean_above(a.ranked, b.scores) + mean_above(b.ranked, a.scores) - 2.0 * covariance
     root = math.sqrt(a.square) * math.sqrt(b.square)
-    found: np.ndarray = together / root - covariance / root / 2.0 * (a.own / a.square + b.own / b.square)
-    return found
+    influences: np.ndarray = together / root - covariance / root / 2.0 * (a.own / a.square + b.own / b.square)
+    return influences
 
 
 def sums_of_objects(table: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
@@ -138,18 +138,18 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
     Example:
         >>> items = np.array([[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]], np.int32)
         >>> a, b = (Side.of("pearson", np.array(values), items) for values in ([1, 2, 4, 3, 6, 5], [2, 1, 4, 3, 5, 7]))
-        >>> found = jackknifed(a, b, items, 4)
-        >>> of_last = found[:6] @ (items == 3).any(axis=1) + found[-1]
+        >>> influences = jackknifed(a, b, items, 4)
+        >>> of_last = influences[:6] @ (items == 3).any(axis=1) + influences[-1]
         >>> without = np.corrcoef([1, 2, 4], [2, 1, 4])[0, 1]
         >>> bool(np.isclose(of_last, 3 * (np.corrcoef([1, 2, 4, 3, 6, 5], [2, 1, 4, 3, 5, 7])[0, 1] - without)))
         True
     """
     pairs, m = influence(a, b), len(a.scores)
-    found = np.zeros(m + n)
-    found[:m] = pairs
+    influences = np.zeros(m + n)
+    influences[:m] = pairs
     if not (a.square > 0 and b.square > 0):
-        found[m:] = np.nan
-        return found
+        influences[m:] = np.nan
+        return influences
     values = np.stack([np.ones(m), a.scores, b.scores, a.scores**2, b.scores**2, a.scores * b.scores])
     of_objects = sums_of_objects(values, items, n)
     left, x, y, xx, yy, xy = values.sum(axis=1, keepdims=True) - of_objects
@@ -165,8 +165,8 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
     if a.name != "rho-a":
         first -= r / 2.0 * (values[3] / a.square + values[4] / b.square - 2.0)
     more = left * (r - without) - sums_of_objects(first[None], items, n)[0]
-    found[m:] = np.where(np.isfinite(more), more, 0.0)
-    return found
+    influences[m:] = np.where(np.isfinite(more), more, 0.0)
+    return influences
 
 
 def gradient(a: Side, b: Side) -> np.ndarray:
@@ -180,7 +180,7 @@ def gradient(a: Side, b: Side) -> np.ndarray:
     """
     if not (a.square > 0 and b.square > 0):
         return np.full(len(a.scores), np.nan)
-    found: np.ndarray = b.scores / math.sqrt(a.square) / math.sqrt(b.square)
+    derivatives: np.ndarray = b.scores / math.sqrt(a.square) / math.sqrt(b.square)
     if a.name != "rho-a":
-        found -= _mean_of(a.scores, found) * a.scores / a.square
-    return found
+        derivatives -= _mean_of(a.scores, derivatives) * a.scores / a.square
+    return derivatives
