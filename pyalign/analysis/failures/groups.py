@@ -137,11 +137,11 @@ def verdicts_of_choices(chosen: Chosen, ties: Ties, task: str, dtype: np.dtype[A
 
 def probabilities_of_choices(chosen: Chosen, rows: np.ndarray, task: str) -> np.ndarray:
     """(k, 3), as `called_odd_probabilities`, of the choices of these triplets (k,); NaN without probabilities."""
-    found = np.full((len(rows), 3), np.nan)
+    probabilities = np.full((len(rows), 3), np.nan)
     if chosen.probabilities is not None:
-        found[:, 3 - alternatives_of(task) :] = chosen.probabilities[rows][:, : alternatives_of(task)][:, ::-1]
-        found[:, : 3 - alternatives_of(task)] = 0.0
-    return found
+        probabilities[:, 3 - alternatives_of(task) :] = chosen.probabilities[rows][:, : alternatives_of(task)][:, ::-1]
+        probabilities[:, : 3 - alternatives_of(task)] = 0.0
+    return probabilities
 
 
 def called_odd_probabilities(similarities: np.ndarray, temperature: float, task: str) -> np.ndarray:
@@ -158,9 +158,9 @@ def called_odd_probabilities(similarities: np.ndarray, temperature: float, task:
     """
     pairs = similarities[:, : alternatives_of(task)].astype(np.float64) / temperature
     weights = np.exp(pairs - pairs.max(axis=1, keepdims=True))
-    found = np.zeros((len(pairs), 3))
-    found[:, 3 - pairs.shape[1] :] = (weights / weights.sum(axis=1, keepdims=True))[:, ::-1]
-    return found
+    probabilities = np.zeros((len(pairs), 3))
+    probabilities[:, 3 - pairs.shape[1] :] = (weights / weights.sum(axis=1, keepdims=True))[:, ::-1]
+    return probabilities
 
 
 def _spread(values: np.ndarray, kept: np.ndarray, other: float) -> np.ndarray:
@@ -210,7 +210,7 @@ class FailureGroup:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FailureGroup):
             return NotImplemented
-        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
         return all(_same(a, b) for a, b in pairs)
 
     def records(self, models: Sequence[str], names: Mapping[int, str] | None) -> Iterator[dict[str, Any]]:
@@ -220,13 +220,13 @@ class FailureGroup:
         """
         for start in range(0, len(self.rows), CHUNK):
             part = slice(start, start + CHUNK)
-            told = self._told(part, models)
+            answers = self._answers_of_models(part, models)
             people = [None] * len(self.rows[part]) if self.subjects is None else self.subjects[part].tolist()
             columns = (self.rows[part].tolist(), self.items[part].tolist(), shortest(self.margins[part]))
             shares = (None if math.isnan(share) else share for share in self.human_shares[part].tolist())
             numbers = self.n_answers[part].tolist()
             rows = zip(*columns, shares, numbers, people, strict=True)
-            for (row, items, margins, share, n, who), more in zip(rows, told, strict=True):
+            for (row, items, margins, share, n, who), more in zip(rows, answers, strict=True):
                 yield {
                     "row": row,
                     "items": items,
@@ -238,7 +238,7 @@ class FailureGroup:
                     **more,
                 }
 
-    def _told(self, part: slice, models: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _answers_of_models(self, part: slice, models: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Of each of these triplets what the models choose."""
         if self.choices is None or self.probabilities is None:
             yield from ({} for _ in self.rows[part])
@@ -255,17 +255,17 @@ class FailureGroup:
     def of_records(cls, document: Mapping[str, Any], models: Sequence[str], dtype: str) -> FailureGroup:
         """Back from a dict of right, wrong, n, and the records as triplets."""
         records = document["triplets"]
-        shares = [math.nan if one["human_share"] is None else one["human_share"] for one in records]
-        people = [one["subject"] for one in records]
+        shares = [math.nan if record["human_share"] is None else record["human_share"] for record in records]
+        people = [record["subject"] for record in records]
         return cls(
             document["right"],
             document["wrong"],
             document["n"],
-            np.array([one["row"] for one in records], np.int64),
-            np.array([one["items"] for one in records], np.int64).reshape(-1, 3),
-            _table(([one["margins"][model] for model in models] for one in records), len(models), dtype),
+            np.array([record["row"] for record in records], np.int64),
+            np.array([record["items"] for record in records], np.int64).reshape(-1, 3),
+            _table(([record["margins"][model] for model in models] for record in records), len(models), dtype),
             np.array(shares, np.float64),
-            np.array([one["n_answers"] for one in records], np.int64),
+            np.array([record["n_answers"] for record in records], np.int64),
             None if not people or people[0] is None else np.array(people),
             *_chosen(records, models),
         )
@@ -273,10 +273,10 @@ class FailureGroup:
 
 def _chosen(records: Sequence[Mapping[str, Any]], models: Sequence[str]) -> tuple[Any, Any]:
     """Choices and probabilities of records, where they tell."""
-    if not all("choices" in one and "probabilities" in one for one in records):
+    if not all("choices" in record and "probabilities" in record for record in records):
         return None, None
-    choices = [[one["choices"][model] for model in models] for one in records]
-    shares = [[one["probabilities"][model] for model in models] for one in records]
+    choices = [[record["choices"][model] for model in models] for record in records]
+    shares = [[record["probabilities"][model] for model in models] for record in records]
     m = len(models)
     return np.array(choices, np.int8).reshape(-1, m), np.array(shares, np.float32).reshape(-1, m, 3)
 
