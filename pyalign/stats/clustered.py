@@ -84,7 +84,7 @@ class Errors:
 
     @property
     def numbers(self) -> tuple[EffectiveNumber, ...]:
-        """Those of what the errors are over."""
+        """The effective numbers of objects, of people, or of both, that the errors are over."""
         return tuple(group_sums.number for group_sums in self.sums)
 
     @cached_property
@@ -104,7 +104,7 @@ class Errors:
 
     @cached_property
     def degrees_of_differences(self) -> np.ndarray:
-        """(k, k) those of the differences of two means."""
+        """(k, k) degrees of freedom of Student's t for the differences of two means."""
         return self._degrees(_of_differences)
 
     @cached_property
@@ -116,7 +116,7 @@ class Errors:
         return total
 
     def degrees_along(self, gradient: np.ndarray) -> float:
-        """Those of a figure of the means with this gradient (k,)."""
+        """Degrees of freedom of a figure of the means with this gradient (k,)."""
         return float(self._degrees(lambda covariance: np.array(gradient @ covariance @ gradient)))
 
     def components(self, a: int, b: int | None = None) -> Components | None:
@@ -128,12 +128,12 @@ class Errors:
         return None if self.covariances is None else self.covariances.components(variance)
 
     def in_units(self, units: np.ndarray) -> Errors:
-        """Those of means that are multiples (k,) of these."""
+        """The errors of means that are multiples (k,) of these."""
         scale = np.outer(units, units)
         return self._changed(self.means * units, lambda covariance: covariance * scale)
 
     def of(self, some: slice | list[int]) -> Errors:
-        """Those of some of the means."""
+        """The errors of some of the means."""
         return self._changed(self.means[some], lambda covariance: covariance[some][:, some])
 
     def _changed(self, means: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Errors:
@@ -143,7 +143,7 @@ class Errors:
         return Errors(means, candidates, self.degrees, sums, self.rows, covariances)
 
     def _degrees(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Those of contrasts whose variances `of` takes out of a covariance."""
+        """Degrees of freedom of contrasts whose variances `of` takes out of a covariance."""
         every = [of(candidate) for candidate in self.candidates]
         if not self.known or not self.sums:
             return np.full(every[0].shape, float(self.degrees))
@@ -191,7 +191,7 @@ class Dependence:
 
     @classmethod
     def of(cls, clusters: Clusters, plan: Resampling) -> Dependence:
-        """That of rows under a plan.
+        """The dependence of rows on each other under a plan.
 
         Raises:
             InputError: people are not known, and the plan is over them.
@@ -210,7 +210,7 @@ class Dependence:
         return cls(plan.by, objects, people, both, min(degrees or [len(index)]) - 1, clusters.backend)
 
     def errors(self, table: np.ndarray) -> Errors:
-        """Those of weighted means.
+        """The errors of weighted means.
 
         Args:
             table: (t, 1 + k) int8, int16 or float64: the weights of the rows, 1 where all count the same, then weight
@@ -266,7 +266,7 @@ class _Groups:
 
     Attributes:
         products: (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
-        more: the same with the factor for groups of many rows, less 1.
+        more: these products times the factor for groups of many rows less 1.
         group: how many groups there are, and how many rows each has.
     """
 
@@ -276,7 +276,7 @@ class _Groups:
 
     @classmethod
     def of(cls, what: str, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:
-        """From the sums (g, 1 + k); those of as many rows are added up first: whole numbers have one sum."""
+        """The groups with sums (g, 1 + k); those of equal size are added up first, exact in whole numbers."""
         sizes = sums[:, 0]
         number = EffectiveNumber.of_sizes(what, sizes)
         usual = 1.0 - sizes.sum() / total / number.count
@@ -294,7 +294,7 @@ class _Groups:
         return _residuals(self.more, means) / independent if independent > 0 else np.zeros(2 * means.shape)
 
     def sums(self, means: np.ndarray, independent: float) -> Sums:
-        """What they add to the covariances of means."""
+        """What these groups add to the covariances of means."""
         squares = _residuals(self.products + self.more, means)
         return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.group.number)
 

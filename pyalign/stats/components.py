@@ -55,7 +55,7 @@ class Components:
     Attributes:
         answers: of what no other answer shares.
         objects: of the effect of one object; None where intervals are not over objects, or there are too few.
-        subjects: of the effect of one participant; None likewise.
+        subjects: of the effect of one participant; None where intervals are not over them, or there are too few.
         both: of the effect of one object with one participant.
         pairs: of the effect of a pair of objects, besides those of both objects.
         triplets: of the effect of a triplet, besides those of its objects and pairs; None where few were repeated.
@@ -63,7 +63,7 @@ class Components:
             for an estimate.
         object_share: how much of their variance two answers with a common object have in common, a fraction: their
             correlation. Pairs of answers that have two objects in common count twice.
-        subject_share: the same of two answers by one participant.
+        subject_share: how much of their variance two answers by one participant have in common, a fraction.
 
     Example:
         >>> Components(objects=0.002, subjects=0.0005, answers=0.25).variance
@@ -131,7 +131,7 @@ class Covariances:
     groups: Mapping[str, Group]
 
     def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Covariances:
-        """Those of other means."""
+        """The covariances of answers for other means, each changed by `change`."""
         return replace(self, values={name: change(covariance) for name, covariance in self.values.items()})
 
     def components(self, of: Contrast) -> Components:
@@ -173,7 +173,7 @@ class Covariances:
         return name in self.groups and self.groups[name].number.is_enough
 
     def _range(self, name: str, estimate: float | None, of: Contrast) -> Interval | None:
-        """From what the estimate would be, had the sum of squares come out otherwise."""
+        """The range of the estimates that would follow, had the sum of squares come out otherwise."""
         if estimate is None or self.groups[name].number.degrees < 1.0:
             return None
         squares, tail = of(self.values[f"{name} squares"]), (1.0 - RANGE) / 2.0
@@ -256,8 +256,10 @@ def _kinds(
 
 
 def _by_number(products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Over pairs of answers with exactly one, two and three common objects: those with two are counted twice, by their
-    objects, and once by their pair of them; those with three three times, three times and once.
+    """Products over pairs of answers with exactly one, two and three common objects.
+
+    Answers with two common objects are counted twice by their objects and once by their pair of objects; answers with
+    three are counted three times by objects, three times by pairs and once by sets.
     """
     objects, pairs, sets = products
     return objects - 2.0 * pairs + 3.0 * sets, pairs - 3.0 * sets, sets

@@ -107,7 +107,7 @@ def chi_square_quantiles(degrees: float, shares: tuple[float, ...]) -> tuple[flo
 
 
 def _from_ratio(expected: np.ndarray, variance: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Those of Student's t whose variance is so many times that of the normal distribution."""
+    """Degrees of freedom of Student's t, with a variance of expected / variance times the normal distribution's."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(variance > 0, expected / variance, 1.0)
         freedom = 2.0 * ratio / (ratio - 1.0)

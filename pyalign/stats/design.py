@@ -182,7 +182,7 @@ class Outlook:
 
 @lru_cache(maxsize=16)
 def _quantiles(confidence_level: float) -> np.ndarray:
-    """Those of Student's t with the inverses of `INVERSES` degrees of freedom."""
+    """Two-sided quantiles of Student's t, whose degrees of freedom are one over each of `INVERSES`."""
     return np.array([quantile(confidence_level, 1.0 / inverse) for inverse in INVERSES])
 
 

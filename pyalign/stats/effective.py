@@ -44,7 +44,7 @@ class EffectiveNumber:
 
     @classmethod
     def of_sizes(cls, of: str, sizes: np.ndarray) -> EffectiveNumber:
-        """From how many rows each has, or how much they weigh.
+        """The effective number that follows from how many rows each has, or how much they weigh.
 
         Example:
             >>> EffectiveNumber.of_sizes("objects", np.array([2.0, 2.0, 0.0]))
@@ -69,7 +69,7 @@ class EffectiveNumber:
 
 
 def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...]:
-    """Those of the objects, and of the people, that intervals are over; rows count by their weights.
+    """The effective numbers of the objects and people that intervals are over; rows count by their weights.
 
     Example:
         >>> effective_numbers(Clusters.of([[0, 1, 2], [0, 3, 4]]), "objects")[0].value
@@ -99,7 +99,7 @@ def notes_on_few(numbers: Sequence[EffectiveNumber]) -> tuple[str, ...]:
 
 
 def low_values(numbers: Sequence[EffectiveNumber]) -> dict[str, Any]:
-    """Those below half of the count, by the fields of results that hold them.
+    """Effective numbers below half of the count, by the fields of results that hold them.
 
     Example:
         >>> low_values([EffectiveNumber("objects", 41, 8.2), EffectiveNumber("subjects", 9, 8.0)])
