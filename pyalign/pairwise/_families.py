@@ -197,10 +197,10 @@ class Family(Protocol):
         """What is needed of a model (n, d)."""
 
     def score(self, a: Any, b: Any) -> float:
-        """The similarity of two."""
+        """The similarity of two models."""
 
     def nulls(self, a: Any, b: Any, orders: np.ndarray) -> np.ndarray:
-        """(k,) the same with the rows of b in other orders (k, n)."""
+        """(k,) similarities of the two with the rows of b in other orders (k, n)."""
 
 
 FAMILIES: dict[str, type[Any]] = {"matrix": MatrixFamily, "neighbours": NeighbourFamily, "subspace": SubspaceFamily}

@@ -48,7 +48,7 @@ class Replicates:
         return "bootstrap" if self.both is None else "dual bootstrap"
 
     def degrees(self, a: int, b: int | None = None) -> float:
-        """Of freedom: objects or people, less one; the smaller where both are drawn."""
+        """Degrees of freedom: objects or people, less one; the smaller where both are drawn."""
         counts = [
             count for count, replicates in ((self.n, self.objects), (self.p, self.subjects)) if replicates is not None
         ]
@@ -166,7 +166,7 @@ def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def partial_correlations(with_mean: np.ndarray, between: np.ndarray) -> np.ndarray:
-    """(r, k): of each model with people's mean, given the others; from correlations (r, k) and (r or 1, k, k).
+    """(r, k): partial correlations of models with people's mean; from correlations (r, k) and (r or 1, k, k).
 
     NaN where the models depend on each other linearly.
 

@@ -78,7 +78,7 @@ class Pool:
 
     @classmethod
     def of(cls, people: np.ndarray, pooling: str) -> Pool:
-        """That of people (p, m) by a name of `POOLINGS`."""
+        """The matrices of people (p, m) on the scale of a pooling, one of `POOLINGS`."""
         on_scale = scaled(people, pooling)
         there = ~np.isnan(on_scale)
         return cls(on_scale, there, np.where(there, on_scale, 0.0).sum(axis=0), there.sum(axis=0))
@@ -140,6 +140,6 @@ def _of_two(family: Family, a: np.ndarray, b: np.ndarray, keep: np.ndarray, item
 
 
 def _mean_of(values: list[float]) -> float:
-    """Of those that are defined."""
+    """The mean of the values that are defined; NaN where none is."""
     defined = [value for value in values if not math.isnan(value)]
     return math.fsum(defined) / len(defined) if defined else math.nan

@@ -57,7 +57,7 @@ class ClosedForm:
     method: str = "corrected"
 
     def degrees(self, a: int, b: int | None = None, times: float = 1.0) -> float:
-        """Of freedom, of statistic a, or of a less so many times b.
+        """Degrees of freedom of statistic a, or of a less so many times b.
 
         Of n independent sums S with a kurtosis, the variance of sum S^2 is sum S^4 - (sum S^2)^2 / n; degrees of
         freedom follow by matching it to that of chi-square (Satterthwaite 1946). Few large sums count as few objects.
@@ -121,7 +121,7 @@ class Dyads:
         return covariance
 
     def alone(self, table: np.ndarray) -> np.ndarray:
-        """(k, k): of independent pairs."""
+        """(k, k) covariances of means with such influences, if pairs were independent."""
         m = len(self.items)
         return _products(table[:, :m]) / (m * max(m - 1, 1))
 

@@ -98,7 +98,7 @@ class SimilarityMatrix(Result):
         return tuple((i, j) for i, j in product(m, m) if i < j or (i > j and not self.symmetric))
 
     def interval(self, first: int, second: int) -> Interval | None:
-        """That of the score of two models, by their places; None where there is none."""
+        """The interval of the score of two models, by their places; None where there is none."""
         if self.scores is None or first == second:
             return None
         at = (first, second) if not self.symmetric else (min(first, second), max(first, second))

@@ -1,6 +1,6 @@
 """A study by one correlation: values prepared once, correlated as they are or under resamples of objects and people.
 
-What chance gives is the same with the objects of one matrix relabelled.
+Correlations by chance come from relabelling the objects of one matrix.
 
 Source: Mantel, "The detection of disease clustering and a generalized regression approach", 1967.
 """
@@ -59,12 +59,12 @@ class Correlated:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """(k,): of each model with the mean."""
+        """(k,): the correlation of each model with the mean."""
         return np.array([self.correlation.of.value(self.mean, model, self.backend) for model in self.models])
 
     @cached_property
     def per_person(self) -> np.ndarray:
-        """(p, k): of each model with each person."""
+        """(p, k): the correlation of each model with each person."""
         assert self.study.people is not None
         out = np.full((len(self.study.people), len(self.models)), np.nan)
         family = self.correlation.of
@@ -93,11 +93,11 @@ class Correlated:
         return groups
 
     def resampled_values(self, table: np.ndarray) -> np.ndarray:
-        """(r, k): of each model with the mean, under resamples of the objects, multiplicities (n, r)."""
+        """(r, k): the correlation of each model with the mean, with objects resampled by multiplicities (n, r)."""
         return self.correlation.of.resampled([self.mean], self.models, table, self.backend)[:, 0]
 
     def resampled_per_person(self, table: np.ndarray) -> np.ndarray:
-        """(r, p, k): of each model with each person."""
+        """(r, p, k): the correlation of each model with each person, under such resamples."""
         assert self.study.people is not None
         out = np.full((table.shape[1], len(self.study.people), len(self.models)), np.nan)
         for group in self.groups:
@@ -105,9 +105,9 @@ class Correlated:
         return out
 
     def of_people(self, weights: np.ndarray, table: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Of each model with the mean of people who weigh so much (p,): (k,) of all objects, and of a resample of them.
+        """Correlations (k,) of the models with a weighted mean of people (p,): over all objects, and over a resample.
 
-        table: that resample, multiplicities (n, 1); None where it is not wanted.
+        table: the resample, multiplicities (n, 1); None where it is not wanted.
         """
         people = self.study.people
         assert people is not None
@@ -157,7 +157,7 @@ def weighted_mean(people: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, 
 
 
 def permuted_values(correlated: Correlated, n_permutations: int, seed: int, progress: Progress = silent) -> np.ndarray:
-    """(permutations, k): of each model with the people's mean matrix, with the model's objects relabelled at random.
+    """(permutations, k): correlations of models with the people's mean matrix, model objects relabelled at random.
 
     The same relabelling serves all models. Pairs that nobody judged stay out, so that other pairs of the model are in;
     where a model's own matrix has none for some of those that are in, these are left out.
@@ -182,7 +182,7 @@ def _unit(values: np.ndarray | None) -> np.ndarray:
 
 
 def _one_by_one(correlated: Correlated, n_permutations: int, seed: int, progress: Progress) -> np.ndarray:
-    """Where some pairs are missing, or a correlation is no inner product: prepared anew for each relabelling."""
+    """The permuted values where pairs are missing, or a correlation is no inner product: each is prepared anew."""
     study, family = correlated.study, correlated.correlation.of
     every = np.stack(np.triu_indices(study.n, 1), axis=1)
     squares = [as_square(model.whole, every, study.n) for model in study.models]

@@ -43,7 +43,7 @@ class Side:
 
     @classmethod
     def of(cls, name: str, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> Side:
-        """That of values (m,) of pairs, items int32 (m, 2), by a correlation of `INFLUENCES`."""
+        """The side of values (m,) of pairs, items int32 (m, 2), by a correlation of `INFLUENCES`."""
         m = len(values)
         scale = float(np.abs(values).max(initial=0.0)) or 1.0
         ranked = rank_pairs(values, items, backend) if name in RANKED else None
@@ -73,7 +73,7 @@ def _scores(name: str, values: np.ndarray, scale: float, ranked: RankedPairs | N
 
 
 def _mean_of(a: np.ndarray, b: np.ndarray) -> float:
-    """Of the products; not by BLAS, whose sums depend on its threads."""
+    """The mean of the products; not by BLAS, whose sums depend on its threads."""
     return float(np.einsum("i,i->", a, b)) / len(a) if len(a) else math.nan
 
 
@@ -96,7 +96,7 @@ def mean_above(ranked: RankedPairs, scores: np.ndarray) -> np.ndarray:
 
 
 def influence(a: Side, b: Side) -> np.ndarray:
-    """(m,): of each pair on the correlation of two matrices, of mean 0; NaN where the correlation is not defined.
+    """(m,): the influence of each pair on the correlation of two matrices, of mean 0; NaN where the correlation is not defined.
 
     Example:
         >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)

@@ -141,7 +141,7 @@ def _hsic(
 
 
 def _length(model: Matrix | Features, scale: int) -> float:
-    """In units of 4 to the power of `scale`; what is further away than float64 reaches is as good as that far."""
+    """The length of a model in units of 4 to the power of `scale`, cut off where float64 would over- or underflow."""
     return model.length * 4.0 ** max(-FARTHEST, min(FARTHEST, model.exponent - scale))
 
 

@@ -114,7 +114,7 @@ def ratio(covariance: float, left: float, right: float) -> float:
 
 
 def ratios(covariance: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The same of many."""
+    """covariance / sqrt(left * right) of each element of arrays, as `ratio` has it."""
     with np.errstate(all="ignore"):
         product = left * right  # in one root where it is in range, so that equal sums give 1
         safe = (product > 1e-280) & (product < 1e280)

@@ -1,4 +1,4 @@
-"""From correlations and their resamples to the rows of a result: intervals, people, ceilings, differences."""
+"""The rows of a result, from correlations and their resamples: intervals, people, ceilings, differences."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _with_intervals(ceiling: RsaCeiling, errors: ClosedForm, first: int, plan: R
 def _against_ceiling(
     each: PerPerson, ceiling: RsaCeiling, errors: Variances | None, places: tuple[int, int], plan: Resampling | None
 ) -> PerPerson:
-    """The mean over people held against the ceiling; places: of the mean and of the first figure of the ceiling."""
+    """The mean over people compared with the ceiling; places: those of the mean and of the first figure of the ceiling."""
     known = errors if isinstance(errors, ClosedForm) else None
     at, first = places
     less = each.mean - ceiling.lower
@@ -159,7 +159,7 @@ def pairs_of(correlated: Correlated, drawn: Resampled, plan: Resampling) -> list
 
 
 def corrected(pairs: Sequence[RsaPair], correction: Correction) -> tuple[RsaPair, ...]:
-    """With p-values corrected over all pairs that have one: those of values, and those of means over people."""
+    """The pairs with p-values of values, and of means over people, each corrected over all pairs that have one."""
     values = of_known([pair.p_value for pair in pairs], correction)
     means = _corrected([pair.per_person for pair in pairs], correction)
     return tuple(
@@ -168,7 +168,7 @@ def corrected(pairs: Sequence[RsaPair], correction: Correction) -> tuple[RsaPair
 
 
 def corrected_tests(results: Sequence[RsaResult], correction: Correction) -> tuple[RsaResult, ...]:
-    """With p-values of the tests against the noise ceiling corrected over all results that have one."""
+    """The results with p-values of tests against the noise ceiling corrected over all results that have one."""
     given = [None if result.per_person is None else result.per_person.against_lower for result in results]
     tests = _corrected(given, correction)
     return tuple(
@@ -238,7 +238,7 @@ def _of_ceiling(result: RsaResult, plan: Resampling, why: str) -> list[str]:
 
 
 def _of_fewer(result: RsaResult) -> list[str]:
-    """A sentence where the mean over people is one over some of them."""
+    """A sentence where the mean over people leaves out some of them."""
     if result.per_person is None or math.isnan(result.per_person.mean):
         return []
     values = result.per_person.values

@@ -88,7 +88,7 @@ def with_intervals(
 
 
 def corrected(results: Sequence[SimilarityMatrix], correction: Correction) -> tuple[SimilarityMatrix, ...]:
-    """With p-values corrected over all pairs and measures, and those of differences over all differences."""
+    """The results with p-values of scores corrected over all pairs and measures; of differences, over all of these."""
     known = [
         matrix.p_value[i][j] if matrix.p_value is not None else None for matrix in results for i, j in matrix.pairs
     ]

@@ -53,7 +53,7 @@ class Halved:
         return HALF_SAMPLES
 
     def degrees(self, a: int, b: int | None = None) -> float:
-        """Of freedom: objects, less one."""
+        """Degrees of freedom: objects, less one."""
         return self.n - 1
 
     def contrast(self, a: int, b: int | None = None) -> float:
@@ -73,7 +73,7 @@ def has_closed_form(measure: RepresentationMeasure, n: int, models: int) -> bool
 def closed_errors(
     measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], backend: BackendName, progress: Progress
 ) -> Iterator[tuple[int, list[int], Variances]]:
-    """Of each model in turn: the others, and the errors of its scores with them."""
+    """Yields each model, the other models, and the errors of its scores with them."""
     family = MatrixFamily(measure, [x.shape for x in rows.values()], backend)
     family.by_features = False
     matrices: list[Matrix] = list(prepared(family, rows).values())
@@ -104,7 +104,7 @@ def _sides(
 
 
 def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.ndarray) -> np.ndarray:
-    """(m + n,): of each pair on the score of two unit matrices, and what the jackknife adds for each object.
+    """(m + n,): the influence of each pair on the score of two unit matrices, and what the jackknife adds for each object.
 
     As in `pyalign.pairwise.influence.jackknifed`.
     """
@@ -131,7 +131,7 @@ def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.n
 
 @dataclass(frozen=True, eq=False)
 class _Products:
-    """Of two matrices (n, n): the sums of products along rows, and the products on the diagonal, (n,) each."""
+    """Products of two matrices (n, n): their sums along rows, and those on the diagonal, (n,) each."""
 
     rows: np.ndarray
     diagonal: np.ndarray

@@ -44,7 +44,7 @@ Tiles = Callable[[int, int], np.ndarray]  # the pairs (i, j > i) of rows i in a 
 
 
 def tiles_of_rows(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> Tiles:
-    """Those of the similarities of rows, or of their dissimilarities."""
+    """The tiles of the similarities of rows, or of their dissimilarities."""
     chosen = get_measure(measure)
     if chosen.needs_sigma:
         chosen = with_sigma(chosen, median_distance(np.asarray(x)))  # one for all tiles
@@ -58,7 +58,7 @@ def tiles_of_rows(x: Array, measure: MeasureLike, kind: str, backend: BackendNam
 
 
 def tiles_of_judgments(given: Judgments, name: str) -> Tiles:
-    """Those of one matrix, whole or condensed, as they are in memory or in its file."""
+    """The tiles of one matrix, whole or condensed, as it is in memory or in its file."""
     values, n = given.values, given.n
     if given.is_square:
         require_symmetric(values, name)
@@ -136,7 +136,7 @@ class HumanRanks:
 
 
 def human_ranks(human: Tiles, n: int, progress: Progress = silent) -> HumanRanks:
-    """Those of the human pairs, for several models."""
+    """The ranks of the human pairs, which serve several models."""
     pairs = n * (n - 1) // 2
     if pairs >= MOST:
         raise InputError(f"human must be about at most 46,341 objects for ranks; got {n:,}")
@@ -165,7 +165,7 @@ def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Pro
 
 
 def _mean(values: np.ndarray) -> float:
-    """Of equal values exactly that, so that nothing is left of them."""
+    """The mean; of equal values exactly their value, so that differences from it are 0."""
     return float(values[0] if values.min() == values.max() else values.mean())
 
 
@@ -196,7 +196,7 @@ class Sums:
 
     @classmethod
     def of(cls, a: np.ndarray, b: np.ndarray) -> Sums:
-        """Of two lists."""
+        """The sums of two lists of values."""
         if len(a) == 0:
             return cls()
         mean_a, mean_b = _mean(a), _mean(b)
@@ -205,7 +205,7 @@ class Sums:
         return cls(len(a), mean_a, mean_b, *products)
 
     def plus(self, more: Sums) -> Sums:
-        """Of both lists one after the other; see Chan, Golub and LeVeque, 1979."""
+        """The sums of these lists followed by those of `more`; see Chan, Golub and LeVeque, 1979."""
         count = self.count + more.count
         if count == 0 or more.count == 0:
             return self
@@ -230,7 +230,7 @@ def in_tiles(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], judged: Judgments, measures: Sequence[Any],
     chosen: Sequence[Correlation], backend: BackendName, progress: Progress,
 ) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:  # fmt: skip
-    """Values alone, of matrices that are not held whole; and what was assumed."""
+    """The results, values only, of matrices that are not held whole; and notes on what was assumed."""
     given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)
     rows, _ = finite_rows(given, judged.n, "raise")
     tiles = [(name, str(getattr(requested, "name", requested)),

@@ -34,7 +34,7 @@ class ModelPairs:
         measure: of its rows' similarity; None of a matrix that was given.
         whole: (n (n - 1) / 2,) float32 or float64: of all pairs of the objects, judged or not; NaN where a matrix that
             was given has none.
-        values: (m,) the same of the pairs that count.
+        values: (m,) the values of the pairs that count.
     """
 
     name: str
