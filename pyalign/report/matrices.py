@@ -92,7 +92,7 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
 
 
 def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...]:
-    """Of each row the model, the measure and the correlation."""
+    """Columns of the model, the measure and the correlation."""
     column, several = Rows(result.results).column, len(result.results) > 1
     return (
         column("model", lambda r: labels[r.embeddings]),
@@ -102,7 +102,7 @@ def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...
 
 
 def _mean_columns(result: Rsa) -> tuple[Column, ...]:
-    """Of each row the correlation with the mean matrix, or with the one matrix, and what other models leave of it."""
+    """Columns of the correlation with the mean matrix, or with the one matrix, and what other models leave of it."""
     intervals = result.ci_by is not None
     column = Rows(result.results, interval_header(result.confidence) if intervals else "").column
     return present((
@@ -118,7 +118,7 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
 
 
 def _person_columns(result: Rsa) -> tuple[Column, ...]:
-    """Of each row the mean over participants of the correlation with each, and its ceiling."""
+    """Columns of the mean over participants of the correlation with each, and of its ceiling."""
     rows, intervals = result.results, result.ci_by is not None
     column = Rows(rows, interval_header(result.confidence) if intervals else "").column
     crowded = _has_measures(result) and len({row.correlation for row in rows}) > 1
@@ -153,7 +153,7 @@ def _at(reached: object, *names: str) -> Any:
 
 
 def _against_columns(result: Rsa) -> tuple[Column, ...]:
-    """Of each row the mean over participants held against the ceiling, and without the noise of single ones."""
+    """Columns of the mean over participants held against the ceiling, and without the noise of single participants."""
     rows = [row.per_person for row in result.results]
     tested = any(_at(row, "against_lower", "ci") is not None for row in rows)
     column = Rows(rows, interval_header(result.confidence) if tested else "").column
@@ -202,7 +202,7 @@ def ceilings_table(result: Rsa, title: str = "") -> Table:
 
 
 def _differences(pairs: Sequence[RsaPair], of_means: bool) -> list[RsaPair | PersonDifference | None]:
-    """Those of the correlations with the mean matrix, or of the means over participants."""
+    """The differences of correlations with the mean matrix, or of means over participants."""
     return [pair.per_person if of_means else pair for pair in pairs]
 
 

@@ -110,7 +110,7 @@ def _figures_table(calibration: Calibration) -> Table:
 
 
 def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
-    """That of the embeddings; None where all are choices, which have no measure."""
+    """The column of the embeddings' measure; None where all are choices, which have no measure."""
     if all(row.measure is None for row in rows):
         return None
     return Rows(rows).column(
