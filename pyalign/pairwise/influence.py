@@ -96,7 +96,7 @@ def mean_above(ranked: RankedPairs, scores: np.ndarray) -> np.ndarray:
 
 
 def influence(a: Side, b: Side) -> np.ndarray:
-    """(m,): the influence of each pair on the correlation of two matrices, of mean 0; NaN where the correlation is not defined.
+    """(m,): influences of pairs on the correlation of two matrices, of mean 0; NaN where it is not defined.
 
     Example:
         >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)

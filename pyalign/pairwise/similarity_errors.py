@@ -104,7 +104,7 @@ def _sides(
 
 
 def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.ndarray) -> np.ndarray:
-    """(m + n,): the influence of each pair on the score of two unit matrices, and what the jackknife adds for each object.
+    """(m + n,): influences of pairs on the score of two unit matrices, and what the jackknife adds for each object.
 
     As in `pyalign.pairwise.influence.jackknifed`.
     """

@@ -34,8 +34,8 @@ class OutcomeTable:
     """The outcomes of m models on the t triplets that all of them can be scored on.
 
     Attributes:
-        names: of the models.
-        scores: of each, of these triplets.
+        names: the names of the models.
+        scores: the score of each model on these triplets.
         kept: (.,) mask of these among those that were given, or None for all.
         credits: int8 (t, 1 + m): 1, then what the triplet counts with each model, in sixths.
         nats: int16 (t, 1 + m): 1, then its cross-entropy with each, in `steps`.
@@ -96,7 +96,7 @@ def open_outcome_table(
     names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None,
     weights: Weights | None = None, **options: Any,
 ) -> OutcomeTable:  # fmt: skip
-    """Scores each model; a problem with one is told with its name.
+    """Scores each model; an error names the model that it is about.
 
     Args:
         models: name -> (n, d), rows of the same items in the same order.

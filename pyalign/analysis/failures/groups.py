@@ -40,12 +40,12 @@ class CalledOdd(NamedTuple):
     n_undecided: int
 
     def arranged(self, columns: object) -> np.ndarray:
-        """Those of triplets (t, 3), the odd item last."""
+        """The triplets, of (t, 3), in which people call an item odd, with this item last."""
         values = _checks.as_triplets(columns)
         return values if self.order is None else np.take_along_axis(values[self.rows], self.order, axis=1)
 
     def answered(self, triplets: Triplets) -> Triplets:
-        """Those of the triplets, in the order of `arranged`, each with the one answer that this is."""
+        """These triplets in the order of `arranged`, each with the one answer that people gave."""
         if self.order is None:
             return triplets
         places = np.arange(3) if triplets.positions is None else triplets.positions
@@ -127,7 +127,7 @@ def _margins(pairs: np.ndarray, task: str) -> np.ndarray:
 
 
 def verdicts_of_choices(chosen: Chosen, ties: Ties, task: str, dtype: np.dtype[Any]) -> ModelVerdicts:
-    """Those of choices that are there already; margins are of their probabilities, where there are some."""
+    """The verdicts of recorded choices; margins are of their probabilities, where there are some."""
     credits, asked = credits_of(chosen.verdicts, ties), chosen.present
     margins = np.full(len(asked), np.nan, dtype)
     if chosen.probabilities is not None:
@@ -145,7 +145,7 @@ def probabilities_of_choices(chosen: Chosen, rows: np.ndarray, task: str) -> np.
 
 
 def called_odd_probabilities(similarities: np.ndarray, temperature: float, task: str) -> np.ndarray:
-    """(k, 3): of each position, that the model calls it odd: softmax(s / T) of the pair without it.
+    """(k, 3): the probability that the model calls each position odd: softmax(s / T) of the pair without it.
 
     Of anchored triplets, that the model leaves that option; 0 for the anchor.
 
@@ -216,7 +216,7 @@ class FailureGroup:
     def records(self, models: Sequence[str], names: Mapping[int, str] | None) -> Iterator[dict[str, Any]]:
         """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject.
 
-        And choices and probabilities by model, where they are known.
+        Where they are known, choices and probabilities by model are in it too.
         """
         for start in range(0, len(self.rows), CHUNK):
             part = slice(start, start + CHUNK)
@@ -239,7 +239,7 @@ class FailureGroup:
                 }
 
     def _answers_of_models(self, part: slice, models: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Of each of these triplets what the models choose."""
+        """Yields what the models choose in each of these triplets, and their probabilities."""
         if self.choices is None or self.probabilities is None:
             yield from ({} for _ in self.rows[part])
             return
@@ -253,7 +253,7 @@ class FailureGroup:
 
     @classmethod
     def of_records(cls, document: Mapping[str, Any], models: Sequence[str], dtype: str) -> FailureGroup:
-        """Back from a dict of right, wrong, n, and the records as triplets."""
+        """Restores a group from a dict of right, wrong, n, and the records as triplets."""
         records = document["triplets"]
         shares = [math.nan if record["human_share"] is None else record["human_share"] for record in records]
         people = [record["subject"] for record in records]
@@ -272,7 +272,7 @@ class FailureGroup:
 
 
 def _chosen(records: Sequence[Mapping[str, Any]], models: Sequence[str]) -> tuple[Any, Any]:
-    """Choices and probabilities of records, where they tell."""
+    """Choices and probabilities of records, None where these do not have them."""
     if not all("choices" in record and "probabilities" in record for record in records):
         return None, None
     choices = [[record["choices"][model] for model in models] for record in records]
@@ -292,7 +292,7 @@ def _table(rows: Iterable[Sequence[float]], width: int, dtype: str) -> np.ndarra
 
 
 def shortest(margins: np.ndarray) -> list[list[float | None]]:
-    """In as few digits as tell a value from others of its type, 0.1 rather than 0.10000000149; None for NaN."""
+    """Values in as few digits as distinguish them from others of their type: 0.1, not 0.10000000149; None for NaN."""
     whole = margins.dtype == np.float64
     flat: list[float | None] = margins.ravel().tolist() if whole else list(map(float, map(str, margins.ravel())))
     for k in np.flatnonzero(np.isnan(margins)).tolist():
