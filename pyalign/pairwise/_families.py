@@ -63,8 +63,8 @@ class NeighbourFamily:
         near = NeighborRanks(columns.reshape(self.n, self.k))
         if self.measure.kernel == "overlap":
             return Neighbours(rows, columns, near, None)
-        found = Neighbours(rows, columns, near, similarities)
-        square = float(self._alignments(found, found, identity(self.n))[0])
+        neighbours = Neighbours(rows, columns, near, similarities)
+        square = float(self._alignments(neighbours, neighbours, identity(self.n))[0])
         if not square > 0:
             raise InputError(f"{self.measure} is not defined: the alignment of the model with itself is not positive")
         return Neighbours(rows, columns, near, similarities, square**0.5)
@@ -182,8 +182,10 @@ def rank_note(ranks: Sequence[int], n: int, measure: RepresentationMeasure) -> s
     most = sum(sorted(ranks)[-2:])
     if most < n:
         return None
-    told = f"{n:,} rows are too few for {most:,} dimensions of two models: some correlations are 1 whatever they hold"
-    return f"{measure}: {told}"
+    shortage = (
+        f"{n:,} rows are too few for {most:,} dimensions of two models: some correlations are 1 whatever they hold"
+    )
+    return f"{measure}: {shortage}"
 
 
 class Family(Protocol):
@@ -195,10 +197,10 @@ class Family(Protocol):
         """What is needed of a model (n, d)."""
 
     def score(self, a: Any, b: Any) -> float:
-        """The similarity of two."""
+        """The similarity of two models."""
 
     def nulls(self, a: Any, b: Any, orders: np.ndarray) -> np.ndarray:
-        """(k,) the same with the rows of b in other orders (k, n)."""
+        """(k,) similarities of the two with the rows of b in other orders (k, n)."""
 
 
 FAMILIES: dict[str, type[Any]] = {"matrix": MatrixFamily, "neighbours": NeighbourFamily, "subspace": SubspaceFamily}
@@ -219,23 +221,23 @@ def family_of(measure: RepresentationMeasure, shapes: Sequence[tuple[int, ...]],
 
 def prepared(family: Family, models: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Each model made ready; an error names it."""
-    found = {}
+    ready = {}
     for name, x in models.items():
         try:
-            found[name] = family.prepare(x)
+            ready[name] = family.prepare(x)
         except InputError as error:
             raise InputError(f"{name}: {error}") from error
-    return found
+    return ready
 
 
 def notes_on(measure: RepresentationMeasure, ready: Mapping[str, Any], models: Mapping[str, np.ndarray]) -> list[str]:
     """What a person should know about these figures: a bias, correlations that are 1 by themselves."""
     n = len(next(iter(models.values())))
-    if all(isinstance(one, Subspace) for one in ready.values()):
-        note = rank_note([one.columns.shape[1] for one in ready.values()], n, measure)
+    if all(isinstance(model, Subspace) for model in ready.values()):
+        note = rank_note([subspace.columns.shape[1] for subspace in ready.values()], n, measure)
         return [] if note is None else [note]
     widest = max(x.shape[1] for x in models.values())
     if measure.biased and widest > n:
-        told = f"independent models look alike with {widest:,} features of {n:,} rows"
-        return [f"{measure}: {told}: debiased-cka and calibrated scores do not"]
+        bias = f"independent models look alike with {widest:,} features of {n:,} rows"
+        return [f"{measure}: {bias}: debiased-cka and calibrated scores do not"]
     return []

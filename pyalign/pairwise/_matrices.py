@@ -63,8 +63,8 @@ class MatrixFamily:
         if self.by_features:
             return self._features(x)
         kernel, exponent = self._kernel(x)
-        found = centred(kernel, self.measure)
-        return replace(found, exponent=exponent)
+        matrix = centred(kernel, self.measure)
+        return replace(matrix, exponent=exponent)
 
     def score(self, a: Matrix | Features, b: Matrix | Features) -> float:
         return float(self.nulls(a, b, identity(self.n))[0])
@@ -72,11 +72,11 @@ class MatrixFamily:
     def nulls(self, a: Matrix | Features, b: Matrix | Features, orders: np.ndarray) -> np.ndarray:
         """(k,) scores of a with b, whose rows stand in other orders (k, n)."""
         if isinstance(a, Matrix):
-            found = permuted_products(a.values, b.values, orders, backend=self.backend)
+            scores = permuted_products(a.values, b.values, orders, backend=self.backend)
         else:
             assert isinstance(b, Features)
-            found = self._products(a, b, orders)
-        return np.clip(found, -1.0, 1.0)
+            scores = self._products(a, b, orders)
+        return np.clip(scores, -1.0, 1.0)
 
     def _kernel(self, x: np.ndarray) -> tuple[np.ndarray, int]:
         """(n, n) not centred yet, and the power of 4 by which it is too small."""

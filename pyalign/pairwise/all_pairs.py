@@ -50,20 +50,20 @@ def compare_all(
     rows = matched.take()
     notes = [*matched.notes, *filter(None, [too_few(count, level)])]
     results = []
-    for one in measures:
-        family = family_of(one, [x.shape for x in rows.values()], backend)
+    for chosen_measure in measures:
+        family = family_of(chosen_measure, [x.shape for x in rows.values()], backend)
         ready = prepared(family, rows)
-        notes += notes_on(one, ready, rows)
+        notes += notes_on(chosen_measure, ready, rows)
         rounding = max(ROUNDING[x.itemsize] for x in rows.values())
-        found = _matrix(one, family, ready, (count, level, seed, rounding), progress)
+        similarities = _matrix(chosen_measure, family, ready, (count, level, seed, rounding), progress)
         if plan is not None:
-            found, more = with_intervals(found, one, rows, plan, backend, progress)
+            similarities, more = with_intervals(similarities, chosen_measure, rows, plan, backend, progress)
             notes += more
-        results.append(found)
-    few = too_few_together(count, level, sum(len(one.pairs) for one in results), correction)
+        results.append(similarities)
+    few = too_few_together(count, level, sum(len(matrix.pairs) for matrix in results), correction)
     notes += [] if few is None else [few]
     drawn = None if plan is None else halves_of(plan, measures, matched.n, len(rows))
-    options = {"measure": [str(one) for one in measures], "permutations": count, "alpha": level,
+    options = {"measure": [str(chosen_measure) for chosen_measure in measures], "permutations": count, "alpha": level,
                "ci": None if plan is None else "objects", "ci_method": None if plan is None else plan.method,
                "resamples": drawn, "correction": correction}  # fmt: skip
     provenance = Provenance.now(given, options, backend, seed)
@@ -78,15 +78,16 @@ def measures_of(measure: Any) -> tuple[RepresentationMeasure, ...]:
     """One measure or a sequence of them, all known.
 
     Example:
-        >>> [str(one) for one in measures_of(["linear-cka", "mutual-knn:5"])]
+        >>> [str(measure) for measure in measures_of(["linear-cka", "mutual-knn:5"])]
         ['linear-cka', 'mutual-knn:5']
     """
     given = tuple(measure) if isinstance(measure, list | tuple) else (measure,)
     if not given:
         raise InputError("measure must be at least one; got none")
-    found = tuple(map(get_representation_measure, given))
-    _checks.different([replace(one, text="") for one in found], found, "measure")  # however it is spelled
-    return found
+    measures = tuple(map(get_representation_measure, given))
+    without_spelling = [replace(chosen_measure, text="") for chosen_measure in measures]
+    _checks.different(without_spelling, measures, "measure")
+    return measures
 
 
 def null_scores(
@@ -114,25 +115,25 @@ def _matrix(
     for number, (a, b) in enumerate(pairs):
         progress(str(measure), number, len(pairs))
         scores.append(family.score(a, b))
-    found = replace(plain, matrix=_square(plain, scores, LARGEST))
+    scored = replace(plain, matrix=_square(plain, scores, LARGEST))
     if not permutations:
-        return found
+        return scored
     nulls = null_scores(family, pairs, permutations, seed, progress)
-    told = [calibrated(s, row, alpha, LARGEST, rounding) for s, row in zip(scores, nulls, strict=True)]
+    calibrations = [calibrated(s, row, alpha, LARGEST, rounding) for s, row in zip(scores, nulls, strict=True)]
     return replace(
-        found,
-        null_threshold=_square(plain, [one.threshold for one in told], None),
-        calibrated=_square(plain, [one.score for one in told], None),
-        p_value=_square(plain, [one.p_value for one in told], None),
+        scored,
+        null_threshold=_square(plain, [calibration.threshold for calibration in calibrations], None),
+        calibrated=_square(plain, [calibration.score for calibration in calibrations], None),
+        p_value=_square(plain, [calibration.p_value for calibration in calibrations], None),
     )
 
 
-def _square(found: SimilarityMatrix, values: Sequence[float], diagonal: Any) -> Any:
+def _square(matrix: SimilarityMatrix, values: Sequence[float], diagonal: Any) -> Any:
     """(m, m) from the values of the pairs."""
-    m = len(found.models)
+    m = len(matrix.models)
     out = [[diagonal] * m for _ in range(m)]
-    for (i, j), value in zip(found.pairs, values, strict=True):
+    for (i, j), value in zip(matrix.pairs, values, strict=True):
         out[i][j] = float(value)
-        if found.symmetric:
+        if matrix.symmetric:
             out[j][i] = float(value)
     return tuple(map(tuple, out))

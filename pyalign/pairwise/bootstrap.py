@@ -48,17 +48,19 @@ class Replicates:
         return "bootstrap" if self.both is None else "dual bootstrap"
 
     def degrees(self, a: int, b: int | None = None) -> float:
-        """Of freedom: objects or people, less one; the smaller where both are drawn."""
-        counts = [count for count, found in ((self.n, self.objects), (self.p, self.subjects)) if found is not None]
+        """Degrees of freedom: objects or people, less one; the smaller where both are drawn."""
+        counts = [
+            count for count, replicates in ((self.n, self.objects), (self.p, self.subjects)) if replicates is not None
+        ]
         return min(count for count in counts if count is not None) - 1
 
     def contrast(self, a: int, b: int | None = None) -> float:
         """The variance of statistic a, or of a less b; NaN where fewer than half of the resamples have a value."""
 
-        def variance(found: np.ndarray | None) -> float:
-            if found is None:
+        def variance(replicates: np.ndarray | None) -> float:
+            if replicates is None:
                 return np.nan
-            values = found[:, a] if b is None else found[:, a] - found[:, b]
+            values = replicates[:, a] if b is None else replicates[:, a] - replicates[:, b]
             defined = values[~np.isnan(values)]
             return float(defined.var(ddof=1)) if len(defined) > max(1, len(values) // 2) else np.nan
 
@@ -82,8 +84,8 @@ def dual_variance(
     of_subjects = p / (p - 1) * subjects
     if not over_objects:
         return of_subjects
-    found = of_objects + of_subjects - n * p / ((n - 1) * (p - 1)) * (both - objects - subjects)
-    return float(np.minimum(np.maximum(np.maximum(found, of_objects), of_subjects), both))
+    combined = of_objects + of_subjects - n * p / ((n - 1) * (p - 1)) * (both - objects - subjects)
+    return float(np.minimum(np.maximum(np.maximum(combined, of_objects), of_subjects), both))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +98,10 @@ class Resampled:
 
 
 def resample(
-    found: Correlated, over: str, n_resamples: int, seed: int, partial: bool = False, progress: Progress = silent
+    correlated: Correlated, over: str, n_resamples: int, seed: int, partial: bool = False, progress: Progress = silent
 ) -> Resampled:
     """The values of a study under resamples; `over` is one of `OVER`, and people are known where they are drawn."""
-    study = found.study
+    study = correlated.study
     people = None if study.people is None else len(study.people)
     k = len(study.models)
     drawn = {"objects": "objects" in over, "subjects": "subjects" in over, "both": over == OVER[2]}
@@ -115,18 +117,18 @@ def resample(
             persons = multiplicities(people, first, STEP, seed=seed, stream=SUBJECTS)[:, :count].astype(np.float64)
         between = {}
         if partial:
-            between = {"objects": found.between_models(table), "subjects": found.between_models(None)}
+            between = {"objects": correlated.between_models(table), "subjects": correlated.between_models(None)}
             between["both"] = between["objects"]
         if "objects" in value:
-            value["objects"][rows] = found.resampled_values(table)
+            value["objects"][rows] = correlated.resampled_values(table)
         for lane in range(count if "subjects" in value and persons is not None else 0):
             assert persons is not None
             own = table[:, [lane]] if "both" in value else None
-            value["subjects"][first + lane], of_both = found.of_people(persons[:, lane], own)
+            value["subjects"][first + lane], of_both = correlated.of_people(persons[:, lane], own)
             if of_both is not None:
                 value["both"][first + lane] = of_both
         if people is not None:
-            _add_per_person(found, mean, rows, table, persons)
+            _add_per_person(correlated, mean, rows, table, persons)
         for name in part if partial else ():
             part[name][rows] = partial_correlations(value[name][rows], between[name])
         progress("resamples", rows.stop, n_resamples)
@@ -139,17 +141,17 @@ def resample(
 
 
 def _add_per_person(
-    found: Correlated, mean: dict[str, np.ndarray], rows: slice, table: np.ndarray, persons: np.ndarray | None
+    correlated: Correlated, mean: dict[str, np.ndarray], rows: slice, table: np.ndarray, persons: np.ndarray | None
 ) -> None:
     """The mean over people, of the objects drawn, of the people drawn, and of both."""
     assert persons is not None
     there = None
     if "objects" in mean:
-        there = found.resampled_per_person(table)
+        there = correlated.resampled_per_person(table)
         mean["objects"][rows] = _weighted(there, np.ones_like(persons.T))
     if "subjects" in mean:
-        mean["subjects"][rows] = _weighted(np.broadcast_to(found.per_person, (len(persons.T), *found.per_person.shape)),
-                                           persons.T)  # fmt: skip
+        repeated = np.broadcast_to(correlated.per_person, (len(persons.T), *correlated.per_person.shape))
+        mean["subjects"][rows] = _weighted(repeated, persons.T)
     if "both" in mean and there is not None:
         mean["both"][rows] = _weighted(there, persons.T)
 
@@ -164,7 +166,7 @@ def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def partial_correlations(with_mean: np.ndarray, between: np.ndarray) -> np.ndarray:
-    """(r, k): of each model with people's mean, given the others; from correlations (r, k) and (r or 1, k, k).
+    """(r, k): partial correlations of models with people's mean; from correlations (r, k) and (r or 1, k, k).
 
     NaN where the models depend on each other linearly.
 

@@ -100,8 +100,8 @@ def too_few(n_permutations: int, alpha: float) -> str | None:
     if not n_permutations or alpha * (n_permutations + 1) >= 1 - SLACK:
         return None
     least = math.ceil(1 / alpha - SLACK) - 1
-    told = f"let no calibrated score above 0 at alpha = {alpha:g}: that takes at least {least:,}"
-    return f"{n_permutations:,} permutations {told}"
+    limitation = f"let no calibrated score above 0 at alpha = {alpha:g}: that takes at least {least:,}"
+    return f"{n_permutations:,} permutations {limitation}"
 
 
 def too_few_together(n_permutations: int, alpha: float, tests: int, correction: str) -> str | None:

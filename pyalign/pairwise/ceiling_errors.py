@@ -122,7 +122,7 @@ def _add_reliability(
     every = np.ones(n, bool)
     there = ~np.isnan(people)
     complete = bool(there.all())
-    sides = [Side.of(name, one, items, backend) for one in people] if complete else []
+    sides = [Side.of(name, person, items, backend) for person in people] if complete else []
     between = np.full((p, p), np.nan)
     for a, b in combinations(range(p), 2):
         keep = there[a] & there[b]
@@ -130,13 +130,14 @@ def _add_reliability(
             pairs[RELIABILITY] = np.nan
             continue
         left, right = (
-            sides[one] if complete else Side.of(name, people[one][keep], items[keep], backend) for one in (a, b)
+            sides[number] if complete else Side.of(name, people[number][keep], items[keep], backend)
+            for number in (a, b)
         )
         between[a, b] = between[b, a] = _value(left, right, right.scores)
         places = np.append(keep, every)
         moved = jackknifed(left, right, items if complete else items[keep], n) * (m / int(keep.sum()))
         pairs[RELIABILITY, places] += moved * 2.0 / (p * (p - 1))
         if rows is not None:
-            for one in (a, b):
-                rows[RELIABILITY, one, places] += 2.0 * moved / (p - 1)
+            for row in (a, b):
+                rows[RELIABILITY, row, places] += 2.0 * moved / (p - 1)
     values[:, RELIABILITY] = _means(between)

@@ -78,7 +78,7 @@ class Pool:
 
     @classmethod
     def of(cls, people: np.ndarray, pooling: str) -> Pool:
-        """That of people (p, m) by a name of `POOLINGS`."""
+        """The matrices of people (p, m) on the scale of a pooling, one of `POOLINGS`."""
         on_scale = scaled(people, pooling)
         there = ~np.isnan(on_scale)
         return cls(on_scale, there, np.where(there, on_scale, 0.0).sum(axis=0), there.sum(axis=0))
@@ -92,9 +92,9 @@ class Pool:
             (array([4., 4.]), array([2, 1]))
         """
         total, counts = self.total.copy(), self.counts.copy()
-        for one in persons:
-            total -= np.where(self.there[one], self.on_scale[one], 0.0)
-            counts -= self.there[one]
+        for person in persons:
+            total -= np.where(self.there[person], self.on_scale[person], 0.0)
+            counts -= self.there[person]
         return np.where(counts > 0, total, 0.0) / np.maximum(counts, 1), counts
 
 
@@ -109,9 +109,9 @@ def noise_ceiling_of(people: np.ndarray, items: np.ndarray, correlation: Correla
     Example:
         >>> from pyalign.pairwise.correlations import get_correlation
         >>> people = np.array([[1.0, 2, 3], [1.0, 2, 3]])
-        >>> found = noise_ceiling_of(people, np.array([[0, 1], [0, 2], [1, 2]], np.int32), get_correlation("spearman"),
-        ...                          "ranks")
-        >>> found.lower, found.upper, found.reliability
+        >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
+        >>> ceiling = noise_ceiling_of(people, items, get_correlation("spearman"), "ranks")
+        >>> ceiling.lower, ceiling.upper, ceiling.reliability
         (1.0, 1.0, 1.0)
     """
     family, pool = correlation.of, Pool.of(people, pooling)
@@ -128,7 +128,7 @@ def _reliability_of(people: np.ndarray, items: np.ndarray, family: Family) -> fl
     """The mean over pairs of people of the correlation of their matrices."""
     there = ~np.isnan(people)
     if there.all():
-        ready = [family.prepare(one, items) for one in people]
+        ready = [family.prepare(person, items) for person in people]
         return _mean_of([family.value(a, b) for a, b in combinations(ready, 2)])
     pairs = combinations(range(len(people)), 2)
     return _mean_of([_of_two(family, people[a], people[b], there[a] & there[b], items) for a, b in pairs])
@@ -140,6 +140,6 @@ def _of_two(family: Family, a: np.ndarray, b: np.ndarray, keep: np.ndarray, item
 
 
 def _mean_of(values: list[float]) -> float:
-    """Of those that are defined."""
+    """The mean of the values that are defined; NaN where none is."""
     defined = [value for value in values if not math.isnan(value)]
     return math.fsum(defined) / len(defined) if defined else math.nan

@@ -94,10 +94,10 @@ def cka(
         >>> import numpy as np, pyalign
         >>> rng = np.random.default_rng(0)
         >>> a = rng.normal(size=(50, 8))
-        >>> found = pyalign.cka({"a": a, "turned": a[:, ::-1] * 3, "other": rng.normal(size=(50, 200))})
-        >>> [round(score, 3) for score in found[0].matrix[0]]
+        >>> similarities = pyalign.cka({"a": a, "turned": a[:, ::-1] * 3, "other": rng.normal(size=(50, 200))})
+        >>> [round(score, 3) for score in similarities[0].matrix[0]]
         [1.0, 1.0, 0.029]
-        >>> found[0].calibrated[0][1] > 0.9, found[0].calibrated[0][2]
+        >>> similarities[0].calibrated[0][1] > 0.9, similarities[0].calibrated[0][2]
         (True, 0.0)
         >>> pyalign.cka(layers=({"1": a, "2": a**2}, {"1": a})).value
         1.0

@@ -57,7 +57,7 @@ class ClosedForm:
     method: str = "corrected"
 
     def degrees(self, a: int, b: int | None = None, times: float = 1.0) -> float:
-        """Of freedom, of statistic a, or of a less so many times b.
+        """Degrees of freedom of statistic a, or of a less so many times b.
 
         Of n independent sums S with a kurtosis, the variance of sum S^2 is sum S^4 - (sum S^2)^2 / n; degrees of
         freedom follow by matching it to that of chi-square (Satterthwaite 1946). Few large sums count as few objects.
@@ -74,19 +74,19 @@ class ClosedForm:
 
     def contrast(self, a: int, b: int | None = None) -> float:
         """The variance of statistic a, or of a less b; NaN where it is not known."""
-        found = []
-        for one in self.candidates:
+        variances = []
+        for candidate in self.candidates:
             if b is None:
-                found.append(float(one[a, a]))
+                variances.append(float(candidate[a, a]))
                 continue
-            own = float(one[a, a] + one[b, b])
-            difference = own - float(one[a, b] + one[b, a])
-            found.append(0.0 if abs(difference) <= ROUNDING * abs(own) else difference)
-        return float(np.max(found))
+            own = float(candidate[a, a] + candidate[b, b])
+            difference = own - float(candidate[a, b] + candidate[b, a])
+            variances.append(0.0 if abs(difference) <= ROUNDING * abs(own) else difference)
+        return float(np.max(variances))
 
     def covariances(self, a: int, b: int) -> list[np.ndarray]:
         """(2, 2) of statistics a and b, by each candidate."""
-        return [one[np.ix_([a, b], [a, b])] for one in self.candidates]
+        return [candidate[np.ix_([a, b], [a, b])] for candidate in self.candidates]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,22 +106,22 @@ class Dyads:
     def sums(self, table: np.ndarray) -> np.ndarray:
         """(k, n): sums over the pairs of each object of influences (k, m) or, as `jackknifed` has them, (k, m + n)."""
         m = len(self.items)
-        found = sums_of_objects(table[:, :m], self.items, self.n)
+        sums = sums_of_objects(table[:, :m], self.items, self.n)
         if table.shape[1] > m:
-            found += table[:, m:]
-            found -= found.mean(axis=1, keepdims=True)
-        return found
+            sums += table[:, m:]
+            sums -= sums.mean(axis=1, keepdims=True)
+        return sums
 
     def covariance(self, table: np.ndarray) -> np.ndarray:
         """(k, k) covariances over objects of means with such influences; NaN where all pairs share objects."""
         if self.independent <= 0:
             return np.full((len(table), len(table)), np.nan)
         single = _products(table[:, : len(self.items)])
-        found: np.ndarray = (_products(self.sums(table)) - single) / self.independent
-        return found
+        covariance: np.ndarray = (_products(self.sums(table)) - single) / self.independent
+        return covariance
 
     def alone(self, table: np.ndarray) -> np.ndarray:
-        """(k, k): of independent pairs."""
+        """(k, k) covariances of means with such influences, if pairs were independent."""
         m = len(self.items)
         return _products(table[:, :m]) / (m * max(m - 1, 1))
 
@@ -157,28 +157,28 @@ class Parts:
         return ClosedForm((both, self.objects, self.alone, self.people), min(self.n, self.p) - 1, self.sums)
 
 
-def closed_form(found: Correlated, over: str, partial: bool = False, pooling: str | None = None) -> Resampled:
+def closed_form(correlated: Correlated, over: str, partial: bool = False, pooling: str | None = None) -> Resampled:
     """The variances of a study by a correlation that has influences; `over` is one of `bootstrap.OVER`.
 
     With a pooling, and at least two people, the three figures of `AmongPeople` stand behind the means of the k models.
     """
-    study, name = found.study, found.correlation.name
+    study, name = correlated.study, correlated.correlation.name
     dyads = Dyads(study.items, study.n)
-    human = Side.of(name, study.mean, study.items, found.backend)
-    models = [Side.of(name, model.values, study.items, found.backend) for model in study.models]
+    human = Side.of(name, study.mean, study.items, correlated.backend)
+    models = [Side.of(name, model.values, study.items, correlated.backend) for model in study.models]
     table = np.stack([jackknifed(human, model, study.items, study.n) for model in models])
-    people = None if over == "objects" or study.people is None else _people_of_mean(found, dyads, human, models)
+    people = None if over == "objects" or study.people is None else _people_of_mean(correlated, dyads, human, models)
     value = _parts(dyads, table, people, study.n)
     part = None
     if partial:
-        slopes, between = _partial_slopes(found.values, found.between_models(None)[0])
+        slopes, between = _partial_slopes(correlated.values, correlated.between_models(None)[0])
         moved = np.einsum("ab,bm->am", slopes, table)
         for a in range(len(models)):
             for b in range(a):
                 moved += between[:, a, b, None] * jackknifed(models[a], models[b], study.items, study.n)
         turned = None if people is None else (slopes @ people[0] @ slopes.T, slopes @ people[1] @ slopes.T, people[2])
         part = _parts(dyads, moved, turned, study.n).over(over)
-    each = None if study.people is None else _of_each(found, dyads, over, pooling).over(over)
+    each = None if study.people is None else _of_each(correlated, dyads, over, pooling).over(over)
     return Resampled(value.over(over), each, part)
 
 
@@ -188,10 +188,10 @@ def _parts(dyads: Dyads, table: np.ndarray, people: tuple[np.ndarray, np.ndarray
 
 
 def _people_of_mean(
-    found: Correlated, dyads: Dyads, human: Side, models: list[Side]
+    correlated: Correlated, dyads: Dyads, human: Side, models: list[Side]
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """V_s and the last term of the correlations with the mean matrix, (k, k) each, and how many people there are."""
-    study, people = found.study, found.study.people
+    study, people = correlated.study, correlated.study.people
     assert people is not None
     p, k = len(people), len(models)
     slopes = np.stack([gradient(human, model) for model in models])
@@ -199,41 +199,45 @@ def _people_of_mean(
     for q in range(p):
         weights = np.ones(p)
         weights[q] = 0.0
-        without[q], _ = found.of_people(weights, None)
+        without[q], _ = correlated.of_people(weights, None)
         mean, keep = weighted_mean(people, weights)
         if keep is not None:  # pairs that nobody else judged
             mean = np.where(keep, mean, study.mean)
-        table = slopes * (-(p - 1) * human.moved(mean, study.items, found.backend))
+        table = slopes * (-(p - 1) * human.moved(mean, study.items, correlated.backend))
         within += dyads.covariance(table - table.mean(axis=1, keepdims=True))
     own = (p - 1) * (without - without.mean(axis=0))
     return _products(own.T) / (p * (p - 1)), within / (p * (p - 1)), p
 
 
-def _of_each(found: Correlated, dyads: Dyads, over: str, pooling: str | None) -> Parts:
+def _of_each(correlated: Correlated, dyads: Dyads, over: str, pooling: str | None) -> Parts:
     """The terms of the means over people, of those whose correlations are defined, and of people with each other."""
-    study = found.study
+    study = correlated.study
     assert study.people is not None
-    defined = ~np.isnan(found.per_person).all(axis=1)
+    defined = ~np.isnan(correlated.per_person).all(axis=1)
     k, m, p = len(study.models), len(study.items), int(defined.sum())
     among = None
     if len(study.people) > 1:
-        how = pooling or found.correlation.pooling
-        among = among_people(study.people, study.items, study.n, found.correlation.name, how, over, found.backend)
+        how = pooling or correlated.correlation.pooling
+        among = among_people(
+            study.people, study.items, study.n, correlated.correlation.name, how, over, correlated.backend
+        )
     size = k if among is None else k + among.values.shape[1]
     wide = m + study.n
     moved, rows, within = np.zeros((size, wide)), np.zeros((size, wide)), np.zeros((size, size))
-    for group in found.groups if "objects" in over else ():
-        models = _sides_of(found, group)
+    for group in correlated.groups if "objects" in over else ():
+        models = _sides_of(correlated, group)
         for row in group.rows[defined[group.rows]]:
             table = np.zeros((size, wide))
-            table[:k, np.append(_kept(group, m), np.ones(study.n, bool))] = _of_person(found, group, int(row), models)
+            table[:k, np.append(_kept(group, m), np.ones(study.n, bool))] = _of_person(
+                correlated, group, int(row), models
+            )
             moved[:k] += table[:k] / p
             if among is not None and among.rows is not None:
                 table[k:] = among.rows[:, row]
             if p > 1:
                 rows += table / p
                 within += dyads.covariance(table)
-    own = found.per_person[defined]
+    own = correlated.per_person[defined]
     if among is not None:
         moved[k:] = among.pairs if defined.all() else np.nan  # of other people than the means of the models
         own = np.concatenate([own, among.jackknife[defined]], axis=1)
@@ -250,19 +254,19 @@ def _kept(group: Group, m: int) -> np.ndarray:
     return np.ones(m, bool) if group.keep is None else group.keep
 
 
-def _sides_of(found: Correlated, group: Group) -> list[Side]:
+def _sides_of(correlated: Correlated, group: Group) -> list[Side]:
     """The models, of the pairs that these people judged."""
-    study, name = found.study, found.correlation.name
+    study, name = correlated.study, correlated.correlation.name
     keep = _kept(group, len(study.items))
-    return [Side.of(name, model.values[keep], study.items[keep], found.backend) for model in study.models]
+    return [Side.of(name, model.values[keep], study.items[keep], correlated.backend) for model in study.models]
 
 
-def _of_person(found: Correlated, group: Group, row: int, models: list[Side]) -> np.ndarray:
+def _of_person(correlated: Correlated, group: Group, row: int, models: list[Side]) -> np.ndarray:
     """(k, pairs that they judged + n): `jackknifed`, so scaled that means are over all pairs of the study."""
-    study = found.study
+    study = correlated.study
     assert study.people is not None
     keep = _kept(group, len(study.items))
-    person = Side.of(found.correlation.name, study.people[row][keep], study.items[keep], found.backend)
+    person = Side.of(correlated.correlation.name, study.people[row][keep], study.items[keep], correlated.backend)
     table = np.stack([jackknifed(person, model, study.items[keep], study.n) for model in models])
     scaled: np.ndarray = table * (len(keep) / keep.sum())
     return scaled
@@ -270,8 +274,8 @@ def _of_person(found: Correlated, group: Group, row: int, models: list[Side]) ->
 
 def _products(table: np.ndarray) -> np.ndarray:
     """(k, k): inner products of rows (k, m); not by BLAS, whose sums depend on its threads."""
-    found: np.ndarray = np.einsum("am,bm->ab", table, table)
-    return found
+    products: np.ndarray = np.einsum("am,bm->ab", table, table)
+    return products
 
 
 def _partial_slopes(with_mean: np.ndarray, between: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -98,7 +98,7 @@ class SimilarityMatrix(Result):
         return tuple((i, j) for i, j in product(m, m) if i < j or (i > j and not self.symmetric))
 
     def interval(self, first: int, second: int) -> Interval | None:
-        """That of the score of two models, by their places; None where there is none."""
+        """The interval of the score of two models, by their places; None where there is none."""
         if self.scores is None or first == second:
             return None
         at = (first, second) if not self.symmetric else (min(first, second), max(first, second))
@@ -151,18 +151,18 @@ class ModelSimilarities(Result):
 
     def to_records(self) -> list[dict[str, Any]]:
         """A row for each pair of models and each measure."""
-        return [_record(one, i, j) for one in self.results for i, j in one.pairs]
+        return [_record(similarities, i, j) for similarities in self.results for i, j in similarities.pairs]
 
 
-def _record(one: SimilarityMatrix, i: int, j: int) -> dict[str, Any]:
+def _record(similarities: SimilarityMatrix, i: int, j: int) -> dict[str, Any]:
     names = ("null_threshold", "calibrated", "p_value", "p_adjusted")
-    values = {name: getattr(one, name) for name in names}
+    values = {name: getattr(similarities, name) for name in names}
     null = {name: None if square is None else square[i][j] for name, square in values.items()}
-    ci = one.interval(i, j)
+    ci = similarities.interval(i, j)
     low, high, error = (None, None, None) if ci is None else (ci.low, ci.high, ci.error)
     ends = {"ci_low": low, "ci_high": high, "standard_error": error}
-    head = {"measure": one.measure, "first": one.models[i], "second": one.models[j]}
-    return {**head, "similarity": one.matrix[i][j], **null, **ends}
+    head = {"measure": similarities.measure, "first": similarities.models[i], "second": similarities.models[j]}
+    return {**head, "similarity": similarities.matrix[i][j], **null, **ends}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A study by one correlation: values prepared once, correlated as they are or under resamples of objects and people.
 
-What chance gives is the same with the objects of one matrix relabelled.
+Correlations by chance come from relabelling the objects of one matrix.
 
 Source: Mantel, "The detection of disease clustering and a generalized regression approach", 1967.
 """
@@ -59,12 +59,12 @@ class Correlated:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """(k,): of each model with the mean."""
+        """(k,): the correlation of each model with the mean."""
         return np.array([self.correlation.of.value(self.mean, model, self.backend) for model in self.models])
 
     @cached_property
     def per_person(self) -> np.ndarray:
-        """(p, k): of each model with each person."""
+        """(p, k): the correlation of each model with each person."""
         assert self.study.people is not None
         out = np.full((len(self.study.people), len(self.models)), np.nan)
         family = self.correlation.of
@@ -82,22 +82,22 @@ class Correlated:
         kinds: dict[bytes, list[int]] = {}
         for row in range(len(people)):
             kinds.setdefault(there[row].tobytes(), []).append(row)
-        found = []
+        groups = []
         for rows in kinds.values():
             keep = there[rows[0]]
             if not keep.any():
                 continue
             mask = None if keep.all() else keep
-            models = self.models if mask is None else [self.prepared(one.values, mask) for one in self.study.models]
-            found.append(Group(np.array(rows), mask, [self.prepared(people[row], mask) for row in rows], models))
-        return found
+            models = self.models if mask is None else [self.prepared(model.values, mask) for model in self.study.models]
+            groups.append(Group(np.array(rows), mask, [self.prepared(people[row], mask) for row in rows], models))
+        return groups
 
     def resampled_values(self, table: np.ndarray) -> np.ndarray:
-        """(r, k): of each model with the mean, under resamples of the objects, multiplicities (n, r)."""
+        """(r, k): the correlation of each model with the mean, with objects resampled by multiplicities (n, r)."""
         return self.correlation.of.resampled([self.mean], self.models, table, self.backend)[:, 0]
 
     def resampled_per_person(self, table: np.ndarray) -> np.ndarray:
-        """(r, p, k): of each model with each person."""
+        """(r, p, k): the correlation of each model with each person, under such resamples."""
         assert self.study.people is not None
         out = np.full((table.shape[1], len(self.study.people), len(self.models)), np.nan)
         for group in self.groups:
@@ -105,15 +105,15 @@ class Correlated:
         return out
 
     def of_people(self, weights: np.ndarray, table: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Of each model with the mean of people who weigh so much (p,): (k,) of all objects, and of a resample of them.
+        """Correlations (k,) of the models with a weighted mean of people (p,): over all objects, and over a resample.
 
-        table: that resample, multiplicities (n, 1); None where it is not wanted.
+        table: the resample, multiplicities (n, 1); None where it is not wanted.
         """
         people = self.study.people
         assert people is not None
         mean, keep = weighted_mean(people, weights)
         family = self.correlation.of
-        models = self.models if keep is None else [self.prepared(one.values, keep) for one in self.study.models]
+        models = self.models if keep is None else [self.prepared(model.values, keep) for model in self.study.models]
         ours = self.prepared(mean, keep)
         values = np.array([family.value(ours, model, self.backend) for model in models])
         return values, None if table is None else family.resampled([ours], models, table, self.backend)[0, 0]
@@ -156,22 +156,22 @@ def weighted_mean(people: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, 
     return mean, None if keep.all() else keep
 
 
-def permuted_values(found: Correlated, n_permutations: int, seed: int, progress: Progress = silent) -> np.ndarray:
-    """(permutations, k): of each model with the people's mean matrix, with the model's objects relabelled at random.
+def permuted_values(correlated: Correlated, n_permutations: int, seed: int, progress: Progress = silent) -> np.ndarray:
+    """(permutations, k): correlations of models with the people's mean matrix, model objects relabelled at random.
 
     The same relabelling serves all models. Pairs that nobody judged stay out, so that other pairs of the model are in;
     where a model's own matrix has none for some of those that are in, these are left out.
     """
-    human = found.correlation.of.unit(found.mean)
-    if human is None or not found.study.is_complete:
-        return _one_by_one(found, n_permutations, seed, progress)
-    study, family = found.study, found.correlation.of
+    human = correlated.correlation.of.unit(correlated.mean)
+    if human is None or not correlated.study.is_complete:
+        return _one_by_one(correlated, n_permutations, seed, progress)
+    study, family = correlated.study, correlated.correlation.of
     theirs = as_square(human, study.items, study.n)
-    ours = [as_square(_unit(family.unit(model)), study.items, study.n) for model in found.models]
+    ours = [as_square(_unit(family.unit(model)), study.items, study.n) for model in correlated.models]
     out = np.empty((n_permutations, len(ours)))
     for part, orders in permutations_of(study.n, n_permutations, seed):
         for k, square in enumerate(ours):
-            out[part, k] = permuted_products(theirs, square, orders, backend=found.backend) / 2.0
+            out[part, k] = permuted_products(theirs, square, orders, backend=correlated.backend) / 2.0
         progress("permutations", part.stop, n_permutations)
     return out
 
@@ -181,9 +181,9 @@ def _unit(values: np.ndarray | None) -> np.ndarray:
     return values
 
 
-def _one_by_one(found: Correlated, n_permutations: int, seed: int, progress: Progress) -> np.ndarray:
-    """Where some pairs are missing, or a correlation is no inner product: prepared anew for each relabelling."""
-    study, family = found.study, found.correlation.of
+def _one_by_one(correlated: Correlated, n_permutations: int, seed: int, progress: Progress) -> np.ndarray:
+    """The permuted values where pairs are missing, or a correlation is no inner product: each is prepared anew."""
+    study, family = correlated.study, correlated.correlation.of
     every = np.stack(np.triu_indices(study.n, 1), axis=1)
     squares = [as_square(model.whole, every, study.n) for model in study.models]
     i, j = study.items.T
@@ -193,7 +193,7 @@ def _one_by_one(found: Correlated, n_permutations: int, seed: int, progress: Pro
         for k, square in enumerate(squares):
             moved = square[order[i], order[j]]
             there = ~np.isnan(moved)
-            human = found.mean if there.all() else found.prepared(study.mean, there)
-            out[row, k] = family.value(human, found.prepared(moved, there), found.backend)
+            human = correlated.mean if there.all() else correlated.prepared(study.mean, there)
+            out[row, k] = family.value(human, correlated.prepared(moved, there), correlated.backend)
         progress("permutations", row + 1, n_permutations)
     return out

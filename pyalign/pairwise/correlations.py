@@ -34,7 +34,7 @@ class Family(Protocol):
     def resampled(
         self, a: Sequence[Any], b: Sequence[Any], table: np.ndarray, backend: BackendName = "auto"
     ) -> np.ndarray:
-        """(r, len(a), len(b)): of each of a with each of b under r resamples, with multiplicities (n, r) uint8."""
+        """(r, len(a), len(b)): each of a correlated with each of b under r resamples, multiplicities (n, r) uint8."""
 
 
 @dataclass(frozen=True)

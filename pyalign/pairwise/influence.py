@@ -43,7 +43,7 @@ class Side:
 
     @classmethod
     def of(cls, name: str, values: np.ndarray, items: np.ndarray, backend: BackendName = "auto") -> Side:
-        """That of values (m,) of pairs, items int32 (m, 2), by a correlation of `INFLUENCES`."""
+        """The side of values (m,) of pairs, items int32 (m, 2), by a correlation of `INFLUENCES`."""
         m = len(values)
         scale = float(np.abs(values).max(initial=0.0)) or 1.0
         ranked = rank_pairs(values, items, backend) if name in RANKED else None
@@ -73,7 +73,7 @@ def _scores(name: str, values: np.ndarray, scale: float, ranked: RankedPairs | N
 
 
 def _mean_of(a: np.ndarray, b: np.ndarray) -> float:
-    """Of the products; not by BLAS, whose sums depend on its threads."""
+    """The mean of the products; not by BLAS, whose sums depend on its threads."""
     return float(np.einsum("i,i->", a, b)) / len(a) if len(a) else math.nan
 
 
@@ -96,7 +96,7 @@ def mean_above(ranked: RankedPairs, scores: np.ndarray) -> np.ndarray:
 
 
 def influence(a: Side, b: Side) -> np.ndarray:
-    """(m,): of each pair on the correlation of two matrices, of mean 0; NaN where the correlation is not defined.
+    """(m,): influences of pairs on the correlation of two matrices, of mean 0; NaN where it is not defined.
 
     Example:
         >>> items = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
@@ -111,8 +111,8 @@ def influence(a: Side, b: Side) -> np.ndarray:
     if a.ranked is not None and b.ranked is not None:
         together += mean_above(a.ranked, b.scores) + mean_above(b.ranked, a.scores) - 2.0 * covariance
     root = math.sqrt(a.square) * math.sqrt(b.square)
-    found: np.ndarray = together / root - covariance / root / 2.0 * (a.own / a.square + b.own / b.square)
-    return found
+    influences: np.ndarray = together / root - covariance / root / 2.0 * (a.own / a.square + b.own / b.square)
+    return influences
 
 
 def sums_of_objects(table: np.ndarray, items: np.ndarray, n: int) -> np.ndarray:
@@ -138,18 +138,18 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
     Example:
         >>> items = np.array([[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]], np.int32)
         >>> a, b = (Side.of("pearson", np.array(values), items) for values in ([1, 2, 4, 3, 6, 5], [2, 1, 4, 3, 5, 7]))
-        >>> found = jackknifed(a, b, items, 4)
-        >>> of_last = found[:6] @ (items == 3).any(axis=1) + found[-1]
+        >>> influences = jackknifed(a, b, items, 4)
+        >>> of_last = influences[:6] @ (items == 3).any(axis=1) + influences[-1]
         >>> without = np.corrcoef([1, 2, 4], [2, 1, 4])[0, 1]
         >>> bool(np.isclose(of_last, 3 * (np.corrcoef([1, 2, 4, 3, 6, 5], [2, 1, 4, 3, 5, 7])[0, 1] - without)))
         True
     """
     pairs, m = influence(a, b), len(a.scores)
-    found = np.zeros(m + n)
-    found[:m] = pairs
+    influences = np.zeros(m + n)
+    influences[:m] = pairs
     if not (a.square > 0 and b.square > 0):
-        found[m:] = np.nan
-        return found
+        influences[m:] = np.nan
+        return influences
     values = np.stack([np.ones(m), a.scores, b.scores, a.scores**2, b.scores**2, a.scores * b.scores])
     of_objects = sums_of_objects(values, items, n)
     left, x, y, xx, yy, xy = values.sum(axis=1, keepdims=True) - of_objects
@@ -165,8 +165,8 @@ def jackknifed(a: Side, b: Side, items: np.ndarray, n: int) -> np.ndarray:
     if a.name != "rho-a":
         first -= r / 2.0 * (values[3] / a.square + values[4] / b.square - 2.0)
     more = left * (r - without) - sums_of_objects(first[None], items, n)[0]
-    found[m:] = np.where(np.isfinite(more), more, 0.0)
-    return found
+    influences[m:] = np.where(np.isfinite(more), more, 0.0)
+    return influences
 
 
 def gradient(a: Side, b: Side) -> np.ndarray:
@@ -180,7 +180,7 @@ def gradient(a: Side, b: Side) -> np.ndarray:
     """
     if not (a.square > 0 and b.square > 0):
         return np.full(len(a.scores), np.nan)
-    found: np.ndarray = b.scores / math.sqrt(a.square) / math.sqrt(b.square)
+    derivatives: np.ndarray = b.scores / math.sqrt(a.square) / math.sqrt(b.square)
     if a.name != "rho-a":
-        found -= _mean_of(a.scores, found) * a.scores / a.square
-    return found
+        derivatives -= _mean_of(a.scores, derivatives) * a.scores / a.square
+    return derivatives

@@ -18,7 +18,7 @@ class Variances(Protocol):
         """As results say it."""
 
     def degrees(self, a: int, b: int | None = None) -> float:
-        """Of freedom, of Student's t, of statistic a, or of a less b."""
+        """Degrees of freedom of Student's t for statistic a, or for a less b."""
 
     def contrast(self, a: int, b: int | None = None) -> float:
         """The variance of statistic a, or of a less b; NaN where it is not known."""

@@ -41,15 +41,15 @@ def compare_layers(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> a, b = ({f"layer {k}": rng.normal(size=(40, 30)) for k in range(5)} for _ in range(2))
-        >>> found = compare_layers((a, b), "linear-cka", "max", 99, 0.05, 0, "auto")
-        >>> round(found.value, 3), found.calibrated, found.p_value
+        >>> similarity = compare_layers((a, b), "linear-cka", "max", 99, 0.05, 0, "auto")
+        >>> round(similarity.value, 3), similarity.calibrated, similarity.p_value
         (0.459, 0.0, 0.9)
     """
     if not isinstance(layers, tuple | list) or len(layers) != 2:
         got = f"{len(layers)} of them" if isinstance(layers, tuple | list) else type(layers).__name__
         raise InputError(f"layers must be those of two models, (first, second); got {got}")
     _checks.one_of(aggregate, tuple(AGGREGATES), "aggregate")
-    one = get_representation_measure(measure)
+    chosen_measure = get_representation_measure(measure)
     count, level = checked_permutations(n_permutations, alpha)
     _checks.whole_number(n_permutations, "n_permutations", 1)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
@@ -57,21 +57,21 @@ def compare_layers(
     matched = match_rows({f"{side}: {layer}": x for side, models in zip(("first", "second"), sides, strict=True)
                           for layer, x in models.items()})  # fmt: skip
     rows = matched.take()
-    family = family_of(one, [x.shape for x in rows.values()], backend)
+    family = family_of(chosen_measure, [x.shape for x in rows.values()], backend)
     ready = list(prepared(family, rows).values())
     split = len(sides[0])
     pairs = list(product(ready[:split], ready[split:]))
     scores = np.array([family.score(a, b) for a, b in pairs])
     nulls = AGGREGATES[aggregate](null_scores(family, pairs, count, seed, progress))
     value = float(AGGREGATES[aggregate](scores))
-    told = calibrated(value, nulls, level, LARGEST, max(ROUNDING[x.itemsize] for x in rows.values()))
+    calibration = calibrated(value, nulls, level, LARGEST, max(ROUNDING[x.itemsize] for x in rows.values()))
     notes = [*matched.notes, *filter(None, [too_few(count, level)]),
-             *notes_on(one, {str(k): x for k, x in enumerate(ready)}, rows)]  # fmt: skip
-    options = {"measure": str(one), "aggregate": aggregate, "permutations": count, "alpha": level}
+             *notes_on(chosen_measure, {str(k): x for k, x in enumerate(ready)}, rows)]  # fmt: skip
+    options = {"measure": str(chosen_measure), "aggregate": aggregate, "permutations": count, "alpha": level}
     inputs = [(layer, x) for models in sides for layer, x in models.items()]
     return LayerSimilarity(
-        str(one), tuple(sides[0]), tuple(sides[1]), tuple(map(tuple, scores.reshape(split, -1).tolist())), aggregate,
-        value, told.threshold, told.score, told.p_value, matched.n, count, level, seed,
+        str(chosen_measure), tuple(sides[0]), tuple(sides[1]), tuple(map(tuple, scores.reshape(split, -1).tolist())),
+        aggregate, value, calibration.threshold, calibration.score, calibration.p_value, matched.n, count, level, seed,
         notes=tuple(dict.fromkeys(notes)), provenance=Provenance.now(inputs, options, backend, seed),
     )  # fmt: skip
 

@@ -41,12 +41,12 @@ def minibatch_cka(
         >>> rng = np.random.default_rng(0)
         >>> a = rng.normal(size=(3000, 8))
         >>> models = {"a": a, "b": a + rng.normal(size=a.shape)}
-        >>> found = minibatch_cka(models, 500, "debiased-cka", 0, "auto")
-        >>> found.batches, round(found[0].matrix[0][1], 2)
+        >>> similarities = minibatch_cka(models, 500, "debiased-cka", 0, "auto")
+        >>> similarities.batches, round(similarities[0].matrix[0][1], 2)
         (6, 0.49)
     """
-    one = _debiased(get_representation_measure(measure))
-    size = _checks.whole_number(batch_size, "batch_size", one.least)
+    debiased = _debiased(get_representation_measure(measure))
+    size = _checks.whole_number(batch_size, "batch_size", debiased.least)
     seed = _checks.whole_number(seed, "seed", 0, 2**63 - 1)
     notes: tuple[str, ...] = ()
     inputs: Mapping[str, object] = {}
@@ -65,21 +65,21 @@ def minibatch_cka(
         progress("batches", number - 1, count)
         if names is None:
             names, total = _names(rows), np.zeros((len(rows), len(rows)))
-        b = _rows_of(rows, names, one, number)
-        total += b * _hsic(rows, names, one, backend, number, scales)
+        b = _rows_of(rows, names, debiased, number)
+        total += b * _hsic(rows, names, debiased, backend, number, scales)
         n += b
     if names is None:
         raise InputError("batches must be at least one; got none")
-    options = {"measure": str(one), "batch": size}
-    found = SimilarityMatrix(str(one), names, _ratios(total))
+    options = {"measure": str(debiased), "batch": size}
+    similarities = SimilarityMatrix(str(debiased), names, _ratios(total))
     provenance = Provenance.now(inputs, options, backend, seed)
-    return ModelSimilarities((found,), n, 0, 0.05, seed, number, notes=notes, provenance=provenance)
+    return ModelSimilarities((similarities,), n, 0, 0.05, seed, number, notes=notes, provenance=provenance)
 
 
 def _debiased(measure: RepresentationMeasure) -> RepresentationMeasure:
     if measure.centring != "unbiased":
-        told = "debiased-cka or debiased-rbf-cka:sigma=S: others depend on the size of a batch"
-        raise InputError(f"measure must be {told}; got {str(measure)!r}")
+        allowed = "debiased-cka or debiased-rbf-cka:sigma=S: others depend on the size of a batch"
+        raise InputError(f"measure must be {allowed}; got {str(measure)!r}")
     if measure.kernel == "rbf" and not measure.absolute:
         raise InputError(f"measure must say its bandwidth, as in {measure.name}:sigma=2: the median distance differs "
                          f"from batch to batch; got {str(measure)!r}")  # fmt: skip
@@ -131,7 +131,7 @@ def _hsic(
         ready = prepared(family, rows)
     except InputError as error:
         raise InputError(f"batch {number}: {error}") from error
-    lengths = {name: _length(one, scales.setdefault(name, one.exponent)) for name, one in ready.items()}
+    lengths = {name: _length(model, scales.setdefault(name, model.exponent)) for name, model in ready.items()}
     out = np.empty((len(names), len(names)))
     for i, first in enumerate(names):
         for j, second in enumerate(names[: i + 1]):
@@ -140,9 +140,9 @@ def _hsic(
     return out / (b * (b - 3))
 
 
-def _length(found: Matrix | Features, scale: int) -> float:
-    """In units of 4 to the power of `scale`; what is further away than float64 reaches is as good as that far."""
-    return found.length * 4.0 ** max(-FARTHEST, min(FARTHEST, found.exponent - scale))
+def _length(model: Matrix | Features, scale: int) -> float:
+    """The length of a model in units of 4 to the power of `scale`, cut off where float64 would over- or underflow."""
+    return model.length * 4.0 ** max(-FARTHEST, min(FARTHEST, model.exponent - scale))
 
 
 def _ratios(total: np.ndarray) -> tuple[tuple[float, ...], ...]:

@@ -60,7 +60,7 @@ class Moments:
     ) -> np.ndarray:
         sums = WeightedSums(a[0].items, table, backend)
         weight = sums.of(None)
-        left, right = ([self._own(sums, one.values) for one in side] for side in (a, b))
+        left, right = ([self._own(sums, matrix.values) for matrix in side] for side in (a, b))
         out = np.empty((table.shape[1], len(a), len(b)))
         for i, (x, (sum_x, square_x)) in enumerate(zip(a, left, strict=True)):
             for j, (y, (sum_y, square_y)) in enumerate(zip(b, right, strict=True)):
@@ -114,11 +114,11 @@ def ratio(covariance: float, left: float, right: float) -> float:
 
 
 def ratios(covariance: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The same of many."""
+    """covariance / sqrt(left * right) of each element of arrays, as `ratio` has it."""
     with np.errstate(all="ignore"):
         product = left * right  # in one root where it is in range, so that equal sums give 1
         safe = (product > 1e-280) & (product < 1e280)
-        found = np.where(safe, covariance / np.sqrt(product), covariance / np.sqrt(left) / np.sqrt(right))
-    found[~((left > 0) & (right > 0))] = np.nan
-    clipped: np.ndarray = np.clip(found, -1.0, 1.0)
+        unclipped = np.where(safe, covariance / np.sqrt(product), covariance / np.sqrt(left) / np.sqrt(right))
+    unclipped[~((left > 0) & (right > 0))] = np.nan
+    clipped: np.ndarray = np.clip(unclipped, -1.0, 1.0)
     return clipped

@@ -37,9 +37,9 @@ class Ranks:
         self, a: Sequence[RankedPairs], b: Sequence[RankedPairs], table: np.ndarray, backend: BackendName = "auto"
     ) -> np.ndarray:
         out = np.empty((table.shape[1], len(a), len(b)))
-        for i, one in enumerate(a):
-            for j, other in enumerate(b):
-                weight, own, others, both = rank_sums(one, other, table, backend)
+        for i, first in enumerate(a):
+            for j, second in enumerate(b):
+                weight, own, others, both = rank_sums(first, second, table, backend)
                 cube = weight * weight * weight  # of the mean rank, rounded as of equal values: their spread is 0
                 if self.name == "rho-a":
                     own = others = cube + (cube - weight) / 3.0
@@ -99,9 +99,9 @@ class Concordance:
         for lane in range(table.shape[1]):
             of = table[:, lane].astype(np.int32)
             weights = of[i] * of[j]
-            for k, one in enumerate(a):
-                for q, other in enumerate(b):
-                    out[lane, k, q] = self._tau(one.ranked, other.ranked, weights, backend)
+            for k, first in enumerate(a):
+                for q, second in enumerate(b):
+                    out[lane, k, q] = self._tau(first.ranked, second.ranked, weights, backend)
         return out
 
     def _tau(self, a: RankedPairs, b: RankedPairs, weights: np.ndarray | None, backend: BackendName) -> float:

@@ -112,21 +112,21 @@ def get_representation_measure(measure: str | RepresentationMeasure) -> Represen
     if name not in REPRESENTATION_MEASURES:
         hint = "; separate measures by spaces" if "," in name else nearest(name, REPRESENTATION_MEASURES)
         raise InputError(f"measure must be one of {', '.join(REPRESENTATION_MEASURES)}; got {name!r}{hint}")
-    found = REPRESENTATION_MEASURES[name]
+    registered = REPRESENTATION_MEASURES[name]
     if not colon:
-        return found
-    if not found.parameter:
+        return registered
+    if not registered.parameter:
         raise InputError(f"measure {name!r} takes no parameter; got {measure!r}")
-    value, absolute = _PARAMETERS[found.parameter](name, text)
-    return replace(found, value=value, absolute=absolute, text=text)
+    value, absolute = _PARAMETERS[registered.parameter](name, text)
+    return replace(registered, value=value, absolute=absolute, text=text)
 
 
 def _bandwidth(name: str, text: str) -> tuple[float, bool]:
     word, equals, number = text.partition("=")
     value = _number(number if equals else text)
     if not (math.isfinite(value) and value > 0) or (equals and word != "sigma"):
-        told = f"a positive factor of the median distance, or sigma=S; got {text!r}"
-        raise InputError(f"bandwidth of {name} must be {told}")
+        rule = f"a positive factor of the median distance, or sigma=S; got {text!r}"
+        raise InputError(f"bandwidth of {name} must be {rule}")
     return value, bool(equals)
 
 

@@ -112,18 +112,18 @@ def rsa(
         >>> rng = np.random.default_rng(0)
         >>> rows = rng.normal(size=(12, 5))
         >>> people = 1 - np.corrcoef(rows) + 0.05 * np.abs(np.corrcoef(rng.normal(size=(12, 9))))
-        >>> found = rsa(rows, people, kind="dissimilarity", n_permutations=99)
-        >>> found[0].value > 0.9, found[0].p_value, found[0].n_pairs
+        >>> results = rsa(rows, people, kind="dissimilarity", n_permutations=99)
+        >>> results[0].value > 0.9, results[0].p_value, results[0].n_pairs
         (True, 0.01, 66)
     """
     progress = progress or silent
     judged = as_judgments(human, kind)
     given = one_or_several(embeddings)
-    models = {name: as_embeddings(one, name) for name, one in given.items()}
+    models = {name: as_embeddings(model, name) for name, model in given.items()}
     if not isinstance(model_rdms, Mapping | None):
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
     given = _checks.by_name(model_rdms or {}, "model_rdms")
-    rdms = {name: as_judgments(one, "dissimilarity", name) for name, one in given.items()}
+    rdms = {name: as_judgments(rdm, "dissimilarity", name) for name, rdm in given.items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))
@@ -139,15 +139,20 @@ def rsa(
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
     options: dict[str, Any] = {
-        "kind": judged.kind, "measure": [str(getattr(one, "name", one)) for one in measures],
-        "correlation": [one.name for one in chosen], "ci": None if plan is None else plan.by,
+        "kind": judged.kind, "measure": [str(getattr(requested, "name", requested)) for requested in measures],
+        "correlation": [coefficient.name for coefficient in chosen], "ci": None if plan is None else plan.by,
         "ci_method": _methods(chosen)[0] if plan is None else plan.method,
         "resamples": None if plan is None else plan.n_resamples, "permutations": n_permutations, "pooling": pooling,
         "partial": partial, "weighted": weighted, "correction": correction, "nan": nan_policy, "missing": missing,
     }  # fmt: skip
     provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
     plain = plan is None and n_permutations is None and not partial and not weighted and nan_policy == "raise"
-    if plain and judged.n_people is None and judged.n >= FROM and {one.name for one in chosen} <= set(STREAMED):
+    if (
+        plain
+        and judged.n_people is None
+        and judged.n >= FROM
+        and {coefficient.name for coefficient in chosen} <= set(STREAMED)
+    ):
         streamed, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
         return Rsa(streamed, (), judged.kind, None, None, None, None, Resampling.confidence_level, None, correction,
         seed,
@@ -158,18 +163,18 @@ def rsa(
     pairs: list[RsaPair] = []
     sums = []
     drawn = None
-    for one in chosen:
-        found = Correlated(study, one)
+    for coefficient in chosen:
+        correlated = Correlated(study, coefficient)
         if plan is not None and plan.closed:
-            drawn = closed_form(found, plan.by, partial, pooling or one.pooling)
+            drawn = closed_form(correlated, plan.by, partial, pooling or coefficient.pooling)
         elif plan is not None:
-            drawn = resample(found, plan.by, plan.drawn, plan.seed, partial, progress)
-        null = None if n_permutations is None else permuted_values(found, n_permutations, seed, progress)
-        results += results_of(found, drawn, null, plan, pooling, partial)
+            drawn = resample(correlated, plan.by, plan.drawn, plan.seed, partial, progress)
+        null = None if n_permutations is None else permuted_values(correlated, n_permutations, seed, progress)
+        results += results_of(correlated, drawn, null, plan, pooling, partial)
         if drawn is not None and plan is not None:
-            pairs += pairs_of(found, drawn, plan)
+            pairs += pairs_of(correlated, drawn, plan)
         if weighted:
-            sums.append(weighted_rsa(found, seed))
+            sums.append(weighted_rsa(correlated, seed))
     resampled = plan is not None and not plan.closed
     return Rsa(
         corrected_tests(results, correction), corrected(pairs, correction), judged.kind, judged.n_people,
@@ -191,16 +196,16 @@ def _check(
     if not measures or not chosen:
         raise InputError("measure and correlation must be at least one each; got none")
     _checks.different(list(map(get_measure, measures)), measures, "measure")
-    _checks.different(chosen, [one.name for one in chosen], "correlation")
+    _checks.different(chosen, [correlation.name for correlation in chosen], "correlation")
     both = set(models) & set(rdms)
     if both:
         raise InputError(f"model_rdms must have names of their own; got {min(both)!r} twice")
-    bare = [one.name for one in chosen if not one.centred]
+    bare = [correlation.name for correlation in chosen if not correlation.centred]
     if bare and rdms and judged.kind == "similarity":
         raise InputError(f"correlation {bare[0]} compares values as they are: model_rdms are dissimilarities, so human "
                          "must be; got similarities")  # fmt: skip
     if partial:
-        wrong = [one.name for one in chosen if one.name not in PARTIAL]
+        wrong = [correlation.name for correlation in chosen if correlation.name not in PARTIAL]
         if wrong:
             raise InputError(f"partial correlations are of {' and '.join(PARTIAL)}; got {wrong[0]}")
         if len(models) * len(measures) + len(rdms) < 2:
@@ -209,12 +214,12 @@ def _check(
 
 def _methods(chosen: Sequence[Correlation]) -> tuple[str, ...]:
     """How intervals of all these correlations can be found."""
-    return METHODS if all(one.name in INFLUENCES for one in chosen) else (BOOTSTRAP,)
+    return METHODS if all(correlation.name in INFLUENCES for correlation in chosen) else (BOOTSTRAP,)
 
 
 def _plan(ci: object, chosen: Sequence[Correlation], judged: Judgments) -> Resampling | None:
     """How intervals are found; raises where a closed form is asked for, or people are, and there are none."""
-    without = [one.name for one in chosen if one.name not in INFLUENCES]
+    without = [correlation.name for correlation in chosen if correlation.name not in INFLUENCES]
     if without and isinstance(ci, Resampling) and ci.method == CORRECTED:
         raise InputError(f"ci_method corrected is of {', '.join(INFLUENCES)}; got {without[0]}")
     plan = plan_of(ci, OVER, _methods(chosen))

@@ -1,4 +1,4 @@
-"""From correlations and their resamples to the rows of a result: intervals, people, ceilings, differences."""
+"""The rows of a result, from correlations and their resamples: intervals, people, ceilings, differences."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ from pyalign.typing import Correction
 
 
 def results_of(
-    found: Correlated, drawn: Resampled | None, null: np.ndarray | None, plan: Resampling | None,
+    correlated: Correlated, drawn: Resampled | None, null: np.ndarray | None, plan: Resampling | None,
     pooling: str | None, partial: bool,
 ) -> list[RsaResult]:  # fmt: skip
-    study, one = found.study, found.correlation
+    study, correlation = correlated.study, correlated.correlation
     people, errors = study.people, None if drawn is None else drawn.per_person
     ceiling = None
     if people is not None and len(people) > 1:
-        ceiling = noise_ceiling_of(people, study.items, one, pooling or one.pooling)
+        ceiling = noise_ceiling_of(people, study.items, correlation, pooling or correlation.pooling)
         if isinstance(errors, ClosedForm) and plan is not None:
             ceiling = _with_intervals(ceiling, errors, len(study.models), plan)
-    parts = partial_correlations(found.values[None], found.between_models(None))[0] if partial else None
+    parts = partial_correlations(correlated.values[None], correlated.between_models(None))[0] if partial else None
     results = []
     for k, model in enumerate(study.models):
-        value = float(found.values[k])
+        value = float(correlated.values[k])
 
         def interval(at: float, of: Variances | None, k: int = k) -> Interval | None:
             return None if of is None or plan is None else interval_of(at, of, k, None, plan)
 
         each = None
         if people is not None:
-            own = found.per_person[:, k]
+            own = correlated.per_person[:, k]
             mean = _mean(own)
             each = PerPerson(mean, interval(mean, errors), tuple(map(float, own)))
             if ceiling is not None:
@@ -64,7 +64,7 @@ def results_of(
             RsaResult(
                 model.name,
                 model.measure,
-                one.name,
+                correlation.name,
                 value,
                 interval(value, drawn.value if drawn else None),
                 None if null is None or math.isnan(value) else upper_p(null[:, k], value),
@@ -99,7 +99,7 @@ def _with_intervals(ceiling: RsaCeiling, errors: ClosedForm, first: int, plan: R
 def _against_ceiling(
     each: PerPerson, ceiling: RsaCeiling, errors: Variances | None, places: tuple[int, int], plan: Resampling | None
 ) -> PerPerson:
-    """The mean over people held against the ceiling; places: of the mean and of the first figure of the ceiling."""
+    """The mean over people compared with the ceiling; places: of the mean and of its first figure."""
     known = errors if isinstance(errors, ClosedForm) else None
     at, first = places
     less = each.mean - ceiling.lower
@@ -128,12 +128,12 @@ def _ratio(
     bottom = math.sqrt(bottom) if root else bottom
     if errors is None or plan is None:
         return Ratio(top / bottom)
-    tables = [np.outer(scale, scale) * one for one in errors.covariances(*places)]
+    tables = [np.outer(scale, scale) * covariance for covariance in errors.covariances(*places)]
     if not np.isfinite(tables).all():
         return Ratio(top / bottom)
     reach = quantile(plan.confidence_level, errors.degrees(*places, top / bottom * float(scale[1])))
     ends = [fieller(top, bottom, table, reach) for table in tables]
-    bounded = [one for one in ends if one is not None]
+    bounded = [interval for interval in ends if interval is not None]
     if len(bounded) < len(ends):
         return Ratio(top / bottom)
     error = max(ratio_error(top, bottom, table) for table in tables)
@@ -142,24 +142,24 @@ def _ratio(
     return Ratio(top / bottom, ci)
 
 
-def pairs_of(found: Correlated, drawn: Resampled, plan: Resampling) -> list[RsaPair]:
+def pairs_of(correlated: Correlated, drawn: Resampled, plan: Resampling) -> list[RsaPair]:
     """Every two models: the difference of their values, and that of their means over people."""
-    pairs, people = [], found.study.people
-    means = [] if people is None else [_mean(found.per_person[:, k]) for k in range(len(found.study.models))]
-    for a, b in combinations(range(len(found.study.models)), 2):
-        one, other = found.study.models[a], found.study.models[b]
-        difference = float(found.values[a] - found.values[b])
+    pairs, people = [], correlated.study.people
+    means = [] if people is None else [_mean(correlated.per_person[:, k]) for k in range(len(correlated.study.models))]
+    for a, b in combinations(range(len(correlated.study.models)), 2):
+        first, second = correlated.study.models[a], correlated.study.models[b]
+        difference = float(correlated.values[a] - correlated.values[b])
         each = None
         if drawn.per_person is not None:
             less = means[a] - means[b]
             each = PersonDifference(less, *tested(less, drawn.per_person, a, b, plan))
-        pairs.append(RsaPair(one.name, other.name, one.measure, other.measure, found.correlation.name, difference,
-                             *tested(difference, drawn.value, a, b, plan), None, each))  # fmt: skip
+        pairs.append(RsaPair(first.name, second.name, first.measure, second.measure, correlated.correlation.name,
+                             difference, *tested(difference, drawn.value, a, b, plan), None, each))  # fmt: skip
     return pairs
 
 
 def corrected(pairs: Sequence[RsaPair], correction: Correction) -> tuple[RsaPair, ...]:
-    """With p-values corrected over all pairs that have one: those of values, and those of means over people."""
+    """The pairs with p-values of values, and of means over people, each corrected over all pairs that have one."""
     values = of_known([pair.p_value for pair in pairs], correction)
     means = _corrected([pair.per_person for pair in pairs], correction)
     return tuple(
@@ -168,20 +168,24 @@ def corrected(pairs: Sequence[RsaPair], correction: Correction) -> tuple[RsaPair
 
 
 def corrected_tests(results: Sequence[RsaResult], correction: Correction) -> tuple[RsaResult, ...]:
-    """With p-values of the tests against the noise ceiling corrected over all results that have one."""
-    given = [None if one.per_person is None else one.per_person.against_lower for one in results]
+    """The results with p-values of tests against the noise ceiling corrected over all results that have one."""
+    given = [None if result.per_person is None else result.per_person.against_lower for result in results]
     tests = _corrected(given, correction)
     return tuple(
-        one if one.per_person is None else replace(one, per_person=replace(one.per_person, against_lower=test))
-        for one, test in zip(results, tests, strict=True)
+        result
+        if result.per_person is None
+        else replace(result, per_person=replace(result.per_person, against_lower=test))
+        for result, test in zip(results, tests, strict=True)
     )
 
 
 def _corrected(
     differences: Sequence[PersonDifference | None], correction: Correction
 ) -> list[PersonDifference | None]:  # fmt: skip
-    found = of_known([None if one is None else one.p_value for one in differences], correction)
-    return [one and replace(one, p_adjusted=p) for one, p in zip(differences, found, strict=True)]
+    adjusted = of_known([None if difference is None else difference.p_value for difference in differences], correction)
+    return [
+        difference and replace(difference, p_adjusted=p) for difference, p in zip(differences, adjusted, strict=True)
+    ]
 
 
 def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> list[str]:
@@ -192,57 +196,56 @@ def undefined_notes(results: Sequence[RsaResult], plan: Resampling | None) -> li
         if plan is not None and plan.closed
         else "fewer than half of the resamples have a value"
     )
-    for one in results:
-        called = one.embeddings + ("" if one.measure is None else f" by {one.measure}")
-        if math.isnan(one.value):
+    for result in results:
+        called = result.embeddings + ("" if result.measure is None else f" by {result.measure}")
+        if math.isnan(result.value):
             notes.append(
-                f"{one.correlation} with {called} is not defined: the pairs of one of the matrices are all equal"
+                f"{result.correlation} with {called} is not defined: the pairs of one of the matrices are all equal"
             )
-        elif plan is not None and one.ci is None:
-            notes.append(f"{one.correlation} with {called} has no interval: {why}")
-        if one.partial is not None and not math.isnan(one.value):
-            partial = f"partial {one.correlation} with {called}"
-            if math.isnan(one.partial.value):
+        elif plan is not None and result.ci is None:
+            notes.append(f"{result.correlation} with {called} has no interval: {why}")
+        if result.partial is not None and not math.isnan(result.value):
+            partial = f"partial {result.correlation} with {called}"
+            if math.isnan(result.partial.value):
                 notes.append(f"{partial} is not defined: a model is constant, or the other models leave nothing over")
-            elif plan is not None and one.partial.ci is None:
+            elif plan is not None and result.partial.ci is None:
                 notes.append(f"{partial} has no interval: {why}")
-        if one.ceiling is not None and math.isnan(one.ceiling.lower):
-            told = "no participant's values vary with the mean of the others who judged the same pairs"
-            notes.append(f"the lower noise ceiling of {one.correlation} is not defined: {told}")
-        if one.ceiling is not None and plan is not None:
-            notes += _of_ceiling(one, plan, why)
-        notes += _of_fewer(one)
+        if result.ceiling is not None and math.isnan(result.ceiling.lower):
+            reason = "no participant's values vary with the mean of the others who judged the same pairs"
+            notes.append(f"the lower noise ceiling of {result.correlation} is not defined: {reason}")
+        if result.ceiling is not None and plan is not None:
+            notes += _of_ceiling(result, plan, why)
+        notes += _of_fewer(result)
     return list(dict.fromkeys(notes))
 
 
-def _of_ceiling(one: RsaResult, plan: Resampling, why: str) -> list[str]:
+def _of_ceiling(result: RsaResult, plan: Resampling, why: str) -> list[str]:
     """A sentence where the ceiling, or what is divided by it, has no interval."""
-    assert one.ceiling is not None and one.per_person is not None
-    if one.ceiling.lower_ci is None:
+    assert result.ceiling is not None and result.per_person is not None
+    if result.ceiling.lower_ci is None:
         if not plan.closed:
             why = "only the closed form has one"
-        elif "subjects" in plan.by and len(one.per_person.values) < LEAST:
+        elif "subjects" in plan.by and len(result.per_person.values) < LEAST:
             why = "it takes at least three participants"
-        elif any(map(math.isnan, one.per_person.values)):
+        elif any(map(math.isnan, result.per_person.values)):
             why = "the judgments of a participant are all equal, or missing"
-        return [] if math.isnan(one.ceiling.lower) else [f"the noise ceiling has no interval: {why}"]
-    ratios = (one.per_person.of_lower, one.per_person.of_upper, one.per_person.disattenuated)
+        return [] if math.isnan(result.ceiling.lower) else [f"the noise ceiling has no interval: {why}"]
+    ratios = (result.per_person.of_lower, result.per_person.of_upper, result.per_person.disattenuated)
     if all(ratio is None or ratio.ci is not None for ratio in ratios):
         return []
-    what = f"{one.correlation} divided by the noise ceiling, or by the root of the reliability,"
+    what = f"{result.correlation} divided by the noise ceiling, or by the root of the reliability,"
     return [f"{what} has no value or no interval where the interval of the denominator includes 0"]
 
 
-def _of_fewer(one: RsaResult) -> list[str]:
-    """A sentence where the mean over people is one over some of them."""
-    if one.per_person is None or math.isnan(one.per_person.mean):
+def _of_fewer(result: RsaResult) -> list[str]:
+    """A sentence where the mean over people leaves out some of them."""
+    if result.per_person is None or math.isnan(result.per_person.mean):
         return []
-    values = one.per_person.values
+    values = result.per_person.values
     without = [k for k, value in enumerate(values) if math.isnan(value)]
     if not without:
         return []
     which = listing(list(map(str, without)), 5)
-    told = (
-        f"{one.correlation} with {len(without)} of {len(values)} participants is not defined (number {which}, from 0)"
-    )
-    return [f"{told}: they judged no pairs, or all their values are equal; the mean over participants omits them"]
+    fewer = f"{len(without)} of {len(values)} participants"
+    undefined = f"{result.correlation} with {fewer} is not defined (number {which}, from 0)"
+    return [f"{undefined}: they judged no pairs, or all their values are equal; the mean over participants omits them"]

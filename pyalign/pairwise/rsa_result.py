@@ -20,7 +20,7 @@ class WithError:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the figure that `ci` is an interval of."""
+        """The standard error of the figure that `ci` is an interval of."""
         return None if self.ci is None else self.ci.error
 
 

@@ -27,9 +27,11 @@ def require_closed_form(ci: object, measures: Sequence[RepresentationMeasure]) -
     """Raises where a closed form is asked for by name, and a measure has none."""
     if not isinstance(ci, Resampling) or ci.method != CORRECTED:
         return
-    for one in measures:
-        if one.family != "matrix":
-            raise InputError(f"ci_method corrected applies to measures of matrices, such as debiased-cka; got {one}")
+    for measure in measures:
+        if measure.family != "matrix":
+            raise InputError(
+                f"ci_method corrected applies to measures of matrices, such as debiased-cka; got {measure}"
+            )
 
 
 def is_closed(plan: Resampling, measure: RepresentationMeasure, n: int, models: int) -> bool:
@@ -41,66 +43,70 @@ def halves_of(
     plan: Resampling, measures: Sequence[RepresentationMeasure], n: int, models: int
 ) -> int | None:  # fmt: skip
     """How many half-samples are drawn; None where no measure needs any."""
-    needed = any(not is_closed(plan, one, n, models) for one in measures)
+    needed = any(not is_closed(plan, measure, n, models) for measure in measures)
     return (plan.n_resamples or RESAMPLES) if needed else None
 
 
 def with_intervals(
-    found: SimilarityMatrix, measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], plan: Resampling,
+    similarities: SimilarityMatrix, measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], plan: Resampling,
     backend: BackendName, progress: Progress,
 ) -> tuple[SimilarityMatrix, list[str]]:  # fmt: skip
     """The similarities with intervals, and differences of those that share a model; and sentences about what is not."""
     plan = replace(plan, by="objects")
-    n, names = len(next(iter(rows.values()))), found.models
+    n, names = len(next(iter(rows.values()))), similarities.models
     if n < LEAST:
-        return found, [f"similarities of {n} objects have no interval: it takes at least {LEAST}"]
+        return similarities, [f"similarities of {n} objects have no interval: it takes at least {LEAST}"]
     of_pairs: dict[tuple[int, int], tuple[Variances, int]] = {}  # where the errors of each score are
     if is_closed(plan, measure, n, len(names)):
         for a, others, errors in closed_errors(measure, rows, backend, progress):
             of_pairs |= {(a, b): (errors, k) for k, b in enumerate(others)}
     else:
         drawn = plan.n_resamples or RESAMPLES
-        halved = halved_errors(measure, rows, found.pairs, (drawn, plan.seed), backend, progress)
+        halved = halved_errors(measure, rows, similarities.pairs, (drawn, plan.seed), backend, progress)
         if isinstance(halved, str):
-            return found, [f"{measure} has no interval: {halved}"]
-        of_pairs = {pair: (halved, k) for k, pair in enumerate(found.pairs)}
+            return similarities, [f"{measure} has no interval: {halved}"]
+        of_pairs = {pair: (halved, k) for k, pair in enumerate(similarities.pairs)}
     scores = []
-    for a, b in found.pairs:
-        (errors, place_of_pair), value = of_pairs[a, b], found.matrix[a][b]
+    for a, b in similarities.pairs:
+        (errors, place_of_pair), value = of_pairs[a, b], similarities.matrix[a][b]
         scores.append(PairSimilarity(names[a], names[b], value, interval_of(value, errors, place_of_pair, None, plan)))
     notes = []
     differences: list[SimilarityDifference] = []
     if 2 < len(names) <= MOST_MODELS:
-        for one in range(len(names)):
-            others = [k for k in range(len(names)) if k != one]
+        for model in range(len(names)):
+            others = [k for k in range(len(names)) if k != model]
             for a, b in combinations(others, 2):
                 (errors, first), (_, second) = (
-                    of_pairs[one, k] if (one, k) in of_pairs else of_pairs[k, one] for k in (a, b)
+                    of_pairs[model, k] if (model, k) in of_pairs else of_pairs[k, model] for k in (a, b)
                 )
-                less = found.matrix[one][a] - found.matrix[one][b]
+                less = similarities.matrix[model][a] - similarities.matrix[model][b]
                 test = tested(less, errors, first, second, plan)
-                differences.append(SimilarityDifference(names[one], names[a], names[b], less, *test))
+                differences.append(SimilarityDifference(names[model], names[a], names[b], less, *test))
     elif len(names) > MOST_MODELS:
         notes.append(f"differences of similarities are left out: there are more than {MOST_MODELS} models")
-    return replace(found, scores=tuple(scores), differences=tuple(differences)), notes
+    return replace(similarities, scores=tuple(scores), differences=tuple(differences)), notes
 
 
 def corrected(results: Sequence[SimilarityMatrix], correction: Correction) -> tuple[SimilarityMatrix, ...]:
-    """With p-values corrected over all pairs and measures, and those of differences over all differences."""
-    known = [one.p_value[i][j] if one.p_value is not None else None for one in results for i, j in one.pairs]
+    """The results with p-values of scores corrected over all pairs and measures; of differences, over all of these."""
+    known = [
+        matrix.p_value[i][j] if matrix.p_value is not None else None for matrix in results for i, j in matrix.pairs
+    ]
     of_scores = iter(of_known(known, correction))
-    tests = [each for one in results for each in one.differences or ()]
+    tests = [each for matrix in results for each in matrix.differences or ()]
     of_differences = iter(of_known([each.p_value for each in tests], correction))
-    found = []
-    for one in results:
-        adjusted = {pair: next(of_scores) for pair in one.pairs}
-        differences = one.differences and tuple(replace(x, p_adjusted=next(of_differences)) for x in one.differences)
-        square = None if one.p_value is None else _square(one, adjusted)
-        found.append(replace(one, p_adjusted=square, differences=differences))
-    return tuple(found)
+    with_adjusted = []
+    for matrix in results:
+        adjusted = {pair: next(of_scores) for pair in matrix.pairs}
+        differences = matrix.differences and tuple(
+            replace(x, p_adjusted=next(of_differences)) for x in matrix.differences
+        )
+        square = None if matrix.p_value is None else _square(matrix, adjusted)
+        with_adjusted.append(replace(matrix, p_adjusted=square, differences=differences))
+    return tuple(with_adjusted)
 
 
-def _square(one: SimilarityMatrix, values: Mapping[tuple[int, int], float | None]) -> Beside:
+def _square(matrix: SimilarityMatrix, values: Mapping[tuple[int, int], float | None]) -> Beside:
     """(m, m), with None on the diagonal."""
-    m = range(len(one.models))
+    m = range(len(matrix.models))
     return tuple(tuple(values.get((i, j), values.get((j, i))) if i != j else None for j in m) for i in m)

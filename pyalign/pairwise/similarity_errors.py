@@ -53,7 +53,7 @@ class Halved:
         return HALF_SAMPLES
 
     def degrees(self, a: int, b: int | None = None) -> float:
-        """Of freedom: objects, less one."""
+        """Degrees of freedom: objects, less one."""
         return self.n - 1
 
     def contrast(self, a: int, b: int | None = None) -> float:
@@ -73,7 +73,7 @@ def has_closed_form(measure: RepresentationMeasure, n: int, models: int) -> bool
 def closed_errors(
     measure: RepresentationMeasure, rows: Mapping[str, np.ndarray], backend: BackendName, progress: Progress
 ) -> Iterator[tuple[int, list[int], Variances]]:
-    """Of each model in turn: the others, and the errors of its scores with them."""
+    """Yields each model, the other models, and the errors of its scores with them."""
     family = MatrixFamily(measure, [x.shape for x in rows.values()], backend)
     family.by_features = False
     matrices: list[Matrix] = list(prepared(family, rows).values())
@@ -81,15 +81,15 @@ def closed_errors(
     items = np.stack(np.triu_indices(n, 1), axis=1).astype(np.int32)
     dyads = Dyads(items, n)
     sides = _sides(measure, matrices, items, backend)
-    for one in range(count):
-        progress("intervals", one, count)
-        others = [other for other in range(count) if other != one]
+    for model in range(count):
+        progress("intervals", model, count)
+        others = [other for other in range(count) if other != model]
         if sides:
-            table = np.stack([jackknifed(sides[one], sides[other], items, n) for other in others])
+            table = np.stack([jackknifed(sides[model], sides[other], items, n) for other in others])
         else:
-            table = np.stack([influences(measure, matrices[one], matrices[other], items) for other in others])
+            table = np.stack([influences(measure, matrices[model], matrices[other], items) for other in others])
         errors = ClosedForm((dyads.covariance(table), dyads.alone(table)), n - 1, dyads.sums(table))
-        yield one, others, errors
+        yield model, others, errors
 
 
 def _sides(
@@ -100,11 +100,11 @@ def _sides(
         return []
     i, j = items.T
     name = CORRELATIONS[measure.kernel]
-    return [Side.of(name, one.values[i, j].astype(np.float64), items, backend) for one in matrices]
+    return [Side.of(name, matrix.values[i, j].astype(np.float64), items, backend) for matrix in matrices]
 
 
 def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.ndarray) -> np.ndarray:
-    """(m + n,): of each pair on the score of two unit matrices, and what the jackknife adds for each object.
+    """(m + n,): influences of pairs on the score of two unit matrices, and what the jackknife adds for each object.
 
     As in `pyalign.pairwise.influence.jackknifed`.
     """
@@ -113,25 +113,25 @@ def influences(measure: RepresentationMeasure, a: Matrix, b: Matrix, items: np.n
     product, left, right = _products(a.values, b.values), _products(a.values, a.values), _products(b.values, b.values)
     score = float(product.rows.sum())
     scores = []
-    for one in (product, left, right):
-        rest = float(one.rows.sum()) - 2.0 * one.rows + one.diagonal
+    for products in (product, left, right):
+        rest = float(products.rows.sum()) - 2.0 * products.rows + products.diagonal
         if measure.centring == "unbiased":
-            rest -= 2.0 / (n - 3) * one.rows
+            rest -= 2.0 / (n - 3) * products.rows
         elif measure.centring == "double":
-            rest += -2.0 / (n - 1) * (one.rows - one.diagonal) + one.diagonal / (n - 1) ** 2
+            rest += -2.0 / (n - 1) * (products.rows - products.diagonal) + products.diagonal / (n - 1) ** 2
         scores.append(rest)
     without = scores[0] / np.sqrt(scores[1] * scores[2])
     x, y = a.values[i, j].astype(np.float64), b.values[i, j].astype(np.float64)
-    found = np.empty(m + n)
-    found[:m] = 2.0 * m * (x * y - score * (x * x + y * y) / 2.0)
+    effects = np.empty(m + n)
+    effects[:m] = 2.0 * m * (x * y - score * (x * x + y * y) / 2.0)
     sums = (m - (n - 1)) * (score - without)
-    found[m:] = sums - sums_of_objects(found[None, :m], items, n)[0]
-    return found
+    effects[m:] = sums - sums_of_objects(effects[None, :m], items, n)[0]
+    return effects
 
 
 @dataclass(frozen=True, eq=False)
 class _Products:
-    """Of two matrices (n, n): the sums of products along rows, and the products on the diagonal, (n,) each."""
+    """Products of two matrices (n, n): their sums along rows, and those on the diagonal, (n,) each."""
 
     rows: np.ndarray
     diagonal: np.ndarray
@@ -171,6 +171,6 @@ def halved_errors(
 
 def _is_saturated(measure: RepresentationMeasure, ready: Sequence[Any], n: int) -> bool:
     """Whether two models have as many dimensions together as there are rows."""
-    if measure.kernel == "procrustes" or not all(isinstance(one, Subspace) for one in ready):
+    if measure.kernel == "procrustes" or not all(isinstance(model, Subspace) for model in ready):
         return False
-    return sum(sorted(one.columns.shape[1] for one in ready)[-2:]) >= n
+    return sum(sorted(subspace.columns.shape[1] for subspace in ready)[-2:]) >= n

@@ -44,7 +44,7 @@ Tiles = Callable[[int, int], np.ndarray]  # the pairs (i, j > i) of rows i in a 
 
 
 def tiles_of_rows(x: Array, measure: MeasureLike, kind: str, backend: BackendName) -> Tiles:
-    """Those of the similarities of rows, or of their dissimilarities."""
+    """The tiles of the similarities of rows, or of their dissimilarities."""
     chosen = get_measure(measure)
     if chosen.needs_sigma:
         chosen = with_sigma(chosen, median_distance(np.asarray(x)))  # one for all tiles
@@ -58,19 +58,19 @@ def tiles_of_rows(x: Array, measure: MeasureLike, kind: str, backend: BackendNam
 
 
 def tiles_of_judgments(given: Judgments, name: str) -> Tiles:
-    """Those of one matrix, whole or condensed, as they are in memory or in its file."""
+    """The tiles of one matrix, whole or condensed, as it is in memory or in its file."""
     values, n = given.values, given.n
     if given.is_square:
         require_symmetric(values, name)
 
     def tile(first: int, last: int) -> np.ndarray:
         if given.is_square:
-            found: np.ndarray = np.concatenate([values[i, i + 1 :] for i in range(first, last)])
+            pairs: np.ndarray = np.concatenate([values[i, i + 1 :] for i in range(first, last)])
         else:
-            found = values.reshape(-1)[_start(n, first) : _start(n, last)]
-        if np.isinf(found).any():
+            pairs = values.reshape(-1)[_start(n, first) : _start(n, last)]
+        if np.isinf(pairs).any():
             raise InputError(f"{name} must be finite, or NaN where a pair was not judged; got infinity")
-        return found
+        return pairs
 
     return tile
 
@@ -82,8 +82,8 @@ def without_holes_of(human: Tiles, others: Sequence[Tiles]) -> Tiles:
 
     def tile(first: int, last: int) -> np.ndarray:
         missing = np.any([np.isnan(other(first, last)) for other in others], axis=0)
-        found = human(first, last)
-        return np.where(missing, np.nan, found) if missing.any() else found
+        pairs = human(first, last)
+        return np.where(missing, np.nan, pairs) if missing.any() else pairs
 
     return tile
 
@@ -136,7 +136,7 @@ class HumanRanks:
 
 
 def human_ranks(human: Tiles, n: int, progress: Progress = silent) -> HumanRanks:
-    """Those of the human pairs, for several models."""
+    """The ranks of the human pairs, which serve several models."""
     pairs = n * (n - 1) // 2
     if pairs >= MOST:
         raise InputError(f"human must be about at most 46,341 objects for ranks; got {n:,}")
@@ -165,7 +165,7 @@ def _all_values(tiles: Tiles, human: Tiles, n: int, missing: bool, progress: Pro
 
 
 def _mean(values: np.ndarray) -> float:
-    """Of equal values exactly that, so that nothing is left of them."""
+    """The mean; of equal values exactly their value, so that differences from it are 0."""
     return float(values[0] if values.min() == values.max() else values.mean())
 
 
@@ -178,8 +178,8 @@ class Scale:
     def of(self, values: np.ndarray) -> np.ndarray:
         """The values on that scale."""
         if self.exponent is None and values.any():
-            found = math.frexp(float(np.abs(values).max()))[1]
-            self.exponent = found if abs(found) > EXTREME else 0
+            exponent = math.frexp(float(np.abs(values).max()))[1]
+            self.exponent = exponent if abs(exponent) > EXTREME else 0
         return np.ldexp(values, -self.exponent) if self.exponent else values
 
 
@@ -196,7 +196,7 @@ class Sums:
 
     @classmethod
     def of(cls, a: np.ndarray, b: np.ndarray) -> Sums:
-        """Of two lists."""
+        """The sums of two lists of values."""
         if len(a) == 0:
             return cls()
         mean_a, mean_b = _mean(a), _mean(b)
@@ -205,7 +205,7 @@ class Sums:
         return cls(len(a), mean_a, mean_b, *products)
 
     def plus(self, more: Sums) -> Sums:
-        """Of both lists one after the other; see Chan, Golub and LeVeque, 1979."""
+        """The sums of these lists followed by those of `more`; see Chan, Golub and LeVeque, 1979."""
         count = self.count + more.count
         if count == 0 or more.count == 0:
             return self
@@ -230,25 +230,26 @@ def in_tiles(
     models: Mapping[str, object], rdms: Mapping[str, Judgments], judged: Judgments, measures: Sequence[Any],
     chosen: Sequence[Correlation], backend: BackendName, progress: Progress,
 ) -> tuple[tuple[RsaResult, ...], tuple[str, ...]]:  # fmt: skip
-    """Values alone, of matrices that are not held whole; and what was assumed."""
+    """The results, values only, of matrices that are not held whole; and notes on what was assumed."""
     given, notes = aligned_rows({name: as_embeddings(x, name) for name, x in models.items()}, judged)
     rows, _ = finite_rows(given, judged.n, "raise")
-    tiles = [(name, str(getattr(one, "name", one)), _named(name, tiles_of_rows(x, one, judged.kind, backend)))
-             for name, x in rows.items() for one in measures]  # fmt: skip
+    tiles = [(name, str(getattr(requested, "name", requested)),
+              _named(name, tiles_of_rows(x, requested, judged.kind, backend)))
+             for name, x in rows.items() for requested in measures]  # fmt: skip
     others = [(name, None, tiles_of_judgments(rdm_in_order(rdm, name, judged), name)) for name, rdm in rdms.items()]
     human = without_holes_of(tiles_of_judgments(judged, "human"), [tile for _, _, tile in others])
     sign = -1.0 if judged.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
-    ranked = any(one.pooling == "ranks" for one in chosen)
+    ranked = any(correlation.pooling == "ranks" for correlation in chosen)
     ranks = human_ranks(human, judged.n, progress) if ranked else None
     results = []
-    for one in chosen:
+    for correlation in chosen:
         for name, measure, tile in [*tiles, *others]:
-            value, pairs = correlate_tiles(human, tile, judged.n, one.name, ranks, progress)
+            value, pairs = correlate_tiles(human, tile, judged.n, correlation.name, ranks, progress)
             value *= sign if measure is None else 1.0
-            results.append(RsaResult(name, measure, one.name, value, None, None, None, None, judged.n, pairs,
+            results.append(RsaResult(name, measure, correlation.name, value, None, None, None, None, judged.n, pairs,
                                      judged.n_pairs - pairs))  # fmt: skip
-    told = (*assumed_of(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs, bool(rdms)))
-    return tuple(results), (*notes, *of_rounding(rows, measures), *told)
+    of_pairs = (*assumed_of(rdms, judged), *left_out(judged.n_pairs - pairs, judged.n_pairs, bool(rdms)))
+    return tuple(results), (*notes, *of_rounding(rows, measures), *of_pairs)
 
 
 def _named(name: str, tiles: Tiles) -> Tiles:

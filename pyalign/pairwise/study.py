@@ -34,7 +34,7 @@ class ModelPairs:
         measure: of its rows' similarity; None of a matrix that was given.
         whole: (n (n - 1) / 2,) float32 or float64: of all pairs of the objects, judged or not; NaN where a matrix that
             was given has none.
-        values: (m,) the same of the pairs that count.
+        values: (m,) the values of the pairs that count.
     """
 
     name: str
@@ -93,24 +93,24 @@ def study_of(
     keep &= finite
     theirs = {name: _mean(within_range(rdm_in_order(rdm, name, human).pairs(name))) for name, rdm in rdms.items()}
     judged = keep.any()
-    for name, one in theirs.items():
-        if np.isnan(one).all():
+    for name, pairs in theirs.items():
+        if np.isnan(pairs).all():
             raise InputError(f"{name} must have a value for at least one pair; got only NaN")
-        keep &= ~np.isnan(one)
+        keep &= ~np.isnan(pairs)
     if not keep.any():
         also = " and which all model_rdms have" if judged else ""
         raise InputError(f"human must have a pair that was judged and whose rows are finite{also}; got none")
     sign = -1.0 if human.kind == "similarity" else 1.0  # the matrices of models are dissimilarities
-    found = [(name, str(getattr(measure, "name", measure)),
-              _where(finite, _pairs_of(name, x, measure, human.kind, backend)))
-             for name, x in aligned.items() for measure in measures]  # fmt: skip
-    given = [(name, None, sign * one) for name, one in theirs.items()]
+    computed = [(name, str(getattr(measure, "name", measure)),
+                 _where(finite, _pairs_of(name, x, measure, human.kind, backend)))
+                for name, x in aligned.items() for measure in measures]  # fmt: skip
+    given = [(name, None, sign * pairs) for name, pairs in theirs.items()]
     n, inside, items = _counted(human.n, items, keep)
     kept = ALL if keep.all() else keep
     missing = int((~keep).sum())
     return Study(
         n, items, mean[kept], None if human.n_people is None else values[:, kept],
-        tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*found, *given)),
+        tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*computed, *given)),
         missing,
         (*notes, *of_rounding(aligned, measures), *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
     )  # fmt: skip
@@ -143,7 +143,7 @@ def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[int, np.ndarr
 
 def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Rows of each model in the order of the judged objects."""
-    found, notes = {}, list(human.notes)
+    aligned, notes = {}, list(human.notes)
     if human.names is not None:
         require_different(human.names, "human")
     for name, x in models.items():
@@ -153,7 +153,7 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
         if human.names is not None and x.names is not None:
             match = match_names(human.names, x.names)
             same = len(match.rows) == len(x) and bool((match.rows == np.arange(len(x))).all())
-            found[name] = x.values if same else x.values[match.rows]
+            aligned[name] = x.values if same else x.values[match.rows]
             if match.note is not None and match.note not in notes:
                 notes.append(match.note)
             continue
@@ -161,11 +161,11 @@ def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[
             unnamed = "neither has names" if x.names is None and human.names is None else "one of them has no names"
             raise InputError(f"{called} must have a row for each of {human.n} judged objects, since {unnamed}; "
                              f"got {len(x)} rows")  # fmt: skip
-        found[name] = x.values
+        aligned[name] = x.values
         whose = "the judged objects and the rows" if x.names is None and human.names is None else (
             "the judged objects" if human.names is None else "the rows")  # fmt: skip
         notes.append(f"{whose} of {called} have no names: row i is taken for object i")
-    return found, tuple(notes)
+    return aligned, tuple(notes)
 
 
 def finite_rows(
@@ -255,8 +255,8 @@ def left_out(missing: int, pairs: int, with_rdms: bool = False) -> tuple[str, ..
     """
     rdm = " or a model's matrix" if with_rdms else ""
     are = "is" if missing == 1 else "are"
-    told = f"{missing:,} of {pairs:,} pairs {are} left out: not judged, or a row{rdm} has NaN"
-    return (told,) if missing else ()
+    sentence = f"{missing:,} of {pairs:,} pairs {are} left out: not judged, or a row{rdm} has NaN"
+    return (sentence,) if missing else ()
 
 
 def assumed_of(rdms: Mapping[str, Judgments], human: Judgments) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ FOLDS = 3
 SMALLEST = 3  # objects of a fold, of which three pairs follow
 
 
-def weighted_rsa(found: Correlated, seed: int, folds: int = FOLDS) -> WeightedRsa:
+def weighted_rsa(correlated: Correlated, seed: int, folds: int = FOLDS) -> WeightedRsa:
     """The sum of a study's models that is nearest to the people's mean matrix, with weights that are not negative.
 
     Objects are split into folds: weights are fitted to pairs of objects of the other folds, and the sum is correlated
@@ -29,7 +29,7 @@ def weighted_rsa(found: Correlated, seed: int, folds: int = FOLDS) -> WeightedRs
         InputError: fewer than three objects to a fold, or a fold without judged pairs.
         MissingExtraError: scipy is not installed.
     """
-    study = found.study
+    study = correlated.study
     if study.n < SMALLEST * folds:
         raise InputError(
             f"weighted needs at least {SMALLEST * folds} objects, three for each of {folds} folds; got {study.n}"
@@ -45,16 +45,16 @@ def weighted_rsa(found: Correlated, seed: int, folds: int = FOLDS) -> WeightedRs
             raise InputError(
                 f"weighted needs judged pairs within each fold of objects and outside of it; fold {fold} has none"
             )
-        weights, centre, scale = _fit(matrix[train], study.mean[train], found.correlation.centred)
+        weights, centre, scale = _fit(matrix[train], study.mean[train], correlated.correlation.centred)
         predicted = ((matrix[test] - centre) / scale) @ weights
-        values.append(_value(found, predicted, test) if weights.any() else 0.0)
-    weights, _, _ = _fit(matrix, study.mean, found.correlation.centred)
+        values.append(_value(correlated, predicted, test) if weights.any() else 0.0)
+    weights, _, _ = _fit(matrix, study.mean, correlated.correlation.centred)
     several = len({model.measure for model in study.models if model.measure}) > 1
     names = [f"{m.name} {m.measure}" if several and m.measure else m.name for m in study.models]
     defined = [value for value in values if not math.isnan(value)]
     mean = math.fsum(defined) / len(defined) if defined else math.nan
-    told = dict(zip(names, map(float, weights), strict=True))
-    return WeightedRsa(found.correlation.name, mean, tuple(values), told, seed)
+    weights_by_name = dict(zip(names, map(float, weights), strict=True))
+    return WeightedRsa(correlated.correlation.name, mean, tuple(values), weights_by_name, seed)
 
 
 def _fit(matrix: np.ndarray, mean: np.ndarray, centred: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -83,7 +83,9 @@ def _nonnegative(matrix: np.ndarray, target: np.ndarray) -> np.ndarray:
     return weights
 
 
-def _value(found: Correlated, predicted: np.ndarray, test: np.ndarray) -> float:
-    family, items = found.correlation.of, found.study.items[test]
-    both: list[Any] = [family.prepare(values, items, found.backend) for values in (found.study.mean[test], predicted)]
-    return family.value(both[0], both[1], found.backend)
+def _value(correlated: Correlated, predicted: np.ndarray, test: np.ndarray) -> float:
+    family, items = correlated.correlation.of, correlated.study.items[test]
+    both: list[Any] = [
+        family.prepare(values, items, correlated.backend) for values in (correlated.study.mean[test], predicted)
+    ]
+    return family.value(both[0], both[1], correlated.backend)

@@ -154,41 +154,41 @@ def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[P
 # Error consistency
 
 
-def consistency_view(found: ErrorConsistency, verbose: bool = False) -> list[Block]:
+def consistency_view(consistency: ErrorConsistency, verbose: bool = False) -> list[Block]:
     """Every two models, the matrix of several, the concepts that are missed, and how to read them."""
-    labels = labels_of(found, verbose)
-    shown = found.pairs if verbose or len(found.pairs) <= MOST_PAIRS else ()
-    blocks: list[Block] = [errors_table(found, labels, shown)] if shown else []
-    if len(found.models) > 2:  # by number across, so that many fit
-        names = [f"{k + 1} {labels[one.model]}" for k, one in enumerate(found.models)]
-        kappas = found.matrix().T.tolist()
+    labels = labels_of(consistency, verbose)
+    shown = consistency.pairs if verbose or len(consistency.pairs) <= MOST_PAIRS else ()
+    blocks: list[Block] = [errors_table(consistency, labels, shown)] if shown else []
+    if len(consistency.models) > 2:  # by number across, so that many fit
+        names = [f"{k + 1} {labels[model.model]}" for k, model in enumerate(consistency.models)]
+        kappas = consistency.matrix().T.tolist()
         blocks.append(Table((
             Column("model", tuple(names), fit=lambda room: [name[:room] for name in names]),
             *(Column(str(k + 1), tuple(values), "number", places=3) for k, values in enumerate(kappas)),
         ), "kappa", room=7 * len(names) + 14, or_else=f"of {len(names)} models: {ELSEWHERE}"))  # fmt: skip
-    missed = [row for row in found.missed or () if row.n_triplets]
-    for by in dict.fromkeys(row.by for row in found.missed or ()):
+    missed = [row for row in consistency.missed or () if row.n_triplets]
+    for by in dict.fromkeys(row.by for row in consistency.missed or ()):
         rows = sorted((row for row in missed if row.by == by), key=lambda row: -(row.explained or 0.0))
-        blocks.append(missed_table(found, by, first_and_last(rows, MOST_CONCEPTS, verbose)))
-    share = percent(found.n_missed / found.n_triplets)
+        blocks.append(missed_table(consistency, by, first_and_last(rows, MOST_CONCEPTS, verbose)))
+    share = percent(consistency.n_missed / consistency.n_triplets)
     left_out = f"the {MOST_CONCEPTS // 2} that explain most and least: the verbose table has all"
     return [*blocks, foot(
-        source_note("triplets", found.triplets),
-        f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,} ({share})",
-        dropped_note(found.n_dropped, "NaN, or a model without an answer"),
-        *(() if shown else (f"{len(found.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA)),
-        over_text(found.ci_by, found.ci_method, found.resamples, found.seed),
-        _objects_note(found),
-        effective_text(found),
-        "" if found.measure is None else f"measure {found.measure}",
+        source_note("triplets", consistency.triplets),
+        f"{consistency.n_triplets:,} triplets, of which all models miss {consistency.n_missed:,} ({share})",
+        dropped_note(consistency.n_dropped, "NaN, or a model without an answer"),
+        *(() if shown else (f"{len(consistency.pairs):,} pairs are not shown: {ELSEWHERE}", KAPPA)),
+        over_text(consistency.ci_by, consistency.ci_method, consistency.resamples, consistency.seed),
+        _objects_note(consistency),
+        effective_text(consistency),
+        "" if consistency.measure is None else f"measure {consistency.measure}",
         "a tie is not right",
         f"of {len(missed):,} concepts {left_out}" if len(missed) > MOST_CONCEPTS and not verbose else "",
     )]  # fmt: skip
 
 
-def errors_table(found: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
+def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs: Sequence[ErrorPair]) -> Table:
     """A row for each of these pairs of models, and how their errors go together."""
-    column = Rows(pairs, interval_header(found.confidence)).column
+    column = Rows(pairs, interval_header(consistency.confidence)).column
     return table(
         *_pair_columns(pairs, labels, "models", "and"),
         column("right", lambda p: p.accuracy_a, "percent", keep=3, only=TEXT),
@@ -210,14 +210,14 @@ def errors_table(found: ErrorConsistency, labels: Mapping[str, str], pairs: Sequ
                ends="copied, interval", keep_ends=4,
                foot="copied: how often the worse model does as the better one"),
         column("p", lambda p: p.p_value, "p", keep=0, note="Of independent errors: kappa 0."),
-        column(f"p ({CORRECTED[found.correction]})", lambda p: p.p_adjusted, "p", keep=5,
+        column(f"p ({CORRECTED[consistency.correction]})", lambda p: p.p_adjusted, "p", keep=5,
                note="Corrected over all pairs."),
     )  # fmt: skip
 
 
-def missed_table(found: ErrorConsistency, by: str, rows: Sequence[MissedConcept]) -> Table:
+def missed_table(consistency: ErrorConsistency, by: str, rows: Sequence[MissedConcept]) -> Table:
     """A row for each of these concepts."""
-    column = Rows(rows, interval_header(found.confidence)).column
+    column = Rows(rows, interval_header(consistency.confidence)).column
     return table(
         concepts_column(SINGULAR[by], [row.concept for row in rows]),
         column("triplets", lambda c: c.n_triplets, "count", keep=6),
@@ -228,7 +228,7 @@ def missed_table(found: ErrorConsistency, by: str, rows: Sequence[MissedConcept]
                foot="excess: share that all miss, less that of all triplets",
                note="That share less the one among all triplets."),
         column("p", lambda c: c.p_value, "p", keep=0),
-        column(f"p ({CORRECTED[found.correction]})", lambda c: c.p_adjusted, "p", keep=5),
+        column(f"p ({CORRECTED[consistency.correction]})", lambda c: c.p_adjusted, "p", keep=5),
         column("of misses", lambda c: c.share, "percent", keep=3,
                note="Of all triplets that all miss, how many are about it."),
         column("explained", lambda c: c.explained, "percent", keep=4,
@@ -312,41 +312,41 @@ def _clipped(text: str, verbose: bool) -> str:
 # Model recovery
 
 
-def recovery_view(found: Recovery, verbose: bool = False) -> list[Block]:
+def recovery_view(recovery: Recovery, verbose: bool = False) -> list[Block]:
     """The models as those that answered, who was chosen, the rate along sizes."""
-    labels = labels_of(found, verbose)
-    blocks: list[Block] = [recovery_table(found, labels)]
-    if verbose or len(found.models) <= MOST_MODELS:
-        names = [labels[name] for name in found.models]
-        chosen = zip(shortened(names, WIDEST), zip(*found.confusion, strict=True), strict=True)
+    labels = labels_of(recovery, verbose)
+    blocks: list[Block] = [recovery_table(recovery, labels)]
+    if verbose or len(recovery.models) <= MOST_MODELS:
+        names = [labels[name] for name in recovery.models]
+        chosen = zip(shortened(names, WIDEST), zip(*recovery.confusion, strict=True), strict=True)
         blocks.append(table(
             Column("answered \\ chosen, %", tuple(names)),
             *(Column(name, tuple(100 * share for share in shares), "number") for name, shares in chosen),
         ))  # fmt: skip
-    if len(found.curve) > 1:
-        blocks.append(curve_table(found.curve, found.confidence))
-    target = f"{100 * found.target:g} %"
-    if found.n_needed is None or found.n_needed_within is None:
-        needed = f"{target} not reached with up to {found.curve[-1].n_triplets:,}"
+    if len(recovery.curve) > 1:
+        blocks.append(curve_table(recovery.curve, recovery.confidence))
+    target = f"{100 * recovery.target:g} %"
+    if recovery.n_needed is None or recovery.n_needed_within is None:
+        needed = f"{target} not reached with up to {recovery.curve[-1].n_triplets:,}"
     else:
-        low, high = found.n_needed_within
-        needed = f"{target} needs about {found.n_needed:,} (between {low:,} and {high:,})"
+        low, high = recovery.n_needed_within
+        needed = f"{target} needs about {recovery.n_needed:,} (between {low:,} and {high:,})"
         needed = needed if low else f"{target} reached with {high:,}, the fewest that were tried"
-    is_beyond = any(one.drawn for one in found.curve)
+    is_beyond = any(rate.drawn for rate in recovery.curve)
     return [*blocks, foot(
-        source_note("triplets", found.triplets),
-        f"{found.n_triplets:,} triplets: {percent(found.recovery_rate)} recovered, {needed}",
+        source_note("triplets", recovery.triplets),
+        f"{recovery.n_triplets:,} triplets: {percent(recovery.recovery_rate)} recovered, {needed}",
         "beyond the study: further triplets of its objects, drawn at random" if is_beyond else "",
-        f"refit: {found.refit}" + (f", {found.folds} folds over objects" if found.folds else ""),
-        f"temperatures {found.temperatures}",
-        f"{found.simulations:,} simulations of each model, seed {found.seed}; intervals over simulations",
-        f"chance {percent(found.chance)}",
+        f"refit: {recovery.refit}" + (f", {recovery.folds} folds over objects" if recovery.folds else ""),
+        f"temperatures {recovery.temperatures}",
+        f"{recovery.simulations:,} simulations of each model, seed {recovery.seed}; intervals over simulations",
+        f"chance {percent(recovery.chance)}",
     )]  # fmt: skip
 
 
-def recovery_table(found: Recovery, labels: Mapping[str, str]) -> Table:
+def recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
     """A row for each model that answered."""
-    column = Rows(found.by_model, interval_header(found.confidence)).column
+    column = Rows(recovery.by_model, interval_header(recovery.confidence)).column
 
     def mistaken(row: RecoveredModel) -> str | None:
         return None if row.mistaken_for is None else f"{labels[row.mistaken_for]} {100 * row.mistaken_share:.1f} %"
@@ -368,8 +368,8 @@ def curve_table(curve: Sequence[RateAtSize], confidence: float) -> Table:
     """A row for each number of triplets."""
     column = Rows(curve, interval_header(confidence)).column
     return table(
-        column("triplets", lambda one: one.n_triplets, "count"),
-        column("recovered", lambda one: one.recovery_rate, "percent", ci=lambda one: one.ci),
-        column("drawn beyond the study", lambda one: one.drawn, "count", only=PAGE,
+        column("triplets", lambda rate: rate.n_triplets, "count"),
+        column("recovered", lambda rate: rate.recovery_rate, "percent", ci=lambda rate: rate.ci),
+        column("drawn beyond the study", lambda rate: rate.drawn, "count", only=PAGE,
                note="further triplets of its objects, at random"),
     )  # fmt: skip

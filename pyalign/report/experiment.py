@@ -49,12 +49,13 @@ def needed_table(designs: Sequence[PlannedDesign]) -> Table:
 def _columns(designs: Sequence[PlannedDesign]) -> tuple[Column | None, ...]:
     column = Rows(designs).column
     return (
-        column("objects", lambda one: one.n_objects, "count"),
-        column("participants", lambda one: one.n_subjects, "count"),
-        column("answers each", lambda one: one.answers_per_subject, "count", keep=8),
-        column("answers", lambda one: one.n_answers, "count", keep=7),
-        column("s.e.", lambda one: one.standard_error, "percent", 2, keep=6),
-        column("width", lambda one: one.width, "percent", keep=5, note="Mean width of the interval."),
-        column("power", lambda one: one.power, "percent"),
-        column("cost", lambda one: one.cost, "number", 0) if any(one.cost is not None for one in designs) else None,
+        column("objects", lambda design: design.n_objects, "count"),
+        column("participants", lambda design: design.n_subjects, "count"),
+        column("answers each", lambda design: design.answers_per_subject, "count", keep=8),
+        column("answers", lambda design: design.n_answers, "count", keep=7),
+        column("s.e.", lambda design: design.standard_error, "percent", 2, keep=6),
+        column("width", lambda design: design.width, "percent", keep=5, note="Mean width of the interval."),
+        column("power", lambda design: design.power, "percent"),
+        column("cost", lambda design: design.cost, "number", 0)
+        if any(design.cost is not None for design in designs) else None,
     )  # fmt: skip

@@ -70,8 +70,11 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
     titles = {False: "differences of correlations with the mean matrix" if of_people else "",
               True: "differences of means over participants"}  # fmt: skip
     for of_means in (False, True):
-        tested = sum(one is not None and one.p_value is not None for one in _differences(result.pairs, of_means))
-        if all(one is None for one in _differences(result.pairs, of_means)):
+        tested = sum(
+            difference is not None and difference.p_value is not None
+            for difference in _differences(result.pairs, of_means)
+        )
+        if all(difference is None for difference in _differences(result.pairs, of_means)):
             continue
         blocks += [pairs_table(result, labels, shown, titles[of_means], of_means), foot(
             f"the first {len(shown)} of {len(result.pairs):,}: {ELSEWHERE}" if len(shown) < len(result.pairs) else "",
@@ -79,17 +82,17 @@ def rsa_view(result: Rsa, verbose: bool = False) -> list[Block]:
         )]  # fmt: skip
     return blocks + [
         foot(
-            f"weighted sum, {one.correlation}: {number(one.value)}, mean of {len(one.folds)} folds of objects that no "
-            f"weight was fitted to (seed {one.seed})",
-            f"weights, fitted to all pairs: {weights_text(one, result, labels)}",
+            f"weighted sum, {weighted.correlation}: {number(weighted.value)}, mean of {len(weighted.folds)} folds "
+            f"of objects that no weight was fitted to (seed {weighted.seed})",
+            f"weights, fitted to all pairs: {weights_text(weighted, result, labels)}",
             apart=True,
         )
-        for one in result.weighted or ()
+        for weighted in result.weighted or ()
     ]
 
 
 def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...]:
-    """Of each row the model, the measure and the correlation."""
+    """Columns of the model, the measure and the correlation."""
     column, several = Rows(result.results).column, len(result.results) > 1
     return (
         column("model", lambda r: labels[r.embeddings]),
@@ -99,7 +102,7 @@ def _naming_columns(result: Rsa, labels: Mapping[str, str]) -> tuple[Column, ...
 
 
 def _mean_columns(result: Rsa) -> tuple[Column, ...]:
-    """Of each row the correlation with the mean matrix, or with the one matrix, and what other models leave of it."""
+    """Columns of the correlation with the mean matrix, or with the one matrix, and what other models leave of it."""
     intervals = result.ci_by is not None
     column = Rows(result.results, interval_header(result.confidence) if intervals else "").column
     return present((
@@ -115,7 +118,7 @@ def _mean_columns(result: Rsa) -> tuple[Column, ...]:
 
 
 def _person_columns(result: Rsa) -> tuple[Column, ...]:
-    """Of each row the mean over participants of the correlation with each, and its ceiling."""
+    """Columns of the mean over participants of the correlation with each, and of its ceiling."""
     rows, intervals = result.results, result.ci_by is not None
     column = Rows(rows, interval_header(result.confidence) if intervals else "").column
     crowded = _has_measures(result) and len({row.correlation for row in rows}) > 1
@@ -142,15 +145,15 @@ def has_ceilings(result: Rsa) -> bool:
     return any(row.per_person is not None and row.per_person.against_lower is not None for row in result.results)
 
 
-def _at(one: object, *names: str) -> Any:
+def _at(reached: object, *names: str) -> Any:
     """What a path of attributes leads to; None where there is nothing on the way."""
     for name in names:
-        one = None if one is None else getattr(one, name)
-    return one
+        reached = None if reached is None else getattr(reached, name)
+    return reached
 
 
 def _against_columns(result: Rsa) -> tuple[Column, ...]:
-    """Of each row the mean over participants held against the ceiling, and without the noise of single ones."""
+    """Columns of the mean over participants held against the ceiling, and without the noise of single participants."""
     rows = [row.per_person for row in result.results]
     tested = any(_at(row, "against_lower", "ci") is not None for row in rows)
     column = Rows(rows, interval_header(result.confidence) if tested else "").column
@@ -179,11 +182,11 @@ def ceilings_table(result: Rsa, title: str = "") -> Table:
     ceilings = {row.correlation: row.ceiling for row in result.results if row.ceiling is not None}
     rows: list[tuple[str, str, float | None, Interval | None]] = [
         row
-        for by, one in ceilings.items()
+        for by, ceiling in ceilings.items()
         for row in (
-            (by, "lower ceiling", one.lower, one.lower_ci),
-            (by, "upper ceiling", one.upper, one.upper_ci),
-            (by, "reliability", one.reliability, one.reliability_ci),
+            (by, "lower ceiling", ceiling.lower, ceiling.lower_ci),
+            (by, "upper ceiling", ceiling.upper, ceiling.upper_ci),
+            (by, "reliability", ceiling.reliability, ceiling.reliability_ci),
         )
     ]
     intervals = any(ci is not None for *_, ci in rows)
@@ -199,7 +202,7 @@ def ceilings_table(result: Rsa, title: str = "") -> Table:
 
 
 def _differences(pairs: Sequence[RsaPair], of_means: bool) -> list[RsaPair | PersonDifference | None]:
-    """Those of the correlations with the mean matrix, or of the means over participants."""
+    """The differences of correlations with the mean matrix, or of means over participants."""
     return [pair.per_person if of_means else pair for pair in pairs]
 
 
@@ -224,7 +227,9 @@ def pairs_table(
     column = Rows(pairs).column
     of_each = Rows(_differences(pairs, of_means), interval_header(result.confidence)).column
     names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
-    measures = [1 + len(one or "") for pair in pairs for one in (pair.a_measure, pair.b_measure)] if crowded else [0]
+    measures = (
+        [1 + len(measure or "") for pair in pairs for measure in (pair.a_measure, pair.b_measure)] if crowded else [0]
+    )
 
     def side(name: str, measure: str | None) -> str:
         return name + (f" {measure}" if crowded and measure else "")
@@ -255,11 +260,11 @@ def pairs_table(
     )  # fmt: skip
 
 
-def weights_text(one: WeightedRsa, result: Rsa, labels: Mapping[str, str]) -> str:
+def weights_text(weighted: WeightedRsa, result: Rsa, labels: Mapping[str, str]) -> str:
     """The weight of each model; keys are names, or names with a measure behind."""
     called = {f"{row.embeddings} {row.measure}": f"{labels[row.embeddings]} {row.measure}" for row in result.results}
     called |= labels
-    return ", ".join(f"{called.get(name) or one_line(name)} {weight:.3f}" for name, weight in one.weights.items())
+    return ", ".join(f"{called.get(name) or one_line(name)} {weight:.3f}" for name, weight in weighted.weights.items())
 
 
 # Models, or layers, with each other
@@ -270,14 +275,14 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
     names = result[0].models
     labels = model_labels([(name, None) for name in names], verbose)
     shown: list[Pair] = []
-    for one in result:
-        pairs = list(one.pairs)
+    for similarities in result:
+        pairs = list(similarities.pairs)
         if not verbose and len(pairs) > MOST_PAIRS:
-            pairs = sorted(sorted(pairs, key=lambda at: -one.matrix[at[0]][at[1]])[:MOST_PAIRS])
-        shown += [(one, i, j) for i, j in pairs]
+            pairs = sorted(sorted(pairs, key=lambda at: -similarities.matrix[at[0]][at[1]])[:MOST_PAIRS])
+        shown += [(similarities, i, j) for i, j in pairs]
     n_pairs = len(result[0].pairs)
-    hidden = len(shown) < sum(len(one.pairs) for one in result)
-    tested = sum(len(one.pairs) for one in result if one.p_adjusted is not None)
+    hidden = len(shown) < sum(len(matrix.pairs) for matrix in result)
+    tested = sum(len(matrix.pairs) for matrix in result if matrix.p_adjusted is not None)
     by_itself = "p of each pair by itself" if result.correction is None else _corrected_for(result, tested, "pair")
     blocks: list[Block] = [
         similarities_table(result, labels, shown),
@@ -292,7 +297,7 @@ def similarities_view(result: ModelSimilarities, verbose: bool = False) -> list[
             by_itself if result.permutations and n_pairs > 1 else "",
         ),
     ]
-    differences = [(one.measure, each) for one in result for each in one.differences or ()]
+    differences = [(matrix.measure, each) for matrix in result for each in matrix.differences or ()]
     if differences:
         few = differences
         if not verbose and len(differences) > MOST_PAIRS:
@@ -318,10 +323,10 @@ def _or_one(p: float | None) -> float:
 
 def _interval_note(result: ModelSimilarities) -> str:
     """What the intervals are over, and how they were computed."""
-    if result.ci_by is None or not any(one.scores for one in result):
+    if result.ci_by is None or not any(matrix.scores for matrix in result):
         return ""
     drawn = "" if result.resamples is None else f"{result.resamples:,} half-samples"
-    closed = any(each.ci is not None and each.ci.method == CLOSED for one in result for each in one.scores or ())
+    closed = any(each.ci is not None and each.ci.method == CLOSED for matrix in result for each in matrix.scores or ())
     return f"intervals ({' or '.join(filter(None, ['closed form' * closed, drawn]))}) over {over_words(result.ci_by)}"
 
 
@@ -346,7 +351,10 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
     def models(names: Mapping[str, str]) -> tuple[str, ...]:
         """Both models of each pair; of a measure that is not symmetric, the first against the second."""
         between = {True: ", ", False: " > "}
-        return tuple(f"{names[one.models[i]]}{between[one.symmetric]}{names[one.models[j]]}" for one, i, j in pairs)
+        return tuple(
+            f"{names[similarities.models[i]]}{between[similarities.symmetric]}{names[similarities.models[j]]}"
+            for similarities, i, j in pairs
+        )
 
     def fit(room: int) -> tuple[str, ...]:
         return models(dict(zip(labels, shortened(list(labels.values()), (room - 3) // 2), strict=True)))
@@ -371,7 +379,7 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
         column("measure", lambda p: p[0].measure, keep=9 if len(result) > 1 else 0, only=TEXT),
         column("similarity", lambda p: p[0].matrix[p[1]][p[2]], "number", 5, ci=lambda p: p[0].interval(p[1], p[2]),
                keep_ends=7),
-        *(tests if any(one.null_threshold is not None for one, _, _ in pairs) else ()),
+        *(tests if any(similarities.null_threshold is not None for similarities, _, _ in pairs) else ()),
     )  # fmt: skip
 
 
@@ -384,7 +392,9 @@ def score_differences_table(
     correction = CORRECTED[result.correction or "holm"]
 
     def compared(names: Mapping[str, str]) -> tuple[str, ...]:
-        return tuple(f"{names[one.model]}: {names[one.a]} - {names[one.b]}" for _, one in rows)
+        return tuple(
+            f"{names[difference.model]}: {names[difference.a]} - {names[difference.b]}" for _, difference in rows
+        )
 
     def fit(room: int) -> tuple[str, ...]:
         return compared(dict(zip(labels, shortened(list(labels.values()), max(4, (room - 5) // 3)), strict=True)))

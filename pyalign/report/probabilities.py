@@ -66,31 +66,31 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
             f"{brier.within_bin_variance:.5f} - covariance within bins {brier.within_bin_covariance:.5f}, by bin:"
         ))  # fmt: skip
     bins = bins_of(first.equal_mass)
-    column, ranges = Rows(bins).column, tuple(f"{one.low:.4f} to {one.high:.4f}" for one in bins)
+    column, ranges = Rows(bins).column, tuple(f"{binned.low:.4f} to {binned.high:.4f}" for binned in bins)
     reliability = table(
         Column("confidence", ranges, fit=lambda room: ranges),  # without its beginning a range says nothing
-        column("mean", lambda one: one.confidence, "number", 4),
-        column("accuracy", lambda one: one.accuracy, "number", 4),
-        column("answers", lambda one: one.n, "count"),
+        column("mean", lambda binned: binned.confidence, "number", 4),
+        column("accuracy", lambda binned: binned.accuracy, "number", 4),
+        column("answers", lambda binned: binned.n, "count"),
     )
     return [*blocks, reliability]
 
 
 def _over(results: Calibrations) -> list[str]:
     """What the intervals of these are over: those of temperatures, and those of held-out figures."""
-    intervals = [one for row in results for one in (row.temperature_ci, row.test.cross_entropy_ci)]
-    return sorted({one.by for one in intervals if one is not None and one.by is not None})
+    intervals = [interval for row in results for interval in (row.temperature_ci, row.test.cross_entropy_ci)]
+    return sorted({interval.by for interval in intervals if interval is not None and interval.by is not None})
 
 
-def _figures_table(one: Calibration) -> Table:
+def _figures_table(calibration: Calibration) -> Table:
     """Each figure of the reported part, a row each, with its interval."""
-    test, distances, brier = one.test, one.divergences, one.equal_mass.brier
+    test, distances, brier = calibration.test, calibration.divergences, calibration.equal_mass.brier
     rows: list[tuple[str, float | None, float, Interval | None]] = [
-        ("temperature", None, one.temperature, one.temperature_ci),
+        ("temperature", None, calibration.temperature, calibration.temperature_ci),
         ("cross-entropy, nats", test.cross_entropy_before, test.cross_entropy, test.cross_entropy_ci),
         ("accuracy", None, test.accuracy, test.accuracy_ci),
-        ("ECE, equal widths", one.ece_equal_width_before, one.equal_width.ece, None),
-        ("ECE, equal mass", one.ece_equal_mass_before, one.equal_mass.ece, None),
+        ("ECE, equal widths", calibration.ece_equal_width_before, calibration.equal_width.ece, None),
+        ("ECE, equal mass", calibration.ece_equal_mass_before, calibration.equal_mass.ece, None),
     ]
     if distances is not None:
         rows += [
@@ -110,7 +110,7 @@ def _figures_table(one: Calibration) -> Table:
 
 
 def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
-    """That of the embeddings; None where all are choices, which have no measure."""
+    """The column of the embeddings' measure; None where all are choices, which have no measure."""
     if all(row.measure is None for row in rows):
         return None
     return Rows(rows).column(
@@ -195,11 +195,11 @@ def bins_of(reliability: Reliability) -> list[Bin]:
 # Agreement with many people
 
 
-def agreement_view(found: Agreement | Agreements, verbose: bool = False) -> list[Block]:
+def agreement_view(agreement: Agreement | Agreements, verbose: bool = False) -> list[Block]:
     """A row for each model, how to read them, and each model's figures by how far people agree."""
     from pyalign.analysis.agreement import Agreements
 
-    models = found if isinstance(found, Agreements) else Agreements((found,))
+    models = agreement if isinstance(agreement, Agreements) else Agreements((agreement,))
     labels = called([(row.embeddings or "embeddings", row.label) for row in models], verbose=verbose)
     first, dropped = models[0], max(row.n_dropped for row in models)
     temperatures = [row.temperature for row in models if row.temperature is not None]
@@ -231,7 +231,7 @@ def _of_one(row: Agreement) -> Table:
         "entropy": "model_entropy", "entropy of people": "human_entropy", "KL": "kl", "JS": "js_distance",
         "accuracy": "accuracy", "accuracy, of majority": "majority_accuracy", "majority share": "majority_share",
     }  # fmt: skip
-    rows = [(told, getattr(row, name), getattr(row, f"{name}_ci")) for told, name in figures.items()]
+    rows = [(label, getattr(row, name), getattr(row, f"{name}_ci")) for label, name in figures.items()]
     known = next((ci for *_, ci in rows if ci is not None), None)
     column = Rows(rows, "" if known is None else interval_header(known.confidence)).column
     return table(column("figure", lambda r: r[0]), column("value", lambda r: r[1], "number", 5, ci=lambda r: r[2]))

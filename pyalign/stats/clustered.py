@@ -84,18 +84,18 @@ class Errors:
 
     @property
     def numbers(self) -> tuple[EffectiveNumber, ...]:
-        """Those of what the errors are over."""
-        return tuple(one.number for one in self.sums)
+        """The effective numbers of objects, of people, or of both, that the errors are over."""
+        return tuple(group_sums.number for group_sums in self.sums)
 
     @cached_property
     def errors(self) -> np.ndarray:
         """(k,) standard errors, NaN where they are not known."""
-        return self._roots(np.stack([np.diagonal(one) for one in self.candidates]))
+        return self._roots(np.stack([np.diagonal(candidate) for candidate in self.candidates]))
 
     @cached_property
     def differences(self) -> np.ndarray:
         """(k, k) standard errors of the differences of two means; 0 between means of the same values."""
-        return self._roots(np.stack([_of_differences(one) for one in self.candidates]))
+        return self._roots(np.stack([_of_differences(candidate) for candidate in self.candidates]))
 
     @cached_property
     def degrees_of_means(self) -> np.ndarray:
@@ -104,20 +104,20 @@ class Errors:
 
     @cached_property
     def degrees_of_differences(self) -> np.ndarray:
-        """(k, k) those of the differences of two means."""
+        """(k, k) degrees of freedom of Student's t for the differences of two means."""
         return self._degrees(_of_differences)
 
     @cached_property
     def covariance(self) -> np.ndarray:
         """(k, k) positive semi-definite: the first candidate, raised where a contrast would be below a floor."""
         total = self.candidates[-1]
-        for one in reversed(self.candidates[:-1]):
-            total = total + _positive_part(one - total)
+        for candidate in reversed(self.candidates[:-1]):
+            total = total + _positive_part(candidate - total)
         return total
 
     def degrees_along(self, gradient: np.ndarray) -> float:
-        """Those of a figure of the means with this gradient (k,)."""
-        return float(self._degrees(lambda one: np.array(gradient @ one @ gradient)))
+        """Degrees of freedom of a figure of the means with this gradient (k,)."""
+        return float(self._degrees(lambda covariance: np.array(gradient @ covariance @ gradient)))
 
     def components(self, a: int, b: int | None = None) -> Components | None:
         """Variance components of mean number a, or of mean a less mean b."""
@@ -128,39 +128,39 @@ class Errors:
         return None if self.covariances is None else self.covariances.components(variance)
 
     def in_units(self, units: np.ndarray) -> Errors:
-        """Those of means that are multiples (k,) of these."""
+        """The errors of means that are multiples (k,) of these."""
         scale = np.outer(units, units)
-        return self._changed(self.means * units, lambda one: one * scale)
+        return self._changed(self.means * units, lambda covariance: covariance * scale)
 
     def of(self, some: slice | list[int]) -> Errors:
-        """Those of some of the means."""
-        return self._changed(self.means[some], lambda one: one[some][:, some])
+        """The errors of some of the means."""
+        return self._changed(self.means[some], lambda covariance: covariance[some][:, some])
 
     def _changed(self, means: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> Errors:
-        candidates = tuple(change(one) for one in self.candidates)
-        sums = tuple(replace(one, squares=change(one.squares)) for one in self.sums)
+        candidates = tuple(change(candidate) for candidate in self.candidates)
+        sums = tuple(replace(group_sums, squares=change(group_sums.squares)) for group_sums in self.sums)
         covariances = None if self.covariances is None else self.covariances.changed(change)
         return Errors(means, candidates, self.degrees, sums, self.rows, covariances)
 
     def _degrees(self, of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Those of contrasts whose variances `of` takes out of a covariance."""
-        every = [of(one) for one in self.candidates]
+        """Degrees of freedom of contrasts whose variances `of` takes out of a covariance."""
+        every = [of(candidate) for candidate in self.candidates]
         if not self.known or not self.sums:
             return np.full(every[0].shape, float(self.degrees))
-        variances = [one.ravel() for one in every]
+        variances = [variance.ravel() for variance in every]
         largest = np.max(variances, axis=0)
-        squares = [of(one.squares).ravel() for one in self.sums]
-        own = [np.full(largest.shape, one.number.degrees) for one in self.sums]
+        squares = [of(group_sums.squares).ravel() for group_sums in self.sums]
+        own = [np.full(largest.shape, group_sums.number.degrees) for group_sums in self.sums]
         if len(self.sums) == 2:
             floor = np.max(variances[3:], axis=0)
             common = variances[1] + variances[2] - variances[0]
-            found = degrees.of_both(
+            freedom = degrees.of_both(
                 largest, floor, (squares[0], squares[1]), squares[0] - variances[1], common, (own[0], own[1])
             )
         else:
             floor = np.max(variances[1:], axis=0, initial=0.0)
-            found = degrees.of_difference(largest, floor, squares[0], squares[0] - variances[0], own[0])
-        return found.reshape(every[0].shape)
+            freedom = degrees.of_difference(largest, floor, squares[0], squares[0] - variances[0], own[0])
+        return freedom.reshape(every[0].shape)
 
     def _roots(self, variances: np.ndarray) -> np.ndarray:
         if not self.known:
@@ -191,7 +191,7 @@ class Dependence:
 
     @classmethod
     def of(cls, clusters: Clusters, plan: Resampling) -> Dependence:
-        """That of rows under a plan.
+        """The dependence of rows on each other under a plan.
 
         Raises:
             InputError: people are not known, and the plan is over them.
@@ -210,7 +210,7 @@ class Dependence:
         return cls(plan.by, objects, people, both, min(degrees or [len(index)]) - 1, clusters.backend)
 
     def errors(self, table: np.ndarray) -> Errors:
-        """Those of weighted means.
+        """The errors of weighted means.
 
         Args:
             table: (t, 1 + k) int8, int16 or float64: the weights of the rows, 1 where all count the same, then weight
@@ -219,39 +219,43 @@ class Dependence:
         Example:
             >>> from pyalign.stats.resampling import Clusters, Resampling
             >>> rows = Clusters.of([[0, 1, 2], [3, 4, 5], [6, 7, 8]])
-            >>> found = Dependence.of(rows, Resampling("objects")).errors(np.array([[1, 0], [1, 1], [1, 2]], np.int8))
-            >>> found.means, found.errors.round(4), found.degrees  # the standard deviation over the root of 3
+            >>> table = np.array([[1, 0], [1, 1], [1, 2]], np.int8)
+            >>> errors = Dependence.of(rows, Resampling("objects")).errors(table)
+            >>> errors.means, errors.errors.round(4), errors.degrees  # the standard deviation over the root of 3
             (array([1.]), array([0.5774]), 8)
         """
         totals, alone = row_moments(table, self.backend)
         means, square = totals[1:] / totals[0], float(totals[0]) ** 2
         groups: list[_Groups] = []
         objects = within = None
-        found = [alone]
+        candidate_products = [alone]
         if self.people is not None:
             sums = np.stack([np.bincount(self.people, column) for column in table.T], axis=1)
             groups.append(_Groups.of("subjects", sums, float(totals[0]), row_moments(sums, self.backend)[1]))
-            found.insert(0, groups[0].products)
+            candidate_products.insert(0, groups[0].products)
         if self.objects is not None:
             objects, sums = self.objects.products_and_sums(table)
             groups.insert(0, _Groups.of("objects", sums, float(totals[0]), objects[0]))
-            found = [np.tensordot(SIGNS, objects, 1), *found[:-1], objects[2], alone]
+            candidate_products = [np.tensordot(SIGNS, objects, 1), *candidate_products[:-1], objects[2], alone]
         if self.both is not None:
             within = self.both.products(table)
-            found.insert(0, found[0] + found[1] - np.tensordot(SIGNS, within, 1))
-        candidates = [variances_of(one, means, square) for one in found]
+            candidate_products.insert(0, candidate_products[0] + candidate_products[1] - np.tensordot(SIGNS, within, 1))
+        candidates = [variances_of(products, means, square) for products in candidate_products]
         if self.by == "subjects":
             candidates.pop()  # people's sums need no floor
         first = 1 if self.both is not None else 0
-        for k, one in enumerate(groups):
+        for k, grouping in enumerate(groups):
             for place in {0, first + k}:  # over either, and over these
-                candidates[place] += one.correction(means, square - found[place][0, 0])
-        sums_of = tuple(one.sums(means, square - found[first + k][0, 0]) for k, one in enumerate(groups))
-        rows = square / float(found[-1 if self.objects is None else -2][0, 0])
-        shared = {one.group.number.of: one for one in groups}
+                candidates[place] += grouping.correction(means, square - candidate_products[place][0, 0])
+        sums_of = tuple(
+            grouping.sums(means, square - candidate_products[first + k][0, 0]) for k, grouping in enumerate(groups)
+        )
+        rows = square / float(candidate_products[-1 if self.objects is None else -2][0, 0])
+        shared = {grouping.group.number.of: grouping for grouping in groups}
         covariances = covariances_of(
-            lambda products: _residuals(products, means), alone, square, {of: one.group for of, one in shared.items()},
-            objects, shared["subjects"].products if "subjects" in shared else None, within,
+            lambda products: _residuals(products, means), alone, square,
+            {of: grouping.group for of, grouping in shared.items()}, objects,
+            shared["subjects"].products if "subjects" in shared else None, within,
         )  # fmt: skip
         return Errors(means, tuple(candidates), self.degrees, sums_of, rows, covariances)
 
@@ -262,7 +266,7 @@ class _Groups:
 
     Attributes:
         products: (1 + k, 1 + k) over groups, of weights and weighted values, two by two.
-        more: the same with the factor for groups of many rows, less 1.
+        more: these products times the factor for groups of many rows less 1.
         group: how many groups there are, and how many rows each has.
     """
 
@@ -272,7 +276,7 @@ class _Groups:
 
     @classmethod
     def of(cls, what: str, sums: np.ndarray, total: float, products: np.ndarray) -> _Groups:
-        """From the sums (g, 1 + k); those of as many rows are added up first: whole numbers have one sum."""
+        """The groups with sums (g, 1 + k); those of equal size are added up first, exact in whole numbers."""
         sizes = sums[:, 0]
         number = EffectiveNumber.of_sizes(what, sizes)
         usual = 1.0 - sizes.sum() / total / number.count
@@ -290,7 +294,7 @@ class _Groups:
         return _residuals(self.more, means) / independent if independent > 0 else np.zeros(2 * means.shape)
 
     def sums(self, means: np.ndarray, independent: float) -> Sums:
-        """What they add to the covariances of means."""
+        """What these groups add to the covariances of means."""
         squares = _residuals(self.products + self.more, means)
         return Sums(squares / independent if independent > 0 else np.zeros_like(squares), self.group.number)
 
@@ -312,8 +316,8 @@ def variances_of(products: np.ndarray, means: np.ndarray, square: float) -> np.n
 def _residuals(products: np.ndarray, means: np.ndarray) -> np.ndarray:
     """(k, k) products of residuals from those (1 + k, 1 + k) of weights and weighted values."""
     shared = products[0, 1:]
-    found = products[1:, 1:] - np.outer(means, shared) - np.outer(shared, means)
-    residuals: np.ndarray = found + products[0, 0] * np.outer(means, means)
+    less_cross_terms = products[1:, 1:] - np.outer(means, shared) - np.outer(shared, means)
+    residuals: np.ndarray = less_cross_terms + products[0, 0] * np.outer(means, means)
     return residuals
 
 
@@ -351,8 +355,8 @@ def _within(index: np.ndarray, n: int, people: np.ndarray) -> tuple[np.ndarray, 
 
 def standard_errors(clusters: Clusters, values: np.ndarray, plan: Resampling) -> tuple[np.ndarray, int]:
     """(v,) standard errors of the means of values (v, t), NaN where they are not known; and degrees of freedom."""
-    found = Dependence.of(clusters, plan).errors(with_weights(values, clusters.weights))
-    return found.errors, found.degrees
+    errors = Dependence.of(clusters, plan).errors(with_weights(values, clusters.weights))
+    return errors.errors, errors.degrees
 
 
 def with_weights(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:

@@ -55,7 +55,7 @@ class Components:
     Attributes:
         answers: of what no other answer shares.
         objects: of the effect of one object; None where intervals are not over objects, or there are too few.
-        subjects: of the effect of one participant; None likewise.
+        subjects: of the effect of one participant; None where intervals are not over them, or there are too few.
         both: of the effect of one object with one participant.
         pairs: of the effect of a pair of objects, besides those of both objects.
         triplets: of the effect of a triplet, besides those of its objects and pairs; None where few were repeated.
@@ -63,7 +63,7 @@ class Components:
             for an estimate.
         object_share: how much of their variance two answers with a common object have in common, a fraction: their
             correlation. Pairs of answers that have two objects in common count twice.
-        subject_share: the same of two answers by one participant.
+        subject_share: how much of their variance two answers by one participant have in common, a fraction.
 
     Example:
         >>> Components(objects=0.002, subjects=0.0005, answers=0.25).variance
@@ -87,7 +87,7 @@ class Components:
     def variance(self) -> float:
         """The variance of one answer."""
         more = (self.subjects, self.triplets, *(self.objects, self.pairs, self.both) * 3)
-        return self.answers + sum(one for one in more if one is not None)
+        return self.answers + sum(component for component in more if component is not None)
 
 
 @dataclass(frozen=True)
@@ -131,33 +131,35 @@ class Covariances:
     groups: Mapping[str, Group]
 
     def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Covariances:
-        """Those of other means."""
-        return replace(self, values={name: change(one) for name, one in self.values.items()})
+        """The covariances of answers for other means, each changed by `change`."""
+        return replace(self, values={name: change(covariance) for name, covariance in self.values.items()})
 
     def components(self, of: Contrast) -> Components:
         """The components of a figure."""
-        variance, one = of(self.values["answer"]), self._value("one", of)
-        two, three, with_object = (self._value(name, of, 2.0 * LEAST_PAIRS) for name in ("two", "three", "subject one"))
+        variance, one_shared = of(self.values["answer"]), self._value("one", of)
+        two_shared, three_shared, with_object = (
+            self._value(name, of, 2.0 * LEAST_PAIRS) for name in ("two", "three", "subject one")
+        )
         pairs = triplets = both = None
-        if one is not None:
-            pairs = None if two is None else two - 2.0 * one
-            triplets = None if three is None else three - 3.0 * one - 3.0 * (pairs or 0.0)
+        if one_shared is not None:
+            pairs = None if two_shared is None else two_shared - 2.0 * one_shared
+            triplets = None if three_shared is None else three_shared - 3.0 * one_shared - 3.0 * (pairs or 0.0)
         subjects = self._value("subject", of)
-        if subjects is not None and one is not None and with_object is not None:
-            both = with_object - subjects - one
-        found = Components(
+        if subjects is not None and one_shared is not None and with_object is not None:
+            both = with_object - subjects - one_shared
+        components = Components(
             answers=variance,
-            objects=one if self._is_enough("objects") else None,
+            objects=one_shared if self._is_enough("objects") else None,
             subjects=subjects if self._is_enough("subjects") else None,
             both=both if self._is_enough("objects") and self._is_enough("subjects") else None,
             pairs=pairs,
             triplets=triplets,
-            objects_ci=self._range("objects", one, of),
+            objects_ci=self._range("objects", one_shared, of),
             subjects_ci=self._range("subjects", subjects, of),
             object_share=self._share("any object", variance, of),
             subject_share=self._share("any subject", variance, of),
         )
-        return replace(found, answers=2.0 * variance - found.variance)
+        return replace(components, answers=2.0 * variance - components.variance)
 
     def _value(self, name: str, of: Contrast, least: float = 0.0) -> float | None:
         """A covariance; None where fewer pairs of answers say what it is."""
@@ -171,7 +173,7 @@ class Covariances:
         return name in self.groups and self.groups[name].number.is_enough
 
     def _range(self, name: str, estimate: float | None, of: Contrast) -> Interval | None:
-        """From what the estimate would be, had the sum of squares come out otherwise."""
+        """The range of the estimates that would follow, had the sum of squares come out otherwise."""
         if estimate is None or self.groups[name].number.degrees < 1.0:
             return None
         squares, tail = of(self.values[f"{name} squares"]), (1.0 - RANGE) / 2.0
@@ -202,12 +204,17 @@ def covariances_of(
     if independent <= ROUNDING * square:
         return None
     own = float(alone[0, 0])
-    pairs = {name: float(one[0, 0]) / own * (square / own) for name, one in kinds.items()}
-    means = {name: residuals(one) / float(one[0, 0]) for name, one in kinds.items() if one[0, 0] > ROUNDING * square}
+    pairs = {name: float(products[0, 0]) / own * (square / own) for name, products in kinds.items()}
+    means = {
+        name: residuals(products) / float(products[0, 0])
+        for name, products in kinds.items()
+        if products[0, 0] > ROUNDING * square
+    }
     squares = {
-        name: one for name, one in (("objects", None if objects is None else objects[0]), ("subjects", people))
-        if one is not None
-    }  # fmt: skip
+        name: products
+        for name, products in (("objects", None if objects is None else objects[0]), ("subjects", people))
+        if products is not None
+    }
     factors = {of: 1.0 / (1.0 - 2.0 * groups[of].excess) for of in squares if FIRST[of] in means}
     variance, known = residuals(sharing) / independent, 1.0
     for of, factor in factors.items():
@@ -216,9 +223,11 @@ def covariances_of(
     if known < LEAST_KNOWN:
         return None
     variance = variance / known
-    values = {name: one + variance for name, one in means.items()}
+    values = {name: mean + variance for name, mean in means.items()}
     lacking = {of: values[FIRST[of]] * (factor - 1.0) for of, factor in factors.items()}
-    values = {name: sum((lacking[of] for of in OF_GROUPS[name] if of in lacking), one) for name, one in values.items()}
+    values = {
+        name: sum((lacking[of] for of in OF_GROUPS[name] if of in lacking), value) for name, value in values.items()
+    }
     for of, factor in factors.items():
         reach = 1.0 / float(kinds[FIRST[of]][0, 0]) + 1.0 / independent
         values[f"{of} squares"] = residuals(squares[of]) * reach * factor
@@ -233,7 +242,7 @@ def _kinds(
     sharing = alone
     inside = (np.zeros_like(alone), np.zeros_like(alone), alone) if within is None else _by_number(within)
     if objects is not None:
-        each = (total - one for total, one in zip(_by_number(objects), inside, strict=True))
+        each = (total - of_same_person for total, of_same_person in zip(_by_number(objects), inside, strict=True))
         kinds.update(zip(("one", "two", "three"), each, strict=True))
         kinds["any object"] = objects[0] - 3.0 * alone
         sharing = sharing + kinds["one"] + kinds["two"] + kinds["three"]
@@ -247,8 +256,10 @@ def _kinds(
 
 
 def _by_number(products: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Over pairs of answers with exactly one, two and three common objects: those with two are counted twice, by their
-    objects, and once by their pair of them; those with three three times, three times and once.
+    """Products over pairs of answers with exactly one, two and three common objects.
+
+    Answers with two common objects are counted twice by their objects and once by their pair of objects; answers with
+    three are counted three times by objects, three times by pairs and once by sets.
     """
-    one, two, three = products
-    return one - 2.0 * two + 3.0 * three, two - 3.0 * three, three
+    objects, pairs, sets = products
+    return objects - 2.0 * pairs + 3.0 * sets, pairs - 3.0 * sets, sets

@@ -39,10 +39,10 @@ def of_difference(
         degrees: of the squares.
 
     Example:
-        >>> one = np.array([1.0])
-        >>> of_difference(one, 0 * one, one, 0 * one, 9 * one)  # nothing but squares
+        >>> unit = np.array([1.0])
+        >>> of_difference(unit, 0 * unit, unit, 0 * unit, 9 * unit)  # nothing but squares
         array([9.])
-        >>> of_difference(one, one, 3 * one, 2 * one, 29 * one).round(1)  # nothing but independent triplets
+        >>> of_difference(unit, unit, 3 * unit, 2 * unit, 29 * unit).round(1)  # nothing but independent triplets
         array([6.4])
     """
     nu = np.maximum(degrees, LEAST)
@@ -65,8 +65,8 @@ def of_both(
         squares: over objects, and over people, whose variance is their squares themselves.
         degrees: of either.
     """
-    nus = [np.maximum(one, LEAST) for one in degrees]
-    first, second = (one * nu / (nu - 2.0) for one, nu in zip(squares, nus, strict=True))
+    nus = [np.maximum(freedom, LEAST) for freedom in degrees]
+    first, second = (sum_of_squares * nu / (nu - 2.0) for sum_of_squares, nu in zip(squares, nus, strict=True))
     expected = first - rest + second - common
     missing = np.empty_like(expected)
     step = max(1, AT_ONCE // len(NODES) ** 2)
@@ -98,20 +98,20 @@ def chi_square_quantiles(degrees: float, shares: tuple[float, ...]) -> tuple[flo
     """Quantiles of chi-square with these degrees of freedom, divided by them.
 
     Example:
-        >>> [round(one, 2) for one in chi_square_quantiles(10.0, (0.025, 0.975))]  # 3.247 / 10 and 20.48 / 10
+        >>> [round(quantile, 2) for quantile in chi_square_quantiles(10.0, (0.025, 0.975))]  # 3.247 / 10 and 20.48 / 10
         [0.32, 2.05]
     """
-    weights, values = (one[0] for one in chi_square(np.array([degrees]), np.linspace(NODES[0], NODES[-1], 1001)))
+    weights, values = (table[0] for table in chi_square(np.array([degrees]), np.linspace(NODES[0], NODES[-1], 1001)))
     below = np.cumsum(weights) - weights / 2.0
-    return tuple(float(np.exp(one)) for one in np.interp(shares, below, np.log(values)))
+    return tuple(float(np.exp(log)) for log in np.interp(shares, below, np.log(values)))
 
 
 def _from_ratio(expected: np.ndarray, variance: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Those of Student's t whose variance is so many times that of the normal distribution."""
+    """Degrees of freedom of Student's t, with a variance of expected / variance times the normal distribution's."""
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(variance > 0, expected / variance, 1.0)
-        found = 2.0 * ratio / (ratio - 1.0)
-    return np.where(ratio > 1.0, np.minimum(found, most), most)
+        freedom = 2.0 * ratio / (ratio - 1.0)
+    return np.where(ratio > 1.0, np.minimum(freedom, most), most)
 
 
 def _drawn(nu: np.ndarray) -> list[tuple[slice, tuple[np.ndarray, np.ndarray]]]:

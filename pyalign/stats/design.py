@@ -91,7 +91,7 @@ class Outlook:
     @property
     def degrees(self) -> float:
         """The degrees of freedom where all sums of squares are as expected."""
-        return float(self._of_squares(*(one * np.ones(1) for one in self._squares))[1][0])
+        return float(self._of_squares(*(sum_of_squares * np.ones(1) for sum_of_squares in self._squares))[1][0])
 
     def width(self, confidence_level: float) -> float:
         """The mean width of the interval."""
@@ -111,17 +111,17 @@ class Outlook:
         "both": that share an object or a participant, which is the variance of the mean; "objects", "subjects";
         "squares": an object, as often as they share one; "sets": all three.
         """
-        one, design = self.components, self.design
-        objects, pairs, triplets = one.objects or 0.0, one.pairs or 0.0, one.triplets or 0.0
+        components, design = self.components, self.design
+        objects, pairs, triplets = components.objects or 0.0, components.pairs or 0.0, components.triplets or 0.0
         others = SHARED * objects + SHARED * (SHARED - 1) / 2 * pairs + (SHARED == 3) * triplets
-        same = others + (one.subjects or 0.0) + SHARED * (one.both or 0.0)
+        same = others + (components.subjects or 0.0) + SHARED * (components.both or 0.0)
         of_subject = 1.0 / design.effective_subjects if self.over_subjects else 1.0 / design.total
         self_share, shares = 1.0 / design.total, design.in_common()
 
         def summed(of_others: np.ndarray, of_same: np.ndarray, itself: float) -> tuple[float, float]:
             apart, within = (1.0 - of_subject) * shares * of_others, (of_subject - self_share) * shares * of_same
             return (
-                float(apart @ others + within @ same) + itself * self_share * one.variance,
+                float(apart @ others + within @ same) + itself * self_share * components.variance,
                 float(apart.sum() + within.sum()) + itself * self_share,
             )
 
@@ -130,7 +130,7 @@ class Outlook:
             "both": summed(some, every, 1.0), "objects": summed(some, some, 1.0), "subjects": summed(none, every, 1.0),
             "squares": summed(SHARED * 1.0, SHARED * 1.0, 3.0),
             "sets": summed((SHARED == 3) * 1.0, (SHARED == 3) * 1.0, 1.0),
-            "answers": (self_share * one.variance, self_share),
+            "answers": (self_share * components.variance, self_share),
         }  # fmt: skip
 
     def _estimate(self, name: str, independent: str | None = None) -> float:
@@ -155,7 +155,7 @@ class Outlook:
         """The variances that a study reports and their degrees of freedom, where its sums of squares are these (c,)."""
         every = np.ones_like(objects)
         floor = max(self._estimate("sets"), self._estimate("answers")) * every
-        expected, own = self._estimate("objects"), [one * every for one in self._own]
+        expected, own = self._estimate("objects"), [freedom * every for freedom in self._own]
         rest = (self._squares[0] - expected) * every
         if not self.over_subjects:
             variance = np.maximum(floor, objects - rest)
@@ -167,7 +167,7 @@ class Outlook:
     @cached_property
     def _turned_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(c,) how likely it is that the sums of squares turn out so, and the variance and its degrees of freedom."""
-        nus = [np.array([max(one, degrees.LEAST)]) for one in self._own]
+        nus = [np.array([max(freedom, degrees.LEAST)]) for freedom in self._own]
         (weights, chi), (others, other_chi) = (degrees.chi_square(nu, NODES) for nu in nus)
         if not self.over_subjects:
             others, other_chi = np.ones((1, 1)), np.ones((1, 1))
@@ -182,10 +182,10 @@ class Outlook:
 
 @lru_cache(maxsize=16)
 def _quantiles(confidence_level: float) -> np.ndarray:
-    """Those of Student's t with the inverses of `INVERSES` degrees of freedom."""
-    return np.array([quantile(confidence_level, 1.0 / one) for one in INVERSES])
+    """Two-sided quantiles of Student's t, whose degrees of freedom are one over each of `INVERSES`."""
+    return np.array([quantile(confidence_level, 1.0 / inverse) for inverse in INVERSES])
 
 
 def _normal(z: np.ndarray) -> np.ndarray:
     """The distribution function of the normal distribution."""
-    return np.array([0.5 * math.erfc(-one / math.sqrt(2.0)) for one in z])
+    return np.array([0.5 * math.erfc(-deviate / math.sqrt(2.0)) for deviate in z])

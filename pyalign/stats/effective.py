@@ -44,7 +44,7 @@ class EffectiveNumber:
 
     @classmethod
     def of_sizes(cls, of: str, sizes: np.ndarray) -> EffectiveNumber:
-        """From how many rows each has, or how much they weigh.
+        """The effective number that follows from how many rows each has, or how much they weigh.
 
         Example:
             >>> EffectiveNumber.of_sizes("objects", np.array([2.0, 2.0, 0.0]))
@@ -69,19 +69,19 @@ class EffectiveNumber:
 
 
 def effective_numbers(clusters: Clusters, by: str) -> tuple[EffectiveNumber, ...]:
-    """Those of the objects, and of the people, that intervals are over; rows count by their weights.
+    """The effective numbers of the objects and people that intervals are over; rows count by their weights.
 
     Example:
         >>> effective_numbers(Clusters.of([[0, 1, 2], [0, 3, 4]]), "objects")[0].value
         4.5
     """
-    found = []
-    for one, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
-        if one in by and codes is not None:
-            index = _checks.as_array(codes, one, "(t, k)")
+    numbers = []
+    for name, codes in (("objects", clusters.objects), ("subjects", clusters.subjects)):
+        if name in by and codes is not None:
+            index = _checks.as_array(codes, name, "(t, k)")
             each = None if clusters.weights is None else np.repeat(clusters.weights, index.size // len(index))
-            found.append(EffectiveNumber.of_sizes(one, np.bincount(index.ravel(), each).astype(np.float64)))
-    return tuple(found)
+            numbers.append(EffectiveNumber.of_sizes(name, np.bincount(index.ravel(), each).astype(np.float64)))
+    return tuple(numbers)
 
 
 def notes_on_few(numbers: Sequence[EffectiveNumber]) -> tuple[str, ...]:
@@ -92,25 +92,25 @@ def notes_on_few(numbers: Sequence[EffectiveNumber]) -> tuple[str, ...]:
         ('41 objects say as much as 8.2 with as many triplets each would: a few are in most of them',)
     """
     return tuple(
-        f"{one.count:,} {NAMES[one.of]} say as much as {one.value:,.1f} with as many {ROWS[one.of]} of them"
-        for one in numbers
-        if one.is_low and one.is_enough
+        f"{number.count:,} {NAMES[number.of]} say as much as {number.value:,.1f} with as many {ROWS[number.of]} of them"
+        for number in numbers
+        if number.is_low and number.is_enough
     )
 
 
 def low_values(numbers: Sequence[EffectiveNumber]) -> dict[str, Any]:
-    """Those below half of the count, by the fields of results that hold them.
+    """Effective numbers below half of the count, by the fields of results that hold them.
 
     Example:
         >>> low_values([EffectiveNumber("objects", 41, 8.2), EffectiveNumber("subjects", 9, 8.0)])
         {'effective_objects': 8.2}
     """
-    return {f"effective_{one.of}": one.value for one in numbers if one.is_low}
+    return {f"effective_{number.of}": number.value for number in numbers if number.is_low}
 
 
 def are_enough(numbers: Sequence[EffectiveNumber]) -> bool:
     """Whether there are intervals over so many of each."""
-    return all(one.is_enough for one in numbers)
+    return all(number.is_enough for number in numbers)
 
 
 def without_interval(by: str, numbers: Sequence[EffectiveNumber]) -> str:
@@ -122,8 +122,8 @@ def without_interval(by: str, numbers: Sequence[EffectiveNumber]) -> str:
         >>> without_interval("triplets", [])
         'there is no interval over triplets: there is only one triplet'
     """
-    few = next((one for one in numbers if not one.is_enough), None)
-    over = " and ".join(NAMES.get(one, one) for one in by.split("+"))
+    few = next((number for number in numbers if not number.is_enough), None)
+    over = " and ".join(NAMES.get(name, name) for name in by.split("+"))
     if few is None:
         return f"there is no interval over {over}: {DEPENDENT[by]}"
     least = f"below the minimum of {LEAST[few.of]}"

@@ -34,8 +34,8 @@ class OutcomeTable:
     """The outcomes of m models on the t triplets that all of them can be scored on.
 
     Attributes:
-        names: of the models.
-        scores: of each, of these triplets.
+        names: the names of the models.
+        scores: the score of each model on these triplets.
         kept: (.,) mask of these among those that were given, or None for all.
         credits: int8 (t, 1 + m): 1, then what the triplet counts with each model, in sixths.
         nats: int16 (t, 1 + m): 1, then its cross-entropy with each, in `steps`.
@@ -56,7 +56,9 @@ class OutcomeTable:
     @property
     def estimates(self) -> np.ndarray:
         """(2, m): accuracies, fractions; and cross-entropies, nats, NaN of choices without probabilities."""
-        return np.array([[one.accuracy for one in self.scores], [one.cross_entropy for one in self.scores]], float)
+        return np.array(
+            [[score.accuracy for score in self.scores], [score.cross_entropy for score in self.scores]], float
+        )
 
     def tables(self) -> Iterator[np.ndarray]:
         """Credits and cross-entropies as `Dependence.errors` takes them: with the weights, where there are some."""
@@ -94,7 +96,7 @@ def open_outcome_table(
     names: Sequence[str] | None = None, choices: Mapping[str, Chosen] | None = None,
     weights: Weights | None = None, **options: Any,
 ) -> OutcomeTable:  # fmt: skip
-    """Scores each model; a problem with one is told with its name.
+    """Scores each model; an error names the model that it is about.
 
     Args:
         models: name -> (n, d), rows of the same items in the same order.
@@ -109,12 +111,12 @@ def open_outcome_table(
     """
     choices = choices or {}
     measures = {name: measure[name] if isinstance(measure, Mapping) else measure for name in models}
-    matrices = {name for name, one in measures.items() if get_measure(one).precomputed}
+    matrices = {name for name, own_measure in measures.items() if get_measure(own_measure).precomputed}
     kept = common_triplets(models if nan_policy == "omit" else {}, index, backend, matrices, task, choices)
     if kept is not None:
         index = _checks.as_array(index, "triplets", "(t, 3)")[kept]
         weights = None if weights is None else weights.take(kept)
-    every: dict[str, Any] = {**models, **{name: one.take(kept) for name, one in choices.items()}}
+    every: dict[str, Any] = {**models, **{name: chosen.take(kept) for name, chosen in choices.items()}}
     t, m, scores = len(index), len(every), []
     credits, nats = _ones((t, 1 + m), np.int8), _ones((t, 1 + m), np.int16)
     steps, right = np.empty(m), np.empty((m, (t + 7) // 8), np.uint8)
@@ -124,9 +126,9 @@ def open_outcome_table(
             progress(name, first + len(of_batch), m)
             if isinstance(x, Chosen):
                 ties, host = options["ties"], get_host_backend(backend).name
-                one = outcomes_of_choices(x, ties=ties, nan_policy=nan_policy, backend=host, task=task, name=name)
+                outcomes = outcomes_of_choices(x, ties=ties, nan_policy=nan_policy, backend=host, task=task, name=name)
             else:
-                one = _outcomes(
+                outcomes = _outcomes(
                     name,
                     x,
                     index,
@@ -137,16 +139,16 @@ def open_outcome_table(
                     task=task,
                     **options,
                 )
-            one = weighted(one, weights)
-            scores.append(one.score)
+            outcomes = weighted(outcomes, weights)
+            scores.append(outcomes.score)
             if look is not None:
-                look(one)
-            of_batch.append(_columns(one))
+                look(outcomes)
+            of_batch.append(_columns(outcomes))
         places = slice(1 + first, 1 + first + len(batch))
-        credits[:, places] = np.stack([found[0] for found in of_batch]).T
-        nats[:, places] = np.stack([found[1] for found in of_batch]).T
-        steps[first : first + len(batch)] = [found[2] for found in of_batch]
-        right[first : first + len(batch)] = [found[3] for found in of_batch]
+        credits[:, places] = np.stack([columns[0] for columns in of_batch]).T
+        nats[:, places] = np.stack([columns[1] for columns in of_batch]).T
+        steps[first : first + len(batch)] = [columns[2] for columns in of_batch]
+        right[first : first + len(batch)] = [columns[3] for columns in of_batch]
     values = None if weights is None else weights.values
     return OutcomeTable(tuple(every), tuple(scores), kept, credits, nats, steps, right, values)
 
@@ -159,9 +161,9 @@ def _outcomes(name: str, x: object, index: object, names: Sequence[str] | None, 
         raise InputError(f"{name}: {error}") from error
 
 
-def _columns(one: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
-    nats, step = in_steps(one.cross_entropy)
-    return one.credits(one.score.ties).astype(np.int8), nats, step, np.packbits(one.verdicts == 1)
+def _columns(outcomes: Outcomes) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    nats, step = in_steps(outcomes.cross_entropy)
+    return outcomes.credits(outcomes.score.ties).astype(np.int8), nats, step, np.packbits(outcomes.verdicts == 1)
 
 
 def common_triplets(
@@ -187,8 +189,8 @@ def common_triplets(
         if not finite.all():
             _checks.require_valid(door.backend.check_triplets(door.triplets(index), len(finite)), host, len(finite))
             kept &= finite[host].all(axis=1)
-    for one in (choices or {}).values():
-        kept &= one.present
+    for chosen in (choices or {}).values():
+        kept &= chosen.present
     if not kept.any():
         rule = "that all of them answer" if choices else "whose rows are finite in all"
         raise InputError(f"models must share at least one triplet {rule}; got none")

@@ -40,12 +40,12 @@ class CalledOdd(NamedTuple):
     n_undecided: int
 
     def arranged(self, columns: object) -> np.ndarray:
-        """Those of triplets (t, 3), the odd item last."""
+        """The triplets, of (t, 3), in which people call an item odd, with this item last."""
         values = _checks.as_triplets(columns)
         return values if self.order is None else np.take_along_axis(values[self.rows], self.order, axis=1)
 
     def answered(self, triplets: Triplets) -> Triplets:
-        """Those of the triplets, in the order of `arranged`, each with the one answer that this is."""
+        """These triplets in the order of `arranged`, each with the one answer that people gave."""
         if self.order is None:
             return triplets
         places = np.arange(3) if triplets.positions is None else triplets.positions
@@ -127,7 +127,7 @@ def _margins(pairs: np.ndarray, task: str) -> np.ndarray:
 
 
 def verdicts_of_choices(chosen: Chosen, ties: Ties, task: str, dtype: np.dtype[Any]) -> ModelVerdicts:
-    """Those of choices that are there already; margins are of their probabilities, where there are some."""
+    """The verdicts of recorded choices; margins are of their probabilities, where there are some."""
     credits, asked = credits_of(chosen.verdicts, ties), chosen.present
     margins = np.full(len(asked), np.nan, dtype)
     if chosen.probabilities is not None:
@@ -137,15 +137,15 @@ def verdicts_of_choices(chosen: Chosen, ties: Ties, task: str, dtype: np.dtype[A
 
 def probabilities_of_choices(chosen: Chosen, rows: np.ndarray, task: str) -> np.ndarray:
     """(k, 3), as `called_odd_probabilities`, of the choices of these triplets (k,); NaN without probabilities."""
-    found = np.full((len(rows), 3), np.nan)
+    probabilities = np.full((len(rows), 3), np.nan)
     if chosen.probabilities is not None:
-        found[:, 3 - alternatives_of(task) :] = chosen.probabilities[rows][:, : alternatives_of(task)][:, ::-1]
-        found[:, : 3 - alternatives_of(task)] = 0.0
-    return found
+        probabilities[:, 3 - alternatives_of(task) :] = chosen.probabilities[rows][:, : alternatives_of(task)][:, ::-1]
+        probabilities[:, : 3 - alternatives_of(task)] = 0.0
+    return probabilities
 
 
 def called_odd_probabilities(similarities: np.ndarray, temperature: float, task: str) -> np.ndarray:
-    """(k, 3): of each position, that the model calls it odd: softmax(s / T) of the pair without it.
+    """(k, 3): the probability that the model calls each position odd: softmax(s / T) of the pair without it.
 
     Of anchored triplets, that the model leaves that option; 0 for the anchor.
 
@@ -158,9 +158,9 @@ def called_odd_probabilities(similarities: np.ndarray, temperature: float, task:
     """
     pairs = similarities[:, : alternatives_of(task)].astype(np.float64) / temperature
     weights = np.exp(pairs - pairs.max(axis=1, keepdims=True))
-    found = np.zeros((len(pairs), 3))
-    found[:, 3 - pairs.shape[1] :] = (weights / weights.sum(axis=1, keepdims=True))[:, ::-1]
-    return found
+    probabilities = np.zeros((len(pairs), 3))
+    probabilities[:, 3 - pairs.shape[1] :] = (weights / weights.sum(axis=1, keepdims=True))[:, ::-1]
+    return probabilities
 
 
 def _spread(values: np.ndarray, kept: np.ndarray, other: float) -> np.ndarray:
@@ -210,23 +210,23 @@ class FailureGroup:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FailureGroup):
             return NotImplemented
-        pairs = [(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)]
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
         return all(_same(a, b) for a, b in pairs)
 
     def records(self, models: Sequence[str], names: Mapping[int, str] | None) -> Iterator[dict[str, Any]]:
         """A dict for each listed triplet: row, items, names, margins by model, human_share, n_answers, subject.
 
-        And choices and probabilities by model, where they are known.
+        Where they are known, choices and probabilities by model are in it too.
         """
         for start in range(0, len(self.rows), CHUNK):
             part = slice(start, start + CHUNK)
-            told = self._told(part, models)
+            answers = self._answers_of_models(part, models)
             people = [None] * len(self.rows[part]) if self.subjects is None else self.subjects[part].tolist()
             columns = (self.rows[part].tolist(), self.items[part].tolist(), shortest(self.margins[part]))
             shares = (None if math.isnan(share) else share for share in self.human_shares[part].tolist())
             numbers = self.n_answers[part].tolist()
             rows = zip(*columns, shares, numbers, people, strict=True)
-            for (row, items, margins, share, n, who), more in zip(rows, told, strict=True):
+            for (row, items, margins, share, n, who), more in zip(rows, answers, strict=True):
                 yield {
                     "row": row,
                     "items": items,
@@ -238,8 +238,8 @@ class FailureGroup:
                     **more,
                 }
 
-    def _told(self, part: slice, models: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Of each of these triplets what the models choose."""
+    def _answers_of_models(self, part: slice, models: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """Yields what the models choose in each of these triplets, and their probabilities."""
         if self.choices is None or self.probabilities is None:
             yield from ({} for _ in self.rows[part])
             return
@@ -253,30 +253,30 @@ class FailureGroup:
 
     @classmethod
     def of_records(cls, document: Mapping[str, Any], models: Sequence[str], dtype: str) -> FailureGroup:
-        """Back from a dict of right, wrong, n, and the records as triplets."""
+        """Restores a group from a dict of right, wrong, n, and the records as triplets."""
         records = document["triplets"]
-        shares = [math.nan if one["human_share"] is None else one["human_share"] for one in records]
-        people = [one["subject"] for one in records]
+        shares = [math.nan if record["human_share"] is None else record["human_share"] for record in records]
+        people = [record["subject"] for record in records]
         return cls(
             document["right"],
             document["wrong"],
             document["n"],
-            np.array([one["row"] for one in records], np.int64),
-            np.array([one["items"] for one in records], np.int64).reshape(-1, 3),
-            _table(([one["margins"][model] for model in models] for one in records), len(models), dtype),
+            np.array([record["row"] for record in records], np.int64),
+            np.array([record["items"] for record in records], np.int64).reshape(-1, 3),
+            _table(([record["margins"][model] for model in models] for record in records), len(models), dtype),
             np.array(shares, np.float64),
-            np.array([one["n_answers"] for one in records], np.int64),
+            np.array([record["n_answers"] for record in records], np.int64),
             None if not people or people[0] is None else np.array(people),
             *_chosen(records, models),
         )
 
 
 def _chosen(records: Sequence[Mapping[str, Any]], models: Sequence[str]) -> tuple[Any, Any]:
-    """Choices and probabilities of records, where they tell."""
-    if not all("choices" in one and "probabilities" in one for one in records):
+    """Choices and probabilities of records, None where these do not have them."""
+    if not all("choices" in record and "probabilities" in record for record in records):
         return None, None
-    choices = [[one["choices"][model] for model in models] for one in records]
-    shares = [[one["probabilities"][model] for model in models] for one in records]
+    choices = [[record["choices"][model] for model in models] for record in records]
+    shares = [[record["probabilities"][model] for model in models] for record in records]
     m = len(models)
     return np.array(choices, np.int8).reshape(-1, m), np.array(shares, np.float32).reshape(-1, m, 3)
 
@@ -292,7 +292,7 @@ def _table(rows: Iterable[Sequence[float]], width: int, dtype: str) -> np.ndarra
 
 
 def shortest(margins: np.ndarray) -> list[list[float | None]]:
-    """In as few digits as tell a value from others of its type, 0.1 rather than 0.10000000149; None for NaN."""
+    """Values in as few digits as distinguish them from others of their type: 0.1, not 0.10000000149; None for NaN."""
     whole = margins.dtype == np.float64
     flat: list[float | None] = margins.ravel().tolist() if whole else list(map(float, map(str, margins.ravel())))
     for k in np.flatnonzero(np.isnan(margins)).tolist():
