@@ -99,7 +99,7 @@ def _with_intervals(ceiling: RsaCeiling, errors: ClosedForm, first: int, plan: R
 def _against_ceiling(
     each: PerPerson, ceiling: RsaCeiling, errors: Variances | None, places: tuple[int, int], plan: Resampling | None
 ) -> PerPerson:
-    """The mean over people compared with the ceiling; places: of the mean and of its first figure."""
+    """The mean over people compared with the ceiling; places: of the mean and the first ceiling figure."""
     known = errors if isinstance(errors, ClosedForm) else None
     at, first = places
     less = each.mean - ceiling.lower
