@@ -128,7 +128,10 @@ def test_no_output_of_a_command_is_forgotten():
     assert tried == every - {("describe", "write")}  # which stands in the folder of the files that it names
 
 
-READING = [run for run in RUNS if "." in run[1] or run[0] in ("study init", "export", "extract")]
+READING = [
+    run for run in RUNS
+    if run[0] != "plan experiment" and ("." in run[1] or run[0] in ("study init", "export", "extract"))
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "arguments", "outputs"), READING, ids=[f"{run[0]}: {run[2]}" for run in READING])

@@ -28,7 +28,7 @@ def models_of(seed, n=24, widths=(3, 6, 40)):
 
 
 def score(x, y, measure):
-    return pyalign.cka({"x": x, "y": y}, measure=measure, n_permutations=0)[0].matrix[0][1]
+    return pyalign.cka({"x": x, "y": y}, measure=measure, n_permutations=0, ci=None)[0].matrix[0][1]
 
 
 # Calibration
@@ -61,7 +61,7 @@ def test_a_whole_order_statistic_is_not_missed_by_rounding():
 def test_nulls_are_scores_of_models_whose_rows_are_permuted(measure):
     """The threshold and the p-value from scores of permuted rows, one permutation after the other."""
     models = models_of(1, widths=(3, 6, 8) if "cca" in measure else (3, 6, 40))  # with more all correlations are 1
-    found = pyalign.cka(models, measure=measure, n_permutations=39, alpha=0.2, seed=5)[0]
+    found = pyalign.cka(models, measure=measure, n_permutations=39, alpha=0.2, ci=None, seed=5)[0]
     orders = [permutation(24, k, seed=5) for k in range(39)]
     for i, j in found.pairs:
         x, y = models["abc"[i]], models["abc"[j]]
@@ -92,7 +92,7 @@ def test_p_values_are_uniform_for_unrelated_models(measure):
     asked = f"{measure}:3" if measure == "mutual-knn" else measure
     for seed in range(400):
         x, y = rng.normal(size=(12, 3)), rng.normal(size=(12, 4))
-        found = pyalign.cka({"x": x, "y": y}, measure=asked, n_permutations=19, seed=seed)[0]
+        found = pyalign.cka({"x": x, "y": y}, measure=asked, n_permutations=19, ci=None, seed=seed)[0]
         counts[round(20 * found.p_value[0][1]) - 1] += 1
     if measure == "mutual-knn":  # a score of few values: ties make p-values larger, never smaller
         assert (np.cumsum(counts) <= 20 * np.arange(1, 21) + 3 * np.sqrt(20 * np.arange(1, 21))).all()

@@ -15,7 +15,7 @@ def layers(seed, widths, n=30):
 
 
 def scores_of(first, second, measure):
-    return np.array([[pyalign.cka({"x": x, "y": y}, measure=measure, n_permutations=0)[0].matrix[0][1]
+    return np.array([[pyalign.cka({"x": x, "y": y}, measure=measure, n_permutations=0, ci=None)[0].matrix[0][1]
                       for y in second.values()] for x in first.values()])  # fmt: skip
 
 
