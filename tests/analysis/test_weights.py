@@ -66,7 +66,7 @@ def figures(result, drop=("effective_answers", "seconds", "provenance", "triplet
     return list(walk(result.to_dict()))
 
 
-def same(found, expected, rtol=1e-7):
+def same(found, expected, rtol=1e-6):
     one, other = figures(found), figures(expected)
     assert [key for key, _ in one] == [key for key, _ in other]
     np.testing.assert_allclose([v for _, v in one], [v for _, v in other], rtol=rtol, atol=1e-10)
