@@ -48,8 +48,12 @@ def by_numpy(x, triplets):
 
 
 def figures(result, drop=("effective_answers", "seconds", "provenance", "triplets_per_second", "time")):
-    """All numbers of a document, in its order, but for what weighted answers do not have."""
+    """All numbers of a document, in its order, but for what weighted answers do not have.
+
+    Draws of max-t rotate with the axes of a covariance, which rounding decides where two axes are equally long.
+    """
     drop = (*drop, "components", "cross_entropy_components", "ece_floor", "ece_debiased")
+    drop += ("p_max_t", "simultaneous_ci", "rank_ci")
 
     def walk(value, key=""):
         if key in drop:
