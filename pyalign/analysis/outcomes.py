@@ -14,6 +14,7 @@ from pyalign.ops.triplets import TripletResults
 from pyalign.typing import MeasureLike, Policy
 
 CREDIT_UNIT = 6  # credits of 1, 1/2 and 1/3 are whole sixths
+DECIMALS = 12  # of weighted means of credits
 CREDITS = {"fractional": (0, 6, 3, 2), "wrong": (0, 6, 0, 0), "human_alignment": (0, 6, 6, 0)}
 
 
@@ -73,11 +74,16 @@ def weighted(one: Outcomes, weights: Weights | None) -> Outcomes:
 def mean_of(values: np.ndarray, weights: np.ndarray | None) -> float:
     """The mean of values (t,) with these weights (t,); None: all the same.
 
+    A weighted mean of whole numbers has twelve decimals: the rounding of sums is no difference of two models.
+
     Example:
         >>> mean_of(np.array([1, 4]), None), mean_of(np.array([1, 4]), np.array([2.0, 1.0]))
         (2.5, 2.0)
     """
-    return float(values.mean(dtype=np.float64) if weights is None else weights @ values / weights.sum())
+    if weights is None:
+        return float(values.mean(dtype=np.float64))
+    mean = float(weights @ values / weights.sum())
+    return round(mean, DECIMALS) if values.dtype.kind in "iu" else mean
 
 
 def credits_of(verdicts: np.ndarray, ties: str) -> np.ndarray:
