@@ -15,12 +15,10 @@ Zou, "Closed-form confidence intervals for functions of the normal mean and stan
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pyalign.analysis.accuracy import fraction_of_ceiling
 from pyalign.analysis.ceiling.leave_one_out import RepeatedSets, leave_one_out, repeated_sets
 from pyalign.analysis.ceiling.noise_ceiling import changes_without, majority_shares
 from pyalign.analysis.ceiling.result import NamedCeiling, NoiseCeiling, as_named_ceiling, people_of_ceiling
@@ -31,6 +29,7 @@ from pyalign.documents import Interval
 from pyalign.stats.clustered import Dependence
 from pyalign.stats.intervals import NORMAL
 from pyalign.stats.mixture import fit_mixture
+from pyalign.stats.ratios import ratio_ends, ratio_error
 from pyalign.stats.resampling import codes_of
 from pyalign.stats.student import quantile
 
@@ -84,7 +83,6 @@ class CeilingForScores:
         """
         chance = chance_of(task)
         over, whole = accuracy - chance, self.value - chance
-        fraction = fraction_of_ceiling(accuracy, self.value, task)
         spread, error = 0.0, 0.0
         if self.ci is not None and self.ci.error is not None:
             levels = (quantile(one.confidence, NORMAL) for one in (ci, self.ci))
@@ -92,18 +90,13 @@ class CeilingForScores:
             spread *= next(levels) / next(levels)
         own = ci.error or 0.0
         correlation = max(-1.0, min(1.0, covariance / (own * error))) if own * error > 0.0 else 0.0
-        if spread >= whole:
+        ends = ratio_ends(over, whole, (accuracy - ci.low, ci.high - accuracy), spread, correlation)
+        if ends is None:
             return None
-
-        def end(reach: float, sign: float) -> float:
-            middle = over * whole - correlation * reach * spread
-            square = middle**2 - (over**2 - reach**2) * (whole**2 - spread**2)
-            return (middle + sign * math.sqrt(max(square, 0.0))) / (whole**2 - spread**2)
-
-        variance = own**2 + (fraction * error) ** 2 - 2.0 * fraction * correlation * own * error
+        both = correlation * own * error
         return replace(
-            ci, low=end(accuracy - ci.low, -1.0), high=end(ci.high - accuracy, 1.0),
-            error=math.sqrt(max(variance, 0.0)) / whole, method=ci.method if self.ci is None else FIELLER,
+            ci, low=ends[0], high=ends[1], method=ci.method if self.ci is None else FIELLER,
+            error=ratio_error(over, whole, np.array([[own**2, both], [both, error**2]])),
         )  # fmt: skip
 
     def covariance(self, credits: np.ndarray, dependence: Dependence) -> float:
