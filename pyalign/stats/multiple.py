@@ -125,7 +125,9 @@ def largest_score(
         [2.6, 2.9]
     """
     values, vectors = np.linalg.eigh(covariance)
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    root = (
+        vectors * np.sqrt(np.maximum(values, 0.0))
+    ) @ vectors.T  # the one root that no sign or order of axes changes
     own = np.diagonal(covariance)
     variances = own[:, None] + own[None, :] - 2.0 * covariance
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -48,12 +48,8 @@ def by_numpy(x, triplets):
 
 
 def figures(result, drop=("effective_answers", "seconds", "provenance", "triplets_per_second", "time")):
-    """All numbers of a document, in its order, but for what weighted answers do not have.
-
-    Draws of max-t rotate with the axes of a covariance, which rounding decides where two axes are equally long.
-    """
+    """All numbers of a document, in its order, but for what weighted answers do not have."""
     drop = (*drop, "components", "cross_entropy_components", "ece_floor", "ece_debiased")
-    drop += ("p_max_t", "simultaneous_ci", "rank_ci")
 
     def walk(value, key=""):
         if key in drop:
@@ -70,10 +66,10 @@ def figures(result, drop=("effective_answers", "seconds", "provenance", "triplet
     return list(walk(result.to_dict()))
 
 
-def same(found, expected, rtol=1e-6):
+def same(found, expected, rtol=1e-7):
     one, other = figures(found), figures(expected)
     assert [key for key, _ in one] == [key for key, _ in other]
-    np.testing.assert_allclose([v for _, v in one], [v for _, v in other], rtol=rtol, atol=1e-10)
+    np.testing.assert_allclose([v for _, v in one], [v for _, v in other], rtol=rtol, atol=5e-9)  # nats are float32
 
 
 @given(seeds)

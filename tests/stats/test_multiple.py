@@ -106,3 +106,10 @@ def test_more_means_reach_further(seed):
     covariance = root @ root.T
     reach = [np.quantile(largest_score(covariance[:k, :k], draws=20_000), 0.95) for k in (2, 4, 6)]
     assert reach[0] * 0.99 < reach[1] < reach[2] * 1.01
+
+
+def test_rounding_of_a_covariance_does_not_move_the_draws():
+    """Axes of equal length have no order and no direction of their own."""
+    equal = 0.5 * np.eye(5) + 0.5
+    noise = np.random.default_rng(4).normal(size=(5, 5)) * 1e-13
+    np.testing.assert_allclose(largest_score(equal + noise + noise.T), largest_score(equal), rtol=1e-6)
