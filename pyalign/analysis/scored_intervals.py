@@ -108,10 +108,7 @@ def with_pooled_groups(
     if whole is None or whole.by != by:  # of the same kind as the errors of groups
         whole, _ = uncertainty(clusters, values, units, (found.accuracy, found.cross_entropy), plan)
     sizes, errors = [group.n_triplets for group in groups], [group.standard_error for group in groups]
-    known = [(size, error**2) for size, error in zip(sizes, errors, strict=True) if error is not None]
-    common = 0.0
-    if whole is not None and whole.error is not None and sum(sizes) == values.shape[1]:
-        common = common_covariance(whole.error**2, *map(list, zip(*known, strict=True)))
+    common = common_covariance(None if whole is None else whole.error, values.shape[1], sizes, errors)
     pooled = partially_pooled([group.accuracy for group in groups], errors, sizes, plan, common)
     if pooled is None:
         return found

@@ -3,7 +3,6 @@ group."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -208,34 +207,20 @@ def _pooled(k: int, parts: Sequence[Part], whole: Part) -> Pooled | None:
 
     The last of the parts are the triplets of no concept.
     """
-    *of_concepts, _ = parts
-    forms = [part.intervals for part in of_concepts]
-    plan = next((form.plan for form in forms if isinstance(form, ClosedForm)), None)
+    errors = [_error(k, part) for part in parts]
+    plan = next((part.intervals.plan for part in parts[:-1] if isinstance(part.intervals, ClosedForm)), None)
     if plan is None:
         return None
-    errors = [form.errors[ACCURACY] if isinstance(form, ClosedForm) else None for form in forms]
-    return partially_pooled(
-        [_known(part.estimates[:, k])[0] for part in of_concepts],
-        [None if of_part is None else float(of_part.errors[k]) for of_part in errors],
-        [0.0 if of_part is None else of_part.rows for of_part in errors], plan, _common(k, parts, whole),
-    )  # fmt: skip
+    common = common_covariance(_error(k, whole), whole.n_triplets, [part.n_triplets for part in parts], errors)
+    rows = [part.intervals.errors[ACCURACY].rows if isinstance(part.intervals, ClosedForm) else 0.0 for part in parts]
+    accuracies = [_known(part.estimates[:, k])[0] for part in parts]
+    return partially_pooled(accuracies[:-1], errors[:-1], rows[:-1], plan, common)
 
 
-def _common(k: int, parts: Sequence[Part], whole: Part) -> float:
-    """What the errors of two concepts have in common; 0 where triplets count in several, or some have no error."""
-    filled = [part for part in parts if part.n_triplets]
-    forms = [part.intervals for part in (*filled, whole)]
-    if sum(part.n_triplets for part in filled) != whole.n_triplets:
-        return 0.0
-    *variances, of_all = [
-        float(form.errors[ACCURACY].errors[k]) ** 2 if isinstance(form, ClosedForm) else math.nan for form in forms
-    ]
-    if math.isnan(of_all):
-        return 0.0
-    known = [not math.isnan(variance) for variance in variances]
-    sizes = [part.n_triplets for part, there in zip(filled, known, strict=True) if there]
-    there = [variance for variance in variances if not math.isnan(variance)]
-    return common_covariance(of_all, sizes, there) if there else 0.0
+def _error(k: int, part: Part) -> float | None:
+    """The standard error of the accuracy of model k, where it is in closed form."""
+    form = part.intervals
+    return float(form.errors[ACCURACY].errors[k]) if isinstance(form, ClosedForm) else None
 
 
 def _row(

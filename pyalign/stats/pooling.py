@@ -106,25 +106,33 @@ def partially_pooled(
     return Pooled(tuple(groups), *posterior.spread())
 
 
-def common_covariance(variance: float, sizes: Sequence[int], variances: Sequence[float]) -> float:
-    """The covariance that errors of groups have on average, at least 0: from the variance of all rows together.
+def common_covariance(
+    error: float | None, count: int, sizes: Sequence[int], errors: Sequence[float | None]
+) -> float:  # fmt: skip
+    """The covariance that errors of groups have on average, at least 0: from the error of all rows together.
+
+    0 where it can't be known: rows stand in several groups or in none, or there is no error of all of them.
 
     With w the share of the rows that a group has, the variance of the mean of all rows is the sum of w^2 times that of
     a group, and of w_a w_b times the covariance of two.
 
     Args:
-        variance: of the mean of all rows.
-        sizes: rows of each group, which have no row in common and leave none out.
-        variances: of the mean of each.
+        error: standard error of the mean of all rows.
+        count: how many rows there are.
+        sizes: rows of each group.
+        errors: standard errors of the means of groups; None for a group that takes no part.
 
     Example:
-        >>> common_covariance(1.0, [10, 10], [1.5, 1.5]), common_covariance(0.5, [10, 10], [1.0, 1.0])
-        (0.5, 0.0)
+        >>> common_covariance(1.0, 20, [10, 10], [1.2, 1.2]), common_covariance(0.5, 20, [10, 10], [1.0, 1.0])
+        (0.56, 0.0)
     """
-    shares = np.array(sizes) / sum(sizes)
-    squares = shares**2
+    known = [(size, own) for size, own in zip(sizes, errors, strict=True) if own is not None]
+    if error is None or not known or sum(sizes) != count:
+        return 0.0
+    rows, own = np.array(known, np.float64).T
+    squares = (rows / rows.sum()) ** 2
     rest = 1.0 - float(squares.sum())
-    return max(0.0, float(variance - squares @ np.array(variances)) / rest) if rest > 0.0 else 0.0
+    return max(0.0, float(error**2 - squares @ own**2) / rest) if rest > 0.0 else 0.0
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def test_groups_are_pooled_by_their_errors():
     score = scored(groups=PEOPLE, ci="objects")
     errors = [group.ci.error for group in score.groups]
     sizes = [group.n_triplets for group in score.groups]
-    common = common_covariance(score.ci.error**2, sizes, [error**2 for error in errors])
+    common = common_covariance(score.ci.error, T, sizes, errors)
     expected = partially_pooled(
         [group.accuracy for group in score.groups], errors, sizes, Resampling("objects", "corrected"), common
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -128,10 +129,7 @@ def test_no_output_of_a_command_is_forgotten():
     assert tried == every - {("describe", "write")}  # which stands in the folder of the files that it names
 
 
-READING = [
-    run for run in RUNS
-    if run[0] != "plan experiment" and ("." in run[1] or run[0] in ("study init", "export", "extract"))
-]  # fmt: skip
+READING = [run for run in RUNS if re.search(r"\.[a-z]", run[1]) or run[0] in ("study init", "export", "extract")]
 
 
 @pytest.mark.parametrize(("name", "arguments", "outputs"), READING, ids=[f"{run[0]}: {run[2]}" for run in READING])

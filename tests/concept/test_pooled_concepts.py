@@ -35,8 +35,8 @@ def scores():
 def test_are_those_of_the_hierarchical_model(scores):
     plan = Resampling("objects", "corrected")
     rows = scores.concepts
-    variances = [row.ci.error**2 for row in rows]
-    common = common_covariance(scores.ci.error**2, [row.n_triplets for row in rows], variances)
+    errors = [row.ci.error for row in rows]
+    common = common_covariance(scores.ci.error, T, [row.n_triplets for row in rows], errors)
     expected = partially_pooled(
         [row.accuracy for row in rows], [row.ci.error for row in rows], [row.n_triplets for row in rows], plan, common
     )

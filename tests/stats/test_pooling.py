@@ -107,8 +107,11 @@ def test_the_covariance_of_groups_follows_from_the_whole():
     sizes, common, own = [100, 300, 50], 0.5, np.array([1.0, 0.4, 2.0])
     shares = np.array(sizes) / sum(sizes)
     whole = shares @ (np.diag(own) + common) @ shares
-    assert common_covariance(whole, sizes, list(own + common)) == pytest.approx(common)
-    assert common_covariance(0.0, sizes, list(own)) == 0.0 == common_covariance(1.0, [5], [1.0])
+    errors = list(np.sqrt(own + common))
+    assert common_covariance(np.sqrt(whole), 450, sizes, errors) == pytest.approx(common)
+    assert common_covariance(0.0, 450, sizes, errors) == 0.0 == common_covariance(1.0, 5, [5], [1.0])
+    for unknown in ((None, 450, sizes, errors), (1.0, 451, sizes, errors), (1.0, 450, sizes, [None] * 3)):
+        assert common_covariance(*unknown) == 0.0
 
 
 def test_groups_without_an_error_take_no_part_and_five_are_needed():
