@@ -21,7 +21,6 @@ from pyalign.probing.held_out_intervals import FoldIntervals, HeldOutRows, fold_
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import LocalOptions, ProbeOptions, as_penalties, options_of
 from pyalign.probing.probe import COMMON, completed, maker, watch_over
-from pyalign.probing.scoring import held_out_score, scored
 from pyalign.probing.validated import FoldResult, Others, ProbeCrossValidation
 from pyalign.probing.watch import FINISHED, FITTED, REFIT, Watch
 from pyalign.progress import Progress, silent
@@ -177,18 +176,18 @@ class _Run:
     def _result(self, fold: Fold, choice: Choice, fit: ProbeFit, began: float) -> FinishedFold:
         inputs = self.inputs
         test, answers = inputs.index[fold.test], part_of(inputs.answers, fold.test)
-        held_out = held_out_score(fit.transform, self.options, inputs.x, test, answers, inputs.on, inputs.task)
         mapped, x = (inputs.on.for_scoring(rows) for rows in (fit.transform.apply(inputs.x), inputs.x))
         rows = HeldOutRows.of(mapped, x, test, answers, self.options, inputs.on, inputs.task)
+        accuracy, zero_shot, nats = rows.means
         people = None if inputs.subjects is None else inputs.subjects[fold.test]
         errors = fold_errors(rows, test, people, self.plan, inputs.on.backend.name)
         result = FoldResult(
             strength=choice.strength,
-            accuracy=held_out.accuracy,
-            cross_entropy=held_out.cross_entropy,
+            accuracy=accuracy,
+            cross_entropy=nats,
             accuracy_error=errors.accuracy,
             cross_entropy_error=errors.cross_entropy,
-            zero_shot_accuracy=scored(inputs.x, test, answers, "cosine", on=inputs.on, task=inputs.task).accuracy,
+            zero_shot_accuracy=zero_shot,
             n_train=len(fold.train),
             n_test=len(fold.test),
             rank=fit.rank,

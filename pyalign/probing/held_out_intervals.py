@@ -83,6 +83,13 @@ class HeldOutRows:
         before = predicted_answers(x, triplets, answers, "cosine", 1.0, on, task)
         return cls(np.column_stack([probed.weights, probed.right, before.right, probed.nats]))
 
+    @property
+    def means(self) -> tuple[float, float, float]:
+        """Fractions of the answers that the map and that cosines predict, and nats per answer."""
+        weight, *sums = self.table.sum(axis=0)
+        accuracy, zero_shot, nats = (float(total / weight) for total in sums)
+        return accuracy, zero_shot, nats
+
     def packed(self) -> str:
         """As text, for a journal."""
         file = io.BytesIO()

@@ -327,7 +327,7 @@ def test_the_map_of_a_finished_fold_is_not_replaced_by_one_that_was_cut_off(prob
 
 def test_ctrl_c_between_the_fits_loses_nothing(probe, folder, monkeypatch):
     """In the scoring of the second fold, outside of L-BFGS."""
-    monkeypatch.setattr(cross_validate, "held_out_score", interrupting(cross_validate.held_out_score, at=2))
+    monkeypatch.setattr(cross_validate, "fold_errors", interrupting(cross_validate.fold_errors, at=2))
     ran = probe("--out", "w.npz")
     assert ran.code == 130 and ran.err.endswith(f"; {LEFT.format('fold 1/3', 'fold 1/3')}\n")
 
