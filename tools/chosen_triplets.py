@@ -38,6 +38,7 @@ from pyalign.stats.resampling import Clusters, Resampling
 JOURNAL = Path(__file__).resolve().with_suffix(".csv")
 BEGIN, END = "<!-- made by: python tools/chosen_triplets.py --table -->", "<!-- end -->"
 MODELS = {"CLIP": "clip_vit_b32.npy", "EfficientNet": "efficientnet_lite0_penultimate.npy"}
+LEVEL = "THINGS, objects level"  # random triplets in which all objects occur about equally often, as in designs
 WEIGHTED, PLAIN = "weights", "no weights"
 COVERED = 1_500  # triplets of THINGS for which intervals are judged
 MORE = 4  # candidates of a world for each triplet that is chosen
@@ -107,6 +108,7 @@ def cells() -> Iterator[Cell]:
     """All of them."""
     for of_share, sizes in ((0.0, (500, 800, COVERED)), (0.5, (400, 600, COVERED)), (1.0, (300, 500, COVERED))):
         yield from (Cell("THINGS", of_share, n) for n in sizes)
+    yield from (Cell(LEVEL, 0.0, n) for n in (500, 800))
     truths, people = (0.5, 0.5), Effects(0.0044, 0.0069, 0.0069)
     for n, t, of_share in ((60, 2_000, 0.5), (200, 6_000, 0.5), (100, 3_000, 1.0)):
         yield Cell(f"{n} objects", of_share, t, World(balanced(n, MORE * t), OF_THINGS, truths))
@@ -124,7 +126,7 @@ def run_chunk(cell: Cell, chunk: int, draws: int = CHUNK) -> list[Tally]:
         n = int(every.triplets.max()) + 1
         if pi is None or cell.world is not None:  # the candidates of THINGS are the same in all draws
             pi = probabilities_of(every.triplets, every.differ, n, cell.n, cell.share)
-        if cell.share == 0.0:  # as they are drawn without a plan
+        if cell.share == 0.0 and cell.name != LEVEL:  # as they are drawn without a plan
             rows = rng.choice(len(pi), cell.n, replace=False)
         else:
             rows = choose(every.triplets, pi, cell.n, rng)
@@ -158,17 +160,12 @@ def _measured(
     yield "difference", of_interval(interval, estimate, every.truths[0] - every.truths[1])
 
 
-def needed(lines: list[Tally], of_share: float) -> float:
+def needed(lines: list[Tally], of_share: float, name: str = "THINGS") -> float:
     """Answers with which a test at .05 tells the models apart in 80 % of draws, from how often it does with some."""
     slopes = []
     for cell in cells():
         one = summed(lines).get((cell.key, 0, "difference", WEIGHTED))
-        if (
-            cell.name == "THINGS"
-            and cell.share == of_share
-            and one is not None
-            and 0.3 < one.rejected / one.draws < 0.97
-        ):
+        if cell.name == name and cell.share == of_share and one is not None and 0.3 < one.rejected / one.draws < 0.97:
             slopes.append((NormalDist().inv_cdf(one.rejected / one.draws) + 1.96) / math.sqrt(cell.n))
     return ((POWER + 1.96) / float(np.mean(slopes))) ** 2
 
@@ -178,13 +175,13 @@ def table(lines: list[Tally]) -> list[str]:
     tallies, random = summed(lines), needed(lines, 0.0)
     shown = ["| design | answers for 80 % power | times fewer |", "| --- | --- | --- |"]
     names = {0.0: "random triplets", 0.5: "half where the models differ", 1.0: "only where they differ"}
-    for of_share, name in names.items():
-        n = needed(lines, of_share)
-        shown.append(f"| {name} | {n:,.0f} | {random / n:.2f} |")
+    figures = [(name, needed(lines, of_share)) for of_share, name in names.items()]
+    figures.insert(1, ("random triplets, each object about equally often", needed(lines, 0.0, LEVEL)))
+    shown += [f"| {name} | {n:,.0f} | {random / n:.2f} |" for name, n in figures]
     shown += ["", "| answers of | share | triplets | weights | accuracy held, % | difference held, % |"]
     shown += ["| --- | --- | --- | --- | --- | --- |"]
     for cell in cells():
-        if cell.name == "THINGS" and cell.n < COVERED:
+        if cell.name in ("THINGS", LEVEL) and cell.n < COVERED:
             continue
         for way in (WEIGHTED, PLAIN):
             one, two = (tallies.get((cell.key, 0, quantity, way)) for quantity in ("CLIP", "difference"))

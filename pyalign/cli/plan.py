@@ -163,7 +163,7 @@ class TripletsOptions(_options.RowNames, _options.Document):
         "similarity measure of both (default: cosine), or one for each", default=("cosine",), nargs="+", metavar="M",
         words=MEASURES,
     )  # fmt: skip
-    margin: float = option(
+    difference: float = option(
         "difference of accuracies to detect, for the number of answers that this takes (default: 0.05)",
         default=0.05, kind=float, metavar="FRACTION",
     )  # fmt: skip
@@ -185,7 +185,7 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
     progress(f"choosing {options.n_triplets:,} triplets", 0, None)
     measure = options.measure[0] if len(options.measure) == 1 else (options.measure[0], options.measure[1])
     design = plan_triplets(
-        a, b, options.n_triplets, share=options.share, measure=measure, margin=options.margin, seed=options.seed
+        a, b, options.n_triplets, share=options.share, measure=measure, difference=options.difference, seed=options.seed
     )
     return Outcome(design, {options.out: design.design(options.csv_escape)}, _summary(design, options.out))
 
@@ -197,7 +197,7 @@ def _summary(design: ChosenTriplets, path: str) -> str:
     random = f"is detected (80 % power at .05) with {design.n_random:,} answers\nto random triplets"
     return (
         f"{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
-        f"the models differ on {differ}\na difference of {design.margin:g} {random}, "
+        f"the models differ on {differ}\na difference of {design.difference:g} {random}, "
         f"and with {design.n_needed:,} to triplets chosen so: {design.times_fewer:.2f} times fewer"
     )
 

@@ -58,7 +58,7 @@ class ChosenTriplets(Result):
         share: of the design, as it was asked for: chosen because the models differ.
         covered: the share of all triplets that could be chosen: 1 unless `share` is 1, and then `differ_share`.
         fewest, most: triplets of an object.
-        margin: the difference of accuracies that the numbers of answers are for, a fraction.
+        difference: the difference of accuracies that the numbers of answers are for, a fraction.
         n_random, n_needed: answers to random triplets, and to triplets chosen so, for a test at .05 that finds this
             difference in 80 % of experiments. Answers are taken to be independent of each other, and to be one of the
             models' two choices where these differ; fewer are needed where people choose the third.
@@ -81,7 +81,7 @@ class ChosenTriplets(Result):
     covered: float
     fewest: int
     most: int
-    margin: float
+    difference: float
     n_random: int
     n_needed: int
     measures: tuple[str, str]
@@ -113,7 +113,7 @@ class ChosenTriplets(Result):
 
 def plan_triplets(
     a: EmbeddingsLike, b: EmbeddingsLike, n_triplets: int, *, share: float = 0.5,
-    measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", margin: float = 0.05, seed: int = 0,
+    measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", difference: float = 0.05, seed: int = 0,
 ) -> ChosenTriplets:  # fmt: skip
     """Choose triplets that tell two models apart with few answers: those on which they choose different items.
 
@@ -124,7 +124,7 @@ def plan_triplets(
             than 1, weighted answers give the figures of random triplets. With 1 the fewest answers tell the models
             apart; all figures but their difference are then those of triplets on which they differ.
         measure: of both models, or a pair: of each; see `pyalign.similarity`.
-        margin: the smallest difference of accuracies that would matter, for the numbers of answers.
+        difference: the smallest difference of accuracies that would matter, for the numbers of answers.
         seed: the same seed gives the same triplets.
 
     Returns:
@@ -132,7 +132,7 @@ def plan_triplets(
 
     Raises:
         InputError: models of different objects, or that never differ; more triplets than there are, or than those on
-            which the models differ; a share or a margin that is no fraction.
+            which the models differ; a share or a difference that is no fraction.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -142,7 +142,7 @@ def plan_triplets(
         ((200, 3), 1, True)
     """
     n_triplets = _checks.whole_number(n_triplets, "n_triplets", 1)
-    share, margin = _share(share), _checks.fraction(margin, "margin")
+    share, difference = _share(share), _checks.fraction(difference, "difference")
     measures = measure if isinstance(measure, list | tuple) else (measure, measure)
     if len(measures) != 2:
         raise InputError(f"measure must be one, or one for each of two models; got {len(measures)}")
@@ -163,20 +163,21 @@ def plan_triplets(
     times = np.bincount(triplets.ravel(), minlength=n)
     differ_share = float(differ.mean())
     covered = differ_share if share == 1.0 else 1.0
-    variances = _variances(pi, differ, n_triplets, margin, covered)
+    variances = _variances(pi, differ, n_triplets, difference, covered)
     n_random, n_needed = (
-        int(np.ceil(sum(map(NormalDist().inv_cdf, (1 - LEVEL / 2, POWER))) ** 2 * one / margin**2)) for one in variances
+        int(np.ceil(sum(map(NormalDist().inv_cdf, (1 - LEVEL / 2, POWER))) ** 2 * one / difference**2))
+        for one in variances
     )
     of_answers = Weights(weights, covered)
     on_values = notes_on_values(first, "a") + notes_on_values(second, "b")
     return ChosenTriplets(
         n_triplets=n_triplets, n_objects=n, n_differ=int(differ[chosen].sum()), differ_share=differ_share, share=share,
-        covered=covered, fewest=int(times.min()), most=int(times.max()), margin=margin, n_random=n_random,
+        covered=covered, fewest=int(times.min()), most=int(times.max()), difference=difference, n_random=n_random,
         n_needed=n_needed, measures=(str(measures[0]), str(measures[1])), seed=seed, triplets=triplets,
         probabilities=pi[chosen] * (len(pi) / total), weights=of_answers, names=first.names,
         notes=(*first.notes, *second.notes, *on_values, *of_answers.notes),
         provenance=Provenance.now(
-            {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "margin": margin}, seed=seed
+            {"a": a, "b": b}, {"share": share, "measure": list(map(str, measures)), "difference": difference}, seed=seed
         ),
     )  # fmt: skip
 
@@ -340,14 +341,14 @@ def _half(rows: np.ndarray, triplets: np.ndarray, rng: np.random.Generator) -> n
     return left
 
 
-def _variances(pi: np.ndarray, differ: np.ndarray, n: int, margin: float, covered: float) -> tuple[float, float]:
-    """Of the difference of two accuracies that is `margin`, for one random answer and for one of the design, times n.
+def _variances(pi: np.ndarray, differ: np.ndarray, n: int, difference: float, covered: float) -> tuple[float, float]:
+    """Variances, times n, of a difference of accuracies: for random answers, and for answers to the design.
 
     Each answer is one of the models' choices where these differ: the difference of credits is 1 or -1 there, else 0.
     """
     q = float(differ.mean())
     spread = n / len(pi) ** 2 * np.divide(1.0, pi, out=np.zeros_like(pi), where=pi > 0.0)  # weights, squared
-    mean = margin / q if covered < 1.0 else margin  # of the weighted differences
-    within = float(spread[differ].sum()) * (1.0 - 2.0 * mean * margin / q + mean**2)
+    mean = difference / q if covered < 1.0 else difference  # of the weighted differences
+    within = float(spread[differ].sum()) * (1.0 - 2.0 * mean * difference / q + mean**2)
     without = float(spread[~differ].sum()) * mean**2 if covered == 1.0 else 0.0
-    return q - margin**2, within + without
+    return q - difference**2, within + without

@@ -28,9 +28,9 @@ def rows():
 
 
 def test_writes_the_design_of_the_function(command, models):
-    ran = command(*PLAN, "--share", 0.7, "--measure", "dot", "cosine", "--seed", 5, "--margin", 0.1)
+    ran = command(*PLAN, "--share", 0.7, "--measure", "dot", "cosine", "--seed", 5, "--difference", 0.1)
     assert (ran.code, ran.err) == (0, "")
-    found = pyalign.plan_triplets(*models, 300, share=0.7, measure=("dot", "cosine"), seed=5, margin=0.1)
+    found = pyalign.plan_triplets(*models, 300, share=0.7, measure=("dot", "cosine"), seed=5, difference=0.1)
     assert [[int(row[f"item{k}"]) for k in (1, 2, 3)] for row in rows()] == found.triplets.tolist()
     assert [float(row["weight"]) for row in rows()] == pytest.approx(found.weights.values.tolist(), rel=1e-8)
     assert [float(row["probability"]) for row in rows()] == pytest.approx(found.probabilities.tolist(), rel=1e-8)

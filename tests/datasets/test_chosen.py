@@ -147,19 +147,19 @@ def test_fewer_answers_are_needed_where_models_differ():
     """As many fewer as there are triplets on which they agree: 1 / q; with half of them 1 / 2 + 1 / (2 q)."""
     q = plan_triplets(A, B, 300).differ_share
     for share in (0.0, 0.5, 1.0):
-        found = plan_triplets(A, B, 300, share=share, margin=0.01)
+        found = plan_triplets(A, B, 300, share=share, difference=0.01)
         assert found.times_fewer == pytest.approx(1 - share + share / q, rel=0.02)
         assert found.n_random == pytest.approx(7.849 * q / 0.01**2, rel=1e-3)
 
 
 def test_the_power_is_the_one_that_is_stated():
     """People choose one of the two models' choices wherever they differ, at random with a preference for the first."""
-    margin, rejected, a, b = 0.15, 0, A[:25], B[:25]
+    difference, rejected, a, b = 0.15, 0, A[:25], B[:25]
     q = differ(a, b, module._all_triplets(25)).mean()
-    needed = plan_triplets(a, b, 10, margin=margin).n_needed
+    needed = plan_triplets(a, b, 10, difference=difference).n_needed
     for seed in range(120):
-        design = plan_triplets(a, b, needed, margin=margin, seed=seed)
-        right = np.random.default_rng(seed).random(len(design.triplets)) < 0.5 + margin / q / 2
+        design = plan_triplets(a, b, needed, difference=difference, seed=seed)
+        right = np.random.default_rng(seed).random(len(design.triplets)) < 0.5 + difference / q / 2
         each = np.where(differ(a, b, design.triplets), np.where(right, 1.0, -1.0), 0.0)
         w = design.weights.values
         mean = w @ each / w.sum()
@@ -202,7 +202,7 @@ def test_the_table_is_read_back(tmp_path):
         (lambda: plan_triplets(A[:5], B[:5], 11), "n_triplets must be at most 10, the triplets of 5 objects; got 11"),
         (lambda: plan_triplets(A, B, 34_000, share=1.0), r"share times n_triplets must be at most 2\d,\d{3}, as"),
         (lambda: plan_triplets(A, B, 9, share=1.5), "share must be a fraction from 0 to 1; got 1.5"),
-        (lambda: plan_triplets(A, B, 9, margin=0), "margin must lie between 0 and 1; got 0"),
+        (lambda: plan_triplets(A, B, 9, difference=0), "difference must lie between 0 and 1; got 0"),
         (lambda: plan_triplets(A, B, 0), "n_triplets must be"),
         (lambda: plan_triplets(A, B, 9, measure=("dot",) * 3), "one, or one for each of two models; got 3"),
         (lambda: plan_triplets(A[:2], B[:2], 1), "n_triplets must be at most 0, the triplets of 2 objects"),
