@@ -64,6 +64,7 @@ def test_every_number_of_every_chart_is_in_a_document(every, data):
         assert check_chart(name, chart, held) > 0
 
 
+@pytest.mark.slow
 def test_every_chart_is_valid_by_the_schema(data):
     """Pages write specifications without checking them, which would take a fifth of a page's time."""
     altair = pytest.importorskip("altair")
