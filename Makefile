@@ -29,7 +29,8 @@ demo: $(VENV)/installed
 test test-kernels test-rest test-all: export OMP_NUM_THREADS ?= 1
 test test-kernels test-rest test-all: export OPENBLAS_NUM_THREADS ?= 1
 test test-kernels test-rest test-all: export PYALIGN_NUM_THREADS ?= 2
-PYTEST = PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# What pytest makes of the tests' source is kept for the next suite, also where the environment asks for no byte code.
+PYTEST = env -u PYTHONDONTWRITEBYTECODE PATH="$(BIN):$$PATH" $(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 EVERYTHING = tests docs README.md --pyargs pyalign
 SHUFFLE = --shuffle $(shell date +%s)
 
