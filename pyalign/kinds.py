@@ -170,7 +170,7 @@ KINDS: Mapping[str, Kind] = {
     "rsa": Kind(
         "pyalign.pairwise.rsa_result:Rsa",
         "pyalign.report.matrices:rsa_view",
-        charts=("rsa",),
+        charts=("rsa", "rdm", "mds"),
         sections=("rsa",),
         analyses=(Analysis("rsa", {"embeddings": MODELS, "human": HUMAN}),),
         entry=Entry("rsa", "RSA: correlation of models' similarity matrices with those of people", PAIRS, "rsa"),

@@ -1,8 +1,9 @@
 """The pictures of docs/figures.md: `python tools/figures.py DATA [--out docs/figures]`.
 
-DATA holds `things/`: CLIP and word2vec embeddings of THINGS, answers of people, SPoSE's 66 dimensions with their labels
-(see the tests' real data). Images are emoji whose Unicode name is that of an object, drawn by Debian's
-fonts-noto-color-emoji (SIL Open Font License). Each picture has less than 60 kB.
+DATA holds `things/`: CLIP and word2vec embeddings of THINGS, answers of people, SPoSE's 66 dimensions with their
+labels; and `objects92/`: matrices of 92 photographs, layers of AlexNet (see the tests' real data). Images are emoji
+whose Unicode name is that of an object, drawn by Debian's fonts-noto-color-emoji (SIL Open Font License). Each picture
+has less than 60 kB.
 """
 
 from __future__ import annotations
@@ -68,6 +69,17 @@ def draw(things: Path, images: Path, out: Path) -> None:
     pyalign.plot(embeddings=x, images=images, method="tsne", width="single", out=out / "map.png", ppi=110)
 
 
+def draw_rdms(objects: Path, out: Path) -> None:
+    """The matrices of 92 photographs: participants, and the last layer of AlexNet."""
+    people = np.load(objects / "kriegeskorte92_images_and_behaviour.npz")
+    alexnet = {"AlexNet, fc8": np.load(objects / "alexnet_fc_92.npz")["fc8"]}
+    words = [("face" if face else "human body") if human else "animal" if animal else "natural" if natural
+             else "artificial" for face, human, animal, natural in
+             zip(*(people[name] for name in ("face", "human", "animal", "natural")), strict=True)]  # fmt: skip
+    found = pyalign.rsa(alexnet, people["behav_rdms"], kind="dissimilarity", ci=None, rdms=True)
+    pyalign.plot(found, "rdm", categories=words, width="single", out=out / "rdm92.png", ppi=120)
+
+
 def shrink(path: Path) -> None:
     """240 colours are enough for a page, and a third of the bytes."""
     from PIL import Image
@@ -78,12 +90,13 @@ def shrink(path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with things/")
+    parser.add_argument("data", type=Path, help="folder with things/ and objects92/")
     parser.add_argument("--out", type=Path, default=Path("docs/figures"), help="folder to write to")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as images:
         draw(options.data / "things", Path(images), options.out)
+    draw_rdms(options.data / "objects92", options.out)
     for path in sorted(options.out.iterdir()):
         if path.suffix == ".png":
             shrink(path)

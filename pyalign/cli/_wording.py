@@ -24,6 +24,7 @@ PHRASES = {
     'pyalign.score(matrix=x, kind="dissimilarity")': "pyalign score --matrix FILE --kind dissimilarity",
     "load_triplets(path)": "-t FILE",
     "pyalign.list_models()": "pyalign models list",
+    "rsa(..., rdms=True)": "'pyalign rsa --out DIR'",
     "(pyalign.calibrate)": "(pyalign calibrate)",
     "must be of pyalign.compare or pyalign.score": "must be of pyalign compare or pyalign score",
     "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",

@@ -18,6 +18,7 @@ from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.map import METHODS
 from pyalign.report.charts.matrix import ORDERS
 from pyalign.report.charts.ranked import SORTS
+from pyalign.report.charts.rdm import COLOURED
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
@@ -62,7 +63,10 @@ class PlotOptions(_options.Quiet):
         group=OBJECTS,
     )  # fmt: skip
     embeddings: Spec | None = option(
-        "for a map: file of (n, d) embeddings; FILE::KEY picks an array", metavar="EMB", role="input", group=OBJECTS
+        "for a map, an rdm or its mds: file of (n, d) embeddings; FILE::KEY picks an array",
+        metavar="EMB",
+        role="input",
+        group=OBJECTS,
     )
     dimensions: Spec | None = option(
         "for cards: file of (n, k) human dimensions; FILE::KEY picks an array", metavar="D", role="input", group=OBJECTS
@@ -80,7 +84,10 @@ class PlotOptions(_options.Quiet):
         group=OBJECTS,
     )  # fmt: skip
     categories: Spec | None = option(
-        "categories of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
+        "categories of the objects: colours of a map, frames of a gallery, the order of an rdm",
+        metavar="FILE",
+        role="input",
+        group=OBJECTS,
     )
     query: tuple[str, ...] | None = option("for a gallery: queries to show", nargs="+", metavar="NAME", group=OBJECTS)
     method: str | None = option(
@@ -90,12 +97,12 @@ class PlotOptions(_options.Quiet):
     by: str | None = option(
         "what to show, if the result has several: dimensions, categories or levels (concepts); groups"
         " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); a column "
-        "(metadata)",
-        metavar="BY", words=(*BY, "groups", *BINS), group=OBJECTS,
+        "(metadata); percentiles or values (rdm)",
+        metavar="BY", words=(*BY, "groups", *BINS, *COLOURED), group=OBJECTS,
     )  # fmt: skip
     sort: str | None = option(
-        f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}", metavar="S",
-        choices=tuple(dict.fromkeys((*SORTS, *ORDERS))), group=LOOKS,
+        f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}; of an rdm also category",
+        metavar="S", choices=tuple(dict.fromkeys((*SORTS, *ORDERS, "category"))), group=LOOKS,
     )  # fmt: skip
     limit: int | None = option(
         "show at most K rows, models, queries, cards, images or names", kind=_options.count, metavar="K", group=LOOKS

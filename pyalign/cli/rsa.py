@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pyalign.cli import _inputs, _matrices, _options
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli import _folder, _inputs, _matrices, _options
+from pyalign.cli._command import OUTPUT, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
@@ -21,12 +21,16 @@ from pyalign.typing import Correction, MatrixKind, MeasureName, Policy
 
 HUMAN, MODELS = "human judgments", "more models"
 OF_EMBEDDINGS = ("measure", "names", "name_column", "per_object", "labels", "nan_policy")
+TABLE = "rsa.csv"
+WRITTEN, PICTURES = (TABLE, "rsa.json"), ("rsa", "rdm", "mds")  # to --out
 FORMULAS = "\n".join(f"  {one.name:<10} {one.formula}" for one in CORRELATIONS.values())
 HOW = f"comparison of matrices\ncorrelations of the values of pairs:\n{FORMULAS}"
 
 
 @dataclass(frozen=True)
-class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _options.Card, _options.Output):
+class RsaOptions(
+    _options.JudgedRows, _options.Mapped, _options.Running, _options.Card, _options.Output, _folder.FolderWithImages
+):  # fmt: skip
     """The options of `pyalign rsa`."""
 
     embeddings: tuple[Spec, ...] = option(
@@ -77,11 +81,11 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     )
     pooling: str | None = option(
         "how participants are averaged for the noise ceiling (default: what suits the correlation)",
-        choices=tuple(POOLINGS), group=HOW,
+        choices=tuple(POOLINGS), group=HOW, rare=True,
     )  # fmt: skip
     nan_policy: Policy = option(
         "rows with NaN: raise an error, or omit their pairs (default: raise)", default="raise",
-        choices=("raise", "omit"), group=HOW,
+        choices=("raise", "omit"), group=HOW, rare=True,
     )  # fmt: skip
     ci: str = option(
         "what intervals generalize to: other objects like these, other participants, or both; auto "
@@ -92,13 +96,14 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
     ci_method: str | None = option(
         "how intervals are computed: a closed form that counts the noise of single pairs once "
         "(corrected; the default except for kendall and tau-a), or bootstrap resamples", choices=METHODS,
-        group=_options.INTERVALS,
+        group=_options.INTERVALS, rare=True,
     )  # fmt: skip
     n_resamples: int | None = option(
         "number of bootstrap resamples (default: 1000); selects the bootstrap",
         kind=_options.count,
         metavar="B",
         group=_options.INTERVALS,
+        rare=True,
     )
     confidence_level: float | None = option(
         "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
@@ -114,11 +119,16 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
     )  # fmt: skip
     seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=_options.INTERVALS)
+    categories: Spec | None = option(
+        "category or categories of each object: the order of the matrices in --out", metavar="FILE", role="input",
+        group=OUTPUT,
+    )  # fmt: skip
 
 
 def run(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
+    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     human = _matrices.read_judgments(options.human, options.kind, options.item_names)
     if (human.n_people or 1) < 2:
         refuse_unused(options, ("pooling",), "the noise ceiling, which needs matrices of at least two participants")
@@ -131,15 +141,29 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
         models, human, **asked, model_rdms=rdms, pooling=options.pooling,
         ci=_options.plan(options), n_permutations=options.n_permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction,
-        nan_policy=options.nan_policy,
-        missing=options.missing, backend=options.backend, progress=progress,
+        nan_policy=options.nan_policy, missing=options.missing, rdms=options.out is not None, backend=options.backend,
+        progress=progress,
     )  # fmt: skip
     called: dict[str, str] = {} if labels is None else dict(zip(options.embeddings, labels, strict=True))
-    return Outcome(replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results)))
+    found = replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results))
+    files: dict[str, Output] = {}
+    if options.out is not None:
+        table, categories = {TABLE: found.to_csv(options.csv_escape)}, _categories(options.categories)
+        files, more = _folder.folder_files(found, options, table, formats, categories=categories)
+        notes = (*notes, *more)
+    return Outcome(found, files, notes=notes)
+
+
+def _categories(spec: Spec | None) -> Any:
+    from pyalign.io.categories import load_categories
+
+    return None if spec is None else load_categories(spec)
 
 
 def _check(options: RsaOptions) -> None:
     """What is wrong whatever the files hold."""
+    if options.out is None:
+        refuse_unused(options, ("categories",), "the folder of results: add --out")
     if not options.embeddings and not options.model_rdms:
         raise InputError("--embeddings, --model-rdms, or both are needed; got neither")
     if not options.embeddings:

@@ -18,6 +18,7 @@ from pyalign.pairwise.closed_form import closed_form
 from pyalign.pairwise.correlated import Correlated, permuted_values
 from pyalign.pairwise.correlations import Correlation, get_correlation
 from pyalign.pairwise.influence import INFLUENCES
+from pyalign.pairwise.rdms import rdms_of_study
 from pyalign.pairwise.rsa_parts import corrected, corrected_tests, pairs_of, results_of, undefined_notes
 from pyalign.pairwise.rsa_result import Rsa, RsaPair, RsaResult
 from pyalign.pairwise.streamed import CORRELATIONS as STREAMED
@@ -60,6 +61,7 @@ def rsa(
     nan_policy: Policy = "raise",
     missing: Policy = "raise",
     seed: int = 0,
+    rdms: bool = False,
     backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> Rsa:
@@ -95,6 +97,8 @@ def rsa(
         nan_policy: "raise", or "omit" to leave out pairs with a row that has NaN.
         missing: "raise", or "omit" to leave out objects whose names have no row in some model.
         seed: the seed of the permutations, and of the folds of the weighted sum.
+        rdms: whether the result keeps the matrices of participants (their mean) and models, for pictures; of more
+            than 200 objects a sample.
         backend: what computes similarities; see `pyalign.similarity`.
         progress: a callback that gets the stage, the amount done and the total.
 
@@ -123,19 +127,20 @@ def rsa(
     if not isinstance(model_rdms, Mapping | None):
         raise InputError(f"model_rdms must map names to matrices, as a dict does; got {type(model_rdms).__name__}")
     given = _checks.by_name(model_rdms or {}, "model_rdms")
-    rdms = {name: as_judgments(rdm, "dissimilarity", name) for name, rdm in given.items()}
+    further = {name: as_judgments(rdm, "dissimilarity", name) for name, rdm in given.items()}
     measures: list[Any] = list(measure) if isinstance(measure, list | tuple) else [measure]
     named: list[Any] = list(correlation) if isinstance(correlation, list | tuple) else [correlation]
     chosen = list(map(get_correlation, named))
     partial, weighted = _checks.flag(partial, "partial"), _checks.flag(weighted, "weighted")
-    _check(models, rdms, measures, chosen, judged, partial)
+    rdms = _checks.flag(rdms, "rdms")
+    _check(models, further, measures, chosen, judged, partial)
     plan = _plan(ci, chosen, judged)
     _checks.whole_number(seed, "seed", 0)
     if n_permutations is not None:
         _checks.whole_number(n_permutations, "n_permutations", 1)
     _checks.one_of(correction, tuple(CORRECTIONS), "correction")
     _checks.one_of(nan_policy, ("raise", "omit"), "nan_policy")
-    judged, coverage = judged_with_rows(models, rdms, judged, missing, FEWEST)
+    judged, coverage = judged_with_rows(models, further, judged, missing, FEWEST)
     if pooling is not None:
         _checks.one_of(pooling, tuple(POOLINGS), "pooling")
     options: dict[str, Any] = {
@@ -145,20 +150,21 @@ def rsa(
         "resamples": None if plan is None else plan.n_resamples, "permutations": n_permutations, "pooling": pooling,
         "partial": partial, "weighted": weighted, "correction": correction, "nan": nan_policy, "missing": missing,
     }  # fmt: skip
-    provenance = Provenance.now([*models.items(), *rdms.items(), ("human", judged)], options, backend, seed)
-    plain = plan is None and n_permutations is None and not partial and not weighted and nan_policy == "raise"
+    provenance = Provenance.now([*models.items(), *further.items(), ("human", judged)], options, backend, seed)
+    asked = n_permutations is not None or partial or weighted or rdms
+    plain = plan is None and not asked and nan_policy == "raise"
     if (
         plain
         and judged.n_people is None
         and judged.n >= FROM
         and {coefficient.name for coefficient in chosen} <= set(STREAMED)
     ):
-        streamed, notes = in_tiles(models, rdms, judged, measures, chosen, backend, progress)
+        streamed, notes = in_tiles(models, further, judged, measures, chosen, backend, progress)
         return Rsa(streamed, (), judged.kind, None, None, None, None, Resampling.confidence_level, None, correction,
         seed,
                    judged.source, notes=(*notes, *undefined_notes(streamed, None)), coverage=coverage,
                    provenance=provenance)  # fmt: skip
-    study = study_of(models, rdms, judged, measures, nan_policy, backend)
+    study = study_of(models, further, judged, measures, nan_policy, backend)
     results: list[RsaResult] = []
     pairs: list[RsaPair] = []
     sums = []
@@ -176,13 +182,15 @@ def rsa(
         if weighted:
             sums.append(weighted_rsa(correlated, seed))
     resampled = plan is not None and not plan.closed
+    kept, few = rdms_of_study(study, judged.names, judged.kind) if rdms else (None, None)
     return Rsa(
         corrected_tests(results, correction), corrected(pairs, correction), judged.kind, judged.n_people,
         None if plan is None else plan.by, None if drawn is None else drawn.value.method,
         plan.drawn if plan is not None and resampled else None,
         float(Resampling.confidence_level if plan is None else plan.confidence_level), n_permutations,
         correction, plan.seed if plan is not None and resampled else seed, judged.source,
-        tuple(sums) if weighted else None, notes=(*study.notes, *undefined_notes(results, plan)), coverage=coverage,
+        tuple(sums) if weighted else None, kept,
+        notes=(*study.notes, *undefined_notes(results, plan), *filter(None, [few])), coverage=coverage,
         provenance=provenance,
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 from pyalign._result import OnCards, Result
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.pairwise.rdms import Rdms
 
 
 class WithError:
@@ -216,6 +217,7 @@ class Rsa(OnCards, Result):
         correction: how `p_adjusted` is corrected over all pairs.
         seed: of the resamples; where none are drawn that of the permutations and of the folds of weighted sums.
         human: where the judgments came from, or None.
+        rdms: the matrices of participants and models, for pictures; None where they were not asked for.
     """
 
     command: ClassVar[str] = "rsa"
@@ -234,6 +236,7 @@ class Rsa(OnCards, Result):
     seed: int
     human: str | None = None
     weighted: tuple[WeightedRsa, ...] | None = None
+    rdms: Rdms | None = None
 
     def __post_init__(self) -> None:
         if not self.results:

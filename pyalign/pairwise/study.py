@@ -55,6 +55,7 @@ class Study:
         models: in the order of the results.
         n_missing: pairs of all objects of the human judgments that are left out.
         notes: what was assumed, a sentence each.
+        objects: int (n,), which of the judged objects these are.
     """
 
     n: int
@@ -64,6 +65,7 @@ class Study:
     models: tuple[ModelPairs, ...]
     n_missing: int
     notes: tuple[str, ...]
+    objects: np.ndarray
 
     @property
     def is_complete(self) -> bool:
@@ -105,14 +107,15 @@ def study_of(
                  _where(finite, _pairs_of(name, x, measure, human.kind, backend)))
                 for name, x in aligned.items() for measure in measures]  # fmt: skip
     given = [(name, None, sign * pairs) for name, pairs in theirs.items()]
-    n, inside, items = _counted(human.n, items, keep)
+    objects, inside, items = _counted(human.n, items, keep)
     kept = ALL if keep.all() else keep
     missing = int((~keep).sum())
     return Study(
-        n, items, mean[kept], None if human.n_people is None else values[:, kept],
+        len(objects), items, mean[kept], None if human.n_people is None else values[:, kept],
         tuple(ModelPairs(name, measure, whole[inside], whole[kept]) for name, measure, whole in (*computed, *given)),
         missing,
         (*notes, *of_rounding(aligned, measures), *assumed_of(rdms, human), *left_out(missing, len(keep), bool(rdms))),
+        objects,
     )  # fmt: skip
 
 
@@ -125,20 +128,21 @@ def _where(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[int, np.ndarray | slice, np.ndarray]:
-    """How many of n objects are in a pair to keep, which pairs are of two of them, and the kept items (m, 2) by these.
+def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray | slice, np.ndarray]:
+    """Which of n objects are in a pair to keep, which pairs are of two of them, and the kept items (m, 2) by these.
 
     Example:
-        >>> n, inside, items = _counted(3, np.array([[0, 1], [0, 2], [1, 2]]), np.array([False, True, False]))
-        >>> n, inside.tolist(), items.tolist()
-        (2, [False, True, False], [[0, 1]])
+        >>> objects, inside, items = _counted(3, np.array([[0, 1], [0, 2], [1, 2]]), np.array([False, True, False]))
+        >>> objects.tolist(), inside.tolist(), items.tolist()
+        ([0, 2], [False, True, False], [[0, 1]])
     """
     counted = np.zeros(n, bool)
     counted[items[keep].ravel()] = True
+    objects = np.flatnonzero(counted)
     if counted.all():
-        return n, ALL, items if keep.all() else items[keep]
+        return objects, ALL, items if keep.all() else items[keep]
     number = (np.cumsum(counted) - 1).astype(items.dtype)
-    return int(counted.sum()), counted[items].all(axis=1), number[items[keep]]
+    return objects, counted[items].all(axis=1), number[items[keep]]
 
 
 def aligned_rows(models: dict[str, Embeddings], human: Judgments) -> tuple[dict[str, Array], tuple[str, ...]]:

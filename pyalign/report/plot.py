@@ -23,10 +23,12 @@ from pyalign.documents import csv_of
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
-from pyalign.report.charts import CHARTS, as_result, as_results, chart, default_chart, drawing, kind_of
+from pyalign.pairwise.rdms import rdms_of_rows
+from pyalign.report.charts import CHARTS, as_result, as_results, chart, charts_of, default_chart, drawing, kind_of
 from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.marks import Drawn
+from pyalign.report.charts.rdm import MOST_OBJECTS
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.typing import CategoriesLike, EmbeddingsLike, TripletsLike
 
@@ -60,6 +62,8 @@ def plot(
     - "before-after": zero-shot against probed, held out; or before and after a transform.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.
     - "rsa": correlations with people with intervals, and their noise ceiling.
+    - "rdm": matrices of dissimilarities of objects, participants' and models' on one scale; of embeddings too.
+    - "mds": objects on a plane, by multidimensional scaling of these matrices.
     - "cka": similarities of models (or layers) to each other as a matrix, ordered by clustering.
     - "consistency": kappa of the errors of every two models as a matrix.
     - "concepts": accuracy per concept with intervals, of one model or several, and the difference of two.
@@ -77,18 +81,19 @@ def plot(
         kind: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
         out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
         images: what `as_images` takes, such as a folder with files or folders named after objects.
-        embeddings: (n, d), for a map.
+        embeddings: (n, d), for a map, or for an RDM and its MDS by Pearson correlation.
         dimensions: (n, k) numbers of at least 0, for cards.
         dimension_labels: of the k dimensions.
         triplets: (t, 3) answered triplets, for the shares of cards.
         names: of the rows of embeddings or dimensions, where they have none.
-        categories: of the objects: colours of a map, frames of a gallery.
+        categories: of the objects: colours of a map, frames of a gallery, the order of RDMs.
         method, seed: of a map: "pca" (None), "tsne" or "umap", and what they draw at random (None: 0).
         queries: of a gallery: which.
         by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories" or
             "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure;
-            of metadata the column.
-        sort: of rows: "value", "difference", "name" or "document".
+            of metadata the column; of RDMs "percentiles" or "values".
+        sort: of rows: "value", "difference", "name" or "document"; of matrices "cluster", "name" or "document", of RDMs
+            also "category".
         limit: at most so many rows, queries, cards, images or names.
         style: "light", for print, or "dark".
         width: "single" (85 mm) or "double" (174 mm).
@@ -143,6 +148,12 @@ def plot(
         called = {"label": os.path.basename(x.source)} if x.source else {}
         of_map = {"method": method or "pca", "seed": seed or 0, "categories": categories, "images": images}
         drawn = drawing(kind)(x.values, _names(x, names), **of_map, **look, **called)
+    elif embeddings is not None:
+        x = as_embeddings(embeddings, "embeddings")
+        label = os.path.basename(x.source) if x.source else "the embeddings"
+        rdms = rdms_of_rows(x.values, _names(x, names), label, limit or MOST_OBJECTS)
+        options = {"sort": sort, "by": by, "categories": _named(categories, names), "images": images}
+        drawn = drawing(kind)(rdms, **look, **{n: v for n, v in options.items() if v is not None})
     elif kind == "cards":
         drawn = _cards(results, dimensions, dimension_labels, triplets, names, images, look)
     else:
@@ -167,6 +178,8 @@ def _kind(results: Sequence[Any], kind: str | None, embeddings: Any, dimensions:
         kind = default_chart(results[0]) if len(results) == 1 else kind_of(results)
     first = results[0] if results else None
     need = {"cards": ("dimensions", dimensions), "map": ("embeddings", embeddings)}
+    if kind in CHARTS and "embeddings" in CHARTS[kind].takes and first is None:
+        need[kind] = ("a result or embeddings" if "result" in CHARTS[kind].takes else "embeddings", embeddings)
     if kind is None and first is not None:
         row = kinds().get(first.command)
         shown = "; `pyalign report` shows it on a page" if row is not None and row.sections else ""
@@ -243,7 +256,7 @@ def _shares_of_result(concepts: Concepts, k: int) -> tuple[list[float], int]:
 
 def figures(
     result: Any, *, images: Any = None, dimensions: Any = None, dimension_labels: Sequence[str] | None = None,
-    names: Sequence[str] | None = None, **options: Any,
+    names: Sequence[str] | None = None, categories: Any = None, **options: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """name -> chart, for each picture of a result; of concepts one for each way of grouping.
 
@@ -252,6 +265,7 @@ def figures(
         images: of the objects, for galleries and cards.
         dimensions: (n, k), those of a result of `concepts`, which then has cards of them too.
         dimension_labels, names: of the k dimensions, of the n objects.
+        categories: of the objects, for the order of RDMs.
         options: looks, see `plot`.
 
     Raises:
@@ -267,6 +281,9 @@ def figures(
         for by in ways:
             name = called if len(ways) == 1 else f"{called}-{by}"
             charts[name] = plot(results, kind, by=by if len(ways) > 1 else None, **pictures, **options)
+    for kind in charts_of(source):
+        if CHARTS[kind].needs:
+            charts[kind] = plot(results, kind, categories=categories, images=images, **options)
     if dimensions is not None and isinstance(source, Concepts) and "dimensions" in groupings(source):
         charts["cards"] = plot(
             source, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,

@@ -274,3 +274,25 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(refused, human, images
 def test_without_predict_triplets_are_required(command, human):
     ran = command("concepts", "x.npy", "--dimensions", "d.npy")
     assert ran.code == 2 and "the following arguments are required: -t/--triplets" in ran.err
+
+
+def test_a_folder_of_rsa_has_the_matrices_and_their_pictures(done, command, human, folder):
+    matrices = np.abs(np.subtract.outer(human[:, 0], human[:, 0])) + np.random.default_rng(0).random((2, 1, 1))
+    np.save("rdms.npy", matrices)
+    (folder / "kinds.txt").write_text("".join(f"kind {k % 2}\n" for k in range(ITEMS)))
+    words = ("rsa", "y.npy", "--names", "n.txt", "--item-names", "n.txt", "--human", "rdms.npy", "--kind",
+             "dissimilarity", "--ci", "none")  # fmt: skip
+    done(*words, "--categories", "kinds.txt", "--out", "rsa", "--figures", "svg")
+    assert sorted(path.name for path in (folder / "rsa").iterdir()) == [
+        "mds.svg", "rdm.svg", "rsa.csv", "rsa.json", "rsa.svg"
+    ]  # fmt: skip
+    document = json.loads((folder / "rsa" / "rsa.json").read_text())
+    assert document["rdms"]["objects"] == NAMES and len(document["rdms"]["matrices"]) == 2
+    assert "lines separate categories" in (folder / "rsa" / "rdm.svg").read_text()
+    done("plot", "rsa/rsa.json", "--kind", "rdm", "--limit", "5", "--out", "rdm.svg", "--csv", "rdm.csv")
+    assert len((folder / "rdm.csv").read_text().splitlines()) == 1 + 2 * 10
+    done(*words, "--json", "bare.json")
+    refused = command("plot", "bare.json", "--kind", "rdm", "--out", "x.svg")
+    assert refused.code != 0 and refused.err.endswith("'pyalign rsa --out DIR' keeps what it needs\n")
+    refused = command(*words, "--categories", "kinds.txt")
+    assert refused.code != 0 and "--categories kinds.txt applies only to the folder of results" in refused.err

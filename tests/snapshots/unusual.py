@@ -71,7 +71,7 @@ def unusual_results():
         "mapped concepts": pyalign.score_concepts(clip, answers, human, dimension_labels=LABELS, transform=turn),
         "many neighbors": pyalign.neighbors(clip, list(NAMES[:21]), 3),
         "mapped score": pyalign.score({"a": X, "b": -X}, TRIPLETS, transform=transform(), ci=None),
-        "one matrix rsa": pyalign.rsa(two, np.square(X[:, None] - X).sum(axis=2), kind="dissimilarity"),
+        "one matrix rsa": pyalign.rsa(two, np.square(X[:, None] - X).sum(axis=2), kind="dissimilarity", rdms=True),
         "matrix score": pyalign.score(matrix=np.square(X[:, None] - X).sum(axis=2), triplets=TRIPLETS,
                                       kind="dissimilarity", ci=None),
         "without triplets predict": pyalign.predict_dimensions({"a": X}, dimensions[:, :4], folds=4, ci=None),

@@ -32,12 +32,14 @@ class Chart:
         several: whether it shows several results together.
         companions: the kinds of results that may be shown along with them.
         module: what draws it, if that has another name.
+        needs: a field without which a result can't be drawn so; "": there is none.
     """
 
     takes: tuple[str, ...]
     several: bool = False
     companions: tuple[str, ...] = ()
     module: str = ""
+    needs: str = ""
 
 
 CHARTS = {
@@ -46,6 +48,8 @@ CHARTS = {
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
     "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
     "rsa": Chart(("result", "sort", "limit"), several=True, module="models"),
+    "rdm": Chart(("result", "embeddings", "names", "categories", "images", "by", "sort", "limit"), needs="rdms"),
+    "mds": Chart(("result", "embeddings", "names", "categories", "images", "limit"), module="rdm", needs="rdms"),
     "cka": Chart(("result", "by", "sort", "limit"), module="matrix"),
     "consistency": Chart(("result", "sort", "limit"), module="matrix"),
     "concepts": Chart(("result", "by", "sort", "limit")),
@@ -97,7 +101,8 @@ def as_results(source: Any) -> list[Any]:
 def charts_of(result: Any) -> tuple[str, ...]:
     """The kinds of charts that there are of a result, that which says most of it first."""
     kind = kinds().get(result.command)
-    return () if kind is None else kind.charts
+    charts = () if kind is None else kind.charts
+    return tuple(name for name in charts if not CHARTS[name].needs or getattr(result, CHARTS[name].needs) is not None)
 
 
 def default_chart(result: Any) -> str | None:
@@ -126,6 +131,9 @@ def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
         if chosen is None or (chosen not in there and result.command not in companions):
             known = f"there are of {', '.join(there)}" if there else "there are none"
             of_kind = f" of kind {chosen!r}" if chosen else ""
+            row = kinds().get(result.command)
+            if row is not None and chosen in row.charts:
+                known += f"; {result.command}(..., {CHARTS[chosen].needs}=True) keeps what it needs"
             raise InputError(f"no picture{of_kind} in a result of {result.command!r}: {known}")
     assert chosen is not None
     if len(results) > 1 and not CHARTS[chosen].several:
@@ -155,7 +163,7 @@ def chart(result: Any, kind: str | None = None, *, images: Any = None, **options
     """
     results = as_results(result)
     name = kind_of(results, kind)
-    if name == "gallery":
+    if "images" in CHARTS[name].takes:
         options["images"] = images
     draw = drawing(name)
     known = [

@@ -72,16 +72,19 @@ def rows_of(chart: Any) -> list[dict[str, Value]]:
         for row in values:
             if "cells" in row:
                 more = {name.removeprefix("more_"): of for name, of in row.items() if name.startswith("more_")}
-                rows += _unfolded(row["row"], columns[0], {"value": row["cells"], **more})
+                head = {name: row[name] for name in ("matrix", "row") if name in row}
+                rows += _unfolded(head, columns[0], {"value": row["cells"], **more})
             elif "told" in row:
                 rows.append({name: value for name, value in row.items() if name not in UNTOLD})
     return rows
 
 
-def _unfolded(row: str, columns: Sequence[str], contents: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
-    """The cells of a row of a matrix, by what they hold; those that hold nothing at all are left out."""
-    cells = zip(columns, *contents.values(), strict=True)
+def _unfolded(
+    head: Mapping[str, Value], columns: Sequence[str], contents: Mapping[str, Sequence[Value]]
+) -> list[dict[str, Value]]:
+    """The cells of a row of a matrix, or of its first columns, by what they hold, without those that hold nothing."""
+    cells = zip(columns, *contents.values(), strict=False)
     return [
-        {"row": row, "column": column, **dict(zip(contents, values, strict=True))}
+        {**head, "column": column, **dict(zip(contents, values, strict=True))}
         for column, *values in cells if any(value is not None for value in values)
     ]  # fmt: skip

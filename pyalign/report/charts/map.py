@@ -23,8 +23,12 @@ MOST_IMAGES, MOST_NAMES = 300, 60
 LARGEST = 7  # categories with a colour; the others share one
 
 
-class MapRow(TypedDict):
-    """An object at a place, in points."""
+class _OfMatrix(TypedDict, total=False):
+    matrix: str
+
+
+class MapRow(_OfMatrix):
+    """An object at a place, in points; the matrix that the place is of, where there are several maps."""
 
     name: str
     category: str
@@ -123,9 +127,36 @@ def map_chart(
         raise InputError(f"names must have one for each of {len(coordinates)} rows; got {len(names)}")
     names = [one_line(str(name)) for name in names]
     side = SIDE[width]
-    at, frame = _on_page(coordinates, points - 2 * 6 - 16.0, side)
+    words, frames = coloured(categories, names, look)
+    layers, frame, pictured, notes = objects_on_plane(
+        coordinates, names, words, frames, images, points - 2 * 6 - 16.0, side, limit, look
+    )
+    chart = alt.layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])
+    some = f"Images of {pictured}, as many as have room; points for the others."
+    sentences = [f"{len(names):,} objects. {sense}", some if 0 < pictured < len(names) else ""]
+    return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", sentences, notes)
+
+
+def coloured(categories: Any, names: Sequence[str], look: Style) -> tuple[list[str], dict[str, str]]:
+    """The category of each object, and the colours of the largest ones; no words and no colours without categories."""
     members = members_of(categories, names, names)
     words, legend = ([""] * len(names), []) if members is None else main_categories(members, names, LARGEST)
+    return words, {word: look.muted if word == REST else look.palette[k] for k, word in enumerate(legend)}
+
+
+def objects_on_plane(
+    coordinates: np.ndarray, names: Sequence[str], words: Sequence[str], frames: Mapping[str, str], images: Any,
+    room: float, side: float, limit: int | None, look: Style, matrix: str | None = None,
+) -> tuple[list[Any], tuple[float, float], int, list[str]]:  # fmt: skip
+    """The layers of objects in a frame of so much room, its width and height, how many images it has, and notes.
+
+    Args:
+        coordinates: (n, 2).
+        words, frames: see `coloured`.
+        images, limit: see `map_chart`; room, side: the width of the frame and of an image, in points.
+        matrix: what the positions are of, where there are several maps.
+    """
+    at, frame = _on_page(coordinates, room, side)
     shown = list[int]()
     if images is not None:
         images = as_images(images)
@@ -133,11 +164,12 @@ def map_chart(
         there = [k for k in _shuffled(len(names)) if names[k] in of_objects]
         shown = [there[k] for k in _apart(at[there], [(side + 2, side + 2)] * len(there), limit or MOST_IMAGES)]
     uris, notes = thumbnails(images, [names[k] for k in shown], side, look.rgb)
-    frames = {word: look.muted if word == REST else look.palette[k] for k, word in enumerate(legend)}
     rows: list[MapRow] = [
         {"name": name, "category": word, "x": across, "y": down, "told": f"{name} {word}".strip()}
         for name, word, (across, down) in zip(names, words, at.tolist(), strict=True)
     ]
+    if matrix is not None:
+        rows = [{**row, "matrix": matrix} for row in rows]
     pictured = [row for row in rows if row["name"] in uris]
     layers = [_points([row for row in rows if row["name"] not in uris], len(names), frames, bool(pictured), look)]
     if pictured:
@@ -147,10 +179,7 @@ def map_chart(
         layers += tiles.layers(look, frames, legend=False)
     else:
         layers += _names(at, names, limit or MOST_NAMES, frame, look)
-    chart = alt.layer(*layers, *_axes(axes, frame, look)).properties(width=frame[0], height=frame[1])
-    some = f"Images of {len(pictured)}, as many as have room; points for the others."
-    sentences = [f"{len(names):,} objects. {sense}", some if 0 < len(pictured) < len(names) else ""]
-    return finished(chart, look, points, f"{METHODS[method]} of {one_line(label)}", sentences, notes)
+    return layers, frame, len(pictured), notes
 
 
 def _on_page(places: np.ndarray, width: float, side: float) -> tuple[np.ndarray, tuple[float, float]]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from math import isnan
+
+import numpy as np
 
 from pyalign.analysis.agreement import Agreements
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.ceiling.result import NoiseCeiling
 from pyalign.documents import Interval
+from pyalign.pairwise.rdms import Rdms
 from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report import matrices, probabilities
-from pyalign.report.blocks import Figure, Fold, Rows, Section, Table, Text
-from pyalign.report.charts.data import spread
+from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text
+from pyalign.report.charts.data import known, spread
 from pyalign.report.charts.models import rsa_chart
 from pyalign.report.charts.ranked import MOST_MODELS
+from pyalign.report.charts.rdm import matrix_names, mds_chart, rdm_chart
 from pyalign.report.charts.scatter import names_of, reliability_chart
 from pyalign.report.page.sections._shared import (
     Part,
     TripletSets,
     figure,
     file_label,
+    in_both_widths,
     of_file,
     parts_of_each,
     percent,
@@ -28,7 +34,7 @@ from pyalign.report.page.sections._shared import (
     triplet_sets,
 )
 from pyalign.report.page.sources import Loaded, Sources
-from pyalign.report.words import counted, intervals_over, labels_of, over_words
+from pyalign.report.words import counted, intervals_over, labels_of, one_line, over_words
 
 Labels = Mapping[str, str]
 AGREEMENT = (
@@ -162,6 +168,8 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
     draw = partial(rsa_chart, result, labels=page_labels)
     yield figure("rsa-figure", caption, draw, _most_correlated(result, labels))
     yield matrices.results_table(result, labels).on_page("rsa-table", caption, "correlation", whole=True)
+    if result.rdms is not None:
+        yield from _rdms(result, result.rdms, page_labels)
     if any(row.ceiling is not None for row in result.results):
         yield Text((CEILING,))
     if matrices.has_ceilings(result):
@@ -182,6 +190,35 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
             f"{matrices.weights_text(one, result, labels)}."
         )
         yield Text((text,))
+
+
+def _rdms(result: Rsa, rdms: Rdms, page_labels: Labels) -> Iterator[Part]:
+    """The matrices as pictures, the pairs that they hold, and the objects by MDS where all pairs have values."""
+    names, upper = matrix_names(result, rdms, page_labels), np.triu_indices(len(rdms.objects), 1)
+    over = f"{counted(len(rdms.objects), 'object')}: {', '.join(names)}"
+    caption = f"Matrices of {over}; the order is that of a hierarchical clustering of the first."
+    objects = (Column(header, tuple(one_line(rdms.objects[k]) for k in side), filter=True)
+               for header, side in zip(("object", "other object"), upper, strict=True))  # fmt: skip
+    values = (Column(name, tuple(map(known, matrix.values)), "number", places=4, named=True)
+              for name, matrix in zip(names, rdms.matrices, strict=False))  # fmt: skip
+    pairs = Table((*objects, *values), name="rdm-figure-data", caption=f"The {rdms.kind} of each pair.")
+    yield Figure("rdm-figure", caption, summary=_most_alike(rdms, names), data=pairs,
+                 **in_both_widths(partial(rdm_chart, result, labels=page_labels)))  # fmt: skip
+    if not any(isnan(value) for matrix in rdms.matrices for value in matrix.values) and len(rdms.objects) >= 3:
+        caption = f"Classical multidimensional scaling of the matrices of {over}; objects near each other are alike."
+        summary = f"The same {counted(len(rdms.objects), 'object')} on {counted(len(names), 'plane')}."
+        yield figure("mds-figure", caption, partial(mds_chart, result, labels=page_labels), summary)
+
+
+def _most_alike(rdms: Rdms, names: Sequence[str]) -> str:
+    """The pair that is most alike in each matrix."""
+    upper, sign = np.triu_indices(len(rdms.objects), 1), 1.0 if rdms.kind == "similarity" else -1.0
+    told = []
+    for name, matrix in zip(names, rdms.matrices, strict=False):
+        best = int(np.nanargmax(sign * np.array(matrix.values)))
+        a, b = (one_line(rdms.objects[side[best]]) for side in upper)
+        told.append(f"{name} {a} and {b} ({matrix.values[best]:.3g})")
+    return f"Most alike: {'; '.join(told)}."
 
 
 def _most_correlated(result: Rsa, labels: Labels) -> str:
