@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from pyalign._result import load_result
 from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.errors import InputError
 from pyalign.io.metadata import load_metadata
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
@@ -18,15 +18,15 @@ from pyalign.progress import Progress
 class MetadataOptions(_options.Output):
     """The options of `pyalign metadata`."""
 
-    result: Spec = option(
-        "JSON document of `pyalign compare` (or of `pyalign score`, which does not account for shared errors)",
-        required=True,
-        metavar="COMPARE.json", role="input", positional=True,
+    result: tuple[Spec, ...] = option(
+        "JSON document of `pyalign compare` (or of `pyalign score`, which does not account for shared errors); "
+        "further documents of compare, score, probe or rsa have scores to compare its accuracies with",
+        required=True, nargs="+", metavar="COMPARE.json", role="input", positional=True,
     )  # fmt: skip
-    metadata: Spec = option(
+    metadata: Spec | None = option(
         "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, "
         "parameters, seed or any other column",
-        required=True, metavar="FILE", role="input",
+        metavar="FILE", role="input",
     )  # fmt: skip
     columns: tuple[str, ...] | None = option(
         "columns of the table to compare models by (default: all)", "--by", nargs="+", metavar="C"
@@ -46,11 +46,14 @@ class MetadataOptions(_options.Output):
 
 def run(options: MetadataOptions, progress: Progress) -> Outcome:
     """Reads, matches, fits."""
-    table = load_metadata(options.metadata)
-    result: Any = load_result(options.result)
+    table = None if options.metadata is None else load_metadata(options.metadata)
+    result, *others = (load_result(path) for path in options.result)
+    if table is None and not others:
+        raise InputError("--metadata FILE, or a second document, must say what accuracies are compared with; got none")
     regressions = regress_metadata(
-        result, table, columns=options.columns, confidence_level=options.confidence_level, seed=options.seed
-    )
+        result, table, others=others, columns=options.columns, confidence_level=options.confidence_level,
+        seed=options.seed,
+    )  # fmt: skip
     return Outcome(regressions)
 
 

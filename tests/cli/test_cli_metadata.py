@@ -95,3 +95,15 @@ def test_a_recipe_has_no_figure_for_a_card(command, compared):
     ran = command("probe", "m0.npy", "-t", "t.npy", "--recipe", "muttenthaler2023", "--penalty", "1",
                   "--model-index", "card.yaml")  # fmt: skip
     assert ran.code == 1 and "--model-index needs held-out figures" in ran.err
+
+
+def test_further_documents_are_columns(command, compared, folder):
+    assert command("compare", *compared, "-t", "t.npy", "--measure", "dot", "--json", "dot.json").code == 0
+    ran = command("metadata", "compare.json", "dot.json", "--json", "--quiet")
+    assert ran.code == 0, ran.err
+    document = strict_json(ran.out)
+    assert [row["column"] for row in document["others"]] == ["accuracy, dot"]
+    expected = pyalign.load_result("dot.json").models
+    assert [point["scores"][0]["value"] for point in document["points"]] == [model.accuracy for model in expected]
+    refused = command("metadata", "compare.json")
+    assert refused.code != 0 and "--metadata FILE, or a second document, must say" in refused.err

@@ -81,7 +81,7 @@ def test_a_scatter_shows_each_model_with_its_interval_and_the_line(found, rows_o
     spec = chart(found, by="parameters").to_dict()
     assert '"type": "log"' in str(spec).replace("'", '"')
     line = found.results[1].line
-    drawn = [row for rows in spec["datasets"].values() for row in rows if "model" not in row]
+    drawn = [row for rows in spec["datasets"].values() for row in rows if "value" in row and "model" not in row]
     band = [(row["value"], row["accuracy"], row["low"], row["high"]) for row in drawn]
     assert band == list(zip(line.x, line.accuracy, line.models_low, line.models_high, strict=True))
     assert spec["description"].startswith("Accuracy against parameters. 5 models on 1,000 triplets, 80 objects.")

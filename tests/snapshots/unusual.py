@@ -58,6 +58,7 @@ def unusual_results():
         "many concepts": pyalign.score_concepts(few, answered(), dimensions[:, :2], ci=CLOSED),
         "many predict": pyalign.predict_dimensions(few, dimensions[:, :2], folds=4),
         "many metadata": pyalign.regress_metadata(compared, TABLE),
+        "scores metadata": pyalign.regress_metadata(compared, others=pyalign.score(many, answered(), measure="dot")),
         "missing score": pyalign.score(fewer, asked, missing="omit", ci=None),
         "missing compare": pyalign.compare(fewer, asked, missing="omit"),
         "NaN compare": pyalign.compare(holed, TRIPLETS, nan_policy="omit"),

@@ -12,6 +12,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.metadata.points import Models, Points, models_of, points_of
 from pyalign.analysis.metadata.result import FittedLine, MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.analysis.metadata.scores import scores_of, with_intervals, with_scores
 from pyalign.data import Provenance
 from pyalign.data.metadata import as_metadata
 from pyalign.data.names import listing
@@ -33,8 +34,8 @@ LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
 def regress_metadata(
-    result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence_level: float = 0.95, seed: int = 0,
-    labels: Mapping[str, str] | None = None,
+    result: Any, metadata: Any = None, *, others: Any = (), columns: Sequence[str] | None = None,
+    confidence_level: float = 0.95, seed: int = 0, labels: Mapping[str, str] | None = None,
 ) -> MetadataRegressions:  # fmt: skip
     """Slope and rank correlation of accuracy with each column of numbers, and means by each column of text.
 
@@ -43,6 +44,10 @@ def regress_metadata(
             `pyalign.score`, by one measure, which leaves intervals over objects out.
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
+            None: none, which needs `others`.
+        others: results whose scores of the same models are columns too: of `score`, `compare`, `rsa` or
+            `cross_validate_probe`, one or several in a list. Both scores have errors, so that intervals of slopes and
+            rank correlations are over models.
         columns: which; None: all.
         confidence_level: the confidence level of the intervals.
         seed: of what is drawn for the intervals of rank correlations.
@@ -75,17 +80,27 @@ def regress_metadata(
     seed = _checks.whole_number(seed, "seed", 0, 10**18)
     if labels is not None and not isinstance(labels, Mapping):
         raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
-    models, table = models_of(result), as_metadata(metadata)
+    models, scores = models_of(result), scores_of(others)
+    if metadata is None and not scores:
+        raise InputError("metadata must be a table of models, or others be results with scores of them; got neither")
+    table = None if metadata is None else as_metadata(metadata)
+    if table is None or scores:
+        table = with_scores(models, table, scores, labels or {})
     points = points_of(models, table, confidence_level, labels or {})
+    points = replace(points, points=tuple(with_intervals(point, scores) for point in points.points))
     wanted = _columns(columns, table.columns)
     plan = _Plan(models, points, confidence_level, seed)
+    # Scores of other results have errors too: these models' own covariance says too little for them.
+    of_scores = _Plan(models, replace(points, covariance=None), confidence_level, seed)
+    plans = {name: plan for name in wanted} | {score.about.column: of_scores for score in scores}
     notes = [*models.notes, *table.notes, *points.notes, *_noted(plan)]
-    results = [row for name in wanted if name in table.numbers for row in plan.regressions(name, notes)]
+    results = [row for name in wanted if name in table.numbers for row in plans[name].regressions(name, notes)]
     groups = [row for name in wanted if name in table.texts for row in plan.groups(name, columns is not None, notes)]
     return MetadataRegressions(
         results=tuple(results), groups=tuple(groups), points=points.points, ci_by=models.by,
         models_by="models" if points.families is None else "families", confidence=float(confidence_level), draws=DRAWS,
         seed=seed, percent=tuple(name for name in wanted if name in table.percent), metadata=table.source,
+        others=tuple(score.about for score in scores) or None,
         notes=tuple(dict.fromkeys(notes)), **models.about,
         provenance=_provenance(result, {"columns": columns, "confidence": confidence_level}, seed),
     )  # fmt: skip
@@ -183,7 +198,8 @@ class _Plan:
             yield MetadataRegression(
                 column=column, scale=scale, n_models=len(some), n_families=families, slope=line.slope,
                 ci=self.over_objects(some, line.weights_of_slope), models_ci=found, rank_correlation=rank,
-                rank_ci=rank_ci, rank_models_ci=rank_models_ci, line=self._line(line, some, x, scale),
+                rank_ci=rank_ci, rank_models_ci=rank_models_ci,
+                line=self._line(line, some, x, scale),
             )  # fmt: skip
 
     def _line(self, line: Line, some: np.ndarray, x: np.ndarray, scale: str) -> FittedLine:

@@ -12,6 +12,21 @@ from pyalign.documents import Interval
 
 
 @dataclass(frozen=True)
+class ModelScore:
+    """A score of a model in another result.
+
+    Attributes:
+        column: its name.
+        value: a fraction, or a correlation.
+        ci: its interval there, or None.
+    """
+
+    column: str
+    value: float
+    ci: Interval | None
+
+
+@dataclass(frozen=True)
 class ModelPoint:
     """A model among those that are set against their metadata; several seeds of one are one point.
 
@@ -24,6 +39,7 @@ class ModelPoint:
         lowest, highest: accuracies of the seeds; None for a single one, as `deviation`.
         deviation: standard deviation over seeds (n - 1).
         values: its metadata: numbers, the mean over seeds, and text.
+        scores: those of these values that are scores in other results; None where there are none.
     """
 
     model: str
@@ -35,6 +51,28 @@ class ModelPoint:
     highest: float | None = None
     deviation: float | None = None
     values: Mapping[str, float | str] | None = None
+    scores: tuple[ModelScore, ...] | None = None
+
+    def score(self, column: str) -> ModelScore | None:
+        """The score in a column, if the column is one and the model has it."""
+        return next((score for score in self.scores or () if score.column == column), None)
+
+
+@dataclass(frozen=True)
+class OtherScore:
+    """A column that is a score of the same models in another result.
+
+    Attributes:
+        column: its name.
+        chance: that of an accuracy, a fraction; None of a correlation.
+        n: over how many triplets, or pairs of objects, it is; None where it is not known or differs.
+        source: where the triplets, or the human similarities, came from, or None.
+    """
+
+    column: str
+    chance: float | None
+    n: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,6 +179,7 @@ class MetadataRegressions(OfTask, Result):
         metadata: the file that it came from, or None.
         triplets: where the triplets came from, or None.
         task: the task of the triplets; `chance` follows from it.
+        others: the columns that are scores in other results; None without.
     """
 
     command: ClassVar[str] = "metadata"
@@ -162,3 +201,8 @@ class MetadataRegressions(OfTask, Result):
     metadata: str | None = None
     triplets: str | None = None
     task: str = ODD_ONE_OUT
+    others: tuple[OtherScore, ...] | None = None
+
+    def other(self, column: str) -> OtherScore | None:
+        """What a column is a score of, if it is one."""
+        return next((score for score in self.others or () if score.column == column), None)

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
+import numpy as np
+
 from pyalign.analysis.calibration.result import Calibration, Calibrations
-from pyalign.analysis.metadata.result import FittedLine, MetadataRegression, MetadataRegressions, ModelPoint
+from pyalign.analysis.metadata.result import (
+    FittedLine,
+    MetadataRegression,
+    MetadataRegressions,
+    ModelPoint,
+    OtherScore,
+)
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, first_of, known, spread, with_margin
+from pyalign.report.charts.labels import placed
 from pyalign.report.charts.marks import At, Look, alt, chart_of, colours_and_shapes, of_field
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.theme import SMALL, Style, finished, letters_width, style_of, width_of
@@ -18,7 +28,7 @@ from pyalign.report.probabilities import bins_of
 from pyalign.report.words import called, counted, different, model_labels, one_line, over_words
 
 BINS = ("equal-mass", "equal-width")
-NAMED = 16  # models whose names stand beside their points
+NAMED, HEIGHT = 40, 190.0  # names next to points, at most; points of the frame
 MOST_FAMILIES = MOST_MODELS - 1  # told apart; the others are one
 OTHERS, NONE = "other families", "no family known"
 # The ends of bars, their thickness in points, and their opacity: of the interval, and of several seeds.
@@ -31,8 +41,16 @@ BinRow = TypedDict("BinRow", {
 })  # fmt: skip
 
 
-class ModelRow(TypedDict):
-    """A model with its value in a column of the metadata; its accuracy, and the ends of its interval and its seeds."""
+class _ScoreEnds(TypedDict, total=False):
+    value_low: float
+    value_high: float
+
+
+class ModelRow(_ScoreEnds):
+    """A model with its value in a column of the metadata; its accuracy, and the ends of its interval and its seeds.
+
+    `value_low`, `value_high`: the ends of the value's own interval, where the column is a score in another result.
+    """
 
     model: str
     value: float | str
@@ -147,8 +165,8 @@ def metadata_chart(
 ) -> Any:  # fmt: skip
     """Models as points with their intervals; colour and shape are families.
 
-    `by`: the column; default: the first of numbers, else of text. `limit`: names stand beside the points where there
-    are at most so many models (default: 16).
+    `by`: the column; default: the first of numbers, else of text. A column that is a score in another result has its
+    own intervals. `limit`: at most so many names (default: 40), as many as have room.
     """
     look, points = style_of(style), width_of(width)
     texts = list(dict.fromkeys(group.column for group in result.groups))
@@ -179,6 +197,8 @@ def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, 
     for point, value in pairs:
         (low, high), seeds, name = ends_of(point.ci), len(point.members), names[point.model]
         shown = one_line(value) if isinstance(value, str) else f"{value:,.6g}"
+        score = point.score(column)
+        left, right = ends_of(None if score is None else score.ci)
         description = f"{name}: {_figure(point.accuracy, low, high)}, {column} {shown}"
         description += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {point.family}" if point.family else "")
         family = NONE if point.family is None else one_line(point.family) if point.family in largest else OTHERS
@@ -187,6 +207,8 @@ def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, 
             "lowest": known(point.lowest), "highest": known(point.highest), "seeds": seeds,
             "family": family, "told": description,
         })  # fmt: skip
+        if left is not None and right is not None:
+            rows[-1] |= {"value_low": left, "value_high": right}
     return rows
 
 
@@ -199,9 +221,10 @@ def _against_numbers(
     result: MetadataRegressions, line: MetadataRegression, rows: Sequence[ModelRow], look: Style, points: float,
     limit: int,
 ) -> Any:  # fmt: skip
-    """Points at their numbers, with the line and its band, and names where they are few."""
-    logs = line.scale == "log10"
+    """Points at their numbers, with the line and its band, or at two scores with both intervals; names have room."""
+    logs, other = line.scale == "log10", result.other(line.column)
     values = [float(row["value"]) for row in rows]
+    values += [row[end] for row in rows for end in ("value_low", "value_high") if end in row]
     low, high = min(values), max(values)
     more = (high / low) ** 0.05 if logs else 0.0
     ends = (low / more, high * more) if logs else with_margin(values, 0.05, abs(high) or 1.0)
@@ -211,31 +234,56 @@ def _against_numbers(
     axis = alt.Axis(format=form, tickCount=max(3, int(room / 70)), grid=False)
     title = f"{one_line(line.column)}{' (logarithmic)' if logs else ''}"
     x = alt.X("value:Q", title=title, scale=scale, axis=axis)
-    y = alt.Y("accuracy:Q", title="accuracy", scale=_accuracies(rows, line.line.accuracy),
-              axis=alt.Axis(format="%", tickCount=5))  # fmt: skip
-    layers = [*_line(line.line, x, y, look), *_points(rows, {"x": x, "y": y}, "y", look, line.column)]
-    if len(rows) <= limit:
-        at = [math.log10(value) if logs else value for value in values]
-        middle = (min(at) + max(at)) / 2.0  # names stand on the inner side of their points
-        names = chart_of([
-            {**row, "side": "right" if place <= middle else "left"} for row, place in zip(rows, at, strict=True)
-        ])  # fmt: skip
-        for side, align, move in (("right", "left", 5), ("left", "right", -5)):
-            text = names.transform_filter(f"datum.side == '{side}'").mark_text(
-                align=align, dx=move, dy=-4, fontSize=SMALL, color=look.muted, aria=False, clip=False
-            )
-            layers.append(text.encode(x=x, y=y, text="model:N"))
-    chart = alt.layer(*layers).properties(width=room, height=190)
-    return finished(chart, look, points, f"Accuracy against {line.column}", _over_models(result, line.line, len(rows)))
+    bottom, top = _accuracies(rows, line.line.accuracy)
+    axis = alt.Axis(format="%", tickCount=5)
+    y = alt.Y("accuracy:Q", title="accuracy", scale=_scale((bottom, top)), axis=axis)
+    dots = _points(rows, {"x": x, "y": y}, "y", look, line.column)
+    layers = _line(line.line, x, y, look) if other is None else _bars_of_scores(rows, x, y, look)
+    if other is not None and is_comparable(result, other) and max(ends[0], bottom) < min(ends[1], top):
+        equal = [{"value": end, "accuracy": end} for end in (max(ends[0], bottom), min(ends[1], top))]
+        dashed = chart_of(equal).mark_line(strokeDash=[3, 2], strokeWidth=0.8, color=look.muted, aria=False)
+        layers.append(dashed.encode(x=x, y=y))
+    layers += dots
+    left, right = map(math.log10, ends) if logs else ends
+    across = np.array([float(row["value"]) for row in rows])
+    across = ((np.log10(across) if logs else across) - left) / (right - left)
+    down = (top - np.array([row["accuracy"] or 0.0 for row in rows])) / (top - bottom)
+    at = np.stack([room * across, HEIGHT * down], axis=1)
+    labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit)
+    text = chart_of([{"name": label.name, "x": label.x, "y": label.y} for label in labels]).mark_text(
+        align="left", baseline="middle", fontSize=SMALL, color=look.muted, aria=False
+    )
+    # As scales of the points are, places of names would be shared with them: they are pixels of the same frame.
+    layers.append(text.encode(x=alt.X("x:Q", scale=None), y=alt.Y("y:Q", scale=None), text="name:N"))
+    chart = alt.layer(*layers).properties(width=room, height=HEIGHT)
+    few = f"Names of {len(labels)} of {len(rows)} models, as many as have room." if len(labels) < len(rows) else ""
+    sentences = [*_over_models(result, line, len(rows)), few]
+    return finished(chart, look, points, f"Accuracy against {line.column}", sentences)
 
 
-def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None]) -> Any:
-    """The scale of all accuracies that points and their bars show; what of a line's band lies far outside is cut."""
+def _bars_of_scores(rows: Sequence[ModelRow], x: Any, y: Any, look: Style) -> list[Any]:
+    """The intervals of the other score, along its axis."""
+    barred = chart_of([row for row in rows if "value_low" in row])
+    bars = barred.mark_rule(strokeWidth=1.0, opacity=0.5, color=look.muted, aria=False, clip=True)
+    return [bars.encode(x=of_field(x, "value_low"), x2="value_high:Q", y=y)]
+
+
+def is_comparable(result: MetadataRegressions, other: OtherScore) -> bool:
+    """Whether another score is an accuracy of the same chance, so that equal ones mean the same."""
+    return other.chance is not None and abs(other.chance - result.chance) < 1e-9
+
+
+def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None]) -> tuple[float, float]:
+    """The ends of the axis of accuracies: all that points and bars show; what is far outside of a band is cut."""
     heights = [
         end for row in rows for end in (row["accuracy"], row["low"], row["high"], row["lowest"], row["highest"])
     ]  # fmt: skip
     low, high = with_margin([*heights, *others], 0.12, 0.01)
-    return alt.Scale(domain=[max(0.0, low), min(1.0, high)], nice=False, zero=False, clamp=False)
+    return max(0.0, low), min(1.0, high)
+
+
+def _scale(ends: tuple[float, float]) -> Any:
+    return alt.Scale(domain=list(ends), nice=False, zero=False, clamp=False)
 
 
 def _line(line: FittedLine, x: Any, y: Any, look: Style) -> list[Any]:
@@ -293,7 +341,7 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     side = alt.Axis(labelLimit=label - 6, minExtent=label, maxExtent=label, ticks=False, domain=False, grid=True)
     y = alt.Y("value:N", sort=values, title=None, axis=side)
     heights = [height for _, group, ends in named for height in (group.accuracy, *ends)]
-    x = alt.X("accuracy:Q", title="accuracy", scale=_accuracies(rows, heights), axis=alt.Axis(format="%"))
+    x = alt.X("accuracy:Q", title="accuracy", scale=_scale(_accuracies(rows, heights)), axis=alt.Axis(format="%"))
     base = chart_of(means).encode(y=y)
     bars = base.transform_filter("isValid(datum.low)").mark_rule(
         strokeWidth=5, opacity=0.25, color=look.text, aria=False
@@ -324,18 +372,39 @@ def _level(result: MetadataRegressions) -> str:
     return f"{100 * result.confidence:g} % interval"
 
 
-def _over_models(result: MetadataRegressions, line: FittedLine, count: int) -> list[str]:
+def _over_models(result: MetadataRegressions, line: MetadataRegression, count: int) -> list[str]:
     """Sentences on what points, bars and band are over."""
     level, over = _level(result), "" if result.ci_by is None else f" over {over_words(result.ci_by)}"
-    sentences = [f"{counted(count, 'model')}{_counts(result)}."]
+    sentences, other = [f"{counted(count, 'model')}{_counts(result)}."], result.other(line.column)
+    if other is not None:
+        return [*sentences, *_over_scores(result, other, line)]
     if any(point.ci is not None for point in result.points):
         sentences.append(f"Thin bars: {level}s{over}.")
     if any(point.lowest is not None for point in result.points):
         sentences.append("Thick bars: the lowest to the highest of several seeds, whose mean is the point.")
-    if line.models_low:
+    if line.line.models_low:
         sentences.append(f"Band: {level} of the line over other {result.models_by} like these.")
-    elif line.low:
+    elif line.line.low:
         sentences.append(
             f"Band: {level} of the line for these very models{over}; there are too few for one over models."
         )
     return sentences
+
+
+def _over_scores(result: MetadataRegressions, other: OtherScore, line: MetadataRegression) -> list[str]:
+    """Sentences on the other score: over what it is, and its rank correlation with accuracy."""
+    unit = "pairs" if other.chance is None else "triplets"
+    same = (other.n, other.source) == (result.n_triplets, result.triplets) and other.chance is not None
+    n = "other" if other.n is None else f"{other.n:,}"
+    of = "" if other.source is None else f" of {one_line(os.path.basename(other.source))}"
+    rank = "not defined" if line.rank_correlation is None else f"{line.rank_correlation:.3f}"
+    interval = f"no interval, {result.models_by} are too few"
+    if line.rank_models_ci is not None:
+        low, high = line.rank_models_ci
+        interval = f"{_level(result)} {low:.3f} to {high:.3f} over other {result.models_by} like these"
+    return [
+        "" if same else f"{one_line(other.column)} is over {n} {unit}{of}.",
+        "Bars: intervals of both, as the two results have them.",
+        "Dashed: equal accuracies." if is_comparable(result, other) else "",
+        f"Rank correlation {rank} ({interval}).",
+    ]

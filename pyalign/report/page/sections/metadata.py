@@ -9,10 +9,11 @@ from functools import partial
 from pyalign.analysis.accuracy import Scores
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.regress import LEAST_RANKED, regress_metadata
-from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions
+from pyalign.analysis.metadata.result import MetadataGroup, MetadataRegression, MetadataRegressions, ModelPoint
 from pyalign.errors import InputError
 from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text, Value
+from pyalign.report.blocks import ends_of as block_ends
 from pyalign.report.charts.scatter import metadata_chart
 from pyalign.report.page.sections._shared import Part, in_both_widths, sentence
 from pyalign.report.page.sources import Sources
@@ -167,11 +168,10 @@ def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     points, values = [point for point, _ in pairs], tuple(value for _, value in pairs)
     labels = short_labels([point.model for point in points])
     field = Rows(points).column
-    form = "percent" if column in result.percent else form_of(values)
     columns = [
         field("model", lambda p: labels[p.model]),
         field("accuracy", lambda p: p.accuracy, "percent", ci=lambda p: p.ci),
-        Column(column, values, form, places=3 if form == "number" else 1),
+        _own_column(result, column, points, values, "percent" if column in result.percent else form_of(values)),
     ]
     if column != "family":
         columns.append(field("family", lambda p: p.family))
@@ -182,3 +182,15 @@ def _data(result: MetadataRegressions, column: str, name: str) -> Table:
             field("highest seed", lambda p: p.highest, "percent"),
         ]
     return Table(tuple(columns), name=name, caption=f"Models and their accuracy: {over_text(result)}.")
+
+
+def _own_column(
+    result: MetadataRegressions, column: str, points: Sequence[ModelPoint], values: tuple[Value, ...], form: str
+) -> Column:  # fmt: skip
+    """The values of a column, with their intervals where it is a score in another result."""
+    places = 3 if form == "number" else 1
+    if result.other(column) is None:
+        return Column(column, values, form, places=places)
+    scores = [point.score(column) for point in points]
+    low, high = block_ends([None if score is None else score.ci for score in scores])
+    return Column(column, values, form, low, high, places)

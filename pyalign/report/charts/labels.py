@@ -1,0 +1,63 @@
+"""Names next to points: as many as have room, none over another or over a point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pyalign.report.charts.theme import SMALL, letters_width
+
+DOT, LEAST = 3.5, 1.0  # points: half of the side of a dot, and the room around a name
+
+
+class Label(NamedTuple):
+    """A name with the middle of its left edge, its width and its height, in points."""
+
+    place: int
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def placed(at: np.ndarray, names: Sequence[str], frame: tuple[float, float], most: int) -> list[Label]:
+    """The names that have room, right or left of their points, above or below.
+
+    Points that have few others around them come first.
+
+    Args:
+        at: (n, 2), in points, from the upper left corner of the frame.
+        names: n.
+        frame: width and height.
+        most: at most so many names.
+
+    Example:
+        >>> [label.name for label in placed(np.array([[10.0, 20.0], [11.0, 20.0], [60.0, 20.0]]), "abc", (90, 40), 2)]
+        ['c', 'a']
+    """
+    dots = np.concatenate([at - DOT, at + DOT], axis=1)
+    near = (np.linalg.norm(at[:, None] - at, axis=2) < 40).sum(axis=1)
+    taken, labels = np.empty((0, 4)), list[Label]()
+    for k in np.argsort(near, kind="stable").tolist():
+        if len(labels) == most:
+            break
+        width, height = letters_width(names[k], SMALL), SMALL
+        right, left, over, under = DOT + 2, -DOT - 2 - width, -DOT - 5, DOT + 6
+        for x, y in ((right, 0.0), (left, 0.0), (-width / 2, over), (-width / 2, under),
+                     (right, under), (left, over), (right, over), (left, under)):  # fmt: skip
+            start, middle = at[k] + (x, y)
+            box = np.array([start, middle - height / 2, start + width, middle + height / 2])
+            inside = (box[:2] >= 0).all() and box[2] <= frame[0] and box[3] <= frame[1]
+            if inside and not _covers(box, np.concatenate([taken, np.delete(dots, k, axis=0)])):
+                taken = np.concatenate([taken, box[None]])
+                labels.append(Label(k, names[k], float(start), float(middle), width, height))
+                break
+    return labels
+
+
+def _covers(box: np.ndarray, others: np.ndarray) -> bool:
+    """Whether a box (left, top, right, bottom) and its rim reach into one of the others (m, 4)."""
+    return bool(((box[:2] - LEAST < others[:, 2:]) & (others[:, :2] < box[2:] + LEAST)).all(axis=1).any())

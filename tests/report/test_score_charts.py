@@ -1,0 +1,163 @@
+"""Two scores of each model against each other: the numbers, what is comparable, and names that cover nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import draw_triplets
+
+import pyalign
+from pyalign._result import read_result
+from pyalign.report.blocks import Figure
+from pyalign.report.charts import chart
+from pyalign.report.charts.labels import DOT, placed
+from pyalign.report.page.sections.metadata import metadata
+from pyalign.report.page.sources import Loaded, Sources
+
+from .test_model_charts import told
+
+pytest.importorskip("altair", reason="altair is not installed")
+
+N, MODELS = 30, 8
+FAMILIES = {f"zoo/m{k}.npy": {"family": f"family {k // 2}"} for k in range(MODELS)}
+
+
+@pytest.fixture(scope="module")
+def answered():
+    human = np.random.default_rng(0).normal(size=(N, 5))
+    triplets = draw_triplets(1, N, 600)
+    odd = pyalign.odd_one_out(human, triplets)
+    return human, np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
+
+
+@pytest.fixture(scope="module")
+def models(answered):
+    rng = np.random.default_rng(2)
+    return {f"zoo/m{k}.npy": answered[0] + 0.4 * k * rng.normal(size=(N, 5)) for k in range(MODELS)}
+
+
+@pytest.fixture(scope="module")
+def results(answered, models):
+    """By cosine, by dot of models by other names, and RSA."""
+    human, answers = answered
+    renamed = {name.replace("zoo", "old"): x for name, x in models.items()}
+    return (replace(pyalign.compare(models, answers), triplets="t.npy"),
+            replace(pyalign.compare(renamed, answers[:300], measure="dot"), triplets="other.npy"),
+            pyalign.rsa(models, 1 - np.corrcoef(human), kind="dissimilarity"))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(results):
+    return pyalign.regress_metadata(results[0], FAMILIES, others=results[1:])
+
+
+def spec_rows(drawn, *fields):
+    rows = [row for rows in drawn.to_dict(validate=False)["datasets"].values() for row in rows]
+    return [row for row in rows if all(field in row for field in fields)]
+
+
+def test_scores_of_other_results_are_columns_with_their_intervals(results, found):
+    compared, dot, rsa = results
+    assert [score.column for score in found.others] == ["accuracy, dot", "RSA, pearson, spearman"]
+    for point, first, second, third in zip(found.points, compared.models, dot.models, rsa.results, strict=True):
+        assert (point.model, point.accuracy, point.ci) == (first.model, first.accuracy, first.ci)
+        assert [(score.value, score.ci) for score in point.scores] == [
+            (second.accuracy, second.ci), (third.value, third.ci)
+        ]  # fmt: skip
+    assert read_result(json.loads(found.to_json()), "scores.json") == found
+
+
+def test_the_rank_correlation_has_its_interval_over_families_only(results, found):
+    row = next(row for row in found.results if row.column == "accuracy, dot")
+    table = {name: {**about, "dot": model.accuracy} for (name, about), model in
+             zip(FAMILIES.items(), results[1].models, strict=True)}  # fmt: skip
+    same = next(row for row in pyalign.regress_metadata(results[0], table).results if row.column == "dot")
+    assert (row.rank_correlation, row.rank_models_ci) == (same.rank_correlation, same.rank_models_ci)
+    assert row.rank_models_ci is not None and row.rank_models_ci.by == "families"
+    assert (row.ci, row.rank_ci, row.line.low) == (None, None, None)
+
+
+def test_points_have_two_intervals_and_a_line_of_equal_accuracies(found):
+    drawn = chart(found, by="accuracy, dot")
+    rows = {row["model"]: row for row in spec_rows(drawn, "model", "family")}
+    for k, point in enumerate(found.points):
+        row, score = rows[f"m{k}"], point.scores[0]
+        assert (row["accuracy"], row["low"], row["high"]) == (point.accuracy, *point.ci)
+        assert (row["value"], row["value_low"], row["value_high"]) == (score.value, *score.ci)
+    equal = [row for row in spec_rows(drawn, "value", "accuracy") if "model" not in row]
+    assert len(equal) == 2 and all(row["value"] == row["accuracy"] for row in equal)
+    assert "Dashed: equal accuracies." in told(drawn)
+    assert "accuracy, dot is over 300 triplets of other.npy." in told(drawn)
+    assert "over other families like these" in told(drawn)
+
+
+def test_a_correlation_and_an_accuracy_have_no_line_of_equals(found):
+    drawn = chart(found, by="RSA, pearson, spearman", width="single")
+    assert not [row for row in spec_rows(drawn, "value", "accuracy") if "model" not in row]
+    assert "RSA, pearson, spearman is over 435 pairs." in told(drawn) and "Dashed" not in told(drawn)
+
+
+def test_accuracies_of_another_chance_have_no_line_of_equals(results, answered, models):
+    anchored = pyalign.compare(models, pyalign.Triplets(answered[1], task="anchored"))
+    found = pyalign.regress_metadata(results[0], others=anchored)
+    assert "Dashed" not in told(chart(found)) and found.models_by == "models"
+
+
+def test_probes_of_the_same_triplets_are_one_column_of_others_none(results, answered, models, message_of):
+    names = [*models][:3]
+    probes = [replace(pyalign.cross_validate_probe(models[name], answered[1], penalties=1.0, folds=2),
+                      embeddings=name, triplets="t.npy") for name in names]  # fmt: skip
+    found = pyalign.regress_metadata(results[0], others=probes)
+    assert [score.column for score in found.others] == ["probed accuracy"]
+    assert [point.values["probed accuracy"] for point in found.points] == [probe.accuracy for probe in probes]
+    assert "probed accuracy has no score of 5 of 8 models" in found.notes
+    probes[1] = replace(probes[1], triplets="cifar.npy")
+    told = message_of(pyalign.regress_metadata, results[0], others=probes)
+    assert told == "others must be probes on the same triplets to be one column; got t.npy and cifar.npy"
+
+
+def test_what_has_no_score_of_these_models_is_one_line(results, models, message_of):
+    regress, first = pyalign.regress_metadata, results[0]
+    similarities = pyalign.cka(models, n_permutations=None)
+    assert message_of(regress, first, others=[similarities]).endswith("others[0] is of cka")
+    strangers = pyalign.score({"x": np.eye(3)}, [[0, 1, 2]], measure="dot", ci=None)
+    assert "others must have scores of some of these models" in message_of(regress, first, others=strangers)
+    assert "got neither" in message_of(regress, first)
+    taken = {name: {"accuracy, dot": 1.0} for name in models}
+    assert "got 'accuracy, dot' in both" in message_of(regress, first, taken, others=results[1])
+    both = replace(results[2], results=results[2].results * 2)
+    assert "must have one RSA, pearson, spearman of each model" in message_of(regress, first, others=both)
+
+
+def test_two_documents_with_the_same_score_say_over_what_they_are(results):
+    found = pyalign.regress_metadata(results[0], others=[results[1], replace(results[1], triplets="cifar.npy")])
+    assert [score.column for score in found.others] == ["accuracy, dot", "accuracy, dot on cifar.npy"]
+
+
+def test_names_of_120_models_cover_no_name_and_no_point():
+    rng = np.random.default_rng(5)
+    at = rng.uniform((0, 0), (430, 190), size=(120, 2))
+    at[:40] = np.array([200, 90]) + rng.normal(size=(40, 2))  # a crowd
+    names = [f"model number {k}" for k in range(120)]
+    labels = placed(at, names, (430, 190), 60)
+    assert len(labels) > 15 and len({label.place for label in labels}) == len(labels)
+    boxes = [(one.x, one.y - one.height / 2, one.x + one.width, one.y + one.height / 2) for one in labels]
+    for k, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= 0 and top >= 0 and right <= 430 and bottom <= 190
+        for other in boxes[:k]:
+            assert left >= other[2] or other[0] >= right or top >= other[3] or other[1] >= bottom
+        for place, (x, y) in enumerate(at):
+            if place != labels[k].place:
+                assert x + DOT <= left or x - DOT >= right or y + DOT <= top or y - DOT >= bottom
+
+
+def test_a_page_shows_the_scores_with_their_intervals(found):
+    section = metadata(Sources((Loaded("scores.json", found),)))
+    figure = next(part for part in section.parts if isinstance(part, Figure) and "dot" in part.name)
+    column = next(column for column in figure.data.columns if column.header == "accuracy, dot")
+    assert column.form == "percent" and column.values == tuple(point.scores[0].value for point in found.points)
+    assert column.low == tuple(point.scores[0].ci.low for point in found.points)
+    assert "Rank correlation" in figure.summary
