@@ -56,7 +56,7 @@ KINDS: Mapping[str, Kind] = {
     "compare": Kind(
         "pyalign.analysis.comparison.result:Comparison",
         "pyalign.report.comparison:comparison_view",
-        charts=("accuracy",),
+        charts=("accuracy", "depth"),
         sections=("leaderboard", "differences"),
         analyses=(Analysis("compare", NAMED, matrices=True),),
         entry=Entry(

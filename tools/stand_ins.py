@@ -184,6 +184,7 @@ FILES: dict[str, Any] = {  # name -> an array, arrays by key, a text, or what wr
     "clip.npz": with_names,
     "vgg.npy": lambda: model(2, noise=2),
     "vgg.h5": layers,
+    "layers.npz": lambda: {name: model(2, noise=noise) for name, noise in (("fc6", 3), ("fc7", 2), ("fc8", 1))},
     "vgg16.npy": lambda: model(2, noise=2),
     "resnet.npy": lambda: model(3, noise=3),
     "dino.npy": lambda: model(4, noise=1.5),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class Embeddings(AsArray):
         names: the n names of the items, or None where nobody has said them.
         source: where it came from, such as a file's name; for messages.
         notes: what a reader noticed, a sentence each.
+        layer_place: the place of the layer in the manifest of its extraction, from 0; None where there is no such.
 
     Raises:
         InputError: another number of names than rows; what `as_embeddings` refuses.
@@ -40,6 +41,7 @@ class Embeddings(AsArray):
     names: tuple[str, ...] | None = None
     source: str | None = None
     notes: tuple[str, ...] = ()
+    layer_place: int | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         if is_frame(self.values) or not hasattr(self.values, "shape"):

@@ -93,7 +93,10 @@ def _read(path: PathLike, key: str | None, name_column: Column | None, named: bo
     names = row_names(path, opened, len(array))
     if names is None and not named:
         _refuse_triplets(path, array)
-    return Embeddings(array, names, source, folder_notes(path) if os.path.isdir(path) else _map_notes(path, opened))
+    if os.path.isdir(path):
+        place = None if key is None else [*opened].index(key)
+        return Embeddings(array, names, source, folder_notes(path), layer_place=place)
+    return Embeddings(array, names, source, _map_notes(path, opened))
 
 
 def _map_notes(path: PathLike, entries: Entries) -> tuple[str, ...]:

@@ -80,6 +80,13 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
             f"chosen on half of the objects and scored on the others: {percent(best.accuracy)}{interval}",
             f"chosen: {often}",
         ))  # fmt: skip
+    if result.best_layers is not None:
+        column = Rows(result.best_layers, interval_header(result.confidence)).column
+        blocks.append(table(
+            column("best layer", lambda best: labels[best.model]),
+            column("in-sample", lambda best: best.in_sample_accuracy, "percent"),
+            column("on other objects", lambda best: best.accuracy, "percent", ci=lambda best: best.ci),
+        ))  # fmt: skip
     return blocks
 
 

@@ -58,6 +58,7 @@ def plot(
     """A picture of a result, of human dimensions, or of embeddings.
 
     - "accuracy": of models with intervals, sorted; chance and the noise ceiling.
+    - "depth": accuracy over the layers of models, named MODEL::LAYER.
     - "ceiling": the noise ceiling and its bounds, with intervals.
     - "before-after": zero-shot against probed, held out; or before and after a transform.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.

@@ -53,6 +53,8 @@ def unusual_results():
         "anchored compare": pyalign.compare(two, anchored, ci=CLOSED),
         "anchored failures": replace(pyalign.find_failures(two, anchored, limit=3), triplets="anchored.npy"),
         "anchored calibrate": pyalign.calibrate(two, anchored),
+        "layers compare": pyalign.compare({f"net::layer {k}": few[f"m{k}"] for k in range(3)}, answered(), ci=CLOSED,
+                                          choose_best=True),
         "many compare": pyalign.compare(many, answered(), ci=None),
         "many consistency": pyalign.error_consistency(many, answered(), ci=None),
         "many concepts": pyalign.score_concepts(few, answered(), dimensions[:, :2], ci=CLOSED),

@@ -12,9 +12,10 @@ import numpy as np
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
 from pyalign.analysis.comparison.choose_best import best_model
+from pyalign.analysis.comparison.layers import best_layers, layers_of
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
 from pyalign.analysis.comparison.paired_intervals import ACCURACY, NATS, ClosedForm, Intervals, NoIntervals, Resampled
-from pyalign.analysis.comparison.result import Comparison, Matrix, ModelResult, PairResult
+from pyalign.analysis.comparison.result import Comparison, Matrix, ModelLayer, ModelResult, PairResult
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import CREDIT_UNIT
@@ -127,7 +128,8 @@ def compare(
             less. None: no such tests.
         correction: how p-values are corrected over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false
             discovery rate.
-        choose_best: whether to say how well the best of them does on objects that have not chosen it.
+        choose_best: whether to say how well the best of them does on objects that have not chosen it; and the best
+            layer of each model of which there are several, named MODEL::LAYER.
         weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
@@ -185,7 +187,9 @@ def compare(
         progress=progress, names=aligned.names, choices=chosen, weights=aligned.triplets.weights,
     )  # fmt: skip
     tests = PairTests(correction, baseline, margin)
-    found = _compared(outcomes, aligned, plan, people, tests, choose_best, progress)
+    layers = layers_of(named)
+    found = _compared(outcomes, aligned, plan, people, tests, choose_best, layers, progress)
+    found = replace(found, models=tuple(replace(m, layer=layers.get(m.model)) for m in found.models))
     told = [
         notes_on_rows(x, aligned.index, name, found.task, features=name not in aligned.kinds)
         for name, x in aligned.models.items()
@@ -252,7 +256,7 @@ def measures_by_model(
 
 def _compared(
     outcomes: OutcomeTable, aligned: AlignedModels, plan: Resampling | None, people: object, tests: PairTests,
-    choose_best: bool, progress: Progress,
+    choose_best: bool, layers: Mapping[str, ModelLayer], progress: Progress,
 ) -> Comparison:  # fmt: skip
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
     if outcomes.kept is not None:
@@ -264,8 +268,12 @@ def _compared(
     progress("intervals", 0, None)
     found = compared(outcomes, clusters, plan, tests, progress)
     if choose_best and plan is not None:
-        best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, Dependence.of(clusters, plan), plan)
+        dependence = Dependence.of(clusters, plan)
+        best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, dependence, plan)
         found = replace(found, best=best)
+        if layers:
+            of_each = best_layers(layers, outcomes, np.asarray(clusters.objects), clusters.n, dependence, plan)
+            found = replace(found, best_layers=of_each)
     return found
 
 

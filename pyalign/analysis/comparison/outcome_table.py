@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,15 @@ class OutcomeTable:
         return np.array(
             [[score.accuracy for score in self.scores], [score.cross_entropy for score in self.scores]], float
         )
+
+    def part(self, models: Sequence[int]) -> OutcomeTable:
+        """Those of some models, on the same triplets."""
+        columns = [0, *(1 + k for k in models)]
+        return replace(
+            self, names=tuple(self.names[k] for k in models), scores=tuple(self.scores[k] for k in models),
+            credits=self.credits[:, columns], nats=self.nats[:, columns], steps=self.steps[list(models)],
+            right=self.right[list(models)],
+        )  # fmt: skip
 
     def tables(self) -> Iterator[np.ndarray]:
         """Credits and cross-entropies as `Dependence.errors` takes them: with the weights, where there are some."""

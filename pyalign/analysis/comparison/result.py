@@ -16,6 +16,23 @@ Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
+class ModelLayer:
+    """Which layer of which model one of several representations is.
+
+    Attributes:
+        of: the model.
+        name: of the layer.
+        place: in the order of the model's layers here, from 0.
+        known: whether the order is that of the manifest of an extraction; else it is that in which they were given.
+    """
+
+    of: str
+    name: str
+    place: int
+    known: bool
+
+
+@dataclass(frozen=True)
 class ModelResult:
     """One model among several.
 
@@ -36,6 +53,7 @@ class ModelResult:
             comparison.
         model_choices: how a model's own choices were given: "positions", "names" or "probabilities"; None where
             similarities decided.
+        layer: which layer of which model it is; None where it is not one of several layers of a model.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error",)
@@ -50,6 +68,7 @@ class ModelResult:
     rank_ci: Interval | None
     measure: str | None = None
     model_choices: str | None = None
+    layer: ModelLayer | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -163,6 +182,7 @@ class Comparison(OfTask, Result):
         task: the task of the triplets; `chance` follows from it.
         effective_answers: of weighted answers, how many of equal weight would say as much; None where all count the
             same.
+        best_layers: the best layer of each model of which there are several, where it was asked for.
     """
 
     command: ClassVar[str] = "compare"
@@ -198,6 +218,14 @@ class Comparison(OfTask, Result):
     triplets: str | None = None
     task: str = ODD_ONE_OUT
     effective_answers: float | None = None
+    best_layers: tuple[BestModel, ...] | None = None
+
+    @property
+    def layers(self) -> tuple[ModelResult, ...] | None:
+        """The models that are layers, model by model, in their order; None where there are none."""
+        of = list(dict.fromkeys(model.layer.of for model in self.models if model.layer is not None))
+        found = [(of.index(model.layer.of), model.layer.place, model) for model in self.models if model.layer]
+        return tuple(model for _, _, model in sorted(found, key=lambda one: one[:2])) or None
 
     def __post_init__(self) -> None:
         if not self.models:

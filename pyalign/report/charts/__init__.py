@@ -32,24 +32,27 @@ class Chart:
         several: whether it shows several results together.
         companions: the kinds of results that may be shown along with them.
         module: what draws it, if that has another name.
-        needs: a field without which a result can't be drawn so; "": there is none.
+        needs: a field without which a result can't be drawn so, and where it comes from; (): there is none.
     """
 
     takes: tuple[str, ...]
     several: bool = False
     companions: tuple[str, ...] = ()
     module: str = ""
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
 
+RDMS = ("rdms", "rsa(..., rdms=True) keeps what it needs")
+LAYERS = ("layers", "it needs models named MODEL::LAYER, at least two layers of a model")
 CHARTS = {
     "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
+    "depth": Chart(("result", "limit"), needs=LAYERS),
     "ceiling": Chart(("result",), module="models"),
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
     "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
     "rsa": Chart(("result", "sort", "limit"), several=True, module="models"),
-    "rdm": Chart(("result", "embeddings", "names", "categories", "images", "by", "sort", "limit"), needs="rdms"),
-    "mds": Chart(("result", "embeddings", "names", "categories", "images", "limit"), module="rdm", needs="rdms"),
+    "rdm": Chart(("result", "embeddings", "names", "categories", "images", "by", "sort", "limit"), needs=RDMS),
+    "mds": Chart(("result", "embeddings", "names", "categories", "images", "limit"), module="rdm", needs=RDMS),
     "cka": Chart(("result", "by", "sort", "limit"), module="matrix"),
     "consistency": Chart(("result", "sort", "limit"), module="matrix"),
     "concepts": Chart(("result", "by", "sort", "limit")),
@@ -102,7 +105,9 @@ def charts_of(result: Any) -> tuple[str, ...]:
     """The kinds of charts that there are of a result, that which says most of it first."""
     kind = kinds().get(result.command)
     charts = () if kind is None else kind.charts
-    return tuple(name for name in charts if not CHARTS[name].needs or getattr(result, CHARTS[name].needs) is not None)
+    return tuple(
+        name for name in charts if not CHARTS[name].needs or getattr(result, CHARTS[name].needs[0]) is not None
+    )
 
 
 def default_chart(result: Any) -> str | None:
@@ -133,7 +138,7 @@ def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
             of_kind = f" of kind {chosen!r}" if chosen else ""
             row = kinds().get(result.command)
             if row is not None and chosen in row.charts:
-                known += f"; {result.command}(..., {CHARTS[chosen].needs}=True) keeps what it needs"
+                known += f"; {CHARTS[chosen].needs[1]}"
             raise InputError(f"no picture{of_kind} in a result of {result.command!r}: {known}")
     assert chosen is not None
     if len(results) > 1 and not CHARTS[chosen].several:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from pyalign.analysis.comparison.result import BestModel, Comparison
+from pyalign.analysis.comparison.result import BestModel, Comparison, ModelResult
 from pyalign.concept.consistency_result import ErrorConsistency
 from pyalign.pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from pyalign.recovery.recovered import Recovery
 from pyalign.report import comparison as compared
 from pyalign.report import matrices
 from pyalign.report.blocks import Column, Fold, Section, Table, Text
+from pyalign.report.charts.depth import depth_chart
 from pyalign.report.charts.matrix import cka_chart, consistency_chart
 from pyalign.report.page.sections._shared import (
     Part,
@@ -56,6 +57,8 @@ def _differences(comparison: Comparison, page_labels: Labels) -> Iterator[Part]:
     yield compared.pairs_table(comparison, labels, comparison.pairs).on_page("differences-table", caption, "accuracy")
     if comparison.best is not None:
         yield _best(comparison.best, labels)
+    if comparison.layers is not None:
+        yield from _depth(comparison, comparison.layers, on, page_labels)
     level = intervals_over(model.rank_ci for model in comparison.models)
     caption = f"Ranks by accuracy; their {level}, for all models together." if level else "Ranks by accuracy."
     ranks = compared.models_table(comparison, labels).on_page("ranks-table", caption, "rank", ascending=True)
@@ -94,6 +97,18 @@ def _intervals_of(comparison: Comparison) -> str:
     each = "by the measure of each model, see their ranks" if any(m.measure for m in comparison.models) else ""
     measure = f"measure {comparison.measure}" if comparison.measure else each
     return f"{'; '.join(filter(None, (f'{level}, each by itself', method, measure)))}."
+
+
+def _depth(comparison: Comparison, layers: Sequence[ModelResult], on: str, page_labels: Labels) -> Iterator[Part]:
+    """Accuracy over the layers of models, and the best layer of each, free of its choice."""
+    best = max(layers, key=lambda model: model.accuracy)
+    assert best.layer is not None
+    summary = f"Highest is {best.layer.of}, layer {best.layer.name}: {percent(best.accuracy)}"
+    free = next((row for row in comparison.best_layers or () if row.model == best.model), None)
+    if free is not None:
+        summary += f"; a layer chosen on half of the objects has {percent(free.accuracy)} on the others"
+    caption = f"Accuracy over the layers of models, {on}; {_intervals_of(comparison)}"
+    yield figure("depth-figure", caption, partial(depth_chart, comparison, labels=page_labels), f"{summary}.")
 
 
 def _best(best: BestModel, labels: Labels) -> Text:
