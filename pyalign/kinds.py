@@ -146,6 +146,7 @@ KINDS: Mapping[str, Kind] = {
     "agreement": Kind(
         "pyalign.analysis.agreement:Agreements",
         "pyalign.report.probabilities:agreement_view",
+        charts=("entropy",),
         sections=("agreement",),
         analyses=(Analysis("agreement", SEVERAL),),
         entry=Entry(

@@ -48,6 +48,7 @@ from pyalign.typing import (
     TripletsLike,
 )
 
+ENTROPIES = tuple(math.log(3) * k / 6 for k in range(7))  # nats: edges of bins of the entropy of people's answers
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 
 
@@ -290,7 +291,10 @@ def _figures(model: ModelChoices, judged: _Judged, asked: _Asked, **how: Any) ->
     estimates |= correlations.values
     estimates["kl"] = means["kl"] if math.isfinite(means.get("kl", math.inf)) else None
     estimates.pop("majority_probability", None)
-    bins = bins_of(np.stack([columns[name] for name in OF_BINS if name in columns]), asked.limits)
+    of_bins = np.stack([columns[name] for name in OF_BINS if name in columns])
+    kinds = {"bins": ("majority_share", asked.limits), "entropy_bins": ("human_entropy", np.array(ENTROPIES))}
+    places = {kind: places_of(columns[name], limits) for kind, (name, limits) in kinds.items()}
+    bins = {kind: bins_of(of_bins, places[kind], limits) for kind, (_, limits) in kinds.items()}
     notes: tuple[str, ...] = ()
     intervals: dict[str, Any] = {}
     if asked.plan is not None:
@@ -302,20 +306,20 @@ def _figures(model: ModelChoices, judged: _Judged, asked: _Asked, **how: Any) ->
             return chosen.values(counts) | correlations.influences(chosen, counts)
 
         intervals = errors.intervals({k: v for k, v in estimates.items() if v is not None}, values, counts)
-        bins = _bins_with_intervals(bins, asked.limits, columns["majority_share"], errors, values, counts)
+        bins = {kind: _bins_with_intervals(of, places[kind], errors, values, counts) for kind, of in bins.items()}
         notes = notes_on_few(errors.numbers) if intervals else (without_interval(plan.by, errors.numbers),)
     return Agreement(
-        n_distinct=len(counts), n_answers=int(counts.sum()), bins=bins, min_answers=asked.min_answers, notes=notes,
+        n_distinct=len(counts), n_answers=int(counts.sum()), min_answers=asked.min_answers, notes=notes,
+        bins=bins["bins"], entropy_bins=bins["entropy_bins"],
         **estimates, **{f"{name}_ci": one for name, one in intervals.items()}, **how,
     )  # fmt: skip
 
 
 def _bins_with_intervals(
-    bins: Sequence[AgreementBin], limits: np.ndarray, majority: np.ndarray, errors: AgreementErrors, values: Values,
-    counts: np.ndarray,
-) -> tuple[AgreementBin, ...]:  # fmt: skip
-    """With those of means over the triplets of each bin, which is taken as it is."""
-    place, found = places_of(majority, limits), []
+    bins: Sequence[AgreementBin], place: np.ndarray, errors: AgreementErrors, values: Values, counts: np.ndarray
+) -> tuple[AgreementBin, ...]:
+    """With those of means over the triplets of each bin, which is taken as it is. place: (c,) their bins."""
+    found = []
     for k, one in enumerate(bins):
         known = {name: value for name in OF_BINS if (value := getattr(one, name)) is not None}
         intervals: dict[str, Any] = {}
@@ -355,6 +359,8 @@ class Agreement(Result):
         majority_accuracy: mean credit when the majority's answer is the right one; of m tied ones each counts 1/m.
         majority_share: mean, the highest `accuracy` that any model could have.
         bins: the same by majority share.
+        entropy_bins: by the entropy of people's answers, in six bins from 0 to log 3 nats; None in documents of earlier
+            versions.
         min_answers, measure, temperature, ties, backend: how it was computed; measure and temperature are None of
             choices.
         embeddings: what the embeddings, or the choices, are called, or None.
@@ -400,6 +406,7 @@ class Agreement(Result):
     accuracy_ci: Interval | None = None
     majority_accuracy_ci: Interval | None = None
     majority_share_ci: Interval | None = None
+    entropy_bins: tuple[AgreementBin, ...] | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -415,3 +422,9 @@ class Agreements(Several[Agreement]):
     kind: ClassVar[type[Agreement]] = Agreement
 
     results: tuple[Agreement, ...]
+
+    @property
+    def entropy_bins(self) -> tuple[tuple[AgreementBin, ...], ...] | None:
+        """Those of each result; None where one has none."""
+        bins = tuple(one.entropy_bins for one in self.results if one.entropy_bins is not None)
+        return bins if len(bins) == len(self.results) else None

@@ -106,9 +106,14 @@ class Correlations:
 # By how far people agree
 
 
-def bins_of(columns: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]:
-    """columns: (4, c), the fields of `AgreementBin` in their order, for each triplet; (3, c) without probabilities."""
-    place = places_of(columns[0], limits)
+def bins_of(columns: np.ndarray, place: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]:
+    """The means of each bin.
+
+    Args:
+        columns: (4, c), the fields of `AgreementBin` in their order, for each triplet; (3, c) without probabilities.
+        place: (c,), the bin of each; see `places_of`.
+        limits: of the bins.
+    """
     sizes = np.bincount(place, minlength=len(limits) - 1)
     bins = []
     for k, size in enumerate(sizes.tolist()):
@@ -118,9 +123,9 @@ def bins_of(columns: np.ndarray, limits: np.ndarray) -> tuple[AgreementBin, ...]
     return tuple(bins)
 
 
-def places_of(majority: np.ndarray, limits: np.ndarray) -> np.ndarray:
-    """(c,): the bin of each majority share; shares such as 3/10 and edges such as 0.3 may differ in the last bit."""
-    return np.clip(np.searchsorted(limits, majority + 1e-12, side="right") - 1, 0, len(limits) - 2)
+def places_of(values: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """(c,): the bin of each majority share, or entropy; such as 3/10 and an edge 0.3 may differ in the last bit."""
+    return np.clip(np.searchsorted(limits, values + 1e-12, side="right") - 1, 0, len(limits) - 2)
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,8 @@ class AgreementBin:
     """The triplets on which people agree so far. Fractions; None in an empty bin, or without probabilities.
 
     Attributes:
-        low, high: of the majority share; low <= share < high, in the last bin also share = high.
+        low, high: of the majority share, or of the entropy of people's answers in nats; low <= value < high, in the
+            last bin also value = high.
         n_distinct: triplets in the bin.
         majority_share: mean, what the best model could have as accuracy.
         accuracy: mean share of people's answers that the model predicts.

@@ -62,6 +62,7 @@ def plot(
     - "ceiling": the noise ceiling and its bounds, with intervals.
     - "before-after": zero-shot against probed, held out; or before and after a transform.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.
+    - "entropy": how often people's answers differ from a model's choice, by the entropy of these answers.
     - "rsa": correlations with people with intervals, and their noise ceiling.
     - "rdm": matrices of dissimilarities of objects, participants' and models' on one scale; of embeddings too.
     - "mds": objects on a plane, by multidimensional scaling of these matrices.

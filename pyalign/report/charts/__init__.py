@@ -44,12 +44,14 @@ class Chart:
 
 RDMS = ("rdms", "rsa(..., rdms=True) keeps what it needs")
 LAYERS = ("layers", "it needs models named MODEL::LAYER, at least two layers of a model")
+ENTROPY = ("entropy_bins", "it needs a document of this version, computed again")
 CHARTS = {
     "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
     "depth": Chart(("result", "limit"), needs=LAYERS),
     "ceiling": Chart(("result",), module="models"),
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
     "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
+    "entropy": Chart(("result", "limit"), needs=ENTROPY),
     "rsa": Chart(("result", "sort", "limit"), several=True, module="models"),
     "rdm": Chart(("result", "embeddings", "names", "categories", "images", "by", "sort", "limit"), needs=RDMS),
     "mds": Chart(("result", "embeddings", "names", "categories", "images", "limit"), module="rdm", needs=RDMS),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, first_of, with_margin
-from pyalign.report.charts.marks import SHAPES, alt, chart_of, colours_and_shapes, of_field
+from pyalign.report.charts.marks import SHAPES, Look, alt, chart_of, colours_and_shapes, of_field
 from pyalign.report.charts.theme import finished, letters_width, style_of, width_of
 from pyalign.report.words import bars_text, counted, model_labels, one_line, percent
 
@@ -70,18 +70,13 @@ def depth_chart(
     legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(shown) > 1 else None
     channels = colours_and_shapes("model", list(names.values()), look.palette, legend)
     tips = ["model:N", "layer:N", *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]
-    marks = []
-    diamond = {"filled": False, "size": 60, "shape": "diamond"}
-    for data, mark in ((rows, {"filled": True, "size": 26}), (chosen, diamond)):
-        if not data:
-            continue
-        base = chart_of(data).encode(x=x, color=channels["color"])
-        rule = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
-        marks.append(rule.encode(y=of_field(y, "low"), y2="high:Q"))
-        if data is rows:
-            marks.append(base.mark_line(strokeWidth=1.2, opacity=0.7, aria=False).encode(y=y, detail="model:N"))
-        dot = base.mark_point(opacity=1, strokeWidth=1.4, **mark).encode(y=y, tooltip=tips, description="told:N")
-        marks.append(dot.encode(shape=channels["shape"]) if data is rows else dot)
+    marks = joined(rows, x, y, channels, tips)
+    if chosen:
+        base = chart_of(chosen).encode(x=x, color=channels["color"])
+        bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
+        diamonds = base.mark_point(opacity=1, strokeWidth=1.4, filled=False, size=60, shape="diamond")
+        marks += [bars.encode(y=of_field(y, "low"), y2="high:Q"),
+                  diamonds.encode(y=y, tooltip=tips, description="told:N")]  # fmt: skip
     known = all(layer.known for _, layer in held)
     sentences = [
         f"{counted(result.n_triplets, 'triplet')}. {bars_text(model.ci for model in layers)}".strip(),
@@ -92,3 +87,19 @@ def depth_chart(
     chart = alt.layer(*marks).properties(width=room, height=190)
     title = f"Accuracy over the layers of {names[shown[0]] if len(shown) == 1 else counted(len(shown), 'model')}"
     return finished(chart, look, points, title, sentences)
+
+
+def joined(rows: Sequence[Any], x: Any, y: Any, channels: Look, tips: Sequence[Any]) -> list[Any]:
+    """Points with intervals, `low` to `high`, hollow without, and a line for each model that joins them."""
+    base = chart_of(rows).encode(x=x, color=channels["color"])
+    bars = base.transform_filter("isValid(datum.low)").mark_rule(aria=False, opacity=0.6)
+    layers = [
+        bars.encode(y=of_field(y, "low"), y2="high:Q"),
+        base.mark_line(strokeWidth=1.2, opacity=0.7, aria=False).encode(y=y, detail="model:N"),
+    ]
+    barred = any(row["low"] is not None for row in rows)
+    for filled in (True, False) if barred else (True,):
+        some = base.transform_filter(f"{'' if filled else '!'}isValid(datum.low)") if barred else base
+        dots = some.mark_point(opacity=1, filled=filled, size=26, strokeWidth=1)
+        layers.append(dots.encode(y=y, shape=channels["shape"], tooltip=tips, description="told:N"))
+    return layers

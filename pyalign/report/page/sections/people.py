@@ -17,6 +17,7 @@ from pyalign.pairwise.rsa_result import Rsa
 from pyalign.report import matrices, probabilities
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text
 from pyalign.report.charts.data import known, spread
+from pyalign.report.charts.entropy import entropy_chart
 from pyalign.report.charts.models import rsa_chart
 from pyalign.report.charts.ranked import MOST_MODELS
 from pyalign.report.charts.rdm import matrix_names, mds_chart, rdm_chart
@@ -95,9 +96,24 @@ def _agreements(models: Agreements, page_labels: Labels) -> Iterator[Part]:
         f"{percent(first.majority_share)}; {intervals}."
     )
     yield probabilities.models_table(models, labels).on_page("agreement-table", caption, "r shares")
+    if models.entropy_bins is not None:
+        about = "Answers that are not a model's choice, by the entropy of people's answers to a triplet"
+        draw = partial(entropy_chart, models, labels=page_labels)
+        yield figure("entropy-figure", f"{about}; {intervals}.", draw, _hardest(models, labels))
     bins = [(label, row, part) for label, row in zip(labels, models, strict=True) for part in row.bins]
     caption = "By the share of the majority: figures on triplets on which so many people agree."
     yield Fold("By how far people agree", (probabilities.bins_table(bins).on_page("agreement-bins", caption),))
+
+
+def _hardest(models: Agreements, labels: Sequence[str]) -> str:
+    """The error of the best model where people agree most and least."""
+    row, label = max(zip(models, labels, strict=True), key=lambda one: one[0].accuracy)
+    known = [(one.low, one.high, 1 - one.accuracy) for one in row.entropy_bins or () if one.accuracy is not None]
+    (low, _, least), (_, high, most) = known[0], known[-1]
+    return (
+        f"{label}, the best of them, errs on {percent(least)} of the answers where their entropy is lowest, from "
+        f"{low:.2f} nats on, and on {percent(most)} where it is highest, up to {high:.2f} nats."
+    )
 
 
 def reliability(sources: Sources) -> Section | None:
