@@ -16,7 +16,7 @@ from pyalign.progress import Progress
 from pyalign.report.charts import CHARTS
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.map import METHODS
-from pyalign.report.charts.matrix import ORDERS
+from pyalign.report.charts.matrix import ERRORS, ORDERS
 from pyalign.report.charts.ranked import SORTS
 from pyalign.report.charts.rdm import COLOURED
 from pyalign.report.charts.save import rendered, suffix_of_picture
@@ -97,8 +97,8 @@ class PlotOptions(_options.Quiet):
     by: str | None = option(
         "what to show, if the result has several: dimensions, categories or levels (concepts); groups"
         " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); a column "
-        "(metadata); percentiles or values (rdm)",
-        metavar="BY", words=(*BY, "groups", *BINS, *COLOURED), group=OBJECTS,
+        "(metadata); percentiles or values (rdm); kappa or same-choice (consistency)",
+        metavar="BY", words=(*BY, "groups", *BINS, *COLOURED, *ERRORS), group=OBJECTS,
     )  # fmt: skip
     sort: str | None = option(
         f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}; of an rdm also category",

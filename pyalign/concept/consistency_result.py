@@ -12,7 +12,8 @@ from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 
-MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probability", "observed", "expected")
+MATRICES = ("kappa", "unbiased_kappa", "kappa_min", "kappa_max", "copy_probability", "observed", "expected",
+            "same_choice")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class ErrorPair:
         copy_ci: the interval of the copy probability.
         p_value: two-sided, for the hypothesis of independent errors (kappa 0).
         p_adjusted: the p-value, corrected over all pairs.
+        same_choice: the proportion of triplets in which both models choose the same item, right or wrong; of a tie
+            there is no choice. None in documents of earlier versions.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error", "both_wrong", "both_wrong_expected")
@@ -73,6 +76,7 @@ class ErrorPair:
     copy_ci: Interval | None
     p_value: float | None
     p_adjusted: float | None
+    same_choice: float | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -196,7 +200,7 @@ class ErrorConsistency(OfTask, Result):
 
         Args:
             what: ``"kappa"``, ``"unbiased_kappa"``, ``"kappa_min"``, ``"kappa_max"``, ``"copy_probability"``,
-                ``"observed"`` or ``"expected"``.
+                ``"observed"``, ``"expected"`` or ``"same_choice"``.
 
         Returns:
             (m, m) float64, in the order of the models; NaN where the statistic is not defined. The diagonal compares a
@@ -217,7 +221,7 @@ class ErrorConsistency(OfTask, Result):
 
 
 def _with_itself(right: float, what: str) -> float:
-    if what == "observed":
+    if what in ("observed", "same_choice"):
         return 1.0
     by_chance = right * right + (1 - right) * (1 - right)
     if what == "expected":

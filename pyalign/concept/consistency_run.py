@@ -14,11 +14,12 @@ from pyalign.analysis.choices import Chosen
 from pyalign.analysis.comparison.outcome_table import OutcomeTable, open_outcome_table
 from pyalign.analysis.model_choices import ModelChoices, notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows
+from pyalign.analysis.outcomes import Outcomes
 from pyalign.backends import get_host_backend
 from pyalign.concept.concepts import DIMENSIONS, with_dimensions
 from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, MissedConcept, ModelErrors
 from pyalign.concept.groupings import Grouping, groupings_of
-from pyalign.data import AlignedModels, Triplets, align_models
+from pyalign.data import AlignedModels, Triplets, align_models, alternatives_of
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
@@ -49,6 +50,7 @@ class Answers:
     Attributes:
         models: what is known of each alone.
         right: uint8 (m, t / 8 rounded up): a bit for each triplet that the model gets right without a tie.
+        odd: for each column of the triplets such bits, of triplets in which the model calls that item odd.
         index: (t, 3) the triplets.
         people: (t,) who answered them, or None.
         backend: what computed.
@@ -57,6 +59,7 @@ class Answers:
 
     models: tuple[ModelErrors, ...]
     right: np.ndarray
+    odd: tuple[np.ndarray, ...]
     index: np.ndarray
     people: Any
     backend: str
@@ -92,6 +95,7 @@ class Run:
         dependence = Dependence.of(clusters, used) if used is not None and _closed(used) else None
         names = [errors.model for errors in answers.models]
         pairs = error_pairs(names, answers.right, clusters, dependence, used, self.correction, self.progress)
+        pairs = with_same_choices(pairs, answers.odd, len(answers.index))
         missed = missed_by_all(answers.right, len(answers.index))
         concepts: tuple[MissedConcept, ...] | None = None
         notes: tuple[str, ...] = ()
@@ -135,10 +139,17 @@ class Run:
 
     def _answers(self, aligned: AlignedModels, index: np.ndarray, chosen: Mapping[str, Chosen]) -> Answers:
         models, task = {name: aligned.models[name] for name in self.models}, aligned.triplets.task
+        alternatives, odd = alternatives_of(task), list[np.ndarray]()  # (3, t / 8) of each model
+
+        def note_odd(outcomes: Outcomes) -> None:
+            if outcomes.similarities.shape[1]:  # recorded choices have none
+                odd.append(_odd_bits(odd_of(outcomes.similarities[:, :alternatives])))
+
         outcomes = open_outcome_table(
             models, index, measure=self.measure, temperature=1.0, ties="wrong", nan_policy=self.nan_policy,
             backend=self.backend,
             task=task, progress=self.progress, names=aligned.names, choices=chosen,
+            look=note_odd,
         )  # fmt: skip
         people = aligned.triplets.subjects if self.subjects is None else self.subjects
         if outcomes.kept is not None:
@@ -148,7 +159,10 @@ class Run:
         notes += [notes_on_similarities(x, index, self.measure, name) for name, x in models.items()]
         notes.append(tuple(notes_on_choices(chosen, task, "")))
         errors = tuple(_errors_of(outcomes, k, len(index)) for k in range(len(outcomes.names)))
-        return Answers(errors, outcomes.right, index, people, outcomes.scores[0].backend, merged(*notes))
+        kept = slice(None) if outcomes.kept is None else outcomes.kept
+        odd += [_odd_bits(one.odd[kept]) for one in chosen.values()]
+        bits = tuple(np.stack(odd, axis=1))
+        return Answers(errors, outcomes.right, bits, index, people, outcomes.scores[0].backend, merged(*notes))
 
     def _missed(
         self, aligned: AlignedModels, answers: Answers, missed: np.ndarray, clusters: Clusters,
@@ -177,6 +191,32 @@ def _closed(plan: Resampling) -> bool:
 def _errors_of(outcomes: OutcomeTable, k: int, t: int) -> ModelErrors:
     right = int(np.unpackbits(outcomes.right[k], count=t).sum(dtype=np.int64)) / t
     return ModelErrors(outcomes.names[k], right, outcomes.scores[k].n_ties)
+
+
+def odd_of(similarities: np.ndarray) -> np.ndarray:
+    """(t,): the column that similarities (t, 3) of the pairs 01, 02, 12 leave out, -1 where pairs tie.
+
+    Example:
+        >>> odd_of(np.array([[0.9, 0.1, 0.2], [0.1, 0.9, 0.2], [0.5, 0.5, 0.1]])).tolist()
+        [2, 1, -1]
+    """
+    top = similarities == similarities.max(axis=1, keepdims=True)
+    return np.where(top.sum(axis=1) == 1, 2 - top.argmax(axis=1), -1)
+
+
+def _odd_bits(odd: np.ndarray) -> np.ndarray:
+    """uint8 (3, t / 8 rounded up): a bit for each triplet whose odd column (t,) is the first, second, third."""
+    return np.packbits(odd == np.arange(3)[:, None], axis=1)
+
+
+def with_same_choices(pairs: Sequence[ErrorPair], odd: Sequence[np.ndarray], t: int) -> tuple[ErrorPair, ...]:
+    """The pairs, every two of m models, with the proportion of t triplets in which both call the same item odd.
+
+    odd: see `Answers`, (m, t / 8) for each column.
+    """
+    same = np.sum([pair_counts(bits, t) for bits in odd], axis=0) / t
+    places = combinations(range(len(same)), 2)
+    return tuple(replace(pair, same_choice=float(same[at])) for pair, at in zip(pairs, places, strict=True))
 
 
 def _notes_on_kappa(

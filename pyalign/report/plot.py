@@ -67,7 +67,7 @@ def plot(
     - "rdm": matrices of dissimilarities of objects, participants' and models' on one scale; of embeddings too.
     - "mds": objects on a plane, by multidimensional scaling of these matrices.
     - "cka": similarities of models (or layers) to each other as a matrix, ordered by clustering.
-    - "consistency": kappa of the errors of every two models as a matrix.
+    - "consistency": kappa of the errors of every two models, or the share of equal choices, as a matrix.
     - "concepts": accuracy per concept with intervals, of one model or several, and the difference of two.
     - "concepts-map": the same of many models: concepts by models, as colours.
     - "dimensions": R^2 of each human dimension on held-out objects, with intervals.
@@ -93,7 +93,7 @@ def plot(
         queries: of a gallery: which.
         by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories" or
             "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure;
-            of metadata the column; of RDMs "percentiles" or "values".
+            of metadata the column; of RDMs "percentiles" or "values"; of consistency "kappa" or "same-choice".
         sort: of rows: "value", "difference", "name" or "document"; of matrices "cluster", "name" or "document", of RDMs
             also "category".
         limit: at most so many rows, queries, cards, images or names.

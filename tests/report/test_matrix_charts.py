@@ -158,3 +158,34 @@ def test_what_a_matrix_cannot_be_made_of_is_one_line(alike, message_of):
     document["results"][0]["matrix"] = [[1.0]]
     assert "'matrix' must hold 4 values, one for each of 'models'; got 1" in message_of(chart, document)
     assert "shows one result; got 2" in message_of(chart, [alike, alike])
+
+
+def test_equal_choices_are_a_matrix_next_to_kappa(pictures, triplets, message_of):
+    from dataclasses import replace
+
+    from pyalign.report.page.sections.comparisons import consistency
+    from pyalign.report.page.sources import Loaded, Sources
+
+    found = pyalign.error_consistency(pictures, triplets, ci=None)
+    odd = {name: pyalign.odd_one_out(x, triplets) for name, x in pictures.items()}
+    for pair in found.pairs:
+        assert pair.same_choice == (odd[pair.a] == odd[pair.b]).mean()
+    drawn = chart(found, by="same-choice")
+    place = {pair: one for one in found.pairs for pair in ((one.a, one.b), (one.b, one.a))}
+    shown = cells(drawn, "value", "kappa")
+    assert len(shown) == 12
+    assert all(shown[pair] == (one.same_choice, one.kappa) for pair, one in place.items())
+    assert order(drawn) != [] and "right or wrong" in told(drawn)
+    section = consistency(Sources((Loaded("c.json", found),)))
+    assert [part.name for part in section.parts] == ["consistency-figure", "choices-figure", "consistency-table"]
+    assert "same choice" in [column.header for column in section.parts[-1].columns]
+    before = replace(found, pairs=tuple(replace(pair, same_choice=None) for pair in found.pairs))
+    assert "computed again" in message_of(chart, before, by="same-choice")
+    assert "by must be one of kappa, same-choice" in message_of(chart, found, by="share")
+
+
+def test_recorded_choices_are_equal_where_they_name_the_same_item(human, triplets):
+    odd = pyalign.odd_one_out(human, triplets)
+    other = np.where(np.arange(len(odd)) % 4 == 0, (odd + 1) % 3, odd)
+    found = pyalign.error_consistency({"x": human}, triplets, model_choices={"recorded": other}, ci=None)
+    assert found.pairs[0].same_choice == (odd == other).mean()

@@ -56,7 +56,7 @@ CHARTS = {
     "rdm": Chart(("result", "embeddings", "names", "categories", "images", "by", "sort", "limit"), needs=RDMS),
     "mds": Chart(("result", "embeddings", "names", "categories", "images", "limit"), module="rdm", needs=RDMS),
     "cka": Chart(("result", "by", "sort", "limit"), module="matrix"),
-    "consistency": Chart(("result", "sort", "limit"), module="matrix"),
+    "consistency": Chart(("result", "by", "sort", "limit"), module="matrix"),
     "concepts": Chart(("result", "by", "sort", "limit")),
     "concepts-map": Chart(("result", "by", "sort", "limit"), module="concepts"),
     "dimensions": Chart(("result", "sort", "limit"), module="concepts"),

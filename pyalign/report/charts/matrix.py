@@ -19,6 +19,7 @@ from pyalign.report.words import counted, different, labels_of, model_labels, on
 
 MOST = 60  # rows or columns; more are a sample of them
 LARGEST_CELL, LEAST_CELL = 34.0, 3.0  # points
+ERRORS = ("kappa", "same-choice")  # what a matrix of error consistency shows
 ROOM_FOR_NUMBER = 17.0  # points that a cell with a number has
 ORDERS = {
     "cluster": "Order: hierarchical clustering (average linkage), similar ones next to each other.",
@@ -263,13 +264,16 @@ def _layers(result: LayerSimilarity, look: Style, points: float, limit: int | No
 
 def consistency_chart(
     found: ErrorConsistency, *, style: str = "light", width: str = "double", sort: str = "cluster",
-    limit: int | None = None, labels: Mapping[str, str] | None = None,
+    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
     """Kappa of every two models, with its interval and what the accuracies allow; the diagonal is empty.
 
-    Models that err alike stand next to each other. `sort` and `limit` as in `cka_chart`.
+    Models that err alike stand next to each other. `sort` and `limit` as in `cka_chart`. `by`: "kappa" (default), or
+    "same-choice", the share of triplets in which both choose the same item.
     """
     look, points = style_of(style), width_of(width)
+    if _checks.one_of(by or ERRORS[0], ERRORS, "by") == ERRORS[1]:
+        return _same_choices(found, look, points, sort, limit, labels)
     called = labels_of(found, labels=labels)
     names = [called[one.model] for one in found.models]
     diagonal = np.eye(len(names), dtype=bool)
@@ -293,3 +297,29 @@ def consistency_chart(
         names_told(cells, points),
     ]
     return finished(chart, look, points, f"Error consistency of {counted(len(names), 'model')}", sentences)
+
+
+def _same_choices(
+    found: ErrorConsistency, look: Style, points: float, sort: str, limit: int | None, labels: Mapping[str, str] | None
+) -> Any:  # fmt: skip
+    """The share of triplets in which every two models choose the same item, with kappa in tips and data."""
+    if any(pair.same_choice is None for pair in found.pairs):
+        raise InputError(
+            "by 'same-choice' needs a document of this version, computed again; this one has no such share"
+        )
+    called = labels_of(found, labels=labels)
+    names = [called[one.model] for one in found.models]
+    diagonal = np.eye(len(names), dtype=bool)
+    share, kappa = (np.where(diagonal, np.nan, found.matrix(of)) for of in ("same_choice", "kappa"))
+    cells = Cells(names, names, share, "same choice", ".1%", ".0%", {"kappa": kappa})
+    cells, order = _in_order(cells, np.where(diagonal, 1.0, share), sort, limit)
+    known = share[np.isfinite(share)]
+    ends = (float(known.min(initial=1.0)), float(known.max(initial=0.0))) if np.ptp(known) > 0 else (0.0, 1.0)
+    sentences = [
+        f"{found.n_triplets:,} triplets. Share in which both choose the same item, right or wrong; of a tie there is "
+        "no choice.",
+        order,
+        names_told(cells, points),
+    ]
+    title = f"Equal choices of {counted(len(names), 'model')}"
+    return finished(matrix(cells, look, points, ends), look, points, title, sentences)

@@ -143,6 +143,12 @@ def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]
         )
         draw = partial(consistency_chart, found, labels=labels)
         yield figure("consistency-figure", caption, draw, _most_and_least_alike(found, labels))
+        shares = [(pair.same_choice, pair) for pair in found.pairs if pair.same_choice is not None]
+        if len(shares) == len(found.pairs):
+            same = f"Share of {counted(found.n_triplets, 'triplet')} in which two models choose the same item."
+            share, pair = max(shares, key=lambda one: one[0])
+            summary = f"Most often {labels[pair.a]} and {labels[pair.b]}: {percent(share)}."
+            yield figure("choices-figure", same, partial(draw, by="same-choice"), summary)
         pairs = sorted(found.pairs, key=lambda pair: 2.0 if pair.kappa is None else -pair.kappa)[:MOST_PAIRS]
         if len(pairs) < len(found.pairs):
             caption += f" The {len(pairs):,} largest of {len(found.pairs):,} pairs."
