@@ -47,6 +47,10 @@ class ConceptsOptions(
         "list the K top objects of each dimension in the document, so that a report can show their images", "--limit",
         kind=_options.count, metavar="K", group=OUTPUT, rare=True,
     )  # fmt: skip
+    families: tuple[str, ...] | None = option(
+        "family of each model: shows the mean of each family, and the differences of families", nargs="+", metavar="F",
+        rare=True,
+    )  # fmt: skip
     correction: Correction = option(
         "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the "
         "false discovery rate", default="holm",
@@ -70,7 +74,8 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         measure=options.measure, temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,
         missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
-        min_triplets=options.min_triplets, top_objects=options.top_objects, progress=progress,
+        min_triplets=options.min_triplets, top_objects=options.top_objects, families=options.families,
+        progress=progress,
     )  # fmt: skip
     concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
@@ -124,7 +129,7 @@ def _labelled(concepts: Concepts, options: ConceptsOptions, labels: list[str] | 
     called: dict[str, str] = dict(zip(_model_choices.models_of(options), labels, strict=True))
     called |= {f"{spec} (transformed)": f"{label} (transformed)" for spec, label in called.items()}
     return replace(
-        concepts, results=tuple(replace(result, label=called[result.embeddings]) for result in concepts.results)
+        concepts, results=tuple(replace(result, label=called.get(result.embeddings)) for result in concepts.results)
     )
 
 

@@ -18,6 +18,7 @@ from pyalign.analysis.model_choices import notes_on_choices
 from pyalign.analysis.notes import merged, notes_on_rows, notes_on_score
 from pyalign.analysis.outcomes import Outcomes
 from pyalign.concept.concepts_result import ConceptDifference, Concepts, ConceptScore, ConceptScores
+from pyalign.concept.families import Families
 from pyalign.concept.groupings import Grouping, Groupings, groupings_of
 from pyalign.concept.parts import Part, Parts
 from pyalign.concept.simultaneous_inference import SimultaneousInference, simultaneous_inference
@@ -50,6 +51,7 @@ class Run:
         correction, least: of p-values; the fewest triplets of a concept with an interval.
         transform: that half of the models went through.
         pairs: of models that are compared: the second is taken off the first.
+        families: of the models, whose means are further rows; None without.
         progress: see `pyalign.score_concepts`.
     """
 
@@ -64,6 +66,7 @@ class Run:
     least: int
     transform: Transform | None
     pairs: Sequence[tuple[str, str]]
+    families: Families | None
     progress: Progress
 
     def result(self, grouped: Mapping[str, Any]) -> Concepts:
@@ -93,6 +96,9 @@ class Run:
             list(parts.of(grouping, own, self.progress)) for grouping, own in zip(groupings.all, sums, strict=True)
         ]
         whole = parts.whole(by_grouping[0], self.progress)
+        if self.families is not None:
+            by_grouping = [list(map(self.families.added, of_grouping)) for of_grouping in by_grouping]
+            whole = self.families.added(whole)
         return self._concepts(outcomes, groupings, by_grouping, whole, parts, 0 if kept is None else int((~kept).sum()))
 
     def _parts(self, outcomes: OutcomeTable, index: np.ndarray, kept: np.ndarray | None) -> Parts:
@@ -114,15 +120,19 @@ class Run:
         source = None if self.transform is None else self.transform.source or "given"
         plan, clusters = of.plan, of.clusters
         both = list(zip(groupings.all, by_grouping, strict=True))
+        means = () if self.families is None else self.families.names
+        names, ties = (*outcomes.names, *means), [*(score.n_ties for score in outcomes.scores), *(0 for _ in means)]
         results = [
-            result_of(k, name, grouping, parts, whole, outcomes, source if name in after else None, self.correction)
-            for k, name in enumerate(outcomes.names)
+            result_of(k, name, grouping, parts, whole, ties[k], source if name in after else None, self.correction)
+            for k, name in enumerate(names)
             for grouping, parts in both
         ]
+        pairs_apart = [self.pairs] if self.families is None else [self.pairs, self.families.pairs]
         differences = [
             difference
+            for pairs in pairs_apart  # p-values of families are corrected by themselves
             for grouping, parts in both
-            for difference in differences_of(outcomes.names, self.pairs, grouping, parts, self.correction)
+            for difference in differences_of(names, pairs, grouping, parts, self.correction)
         ]
         score = outcomes.scores[0]
         drawn = plan is not None and not plan.closed
@@ -170,7 +180,7 @@ def result_of(
     grouping: Grouping,
     parts: Sequence[Part],
     whole: Part,
-    outcomes: OutcomeTable,
+    n_ties: int,
     transform: str | None,
     correction: str,
 ) -> ConceptScores:
@@ -191,7 +201,7 @@ def result_of(
         ),
         unassigned=_row(NO_CONCEPT, rest, k) if rest.n_triplets else None,
         n_triplets=whole.n_triplets,
-        n_ties=outcomes.scores[k].n_ties,
+        n_ties=n_ties,
         accuracy=float(whole.estimates[ACCURACY, k]),
         ci=None if intervals is None else intervals.own(k, ACCURACY),
         cross_entropy=nats,

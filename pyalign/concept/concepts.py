@@ -16,6 +16,7 @@ from pyalign.backends import get_host_backend
 from pyalign.concept.assign import HOW
 from pyalign.concept.concept_run import Run
 from pyalign.concept.concepts_result import Concepts, TopObjects
+from pyalign.concept.families import Families
 from pyalign.concept.groupings import require_some
 from pyalign.concept.prototypes import strongest
 from pyalign.data import (
@@ -82,6 +83,7 @@ def score_concepts(
     correction: Correction = "holm",
     min_triplets: int = FEWEST,
     top_objects: int | None = None,
+    families: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Concepts:
     """Compute accuracy and cross-entropy per human concept, with intervals, and differences between models.
@@ -117,6 +119,9 @@ def score_concepts(
         min_triplets: a concept with fewer triplets has no interval and no p-value, and its `note` says so.
         top_objects: the number of objects with the largest weights to return for each dimension, which pictures of
             concepts need; None: no objects.
+        families: the family of each model, in their order, recorded choices last: the mean of each family is a
+            further row, and every two families are compared, with p-values corrected over all concepts and pairs of
+            families. The intervals of a mean are those of these very models on other objects.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -178,9 +183,12 @@ def score_concepts(
     pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
     aligned, rows = _aligned(scored, triplet_data, dimensions)
     grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels}
+    if families is not None and transform is not None:
+        raise InputError("families are of models as they are; got a transform too")
+    means = Families.of(families, [*models, *answered], plan)
     run = Run(
         aligned, answered, rows, options, backend, plan, subjects, correction, min_triplets, transform, tuple(pairs),
-        progress,
+        means, progress,
     )  # fmt: skip
     concepts = run.result(grouped)
     plain: dict[str, Any] = {
@@ -193,7 +201,7 @@ def score_concepts(
         "correction": correction,
     }
     plain |= {"missing": missing, "ci": record_of(plan), "min_triplets": min_triplets}
-    plain |= choices.options()
+    plain |= choices.options() | ({} if families is None else {"families": list(families)})
     inputs = [*models.items(), *choices.choices.items(), ("triplets", triplet_data), (DIMENSIONS, dimensions)]
     return replace(
         concepts,

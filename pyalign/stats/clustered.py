@@ -132,6 +132,10 @@ class Errors:
         scale = np.outer(units, units)
         return self._changed(self.means * units, lambda covariance: covariance * scale)
 
+    def along(self, weights: np.ndarray) -> Errors:
+        """The errors of weighted sums (f, k) of the means."""
+        return self._changed(weights @ self.means, lambda covariance: weights @ covariance @ weights.T)
+
     def of(self, some: slice | list[int]) -> Errors:
         """The errors of some of the means."""
         return self._changed(self.means[some], lambda covariance: covariance[some][:, some])

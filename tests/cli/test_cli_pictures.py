@@ -296,3 +296,13 @@ def test_a_folder_of_rsa_has_the_matrices_and_their_pictures(done, command, huma
     assert refused.code != 0 and refused.err.endswith("'pyalign rsa --out DIR' keeps what it needs\n")
     refused = command(*words, "--categories", "kinds.txt")
     assert refused.code != 0 and "--categories kinds.txt applies only to the folder of results" in refused.err
+
+
+def test_families_of_concepts_are_rows_of_the_command(done, command, human, folder):
+    np.save("z.npy", reals(9, ITEMS, 4))
+    done("concepts", "x.npy", "y.npy", "z.npy", *CONCEPTS[3:], "--families", "a", "b", "b", "--json", "c.json")
+    found = pyalign.load_result("c.json")
+    assert [row.embeddings for row in found.results][-2:] == ["mean of a", "mean of b"]
+    assert [row.other for row in found.differences if row.embeddings == "mean of a"] == ["mean of b"] * 3
+    refused = command("concepts", "x.npy", "y.npy", *CONCEPTS[3:], "--families", "a")
+    assert refused.code != 0 and "families must be one per model (2); got 1" in refused.err

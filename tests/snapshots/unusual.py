@@ -58,6 +58,8 @@ def unusual_results():
         "many compare": pyalign.compare(many, answered(), ci=None),
         "many consistency": pyalign.error_consistency(many, answered(), ci=None),
         "many concepts": pyalign.score_concepts(few, answered(), dimensions[:, :2], ci=CLOSED),
+        "families concepts": pyalign.score_concepts({name: few[name] for name in ("m0", "m1", "m4")}, answered(),
+                                                    dimensions[:, :2], ci=CLOSED, families=["near", "near", "far"]),
         "many predict": pyalign.predict_dimensions(few, dimensions[:, :2], folds=4),
         "many metadata": pyalign.regress_metadata(compared, TABLE),
         "scores metadata": pyalign.regress_metadata(compared, others=pyalign.score(many, answered(), measure="dot")),
