@@ -43,23 +43,12 @@ class CalibrateOptions(
         group=_options.ANSWERS,
         words=MEASURES,
     )
-    human_temperature: float = option(
-        "temperature of the choice probabilities of --human (default: 1)",
-        default=1.0,
-        kind=float,
-        metavar="T",
-        group=_options.ANSWERS,
-    )
     split: Literal["objects", "triplets", "none"] = option(
         "what is held out from the fit and reported on: the triplets of held-out objects (default), "
         "or held-out triplets; none: fit and report on all triplets",
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,
     )  # fmt: skip
-    held_out: float = option(
-        "fraction that is held out (default: 0.5)", default=0.5, kind=float, metavar="P", group=FITTING
-    )
     seed: int = option("random seed of the split (default: 0)", default=0, kind=int, metavar="S", group=FITTING)
-    bins: int = option("number of confidence bins (default: 10)", default=10, kind=int, metavar="B", group=FITTING)
 
 
 def run(options: CalibrateOptions, progress: Progress) -> Outcome:
@@ -68,7 +57,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     for measure in (*measures, options.human_measure):
         get_measure(measure)
     if options.human is None:
-        refuse_unused(options, ("human_measure", "human_temperature"), "a human embedding: add --human")
+        refuse_unused(options, ("human_measure",), "a human embedding: add --human")
     plan, of_people = _inputs.check_intervals(options)
     notes = (*_model_choices.check(options), *of_people)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
@@ -85,8 +74,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
-        held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties,
-        nan_policy=options.nan_policy, ci=plan,
+        seed=options.seed, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)
@@ -114,8 +102,7 @@ def _answered_by_concepts(
         concept = align(rows, present.triplets, spec)
         asked = Triplets(concept.index, task=triplets.task)
         shares = score(
-            concept.x, asked, measure=options.human_measure, temperature=options.human_temperature,
-            ci=None, keep="probabilities",
+            concept.x, asked, measure=options.human_measure, ci=None, keep="probabilities",
         ).probabilities  # fmt: skip
     except InputError as error:
         told = str(error)

@@ -246,9 +246,6 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
         words=MEASURES,
         group=_options.MODEL,
     )
-    rbo_p: float | None = option(
-        "persistence p of the rank-biased overlap (default: 0.9)", kind=float, metavar="P", rare=True
-    )
     correction: str | None = option(
         "correction of p-values over concepts and differences (default: holm)",
         choices=tuple(CORRECTIONS),
@@ -270,7 +267,7 @@ def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
     human = _inputs.read_embeddings(options.human)
     agreement = compare_neighbors(
         models, human, k=options.k, measure=options.measure, **options.read(),
-        **_given(options, "human_measure", "rbo_p", "correction"), **drawn, progress=progress,
+        **_given(options, "human_measure", "correction"), **drawn, progress=progress,
     )  # fmt: skip
     agreement = replace(agreement, against=options.human)
     files = {} if options.out is None else {options.out: agreement.objects_csv(options.csv_escape)}

@@ -20,7 +20,7 @@ from pyalign.stats.components import Components
 from pyalign.stats.resampling import Resampling, as_resampling
 from pyalign.typing import MeasureName
 
-DESIGNS, PRICES, PILOT = "designs to consider", "prices, in any unit", "instead of a pilot's answers"
+DESIGNS, PILOT = "designs to consider", "instead of a pilot's answers"
 DATA = ("labels", "subjects", "subject_column", "measure", "transform", "names", "per_object")
 EPILOG = "a pilot is answers (-t) with one model or two, --pilot, or --components"
 
@@ -65,25 +65,17 @@ class ExperimentOptions(
         "confidence level of the intervals; tests are at 1 less this (default: 0.95)", default=0.95, kind=float,
         metavar="P", group=DESIGNS,
     )  # fmt: skip
-    object_balance: float = option(
-        "effective number of objects as a fraction of their number: 1 (the default) where all are in as many triplets",
-        default=1.0, kind=float, metavar="FRACTION", group=DESIGNS, rare=True,
+    prices: tuple[float, ...] | None = option(
+        "prices of one more object, one more participant and one more answer, in any unit; 0 for what is free", nargs=3,
+        kind=float, metavar="PRICE", group=DESIGNS,
     )  # fmt: skip
-    subject_balance: float = option(
-        "effective number of participants as a fraction of their number: 1 (the default) where all answer as often",
-        default=1.0, kind=float, metavar="FRACTION", group=DESIGNS, rare=True,
-    )  # fmt: skip
-    price_object: float | None = option("price of one more object", kind=float, metavar="PRICE", group=PRICES)
-    price_subject: float | None = option("price of one more participant", kind=float, metavar="PRICE", group=PRICES)
-    price_answer: float | None = option("price of one more answer", kind=float, metavar="PRICE", group=PRICES)
 
 
 def run_experiment(options: ExperimentOptions, progress: Progress) -> Outcome:
     """Reads or scores the pilot, and plans."""
     pilot = _pilot(options, progress)
     names = (
-        "difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "object_balance",
-        "subject_balance", "price_object", "price_subject", "price_answer",
+        "difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "prices",
     )  # fmt: skip
     found = plan_experiment(pilot, **{name: getattr(options, name) for name in names})
     return Outcome(replace(found, pilot=found.pilot if options.triplets is None else options.triplets))

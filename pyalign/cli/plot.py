@@ -107,7 +107,6 @@ class PlotOptions(_options.Quiet):
         "width of one journal column, 85 mm, or of two, 174 mm (default: double)", default="double",
         choices=tuple(WIDTHS), group=LOOKS,
     )  # fmt: skip
-    ppi: int | None = option("pixels per inch of a .png (default: 200)", kind=_options.count, metavar="P", group=LOOKS)
 
 
 def run(options: PlotOptions, progress: Progress) -> Outcome:
@@ -115,8 +114,6 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     from pyalign.report.plot import plot
 
     suffix = suffix_of_picture(options.out)
-    if suffix != ".png":
-        refuse_unused(options, ("ppi",), "a .png")
     if options.dimensions is None:
         refuse_unused(options, ("dimension_labels",), "cards: add --dimensions")
     if options.embeddings is None:
@@ -124,7 +121,7 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     arguments = {name: value for name, value in _read(options).items() if value is not None}
     result = None if options.result is None else list(options.result)
     picture = plot(result, options.kind, style=options.style, width=options.width, **arguments)
-    content = rendered(picture, suffix, ppi=options.ppi or 200)
+    content = rendered(picture, suffix)
     files: dict[str, Output] = {options.out: content}
     if options.csv is not None:
         files[options.csv] = csv_of(rows_of(picture), options.csv_escape)

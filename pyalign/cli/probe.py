@@ -31,13 +31,10 @@ SUBJECTS = ("subjects", "objects+subjects")  # what intervals are over where peo
 PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects, --ci objects+subjects"
 
 DEFAULTS: dict[str, Any] = {
-    "norm": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardize": "global",
-    "tolerance": 1e-4, "smoothing": 0.0,
+    "norm": "squared", "rank": "full", "measure": "dot", "temperature": 1.0, "standardize": "global",
 }  # fmt: skip
-LOCAL = ("local_weight", "tau", "batch_size")
 STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
-SOLVERS_OWN = ("tolerance",)  # of L-BFGS
-PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name not in SOLVERS_OWN}, "norm": "frobenius"}
+PUBLISHED = {**DEFAULTS, "norm": "frobenius"}
 
 
 def folds(text: str) -> int:
@@ -51,40 +48,8 @@ def rank(text: str) -> int | str:
 
 
 @dataclass(frozen=True)
-class OtherEmbeddings:
-    """How other embeddings take part. Without defaults: what was not given is left to the function."""
-
-    local_weight: float | None = option(
-        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)",
-        "--local-weight",
-        kind=float,
-        metavar="A",
-        group=OTHERS,
-        rare=True,
-    )
-    tau: float | None = option(
-        "temperature of the local loss, which divides cosines (default: 0.1)",
-        kind=float,
-        metavar="T",
-        group=OTHERS,
-        rare=True,
-    )
-    batch_size: int | None = option(
-        "number of other embeddings per batch, in which neighbours are looked for (default: 1024)",
-        kind=_options.count,
-        metavar="B",
-        group=OTHERS,
-        rare=True,
-    )
-
-    def local(self) -> dict[str, Any]:
-        """Those that were given."""
-        return {name: getattr(self, name) for name in LOCAL if getattr(self, name) is not None}
-
-
-@dataclass(frozen=True)
 class ProbeCommandOptions(
-    _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
+    _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers,
     _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Card, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
@@ -119,7 +84,6 @@ class ProbeCommandOptions(
     rank: int | str | None = option(
         "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, metavar="R", group=MAP
     )
-    bias: bool = option(default=False, group=MAP, rare=True)
     measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option(
         "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP
@@ -129,28 +93,18 @@ class ProbeCommandOptions(
         "at all (default: global)",
         choices=("global", "features", "none"), group=MAP,
     )  # fmt: skip
-    tolerance: float | None = option(
-        "largest duality gap to stop at, in nats (default: 1e-4)",
-        kind=float,
-        metavar="G",
-        group=MAP,
-        rare=True,
-    )
     other_embeddings: Spec | None = option(
         "file of (m, d) embeddings of other items by the same model; FILE::KEY picks an array",
         metavar="Y", role="input", group=OTHERS,
+    )  # fmt: skip
+    local_weight: float | None = option(
+        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)", kind=float,
+        metavar="A", group=OTHERS, rare=True,
     )  # fmt: skip
     weights: Spec | None = option(
         "how much each answer counts: a file of t numbers, or a table with a column weight",
         metavar="FILE",
         role="input",
-        group=ANSWERS,
-        rare=True,
-    )
-    smoothing: float | None = option(
-        "pseudo-count added to each answer (default: 0)",
-        kind=float,
-        metavar="A",
         group=ANSWERS,
         rare=True,
     )
@@ -172,15 +126,14 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     if wrong and not (options.recipe and wrong == [0.0]):
         raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
-        refuse_unused(options, LOCAL, "gLocal: add --other-embeddings")
+        refuse_unused(options, ("local_weight",), "gLocal: add --other-embeddings")
     if not options.folds:
         _check_one_fit(options)
     values = {name: getattr(options, name) for name in DEFAULTS}
     if options.other_embeddings is not None and options.recipe is None:
         values["norm"] = options.norm or "identity"
     if not options.folds and options.other_embeddings is not None:
-        values["tolerance"] = options.tolerance or TOLERANCE
-    values["bias"] = options.bias or None
+        values["tolerance"] = TOLERANCE
     if options.recipe is not None and options.model_index is not None:
         raise InputError(f"--model-index needs held-out figures, which --recipe {options.recipe} does not give")
     if options.recipe is None:
@@ -198,6 +151,11 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     if options.backend != "auto":
         raise InputError(f"--recipe works on the host, without --backend; got {options.backend}")
     return PUBLISHED
+
+
+def _local(options: ProbeCommandOptions) -> dict[str, Any]:
+    """The weight of the local loss, where it is stated: otherwise the function has its own."""
+    return {} if options.local_weight is None else {"local_weight": options.local_weight}
 
 
 def _check_one_fit(options: ProbeCommandOptions) -> None:
@@ -232,7 +190,7 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     weights = None if options.weights is None else _inputs.weights_of(options.weights).values
     journal = _kept.open_journal(
         options.out, {"x": x, "triplets": triplets, "others": others, "weights": weights},
-        {"model": model, **options.local(), **{name: getattr(options, name) for name in _kept.DECIDES}},
+        {"model": model, **_local(options), **{name: getattr(options, name) for name in _kept.DECIDES}},
         options.resume,
     )  # fmt: skip
     with journal.kept(), warnings.catch_warnings():
@@ -255,7 +213,7 @@ def _probe(
 
     validation = cross_validate_probe(
         x, triplets, folds=options.folds, penalties=options.penalties or "auto", seed=options.seed, split=options.split,
-        **more, **options.local(), missing=options.missing, ci=_options.plan(options), backend=options.backend,
+        **more, **_local(options), missing=options.missing, ci=_options.plan(options), backend=options.backend,
         progress=progress, journal=journal, **model,
     )  # fmt: skip
     images = None if validation.images is None else replace(validation.images, file=options.other_embeddings)
@@ -271,7 +229,7 @@ def _one_fit(
 
     strength = options.penalties[0] if options.penalties else STRENGTH
     fit = fit_probe(
-        x, triplets, penalty=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
+        x, triplets, penalty=strength, seed=options.seed, **more, **_local(options), missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)

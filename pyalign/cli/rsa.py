@@ -11,7 +11,6 @@ from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
-from pyalign.pairwise.ceilings import POOLINGS
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
 from pyalign.pairwise.rsa import METHODS, rsa
 from pyalign.progress import Progress
@@ -75,10 +74,6 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         group=HOW,
         words=CORRELATIONS,
     )
-    pooling: str | None = option(
-        "how participants are averaged for the noise ceiling (default: what suits the correlation)",
-        choices=tuple(POOLINGS), group=HOW,
-    )  # fmt: skip
     nan_policy: Policy = option(
         "rows with NaN: raise an error, or omit their pairs (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW,
@@ -120,16 +115,13 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     """Reads everything, compares everything."""
     _check(options)
     human = _matrices.read_judgments(options.human, options.kind, options.item_names)
-    if (human.n_people or 1) < 2:
-        refuse_unused(options, ("pooling",), "the noise ceiling, which needs matrices of at least two participants")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
     rdms = _matrices.read_matrices(options.model_rdms or (), "dissimilarity", "--model-rdms")
     found = rsa(
-        models, human, **asked, model_rdms=rdms, pooling=options.pooling,
-        ci=_options.plan(options), n_permutations=options.n_permutations,
+        models, human, **asked, model_rdms=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction,
         nan_policy=options.nan_policy,
         missing=options.missing, backend=options.backend, progress=progress,

@@ -131,10 +131,10 @@ def test_counts_are_two_columns(command, folder, triplets):
 
 def test_a_concept_embedding_can_stand_for_the_answers(command, folder):
     """At its own temperature a model that is calibrated against itself is right."""
-    told = ("--human", "x.npy", "--human-measure", "dot", "--human-temperature", "0.7", "--split", "none")
+    told = ("--human", "x.npy", "--human-measure", "dot", "--split", "none")
     ran = command("calibrate", "x.npy", "-t", "t.npy", *ANCHORED, *told, "--measure", "dot", "--json", "--quiet")
     (row,) = json.loads(ran.out)["results"]
-    assert row["temperature"] == pytest.approx(0.7, rel=1e-5) and row["targets"] == "probabilities"
+    assert row["temperature"] == pytest.approx(1.0, rel=1e-5) and row["targets"] == "probabilities"
     assert row["divergences"]["kl"] == pytest.approx(0, abs=1e-9)
 
 

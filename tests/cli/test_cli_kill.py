@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 T = ("-t", "t.npy")
 SEEDS = (("--seed", "1"), ("--seed", "2"))
 MEASURES = (("--measure", "dot"), ("--measure", "cosine"))
-FIT = ("--folds", "2", "--split", "triplets", "--tolerance", "0.1")
+FIT = ("--folds", "2", "--split", "triplets")
 
 # words, then what tells the old run from the new one
 COMMANDS = {

@@ -21,7 +21,7 @@ COMMANDS = {
     "compare": ("compare", *MODELS, *ON),
     "calibrate": ("calibrate", *MODELS, *ON, "--split", "none"),
     "calibrate, a concept embedding": (
-        "calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz", "--human-temperature", "5",
+        "calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz",
     ),
     "agreement": ("agreement", *MODELS, *ON, "--answers", "counts.npy"),
     "failures": ("failures", *MODELS, *ON),

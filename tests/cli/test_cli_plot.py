@@ -87,7 +87,6 @@ def test_what_is_wrong_is_one_line_and_writes_nothing(folder, human, refused, co
     ran = command("plot", "r.json", "--out", "a.gif")
     assert ran.code == 2 and "must end in .html, .svg, .png, .pdf; got '.gif'" in ran.err
     assert "kind 'map' needs embeddings" in refused("plot", "r.json", "--kind", "map", "--out", "a.svg")
-    assert "--ppi 300 applies only to a .png" in refused("plot", "r.json", "--ppi", "300", "--out", "a.svg")
     assert "--method tsne applies only to a map" in refused("plot", "r.json", "--method", "tsne", "--out", "a.svg")
     assert "is the same file as" in refused("plot", "a.svg", "--out", "a.svg")
     refused("plot", "l.txt", "--out", "a.svg")

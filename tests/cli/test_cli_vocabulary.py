@@ -1,0 +1,35 @@
+"""One name for each meaning: how many options there are, and what each name that was merged or dropped became."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyalign.cli._vocabulary import VOCABULARY
+
+MOST = 110
+SCORE = ("score", "x.npy", "-t", "t.npy")
+# What nobody needs on the command line, or another option says: words of a command, and the option that it had.
+GONE = {
+    ("concepts", "x.npy", "-t", "t.npy", "--dimensions", "d.npy"): ("--assign sum", "--top 2"),
+    ("probe", "x.npy", "-t", "t.npy"): ("--bias", "--smoothing 1", "--tolerance 1", "--tau 1", "--batch-size 8"),
+    ("calibrate", "x.npy", "-t", "t.npy"): ("--bins 5", "--held-out 0.5", "--human-temperature 1"),
+    ("neighbors", "agreement", "x.npy", "--human", "h.npy"): ("--rbo-p 0.9",),
+    ("rsa", "x.npy", "--human", "h.npy"): ("--pooling ranks",),
+    ("extract", "--images", "i", "--out", "o"): (
+        "--background white", "--decoder pil", "--compile", "--meta a=b", "--workers 2",
+    ),
+    ("plot", "r.json", "--out", "a.png"): ("--ppi 300",),
+    ("plan", "experiment", "--pilot", "p.json", "--difference", "0.1"): (
+        "--price-object 2", "--price-subject 2", "--price-answer 2", "--object-balance 1", "--subject-balance 1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words, option", [(words, one) for words, options in GONE.items() for one in options])
+def test_what_was_merged_or_dropped_is_a_usage_error(command, words, option):
+    ran = command(*words, *option.split())
+    assert ran.code == 2 and f"unrecognized arguments: {option}" in ran.err
+
+
+def test_the_vocabulary_is_small_enough_to_be_learned():
+    assert len(VOCABULARY) <= MOST
