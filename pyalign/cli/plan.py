@@ -33,8 +33,8 @@ class ExperimentOptions(
     """The options of `pyalign plan experiment`."""
 
     difference: float = option(
-        "true difference of accuracies that is to be found, a fraction such as 0.03; of one model, the difference of "
-        "its accuracy from a fixed value",
+        "smallest difference of accuracies that would matter, which is to be found, a fraction such as 0.03; of one "
+        "model, the difference of its accuracy from a fixed value",
         required=True, kind=float, metavar="FRACTION",
     )  # fmt: skip
     pilot: Spec | None = option(
@@ -156,7 +156,7 @@ class TripletsOptions(_options.RowNames, _options.Document):
         words=MEASURES,
     )  # fmt: skip
     difference: float = option(
-        "difference of accuracies to detect, for the number of answers that this takes (default: 0.05)",
+        "smallest difference of accuracies that would matter, for the number of answers that finds it (default: 0.05)",
         default=0.05, kind=float, metavar="FRACTION",
     )  # fmt: skip
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")

@@ -18,6 +18,8 @@ GONE = {
     ("extract", "--images", "i", "--out", "o"): (
         "--background white", "--decoder pil", "--compile", "--meta a=b", "--workers 2",
     ),
+    ("compare", "x.npy", "y.npy", "-t", "t.npy"): ("--margin 0.01",),
+    ("recover", "x.npy", "y.npy", "-t", "t.npy"): ("--target 0.9",),
     ("plot", "r.json", "--out", "a.png"): ("--ppi 300",),
     ("plan", "experiment", "--pilot", "p.json", "--difference", "0.1"): (
         "--price-object 2", "--price-subject 2", "--price-answer 2", "--object-balance 1", "--subject-balance 1",
