@@ -297,6 +297,5 @@ def check_intervals(
         refuse_unused(options, ("confidence_level",), "intervals, and --ci none omits them")
     if options.counts_people:
         return plan, ()
-    remedies = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
-    method = None if plan is None else plan.method
-    return plan, unused_people(options, "intervals over people", remedies.get(method or "", "--ci objects+subjects"))
+    drawn = plan is not None and not plan.closed
+    return plan, unused_people(options, "intervals over people", f"--ci {'subjects' if drawn else 'objects+subjects'}")

@@ -15,7 +15,7 @@ from pyalign.data.objects import HOW
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
-from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, BY, Resampling, as_resampling
 from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
@@ -342,8 +342,7 @@ CI = (AUTO, *BY, "none")  # what --ci may be everywhere
 
 def plan(options: Any) -> Resampling | None:
     """What the options of intervals ask for, as every function takes it."""
-    names = ("n_resamples", "confidence_level", "seed")
-    given = {"method": getattr(options, "ci_method", None), **{name: getattr(options, name, None) for name in names}}
+    given = {name: getattr(options, name, None) for name in ("n_resamples", "confidence_level", "seed")}
     asked = {argument: value for argument, value in given.items() if value is not None}
     return None if options.ci == "none" else Resampling(options.ci, **asked)
 
@@ -377,22 +376,18 @@ class ClosedIntervals:
 
 @dataclass(frozen=True)
 class Intervals(ClosedIntervals):
-    """Over what intervals are, and how."""
+    """Over what intervals are: in closed form, or by a bootstrap."""
 
-    ci_method: str | None = option(
-        "how intervals are computed (default: corrected, a closed form); pigeonhole: the uncorrected "
-        "bootstrap over objects", choices=METHODS,
+    n_resamples: int | None = option(
+        "take bootstrap intervals, with B resamples (default: a closed form)", kind=count, metavar="B",
         group=INTERVALS, rare=True,
     )  # fmt: skip
-    n_resamples: int | None = option(
-        "number of bootstrap resamples (default: 1000)", kind=count, metavar="B", group=INTERVALS, rare=True
-    )
     seed: int | None = option("random seed (default: 0)", kind=seed, metavar="S", group=INTERVALS, rare=True)
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("ci_method", "n_resamples"), "intervals, and --ci none omits them")
+            refuse_unused(self, ("n_resamples",), "intervals, and --ci none omits them")
         return super().resampling()
 
 

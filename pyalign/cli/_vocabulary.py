@@ -106,13 +106,11 @@ VOCABULARY = {
         ("--minimum", "", "integer", None, "the minimum number of triplets, answers or models"),
         # Inference
         ("--ci", "ci", "text", "auto", "what intervals generalize to"),
-        ("--ci-method", "", "text", None, "how intervals are computed"),
         ("--confidence", "confidence_level", "number", 0.95, "the confidence level of the intervals"),
         ("--resamples", "n_resamples", "integer", None, "the number of bootstrap resamples"),
         ("--permutations", "n_permutations", "integer", None, "the number of random relabellings"),
         ("--simulations", "n_simulations", "integer", None, "the number of simulations"),
         ("--seed", "seed", "integer", 0, "the random seed"),
-        ("--alpha", "alpha", "number", None, "the significance level"),
         ("--correction", "correction", "text", "holm", "the correction of p-values for multiple tests"),
         ("--baseline", "baseline", "text", None, "the model that all others are compared with"),
         ("--choose-best", "choose_best", "switch", False, "estimate how well the best model does on unseen objects"),

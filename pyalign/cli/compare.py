@@ -39,8 +39,8 @@ class CompareOptions(
         metavar="MODEL", group=_options.INTERVALS,
     )  # fmt: skip
     difference: float | None = option(
-        "smallest difference of accuracies that would matter, a fraction such as 0.01; also tests whether models differ "
-        "by less", kind=float,
+        "smallest difference of accuracies that would matter, a fraction such as 0.01; also tests whether models "
+        "differ by less", kind=float,
         metavar="FRACTION", group=_options.INTERVALS,
     )  # fmt: skip
     choose_best: bool = option(

@@ -29,8 +29,8 @@ OF_TRIPLETS = (
 
 @dataclass(frozen=True)
 class PredictOptions(
-    _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Nan, _options.Intervals, _options.People,
-    _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
+    _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Nan, _options.ClosedIntervals,
+    _options.People, _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign dimensions predict`."""
 
@@ -62,6 +62,9 @@ class PredictOptions(
         "controls the false discovery rate",
         default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )  # fmt: skip
+    seed: int | None = option(
+        "random seed of the folds (default: 0)", kind=_options.seed, metavar="S", group=REGRESSION
+    )
 
 
 def run(options: PredictOptions, progress: Progress) -> Outcome:
@@ -89,11 +92,7 @@ def _check(options: PredictOptions) -> None:
     if options.triplets is None:
         refuse_unused(options, OF_TRIPLETS, "triplets: add --triplets")
     if options.ci == "none":
-        refuse_unused(
-            options,
-            ("ci_method", "n_resamples", "confidence_level", "correction"),
-            "intervals, and --ci none omits them",
-        )
+        refuse_unused(options, ("confidence_level", "correction"), "intervals, and --ci none omits them")
     if options.penalties is not None:
         checked_penalties(options.penalties)
     over_objects(_options.plan(options))

@@ -12,7 +12,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
-from pyalign.pairwise.rsa import METHODS, rsa
+from pyalign.pairwise.rsa import rsa
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
@@ -84,13 +84,8 @@ class RsaOptions(_options.JudgedRows, _options.Mapped, _options.Running, _option
         "intervals", default=AUTO, choices=_options.CI,
         metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
-    ci_method: str | None = option(
-        "how intervals are computed: a closed form that counts the noise of single pairs once "
-        "(corrected; the default except for kendall and tau-a), or bootstrap resamples", choices=METHODS,
-        group=_options.INTERVALS,
-    )  # fmt: skip
     n_resamples: int | None = option(
-        "number of bootstrap resamples (default: 1000); selects the bootstrap",
+        "take bootstrap intervals, with B resamples (default: a closed form, but 1000 resamples for kendall and tau-a)",
         kind=_options.count,
         metavar="B",
         group=_options.INTERVALS,
@@ -143,13 +138,11 @@ def _check(options: RsaOptions) -> None:
     if options.ci == "none":
         refuse_unused(
             options,
-            ("ci_method", "n_resamples", "confidence_level", "correction"),
+            ("n_resamples", "confidence_level", "correction"),
             "intervals, and --ci none omits them",
         )
         if options.n_permutations is None and not options.weighted:
             refuse_unused(options, ("seed",), "random steps: intervals, --permutations or --weighted")
-    if options.ci_method == "corrected":
-        refuse_unused(options, ("n_resamples",), "the bootstrap, which --ci-method corrected does not use")
 
 
 COMMAND = Command(

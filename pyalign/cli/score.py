@@ -109,7 +109,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
 
 def _refuse_answers(options: ScoreOptions) -> None:
     """Raises where an option needs the people's answers."""
-    names = ("model_choices", "ci", "ci_method", "groups", "categories", "ceiling", "n_permutations")
+    names = ("model_choices", "ci", "groups", "categories", "ceiling", "n_permutations")
     named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
     if named:
         raise InputError(

@@ -65,7 +65,7 @@ def test_every_option_reaches_the_function(document, human, x, triplets):
         "--ties",
         "wrong",
     )
-    more = ("--correction", "benjamini-hochberg", "--minimum", 90, "--ci-method", "bootstrap", "--resamples", 64)
+    more = ("--correction", "benjamini-hochberg", "--minimum", 90, "--resamples", 64)
     found = document("x.npy", "y.npy", *options, *more, "--categories", "coarse.txt", "--levels", "fine.txt",
                      "coarse.txt", "--seed", 3, "--confidence", 0.9, "--limit", 2)  # fmt: skip
     fine, coarse = ([f"{letter}{k // size}" for k in range(30)] for letter, size in (("f", 3), ("c", 10)))

@@ -45,7 +45,7 @@ def same(found, expected, names=SAME):
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("--ci", "objects"), ("--ci", "none"), ("--ci", "triplets", "--ci-method", "bootstrap", "--seed", 3)],
+    [(), ("--ci", "objects"), ("--ci", "none"), ("--ci", "triplets", "--resamples", 64, "--seed", 3)],
 )
 def test_the_figures_are_those_of_the_embeddings_that_made_the_choices(written, choices, options):
     expected = written(*options)

@@ -223,7 +223,7 @@ def test_ctrl_c_ends_a_long_run_with_130_and_leaves_nothing(folder, many, listin
     np.save("wide.npy", reals(1, 300, 2000))
     before = listing(folder)
     args = ["score", "--embeddings", "wide.npy", "x.npy", "--triplets", many, "--backend", "numpy"]
-    args += ["--ci", "objects", "--ci-method", "bootstrap", "--resamples", 100_000]
+    args += ["--ci", "objects", "--resamples", 100_000]
     outputs = ["--choices", "c.npy", "--probabilities", "p.npy", "--json", "out.json"]
     terminal, side = pty.openpty()
     running = subprocess.Popen([sys.executable, "-m", "pyalign", *map(str, args), *outputs],

@@ -20,6 +20,9 @@ GONE = {
     ),
     ("compare", "x.npy", "y.npy", "-t", "t.npy"): ("--margin 0.01",),
     ("recover", "x.npy", "y.npy", "-t", "t.npy"): ("--target 0.9",),
+    SCORE: ("--ci-method bootstrap",),
+    ("cka", "x.npy", "y.npy"): ("--alpha 0.05", "--ci-method half-samples"),
+    ("dimensions", "predict", "x.npy", "--dimensions", "d.npy"): ("--resamples 9",),
     ("plot", "r.json", "--out", "a.png"): ("--ppi 300",),
     ("plan", "experiment", "--pilot", "p.json", "--difference", "0.1"): (
         "--price-object 2", "--price-subject 2", "--price-answer 2", "--object-balance 1", "--subject-balance 1",
