@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
@@ -145,17 +145,9 @@ class TripletLayout:
         "is more similar to an anchor",
         choices=TASKS, group=TRIPLETS,
     )  # fmt: skip
-    odd_column: Literal["last", "first", "none"] | None = option(
-        "column with the item chosen as the odd one out (default: last); none: choices were not recorded",
-        choices=("last", "first", "none"), group=TRIPLETS, rare=True,
-    )  # fmt: skip
-    anchor: Literal["first", "last"] | None = option(
-        "column with the anchor (default: first); the chosen option comes before the other one",
-        choices=("first", "last"), group=TRIPLETS, rare=True,
-    )  # fmt: skip
     choice_column: int | str | None = option(
-        "column with the position of the odd item or of the chosen option; a number from 0 or a header", kind=column,
-        metavar="K",
+        "column with the position of the odd item or of the chosen option, a number from 0 or a header; none: choices "
+        "were not recorded (default: the order of the columns says what was chosen)", kind=column, metavar="K",
         group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_base: int | None = option(
@@ -166,7 +158,8 @@ class TripletLayout:
         rare=True,
     )
     columns: tuple[int | str, ...] | None = option(
-        "the three columns with the items in a wider file; numbers from 0 or headers",
+        "the three columns with the items, the odd one last, or anchor, chosen option, other option: 1,2,0 where the "
+        "odd one is first, 2,0,1 where the anchor is last; numbers from 0 or headers",
         kind=columns,
         metavar="I,J,K",
         group=TRIPLETS,
@@ -178,6 +171,20 @@ class TripletLayout:
         "matched by name",
         metavar="FILE", role="input", group=TRIPLETS, rare=True,
     )  # fmt: skip
+
+    @property
+    def without_choices(self) -> bool:
+        """Whether nobody recorded which item is odd."""
+        return self.choice_column == "none"
+
+    def layout(self) -> dict[str, Any]:
+        """What is stated of the layout, as arguments of `load_triplets`."""
+        stated = {
+            "task": self.task, "odd_column": "none" if self.without_choices else None,
+            "choice_column": None if self.without_choices else self.choice_column, "choice_base": self.choice_base,
+            "columns": self.columns, "one_based": self.one_based or None,
+        }  # fmt: skip
+        return {name: value for name, value in stated.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -255,12 +262,8 @@ class Weighted:
 
     weights: Spec | None = option(
         "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
-        "positive numbers, or a table with a column weight, in the order of the triplet file", metavar="FILE",
-        role="input", group=WEIGHTS, exclusive="weights", rare=True,
-    )  # fmt: skip
-    weight_column: int | str | None = option(
-        "column of the triplet file with these weights; a number from 0 or a header", kind=column, metavar="K",
-        group=WEIGHTS, exclusive="weights", rare=True,
+        "positive numbers in the order of the triplet file, or a table with a column weight, which can be the triplet "
+        "file; FILE::COLUMN picks another column", metavar="FILE", role="input", group=WEIGHTS, rare=True,
     )  # fmt: skip
 
 

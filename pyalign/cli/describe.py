@@ -71,20 +71,13 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
     result = described[0] if len(described) == 1 else FileDescriptions(described)
     if options.write is None:
         return Outcome(result)
-    values = {name: getattr(options, name) for name in _layout_options()}
-    layout = {name: value for name, value in values.items() if value is not None and value is not False}
-    draft = describe_dataset(described, stated, layout, options.kind)
+    column = {} if options.subject_column is None else {"subject_column": options.subject_column}
+    draft = describe_dataset(described, stated, options.layout() | column, options.kind)
     document = _from(os.path.dirname(options.write) or ".", draft.document, options.write)
     _check(options.write, document)
     note = f"{options.write} describes {', '.join(document)}"
     return Outcome(result, {options.write: description_text(os.path.basename(options.write), document)},
                    notes=(*draft.notes, note))  # fmt: skip
-
-
-def _layout_options() -> tuple[str, ...]:
-    """The options of how triplets are laid out."""
-    names = [field.name for field in fields(_options.TripletLayout) if field.name != "item_names"]
-    return (*names, "subject_column")
 
 
 def _images(spec: Spec) -> FileDescription:

@@ -22,7 +22,7 @@ TABLE, PREDICTED = "predict.csv", "predictions.npy"
 WRITTEN, PICTURES = (TABLE, PREDICTED, "predict.json"), ("dimensions",)  # to --out
 UNUSED_PEOPLE = "who answered plays no part here: intervals are over objects"
 OF_TRIPLETS = (
-    "task", "odd_column", "anchor", "choice_column", "choice_base", "columns", "one_based", "item_names",
+    "task", "choice_column", "choice_base", "columns", "one_based", "item_names",
     "subject_column",
 )  # fmt: skip
 

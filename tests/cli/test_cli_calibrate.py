@@ -136,7 +136,7 @@ def test_counts_come_from_any_file(rows, x, triplets, suffix, flag):
     counts = np.random.default_rng(0).integers([0, 0, 2], [4, 4, 6], (4000, 3))
     np.save("counts.npy", counts), np.savez("counts.npz", counts=counts)
     np.savetxt("counts.csv", counts, fmt="%d", delimiter=",")
-    (row,) = rows(flag, f"counts.{suffix}", "--odd-column", "none")
+    (row,) = rows(flag, f"counts.{suffix}", "--choice-column", "none")
     assert row == plain(pyalign.calibrate(x, triplets, answers=counts), embeddings="x.npy")
     assert (row["answers"], row["targets"]) == ("counts", "counts")
 
@@ -157,8 +157,7 @@ def test_answers_follow_the_items_where_the_odd_one_stands_elsewhere_in_the_file
     np.savetxt("choice.csv", np.column_stack([triplets[:, [2, 0, 1]], np.zeros(4000, int)]), "%d", ",")
     (row,) = rows("--answers", "p.npy")
     for options, on in (
-        (("--odd-column", "first"), "first.npy"),
-        (("--odd-column", "none"), "first.npy"),
+        (("--choice-column", "none"), "first.npy"),
         (("--choice-column", 3, "--choice-base", 0, "--columns", "0,1,2"), "choice.csv"),
     ):
         (same,) = rows("--answers", "p_first.npy", *options, on=on)
@@ -208,7 +207,7 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
 @pytest.mark.parametrize(
     "options,pieces",
     [
-        (("--odd-column", "none"), ["--odd-column none leaves no answers", "give --answers or --human"]),
+        (("--choice-column", "none"), ["--choice-column none leaves no answers", "give --answers or --human"]),
         (("--human-measure", "cosine"), ["--human-measure cosine applies only to", "add --human"]),
         (("--answers", "missing.npy"), ["missing.npy", "No such file"]),
         (("--answers", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),

@@ -140,7 +140,7 @@ def test_the_best_concept_stands_first(command, human):
         (("--dimensions", "d.npy", "--dimension-labels", "fine.txt"), "dimension_labels must be one for each of 3"),
         (("--dimensions", "missing.npy"), "missing.npy"),
         (("--dimensions", "d.npy", "--ci", "none", "--minimum", "9"), "--minimum 9 applies only to intervals"),
-        (("--dimensions", "d.npy", "--odd-column", "none"), "concepts needs human choices"),
+        (("--dimensions", "d.npy", "--choice-column", "none"), "concepts needs human choices"),
         (("--dimensions", "d.npy", "--measure", "cosin"), "measure must be one of"),
     ],
 )

@@ -55,8 +55,8 @@ def test_the_table_fits_80_columns_and_has_a_matrix(command, files):
      "--choice-base 1 applies only to positions of choices: add --choice-column or --model-choices"),
     (["--model-choices", "c.npy", "d.npy", "--measure", "dot"],
      "--measure dot applies only to embeddings, not to --model-choices"),
-    (["a.npy", "b.npy", "--odd-column", "none"],
-     "consistency needs human choices, which --odd-column none says are not recorded"),
+    (["a.npy", "b.npy", "--choice-column", "none"],
+     "consistency needs human choices, which --choice-column none says are not recorded"),
 ])  # fmt: skip
 def test_what_does_not_fit_together_is_one_line(command, files, words, told):
     ran = command("consistency", *words, "-t", "t.npy")

@@ -128,15 +128,13 @@ def test_options_of_the_same_call_go_into_the_description(written, lab):
         "answers.npy",
         "--columns",
         "2,1,0",
-        "--odd-column",
-        "first",
         "--subject-column",
         "3",
         "--item-names",
         "names.txt",
     )
     assert found["names"] == "names.txt"
-    assert found["triplets"]["columns"] == [2, 1, 0] and found["triplets"]["odd_column"] == "first"
+    assert found["triplets"]["columns"] == [2, 1, 0] and found["triplets"]["odd_column"] == "last"
     assert "taken are" not in notes
 
 
@@ -415,13 +413,13 @@ def test_an_option_wins_over_the_description_and_is_noted(command, written):
 
 
 def test_that_answers_are_not_recorded_is_said_by_the_description(command, refused, written):
-    written("answers.npy", "--odd-column", "none", "--item-names", "names.txt")
+    written("answers.npy", "--choice-column", "none", "--item-names", "names.txt")
     assert refused("compare", "x.npy", "y.npy", "-t", "mine.toml").endswith(
         "compare needs human choices, which mine.toml says are not recorded"
     )
     assert "mine.toml leaves no answers to fit to" in refused("calibrate", "x.npy", "-t", "mine.toml")
     alone = command("score", "x.npy", "-t", "mine.toml").out
-    assert alone == command("score", "x.npy", "-t", "answers.npy", "--columns", "0,1,2", "--odd-column", "none").out
+    assert alone == command("score", "x.npy", "-t", "answers.npy", "--columns", "0,1,2", "--choice-column", "none").out
     assert "--ceiling needs human choices, which mine.toml" in refused(
         "score", "x.npy", "-t", "mine.toml", "--ceiling", "0.7"
     )

@@ -129,7 +129,7 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--split", "triplets"), "--split triplets applies only to folds, and --folds none omits them"),
         (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
         (("--model-index", "m.yaml"), "--model-index needs folds, which --folds none leaves out"),
-        (("--odd-column", "none"), "probe needs human choices"),
+        (("--choice-column", "none"), "probe needs human choices"),
     ],
 )
 def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):

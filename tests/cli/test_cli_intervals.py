@@ -162,7 +162,7 @@ def test_the_table_shows_what_was_asked_for(score, folder, triplets):
         (("--ci", "objects", "--confidence", "95"), "confidence_level must lie between 0 and 1; got 95.0"),
         (("--ci", "objects", "--seed", "9" * 12), "seed must be a whole number from 0 to 2,147,483,647; got 9999"),
         (("--ceiling", "0.2"), "ceiling must be a fraction above chance (1/3), at most 1; got 0.2"),
-        (("--odd-column", "none", "--ci", "objects"), "--ci needs human choices"),
+        (("--choice-column", "none", "--ci", "objects"), "--ci needs human choices"),
         (
             ("--ci", "objects+subjects", "--resamples", "64", "--subjects", "few.txt"),
             "ci objects+subjects needs the closed form, without resamples; got 'bootstrap'",
@@ -351,8 +351,8 @@ def test_compare_matches_names_where_files_hold_other_items_too(command, folder,
 
 
 def test_compare_needs_answers(refused, models):
-    message = refused("compare", "--embeddings", *models, "--triplets", "t.npy", "--odd-column", "none")
-    assert message == "t.npy: compare needs human choices, which --odd-column none says are not recorded"
+    message = refused("compare", "--embeddings", *models, "--triplets", "t.npy", "--choice-column", "none")
+    assert message == "t.npy: compare needs human choices, which --choice-column none says are not recorded"
 
 
 def test_compare_refuses_in_one_line(refused, models, folder, x):

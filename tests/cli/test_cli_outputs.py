@@ -134,26 +134,26 @@ def test_a_dropped_triplet_has_no_choice_and_no_probability(score, truth, folder
 
 
 def test_without_an_odd_column_choices_alone_are_printed(score, truth, x, triplets):
-    ran = score("--odd-column", "none")
+    ran = score("--choice-column", "none")
     assert (ran.code, ran.err) == (0, NAMELESS)
     assert ran.out.splitlines() == [str(choice) for choice in truth(x, triplets).choices]
 
 
 def test_without_an_odd_column_several_results_are_columns(score, truth, x, triplets):
-    ran = score("--odd-column", "none", "--measure", "dot", "cosine")
+    ran = score("--choice-column", "none", "--measure", "dot", "cosine")
     columns = np.array([line.split("\t") for line in ran.out.splitlines()], dtype=int).T
     np.testing.assert_array_equal(columns, [truth(x, triplets, m).choices for m in ("dot", "cosine")])
 
 
 def test_without_an_odd_column_json_has_no_accuracy(results):
-    (row,) = results("--odd-column", "none")
+    (row,) = results("--choice-column", "none")
     assert set(ROW) - set(row) == OF_INTERVALS  # of what is not known
     assert (row["accuracy"], row["cross_entropy"]) == (None, None)
     assert row["mean_entropy"] > 0
 
 
 def test_without_an_odd_column_choices_are_written_and_the_table_has_no_accuracy(score, truth, x, triplets):
-    ran = score("--odd-column", "none", "--choices", "c.npy")
+    ran = score("--choice-column", "none", "--choices", "c.npy")
     np.testing.assert_array_equal(np.load("c.npy"), truth(x, triplets).choices)
     accuracy = ran.out.splitlines()[1].split()[2]
     assert accuracy == "-"

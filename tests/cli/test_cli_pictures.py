@@ -260,7 +260,7 @@ WRONG = {
         *CONCEPTS, "--out", ".", "--json", "concepts.json"
     ),
     "images/gallery.svg is the same file as images/gallery.svg": (*NEIGHBORS, "--out", "images", "--images", "images"),
-    "--odd-column first applies only to triplets: add --triplets": (*PREDICT, "--odd-column", "first"),
+    "--choice-column 3 applies only to triplets: add --triplets": (*PREDICT, "--choice-column", "3"),
 }  # fmt: skip
 
 

@@ -121,9 +121,6 @@ def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command
     moved = np.take_along_axis(triplets, orders, axis=1)
     np.save("a.npy", np.column_stack([moved, np.argmax(orders == 2, axis=1)]))
     layout = ("--choice-column", "3", "--choice-base", "0")
-    if order == (2, 0, 1):
-        np.save("a.npy", moved)
-        layout = ("--odd-column", "first")
     found = json.loads(probe(*args, *layout).out)
     for name in ("accuracy", "cross_entropy", "zero_shot_accuracy"):
         assert found[name] == pytest.approx(expected[name], abs=1e-5)
@@ -493,7 +490,7 @@ REFUSED = [
     (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),
     (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal next to --out, w.journal.json is the same file as"),
-    (["--odd-column", "none"], "probe needs human choices, which --odd-column none says are"),
+    (["--choice-column", "none"], "probe needs human choices, which --choice-column none says are"),
 ]
 
 

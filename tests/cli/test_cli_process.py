@@ -105,7 +105,7 @@ def many(folder):
 
 
 def test_a_reader_that_leaves_early_is_no_error(folder, many):
-    command = [sys.executable, "-m", "pyalign", *SCORE[:-1], many, "--odd-column", "none"]
+    command = [sys.executable, "-m", "pyalign", *SCORE[:-1], many, "--choice-column", "none"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout.readline() in ("0\n", "1\n", "2\n")
         running.stdout.close()
@@ -114,7 +114,7 @@ def test_a_reader_that_leaves_early_is_no_error(folder, many):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-@pytest.mark.parametrize("args", [[*SCORE], [*SCORE, "--json"], ["info"], [*SCORE, "--odd-column", "none"]], ids=str)
+@pytest.mark.parametrize("args", [[*SCORE], [*SCORE, "--json"], ["info"], [*SCORE, "--choice-column", "none"]], ids=str)
 def test_a_full_disk_behind_stdout_is_an_error(process, folder, args):
     with open("/dev/full", "w") as full:
         ran = process(*args, stdout=full)

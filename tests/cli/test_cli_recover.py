@@ -66,7 +66,7 @@ def test_probes_take_folds_and_strengths(recover):
 
 
 def test_triplets_without_answers_do_with_a_temperature(recover):
-    found = recover("--odd-column", "none", "--temperature", 0.2, "--simulations", 2, "--count", 40)
+    found = recover("--choice-column", "none", "--temperature", 0.2, "--simulations", 2, "--count", 40)
     assert found["temperatures"] == "given"
 
 
@@ -123,7 +123,7 @@ def test_the_csv_has_a_row_for_each_model(command, folder, models):
         (("--temperature", 1, 2), "--temperature must be one for all, or one for each of 3 models; got 2"),
         (("--measure", "cosin"), "measure must be one of"),
         (("--labels", "a"), "--labels must name each of 3 models; got 1"),
-        (("--odd-column", "none"), "recover without --temperature needs human choices"),
+        (("--choice-column", "none"), "recover without --temperature needs human choices"),
         (("--count", 1), "sizes must be a whole number from 2"),
         (("--temperature", 0), "temperature must be a positive number"),
         (("--groups", "t.npy"), None),

@@ -15,7 +15,7 @@ from pyalign.cli.commands import all_commands
 
 EVERYWHERE = {
     "--subjects", "--subject-column", "--nan", "--missing", "--names", "--name-column", "--per-object", "--columns",
-    "--categories", "--item-names", "--choice-column", "--choice-base", "--odd-column", "--one-based",
+    "--categories", "--item-names", "--choice-column", "--choice-base", "--one-based",
 }  # fmt: skip
 READ_TRIPLETS = [  # describe writes down how a file is laid out
     name for name in COMMANDS if issubclass(load(name).options, SomeTriplets) and name != "describe"

@@ -20,7 +20,7 @@ GONE = {
     ),
     ("compare", "x.npy", "y.npy", "-t", "t.npy"): ("--margin 0.01",),
     ("recover", "x.npy", "y.npy", "-t", "t.npy"): ("--target 0.9",),
-    SCORE: ("--ci-method bootstrap",),
+    SCORE: ("--ci-method bootstrap", "--odd-column first", "--anchor last", "--weight-column 3"),
     ("cka", "x.npy", "y.npy"): ("--alpha 0.05", "--ci-method half-samples"),
     ("dimensions", "predict", "x.npy", "--dimensions", "d.npy"): ("--resamples 9",),
     ("plot", "r.json", "--out", "a.png"): ("--ppi 300",),
