@@ -354,12 +354,15 @@ def _either(parser: Parser, field_: Field[Any], option_: Option, by_flag: Any, s
 
 
 def paths(options: Any, role: str) -> dict[str, list[str]]:
-    """The files that the options name, by the option's flag."""
+    """The files that the options name, by the option's flag; of several words those that name one."""
+    from pyalign.io.paths import Spec
+
     by_flag: dict[str, list[str]] = {}
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)
         if option_.role == role and isinstance(value, str | tuple) and value != option_.const:
-            by_flag[flag_of(field_, option_)] = [value] if isinstance(value, str) else list(value)
+            words = [value] if isinstance(value, str) else list(value)
+            by_flag[flag_of(field_, option_)] = [one for one in words if role != "input" or isinstance(one, Spec)]
     return by_flag
 
 

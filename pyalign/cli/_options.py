@@ -22,10 +22,9 @@ MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "participants", "answers of many participants"
 WEIGHTS = "weights of answers"
-TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --write`"
+TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --out`"
 MODEL = f"model\nmeasures (larger is more similar; rbf:2.5 sets sigma):\n{FORMULAS}"
 INTERVALS = "intervals"
-CSV_ESCAPE = "in .csv tables, put an apostrophe before names that look like spreadsheet formulas (=, +, -, @)"
 
 
 # Kinds of words
@@ -414,16 +413,6 @@ class Running(Threads):
 
 
 @dataclass(frozen=True)
-class Card:
-    """What goes onto the cards of models."""
-
-    model_index: str | None = option(
-        "write the results as .yaml, for the metadata of a model card (model-index)", metavar="PATH", role="output",
-        group=OUTPUT, rare=True,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
 class Quiet:
     """Whether notes and progress are shown."""
 
@@ -446,7 +435,6 @@ class Output(Document):
     """What is printed and written."""
 
     csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
-    csv_escape: bool = option(CSV_ESCAPE, default=False, group=OUTPUT, rare=True)
     latex: str | None = option(
         "write the table as .tex, for the LaTeX package booktabs",
         metavar="PATH",

@@ -65,7 +65,7 @@ class Wording:
             if match["phrase"]:
                 return PHRASES[match[0]]
             if match["set"]:
-                return f"'pyalign datasets path {match['set']} {'--folder DIR' if match['remember'] else '--forget'}'"
+                return f"'pyalign datasets path {match['set']} --folder {'DIR' if match['remember'] else 'none'}'"
             name = match["inner"] or match["argument"] or match["method"]
             value = match["held"] or match["value"] or match["word"]
             return (name in options and _setting(*options[name], value)) or match[0]

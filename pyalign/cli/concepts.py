@@ -75,9 +75,9 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
         return Outcome(concepts, notes=notes)
-    tables = {"concepts.csv": concepts.to_csv(options.csv_escape)}
+    tables = {"concepts.csv": concepts.to_csv()}
     if concepts.differences:
-        tables["differences.csv"] = concepts.differences_csv(options.csv_escape)
+        tables["differences.csv"] = concepts.differences_csv()
     cards = {} if dimensions is None else {"dimensions": dimensions, "dimension_labels": of_dimensions,
                                            "names": _names_of_rows(dimensions, *models.values())}  # fmt: skip
     files, more = _folder.folder_files(concepts, options, tables, formats, **cards)

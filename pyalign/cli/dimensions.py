@@ -104,7 +104,7 @@ def _files(
     """What --out holds, the held-out predictions too: (n, k), or (m, n, k) of m models in the order of the table."""
     if options.out is None:
         return {}, ()
-    files, notes = _folder.folder_files(predictions, options, {TABLE: predictions.to_csv(options.csv_escape)}, formats)
+    files, notes = _folder.folder_files(predictions, options, {TABLE: predictions.to_csv()}, formats)
     predicted = [result.predictions for result in predictions if result.predictions is not None]
     array = predicted[0] if len(predicted) == 1 else np.stack(predicted)
     return {os.path.join(options.out, PREDICTED): array, **files}, notes

@@ -164,7 +164,6 @@ class TripletsOptions(_options.RowNames, _options.Document):
         "write the triplets as a table to collect answers with: three items, probability, weight", required=True,
         kind=_options.csv_file, metavar="DESIGN.csv", role="output", group=OUTPUT,
     )  # fmt: skip
-    csv_escape: bool = option(_options.CSV_ESCAPE, default=False, group=OUTPUT, rare=True)
 
 
 def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
@@ -179,7 +178,7 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
     design = plan_triplets(
         a, b, options.n_triplets, share=options.share, measure=measure, difference=options.difference, seed=options.seed
     )
-    return Outcome(design, {options.out: design.design(options.csv_escape)}, _summary(design, options.out))
+    return Outcome(design, {options.out: design.design()}, _summary(design, options.out))
 
 
 def _summary(design: ChosenTriplets, path: str) -> str:

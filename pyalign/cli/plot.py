@@ -52,7 +52,6 @@ class PlotOptions(_options.Quiet):
         "write the numbers in the figure as .csv, a row for each mark", kind=_options.csv_file, metavar="PATH",
         role="output",
     )  # fmt: skip
-    csv_escape: bool = option(_options.CSV_ESCAPE, default=False)
     kind: MatrixKind | None = option(
         f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="KIND"
     )
@@ -82,7 +81,9 @@ class PlotOptions(_options.Quiet):
     categories: Spec | None = option(
         "categories of the objects: colours of a map, frames of a gallery", metavar="FILE", role="input", group=OBJECTS
     )
-    query: tuple[str, ...] | None = option("for a gallery: queries to show", nargs="+", metavar="NAME", group=OBJECTS)
+    queries: tuple[str, ...] | None = option(
+        "for a gallery: queries to show", "--query", nargs="+", metavar="NAME", group=OBJECTS
+    )
     method: str | None = option(
         f"projection for a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
     )
@@ -124,7 +125,7 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     content = rendered(picture, suffix)
     files: dict[str, Output] = {options.out: content}
     if options.csv is not None:
-        files[options.csv] = csv_of(rows_of(picture), options.csv_escape)
+        files[options.csv] = csv_of(rows_of(picture))
     return Outcome(files=files, text=f"wrote {', '.join(files)}", notes=notes_of(picture))
 
 
@@ -137,7 +138,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     dimensions, labels = _concepts.read_dimensions(options.dimensions, options.dimension_labels, options.names)
     arguments: dict[str, Any] = {
         "dimensions": dimensions, "dimension_labels": labels, "names": names, "images": options.images,
-        "queries": options.query, "by": options.by, "sort": options.sort, "limit": options.limit,
+        "queries": options.queries, "by": options.by, "sort": options.sort, "limit": options.limit,
         "method": options.method, "seed": options.seed,
     }  # fmt: skip
     if options.embeddings is not None:

@@ -50,7 +50,7 @@ def rank(text: str) -> int | str:
 @dataclass(frozen=True)
 class ProbeCommandOptions(
     _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers,
-    _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Card, _options.Output,
+    _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 
@@ -134,8 +134,6 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
         values["norm"] = options.norm or "identity"
     if not options.folds and options.other_embeddings is not None:
         values["tolerance"] = TOLERANCE
-    if options.recipe is not None and options.model_index is not None:
-        raise InputError(f"--model-index needs held-out figures, which --recipe {options.recipe} does not give")
     if options.recipe is None:
         return {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
     for name, value in {**values, "other_embeddings": options.other_embeddings}.items():
@@ -163,9 +161,8 @@ def _check_one_fit(options: ProbeCommandOptions) -> None:
     _refuse_intervals(options, "--folds none")
     if options.split != "objects":
         raise InputError(f"--split {options.split} applies only to folds, and --folds none omits them")
-    if options.recipe is not None or options.model_index is not None:
-        flag = "--recipe" if options.recipe is not None else "--model-index"
-        raise InputError(f"{flag} needs folds, which --folds none leaves out")
+    if options.recipe is not None:
+        raise InputError("--recipe needs folds, which --folds none leaves out")
     if options.penalties is None and options.other_embeddings is None:
         raise InputError("--folds none fits one map: --penalty says how strongly it is penalized")
     if len(options.penalties or (0.0,)) > 1:

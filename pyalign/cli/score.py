@@ -26,7 +26,7 @@ EXTRA = "additional scores"
 class ScoreOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Weighted,
-    _options.Running, _options.Card, _options.Output,
+    _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign score`."""
 

@@ -185,7 +185,7 @@ def test_concepts_have_the_items_that_numbers_stand_for_among_the_models(rows, x
 
 
 def test_a_concept_embedding_makes_targets(rows, x, triplets):
-    concept = np.abs(reals(5, 30, 4))
+    concept = np.abs(x)
     np.save("vice.npy", concept)
     (row,) = rows("--human", "vice.npy", "--human-measure", "cosine")
     p = pyalign.choice_probabilities(concept, triplets, measure="cosine")

@@ -128,7 +128,6 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--penalty", "1", "2"), "--folds none takes one --penalty; got 2"),
         (("--split", "triplets"), "--split triplets applies only to folds, and --folds none omits them"),
         (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
-        (("--model-index", "m.yaml"), "--model-index needs folds, which --folds none leaves out"),
         (("--choice-column", "none"), "probe needs human choices"),
     ],
 )

@@ -27,7 +27,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("dimensions predict", "x.npy --dimensions human.npy --figures none", "out json csv latex"),
     ("rsa", "x.npy --human rdm.npy --kind similarity", "json csv latex model_index"),
     ("cka", "x.npy y.npy --permutations 5", "json csv latex"),
-    ("neighbors search", "x.npy --queries y.npy --figures none", "save_index out json csv latex"),
+    ("neighbors search", "x.npy --query y.npy --figures none", "save_index out json csv latex"),
     ("neighbors agreement", "x.npy --human y.npy --permutations 0", "out json csv latex"),
     ("neighbors changes", "x.npy y.npy", "json csv latex"),
     ("neighbors purity", "x.npy --categories categories.txt --permutations 0", "json csv latex"),
@@ -55,7 +55,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("info", "", "json"),
     ("datasets list", "", "json csv latex"),
     ("datasets info", "things", "json csv latex"),
-    ("triplets simulate", "--shape 20,4 --count 50", "folder"),
+    ("triplets simulate", "--n-objects 20 --count 50", "folder"),
 )
 ELSEWHERE = ("tour", "datasets fetch")  # the longest; needs a server
 SUFFIXES = {

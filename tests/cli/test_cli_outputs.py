@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 
 import numpy as np
@@ -260,40 +259,3 @@ def test_a_pipe_is_written_into_and_not_replaced(score, folder):
     assert (folder / "pipe").is_fifo()
     reader.join(10)
     assert json.loads(received[0])["triplets"] == "t.npy"
-
-
-TABLES = {
-    "compare": ("compare", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--csv", "o.csv"),
-    "failures": ("failures", "x.npy", "-t", "t.npy", "--labels", "=a", "--names", "n.txt", "--out", "o.csv"),
-    "objects": ("neighbors", "agreement", "x.npy", "--human", "x.npy", "--labels", "=a", "--permutations", "0",
-                "--ci", "none", "--out", "o.csv"),
-    "neighbors": ("neighbors", "search", "x.npy", "--names", "n.txt", "--out", "o", "--figures", "none"),
-    "concepts": ("concepts", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--categories", "c.txt",
-                 "--out", "o", "--figures", "none"),
-    "predictions": ("dimensions", "predict", "x.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
-                    "--out", "o", "--figures", "none"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_csv_escape_puts_an_apostrophe_before_names_that_a_spreadsheet_would_run(name, command, folder, x):
-    np.save("y.npy", -x)
-    np.save("d.npy", np.abs(x))
-    (folder / "n.txt").write_text("".join(f"=item {k}\n" for k in range(len(x))))
-    (folder / "c.txt").write_text("".join(f"=c{k % 2}\n" for k in range(len(x))))
-    (folder / "l.txt").write_text("".join(f"=d{k}\n" for k in range(x.shape[1])))
-    written = []
-    for more in ((), ("--csv-escape",)):
-        ran = command(*TABLES[name], *more, "--quiet")
-        assert ran.code == 0, ran.err
-        written.append({path.name: path.read_text() for path in folder.rglob("*.csv")})
-    plain, escaped = written
-    assert plain and plain.keys() == escaped.keys()
-    for table in plain:
-        assert re.search("(^|,)=", plain[table], re.MULTILINE) and "'=" not in plain[table]
-        assert escaped[table] == re.sub("(^|,)=", "\\1'=", plain[table], flags=re.MULTILINE)
-
-
-def test_csv_escape_needs_a_table(refused):
-    told = refused("score", "x.npy", "-t", "t.npy", "--csv-escape")
-    assert told == "--csv-escape applies only to a .csv table: add --csv PATH"

@@ -58,12 +58,11 @@ def test_the_numbers_of_a_picture_are_no_formulas_where_that_is_asked_for(folder
     (folder / "n.txt").write_text("".join(f"=object {k}\n" for k in range(ITEMS)))
     words = ["--embeddings", "x.npy", "--names", "n.txt"]
     assert command("plot", *words, "--out", "a.svg", "--csv", "a.csv").code == 0
-    assert command("plot", *words, "--out", "b.svg", "--csv", "b.csv", "--csv-escape").code == 0
-    plain, escaped = (folder / "a.csv").read_text(), (folder / "b.csv").read_text()
-    assert plain.count("=object") == ITEMS and escaped == plain.replace("=object", "'=object")
+    plain = (folder / "a.csv").read_text()
     x = pyalign.Embeddings(np.load("x.npy"), [f"=object {k}" for k in range(ITEMS)], "x.npy")
     pyalign.plot(embeddings=x, csv="c.csv", csv_escape=True)
-    assert (folder / "c.csv").read_text() == escaped
+    assert plain.count("=object") == ITEMS
+    assert (folder / "c.csv").read_text() == plain.replace("=object", "'=object")
 
 
 def test_a_map_of_embeddings(folder, human, command):

@@ -204,7 +204,7 @@ def limit_files():
         [*SCORE[:-1], "many.npy", "--choices", "c.npy"],
         [*SCORE[:-1], "many.npy", "--json", "out.json", "--probabilities", "p.npy"],
         ["sample", "."],
-        ["triplets", "simulate", ".", "--shape", "10,4", "--count", "1000"],
+        ["triplets", "simulate", ".", "--n-objects", "10", "--count", "1000"],
     ],
     ids=lambda args: f"{args[0]} {args[-2]}",
 )

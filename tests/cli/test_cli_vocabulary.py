@@ -20,7 +20,17 @@ GONE = {
     ),
     ("compare", "x.npy", "y.npy", "-t", "t.npy"): ("--margin 0.01",),
     ("recover", "x.npy", "y.npy", "-t", "t.npy"): ("--target 0.9",),
-    SCORE: ("--ci-method bootstrap", "--odd-column first", "--anchor last", "--weight-column 3"),
+    SCORE: (
+        "--ci-method bootstrap", "--odd-column first", "--anchor last", "--weight-column 3", "--csv-escape",
+        "--model-index card.yaml",
+    ),
+    ("describe", "t.npy"): ("--write mine.toml",),
+    ("export", "E::fc", "--out", "x.npy"): ("--spec m.json",),
+    ("datasets", "path", "things"): ("--forget",),
+    ("datasets", "fetch", "things"): ("--mirror http://x",),
+    ("neighbors", "search", "x.npy"): ("--queries q.npy",),
+    ("triplets", "simulate", "d"): ("--shape 9,9",),
+    ("models", "layers", "timm:resnet50"): ("--modality texts",),
     ("cka", "x.npy", "y.npy"): ("--alpha 0.05", "--ci-method half-samples"),
     ("dimensions", "predict", "x.npy", "--dimensions", "d.npy"): ("--resamples 9",),
     ("plot", "r.json", "--out", "a.png"): ("--ppi 300",),
@@ -33,7 +43,7 @@ GONE = {
 @pytest.mark.parametrize("words, option", [(words, one) for words, options in GONE.items() for one in options])
 def test_what_was_merged_or_dropped_is_a_usage_error(command, words, option):
     ran = command(*words, *option.split())
-    assert ran.code == 2 and f"unrecognized arguments: {option}" in ran.err
+    assert ran.code == 2 and f"unrecognized arguments: {option.split()[0]}" in ran.err
 
 
 def test_the_vocabulary_is_small_enough_to_be_learned():
