@@ -15,11 +15,11 @@ from pyalign.data import Embeddings
 from pyalign.errors import InputError
 from pyalign.io.formats import FORMATS
 from pyalign.io.paths import Spec, is_named, suffix_of
-from pyalign.measures import MEASURES, get_measure
+from pyalign.measures import get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
-from pyalign.typing import BackendName, MeasureName
+from pyalign.typing import BackendName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
 INDEX, CONCEPTS, INTERVALS = "index", "concepts", "intervals and tests"
@@ -251,13 +251,7 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
     """The options of `pyalign neighbors agreement`."""
 
     human: Spec = option(
-        "human embedding that defines the human neighbours", required=True, metavar="HUMAN", role="input"
-    )
-    human_measure: MeasureName | None = option(
-        "similarity measure for the rows of --human (default: cosine)",
-        metavar="M",
-        words=MEASURES,
-        group=_options.MODEL,
+        "human embedding that defines the human neighbours, by cosine", required=True, metavar="HUMAN", role="input"
     )
     correction: str | None = option(
         "correction of p-values over concepts and differences (default: holm)",
@@ -274,13 +268,11 @@ def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
     """Reads, compares neighbourhoods over all objects and for each concept."""
     from pyalign.concept.neighborhoods import compare_neighbors
 
-    if options.human_measure is not None:
-        get_measure(options.human_measure)
     drawn, models = options.arguments(), _models(options)
     human = _inputs.read_embeddings(options.human)
     agreement = compare_neighbors(
         models, human, k=options.k, measure=options.measure, **options.read(),
-        **_given(options, "human_measure", "correction"), **drawn, progress=progress,
+        **_given(options, "correction"), **drawn, progress=progress,
     )  # fmt: skip
     agreement = replace(agreement, against=options.human)
     files = {} if options.out is None else {options.out: agreement.objects_csv()}

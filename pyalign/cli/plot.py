@@ -21,7 +21,6 @@ from pyalign.report.charts.ranked import SORTS
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
-from pyalign.typing import MatrixKind
 
 OBJECTS, LOOKS = "objects", "appearance"
 
@@ -52,8 +51,8 @@ class PlotOptions(_options.Quiet):
         "write the numbers in the figure as .csv, a row for each mark", kind=_options.csv_file, metavar="PATH",
         role="output",
     )  # fmt: skip
-    kind: MatrixKind | None = option(
-        f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="KIND"
+    chart: str | None = option(
+        f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="CHART"
     )
     images: str | None = option(
         "folder or other source of images that `pyalign extract` accepts, in files named after the objects",
@@ -121,7 +120,7 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
         refuse_unused(options, ("method", "seed"), "a map: add --embeddings")
     arguments = {name: value for name, value in _read(options).items() if value is not None}
     result = None if options.result is None else list(options.result)
-    picture = plot(result, options.kind, style=options.style, width=options.width, **arguments)
+    picture = plot(result, options.chart, style=options.style, width=options.width, **arguments)
     content = rendered(picture, suffix)
     files: dict[str, Output] = {options.out: content}
     if options.csv is not None:

@@ -131,7 +131,7 @@ def test_counts_are_two_columns(command, folder, triplets):
 
 def test_a_concept_embedding_can_stand_for_the_answers(command, folder):
     """At its own temperature a model that is calibrated against itself is right."""
-    told = ("--human", "x.npy", "--human-measure", "dot", "--split", "none")
+    told = ("--human", "x.npy", "--split", "none")
     ran = command("calibrate", "x.npy", "-t", "t.npy", *ANCHORED, *told, "--measure", "dot", "--json", "--quiet")
     (row,) = json.loads(ran.out)["results"]
     assert row["temperature"] == pytest.approx(1.0, rel=1e-5) and row["targets"] == "probabilities"

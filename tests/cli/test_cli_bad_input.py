@@ -203,7 +203,7 @@ def test_a_line_break_in_a_file_name_stays_one_line(score_refused):
         (["triplets", "simulate", "d", "--n-objects", "2"], ["at least three items", "2"]),
         (["triplets", "simulate", "d", "--count", "10", "--measure", "cosin"], ["'cosine'"]),
         (["triplets", "simulate", "d", "--count", "10", "--temperature", "0"], ["temperature"]),
-        (["triplets", "simulate", "d", "--n-objects", 10**11], ["memory"]),
+        (["triplets", "simulate", "d", "--n-objects", str(10**11)], ["memory"]),
         (["triplets", "simulate", "t.npy", "--n-objects", "5", "--count", "10"], ["t.npy"]),
         (["sample", "t.npy"], ["t.npy"]),
         (["sample", "t.npy/inside"], ["t.npy"]),

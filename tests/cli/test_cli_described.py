@@ -324,7 +324,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
     np.save("three.npy", np.load("answers.npy")[:, :3])
     tables = []
     for given in ("three.npy", "mine.toml"):
-        ran = command("plot", "--kind", "cards", "--dimensions", "human.npy", "--names", "names.txt", "-t", given,
+        ran = command("plot", "--chart", "cards", "--dimensions", "human.npy", "--names", "names.txt", "-t", given,
                       "--out", "cards.html", "--csv", "cards.csv")  # fmt: skip
         assert ran.code == 0, ran.err
         tables.append(Path("cards.csv").read_text())
@@ -332,7 +332,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
 
 
 @pytest.mark.parametrize("words", [
-    ("plot", "--kind", "cards", "--names", "names.txt", "--out", "cards.html", "--csv", "out.csv"),
+    ("plot", "--chart", "cards", "--names", "names.txt", "--out", "cards.html", "--csv", "out.csv"),
     ("neighbors", "prototypes", "x.npy", "--names", "names.txt", "--csv", "out.csv"),
 ])  # fmt: skip
 def test_dimensions_have_the_labels_that_are_described(command, written, words):

@@ -12,8 +12,10 @@ SCORE = ("score", "x.npy", "-t", "t.npy")
 GONE = {
     ("concepts", "x.npy", "-t", "t.npy", "--dimensions", "d.npy"): ("--assign sum", "--top 2"),
     ("probe", "x.npy", "-t", "t.npy"): ("--bias", "--smoothing 1", "--tolerance 1", "--tau 1", "--batch-size 8"),
-    ("calibrate", "x.npy", "-t", "t.npy"): ("--bins 5", "--held-out 0.5", "--human-temperature 1"),
-    ("neighbors", "agreement", "x.npy", "--human", "h.npy"): ("--rbo-p 0.9",),
+    ("calibrate", "x.npy", "-t", "t.npy"): (
+        "--bins 5", "--held-out 0.5", "--human-temperature 1", "--human-measure dot",
+    ),
+    ("neighbors", "agreement", "x.npy", "--human", "h.npy"): ("--rbo-p 0.9", "--human-measure dot"),
     ("rsa", "x.npy", "--human", "h.npy"): ("--pooling ranks",),
     ("extract", "--images", "i", "--out", "o"): (
         "--background white", "--decoder pil", "--compile", "--meta a=b", "--workers 2",
@@ -33,7 +35,7 @@ GONE = {
     ("models", "layers", "timm:resnet50"): ("--modality texts",),
     ("cka", "x.npy", "y.npy"): ("--alpha 0.05", "--ci-method half-samples"),
     ("dimensions", "predict", "x.npy", "--dimensions", "d.npy"): ("--resamples 9",),
-    ("plot", "r.json", "--out", "a.png"): ("--ppi 300",),
+    ("plot", "r.json", "--out", "a.png"): ("--ppi 300", "--kind cards"),
     ("plan", "experiment", "--pilot", "p.json", "--difference", "0.1"): (
         "--price-object 2", "--price-subject 2", "--price-answer 2", "--object-balance 1", "--subject-balance 1",
     ),
