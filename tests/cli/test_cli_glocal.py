@@ -1,4 +1,4 @@
-"""`pyalign probe --folds none` with other embeddings: what `pyalign.fit_probe` makes of them, in files."""
+"""`pyalign probe --split none` with other embeddings: what `pyalign.fit_probe` makes of them, in files."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_writes_the_map_of_the_function_and_its_figures(glocal, x, triplets):
 
 
 def test_one_fit_without_other_embeddings_needs_a_strength(refused, folder):
-    args = ("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--out", "w.npz")
-    assert refused(*args) == "--folds none fits one map: --penalty says how strongly it is penalized"
+    args = ("probe", "x.npy", "-t", "t.npy", "--split", "none", "--out", "w.npz")
+    assert refused(*args) == "--split none fits one map: --penalty says how strongly it is penalized"
 
 
 def test_the_table_says_what_the_figures_are_of(glocal):
@@ -125,9 +125,9 @@ def test_ctrl_c_leaves_the_best_map_so_far_beside_the_output(glocal, monkeypatch
         (("--json", "w.journal.json"), "the journal next to --out, w.journal.json is the same file as"),
         (("--other-embeddings", "t.npy"), "t.npy: whole numbers in 3 or 4 columns are triplets"),
         (("--other-embeddings", "narrow.npy"), "6 features"),
-        (("--penalty", "1", "2"), "--folds none takes one --penalty; got 2"),
-        (("--split", "triplets"), "--split triplets applies only to folds, and --folds none omits them"),
-        (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --folds none leaves out"),
+        (("--penalty", "1", "2"), "--split none takes one --penalty; got 2"),
+        (("--folds", "2"), "--folds 2 applies only to cross-validation, and --split none omits it"),
+        (("--recipe", "muttenthaler2023"), "--recipe needs folds, which --split none leaves out"),
         (("--choice-column", "none"), "probe needs human choices"),
     ],
 )
@@ -135,10 +135,10 @@ def test_bad_input_is_one_line_and_no_file(refused, folder, x, options, words):
     np.save("i.npy", reals(7, 40, x.shape[1]))
     np.save("narrow.npy", reals(7, 40, 3))
     args = ("--embeddings", "x.npy", "--triplets", "t.npy", "--other-embeddings", "i.npy", "--out", "w.npz")
-    assert words in refused("probe", "--folds", "none", *args, *options)
+    assert words in refused("probe", "--split", "none", *args, *options)
 
 
 def test_without_other_embeddings_it_is_the_plain_fit(command, folder, x, triplets):
-    ran = command("probe", "x.npy", "-t", "t.npy", "--folds", "none", "--penalty", "0.01", "--out", "w.npz", "--json")
+    ran = command("probe", "x.npy", "-t", "t.npy", "--split", "none", "--penalty", "0.01", "--out", "w.npz", "--json")
     fit = pyalign.fit_probe(x, triplets, penalty=0.01)
     assert json.loads(ran.out)["objective"] == fit.objective and json.loads(ran.out)["command"] == fit.command

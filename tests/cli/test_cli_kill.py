@@ -67,7 +67,7 @@ COMMANDS = {
     "sample": (["sample", "out"], ((), ())),
     "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--penalty", "1"), ("--penalty", "9"))),
     "probe, one fit": (
-        ["probe", "x.npy", *T, "--folds", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
+        ["probe", "x.npy", *T, "--split", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
         (("--penalty", "1"), ("--penalty", "9")),
     ),
 }  # fmt: skip

@@ -187,8 +187,8 @@ OUTPUTS = [
     ("failures", "--embeddings", "x.npy", "y.npy", "--json"),
     ("probe", "--embeddings", "x.npy", "--out"),
     ("probe", "--embeddings", "x.npy", "--json"),
-    ("probe", "--folds", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out", "w.npz", "--json"),
-    ("probe", "--folds", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out"),
+    ("probe", "--split", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out", "w.npz", "--json"),
+    ("probe", "--split", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out"),
 ]
 
 

@@ -113,7 +113,7 @@ def test_every_command_that_reads_names_takes_it(command, images, x, name):
         "calibrate": ("--human", "objects.npz"),
         "failures": ("objects.npz",),
         "probe": ("--penalty", "1"),
-        "probe, one fit": ("--other-embeddings", "x.npy", "--folds", "none", "--out", "w.npz"),
+        "probe, one fit": ("--other-embeddings", "x.npy", "--split", "none", "--out", "w.npz"),
     }[name]
     ran = command(name.partition(",")[0], "E", *more, "-t", "t.npy", "--item-names", "ids.txt", "--per-object", "mean")
     assert ran.code == 0, ran.err

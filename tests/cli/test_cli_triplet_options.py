@@ -32,7 +32,7 @@ RUNS = {
     "ceiling": (),
     "recover": ("x.npy", "y.npy", "--simulations", 2, "--count", 50),
     "failures": ("x.npy",),
-    "probe": ("x.npy", "--folds", "none", "--penalty", 0.1),
+    "probe": ("x.npy", "--split", "none", "--penalty", 0.1),
     "dimensions predict": ("x.npy", "--dimensions", "d.npy"),
 }
 

@@ -50,3 +50,10 @@ def test_what_was_merged_or_dropped_is_a_usage_error(command, words, option):
 
 def test_the_vocabulary_is_small_enough_to_be_learned():
     assert len(VOCABULARY) <= MOST
+
+
+def test_nothing_held_out_is_the_same_word_in_each_command(command):
+    for words in (("calibrate", "x.npy"), ("probe", "x.npy", "--penalty", "1")):
+        ran = command(*words, "-t", "no.npy", "--split", "none")
+        assert (ran.code, ran.err.rpartition(": ")[2]) == (1, "No such file or directory\n")
+    assert command("probe", "x.npy", "-t", "t.npy", "--folds", "none").code == 2

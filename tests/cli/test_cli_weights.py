@@ -94,5 +94,5 @@ def test_wrong_weights_are_one_line(folder, files, command, name):
 
 
 def test_probe_reads_weights_of_any_format(files, command):
-    ran = command("probe", "x.npy", "-t", "t2.npy", "--folds", "none", "--penalty", 0.1, "--weights", "w.csv")
+    ran = command("probe", "x.npy", "-t", "t2.npy", "--split", "none", "--penalty", 0.1, "--weights", "w.csv")
     assert ran.code == 0, ran.err
