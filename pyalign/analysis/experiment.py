@@ -261,7 +261,7 @@ def _prices(given: Sequence[float] | None) -> tuple[float | None, ...]:
     """The prices of an object, of a participant and of an answer; three times None without any."""
     if given is None:
         return (None,) * 3
-    prices = tuple(_checks.real_number(price, "prices") for price in given)
+    prices = tuple(_checks.real_number(price, "prices") for price in _checks.sequence(given, "prices", "three numbers"))
     if len(prices) != 3 or not all(0.0 <= price < math.inf for price in prices):
         got = ", ".join(f"{price:g}" for price in prices)
         raise InputError(

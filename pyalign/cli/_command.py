@@ -357,12 +357,12 @@ def paths(options: Any, role: str) -> dict[str, list[str]]:
     """The files that the options name, by the option's flag; of several words those that name one."""
     from pyalign.io.paths import Spec
 
-    by_flag: dict[str, list[str]] = {}
+    names, by_flag = role == "input", dict[str, list[str]]()
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)
         if option_.role == role and isinstance(value, str | tuple) and value != option_.const:
-            words = [value] if isinstance(value, str) else list(value)
-            by_flag[flag_of(field_, option_)] = [one for one in words if role != "input" or isinstance(one, Spec)]
+            files = [value] if isinstance(value, str) else [one for one in value if not names or isinstance(one, Spec)]
+            by_flag[flag_of(field_, option_)] = files
     return by_flag
 
 

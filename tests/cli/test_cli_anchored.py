@@ -72,8 +72,8 @@ def test_choices_and_probabilities_are_by_the_file(scored, triplets, x):
     write("t.csv", triplets[:, [1, 2, 0]].tolist())
     scored("t.csv", "--columns", "2,0,1", "--choices", "c.npy", "--probabilities", "p.npy")
     choices, p = np.load("c.npy"), np.load("p.npy")
-    assert (choices.dtype, set(choices.tolist()), p.shape) == (np.int8, {0, 1}, (len(triplets), 2))
-    np.testing.assert_array_equal(choices, p.argmax(axis=1))
+    assert (choices.dtype, set(choices.tolist()), p.shape) == (np.int8, {1, 2}, (len(triplets), 2))
+    np.testing.assert_array_equal(choices - 1, p.argmax(axis=1))
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
 
 

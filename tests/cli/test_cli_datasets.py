@@ -47,8 +47,8 @@ def test_a_remembered_folder_that_has_gone_is_answered_with_the_commands(command
 @pytest.mark.parametrize("name", ["levels", "mine"])
 def test_a_folder_that_is_not_there_is_not_answered_with_the_same_command(command, folder, monkeypatch, name):
     monkeypatch.setenv("PYALIGN_DATA", str(folder))
-    ran = command("datasets", "path", name, "--folder", "none")
-    assert ran.code == 1 and ran.err.endswith(f"dataset:{name}: {folder / 'none'} does not exist\n")
+    ran = command("datasets", "path", name, "--folder", "gone")
+    assert ran.code == 1 and ran.err.endswith(f"dataset:{name}: {folder / 'gone'} does not exist\n")
 
 
 def test_list_has_a_row_for_each_and_says_what_is_here(command, tmp_path):

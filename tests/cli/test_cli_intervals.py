@@ -358,7 +358,9 @@ def test_compare_needs_answers(refused, models):
 def test_compare_refuses_in_one_line(refused, models, folder, x):
     np.save("short.npy", x[:20])
     ask = ("compare", "--triplets", "t.npy", "--json", "out.json", "--embeddings")
-    assert refused(*ask, "x.npy", "y.npy", "--resamples", "1") == "n_resamples must be a whole number from 2; got 1"
+    assert refused(*ask, "x.npy", "y.npy", "--resamples", "1") == (
+        "n_resamples must be a whole number from 2 to 2,147,483,647; got 1"
+    )
     assert refused(*ask, "x.npy") == "compare needs at least two models; got 1: 'x.npy'"
     assert refused(*ask, "x.npy", "x.npy") == "--embeddings must differ; got x.npy 2 times"
     message = refused(*ask, "x.npy", "short.npy")

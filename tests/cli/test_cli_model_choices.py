@@ -83,7 +83,7 @@ def test_people_groups_and_ceilings_serve_choices_too(written, choices, folder, 
     assert {g["cross_entropy"] for g in found["groups"]} == {None}
 
 
-@pytest.mark.parametrize(("columns", "base"), [("0,1,2", 1), ("2,0,1", 0)])
+@pytest.mark.parametrize(("columns", "base"), [("0,1,2", 1), ("2,0,1", 1)])
 def test_options_of_anchored_triplets(written, choices, columns, base):
     options = ("--task", "anchored", "--columns", columns)
     expected = written(*options)
