@@ -193,6 +193,16 @@ def test_a_concept_embedding_makes_targets(rows, x, triplets):
     assert row["divergences"]["js_distance"] > 0
 
 
+def test_choice_probabilities_of_another_measure_and_temperature_are_answers_of_a_file(rows, command, x, triplets):
+    concept = np.abs(x)
+    np.save("vice.npy", concept)
+    ask = ("score", "vice.npy", "-t", "t.npy", "--measure", "cosine", "--temperature", 0.2)
+    assert command(*ask, "--probabilities", "p.npy").code == 0
+    (row,) = rows("--answers", "p.npy")
+    p = pyalign.choice_probabilities(concept, triplets, measure="cosine", temperature=0.2)
+    assert row["temperature"] == pytest.approx(pyalign.calibrate(x, triplets, answers=p).only.temperature, rel=1e-4)
+
+
 def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triplets, folder):
     names = np.array([f"item{k:02d}" for k in range(30)])
     order = np.random.default_rng(1).permutation(30)
