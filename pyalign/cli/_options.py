@@ -53,11 +53,6 @@ def npz_file(text: str) -> str:
     return _ending(text, ".npz")
 
 
-def json_file(text: str) -> str:
-    """A file to write as .json, likewise."""
-    return _ending(text, ".json")
-
-
 def csv_file(text: str) -> str:
     """A file to write as .csv, likewise."""
     return _ending(text, ".csv")

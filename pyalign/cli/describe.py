@@ -63,7 +63,7 @@ def run(options: DescribeOptions, progress: Progress) -> Outcome:
         own = {field.name for field in fields(_options.Output)} | {"files"}
         refuse_unused(options, set(given_options(options)) - own, "the description of a data set: add --out PATH.toml")
     elif os.path.lexists(options.out) and not options.out.startswith("/dev/"):
-        raise InputError(f"--out {options.out} is there already and is not replaced: remove it, or write another")
+        raise InputError(f"--out {options.out} is there already and is not replaced: remove it, or write to another")
     files = dict.fromkeys((*options.files, *stated.values()))
     described = tuple(_images(spec) if spec == options.images else describe_file(spec) for spec in files)
     result = described[0] if len(described) == 1 else FileDescriptions(described)

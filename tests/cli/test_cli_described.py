@@ -229,7 +229,7 @@ def test_options_of_a_description_need_write(refused, lab):
 def test_a_file_that_is_there_is_never_replaced(refused, command, lab):
     Path("mine.toml").write_text("mine\n")
     told = refused("describe", "answers.npy", "--out", "mine.toml")
-    assert told == "--out mine.toml is there already and is not replaced: remove it, or write another"
+    assert told == "--out mine.toml is there already and is not replaced: remove it, or write to another"
     os.symlink("nowhere.toml", "link.toml")
     assert "is there already" in refused("describe", "answers.npy", "--out", "link.toml")
     assert command("describe", "answers.npy", "--out", "mine.txt").code == 2
