@@ -26,7 +26,7 @@ def glocal(command, folder, x):
             "t.npy",
             "--other-embeddings",
             "i.npy",
-            "--folds",
+            "--split",
             "none",
             "--out",
             "w.npz",
