@@ -67,6 +67,7 @@ def test_the_cheapest_design_is_chosen():
     assert many.chosen.cost == 10.0 * many.chosen.n_subjects
     assert many.chosen == min(many.needed, key=lambda one: one.cost)
     few = plan(**options, prices=(100.0, 0, 0.01))
+    assert (few.price_object, few.price_subject, few.price_answer) == (100.0, 0.0, 0.01)
     assert few.chosen.n_objects == 150
     assert few.chosen.cost == pytest.approx(15_000 + 0.01 * few.chosen.n_answers)
     assert plan(**options).chosen.n_answers == min(one.n_answers for one in plan(**options).needed)
