@@ -46,7 +46,7 @@ class Views(Protocol):
     def one_line(self, text: str) -> str:
         """A text on one line, whatever it holds."""
 
-    def picture_of(self, result: Any, kind: str | None = None, **looks: Any) -> Any:
+    def picture_of(self, result: Any, chart: str | None = None, **looks: Any) -> Any:
         """See `Result.plot`."""
 
     def model_index_of(self, result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
@@ -181,18 +181,18 @@ class Result:
         """The table that the command prints; paths are shortened where it would be wider than `width`."""
         return views().table_of(self, width, verbose)
 
-    def plot(self, kind: str | None = None, **looks: Any) -> Any:
+    def plot(self, chart: str | None = None, **looks: Any) -> Any:
         """A picture of the result: a chart of Altair, which a notebook shows; see `pyalign.plot`.
 
         Args:
-            kind: of which kind, where there are several; default: that which says most.
+            chart: which one, where there are several; default: that which says most.
             looks: of `pyalign.plot`, such as `style`, `width`, `sort`, `limit`, and `out`, a file to write.
 
         Raises:
             InputError: there is no picture of such a result.
             MissingExtraError: altair is not installed.
         """
-        return views().picture_of(self, kind, **looks)
+        return views().picture_of(self, chart, **looks)
 
     def __str__(self) -> str:
         """The table, and under it the notes, a line each."""

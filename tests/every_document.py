@@ -76,7 +76,7 @@ def every_result(folder):
         "recover": pyalign.recover(two, answers[:200], n_simulations=10, sizes=[50, 200]),
         "plan experiment": pyalign.plan_experiment(
             pyalign.compare(two, answers, subjects=people), difference=0.1, n_objects=[20, 60], n_subjects=[8, 30],
-            price_object=2, price_subject=10,
+            prices=(2, 10, 0),
         ),
         "concepts": pyalign.score_concepts(models, answers, named, dimension_labels=LABELS, categories=kinds,
         top_objects=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),

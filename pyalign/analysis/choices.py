@@ -19,7 +19,7 @@ from pyalign.stats.divergences import as_distributions, entropy
 from pyalign.typing import Policy
 
 NONE = -1  # the position that names no alternative
-UNKNOWN = ("raise", "omit")  # what becomes of an answer that names no alternative
+UNREADABLE = ("raise", "omit")  # what becomes of an answer that names no alternative
 NO_ITEM = "-1"  # an answer that says itself that it names none
 _ARTICLE = re.compile(r"^(a|an|the) ")
 

@@ -56,9 +56,7 @@ def plan_experiment(
     answers_per_subject: int | Sequence[int] = ANSWERS,
     power: float = 0.8,
     confidence_level: float = 0.95,
-    price_object: float | None = None,
-    price_subject: float | None = None,
-    price_answer: float | None = None,
+    prices: Sequence[float] | None = None,
     object_balance: float = 1.0,
     subject_balance: float = 1.0,
 ) -> ExperimentPlan:
@@ -76,7 +74,7 @@ def plan_experiment(
             participant to consider, one or several.
         power: how often the difference is to be found, a fraction.
         confidence_level: of the intervals; tests are at the level of 1 less this.
-        price_object, price_subject, price_answer: what one more of each costs, in any unit; None: nothing.
+        prices: three, of one more object, of one more participant and of one more answer, in any unit.
         object_balance, subject_balance: the effective number of objects, or of participants, as a fraction of their
             number: 1 where each is in as many answers. See `pyalign.stats.effective`.
 
@@ -110,14 +108,9 @@ def plan_experiment(
         difference=_difference_of(difference, known),
         power=_checks.fraction(power, "power"),
         confidence=_checks.fraction(confidence_level, "confidence_level"),
-        prices=tuple(
-            None if one is None else _price(one, name)
-            for one, name in (
-                (price_object, "price_object"), (price_subject, "price_subject"), (price_answer, "price_answer")
-            )
-        ),
+        prices=_prices(prices),
         balances=(_balance(object_balance, "object_balance"), _balance(subject_balance, "subject_balance")),
-    )  # fmt: skip
+    )
     objects = _numbers(n_objects, "n_objects", "objects", planner.balances[0])
     people = _numbers(n_subjects, "n_subjects", "subjects" if planner.over_subjects else "", planner.balances[1])
     answers = _numbers(answers_per_subject, "answers_per_subject")
@@ -264,11 +257,17 @@ def _difference_of(given: float, pilot: _Pilot) -> float:
     return difference
 
 
-def _price(given: float, name: str) -> float:
-    price = _checks.real_number(given, name)
-    if not 0.0 <= price < math.inf:
-        raise InputError(f"{name} must be a price of at least 0; got {given!r}")
-    return price
+def _prices(given: Sequence[float] | None) -> tuple[float | None, ...]:
+    """The prices of an object, of a participant and of an answer; three times None without any."""
+    if given is None:
+        return (None,) * 3
+    prices = tuple(_checks.real_number(price, "prices") for price in _checks.sequence(given, "prices", "three numbers"))
+    if len(prices) != 3 or not all(0.0 <= price < math.inf for price in prices):
+        got = ", ".join(f"{price:g}" for price in prices)
+        raise InputError(
+            f"prices must be three numbers of at least 0, of an object, a participant, an answer; got {got}"
+        )
+    return prices
 
 
 def _balance(given: float, name: str) -> float:

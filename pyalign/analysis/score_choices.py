@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score, Scores
 from pyalign.analysis.ceiling.result import NamedCeiling
-from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import Outcomes, weighted
@@ -100,7 +100,7 @@ def score_choices(
     progress = progress or silent
     _checks.one_of(ties, TIES, "ties of choices")
     _checks.one_of(nan_policy, NAN, "nan_policy")
-    _checks.one_of(unreadable, UNKNOWN, "unreadable")
+    _checks.one_of(unreadable, UNREADABLE, "unreadable")
     checked_base(choice_base)
     plan, host = as_resampling(ci), get_host_backend(backend)
     asked = _Asked(
@@ -187,7 +187,7 @@ def _without_nats(score: Score) -> Score:
 
 def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
     options: dict[str, Any] = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan_policy}
-    options["unknown"] = asked.unreadable
+    options["unreadable"] = asked.unreadable
     options["ci"] = record_of(asked.plan)
     seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None
     inputs = [*choices.items(), ("triplets", triplets), ("weights", triplets.weights)]

@@ -18,7 +18,6 @@ from pyalign.journal import Journal, beside, fingerprint_of
 
 DECIDES = (
     "penalties",
-    "folds",
     "split",
     "seed",
     "ci",

@@ -108,7 +108,7 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
     """A data set by name, the one that a file describes, or the one in a folder.
 
     Args:
-        name: one of `pyalign datasets list`; or a description, ``mine.toml``, as `pyalign describe --write` writes it;
+        name: one of `pyalign datasets list`; or a description, ``mine.toml``, as `pyalign describe --out` writes it;
             or a folder with one called ``dataset.toml``, whose path is absolute or has a ``/`` in it, or a `Path`; or
             which was given a name by ``pyalign datasets path NAME --folder``.
         folder: where it lies; None: where it was fetched to, or said to lie, or where the description lies.

@@ -160,7 +160,7 @@ def as_resampling(ci: object) -> Resampling | None:
     """
     plan = plan_of(ci, BY, METHODS)
     if plan is not None and plan.by == "objects+subjects" and not plan.closed:
-        raise InputError(f"ci objects+subjects needs ci_method corrected; got {plan.method!r}")
+        raise InputError(f"ci objects+subjects needs the closed form, without resamples; got {plan.method!r}")
     return plan
 
 

@@ -99,7 +99,7 @@ def compare(
     ci: IntervalsOver = AUTO,
     subjects: SubjectsLike | None = None,
     baseline: str | None = None,
-    margin: float | None = None,
+    difference: float | None = None,
     correction: Correction = "holm",
     choose_best: bool = False,
     weights: WeightsLike | None = None,
@@ -123,8 +123,8 @@ def compare(
             these are known, else objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         baseline: the name of a model that each of the others is compared with, in place of every two of them.
-        margin: the smallest difference of accuracies that would matter, a fraction: tests whether models differ by
-            less. None: no such tests.
+        difference: the smallest difference of accuracies that would matter, a fraction: tests whether models differ
+            by less, the margin of equivalence. None: no such tests.
         correction: how p-values are corrected over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false
             discovery rate.
         choose_best: whether to say how well the best of them does on objects that have not chosen it.
@@ -140,7 +140,7 @@ def compare(
 
     Raises:
         InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models; a
-            baseline that is none of the models; a margin that is no fraction, or without intervals.
+            baseline that is none of the models; a difference that is no fraction, or without intervals.
 
     Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); Dunnett 1955 (with a baseline); Schuirmann, "A
     comparison of the two one-sided tests procedure and the power approach", 1987; for the errors see
@@ -168,9 +168,9 @@ def compare(
     if len(every) < 2:
         raise InputError(f"compare needs at least two models; got {len(every)}{''.join(f': {one!r}' for one in every)}")
     baseline = None if baseline is None else _checks.one_of(baseline, every, "baseline")
-    margin = None if margin is None else _checks.fraction(margin, "margin")
+    margin = None if difference is None else _checks.fraction(difference, "difference")
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
-    for name, asked in (("choose_best", choose_best), ("margin", margin is not None)):
+    for name, asked in (("choose_best", choose_best), ("difference", margin is not None)):
         if plan is None and asked:
             raise InputError(f"{name} needs intervals; got ci=None")
     measures = measures_by_model(measure, named)
