@@ -1,4 +1,4 @@
-"""Checks at the door: every public operation passes its arguments through here, once.
+"""Checks of arguments: every public operation passes its arguments through here, once.
 
 A message names the argument, the rule and what came.
 """

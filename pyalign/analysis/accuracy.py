@@ -290,7 +290,7 @@ def score_placed(
     if nan_policy == "omit":
         ready, kept = scored_part(ready, precomputed, task)
     elif precomputed:
-        require_values(ready.door.host(ready.rows))
+        require_values(ready.dispatch.host(ready.rows))
     wanted = {"choices": choices, "probabilities": probabilities, "similarities": similarities}
     if task == ANCHORED:
         results = run_anchored(ready, measure, temperature=temperature, aside=aside, **wanted)
@@ -369,21 +369,21 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
 
 def scored_part(ready: Placed, precomputed: bool, task: str) -> tuple[Placed, np.ndarray | None]:
     """What is left without NaN, and which triplets (t,) touch none; None for all. See ``nan_policy="omit"``."""
-    door, rows, index = ready.door, ready.rows, ready.index
-    _checks.require_valid(door.backend.check_triplets(index, len(rows)), index, *map(int, rows.shape))
+    dispatch, rows, index = ready.dispatch, ready.rows, ready.index
+    _checks.require_valid(dispatch.backend.check_triplets(index, len(rows)), index, *map(int, rows.shape))
     if precomputed:
         return without_missing_pairs(ready, task)
-    finite = finite_mask(door.backend, rows)
+    finite = finite_mask(dispatch.backend, rows)
     if finite.all():
         return ready, None
-    items = door.host(index)
+    items = dispatch.host(index)
     kept: np.ndarray = finite[items].all(axis=1)
     if not kept.any():
         raise InputError(
             f"embeddings must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity"
         )
     renumbered = np.cumsum(finite) - 1
-    return Placed(door, door.take(rows, finite), door.triplets(renumbered[items[kept]])), kept
+    return Placed(dispatch, dispatch.take(rows, finite), dispatch.triplets(renumbered[items[kept]])), kept
 
 
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:

@@ -28,7 +28,7 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
@@ -183,9 +183,9 @@ def _ready(
     aligned: Aligned, name: str | None, asked: _Asked, options: Mapping[str, Any]
 ) -> Callable[[MeasureLike], Agreement]:  # fmt: skip
     """Repeats are brought together once; what comes back compares by a measure."""
-    door = open_door(options["backend"], aligned.x)
-    rows = door.rows(aligned.x)
-    index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
+    dispatch = dispatch_of(options["backend"], aligned.x)
+    rows = dispatch.rows(aligned.x)
+    index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
     repeats = find_repeats(index, aligned.triplets.answers)
     enough = _with_enough(repeats, asked.min_answers)
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "embeddings"))

@@ -283,7 +283,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[Measu
         values, notes = asked.transform.apply(values), merged(notes, told)
     ready = placed(values, aligned.index, asked.backend, matrix is not None)
     rows = ready.rows if matrix is None else values
-    aside = glance_at_rows(ready.door, ready.rows, ready.index)
+    aside = glance_at_rows(ready.dispatch, ready.rows, ready.index)
     looked = lru_cache(maxsize=1)(
         lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task, aside, features=matrix is None)
     )

@@ -26,7 +26,7 @@ from pyalign.backends._tensor_kernels import current_device
 from pyalign.measures import Measure, median_distance, spaced_rows, with_sigma
 from pyalign.nearest.exact import Scan
 from pyalign.nearest.space import Sought, Space, inside, parts
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
 from pyalign.typing import BackendName
@@ -123,10 +123,10 @@ def tensor_rows(
     values: object, name: str, backend: BackendName = "torch", device: torch.device | None = None
 ) -> Tensor:
     """(n, d) float32 or float64 where they lie, or on `device`, or where `backend` wants rows of the host."""
-    door: Any = open_door("torch", values)
-    rows: Tensor = door.rows(values, name)
-    if device is None and door.from_host:
-        home: Any = open_door(backend, np.zeros((1, 1), np.float32))
+    dispatch: Any = dispatch_of("torch", values)
+    rows: Tensor = dispatch.rows(values, name)
+    if device is None and dispatch.from_host:
+        home: Any = dispatch_of(backend, np.zeros((1, 1), np.float32))
         device = home.device
     return rows if device is None else rows.to(device)
 

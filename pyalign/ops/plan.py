@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import HostBackend, get_host_backend
-from pyalign.ops._host_door import explained
+from pyalign.ops._host_dispatch import explained
 
 IN_CACHE = 2048  # items; with more of them a band of rows is beyond a usual L2
 SHARE, LARGER_SHARE = 0.05, 0.2  # triplets by n^2 from which on a planned pass was the quicker, with few items and many

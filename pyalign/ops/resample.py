@@ -19,8 +19,8 @@ from functools import lru_cache
 import numpy as np
 
 from pyalign.backends import LANES, get_host_backend
-from pyalign.ops._door import open_door
-from pyalign.ops._host_door import HostDoor
+from pyalign.ops._dispatch import dispatch_of
+from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.progress import Progress, silent
 
 TABLE_BYTES = 1 << 18  # of multiplicities that the host looks up at once, so that they stay in L2
@@ -59,18 +59,18 @@ def object_sums(
         >>> sums.shape, bool((sums[:, 1] <= 6 * sums[:, 0]).all())
         ((5, 2), True)
     """
-    door = open_door(backend, triplets)
-    index, checked = door.triplets(triplets), _as_values(values)
-    there = door.bring(checked)
+    dispatch = dispatch_of(backend, triplets)
+    index, checked = dispatch.triplets(triplets), _as_values(values)
+    there = dispatch.bring(checked)
 
     def compute(first: int, count: int) -> np.ndarray:
-        table = door.bring(multiplicities(n, first, count, seed=seed, stream=OBJECTS))
-        with door.running(index, n):
-            sums = door.empty((1 + len(checked), count), np.int64)
-            door.backend.resample_items(index, table, there, sums)
-            return door.host(sums)
+        table = dispatch.bring(multiplicities(n, first, count, seed=seed, stream=OBJECTS))
+        with dispatch.running(index, n):
+            sums = dispatch.empty((1 + len(checked), count), np.int64)
+            dispatch.backend.resample_items(index, table, there, sums)
+            return dispatch.host(sums)
 
-    at_once = TABLE_BYTES // max(1, n) if isinstance(door, HostDoor) else LANES_AT_ONCE
+    at_once = TABLE_BYTES // max(1, n) if isinstance(dispatch, HostDispatch) else LANES_AT_ONCE
     return _in_steps(compute, len(checked), n_resamples, at_once, progress)
 
 

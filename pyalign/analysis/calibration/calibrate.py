@@ -27,7 +27,7 @@ from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops._door import Door, open_door
+from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
@@ -356,11 +356,11 @@ def make_ready(
     hold_out: Callable[[int], TripletHoldOut | None],
 ) -> Ready:  # fmt: skip
     """Checks the triplets, splits them where `hold_out`, of how many items there are, gives a split."""
-    door = open_door(backend, aligned.x)
-    rows = door.rows(aligned.x)
-    index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
+    dispatch = dispatch_of(backend, aligned.x)
+    rows = dispatch.rows(aligned.x)
+    index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
-    items, n = _items(door, aligned, index, len(rows))
+    items, n = _items(dispatch, aligned, index, len(rows))
     return _split(rows, index, items, aligned.triplets, people, notes, hold_out(n))
 
 
@@ -381,9 +381,9 @@ def _split(
     return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task, weights)
 
 
-def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
+def _items(dispatch: Dispatch, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
     """Triplets as numbers of items, and how many there are: what a split draws must not depend on the order of rows."""
     triplets = aligned.triplets
     if triplets.values is not aligned.index:
-        index = door.host(door.triplets(triplets.values))
+        index = dispatch.host(dispatch.triplets(triplets.values))
     return index, n if triplets.names is None else len(triplets.names)
