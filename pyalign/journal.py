@@ -249,11 +249,11 @@ def fingerprint_of(arrays: Mapping[str, Any], options: Mapping[str, Any]) -> str
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def beside(path: PathLike, what: str) -> Path:
-    """The name of a file beside an output: of `W.npz` and "partial" it is `W.partial.npz`.
+def sibling_path(path: PathLike, what: str) -> Path:
+    """The path of a file next to an output: for `W.npz` and "partial" it is `W.partial.npz`.
 
     Example:
-        >>> beside("out/W.npz", "partial").name
+        >>> sibling_path("out/W.npz", "partial").name
         'W.partial.npz'
     """
     place = Path(path)

@@ -185,7 +185,7 @@ class TripletLoss(nn.Module):
         divisor = divisor if isinstance(divisor, Tensor) else _checks.as_temperature(divisor)
         op = torch.ops.pyalign.triplet_loss
         chosen = op.learned if isinstance(divisor, Tensor) else op.default
-        index = triplets if isinstance(triplets, Tensor) else _beside(x, _checks.as_triplets(triplets))
+        index = triplets if isinstance(triplets, Tensor) else _to_device_of(x, _checks.as_triplets(triplets))
         given = [_numbers(x, *pair) for pair in ((answers, "answers", "(t, 3)"), (weights, "weights", "(t,)"))]
         loss: Tensor = chosen(x, index, self.measure, divisor, *given, self.reduction)
         return loss
@@ -227,9 +227,9 @@ def _numbers(x: Tensor, values: Any, name: str, shape: str) -> Tensor | None:
     array = _checks.as_array(values, name, shape)
     if array.dtype.kind not in "buif":
         raise InputError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    return _beside(x, array)
+    return _to_device_of(x, array)
 
 
-def _beside(x: Tensor, array: np.ndarray) -> Tensor:
+def _to_device_of(x: Tensor, array: np.ndarray) -> Tensor:
     """An array as a tensor on the device of x, in its own memory where torch can take that: writable and in order."""
     return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(x.device)

@@ -92,17 +92,17 @@ def _check_names(path: PathLike, names: Sequence[str], suffix: str) -> None:
             raise bad(path, f"names must have no tabs; row {row} is {shorten(name)}")
 
 
-def names_beside(path: PathLike) -> str:
-    """Where the names of a ``.npy`` lie.
+def names_path(path: PathLike) -> str:
+    """The path of the file with the names of a ``.npy``.
 
-    >>> names_beside("clip.npy")
+    >>> names_path("clip.npy")
     'clip.names.txt'
     """
     return os.fspath(path)[: -len(".npy")] + ".names.txt"
 
 
 def _npy(path: PathLike, values: Array, names: Names) -> Written:
-    names_file = names_beside(path)
+    names_file = names_path(path)
     if names is not None:
         return [(names_file, "".join(f"{name}\n" for name in names)), (path, values)]
     if os.path.lexists(names_file):
