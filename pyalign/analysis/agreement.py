@@ -215,7 +215,7 @@ def _with_enough(repeats: Repeats, min_answers: int) -> np.ndarray:
 def _of_choices(
     chosen: Chosen, given: Triplets, name: str, asked: _Asked, ties: Ties, backend: str
 ) -> Agreement:  # fmt: skip
-    """Of choices that are there already, row by row of the triplets: their means over the rows of a triplet count."""
+    """Compares choices of a model, one per row, with people; a triplet in several rows gets the mean of its rows."""
     values = _checks.as_triplets(given.values)
     repeats = find_repeats(values, given.answers)
     enough = _with_enough(repeats, asked.min_answers)
@@ -261,7 +261,7 @@ class _Judged:
 
     @classmethod
     def of(cls, repeats: Repeats, kept: np.ndarray, asked: _Asked) -> _Judged:
-        """Those of a mask of the distinct triplets."""
+        """The answers to the distinct triplets that a mask selects."""
         return cls(repeats.triplets[kept], repeats.counts[kept], entries_of(repeats, asked.people, kept))
 
 
@@ -314,7 +314,7 @@ def _bins_with_intervals(
     bins: Sequence[AgreementBin], limits: np.ndarray, majority: np.ndarray, errors: AgreementErrors, values: Values,
     counts: np.ndarray,
 ) -> tuple[AgreementBin, ...]:  # fmt: skip
-    """With those of means over the triplets of each bin, which is taken as it is."""
+    """Adds to each bin the intervals of its means; which triplets are in the bin is treated as fixed."""
     place, found = places_of(majority, limits), []
     for k, one in enumerate(bins):
         known = {name: value for name in OF_BINS if (value := getattr(one, name)) is not None}

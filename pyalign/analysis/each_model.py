@@ -83,7 +83,7 @@ class Several(Result, Generic[One]):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Any:
-        """Also of a document about a single result, which has no list of them."""
+        """Reads a document, also one about a single result, which has no list of results."""
         if "results" in document:
             return from_fields(cls, document)
         one = from_document(cls.kind, document)

@@ -191,7 +191,7 @@ def _accuracy(
     dispatch: Dispatch, similarities: Array | None, t: int, ties: Ties, task: str, weights: Weights | None,
     run: Callable[[Wanted], Sums | None],
 ) -> float:  # fmt: skip
-    """That of one matching of t triplets; of anchored or weighted ones by way of their similarities (t, 3)."""
+    """The accuracy of one matching of t triplets; anchored or weighted ones need their similarities (t, 3)."""
     sums = run(Wanted(sums=similarities is None, similarities=similarities))
     if similarities is None:
         assert sums is not None

@@ -151,7 +151,7 @@ def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> 
 
 
 def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> tuple[Score, Outcomes]:
-    """With intervals and groups, and the outcomes that they are of.
+    """The score with its intervals and groups, and the outcomes that it is computed from.
 
     What needs probabilities is computed of zeros where there are none, and taken out.
     """

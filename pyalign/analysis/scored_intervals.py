@@ -43,7 +43,7 @@ class Grouped:
     def of(
         self, outcomes: Outcomes, index: object, people: object
     ) -> tuple[Clusters, Resampling | None, Dependence | None]:
-        """Those that `outcomes` kept of `index`, answered by `people`; what intervals are over; and what depends."""
+        """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
         if outcomes.kept is None and self._found is not None and self._index is index:
             return self._found
         found = self._look(outcomes, index, people)

@@ -38,7 +38,7 @@ class TensorBackend:
         self.name, self.kernels, self.half = name, kernels, half
 
     def queue(self, x: Tensor) -> Queue:
-        """These kernels, for one call on the device of x that waits once, at its end."""
+        """A queue of these kernels for one call on the device of x, which waits once, at its end."""
         return Queue(self.kernels, x.device)
 
     def why_not(self, place: Place = HOST) -> str | None:

@@ -70,7 +70,7 @@ def exact_sum(large, small):
 
 @triton.jit
 def product_of(a, a_low, b, b_low):
-    """To within 8 u^2. low is up to 3 u high."""
+    """The product of two numbers in two parts, to within 8 u^2. low is up to 3 u high."""
     high = fused(a, b, 0.0)
     low = fused(a_low, b, fused(a, b, -high))
     return high, fused(a, b_low, low)

@@ -387,7 +387,7 @@ def idle_options(options: Any) -> tuple[str, ...]:
 
 
 def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Those of these options that are given: the name of each, and how it stands on the command line."""
+    """Which of the named options are set: the name of each, and how it is written on the command line."""
     names = set(names)
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)

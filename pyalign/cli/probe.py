@@ -78,7 +78,7 @@ class OtherEmbeddings:
     )
 
     def local(self) -> dict[str, Any]:
-        """Those that were given."""
+        """The options that are set, by name."""
         return {name: getattr(self, name) for name in LOCAL if getattr(self, name) is not None}
 
 

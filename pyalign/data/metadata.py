@@ -232,7 +232,7 @@ def _different(table: list[dict[str, str | float | None]]) -> tuple[list[dict[st
 
 
 def _column(name: str, cells: list[str | float | None]) -> tuple[tuple[Value, ...], bool, str]:
-    """Its values, whether they were percentages, and what is to be said."""
+    """The values of a column, whether they were percentages, and a note or ""."""
     texts = tuple(None if cell is None else cell if isinstance(cell, str) else f"{cell:g}" for cell in cells)
     if name in TEXT:
         return texts, False, ""

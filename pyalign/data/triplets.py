@@ -126,7 +126,7 @@ class Triplets(AsArray):
         return replace(self, answers=moved, answered=True)
 
     def with_weights(self, weights: object) -> Triplets:
-        """With these weights (t,) of the answers; None leaves them as they are.
+        """The same triplets with weights (t,) of the answers; None leaves them as they are.
 
         Raises:
             InputError: see `as_weights`.

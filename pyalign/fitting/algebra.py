@@ -76,7 +76,7 @@ class Algebra(ABC):
 
     @abstractmethod
     def gradient(self, plan: Any, similarities: Array, temperature: float, scale: float, gradient: Array) -> float:
-        """As `pyalign.backends.Backend.triplet_gradient`."""
+        """Fills the gradient and returns the loss, as `pyalign.backends.Backend.triplet_gradient` does."""
 
     @abstractmethod
     def product(self, a: Array, b: Array) -> Array:
@@ -116,7 +116,7 @@ class Algebra(ABC):
 
     @abstractmethod
     def fetched(self, array: Array) -> np.ndarray:
-        """On the host."""
+        """A copy of the array on the host."""
 
     @abstractmethod
     def fetched_slope(self, by_weights: Array, by_bias: Array) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +139,6 @@ def host_triplets(on: Algebra, triplets: object) -> np.ndarray:
 
 
 def through_norms(on: Algebra, by_units: Array, units: Array, inverse: Array) -> Array:
-    """From the derivative by unit rows to that by the rows: only what is orthogonal to a row turns it."""
+    """The derivative by the rows, from that by unit rows: only what is orthogonal to a row turns it."""
     along = on.dots(by_units, units)[:, None]
     return (by_units - along * units) * inverse

@@ -98,9 +98,9 @@ class TripletTerm:
         return total * scale, self.on.with_transpose(gradient)
 
     def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, Array, Array]:
-        """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
+        """The loss in float64, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
 
-        Of anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
+        In anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
         """
         wide = self.widened
         on = wide.on

@@ -35,7 +35,7 @@ def kernels_for(device: str, dtype: str, elements: int) -> tuple[Kernels, bool]:
 
 
 def _kernels(x: Tensor, m: int) -> tuple[Kernels, bool]:
-    """As `kernels_for`; sizes that lead to the same order of backends share an entry."""
+    """The kernels of `kernels_for`; sizes that lead to the same order of backends share an entry."""
     device, dtype = str(x.device), str(x.dtype).rpartition(".")[2]
     large = preferred(Place(device, dtype, len(x) * m)) != preferred(Place(device, dtype))
     return kernels_for(device, dtype, len(x) * m if large else 0)

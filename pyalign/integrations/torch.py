@@ -191,7 +191,7 @@ class TripletLoss(nn.Module):
         return loss
 
     def _current_temperature(self) -> float | Tensor:
-        """That of the module; raises where it was computed and has passed its gradient on: a step may have followed."""
+        """The temperature of the module; raises where it was computed and its gradient has been taken since."""
         if self._gradients_taken:
             raise InputError("temperature was computed before a backward pass that has used it: compute it for each "
                              "call, loss(x, triplets, temperature=...)")  # fmt: skip

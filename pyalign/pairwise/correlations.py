@@ -58,7 +58,7 @@ class Correlation:
 
     @property
     def of(self) -> Family:
-        """Its family."""
+        """The family that computes this correlation."""
         return self.family(self.name)
 
 

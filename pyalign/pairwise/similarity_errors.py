@@ -49,7 +49,7 @@ class Halved:
 
     @property
     def method(self) -> str:
-        """As results say it."""
+        """The name of the method, as results have it."""
         return HALF_SAMPLES
 
     def degrees(self, a: int, b: int | None = None) -> float:

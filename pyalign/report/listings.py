@@ -71,7 +71,7 @@ def description_view(described: FileDescription, verbose: bool = False) -> list[
 
 
 def descriptions_view(described: FileDescriptions, verbose: bool = False) -> list[Block]:
-    """Those of each file, one after the other."""
+    """The blocks that describe each file, file by file."""
     return [block for file in described.files for block in description_view(file, verbose)]
 
 

@@ -104,8 +104,9 @@ class Group:
 
     @property
     def excess(self) -> float:
-        """By how much the mean size among pairs of answers that share one is above that among all answers; 0 where all
-        have the same size. A triplet's second and third object are taken to be drawn by their sizes.
+        """How much larger the mean size is among pairs of answers that share one than among all answers.
+
+        It is 0 where all have the same size. A triplet's second and third object are taken to be drawn by their sizes.
         """
         squares, each = self.sizes**2, float(self.sizes.sum())
         mean = float(squares.sum())

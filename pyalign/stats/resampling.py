@@ -191,7 +191,7 @@ class Clusters:
     def of(
         cls, objects: object, subjects: object = None, backend: str = "auto", weights: np.ndarray | None = None
     ) -> Clusters:
-        """Of rows (t, k) of objects, any numbers from 0, and of the persons who answered.
+        """The clusters of rows (t, k) of objects, which are any numbers from 0, and of who answered.
 
         Example:
             >>> Clusters.of([[0, 5, 9], [5, 9, 7]]).objects

@@ -72,7 +72,7 @@ class _Asked:
         return None if self.split is None else TripletHoldOut(self.split, self.held_out, self.seed, n)
 
     def of_split(self) -> dict[str, Any]:
-        """Those of the split; None where there is none."""
+        """The options of the split; None where there is no split."""
         if self.split is None:
             return {"split": None, "held_out": None, "seed": None}
         return {"split": self.split, "held_out": float(self.held_out), "seed": int(self.seed)}
@@ -246,7 +246,7 @@ def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, asked: _Aske
 def _of_choices(
     chosen: Chosen, given: Triplets, people: np.ndarray | None, name: str, asked: _Asked
 ) -> Calibration:  # fmt: skip
-    """That of a model's own probabilities, whose logarithms stand for similarities."""
+    """Calibrates a model's own probabilities: their logarithms take the place of similarities."""
     k, began = alternatives_of(given.task), time.perf_counter()
     if chosen.probabilities is None:
         raise InputError(

@@ -245,7 +245,7 @@ class AnsweredSimilarities:
         return self._take(slice(None, first)), self._take(slice(first, None))
 
     def present(self) -> AnsweredSimilarities:
-        """Those that nan_policy="omit" did not leave out."""
+        """The triplets that nan_policy="omit" keeps."""
         there = ~np.isnan(self.similarities[:, 0])
         if not there.any():
             raise InputError(

@@ -172,7 +172,7 @@ class RepeatedSets:
 
 
 def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None) -> RepeatedSets:
-    """Those among all sets.
+    """The triplets with several answers, out of all.
 
     Args:
         repeats: the answers.
@@ -195,7 +195,7 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndar
 
 
 def entries_of(repeats: Repeats, persons: np.ndarray | None, chosen: np.ndarray) -> Entries | None:
-    """Those of the sets of a mask (u,), numbered among these; None where it is not known who answered."""
+    """The entries of the sets that a mask (u,) selects, renumbered from 0; None where it is not known who answered."""
     if persons is None or repeats.odd is None:
         return None
     rows = np.flatnonzero(chosen[repeats.inverse])

@@ -270,7 +270,7 @@ class CeilingErrors:
     def interval(
         self, value: float, table: np.ndarray, changes: np.ndarray | None, centred: bool = True
     ) -> Interval | None:  # fmt: skip
-        """Of a ceiling; None where no two sets, or persons, are independent.
+        """The interval of a ceiling; None where no two sets, or no two participants, are independent.
 
         Args:
             value: the ceiling.

@@ -109,12 +109,12 @@ class NoiseCeiling(OfTask, Result):
 
     @property
     def standard_error(self) -> float:
-        """Of `ceiling`; NaN where it has no interval."""
+        """The standard error of `ceiling`; NaN where it has no interval."""
         return _error(self.ci)
 
     @property
     def leave_one_out_standard_error(self) -> float:
-        """Of `leave_one_out`; NaN where it has no interval."""
+        """The standard error of `leave_one_out`; NaN where it has no interval."""
         return _error(self.leave_one_out_ci)
 
 

@@ -347,7 +347,7 @@ def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
 
 
 def _errors(outcomes: OutcomeTable, dependence: Dependence) -> tuple[Errors, Errors]:
-    """Of accuracies and of cross-entropies, in fractions and nats."""
+    """The errors of accuracies, as fractions, and those of cross-entropies, in nats."""
     units = np.full(len(outcomes.names), 1.0 / CREDIT_UNIT), outcomes.steps
     found = (dependence.errors(table).in_units(unit) for table, unit in zip(outcomes.tables(), units, strict=True))
     return next(found), next(found)

@@ -179,7 +179,7 @@ def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, nam
 
 
 def _kind_of_pairs(a: np.ndarray) -> str | None:
-    """Of a square matrix, "similarities" or "dissimilarities"; None where it is not symmetric.
+    """What a square matrix holds, "similarities" or "dissimilarities"; None where it is not symmetric.
 
     Where neither end of each row stands on the diagonal, zeros there are the distances of objects from themselves.
     """

@@ -92,7 +92,7 @@ def regress_metadata(
 
 
 def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:
-    """With the inputs of the result that it is made from."""
+    """The provenance, with the inputs of the result that the regression is made from."""
     made = Provenance.now({}, options, seed=seed)
     before = getattr(result, "provenance", None)
     return made if before is None else replace(made, inputs=before.inputs)
@@ -132,7 +132,7 @@ class _Plan:
         self.ranks: dict[bytes, np.ndarray] = {}
 
     def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:
-        """Of weights'y over some of the points, for these very models."""
+        """The interval of weights'y over some of the points, where the models are treated as fixed."""
         if self.points.covariance is None:
             return None
         covariance = self.points.covariance[np.ix_(some, some)]
@@ -153,7 +153,7 @@ class _Plan:
     # Numbers
 
     def regressions(self, column: str, notes: list[str]) -> Iterator[MetadataRegression]:
-        """On the column as it is, and on its logarithm where it spans enough."""
+        """Regressions on the column as it is, and on its logarithm where it spans enough."""
         values = [(point.values or {}).get(column) for point in self.points.points]
         some = np.array([k for k, value in enumerate(values) if isinstance(value, float)], dtype=np.intp)
         x = np.array([values[k] for k in some], dtype=np.float64)
@@ -218,7 +218,7 @@ class _Plan:
         return found, Interval(low, high, error, self.models.by, "parametric", self.confidence)
 
     def _ranks(self, some: np.ndarray) -> np.ndarray:
-        """Those of the draws; columns that the same models have share them."""
+        """The ranks of the simulated accuracies; columns that the same models have share them."""
         assert self.points.covariance is not None
         key = some.tobytes()
         if key not in self.ranks:

@@ -15,7 +15,7 @@ class Drawn(Protocol):
     """A finished chart of Altair."""
 
     def to_dict(self) -> Any:
-        """Its specification."""
+        """The specification of the chart."""
 
 
 class At(TypedDict, total=False):

@@ -93,7 +93,7 @@ def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[
 
 
 def _what_differs(rows: Sequence[Sequence[str]], otherwise: str) -> list[str]:
-    """Those parts of each row that are not the same in all rows; `otherwise` where all are."""
+    """The parts of each row that are not the same in all rows; `otherwise` where all are the same."""
     several = [len(set(column)) > 1 for column in zip(*rows, strict=True)]
     names = [[part for part, many in zip(row, several, strict=True) if many and part] for row in rows]
     return [", ".join(parts) or otherwise for parts in names]

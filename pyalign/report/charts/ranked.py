@@ -212,7 +212,7 @@ def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
 
 
 def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
-    """Those of all rows from top to bottom, those of single rows as bars there."""
+    """Bands of all rows, drawn from top to bottom, and bands of single rows, drawn as bars in them."""
     rows = [
         {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
          "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}

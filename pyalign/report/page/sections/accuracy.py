@@ -149,7 +149,7 @@ def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
 
 
 def _best_first(entries: Sequence[Entry]) -> list[Entry]:
-    """Those whose accuracy is known."""
+    """The entries whose accuracy is known, the most accurate first."""
     return sorted((one for one in entries if one.row.accuracy is not None), key=lambda one: -(one.row.accuracy or 0.0))
 
 
