@@ -38,8 +38,8 @@ class GroupScore:
         n_triplets: how many triplets have the label.
         cross_entropy: nats per triplet; None where that of the whole is.
         ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
-            closed form a single triplet, person or set of objects. With ``ci="auto"`` it is over objects where fewer
-            than four participants answered the triplets of the group.
+            closed form a single triplet, participant or set of objects. With ``ci="auto"`` it is over objects where
+            fewer than four participants answered the triplets of the group.
         pooled: the accuracy drawn towards that of the other groups, as far as it is uncertain itself; a fraction. None
             where fewer than five groups have an interval in closed form. See `pyalign.stats.pooling`.
         pooled_ci: its interval.
@@ -284,7 +284,7 @@ def score_placed(
     ready: Placed, measure: Measure, temperature: float, nan_policy: Policy, *, choices: bool, probabilities: bool,
     similarities: bool, task: str, aside: Aside | None = None,
 ) -> tuple[TripletResults, int]:  # fmt: skip
-    """The same of what lies ready; `aside`: see `run_placed`."""
+    """The same of what is ready; `aside`: see `run_placed`."""
     kept = None
     precomputed = measure.precomputed
     if nan_policy == "omit":

@@ -1,7 +1,7 @@
 """The figures that compare a model's choices with the answers of many people, triplet by triplet.
 
 Each is a mean over triplets, or a correlation over them, whose influences then stand for the values of a mean. Both can
-be asked of other answers to the same triplets, which shows what the answers of one person do.
+be asked of other answers to the same triplets, which shows what the answers of one participant do.
 """
 
 from __future__ import annotations

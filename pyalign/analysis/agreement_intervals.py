@@ -1,8 +1,8 @@
 """Errors of figures of agreement with many people, over objects, over people, or over both.
 
 A figure is a mean over triplets, so its error over objects is that of `pyalign.stats.clustered`. People enter by what
-changes without them, as in `pyalign.analysis.ceiling.noise_ceiling`: an entry is a person's answers to a triplet, and a
-figure loses without it what that triplet loses.
+changes without them, as in `pyalign.analysis.ceiling.noise_ceiling`: an entry is a participant's answers to a triplet,
+and a figure loses without it what that triplet loses.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a model or a person chose in each triplet, held against what people said: positions, names, probabilities."""
+"""Choices of a model or a participant compared with those of people: positions, names or probabilities."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def of_each(
 
 @contextmanager
 def _told(name: str | None, source: str | None) -> Iterator[None]:
-    """An error of one model among several is told with its name and where the triplets are from."""
+    """An error about one of several models gets its name and where the triplets are from."""
     try:
         yield
     except InputError as error:

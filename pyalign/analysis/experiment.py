@@ -64,7 +64,7 @@ def plan_experiment(
 ) -> ExperimentPlan:
     """What a study of the accuracy of a model, or of the difference of two, needs to find a difference.
 
-    Answers are to triplets of three different objects that are drawn at random, each participant's anew.
+    Answers are to triplets of three different objects that are drawn at random, separately for each participant.
 
     Args:
         pilot: what `pyalign.compare` found for two models, one of its `pairs`, or what `pyalign.score` found for one
@@ -291,7 +291,7 @@ def _numbers(given: int | Sequence[int], name: str, of: str = "", balance: float
 
 
 def usable(given: Components) -> tuple[Components, tuple[str, ...]]:
-    """The components with what is below 0 as 0, and what a person should know; raises where one is missing."""
+    """The components with what is below 0 as 0, and what a reader should know; raises where one is missing."""
     for name in EFFECTS:
         value = getattr(given, name)
         if value is not None and not math.isfinite(_checks.real_number(value, name)):

@@ -1,4 +1,4 @@
-"""What a person would want to be told about a score before believing it: a sentence each."""
+"""What a reader would want to know about a score before believing it: a sentence each."""
 
 from __future__ import annotations
 

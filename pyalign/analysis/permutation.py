@@ -69,8 +69,8 @@ def permutation_test(
         A `PermutationTest`.
 
     Raises:
-        InputError: as `pyalign.score`; a matrix whose NaN lie so that other orders leave fewer or more triplets: their
-            median is not within 10 % of the number that is scored, or some order leaves less than half of it.
+        InputError: as `pyalign.score`; a matrix whose NaN are placed so that other orders leave fewer or more triplets:
+            their median is not within 10% of the number that is scored, or some order leaves less than half of it.
 
     Source: Phipson and Smyth, "Permutation p-values should never be zero", 2010, for the 1 that is added.
 

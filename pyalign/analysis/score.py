@@ -313,7 +313,7 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[Measu
 def _one(
     ready: Placed, rows: Any, aligned: Aligned, measure: MeasureLike, temperature: float, asked: _Asked, aside: Aside
 ) -> Score:
-    """The score by one measure, with what was asked for besides; `rows`: as notes and permutations take them."""
+    """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
     began, weights = time.perf_counter(), aligned.triplets.weights
     parts = asked.plan is not None or asked.groups is not None
     needed = parts or weights is not None

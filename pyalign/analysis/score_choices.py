@@ -1,4 +1,4 @@
-"""Accuracy of choices that are there already: of a language model that was asked, or of a person."""
+"""Accuracy of choices that are there already: of a language model that was asked, or of a participant."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def score_choices(
     ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
     progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
-    """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
+    """Accuracy of a model's own choices on human triplets: of a language model's answers, or a participant's.
 
     Args:
         choices: (t,) positions in the file of the items called odd, -1 for an answer that names none, -2 for a triplet
@@ -77,7 +77,7 @@ def score_choices(
         unreadable: ``"raise"``, or ``"omit"`` to leave out triplets whose answer is a text that names none of their
             items, or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
-        backend: what computes intervals; on the host.
+        backend: the backend that computes intervals; on the host.
         weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 

@@ -120,7 +120,7 @@ class TensorBackend:
 
 
 def _on_device(rows: Rows) -> Rows:
-    """Rows with their terms beside their values."""
+    """Rows with their terms next to their values."""
     if rows.terms is None:
         return rows
     return replace(rows, terms=torch.as_tensor(rows.terms, device=rows.values.device))

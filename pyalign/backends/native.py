@@ -304,7 +304,7 @@ def set_num_threads(threads: int) -> None:
 def guarding(files: Iterable[tuple[bytes, int, bytes]], otherwise: bytes) -> Iterator[None]:
     """Inside, a SIGBUS ends the process with exit code 1 and a line on stderr: for commands, never for a library.
 
-    files: path, size and message of each; the first that has become shorter is told of, without one `otherwise`.
+    files: path, size and message of each; the message is that of the first that has become shorter, or `otherwise`.
     Where an error ends the block, threads may still read: then it stays, until the next block has ended.
     """
     if _native is not None:

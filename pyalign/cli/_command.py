@@ -113,10 +113,10 @@ class Outcome:
 
     Attributes:
         result: is printed as its table, or as JSON; None for commands that only write or tell.
-        files: what is written besides, by path; or what makes it of the SHA-256 of those before it, by path.
+        files: what is written in addition, by path; or what makes it of the SHA-256 of those before it, by path.
         text: what is printed instead of the table.
         journal: of the run; it is closed when all is written.
-        notes: what a person should know, besides those of the result.
+        notes: what a reader should know, in addition to those of the result.
         fault: what could not be done, said last: the exit code is then 1.
     """
 

@@ -1,4 +1,4 @@
-"""`pyalign neighbors ...`: the nearest rows of embeddings, and what neighbourhoods say, also beside people's."""
+"""`pyalign neighbors ...`: the nearest rows of embeddings, and how neighbourhoods agree with those of people."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class ChosenTriplets(Result):
         fewest, most: triplets of an object.
         difference: the difference of accuracies that the numbers of answers are for, a fraction.
         n_random, n_needed: answers to random triplets, and to triplets chosen so, for a test at .05 that finds this
-            difference in 80 % of experiments. Answers are taken to be independent of each other, and to be one of the
+            difference in 80% of experiments. Answers are taken to be independent of each other, and to be one of the
             models' two choices where these differ; fewer are needed where people choose the third.
         measures: of the two models.
         seed: as it was asked for.

@@ -27,7 +27,7 @@ class DataSet:
 
     Attributes:
         name: under which it is known.
-        folder: where it lies.
+        folder: where it is.
         parts: what it holds ("triplets", "judgments", ...), and the keys of each, where there are several.
         read: reads a part, by its name, its key and options of the layout.
         lacking: the files without which there is nothing to read, that are missing or cannot be read: a phrase each.
@@ -111,7 +111,7 @@ def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | 
         name: one of `pyalign datasets list`; or a description, ``mine.toml``, as `pyalign describe --write` writes it;
             or a folder with one called ``dataset.toml``, whose path is absolute or has a ``/`` in it, or a `Path`; or
             which was given a name by ``pyalign datasets path NAME --folder``.
-        folder: where it lies; None: where it was fetched to, or said to lie, or where the description lies.
+        folder: where it is; None: where it was fetched to, or said to be, or where the description is.
 
     Raises:
         InputError: there is no such data set, or it is not here; says what would bring it.

@@ -115,7 +115,7 @@ def sample_triplets(
     Raises:
         InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; x
             that ties in every triplet; similarities that look like dissimilarities, or the other way round; and more
-            triplets than memory holds: it takes the result and at most 256 MB beside it.
+            triplets than memory holds: it takes the result and at most 256 MB next to it.
 
     Example:
         >>> import numpy as np

@@ -1,4 +1,4 @@
-"""`as_images`: images with their names, in a stated order, from wherever they lie, each read when it is asked for.
+"""`as_images`: images with their names, in a stated order, from wherever they are, each read when it is asked for.
 
 Functions that read them give (names or None, a `Reader`, how many images there are).
 """
@@ -94,7 +94,7 @@ def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
     - ``.txt``, ``.csv``, ``.tsv``: one path a line, relative to the list's folder or absolute; the lines are the names.
     - ``.tar``: members that end as images do, in the order of the archive, as WebDataset writes them.
     - ``.h5``, ``.hdf5``, ``FILE.h5::KEY``: uint8 of shape (n, h, w) or (n, h, w, 1 | 3 | 4), or the bytes of n files.
-      Names are a dataset such as ``names`` beside it.
+      Names are a dataset such as ``names`` next to it.
     - ``.parquet``, ``FILE.parquet::COLUMN``: a column of bytes, or of bytes and paths. Names are the paths, or a column
       such as ``file_name``.
     - ``dataset:NAME``: the images of a data set, see `pyalign.datasets`.

@@ -33,7 +33,7 @@ def merge_extractions(
 ) -> Extraction:
     """Puts all parts of a run with `shard=` into one folder, in any order of the folders.
 
-    Images are read once more where they still lie, at the path that the first part names: parts of images that changed
+    Images are read once more where they still are, at the path that the first part names: parts of images that changed
     between two runs are refused. Where they are gone, a note says so. A merge that was interrupted goes on when it is
     called again.
 
@@ -42,7 +42,7 @@ def merge_extractions(
         out: a folder to write to.
         mixed: whether parts may come from processors of other instructions, or from other numbers of threads. Their
             rows may differ in the last digits from those of one run, and a note says so.
-        progress: is told how many items are checked.
+        progress: a callback that gets the number of items that are checked.
 
     Raises:
         InputError: a part is missing, given twice, or made of other items, weights or settings.
@@ -171,7 +171,7 @@ def _notes(ordered: Sequence[Finished], progress: Progress) -> tuple[str, ...]:
 
 
 def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Progress) -> None:
-    """Raises where a part was made of other images than those that lie there now."""
+    """Raises where a part was made of other images than those that are there now."""
     known = [(part, name, digest) for part in ordered for name, digest in zip(part.names, part.hashes, strict=True)]
     if [name for _, name, _ in known] != [*images.names]:
         raise bad(images.source, f"holds other images than {ordered[0].path} and the other parts were made of")

@@ -132,7 +132,7 @@ def load_encoder(spec: str, request: Request | None = None, folder: str | None =
             working directory.
 
     Raises:
-        InputError: no such source or model, weights that are not to be had; one line.
+        InputError: no such source or model, weights that can't be found; one line.
         MissingExtraError: a package is not installed.
 
     Example:

@@ -64,7 +64,7 @@ class TorchEncoder(Encoder):
         transform: of an RGB image of PIL, a tensor (c, h, w); called by several threads at once.
         ends: what `penultimate` and `logits` are, from one pass: (batch, names) -> tensors.
         meanings: name of an end -> what it is, a phrase; the last needs the whole model.
-        parts: how many maps (b, c, h, w) inside the model the ends give besides, as `intermediates.K`; and as
+        parts: how many maps (b, c, h, w) inside the model the ends give in addition, as `intermediates.K`; and as
             `intermediates.K.prefix` the tokens (b, k, d) that are no places of the map, where there are any.
         tokens: what leads its tokens.
         size: (c, h, w) of what the transform gives.
@@ -166,7 +166,7 @@ class TorchEncoder(Encoder):
         half = self.precision == "bf16"
         by_other = self.place.type == "cpu" and not half and not self.compile and is_worth_it()
         if self.place.type == "cuda" and batch.device.type == "cpu":
-            batch = batch.pin_memory()  # the copy then goes on beside the processor's work
+            batch = batch.pin_memory()  # the copy then goes on next to the processor's work
         linear = LinearByOneDnn() if by_other else nullcontext()
         with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half), linear:
             return ends(batch.to(self.place, non_blocking=True, **layout), names)
@@ -294,7 +294,7 @@ def _is_fit(x: torch.Tensor, weight: torch.Tensor) -> bool:
 
 
 def _convolved(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    places = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, features, rows, 1), channels last as it lies
+    places = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, features, rows, 1), channels last as it is
     convolved = functional.conv2d(places, weight[:, :, None, None], bias)
     return convolved.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
 

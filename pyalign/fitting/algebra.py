@@ -128,13 +128,13 @@ class Algebra(ABC):
 
 
 def host_rows(on: Algebra, x: object, name: str = "embeddings") -> np.ndarray:
-    """x (n, d) on the host, as `pyalign._checks.as_rows`, wherever it lies; refused where `on` can't take its dtype."""
+    """x (n, d) on the host, as `pyalign._checks.as_rows`, wherever it is; refused where `on` can't take its dtype."""
     rows = on.dispatch.rows(x, name)
     return on.dispatch.host(on.dispatch.cast(rows, _checks.result_dtype(rows)))
 
 
 def host_triplets(on: Algebra, triplets: object) -> np.ndarray:
-    """triplets (t, 3) on the host, as `pyalign._checks.as_triplets`, wherever they lie."""
+    """triplets (t, 3) on the host, as `pyalign._checks.as_triplets`, wherever they are."""
     return on.dispatch.host(on.dispatch.triplets(triplets))
 
 

@@ -56,7 +56,7 @@ def check_rows(x: Tensor, y: Tensor | None = None) -> None:
 
 
 def check_triplets(x: Tensor, triplets: Tensor) -> None:
-    """Raises InputError unless triplets are integers (t, 3) beside x; their values are looked at by the kernels."""
+    """Raises InputError unless triplets are integers (t, 3) next to x; their values are looked at by the kernels."""
     _checks.require_triplets(tuple(triplets.shape))
     if triplets.is_floating_point() or triplets.is_complex() or triplets.dtype == torch.bool:
         raise InputError(f"triplets must be integers; got dtype {triplets.dtype}")
@@ -199,9 +199,9 @@ def scaled(x: Tensor, factor: Tensor) -> Tensor:
 
 
 def empty_matrix(n: int, m: int, like: Tensor) -> Tensor:
-    """(n, m) of the dtype of results for rows `like`, beside them.
+    """(n, m) of the dtype of results for rows `like`, next to them.
 
-    On the CPU in numpy's memory, which asks for huge pages: every step of training has its matrices anew, and each
+    On the CPU in numpy's memory, which asks for huge pages: every step of training has its matrices again, and each
     small page would fault when it is first touched.
     """
     dtype = result_dtype(like)

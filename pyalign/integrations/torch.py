@@ -126,7 +126,7 @@ class TripletLoss(nn.Module):
         temperature: in the units of the similarities; it divides. A parameter, or a leaf tensor that requires a
             gradient, which becomes one, is learned. A tensor that was computed, such as ``log_t.exp()``, passes its
             gradient on to what it was computed from, in one backward pass: a loss that is called in every step takes
-            it anew in each call.
+            it again in each call.
         reduction: "mean" over all answers, their "sum", or "none": a loss for each triplet.
 
     Raises:
@@ -163,7 +163,7 @@ class TripletLoss(nn.Module):
 
         Args:
             x: (n, d) tensor of floating-point numbers.
-            triplets: (t, 3) integers: a tensor beside x, or an array, which is brought there.
+            triplets: (t, 3) integers: a tensor next to x, or an array, which is brought there.
             answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd.
                 None: one answer for each triplet, its last item.
             weights: (t,) numbers of at least 0, by which the answers of each triplet are multiplied.
@@ -175,7 +175,7 @@ class TripletLoss(nn.Module):
             divided by that of ``weights * answers`` for a mean. There is no gradient by answers and weights.
 
         Raises:
-            InputError: for x that is no tensor, and for values that the ops can't use; what lies on a device is not
+            InputError: for x that is no tensor, and for values that the ops can't use; what is on a device is not
                 looked at, there the loss is NaN.
         """
         if not isinstance(x, Tensor):

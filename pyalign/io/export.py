@@ -38,7 +38,7 @@ def write_embeddings(path: PathLike, embeddings: EmbeddingsLike) -> None:
             ``.safetensors``: a tensor ``embeddings``; names as a JSON list under ``names`` in the header's metadata.
             ``.parquet``: columns ``f0``, ``f1``, ... and before them ``name``, which pandas takes for the index.
             ``.csv``: the same columns as text; numbers have all their digits, and come back as float64.
-            ``.npy``: the matrix alone. The names are in a file beside it, a line each: ``x.names.txt`` for ``x.npy``,
+            ``.npy``: only the matrix. The names are in a file next to it, one per line: ``x.names.txt`` for ``x.npy``,
             which `load_embeddings(..., names=read_names("x.names.txt"))` and ``--names`` take.
 
         embeddings: `Embeddings`, an array, a DataFrame whose index is the names, or a tensor.

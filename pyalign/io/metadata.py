@@ -1,4 +1,4 @@
-"""Tables of models: what is known of them besides their answers."""
+"""Tables of models: what is known of them in addition to their answers."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class TripletPlan:
             answer each, the last item.
         sort: whether to sort; None: where it pays in many passes (`pays`).
         alternatives: 3, or 2: the loss is of the choice between the pairs of the first item; see
-            `pyalign.backends.HostBackend`. Backends on the host alone can do that.
+            `pyalign.backends.HostBackend`. Only backends on the host can do that.
 
     Attributes:
         triplets, n, answers: as they were given.

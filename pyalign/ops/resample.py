@@ -8,7 +8,8 @@ counter-based generator (Philox), so that it does not depend on how many are dra
   the n items with replacement; a triplet weighs the product of its items' multiplicities.
 * Triplets: weights Poisson(1) one by one, the Poisson form of the plain bootstrap.
 * Pairs of objects, the same for pairs: what similarity matrices are resampled by.
-* Subjects, the cluster bootstrap: draws of the people with replacement; a triplet weighs its person's multiplicity.
+* Subjects, the cluster bootstrap: draws of the people with replacement; a triplet weighs its participant's
+multiplicity.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ def subject_sums(
     seed: int = 0,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """Sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
+    """Sums under resamples of people; subjects: (t,) integers in [0, people), the participant of each triplet.
 
     Example:
         >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), people=2, n_resamples=3).shape

@@ -40,7 +40,7 @@ def similarity(
             ``"rbf:2.5"``).
         backend: ``"auto"``, or one of ``"native"``, ``"numpy"`` (on the host), ``"cuda"``, ``"triton"``,
             ``"torch"`` (on a device).
-        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies. x and y are copied first
+        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x is. x and y are copied first
             where it overlaps them.
 
     Returns:

@@ -67,7 +67,7 @@ def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: s
         measure, backend: see `pyalign.similarity`.
 
     Returns:
-        (n, k) int32 where x lies, the nearest first; of equally near ones the lower row first.
+        (n, k) int32 where x is, the nearest first; of equally near ones the lower row first.
 
     Raises:
         InputError: as `pyalign.similarity`, or a k that is not in range.

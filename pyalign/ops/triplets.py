@@ -58,7 +58,7 @@ class TripletResults:
         sums: or None.
         similarities: (t, 3) of that dtype, of the pairs of positions 01, 02, 12, or None.
 
-    Arrays are those of numpy, or lie on the device of x in its library.
+    Arrays are those of numpy, or are on the device of x in its library.
     """
 
     backend: str
@@ -240,7 +240,7 @@ def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: flo
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """Rows and triplets that are checked and lie where a backend computes, for as many passes as there are measures.
+    """Rows and triplets that are checked and are where a backend computes, for as many passes as there are measures.
 
     Attributes:
         dispatch: by which results come back.

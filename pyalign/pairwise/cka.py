@@ -71,7 +71,7 @@ def cka(
             `n_resamples` says otherwise, which can be asked for of all. Batches and layers have no intervals.
         correction: how p-values of pairs, and of differences, are corrected: "holm", or "benjamini-hochberg".
         seed: of the permutations, which are the same for all pairs and all measures; of batches the order of rows.
-        backend: what computes on the host; embeddings on a device are brought there.
+        backend: the backend that computes on the host; embeddings on a device are brought there.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:

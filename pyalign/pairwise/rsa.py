@@ -95,7 +95,7 @@ def rsa(
         nan_policy: "raise", or "omit" to leave out pairs with a row that has NaN.
         missing: "raise", or "omit" to leave out objects whose names have no row in some model.
         seed: the seed of the permutations, and of the folds of the weighted sum.
-        backend: what computes similarities; see `pyalign.similarity`.
+        backend: the backend that computes similarities; see `pyalign.similarity`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:

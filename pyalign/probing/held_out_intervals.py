@@ -1,9 +1,9 @@
 """Intervals of what cross-validation finds: of means over folds, from the held-out triplets of all of them together.
 
 A fold's accuracy counts as much as that of any other, so a triplet weighs as much as its answers, divided by those of
-its fold. Folds over objects hold out different objects; but the same people answer in all of them, and what a person's
-answers have in common is in the error of the mean. So errors are of one sample of triplets, as those of `pyalign.score`
-are (`pyalign.stats.clustered`). They ignore what the training sets of the folds share.
+its fold. Folds over objects hold out different objects; but the same people answer in all of them, and what a
+participant's answers have in common is in the error of the mean. So errors are of one sample of triplets, as those of
+`pyalign.score` are (`pyalign.stats.clustered`). They ignore what the training sets of the folds share.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def extraction_view(made: Extraction, verbose: bool = False) -> list[Block]:
 
 
 def models_view(listed: ModelList, verbose: bool = False) -> list[Block]:
-    """The names, one a line."""
+    """The names, one per line."""
     return [Lines(tuple(one_line(model.name) for model in listed.models))]
 
 

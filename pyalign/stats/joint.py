@@ -40,7 +40,7 @@ class Figure:
     Attributes:
         of: of arrays a, b, ab; NaN where it is not defined.
         gradient: its derivatives there.
-        within: where it lies.
+        within: where it is.
     """
 
     of: Values

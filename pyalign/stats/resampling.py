@@ -37,7 +37,7 @@ class Resampling:
     """How uncertainty is to be measured.
 
     Attributes:
-        by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
+        by: what is resampled: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
             for objects and participants if at least four of these (an effective number) are known, else objects.
         method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over
             objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; of neighbours
@@ -49,7 +49,7 @@ class Resampling:
 
     Raises:
         InputError: an unknown name, a confidence that is no fraction, fewer than 2 resamples, resamples of a closed
-            form, or a method that does not serve what is drawn anew.
+            form, or a method that does not apply to what is resampled.
 
     Example:
         >>> Resampling("objects").closed, Resampling("objects", "bootstrap").drawn
@@ -121,7 +121,7 @@ def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampli
 
     Args:
         ci: see `IntervalsOver`; a word stands for a `Resampling` with the usual options.
-        over: what the analysis can draw anew.
+        over: what the analysis can draw again.
         methods: that it has: the usual one, then that which resamples ask for.
 
     Raises:
@@ -173,8 +173,8 @@ class Clusters:
             device.
         n: how many different objects occur.
         subjects: (t,) integers in [0, people), or None.
-        people: how many different persons occur; 0 where they are not known.
-        backend: what computes the resamples.
+        people: how many different participants occur; 0 where they are not known.
+        backend: the backend that computes the resamples.
         taken: whether some rows were taken of others, so that fewer objects may occur.
         weights: float64 (t,), how much each row counts; None: all the same.
     """
@@ -307,7 +307,7 @@ def require_participants(subjects: object) -> None:
 
 
 def subject_codes(subjects: object, t: int) -> np.ndarray:
-    """`subjects` as int64 (t,) codes from 0, of two persons or more.
+    """`subjects` as int64 (t,) codes from 0, of two participants or more.
 
     Example:
         >>> subject_codes(["b", "a", "b"], 3)

@@ -94,11 +94,11 @@ def calibrate(
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
             `Embeddings`. Or a mapping from names to these; or None.
         triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
-            person called odd. Where both sides have names, rows are matched by name.
-        model_choices: name -> probabilities (t, 3) that a language model or a person gives, as `pyalign.score_choices`
-            takes them; in addition to x, which is then a mapping, or instead of it. Their logarithms stand for
-            similarities: the temperature is 1 where they fit people best as they are. Choices without probabilities are
-            refused, since a temperature would change nothing of them.
+            participant called odd. Where both sides have names, rows are matched by name.
+        model_choices: name -> probabilities (t, 3) that a language model or a participant gives, as
+            `pyalign.score_choices` takes them; in addition to x, which is then a mapping, or instead of it. Their
+            logarithms stand for similarities: the temperature is 1 where they fit people best as they are. Choices
+            without probabilities are refused, since a temperature would change nothing of them.
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
             much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
@@ -125,9 +125,9 @@ def calibrate(
         A `Calibration`; of a mapping, of choices or of several measures, `Calibrations`.
 
     Raises:
-        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects beside them; for a
-            part without triplets; and where no temperature is best: the model agrees no better than chance, or with
-            every answer.
+        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects in addition to
+            these; for a part without triplets; and where no temperature is best: the model agrees no better than
+            chance, or with every answer.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017; for triplets Muttenthaler et al., ICLR
     2023, appendix on temperature scaling.

@@ -32,11 +32,11 @@ from pyalign.stats.intervals import FRACTION, POSITIVE
 from pyalign.stats.resampling import Resampling
 
 BLOCK = 1 << 16  # triplets whose values are multiplied at a time
-FURTHEST = (0.0, math.sqrt(math.log(2.0)))  # where Jensen-Shannon distances lie
+FURTHEST = (0.0, math.sqrt(math.log(2.0)))  # where Jensen-Shannon distances are
 
 
 class Mean(NamedTuple):
-    """What is averaged over answers. values: float64 (t,), of each triplet. within: where its mean lies.
+    """What is averaged over answers. values: float64 (t,), of each triplet. within: where its mean is.
 
     by_pair: float64 (t, k), of an answer that is each pair; None where it is the same for all answers to a triplet.
     """

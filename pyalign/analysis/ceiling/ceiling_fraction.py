@@ -7,7 +7,8 @@ reaches chance there is none.
 
 Where both come from the same answers, their errors are correlated. An answer adds its residual to the accuracy, and its
 part of what its triplet adds to the ceiling; the covariance is that of two means over answers that share objects, as
-`pyalign.stats.clustered` has it. People enter by what the ceiling would lose without a person's answers to a triplet.
+`pyalign.stats.clustered` has it. People enter by what the ceiling would lose without a participant's answers to a
+triplet.
 
 Source: Fieller, "Some problems in interval estimation", JRSS B 1954; with intervals that are not symmetric, Donner and
 Zou, "Closed-form confidence intervals for functions of the normal mean and standard deviation", 2012.

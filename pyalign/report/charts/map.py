@@ -106,7 +106,7 @@ def map_chart(
     x: Any, names: Sequence[str], *, method: str = "pca", seed: int = 0, categories: Any = None, images: Any = None,
     style: str = "light", width: str = "double", limit: int | None = None, label: str = "the embeddings",
 ) -> Any:  # fmt: skip
-    """Objects as images, or as points with names beside some: as many of each as have room without overlap.
+    """Objects as images, or as points with names next to some: as many of each as have room without overlap.
 
     Args:
         x: (n, d) embeddings.

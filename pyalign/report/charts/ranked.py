@@ -115,7 +115,7 @@ def ranked(
     panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float,
     stacked: bool = False,
 ) -> Any:  # fmt: skip
-    """The panels beside each other, or stacked, over the same rows: those of the items in `order`.
+    """The panels next to each other, or stacked, over the same rows: those of the items in `order`.
 
     Raises InputError for more models than can be told apart.
     """
@@ -247,7 +247,7 @@ def _lines(
 ) -> list[Any]:
     """Dashed lines of chance and the like, solid ones at the mean of each model; and what they and bands are called.
 
-    Of several models the means are told below the title.
+    The means of several models are listed below the title.
     """
     dashed = [(value, name, style.muted) for name, value in panel.lines.items()]
     means = [

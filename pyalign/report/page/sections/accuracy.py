@@ -99,7 +99,7 @@ def _how(row: Scored) -> str:
 
 
 def leaderboard(sources: Sources) -> Section | None:
-    """A table for each set of triplets, as figures of different triplets are not to be compared."""
+    """A table for each set of triplets, as figures of different triplets must not be compared."""
     sets = triplet_sets(sources)
     entries = entries_of(sources, sets)
     if not entries:
