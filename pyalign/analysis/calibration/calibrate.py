@@ -55,7 +55,7 @@ UNBOUNDED = (
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Settings:
     """The options of one call, checked but for those of the split."""
 
     split: str | None
@@ -149,50 +149,50 @@ def calibrate(
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
     plan, seed = plan_of(ci, BY, (CORRECTED,)), _checks.whole_number(seed, "seed", 0, 2**63 - 1)
-    asked = _Asked(split, held_out, seed, bins, ties, nan_policy, backend, plan)
+    settings = _Settings(split, held_out, seed, bins, ties, nan_policy, backend, plan)
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
     present = with_rows(models, answered_triplets(triplets, answers, "calibrate", weights), missing, subjects=subjects)
-    given = present.triplets
-    people = codes_of_people(given, present.of(subjects, "subjects"))
+    kept = present.triplets
+    people = codes_of_people(kept, present.of(subjects, "subjects"))
     options: dict[str, Any] = {
-        "answers": _kind(given.answers),
+        "answers": _kind(kept.answers),
         "bins": bins,
         "ties": ties,
         "nan": nan_policy,
         "missing": missing,
         "ci": record_of(plan),
     }
-    options |= {**asked.of_split(), **choices.options()}
+    options |= {**settings.of_split(), **choices.options()}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
-        told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
-        told |= {} if people is None else {"subjects": people}
-        told["weights"] = given.weights
-        return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
+        data = {**inputs, "triplets": kept, "answers": kept.answers if answers is None else answers}
+        data |= {} if people is None else {"subjects": people}
+        data["weights"] = kept.weights
+        return Provenance.now(data, {"measure": measure, **options}, backend, options["seed"])
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Calibration]:
-        ready = make_ready(aligned, people, name or "embeddings", asked.backend, asked.hold_out)
+        ready = make_ready(aligned, people, name or "embeddings", settings.backend, settings.hold_out)
         inputs = {name or "embeddings": aligned.embeddings}
 
         def run(measure: MeasureLike) -> Calibration:
-            found = _calibration(ready, name, measure, asked)
-            return replace(found, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
+            result = _calibration(ready, name, measure, settings)
+            return replace(result, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
 
         return run
 
     has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
-    found = of_each(as_models(models), given, measures, progress, begin) if has_rows else ()
-    for name, chosen in choices.among(present).read(given, get_host_backend(backend)).items():
-        progress(name, len(found), None)
-        one = _of_choices(chosen, given, people, name, asked)
+    results = of_each(as_models(models), kept, measures, progress, begin) if has_rows else ()
+    for name, chosen in choices.among(present).read(kept, get_host_backend(backend)).items():
+        progress(name, len(results), None)
+        calibration = _of_choices(chosen, kept, people, name, settings)
         inputs = {name: choices.choices[name]}
-        found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
+        results += (replace(calibration, coverage=present.coverage, provenance=recorded(inputs, None)),)
     inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
     return Calibrations(
-        found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
-        provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
+        results, kept.source, notes=merged(*(calibration.notes for calibration in results)), coverage=present.coverage,
+        provenance=recorded(inputs, [*map(str, measures)] if has_rows else None),
     )  # fmt: skip
 
 
@@ -201,53 +201,54 @@ def _check_bins(bins: int) -> None:
         raise InputError(f"bins must be a whole number from 1 to {MOST_BINS:,}; got {bins!r}")
 
 
-def _calibration(ready: Ready, name: str | None, measure: MeasureLike, asked: _Asked) -> Calibration:
+def _calibration(ready: Ready, name: str | None, measure: MeasureLike, settings: _Settings) -> Calibration:
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
     results, n_dropped = score_triplets(
-        ready.rows, ready.kept, measure=measure, ties=asked.ties, nan_policy=asked.nan_policy, backend=asked.backend,
+        ready.rows, ready.kept, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
+        backend=settings.backend,
         similarities=True, task=ready.task,
     )  # fmt: skip
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
-    found = _fitted(
-        similarities, n_dropped, ready, asked, measure=str(get_measure(measure)), backend=results.backend,
+    result = _fitted(
+        similarities, n_dropped, ready, settings, measure=str(get_measure(measure)), backend=results.backend,
         embeddings=name,
     )  # fmt: skip
     of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "embeddings")
     seconds = time.perf_counter() - began
-    return replace(found, seconds=seconds, notes=merged(ready.notes, of_measure, found.notes))
+    return replace(result, seconds=seconds, notes=merged(ready.notes, of_measure, result.notes))
 
 
-def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, asked: _Asked, **how: Any) -> Calibration:
+def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, settings: _Settings, **how: Any) -> Calibration:
     """The calibration of similarities (k, 3) of the kept triplets, of which `n_dropped` are NaN."""
-    host, alternatives = get_host_backend(asked.backend), alternatives_of(ready.task)
+    host, alternatives = get_host_backend(settings.backend), alternatives_of(ready.task)
     both = AnsweredSimilarities(
-        host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives, ready.weights
+        host, similarities, ready.answers, settings.ties, ready.kept, ready.people, alternatives, ready.weights
     )
     fit, test = (both, both) if ready.first is None else both.halves(ready.first)
     if n_dropped:
         fit, test = fit.present(), test.present()
-    found = _report(
+    result = _report(
         fit,
         test,
-        asked,
-        **asked.of_split(),
+        settings,
+        **settings.of_split(),
         answers=_kind(ready.answers),
         n_unused=ready.n_unused,
         n_dropped=n_dropped,
-        ties=asked.ties,
+        ties=settings.ties,
         task=ready.task,
         **how,
     )
-    told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy, task=ready.task)
-    return replace(found, notes=merged(told, found.notes))
+    remarks = notes_on_score(result.test.accuracy, result.test.n_answers, result.test.cross_entropy, task=ready.task)
+    return replace(result, notes=merged(remarks, result.notes))
 
 
 def _of_choices(
-    chosen: Chosen, given: Triplets, people: np.ndarray | None, name: str, asked: _Asked
+    chosen: Chosen, triplets: Triplets, people: np.ndarray | None, name: str, settings: _Settings
 ) -> Calibration:  # fmt: skip
     """Calibrates a model's own probabilities: their logarithms take the place of similarities."""
-    k, began = alternatives_of(given.task), time.perf_counter()
+    k, began = alternatives_of(triplets.task), time.perf_counter()
     if chosen.probabilities is None:
         raise InputError(
             f"{name}: choices must be probabilities for a temperature, which divides their logarithms; got "
@@ -259,30 +260,30 @@ def _of_choices(
         row = int(impossible.argmax())
         rule = "above 0 for a temperature, which divides their logarithms"
         raise InputError(f"{name}: choices must be probabilities {rule}; row {row} holds 0")
-    aligned = align_models({}, given)
+    aligned = align_models({}, triplets)
     index = _checks.as_triplets(aligned.index)
-    notes = merged(given.notes, notes_on_choices({name: chosen}, given.task))
-    ready = _split(None, index, index, given, people, notes, asked.hold_out(aligned.n_items))
+    notes = merged(triplets.notes, notes_on_choices({name: chosen}, triplets.task))
+    ready = _split(None, index, index, triplets, people, notes, settings.hold_out(aligned.n_items))
     similarities = np.zeros((len(ready.kept), 3))
     similarities[:, :k] = np.log(p[ready.places])
     absent = ~chosen.present[ready.places]
     similarities[absent] = np.nan
-    found = _fitted(
-        similarities, int(absent.sum()), ready, asked, measure=None, embeddings=name, model_choices=chosen.kind,
-        backend=get_host_backend(asked.backend).name,
+    result = _fitted(
+        similarities, int(absent.sum()), ready, settings, measure=None, embeddings=name, model_choices=chosen.kind,
+        backend=get_host_backend(settings.backend).name,
     )  # fmt: skip
-    return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, found.notes))
+    return replace(result, seconds=time.perf_counter() - began, notes=merged(ready.notes, result.notes))
 
 
 def _kind(answers: Answers | None) -> str:
     return "choices" if answers is None else answers.kind
 
 
-def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, asked: _Asked, **how: Any) -> Calibration:
+def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, settings: _Settings, **how: Any) -> Calibration:
     """Fits on one part, looks at both."""
     minimum = minimise(fit.sums)
     at_minimum = fit.sums(minimum.beta)
-    plan = None if asked.plan is None else _plan(asked.plan, fit, test)
+    plan = None if settings.plan is None else _plan(settings.plan, fit, test)
     ci, of_test = None, None
     notes: tuple[str, ...] = ()
     if plan is not None:
@@ -291,12 +292,12 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, asked: _Asked
         ci = interval(minimum.beta, known)
         notes = _notes(ci, known.why)
         of_test = of_fit if test is fit else test.dependence(plan)
-    found = held_out(test, minimum.beta, asked.bins, plan, of_test)
-    own = found.test
+    figures = held_out(test, minimum.beta, settings.bins, plan, of_test)
+    own = figures.test
     if test is not fit:
         before, after = fit.with_confidences(1.0), fit.with_confidences(minimum.beta)
         own = part_of(len(after[1]), before[0], at_minimum, fit.chosen(after[1]))
-    reported = vars(found) | {"notes": merged(notes, found.notes)}
+    reported = vars(figures) | {"notes": merged(notes, figures.notes)}
     return Calibration(
         temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps,
         effective_answers=test.effective_number, **reported, **how,

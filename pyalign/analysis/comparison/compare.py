@@ -166,12 +166,12 @@ def compare(
     )
     every = [*named, *choices.choices]
     if len(every) < 2:
-        raise InputError(f"compare needs at least two models; got {len(every)}{''.join(f': {one!r}' for one in every)}")
+        raise InputError(f"compare needs at least two models; got {len(every)}{''.join(map(': {!r}'.format, every))}")
     baseline = None if baseline is None else _checks.one_of(baseline, every, "baseline")
     margin = None if margin is None else _checks.fraction(margin, "margin")
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
-    for name, asked in (("choose_best", choose_best), ("margin", margin is not None)):
-        if plan is None and asked:
+    for name, is_set in (("choose_best", choose_best), ("margin", margin is not None)):
+        if plan is None and is_set:
             raise InputError(f"{name} needs intervals; got ci=None")
     measures = measures_by_model(measure, named)
     present = with_rows(named, answered_once(triplets, "compare", weights), missing, subjects=subjects)
@@ -185,32 +185,33 @@ def compare(
         progress=progress, names=aligned.names, choices=chosen, weights=aligned.triplets.weights,
     )  # fmt: skip
     tests = PairTests(correction, baseline, margin)
-    found = _compared(outcomes, aligned, plan, people, tests, choose_best, progress)
-    told = [
-        notes_on_rows(x, aligned.index, name, found.task, features=name not in aligned.kinds)
+    comparison = _compared(outcomes, aligned, plan, people, tests, choose_best, progress)
+    remarks = [
+        notes_on_rows(x, aligned.index, name, comparison.task, features=name not in aligned.kinds)
         for name, x in aligned.models.items()
     ]
-    told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
-    told += [
+    remarks += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
+    remarks += [
         notes_on_score(
-            m.accuracy, found.effective_answers or found.n_triplets, m.cross_entropy or 0.0, m.model, found.task,
-            m.model_choices is None, aligned.kinds.get(m.model),
+            m.accuracy, comparison.effective_answers or comparison.n_triplets, m.cross_entropy or 0.0, m.model,
+            comparison.task, m.model_choices is None, aligned.kinds.get(m.model),
         )
-        for m in found.models
+        for m in comparison.models
     ]  # fmt: skip
-    told.append(tuple(notes_on_choices(chosen, found.task)))
-    of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
-    given = {"measure": of_models, "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing,
-             "ci": record_of(plan),
-             "correction": correction, **tests.options(), **choices.options()}  # fmt: skip
+    remarks.append(tuple(notes_on_choices(chosen, comparison.task)))
+    options = {
+        "measure": comparison.measure or {name: str(of_model) for name, of_model in measures.items()},
+        "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing, "ci": record_of(plan),
+        "correction": correction, **tests.options(), **choices.options(),
+    }  # fmt: skip
     inputs = [*named.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
     inputs.append(("weights", aligned.triplets.weights))
     return replace(
-        found,
+        comparison,
         triplets=aligned.triplets.source,
         coverage=present.coverage,
-        notes=merged(aligned.notes, *told, found.notes),
-        provenance=Provenance.now(inputs, given, outcomes.scores[0].backend, found.seed),
+        notes=merged(aligned.notes, *remarks, comparison.notes),
+        provenance=Provenance.now(inputs, options, outcomes.scores[0].backend, comparison.seed),
     )
 
 
@@ -234,20 +235,20 @@ def measures_by_model(
     if measure is not None and not isinstance(measure, Mapping) and not rows:
         others = "a matrix has its values already" if matrices else "there are none"
         raise InputError(f"measure is of embeddings; {others}; got {str(measure)!r}")
-    asked: dict[str, MeasureLike] = dict.fromkeys(rows, "cosine")
+    by_name: dict[str, MeasureLike] = dict.fromkeys(rows, "cosine")
     if measure is not None:
-        asked = (
+        by_name = (
             _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else {name: measure for name in rows}
         )
-    for name, one in asked.items():
+    for name, of_model in by_name.items():
         if name not in rows:
             why = "is a matrix, which has its values already" if name in matrices else "is none of the models"
             raise InputError(f"measure names {name!r}, which {why}{nearest(name, rows)}")
-        get_measure(one)
-    missing = [name for name in rows if name not in asked]
+        get_measure(of_model)
+    missing = [name for name in rows if name not in by_name]
     if missing:
         raise InputError(f"measure must be given for each model; got none for {missing[0]!r}")
-    return {name: PRECOMPUTED[matrices[name]] if name in matrices else asked[name] for name in models}
+    return {name: PRECOMPUTED[matrices[name]] if name in matrices else by_name[name] for name in models}
 
 
 def _compared(
@@ -262,11 +263,11 @@ def _compared(
     counted = people if plan is not None and "subjects" in plan.by else None
     clusters = Clusters.of(index, counted, outcomes.scores[0].backend, outcomes.weights)
     progress("intervals", 0, None)
-    found = compared(outcomes, clusters, plan, tests, progress)
+    comparison = compared(outcomes, clusters, plan, tests, progress)
     if choose_best and plan is not None:
         best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, Dependence.of(clusters, plan), plan)
-        found = replace(found, best=best)
-    return found
+        comparison = replace(comparison, best=best)
+    return comparison
 
 
 def compared(
@@ -310,7 +311,7 @@ def compared(
 
 def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, tests: PairTests) -> Comparison:
     score = outcomes.scores[0]
-    measures = {one.measure for one in outcomes.scores if one.measure is not None}
+    measures = {of_model.measure for of_model in outcomes.scores if of_model.measure is not None}
     return Comparison(
         models=tuple(_models(outcomes, paired)),
         pairs=tuple(_adjusted(list(_pairs(outcomes, paired, tests)), tests.correction)),
@@ -349,8 +350,8 @@ def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
 def _errors(outcomes: OutcomeTable, dependence: Dependence) -> tuple[Errors, Errors]:
     """The errors of accuracies, as fractions, and those of cross-entropies, in nats."""
     units = np.full(len(outcomes.names), 1.0 / CREDIT_UNIT), outcomes.steps
-    found = (dependence.errors(table).in_units(unit) for table, unit in zip(outcomes.tables(), units, strict=True))
-    return next(found), next(found)
+    errors = (dependence.errors(table).in_units(unit) for table, unit in zip(outcomes.tables(), units, strict=True))
+    return next(errors), next(errors)
 
 
 def _models(outcomes: OutcomeTable, paired: Intervals) -> Iterator[ModelResult]:
