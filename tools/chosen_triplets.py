@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from inference import CHUNK, Tally, append, of_interval, read, share, summed
+from inference import CHUNK, Tally, append, in_tables, of_interval, read, share, summed
 from inference_worlds import OF_THINGS, THINGS, Effects, World, answered_by, balanced
 
 import pyalign
@@ -188,7 +188,9 @@ def table(lines: list[Tally]) -> list[str]:
             if one is not None and two is not None and not (cell.share == 1.0 and way == PLAIN):
                 with_or_without = "yes" if way == WEIGHTED else "no"
                 own = "" if cell.share == 1.0 else held(one)
-                shown.append(f"| {cell.name} | {cell.share:g} | {cell.n:,} | {with_or_without} | {own} | {held(two)} |")
+                shown.append(
+                    f"| {in_tables(cell.name)} | {cell.share:g} | {cell.n:,} | {with_or_without} | {own} | {held(two)} |"
+                )
     return shown
 
 
