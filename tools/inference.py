@@ -297,7 +297,7 @@ def effects(things: Path) -> list[str]:
     values = dict(credits)
     for a, b in ((0, 1), (0, 2), (1, 2)):
         values[f"{names[a]} less {names[b]}"] = credits[names[a]] - credits[names[b]]
-    lines = ["| credit | share of its variance by an object | by a person |", "| --- | --- | --- |"]
+    lines = ["| credit | share of its variance by an object | by a participant |", "| --- | --- | --- |"]
     for name, one in values.items():
         by_object = shared(one, triplets)
         lines.append(f"| {name} | {by_object:.4f} | {shared(one, people[:, None]):.4f} |")
