@@ -208,14 +208,14 @@ def load_result(path: PathLike, kind: None = ...) -> Any: ...
 @overload
 def load_result(path: PathLike, kind: type[Kept]) -> Kept: ...
 def load_result(path: PathLike, kind: type[Kept] | None = None) -> Any:
-    """The result that a JSON document holds: that of `result.to_json()`, or of a command's `--json PATH`.
+    """Read the result in a JSON document, from `result.to_json()` or a command's `--json PATH`.
 
     Args:
         path: a `.json` file.
         kind: the class that the result must be of, one of `pyalign.results`; a type checker knows it then. None: any.
 
     Returns:
-        The same object, but for what documents do not hold: a map is stored in a file of its own.
+        The same object, except for what documents do not contain: a map is stored in a file of its own.
 
     Raises:
         InputError: no document of pyalign, one of a newer version, one that is damaged, or a result of another kind;

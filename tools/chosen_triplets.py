@@ -186,11 +186,10 @@ def table(lines: list[Tally]) -> list[str]:
         for way in (WEIGHTED, PLAIN):
             one, two = (tallies.get((cell.key, 0, quantity, way)) for quantity in ("CLIP", "difference"))
             if one is not None and two is not None and not (cell.share == 1.0 and way == PLAIN):
-                with_or_without = "yes" if way == WEIGHTED else "no"
+                weighted = "yes" if way == WEIGHTED else "no"
                 own = "" if cell.share == 1.0 else held(one)
-                shown.append(
-                    f"| {in_tables(cell.name)} | {cell.share:g} | {cell.n:,} | {with_or_without} | {own} | {held(two)} |"
-                )
+                first = f"| {in_tables(cell.name)} | {cell.share:g} | {cell.n:,} | {weighted} |"
+                shown.append(f"{first} {own} | {held(two)} |")
     return shown
 
 

@@ -329,7 +329,7 @@ def summarise(
 
 
 def fraction_of_ceiling(accuracy: float, ceiling: float, task: str = ODD_ONE_OUT) -> float:
-    """How far an accuracy has come on the way from chance to the ceiling: 0 at chance, 1 at the ceiling.
+    """The position of an accuracy between chance and the ceiling: 0 at chance, 1 at the ceiling.
 
     Args:
         accuracy: a fraction.
@@ -337,7 +337,7 @@ def fraction_of_ceiling(accuracy: float, ceiling: float, task: str = ODD_ONE_OUT
         task: ``"odd-one-out"``, where chance is 1/3; or ``"anchored"``, where it is 1/2.
 
     Raises:
-        InputError: a fraction that is none, or a ceiling that is not above chance.
+        InputError: a number that is no fraction, or a ceiling that is not above chance.
 
     Source: Schrimpf et al., "Brain-Score", 2018: scores are divided by their ceiling, here both above chance.
 

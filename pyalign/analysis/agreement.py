@@ -61,7 +61,7 @@ def agreement(
     unreadable: Policy = "raise",
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Agreements:  # fmt: skip
-    """A model's choice probabilities against the shares of many people's answers to the same triplets.
+    """Compare a model's choice probabilities with the proportions of many people's answers to the same triplets.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
@@ -70,8 +70,8 @@ def agreement(
             are answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows
             are matched by name.
         model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
-            them; in addition to x, which is then a mapping, or instead of it. Of a triplet that stands in several rows
-            the mean of its choices counts, and of its probabilities.
+            them; in addition to embeddings, which are then a mapping, or instead of them. If a triplet is in several
+            rows, the means of its choices and of its probabilities count.
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) whole numbers of any dtype: how often each position in the file was chosen as odd, in place of
             single answers. None: those of `Triplets`, else the last column.
@@ -80,15 +80,15 @@ def agreement(
         measure: see `pyalign.similarity`; one or several.
         temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
         min_answers: triplets with fewer answers are left out.
-        ci: what intervals are over, in closed form; see `pyalign.score`. Over participants they are those of as many
+        ci: what intervals are over, in closed form; see `pyalign.score`. Intervals over participants are for as many
             other participants. None: no intervals.
         edges: of the bins of the majority share, ascending.
         ties, nan_policy, missing, backend: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        An `Agreement`; of a mapping, of choices or of several measures, `Agreements`. Of choices without probabilities
-        only the accuracies are known.
+        `Agreements`, with an `Agreement` for each of the embeddings and measures, and for each of the choices. If there
+        is only one, `Agreements` has its attributes too. Choices without probabilities have only accuracies.
 
     Raises:
         InputError: as `pyalign.score`; no triplet with so many answers; answers of another shape, negative, all 0 in

@@ -62,21 +62,21 @@ def plan_experiment(
     object_balance: float = 1.0,
     subject_balance: float = 1.0,
 ) -> ExperimentPlan:
-    """What a study of the accuracy of a model, or of the difference of two, needs to find a difference.
+    """Plan a study that is to find a difference: between two models, or between a model and a fixed value.
 
-    Answers are to triplets of three different objects that are drawn at random, separately for each participant.
+    Each answer of the study is to a triplet of three different objects, drawn at random for each participant.
 
     Args:
-        pilot: what `pyalign.compare` found for two models, one of its `pairs`, or what `pyalign.score` found for one
-            model; with intervals over objects and participants, if the study is to generalize over both. Or variance
-            components that are known from elsewhere, as `pyalign.Components`.
+        pilot: the result of `pyalign.compare` for two models, one of its `pairs`, or the result of `pyalign.score` for
+            one model; with intervals over objects and participants, if the study is to generalize over both. Or
+            variance components that are known from elsewhere, as `pyalign.Components`.
         difference: the true difference of accuracies that is to be found, a fraction; of one model, the difference of
             its accuracy from a fixed value.
         n_objects, n_subjects, answers_per_subject: the numbers of objects, of participants, and of answers by each
             participant to consider, one or several.
         power: how often the difference is to be found, a fraction.
         confidence_level: of the intervals; tests are at the level of 1 less this.
-        price_object, price_subject, price_answer: what one more of each costs, in any unit; None: nothing.
+        price_object, price_subject, price_answer: the price of one more of each, in any unit; None: nothing.
         object_balance, subject_balance: the effective number of objects, or of participants, as a fraction of their
             number: 1 where each is in as many answers. See `pyalign.stats.effective`.
 

@@ -109,7 +109,7 @@ def score(
         temperature: divides the similarities before the softmax, and only affects cross-entropy and entropy. It has the
             units of the similarities; for a matrix, those of its values. None: that of the transform's fit, otherwise
             1.
-        ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m if the human's pair is among the m
+        ties: how much a tie for the most similar pair counts. ``"fractional"``: 1/m if the human's pair is among the m
             tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
             ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code. Anchored
             triplets only have two-way ties.
@@ -126,8 +126,7 @@ def score(
             answers.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, the word ``"subjects"`` for a group of each participant, or a
-            `pyalign.Categories` of the objects; each group is also scored
-            separately.
+            `pyalign.Categories` of the objects; each group is also scored separately.
         ceiling: a noise ceiling, a fraction above chance, for `fraction_of_ceiling`: a number, a pair of name and
             number, or the result of `pyalign.noise_ceiling`, whose estimate is used, or a pair of "upper", "lower" or
             "estimate" and such a result. The interval of the fraction counts the error of the latter; a number is
@@ -144,7 +143,7 @@ def score(
         choice_base, unreadable: how `model_choices` are read; see `pyalign.score_choices`.
         weights: (t,) how much each answer counts, positive: 1 / the probability that its triplet was presented, where
             not all had the same. Accuracies, cross-entropies and entropies are then weighted means, with the errors of
-            these; counts of triplets and ties stay counts. None: those of the triplets.
+            these; numbers of triplets and ties are not weighted. None: the weights of the triplets.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:

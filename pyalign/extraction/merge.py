@@ -31,16 +31,16 @@ MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is a
 def merge_extractions(
     parts: Sequence[PathLike], out: PathLike, *, mixed: bool = False, progress: Progress | None = None
 ) -> Extraction:
-    """Puts all parts of a run with `shard=` into one folder, in any order of the folders.
+    """Merge all parts of a run with `shard=` into one folder; the folders may be in any order.
 
-    Images are read once more where they still are, at the path that the first part names: parts of images that changed
+    Images are read once more if they are still at the path that the first part names: parts of images that changed
     between two runs are refused. Where they are gone, a note says so. A merge that was interrupted goes on when it is
     called again.
 
     Args:
         parts: the folders, parts 1 to k of k.
         out: a folder to write to.
-        mixed: whether parts may come from processors of other instructions, or from other numbers of threads. Their
+        mixed: whether parts may come from CPUs with different instructions, or different numbers of threads. Their
             rows may differ in the last digits from those of one run, and a note says so.
         progress: a callback that gets the number of items that are checked.
 

@@ -35,7 +35,7 @@ def load_judgments(
         kind: "dissimilarity" or "similarity": what larger numbers mean, which no file says. A data set knows it; then
             it may be left out, and must agree where it is given.
         key: which array, in files that hold several.
-        names: of the objects. Where the file has names, these must be the same, and objects come in this order.
+        names: the names of the objects. If the file has names, these must be the same, and set the order of objects.
 
     Raises:
         InputError: the file's fault, in one line that starts with its path.

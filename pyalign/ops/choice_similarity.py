@@ -30,7 +30,7 @@ def choice_similarity(
     backend: BackendName = "auto",
     out: Any = None,
 ) -> Any:
-    """The probability that two items are kept together in an odd-one-out task, averaged over all third items.
+    """Compute the probability that two items stay together in an odd-one-out task, averaged over all third items.
 
     With the similarities s of the pairs, ``p({i, j} | i, j, k) = softmax(s / temperature)[ij]`` over the three pairs of
     i, j and k, and the result at [i, j] is its mean over the n - 2 items k. Chance is 1/3, which is also the mean over
@@ -39,8 +39,8 @@ def choice_similarity(
     Args:
         embeddings: (n, d) real numbers, one row per item, n >= 3. float64 is computed in float64, everything else in
             float32.
-        similarities: (n, n), instead of embeddings: symmetric, larger is more alike. The diagonal is not looked at.
-        measure: of embeddings; None: the inner product, of which SPoSE and VICE make their choices. See
+        similarities: (n, n), instead of embeddings: symmetric, larger is more alike. The diagonal is ignored.
+        measure: the measure of embeddings; None: the inner product, by which SPoSE and VICE choose. See
             `pyalign.similarity`.
         temperature: in the units of the similarities; it divides. 1 for SPoSE and VICE.
         backend: see `pyalign.similarity`.

@@ -22,7 +22,7 @@ def triplet_gradient(
     temperature: float = 1.0,
     backend: BackendName = "auto",
 ) -> tuple[float, Any]:
-    """Mean cross-entropy of triplets under similarities, and its derivative by each similarity.
+    """Compute the mean cross-entropy of triplets under similarities, and its derivative by each similarity.
 
     A triplet (i, j, k) whose last item was called odd costs ``-log softmax(s / temperature)[0]`` of its three
     similarities ``s = (s_ij, s_ik, s_jk)``. With S = Z Z^T the gradient by Z is ``(G + G^T) Z``: no memory of (t, d) is

@@ -30,11 +30,11 @@ def similarity(
     backend: BackendName = "auto",
     out: Any = None,
 ) -> Any:
-    """Similarity of every row of x with every row of y; larger is more alike.
+    """Compute the similarity of every row of x with every row of y; larger means more alike.
 
     Args:
         embeddings: (n, d) real numbers. float64 is computed in float64, everything else in float32.
-        others: (m, d), or None for x with itself, which costs half and is symmetric bit for bit.
+        others: (m, d), or None for x with itself, which takes half the time and is symmetric bit for bit.
         measure: ``cosine`` (0 for a zero row), ``dot``, ``pearson`` (0 for a constant row), ``neg_sqeuclidean``,
             ``neg_euclidean``, ``rbf`` (``exp(-|x - y|^2 / 2 sigma^2)``, sigma the median distance, or as in
             ``"rbf:2.5"``).

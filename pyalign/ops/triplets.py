@@ -77,7 +77,7 @@ def odd_one_out(
     measure: MeasureLike | None = None,
     backend: BackendName = "auto",
 ) -> Any:
-    """The odd item of each triplet: the one outside the most similar pair.
+    """Find the odd item of each triplet: the one outside the most similar pair.
 
     Args:
         embeddings: (n, d) real numbers, one row per item; of `Embeddings` and DataFrames the names are used.
@@ -169,7 +169,7 @@ def choice_probabilities(
     temperature: float = 1.0,
     backend: BackendName = "auto",
 ) -> Any:
-    """Probability that each position of each triplet is the odd one.
+    """Compute the probability that each position of each triplet is the odd one.
 
     The pairs' similarities s give ``p(pair) = softmax(s / temperature)`` over the three pairs; the odd item is the one
     outside the pair. The similarities are those that the decision uses.

@@ -34,18 +34,17 @@ LEAST = {"objects": 8, "subjects": 4}  # effective numbers, rounded, of which th
 
 @dataclass(frozen=True)
 class Resampling:
-    """How uncertainty is to be measured.
+    """How intervals and standard errors are computed.
 
     Attributes:
         by: what is resampled: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
             for objects and participants if at least four of these (an effective number) are known, else objects.
         method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over
-            objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; of neighbours
-            "half-samples". None: what the analysis has, which is the closed form unless there is none, or `resamples`
-            are asked for.
+            objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; for neighbours
+            "half-samples". None: the closed form, or a bootstrap if the analysis has none or if `n_resamples` is set.
         n_resamples: how many are drawn; None: 1,000, or 200 half-samples.
         confidence_level: of the intervals, a fraction.
-        seed: of what is drawn; the same seed gives the same on every backend and with any number of threads.
+        seed: the seed of the resamples, which are the same on every backend and with any number of threads.
 
     Raises:
         InputError: an unknown name, a confidence that is no fraction, fewer than 2 resamples, resamples of a closed

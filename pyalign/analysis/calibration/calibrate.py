@@ -88,7 +88,7 @@ def calibrate(
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
-    """The temperature that minimizes the cross-entropy of choices, fitted on one part and reported on another.
+    """Fit the temperature that minimizes the cross-entropy of choices on one part, and evaluate it on another.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
@@ -96,9 +96,9 @@ def calibrate(
         triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
             participant called odd. Where both sides have names, rows are matched by name.
         model_choices: name -> probabilities (t, 3) that a language model or a participant gives, as
-            `pyalign.score_choices` takes them; in addition to x, which is then a mapping, or instead of it. Their
-            logarithms stand for similarities: the temperature is 1 where they fit people best as they are. Choices
-            without probabilities are refused, since a temperature would change nothing of them.
+            `pyalign.score_choices` takes them; in addition to embeddings, which are then a mapping, or instead of them.
+            Their logarithms take the place of similarities, so the temperature is 1 where the probabilities already fit
+            people best. Choices without probabilities are refused, since a temperature would not change them.
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
             much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
@@ -108,11 +108,11 @@ def calibrate(
         measure: see `pyalign.similarity`; one or several.
         split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
             all in one part and reported on those whose items are all in the other. ``"triplets"``: triplets are split,
-            whatever their items. None: fitted and reported on all. All embeddings meet the same split, whatever the
-            order of their rows.
+            whatever their items. None: fitted and reported on all. The split is the same for all embeddings, whatever
+            the order of their rows.
         held_out: the fraction of objects (or triplets) to report on.
         seed: the seed of the split.
-        bins: of the reliability tables.
+        bins: the number of bins of the reliability tables.
         ci: what intervals and standard errors are over, in closed form; see `pyalign.score`. None: no intervals.
         ties: see `pyalign.score`.
         nan_policy, missing: see `pyalign.score`.
@@ -122,7 +122,8 @@ def calibrate(
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        A `Calibration`; of a mapping, of choices or of several measures, `Calibrations`.
+        `Calibrations`, with a `Calibration` for each of the embeddings and measures, and for each of the choices. If
+        there is only one, `Calibrations` has its attributes too.
 
     Raises:
         InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects in addition to

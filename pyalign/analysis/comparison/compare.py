@@ -112,22 +112,22 @@ def compare(
             Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
         model_choices: name -> recorded choices of a language model or a participant, as
-            `pyalign.score_choices` takes them; in addition to the models or instead of them. There must be two of both
-            together, and all are compared on the triplets that each of them answers.
+            `pyalign.score_choices` takes them; in addition to the models or instead of them. Together there must be
+            at least two, and all are compared on the triplets that every one of them answers.
         choice_base, unreadable: see `pyalign.score_choices`.
-        measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
-            None: cosine.
-        temperature, ties, nan_policy, missing, backend: see `pyalign.score`; of choices `ties` says what an answer
-            that names none counts, and ``nan_policy="omit"`` leaves out triplets without an answer.
+        measure: the measure of all embeddings, see `pyalign.similarity`; or a mapping from the names of all embeddings
+            to measures. None: cosine.
+        temperature, ties, nan_policy, missing, backend: see `pyalign.score`. For choices, `ties` says how much an
+            answer that names no item counts, and ``nan_policy="omit"`` leaves out triplets without an answer.
         ci: what intervals are over; see `pyalign.score`. By default objects and participants if at least four of
             these are known, else objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
-        baseline: the name of a model that each of the others is compared with, in place of every two of them.
+        baseline: the name of a model that each of the others is compared with; None: all pairs are compared.
         margin: the smallest difference of accuracies that would matter, a fraction: tests whether models differ by
             less. None: no such tests.
         correction: how p-values are corrected over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false
             discovery rate.
-        choose_best: whether to say how well the best of them does on objects that have not chosen it.
+        choose_best: whether to report how accurate the best model is on objects that were not used to choose it.
         weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
@@ -135,8 +135,8 @@ def compare(
         A `Comparison`. In closed form a difference has the standard error of the mean of paired differences, and the
         p-value of its t; `simultaneous_ci`, `p_max_t` and the intervals of ranks hold for all pairs together. By a
         bootstrap a p-value is twice the share of resamples in which the difference is 0 or of the other sign, with 1
-        added above and below the line, at most 1. Equivalence within a margin has the larger p-value of two one-sided
-        tests. Choices without probabilities have no cross-entropy.
+        added above and below the line, at most 1. The p-value of equivalence within a margin is the larger one of two
+        one-sided tests. Choices without probabilities have no cross-entropy.
 
     Raises:
         InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models; a
@@ -144,7 +144,7 @@ def compare(
 
     Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); Dunnett 1955 (with a baseline); Schuirmann, "A
     comparison of the two one-sided tests procedure and the power approach", 1987; for the errors see
-    `pyalign.stats.clustered`. Whether models err on the same triplets says `pyalign.error_consistency`.
+    `pyalign.stats.clustered`. `pyalign.error_consistency` says whether models err on the same triplets.
 
     Example:
         >>> import pyalign
