@@ -211,7 +211,7 @@ class Folder:
     def _move(self, files: Mapping[str, str]) -> None:
         """All to their places, the manifest last. files: their SHA-256, by name.
 
-        A run that finishes at the same moment moves the same bytes there, unless it ran on another processor, or on
+        A run that finishes at the same moment moves the same bytes there, unless it ran on another CPU, or on
         images that changed meanwhile: then the files of two runs could stand together, and neither is finished.
         """
         moved = False

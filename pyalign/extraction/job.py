@@ -1,7 +1,7 @@
 """An extraction while it runs: batch after batch through the model, rows to the sink, failures listed.
 
-The last digits of rows depend on the processor in addition to the model: libraries choose their kernels by the
-instructions of the processor, and divide sums among threads. Both are written down with the rows, and equal bytes are
+The last digits of rows depend on the CPU as well as on the model: libraries choose their kernels by the
+instructions of the CPU, and divide sums among threads. Both are written down with the rows, and equal bytes are
 promised where both are equal.
 
 Memory that is freed and taken again and again is kept by the process while a model runs: the outputs of layers are of
@@ -282,7 +282,7 @@ def transform_document(transform: Transform) -> dict[str, Any]:
 
 
 def describe_processor(device: str = "cpu") -> str:
-    """What computes on a device, in a line: equal lines give equal bytes for the same number of threads.
+    """Describes a device in one line: equal lines give equal bytes for the same number of threads.
 
     Args:
         device: "cpu", or as torch names it.
@@ -304,7 +304,7 @@ def describe_processor(device: str = "cpu") -> str:
 
 @lru_cache(maxsize=1)
 def _instructions() -> str:
-    """Who makes the processor, and which vectors it has."""
+    """The vendor of the CPU, and its vector instructions."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -133,7 +133,7 @@ def _in_order(parts: Sequence[Finished], mixed: bool) -> list[Finished]:
 
 
 def _require_alike(part: Finished, first: Finished, mixed: bool) -> None:
-    """Raises where what decides the rows differs; of processors and threads both are named."""
+    """Raises where what decides the rows differs; of CPUs and threads both are named."""
     ours, theirs = part.extraction.state(), first.extraction.state()
     differing = [key for key, value in ours.items() if key != "shard" and value != theirs[key]]
     if not (part.extraction.n_rows and first.extraction.n_rows):  # no rows whose digits could differ

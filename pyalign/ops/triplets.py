@@ -35,7 +35,7 @@ MATRIX_ELEMENTS_PER_TRIPLET = 16
 def use_matrix(n: int, t: int, itemsize: int) -> bool:
     """Whether n items and t triplets go through the (n, n) matrix.
 
-    The product runs at close to the processor's peak and the row route at the speed of its caches, about 16 to 1 per
+    The product runs at close to the peak of the CPU and the row route at the speed of its caches, about 16 to 1 per
     multiply-add: the matrix pays while n^2 / 2 < 16 * 3 t, less a margin for small d. Above 256 MiB it would not fit
     where the look-ups are cheap.
 
