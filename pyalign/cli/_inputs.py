@@ -25,7 +25,7 @@ from pyalign.data.names import rule_of
 from pyalign.data.objects import objects_of
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec, is_named
-from pyalign.stats.resampling import Resampling
+from pyalign.stats.resampling import AUTO, Resampling
 
 
 def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Triplets:
@@ -288,15 +288,15 @@ def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
 def check_intervals(
     options: ClosedIntervals, n_permutations: int | None = None
 ) -> tuple[Resampling | None, tuple[str, ...]]:  # fmt: skip
-    """What intervals are over, and notes on people who do not count; raises before anything is read where it is wrong.
+    """What intervals are over, and notes on participants who do not count; raises before anything is read where it is wrong.
 
     n_permutations: of a test, whose estimate has a confidence too.
     """
     plan = options.resampling()
     if options.ci == "none" and n_permutations is None:
         refuse_unused(options, ("confidence_level",), "intervals, and --ci none omits them")
-    if options.counts_people:
-        return plan, ()
+    if plan is not None and (plan.closed if plan.by == AUTO else "subjects" in plan.by):
+        return plan, ()  # a bootstrap of "auto" draws objects or participants
     remedies = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
     method = None if plan is None else plan.method
     return plan, unused_people(options, "intervals over people", remedies.get(method or "", "--ci objects+subjects"))

@@ -366,14 +366,6 @@ class ClosedIntervals:
         """The plan that the options ask for; None for no intervals."""
         return None if self.ci == "none" else as_resampling(plan(self))
 
-    @property
-    def counts_people(self) -> bool:
-        """Whether the people who answered count, where they are known."""
-        asked = self.resampling()
-        if asked is None or asked.by != AUTO:
-            return "subjects" in self.ci
-        return asked.closed  # a bootstrap draws one or the other
-
 
 @dataclass(frozen=True)
 class Intervals(ClosedIntervals):

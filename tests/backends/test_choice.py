@@ -207,7 +207,7 @@ def test_constant_rows_far_from_zero_are_centred_to_zero(host_backend):
 
 
 @pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "int64"])
-@pytest.mark.parametrize("t", [1, 4095, 4096, 4097, 40_000])
+@pytest.mark.parametrize("t", [1, 4095, 4096, 4097, 9000])
 def test_checks_of_triplets_agree(host_backend, dtype, t):
     engine, reference = get_backend(host_backend), get_backend("reference")
     triplets = draw_triplets(t, 50, t, dtype)

@@ -398,8 +398,8 @@ def test_the_page_shows_the_table():
     text = docs.PAGE.read_text(encoding="utf-8")
     assert docs.page(text, *committed()) == text, "python tools/machine_code.py --write"
     slack = committed()[2]["slack"]
-    told = f"over {100 * slack['same_nvcc']:g} % more of them ({100 * slack['other_nvcc']:g} % with another nvcc)"
-    assert told in " ".join(text.split())
+    rule = f"over {100 * slack['same_nvcc']:g}% more of them ({100 * slack['other_nvcc']:g}% with another nvcc)"
+    assert rule in " ".join(text.split())
 
 
 def test_every_entry_has_a_kernel_and_a_reason_and_every_kernel_an_entry():

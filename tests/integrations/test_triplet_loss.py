@@ -169,7 +169,7 @@ def test_opcheck_passes_with_all_options(t):
     torch.library.opcheck(ops._weighed_answers.default, (x.detach(), index, answers, weights))
 
 
-@pytest.mark.parametrize("compiler", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("compiler", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 def test_compiles_as_one_graph_and_refuses_inside_it(compiler, reduction, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))

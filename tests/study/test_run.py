@@ -48,8 +48,7 @@ def test_runs_every_step_and_puts_a_step_behind_what_it_needs(folder):
     assert "<html" in (folder / "small" / "report.html").read_text()
 
 
-def test_gives_what_the_functions_give(folder):
-    run()
+def test_gives_what_the_functions_give(finished):
     found = pyalign.load_result("small/steps/score.json")
     names = [f"object-{k}" for k in range(24)]
     triplets = pyalign.load_triplets(
@@ -64,8 +63,7 @@ def test_gives_what_the_functions_give(folder):
     assert found.triplets == "t.csv" and [one.embeddings for one in found] == ["a", "b"]
 
 
-def test_runs_nothing_twice(folder):
-    run()
+def test_runs_nothing_twice(finished):
     before = documents("small")
     again = run()
     assert not made(again)
@@ -85,8 +83,7 @@ def test_documents_are_the_same_wherever_and_with_any_number_of_threads(folder, 
     assert str(folder) not in b"".join(documents("one").values()).decode("utf-8", "replace")
 
 
-def test_documents_hold_no_durations(folder):
-    run()
+def test_documents_hold_no_durations(finished):
 
     def durations(value):
         if isinstance(value, dict):
@@ -119,30 +116,26 @@ CHANGES = {  # what is changed -> the steps that are run again, besides the repo
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_runs_again_what_reads_what_has_changed_and_nothing_else(folder, what):
+def test_runs_again_what_reads_what_has_changed_and_nothing_else(finished, what):
     change, expected = CHANGES[what]
-    run()
     change()
     again = made(run())
     assert again - {"report"} == expected
     assert ("report" in again) == bool(expected)
 
 
-def test_what_a_step_takes_of_another_counts_by_its_value(folder):
-    run()
+def test_what_a_step_takes_of_another_counts_by_its_value(finished):
     edit('ceiling = "step:ceiling"', 'ceiling = "step:ceiling::upper"')
     assert made(run()) == {"score", "report"}
 
 
-def test_runs_again_for_another_version(folder, monkeypatch):
-    run()
+def test_runs_again_for_another_version(finished, monkeypatch):
     monkeypatch.setattr("pyalign.study.keys.__version__", "99")
     assert made(run()) == {*ALL}
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", None, "one letter"])
-def test_makes_a_damaged_document_anew(folder, damage):
-    run()
+def test_makes_a_damaged_document_anew(finished, damage):
     path, whole = Path("small/steps/compare.json"), documents("small")
     if damage is None:
         path.unlink()
@@ -153,8 +146,7 @@ def test_makes_a_damaged_document_anew(folder, damage):
 
 
 @pytest.mark.parametrize("damage", ["", "{}", '{"steps": '])
-def test_a_damaged_journal_makes_everything_anew_and_is_refused_with_resume(folder, damage):
-    run()
+def test_a_damaged_journal_makes_everything_anew_and_is_refused_with_resume(finished, damage):
     whole = documents("small")
     Path("small/journal.json").write_text(damage)
     with pytest.raises(InputError, match=r"small/journal\.json: "):
@@ -202,8 +194,7 @@ def test_a_missing_package_is_one_line_and_takes_nothing_else_along(folder, monk
     assert study.report is None
 
 
-def test_a_report_of_other_results_goes_where_none_can_be_made(folder, monkeypatch):
-    run()
+def test_a_report_of_other_results_goes_where_none_can_be_made(finished, monkeypatch):
     assert Path("small/report.html").exists()
     monkeypatch.setattr(page, "make_report", lambda *a, **k: (_ for _ in ()).throw(InputError("no")))
     edit("n_permutations = 5", "n_permutations = 6")
@@ -232,8 +223,7 @@ def test_writes_over_nothing_that_is_no_study_of_its_own(folder):
         pyalign.run_study("study.toml", ".")
 
 
-def test_the_manifest_tells_every_file_by_its_hash(folder):
-    run()
+def test_the_manifest_tells_every_file_by_its_hash(finished):
     told = json.loads(Path("small/manifest.json").read_text())["files"]
     there = documents("small")
     assert told == {name: hashlib.sha256(there[name]).hexdigest() for name in there if name != "manifest.json"}

@@ -14,8 +14,8 @@ SHAPES = ("circle", "triangle-up", "square", "diamond", "cross", "triangle-down"
 class Drawn(Protocol):
     """A finished chart of Altair."""
 
-    def to_dict(self) -> Any:
-        """The specification of the chart."""
+    def to_dict(self, *, validate: bool = True) -> Any:
+        """The specification of the chart, checked by the schema of Vega-Lite."""
 
 
 class At(TypedDict, total=False):

@@ -20,10 +20,10 @@ LARGER = 1.25  # than the specification says; see `.drawing .marks` in core.css
 def figure_html(part: Figure, page: Page) -> str:
     """The place of a chart, its caption, its text alternative, and its data."""
     name = escape(part.name)
-    spec = part.chart.to_dict()
+    spec = part.chart.to_dict(validate=False)
     page.keep(part.name, spec)
     if part.narrow is not None:
-        page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(), spec))
+        page.keep(f"{part.name}-narrow", _without_shared_data(part.narrow.to_dict(validate=False), spec))
     page.drawn = True
     data = "" if part.data is None else written(Fold("Data", (part.data,)), page)
     return f"""<figure class="chart" id="{name}">

@@ -64,6 +64,20 @@ def test_every_number_of_every_chart_is_in_a_document(every, data):
         assert check_chart(name, chart, held) > 0
 
 
+@pytest.mark.slow
+def test_every_chart_is_valid_by_the_schema(data):
+    """Pages write specifications without checking them, which would take a fifth of a page's time."""
+    altair = pytest.importorskip("altair")
+    charts = {name: one for name, one in data.items() if isinstance(one, dict) and "$schema" in one}
+    assert len(charts) >= 30
+    for spec in charts.values():
+        altair.Chart.from_dict(spec)
+    wrong = copy.deepcopy(charts["accuracy-chart"])
+    wrong["width"] = "wide"
+    with pytest.raises(Exception, match="'wide' is not of type"):
+        altair.Chart.from_dict(wrong)
+
+
 def test_charts_leave_nothing_out(every, data):
     def drawn(name):
         return numbers_in(list(data[name]["datasets"].values()))
