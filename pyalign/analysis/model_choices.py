@@ -44,7 +44,7 @@ class ModelChoices:
         unreadable: Policy,
         ties: Ties = "fractional",
     ) -> ModelChoices:  # fmt: skip
-        """Of the arguments of a call, checked; `models`: those that are no choices.
+        """Checks the arguments of a call. `models` are those that have embeddings and no choices.
 
         Raises:
             InputError: no mapping, the name of a model, or an option that is not one of its words.
@@ -70,11 +70,11 @@ class ModelChoices:
         return {"choice_base": self.base, "unreadable": self.unreadable} if self.choices else {}
 
     def among(self, present: Present) -> ModelChoices:
-        """Those of the triplets that remain, of choices that were given for all."""
+        """The choices on the triplets that remain, from choices on all triplets."""
         return replace(self, choices={name: present.of(one, name) for name, one in self.choices.items()})
 
     def of_rows(self, rows: np.ndarray, t: int) -> ModelChoices:
-        """Those of some (k,) of t triplets.
+        """The choices on the rows (k,) out of t triplets.
 
         Raises:
             InputError: another number of choices.

@@ -114,10 +114,10 @@ class Outcome:
 
     Attributes:
         result: is printed as its table, or as JSON; None for commands that only write or tell.
-        files: what is written besides, by path; or what makes it of the SHA-256 of those before it, by path.
+        files: what is written in addition, by path; or what makes it of the SHA-256 of those before it, by path.
         text: what is printed instead of the table.
         journal: of the run; it is closed when all is written.
-        notes: what a person should know, besides those of the result.
+        notes: what a reader should know, in addition to those of the result.
         fault: what could not be done, said last: the exit code is then 1.
     """
 
@@ -391,7 +391,7 @@ def idle_options(options: Any) -> tuple[str, ...]:
 
 
 def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Those of these options that are given: the name of each, and how it stands on the command line."""
+    """Which of the named options are set: the name of each, and how it is written on the command line."""
     names = set(names)
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)

@@ -211,7 +211,7 @@ def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
 
 
 def _of_objects(models: dict[str, Embeddings], options: Any, items: tuple[str, ...] | None) -> dict[str, Embeddings]:
-    """Raises where no embeddings have names; those without, beside others with names, are taken as they are."""
+    """Raises where no embeddings have names; those without, next to others with names, are taken as they are."""
     how, missing = options.per_object, options.missing if isinstance(options, JudgedRows) else "raise"
     nameless = [spec for spec, x in models.items() if x.names is None]
     if how is not None and nameless and len(nameless) == len(models):
@@ -256,7 +256,7 @@ def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | 
 
 
 def with_labels(results: tuple[Any, ...], labels: Sequence[str] | None) -> tuple[Any, ...]:
-    """Results, embeddings by embeddings, with the labels of the command line beside the files' names."""
+    """Results, embeddings by embeddings, with the labels of the command line next to the files' names."""
     if labels is None:
         return results
     called = dict(zip(dict.fromkeys(result.embeddings for result in results), labels, strict=True))

@@ -325,7 +325,7 @@ class OneMeasure(Choice, Nearness):
 
 @dataclass(frozen=True)
 class Temperature:
-    """That of choice probabilities."""
+    """The option for the temperature of choice probabilities."""
 
     temperature: float | Spec | None = option(
         "temperature T in p = softmax(s / T) (default: 1); FILE::MODEL/MODULE reads a temperature "

@@ -77,9 +77,9 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
 def _answered_by_concepts(
     triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions
 ) -> tuple[Triplets, Present]:
-    """With the choice probabilities of the concept embedding; numbers mean the same items as for the models.
+    """The triplets with choice probabilities of the concept embedding as answers; item numbers are those of the models.
 
-    Those of objects that have a row there and in all models, and which of all they are.
+    Only triplets of objects that have a row there and in all models are kept; the second value says which.
     """
     spec = options.human
     assert spec is not None

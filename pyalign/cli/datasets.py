@@ -1,4 +1,4 @@
-"""`pyalign datasets ...`: what is known of published data sets, where they lie, and how they come here."""
+"""`pyalign datasets ...`: what is known of published data sets, where they are, and how they come here."""
 
 from __future__ import annotations
 

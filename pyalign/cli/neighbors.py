@@ -1,4 +1,4 @@
-"""`pyalign neighbors ...`: the nearest rows of embeddings, and what neighbourhoods say, also beside people's."""
+"""`pyalign neighbors ...`: the nearest rows of embeddings, and how neighbourhoods agree with those of people."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class OverObjects:
     seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
 
     def arguments(self) -> dict[str, Any]:
-        """Those that are given, as arguments; raises where they serve nothing."""
+        """The options that are set, as arguments; raises where one of them would have no effect."""
         if self.ci == "none":
             refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, and --ci none omits them")
         return {"ci": _options.plan(self), **_given(self, "n_permutations", "seed")}
@@ -92,7 +92,7 @@ class Labelled:
     dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
 
     def read(self) -> dict[str, Any]:
-        """Those that are given, as arguments."""
+        """The options that are set, as arguments."""
         if self.dimensions is None:
             refuse_unused(self, ("dimension_labels",), "human dimensions: add --dimensions")
         dimensions, labels = read_dimensions(self.dimensions, self.dimension_labels)
@@ -107,7 +107,7 @@ def _transform(spec: Spec) -> Any:
 
 
 def _given(options: Any, *names: str) -> dict[str, Any]:
-    """Those of the options that are given."""
+    """The named options that are set, by name."""
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 

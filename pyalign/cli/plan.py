@@ -111,7 +111,7 @@ def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
 
 
 def _components(words: tuple[str, ...]) -> Components:
-    """Those that NAME=VALUE say."""
+    """The components from words such as NAME=VALUE."""
     found: dict[str, Any] = {}
     for word in words:
         name, _, value = word.partition("=")

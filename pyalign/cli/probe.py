@@ -171,7 +171,7 @@ def _refuse_intervals(options: ProbeCommandOptions, without: str) -> None:
 
 
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
-    """Reads, cross-validates, refits; what is finished is kept beside --out."""
+    """Reads, cross-validates, refits; what is finished is kept next to --out."""
     model = settled(options)
     unused = () if counts_people(options) else _inputs.unused_people(options, *PEOPLE_COUNT)
     _kept.check(options, options.resume)

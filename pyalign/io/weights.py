@@ -18,7 +18,7 @@ def read_weights(path: PathLike, *, key: str | None = None) -> Weights:
     """The weights of t answers, in their order.
 
     Args:
-        path: a text file, one a line, with or without a header (also ``.gz``); a table with a column ``weight``, such
+        path: a text file, one per line, with or without a header (also ``.gz``); a table with a column ``weight``, such
             as that of a design; or a 1-d array in any of the other formats of `load_embeddings`.
         key: which array of a file that holds several, or which column of a table, by header or by number from 0.
 

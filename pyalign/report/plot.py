@@ -54,11 +54,11 @@ def plot(
     ppi: int = 200,
     csv: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
 ) -> Any:  # fmt: skip
-    """A picture of a result, of human dimensions, or of embeddings.
+    """Plot a result, human dimensions, or embeddings.
 
-    - "accuracy": of models with intervals, sorted; chance and the noise ceiling.
+    - "accuracy": accuracies of models with intervals, sorted; chance and the noise ceiling.
     - "ceiling": the noise ceiling and its bounds, with intervals.
-    - "before-after": zero-shot against probed, held out; or before and after a transform.
+    - "before-after": accuracy without and with a probe, held out; or before and after a transform.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.
     - "rsa": correlations with people with intervals, and their noise ceiling.
     - "cka": similarities of models (or layers) to each other as a matrix, ordered by clustering.
@@ -80,28 +80,28 @@ def plot(
         images: what `as_images` takes, such as a folder with files or folders named after objects.
         embeddings: (n, d), for a map.
         dimensions: (n, k) numbers of at least 0, for cards.
-        dimension_labels: of the k dimensions.
+        dimension_labels: the labels of the k dimensions.
         triplets: (t, 3) answered triplets, for the shares of cards.
-        names: of the rows of embeddings or dimensions, where they have none.
-        categories: of the objects: colours of a map, frames of a gallery.
-        method, seed: of a map: "pca" (None), "tsne" or "umap", and what they draw at random (None: 0).
-        queries: of a gallery: which.
+        names: the names of the rows of embeddings or dimensions that have none.
+        categories: categories of the objects: colours of a map, frames of a gallery.
+        method, seed: for a map: "pca" (None), "tsne" or "umap", and the seed of the latter two (None: 0).
+        queries: the queries of a gallery to show.
         by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories" or
             "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure;
             of metadata the column.
-        sort: of rows: "value", "difference", "name" or "document".
-        limit: at most so many rows, queries, cards, images or names.
+        sort: the order of rows: "value", "difference", "name" or "document".
+        limit: the largest number of rows, queries, cards, images or names.
         style: "light", for print, or "dark".
         width: "single" (85 mm) or "double" (174 mm).
         ppi: pixels per inch of a PNG.
         csv: a file to write the numbers of the picture to, as ``.csv``, a row for each mark.
-        csv_escape: in that file put an apostrophe before names that a spreadsheet would run; see `Result.to_csv`.
+        csv_escape: whether to put an apostrophe before names that a spreadsheet would run; see `Result.to_csv`.
 
     Returns:
         A chart of Altair; a notebook shows it.
 
     Raises:
-        InputError: a kind that what was given is not enough for, options that serve another kind, or an unknown one.
+        InputError: a kind that the input is not enough for, an unknown kind, or options of another kind.
         MissingExtraError: altair, vl-convert, Pillow or what a method needs is not installed.
         OSError: a file can't be read or written.
 

@@ -5,8 +5,8 @@ With beta = 1 / T, similarities s of a triplet's three pairs and target probabil
 
 The error says by how much a fitted temperature would move with other objects, or other people. At the best beta the
 mean over answers of f', the derivative of the loss, is 0. Its standard error takes answers to triplets that share an
-object (or a person) for dependent, see `pyalign.stats.clustered`; divided by the mean of f'' it is that of beta. An
-answer counts the same whether it is a row of its own or one of many in a row of counts.
+object (or a participant) for dependent, see `pyalign.stats.clustered`; divided by the mean of f'' it is that of beta.
+An answer counts the same whether it is a row of its own or one of many in a row of counts.
 
 Source: Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967.
 """
@@ -245,7 +245,7 @@ class AnsweredSimilarities:
         return self._take(slice(None, first)), self._take(slice(first, None))
 
     def present(self) -> AnsweredSimilarities:
-        """Those that nan_policy="omit" did not leave out."""
+        """The triplets that nan_policy="omit" keeps."""
         there = ~np.isnan(self.similarities[:, 0])
         if not there.any():
             raise InputError(
