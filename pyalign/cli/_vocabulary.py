@@ -170,6 +170,7 @@ VOCABULARY = {
         ("--tau", "tau", "number", None, "the temperature of the local loss"),
         ("--recipe", "", "text", None, "a published training recipe"),
         ("--bins", "bins", "integer", 10, "the number of confidence bins"),
+        ("--lapses", "lapses", "switch", False, "also fit how often answers are guesses"),
         # Triplets that are made
         ("--count", "n_triplets", "integer", None, "the number of triplets"),
         ("--shape", "", "integer", (1854, 768), "the numbers of items and of features"),

@@ -60,6 +60,9 @@ class CalibrateOptions(
     )
     seed: int = option("random seed of the split (default: 0)", default=0, kind=int, metavar="S", group=FITTING)
     bins: int = option("number of confidence bins (default: 10)", default=10, kind=int, metavar="B", group=FITTING)
+    lapses: bool = option(
+        "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
+    )
 
 
 def run(options: CalibrateOptions, progress: Progress) -> Outcome:
@@ -85,8 +88,8 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
-        held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties,
-        nan_policy=options.nan_policy, ci=plan,
+        held_out=options.held_out, seed=options.seed, bins=options.bins, lapses=options.lapses,
+        ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)
