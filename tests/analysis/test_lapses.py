@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from pyalign.datasets.simulate import random_embeddings, simulate
 from pyalign.errors import InputError
 from pyalign.stats.splits import TripletHoldOut
 
+ROOT = Path(__file__).resolve().parents[2]
 HOST = get_host_backend()
 
 
@@ -291,3 +293,7 @@ def test_rates_of_things_are_known_well_by_human_dimensions_and_hardly_by_clip(d
     lapses = calibrate(clip, answers, **options).only.lapses
     assert (lapses.rate, lapses.temperature) == pytest.approx((0.056735, 0.113001), abs=1e-6)
     assert lapses.rate_ci.error == pytest.approx(0.027444, abs=1e-5)
+    page = " ".join((ROOT / "docs" / "calibration.md").read_text(encoding="utf-8").split())
+    for one in (found.lapses, lapses):
+        low, high = one.rate_ci
+        assert f"{100 * one.rate:.1f}% ({100 * low:.1f} to {100 * high:.1f}%) by" in page
