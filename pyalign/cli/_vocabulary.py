@@ -140,6 +140,7 @@ VOCABULARY = {
         ("--standardize", "standardize", "text", None, "how features are scaled before a fit"),
         ("--local-weight", "local_weight", "number", None, "the weight of the local loss on other embeddings"),
         ("--recipe", "", "text", None, "a published training recipe"),
+        ("--lapses", "lapses", "switch", False, "also fit how often answers are guesses"),
         # Triplets that are made
         ("--count", "n_triplets", "integer", None, "the number of triplets"),
         ("--share", "share", "number", 0.5, "the share of triplets that are chosen because two models differ on them"),

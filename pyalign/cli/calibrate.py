@@ -42,6 +42,9 @@ class CalibrateOptions(
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,
     )  # fmt: skip
     seed: int = option("random seed of the split (default: 0)", default=0, kind=int, metavar="S", group=FITTING)
+    lapses: bool = option(
+        "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
+    )
 
 
 def run(options: CalibrateOptions, progress: Progress) -> Outcome:
@@ -65,7 +68,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
-        seed=options.seed, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
+        seed=options.seed, lapses=options.lapses, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)

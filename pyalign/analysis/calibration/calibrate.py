@@ -14,6 +14,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import answered_triplets, codes_of_people
 from pyalign.analysis.calibration.held_out import held_out, part_of
+from pyalign.analysis.calibration.lapses import lapses_of
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise
 from pyalign.analysis.choices import Chosen
@@ -66,6 +67,7 @@ class _Settings:
     nan_policy: Policy
     backend: BackendName
     plan: Resampling | None
+    lapses: bool
 
     def hold_out(self, n: int) -> TripletHoldOut | None:
         """The split of triplets of n items; None where there is none."""
@@ -83,8 +85,8 @@ def calibrate(
     choice_base: int | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", split: Literal["objects", "triplets"] | None = "objects",
-    held_out: float = 0.5, seed: int = 0, bins: int = 10, ci: IntervalsOver = AUTO, ties: Ties = "fractional",
-    nan_policy: Policy = "raise",
+    held_out: float = 0.5, seed: int = 0, bins: int = 10, lapses: bool = False, ci: IntervalsOver = AUTO,
+    ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
@@ -113,6 +115,7 @@ def calibrate(
         held_out: the fraction of objects (or triplets) to report on.
         seed: the seed of the split.
         bins: the number of bins of the reliability tables.
+        lapses: also fit how often answers are guesses, with a temperature of its own: see `pyalign.results.Lapses`.
         ci: what intervals and standard errors are over, in closed form; see `pyalign.score`. None: no intervals.
         ties: see `pyalign.score`.
         nan_policy, missing: see `pyalign.score`.
@@ -149,8 +152,9 @@ def calibrate(
         _checks.one_of(split, SPLITS[:2], "split")
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
+    lapses = _checks.flag(lapses, "lapses")
     plan, seed = plan_of(ci, BY, (CORRECTED,)), _checks.whole_number(seed, "seed", 0, 2**63 - 1)
-    settings = _Settings(split, held_out, seed, bins, ties, nan_policy, backend, plan)
+    settings = _Settings(split, held_out, seed, bins, ties, nan_policy, backend, plan, lapses)
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
@@ -165,7 +169,7 @@ def calibrate(
         "missing": missing,
         "ci": record_of(plan),
     }
-    options |= {**settings.of_split(), **choices.options()}
+    options |= {**settings.of_split(), **choices.options(), **({"lapses": True} if lapses else {})}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
         data = {**inputs, "triplets": kept, "answers": kept.answers if answers is None else answers}
@@ -285,7 +289,7 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, settings: _Se
     minimum = minimise(fit.sums)
     at_minimum = fit.sums(minimum.beta)
     plan = None if settings.plan is None else _plan(settings.plan, fit, test)
-    ci, of_test = None, None
+    ci, of_fit, of_test = None, None, None
     notes: tuple[str, ...] = ()
     if plan is not None:
         of_fit = fit.dependence(plan)
@@ -294,6 +298,10 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, settings: _Se
         notes = _notes(ci, known.why)
         of_test = of_fit if test is fit else test.dependence(plan)
     figures = held_out(test, minimum.beta, settings.bins, plan, of_test)
+    lapses = lapses_of(fit, test, minimum.beta, plan, of_fit, of_test) if settings.lapses else None
+    if isinstance(lapses, str):
+        name = "" if how["embeddings"] is None else f"{how['embeddings']}: "
+        lapses, notes = None, (*notes, f"{name}no lapse rate is reported: {lapses}")
     own = figures.test
     if test is not fit:
         before, after = fit.with_confidences(1.0), fit.with_confidences(minimum.beta)
@@ -301,7 +309,8 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, settings: _Se
     reported = vars(figures) | {"notes": merged(notes, figures.notes)}
     return Calibration(
         temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps,
-        effective_answers=test.effective_number, **reported, **how,
+        effective_answers=test.effective_number, lapses=lapses,
+        missing=("lapses",) if settings.lapses and lapses is None else (), **reported, **how,
     )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def held_out(
     if plan is None or dependence is None:
         return figures
     means = {**_means(test, beta, unsure, chosen), **(distances or {})}
-    intervals, notes = _intervals(test, means, _estimates(figures), plan, dependence)
+    intervals, notes = intervals_of_means(test, means, _estimates(figures), plan, dependence)
     return _with_intervals(replace(figures, notes=notes), intervals)
 
 
@@ -143,7 +143,7 @@ def _estimates(figures: HeldOut) -> dict[str, float]:
     }
 
 
-def _intervals(
+def intervals_of_means(
     test: AnsweredSimilarities, means: Mapping[str, Mean], estimates: Mapping[str, float], plan: Resampling,
     dependence: Dependence,
 ) -> tuple[dict[str, Interval | None], tuple[str, ...]]:  # fmt: skip
