@@ -129,7 +129,7 @@ def notes_on_score(
 
     Example:
         >>> notes_on_score(0.20, 1000, 1.1)
-        ('the accuracy is clearly below chance (33.333 %): is the odd item in another column \
+        ('the accuracy is clearly below chance (33.3%): is the odd item in another column \
 (load_triplets(..., odd_column="first"))?',)
     """
     notes, of = [], f"{name}: " if name else ""
@@ -139,10 +139,10 @@ def notes_on_score(
         item, option = ("odd item", 'odd_column="first"') if task == ODD_ONE_OUT else ("chosen option", 'anchor="last"')
         swapped = "".join(f"kind of the matrix {other}, or the " for other in KINDS if kind not in (None, other))
         told = f"is the {swapped}{item} in another column (load_triplets(..., {option}))?"
-        notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.3f} %): {told}")
+        notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.1f}%): {told}")
     elif accuracy <= chance + ABOVE * error:
         question = ": is the order of rows right?" if rows else ""
-        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.3f} %){question}")
+        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.1f}%){question}")
     if cross_entropy > CONFIDENT:
         notes.append(
             f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing {nothing:.5f}: the "

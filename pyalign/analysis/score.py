@@ -405,8 +405,8 @@ def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tup
         return None, (f"whether this score is in-sample can't be determined: {what}",)
     if not seen.objects:
         return seen, ()
-    parts = [f"{100 * seen.triplets:.3g} % of these triplets"] if seen.triplets else []
+    parts = [f"{100 * seen.triplets:.3g}% of these triplets"] if seen.triplets else []
     if seen.triplets is None:
         parts = ["an unknown share of these triplets"]
-    shares = " and ".join([*parts, f"{100 * seen.objects:.3g} % of their objects"])
+    shares = " and ".join([*parts, f"{100 * seen.objects:.3g}% of their objects"])
     return seen, (f"in-sample: the fit of the map has seen {shares}{trained.held_out_accuracy}",)

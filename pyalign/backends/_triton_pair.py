@@ -31,7 +31,7 @@ DOT, COSINE, NEG_SQEUCLIDEAN, NEG_EUCLIDEAN, RBF = (
 LAST_PRODUCT = tl.constexpr(max(NUMBERS[kernel.name] for kernel in PAIR_KERNELS.values() if not kernel.distance))
 
 CLOSE_SHARE = 1.0 / 1024  # below this share of a + b, a + b - 2 g has too few digits left
-CLOSE_TF32 = 1.0 / 32  # with factors of 11 bits: at this share 2 % of the distance
+CLOSE_TF32 = 1.0 / 32  # with factors of 11 bits: at this share 2% of the distance
 
 
 @triton.jit

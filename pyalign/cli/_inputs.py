@@ -199,7 +199,7 @@ def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
     if transform.trained is None or transform.trained.names is None or x.names is None:
         return ("which of these objects its fit has seen can't be determined",)
     share = len({*transform.trained.names} & {*x.names}) / len(x.names)
-    return (f"in-sample: its fit has seen {100 * share:.3g} % of these objects",) if share else ()
+    return (f"in-sample: its fit has seen {100 * share:.3g}% of these objects",) if share else ()
 
 
 def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:

@@ -23,7 +23,7 @@ measures, 1 for a model with itself:
 {FORMULAS}
 parameters follow a colon: rbf-cka:0.5 takes half the median distance for s,
 rbf-cka:sigma=2 takes s = 2; mutual-knn:20 and cknna:20 use 20 neighbours,
-svcca:20 keeps 20 components, svcca:0.95 components with 95 % of the variance;
+svcca:20 keeps 20 components, svcca:0.95 components with 95% of the variance;
 rsa-spearman:cosine compares cosine similarities"""
 NULL = "null"
 

@@ -185,7 +185,7 @@ def _summary(design: ChosenTriplets, path: str) -> str:
     """What was chosen, and what it saves."""
     of_each = f"{design.fewest:,} to {design.most:,} of each"
     differ = f"{design.n_differ / design.n_triplets:.1%} of them, and on {design.differ_share:.1%} of random triplets"
-    random = f"is detected (80 % power at .05) with {design.n_random:,} answers\nto random triplets"
+    random = f"is detected (80% power at .05) with {design.n_random:,} answers\nto random triplets"
     return (
         f"{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
         f"the models differ on {differ}\na difference of {design.difference:g} {random}, "

@@ -178,7 +178,7 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
 
 
 def _description(drawn: Simulation) -> str:
-    accuracy = f"accuracy {100 * drawn.expected_accuracy:.3f} % +- {100 * drawn.standard_error:.3f} %"
+    accuracy = f"accuracy {100 * drawn.expected_accuracy:.2f}% +- {100 * drawn.standard_error:.2f}%"
     return (
         f"{drawn.n_triplets:,} triplets\nexpected with measure {drawn.measure} at T = {drawn.temperature:g}: "
         f"{accuracy} (over other answers to these triplets), cross-entropy {drawn.expected_cross_entropy:.5f} nats"

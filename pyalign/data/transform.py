@@ -166,7 +166,7 @@ class TrainedOn:
         held_out = self.held_out or {}
         if "accuracy" not in held_out:
             return ""
-        return f"; on held-out {held_out.get('over')} it had {100 * held_out['accuracy']:.2f} %"
+        return f"; on held-out {held_out.get('over')} it had {100 * held_out['accuracy']:.2f}%"
 
     def overlap(
         self, x: Any, triplets: Any, names: Sequence[str] | None = None, task: str = ODD_ONE_OUT

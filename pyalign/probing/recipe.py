@@ -97,7 +97,7 @@ def _train(
         curve.append(_epoch(loss, standard, adam.weights, test))
         so_far = partial(fit, adam.weights.copy(), len(curve), True)
         watch.offer((CUT, _judged(curve[-1])), so_far)
-        held_out = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f} %"
+        held_out = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f}%"
         watch.progress(f"{watch.stage}: loss {loss:.5f}{held_out}", len(curve), settings.epochs)
         if _is_over(curve, settings):
             break

@@ -34,7 +34,7 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
     first, dropped = results[0], max(row.n_dropped for row in results)
     how = "fitted and reported on the same triplets"
     if first.split is not None:
-        share = f"{100 * (first.held_out or 0):g} % of {first.split}"
+        share = f"{100 * (first.held_out or 0):g}% of {first.split}"
         how = f"fitted on {first.fit.n_triplets:,} others, reported on held-out {share}"
     blocks: list[Block] = [
         calibrations_table(
@@ -319,7 +319,7 @@ def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str =
     return table(
         column("model", lambda r: r[0], only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
         column("measure", lambda r: r[1].measure, only=PAGE),
-        column("majority share", lambda r: f"{100 * r[2].low:.0f} to {100 * r[2].high:.0f} %", only=TEXT),
+        column("majority share", lambda r: f"{100 * r[2].low:.0f} to {100 * r[2].high:.0f}%", only=TEXT),
         column("from", lambda r: r[2].low, "percent", 0, only=PAGE, note="share of the majority"),
         column("to", lambda r: r[2].high, "percent", 0, only=PAGE),
         column("triplets", lambda r: r[2].n_distinct, "count"),

@@ -31,7 +31,7 @@ from pyalign.documents import Interval
 from pyalign.stats.degrees import chi_square_quantiles
 from pyalign.stats.effective import EffectiveNumber
 
-LEAST_PAIRS = 1000  # pairs of answers that a component is estimated from: its error is then about 3 % of the variance
+LEAST_PAIRS = 1000  # pairs of answers that a component is estimated from: its error is then about 3% of the variance
 RANGE = 0.95  # how often a range holds the component
 ROUNDING = 1e-11  # of all pairs of answers
 LEAST_KNOWN = 0.25  # of the variance of a mean, that residuals must hold, where some objects or people count more

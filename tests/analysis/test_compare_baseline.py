@@ -99,7 +99,7 @@ def student_degrees(pair):
 
 
 def test_it_agrees_with_the_interval_of_twice_the_level():
-    """p is at most 5 % where the 90 % interval lies within the margin."""
+    """p is at most 5% where the 90% interval lies within the margin."""
     plan = Resampling("objects", confidence_level=0.9)
     (pair,) = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci=plan, difference=0.05).pairs
     furthest = max(abs(pair.ci.low), abs(pair.ci.high))
@@ -133,7 +133,7 @@ def test_without_an_interval_there_is_no_equivalence():
 
 
 def test_models_that_differ_by_the_margin_are_seldom_called_equivalent():
-    """Right in .5 and .5 - .03 of the triplets of 60 objects, independently: at most 5 % of 300 draws, and 2 errors."""
+    """Right in .5 and .5 - .03 of the triplets of 60 objects, independently: at most 5% of 300 draws, and 2 errors."""
     rng, called = np.random.default_rng(0), []
     for _ in range(300):
         right = [rng.random(len(T)) < share for share in (0.5, 0.47)]
@@ -149,7 +149,7 @@ def test_models_that_differ_by_the_margin_are_seldom_called_equivalent():
 def test_tables_and_notes_name_the_baseline_and_the_margin():
     text = pyalign.compare(MODELS, T, baseline="b", difference=0.01).table(200)
     assert "each model less the baseline, b" in text and "a - b" in text and "c - d" not in text
-    assert "p (margin), of a difference of 1 % or more, Holm" in " ".join(text.split())
+    assert "p (margin), of a difference of 1% or more, Holm" in " ".join(text.split())
     assert "margin" not in pyalign.compare(MODELS, T).table(200)
 
 
@@ -180,7 +180,7 @@ def test_the_page_says_how_many_differ_from_the_baseline_and_how_many_by_less_th
     labels = {name: name.upper() for name in MODELS}
     (text,) = _widest_difference(found, labels).paragraphs
     apart = sum(pair.p_adjusted < 0.05 for pair in found.pairs)
-    assert f"{apart} of 3 models differ from B at 5 %, corrected for all models." in text
-    assert "3 of 3 differ by less than 20 percentage points at 5 %, likewise corrected." in text
+    assert f"{apart} of 3 models differ from B at 5%, corrected for all models." in text
+    assert "3 of 3 differ by less than 20 percentage points at 5%, likewise corrected." in text
     (text,) = _widest_difference(pyalign.compare(MODELS, T), labels).paragraphs
-    assert "of 6 pairs differ at 5 %, corrected for all pairs." in text and "less than" not in text
+    assert "of 6 pairs differ at 5%, corrected for all pairs." in text and "less than" not in text

@@ -220,7 +220,7 @@ def test_answers_near_chance_say_no_rate_and_a_note_says_why(people):
 
 
 def test_answers_that_do_not_depend_on_margins_say_no_rate():
-    """The best pair is chosen in 70 % of the answers, however much better it is: as at a temperature of 0."""
+    """The best pair is chosen in 70% of the answers, however much better it is: as at a temperature of 0."""
     s = np.sort(np.random.default_rng(0).exponential(size=(3000, 3)), axis=1)[:, ::-1] * [[1.0, 0.1, 0.0]]
     rows = np.where(np.random.default_rng(1).random((3000, 1)) < 0.7, s, s[:, [1, 0, 2]])
     _, _, found = fitted(np.ascontiguousarray(rows))
@@ -280,7 +280,7 @@ def test_the_command_shows_the_rate_and_its_document_is_read_again(tmp_path, peo
 
 
 def test_rates_of_things_are_known_well_by_human_dimensions_and_hardly_by_clip(data):
-    """With all answers: 3 % by SPoSE's dimensions, 6 % by CLIP, whose own errors look like lapses too."""
+    """With all answers: 3% by SPoSE's dimensions, 6% by CLIP, whose own errors look like lapses too."""
     answers, subjects = np.split(np.load(data / "things" / "human_triplets_127304.npy"), [3], axis=1)
     spose = np.loadtxt(data / "things" / "spose_embedding_66d_sorted.txt")
     clip = np.load(data / "things" / "clip_vit_b32.npy")

@@ -211,8 +211,8 @@ def test_the_paragraph_says_what_a_preregistration_needs():
     for part in (
         f"{one.n_answers:,} answers about {one.n_objects} objects, 50 from each of {one.n_subjects} participants",
         "objects 0.0024, subjects 0.0006", f"{100 * one.standard_error:.2f} percentage points",
-        "generalize over objects and participants", "two-sided test at the 5 % level",
-        f"a true difference of 5 percentage points with a power of {100 * one.power:.0f} %",
+        "generalize over objects and participants", "two-sided test at the 5% level",
+        f"a true difference of 5 percentage points with a power of {100 * one.power:.0f}%",
     ):  # fmt: skip
         assert part in text
     assert json.loads(found.to_json())["paragraph"] == text

@@ -90,7 +90,7 @@ def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
     assert f"{expected.share_pearson:.4f}" in ran.out
     assert f"{expected.kl:.5f}" in ran.out
     assert "x, cosine, by how far people agree:" in ran.out
-    assert "33 to 40 %" in ran.out
+    assert "33 to 40%" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
     again = pyalign.load_result("out.json")
     assert plain(again[0]) == plain(expected) and ran.out == again.table() + "\n"

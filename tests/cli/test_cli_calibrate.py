@@ -87,9 +87,9 @@ def test_a_table_with_a_row_for_each_embedding_and_measure(calibrate, rows, x):
         assert cells[2:6] == [f"{row['temperature']:.5g}", low, "to", high]
         low, high = (f"{end:.5f}" for end in row["test"]["cross_entropy_ci"])
         assert cells[8:12] == [f"{row['test']['cross_entropy']:.5f}", low, "to", high]
-        low, high = (f"{100 * end:.3f}" for end in row["test"]["accuracy_ci"])
-        assert " ".join(cells[-7:-1]) == f"{100 * row['test']['accuracy']:.3f} % {low} to {high} %"
-    assert "held-out 50 % of objects" in " ".join(lines[5:])
+        low, high = (f"{100 * end:.1f}" for end in row["test"]["accuracy_ci"])
+        assert " ".join(cells[-5:-1]) == f"{100 * row['test']['accuracy']:.1f}% {low} to {high}%"
+    assert "held-out 50% of objects" in " ".join(lines[5:])
 
 
 def test_one_result_shows_its_reliability(calibrate, rows):

@@ -38,7 +38,7 @@ def test_a_margin_adds_a_column_and_p_values(command):
     found = compared(command, "--difference", "0.02")
     assert found["margin"] == 0.02 and all(0 <= pair["p_equivalence_adjusted"] <= 1 for pair in found["pairs"])
     text = " ".join(command("compare", *NAMES, "-t", "t.npy", "--difference", "0.02").out.split())
-    assert "p (margin)" in text and "of a difference of 2 % or more, Holm" in text
+    assert "p (margin)" in text and "of a difference of 2% or more, Holm" in text
 
 
 @pytest.mark.parametrize(

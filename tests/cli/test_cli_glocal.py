@@ -75,7 +75,7 @@ def test_the_table_says_what_the_figures_are_of(glocal):
     ran = glocal("--json", "w.json")
     assert ran.code == 0
     document = json.loads(Path("w.json").read_text())
-    assert f"{100 * document['neighbors_kept']['10']:.3f} %" in ran.out
+    assert f"{100 * document['neighbors_kept']['10']:.1f}%" in ran.out
     assert pyalign.load_result("w.json").table() + "\n" == ran.out
     assert "which flatters" in " ".join(ran.out.split())
 

@@ -127,7 +127,7 @@ def test_the_table_has_a_row_for_each_file_and_nothing_of_similarities(command, 
     assert header.split()[:2] == ["choices", "accuracy"]
     assert [row.split()[0] for row in rows[:2]] == ["gpt", "crowd"]
     told = " ".join(rows)
-    assert "T =" not in told and "measure" not in told and "chance 33.333 %" in told
+    assert "T =" not in told and "measure" not in told and "chance 33.3%" in told
     alone = command("score", "--model-choices", "c.npy", "-t", "t.npy", "--verbose").out
     assert "nats" not in alone
 
@@ -149,7 +149,7 @@ def test_notes_count_the_answers_that_name_none(command, folder, triplets):
     np.save("c.npy", np.full(len(triplets), -1))
     ran = command("score", "--model-choices", "c.npy", "-t", "t.npy", "--ci", "none")
     assert f"note: c.npy: {len(triplets)} of {len(triplets)} choices name none (-1): each counts as a tie" in ran.err
-    assert "33.333 %" in ran.out.splitlines()[1]
+    assert "33.3%" in ran.out.splitlines()[1]
 
 
 def test_the_document_is_read_back(command, written, folder):

@@ -93,7 +93,7 @@ def test_pictures_of_concepts_show_the_numbers_of_the_document(done, human, fold
     assert {item: value[0] for (item, model), value in found.items() if model == "x - y"} == differences
     said = labels((folder / "o/concepts.svg").read_bytes())
     for (concept, model), (value, *_) in expected.items():
-        assert any(label.startswith(f"{concept}, {model}: {100 * value:.1f} %") for label in said)
+        assert any(label.startswith(f"{concept}, {model}: {100 * value:.1f}%") for label in said)
 
 
 def test_cards_have_names_labels_and_the_shares_of_the_document(done, human, folder):

@@ -60,7 +60,7 @@ def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
     assert len(header) <= 80
     assert [row.split()[0] for row in rows[:5]] == ["1", "2", "3", "mean", "all"]
     result = cross_validate_probe(*people)
-    assert f"{100 * result.accuracy:.3f} %" in rows[3]
+    assert f"{100 * result.accuracy:.1f}%" in rows[3]
     assert "held-out objects" in rows[5]
 
 
@@ -470,7 +470,7 @@ def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objec
     ran = command("score", "p.npy", "-t", "a.npy", "--transform", "w.npz", "--json")
     scored = json.loads(ran.out)["results"][0]
     assert scored["measure"] == "dot" and scored["in_sample"] == {"triplets": 1.0, "objects": 1.0}
-    assert f"on held-out objects it had {100 * document['accuracy']:.2f} %" in ran.err
+    assert f"on held-out objects it had {100 * document['accuracy']:.2f}%" in ran.err
 
 
 REFUSED = [

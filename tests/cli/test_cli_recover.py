@@ -83,17 +83,17 @@ def test_the_table_says_who_was_chosen_how_the_rate_rises_and_what_is_needed(com
     assert lines[0].split()[:3] == ["model", "T", "recovered"]
     assert max(map(len, lines)) <= 80
     told = " ".join(lines)
-    assert f"95 % needs about {found.n_needed:,} (between" in told
+    assert f"95% needs about {found.n_needed:,} (between" in told
     for one in found.curve:
         assert any(line.startswith(f"{one.n_triplets:,} ") for line in lines)
-    for fact in ("t.npy", "measure cosine", "temperatures fitted", "20 simulations of each model", "chance 33.333 %"):
+    for fact in ("t.npy", "measure cosine", "temperatures fitted", "20 simulations of each model", "chance 33.3%"):
         assert fact in told
 
 
 def test_the_table_says_that_the_target_is_not_reached(command, folder, models, x):
     np.save("copy.npy", x)
     ran = command("recover", "x.npy", "copy.npy", "-t", "t.npy", "--simulations", 5)
-    assert "95 % not reached with up to 600" in ran.out.replace("\n", " ")
+    assert "95% not reached with up to 600" in ran.out.replace("\n", " ")
     assert ran.err.startswith(f"{NAMELESS}note: models tie for the best on 10 of 10 simulated data sets")
 
 

@@ -66,7 +66,7 @@ def test_a_note_says_what_the_fit_has_seen_and_which_measure_it_was_for(command,
     assert "note: x.npz through w.npz: in-sample: the fit of the map has seen" in ran.err
     assert "note: x.npz through w.npz: it was fitted for --measure dot" in ran.err
     ran = command(*COMMANDS["rsa"], "--transform", "w.npz")
-    assert "note: x.npz through w.npz: in-sample: its fit has seen 100 % of these objects" in ran.err
+    assert "note: x.npz through w.npz: in-sample: its fit has seen 100% of these objects" in ran.err
 
 
 def test_a_map_of_other_features_is_refused_in_one_line(refused, files):

@@ -22,7 +22,7 @@ TABLE = [
     {"model": name, "family": family, "parameters": size, "objective": goal, "seed": seed, "imagenet": share}
     for name, family, size, goal, seed, share in zip(
         NAMES, ["A", "A", "C", "C", "D", BAD], ["1M", "5M", "40M", "40M", "90M", "2B"],
-        ["x", "x", "y", "y", BAD, "y"], [None, None, "1", "2", None, None], ["50 %", "60 %", "", "", "70 %", "75.5 %"],
+        ["x", "x", "y", "y", BAD, "y"], [None, None, "1", "2", None, None], ["50%", "60%", "", "", "70%", "75.5%"],
         strict=True,
     )
 ]  # fmt: skip
@@ -139,7 +139,7 @@ def test_the_section_has_a_figure_and_a_sentence_with_numbers_for_each_column(co
     assert f"accuracy rises by {100 * rows[1].slope:.3f} percentage points per tenfold of parameters" in summary
     assert f"Rank correlation {rows[0].rank_correlation:.3f}" in summary
     assert "over objects" in summary and "over families" in summary
-    assert "5 models on 1,000 triplets of 80 objects; intervals of 95 %" in figures[0].caption
+    assert "5 models on 1,000 triplets of 80 objects; intervals of 95%" in figures[0].caption
     data = {column.header: column for column in figures[0].data.columns}
     assert data["accuracy"].values == tuple(point.accuracy for point in found.points)
     assert data["accuracy"].low == tuple(point.ci.low for point in found.points)

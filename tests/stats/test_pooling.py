@@ -98,7 +98,7 @@ def test_groups_that_differ_by_chance_meet_in_the_middle_and_others_stay():
 
 
 def test_intervals_hold_and_pooled_accuracies_are_closer_to_the_truth():
-    """Over 150 draws of 30 groups, of which half are small: the share of a binomial of 95 % that is held."""
+    """Over 150 draws of 30 groups, of which half are small: the share of a binomial of 95% that is held."""
     rng, held, raw, pooled = np.random.default_rng(1), [], [], []
     errors = np.where(np.arange(30) % 2, 0.02, 0.06)
     for _ in range(150):

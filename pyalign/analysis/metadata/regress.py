@@ -119,7 +119,7 @@ def _noted(plan: _Plan) -> Iterator[str]:
     share = reliability(points.accuracies, points.covariance)
     if share < RELIABLE:
         yield (
-            f"the models' accuracies differ by little more than their errors ({100 * share:.0f} % of the "
+            f"the models' accuracies differ by little more than their errors ({100 * share:.0f}% of the "
             "variance is no error): rank correlations are drawn towards 0, and their intervals may miss"
         )
 

@@ -55,7 +55,7 @@ def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
     Example:
         >>> places, axes, _ = positions([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
         >>> np.abs(places[:, 0]).round(6).tolist(), axes[0]
-        ([2.0, 2.0, 0.0, 0.0], 'component 1 (80.0 % of variance)')
+        ([2.0, 2.0, 0.0, 0.0], 'component 1 (80.0% of variance)')
     """
     _checks.one_of(method, tuple(METHODS), "method")
     seed = _checks.whole_number(seed, "seed", 0)
@@ -66,7 +66,7 @@ def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
         raise InputError("embeddings must be finite for a map; got NaN or infinity")
     if method == "pca":
         coordinates, shares = _scores(rows, 2)
-        axes = [f"component {k + 1} ({100 * shares[k]:.1f} % of variance)" for k in range(2)]
+        axes = [f"component {k + 1} ({100 * shares[k]:.1f}% of variance)" for k in range(2)]
         return coordinates, axes, "Distances are those of the first two components."
     before = ""
     if rows.shape[1] > PRINCIPAL:  # as van der Maaten and Hinton do: an eighth of the time, and less noise

@@ -284,7 +284,7 @@ def consistency_chart(
     cells = Cells(names, names, kappa, "kappa", more=more, faint=faint)
     cells, order = _in_order(cells, np.where(diagonal, 1.0, kappa), sort, limit)
     chart = matrix(cells, look, points, (_least(cells.values), -_least(-cells.values) or 1.0))
-    level = f"{100 * (found.confidence or 0.95):g} % interval"
+    level = f"{100 * (found.confidence or 0.95):g}% interval"
     sentences = [
         f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,}. Kappa: 0 independent errors, 1 "
         "the same.",

@@ -186,7 +186,7 @@ def _description(row: Row, panel: Panel) -> str:
 
 
 def _figure(value: float, form: str) -> str:
-    return f"{100 * value:.1f} %" if form.endswith("%") else f"{value:.3f}"
+    return f"{100 * value:.1f}%" if form.endswith("%") else f"{value:.3f}"
 
 
 def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:

@@ -315,7 +315,7 @@ def check_shown(text, cell, column):
         return
     if isinstance(value, str):
         return
-    first, *ends = [part for part in text.replace("\u00a0%", "").replace(" to ", " ").split(" ") if part]
+    first, *ends = [part for part in text.replace("%", "").replace(" to ", " ").split(" ") if part]
     if low is not None and high is None:  # without an upper bound
         assert ends.pop(0) == "above"
     held = [one for one in (value, low, high) if one is not None]

@@ -132,10 +132,10 @@ def test_a_number_that_was_changed_is_found(every, data):
 
 
 def test_captions_say_over_what_and_how_sure(every, page, data):
-    assert "95 % intervals over objects; p of each by itself" in data["neighbor-purity-categories"]["caption"]
+    assert "95% intervals over objects; p of each by itself" in data["neighbor-purity-categories"]["caption"]
     for name in ("neighbor-differences", "neighbor-concepts"):
-        assert "95 % intervals over objects" in data[name]["caption"]
+        assert "95% intervals over objects" in data[name]["caption"]
     best = every["compare"]["best"]
     low, high = best["ci"]
-    shown = f"{100 * best['accuracy']:.1f} % ({100 * low:.1f} to {100 * high:.1f} %, 95 % intervals over objects"
+    shown = f"{100 * best['accuracy']:.1f}% ({100 * low:.1f} to {100 * high:.1f}%, 95% intervals over objects"
     assert shown in page.html

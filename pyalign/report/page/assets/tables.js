@@ -241,7 +241,7 @@
     const ends = ["low", "high"].map((end) => (column[end] ? column[end][row] : null));
     if (ends[0] === null && ends[1] === null) return whole;
     const shown = (end) => (end === null ? MISSING : figure(end, column.form, column.places));
-    const bare = (end) => shown(end).replace("\u00a0%", "");
+    const bare = (end) => shown(end).replace("%", "");
     const words = ends[1] === null ? `above ${shown(ends[0])}` : `${bare(ends[0])} to ${bare(ends[1])}`;
     return [...whole, " ", element("span", { class: "ends" }, words)];
   }

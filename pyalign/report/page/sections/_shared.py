@@ -202,7 +202,7 @@ def triplet_sets(sources: Sources) -> TripletSets:
 
 def percent(value: float | None) -> str:
     """A fraction in a sentence."""
-    return "none" if value is None else f"{100 * value:.1f} %"
+    return "none" if value is None else f"{100 * value:.1f}%"
 
 
 def and_intervals(intervals: Iterable[Interval | None]) -> str:

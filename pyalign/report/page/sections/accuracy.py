@@ -195,7 +195,7 @@ def _table(
         column("Model", lambda e: e.label),
         column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
         Column("Chance to ceiling", tuple(places), "bar", low, high, places=0,
-               note="0 % is chance, 100 % the noise ceiling; an interval is that of the row's document"),
+               note="0% is chance, 100% the noise ceiling; an interval is that of the row's document"),
         rank("Rank", lambda row: None if row is None else row.rank, "count",
              ci=lambda row: None if row is None else row.rank_ci,
              note="among the models that were compared with each other"),

@@ -125,7 +125,7 @@ class Grid:
         return f"Highest for {said[0]}, lowest for {said[-1]}{over}."
 
     def _said(self, value: float) -> str:
-        return f"{100 * value:.{self.places}f} %" if self.form == "percent" else f"{value:.{self.places}f}"
+        return f"{100 * value:.{self.places}f}%" if self.form == "percent" else f"{value:.{self.places}f}"
 
 
 def grid(
