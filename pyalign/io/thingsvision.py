@@ -1,0 +1,93 @@
+"""The folder that thingsvision writes: ``features.npy``, and ``file_names.txt`` with a line for each row.
+
+Of a folder of images the lines are bare names. Of a folder with a subfolder for each object they are whole paths. Here
+the part below the folder of images names the row, as ``pyalign extract`` has it.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+import numpy as np
+
+from pyalign.io.arrays import Entry, names_array, type_name
+from pyalign.io.lines import whole_lines
+from pyalign.io.npy import open_npy
+from pyalign.io.paths import Array, PathLike, bad, check_file
+
+FEATURES, FILE_NAMES = "features.npy", "file_names.txt"
+OTHER_FEATURES = (".hdf5", ".mat", ".npy", ".pt", ".txt")  # of its other formats, and of parts: features_01.npy
+
+
+def is_thingsvision(folder: PathLike) -> bool:
+    """Whether one of the two files is there."""
+    return any(os.path.lexists(os.path.join(folder, name)) for name in (FEATURES, FILE_NAMES))
+
+
+def thingsvision_entries(folder: PathLike) -> dict[str, Entry]:
+    """The features, mapped when they are loaded, and the names of the rows where there are some.
+
+    Raises:
+        InputError: no ``features.npy``; what `open_npy` refuses.
+    """
+    path = os.path.join(folder, FEATURES)
+    if not os.path.lexists(path):
+        raise bad(folder, f"is a folder of thingsvision without {_instead(folder)}")
+    check_file(path, "features", (".npy",))
+    array = open_npy(path)
+    entries = {"features": Entry(array.shape, type_name(array.dtype), lambda: array)}
+    if os.path.lexists(os.path.join(folder, FILE_NAMES)):
+        rows = array.shape[0] if array.ndim else 0
+        entries["file_names"] = Entry((rows,), "str", partial(_names, folder, rows))
+    return entries
+
+
+def _instead(folder: PathLike) -> str:
+    others = sorted(
+        name for name in os.listdir(folder) if name.startswith("features") and name.endswith(OTHER_FEATURES)
+    )
+    if not others:
+        return "features"
+    return f"{FEATURES}: save the features as npy, or read {others[0]} with the names in {FILE_NAMES}"
+
+
+def _names(folder: PathLike, rows: int) -> Array:
+    return names_array(below_images(_lines(folder, rows))[1])
+
+
+def _lines(folder: PathLike, rows: int) -> list[str]:
+    path = os.path.join(folder, FILE_NAMES)
+    check_file(path, "names", (".txt",))
+    return whole_lines(path, rows)
+
+
+def below_images(names: list[str]) -> tuple[str, list[str]]:
+    """The folder of images that all paths share, with a slash, and the paths below it; bare names as they are.
+
+    The last folder of a path is that of its object, so that it stays where all images are of one object.
+
+    Example:
+        >>> below_images(["/data/ant/1.jpg", "/data/bee/1.jpg"])
+        ('/data/', ['ant/1.jpg', 'bee/1.jpg'])
+        >>> below_images(["ant.jpg", "bee.jpg"])
+        ('', ['ant.jpg', 'bee.jpg'])
+    """
+    paths = [name.replace("\\", "/").split("/") for name in names]
+    if min(map(len, paths), default=1) < 2:
+        return "", names
+    first, last = min(paths), max(paths)
+    most = min(map(len, paths)) - 2  # folders that may be left out
+    shared = next((k for k in range(most) if first[k] != last[k]), most)
+    root = first[:shared]
+    return "".join(f"{part}/" for part in root), ["/".join(path[len(root) :]) for path in paths]
+
+
+def thingsvision_notes(folder: PathLike) -> tuple[str, ...]:
+    """What a user of the rows should know of their names."""
+    shown, path = os.fspath(folder), os.path.join(folder, FILE_NAMES)
+    if not os.path.lexists(path):
+        return (f"{shown}: has no {FILE_NAMES}, so its rows have no names",)
+    rows = int(np.prod(open_npy(os.path.join(folder, FEATURES)).shape[:1]))
+    root = below_images(_lines(folder, rows))[0]
+    return (f"{shown}: names are the paths of {FILE_NAMES} below {root}",) if root else ()
