@@ -14,6 +14,7 @@ from pyalign.datasets.simulate import simulate
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -88,6 +89,21 @@ def test_folds_over_participants_take_them_as_groups():
     found = cross_val_score(OnTriplets(TripletProbe(penalty=0.1), X), TRIPLETS, groups=subjects, cv=folds)
     known = Triplets(TRIPLETS, subjects=subjects)
     assert found == pytest.approx(cross_val_score(OnTriplets(TripletProbe(penalty=0.1), X), known, cv=folds))
+
+
+@pytest.mark.parametrize("by", ["subjects", "objects"])
+def test_participants_are_routed_to_the_splitter(by):
+    subjects = np.arange(len(TRIPLETS)) % 4
+    estimator, folds = OnTriplets(TripletProbe(penalty=0.1), X), TripletKFold(by, n_splits=2)
+    expected = cross_val_score(estimator, TRIPLETS, groups=subjects, cv=folds)
+    with config_context(enable_metadata_routing=True):
+        if by == "objects":  # which asks for none
+            with pytest.raises(TypeError, match="groups"):
+                cross_val_score(estimator, TRIPLETS, params={"groups": subjects}, cv=folds)
+            found = cross_val_score(estimator, TRIPLETS, cv=folds)
+        else:
+            found = cross_val_score(estimator, TRIPLETS, params={"groups": subjects}, cv=folds)
+    assert found == pytest.approx(expected)
 
 
 def test_it_can_be_cloned_with_its_embeddings_and_is_not_fitted_before_fit():
