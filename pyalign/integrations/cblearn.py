@@ -21,10 +21,10 @@ from pyalign import _checks
 from pyalign.data import Triplets, require_answers, require_odd_one_out, require_unweighted
 from pyalign.data.answers import MOST_ANSWERS
 from pyalign.data.tasks import ANCHORED
+from pyalign.datasets.simulate import ODD_LAST
 from pyalign.errors import InputError
 
 FORMATS = ("list-order", "list-boolean", "list-count")
-LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]], np.int8)  # the columns with each of them last
 
 
 class Comparisons(NamedTuple):
@@ -73,7 +73,7 @@ def from_query_response(query: Any, response: Any = None, *, names: Sequence[str
         verb = "is" if count == 1 else "are"
         notes.append(f"response: {count:,} of {len(items):,} triplets {verb} undecided (0) and left out")
     signed, items = signed[decided], items[decided]
-    positions = LAST[np.where(signed > 0, 2, 1)]
+    positions = ODD_LAST[np.where(signed > 0, 2, 1)].astype(np.int8)
     triplets = Triplets(
         np.take_along_axis(items, positions.astype(np.int64), axis=1), _names(names), names is not None, positions,
         notes=tuple(notes), task=ANCHORED,
@@ -143,7 +143,7 @@ def from_odd_one_out(query: Any, response: Any = None, *, names: Sequence[str] |
     if wrong.any():
         row = int(wrong.argmax())
         raise InputError(f"response must be 0, 1 or 2; row {row} is {odd[row]}")
-    positions = LAST[odd.astype(np.int64)]
+    positions = ODD_LAST[odd.astype(np.int64)].astype(np.int8)
     ordered = np.take_along_axis(items, positions.astype(np.int64), axis=1)
     return Triplets(ordered, _names(names), names is not None, positions)
 

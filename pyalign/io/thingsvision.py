@@ -73,14 +73,14 @@ def below_images(names: list[str]) -> tuple[str, list[str]]:
         >>> below_images(["ant.jpg", "bee.jpg"])
         ('', ['ant.jpg', 'bee.jpg'])
     """
-    paths = [name.replace("\\", "/").split("/") for name in names]
-    if min(map(len, paths), default=1) < 2:
+    paths = [name.replace("\\", "/") for name in names]
+    folders = min((path.count("/") for path in paths), default=0)
+    if not folders:
         return "", names
-    first, last = min(paths), max(paths)
-    most = min(map(len, paths)) - 2  # folders that may be left out
-    shared = next((k for k in range(most) if first[k] != last[k]), most)
-    root = first[:shared]
-    return "".join(f"{part}/" for part in root), ["/".join(path[len(root) :]) for path in paths]
+    first, last = min(paths).split("/"), max(paths).split("/")
+    shared = next((k for k in range(folders - 1) if first[k] != last[k]), folders - 1)
+    root = "".join(f"{part}/" for part in first[:shared])
+    return root, [path.removeprefix(root) for path in paths]
 
 
 def thingsvision_notes(folder: PathLike) -> tuple[str, ...]:
