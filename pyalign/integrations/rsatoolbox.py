@@ -44,11 +44,13 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
         name_descriptor: the pattern descriptor with the names of the objects. By default it is the one whose values
             are text and differ between all patterns. Where there is none, it is the one of whole numbers that differ;
             the index that rsatoolbox adds counts only if it is not 0, 1, 2, ..., as for a part of the patterns.
-        subject_descriptor: the RDM descriptor with the names of the participants, chosen by the same rule.
+        subject_descriptor: the RDM descriptor with the names of the participants, chosen by the same rule where there
+            are several RDMs.
 
     Returns:
         `Judgments` of kind "dissimilarity"; of kind "similarity" where `to_rdms` has made the RDMs of similarities.
-        Values are condensed: (p, m), or (m,) of one RDM without a participant. Notes say what is not carried over.
+        Values are condensed: (p, m), or (m,) of one RDM unless `subject_descriptor` is given. Notes say what is not
+        carried over.
 
     Raises:
         InputError: not an `RDMs`; two descriptors that could be the names, or the participants; an unknown descriptor,
@@ -56,10 +58,11 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
     """
     _require_rdms(rdms)
     names = _chosen_descriptor(rdms.pattern_descriptors, name_descriptor, "name_descriptor", "pattern", "the names")
-    subjects = _chosen_descriptor(
-        rdms.rdm_descriptors, subject_descriptor, "subject_descriptor", "RDM", "the participants"
-    )
-    values = np.asarray(rdms.dissimilarities)
+    values, subjects = np.asarray(rdms.dissimilarities), None
+    if len(values) > 1 or subject_descriptor is not None:
+        subjects = _chosen_descriptor(
+            rdms.rdm_descriptors, subject_descriptor, "subject_descriptor", "RDM", "the participants"
+        )
     kept = rdms.descriptors.get(NOTES, ())
     notes = [*([kept] if isinstance(kept, str) else map(str, kept)), *_left_out(rdms, names, subjects)]
     if subjects is None and len(values) > 1:

@@ -140,6 +140,25 @@ def test_a_subject_takes_the_task_as_the_benchmark_calls_it(assembly_class):
     np.testing.assert_array_equal(np.array(by_id.look_at(stimuli).values)[0], theirs(X @ X.T, IDS))
 
 
+def test_the_benchmark_itself_gives_the_same_score(monkeypatch):
+    """Its data are taken from here, since they are not published with the package."""
+    pytest.importorskip("brainscore_vision", reason="brainscore_vision is not installed")
+    benchmark = pytest.importorskip("brainscore_vision.benchmarks.hebart2023.benchmark")
+    core = pytest.importorskip("brainscore_core.supported_data_standards.brainio.stimuli")
+    ids = np.where(np.random.default_rng(5).random((T, 1)) < 0.7, IDS, odd_last(IDS))
+    stimuli = core.StimulusSet([{"stimulus_id": k, "unique_id": f"thing {k}"} for k in range(N)])
+    stimuli.identifier, stimuli.stimulus_paths = "Hebart2023", {k: f"{k}.jpg" for k in range(N)}
+    columns = {f"image_{p + 1}": ("presentation", ids[:, p]) for p in range(3)}
+    assembly = pytest.importorskip(ASSEMBLIES).BehavioralAssembly(np.zeros(T), coords=columns, dims=["presentation"])
+    monkeypatch.setattr(benchmark, "load_dataset", lambda name: assembly)
+    monkeypatch.setattr(benchmark, "load_stimulus_set", lambda name: stimuli)
+    named = Embeddings(X, [f"thing {k}" for k in range(N)])[::-1]
+    found = benchmark.Hebart2023Match()(OddOneOutSubject(named, name_column="unique_id"))
+    ours = brain_score(X, ids)
+    assert found.attrs["raw"] == pytest.approx(ours.raw) and found.item() == pytest.approx(ours.score)
+    assert found.attrs["ceiling"].item() == ours.ceiling and 0 < ours.score < 1
+
+
 # Bad input
 
 

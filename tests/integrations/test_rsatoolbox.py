@@ -101,9 +101,17 @@ def test_what_is_left_out_is_in_the_notes():
     )
 
 
-def test_one_rdm_is_one_matrix_unless_it_has_a_participant():
-    assert from_rdms(stand_in(PAIRS[:1])).n_people is None
-    assert from_rdms(stand_in(PAIRS[:1], rdms={"subject": ["s1"]})).people == ("s1",)
+def test_one_rdm_is_one_matrix_unless_a_descriptor_is_said_to_be_its_participant():
+    """So that the RDM of a brain area goes where a model does, whatever else is known of it."""
+    area = stand_in(PAIRS[:1], rdms={"area": ["IT"], "subject": ["s1"]})
+    found = from_rdms(area)
+    assert (found.n_people, found.people) == (None, None)
+    assert found.notes == tuple(
+        f"rdms: the RDM descriptor {name!r} is not carried over" for name in ("area", "subject")
+    )
+    assert from_rdms(area, subject_descriptor="subject").people == ("s1",)
+    triplets = np.array([[0, 1, 2], [1, 2, 3]])
+    assert pyalign.score(matrix={"IT": found}, kind="dissimilarity", triplets=triplets, ci=None)[0].n_triplets == 2
 
 
 def test_a_descriptor_of_notes_that_is_one_text_is_one_note():
