@@ -22,10 +22,11 @@ from pyalign.io.arrays import NAME_KEYS, Entry, describe, names_array, type_name
 from pyalign.io.documents import read_json
 from pyalign.io.lines import whole_lines
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import Array, PathLike, bad, check_file, shorten
+from pyalign.io.paths import Array, PathLike, bad, shorten
 from pyalign.io.thingsvision import (
     FEATURES,
     FILE_NAMES,
+    file_in,
     is_thingsvision,
     thingsvision_entries,
     thingsvision_notes,
@@ -151,16 +152,13 @@ def _plain(path: PathLike, name: Any, what: str) -> str:
 @contextmanager
 def _file(folder: PathLike, name: str) -> Iterator[str]:
     """The path of a file in the folder, which is no link; what is wrong with it starts with the folder."""
-    path = os.path.join(folder, name)
     try:
-        if stat.S_ISLNK(os.lstat(path).st_mode):
-            raise bad(path, "is a link, which is not followed out of the folder")
-        check_file(path, "files of a folder", (os.path.splitext(name)[1].lower(),))
-        yield path
+        if stat.S_ISLNK(os.lstat(os.path.join(folder, name)).st_mode):
+            raise bad(folder, f"{name}: is a link, which is not followed out of the folder")
+        with file_in(folder, name) as path:
+            yield path
     except FileNotFoundError as error:
         raise bad(folder, f"{name}: is not there, and {MANIFEST} names it") from error
-    except InputError as error:
-        raise bad(folder, f"{name}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
 def folder_entries(folder: PathLike) -> dict[str, Entry]:

@@ -7,10 +7,13 @@ the part below the folder of images names the row, as ``pyalign extract`` has it
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 
+from pyalign.errors import InputError
 from pyalign.io.arrays import Entry, names_array, type_name
 from pyalign.io.lines import whole_lines
 from pyalign.io.npy import open_npy
@@ -18,6 +21,17 @@ from pyalign.io.paths import Array, PathLike, bad, check_file
 
 FEATURES, FILE_NAMES = "features.npy", "file_names.txt"
 OTHER_FEATURES = (".hdf5", ".mat", ".npy", ".pt", ".txt")  # of its other formats, and of parts: features_01.npy
+
+
+@contextmanager
+def file_in(folder: PathLike, name: str) -> Iterator[str]:
+    """The path of a file in the folder, checked; what is wrong with it starts with the folder."""
+    path = os.path.join(folder, name)
+    try:
+        check_file(path, "files of a folder", (os.path.splitext(name)[1].lower(),))
+        yield path
+    except InputError as error:
+        raise bad(folder, f"{name}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
 def is_thingsvision(folder: PathLike) -> bool:
@@ -31,11 +45,10 @@ def thingsvision_entries(folder: PathLike) -> dict[str, Entry]:
     Raises:
         InputError: no ``features.npy``; what `open_npy` refuses.
     """
-    path = os.path.join(folder, FEATURES)
-    if not os.path.lexists(path):
+    if not os.path.lexists(os.path.join(folder, FEATURES)):
         raise bad(folder, f"is a folder of thingsvision without {_instead(folder)}")
-    check_file(path, "features", (".npy",))
-    array = open_npy(path)
+    with file_in(folder, FEATURES) as path:
+        array = open_npy(path)
     entries = {"features": Entry(array.shape, type_name(array.dtype), lambda: array)}
     if os.path.lexists(os.path.join(folder, FILE_NAMES)):
         rows = array.shape[0] if array.ndim else 0
@@ -57,9 +70,8 @@ def _names(folder: PathLike, rows: int) -> Array:
 
 
 def _lines(folder: PathLike, rows: int) -> list[str]:
-    path = os.path.join(folder, FILE_NAMES)
-    check_file(path, "names", (".txt",))
-    return whole_lines(path, rows)
+    with file_in(folder, FILE_NAMES) as path:
+        return whole_lines(path, rows)
 
 
 def below_images(names: list[str]) -> tuple[str, list[str]]:

@@ -102,9 +102,14 @@ def test_what_is_found_of_a_folder_of_data_is_one_set_of_embeddings(written, tmp
         (["a.jpg", "", "c.jpg", "d.jpg"], "line 2 has no name"),
     ],
 )
-def test_files_of_names_that_do_not_fit_are_refused(written, message_of, lines, message):
-    folder = written(lines)
-    assert message_of(load_embeddings, folder) == f"{folder / 'file_names.txt'}: {message}"
+def test_files_of_names_that_do_not_fit_are_refused(written, refused, lines, message):
+    assert refused(load_embeddings, written(lines)) == f"file_names.txt: {message}"
+
+
+def test_damaged_features_are_refused(written, refused):
+    folder = written(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
+    (folder / "features.npy").write_bytes(b"no features")
+    assert refused(load_embeddings, folder).startswith("features.npy: is not a .npy file")
 
 
 def test_features_with_more_axes_want_pooling(written, refused):
