@@ -109,21 +109,22 @@ def brain_score(
     Example:
         >>> rng = np.random.default_rng(0)
         >>> x, trials = rng.normal(size=(30, 5)), np.stack([rng.permutation(30)[:3] for _ in range(500)])
-        >>> found = brain_score(x, trials)
-        >>> found.choices.shape, found.ci.low < found.unbounded < found.ci.high
+        >>> result = brain_score(x, trials)
+        >>> result.choices.shape, result.ci.low < result.unbounded < result.ci.high
         ((500,), True)
     """
     ids, triplets = _trials(embeddings, stimulus_ids)
-    found = score(embeddings, triplets, measure=measure, ceiling=ceiling, ci=ci)
-    assert found.fraction_of_ceiling is not None and found.accuracy is not None and found.ceiling is not None
-    notes = found.notes
-    if found.n_ties:
-        ties = f"{found.n_ties:,} triplets tie" if found.n_ties > 1 else "1 triplet ties"
+    scored = score(embeddings, triplets, measure=measure, ceiling=ceiling, ci=ci)
+    assert scored.fraction_of_ceiling is not None and scored.accuracy is not None and scored.ceiling is not None
+    notes = scored.notes
+    if scored.n_ties:
+        ties = f"{scored.n_ties:,} triplets tie" if scored.n_ties > 1 else "1 triplet ties"
         rule = f"each choice is one of the tied items at random (seed {SEED}), and the score counts the fraction"
         notes = (*notes, f"{ties}: {rule}")
     return BrainScore(
-        _chosen(embeddings, ids, triplets, measure), ids, min(max(found.fraction_of_ceiling, 0.0), 1.0),
-        found.fraction_of_ceiling, found.fraction_of_ceiling_ci, found.accuracy, found.ceiling, found.n_ties, notes,
+        _chosen(embeddings, ids, triplets, measure), ids, min(max(scored.fraction_of_ceiling, 0.0), 1.0),
+        scored.fraction_of_ceiling, scored.fraction_of_ceiling_ci, scored.accuracy, scored.ceiling, scored.n_ties,
+        notes,
     )  # fmt: skip
 
 
@@ -135,8 +136,8 @@ class OddOneOutSubject:
         measure: the similarity measure.
         identifier: what the model is called.
         name_column: the column of the stimulus set that finds the rows: "stimulus_id", or "unique_id", by which rows
-            that are named after the objects of THINGS are found in any order.
-        visual_degrees: what Brain-Score is told that the images cover. At 8, those of the benchmark, it converts none.
+            that are named after the objects of THINGS match in any order.
+        visual_degrees: what the images cover, for Brain-Score. At 8, those of the benchmark, it converts none.
 
     Example:
         >>> subject = OddOneOutSubject(np.eye(4), identifier="clip")

@@ -93,7 +93,7 @@ def to_query_response(triplets: Triplets, result_format: str = "list-order") -> 
     Returns:
         `Comparisons`, with the options in the order of the file that the triplets were read from. A triplet has a row
         for each answer; of ``"list-count"`` one for each option that was chosen. ``cblearn`` takes
-        ``(found.query, found.response)``.
+        ``(comparisons.query, comparisons.response)``.
 
     Raises:
         InputError: triplets of another task, without answers, with weights, or with shares instead of counts.
@@ -156,14 +156,14 @@ def to_odd_one_out(triplets: Triplets) -> Comparisons:
 
     Returns:
         `Comparisons` with a row for each answer; `cblearn.preprocessing.triplets_from_oddoneout` takes
-        ``(found.query, found.response)``.
+        ``(comparisons.query, comparisons.response)``.
 
     Raises:
         InputError: triplets of another task, without answers, with weights, or with shares instead of counts.
 
     Example:
-        >>> found = to_odd_one_out(Triplets(np.array([[4, 5, 6]])))
-        >>> found.query.tolist(), found.response.tolist()
+        >>> comparisons = to_odd_one_out(Triplets(np.array([[4, 5, 6]])))
+        >>> comparisons.query.tolist(), comparisons.response.tolist()
         ([[4, 5, 6]], [2])
     """
     require_odd_one_out(triplets, "to_odd_one_out")

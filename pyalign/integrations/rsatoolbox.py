@@ -49,8 +49,8 @@ def from_rdms(rdms: Any, *, name_descriptor: str | None = None, subject_descript
 
     Returns:
         `Judgments` of kind "dissimilarity"; of kind "similarity" where `to_rdms` has made the RDMs of similarities.
-        Values are condensed: (p, m), or (m,) of one RDM unless `subject_descriptor` is given. Notes say what is not
-        carried over.
+        Values are condensed: (p, m), or (m,) of one RDM unless `subject_descriptor` says whose it is. Notes say
+        what is not carried over.
 
     Raises:
         InputError: not an `RDMs`; two descriptors that could be the names, or the participants; an unknown descriptor,
@@ -142,9 +142,9 @@ def to_rdms(matrices: EmbeddingsLike | Judgments | Models, *, measure: MeasureLi
             {key: value for key, value in descriptors.items() if value},
             _descriptor(SUBJECT, matrices.people), _descriptor(NAME, matrices.names),
         )  # fmt: skip
-    given = several(matrices)
-    models = _same_objects(one_or_several(given))
-    names_of_models = _descriptor(MODEL, tuple(models) if isinstance(given, Mapping) else None)
+    embeddings = several(matrices)
+    models = _same_objects(one_or_several(embeddings))
+    names_of_models = _descriptor(MODEL, tuple(models) if isinstance(embeddings, Mapping) else None)
     first = next(iter(models.values()))
     if isinstance(first, Judgments):
         label = NEGATED if first.kind == "similarity" else None
@@ -241,10 +241,10 @@ def _same_objects(models: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError("matrices must hold at least one model; got an empty mapping")
     judged = any(isinstance(model, Judgments) for model in models.values())
     first_name, ordered = next(iter(models)), dict[str, Any]()
-    for name, given in models.items():
-        if judged and not isinstance(given, Judgments):
-            raise InputError(f"{name} must be Judgments, as another model is; got {type(given).__name__}")
-        model: Any = given if judged else as_embeddings(given, name)
+    for name, value in models.items():
+        if judged and not isinstance(value, Judgments):
+            raise InputError(f"{name} must be Judgments, as another model is; got {type(value).__name__}")
+        model: Any = value if judged else as_embeddings(value, name)
         first = ordered.get(first_name, model)
         if judged and model.n_people is not None:
             raise InputError(f"{name} must be one matrix; got those of {model.n_people} participants")

@@ -79,8 +79,8 @@ class AlignmentEvery:
         >>> every = AlignmentEvery(10, triplets, lambda network: network(images))
         >>> for step in range(20):
         ...     pass                                    # a step of training
-        ...     found = every(network)
-        >>> [one.step for one in every.history], found.ci.low < found.accuracy < found.ci.high
+        ...     alignment = every(network)
+        >>> [one.step for one in every.history], alignment.ci.low < alignment.accuracy < alignment.ci.high
         ([10, 20], True)
     """
 
@@ -122,14 +122,14 @@ class AlignmentEvery:
         with _evaluated(network):
             embeddings = self._embeddings(network)
             try:
-                found = score(
+                alignment = score(
                     Embeddings(embeddings, self.names), self.triplets, measure=self.measure,
                     temperature=self.temperature, ci=self.ci,
                 )  # fmt: skip
             except InputError as error:
                 raise InputError(f"step {self._step}: {error}") from error
-        assert found.accuracy is not None
-        self.history.append(StepAlignment(self._step, found.accuracy, found.ci, found.cross_entropy))
+        assert alignment.accuracy is not None
+        self.history.append(StepAlignment(self._step, alignment.accuracy, alignment.ci, alignment.cross_entropy))
         return self.history[-1]
 
     def _embeddings(self, network: Any) -> Any:
@@ -185,9 +185,9 @@ def lightning_callback(every: AlignmentEvery) -> Any:
         def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
             if not trainer.is_global_zero:
                 return
-            found = every(pl_module, step=trainer.global_step)
-            if found is not None:
-                pl_module.log_dict(found.metrics)
+            alignment = every(pl_module, step=trainer.global_step)
+            if alignment is not None:
+                pl_module.log_dict(alignment.metrics)
 
     return AlignmentCallback()
 
@@ -213,8 +213,8 @@ def transformers_callback(every: AlignmentEvery) -> Any:
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if not state.is_world_process_zero:
                 return
-            found = every(kwargs["model"], step=state.global_step)
-            if found is not None:
-                state.log_history.append({**found.metrics, "epoch": state.epoch, "step": found.step})
+            alignment = every(kwargs["model"], step=state.global_step)
+            if alignment is not None:
+                state.log_history.append({**alignment.metrics, "epoch": state.epoch, "step": alignment.step})
 
     return AlignmentCallback()

@@ -55,27 +55,27 @@ def assembly_class(request, monkeypatch):
 @pytest.mark.parametrize("measure,similarities", [("dot", X @ X.T), ("cosine", pyalign.similarity(X))])
 @pytest.mark.parametrize("shape", [(T, 3), (3 * T,)])
 def test_choices_are_the_ids_that_the_task_gives(measure, similarities, shape):
-    found = odd_one_out_choices(X, IDS.reshape(shape), measure=measure)
-    np.testing.assert_array_equal(found, theirs(similarities, IDS))
-    assert found.dtype == IDS.dtype
+    actual = odd_one_out_choices(X, IDS.reshape(shape), measure=measure)
+    np.testing.assert_array_equal(actual, theirs(similarities, IDS))
+    assert actual.dtype == IDS.dtype
 
 
 def test_ids_of_text_and_numbers_find_rows_by_their_names():
     names = [f"image_{k}" for k in range(N)]
     order = np.random.default_rng(3).permutation(N)
     expected = np.array(names)[theirs(X @ X.T, IDS)]
-    found = odd_one_out_choices(Embeddings(X, names)[order], np.array(names)[IDS])
-    np.testing.assert_array_equal(found, expected)
+    actual = odd_one_out_choices(Embeddings(X, names)[order], np.array(names)[IDS])
+    np.testing.assert_array_equal(actual, expected)
     numbered = Embeddings(X, [str(k) for k in range(N)])[order]
     np.testing.assert_array_equal(odd_one_out_choices(numbered, IDS), theirs(X @ X.T, IDS))
 
 
 def test_a_tie_is_one_of_the_tied_items_by_chance_and_the_same_again():
     """All items are equal: the first pair would always be right in this benchmark, where the third item is odd."""
-    found = odd_one_out_choices(np.ones((N, 2)), IDS)
-    share = (found[:, None] == IDS).mean(axis=0)
+    actual = odd_one_out_choices(np.ones((N, 2)), IDS)
+    share = (actual[:, None] == IDS).mean(axis=0)
     assert share == pytest.approx(np.full(3, 1 / 3), abs=0.08)
-    np.testing.assert_array_equal(found, odd_one_out_choices(np.ones((N, 2)), IDS))
+    np.testing.assert_array_equal(actual, odd_one_out_choices(np.ones((N, 2)), IDS))
     two = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])  # 0, 1, 2 are equal; of 0, 1, 3 the odd one is 3
     assert odd_one_out_choices(two, [[0, 1, 3], [3, 0, 2]]).tolist() == [3, 3]
     tied = odd_one_out_choices(np.eye(4)[:, :2], [[0, 2, 1]] * 50)  # 0 and 1 are as near to 2 as to each other
@@ -84,13 +84,13 @@ def test_a_tie_is_one_of_the_tied_items_by_chance_and_the_same_again():
 
 def test_the_score_is_the_fraction_of_the_way_from_chance_to_the_ceiling():
     ids = np.where(np.random.default_rng(5).random((T, 1)) < 0.5, IDS, odd_last(IDS))
-    found = brain_score(X, ids)
+    actual = brain_score(X, ids)
     plain = pyalign.score(X, ids, measure="dot")
-    assert found.raw == plain.accuracy == pytest.approx((theirs(X @ X.T, ids) == ids[:, 2]).mean())
-    assert found.ceiling == HEBART2023_CEILING == 0.6767
+    assert actual.raw == plain.accuracy == pytest.approx((theirs(X @ X.T, ids) == ids[:, 2]).mean())
+    assert actual.ceiling == HEBART2023_CEILING == 0.6767
     expected = [(value - 1 / 3) / (0.6767 - 1 / 3) for value in (plain.accuracy, plain.ci.low, plain.ci.high)]
-    assert [found.score, found.ci.low, found.ci.high] == pytest.approx(expected, rel=1e-9)
-    assert found.ci.by == "objects"
+    assert [actual.score, actual.ci.low, actual.ci.high] == pytest.approx(expected, rel=1e-9)
+    assert actual.ci.by == "objects"
     assert brain_score(X, ids, ceiling=0.9).score == pytest.approx((plain.accuracy - 1 / 3) / (0.9 - 1 / 3))
     assert brain_score(X, ids, ci=None).ci is None
 
@@ -109,19 +109,19 @@ def test_the_score_is_bounded_as_that_of_the_benchmark_and_its_interval_is_not()
 
 
 def test_ties_are_counted_by_their_fraction_and_a_note_says_so():
-    found = brain_score(np.ones((N, 2)), IDS)
-    assert found.raw == pytest.approx(1 / 3) and found.score == pytest.approx(0, abs=1e-12)
-    assert found.notes[-1] == (
+    actual = brain_score(np.ones((N, 2)), IDS)
+    assert actual.raw == pytest.approx(1 / 3) and actual.score == pytest.approx(0, abs=1e-12)
+    assert actual.notes[-1] == (
         "400 triplets tie: each choice is one of the tied items at random (seed 0), and the score counts the fraction"
     )
 
 
 def test_an_assembly_has_the_dimensions_and_labels_of_the_task(assembly_class):
-    found = brain_score(X, IDS).to_assembly()
-    assert isinstance(found, assembly_class)
-    assert tuple(found.dims) == ("choice", "presentation") and found.values.shape == (1, T)
-    np.testing.assert_array_equal(found.values[0], theirs(X @ X.T, IDS))
-    labels = found.coords["stimulus_id"][1] if assembly_class is Assembly else found["presentation"].values
+    actual = brain_score(X, IDS).to_assembly()
+    assert isinstance(actual, assembly_class)
+    assert tuple(actual.dims) == ("choice", "presentation") and actual.values.shape == (1, T)
+    np.testing.assert_array_equal(actual.values[0], theirs(X @ X.T, IDS))
+    labels = actual.coords["stimulus_id"][1] if assembly_class is Assembly else actual["presentation"].values
     assert labels[0] == "|".join(map(str, IDS[0])) and len(labels) == T
 
 
@@ -133,8 +133,8 @@ def test_a_subject_takes_the_task_as_the_benchmark_calls_it(assembly_class):
     flat = IDS.reshape(-1)
     stimuli = {"stimulus_id": flat, "unique_id": np.array([f"thing {k}" for k in flat])}
     subject.start_task("odd_one_out")
-    found = subject.look_at(stimuli, 1)
-    np.testing.assert_array_equal(np.array(found.values)[0], theirs(X @ X.T, IDS))  # ids, though rows have other names
+    actual = subject.look_at(stimuli, 1)
+    np.testing.assert_array_equal(np.array(actual.values)[0], theirs(X @ X.T, IDS))  # ids, though rows have other names
     by_id = OddOneOutSubject(X)
     by_id.start_task("odd_one_out")
     np.testing.assert_array_equal(np.array(by_id.look_at(stimuli).values)[0], theirs(X @ X.T, IDS))
@@ -153,10 +153,10 @@ def test_the_benchmark_itself_gives_the_same_score(monkeypatch):
     monkeypatch.setattr(benchmark, "load_dataset", lambda name: assembly)
     monkeypatch.setattr(benchmark, "load_stimulus_set", lambda name: stimuli)
     named = Embeddings(X, [f"thing {k}" for k in range(N)])[::-1]
-    found = benchmark.Hebart2023Match()(OddOneOutSubject(named, name_column="unique_id"))
+    actual = benchmark.Hebart2023Match()(OddOneOutSubject(named, name_column="unique_id"))
     ours = brain_score(X, ids)
-    assert found.attrs["raw"] == pytest.approx(ours.raw) and found.item() == pytest.approx(ours.score)
-    assert found.attrs["ceiling"].item() == ours.ceiling and 0 < ours.score < 1
+    assert actual.attrs["raw"] == pytest.approx(ours.raw) and actual.item() == pytest.approx(ours.score)
+    assert actual.attrs["ceiling"].item() == ours.ceiling and 0 < ours.score < 1
 
 
 # Bad input

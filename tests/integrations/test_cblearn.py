@@ -29,40 +29,40 @@ def cblearn():
         yield cblearn
 
 
-def parts(found):
-    return found.query.tolist(), None if found.response is None else found.response.tolist()
+def parts(actual):
+    return actual.query.tolist(), None if actual.response is None else actual.response.tolist()
 
 
 # Into pyalign
 
 
 def test_a_list_of_orders_is_anchored_triplets():
-    found = from_query_response(QUERY, names=["ant", "bee", "cat", "dog"])
-    assert (found.task, found.names, found.numbered) == ("anchored", ("ant", "bee", "cat", "dog"), True)
-    np.testing.assert_array_equal(found.values, QUERY)
+    actual = from_query_response(QUERY, names=["ant", "bee", "cat", "dog"])
+    assert (actual.task, actual.names, actual.numbered) == ("anchored", ("ant", "bee", "cat", "dog"), True)
+    np.testing.assert_array_equal(actual.values, QUERY)
 
 
 @pytest.mark.parametrize("response", [[True, False, False, True], [1, 0, 0, 1], [1, -1, -1, 1]])
 def test_a_response_says_which_option_was_chosen(response):
     """Booleans, 0 and 1, and counts of one answer are the same to cblearn."""
-    found = from_query_response(QUERY, response)
-    np.testing.assert_array_equal(found.values, [[0, 1, 2], [3, 1, 2], [1, 0, 3], [2, 0, 3]])
-    assert found.answers is None
-    np.testing.assert_array_equal(found.choices_in_file(np.ones(4, np.int8)), [1, 2, 2, 1])
+    actual = from_query_response(QUERY, response)
+    np.testing.assert_array_equal(actual.values, [[0, 1, 2], [3, 1, 2], [1, 0, 3], [2, 0, 3]])
+    assert actual.answers is None
+    np.testing.assert_array_equal(actual.choices_in_file(np.ones(4, np.int8)), [1, 2, 2, 1])
 
 
 def test_counts_are_answers_and_undecided_triplets_are_left_out_with_a_note():
-    found = from_query_response(QUERY, COUNTS)
-    np.testing.assert_array_equal(found.values, [[0, 1, 2], [3, 1, 2], [2, 3, 0]])
-    np.testing.assert_array_equal(found.answers.counts, [[2, 0], [1, 0], [3, 0]])
-    assert found.notes == ("response: 1 of 4 triplets is undecided (0) and left out",)
+    actual = from_query_response(QUERY, COUNTS)
+    np.testing.assert_array_equal(actual.values, [[0, 1, 2], [3, 1, 2], [2, 3, 0]])
+    np.testing.assert_array_equal(actual.answers.counts, [[2, 0], [1, 0], [3, 0]])
+    assert actual.notes == ("response: 1 of 4 triplets is undecided (0) and left out",)
 
 
 def test_odd_one_out_answers_have_the_odd_item_last_and_keep_the_order_of_the_file():
     shown = np.array([[4, 1, 2], [3, 2, 0]])
-    found = from_odd_one_out(shown, [1, 0])
-    np.testing.assert_array_equal(found.values, [[4, 2, 1], [2, 0, 3]])
-    np.testing.assert_array_equal(found.choices_in_file(np.array([2, 2], np.int8)), [1, 0])
+    actual = from_odd_one_out(shown, [1, 0])
+    np.testing.assert_array_equal(actual.values, [[4, 2, 1], [2, 0, 3]])
+    np.testing.assert_array_equal(actual.choices_in_file(np.array([2, 2], np.int8)), [1, 0])
     np.testing.assert_array_equal(from_odd_one_out(shown).values, [[1, 2, 4], [2, 0, 3]])  # the first column is odd
 
 
@@ -79,19 +79,19 @@ def test_a_round_trip_gives_what_cblearn_makes_of_the_same(cblearn, result_forma
     rng = np.random.default_rng(1)
     query, response = draw_triplets(1, 20, 300), rng.integers(-3, 4, 300)
     response[response == 0] = 1
-    found = to_query_response(from_query_response(query, response), result_format)
+    actual = to_query_response(from_query_response(query, response), result_format)
     theirs = cblearn.utils.check_query_response(query, response, result_format=result_format, standard=False)
     if result_format == "list-order":
-        assert found.response is None
-        np.testing.assert_array_equal(found.query, theirs)
+        assert actual.response is None
+        np.testing.assert_array_equal(actual.query, theirs)
         return
     if result_format == "list-count":  # cblearn repeats a triplet for each answer, here it has a number
-        assert parts(found) == (query.tolist(), response.tolist())
-        found = to_query_response(from_query_response(*found[:2]), "list-boolean")
+        assert parts(actual) == (query.tolist(), response.tolist())
+        actual = to_query_response(from_query_response(*actual[:2]), "list-boolean")
         theirs = theirs[0], theirs[1] > 0
-    np.testing.assert_array_equal(found.query, theirs[0])
-    np.testing.assert_array_equal(found.response, theirs[1])
-    assert found.query.dtype == np.uint32
+    np.testing.assert_array_equal(actual.query, theirs[0])
+    np.testing.assert_array_equal(actual.response, theirs[1])
+    assert actual.query.dtype == np.uint32
 
 
 def test_one_answer_each_is_a_response_of_one_and_minus_one():
@@ -102,9 +102,9 @@ def test_one_answer_each_is_a_response_of_one_and_minus_one():
 
 def test_both_options_of_a_triplet_have_a_row_where_both_were_chosen():
     triplets = Triplets(QUERY[:2], task="anchored").with_answers([[2, 1], [0, 1]])
-    found = to_query_response(triplets, "list-count")
-    assert parts(found) == ([[0, 1, 2], [0, 1, 2], [3, 2, 1]], [2, -1, -1])
-    assert found.rows.tolist() == [0, 0, 1]
+    actual = to_query_response(triplets, "list-count")
+    assert parts(actual) == ([[0, 1, 2], [0, 1, 2], [3, 2, 1]], [2, -1, -1])
+    assert actual.rows.tolist() == [0, 0, 1]
     assert parts(to_query_response(triplets)) == ([[0, 1, 2], [0, 1, 2], [0, 2, 1], [3, 1, 2]], None)
 
 
@@ -112,11 +112,13 @@ def test_names_and_participants_go_along_by_the_rows():
     triplets = Triplets(
         QUERY[:2], ("ant", "bee", "cat", "dog"), subjects=np.array(["p7", "p9"]), task="anchored"
     ).with_answers([[2, 0], [0, 1]])
-    found = to_query_response(triplets)
-    subjects = triplets.subjects.take(found.rows)
+    actual = to_query_response(triplets)
+    subjects = triplets.subjects.take(actual.rows)
     assert [subjects.labels[code] for code in subjects.codes] == ["p7", "p7", "p9"]
-    assert found.names == ("ant", "bee", "cat", "dog")
-    assert found.notes == ("cblearn has no place for participants: triplets.subjects.take(rows) are those of the rows",)
+    assert actual.names == ("ant", "bee", "cat", "dog")
+    assert actual.notes == (
+        "cblearn has no place for participants: triplets.subjects.take(rows) are those of the rows",
+    )
 
 
 def test_the_anchor_comes_first_wherever_the_file_had_it():
@@ -127,10 +129,10 @@ def test_the_anchor_comes_first_wherever_the_file_had_it():
 
 def test_odd_one_out_answers_come_back_as_they_were(cblearn):
     shown, odd = draw_triplets(2, 20, 200), np.random.default_rng(2).integers(0, 3, 200)
-    found = to_odd_one_out(from_odd_one_out(shown, odd))
-    assert parts(found) == (shown.tolist(), odd.tolist())
+    actual = to_odd_one_out(from_odd_one_out(shown, odd))
+    assert parts(actual) == (shown.tolist(), odd.tolist())
     theirs = cblearn.preprocessing.triplets_from_oddoneout(shown, odd)
-    np.testing.assert_array_equal(cblearn.preprocessing.triplets_from_oddoneout(*found[:2]), theirs)
+    np.testing.assert_array_equal(cblearn.preprocessing.triplets_from_oddoneout(*actual[:2]), theirs)
 
 
 def test_counts_of_odd_items_are_repeated():
@@ -175,8 +177,8 @@ def test_other_queries_and_responses_are_refused(message_of, query, response, me
 
 def test_all_zeros_are_answers_of_the_other_option():
     """Responses of only 0 and 1 are booleans to cblearn, so that there is nothing undecided in them."""
-    found = from_query_response(QUERY[:2], [0, 0])
-    np.testing.assert_array_equal(found.values, [[0, 2, 1], [3, 1, 2]])
+    actual = from_query_response(QUERY[:2], [0, 0])
+    np.testing.assert_array_equal(actual.values, [[0, 2, 1], [3, 1, 2]])
 
 
 def test_a_sparse_query_says_what_makes_a_list_of_it(message_of):

@@ -47,6 +47,6 @@ def test_two_processes_with_half_of_the_triplets_each_have_the_gradient_of_all(t
         for process in processes:
             process.kill()
     assert [process.returncode for process in processes] == [0, 0], errors
-    found = np.load(tmp_path / "gradients.npz")
-    np.testing.assert_allclose(found["halves"], found["whole"], rtol=1e-6, atol=1e-12)
-    assert np.abs(found["whole"]).max() > 1e-3
+    actual = np.load(tmp_path / "gradients.npz")
+    np.testing.assert_allclose(actual["halves"], actual["whole"], rtol=1e-6, atol=1e-12)
+    assert np.abs(actual["whole"]).max() > 1e-3

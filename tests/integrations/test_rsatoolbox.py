@@ -39,9 +39,9 @@ def rdms_class():
 
 def test_names_and_participants_are_the_descriptors_that_differ_and_are_text():
     patterns = {"stimulus": [*NAMES], "animal": ["yes", "yes", "no", "no"], "size": [1, 2, 3, 4]}
-    found = from_rdms(stand_in(patterns=patterns, rdms={"subject": ["s1", "s2", "s3"]}))
-    assert (found.kind, found.names, found.people) == ("dissimilarity", NAMES, ("s1", "s2", "s3"))
-    np.testing.assert_array_equal(found.pairs(), PAIRS)
+    actual = from_rdms(stand_in(patterns=patterns, rdms={"subject": ["s1", "s2", "s3"]}))
+    assert (actual.kind, actual.names, actual.people) == ("dissimilarity", NAMES, ("s1", "s2", "s3"))
+    np.testing.assert_array_equal(actual.pairs(), PAIRS)
 
 
 def test_an_array_of_the_real_class_reads_the_same(rdms_class):
@@ -81,8 +81,8 @@ def test_two_descriptors_that_could_be_names_are_both_named(message_of):
     assert message == (
         "subject_descriptor must say which RDM descriptor holds the participants, 'subject' or 'session'; got None"
     )
-    found = from_rdms(rdms, name_descriptor="file", subject_descriptor="session")
-    assert (found.names[0], found.people) == ("a.jpg", ("mon", "tue", "wed"))
+    actual = from_rdms(rdms, name_descriptor="file", subject_descriptor="session")
+    assert (actual.names[0], actual.people) == ("a.jpg", ("mon", "tue", "wed"))
 
 
 def test_what_is_left_out_is_in_the_notes():
@@ -104,14 +104,14 @@ def test_what_is_left_out_is_in_the_notes():
 def test_one_rdm_is_one_matrix_unless_a_descriptor_is_said_to_be_its_participant():
     """So that the RDM of a brain area goes where a model does, whatever else is known of it."""
     area = stand_in(PAIRS[:1], rdms={"area": ["IT"], "subject": ["s1"]})
-    found = from_rdms(area)
-    assert (found.n_people, found.people) == (None, None)
-    assert found.notes == tuple(
+    actual = from_rdms(area)
+    assert (actual.n_people, actual.people) == (None, None)
+    assert actual.notes == tuple(
         f"rdms: the RDM descriptor {name!r} is not carried over" for name in ("area", "subject")
     )
     assert from_rdms(area, subject_descriptor="subject").people == ("s1",)
     triplets = np.array([[0, 1, 2], [1, 2, 3]])
-    assert pyalign.score(matrix={"IT": found}, kind="dissimilarity", triplets=triplets, ci=None)[0].n_triplets == 2
+    assert pyalign.score(matrix={"IT": actual}, kind="dissimilarity", triplets=triplets, ci=None)[0].n_triplets == 2
 
 
 def test_a_descriptor_of_notes_that_is_one_text_is_one_note():
@@ -123,9 +123,9 @@ def test_a_descriptor_of_notes_that_is_one_text_is_one_note():
 def test_as_many_rdms_as_pairs_are_no_square_matrix():
     """(6, 6) numbers are six participants with six pairs, not a matrix of six objects."""
     values = reals(1, 6, 6, dtype=np.float64)
-    found = from_rdms(stand_in(values))
-    assert (found.n, found.n_people) == (4, 6)
-    np.testing.assert_array_equal(found.pairs(), values)
+    actual = from_rdms(stand_in(values))
+    assert (actual.n, actual.n_people) == (4, 6)
+    np.testing.assert_array_equal(actual.pairs(), values)
 
 
 # And back

@@ -46,8 +46,8 @@ def by_hand(penalty, x=X):
 
 def test_a_search_over_penalties_holds_out_objects():
     search = GridSearchCV(OnTriplets(TripletProbe(), X), GRID, cv=FOLDS).fit(TRIPLETS)
-    found = search.cv_results_
-    scores = [[found[f"split{fold}_test_score"][k] for fold in range(2)] for k in range(3)]
+    actual = search.cv_results_
+    scores = [[actual[f"split{fold}_test_score"][k] for fold in range(2)] for k in range(3)]
     assert scores == [pytest.approx(by_hand(penalty)) for penalty in GRID["estimator__penalty"]]
     assert search.best_params_ == {
         "estimator__penalty": GRID["estimator__penalty"][int(np.mean(scores, axis=1).argmax())]
@@ -79,16 +79,16 @@ def test_names_and_answers_stay_with_the_triplets_of_a_fold():
     weights = np.where(np.arange(len(TRIPLETS)) % 2, 1.0, 3.0)
     weighted = GridSearchCV(OnTriplets(TripletProbe(), X), {"estimator__penalty": [0.1]}, cv=FOLDS, refit=False)
     plain = weighted.fit(Triplets(TRIPLETS)).cv_results_["mean_test_score"]
-    found = weighted.fit(Triplets(TRIPLETS).with_weights(weights)).cv_results_["mean_test_score"]
-    assert found != pytest.approx(plain, abs=1e-9)
+    actual = weighted.fit(Triplets(TRIPLETS).with_weights(weights)).cv_results_["mean_test_score"]
+    assert actual != pytest.approx(plain, abs=1e-9)
 
 
 def test_folds_over_participants_take_them_as_groups():
     subjects = np.arange(len(TRIPLETS)) % 4
     folds = TripletKFold("subjects", n_splits=2)
-    found = cross_val_score(OnTriplets(TripletProbe(penalty=0.1), X), TRIPLETS, groups=subjects, cv=folds)
+    actual = cross_val_score(OnTriplets(TripletProbe(penalty=0.1), X), TRIPLETS, groups=subjects, cv=folds)
     known = Triplets(TRIPLETS, subjects=subjects)
-    assert found == pytest.approx(cross_val_score(OnTriplets(TripletProbe(penalty=0.1), X), known, cv=folds))
+    assert actual == pytest.approx(cross_val_score(OnTriplets(TripletProbe(penalty=0.1), X), known, cv=folds))
 
 
 @pytest.mark.parametrize("by", ["subjects", "objects"])
@@ -100,10 +100,10 @@ def test_participants_are_routed_to_the_splitter(by):
         if by == "objects":  # which asks for none
             with pytest.raises(TypeError, match="groups"):
                 cross_val_score(estimator, TRIPLETS, params={"groups": subjects}, cv=folds)
-            found = cross_val_score(estimator, TRIPLETS, cv=folds)
+            actual = cross_val_score(estimator, TRIPLETS, cv=folds)
         else:
-            found = cross_val_score(estimator, TRIPLETS, params={"groups": subjects}, cv=folds)
-    assert found == pytest.approx(expected)
+            actual = cross_val_score(estimator, TRIPLETS, params={"groups": subjects}, cv=folds)
+    assert actual == pytest.approx(expected)
 
 
 def test_it_can_be_cloned_with_its_embeddings_and_is_not_fitted_before_fit():
@@ -133,10 +133,10 @@ def test_an_ellipsis_behind_some_triplets_keeps_what_is_known_of_them():
     """scikit-learn writes it when it takes the rows of a fold."""
     known = Triplets(TRIPLETS, tuple(NAMES), subjects=np.arange(len(TRIPLETS)))
     rows = np.array([3, 1])
-    found = known[rows, ...]
-    assert isinstance(found, Triplets) and found.names == known.names
-    np.testing.assert_array_equal(found.values, TRIPLETS[rows])
-    assert [found.subjects.labels[code] for code in found.subjects.codes] == ["3", "1"]
+    actual = known[rows, ...]
+    assert isinstance(actual, Triplets) and actual.names == known.names
+    np.testing.assert_array_equal(actual.values, TRIPLETS[rows])
+    assert [actual.subjects.labels[code] for code in actual.subjects.codes] == ["3", "1"]
     assert isinstance(known[rows, 0], np.ndarray)
 
 

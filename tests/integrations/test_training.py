@@ -52,32 +52,32 @@ def test_every_nth_step_has_the_figures_of_score():
     assert [one.step for one in every.history] == [4, 8]
     model = trained(network(), steps=8)
     expected = pyalign.score(rows(model.eval()).detach().numpy(), TRIPLETS, measure="dot", temperature=2.0)
-    found = every.history[-1]
-    assert found.accuracy == pytest.approx(expected.accuracy) and found.ci.by == "objects"
-    assert [found.ci.low, found.ci.high] == pytest.approx([expected.ci.low, expected.ci.high])
-    assert found.cross_entropy == pytest.approx(expected.cross_entropy)
-    assert found.metrics == {
-        "alignment_accuracy": found.accuracy, "alignment_accuracy_low": found.ci.low,
-        "alignment_accuracy_high": found.ci.high, "alignment_cross_entropy": found.cross_entropy,
+    actual = every.history[-1]
+    assert actual.accuracy == pytest.approx(expected.accuracy) and actual.ci.by == "objects"
+    assert [actual.ci.low, actual.ci.high] == pytest.approx([expected.ci.low, expected.ci.high])
+    assert actual.cross_entropy == pytest.approx(expected.cross_entropy)
+    assert actual.metrics == {
+        "alignment_accuracy": actual.accuracy, "alignment_accuracy_low": actual.ci.low,
+        "alignment_accuracy_high": actual.ci.high, "alignment_cross_entropy": actual.cross_entropy,
     }  # fmt: skip
 
 
 def test_the_call_gives_what_was_found_and_nothing_in_between():
     every = AlignmentEvery(2, TRIPLETS, rows, ci=None)
     model = network()
-    found = [every(model) for _ in range(4)]
-    assert found == [None, every.history[0], None, every.history[1]] and found[1].ci is None
-    assert [*found[1].metrics] == ["alignment_accuracy", "alignment_cross_entropy"]
+    actual = [every(model) for _ in range(4)]
+    assert actual == [None, every.history[0], None, every.history[1]] and actual[1].ci is None
+    assert [*actual[1].metrics] == ["alignment_accuracy", "alignment_cross_entropy"]
 
 
 def test_a_training_goes_on_as_if_nobody_had_looked():
     """Statistics of batches, masks of dropout, gradients and modes of each module stay what they were."""
     model = network()
     model[1].eval()  # frozen
-    watched, alone = trained(model, AlignmentEvery(1, TRIPLETS, rows)), network()
-    alone[1].eval()
-    trained(alone)
-    for ours, theirs in zip(watched.state_dict().values(), alone.state_dict().values(), strict=True):
+    watched, unwatched = trained(model, AlignmentEvery(1, TRIPLETS, rows)), network()
+    unwatched[1].eval()
+    trained(unwatched)
+    for ours, theirs in zip(watched.state_dict().values(), unwatched.state_dict().values(), strict=True):
         assert torch.equal(ours, theirs)
     assert [module.training for module in watched.modules()] == [True, True, False, True, True]
 
@@ -191,8 +191,8 @@ def test_a_callback_of_transformers_writes_into_the_history_of_the_trainer(trans
     for step in range(1, 5):
         state.global_step, state.epoch = step, step / 4
         callback.on_step_end(None, state, None, model=model)
-    found = [{**one.metrics, "step": one.step, "epoch": one.step / 4} for one in every.history]
-    assert state.log_history == found and len(found) == 2
+    actual = [{**one.metrics, "step": one.step, "epoch": one.step / 4} for one in every.history]
+    assert state.log_history == actual and len(actual) == 2
     state.is_world_process_zero = False
     callback.on_step_end(None, state, None, model=model)
     assert len(every.history) == 2

@@ -35,25 +35,25 @@ def written(tmp_path):
 
 def test_bare_names_of_a_folder_of_images_are_the_names(written):
     folder = written(["ant.jpg", "bee, red.jpg", "cat.jpg", "dog.jpg"])
-    found = load_embeddings(folder)
-    assert (found.names, found.source, found.notes) == (
+    actual = load_embeddings(folder)
+    assert (actual.names, actual.source, actual.notes) == (
         ("ant.jpg", "bee, red.jpg", "cat.jpg", "dog.jpg"),
         str(folder),
         (),
     )
-    np.testing.assert_array_equal(found.values, X)
-    assert isinstance(found.values, np.memmap)
+    np.testing.assert_array_equal(actual.values, X)
+    assert isinstance(actual.values, np.memmap)
 
 
 @pytest.mark.parametrize("root", ["/data/images/things", "images", r"C:\data\images"])
 def test_paths_of_a_folder_for_each_object_become_paths_below_it(written, root):
     separator = "\\" if "\\" in root else "/"
     folder = written([separator.join([root, *name.split("/")]) for name in FILES])
-    found = load_embeddings(folder)
-    assert found.names == FILES
+    actual = load_embeddings(folder)
+    assert actual.names == FILES
     below = root.replace("\\", "/")
-    assert found.notes == (f"{folder}: names are the paths of file_names.txt below {below}/",)
-    assert found.per_object("first")[0].names == ("ant", "bee", "in")
+    assert actual.notes == (f"{folder}: names are the paths of file_names.txt below {below}/",)
+    assert actual.per_object("first")[0].names == ("ant", "bee", "in")
 
 
 def test_the_folder_of_the_only_object_stays_in_the_names(written):
@@ -70,9 +70,9 @@ def test_names_of_triplets_find_the_rows(written):
 
 def test_a_folder_without_names_is_read_and_says_so(written):
     folder = written(None)
-    found = load_embeddings(folder)
-    assert found.names is None
-    assert found.notes == (f"{folder}: has no file_names.txt, so its rows have no names",)
+    actual = load_embeddings(folder)
+    assert actual.names is None
+    assert actual.notes == (f"{folder}: has no file_names.txt, so its rows have no names",)
     assert load_embeddings(folder, names=["a", "b", "c", "d"]).names == ("a", "b", "c", "d")
 
 
