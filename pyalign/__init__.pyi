@@ -46,7 +46,6 @@ from .io.judgments import load_judgments
 from .io.metadata import load_metadata
 from .io.transform import load_transform, write_transform
 from .io.triplets import load_triplets
-from .measures import MEASURES
 from .nearest.index import NeighborIndex, build_index, load_index
 from .nearest.neighbors import neighbors
 from .ops.choice_similarity import choice_similarity
@@ -55,8 +54,6 @@ from .ops.plan import TripletPlan
 from .ops.similarity import similarity
 from .ops.triplets import choice_probabilities, odd_one_out
 from .pairwise.cka import cka
-from .pairwise.correlations import CORRELATIONS
-from .pairwise.representation import REPRESENTATION_MEASURES
 from .pairwise.rsa import rsa
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
@@ -70,9 +67,6 @@ from .stats.resampling import Resampling
 from .study.run import run_study
 
 __all__ = [
-    "CORRELATIONS",
-    "MEASURES",
-    "REPRESENTATION_MEASURES",
     "Answers",
     "AssumptionWarning",
     "Categories",

@@ -62,7 +62,8 @@ def every_result(folder):
     found = {
         "score": pyalign.score(models, answers, measure=["cosine", "dot"], ci="objects", ceiling=None),
         "compare": compared,
-        "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5),
+        "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5, split="triplets", held_out=0.2,
+                                        lapses=True),
         "ceiling": pyalign.noise_ceiling(answers, subjects=people),
         "agreement": pyalign.agreement(models, repeated),
         "failures": pyalign.find_failures(models, answers, families=FAMILIES, limit=40),
@@ -76,7 +77,7 @@ def every_result(folder):
         "recover": pyalign.recover(two, answers[:200], n_simulations=10, sizes=[50, 200]),
         "plan experiment": pyalign.plan_experiment(
             pyalign.compare(two, answers, subjects=people), difference=0.1, n_objects=[20, 60], n_subjects=[8, 30],
-            price_object=2, price_subject=10,
+            prices=(2, 10, 0),
         ),
         "concepts": pyalign.score_concepts(models, answers, named, dimension_labels=LABELS, categories=kinds,
         top_objects=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),

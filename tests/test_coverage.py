@@ -133,9 +133,9 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
     [
         ("accuracy and cross-entropy, 20 to 1,854 objects | objects", "score", "objects", "score n=|two alternatives"),
         ("the same | objects and participants", "people", "objects and people", "people"),
-        ("the best of six layers, free of the choice | objects", "best", "objects", ".*free of the choice"),
+        ("the best of six layers, corrected for the choice | objects", "best", "objects", ".*free of the choice"),
         ("probes, held out | objects", "probe", "objects", r"probe n=\d+:"),
-        ("probes, held out, 8 unlike people | objects and participants", "probe", "objects and people", ""),
+        ("probes, held out, 8 unlike participants | objects and participants", "probe", "objects and people", ""),
         ("temperatures | objects", "temperature", "objects", ""),
         ("the estimate of the noise ceiling | objects", "ceiling", "objects", ".*estimate"),
         ("RSA, closed form | objects", "rsa corrected", "objects", ""),
@@ -150,7 +150,7 @@ def test_the_tables_of_the_docs_are_made_from_the_committed_rows(script):
         ("neighbours | objects", "neighbors", "objects", ""),
         ("accuracy and cross-entropy, for other objects | triplets", "score", "triplets", "blind to objects"),
         ("accuracy and cross-entropy, for other participants | objects", "people", "objects", ""),
-        ("probes, held out, 8 unlike people | objects", "probe", "objects", ".*p=8"),
+        ("probes, held out, 8 unlike participants | objects", "probe", "objects", ".*p=8"),
         ("the best of six layers, on the triplets that chose it | objects", "best", "objects", ".*in-sample"),
     ],
 )

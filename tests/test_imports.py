@@ -30,7 +30,7 @@ OF_FRAMEWORKS = {
         "backends/_*",
         "integrations/torch.py",
         "integrations/_*",
-        "ops/_tensor_door.py",
+        "ops/_tensor_dispatch.py",
         "nearest/_tensor_*",
         "fitting/_tensor_*",
         "extraction/_*",

@@ -67,9 +67,8 @@ BESIDES = {
         "Results and pictures", "What functions return, and how to print, plot, write and read it.",
         ("load_result", "plot", "write_report", "run_study"), ("Result", "Provenance", "StudyStep"),
     ),
-    "tables": Names(
-        "Tables, errors, version", "What can be chosen by name, and what can go wrong.",
-        ("MEASURES", "CORRELATIONS", "REPRESENTATION_MEASURES", "__version__"),
+    "errors": Names(
+        "Errors, warnings, version", "What can go wrong, and which version this is.", ("__version__",),
         ("InputError", "MissingExtraError", "AssumptionWarning", "ConvergenceWarning", "SlowWarning"),
     ),
 }  # fmt: skip
@@ -91,8 +90,5 @@ NAMES = {stem: with_kinds(stem, besides) for stem, besides in BESIDES.items()}
 
 # What is no function or class has no docstring of its own.
 VALUES = {
-    "MEASURES": "Measures of similarity by name, such as ``\"cosine\"``: see the page :doc:`/numbers`.",
-    "CORRELATIONS": "Correlations of similarity matrices by name, such as ``\"spearman\"``: see the page :doc:`/rsa`.",
-    "REPRESENTATION_MEASURES": "Measures between representations by name, such as ``\"cka\"``: see :doc:`/cka`.",
     "__version__": "The version of the package.",
-}  # fmt: skip
+}

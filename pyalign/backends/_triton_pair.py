@@ -52,7 +52,7 @@ def of_equal_rows(pair):
 
 @triton.jit
 def squared_distance(g, a, b):
-    """From the inner product g and the squared norms a, b in float64: never below zero, and NaN where one is."""
+    """The squared distance from the inner product g and the squared norms a, b in float64, at least 0 or NaN."""
     s = (a + b) - 2.0 * g
     return tl.where(s < 0.0, 0.0, s)
 

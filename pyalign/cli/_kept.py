@@ -1,4 +1,4 @@
-"""What commands that fit maps keep beside --out while they run: a journal, and the best map so far."""
+"""What commands that fit maps keep next to --out while they run: a journal, and the best map so far."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from pyalign.cli._outputs import require_apart
 from pyalign.data import ODD_ONE_OUT, Embeddings, Triplets, plain
 from pyalign.errors import InputError
 from pyalign.io.write import STREAMS
-from pyalign.journal import Journal, beside, fingerprint_of
+from pyalign.journal import Journal, fingerprint_of, sibling_path
 
 DECIDES = (
     "penalties",
-    "folds",
     "split",
     "seed",
     "ci",
     "confidence_level",
     "backend",
     "recipe",
-)  # of the options, besides those of the map
+)  # options that decide the result, in addition to those of the map
 
 
 def places(out: str | None) -> tuple[Path | None, Path | None]:
-    """Where journal and best map lie: none without an output, or beside a pipe or a device."""
+    """The paths of the journal and of the best map so far; None without an output file, as for a pipe or a device."""
     if out is None or out.startswith((*STREAMS, "/dev/")) or (os.path.exists(out) and not os.path.isfile(out)):
         return None, None
-    return beside(out, "journal").with_suffix(".json"), beside(out, "partial")
+    return sibling_path(out, "journal").with_suffix(".json"), sibling_path(out, "partial")
 
 
 def check(options: Any, resume: bool = False) -> None:

@@ -59,15 +59,11 @@ class LayersOptions(_options.Output):
         "file or folder with the model's weights (default: random weights, which have the same layers)", metavar="FILE",
         role="input",
     )  # fmt: skip
-    modality: str = option(
-        "modality, for a model that takes both (default: images)", default="images",
-        choices=("images", "texts"),
-    )  # fmt: skip
 
 
 def run_layers(options: LayersOptions, progress: Progress) -> Outcome:
     """Makes the model, lists its layers."""
-    return Outcome(model_layers(options.model, options.checkpoint, options.modality))
+    return Outcome(model_layers(options.model, options.checkpoint))
 
 
 LAYERS = Command(LayersOptions, run_layers, "pyalign models layers efficientnet-lite:0")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.backends import Array, Place, get_backend
@@ -64,7 +65,7 @@ class Transform:
             raise InputError(f"trained must be a record of a fit; got {type(self.trained).__name__}")
         _checks.text_or_none(self.source, "source")
 
-    def apply(self, x: object) -> Any:
+    def apply(self, x: ArrayLike | Embeddings) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
 
         A tensor of torch on a device is transformed there, and the result is one; `Embeddings` keep their names; all

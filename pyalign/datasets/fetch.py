@@ -49,7 +49,7 @@ class Fetched(Result):
 
     Attributes:
         name: ``dataset:NAME`` stands for it.
-        folder: where it lies.
+        folder: where it is.
         files: those that were asked for.
     """
 
@@ -68,8 +68,8 @@ def fetch_dataset(
 
     Args:
         name: one of `pyalign datasets list`.
-        folder: where to, which is remembered; None: where data sets lie.
-        mirror: an address with a folder for each data set, as they lie here: MIRROR/things/unique_id.txt.
+        folder: where to, which is remembered; None: where data sets are.
+        mirror: an address with a folder for each data set, as they are here: MIRROR/things/unique_id.txt.
         progress: is called with bytes.
 
     Raises:

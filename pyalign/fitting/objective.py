@@ -65,7 +65,7 @@ class TripletTerm:
         task: str = ODD_ONE_OUT,
     ) -> None:  # fmt: skip
         self.on = on or algebra_for()
-        self.dtype, bring = rows.dtype, self.on.door.bring
+        self.dtype, bring = rows.dtype, self.on.dispatch.bring
         self.rows, self.triplets = bring(rows), bring(triplets)
         self.measure, self.temperature = measure, temperature
         self.answers = None if answers is None else bring(np.ascontiguousarray(answers, self.dtype))
@@ -77,7 +77,7 @@ class TripletTerm:
     def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
         """The value and its derivatives at weights (k, r) and bias (r,)."""
         on = self.on
-        with on.door.running():
+        with on.dispatch.running():
             z = self.embed(weights, bias)
             units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
             value, both = self.residuals(on.gram(units))
@@ -87,24 +87,24 @@ class TripletTerm:
 
     def embed(self, weights: np.ndarray, bias: np.ndarray) -> Array:
         """Z = rows @ weights + bias: (n, r) of the rows' dtype."""
-        z = self.on.product(self.rows, self.on.door.bring(weights.astype(self.dtype)))
-        return z + self.on.door.bring(bias.astype(self.dtype)) if bias.any() else z
+        z = self.on.product(self.rows, self.on.dispatch.bring(weights.astype(self.dtype)))
+        return z + self.on.dispatch.bring(bias.astype(self.dtype)) if bias.any() else z
 
     def residuals(self, similarities: Array) -> tuple[float, Array]:
         """The loss, and G + G^T (n, n) with G the derivative by the similarities that were read."""
-        gradient = self.on.door.empty(similarities.shape, self.dtype)
+        gradient = self.on.dispatch.empty(similarities.shape, self.dtype)
         scale = 1.0 / self.weight
         total = self.on.gradient(self.plan, similarities, self.temperature, scale, gradient)
         return total * scale, self.on.with_transpose(gradient)
 
     def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, Array, Array]:
-        """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
+        """The loss in float64, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
 
-        Of anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
+        In anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
         """
         wide = self.widened
         on = wide.on
-        with on.door.running():
+        with on.dispatch.running():
             z = wide.embed(weights, bias)
             units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
             similarities = on.gram(units)
@@ -117,7 +117,7 @@ class TripletTerm:
             return value, half, probabilities
 
     def _probabilities(self, on: Algebra, similarities: Array) -> Array:
-        out = on.door.empty((len(self.triplets), 3), np.float64)
+        out = on.dispatch.empty((len(self.triplets), 3), np.float64)
         if self.task == ODD_ONE_OUT:
             on.backend.triplets_from_matrix(
                 similarities, self.triplets, Wanted(probabilities=out, temperature=self.temperature)
@@ -130,9 +130,9 @@ class TripletTerm:
 
     def between_directions(self, by_gram: Array, stretch: np.ndarray) -> np.ndarray:
         """X^T H X (k, k) of a matrix H (n, n) and X = rows / stretch, in float64."""
-        door = self.on.door
-        with door.running():
-            rows = door.cast(self.rows, np.float64) / door.bring(stretch)
+        dispatch = self.on.dispatch
+        with dispatch.running():
+            rows = dispatch.cast(self.rows, np.float64) / dispatch.bring(stretch)
             return self.on.fetched(rows.T @ (by_gram @ rows))
 
     @cached_property
@@ -142,20 +142,20 @@ class TripletTerm:
             return self
         wide = copy(self)
         wide.on, wide.dtype = self.on.widened(), np.dtype(np.float64)
-        wide.rows = self.on.door.cast(self.rows, np.float64)
+        wide.rows = self.on.dispatch.cast(self.rows, np.float64)
         wide.across = self.on.transposed(wide.rows)
         return wide
 
     def mean_entropy(self, share: float, probabilities: Array) -> float:
         """Mean entropy (nats) of share * p + (1 - share) * answer, over the answers."""
         on, tiny = self.on, float(np.finfo(float).tiny)
-        with on.door.running():
+        with on.dispatch.running():
             mixed = share * probabilities
             if self.answers is None:
                 weights: Array = 1.0
                 mixed[:, 2] += 1.0 - share
             else:
-                wide = on.door.cast(self.answers, np.float64)
+                wide = on.dispatch.cast(self.answers, np.float64)
                 weights = wide.sum(axis=1)
                 mixed += (1.0 - share) * wide / weights.clip(min=tiny)[:, None]
             logs = on.log(mixed.clip(min=tiny))

@@ -1,4 +1,4 @@
-"""Tables of models: what is known of them besides their answers."""
+"""Tables of models: what is known of them in addition to their answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COMMA = re.compile(r"[+-]?\d+,\d+ ?%?")
 
 
 def load_metadata(path: PathLike) -> Metadata:
-    """A row for each model: `model`, and any other columns, such as family, objective, data, parameters, seed.
+    """Read a table with a row for each model: `model`, and any other columns, such as family, data or seed.
 
     ``.csv`` (commas, or semicolons), ``.tsv``: under a header. ``.json``: a list of objects, or an object of such by
     model. What is read as a number, and what as text: see `Metadata.of`.

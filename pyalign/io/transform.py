@@ -17,7 +17,7 @@ from pyalign.io.npy import npz_entries
 from pyalign.io.paths import Array, PathLike, bad, check_file, checked_path, suffix_of
 from pyalign.io.write import write_files
 
-RECORD = "pyalign_record"  # a JSON text; beside it the arrays of the record
+RECORD = "pyalign_record"  # a JSON text; next to it the arrays of the record
 ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names"}
 RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 

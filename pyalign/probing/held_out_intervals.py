@@ -1,9 +1,9 @@
 """Intervals of what cross-validation finds: of means over folds, from the held-out triplets of all of them together.
 
 A fold's accuracy counts as much as that of any other, so a triplet weighs as much as its answers, divided by those of
-its fold. Folds over objects hold out different objects; but the same people answer in all of them, and what a person's
-answers have in common is in the error of the mean. So errors are of one sample of triplets, as those of `pyalign.score`
-are (`pyalign.stats.clustered`). They ignore what the training sets of the folds share.
+its fold. Folds over objects hold out different objects; but the same people answer in all of them, and what a
+participant's answers have in common is in the error of the mean. So errors are of one sample of triplets, as those of
+`pyalign.score` are (`pyalign.stats.clustered`). They ignore what the training sets of the folds share.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class HeldOutRows:
         cls, mapped: Any, x: Any, triplets: np.ndarray, answers: np.ndarray | None, options: ProbeOptions,
         on: Algebra, task: str,
     ) -> HeldOutRows:  # fmt: skip
-        """From rows after the map and before it, (n, d') and (n, d), where `on` computes."""
+        """Computes the table from embeddings after the map and before it, (n, d') and (n, d), on the device of `on`."""
         probed = predicted_answers(mapped, triplets, answers, options.measure, options.temperature, on, task)
         before = predicted_answers(x, triplets, answers, "cosine", 1.0, on, task)
         return cls(np.column_stack([probed.weights, probed.right, before.right, probed.nats]))
@@ -91,7 +91,7 @@ class HeldOutRows:
         return accuracy, zero_shot, nats
 
     def packed(self) -> str:
-        """As text, for a journal."""
+        """The table as text, for a journal."""
         file = io.BytesIO()
         np.savez_compressed(file, table=self.table)
         return base64.b64encode(file.getvalue()).decode("ascii")

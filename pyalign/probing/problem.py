@@ -124,7 +124,7 @@ class Problem:
             return steepest_strength(self.term, self.basis.stretch, self.options.rank == "diagonal")
 
     def strengths(self, shares: tuple[float, ...]) -> tuple[float, ...]:
-        """These shares of `zero_strength`."""
+        """Penalties that are these shares of `zero_strength`."""
         strongest = self.zero_strength()
         return tuple(share * strongest for share in shares)
 

@@ -17,7 +17,7 @@ Watcher = Callable[[int, float, Map], None]  # (pass, objective, map), after eac
 
 @dataclass
 class Watch:
-    """Who is told.
+    """Reports progress.
 
     Attributes:
         progress: called with the stage, the passes of the present fit, and None.

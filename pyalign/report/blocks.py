@@ -290,7 +290,7 @@ Part = TypeVar("Part")
 
 
 def present(parts: Iterable[Part | None]) -> tuple[Part, ...]:
-    """Those parts that there are."""
+    """The parts that are not None."""
     return tuple(part for part in parts if part is not None)
 
 
@@ -310,7 +310,7 @@ def first_and_last(rows: Sequence[Row], most: int, verbose: bool) -> Sequence[Ro
 
 
 def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
-    """Those columns of which at least one row has a value; the first always."""
+    """The first column, and every other that has a value in at least one row."""
     return tuple(
         column for k, column in enumerate(columns)
         if column is not None and (k == 0 or any(value is not None and value == value for value in column.values))

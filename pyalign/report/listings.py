@@ -71,7 +71,7 @@ def description_view(described: FileDescription, verbose: bool = False) -> list[
 
 
 def descriptions_view(described: FileDescriptions, verbose: bool = False) -> list[Block]:
-    """Those of each file, one after the other."""
+    """The blocks that describe each file, file by file."""
     return [block for file in described.files for block in description_view(file, verbose)]
 
 
@@ -126,7 +126,7 @@ def extraction_view(made: Extraction, verbose: bool = False) -> list[Block]:
 
 
 def models_view(listed: ModelList, verbose: bool = False) -> list[Block]:
-    """The names, one a line."""
+    """The names, one per line."""
     return [Lines(tuple(one_line(model.name) for model in listed.models))]
 
 

@@ -124,7 +124,7 @@ def number_text(value: float) -> str:
 
 
 def per_text(row: MetadataRegression, shares: Sequence[str]) -> str:
-    """That step in words."""
+    """The step of `step_of` in words."""
     return step_of(row, shares)[1]
 
 

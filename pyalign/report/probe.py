@@ -41,7 +41,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
 
 
 def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
-    """Those of the folds of a probe."""
+    """The rows of a table of the folds of a probe."""
     return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
 
 

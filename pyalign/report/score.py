@@ -90,7 +90,7 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
 
 
 def share_columns(parts: Sequence[Components | None]) -> tuple[Column | None, Column | None]:
-    """Of each row how much two answers are correlated that have an object, or a participant, in common."""
+    """Columns that say how much two answers correlate which have an object, or a participant, in common."""
     column = Rows(parts).column
 
     def shares(what: str, field: str) -> Column | None:

@@ -357,7 +357,7 @@ def effective_text(result: OfEffectiveNumbers) -> str:
 
 
 def weighted_text(effective_answers: float | None) -> str:
-    """That answers were weighted, and how much they then say; "" where they were not.
+    """A note that answers were weighted, and how many unweighted ones they are worth; "" where they were not.
 
     Example:
         >>> weighted_text(1234.56)

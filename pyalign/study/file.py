@@ -18,7 +18,8 @@ from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLE
 from pyalign.study.options import FILES, NONE, checked, checked_value, hints_of
 
 STEP = "step:"  # before the name of another step, in options that take what it has found
-# What each kind of input may say besides `file`, each with its type; what functions take as arrays are files here.
+# What each kind of input may say in addition to `file`, each with its type; what functions take as arrays are files
+# here.
 SETS: dict[str, dict[str, Any]] = {
     TRIPLETS: {**hints_of(load_triplets, ("path", "key")), "answers": str, "subjects": str, "item_names": str},
     HUMAN: {**hints_of(load_judgments, ("path", "key")), "names": str},
@@ -126,13 +127,13 @@ class StudyFile:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """FILE or FILE::KEY of models and other inputs, where they lie."""
+        """FILE or FILE::KEY of models and other inputs, where they are."""
         paths = [model.file for model in self.models.values()]
         paths += [entry["file"] for sets in self.sets.values() for entry in sets.values()]
         return tuple(self.place(path) for path in dict.fromkeys(paths) if path and not path.startswith(DATA_SET))
 
     def place(self, path: str) -> str:
-        """Where a file that it names lies."""
+        """Where a file that it names is."""
         return path if path.startswith(DATA_SET) else os.path.join(self.folder, path)
 
 

@@ -71,15 +71,15 @@ def test_ceiling_without_persons_of_counts_and_at_another_confidence(command, an
 def test_answers_are_by_position_in_the_file_and_the_choice_is_not_needed(command, answers):
     file = np.load("c.npz")
     expected = pyalign.noise_ceiling(file["triplets"], answers=file["counts"]).ceiling
-    for odd in ("none", "first", "last"):
-        args = ("--triplets", "c.npz::triplets", "--odd-column", odd, "--answers", "c.npz::counts")
+    for layout in ((), ("--choice-column", "none")):
+        args = ("--triplets", "c.npz::triplets", *layout, "--answers", "c.npz::counts")
         assert document(command("ceiling", *args, "--json"))["ceiling"] == expected
 
 
 def test_ceiling_follows_the_layout_of_the_file(command, answers):
     triplets, _ = answers
     np.save("first.npy", triplets[:, [2, 0, 1]] + 1)
-    found = document(command("ceiling", "--triplets", "first.npy", "--odd-column", "first", "--one-based", "--json"))
+    found = document(command("ceiling", "--triplets", "first.npy", "--columns", "1,2,0", "--one-based", "--json"))
     assert found["ceiling"] == pyalign.noise_ceiling(triplets).ceiling
 
 
@@ -135,8 +135,8 @@ def test_ceiling_of_a_single_triplet_and_of_answers_that_never_agree(command, fo
         (("--triplets", "t3.npy", "--answers", "shares.npy"),
          "shares.npy: answers must be counts (whole numbers) here; got shares, which do not say of how many"),
         (("--triplets", "t3.npy", "--answers", "zero.npy"), "zero.npy: "),
-        (("--triplets", "t3.npy", "--odd-column", "none"),
-         "ceiling needs human choices, which --odd-column none says are not recorded"),
+        (("--triplets", "t3.npy", "--choice-column", "none"),
+         "ceiling needs human choices, which --choice-column none says are not recorded"),
         (("--triplets", "t3.npy", "--confidence", "1"), "confidence_level must lie between 0 and 1; got 1.0"),
         (("--triplets", "t3.npy", "--json", "s.json"),
          "--json s.json is there and holds no JSON document: it is not replaced"),

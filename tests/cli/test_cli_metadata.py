@@ -1,4 +1,4 @@
-"""`pyalign metadata`, and what results are written as: --latex, --model-index."""
+"""`pyalign metadata`, and what results are written as: --latex, and a card."""
 
 from __future__ import annotations
 
@@ -80,18 +80,11 @@ def test_scores_and_probes_write_figures_for_a_card(command, compared, asked):
     if asked[0] == "probe":
         pytest.importorskip("scipy")
     name, *more = asked
-    ran = command(name, "m0.npy", "-t", "t.npy", *more, "--model-index", "card.yaml", "--json", "out.json")
+    ran = command(name, "m0.npy", "-t", "t.npy", *more, "--json", "out.json")
     assert ran.code == 0, ran.err
-    with open("card.yaml") as file:
-        (entry,) = yaml.safe_load(file)["model-index"]
+    (entry,) = yaml.safe_load(pyalign.load_result("out.json").to_model_index())["model-index"]
     with open("out.json") as file:
         document = json.load(file)
     figure = document["accuracy"] if name == "probe" else document["results"][0]["accuracy"]
     assert entry["name"] == "m0" and entry["results"][0]["metrics"][0]["value"] == figure
     assert entry["results"][0]["dataset"]["name"] == "t"
-
-
-def test_a_recipe_has_no_figure_for_a_card(command, compared):
-    ran = command("probe", "m0.npy", "-t", "t.npy", "--recipe", "muttenthaler2023", "--penalty", "1",
-                  "--model-index", "card.yaml")  # fmt: skip
-    assert ran.code == 1 and "--model-index needs held-out figures" in ran.err

@@ -112,7 +112,7 @@ def simulate(command, tmp_path):
     return run
 
 
-SIZE = ("--shape", "60,16")
+SIZE = ("--n-objects", "60")
 
 
 @pytest.mark.parametrize("temperature", [0.02, 0.1, 1.0])
@@ -158,7 +158,7 @@ def test_what_is_expected_is_read_back_as_the_simulation(simulate):
     assert expected["command"] == "simulate"
 
 
-@pytest.mark.parametrize("options", [("--seed", "-1"), ("--shape", "0,2"), ("--temperature", "warm")])
+@pytest.mark.parametrize("options", [("--seed", "-1"), ("--n-objects", "0"), ("--temperature", "warm")])
 def test_simulate_refuses_options_that_are_none(command, tmp_path, options):
     ran = command("triplets", "simulate", tmp_path / "new", *options)
     assert ran.code == 2 and options[0] in ran.err
@@ -166,9 +166,9 @@ def test_simulate_refuses_options_that_are_none(command, tmp_path, options):
 
 
 def test_simulated_sizes_are_those_asked_for(simulate):
-    folder, expected = simulate("--shape", "33,7", triplets=123)
+    folder, expected = simulate("--n-objects", "33", triplets=123)
     x, triplets = np.load(folder / "embeddings.npy"), np.load(folder / "triplets.npy")
-    assert (x.shape, triplets.shape, expected["n_triplets"]) == ((33, 7), (123, 3), 123)
+    assert (x.shape, triplets.shape, expected["n_triplets"]) == ((33, 768), (123, 3), 123)
     assert sorted(path.name for path in folder.iterdir()) == ["embeddings.npy", "expected.json", "triplets.npy"]
 
 

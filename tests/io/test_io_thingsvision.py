@@ -86,12 +86,12 @@ def test_other_readers_take_the_folder_too(written):
 
 def test_what_is_found_of_a_folder_of_data_is_one_set_of_embeddings(written, tmp_path):
     from pyalign.analysis.describe.file import describe_file
-    from pyalign.study.found import look
+    from pyalign.study.folder_contents import items_of
 
     written(["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
     described = describe_file(tmp_path / "clip")
     assert (described.model, described.arrays[0].kind, described.arrays[0].shape) == (None, "embeddings", (4, 3))
-    assert [(thing.spec, thing.kind, thing.named) for thing in look(str(tmp_path))] == [("clip", "embeddings", True)]
+    assert [(item.spec, item.kind, item.named) for item in items_of(str(tmp_path))] == [("clip", "embeddings", True)]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ import pyalign
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import _matrices
 from pyalign.pairwise.calibrated import calibrated
+from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 
-MEASURES = tuple(pyalign.REPRESENTATION_MEASURES)
-MATRICES = tuple(name for name, one in pyalign.REPRESENTATION_MEASURES.items() if one.family == "matrix")
+MEASURES = tuple(REPRESENTATION_MEASURES)
+MATRICES = tuple(name for name, one in REPRESENTATION_MEASURES.items() if one.family == "matrix")
 
 
 def models_of(seed, n=24, widths=(3, 6, 40)):
@@ -341,7 +342,7 @@ def test_very_few_rows_give_numbers_or_one_line(measure, n):
     except pyalign.InputError as error:
         assert len(str(error).splitlines()) == 1
         assert n < 5 and any(word in str(error) for word in ("needs", "is not defined"))
-        assert n < pyalign.REPRESENTATION_MEASURES[measure].least or measure in ("mutual-knn", "cknna")
+        assert n < REPRESENTATION_MEASURES[measure].least or measure in ("mutual-knn", "cknna")
         return
     assert all(-1 <= one <= 1 for row in found.matrix for one in row)
     assert 0 <= found.calibrated[0][1] <= 1 and 1 / 20 <= found.p_value[0][1] <= 1

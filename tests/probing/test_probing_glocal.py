@@ -27,7 +27,7 @@ TOLERANCE = 1e-2  # an iteration that brings less than 1e-7 of the objective is 
 
 
 def fit_glocal(x, triplets, others, *, penalty=0.1, norm="identity", tolerance=TOLERANCE, **options):
-    """A fit with other embeddings, by the defaults of `pyalign probe --folds none`."""
+    """A fit with other embeddings, by the defaults of `pyalign probe --split none`."""
     return fit_probe(x, triplets, penalty=penalty, other_embeddings=others, norm=norm, tolerance=tolerance, **options)
 
 

@@ -249,7 +249,7 @@ def _called(table: Content, columns: Sequence[int]) -> list[int | str]:
 
 
 def _of_embeddings(path: str, table: Content) -> Description:
-    """As they would be read, with what is noticed then."""
+    """Describes a table as embeddings, as a reader would read it, with what is noticed then."""
     try:
         x = load_embeddings(path)
         found = describe(x.values)

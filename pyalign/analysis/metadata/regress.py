@@ -36,23 +36,23 @@ def regress_metadata(
     result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence_level: float = 0.95, seed: int = 0,
     labels: Mapping[str, str] | None = None,
 ) -> MetadataRegressions:  # fmt: skip
-    """Slope and rank correlation of accuracy with each column of numbers, and means by each column of text.
+    """Compute slopes and rank correlations of accuracy with columns of numbers, and means by columns of text.
 
     Args:
-        result: of `pyalign.compare`, whose covariance says how the errors of its models go together; or of
-            `pyalign.score`, by one measure, which leaves intervals over objects out.
+        result: the result of `pyalign.compare`, whose covariance says how the errors of its models are related; or of
+            `pyalign.score`, by one measure, which gives no intervals over objects.
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
-        columns: which; None: all.
+        columns: the columns to use; None: all.
         confidence_level: the confidence level of the intervals.
-        seed: of what is drawn for the intervals of rank correlations.
+        seed: the seed of the simulations for intervals of rank correlations.
         labels: other names that rows may have, by the names of models.
 
     Returns:
         `MetadataRegressions`. A slope's interval over objects (and participants) is in closed form: c'y has variance
         c'Cc, with the covariance C of the accuracies y. That over models is cluster-robust over families (CR2, with
-        Satterthwaite's degrees of freedom). Numbers that are positive and span a factor of 100 are looked at on a
-        logarithmic scale as well.
+        Satterthwaite's degrees of freedom). Positive numbers that span a factor of 100 are also used on a
+        logarithmic scale.
 
     Raises:
         InputError: a result or a table of another kind, a column that is not there, no model with a row.
@@ -92,7 +92,7 @@ def regress_metadata(
 
 
 def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:
-    """With the inputs of the result that it is made from."""
+    """The provenance, with the inputs of the result that the regression is made from."""
     made = Provenance.now({}, options, seed=seed)
     before = getattr(result, "provenance", None)
     return made if before is None else replace(made, inputs=before.inputs)
@@ -132,7 +132,7 @@ class _Plan:
         self.ranks: dict[bytes, np.ndarray] = {}
 
     def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:
-        """Of weights'y over some of the points, for these very models."""
+        """The interval of weights'y over some of the points, where the models are treated as fixed."""
         if self.points.covariance is None:
             return None
         covariance = self.points.covariance[np.ix_(some, some)]
@@ -153,7 +153,7 @@ class _Plan:
     # Numbers
 
     def regressions(self, column: str, notes: list[str]) -> Iterator[MetadataRegression]:
-        """On the column as it is, and on its logarithm where it spans enough."""
+        """Regressions on the column as it is, and on its logarithm where it spans enough."""
         values = [(point.values or {}).get(column) for point in self.points.points]
         some = np.array([k for k, value in enumerate(values) if isinstance(value, float)], dtype=np.intp)
         x = np.array([values[k] for k in some], dtype=np.float64)
@@ -218,7 +218,7 @@ class _Plan:
         return found, Interval(low, high, error, self.models.by, "parametric", self.confidence)
 
     def _ranks(self, some: np.ndarray) -> np.ndarray:
-        """Those of the draws; columns that the same models have share them."""
+        """The ranks of the simulated accuracies; columns that the same models have share them."""
         assert self.points.covariance is not None
         key = some.tobytes()
         if key not in self.ranks:

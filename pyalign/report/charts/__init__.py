@@ -28,7 +28,7 @@ class Chart:
     """A kind of chart: NAME_chart of the module NAME, or of `module`, draws it.
 
     Attributes:
-        takes: arguments of `plot` that it has a use for, besides its looks.
+        takes: arguments of `plot` that it has a use for, in addition to its looks.
         several: whether it shows several results together.
         companions: the kinds of results that may be shown along with them.
         module: what draws it, if that has another name.

@@ -90,7 +90,7 @@ def _by_name(rows: Sequence[T], name: Callable[[T], str]) -> dict[str, T]:
 
 
 def _differences(result: Concepts, results: Sequence[ConceptScores], called: Mapping[str, str]) -> list[Row]:
-    """Those of two models; of more there would be a column for every two."""
+    """The differences between two models; none for more models, since each pair would need a column."""
     differences = [difference for difference in result.differences if difference.by == results[0].by]
     if len(results) != 2 or not differences:
         return []

@@ -106,7 +106,7 @@ def map_chart(
     x: Any, names: Sequence[str], *, method: str = "pca", seed: int = 0, categories: Any = None, images: Any = None,
     style: str = "light", width: str = "double", limit: int | None = None, label: str = "the embeddings",
 ) -> Any:  # fmt: skip
-    """Objects as images, or as points with names beside some: as many of each as have room without overlap.
+    """Objects as images, or as points with names next to some: as many of each as have room without overlap.
 
     Args:
         x: (n, d) embeddings.
@@ -168,7 +168,7 @@ def _shuffled(n: int) -> list[int]:
 
 
 def _apart(at: np.ndarray, sizes: Sequence[tuple[float, float]], most: int) -> list[int]:
-    """Those that may stand in full without overlap, the first first."""
+    """Which items can be drawn in full without overlap; earlier items have priority."""
     kept: list[int] = []
     half = np.array(sizes) / 2
     for k in range(len(at)):
@@ -206,7 +206,7 @@ def _names(at: np.ndarray, names: Sequence[str], most: int, frame: tuple[float, 
 
 
 def _axes(axes: Sequence[str], frame: tuple[float, float], style: Style) -> list[Any]:
-    """Their titles, at the edges: positions have one scale and need no ticks."""
+    """The titles of the axes, at the edges: positions have one scale and need no ticks."""
     layers = []
     for k, (x, y) in enumerate([(frame[0] / 2, frame[1] + 4), (-6.0, frame[1] / 2)]):
         text = chart_of([{"title": axes[k], "x": x, "y": y}]).mark_text(

@@ -50,7 +50,7 @@ class Cells:
     faint: str = ""
 
     def part(self, rows: Sequence[int], columns: Sequence[int]) -> Cells:
-        """These rows and columns."""
+        """The cells of some rows and columns."""
         at = np.ix_(rows, columns)
         more = {name: values[at] for name, values in self.more.items()}
         names = [self.rows[i] for i in rows], [self.columns[j] for j in columns]

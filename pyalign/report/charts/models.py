@@ -93,7 +93,7 @@ def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[
 
 
 def _what_differs(rows: Sequence[Sequence[str]], otherwise: str) -> list[str]:
-    """Those parts of each row that are not the same in all rows; `otherwise` where all are."""
+    """The parts of each row that are not the same in all rows; `otherwise` where all are the same."""
     several = [len(set(column)) > 1 for column in zip(*rows, strict=True)]
     names = [[part for part, many in zip(row, several, strict=True) if many and part] for row in rows]
     return [", ".join(parts) or otherwise for parts in names]
@@ -250,7 +250,7 @@ def rsa_chart(
     results: Rsa | Sequence[Rsa], *, style: str = "light", width: str = "double", sort: str = "value",
     limit: int | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
-    """Two columns: with people's mean matrix, and the mean of those with each person, before the noise ceiling.
+    """Two columns: with people's mean matrix, and the mean of those with each participant, before the noise ceiling.
 
     Several measures and correlations by colour and shape. In a single column of a journal they stand below each other.
     `sort` "value" is by the correlation with the mean matrix. `limit`: default 60.
@@ -304,7 +304,7 @@ def rsa_chart(
 
 
 def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
-    """The column of correlations with each person, where there are some."""
+    """The column of correlations with each participant, where there are some."""
     with_people = [(label, name, row, row.per_person) for label, name, row in shown if row.per_person is not None]
     if not with_people:
         return []

@@ -18,7 +18,7 @@ from pyalign.report.probabilities import bins_of
 from pyalign.report.words import called, counted, different, model_labels, one_line, over_words
 
 BINS = ("equal-mass", "equal-width")
-NAMED = 16  # models whose names stand beside their points
+NAMED = 16  # models whose names stand next to their points
 MOST_FAMILIES = MOST_MODELS - 1  # told apart; the others are one
 OTHERS, NONE = "other families", "no family known"
 # The ends of bars, their thickness in points, and their opacity: of the interval, and of several seeds.
@@ -147,7 +147,7 @@ def metadata_chart(
 ) -> Any:  # fmt: skip
     """Models as points with their intervals; colour and shape are families.
 
-    `by`: the column; default: the first of numbers, else of text. `limit`: names stand beside the points where there
+    `by`: the column; default: the first of numbers, else of text. `limit`: names stand next to the points where there
     are at most so many models (default: 16).
     """
     look, points = style_of(style), width_of(width)
@@ -230,7 +230,7 @@ def _against_numbers(
 
 
 def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None]) -> Any:
-    """The scale of all accuracies that points and their bars show; what of a line's band lies far outside is cut."""
+    """The scale of all accuracies that points and their bars show; what of a line's band is far outside is cut."""
     heights = [
         end for row in rows for end in (row["accuracy"], row["low"], row["high"], row["lowest"], row["highest"])
     ]  # fmt: skip

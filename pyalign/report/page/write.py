@@ -71,7 +71,7 @@ def write_report(
         images: of the objects, what `as_images` takes, such as a folder with files named after them.
         title: the heading of the page.
         metadata: of the models: a table, or the path of one.
-        progress: is told of each section.
+        progress: a callback, called for each section.
 
     Returns:
         What was made; its notes say what was left out.
@@ -127,7 +127,7 @@ def make_report(
 
 
 def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Section], list[str]]:
-    """The sections that there is something for, and what could not be shown, a line each."""
+    """The sections that there is something for, and what could not be shown, one per line."""
     made: list[Section] = []
     faults: list[str] = []
     names = names_of_sections()
@@ -198,7 +198,7 @@ def render(
 
     Args:
         title, about: its heading, and short phrases below it.
-        warnings: what a reader must know before reading, such as files left out, a line each.
+        warnings: what a reader must know before reading, such as files left out, one per line.
         sections, body: in their order, and what `body_of` made of them; page: whose data are embedded.
     """
     script = assets(".js")

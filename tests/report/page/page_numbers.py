@@ -117,7 +117,9 @@ def tables(documents):
             "CE, T = 1": ("test.cross_entropy_before", "test.cross_entropy_before_ci"),
             "answers": ("test.n_answers", None), "floor": ("equal_width.ece_floor", None),
             "debiased": ("equal_width.ece_debiased", None), "CE": ("test.cross_entropy", "test.cross_entropy_ci"),
-            "accuracy": ("test.accuracy", "test.accuracy_ci"),
+            "accuracy": ("test.accuracy", "test.accuracy_ci"), "lapse rate": ("lapses.rate", "lapses.rate_ci"),
+            "T, lapses": ("lapses.temperature", "lapses.temperature_ci"), "gain": ("lapses.gain", "lapses.gain_ci"),
+            "CE, lapses": ("lapses.cross_entropy", "lapses.cross_entropy_ci"),
             "Brier score": ("equal_mass.brier.score", "equal_mass.brier.score_ci")}),
         "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
         "agreement-table": (d["agreement"]["results"], {

@@ -120,7 +120,7 @@ def _together(group: Sequence[Pooled]) -> Pooled:
     return replace(result, differences=tuple(row for member in group for row in member.differences or ()))
 
 
-# Triplets: figures of different ones are not to be compared
+# Triplets: figures of different ones must not be compared
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def _how(row: Scored) -> str:
 
 
 def leaderboard(sources: Sources) -> Section | None:
-    """A table for each set of triplets, as figures of different triplets are not to be compared."""
+    """A table for each set of triplets, as figures of different triplets must not be compared."""
     sets = triplet_sets(sources)
     entries = entries_of(sources, sets)
     if not entries:
@@ -149,7 +149,7 @@ def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
 
 
 def _best_first(entries: Sequence[Entry]) -> list[Entry]:
-    """Those whose accuracy is known."""
+    """The entries whose accuracy is known, the most accurate first."""
     return sorted((one for one in entries if one.row.accuracy is not None), key=lambda one: -(one.row.accuracy or 0.0))
 
 

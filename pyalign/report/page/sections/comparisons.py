@@ -42,7 +42,7 @@ RECOVERY = (
 
 
 def differences(sources: Sources) -> Section | None:
-    """Of each comparison its pairs, the best model and the ranks."""
+    """The section with the pairs, the best model and the ranks of each comparison."""
     parts = parts_of_each(sources.results(Comparison), _differences, sources.labels)
     return section_of("differences", "Differences between models", DIFFERENCES, parts)
 
@@ -110,7 +110,7 @@ def _best(best: BestModel, labels: Labels) -> Text:
 
 
 def consistency(sources: Sources) -> Section | None:
-    """Of each result a matrix of kappa, its pairs, and the concepts that all models miss."""
+    """The section with a matrix of kappa, the pairs, and the concepts that all models miss, for each result."""
     parts = parts_of_each(sources.results(ErrorConsistency), _consistency, sources.labels)
     return section_of("consistency", "Error consistency", CONSISTENCY, parts)
 
