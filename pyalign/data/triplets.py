@@ -98,7 +98,12 @@ class Triplets(AsArray):
                 raise InputError(f"positions must have shape (3,) or ({len(self)}, 3); got {shape}")
 
     def __getitem__(self, rows: Any) -> Any:
-        """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values."""
+        """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values.
+
+        An ellipsis behind the rows, which scikit-learn writes, says nothing more.
+        """
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:
+            rows = rows[0]
         if isinstance(rows, tuple | int | np.integer):
             return self.values[rows]
         return replace(

@@ -12,7 +12,7 @@ from typing import Any
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import describe_file
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.folder import MANIFEST
+from pyalign.io.folder import holds_rows
 from pyalign.io.image_files import is_image
 from pyalign.io.paths import one_line, require_file
 
@@ -79,10 +79,10 @@ def _places(folder: str) -> Iterator[str]:
 
 
 def _is_whole(folder: str) -> bool:
-    """Whether a folder is one item: an extraction, or images."""
+    """Whether a folder is one item: an extraction, features of thingsvision, or images."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
-    return MANIFEST in names or sum(map(is_image, names)) >= SMALLEST or _holds_folders_of_images(folder, names)
+    return holds_rows(folder) or sum(map(is_image, names)) >= SMALLEST or _holds_folders_of_images(folder, names)
 
 
 def _holds_folders_of_images(folder: str, names: list[str]) -> bool:
@@ -93,7 +93,7 @@ def _holds_folders_of_images(folder: str, names: list[str]) -> bool:
 
 def _items(folder: str, place: str) -> list[Item]:
     whole = os.path.join(folder, place)
-    if os.path.isdir(whole) and not os.path.exists(os.path.join(whole, MANIFEST)):
+    if os.path.isdir(whole) and not holds_rows(whole):
         return [Item(place, "images")]
     if is_image(place):
         return []
