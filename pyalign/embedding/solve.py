@@ -14,6 +14,7 @@ import numpy as np
 
 MEMORY = 10  # pairs of steps and changes of the gradient
 ARMIJO = 1e-4
+ROUNDING = 1e-13  # of a value: near the optimum steps gain less than it can show
 SHORTEST = 1e-10  # the step at which a line search gives up: what is left is rounding
 FIRST = 0.05  # root mean square of the first step, in the units of the rows
 
@@ -81,7 +82,7 @@ def minimise(
             new_value, new_slope = function(new)
             passes += 1
             expected = float(np.vdot(slope, new - x))
-            taken = new_value <= value + ARMIJO * expected
+            taken = new_value <= value + ARMIJO * expected + ROUNDING * abs(value)
             if not taken:
                 curved = new_value - value - expected
                 step *= min(0.5, max(0.1, -0.5 * expected / curved)) if curved > 0 else 0.5
