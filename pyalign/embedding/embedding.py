@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -77,7 +77,7 @@ def fit_embedding(
     fitter = Fitter(inputs.loss(), chosen, watcher(inputs, chosen, "fit", progress or silent, journal))
     fit = fitter.at(penalty, first)
     if not fit.rows.shape[1]:
-        raise InputError(f"the penalties leave nothing of the embedding: {stated(penalty)}; lower them")
+        raise nothing_left(penalty)
     return recorded(warned(described(fit, inputs, chosen)), inputs)
 
 
@@ -175,6 +175,12 @@ def recorded(fit: EmbeddingFit, inputs: EmbeddingInputs) -> EmbeddingFit:
 def stated(penalty: EmbeddingPenalty) -> str:
     """A penalty in words, for messages."""
     return f"shrinkage {penalty.shrinkage:.4g}, sparsity {penalty.sparsity:.4g}"
+
+
+def nothing_left(penalty: EmbeddingPenalty, left: Sequence[EmbeddingPenalty] = ()) -> InputError:
+    """The error of penalties under which every dimension is zero. left: those of a path that leave something."""
+    remedy = f"the largest that leave something are {stated(max(left))}" if left else "lower them"
+    return InputError(f"the penalties leave nothing of the embedding: {stated(penalty)}; {remedy}")
 
 
 def warned(fit: EmbeddingFit) -> EmbeddingFit:

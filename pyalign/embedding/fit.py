@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -61,8 +62,12 @@ class Fitter:
 
     def __init__(self, loss: TripletLoss, options: EmbeddingOptions, watch: Seen | None = None) -> None:
         self.loss, self.options, self.watch = loss, options, watch
+
+    @cached_property
+    def zero(self) -> float:
+        """The shrinkage from which on the best signed embedding is zero."""
         with one_blas_thread():
-            self.zero = zero_shrinkage(loss)
+            return zero_shrinkage(self.loss)
 
     def penalties(self, shares: Sequence[float] = SHARES) -> tuple[EmbeddingPenalty, ...]:
         """These shares of the shrinkage at which all is zero, and of sparsity what belongs to it."""
