@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
 from pyalign.embedding.split import inner_part
 from pyalign.fitting.predicted import PredictedAnswers, predicted_answers
 
-STRONGER, WEAKER = (0.42, 0.6, 0.8), (0.01, 0.017)  # shares tried besides where the last or the first is the best
+STRONGER = (0.55, 0.75)  # shares tried besides where the last is the best
+WEAKER = ((0.025, 0.035), (0.012, 0.017), (0.006, 0.0085))  # likewise where the first is, one pair after the other
+TOLERANCE, ITERATIONS = 5e-3, 150  # of fits that are only compared: weak penalties take many steps and bring little
 PATIENCE = 2  # a path ends when the cross-entropy has been above its least that often in a row
 GROWTH = 0.75  # the best penalties fall with the number of answers t as t^-GROWTH
 
@@ -67,7 +69,10 @@ def choose_penalty(
     if penalties is not None and len(penalties) == 1:
         return Choice(penalties[0], None, (), False, 0)
     fitted, held = inner_part(split, inputs, triplets, seed)
-    fitter = Fitter(inputs.loss(fitted), options, watch)
+    brief = replace(
+        options, tolerance=max(TOLERANCE, options.tolerance), max_iterations=min(ITERATIONS, options.max_iterations)
+    )
+    fitter = Fitter(inputs.loss(fitted), options if options.signed else brief, watch)
     walk = _Walk(inputs, fitter, held)
     if penalties is not None:
         walk.go(penalties)
@@ -75,8 +80,9 @@ def choose_penalty(
         walk.go(fitter.penalties(SHARES))
         if walk.best == len(walk.points) - 1:
             walk.go(fitter.penalties(STRONGER))
-        elif walk.best == 0:
-            walk.go_before(fitter.penalties(WEAKER))
+        for shares in WEAKER:
+            if walk.best == 0:
+                walk.go_before(fitter.penalties(shares))
     point = walk.points[walk.best]
     scale = (len(fitted) / len(triplets)) ** GROWTH
     at_edge = walk.best in (0, len(walk.points) - 1)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyalign import _checks
+from pyalign.data.similarities import named_models
 from pyalign.embedding.against import HeldOutFigures, Other, plan_for
 from pyalign.embedding.choose import GROWTH, choose_penalty, held_out
 from pyalign.embedding.embedding import REFIT, nothing_left, options_of, recorded, require_dimensions, watcher
@@ -86,6 +87,8 @@ def cross_validate_embedding(
         _checks.whole_number(count, name, 0)
     if n_resamples == 1:
         raise InputError("n_resamples must be 0 or at least 2; got 1")
+    _checks.flags(halves=halves)
+    models = {} if against is None else named_models(against, "against")
     inputs = read_answers(
         triplets, answers=answers, weights=weights, subjects=subjects, names=names, missing=missing, backend=backend
     )  # fmt: skip
@@ -93,7 +96,7 @@ def cross_validate_embedding(
     stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
     drawn = folds_of(checked_split(split, inputs), inputs, folds, seed)
     plan = plan_for(ci, split, inputs.subjects)
-    others = [Other.of(x, name, inputs) for name, x in (against or {}).items()]
+    others = [Other.of(x, name, inputs) for name, x in models.items()]
     run = _Run(inputs, chosen, stated_penalties, split, seed, progress, journal)
     finished = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(drawn)]
     results = [one.result for one in finished]

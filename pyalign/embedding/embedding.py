@@ -92,7 +92,7 @@ def embedding_path(
 
     Args:
         triplets, answers, weights, names, missing, backend, progress, options: see `fit_embedding`.
-        penalties: pairs (shrinkage, sparsity), of which one may be None; ``"auto"``: eight, from 0.03 to 0.3 of the
+        penalties: pairs (shrinkage, sparsity), of which one may be None; ``"auto"``: eight, from 0.05 to 0.4 of the
             shrinkage at which the best signed embedding is zero.
 
     Returns:

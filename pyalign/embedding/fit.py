@@ -18,7 +18,7 @@ from pyalign.fitting.threads import one_blas_thread
 
 # Shares of the shrinkage from which on the best signed embedding is zero, weakest first: a column that a penalty has
 # put to zero never returns under sparsity.
-SHARES = tuple(float(share) for share in np.geomspace(0.03, 0.3, 8))
+SHARES = tuple(float(share) for share in np.geomspace(0.05, 0.4, 8))
 Seen = Callable[[int, float, Callable[[], "RowsFit"]], None]  # (pass, objective, what makes the fit so far)
 
 

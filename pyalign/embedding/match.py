@@ -8,6 +8,8 @@ import numpy as np
 
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError, MissingExtraError
+from pyalign.fitting.algebra import host_rows
+from pyalign.fitting.place import algebra_for
 from pyalign.typing import EmbeddingsLike
 
 
@@ -49,7 +51,8 @@ def match_dimensions(first: EmbeddingsLike, second: EmbeddingsLike) -> MatchedDi
         ([1, 2, 0], [1.0, 1.0, 1.0])
     """
     a, b = as_embeddings(first, "first"), as_embeddings(second, "second")
-    x, y = np.asarray(a.values, np.float64), np.asarray(b.values, np.float64)
+    on = algebra_for()
+    x, y = (host_rows(on, one.values, name).astype(np.float64) for one, name in ((a, "first"), (b, "second")))
     if a.names is not None and b.names is not None and a.names != b.names:
         if set(a.names) != set(b.names):
             missing = sorted(set(a.names) ^ set(b.names))[0]

@@ -108,7 +108,7 @@ def described(fit: RowsFit, inputs: EmbeddingInputs, options: EmbeddingOptions) 
     if rows.size > t:
         notes.append(f"the embedding has {rows.size:,} entries and the fit {t:,} triplets: penalties decide much of it")
     if fit.full:
-        notes.append(f"all {MOST} dimensions of the start are left: raise n_dimensions or the penalties")
+        notes.append(f"all {MOST} dimensions of the start are left: raise the number of dimensions or the penalties")
     return EmbeddingFit(
         embedding=Embeddings(rows, inputs.names),
         dimensions=dimensions_of(rows, inputs),

@@ -17,7 +17,7 @@ INNER = 10  # one in so many of a fold's sets, or participants, chooses the pena
 
 def checked_split(split: str, inputs: EmbeddingInputs) -> str:
     """The split; raises for one over objects, whose rows nobody could fit, and over unknown participants."""
-    if split == "objects":
+    if isinstance(split, str) and split == "objects":
         raise InputError("split must be triplets or subjects: an object without answers has no row; got 'objects'")
     _checks.one_of(split, SPLITS, "split")
     if split == "subjects" and inputs.subjects is None:

@@ -47,6 +47,7 @@ def test_derivative_is_that_of_differences(small):
         assert slope[i, k] == pytest.approx(difference, abs=1e-8)
 
 
+@pytest.mark.slow
 def test_without_shrinkage_is_the_objective_of_spose(small):
     torch = pytest.importorskip("torch")
     rows, triplets = small
