@@ -12,6 +12,7 @@ from pyalign.data import Embeddings
 from pyalign.embedding.fit import RowsFit
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.options import EmbeddingOptions
+from pyalign.embedding.split import note_on_contradictions
 from pyalign.embedding.start import MOST
 from pyalign.fitting.predicted import predicted_answers
 
@@ -102,7 +103,7 @@ def described(fit: RowsFit, inputs: EmbeddingInputs, options: EmbeddingOptions) 
     predicted = predicted_answers(
         inputs.on.for_scoring(rows), inputs.index, inputs.answers, "dot", 1.0, inputs.on, "odd-one-out"
     )
-    notes = [*inputs.notes]
+    notes = [*inputs.notes, *note_on_contradictions(inputs)]
     if len(inputs.absent):
         notes.append(f"{inputs.called(inputs.absent)}: in no triplet, the row is zero")
     if rows.size > t:

@@ -85,3 +85,20 @@ def without_answers(inputs: EmbeddingInputs, rows: np.ndarray) -> np.ndarray:
     seen[inputs.index[rows].ravel()] = True
     seen[inputs.absent] = True
     return np.flatnonzero(~seen)
+
+
+def note_on_contradictions(inputs: EmbeddingInputs) -> tuple[str, ...]:
+    """A sentence where sets of three got different answers in equal counts, with the ceiling of any embedding."""
+    unit = unit_of("triplets", inputs)
+    places = np.argsort(np.argsort(inputs.index, axis=1), axis=1)  # of the columns, in the set in ascending order
+    counts = np.zeros((int(unit.max()) + 1, 3))
+    answers = np.broadcast_to([0.0, 0.0, 1.0], (len(unit), 3)) if inputs.answers is None else inputs.answers
+    for column in range(3):
+        np.add.at(counts, (unit, places[:, column]), answers[:, column])
+    ordered = np.sort(counts, axis=1)
+    equal = int(np.count_nonzero((ordered[:, 2] > 0) & (ordered[:, 2] == ordered[:, 1])))
+    if not equal:
+        return ()
+    ceiling = ordered[:, 2].sum() / ordered.sum()
+    sets = "set of three objects has" if equal == 1 else "sets of three objects have"
+    return (f"{equal:,} {sets} different answers in equal counts; no embedding can predict more than {ceiling:.1%}",)

@@ -118,6 +118,8 @@ def stability_table(stability: Sequence[Stability]) -> Table:
         column("fits", lambda row: row.n_fits, "count"),
         column("dimensions above .8", lambda row: row.above_8, "percent"),
         column("above .9", lambda row: row.above_9, "percent"),
+        column("as in VICE", lambda row: row.vice_above_8, "percent", keep=5,
+               note="Dimensions above .8 by the definition of VICE: the best match on 80 % of objects, on the others."),
         column("similarities", lambda row: row.similarity, "number", 3,
                foot="similarities: correlation of the inner products of all pairs of objects"),
     )  # fmt: skip

@@ -192,6 +192,17 @@ def test_stability_is_that_of_matched_columns():
     assert [each.correlation for each in halves.dimensions] == pytest.approx([1.0] * 3)
 
 
+def test_reproducibility_as_in_vice_is_judged_on_other_objects():
+    rng = np.random.default_rng(0)
+    rows = np.abs(rng.normal(size=(100, 2)))
+    order = np.random.default_rng(0).permutation(100)
+    broken = rows.copy()
+    broken[order[80:], 1] = rng.normal(size=20)  # only on the objects that judge
+    found = [stability_of("seeds", rows, [(rows, other)]).vice_above_8 for other in (rows[:, ::-1], broken)]
+    assert found == [1.0, 0.5]
+    assert stability_of("halves", rows, [(rows, rows)]).vice_above_8 is None
+
+
 def test_standard_errors_are_deviations_of_matched_columns():
     rng = np.random.default_rng(0)
     rows = np.abs(rng.normal(size=(200, 2)))

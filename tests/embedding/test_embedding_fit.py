@@ -251,3 +251,24 @@ def test_notes_that_there_are_more_entries_than_answers():
     fit = fit_embedding(triplets, shrinkage=2e-3, missing="zero")
     assert fit.embedding.values.size > 200
     assert any("entries and the fit 200 triplets" in note for note in fit.notes)
+
+
+def test_notes_answers_that_contradict_each_other_in_equal_counts():
+    _, triplets = planted(20, 2, 700)
+    _, first = np.unique(np.sort(triplets, axis=1), axis=0, return_index=True)
+    once = triplets[np.sort(first)]  # each set once
+    assert not any("equal counts" in note for note in fit_embedding(once, shrinkage=2e-3).notes)
+    both = np.vstack([once, once[:2, [0, 2, 1]], once[2:3], once[2:3, [2, 1, 0]]])  # two ties, and two against one
+    (note,) = [note for note in fit_embedding(both, shrinkage=2e-3).notes if "equal counts" in note]
+    assert note.startswith("2 sets of three objects have different answers")
+    assert note.endswith(f"more than {(len(once) + 1) / len(both):.1%}")
+
+
+@pytest.mark.slow
+def test_is_computed_on_tensors_too():
+    pytest.importorskip("torch")
+    _, triplets = planted(25, 2, 900)
+    own, on_torch = (fit_embedding(triplets, shrinkage=2e-3, backend=name) for name in ("native", "torch"))
+    assert on_torch.backend == "torch" and on_torch.objective == pytest.approx(own.objective, abs=1e-6)
+    moved = on_torch.embedding.values @ on_torch.embedding.values.T - own.embedding.values @ own.embedding.values.T
+    assert np.abs(moved).max() < 0.05

@@ -43,7 +43,7 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         panels.append(alt.layer(lines, dots).properties(width=each, height=180))
     chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
     sentences = [
-        "Left: answers of each fold's training side that the fits have not seen. Right: dimensions that are left.",
-        "A line for each fold.",
+        "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "
+        "dimensions that are left. A line for each fold.",
     ]
     return finished(chart, look, points, "Choice of the penalties", sentences)
