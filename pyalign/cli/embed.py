@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from pyalign.cli import _folder, _inputs, _kept, _options
+from pyalign.cli import _folder, _idle, _inputs, _kept, _options
 from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.cli.probe import folds
 from pyalign.data import Embeddings, Triplets
+from pyalign.data.objects import HOW
 from pyalign.embedding.cross_validate import cross_validate_embedding
 from pyalign.embedding.embedding import fit_embedding
 from pyalign.embedding.result import EmbeddingFit
@@ -39,11 +40,23 @@ def dimensions(text: str) -> int | str:
 
 @dataclass(frozen=True)
 class EmbedOptions(
-    _options.TripletFile, _options.People, _options.ManyAnswers, _options.ClosedIntervals, _options.Running,
-    _options.Output, _folder.Folder,
+    _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers, _idle.Nan, _idle.Categories,
+    _options.ClosedIntervals, _options.Running, _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign embed`."""
 
+    names: Spec | None = option(
+        "names of the objects, one per line, if neither the triplets nor --item-names say them; also of the rows of "
+        "--against", metavar="FILE", role="input",
+    )  # fmt: skip
+    name_column: int | str | None = option(
+        "column with the names in tables of --against; a number from 0 or a header", kind=_options.column, metavar="K",
+        rare=True,
+    )  # fmt: skip
+    per_object: str | None = option(
+        "several images of one object", choices=HOW, group=_idle.GROUP, rare=True,
+        idle="each object has one row",
+    )  # fmt: skip
     n_dimensions: int | str = option(
         "largest number of dimensions (default: auto, so many that the penalties leave fewer)", default="auto",
         kind=dimensions, metavar="K", group=EMBEDDING,
@@ -105,7 +118,9 @@ def run(options: EmbedOptions, progress: Progress) -> Outcome:
     counts = options.split == "subjects" or (options.split == "triplets" and options.ci in ("auto", "subjects"))
     unused = () if counts or not options.folds else _inputs.unused_people(options, *PEOPLE_COUNT)
     triplets = _inputs.read_triplets(options, answered="embed")
-    against = {str(spec): _inputs.read_embeddings(spec) for spec in options.against or ()}
+    against = {
+        str(spec): _inputs.read_embeddings(spec, options.names, options.name_column) for spec in options.against or ()
+    }
     decides = ("n_dimensions", "signed", "folds", "split", "seed", "n_seeds", "halves", "n_resamples", "ci",
                "confidence_level", "missing", "backend")  # fmt: skip
     journal = _kept.open_journal(
