@@ -34,6 +34,11 @@ from .datasets.chosen import plan_triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .documents import Interval
+from .embedding.cross_validate import cross_validate_embedding
+from .embedding.embedding import embedding_path, fit_embedding
+from .embedding.estimator import TripletEmbedding
+from .embedding.match import match_dimensions
+from .embedding.options import EmbeddingOptions
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError, SlowWarning
 from .extraction.encoder import Encoder
 from .extraction.extract import extract
@@ -73,6 +78,7 @@ __all__ = [
     "Components",
     "ConvergenceWarning",
     "DataSet",
+    "EmbeddingOptions",
     "Embeddings",
     "Encoder",
     "Images",
@@ -86,6 +92,7 @@ __all__ = [
     "Resampling",
     "SlowWarning",
     "Transform",
+    "TripletEmbedding",
     "TripletPlan",
     "TripletProbe",
     "Triplets",
@@ -100,10 +107,13 @@ __all__ = [
     "cka",
     "compare",
     "compare_neighbors",
+    "cross_validate_embedding",
     "cross_validate_probe",
+    "embedding_path",
     "error_consistency",
     "extract",
     "find_failures",
+    "fit_embedding",
     "fit_probe",
     "fraction_of_ceiling",
     "hubness",
@@ -117,6 +127,7 @@ __all__ = [
     "load_result",
     "load_transform",
     "load_triplets",
+    "match_dimensions",
     "merge_extractions",
     "near_duplicates",
     "neighbor_changes",

@@ -129,6 +129,17 @@ KINDS: Mapping[str, Kind] = {
         ),
         reference="concepts",
     ),
+    "embed": Kind(
+        "pyalign.embedding.validated:EmbeddingCrossValidation",
+        "pyalign.report.embedding:embedding_view",
+        charts=("penalty-path",),
+        sections=("embedding",),
+        entry=Entry("embed", "learn human dimensions from triplets, with held-out accuracy", EXPLAIN, "embedding"),
+        reference="embedding",
+    ),
+    "embedding": Kind(
+        "pyalign.embedding.result:EmbeddingFit", "pyalign.report.embedding:embedding_fit_view", reference="embedding"
+    ),
     "calibrate": Kind(
         "pyalign.analysis.calibration.result:Calibrations",
         "pyalign.report.probabilities:calibration_view",

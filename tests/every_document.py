@@ -70,6 +70,10 @@ def every_result(folder):
         "consistency": pyalign.error_consistency(models, answers, dimensions=named, dimension_labels=LABELS,
                                            categories=kinds),
         "probe": pyalign.cross_validate_probe(second, answers, penalties=0.1, folds=2),
+        "embed": pyalign.cross_validate_embedding(
+            pyalign.Triplets(answers, NAMES), folds=2, penalties=[(1e-3, None), (2e-3, None), (4e-3, None)],
+            n_seeds=1, halves=True, n_resamples=3, against={"human.npy": named},
+        ),
         "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], n_permutations=50,
                            partial=True, weighted=True),
         "cka": pyalign.cka(models, n_permutations=20, measure=["debiased-cka", "linear-cka"]),
@@ -116,6 +120,7 @@ def other_results(folder):
         "datasets list": list_datasets(),
         "describe": describe_file(folder / "human.npy"),
         "descriptions": FileDescriptions((describe_file(folder / "human.npy"),) * 2),
+        "embedding": pyalign.fit_embedding(pyalign.Triplets(answers, NAMES), shrinkage=2e-3),
         "fit": pyalign.fit_probe(human, answers, penalty=1.0),
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),

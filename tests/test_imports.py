@@ -43,7 +43,7 @@ OF_FRAMEWORKS = {
     "torchvision": ("extraction/_torchvision*.py",),
     "transformers": ("extraction/_transformers*.py",),
     "triton": ("backends/_triton_*",),
-    "sklearn": ("probing/estimator.py", "integrations/sklearn.py"),
+    "sklearn": ("probing/estimator.py", "integrations/sklearn.py", "embedding/estimator.py"),
 }
 
 

@@ -53,6 +53,11 @@ BESIDES = {
         "Maps that align", "The linear map under which a representation agrees best.",
         ("probe_path", "load_transform", "write_transform"), ("TripletProbe", "ProbeOptions", "Transform"),
     ),
+    "embedding": Names(
+        "Human dimensions", "Dimensions of objects that are learned from triplets, without a model.",
+        ("fit_embedding", "cross_validate_embedding", "embedding_path", "match_dimensions"),
+        ("TripletEmbedding", "EmbeddingOptions"),
+    ),
     "extraction": Names(
         "Embeddings of images and texts", "From a folder of images, or a list of words, to rows with names.",
         ("extract", "merge_extractions", "list_models", "load_encoder", "as_images"), ("Images", "Encoder"),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Array, Backend
+from pyalign.backends import Array, Backend, get_backend
 from pyalign.ops._dispatch import Dispatch
 
 SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
@@ -136,6 +136,13 @@ def host_rows(on: Algebra, x: object, name: str = "embeddings") -> np.ndarray:
 def host_triplets(on: Algebra, triplets: object) -> np.ndarray:
     """triplets (t, 3) on the host, as `pyalign._checks.as_triplets`, wherever they are."""
     return on.dispatch.host(on.dispatch.triplets(triplets))
+
+
+def valid_triplets(triplets: object, n: int, columns: int = 0) -> np.ndarray:
+    """triplets as integers (t, 3), each three different items in [0, n); columns: of the embeddings."""
+    index = _checks.as_triplets(triplets)
+    _checks.require_valid(get_backend("auto").check_triplets(index, n), index, n, columns)
+    return index
 
 
 def through_norms(on: Algebra, by_units: Array, units: Array, inverse: Array) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pyalign._result import Result
 from pyalign.errors import InputError
-from pyalign.probing.answers import part_of
+from pyalign.fitting.answers import part_of
 from pyalign.probing.fit import Maker, fit_path
 from pyalign.probing.options import SHARES, ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem
@@ -111,7 +111,7 @@ def choose_strength(
 def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
     """Raises for a fold on one side of which no answer weighs anything.
 
-    answers: see `pyalign.probing.answers.answer_weights`.
+    answers: see `pyalign.fitting.answers.answer_weights`.
     """
     for number, fold in enumerate(folds):
         for side, rows in (("training", fold.train), ("test", fold.test)):

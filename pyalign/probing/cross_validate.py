@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.errors import ConvergenceWarning, InputError
+from pyalign.fitting.answers import part_of
 from pyalign.journal import Journal
-from pyalign.probing.answers import part_of
 from pyalign.probing.choose import GROWTH, Choice, choose_strength, geometric_mean, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.held_out_intervals import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for

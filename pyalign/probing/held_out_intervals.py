@@ -8,8 +8,6 @@ participant's answers have in common is in the error of the mean. So errors are 
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,8 +16,9 @@ import numpy as np
 
 from pyalign.documents import Interval
 from pyalign.fitting.algebra import Algebra
+from pyalign.fitting.predicted import predicted_answers
+from pyalign.journal import packed, unpacked
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.scoring import predicted_answers
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.effective import EffectiveNumber
 from pyalign.stats.intervals import POSITIVE, proportion_interval, student_interval
@@ -92,9 +91,7 @@ class HeldOutRows:
 
     def packed(self) -> str:
         """The table as text, for a journal."""
-        file = io.BytesIO()
-        np.savez_compressed(file, table=self.table)
-        return base64.b64encode(file.getvalue()).decode("ascii")
+        return packed(table=self.table)
 
     @classmethod
     def unpacked(cls, text: str) -> HeldOutRows:
@@ -104,8 +101,7 @@ class HeldOutRows:
             >>> HeldOutRows.unpacked(HeldOutRows(np.eye(4)).packed()).table[0]
             array([1., 0., 0., 0.])
         """
-        with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as arrays:
-            return cls(arrays["table"])
+        return cls(unpacked(text)["table"])
 
 
 @dataclass(frozen=True)

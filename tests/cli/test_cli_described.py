@@ -31,6 +31,7 @@ CALLS = {
     "consistency": ("x.npy", "y.npy"),
     "dimensions predict": ("x.npy", "--dimensions", "human.npy", "--dimension-labels", "labels.txt"),
     "probe": ("x.npy", "--folds", "2", "--penalty", "10"),
+    "embed": ("--folds", "2", "--shrinkage", "0.01", "--sparsity", "0"),
     "recover": ("x.npy", "y.npy", "--simulations", "10", "--temperature", "1"),
     "plan experiment": ("x.npy", "y.npy", "--difference", "0.2"),
 }
@@ -303,7 +304,7 @@ def test_the_list_above_has_every_command_that_reads_triplets():
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_described_data_set_gives_what_the_typed_options_give(command, written, name):
-    if name in ("calibrate", "probe"):
+    if name in ("calibrate", "probe", "embed"):
         pytest.importorskip("scipy", reason="scipy is not installed")
     written("answers.npy", "names.txt", "--categories", "kinds.txt")
     known = {one.name for one, _ in declared(load(name).options)}

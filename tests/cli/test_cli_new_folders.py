@@ -35,6 +35,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("neighbors prototypes", "x.npy --dimensions human.npy", "json csv latex"),
     ("neighbors duplicates", "x.npy", "json csv latex"),
     ("probe", "x.npy -t t.npy --penalty 1 --folds 2", "out json csv latex"),
+    ("embed", "-t t.npy --shrinkage 0.001 --folds 2 --figures none", "out json csv latex"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
     ("transform", "x.npy --transform map.npz", "out"),
     ("metadata", "compare.json --metadata models.csv", "json csv latex"),

@@ -34,6 +34,7 @@ RUNS = {
     "failures": ("x.npy",),
     "probe": ("x.npy", "--split", "none", "--penalty", 0.1),
     "dimensions predict": ("x.npy", "--dimensions", "d.npy"),
+    "embed": ("--folds", "none", "--shrinkage", 0.01, "--sparsity", 0),
 }
 
 
@@ -49,7 +50,7 @@ def idle(name):
 def test_the_commands_that_read_triplets_are_these():
     assert READ_TRIPLETS == [
         "score", "compare", "calibrate", "agreement", "ceiling", "recover", "plan experiment", "concepts",
-        "dimensions predict", "failures", "consistency", "probe",
+        "dimensions predict", "embed", "failures", "consistency", "probe",
     ]  # fmt: skip
 
 

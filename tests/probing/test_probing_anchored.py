@@ -11,8 +11,8 @@ from support import draw_triplets, read_back, reals, seeds
 
 import pyalign
 from pyalign import Triplets
+from pyalign.fitting.answers import answer_weights, smoothed
 from pyalign.fitting.objective import TripletTerm
-from pyalign.probing.answers import answer_weights, smoothed
 from pyalign.probing.recipe import fit_recipe
 
 pytest.importorskip("scipy")

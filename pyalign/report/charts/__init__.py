@@ -51,6 +51,7 @@ CHARTS = {
     "concepts": Chart(("result", "by", "sort", "limit")),
     "concepts-map": Chart(("result", "by", "sort", "limit"), module="concepts"),
     "dimensions": Chart(("result", "sort", "limit"), module="concepts"),
+    "penalty-path": Chart(("result",)),
     "power": Chart(("result", "limit")),
     "gallery": Chart(("result", "images", "queries", "categories", "names", "limit"), several=True),
     "metadata": Chart(("result", "by"), module="scatter"),
