@@ -351,6 +351,16 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.listings:model_layers_view",
         entry=Entry("models layers", "layers of a model: names, shapes and types", DATA, "extraction"),
     ),
+    "models table": Kind(
+        "pyalign.extraction.model_table:ModelTable",
+        "pyalign.report.listings:model_table_view",
+        entry=Entry(
+            "models table",
+            "published models: family, objective, training data, size, accuracy",
+            DATA,
+            "metadata",
+        ),
+    ),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",
         "pyalign.report.listings:page_view",

@@ -102,6 +102,7 @@ def other_results(folder):
     from pyalign.datasets.listing import dataset_info, list_datasets
     from pyalign.datasets.simulate import simulate
     from pyalign.datasets.triplets import draw_triplets as drawn
+    from pyalign.extraction.model_table import describe_models
     from pyalign.extraction.models import find_models, model_layers
     from pyalign.probing.recipe import cross_validate_recipe
     from pyalign.probing.recipe_results import RecipeSettings
@@ -118,6 +119,7 @@ def other_results(folder):
         "fit": pyalign.fit_probe(human, answers, penalty=1.0),
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),
+        "models table": describe_models(["clip_ViT-B/32", "resnet50", "dinov2-vit-base-p14"]),
         "permutation": pyalign.permutation_test(human, answers, n_permutations=9),
         "plan triplets": pyalign.plan_triplets(human, human**3, 50),
         "recipe": cross_validate_recipe(human, answers, folds=2, settings=RecipeSettings(epochs=2)),
