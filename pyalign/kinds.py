@@ -100,6 +100,19 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.probe:recipe_view",
         reference="maps",
     ),
+    "transfer": Kind(
+        "pyalign.transfer.result:Transfer",
+        "pyalign.report.transfer:transfer_view",
+        charts=("transfer",),
+        sections=("transfer",),
+        entry=Entry(
+            "transfer",
+            "what a map wins and loses: triplets, RSA, categories, neighbours",
+            IMPROVE,
+            "transfer",
+        ),
+        reference="maps",
+    ),
     "concepts": Kind(
         "pyalign.concept.concepts_result:Concepts",
         "pyalign.report.concepts:concepts_view",

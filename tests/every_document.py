@@ -12,11 +12,13 @@ from small_study import write_inputs
 from support import draw_triplets
 
 import pyalign
+from pyalign.transfer.run import transfer
 
 N, T = 40, 900
 NAMES = tuple(f"object {k}" for k in range(N))
 LABELS = ("food", "tools", "<b>round</b>", "rare")
 MODELS = ("zoo/clip.npy", "zoo/vgg.npy", "zoo/old.npy", "zoo/word.npy")
+MAP = pyalign.Transform(np.diag([1.5, 1.0, 1.0, 0.3]), None, 0.0, 1.0)
 FAMILIES = ("a", "a", "b", "c")
 METADATA = [
     {"model": name, "family": family, "parameters": size, "objective": goal}
@@ -69,6 +71,12 @@ def every_result(folder):
         "consistency": pyalign.error_consistency(models, answers, dimensions=named, dimension_labels=LABELS,
                                            categories=kinds),
         "probe": pyalign.cross_validate_probe(second, answers, penalties=0.1, folds=2),
+        "transfer": transfer(
+            second, {"toward people": MAP, "away": replace(MAP, weights=np.eye(4)[:, :2])},
+            {"answers": pyalign.Triplets(answers, NAMES), "people": pyalign.Judgments(matrices, "dissimilarity", NAMES),
+             "elsewhere": pyalign.Judgments(np.eye(4), "similarity", ("w", "x", "y", "z"))},
+            categories=pyalign.Categories(kinds.members, kinds.labels, tuple(NAMES)), k=4,
+        ),
         "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], n_permutations=50,
                            partial=True, weighted=True),
         "cka": pyalign.cka(models, n_permutations=20, measure=["debiased-cka", "linear-cka"]),
