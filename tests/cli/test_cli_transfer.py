@@ -56,7 +56,6 @@ def test_several_maps_stand_in_one_table_and_on_a_page(command, files):
     words = ("transfer", "x.npz", "--map", "w.npz", "v.npz", "--on", "t.npy", "--categories", "kinds.txt")
     ran = command(*words, "--json", "transfer.json")
     assert ran.code == 0 and "v.npz" in ran.out and "w.npz" in ran.out
-    assert command("plot", "transfer.json", "--out", "transfer.svg").code == 0
     assert command("report", "transfer.json", "--out", "page.html").code == 0
     with open("page.html") as file:
         page = file.read()
