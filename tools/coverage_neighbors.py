@@ -1,4 +1,4 @@
-"""The cases of tools/intervals.py about neighbours: agreement with people's, purity, and maps, with intervals by half-samples.
+"""The cases of tools/intervals.py about neighbours: agreement with people's, purity, maps; intervals by half-samples.
 
 Objects are drawn anew. How much two representations agree about the k nearest of n objects depends on n, so that the
 truth is the mean of all estimates at that n.

@@ -226,6 +226,9 @@ class _Work:
         of = {row.embeddings: row for row in found.results}
         if within is None:
             self.notes += [f"{name}: {note}" for note in found.notes]
+            self.notes += [
+                f"{name}, {of_map}: {note}" for of_map, one in self.maps.items() for note in _seen(one, human)
+            ]
         pairs = {pair.b: pair for pair in found.pairs if pair.a == BEFORE}
         figures = []
         for called in self.maps:
@@ -261,6 +264,17 @@ class _Work:
             self.figures += neighbor_figures(
                 name, rows[BEFORE], rows[name], members, labels, self.k, self.measure or "cosine", plan
             )
+
+
+def _seen(transform: Transform, human: Judgments) -> Iterator[str]:
+    """What of the judged objects the fit of a map has seen, by their names."""
+    trained = transform.trained
+    if trained is not None and trained.names is not None and human.names is not None:
+        share = len({*trained.names} & {*human.names}) / len(human.names)
+        if share:
+            yield f"in-sample: the fit of the map has seen {100 * share:.3g} % of these objects"
+    else:
+        yield from transform.notes
 
 
 def _turned(ci: Interval) -> Interval:

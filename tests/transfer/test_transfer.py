@@ -144,6 +144,8 @@ def test_the_measure_of_a_map_is_that_of_its_fit_unless_another_is_asked_for():
     assert own.measures == ("cosine", "dot")
     assert own.figures[0].after == pyalign.score(fit.transform.apply(X), TRIPLETS, measure="dot", ci=None).accuracy
     assert any("in-sample: the fit of the map has seen 100 % of these triplets" in note for note in own.notes)
+    on_matrix = transfer(X, {"probe": fit.transform}, {"rdm": PEOPLE}, ci=None).notes
+    assert "rdm, probe: in-sample: the fit of the map has seen 100 % of these objects" in on_matrix
     asked = transfer(X, {"probe": fit.transform}, {"t": TRIPLETS}, ci=None, measure="cosine")
     assert asked.measures == ("cosine", "cosine")
 
