@@ -100,6 +100,19 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.probe:recipe_view",
         reference="maps",
     ),
+    "transfer": Kind(
+        "pyalign.map_transfer.result:Transfer",
+        "pyalign.report.transfer:transfer_view",
+        charts=("transfer",),
+        sections=("transfer",),
+        entry=Entry(
+            "transfer",
+            "what a map wins and loses: triplets, RSA, categories, neighbours",
+            IMPROVE,
+            "transfer",
+        ),
+        reference="maps",
+    ),
     "concepts": Kind(
         "pyalign.concept.concepts_result:Concepts",
         "pyalign.report.concepts:concepts_view",
@@ -361,6 +374,16 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.extraction.models:ModelLayers",
         "pyalign.report.listings:model_layers_view",
         entry=Entry("models layers", "layers of a model: names, shapes and types", DATA, "extraction"),
+    ),
+    "models table": Kind(
+        "pyalign.extraction.model_table:ModelTable",
+        "pyalign.report.listings:model_table_view",
+        entry=Entry(
+            "models table",
+            "published models: family, objective, training data, size, accuracy",
+            DATA,
+            "metadata",
+        ),
     ),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",

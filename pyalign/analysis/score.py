@@ -398,7 +398,8 @@ def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tup
     """What of the triplets the fit of the map has seen, and a sentence about it."""
     trained = transform.trained
     if trained is None:
-        return None, ("the map does not say what it was fitted to: whether this score is in-sample is unknown",)
+        unknown = "the map does not say what it was fitted to: whether this score is in-sample is unknown"
+        return None, transform.notes or (unknown,)
     seen = trained.overlap(aligned.x, aligned.index, aligned.names, aligned.triplets.task)
     if seen is None:
         what = "the embeddings are others than those of the map's fit, and there are no names to go by"

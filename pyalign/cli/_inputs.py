@@ -190,14 +190,15 @@ def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embed
     except InputError as error:
         raise InputError(f"{x.source}: --transform {spec}: {error}") from error
     trained = () if transform.trained is None else (f"it was fitted for --measure {transform.trained.measure}",)
-    notes = tuple(f"{x.source} through {spec}: {note}" for note in (*seen, *trained))
+    more = [note for note in (*seen, *trained) if note not in transform.notes]
+    notes = tuple(f"{x.source} through {spec}: {note}" for note in more)
     return replace(transformed, notes=(*transformed.notes, *notes))
 
 
 def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
     """A sentence about how many of the objects the fit of the map has seen, by their names."""
     if transform.trained is None or transform.trained.names is None or x.names is None:
-        return ("which of these objects its fit has seen can't be determined",)
+        return transform.notes or ("which of these objects its fit has seen can't be determined",)
     share = len({*transform.trained.names} & {*x.names}) / len(x.names)
     return (f"in-sample: its fit has seen {100 * share:.3g}% of these objects",) if share else ()
 

@@ -231,8 +231,9 @@ class Mapped:
     """A map before anything else is done with embeddings."""
 
     transform: Spec | None = option(
-        "linear map to apply to the embeddings first, as written by `pyalign probe`", metavar="W.npz", role="input"
-    )
+        "linear map to apply to the embeddings first, as written by `pyalign probe`; or glocal:MODEL, as gLocal has "
+        "published it, such as glocal:clip_RN50", metavar="W.npz", role="input",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

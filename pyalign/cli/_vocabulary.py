@@ -49,6 +49,8 @@ VOCABULARY = {
         ("--human", "human", "file", None, "human similarities: a matrix or a human embedding"),
         ("--other-embeddings", "other_embeddings", "file", None, "embeddings of other items by the same model"),
         ("--transform", "transform", "file", None, "a linear map to apply to the embeddings first"),
+        ("--map", "", "file", None, "linear maps that are compared with the embeddings as they are"),
+        ("--on", "", "file", None, "the data sets on which maps are compared"),
         ("--dimensions", "dimensions", "file", None, "human dimensions: (n, k) non-negative numbers"),
         ("--dimension-labels", "dimension_labels", "file", None, "the labels of the dimensions"),
         ("--categories", "categories", "file", None, "the category or categories of each object"),

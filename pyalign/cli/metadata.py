@@ -23,10 +23,10 @@ class MetadataOptions(_options.Output):
         required=True,
         metavar="COMPARE.json", role="input", positional=True,
     )  # fmt: skip
-    metadata: Spec = option(
+    metadata: Spec | None = option(
         "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, "
-        "parameters, seed or any other column",
-        required=True, metavar="FILE", role="input",
+        "parameters, seed or any other column (default, and for models without a row: `pyalign models table`)",
+        metavar="FILE", role="input",
     )  # fmt: skip
     columns: tuple[str, ...] | None = option(
         "columns of the table to compare models by (default: all)", "--by", nargs="+", metavar="C"
@@ -46,7 +46,7 @@ class MetadataOptions(_options.Output):
 
 def run(options: MetadataOptions, progress: Progress) -> Outcome:
     """Reads, matches, fits."""
-    table = load_metadata(options.metadata)
+    table = None if options.metadata is None else load_metadata(options.metadata)
     result: Any = load_result(options.result)
     regressions = regress_metadata(
         result, table, columns=options.columns, confidence_level=options.confidence_level, seed=options.seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -194,7 +195,17 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
             outcome = _one_fit(options, x, triplets, more, model, progress, journal)
         else:
             outcome = _probe(options, x, triplets, more, model, progress, journal)
-    return replace(outcome, notes=(*unused, *outcome.notes))
+    return replace(outcome, notes=(*unused, *outcome.notes, *_elsewhere(options)))
+
+
+def _elsewhere(options: ProbeCommandOptions) -> tuple[str, ...]:
+    """The command that says what the map does on other data, where the map is written."""
+    if options.out is None or options.out.startswith("/dev/"):
+        return ()
+    names = () if options.names is None else ("--names", options.names)
+    words = ("pyalign", "transfer", options.embeddings, *names, "--map", options.out, "--on", "SETS")
+    command = " ".join(map(shlex.quote, words))
+    return (f"a map can lower agreement on other data, or within categories, and change neighbours: {command}",)
 
 
 def _probe(

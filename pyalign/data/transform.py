@@ -31,6 +31,7 @@ class Transform:
         mean, std: scalars that standardize x; std is positive.
         trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
         source: the file it came from, or None.
+        notes: what a person should know who applies it, a sentence each.
 
     Raises:
         InputError: weights, bias, mean or std of another shape or type.
@@ -47,6 +48,7 @@ class Transform:
     std: float
     trained: TrainedOn | None = None
     source: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not hasattr(self.weights, "shape"):
@@ -63,7 +65,7 @@ class Transform:
             _checks.real_number(getattr(self, name), name)
         if self.trained is not None and not isinstance(self.trained, TrainedOn):
             raise InputError(f"trained must be a record of a fit; got {type(self.trained).__name__}")
-        _checks.text_or_none(self.source, "source")
+        object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
 
     def apply(self, x: ArrayLike | Embeddings) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
@@ -75,7 +77,7 @@ class Transform:
             InputError: x has other features than the weights, or is on a device but no tensor.
         """
         if isinstance(x, Embeddings):
-            return Embeddings(self.apply(x.values), x.names, x.source, x.notes)
+            return Embeddings(self.apply(x.values), x.names, x.source, (*x.notes, *self.notes))
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(

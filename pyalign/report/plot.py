@@ -59,6 +59,7 @@ def plot(
     - "accuracy": accuracies of models with intervals, sorted; chance and the noise ceiling.
     - "ceiling": the noise ceiling and its bounds, with intervals.
     - "before-after": accuracy without and with a probe, held out; or before and after a transform.
+    - "transfer": agreement with people on several sets, and neighbours, before and after a map.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.
     - "rsa": correlations with people with intervals, and their noise ceiling.
     - "cka": similarities of models (or layers) to each other as a matrix, ordered by clustering.

@@ -41,6 +41,31 @@ def test_the_table_and_its_notes(command, compared):
     assert "family" not in ran.out.splitlines()[0]
 
 
+def test_without_a_table_models_are_looked_up_in_that_of_pyalign_and_rows_of_ones_own_come_first(command, folder, x):
+    names = ["resnet50.npy", "vgg16.npy", "clip_vit_b32.npy", "alexnet.npy"]
+    for k, name in enumerate(names):
+        np.save(name, x + k * reals(20 + k, *x.shape))
+    assert command("compare", *names, "-t", "t.npy", "--json", "compare.json").code == 0
+    ran = command("metadata", "compare.json", "--by", "parameters", "family", "--json")
+    assert "note: the metadata of resnet50.npy (torchvision:resnet50/IMAGENET1K_V2), vgg16.npy" in ran.err
+    points = {point["model"]: point for point in strict_json(ran.out)["points"]}
+    assert points["vgg16.npy"]["values"] == {
+        **points["vgg16.npy"]["values"], "family": "VGG", "parameters": 138357544.0, "imagenet_accuracy": 0.71592,
+    }  # fmt: skip
+    with open("own.csv", "w") as file:
+        file.write("model,family,parameters\nvgg16,Mine,1M\n")
+    ran = command("metadata", "compare.json", "--metadata", "own.csv", "--json")
+    points = {point["model"]: point["values"] for point in strict_json(ran.out)["points"]}
+    assert points["vgg16.npy"] == {"family": "Mine", "parameters": 1e6}
+    assert points["alexnet.npy"] == {"family": "AlexNet", "parameters": 61100840.0}
+    assert "vgg16.npy (" not in ran.err and "alexnet.npy (torchvision:alexnet/IMAGENET1K_V1)" in ran.err
+
+
+def test_without_a_table_models_that_nobody_knows_are_refused(command, compared):
+    ran = command("metadata", "compare.json")
+    assert ran.code == 1 and "metadata must be given: pyalign's own table of models has no row of m0.npy" in ran.err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

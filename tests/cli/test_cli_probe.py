@@ -45,7 +45,7 @@ def without_times(document):
 
 def test_figures_are_those_of_the_api_and_the_map_is_the_refit(probe, people):
     ran = probe("--json", "--out", "w.npz", "--seed", "3", "--folds", "2")
-    assert (ran.code, ran.err) == (0, NAMELESS)
+    assert ran.code == 0 and ran.err.endswith(NAMELESS)
     document, expected = json.loads(ran.out), cross_validate_probe(*people, folds=2, seed=3)
     figures = json.loads(expected.to_json())
     assert without_times(figures).items() <= without_times(document).items()

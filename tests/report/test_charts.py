@@ -398,7 +398,8 @@ def test_more_models_than_can_be_told_apart_are_refused(one_model, message_of):
 def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert default_chart(one_model) == "concepts" and default_chart(predicted) == "dimensions"
     assert set(CHARTS) == {
-        "accuracy", "ceiling", "before-after", "reliability", "rsa", "cka", "consistency", "concepts", "concepts-map",
+        "accuracy", "ceiling", "before-after", "transfer", "reliability", "rsa", "cka", "consistency",
+        "concepts", "concepts-map",
         "dimensions", "power", "gallery", "metadata", "cards", "map",
     }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pyalign.report.charts import chart
 from pyalign.report.charts.save import rendered
 from pyalign.report.page.sections.metadata import metadata, metadata_columns
 from pyalign.report.page.sources import Loaded, Sources, metadata_of
+from pyalign.report.page.write import make_report
 
 BAD = "<script>alert(1)</script>"
 Y = [0.41, 0.45, 0.47, 0.52, 0.56, 0.55]
@@ -186,3 +188,14 @@ def test_the_page_reads_a_file(tmp_path):
     path = tmp_path / "models.csv"
     path.write_text("model,x\na,1\n")
     assert metadata_of(str(path)).columns == {"x": (1.0,)} == metadata_of(path).columns
+
+
+def test_a_page_without_a_table_has_what_pyalign_knows_of_its_models(tmp_path, comparison):
+    names = ("resnet50", "vgg16", "clip_vit_b32")
+    models = tuple(replace(one, model=name) for one, name in zip(comparison.models, names, strict=False))
+    few = replace(comparison, models=models, pairs=(), covariance=None, cross_entropy_covariance=None)
+    page = make_report([few], tmp_path / "page.html").html
+    assert "clip_vit_b32 (open_clip:ViT-B-32/openai)" in page and "image-text" in page
+    assert "There is no metadata of the models" not in page
+    two = replace(few, models=models[:2])
+    assert "There is no metadata of the models" in make_report([two], tmp_path / "page.html").html

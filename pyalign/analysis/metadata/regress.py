@@ -13,10 +13,11 @@ from pyalign import _checks
 from pyalign.analysis.metadata.points import Models, Points, models_of, points_of
 from pyalign.analysis.metadata.result import FittedLine, MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.data import Provenance
-from pyalign.data.metadata import as_metadata
+from pyalign.data.metadata import Metadata, as_metadata
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.io.model_table import metadata_of_models
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
 from pyalign.stats.student import quantile
@@ -33,8 +34,8 @@ LABELS = ("group", "seed")  # columns that say which rows are one model
 
 
 def regress_metadata(
-    result: Any, metadata: Any, *, columns: Sequence[str] | None = None, confidence_level: float = 0.95, seed: int = 0,
-    labels: Mapping[str, str] | None = None,
+    result: Any, metadata: Any = None, *, columns: Sequence[str] | None = None, confidence_level: float = 0.95,
+    seed: int = 0, labels: Mapping[str, str] | None = None,
 ) -> MetadataRegressions:  # fmt: skip
     """Compute slopes and rank correlations of accuracy with columns of numbers, and means by columns of text.
 
@@ -43,6 +44,7 @@ def regress_metadata(
             `pyalign.score`, by one measure, which gives no intervals over objects.
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
+            Models without a row have that of pyalign's own table of models, if it has one; None: all models do.
         columns: the columns to use; None: all.
         confidence_level: the confidence level of the intervals.
         seed: the seed of the simulations for intervals of rank correlations.
@@ -75,7 +77,8 @@ def regress_metadata(
     seed = _checks.whole_number(seed, "seed", 0, 10**18)
     if labels is not None and not isinstance(labels, Mapping):
         raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
-    models, table = models_of(result), as_metadata(metadata)
+    models = models_of(result)
+    table = _table(models, metadata, labels or {})
     points = points_of(models, table, confidence_level, labels or {})
     wanted = _columns(columns, table.columns)
     plan = _Plan(models, points, confidence_level, seed)
@@ -89,6 +92,16 @@ def regress_metadata(
         notes=tuple(dict.fromkeys(notes)), **models.about,
         provenance=_provenance(result, {"columns": columns, "confidence": confidence_level}, seed),
     )  # fmt: skip
+
+
+def _table(models: Models, metadata: Any, labels: Mapping[str, str]) -> Metadata:
+    """The table that was given, completed from the table of models that comes along; or rows of that."""
+    own = None if metadata is None else as_metadata(metadata)
+    table = metadata_of_models(models.names, own, {**labels, **models.labels})
+    if table is None:
+        few = listing(list(models.names), 4)
+        raise InputError(f"metadata must be given: pyalign's own table of models has no row of {few}")
+    return table
 
 
 def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:

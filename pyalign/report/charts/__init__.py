@@ -44,6 +44,7 @@ CHARTS = {
     "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
     "ceiling": Chart(("result",), module="models"),
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
+    "transfer": Chart(("result", "sort", "limit")),
     "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
     "rsa": Chart(("result", "sort", "limit"), several=True, module="models"),
     "cka": Chart(("result", "by", "sort", "limit"), module="matrix"),
