@@ -48,7 +48,7 @@ class EmbeddingFit(Result):
         dimensions: a `Dimension` for each column.
         shrinkage, sparsity: the penalties.
         signed: whether entries may be negative.
-        objective: cross_entropy + shrinkage * |X|_F^2 + sparsity / n * (the sum of all |x|), in nats.
+        objective: ``cross_entropy + shrinkage * |X|_F^2 + sparsity / n * (sum of |X|)``, in nats.
         cross_entropy: the mean over the answers of the fit, in nats.
         accuracy: the accuracy on the answers of the fit, a fraction. Both figures are optimistic: score other answers.
         residual: n times the largest derivative of the objective that a step could follow: 0 at a stationary point.
