@@ -70,14 +70,14 @@ def folds_table(result: EmbeddingCrossValidation) -> Table:
     ]
 
     def of(name: str) -> Callable[[FoldRow], Value]:
-        return lambda row: row[1].get(name, "")
+        return lambda row: row[1].get(name)
 
-    def written(value: Value) -> str:
-        return value if isinstance(value, str) else f"{value:.3g}"
+    def written(value: float) -> str:
+        return f"{value:.3g}"
 
     column = Rows(rows).column
     return table(
-        column("fold", lambda row: row[0], "count"),
+        column("fold", lambda row: str(row[0])),
         column("accuracy", of("accuracy"), "percent"),
         column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(result.task)),
         column("dimensions", of("n_dimensions"), "count"),

@@ -50,7 +50,11 @@ def expected(rows, path, interval=None):
 def tables(documents):
     """name of a table -> (rows of the documents, {header: (field, interval)}): all that it shows as numbers."""
     d = documents
-    scores = d["score"]["results"]
+    scores, embed = d["score"]["results"], d["embed"]
+    again = [{**one, "dimensions": [{**row, "ends": [row["low"], row["high"]]} for row in one["dimensions"]]}
+             for one in embed["stability"]]  # fmt: skip
+    changed = {"before": ("before", None), "after": ("after", None), "difference": ("difference", "ci"),
+               "p": ("p_value", None)}  # fmt: skip
     ranks = {row["model"]: row for row in d["compare"]["models"]}
     fitted = {row["embeddings"]: row for row in d["calibrate"]["results"]}
     ceiling = d["ceiling"]["ceilings"]["estimate"]["value"]
@@ -106,6 +110,29 @@ def tables(documents):
             "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "accuracy": ("accuracy", None),
             "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
             "rank": ("rank", None), "train": ("n_train", None), "test": ("n_test", None)}),
+        "transfer-table": ([row for row in d["transfer"]["figures"] if row["category"] is None], changed),
+        "transfer-categories": (sorted((row for row in d["transfer"]["figures"] if row["category"] is not None),
+                                       key=lambda row: -abs(row["difference"])), changed),
+        "embedding-folds": ([*({**row, "fold": k} for k, row in enumerate(embed["folds"], 1)),
+                             {name: embed[name] for name in ("accuracy", "cross_entropy")},
+                             {"n_train": embed["fit"]["n_triplets"],
+                              **{name: embed["fit"][name] for name in ("n_dimensions", "shrinkage", "sparsity")}}], {
+            "accuracy": ("accuracy", None), "cross-entropy": ("cross_entropy", None),
+            "dimensions": ("n_dimensions", None), "shrinkage": ("shrinkage", None), "sparsity": ("sparsity", None),
+            "train": ("n_train", None), "test": ("n_test", None)}),
+        "embedding-against": (embed["against"], {
+            "accuracy": ("accuracy", "accuracy_interval"), "cross-entropy": ("cross_entropy", "cross_entropy_interval"),
+            "difference": ("difference", "difference_interval"), "dimensions": ("n_dimensions", None),
+            "nats": ("cross_entropy_difference", "cross_entropy_difference_interval"), "matched": ("matched", None)}),
+        "embedding-stability": (embed["stability"], {
+            "fits": ("n_fits", None), "dimensions above .8": ("above_8", None), "above .9": ("above_9", None),
+            "as in VICE": ("vice_above_8", None), "similarities": ("similarity", None)}),
+        "embedding-dimensions": (
+            [{**row, **{one["over"]: one["dimensions"][row["dimension"] - 1] for one in again}}
+             for row in embed["fit"]["dimensions"]],
+            {"dimension": ("dimension", None), "mass": ("mass", None), "objects": ("n_objects", None),
+             "share": ("share", None),
+             **{one["over"]: (f"{one['over']}.correlation", f"{one['over']}.ends") for one in again}}),
         "dimensions-models": (d["predict"]["results"], {
             "mean R^2": ("mean_r2", "ci"), "accuracy": ("accuracy", "accuracy_ci"),
             "within folds": ("accuracy_within_folds", None), "as it is": ("own_accuracy", None)}),

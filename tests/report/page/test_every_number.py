@@ -33,7 +33,7 @@ def data(page):
 
 
 def test_a_page_of_all_commands_has_all_sections_and_no_fault(page):
-    assert page.notes == () and len(page.sections) == 18
+    assert page.notes == () and len(page.sections) == 20
 
 
 def test_every_row_of_every_table_is_in_its_document_and_the_other_way_round(every, data):
@@ -55,7 +55,7 @@ def test_every_number_of_every_chart_is_in_a_document(every, data):
     # the line of equality of a diagram of reliability, and the scale of its axes, are of no document
     charts = {name: one for name, one in data.items() if isinstance(one, dict) and "datasets" in one}
     wide = [name for name in charts if not name.endswith("-narrow")]
-    assert len(wide) == 15 and set(charts) == {*wide, *(f"{name}-narrow" for name in wide)}
+    assert len(wide) == 17 and set(charts) == {*wide, *(f"{name}-narrow" for name in wide)}
     for name in wide:
         chart = {"datasets": charts[name]["datasets"] | charts[f"{name}-narrow"]["datasets"]}
         held = {"documents": list(every.values()), "gains": gains, "zero": [0.0, 1.0]}
