@@ -31,7 +31,7 @@ class Transform:
         mean, std: scalars that standardize x; std is positive.
         trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
         source: the file it came from, or None.
-        notes: what a person should know who applies it, a sentence each.
+        notes: what users of the map should know, a sentence each.
 
     Raises:
         InputError: weights, bias, mean or std of another shape or type.

@@ -133,7 +133,7 @@ def latex_text(text: str) -> str:
 
     Example:
         >>> print(latex_text("R\u00b2 of vit_b32 & co: 50%, -0.2"))
-        R\textsuperscript{2} of vit\_b32 \& co: 50 \%, $-$0.2
+        R\textsuperscript{2} of vit\_b32 \& co: 50\%, $-$0.2
     """
     plain = one_line(text)
     indent = r"\quad " if plain.startswith("  ") else ""

@@ -82,7 +82,7 @@ def test_what_is_wrong_is_one_line(command, files, words, message):
 
 
 def test_a_probe_that_writes_its_map_names_the_command(command, files):
-    words = ("probe", "x.npz", "-t", "t.npy", "--penalty", "1", "--folds", "none")
+    words = ("probe", "x.npz", "-t", "t.npy", "--penalty", "1", "--split", "none")
     ran = command(*words, "--out", "map file.npz")
     assert ran.code == 0 and "pyalign transfer x.npz --map 'map file.npz' --on SETS" in ran.err
     assert "pyalign transfer" not in command(*words).err
