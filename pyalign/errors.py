@@ -25,7 +25,7 @@ class InputError(ValueError):
 
 
 class MissingExtraError(ImportError):
-    """A file format or a backend needs a package that is not installed; says what to install.
+    """A file format or a backend needs a package that is not installed; the message says what to install.
 
     Example:
         >>> print(MissingExtraError("a picture", "altair", "no such extra"))
@@ -42,15 +42,15 @@ class MissingExtraError(ImportError):
 
 
 class ConvergenceWarning(UserWarning):
-    """A fit ended before it was as near to its optimum as was asked for; says what would bring it nearer."""
+    """A fit ended before it was as close to its optimum as required; the message says what would bring it closer."""
 
 
 class AssumptionWarning(UserWarning):
-    """Something had to be assumed of the data, such as the order of items; says what would settle it."""
+    """Something had to be assumed about the data, such as the order of items; the message says how to state it."""
 
 
 class SlowWarning(UserWarning):
-    """numpy computes, since the kernels are not compiled or can't be loaded; says what to install. Once a process."""
+    """numpy does the work, since kernels are not compiled or can't be loaded; says what to install, once a process."""
 
 
 def printable(text: str) -> str:

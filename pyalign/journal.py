@@ -1,13 +1,15 @@
 """Runs that can be interrupted: what is finished, the best so far, and of which data and options both are.
 
 A long run finishes named steps and reports the best that it has; where Ctrl-C comes, `KeyboardInterrupt` goes through
-the library as through any other code, and whoever owns the journal finds both in it. With a path they also lie on the
+the library as through any other code, and whoever owns the journal finds both in it. With a path they also are on the
 disk, under names of their own: what a finished run has written is never replaced by less.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +17,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 from pyalign.data.provenance import fingerprint
 from pyalign.documents import as_document, from_document
@@ -47,13 +51,13 @@ class Journal:
     """The journal of one run. Without a path it is kept in memory alone.
 
     Args:
-        path: where it lies on the disk, written as soon as a step is finished: whole or not at all.
+        path: where it is on the disk, written as soon as a step is finished: whole or not at all.
         of: of what the run is, such as `fingerprint_of` gives; a journal serves no other run.
-        best_path: where the best so far lies.
+        best_path: where the best so far is.
         as_bytes: what is written there for a value.
 
     Raises:
-        InputError: a link lies at one of the paths, which would be followed to a file elsewhere.
+        InputError: a link is at one of the paths, which would be followed to a file elsewhere.
 
     Example:
         >>> journal = Journal()
@@ -74,10 +78,10 @@ class Journal:
         self.path, self.of = path, of
         self.best_path, self.as_bytes = best_path, as_bytes
         self.steps: dict[str, Any] = {}
-        self._left: dict[str, Any] = {}  # what lies on the disk of this very run, and is not read
+        self._left: dict[str, Any] = {}  # what is on the disk of this very run, and is not read
         self._offered: tuple[str, tuple[float, ...], Callable[[], Any]] | None = None
         self._best: Best | None = None
-        self._written: dict[str, Any] | None = None  # stage and merit of what lies at best_path
+        self._written: dict[str, Any] | None = None  # stage and merit of what is at best_path
         self._has_best_file = False  # whether a run has written best_path
 
     @classmethod
@@ -117,7 +121,7 @@ class Journal:
         """What was recorded when that step was finished, as the dataclass that it was.
 
         Raises:
-            InputError: what lies there is no such result; one line that starts with the path.
+            InputError: what is there is no such result; one line that starts with the path.
         """
         if step not in self.steps:
             return None
@@ -149,7 +153,7 @@ class Journal:
         return self._best
 
     def flush(self) -> None:
-        """Brings to the disk what is finished, and the best so far where it is better than what lies there."""
+        """Brings to the disk what is finished, and the best so far where it is better than what is there."""
         if self.path is None:
             return
         files: list[tuple[PathLike, str | bytes]] = []
@@ -169,7 +173,7 @@ class Journal:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Inside, Ctrl-C brings what there is to the disk first, and its message then says what lies where."""
+        """Inside, Ctrl-C brings what there is to the disk first, and its message then says what is where."""
         try:
             yield
         except KeyboardInterrupt:
@@ -188,7 +192,7 @@ class Journal:
         return "; ".join(parts)
 
     def close(self) -> None:
-        """The run has finished, and its outputs are written: what lies beside them goes."""
+        """The run has finished, and its outputs are written: what is next to them goes."""
         for path in (self.path, self.best_path if self._has_best_file else None):
             if path is not None:
                 with suppress(FileNotFoundError):
@@ -236,6 +240,24 @@ def _seal(document: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
+def packed(**arrays: np.ndarray) -> str:
+    """Arrays as text, for the record of a step; `unpacked` reads them back bit for bit.
+
+    Example:
+        >>> unpacked(packed(x=np.eye(2)))["x"].tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
+    """
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def unpacked(text: str) -> dict[str, np.ndarray]:
+    """The arrays that `packed` made text of."""
+    with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
 def fingerprint_of(arrays: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """What a run is of: its inputs (None where one is not given) and its options.
 
@@ -249,11 +271,11 @@ def fingerprint_of(arrays: Mapping[str, Any], options: Mapping[str, Any]) -> str
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def beside(path: PathLike, what: str) -> Path:
-    """The name of a file beside an output: of `W.npz` and "partial" it is `W.partial.npz`.
+def sibling_path(path: PathLike, what: str) -> Path:
+    """The path of a file next to an output: for `W.npz` and "partial" it is `W.partial.npz`.
 
     Example:
-        >>> beside("out/W.npz", "partial").name
+        >>> sibling_path("out/W.npz", "partial").name
         'W.partial.npz'
     """
     place = Path(path)

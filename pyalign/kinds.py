@@ -100,6 +100,19 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.probe:recipe_view",
         reference="maps",
     ),
+    "transfer": Kind(
+        "pyalign.map_transfer.result:Transfer",
+        "pyalign.report.transfer:transfer_view",
+        charts=("transfer",),
+        sections=("transfer",),
+        entry=Entry(
+            "transfer",
+            "what a map wins and loses: triplets, RSA, categories, neighbours",
+            IMPROVE,
+            "transfer",
+        ),
+        reference="maps",
+    ),
     "concepts": Kind(
         "pyalign.concept.concepts_result:Concepts",
         "pyalign.report.concepts:concepts_view",
@@ -128,6 +141,17 @@ KINDS: Mapping[str, Kind] = {
             "dimensions",
         ),
         reference="concepts",
+    ),
+    "embed": Kind(
+        "pyalign.embedding.validated:EmbeddingCrossValidation",
+        "pyalign.report.embedding:embedding_view",
+        charts=("penalty-path",),
+        sections=("embedding",),
+        entry=Entry("embed", "learn human dimensions from triplets, with held-out accuracy", EXPLAIN, "embedding"),
+        reference="embedding",
+    ),
+    "embedding": Kind(
+        "pyalign.embedding.result:EmbeddingFit", "pyalign.report.embedding:embedding_fit_view", reference="embedding"
     ),
     "calibrate": Kind(
         "pyalign.analysis.calibration.result:Calibrations",
@@ -351,6 +375,16 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.extraction.models:ModelLayers",
         "pyalign.report.listings:model_layers_view",
         entry=Entry("models layers", "layers of a model: names, shapes and types", DATA, "extraction"),
+    ),
+    "models table": Kind(
+        "pyalign.extraction.model_table:ModelTable",
+        "pyalign.report.listings:model_table_view",
+        entry=Entry(
+            "models table",
+            "published models: family, objective, training data, size, accuracy",
+            DATA,
+            "metadata",
+        ),
     ),
     "report": Kind(
         "pyalign.report.page.write:ReportFile",

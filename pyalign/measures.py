@@ -34,8 +34,8 @@ class PairKernel:
 
     Attributes:
         name: as in csrc/include/pyalign.h.
-        terms: what it takes of each row x beside its values: ``""`` for nothing, ``"inverse norms"`` for 1 / |x|, 0 for
-            a zero row, ``"squares"`` for |x|^2: that of the distances, functions of |x - y|^2.
+        terms: what it takes of each row x next to its values: ``""`` for nothing, ``"inverse norms"`` for 1 / |x|, 0
+            for a zero row, ``"squares"`` for |x|^2: that of the distances, functions of |x - y|^2.
         of_squares: of a distance, the similarity from s = |x - y|^2, gamma, and the module that has sqrt and exp of s.
         slope: of a distance, -2 g times the derivative by s, from g, the similarity, gamma and that module: what the
             difference of the rows is multiplied by in the derivative by a row. 0 where there is none.

@@ -17,6 +17,8 @@ from .concept.prototypes import Prototypes
 from .concept.purity import NeighborPurity
 from .data.provenance import Provenance
 from .datasets.chosen import ChosenTriplets
+from .embedding.result import EmbeddingFit
+from .embedding.validated import EmbeddingCrossValidation
 from .extraction.result import Extraction
 from .nearest.result import Neighbors
 from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
@@ -37,6 +39,8 @@ __all__ = [
     "Comparison",
     "Concepts",
     "DimensionPredictions",
+    "EmbeddingCrossValidation",
+    "EmbeddingFit",
     "ErrorConsistency",
     "Extraction",
     "Failures",

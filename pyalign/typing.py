@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from pyalign.data import Answers, Categories, Embeddings, Judgments, Subjects, Triplets, Weights
 from pyalign.measures import Measure
 
-# Arrays, tensors and DataFrames, or the classes that know the names of items besides.
+# Arrays, tensors and DataFrames, or the classes that know the names of items in addition.
 EmbeddingsLike: TypeAlias = ArrayLike | Embeddings
 TripletsLike: TypeAlias = ArrayLike | Triplets
 JudgmentsLike: TypeAlias = ArrayLike | Judgments

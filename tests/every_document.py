@@ -12,11 +12,13 @@ from small_study import write_inputs
 from support import draw_triplets
 
 import pyalign
+from pyalign.map_transfer.run import transfer
 
 N, T = 40, 900
 NAMES = tuple(f"object {k}" for k in range(N))
 LABELS = ("food", "tools", "<b>round</b>", "rare")
 MODELS = ("zoo/clip.npy", "zoo/vgg.npy", "zoo/old.npy", "zoo/word.npy")
+MAP = pyalign.Transform(np.diag([1.5, 1.0, 1.0, 0.3]), None, 0.0, 1.0)
 FAMILIES = ("a", "a", "b", "c")
 METADATA = [
     {"model": name, "family": family, "parameters": size, "objective": goal}
@@ -62,13 +64,24 @@ def every_result(folder):
     found = {
         "score": pyalign.score(models, answers, measure=["cosine", "dot"], ci="objects", ceiling=None),
         "compare": compared,
-        "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5),
+        "calibrate": pyalign.calibrate(two, answers, subjects=people, bins=5, split="triplets", held_out=0.2,
+                                        lapses=True),
         "ceiling": pyalign.noise_ceiling(answers, subjects=people),
         "agreement": pyalign.agreement(models, repeated),
         "failures": pyalign.find_failures(models, answers, families=FAMILIES, limit=40),
         "consistency": pyalign.error_consistency(models, answers, dimensions=named, dimension_labels=LABELS,
                                            categories=kinds),
         "probe": pyalign.cross_validate_probe(second, answers, penalties=0.1, folds=2),
+        "embed": pyalign.cross_validate_embedding(
+            pyalign.Triplets(answers, NAMES), folds=2, penalties=[(1e-3, None), (2e-3, None), (4e-3, None)],
+            n_seeds=1, halves=True, n_resamples=3, against={"human.npy": named},
+        ),
+        "transfer": transfer(
+            second, {"toward people": MAP, "away": replace(MAP, weights=np.eye(4)[:, :2])},
+            {"answers": pyalign.Triplets(answers, NAMES), "people": pyalign.Judgments(matrices, "dissimilarity", NAMES),
+             "elsewhere": pyalign.Judgments(np.eye(4), "similarity", ("w", "x", "y", "z"))},
+            categories=pyalign.Categories(kinds.members, kinds.labels, tuple(NAMES)), k=4,
+        ),
         "rsa": pyalign.rsa(two, matrices, kind="dissimilarity", correlation=["spearman", "pearson"], n_permutations=50,
                            partial=True, weighted=True),
         "cka": pyalign.cka(models, n_permutations=20, measure=["debiased-cka", "linear-cka"]),
@@ -76,7 +89,7 @@ def every_result(folder):
         "recover": pyalign.recover(two, answers[:200], n_simulations=10, sizes=[50, 200]),
         "plan experiment": pyalign.plan_experiment(
             pyalign.compare(two, answers, subjects=people), difference=0.1, n_objects=[20, 60], n_subjects=[8, 30],
-            price_object=2, price_subject=10,
+            prices=(2, 10, 0),
         ),
         "concepts": pyalign.score_concepts(models, answers, named, dimension_labels=LABELS, categories=kinds,
         top_objects=4), "predict": pyalign.predict_dimensions(two, named, labels=LABELS, folds=4, triplets=answers),
@@ -102,6 +115,7 @@ def other_results(folder):
     from pyalign.datasets.listing import dataset_info, list_datasets
     from pyalign.datasets.simulate import simulate
     from pyalign.datasets.triplets import draw_triplets as drawn
+    from pyalign.extraction.model_table import describe_models
     from pyalign.extraction.models import find_models, model_layers
     from pyalign.probing.recipe import cross_validate_recipe
     from pyalign.probing.recipe_results import RecipeSettings
@@ -115,9 +129,11 @@ def other_results(folder):
         "datasets list": list_datasets(),
         "describe": describe_file(folder / "human.npy"),
         "descriptions": FileDescriptions((describe_file(folder / "human.npy"),) * 2),
+        "embedding": pyalign.fit_embedding(pyalign.Triplets(answers, NAMES), shrinkage=2e-3),
         "fit": pyalign.fit_probe(human, answers, penalty=1.0),
         "models layers": model_layers("pixels:4"),
         "models list": find_models(source="pixels"),
+        "models table": describe_models(["clip_ViT-B/32", "resnet50", "dinov2-vit-base-p14"]),
         "permutation": pyalign.permutation_test(human, answers, n_permutations=9),
         "plan triplets": pyalign.plan_triplets(human, human**3, 50),
         "recipe": cross_validate_recipe(human, answers, folds=2, settings=RecipeSettings(epochs=2)),

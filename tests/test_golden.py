@@ -147,7 +147,7 @@ def test_shares_of_variance_by_an_object_and_by_a_person(things):
 
 
 def test_standard_errors_of_the_concept_dimensions(things):
-    """Of SPoSE-66 by dot products, 64.749 %: over objects, over people, over either."""
+    """Of SPoSE-66 by dot products, 64.749%: over objects, over people, over either."""
     answers = things("human_triplets_127304.npy")
     x, triplets, people = things("spose_embedding_66d_sorted.txt"), answers[:, :3], answers[:, 3]
     errors = [

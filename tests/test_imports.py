@@ -30,7 +30,7 @@ OF_FRAMEWORKS = {
         "backends/_*",
         "integrations/torch.py",
         "integrations/_*",
-        "ops/_tensor_door.py",
+        "ops/_tensor_dispatch.py",
         "nearest/_tensor_*",
         "fitting/_tensor_*",
         "extraction/_*",
@@ -43,7 +43,7 @@ OF_FRAMEWORKS = {
     "torchvision": ("extraction/_torchvision*.py",),
     "transformers": ("extraction/_transformers*.py",),
     "triton": ("backends/_triton_*",),
-    "sklearn": ("probing/estimator.py",),
+    "sklearn": ("probing/estimator.py", "integrations/sklearn.py", "embedding/estimator.py"),
 }
 
 

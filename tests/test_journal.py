@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pyalign._result import Result
-from pyalign.journal import Journal, _seal, beside, fingerprint_of
+from pyalign.journal import Journal, _seal, fingerprint_of, sibling_path
 
 
 @pytest.fixture
@@ -230,5 +230,5 @@ def test_fingerprints_are_of_values_and_options():
 
 
 def test_names_beside_an_output():
-    assert str(beside("a/W.npz", "partial")) == os.path.join("a", "W.partial.npz")
-    assert str(beside("W", "journal")) == "W.journal"
+    assert str(sibling_path("a/W.npz", "partial")) == os.path.join("a", "W.partial.npz")
+    assert str(sibling_path("W", "journal")) == "W.journal"

@@ -13,6 +13,7 @@ from support import draw_triplets, reals
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results/amd-epyc-zen4-2c.csv"
 NEWEST = "benchmarks/results/intel-r-xeon-r-processor-2c.csv"
+EMBED_RESULTS = "benchmarks/results/embed-intel-r-xeon-r-processor-2c.csv"
 PROBE_RESULTS = "benchmarks/results/probe-amd-epyc-zen4-2c.csv"
 
 
@@ -29,6 +30,13 @@ def test_the_table_of_the_published_grid_is_made_from_the_committed_results():
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
     assert len(table.splitlines()) > 20
     assert table in (ROOT / "docs" / "probing.md").read_text(encoding="utf-8")
+
+
+def test_the_table_of_embeddings_is_made_from_the_committed_results():
+    command = [sys.executable, "-m", "benchmarks.embed_grid", "--table", EMBED_RESULTS]
+    table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
+    assert len(table.splitlines()) > 20
+    assert table in (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
 
 
 def test_the_predictions_for_devices_are_those_of_the_benchmark():

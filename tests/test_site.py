@@ -73,6 +73,20 @@ def test_the_first_page_says_a_line_about_every_page():
     assert listed == Counter(path.stem for path in DOCS.glob("*.md") if path.stem != "index")
 
 
+def test_examples_stand_in_blocks_of_code():
+    """Markdown takes a line that starts with >>> for a quotation."""
+    block = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+    pages = [*DOCS.glob("*.md"), ROOT / "README.md"]
+    assert [page.name for page in pages if "\n>>> " in block.sub("", page.read_text(encoding="utf-8"))] == []
+
+
+def test_files_that_pages_name_are_there():
+    named = re.compile(r"`((?:pyalign|tests|tools|csrc|docs|examples)/[\w/.-]+\.(?:py|h|cpp|cu|csv|md))`")
+    pages = [*DOCS.glob("*.md"), ROOT / "README.md"]
+    paths = {path for page in pages for path in named.findall(page.read_text(encoding="utf-8"))}
+    assert len(paths) > 20 and sorted(path for path in paths if not (ROOT / path).exists()) == []
+
+
 class Links(HTMLParser):
     """What a page has: `ids`, where it leads (`hrefs`), what a browser would load for it (`loaded`)."""
 

@@ -71,8 +71,11 @@ def test_other_backends_are_kernels_where_the_host_is_the_subject(costs, backend
 # Files of which `make test` runs nothing, though they are none of kernels.
 ONLY_ELSEWHERE = {
     "tests/cli/test_cli_kill.py",
+    "tests/embedding/test_embedding_peers.py",
+    "tests/embedding/test_embedding_real_data.py",
     "tests/extraction/test_texts_real.py",
     "tests/fuzz/test_guided.py",
+    "tests/integrations/test_distributed.py",
     "tests/probing/test_probing_real_data.py",
     "tests/report/page/test_tour_page.py",
     "tests/test_gallery.py",

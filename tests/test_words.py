@@ -1,4 +1,4 @@
-"""Words that pyalign does not use: in help texts, in messages and notes, and in the prose of the documentation.
+"""Words that pyalign does not use: in help, messages and notes, docstrings of public names, and the documentation.
 
 `CONTRIBUTING.md` says what to write instead. A line of a list is a regular expression and what to write in its place.
 """
@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+import pyalign
+import pyalign.errors
+import pyalign.measures
 from pyalign.cli import COMMANDS, load
 from pyalign.cli._command import declared
 from pyalign.cli._vocabulary import VOCABULARY
@@ -54,12 +58,20 @@ HELP = SHOWN | {
     r"\blarger numbers mean\b|\bwhich no file says\b": "larger values mean",
     r"\bthreads that compute\b": "number of threads",
 }
-DOCS = EVERYWHERE | {r"\b(?:the|one|this|each|every|that|a) doors?\b": "dispatch"}  # of pages
+# Of pages and of docstrings of public names, where these words also occur in their usual sense.
+USUAL = (r"\balone\b", r"\bserves? (?!\()", r"\bstrengths?\b", r"\b(?:left|leaves?) over\b", r"\banew\b")
+DOCS = {rule: instead for rule, instead in SHOWN.items() if rule not in USUAL} | {
+    r"\balone[.,;:)]": "only",
+    r"\bcertificates?\b": "duality gap",
+    r"\ba \d+(?:st|nd|rd|th) of\b": "times as fast",
+    r"\d\.\d{2,} %": "33.3%",
+    r"\d %": "33%, without a blank",
+}
+STYLE_PAGE = "### Words"  # of CONTRIBUTING.md, which names the words that are to be avoided
 
 # A file and a part of the sentence in which a word is meant as it stands.
 ALLOWED = (
     ("pyalign/datasets/_kriegeskorte92.py", "person {}"),  # as that data set names its participants
-    ("pyalign/datasets/_rows_pairs.py", "for each person"),
 )
 
 
@@ -101,13 +113,14 @@ def sentences(path):
             yield node.lineno, text
 
 
-def prose(path):
+def prose(path, tables=True):
     """(line, text) of the paragraphs of a Markdown page, without blocks and spans of code."""
-    lines, fenced, start, paragraph = path.read_text().splitlines(), False, 0, []
+    text, fenced, start, paragraph = path.read_text().partition(f"\n{STYLE_PAGE}\n")[0], False, 0, []
+    lines = text.splitlines()
     for number, line in enumerate([*lines, ""], start=1):
         if line.lstrip().startswith("```"):
             fenced = not fenced
-        elif not fenced and line.strip() and not line.startswith("    "):
+        elif not fenced and line.strip() and not line.startswith("    ") and (tables or not line.startswith("|")):
             start = number if not paragraph else start
             paragraph.append(line)
             continue
@@ -140,11 +153,34 @@ def test_messages_and_notes_are_in_the_words_of_the_field():
 
 
 def test_pages_are_in_the_words_of_the_field():
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    wrong = [
-        f"{page.name}:{line}: {found}" for page in pages for line, text in prose(page) for found in broken(text, DOCS)
-    ]
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    pages += [ROOT / "benchmarks" / "README.md", ROOT / "tools" / "README.md"]
+    wrong = []
+    for words, tables in ((EVERYWHERE, True), (DOCS, False)):  # rows of tables also come from scripts
+        for page in pages:
+            name = page.relative_to(ROOT)
+            wrong += [f"{name}:{line}: {word}" for line, text in prose(page, tables) for word in broken(text, words)]
     assert not wrong, "\n".join(wrong)
+
+
+def docstrings():
+    """(name, docstring) of public functions and classes, and of what these classes define."""
+    for module in (pyalign, pyalign.results, pyalign.errors, pyalign.measures):
+        for name in getattr(module, "__all__", vars(module)):
+            value = getattr(module, name)
+            if name.startswith("_") or not getattr(value, "__module__", "").startswith("pyalign"):
+                continue
+            yield name, inspect.getdoc(value)
+            members = vars(value).items() if inspect.isclass(value) else ()
+            yield from ((f"{name}.{key}", inspect.getdoc(member)) for key, member in members if key[0] != "_")
+
+
+def test_docstrings_of_public_names_are_in_the_words_of_the_field():
+    wrong = []
+    for name, text in docstrings():
+        lines = (line for line in (text or "").splitlines() if not line.lstrip().startswith((">>>", "...")))
+        wrong += [f"{name}: {word}" for word in broken(re.sub(r"`+[^`]*`+", "", "\n".join(lines)), DOCS)]
+    assert not wrong, "\n".join(dict.fromkeys(wrong))
 
 
 @pytest.mark.parametrize(
@@ -156,13 +192,18 @@ def test_pages_are_in_the_words_of_the_field():
         ("of the intervals (default: 0.95)", HELP, 1),
         ("objects are drawn\nanew", EVERYWHERE, 1),
         ("intervals are over objects; participants are treated as fixed", HELP, 0),
+        ("a 71st of the grid; 33.333 % by chance", DOCS, 3),
+        ("by chance alone it is 3", DOCS, 0),
+        ("those of the host alone.", DOCS, 1),
     ],
 )
 def test_the_lists_find_what_they_name(text, words, found):
     assert len(broken(text, words)) == found
 
 
-def test_prose_is_what_is_outside_of_code(tmp_path):
+def test_prose_is_what_is_outside_of_code_and_tables_and_before_the_style_page(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("A ledger\nhere, `a ledger` there.\n\n```sh\ndrawn anew\n```\n    a door\n\nEnd")
-    assert [*prose(page)] == [(1, "A ledger here,  there."), (9, "End")]
+    blocks = "```sh\ndrawn anew\n```\n    a door"
+    page.write_text(f"A ledger\nhere, `a ledger` there.\n\n{blocks}\n\nEnd\n\n| a |\n\n### Words\n\nsay")
+    assert [*prose(page)] == [(1, "A ledger here,  there."), (9, "End"), (11, "| a |")]
+    assert [*prose(page, tables=False)] == [(1, "A ledger here,  there."), (9, "End")]

@@ -26,7 +26,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from inference import CHUNK, Tally, append, of_interval, read, share, summed
+from inference import CHUNK, Tally, append, in_tables, of_interval, read, share, summed
 from inference_worlds import OF_THINGS, THINGS, Effects, World, answered_by, balanced
 
 import pyalign
@@ -186,9 +186,10 @@ def table(lines: list[Tally]) -> list[str]:
         for way in (WEIGHTED, PLAIN):
             one, two = (tallies.get((cell.key, 0, quantity, way)) for quantity in ("CLIP", "difference"))
             if one is not None and two is not None and not (cell.share == 1.0 and way == PLAIN):
-                with_or_without = "yes" if way == WEIGHTED else "no"
+                weighted = "yes" if way == WEIGHTED else "no"
                 own = "" if cell.share == 1.0 else held(one)
-                shown.append(f"| {cell.name} | {cell.share:g} | {cell.n:,} | {with_or_without} | {own} | {held(two)} |")
+                first = f"| {in_tables(cell.name)} | {cell.share:g} | {cell.n:,} | {weighted} |"
+                shown.append(f"{first} {own} | {held(two)} |")
     return shown
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from coverage_cases import NOMINAL, SEEN, SIZE, Case, Found, model, objects, shifted
 
 import pyalign
+from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 
 HALVES = 60
 CELLS = [
@@ -37,7 +38,7 @@ def three(x: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 def found_of(models: dict[str, np.ndarray], measure: str) -> pyalign.results.SimilarityMatrix:
     """What pyalign says; half-samples are few, to save time."""
-    matrices = pyalign.REPRESENTATION_MEASURES[measure.partition(":")[0]].family == "matrix"
+    matrices = REPRESENTATION_MEASURES[measure.partition(":")[0]].family == "matrix"
     ci = pyalign.Resampling("objects", *(("corrected",) if matrices else ("half-samples", HALVES)))
     return pyalign.cka(models, measure=measure, n_permutations=0, ci=ci)[0]
 

@@ -1,4 +1,4 @@
-"""The cases of tools/intervals.py about neighbours: agreement with people's and purity, with intervals by half-samples.
+"""The cases of tools/intervals.py about neighbours: agreement with people's, purity, maps; intervals by half-samples.
 
 Objects are drawn anew. How much two representations agree about the k nearest of n objects depends on n, so that the
 truth is the mean of all estimates at that n.
@@ -14,6 +14,7 @@ import numpy as np
 from coverage_cases import CENTRES, FEATURES, NOTHING, Case, Found, model
 
 import pyalign
+from pyalign.map_transfer.run import transfer
 
 NAMES = (
     "overlap",
@@ -23,6 +24,10 @@ NAMES = (
     "purity",
     "purity of the largest kind",
     "purity of a small kind",
+    "neighbours kept",
+    "k-NN accuracy",
+    "k-NN difference",
+    "k-NN difference, one kind",
 )
 HELD = {name: (0.92, 1.0) for name in NAMES}
 SIZES = ((50, 5), (100, 5), (200, 10))
@@ -81,11 +86,30 @@ def small_kinds(n: int, k: int) -> Callable[..., Iterator[Found]]:
     return draw
 
 
+def mapped(n: int, k: int) -> Callable[..., Iterator[Found]]:
+    """A map that favours four features of twelve, before and after."""
+    stretch = pyalign.Transform(np.diag([2.5] * 4 + [0.6] * (FEATURES - 4)), None, 0.0, 1.0)
+
+    def draw(rng: np.random.Generator) -> Iterator[Found]:
+        x, kind = drawn(n, rng)
+        figures = transfer(x, stretch, {}, categories=kind, k=k).figures
+        kept, votes, of_one = figures[:3]
+        yield Found.of("neighbours kept", kept.difference, kept.ci)
+        yield Found.of("k-NN accuracy", votes.before, votes.before_ci)
+        yield Found.of("k-NN difference", votes.difference, votes.ci)
+        if of_one.ci is not None:
+            yield Found.of("k-NN difference, one kind", of_one.difference, of_one.ci)
+
+    return draw
+
+
 def cases() -> Iterator[Case]:
     for n, k in SIZES:
         sizes = f"{n} objects, {k} neighbours"
         yield Case("neighbors", f"neighbors n={n} k={k}", "objects", sizes, agreement(n, k), asked=HELD, share=0.2,
                    centred=True)  # fmt: skip
+        yield Case("neighbors", f"neighbors after a map n={n} k={k}", "objects", sizes, mapped(n, k), asked=HELD,
+                   share=0.2, centred=True)  # fmt: skip
     yield Case("neighbors", "neighbors of 20 kinds n=200 k=10", "objects", "200 objects, 10 neighbours",
                small_kinds(200, 10), asked=HELD, share=0.2, centred=True)  # fmt: skip
     yield Case("neighbors", "neighbors unrelated n=100 k=5", "objects", "100 objects, 5 neighbours", unrelated(100, 5),

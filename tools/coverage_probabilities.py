@@ -2,10 +2,8 @@
 
     python tools/coverage_probabilities.py [CELL ...] [--draws 1000] [--out tools/coverage_probabilities.csv] [--table]
 
-Objects, people and answers are drawn anew. Objects have seven features, of which models see four; people choose by a
-softmax of inner products of all, some more attentively than others. Two credits of a model share about as much of their
-variance by an object, or by a person, as those of CLIP do in THINGS (`--effects`). True values are those of one draw of
-so many objects that each is in one triplet; of held-out figures they are those at the temperature that was fitted.
+Objects, people and answers are new in each draw, from the world of tools/coverage_worlds.py. True values are those of
+one draw of so many objects that each is in one triplet; of held-out figures those at the temperature that was fitted.
 
 The journal has a line for each hundred draws, as that of tools/inference.py. `--table` prints it as the tables of
 docs/statistics-coverage.md.
@@ -16,16 +14,28 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from zlib import crc32
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from coverage_ceilings import CELLS as OF_CEILINGS
+from coverage_lapses import CELLS as OF_LAPSES
+from coverage_worlds import (
+    PACKAGE,
+    TEMPERATURE,
+    TRUTH,
+    Cell,
+    Measured,
+    apart,
+    counted,
+    drawn,
+    people_apart,
+    rows,
+)
 from inference import CHUNK, IDEAL, Tally, append, of_interval, read, share, shared, summed
 
 import pyalign
@@ -33,48 +43,8 @@ from pyalign.datasets.simulate import random_triplets
 from pyalign.documents import Interval
 
 JOURNAL = Path(__file__).resolve().with_name("coverage_probabilities.csv")
-PACKAGE, LOG, APART = "pyalign", "in log T", "without covariance"
-SEEN, UNSEEN = 4, 3  # features
-TEMPERATURE = 2.2
-ATTENTION = 0.28  # standard deviation of its logarithm among people
-LAST = np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])
-TRUTH = 60_000  # triplets of objects that occur once
+LOG, APART = "in log T", "without covariance"
 BETAS = np.geomspace(0.02, 4.0, 25)  # at which true values are known; between them by a straight line
-Measured = Iterator[tuple[str, str, Interval | None, float, float]]  # quantity, way, interval, estimate, truth
-
-# The world
-
-
-def drawn(
-    triplets: np.ndarray, rng: np.random.Generator, answers: int = 1, who: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Rows of new objects as a model sees them, and counts (t, 3) of answers; who: (t, answers) people, or None."""
-    n = int(triplets.max()) + 1
-    x = rng.normal(size=(n, SEEN + UNSEEN))
-    first, second = x[triplets[:, [1, 0, 0]]], x[triplets[:, [2, 2, 1]]]  # of the pair without item 0, 1, 2
-    utility = np.einsum("tof,tof->to", first, second)[:, None, :] / TEMPERATURE
-    if who is not None:
-        utility = utility * np.exp(ATTENTION * rng.normal(size=int(who.max()) + 1))[who][:, :, None]
-    p = np.exp(utility - utility.max(axis=2, keepdims=True))
-    edges = np.cumsum(p, axis=2)[:, :, :2] / p.sum(axis=2, keepdims=True)
-    odd = (rng.random((len(triplets), answers, 1)) > edges).sum(axis=2)
-    return np.ascontiguousarray(x[:, :SEEN]), odd
-
-
-def counted(odd: np.ndarray) -> np.ndarray:
-    """(t, 3) from the odd positions (t, answers)."""
-    return (odd[:, :, None] == np.arange(3)).sum(axis=1)
-
-
-def rows(triplets: np.ndarray, odd: np.ndarray) -> np.ndarray:
-    """Answers (t * answers, 3) with the odd item last, triplet by triplet."""
-    return np.take_along_axis(np.repeat(triplets, odd.shape[1], axis=0), LAST[odd.ravel()], axis=1)
-
-
-def apart(t: int = TRUTH) -> np.ndarray:
-    """Triplets of objects that occur once."""
-    return np.arange(3 * t).reshape(-1, 3)
-
 
 # True values
 
@@ -84,11 +54,6 @@ def true_temperature(people: bool) -> float:
     """Of all objects (and people)."""
     x, odd = drawn(apart(4 * TRUTH), np.random.default_rng(1), 1, people_apart(4 * TRUTH, 1) if people else None)
     return pyalign.calibrate(x, rows(apart(4 * TRUTH), odd), measure="dot", split=None, ci=None).temperature
-
-
-def people_apart(t: int, answers: int) -> np.ndarray:
-    """(t, answers) people who answer once each."""
-    return np.arange(t * answers).reshape(t, answers)
 
 
 @cache
@@ -255,21 +220,6 @@ def of_ceiling(n: int, t: int, answers: int, people: int = 0) -> Callable[[np.ra
     return draw
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A row: of which table, its name, what it draws, and the share of the draws."""
-
-    kind: str
-    name: str
-    draw: Callable[[np.random.Generator], Measured]
-    share: float = 1.0
-
-    @property
-    def number(self) -> int:
-        """For its generators."""
-        return crc32(self.name.encode())
-
-
 CELLS = (
     Cell("calibration", "60 objects, 600 triplets", calibrated(60, 600)),
     Cell("calibration", "60 objects, 2,000 triplets", calibrated(60, 2_000)),
@@ -281,6 +231,8 @@ CELLS = (
     Cell("agreement", "100 objects, 400 triplets with 10 answers of 20 people", agreed(100, 400, 10, 20), 0.3),
     Cell("fraction", "100 objects, 400 triplets with 5 answers", of_ceiling(100, 400, 5), 0.3),
     Cell("fraction", "100 objects, 400 triplets with 5 answers of 20 people", of_ceiling(100, 400, 5, 20), 0.3),
+    *OF_CEILINGS,
+    *OF_LAPSES,
 )
 
 

@@ -16,7 +16,7 @@ run pyalign sample "$dir"
 run pyalign score --embeddings "$dir/embeddings.npy" --triplets "$dir/triplets.npy"
 
 printf '\nThe same at THINGS size: answers drawn from a known choice model, so the right accuracy is known.\n'
-run pyalign triplets simulate "$dir/things" --shape 1854,768 --count 4700000
+run pyalign triplets simulate "$dir/things" --n-objects 1854 --count 4700000
 run pyalign score --embeddings "$dir/things/embeddings.npy" --triplets "$dir/things/triplets.npy" \
   --temperature 0.1 --json "$dir/things/score.json"
 run pyalign describe "$dir/things/triplets.npy"

@@ -24,7 +24,7 @@ SETTINGS = (
     "identity:0.1:0 identity:0.1:0.25 identity:0.1:0.5 identity:0.3:0 identity:1:0 identity:1:0.25 "
     "squared:0.03:0 squared:0.03:0.25 squared:0.03:0.5"
 ).split()
-TOLERANCE = 1e-2  # as `pyalign probe --folds none` has it
+TOLERANCE = 1e-2  # as `pyalign probe --split none` has it
 HEADER = (
     "penalty", "l2", "alpha", "accuracy", "cross-entropy", "1 kept", "10 kept", "1 kept, fitted", "10 kept, fitted",
 )  # fmt: skip

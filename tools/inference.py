@@ -231,7 +231,7 @@ def table(lines: list[Tally], kind: str, of: Iterable[Cell]) -> list[str]:
 
 def _row(cell: Cell, quantity: str, way: str, parts: list[Tally]) -> str:
     whole = reduce(Tally.plus, parts)
-    first = [cell.name, quantity, way, f"{whole.draws:,}"]
+    first = [in_tables(cell.name), quantity, way, f"{whole.draws:,}"]
     if quantity.startswith(("any", "the first", "equivalence")):
         return _line([*first, "", "", "", share(whole.rejected, whole.draws), ""])
     missed = whole.below + whole.above
@@ -256,6 +256,15 @@ def _row(cell: Cell, quantity: str, way: str, parts: list[Tally]) -> str:
         size = _difference(cell.worlds[0]) / whole.sd
         ideal = f"{100 * _power(size):.1f}"
     return _line([*first, held, sides, wide, share(whole.rejected, whole.draws) if tests else "", ideal])
+
+
+def in_tables(name: str) -> str:
+    """A cell's name as tables have it. Its draws are seeded by the name in the journal, which therefore stays.
+
+    >>> in_tables("20 people, one person gives half of the answers")
+    '20 participants, one participant gives half of the answers'
+    """
+    return name.replace("people", "participants").replace("person", "participant")
 
 
 def _line(columns: list[str]) -> str:
@@ -288,7 +297,7 @@ def effects(things: Path) -> list[str]:
     values = dict(credits)
     for a, b in ((0, 1), (0, 2), (1, 2)):
         values[f"{names[a]} less {names[b]}"] = credits[names[a]] - credits[names[b]]
-    lines = ["| credit | share of its variance by an object | by a person |", "| --- | --- | --- |"]
+    lines = ["| credit | share of its variance by an object | by a participant |", "| --- | --- | --- |"]
     for name, one in values.items():
         by_object = shared(one, triplets)
         lines.append(f"| {name} | {by_object:.4f} | {shared(one, people[:, None]):.4f} |")

@@ -339,7 +339,7 @@ def write_verdicts(verdicts: Iterable[Verdict]) -> None:
 
 def table(verdicts: list[Verdict]) -> str:
     """How many faults of each kind each suite sees, in Markdown."""
-    rows = ["| fault | put in | seen by `make test` | by any test | by none |", "| --- | --- | --- | --- | --- |"]
+    rows = ["| fault | planted | found by `make test` | by any test | by none |", "| --- | --- | --- | --- | --- |"]
     counted = [one for one in verdicts if one.seen_by != "compiler"]
     for kind in (*KINDS, "all"):
         of_kind = [one for one in counted if kind in (one.kind, "all")]

@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from inference import CHUNK, Tally, append, of_interval, read, summed
+from inference import CHUNK, Tally, append, in_tables, of_interval, read, summed
 from inference_worlds import THINGS, Design, Effects, World, answered_by, by_rank
 
 import pyalign
@@ -211,7 +211,7 @@ def table(journal: Path = JOURNAL, pilots: Path = PILOTS) -> list[str]:
         study, low, high = row["study"], *row["single"]  # type: ignore[misc]
         numbers = [f"{100 * row[name]:.2f}" for name in ("error", "seen error", "width", "seen width")]  # type: ignore[operator]
         numbers += [f"{100 * row[name]:.1f}" for name in ("power", "seen power")]  # type: ignore[operator]
-        cells = [study.name, study.world, row["figure"], f"{row['draws']:,}", *numbers,
+        cells = [in_tables(study.name), in_tables(study.world), row["figure"], f"{row['draws']:,}", *numbers,
                  f"{100 * low:.2f} to {100 * high:.2f}"]  # fmt: skip
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return lines

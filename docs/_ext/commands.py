@@ -106,6 +106,8 @@ def _value(one: dataclasses.Field[Any], told: Option) -> str:
     if one.default is False:
         return ""
     name = told.metavar or ("|".join(map(str, told.choices)) if told.choices else one.name.upper())
+    if isinstance(told.nargs, int):
+        return " ".join([name] * told.nargs)
     return {"+": f"{name} ...", "*": f"[{name} ...]", "?": f"[{name}]"}.get(told.nargs or "", name)
 
 

@@ -53,6 +53,11 @@ BESIDES = {
         "Maps that align", "The linear map under which a representation agrees best.",
         ("probe_path", "load_transform", "write_transform"), ("TripletProbe", "ProbeOptions", "Transform"),
     ),
+    "embedding": Names(
+        "Human dimensions", "Dimensions of objects that are learned from triplets, without a model.",
+        ("fit_embedding", "cross_validate_embedding", "embedding_path", "match_dimensions"),
+        ("TripletEmbedding", "EmbeddingOptions"),
+    ),
     "extraction": Names(
         "Embeddings of images and texts", "From a folder of images, or a list of words, to rows with names.",
         ("extract", "merge_extractions", "list_models", "load_encoder", "as_images"), ("Images", "Encoder"),
@@ -67,9 +72,8 @@ BESIDES = {
         "Results and pictures", "What functions return, and how to print, plot, write and read it.",
         ("load_result", "plot", "write_report", "run_study"), ("Result", "Provenance", "StudyStep"),
     ),
-    "tables": Names(
-        "Tables, errors, version", "What can be chosen by name, and what can go wrong.",
-        ("MEASURES", "CORRELATIONS", "REPRESENTATION_MEASURES", "__version__"),
+    "errors": Names(
+        "Errors, warnings, version", "What can go wrong, and which version this is.", ("__version__",),
         ("InputError", "MissingExtraError", "AssumptionWarning", "ConvergenceWarning", "SlowWarning"),
     ),
 }  # fmt: skip
@@ -91,8 +95,5 @@ NAMES = {stem: with_kinds(stem, besides) for stem, besides in BESIDES.items()}
 
 # What is no function or class has no docstring of its own.
 VALUES = {
-    "MEASURES": "Measures of similarity by name, such as ``\"cosine\"``: see the page :doc:`/numbers`.",
-    "CORRELATIONS": "Correlations of similarity matrices by name, such as ``\"spearman\"``: see the page :doc:`/rsa`.",
-    "REPRESENTATION_MEASURES": "Measures between representations by name, such as ``\"cka\"``: see :doc:`/cka`.",
     "__version__": "The version of the package.",
-}  # fmt: skip
+}

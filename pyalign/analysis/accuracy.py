@@ -38,8 +38,8 @@ class GroupScore:
         n_triplets: how many triplets have the label.
         cross_entropy: nats per triplet; None where that of the whole is.
         ci: interval of the accuracy, or None: not asked for, or resamples that hold none of the group, or for the
-            closed form a single triplet, person or set of objects. With ``ci="auto"`` it is over objects where fewer
-            than four participants answered the triplets of the group.
+            closed form a single triplet, participant or set of objects. With ``ci="auto"`` it is over objects where
+            fewer than four participants answered the triplets of the group.
         pooled: the accuracy drawn towards that of the other groups, as far as it is uncertain itself; a fraction. None
             where fewer than five groups have an interval in closed form. See `pyalign.stats.pooling`.
         pooled_ci: its interval.
@@ -284,13 +284,13 @@ def score_placed(
     ready: Placed, measure: Measure, temperature: float, nan_policy: Policy, *, choices: bool, probabilities: bool,
     similarities: bool, task: str, aside: Aside | None = None,
 ) -> tuple[TripletResults, int]:  # fmt: skip
-    """The same of what lies ready; `aside`: see `run_placed`."""
+    """The same of what is ready; `aside`: see `run_placed`."""
     kept = None
     precomputed = measure.precomputed
     if nan_policy == "omit":
         ready, kept = scored_part(ready, precomputed, task)
     elif precomputed:
-        require_values(ready.door.host(ready.rows))
+        require_values(ready.dispatch.host(ready.rows))
     wanted = {"choices": choices, "probabilities": probabilities, "similarities": similarities}
     if task == ANCHORED:
         results = run_anchored(ready, measure, temperature=temperature, aside=aside, **wanted)
@@ -329,7 +329,7 @@ def summarise(
 
 
 def fraction_of_ceiling(accuracy: float, ceiling: float, task: str = ODD_ONE_OUT) -> float:
-    """How far an accuracy has come on the way from chance to the ceiling: 0 at chance, 1 at the ceiling.
+    """The position of an accuracy between chance and the ceiling: 0 at chance, 1 at the ceiling.
 
     Args:
         accuracy: a fraction.
@@ -337,7 +337,7 @@ def fraction_of_ceiling(accuracy: float, ceiling: float, task: str = ODD_ONE_OUT
         task: ``"odd-one-out"``, where chance is 1/3; or ``"anchored"``, where it is 1/2.
 
     Raises:
-        InputError: a fraction that is none, or a ceiling that is not above chance.
+        InputError: a number that is no fraction, or a ceiling that is not above chance.
 
     Source: Schrimpf et al., "Brain-Score", 2018: scores are divided by their ceiling, here both above chance.
 
@@ -369,21 +369,21 @@ def accuracy_of(sums: Sums, n: int, ties: str) -> float:
 
 def scored_part(ready: Placed, precomputed: bool, task: str) -> tuple[Placed, np.ndarray | None]:
     """What is left without NaN, and which triplets (t,) touch none; None for all. See ``nan_policy="omit"``."""
-    door, rows, index = ready.door, ready.rows, ready.index
-    _checks.require_valid(door.backend.check_triplets(index, len(rows)), index, *map(int, rows.shape))
+    dispatch, rows, index = ready.dispatch, ready.rows, ready.index
+    _checks.require_valid(dispatch.backend.check_triplets(index, len(rows)), index, *map(int, rows.shape))
     if precomputed:
         return without_missing_pairs(ready, task)
-    finite = finite_mask(door.backend, rows)
+    finite = finite_mask(dispatch.backend, rows)
     if finite.all():
         return ready, None
-    items = door.host(index)
+    items = dispatch.host(index)
     kept: np.ndarray = finite[items].all(axis=1)
     if not kept.any():
         raise InputError(
             f"embeddings must be finite in the rows of at least one triplet; all {len(kept)} touch NaN or infinity"
         )
     renumbered = np.cumsum(finite) - 1
-    return Placed(door, door.take(rows, finite), door.triplets(renumbered[items[kept]])), kept
+    return Placed(dispatch, dispatch.take(rows, finite), dispatch.triplets(renumbered[items[kept]])), kept
 
 
 def _spread(results: TripletResults, kept: np.ndarray) -> TripletResults:

@@ -28,7 +28,7 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
@@ -62,7 +62,7 @@ def agreement(
     unreadable: Policy = "raise",
     missing: Policy = "raise", backend: BackendName = "auto", progress: Progress | None = None,
 ) -> Agreements:  # fmt: skip
-    """A model's choice probabilities against the shares of many people's answers to the same triplets.
+    """Compare a model's choice probabilities with the proportions of many people's answers to the same triplets.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
@@ -71,8 +71,8 @@ def agreement(
             are answers. Rows with the same three items are answers to one triplet. Where both sides have names, rows
             are matched by name.
         model_choices: name -> recorded choices of a language model or a participant, as `pyalign.score_choices` takes
-            them; in addition to x, which is then a mapping, or instead of it. Of a triplet that stands in several rows
-            the mean of its choices counts, and of its probabilities.
+            them; in addition to embeddings, which are then a mapping, or instead of them. If a triplet is in several
+            rows, the means of its choices and of its probabilities count.
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) whole numbers of any dtype: how often each position in the file was chosen as odd, in place of
             single answers. None: those of `Triplets`, else the last column.
@@ -81,15 +81,15 @@ def agreement(
         measure: see `pyalign.similarity`; one or several.
         temperature: p = softmax(similarity / temperature), see `pyalign.choice_probabilities`.
         min_answers: triplets with fewer answers are left out.
-        ci: what intervals are over, in closed form; see `pyalign.score`. Over participants they are those of as many
+        ci: what intervals are over, in closed form; see `pyalign.score`. Intervals over participants are for as many
             other participants. None: no intervals.
         edges: of the bins of the majority share, ascending.
         ties, nan_policy, missing, backend: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        An `Agreement`; of a mapping, of choices or of several measures, `Agreements`. Of choices without probabilities
-        only the accuracies are known.
+        `Agreements`, with an `Agreement` for each of the embeddings and measures, and for each of the choices. If there
+        is only one, `Agreements` has its attributes too. Choices without probabilities have only accuracies.
 
     Raises:
         InputError: as `pyalign.score`; no triplet with so many answers; answers of another shape, negative, all 0 in
@@ -115,16 +115,16 @@ def agreement(
     answered = answered_triplets(triplets, answers, "agreement")
     require_unweighted(answered, "agreement")
     present = with_rows(models, answered, missing, subjects=subjects)
-    given = present.triplets
-    require_odd_one_out(given, "agreement")
-    people = codes_of_people(given, present.of(subjects, "subjects"))
-    asked = _Asked(int(min_answers), limits, people, plan)
+    kept = present.triplets
+    require_odd_one_out(kept, "agreement")
+    people = codes_of_people(kept, present.of(subjects, "subjects"))
+    settings = _Settings(int(min_answers), limits, people, plan)
     divisor = _checks.as_temperature(temperature)
     how = {"temperature": divisor, "ties": ties, "nan_policy": nan_policy, "backend": backend}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
-        told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
-        told |= {} if people is None else {"subjects": people}
+        data = {**inputs, "triplets": kept, "answers": kept.answers if answers is None else answers}
+        data |= {} if people is None else {"subjects": people}
         options = {
             "measure": measure,
             "temperature": divisor,
@@ -137,29 +137,29 @@ def agreement(
             "ci": record_of(plan),
             **choices.options(),
         }
-        return Provenance.now(told, options, backend)
+        return Provenance.now(data, options, backend)
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Agreement]:
-        compared = _ready(aligned, name, asked, how)
+        compared = _ready(aligned, name, settings, how)
         inputs = {name or "embeddings": aligned.embeddings}
-        return lambda one: replace(compared(one), coverage=present.coverage, provenance=recorded(inputs, str(one)))
+        return lambda by: replace(compared(by), coverage=present.coverage, provenance=recorded(inputs, str(by)))
 
     has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
-    found = of_each(as_models(models), given, measures, progress, begin) if has_rows else ()
+    results = of_each(as_models(models), kept, measures, progress, begin) if has_rows else ()
     host = get_host_backend(backend)
-    for name, chosen in choices.among(present).read(given, host).items():
-        one = _of_choices(chosen, given, name, asked, ties, host.name)
+    for name, chosen in choices.among(present).read(kept, host).items():
+        result = _of_choices(chosen, kept, name, settings, ties, host.name)
         inputs = {name: choices.choices[name]}
-        found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
+        results += (replace(result, coverage=present.coverage, provenance=recorded(inputs, None)),)
     inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
     return Agreements(
-        found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
-        provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
+        results, kept.source, notes=merged(*(result.notes for result in results)), coverage=present.coverage,
+        provenance=recorded(inputs, [*map(str, measures)] if has_rows else None),
     )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Settings:
     """The options of one call about answers. people: (t,) codes of who gave each, None where that is not known."""
 
     min_answers: int
@@ -181,25 +181,25 @@ def _checked_edges(edges: Sequence[float]) -> np.ndarray:
 
 
 def _ready(
-    aligned: Aligned, name: str | None, asked: _Asked, options: Mapping[str, Any]
+    aligned: Aligned, name: str | None, settings: _Settings, options: Mapping[str, Any]
 ) -> Callable[[MeasureLike], Agreement]:  # fmt: skip
     """Repeats are brought together once; what comes back compares by a measure."""
-    door = open_door(options["backend"], aligned.x)
-    rows = door.rows(aligned.x)
-    index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
+    dispatch = dispatch_of(options["backend"], aligned.x)
+    rows = dispatch.rows(aligned.x)
+    index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
     repeats = find_repeats(index, aligned.triplets.answers)
-    enough = _with_enough(repeats, asked.min_answers)
+    enough = _with_enough(repeats, settings.min_answers)
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name or "embeddings"))
 
     def compared(measure: MeasureLike) -> Agreement:
         outcomes = triplet_outcomes(rows, repeats.triplets[enough], measure=measure, **options)
         kept = enough.copy()
         kept[enough] = True if outcomes.kept is None else outcomes.kept
-        found = _compare(outcomes, _Judged.of(repeats, kept, asked), asked)
-        assert found.kl is not None
-        told = notes_on_score(found.accuracy, found.n_distinct, found.kl + found.human_entropy)
+        result = _compare(outcomes, _Judged.of(repeats, kept, settings), settings)
+        assert result.kl is not None
+        remarks = notes_on_score(result.accuracy, result.n_distinct, result.kl + result.human_entropy)
         of_measure = notes_on_similarities(rows, aligned.index, measure, name or "embeddings")
-        return replace(found, embeddings=name, notes=merged(notes, of_measure, told, found.notes))
+        return replace(result, embeddings=name, notes=merged(notes, of_measure, remarks, result.notes))
 
     return compared
 
@@ -214,12 +214,12 @@ def _with_enough(repeats: Repeats, min_answers: int) -> np.ndarray:
 
 
 def _of_choices(
-    chosen: Chosen, given: Triplets, name: str, asked: _Asked, ties: Ties, backend: str
+    chosen: Chosen, triplets: Triplets, name: str, settings: _Settings, ties: Ties, backend: str
 ) -> Agreement:  # fmt: skip
-    """Of choices that are there already, row by row of the triplets: their means over the rows of a triplet count."""
-    values = _checks.as_triplets(given.values)
-    repeats = find_repeats(values, given.answers)
-    enough = _with_enough(repeats, asked.min_answers)
+    """Compares choices of a model, one per row, with people; a triplet in several rows gets the mean of its rows."""
+    values = _checks.as_triplets(triplets.values)
+    repeats = find_repeats(values, triplets.answers)
+    enough = _with_enough(repeats, settings.min_answers)
     rows = np.flatnonzero(chosen.present)
     order, inverse = np.argsort(values[rows], axis=1), repeats.inverse[rows]
     times = np.bincount(inverse, minlength=len(repeats.triplets))
@@ -233,22 +233,25 @@ def _of_choices(
 
     kept = enough & (times > 0)
     if not kept.any():
-        raise InputError(f"{name}: choices must answer at least one triplet with {asked.min_answers} answers; got none")
+        raise InputError(
+            f"{name}: choices must answer at least one triplet with {settings.min_answers} answers; got none"
+        )
     model = ModelChoices(mean(_credits(chosen.by_pair, ties)))
     if chosen.probabilities is not None:
         p = mean(chosen.probabilities[:, ::-1])
         with np.errstate(divide="ignore"):
             model = ModelChoices(model.credits, p, np.log(p), entropy(np.sort(p, axis=1)))
-    found = _figures(
-        model, _Judged.of(repeats, kept, asked), asked, n_dropped=int((enough & ~kept).sum()),
+    result = _figures(
+        model, _Judged.of(repeats, kept, settings), settings, n_dropped=int((enough & ~kept).sum()),
         measure=None, temperature=None, ties=ties, backend=backend,
     )  # fmt: skip
-    told = notes_on_score(found.accuracy, found.n_distinct, 0.0, name, rows=False)
-    if found.kl is None and chosen.probabilities is not None:
-        told += (f"{name}: the probability of somebody's answer is 0: there is no finite KL",)
-    of_choices = notes_on_choices({name: chosen}, given.task, "correlations, entropies or divergences")
+    remarks = notes_on_score(result.accuracy, result.n_distinct, 0.0, name, rows=False)
+    if result.kl is None and chosen.probabilities is not None:
+        remarks += (f"{name}: the probability of somebody's answer is 0: there is no finite KL",)
+    of_choices = notes_on_choices({name: chosen}, triplets.task, "correlations, entropies or divergences")
     return replace(
-        found, embeddings=name, model_choices=chosen.kind, notes=merged(given.notes, of_choices, told, found.notes)
+        result, embeddings=name, model_choices=chosen.kind,
+        notes=merged(triplets.notes, of_choices, remarks, result.notes),
     )  # fmt: skip
 
 
@@ -261,12 +264,12 @@ class _Judged:
     entries: Entries | None
 
     @classmethod
-    def of(cls, repeats: Repeats, kept: np.ndarray, asked: _Asked) -> _Judged:
-        """Those of a mask of the distinct triplets."""
-        return cls(repeats.triplets[kept], repeats.counts[kept], entries_of(repeats, asked.people, kept))
+    def of(cls, repeats: Repeats, kept: np.ndarray, settings: _Settings) -> _Judged:
+        """The answers to the distinct triplets that a mask selects."""
+        return cls(repeats.triplets[kept], repeats.counts[kept], entries_of(repeats, settings.people, kept))
 
 
-def _compare(outcomes: Outcomes, judged: _Judged, asked: _Asked) -> Agreement:
+def _compare(outcomes: Outcomes, judged: _Judged, settings: _Settings) -> Agreement:
     """The agreement of the similarities of triplets that were scored."""
     score = outcomes.score
     assert score.measure is not None and score.temperature is not None
@@ -277,28 +280,28 @@ def _compare(outcomes: Outcomes, judged: _Judged, asked: _Asked) -> Agreement:
         _credits(outcomes.similarities, score.ties), np.exp(logs), logs, entropy(ascending)
     )  # fmt: skip
     return _figures(
-        model, judged, asked, n_dropped=score.n_dropped, measure=score.measure, temperature=score.temperature,
+        model, judged, settings, n_dropped=score.n_dropped, measure=score.measure, temperature=score.temperature,
         ties=score.ties, backend=score.backend,
     )  # fmt: skip
 
 
-def _figures(model: ModelChoices, judged: _Judged, asked: _Asked, **how: Any) -> Agreement:
+def _figures(model: ModelChoices, judged: _Judged, settings: _Settings, **how: Any) -> Agreement:
     """All figures of the triplets. how: the fields of the result that say how it was computed."""
     counts = judged.counts
     columns, correlations = model.values(counts), Correlations.of(model, counts)
-    means = {name: float(one.mean()) for name, one in columns.items()}
+    means = {name: float(column.mean()) for name, column in columns.items()}
     estimates: dict[str, Any] = {**dict.fromkeys(("model_entropy", "kl", "js_distance")), **means}
     estimates |= correlations.values
     estimates["kl"] = means["kl"] if math.isfinite(means.get("kl", math.inf)) else None
     estimates.pop("majority_probability", None)
     of_bins = np.stack([columns[name] for name in OF_BINS if name in columns])
-    kinds = {"bins": ("majority_share", asked.limits), "entropy_bins": ("human_entropy", np.array(ENTROPIES))}
+    kinds = {"bins": ("majority_share", settings.limits), "entropy_bins": ("human_entropy", np.array(ENTROPIES))}
     places = {kind: places_of(columns[name], limits) for kind, (name, limits) in kinds.items()}
     bins = {kind: bins_of(of_bins, places[kind], limits) for kind, (_, limits) in kinds.items()}
     notes: tuple[str, ...] = ()
     intervals: dict[str, Any] = {}
-    if asked.plan is not None:
-        plan = asked.plan.over(None if judged.entries is None else judged.entries.persons)
+    if settings.plan is not None:
+        plan = settings.plan.over(None if judged.entries is None else judged.entries.persons)
         errors = AgreementErrors.of(judged.triplets, judged.entries, plan)
 
         def values(counts: np.ndarray, triplets: np.ndarray) -> dict[str, np.ndarray]:
@@ -309,24 +312,24 @@ def _figures(model: ModelChoices, judged: _Judged, asked: _Asked, **how: Any) ->
         bins = {kind: _bins_with_intervals(of, places[kind], errors, values, counts) for kind, of in bins.items()}
         notes = notes_on_few(errors.numbers) if intervals else (without_interval(plan.by, errors.numbers),)
     return Agreement(
-        n_distinct=len(counts), n_answers=int(counts.sum()), min_answers=asked.min_answers, notes=notes,
+        n_distinct=len(counts), n_answers=int(counts.sum()), min_answers=settings.min_answers, notes=notes,
         bins=bins["bins"], entropy_bins=bins["entropy_bins"],
-        **estimates, **{f"{name}_ci": one for name, one in intervals.items()}, **how,
+        **estimates, **{f"{name}_ci": column for name, column in intervals.items()}, **how,
     )  # fmt: skip
 
 
 def _bins_with_intervals(
     bins: Sequence[AgreementBin], place: np.ndarray, errors: AgreementErrors, values: Values, counts: np.ndarray
 ) -> tuple[AgreementBin, ...]:
-    """With those of means over the triplets of each bin, which is taken as it is. place: (c,) their bins."""
-    found = []
-    for k, one in enumerate(bins):
-        known = {name: value for name in OF_BINS if (value := getattr(one, name)) is not None}
+    """Adds to each bin the intervals of its means; which triplets are in the bin is treated as fixed. place: (c,)."""
+    bins_with_intervals = []
+    for k, row in enumerate(bins):
+        known = {name: value for name in OF_BINS if (value := getattr(row, name)) is not None}
         intervals: dict[str, Any] = {}
         if known:
             intervals = errors.intervals(known, values, counts, (place == k).astype(np.float64))
-        found.append(replace(one, **{f"{name}_ci": ci for name, ci in intervals.items()}))
-    return tuple(found)
+        bins_with_intervals.append(replace(row, **{f"{name}_ci": ci for name, ci in intervals.items()}))
+    return tuple(bins_with_intervals)
 
 
 def _credits(similarities: np.ndarray, ties: str) -> np.ndarray:

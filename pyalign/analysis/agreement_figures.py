@@ -1,7 +1,7 @@
 """The figures that compare a model's choices with the answers of many people, triplet by triplet.
 
 Each is a mean over triplets, or a correlation over them, whose influences then stand for the values of a mean. Both can
-be asked of other answers to the same triplets, which shows what the answers of one person do.
+be asked of other answers to the same triplets, which shows what the answers of one participant do.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class ModelChoices:
     entropy: np.ndarray | None = None
 
     def take(self, triplets: np.ndarray) -> ModelChoices:
-        """Those in some triplets, each as often as it stands there."""
+        """The choices in some triplets, each as often as its number occurs."""
         every = (self.credits, self.probabilities, self.logs, self.entropy)
         return ModelChoices(*(None if one is None else one[triplets] for one in every))  # type: ignore[arg-type]
 
     def values(self, counts: np.ndarray) -> dict[str, np.ndarray]:
-        """By figure the values (c,) of the triplets, whose answers are counts (c, 3); a figure is their mean."""
+        """The values (c,) of the triplets for each figure, which is their mean; the answers are counts (c, 3)."""
         shares = counts / counts.sum(axis=1)[:, None]
         top = counts == counts.max(axis=1, keepdims=True)
         majority = top / top.sum(axis=1, keepdims=True)
@@ -74,7 +74,7 @@ class Correlations:
 
     @classmethod
     def of(cls, model: ModelChoices, counts: np.ndarray) -> Correlations:
-        """Those over all triplets."""
+        """The correlations over all triplets."""
         if model.probabilities is None or model.entropy is None:
             return cls(dict.fromkeys(("share_pearson", "entropy_pearson", "entropy_spearman"), math.nan))
         shares = counts / counts.sum(axis=1)[:, None]

@@ -1,8 +1,8 @@
 """Errors of figures of agreement with many people, over objects, over people, or over both.
 
 A figure is a mean over triplets, so its error over objects is that of `pyalign.stats.clustered`. People enter by what
-changes without them, as in `pyalign.analysis.ceiling.noise_ceiling`: an entry is a person's answers to a triplet, and a
-figure loses without it what that triplet loses.
+changes without them, as in `pyalign.analysis.ceiling.noise_ceiling`: an entry is a participant's answers to a triplet,
+and a figure loses without it what that triplet loses.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class AgreementErrors:
 
     @classmethod
     def of(cls, triplets: np.ndarray, entries: Entries | None, plan: Resampling) -> AgreementErrors:
-        """Those of distinct triplets (c, 3) under a plan that says over what.
+        """The errors of means over distinct triplets (c, 3); the plan says what intervals generalize over.
 
         Raises:
             InputError: people are not known, and the plan is over them.
@@ -77,7 +77,7 @@ class AgreementErrors:
     def intervals(
         self, estimates: Mapping[str, float], values: Values, counts: np.ndarray, weights: np.ndarray | None = None
     ) -> dict[str, Interval]:  # fmt: skip
-        """By figure; none where it is not known.
+        """The interval of each figure; a figure whose error is not known has none.
 
         Args:
             estimates: by figure.

@@ -1,4 +1,4 @@
-"""The answers of a call: those of the triplets or those beside them, and who gave each."""
+"""The answers of a call: those of the triplets or those next to them, and who gave each."""
 
 from __future__ import annotations
 

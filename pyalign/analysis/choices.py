@@ -1,4 +1,4 @@
-"""What a model or a person chose in each triplet, held against what people said: positions, names, probabilities."""
+"""Choices of a model or a participant compared with those of people: positions, names or probabilities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pyalign.stats.divergences import as_distributions, entropy
 from pyalign.typing import Policy
 
 NONE = -1  # the position that names no alternative
-UNKNOWN = ("raise", "omit")  # what becomes of an answer that names no alternative
+UNREADABLE = ("raise", "omit")  # what becomes of an answer that names no alternative
 NO_ITEM = "-1"  # an answer that says itself that it names none
 _ARTICLE = re.compile(r"^(a|an|the) ")
 
@@ -69,7 +69,7 @@ class Chosen:
         return chosen
 
     def take(self, kept: np.ndarray | None) -> Chosen:
-        """Those of some triplets, a mask (t,); None: of all. What is counted stays that of all."""
+        """The choices on the triplets of a mask (t,), or on all for None; counts remain those of all triplets."""
         if kept is None:
             return self
         arrays = ("present", "verdicts", "odd", "cross_entropy", "entropy", "empty", "probabilities")

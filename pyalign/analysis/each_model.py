@@ -83,7 +83,7 @@ class Several(Result, Generic[One]):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Any:
-        """Also of a document about a single result, which has no list of them."""
+        """Reads a document, also one about a single result, which has no list of results."""
         if "results" in document:
             return from_fields(cls, document)
         one = from_document(cls.kind, document)
@@ -135,7 +135,7 @@ def of_each(
 
 @contextmanager
 def _told(name: str | None, source: str | None) -> Iterator[None]:
-    """An error of one model among several is told with its name and where the triplets are from."""
+    """An error about one of several models gets its name and where the triplets are from."""
     try:
         yield
     except InputError as error:

@@ -56,27 +56,25 @@ def plan_experiment(
     answers_per_subject: int | Sequence[int] = ANSWERS,
     power: float = 0.8,
     confidence_level: float = 0.95,
-    price_object: float | None = None,
-    price_subject: float | None = None,
-    price_answer: float | None = None,
+    prices: Sequence[float] | None = None,
     object_balance: float = 1.0,
     subject_balance: float = 1.0,
 ) -> ExperimentPlan:
-    """What a study of the accuracy of a model, or of the difference of two, needs to find a difference.
+    """Plan a study that is to find a difference: between two models, or between a model and a fixed value.
 
-    Answers are to triplets of three different objects that are drawn at random, each participant's anew.
+    Each answer of the study is to a triplet of three different objects, drawn at random for each participant.
 
     Args:
-        pilot: what `pyalign.compare` found for two models, one of its `pairs`, or what `pyalign.score` found for one
-            model; with intervals over objects and participants, if the study is to generalize over both. Or variance
-            components that are known from elsewhere, as `pyalign.Components`.
+        pilot: the result of `pyalign.compare` for two models, one of its `pairs`, or the result of `pyalign.score` for
+            one model; with intervals over objects and participants, if the study is to generalize over both. Or
+            variance components that are known from elsewhere, as `pyalign.Components`.
         difference: the true difference of accuracies that is to be found, a fraction; of one model, the difference of
             its accuracy from a fixed value.
         n_objects, n_subjects, answers_per_subject: the numbers of objects, of participants, and of answers by each
             participant to consider, one or several.
         power: how often the difference is to be found, a fraction.
         confidence_level: of the intervals; tests are at the level of 1 less this.
-        price_object, price_subject, price_answer: what one more of each costs, in any unit; None: nothing.
+        prices: three, of one more object, of one more participant and of one more answer, in any unit.
         object_balance, subject_balance: the effective number of objects, or of participants, as a fraction of their
             number: 1 where each is in as many answers. See `pyalign.stats.effective`.
 
@@ -110,22 +108,17 @@ def plan_experiment(
         difference=_difference_of(difference, known),
         power=_checks.fraction(power, "power"),
         confidence=_checks.fraction(confidence_level, "confidence_level"),
-        prices=tuple(
-            None if one is None else _price(one, name)
-            for one, name in (
-                (price_object, "price_object"), (price_subject, "price_subject"), (price_answer, "price_answer")
-            )
-        ),
+        prices=_prices(prices),
         balances=(_balance(object_balance, "object_balance"), _balance(subject_balance, "subject_balance")),
-    )  # fmt: skip
+    )
     objects = _numbers(n_objects, "n_objects", "objects", planner.balances[0])
     people = _numbers(n_subjects, "n_subjects", "subjects" if planner.over_subjects else "", planner.balances[1])
     answers = _numbers(answers_per_subject, "answers_per_subject")
     if len(objects) * len(people) * len(answers) > MOST_DESIGNS:
         numbers = f"{len(objects)} numbers of objects, {len(people)} of participants and {len(answers)} of answers"
         raise InputError(f"designs must be at most {MOST_DESIGNS:,}; got {numbers}")
-    needed = tuple(one for size in product(objects, answers) if (one := planner.fewest(*size)) is not None)
-    chosen = min(needed, key=lambda one: (one.cost or one.n_answers, one.n_answers, one.n_objects), default=None)
+    needed = tuple(design for size in product(objects, answers) if (design := planner.fewest(*size)) is not None)
+    chosen = min(needed, key=lambda size: (size.cost or size.n_answers, size.n_answers, size.n_objects), default=None)
     if chosen is None:
         notes += (
             f"up to {MOST_SUBJECTS:,} participants do not reach a power of {planner.power:g} with so many objects",
@@ -197,56 +190,58 @@ class _Planner:
         """The design with the fewest participants that has the power; None where none has."""
         least = math.ceil((LEAST["subjects"] - 0.5) / self.balances[1]) if self.over_subjects else 1
         low, high = least - 1, least
-        while (found := self.planned(n, high, m)).power < self.power:
+        while (fewest := self.planned(n, high, m)).power < self.power:
             if high >= MOST_SUBJECTS:
                 return None
             low, high = high, min(2 * high, MOST_SUBJECTS)
         while high - low > 1:
             middle = (low + high) // 2
-            one = self.planned(n, middle, m)
-            low, high, found = (low, middle, one) if one.power >= self.power else (middle, high, found)
-        return found
+            design = self.planned(n, middle, m)
+            low, high, fewest = (low, middle, design) if design.power >= self.power else (middle, high, fewest)
+        return fewest
 
     def power_range(self, design: PlannedDesign, pilot: Components) -> tuple[float, float] | None:
         """The power of a design where objects and participants differ as much, and as little, as their ranges allow."""
-        ranges = {name: one for name, one in (("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci)) if one}
+        named = ("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci)
+        ranges = {name: interval for name, interval in named if interval}
         if not ranges:
             return None
+        known = [name for name in ranges if getattr(self.components, name) is not None]
         powers = []
         for end in (1, 0):
-            changed = {name: one[end] for name, one in ranges.items() if getattr(self.components, name) is not None}
+            changed = {name: ranges[name][end] for name in known}
             components = _with(self.components, changed, self.components.variance)
             size = design.n_objects, design.n_subjects, design.answers_per_subject
             powers.append(replace(self, components=components).planned(*size).power)
         return min(powers), max(powers)
 
 
-def _pilot_of(given: Any) -> _Pilot:
+def _pilot_of(pilot: Any) -> _Pilot:
     """What a pilot says; raises where it is none, or of more than one figure."""
-    source = getattr(given, "triplets", None)
-    if isinstance(given, Components):
-        return _Pilot(DIFFERENCE, (), given, _most_of(given))
-    if isinstance(given, Scores):
-        if len(given.results) != 1:
-            raise InputError(f"pilot must have one score; got {len(given.results)}")
-        given = given.results[0]
-    n_answers = getattr(given, "n_triplets", None)
-    if isinstance(given, Comparison):
-        if len(given.pairs) != 1:
-            raise InputError(f"pilot must be of two models; got {len(given.models)} (give one of its pairs instead)")
-        (given,) = given.pairs
-    if isinstance(given, Score | PairResult):
-        if given.components is None:
+    source = getattr(pilot, "triplets", None)
+    if isinstance(pilot, Components):
+        return _Pilot(DIFFERENCE, (), pilot, _most_of(pilot))
+    if isinstance(pilot, Scores):
+        if len(pilot.results) != 1:
+            raise InputError(f"pilot must have one score; got {len(pilot.results)}")
+        pilot = pilot.results[0]
+    n_answers = getattr(pilot, "n_triplets", None)
+    if isinstance(pilot, Comparison):
+        if len(pilot.pairs) != 1:
+            raise InputError(f"pilot must be of two models; got {len(pilot.models)} (give one of its pairs instead)")
+        (pilot,) = pilot.pairs
+    if isinstance(pilot, Score | PairResult):
+        if pilot.components is None:
             raise InputError("pilot must have variance components, which intervals in closed form come with; got none")
-        if isinstance(given, PairResult):
+        if isinstance(pilot, PairResult):
             return _Pilot(
-                DIFFERENCE, (given.a, given.b), given.components, _most_of(given.components), n_answers, source
+                DIFFERENCE, (pilot.a, pilot.b), pilot.components, _most_of(pilot.components), n_answers, source
             )
-        accuracy = given.accuracy or 0.0
-        names = () if given.embeddings is None else (given.label or given.embeddings,)
-        return _Pilot(ACCURACY, names, given.components, max(accuracy, 1.0 - accuracy), n_answers, source)
+        accuracy = pilot.accuracy or 0.0
+        names = () if pilot.embeddings is None else (pilot.label or pilot.embeddings,)
+        return _Pilot(ACCURACY, names, pilot.components, max(accuracy, 1.0 - accuracy), n_answers, source)
     raise InputError(
-        f"pilot must be a result of pyalign.score or pyalign.compare, or Components; got {type(given).__name__}"
+        f"pilot must be a result of pyalign.score or pyalign.compare, or Components; got {type(pilot).__name__}"
     )
 
 
@@ -256,32 +251,38 @@ def _most_of(components: Components) -> float:
     return 1.0 if variance >= 0.25 else (1.0 - math.sqrt(max(0.0, 1.0 - 4.0 * variance))) / 2.0
 
 
-def _difference_of(given: float, pilot: _Pilot) -> float:
-    difference = _checks.fraction(given, "difference")
+def _difference_of(value: float, pilot: _Pilot) -> float:
+    difference = _checks.fraction(value, "difference")
     if difference > pilot.most:
         what = "models whose answers differ as rarely" if pilot.figure == DIFFERENCE else "a model of this accuracy"
         raise InputError(f"difference must be possible: of {what} at most {pilot.most:.3g}; got {difference:g}")
     return difference
 
 
-def _price(given: float, name: str) -> float:
-    price = _checks.real_number(given, name)
-    if not 0.0 <= price < math.inf:
-        raise InputError(f"{name} must be a price of at least 0; got {given!r}")
-    return price
+def _prices(given: Sequence[float] | None) -> tuple[float | None, ...]:
+    """The prices of an object, of a participant and of an answer; three times None without any."""
+    if given is None:
+        return (None,) * 3
+    prices = tuple(_checks.real_number(price, "prices") for price in _checks.sequence(given, "prices", "three numbers"))
+    if len(prices) != 3 or not all(0.0 <= price < math.inf for price in prices):
+        got = ", ".join(f"{price:g}" for price in prices)
+        raise InputError(
+            f"prices must be three numbers of at least 0, of an object, a participant, an answer; got {got}"
+        )
+    return prices
 
 
-def _balance(given: float, name: str) -> float:
-    balance = _checks.real_number(given, name)
+def _balance(value: float, name: str) -> float:
+    balance = _checks.real_number(value, name)
     if not 0.0 < balance <= 1.0:
-        raise InputError(f"{name} must be a fraction above 0, at most 1; got {given!r}")
+        raise InputError(f"{name} must be a fraction above 0, at most 1; got {value!r}")
     return balance
 
 
-def _numbers(given: int | Sequence[int], name: str, of: str = "", balance: float = 1.0) -> tuple[int, ...]:
+def _numbers(values: int | Sequence[int], name: str, of: str = "", balance: float = 1.0) -> tuple[int, ...]:
     """Whole numbers, ascending; of objects or participants, enough for an interval."""
-    several = given if isinstance(given, list | tuple) else [given]
-    numbers = tuple(sorted({_checks.whole_number(one, name, 1, MOST_SUBJECTS * 10) for one in several}))
+    several = values if isinstance(values, list | tuple) else [values]
+    numbers = tuple(sorted({_checks.whole_number(value, name, 1, MOST_SUBJECTS * 10) for value in several}))
     if not numbers:
         raise InputError(f"{name} must be at least one number; got none")
     if of and not is_enough(of, numbers[0] * balance):
@@ -290,31 +291,31 @@ def _numbers(given: int | Sequence[int], name: str, of: str = "", balance: float
     return numbers
 
 
-def usable(given: Components) -> tuple[Components, tuple[str, ...]]:
-    """The components with what is below 0 as 0, and what a person should know; raises where one is missing."""
+def usable(pilot: Components) -> tuple[Components, tuple[str, ...]]:
+    """The components with what is below 0 as 0, and what a reader should know; raises where one is missing."""
     for name in EFFECTS:
-        value = getattr(given, name)
+        value = getattr(pilot, name)
         if value is not None and not math.isfinite(_checks.real_number(value, name)):
             raise InputError(f"{name} of the components must be a finite number; got {value!r}")
-    for name, own in (("objects", given.objects_ci), ("subjects", given.subjects_ci)):
-        if getattr(given, name) is None and (own is not None or name == "objects"):
+    for name, own in (("objects", pilot.objects_ci), ("subjects", pilot.subjects_ci)):
+        if getattr(pilot, name) is None and (own is not None or name == "objects"):
             raise InputError(_too_few(name, own))
-    if given.variance <= 0.0:
+    if pilot.variance <= 0.0:
         raise InputError("pilot must have answers that differ; the variance of one is 0")
     notes = []
-    below = {name: value for name in EFFECTS if (value := getattr(given, name)) is not None and value < 0.0}
+    below = {name: value for name in EFFECTS if (value := getattr(pilot, name)) is not None and value < 0.0}
     if below:
-        told = ", ".join(f"{name} {value:.2g}" for name, value in below.items())
-        notes.append(f"estimates below 0 count as 0: {told}")
-    if given.subjects is None:
+        listed = ", ".join(f"{name} {value:.2g}" for name, value in below.items())
+        notes.append(f"estimates below 0 count as 0: {listed}")
+    if pilot.subjects is None:
         notes.append("the pilot does not say how participants differ: intervals and power are over objects only")
-    unknown = [name for name in ("pairs", "triplets", "both") if getattr(given, name) is None]
-    if given.objects_ci is not None and "pairs" in unknown:
+    unknown = [name for name in ("pairs", "triplets", "both") if getattr(pilot, name) is None]
+    if pilot.objects_ci is not None and "pairs" in unknown:
         notes.append("the pilot says too little of pairs of objects, which matter with few objects: they count as 0")
-    kept: dict[str, Any] = {name: max(0.0, getattr(given, name) or 0.0) for name in EFFECTS if name != "answers"}
-    if given.subjects is None:
+    kept: dict[str, Any] = {name: max(0.0, getattr(pilot, name) or 0.0) for name in EFFECTS if name != "answers"}
+    if pilot.subjects is None:
         kept.update(subjects=None, both=None)
-    return _with(given, kept, given.variance), tuple(notes)
+    return _with(pilot, kept, pilot.variance), tuple(notes)
 
 
 def _too_few(name: str, known: Interval | None) -> str:
@@ -328,5 +329,5 @@ def _too_few(name: str, known: Interval | None) -> str:
 
 def _with(components: Components, changed: dict[str, Any], variance: float) -> Components:
     """Other components, of an answer with this variance: what they do not account for is left to the answer."""
-    found = replace(components, **changed, answers=0.0)
-    return replace(found, answers=max(0.0, variance - found.variance))
+    scaled = replace(components, **changed, answers=0.0)
+    return replace(scaled, answers=max(0.0, variance - scaled.variance))

@@ -59,7 +59,7 @@ class ExperimentPlan(Result):
         needed: for each number of objects and of answers, the fewest participants that reach the power; none where no
             number does.
         chosen: the cheapest of these; without prices, that with the fewest answers. None where there is none.
-        power_range: the power of that design where objects and participants differ as much, and as little, as the 95 %
+        power_range: the power of that design where objects and participants differ as much, and as little, as the 95%
             ranges of their components allow: the lower and the higher one. None where there are no ranges.
         components: of the pilot, with what is below 0 as 0.
         n_pilot: how many answers the pilot has; None where components were stated.
@@ -104,15 +104,15 @@ class ExperimentPlan(Result):
         over, range_of = " and ".join(NAMES.get(one, one) for one in self.ci_by.split("+")), ""
         if self.power_range is not None:
             low, high = (100 * one for one in self.power_range)
-            range_of = f" ({low:.0f} to {high:.0f} % within the 95 % ranges of the components of the pilot)"
+            range_of = f" ({low:.0f} to {high:.0f}% within the 95% ranges of the components of the pilot)"
         found = "a true difference" if self.figure != "accuracy" else "a true difference from a fixed value"
         return (
             f"We will collect {design}. Triplets are of three different objects, drawn at random. The variance "
             f"components of the {self.figure} were {source}: {parts}. The standard error of the {self.figure} "
             f"is then expected to be {100 * design.standard_error:.2f} percentage points, and its "
-            f"{100 * self.confidence:g} % interval {100 * design.width:.1f} points wide. Intervals generalize over "
-            f"{over}. A two-sided test at the {100 * (1 - self.confidence):.3g} % level, by "
+            f"{100 * self.confidence:g}% interval {100 * design.width:.1f} points wide. Intervals generalize over "
+            f"{over}. A two-sided test at the {100 * (1 - self.confidence):.3g}% level, by "
             f"Student's t with {design.degrees_of_freedom:.0f} degrees of freedom, will find {found} "
-            f"of {100 * self.difference:.3g} percentage points with a power of {100 * design.power:.0f} %{range_of}. "
+            f"of {100 * self.difference:.3g} percentage points with a power of {100 * design.power:.0f}%{range_of}. "
             f"Computed with pyalign {__version__}."
         )

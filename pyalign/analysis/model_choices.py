@@ -10,7 +10,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import Score
-from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.outcomes import CREDIT_UNIT, Outcomes, credits_of
 from pyalign.backends import HostBackend
 from pyalign.data import Triplets
@@ -44,7 +44,7 @@ class ModelChoices:
         unreadable: Policy,
         ties: Ties = "fractional",
     ) -> ModelChoices:  # fmt: skip
-        """Of the arguments of a call, checked; `models`: those that are no choices.
+        """Checks the arguments of a call. `models` are those that have embeddings and no choices.
 
         Raises:
             InputError: no mapping, the name of a model, or an option that is not one of its words.
@@ -54,7 +54,7 @@ class ModelChoices:
             Traceback (most recent call last):
             pyalign.errors.InputError: model_choices must not have the name of a model; got 'x'
         """
-        _checks.one_of(unreadable, UNKNOWN, "unreadable")
+        _checks.one_of(unreadable, UNREADABLE, "unreadable")
         checked_base(base)
         given = {} if model_choices is None else model_choices
         choices = named_models(given, "model_choices", "choices")
@@ -67,14 +67,14 @@ class ModelChoices:
 
     def options(self) -> dict[str, Any]:
         """For the record of a call: what was said of choices, where there are any."""
-        return {"choice_base": self.base, "unknown": self.unreadable} if self.choices else {}
+        return {"choice_base": self.base, "unreadable": self.unreadable} if self.choices else {}
 
     def among(self, present: Present) -> ModelChoices:
-        """Those of the triplets that remain, of choices that were given for all."""
+        """The choices on the triplets that remain, from choices on all triplets."""
         return replace(self, choices={name: present.of(one, name) for name, one in self.choices.items()})
 
     def of_rows(self, rows: np.ndarray, t: int) -> ModelChoices:
-        """Those of some (k,) of t triplets.
+        """The choices on the rows (k,) out of t triplets.
 
         Raises:
             InputError: another number of choices.

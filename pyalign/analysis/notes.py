@@ -1,4 +1,4 @@
-"""What a person would want to be told about a score before believing it: a sentence each."""
+"""What a reader would want to know about a score before believing it: a sentence each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyalign.analysis.repeats import find_repeats
 from pyalign.backends import Array
 from pyalign.data import ANCHORED, KINDS, ODD_ONE_OUT, alternatives_of, chance_of
 from pyalign.ops._aside import Aside
-from pyalign.ops._door import Door, open_door
+from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
 from pyalign.ops.similarity import FEW
 
@@ -40,14 +40,14 @@ def notes_on_rows(
         >>> notes_on_rows(np.eye(5, 2), np.array([[0, 1, 2]]))[0]
         'triplets name 3 of the 5 rows of embeddings'
     """
-    door = open_door("auto", x)
-    rows = door.rows(x)
+    dispatch = dispatch_of("auto", x)
+    rows = dispatch.rows(x)
     if aside is None:
-        aside = glance_at_rows(door, rows, door.triplets(index[:FIRST_LOOK]))
+        aside = glance_at_rows(dispatch, rows, dispatch.triplets(index[:FIRST_LOOK]))
     zero, column, _, used = aside.read()
     notes = []
     if not used.all() and length(index) > FIRST_LOOK:
-        used = used_rows(door.host(door.triplets(index)), len(rows))
+        used = used_rows(dispatch.host(dispatch.triplets(index)), len(rows))
     n = int(used.sum())
     if n == len(rows) - 1 and not used[0]:
         remedy = "do items count from 1 (load_triplets(..., one_based=True))?"
@@ -59,19 +59,19 @@ def notes_on_rows(
         notes.append(f"{zero[0]:,} {told} of {source} zero throughout: cosines with them are 0")
     if features and looks_like_index(column):
         notes.append(f"the first column of {source} counts the rows: is it an index, not a feature?")
-    anchors = notes_on_anchors(door.host(door.triplets(index)), task) if task == ANCHORED else ()
+    anchors = notes_on_anchors(dispatch.host(dispatch.triplets(index)), task) if task == ANCHORED else ()
     return (*notes, *anchors)
 
 
-def glance_at_rows(door: Door, rows: Array, triplets: Array) -> Aside:
+def glance_at_rows(dispatch: Dispatch, rows: Array, triplets: Array) -> Aside:
     """What notes begin with: zero rows, the first column, a few rows, and the rows that the first triplets name.
 
     Args:
-        door: of the rows (n, d) and the triplets (t, 3), which it has checked.
+        dispatch: of the rows (n, d) and the triplets (t, 3), which it has checked.
     """
-    few = door.backend.widened(rows[:: max(1, len(rows) // FEW)][:FEW])
-    some = door.used_rows(triplets[:FIRST_LOOK], len(rows))
-    return Aside(door, [door.zero_rows(rows), door.backend.widened(rows[:, :1])[:, 0], few, some])
+    few = dispatch.backend.widened(rows[:: max(1, len(rows) // FEW)][:FEW])
+    some = dispatch.used_rows(triplets[:FIRST_LOOK], len(rows))
+    return Aside(dispatch, [dispatch.zero_rows(rows), dispatch.backend.widened(rows[:, :1])[:, 0], few, some])
 
 
 def notes_on_anchors(triplets: np.ndarray, task: str) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ def notes_on_score(
 
     Example:
         >>> notes_on_score(0.20, 1000, 1.1)
-        ('the accuracy is clearly below chance (33.333 %): is the odd item in another column \
+        ('the accuracy is clearly below chance (33.3%): is the odd item in another column \
 (load_triplets(..., odd_column="first"))?',)
     """
     notes, of = [], f"{name}: " if name else ""
@@ -139,10 +139,10 @@ def notes_on_score(
         item, option = ("odd item", 'odd_column="first"') if task == ODD_ONE_OUT else ("chosen option", 'anchor="last"')
         swapped = "".join(f"kind of the matrix {other}, or the " for other in KINDS if kind not in (None, other))
         told = f"is the {swapped}{item} in another column (load_triplets(..., {option}))?"
-        notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.3f} %): {told}")
+        notes.append(f"{of}the accuracy is clearly below chance ({100 * chance:.1f}%): {told}")
     elif accuracy <= chance + ABOVE * error:
         question = ": is the order of rows right?" if rows else ""
-        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.3f} %){question}")
+        notes.append(f"{of}the accuracy is not above chance ({100 * chance:.1f}%){question}")
     if cross_entropy > CONFIDENT:
         notes.append(
             f"{of}the cross-entropy is {cross_entropy:.3g} nats, that of a model that knows nothing {nothing:.5f}: the "

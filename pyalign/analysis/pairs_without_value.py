@@ -61,8 +61,8 @@ def require_alike_orders(matrix: np.ndarray, triplets: np.ndarray, permuted: Ite
 
 def without_missing_pairs(ready: Placed, task: str) -> tuple[Placed, np.ndarray | None]:
     """A matrix (n, n) without NaN with the triplets that ask about none of its NaN, and which are those; None: all."""
-    door = ready.door
-    matrix, index = door.host(ready.rows), door.host(ready.index)
+    dispatch = ready.dispatch
+    matrix, index = dispatch.host(ready.rows), dispatch.host(ready.index)
     missing = np.isnan(matrix)
     if not missing.any():
         return ready, None
@@ -71,4 +71,4 @@ def without_missing_pairs(ready: Placed, task: str) -> tuple[Placed, np.ndarray 
         told = f"all {len(kept)} ask about a pair that is NaN"
         raise InputError(f"matrix must have a value for every pair of at least one triplet; {told}")
     filled = np.where(missing, matrix.dtype.type(0), matrix)
-    return Placed(door, door.similarities(filled), door.triplets(index[kept])), kept
+    return Placed(dispatch, dispatch.similarities(filled), dispatch.triplets(index[kept])), kept

@@ -19,7 +19,7 @@ from pyalign.data.missing import with_rows
 from pyalign.data.similarities import Similarities, with_similarities
 from pyalign.data.triplets import answered_once
 from pyalign.measures import PRECOMPUTED, Measure, get_measure
-from pyalign.ops._door import Door
+from pyalign.ops._dispatch import Dispatch
 from pyalign.ops._prepare import prepare
 from pyalign.ops.resample import permutation
 from pyalign.ops.similarity import notes_on_similarities
@@ -69,8 +69,8 @@ def permutation_test(
         A `PermutationTest`.
 
     Raises:
-        InputError: as `pyalign.score`; a matrix whose NaN lie so that other orders leave fewer or more triplets: their
-            median is not within 10 % of the number that is scored, or some order leaves less than half of it.
+        InputError: as `pyalign.score`; a matrix whose NaN are placed so that other orders leave fewer or more triplets:
+            their median is not within 10% of the number that is scored, or some order leaves less than half of it.
 
     Source: Phipson and Smyth, "Permutation p-values should never be zero", 2010, for the 1 that is added.
 
@@ -138,29 +138,29 @@ def _permuted(
     progress: Progress,
 ) -> np.ndarray:  # fmt: skip
     """(permutations,) accuracies."""
-    door, values, index = ready.door, ready.rows, ready.index
+    dispatch, values, index = ready.dispatch, ready.rows, ready.index
     n, t, dtype = len(values), len(index), _checks.result_dtype(values)
     matrix = values if measure.precomputed else None
     if matrix is None:
-        rows, _ = prepare(door.backend, measure, values)
+        rows, _ = prepare(dispatch.backend, measure, values)
         if use_matrix(n, t, dtype.itemsize):
-            matrix = door.empty((n, n), dtype)
-            door.backend.similarity(rows, None, matrix)
-    on_host = None if matrix is not None and n * n < 3 * t else door.host(index)
-    similarities = door.empty((t, 3), dtype) if task == ANCHORED or weights is not None else None
-    accuracy = partial(_accuracy, door, similarities, t, ties, task, weights)
+            matrix = dispatch.empty((n, n), dtype)
+            dispatch.backend.similarity(rows, None, matrix)
+    on_host = None if matrix is not None and n * n < 3 * t else dispatch.host(index)
+    similarities = dispatch.empty((t, 3), dtype) if task == ANCHORED or weights is not None else None
+    accuracy = partial(_accuracy, dispatch, similarities, t, ties, task, weights)
     accuracies = np.empty(n_permutations)
     for k in range(n_permutations):
         order = permutation(n, k, seed=seed)
         if on_host is not None:  # fewer elements to move than the matrix has
-            moved = door.bring(order.astype(np.int32)[on_host])
+            moved = dispatch.bring(order.astype(np.int32)[on_host])
             if matrix is None:
-                accuracies[k] = accuracy(partial(door.backend.triplets_from_rows, rows, moved))
+                accuracies[k] = accuracy(partial(dispatch.backend.triplets_from_rows, rows, moved))
             else:
-                accuracies[k] = accuracy(partial(door.backend.triplets_from_matrix, matrix, moved))
+                accuracies[k] = accuracy(partial(dispatch.backend.triplets_from_matrix, matrix, moved))
         else:
-            again = door.reordered(matrix, order)
-            accuracies[k] = accuracy(partial(door.backend.triplets_from_matrix, again, index))
+            again = dispatch.reordered(matrix, order)
+            accuracies[k] = accuracy(partial(dispatch.backend.triplets_from_matrix, again, index))
         progress("permutations", k + 1, n_permutations)
     return accuracies
 
@@ -188,16 +188,16 @@ def _permuted_with_missing(
 
 
 def _accuracy(
-    door: Door, similarities: Array | None, t: int, ties: Ties, task: str, weights: Weights | None,
+    dispatch: Dispatch, similarities: Array | None, t: int, ties: Ties, task: str, weights: Weights | None,
     run: Callable[[Wanted], Sums | None],
 ) -> float:  # fmt: skip
-    """That of one matching of t triplets; of anchored or weighted ones by way of their similarities (t, 3)."""
+    """The accuracy of one matching of t triplets; anchored or weighted ones need their similarities (t, 3)."""
     sums = run(Wanted(sums=similarities is None, similarities=similarities))
     if similarities is None:
         assert sums is not None
         return accuracy_of(sums, t, ties)
-    verdicts, host = np.empty(t, np.int8), get_host_backend(door.backend.name)
-    host.outcomes(door.host(similarities), 1.0, verdicts, None, None, alternatives=alternatives_of(task))
+    verdicts, host = np.empty(t, np.int8), get_host_backend(dispatch.backend.name)
+    host.outcomes(dispatch.host(similarities), 1.0, verdicts, None, None, alternatives=alternatives_of(task))
     if weights is not None:
         return mean_of(credits_of(verdicts, ties), weights.values) / CREDIT_UNIT
     return accuracy_of(counts_of_two(verdicts), t, ties)

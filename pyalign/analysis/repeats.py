@@ -46,7 +46,7 @@ def find_repeats(triplets: object, answers: Answers | None = None, task: str = O
 
     Args:
         triplets: (t, 3) integers >= 0, three different items each. Without answers the last column is the item that
-            one person called odd.
+            one participant called odd.
         answers: of t rows, how many people called each position of that row odd, or chose each option.
         task: of the triplets; of anchored ones the columns are anchor, chosen option, other.
 

@@ -55,7 +55,7 @@ CEILING_OF_ALL = (
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Settings:
     """The options of one call, checked."""
 
     measures: tuple[MeasureLike | None, ...]
@@ -109,7 +109,7 @@ def score(
         temperature: divides the similarities before the softmax, and only affects cross-entropy and entropy. It has the
             units of the similarities; for a matrix, those of its values. None: that of the transform's fit, otherwise
             1.
-        ties: what a tie for the most similar pair counts. ``"fractional"``: 1/m if the human's pair is among the m
+        ties: how much a tie for the most similar pair counts. ``"fractional"``: 1/m if the human's pair is among the m
             tied ones, the only rule whose expectation is right for a random model; ``"wrong"``: nothing;
             ``"human_alignment"``: 1 for a two-way tie, nothing for a three-way one, as in the published code. Anchored
             triplets only have two-way ties.
@@ -126,8 +126,7 @@ def score(
             answers.
         subjects: (t,) who answered each triplet, any labels; for intervals over subjects.
         groups: (t,) labels of the triplets, the word ``"subjects"`` for a group of each participant, or a
-            `pyalign.Categories` of the objects; each group is also scored
-            separately.
+            `pyalign.Categories` of the objects; each group is also scored separately.
         ceiling: a noise ceiling, a fraction above chance, for `fraction_of_ceiling`: a number, a pair of name and
             number, or the result of `pyalign.noise_ceiling`, whose estimate is used, or a pair of "upper", "lower" or
             "estimate" and such a result. The interval of the fraction counts the error of the latter; a number is
@@ -144,7 +143,7 @@ def score(
         choice_base, unreadable: how `model_choices` are read; see `pyalign.score_choices`.
         weights: (t,) how much each answer counts, positive: 1 / the probability that its triplet was presented, where
             not all had the same. Accuracies, cross-entropies and entropies are then weighted means, with the errors of
-            these; counts of triplets and ties stay counts. None: those of the triplets.
+            these; numbers of triplets and ties are not weighted. None: the weights of the triplets.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -200,42 +199,44 @@ def score(
         choices = ModelChoices.of(
             model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
         )
-    given = answered_once(triplets, "score", weights)
+    answered = answered_once(triplets, "score", weights)
     plan = as_resampling(ci)
-    if plan is not None and plan.by == AUTO and not given.answered:
+    if plan is not None and plan.by == AUTO and not answered.answered:
         plan = None
     _refuse_for_matrices(models, measure, transform)
-    present = present_of({"embeddings": models} if isinstance(models, Embeddings) else models, given, missing, subjects)
+    present = present_of(
+        {"embeddings": models} if isinstance(models, Embeddings) else models, answered, missing, subjects
+    )
     labels = None if isinstance(groups, str) else groups
-    given, (subjects, labels) = present.triplets, present.of_each(subjects=subjects, groups=labels)
+    answered, (subjects, labels) = present.triplets, present.of_each(subjects=subjects, groups=labels)
     groups = groups if isinstance(groups, str) else labels
-    asked = _Asked(
+    settings = _Settings(
         measures, temperature, ties, nan_policy, missing, backend, plan, subjects, groups, ceiling, n_permutations,
         seed, transform, tuple(keep), progress, Grouped(plan),
     )  # fmt: skip
-    scores = of_each(models, given, measures, progress, partial(_begin, asked), called)
+    scores = of_each(models, answered, measures, progress, partial(_begin, settings), called)
     if choices is not None and choices.choices:
         scores += score_choices(
-            choices.among(present).choices, given, choice_base=choice_base, ties=ties, nan_policy=nan_policy,
+            choices.among(present).choices, answered, choice_base=choice_base, ties=ties, nan_policy=nan_policy,
             unreadable=unreadable, ci=plan, subjects=subjects, groups=groups, ceiling=ceiling, backend=backend,
             progress=progress,
         ).results  # fmt: skip
-    found = tuple(_covered(one, present) for one in scores)
+    results = tuple(_covered(result, present) for result in scores)
     inputs: dict[str, Any] = {**models} if isinstance(models, Mapping) else {called: models}
     inputs |= {} if choices is None else choices.choices
-    told = merged(*(one.notes for one in found))
-    return Scores(found, given.source, notes=told, coverage=present.coverage,
-                  provenance=_provenance(asked, inputs, given, found[0].backend))  # fmt: skip
+    notes = merged(*(result.notes for result in results))
+    return Scores(results, answered.source, notes=notes, coverage=present.coverage,
+                  provenance=_provenance(settings, inputs, answered, results[0].backend))  # fmt: skip
 
 
-def _covered(found: Score, present: Present) -> Score:
+def _covered(score: Score, present: Present) -> Score:
     """A score of the triplets that remain, with its arrays in the places that these have among all."""
-    notes = found.notes
-    if present.kept is not None and found.ceiling is not None:
+    notes = score.notes
+    if present.kept is not None and score.ceiling is not None:
         notes = merged(notes, [CEILING_OF_ALL])
     return replace(
-        found, coverage=present.coverage, notes=notes, choices=present.among_all(found.choices),
-        probabilities=present.among_all(found.probabilities),
+        score, coverage=present.coverage, notes=notes, choices=present.among_all(score.choices),
+        probabilities=present.among_all(score.probabilities),
     )  # fmt: skip
 
 
@@ -254,36 +255,36 @@ def _models(x: Any, matrix: Any, kind: str | None) -> Any:
 
 def _refuse_for_matrices(x: Embeddings | Mapping[str, Embeddings], measure: Any, transform: Transform | None) -> None:
     """Raises where an option serves embeddings, and there are none, or where a map would be of a matrix."""
-    matrices = [isinstance(one, Similarities) for one in (x.values() if isinstance(x, Mapping) else (x,))]
+    matrices = [isinstance(model, Similarities) for model in (x.values() if isinstance(x, Mapping) else (x,))]
     if measure is not None and matrices and all(matrices):
         raise InputError(f"measure is of embeddings; a matrix has its values already; got {measure!r}")
     if transform is not None and any(matrices):
         raise InputError("transform maps the rows of embeddings; got a matrix")
 
 
-def _provenance(asked: _Asked, x: Mapping[str, object], triplets: Triplets, backend: str) -> Provenance:
-    measures = [None if measure is None else str(measure) for measure in asked.measures]
-    options: dict[str, Any] = {"measure": measures, "ties": asked.ties, "nan": asked.nan_policy}
-    options["missing"] = asked.missing
-    options.update(temperature=asked.temperature, ci=record_of(asked.plan))
-    drawn = asked.plan is not None and not asked.plan.closed
-    seed = asked.seed if asked.n_permutations is not None else asked.plan.seed if asked.plan and drawn else None
+def _provenance(settings: _Settings, x: Mapping[str, object], triplets: Triplets, backend: str) -> Provenance:
+    measures = [None if measure is None else str(measure) for measure in settings.measures]
+    options: dict[str, Any] = {"measure": measures, "ties": settings.ties, "nan": settings.nan_policy}
+    options["missing"] = settings.missing
+    options.update(temperature=settings.temperature, ci=record_of(settings.plan))
+    of_draws = settings.plan.seed if settings.plan is not None and not settings.plan.closed else None
+    seed = of_draws if settings.n_permutations is None else settings.seed
     inputs = [*x.items(), ("triplets", triplets), ("weights", triplets.weights)]
     return Provenance.now(inputs, options, backend, seed)
 
 
-def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[MeasureLike | None], Score]:
+def _begin(settings: _Settings, aligned: Aligned, name: str | None) -> Callable[[MeasureLike | None], Score]:
     """Brings the rows to their place, once for all measures; gives the score by one."""
     matrix = aligned.embeddings if isinstance(aligned.embeddings, Similarities) else None
     kind = None if matrix is None else matrix.kind
     source, seen, notes = name or ("embeddings" if matrix is None else "matrix"), None, aligned.notes
     values = aligned.x
-    if asked.transform is not None:
-        seen, told = seen_by(asked.transform, aligned)
-        values, notes = asked.transform.apply(values), merged(notes, told)
-    ready = placed(values, aligned.index, asked.backend, matrix is not None)
+    if settings.transform is not None:
+        seen, remarks = seen_by(settings.transform, aligned)
+        values, notes = settings.transform.apply(values), merged(notes, remarks)
+    ready = placed(values, aligned.index, settings.backend, matrix is not None)
     rows = ready.rows if matrix is None else values
-    aside = glance_at_rows(ready.door, ready.rows, ready.index)
+    aside = glance_at_rows(ready.dispatch, ready.rows, ready.index)
     looked = lru_cache(maxsize=1)(
         lambda: notes_on_rows(rows, aligned.index, source, aligned.triplets.task, aside, features=matrix is None)
     )
@@ -291,79 +292,85 @@ def _begin(asked: _Asked, aligned: Aligned, name: str | None) -> Callable[[Measu
     def run(measure: MeasureLike | None) -> Score:
         if matrix is not None:
             measure = PRECOMPUTED[matrix.kind]
-        chosen, temperature = choice_model(asked.transform, measure, asked.temperature)
-        found = _one(ready, rows, aligned, chosen, temperature, asked, aside)
+        chosen, temperature = choice_model(settings.transform, measure, settings.temperature)
+        result = _one(ready, rows, aligned, chosen, temperature, settings, aside)
         of_measure = notes_on_similarities(rows, aligned.index, chosen, source, aside)
-        told = merged(notes, looked(), of_measure, found.notes)  # triplets are known to be valid now
-        if found.accuracy is not None:
-            nats, n = found.cross_entropy or 0.0, found.effective_answers or found.n_triplets
-            told = merged(told, notes_on_score(found.accuracy, n, nats, name, found.task, kind=kind))
+        remarks = merged(notes, looked(), of_measure, result.notes)  # triplets are known to be valid now
+        if result.accuracy is not None:
+            nats, n = result.cross_entropy or 0.0, result.effective_answers or result.n_triplets
+            remarks = merged(remarks, notes_on_score(result.accuracy, n, nats, name, result.task, kind=kind))
         return replace(
-            found,
+            result,
             embeddings=name,
-            transform=None if asked.transform is None else asked.transform.source,
+            transform=None if settings.transform is None else settings.transform.source,
             in_sample=seen,
-            notes=told,
-            provenance=_provenance(asked, {source: aligned.embeddings}, aligned.triplets, found.backend),
+            notes=remarks,
+            provenance=_provenance(settings, {source: aligned.embeddings}, aligned.triplets, result.backend),
         )
 
     return run
 
 
 def _one(
-    ready: Placed, rows: Any, aligned: Aligned, measure: MeasureLike, temperature: float, asked: _Asked, aside: Aside
+    ready: Placed,
+    rows: Any,
+    aligned: Aligned,
+    measure: MeasureLike,
+    temperature: float,
+    settings: _Settings,
+    aside: Aside,
 ) -> Score:
-    """The score by one measure, with what was asked for besides; `rows`: as notes and permutations take them."""
+    """The score by one measure, with what was asked for in addition; `rows`: as notes and permutations take them."""
     began, weights = time.perf_counter(), aligned.triplets.weights
-    parts = asked.plan is not None or asked.groups is not None
+    parts = settings.plan is not None or settings.groups is not None
     needed = parts or weights is not None
     results, n_dropped = score_placed(
-        ready, get_measure(measure), temperature, asked.nan_policy, choices="choices" in asked.keep,
-        probabilities="probabilities" in asked.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
+        ready, get_measure(measure), temperature, settings.nan_policy, choices="choices" in settings.keep,
+        probabilities="probabilities" in settings.keep, similarities=needed, task=aligned.triplets.task, aside=aside,
     )  # fmt: skip
     seconds = time.perf_counter() - began
-    found = summarise(
-        results, n_dropped, measure=measure, temperature=temperature, ties=asked.ties, nan_policy=asked.nan_policy,
+    result = summarise(
+        results, n_dropped, measure=measure, temperature=temperature, ties=settings.ties,
+        nan_policy=settings.nan_policy,
         task=aligned.triplets.task,
     )  # fmt: skip
     if not aligned.triplets.answered:
-        _refuse_without_answers(asked)
-        found = replace(found, accuracy=None, cross_entropy=None)
+        _refuse_without_answers(settings)
+        result = replace(result, accuracy=None, cross_entropy=None)
     outcomes = None
     if needed:
-        outcomes = weighted(outcomes_of(results, found), weights)
-        found = outcomes.score
+        outcomes = weighted(outcomes_of(results, result), weights)
+        result = outcomes.score
     if parts and outcomes is not None:
-        found = with_intervals(
-            outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
-        )
-    if asked.ceiling is not None:
-        found = with_ceiling(found, asked.ceiling, aligned, asked.grouped, outcomes, asked.subjects)
-    if asked.n_permutations is not None:
+        details: dict[str, Any] = {"subjects": settings.subjects, "groups": settings.groups}
+        result = with_intervals(outcomes, aligned, settings.grouped, **details, progress=settings.progress)
+    if settings.ceiling is not None:
+        result = with_ceiling(result, settings.ceiling, aligned, settings.grouped, outcomes, settings.subjects)
+    if settings.n_permutations is not None:
         test = permutation_test(
-            rows, Triplets(aligned.index, task=found.task, weights=weights), measure=measure, ties=asked.ties,
-            nan_policy=asked.nan_policy,
-            backend=asked.backend, seed=asked.seed, n_permutations=asked.n_permutations,
-            confidence_level=asked.plan.confidence_level if asked.plan else 0.95, progress=asked.progress,
+            rows, Triplets(aligned.index, task=result.task, weights=weights), measure=measure, ties=settings.ties,
+            nan_policy=settings.nan_policy,
+            backend=settings.backend, seed=settings.seed, n_permutations=settings.n_permutations,
+            confidence_level=settings.plan.confidence_level if settings.plan else 0.95, progress=settings.progress,
         )  # fmt: skip
-        found = replace(found, permutation_test=replace(test, provenance=None))
-    given = aligned.triplets
+        result = replace(result, permutation_test=replace(test, provenance=None))
+    triplets = aligned.triplets
     choices = None if results.choices is None else _checks.as_array(results.choices, "choices", "(t,)")
     p = None if results.probabilities is None else _checks.as_array(results.probabilities, "probabilities", "(t, 3)")
     return replace(
-        found,
+        result,
         seconds=seconds,
-        choices=None if choices is None else given.choices_in_file(choices),
-        probabilities=None if p is None else given.columns_in_file(p),
+        choices=None if choices is None else triplets.choices_in_file(choices),
+        probabilities=None if p is None else triplets.columns_in_file(p),
     )
 
 
-def _refuse_without_answers(asked: _Asked) -> None:
+def _refuse_without_answers(settings: _Settings) -> None:
     wanted = {
-        "ci": asked.plan,
-        "groups": asked.groups,
-        "ceiling": asked.ceiling,
-        "n_permutations": asked.n_permutations,
+        "ci": settings.plan,
+        "groups": settings.groups,
+        "ceiling": settings.ceiling,
+        "n_permutations": settings.n_permutations,
     }
     for name, value in wanted.items():
         if value is not None:
@@ -391,15 +398,16 @@ def seen_by(transform: Transform, aligned: Aligned) -> tuple[Overlap | None, tup
     """What of the triplets the fit of the map has seen, and a sentence about it."""
     trained = transform.trained
     if trained is None:
-        return None, ("the map does not say what it was fitted to: whether this score is in-sample is unknown",)
+        unknown = "the map does not say what it was fitted to: whether this score is in-sample is unknown"
+        return None, transform.notes or (unknown,)
     seen = trained.overlap(aligned.x, aligned.index, aligned.names, aligned.triplets.task)
     if seen is None:
         what = "the embeddings are others than those of the map's fit, and there are no names to go by"
         return None, (f"whether this score is in-sample can't be determined: {what}",)
     if not seen.objects:
         return seen, ()
-    parts = [f"{100 * seen.triplets:.3g} % of these triplets"] if seen.triplets else []
+    parts = [f"{100 * seen.triplets:.3g}% of these triplets"] if seen.triplets else []
     if seen.triplets is None:
         parts = ["an unknown share of these triplets"]
-    told = " and ".join([*parts, f"{100 * seen.objects:.3g} % of their objects"])
-    return seen, (f"in-sample: the fit of the map has seen {told}{trained.held_out_accuracy}",)
+    shares = " and ".join([*parts, f"{100 * seen.objects:.3g}% of their objects"])
+    return seen, (f"in-sample: the fit of the map has seen {shares}{trained.held_out_accuracy}",)

@@ -1,4 +1,4 @@
-"""Accuracy of choices that are there already: of a language model that was asked, or of a person."""
+"""Accuracy of choices that are there already: of a language model that was asked, or of a participant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, Score, Scores
 from pyalign.analysis.ceiling.result import NamedCeiling
-from pyalign.analysis.choices import UNKNOWN, Chosen, as_chosen, notes_on_chosen
+from pyalign.analysis.choices import UNREADABLE, Chosen, as_chosen, notes_on_chosen
 from pyalign.analysis.model_choices import TIES, checked_base, outcomes_of_choices
 from pyalign.analysis.notes import merged, notes_on_anchors, notes_on_score
 from pyalign.analysis.outcomes import Outcomes, weighted
@@ -34,7 +34,7 @@ from pyalign.typing import BackendName, NamedChoices, Policy, SubjectsLike, Ties
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Settings:
     """The options of one call, checked."""
 
     base: int | None
@@ -59,7 +59,7 @@ def score_choices(
     ceiling: NamedCeiling | None = None, backend: BackendName = "auto", weights: WeightsLike | None = None,
     progress: Progress | None = None,
 ) -> Scores:  # fmt: skip
-    """Accuracy of a model's own choices on human triplets: of a language model's answers, or a person's.
+    """Accuracy of a model's own choices on human triplets: of a language model's answers, or a participant's.
 
     Args:
         choices: (t,) positions in the file of the items called odd, -1 for an answer that names none, -2 for a triplet
@@ -77,7 +77,7 @@ def score_choices(
         unreadable: ``"raise"``, or ``"omit"`` to leave out triplets whose answer is a text that names none of their
             items, or two of them; a note says how many.
         ci, subjects, groups, ceiling: see `pyalign.score`.
-        backend: what computes intervals; on the host.
+        backend: the backend that computes intervals; on the host.
         weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
@@ -100,78 +100,77 @@ def score_choices(
     progress = progress or silent
     _checks.one_of(ties, TIES, "ties of choices")
     _checks.one_of(nan_policy, NAN, "nan_policy")
-    _checks.one_of(unreadable, UNKNOWN, "unreadable")
+    _checks.one_of(unreadable, UNREADABLE, "unreadable")
     checked_base(choice_base)
     plan, host = as_resampling(ci), get_host_backend(backend)
-    asked = _Asked(
+    settings = _Settings(
         choice_base, ties, nan_policy, unreadable, host, plan, subjects, groups, ceiling, progress, Grouped(plan)
     )
     aligned = _by_themselves(triplets, weights, host)
     if isinstance(choices, Mapping) and not choices:
         raise InputError("choices must hold at least one model's; got an empty mapping")
-    found: list[Score] = []
+    results: list[Score] = []
     named: Mapping[Any, Any] = _checks.by_name(choices, "choices") if isinstance(choices, Mapping) else {None: choices}
-    for name, given in named.items():
-        progress(name or "choices", len(found), len(named))
+    for name, of_model in named.items():
+        progress(name or "choices", len(results), len(named))
         try:
-            found.append(_one(given, name, aligned, asked))
+            results.append(_one(of_model, name, aligned, settings))
         except InputError as error:
             if name is None:
                 raise
             raise InputError(f"{' with '.join(filter(None, (name, aligned.triplets.source)))}: {error}") from error
-    provenance = _provenance(asked, {name or "choices": one for name, one in named.items()}, aligned.triplets)
-    told = merged(*(one.notes for one in found))
-    return Scores(tuple(found), aligned.triplets.source, notes=told, provenance=provenance)
+    provenance = _provenance(settings, {name or "choices": result for name, result in named.items()}, aligned.triplets)
+    notes = merged(*(result.notes for result in results))
+    return Scores(tuple(results), aligned.triplets.source, notes=notes, provenance=provenance)
 
 
 def _by_themselves(triplets: object, weights: object, host: HostBackend) -> Aligned:
     """Triplets without rows that they are about; checked."""
-    given = answered_once(triplets, "score_choices", weights)
-    require_answers(given, "score_choices")
-    index = _checks.as_triplets(given.values)
-    n = int(index.max()) + 1 if given.names is None else len(given.names)
+    answered = answered_once(triplets, "score_choices", weights)
+    require_answers(answered, "score_choices")
+    index = _checks.as_triplets(answered.values)
+    n = int(index.max()) + 1 if answered.names is None else len(answered.names)
     _checks.require_valid(host.check_triplets(index, n), index, n)
-    rows = Embeddings(np.empty((n, 0), np.float32), given.names)
-    return Aligned(rows.values, index, given, given.names, given.notes, rows)
+    rows = Embeddings(np.empty((n, 0), np.float32), answered.names)
+    return Aligned(rows.values, index, answered, answered.names, answered.notes, rows)
 
 
-def _one(choices: object, name: str | None, aligned: Aligned, asked: _Asked) -> Score:
-    chosen = as_chosen(choices, aligned.triplets, asked.base, asked.host, asked.unreadable)
-    chosen.require_answers(asked.nan_policy)
-    found, outcomes = _scored(chosen, name, aligned, asked)
-    if asked.ceiling is not None:
-        found = with_ceiling(found, asked.ceiling, aligned, asked.grouped, outcomes, asked.subjects)
-    assert found.accuracy is not None
-    n = found.effective_answers or found.n_triplets
-    told = notes_on_score(found.accuracy, n, found.cross_entropy or 0.0, name, found.task, rows=False)
-    told += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, found.task))
-    anchors = notes_on_anchors(np.asarray(aligned.index), found.task)
-    provenance = _provenance(asked, {name or "choices": choices}, aligned.triplets)
-    return replace(found, notes=merged(aligned.notes, anchors, told, found.notes), provenance=provenance)
+def _one(choices: object, name: str | None, aligned: Aligned, settings: _Settings) -> Score:
+    chosen = as_chosen(choices, aligned.triplets, settings.base, settings.host, settings.unreadable)
+    chosen.require_answers(settings.nan_policy)
+    score, outcomes = _scored(chosen, name, aligned, settings)
+    if settings.ceiling is not None:
+        score = with_ceiling(score, settings.ceiling, aligned, settings.grouped, outcomes, settings.subjects)
+    assert score.accuracy is not None
+    n = score.effective_answers or score.n_triplets
+    notes = notes_on_score(score.accuracy, n, score.cross_entropy or 0.0, name, score.task, rows=False)
+    notes += tuple(f"{name}: {note}" if name else note for note in notes_on_chosen(chosen, score.task))
+    anchors = notes_on_anchors(np.asarray(aligned.index), score.task)
+    provenance = _provenance(settings, {name or "choices": choices}, aligned.triplets)
+    return replace(score, notes=merged(aligned.notes, anchors, notes, score.notes), provenance=provenance)
 
 
-def _scored(chosen: Chosen, name: str | None, aligned: Aligned, asked: _Asked) -> tuple[Score, Outcomes]:
-    """With intervals and groups, and the outcomes that they are of.
+def _scored(chosen: Chosen, name: str | None, aligned: Aligned, settings: _Settings) -> tuple[Score, Outcomes]:
+    """The score with its intervals and groups, and the outcomes that it is computed from.
 
     What needs probabilities is computed of zeros where there are none, and taken out.
     """
     outcomes = outcomes_of_choices(
         chosen,
-        ties=asked.ties,
-        nan_policy=asked.nan_policy,
-        backend=asked.host.name,
+        ties=settings.ties,
+        nan_policy=settings.nan_policy,
+        backend=settings.host.name,
         task=aligned.triplets.task,
         name=name,
     )
     outcomes = weighted(outcomes, aligned.triplets.weights)
     score = outcomes.score
-    if asked.plan is None and asked.groups is None:
+    if settings.plan is None and settings.groups is None:
         return score, outcomes
     finite = score.cross_entropy is not None
     outcomes = outcomes if finite else replace(outcomes, score=replace(score, cross_entropy=0.0))
-    score = with_intervals(
-        outcomes, aligned, asked.grouped, subjects=asked.subjects, groups=asked.groups, progress=asked.progress
-    )
+    details: dict[str, Any] = {"subjects": settings.subjects, "groups": settings.groups}
+    score = with_intervals(outcomes, aligned, settings.grouped, **details, progress=settings.progress)
     return (score if finite else _without_nats(score)), outcomes
 
 
@@ -185,10 +184,10 @@ def _without_nats(score: Score) -> Score:
     )
 
 
-def _provenance(asked: _Asked, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
-    options: dict[str, Any] = {"choice_base": asked.base, "ties": asked.ties, "nan": asked.nan_policy}
-    options["unknown"] = asked.unreadable
-    options["ci"] = record_of(asked.plan)
-    seed = asked.plan.seed if asked.plan is not None and not asked.plan.closed else None
+def _provenance(settings: _Settings, choices: Mapping[str, object], triplets: Triplets) -> Provenance:
+    options: dict[str, Any] = {"choice_base": settings.base, "ties": settings.ties, "nan": settings.nan_policy}
+    options["unreadable"] = settings.unreadable
+    options["ci"] = record_of(settings.plan)
+    seed = settings.plan.seed if settings.plan is not None and not settings.plan.closed else None
     inputs = [*choices.items(), ("triplets", triplets), ("weights", triplets.weights)]
-    return Provenance.now(inputs, options, asked.host.name, seed)
+    return Provenance.now(inputs, options, settings.host.name, seed)

@@ -43,13 +43,13 @@ class Grouped:
     def of(
         self, outcomes: Outcomes, index: object, people: object
     ) -> tuple[Clusters, Resampling | None, Dependence | None]:
-        """Those that `outcomes` kept of `index`, answered by `people`; what intervals are over; and what depends."""
+        """The clusters of the triplets that `outcomes` kept, what intervals are over, and which triplets depend."""
         if outcomes.kept is None and self._found is not None and self._index is index:
             return self._found
-        found = self._look(outcomes, index, people)
+        clustering = self._look(outcomes, index, people)
         if outcomes.kept is None:
-            self._index, self._found = index, found
-        return found
+            self._index, self._found = index, clustering
+        return clustering
 
     def _look(
         self, outcomes: Outcomes, index: object, people: object
@@ -66,54 +66,54 @@ def with_intervals(
     progress: Progress = silent,
 ) -> Score:  # fmt: skip
     """The score of `outcomes` with the intervals of a plan, and with the scores of groups of triplets."""
-    found = outcomes.score
-    assert found.accuracy is not None and found.cross_entropy is not None
+    score = outcomes.score
+    assert score.accuracy is not None and score.cross_entropy is not None
     people = aligned.triplets.subjects if subjects is None else subjects
     clusters, plan, dependence = grouped.of(outcomes, aligned.index, people)
-    values, units = values_of([outcomes], found.ties, None)
+    values, units = values_of([outcomes], score.ties, None)
     if plan is not None:
         errors = (
             None if dependence is None else dependence.errors(with_weights(values, clusters.weights)).in_units(units)
         )
-        estimates = found.accuracy, found.cross_entropy
+        estimates = score.accuracy, score.cross_entropy
         ci, nats_ci = uncertainty(clusters, values, units, estimates, plan, progress, errors)
         numbers = effective_numbers(clusters, plan.by)
-        notes = (*found.notes, *notes_on_few(numbers))
-        found = replace(found, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
+        notes = (*score.notes, *notes_on_few(numbers))
+        score = replace(score, ci=ci, cross_entropy_ci=nats_ci, notes=notes, **low_values(numbers))
         if errors is None:
-            found = replace(found, resamples=plan.drawn, seed=plan.seed)
+            score = replace(score, resamples=plan.drawn, seed=plan.seed)
         elif clusters.weights is None:  # components are of answers that count the same
-            found = replace(found, components=errors.components(0), cross_entropy_components=errors.components(1))
+            score = replace(score, components=errors.components(0), cross_entropy_components=errors.components(1))
         if ci is None:
             why = without_interval(plan.by, numbers)
-            found = replace(found, missing=("ci", "cross_entropy_ci"), notes=(*found.notes, why))
+            score = replace(score, missing=("ci", "cross_entropy_ci"), notes=(*score.notes, why))
     if groups is not None:
         members = group_members(_labels_of(groups, people), aligned, outcomes.kept)
         scores = tuple(_group_scores(outcomes, values, units, clusters, members, grouped.plan))
-        found = with_pooled_groups(replace(found, groups=scores), clusters, values, units, plan)
-    return found
+        score = with_pooled_groups(replace(score, groups=scores), clusters, values, units, plan)
+    return score
 
 
 def with_pooled_groups(
-    found: Score, clusters: Clusters, values: np.ndarray, units: np.ndarray, plan: Resampling | None
+    score: Score, clusters: Clusters, values: np.ndarray, units: np.ndarray, plan: Resampling | None
 ) -> Score:  # fmt: skip
     """The score with what its groups are in one hierarchical model, where they have intervals in closed form."""
-    groups = found.groups or ()
+    groups = score.groups or ()
     over = {group.ci.by for group in groups if group.ci is not None}
     if plan is None or not plan.closed or len(over) != 1:
-        return found
-    assert found.accuracy is not None and found.cross_entropy is not None
+        return score
+    assert score.accuracy is not None and score.cross_entropy is not None
     by = over.pop() or plan.by
-    plan, whole = replace(plan, by=by), found.ci
+    plan, whole = replace(plan, by=by), score.ci
     if whole is None or whole.by != by:  # of the same kind as the errors of groups
-        whole, _ = uncertainty(clusters, values, units, (found.accuracy, found.cross_entropy), plan)
+        whole, _ = uncertainty(clusters, values, units, (score.accuracy, score.cross_entropy), plan)
     sizes, errors = [group.n_triplets for group in groups], [group.standard_error for group in groups]
     common = common_covariance(None if whole is None else whole.error, values.shape[1], sizes, errors)
     pooled = partially_pooled([group.accuracy for group in groups], errors, sizes, plan, common)
     if pooled is None:
-        return found
+        return score
     return replace(
-        found, group_spread=pooled.spread, group_spread_ci=pooled.spread_ci,
+        score, group_spread=pooled.spread, group_spread_ci=pooled.spread_ci,
         groups=tuple(
             group if own is None else replace(
                 group, pooled=own.accuracy, pooled_ci=own.ci, p_lowest=own.p_lowest, p_highest=own.p_highest
@@ -124,7 +124,7 @@ def with_pooled_groups(
 
 
 def with_ceiling(
-    found: Score, ceiling: NamedCeiling, aligned: Aligned, grouped: Grouped, outcomes: Outcomes | None, subjects: object
+    score: Score, ceiling: NamedCeiling, aligned: Aligned, grouped: Grouped, outcomes: Outcomes | None, subjects: object
 ) -> Score:  # fmt: skip
     """The score with its place between chance and a noise ceiling, and the interval of that where there are intervals.
 
@@ -132,28 +132,28 @@ def with_ceiling(
         outcomes: of the triplets, where intervals are asked for.
         subjects: who answered them, as the call names them.
     """
-    accuracy = found.accuracy
+    accuracy = score.accuracy
     assert accuracy is not None
     (name, value), people = as_named_ceiling(ceiling), people_of_ceiling(ceiling)
-    if people is not None and people.task != found.task:
-        raise InputError(f"ceiling must be one of {found.task} triplets, as those scored; got task {people.task!r}")
-    fraction = fraction_of_ceiling(accuracy, value, found.task)
-    found = replace(found, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
+    if people is not None and people.task != score.task:
+        raise InputError(f"ceiling must be one of {score.task} triplets, as those scored; got task {people.task!r}")
+    fraction = fraction_of_ceiling(accuracy, value, score.task)
+    score = replace(score, ceiling=value, ceiling_name=name, fraction_of_ceiling=fraction)
     if grouped.plan is None or outcomes is None:
-        return found
-    if found.ci is None:
-        return replace(found, missing=(*found.missing, "fraction_of_ceiling_ci"))
+        return score
+    if score.ci is None:
+        return replace(score, missing=(*score.missing, "fraction_of_ceiling_ci"))
     who = aligned.triplets.subjects if subjects is None else subjects
     ceiling_for_scores, covariance = grouped.ceiling_for_scores(ceiling, aligned, who), 0.0
     if ceiling_for_scores.parts is not None and outcomes.kept is None:
         clusters, plan, dependence = grouped.of(outcomes, aligned.index, who)
         assert plan is not None
-        credits = outcomes.credits(found.ties) / CREDIT_UNIT
+        credits = outcomes.credits(score.ties) / CREDIT_UNIT
         covariance = ceiling_for_scores.covariance(credits, dependence or Dependence.of(clusters, plan))
-    interval = ceiling_for_scores.interval(accuracy, found.ci, found.task, covariance)
+    interval = ceiling_for_scores.interval(accuracy, score.ci, score.task, covariance)
     return replace(
-        found, fraction_of_ceiling_ci=interval, notes=(*found.notes, *ceiling_for_scores.note(found.ci, interval)),
-        missing=found.missing if interval is not None else (*found.missing, "fraction_of_ceiling_ci"),
+        score, fraction_of_ceiling_ci=interval, notes=(*score.notes, *ceiling_for_scores.note(score.ci, interval)),
+        missing=score.missing if interval is not None else (*score.missing, "fraction_of_ceiling_ci"),
     )  # fmt: skip
 
 
@@ -164,22 +164,22 @@ def _group_scores(
     for name, members in groups.items():
         own, some = values[:, members], None if outcomes.weights is None else outcomes.weights[members]
         nats = mean_of(outcomes.cross_entropy[members], some)
-        one = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
+        group = GroupScore(name, mean_of(own[0], some) / CREDIT_UNIT, len(members), nats, None)
         if plan is not None:
             of_group = clusters.take(members)
-            one = _with_interval(one, own, units, of_group, plan.over(of_group.subjects))
-        yield one
+            group = _with_interval(group, own, units, of_group, plan.over(of_group.subjects))
+        yield group
 
 
 def _with_interval(
-    one: GroupScore, values: np.ndarray, units: np.ndarray, clusters: Clusters, plan: Resampling
+    group: GroupScore, values: np.ndarray, units: np.ndarray, clusters: Clusters, plan: Resampling
 ) -> GroupScore:
     """A group without an interval where it is too small for one, or where a resample leaves none of it."""
     try:
-        ci, _ = uncertainty(clusters, values, units, (one.accuracy, one.cross_entropy or 0.0), plan)
+        ci, _ = uncertainty(clusters, values, units, (group.accuracy, group.cross_entropy or 0.0), plan)
     except InputError:
-        return one
-    return replace(one, ci=ci)
+        return group
+    return replace(group, ci=ci)
 
 
 def _labels_of(groups: object, people: object) -> object:
@@ -218,10 +218,10 @@ def _by_category(categories: Categories, aligned: Aligned, kept: np.ndarray | No
     index = _checks.as_array(aligned.index, "triplets", "(t, 3)")
     index = index if kept is None else index[kept]
     parts = zip(categories.labels, rows_of_categories(members, index), strict=True)
-    found = {label: rows for label, rows in parts if len(rows)}
-    if not found:
+    groups = {label: rows for label, rows in parts if len(rows)}
+    if not groups:
         raise InputError("categories must hold both objects of some human pair; no triplet's pair shares one")
-    return found
+    return groups
 
 
 def rows_of_categories(members: np.ndarray, index: np.ndarray) -> Iterator[np.ndarray]:

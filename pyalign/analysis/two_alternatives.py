@@ -21,7 +21,7 @@ def run_anchored(
     ready: Placed, measure: Measure, *, temperature: float, choices: bool, probabilities: bool, similarities: bool,
     aside: Aside | None = None,
 ) -> TripletResults:  # fmt: skip
-    """As `run_placed` with sums, of triplets anchor, chosen, other.
+    """Does for triplets (anchor, chosen, other) what `run_placed` does with sums.
 
     choices are 1 or 2, the column of the option that the model takes, -1 for a tie; probabilities (t, 2) of the two.
 

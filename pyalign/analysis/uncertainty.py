@@ -22,7 +22,7 @@ FINEST = 32767  # steps between 0 and the largest cross-entropy
 
 
 def clusters_of(triplets: object, outcomes: Sequence[Outcomes], subjects: object = None) -> Clusters:
-    """Of triplets that `outcomes` were made from: of those alone that all of them kept."""
+    """The clusters of those triplets that all `outcomes` kept; `triplets` are those that they were made from."""
     index = _checks.as_array(triplets, "triplets", "(t, 3)")
     kept = common(outcomes)
     if kept is not None:
@@ -69,7 +69,7 @@ def in_steps(cross_entropy: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def kept_of(array: np.ndarray, one: Outcomes, kept: np.ndarray | None) -> np.ndarray:
-    """Of an array of the triplets that `one` kept, those that all keep."""
+    """The elements for the triplets that all keep, from an array for those that `one` kept."""
     if kept is None or one.kept is None:
         return array if kept is None else array[kept]
     within: np.ndarray = array[kept[one.kept]]
@@ -119,7 +119,7 @@ def uncertainty(
 def mean_interval(
     estimate: float, errors: Errors, k: int, plan: Resampling, within: tuple[float, float]
 ) -> Interval | None:  # fmt: skip
-    """Of mean number k, which lies within these bounds; None where its error is not known."""
+    """The interval of mean number k, which can't exceed the bounds `within`; None where its error is not known."""
     error, degrees = float(errors.errors[k]), float(errors.degrees_of_means[k])
     if np.isnan(error):
         return None

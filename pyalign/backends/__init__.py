@@ -124,7 +124,7 @@ def preferred(place: Place) -> tuple[str, ...]:
 
     On a device `cuda` comes first. For large similarity matrices of half precision, and of float32 where TF32 is
     allowed in torch, on Hopper and Blackwell (that of data centres) `triton` does: its products use their warp-group
-    instructions, the CUDA kernels those that all processors since Ampere have.
+    instructions, the CUDA kernels those that all GPUs since Ampere have.
 
     Example:
         >>> preferred(Place("cuda:0", "float32")), preferred(Place())

@@ -17,7 +17,7 @@ Array = Any  # a numpy array on the host, a torch tensor with the tensor backend
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows lie and what they are, which decides who can take them.
+    """Where the rows are and what they are, which decides who can take them.
 
     Attributes:
         device: as torch writes it, such as "cuda:0"; "cpu" for the host.
@@ -236,7 +236,7 @@ class Backend(Protocol):
 
 
 class HostBackend(Backend, Protocol):
-    """What backends on the host compute besides: what comes after the similarities of each triplet, and products."""
+    """What only backends on the host compute: what follows from the similarities of each triplet, and products."""
 
     def triplet_gradient(
         self, similarities: np.ndarray, triplets: np.ndarray, temperature: float, scale: float, gradient: np.ndarray,
@@ -337,7 +337,7 @@ class HostBackend(Backend, Protocol):
     def rank_sums(
         self, first: RankOrder, second: RankOrder, places: np.ndarray, multiplicities: np.ndarray, sums: np.ndarray
     ) -> None:
-        """Sums of which rank correlations under resamples of n objects follow, ranked anew in each resample.
+        """Sums of which rank correlations under resamples of n objects follow, ranked again in each resample.
 
         A pair weighs w, the product of its objects' multiplicities (n, b) uint8; its r is twice the weight of the pairs
         with a smaller first value plus that of those with an equal one, s the same of the second value. places int32

@@ -41,7 +41,7 @@ class Queue:
 
     Args:
         kernels: what computes.
-        device: where all tensors of the call lie.
+        device: where all tensors of the call are.
     """
 
     def __init__(self, kernels: Kernels, device: torch.device):
@@ -117,7 +117,7 @@ class Queue:
             self.kernels.choice_similarity(similarities, temperature, out)
 
     def read(self, aside: Sequence[Tensor] = ()) -> tuple[Any, list[np.ndarray]]:
-        """Waits. What the last method of `TensorBackend` would have returned, and what lies in the tensors besides.
+        """Waits. What the last method of `TensorBackend` would have returned, and what lies in the tensors in addition.
 
         Raises:
             NotOrdinaryError: results mean nothing.

@@ -38,7 +38,7 @@ class TensorBackend:
         self.name, self.kernels, self.half = name, kernels, half
 
     def queue(self, x: Tensor) -> Queue:
-        """These kernels, for one call on the device of x that waits once, at its end."""
+        """A queue of these kernels for one call on the device of x, which waits once, at its end."""
         return Queue(self.kernels, x.device)
 
     def why_not(self, place: Place = HOST) -> str | None:
@@ -120,7 +120,7 @@ class TensorBackend:
 
 
 def _on_device(rows: Rows) -> Rows:
-    """Rows with their terms beside their values."""
+    """Rows with their terms next to their values."""
     if rows.terms is None:
         return rows
     return replace(rows, terms=torch.as_tensor(rows.terms, device=rows.values.device))

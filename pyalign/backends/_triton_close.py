@@ -2,8 +2,8 @@
 
 The tile kernel of _triton_similarity.py has written NaN for close pairs and marked their blocks of 32 x 32. Division
 of the work: a program looks at `MEND_STRIP` marks. In a marked block that holds NaN it sums the squared distances of
-all pairs from the rows, in float64 and in the order of the features, and writes anew what is NaN. So a pair's value
-follows from its two rows alone, whatever stands beside it, and tiles need no registers for float64 sums. (Rows hold
+all pairs from the rows, in float64 and in the order of the features, and writes again what is NaN. So a pair's value
+follows from its two rows alone, whatever stands next to it, and tiles need no registers for float64 sums. (Rows hold
 no NaN: the caller has refused them.)
 
 Prediction: where no pair is close, a byte is read for 1,024 pairs, a 4,000th of what writing them moves. A marked

@@ -4,7 +4,7 @@ Division of the work. A program takes its tile apart into four blocks of columns
 them in a loop that moves the next one up: registers for one quarter, and a quarter of the instructions to compile.
 
 The last step is that of _triton_pair.py. Elements that it is not sure of are computed in float64, together with
-their block, and take that value alone: what a pair gets follows from its two rows, whatever stands beside it. Close
+their block, and take that value alone: what a pair gets follows from its two rows, whatever stands next to it. Close
 pairs of a distance are not known from their inner products: NaN is written for them and their blocks are marked, and
 the kernel of _triton_close.py sums them from the rows.
 

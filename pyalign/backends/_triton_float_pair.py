@@ -5,7 +5,7 @@ graphics cards 2, and an exponential takes a hundred of its instructions. In pai
 operations, a squared distance 18, its root 12 more and its exponential 26 more.
 
 u is 2^-24. A result that comes with `sure` is the float32 that the formula of _triton_pair.py in float64 rounds
-to, bit for bit: the pair lies within its bound of the exact value, and no midpoint of two float32 lies that near (Ziv's
+to, bit for bit: the pair lies within its bound of the exact value, and no midpoint of two float32 is that near (Ziv's
 test). One in 2^18 or so is not sure, and is for float64. NaN is not sure. An exponential would too often not be: it is
 rounded where it falls, and is a function of its argument alone.
 
@@ -70,7 +70,7 @@ def exact_sum(large, small):
 
 @triton.jit
 def product_of(a, a_low, b, b_low):
-    """To within 8 u^2. low is up to 3 u high."""
+    """The product of two numbers in two parts, to within 8 u^2. low is up to 3 u high."""
     high = fused(a, b, 0.0)
     low = fused(a_low, b, fused(a, b, -high))
     return high, fused(a, b_low, low)

@@ -1,6 +1,6 @@
 """The operations of csrc/include/pyalign_cuda.h as Triton kernels on torch tensors.
 
-All tensors of a call lie on one device. A call queues its work on the current stream of that device and waits for
+All tensors of a call are on one device. A call queues its work on the current stream of that device and waits for
 nothing, unless PYALIGN_TRITON_TUNE=1 asks for tiles to be timed. The caller has checked shapes, dtypes,
 strides, d >= 1 and n < 2^31; float64 input is for other backends. Triplets are checked in passing, as the header says.
 All results are the same from run to run.

@@ -31,7 +31,7 @@ DOT, COSINE, NEG_SQEUCLIDEAN, NEG_EUCLIDEAN, RBF = (
 LAST_PRODUCT = tl.constexpr(max(NUMBERS[kernel.name] for kernel in PAIR_KERNELS.values() if not kernel.distance))
 
 CLOSE_SHARE = 1.0 / 1024  # below this share of a + b, a + b - 2 g has too few digits left
-CLOSE_TF32 = 1.0 / 32  # with factors of 11 bits: at this share 2 % of the distance
+CLOSE_TF32 = 1.0 / 32  # with factors of 11 bits: at this share 2% of the distance
 
 
 @triton.jit
@@ -52,7 +52,7 @@ def of_equal_rows(pair):
 
 @triton.jit
 def squared_distance(g, a, b):
-    """From the inner product g and the squared norms a, b in float64: never below zero, and NaN where one is."""
+    """The squared distance from the inner product g and the squared norms a, b in float64, at least 0 or NaN."""
     s = (a + b) - 2.0 * g
     return tl.where(s < 0.0, 0.0, s)
 

@@ -4,7 +4,7 @@ Of x with y: groups of `GROUP` rows of tiles, each taken column by column. Of x 
 diagonal are counted, so that no program finds nothing to do. They are taken by squares, as high and wide as a tile is
 wide: the square (p, q), p <= q, has number q (q + 1) / 2 + p if squares go column by column. They go by bands of
 `GROUP` columns instead: first all that lie above the band's triangle, row by row, then the triangle, column by column.
-The last square is the last of the diagonal; its lower tile may lie past the end, and is not counted then.
+The last square is the last of the diagonal; its lower tile may be past the end, and is not counted then.
 """
 
 # Annotations mean something to Triton: mypy has to do without in kernels.

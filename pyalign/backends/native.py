@@ -268,7 +268,7 @@ def _check_environment() -> None:
 
 
 def instruction_sets() -> dict[str, bool]:
-    """The instruction sets of this build, best first, and whether this processor runs each."""
+    """The instruction sets of this build, best first, and whether this CPU runs each."""
     return {} if _native is None else dict(_native.isa_names())
 
 
@@ -287,7 +287,7 @@ def set_instruction_set(name: str) -> None:
 def num_threads() -> int:
     """Threads that the compiled kernels use: PYALIGN_NUM_THREADS, else OpenMP's default; 1 after a fork.
 
-    Where more than 16 are wanted, at most four on each processor: OpenMP ends a process that cannot have a thread.
+    Where more than 16 are wanted, at most four on each CPU core: OpenMP ends a process that cannot have a thread.
     """
     return 1 if _native is None else int(_native.threads())
 
@@ -304,7 +304,7 @@ def set_num_threads(threads: int) -> None:
 def guarding(files: Iterable[tuple[bytes, int, bytes]], otherwise: bytes) -> Iterator[None]:
     """Inside, a SIGBUS ends the process with exit code 1 and a line on stderr: for commands, never for a library.
 
-    files: path, size and message of each; the first that has become shorter is told of, without one `otherwise`.
+    files: path, size and message of each; the message is that of the first that has become shorter, or `otherwise`.
     Where an error ends the block, threads may still read: then it stays, until the next block has ended.
     """
     if _native is not None:

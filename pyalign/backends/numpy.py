@@ -241,7 +241,7 @@ class SharedLabels:
 def _codes(columns: list[np.ndarray]) -> np.ndarray:
     """(m,) the same number where all columns (m,) are the same."""
     codes = columns[0]
-    for column in columns[1:]:  # numbered anew at each step, so that products stay below 2^63
+    for column in columns[1:]:  # numbered again at each step, so that products stay below 2^63
         codes = np.unique(np.unique(codes, return_inverse=True)[1] * (int(column.max(initial=0)) + 1) + column,
                           return_inverse=True)[1]  # fmt: skip
     return codes

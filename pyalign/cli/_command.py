@@ -50,7 +50,7 @@ class Option:
         kind: makes the value of a word; raises ValueError or argparse.ArgumentTypeError.
         metavar: stands for the value in the help.
         choices: the words that are allowed.
-        nargs: "+", "*" or "?", as argparse has it; "+" and "*" give tuples.
+        nargs: "+", "*", "?" or a number of words, as argparse has it; all but "?" give tuples.
         const: the value of a flag without a word, with nargs "?".
         group: the heading in the help.
         role: "input" or "output" for files, which are kept apart; "folder" for one to write to; "" for anything else.
@@ -67,7 +67,7 @@ class Option:
     kind: Callable[[str], Any]
     metavar: str | None
     choices: Sequence[Any] | None
-    nargs: str | None
+    nargs: str | int | None
     const: Any
     group: str
     role: str
@@ -81,7 +81,8 @@ class Option:
 
 def option(
     help: str = "", *flags: str, default: Any = None, required: bool = False, kind: Callable[[str], Any] | None = None,
-    metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | None = None, const: Any = None,
+    metavar: str | None = None, choices: Sequence[Any] | None = None, nargs: str | int | None = None,
+    const: Any = None,
     group: str = "", role: str = "", positional: bool = False, exclusive: str = "", words: Iterable[str] | None = None,
     unless: Sequence[str] = (), rare: bool = False, idle: str = "",
 ) -> Any:  # fmt: skip
@@ -113,10 +114,10 @@ class Outcome:
 
     Attributes:
         result: is printed as its table, or as JSON; None for commands that only write or tell.
-        files: what is written besides, by path; or what makes it of the SHA-256 of those before it, by path.
+        files: what is written in addition, by path; or what makes it of the SHA-256 of those before it, by path.
         text: what is printed instead of the table.
         journal: of the run; it is closed when all is written.
-        notes: what a person should know, besides those of the result.
+        notes: what a reader should know, in addition to those of the result.
         fault: what could not be done, said last: the exit code is then 1.
     """
 
@@ -353,12 +354,15 @@ def _either(parser: Parser, field_: Field[Any], option_: Option, by_flag: Any, s
 
 
 def paths(options: Any, role: str) -> dict[str, list[str]]:
-    """The files that the options name, by the option's flag."""
-    by_flag: dict[str, list[str]] = {}
+    """The files that the options name, by the option's flag; of several words those that name one."""
+    from pyalign.io.paths import Spec
+
+    names, by_flag = role == "input", dict[str, list[str]]()
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)
         if option_.role == role and isinstance(value, str | tuple) and value != option_.const:
-            by_flag[flag_of(field_, option_)] = [value] if isinstance(value, str) else list(value)
+            files = [value] if isinstance(value, str) else [one for one in value if not names or isinstance(one, Spec)]
+            by_flag[flag_of(field_, option_)] = files
     return by_flag
 
 
@@ -387,7 +391,7 @@ def idle_options(options: Any) -> tuple[str, ...]:
 
 
 def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Those of these options that are given: the name of each, and how it stands on the command line."""
+    """Which of the named options are set: the name of each, and how it is written on the command line."""
     names = set(names)
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)

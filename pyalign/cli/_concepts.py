@@ -7,16 +7,13 @@ from typing import Any
 
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import option
-from pyalign.concept.assign import HOW
 from pyalign.concept.concepts import FEWEST
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, is_named
-from pyalign.typing import Assign
 
 CONCEPTS = "human concepts (at least one of these options)"
 LABELS = "labels of the k dimensions, one per line (default: those of the data set, otherwise numbers)"
-OF_DIMENSIONS = ("dimension_labels", "assign", "top")
 
 
 @dataclass(frozen=True)
@@ -30,19 +27,6 @@ class Concepts:
     dimension_labels: Spec | None = option(
         LABELS, metavar="FILE", role="input", group=CONCEPTS,
     )  # fmt: skip
-    assign: Assign | None = option(
-        "how a dimension's contribution is measured: the sum over the pair (default), as published, or the product",
-        choices=HOW,
-        group=CONCEPTS,
-        rare=True,
-    )
-    top: int | None = option(
-        "number of dimensions to which each triplet is assigned (default: 1)",
-        kind=_options.count,
-        metavar="M",
-        group=CONCEPTS,
-        rare=True,
-    )
     categories: Spec | None = option(
         "a label for each object, or a table of 0s and 1s with a column for each category; a triplet "
         "is assigned to the categories that hold both objects of the chosen pair",

@@ -37,24 +37,18 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
     """
     from pyalign.io.triplets import load_triplets
 
-    _check_task(options)
+    if options.task == ANCHORED and options.without_choices:
+        raise InputError("--choice-column none applies only to --task odd-one-out")
     assert options.triplets is not None
-    positions = options.choice_column is not None or is_named(options.triplets)
+    positions = is_named(options.triplets) or (options.choice_column is not None and not options.without_choices)
     if not positions and getattr(options, "model_choices", None) is None:
         refuse_unused(options, ("choice_base",), "positions of choices: add --choice-column or --model-choices")
     triplets = load_triplets(
         options.triplets.path,
         key=options.triplets.key,
-        columns=options.columns,
-        odd_column=options.odd_column,
-        choice_column=options.choice_column,
-        choice_base=options.choice_base if positions else None,
-        one_based=options.one_based or None,
         subject_column=options.subject_column if isinstance(options, People) else None,
-        weight_column=options.weight_column if isinstance(options, Weighted) else None,
         item_names=None if options.item_names is None else names_of(options.item_names),
-        task=options.task,
-        anchor=options.anchor,
+        **{name: value for name, value in options.layout().items() if positions or name != "choice_base"},
     )
     if triplets.names is None and isinstance(options, RowNames):
         of_rows = options.names if options.per_object is None else None  # else rows are images, and numbers are objects
@@ -70,18 +64,7 @@ def read_triplets(options: SomeTriplets, *, answered: str | None = None) -> Trip
 
 def said_by(options: SomeTriplets) -> str:
     """Who says that nobody recorded which item is odd, where that is so: the command line, or a description."""
-    return "--odd-column none" if options.odd_column == "none" else str(options.triplets)
-
-
-def _check_task(options: SomeTriplets) -> None:
-    """Raises where an option belongs to the other task."""
-    if options.task == ANCHORED and options.odd_column is not None:
-        raise InputError(
-            f"--odd-column {options.odd_column} applies only to --task odd-one-out; use --anchor for anchored triplets"
-        )
-    known = options.triplets is not None and is_named(options.triplets)
-    if options.task != ANCHORED and options.anchor is not None and not known:
-        raise InputError(f"--anchor {options.anchor} applies only to anchored triplets: add --task anchored")
+    return "--choice-column none" if options.without_choices else str(options.triplets)
 
 
 def _with_subjects(triplets: Triplets, options: TripletLayout) -> Triplets:
@@ -207,16 +190,17 @@ def mapped(x: Embeddings, spec: Spec, triplets: Triplets | None = None) -> Embed
     except InputError as error:
         raise InputError(f"{x.source}: --transform {spec}: {error}") from error
     trained = () if transform.trained is None else (f"it was fitted for --measure {transform.trained.measure}",)
-    notes = tuple(f"{x.source} through {spec}: {note}" for note in (*seen, *trained))
+    more = [note for note in (*seen, *trained) if note not in transform.notes]
+    notes = tuple(f"{x.source} through {spec}: {note}" for note in more)
     return replace(transformed, notes=(*transformed.notes, *notes))
 
 
 def seen_names(transform: Transform, x: Embeddings) -> tuple[str, ...]:
     """A sentence about how many of the objects the fit of the map has seen, by their names."""
     if transform.trained is None or transform.trained.names is None or x.names is None:
-        return ("which of these objects its fit has seen can't be determined",)
+        return transform.notes or ("which of these objects its fit has seen can't be determined",)
     share = len({*transform.trained.names} & {*x.names}) / len(x.names)
-    return (f"in-sample: its fit has seen {100 * share:.3g} % of these objects",) if share else ()
+    return (f"in-sample: its fit has seen {100 * share:.3g}% of these objects",) if share else ()
 
 
 def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
@@ -228,7 +212,7 @@ def read_model(options: Any, triplets: Triplets | None = None) -> Embeddings:
 
 
 def _of_objects(models: dict[str, Embeddings], options: Any, items: tuple[str, ...] | None) -> dict[str, Embeddings]:
-    """Raises where no embeddings have names; those without, beside others with names, are taken as they are."""
+    """Raises where no embeddings have names; those without, next to others with names, are taken as they are."""
     how, missing = options.per_object, options.missing if isinstance(options, JudgedRows) else "raise"
     nameless = [spec for spec, x in models.items() if x.names is None]
     if how is not None and nameless and len(nameless) == len(models):
@@ -273,7 +257,7 @@ def labelled(specs: Sequence[str], labels: Sequence[str] | None) -> list[str] | 
 
 
 def with_labels(results: tuple[Any, ...], labels: Sequence[str] | None) -> tuple[Any, ...]:
-    """Results, embeddings by embeddings, with the labels of the command line beside the files' names."""
+    """Results, embeddings by embeddings, with the labels of the command line next to the files' names."""
     if labels is None:
         return results
     called = dict(zip(dict.fromkeys(result.embeddings for result in results), labels, strict=True))
@@ -288,7 +272,7 @@ def unused_people(options: Any, what: str, option: str) -> tuple[str, ...]:
 def check_intervals(
     options: ClosedIntervals, n_permutations: int | None = None
 ) -> tuple[Resampling | None, tuple[str, ...]]:  # fmt: skip
-    """What intervals are over, and notes on participants who do not count; raises before anything is read where it is wrong.
+    """What intervals are over, and notes on participants who do not count; raises before anything is read.
 
     n_permutations: of a test, whose estimate has a confidence too.
     """
@@ -297,6 +281,5 @@ def check_intervals(
         refuse_unused(options, ("confidence_level",), "intervals, and --ci none omits them")
     if plan is not None and (plan.closed if plan.by == AUTO else "subjects" in plan.by):
         return plan, ()  # a bootstrap of "auto" draws objects or participants
-    remedies = {"bootstrap": "--ci subjects", "pigeonhole": "--ci objects+subjects --ci-method corrected"}
-    method = None if plan is None else plan.method
-    return plan, unused_people(options, "intervals over people", remedies.get(method or "", "--ci objects+subjects"))
+    drawn = plan is not None and not plan.closed
+    return plan, unused_people(options, "intervals over people", f"--ci {'subjects' if drawn else 'objects+subjects'}")

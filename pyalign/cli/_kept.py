@@ -1,9 +1,9 @@
-"""What commands that fit maps keep beside --out while they run: a journal, and the best map so far."""
+"""What commands that fit maps keep next to --out while they run: a journal, and the best map so far."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,51 +14,57 @@ from pyalign.cli._outputs import require_apart
 from pyalign.data import ODD_ONE_OUT, Embeddings, Triplets, plain
 from pyalign.errors import InputError
 from pyalign.io.write import STREAMS
-from pyalign.journal import Journal, beside, fingerprint_of
+from pyalign.journal import Journal, fingerprint_of, sibling_path
 
 DECIDES = (
     "penalties",
-    "folds",
     "split",
     "seed",
     "ci",
     "confidence_level",
     "backend",
     "recipe",
-)  # of the options, besides those of the map
+)  # options that decide the result, in addition to those of the map
 
 
 def places(out: str | None) -> tuple[Path | None, Path | None]:
-    """Where journal and best map lie: none without an output, or beside a pipe or a device."""
+    """The paths of the journal and of the best map so far; None without an output file, as for a pipe or a device."""
     if out is None or out.startswith((*STREAMS, "/dev/")) or (os.path.exists(out) and not os.path.isfile(out)):
         return None, None
-    return beside(out, "journal").with_suffix(".json"), beside(out, "partial")
+    return sibling_path(out, "journal").with_suffix(".json"), sibling_path(out, "partial")
 
 
-def check(options: Any, resume: bool = False) -> None:
-    """Raises where these would replace an input or an output, or where --resume finds no place."""
+def check(options: Any, resume: bool = False, out: str | None = None) -> None:
+    """Raises where these would replace an input or an output, or where --resume finds no place.
+
+    out: what they are next to; None: --out.
+    """
     if resume and options.out is None:
-        raise InputError("--resume needs --out: an interrupted run stores its finished parts next to that file")
+        raise InputError("--resume needs --out: an interrupted run stores its finished parts next to it")
     names = ("the journal next to --out,", "the best map so far next to --out,")
-    kept = [(name, str(place)) for name, place in zip(names, places(options.out), strict=True) if place is not None]
+    kept = [
+        (name, str(place)) for name, place in zip(names, places(out or options.out), strict=True) if place is not None
+    ]
     taken = [path for of_flag in paths(options, "input").values() for path in of_flag]
     outputs = [(flag, path) for flag, of_flag in paths(options, "output").items() for path in of_flag]
     require_apart(taken, [*outputs, *kept])
 
 
 def open_journal(
-    out: str | None, inputs: Mapping[str, Any], decides: Mapping[str, Any], resume: bool = False
-) -> Journal:
+    out: str | None, inputs: Mapping[str, Any], decides: Mapping[str, Any], resume: bool = False,
+    as_bytes: Callable[[Any], bytes] | None = None,
+) -> Journal:  # fmt: skip
     """The journal of the command's run.
 
-    inputs: everything that it reads. decides: the options on which its figures depend.
+    inputs: everything that it reads. decides: the options on which its figures depend. as_bytes: what is written of
+    the best so far; None: its map.
     """
     journal, partial = places(out)
     if journal is None:
         return Journal()
     of = fingerprint_of(_arrays(inputs), decides)
     try:
-        return Journal.open(journal, of, resume=resume, best_path=partial, as_bytes=_map_bytes)
+        return Journal.open(journal, of, resume=resume, best_path=partial, as_bytes=as_bytes or _map_bytes)
     except InputError as error:
         raise InputError(f"--resume: {error}") from error
 

@@ -19,7 +19,7 @@ OF_EMBEDDINGS = ("measure", "transform", "name_column", "per_object")
 
 @dataclass(frozen=True)
 class Matrices:
-    """Ready matrices instead of embeddings, or besides them."""
+    """Ready matrices instead of embeddings, or in addition to them."""
 
     matrix: tuple[Spec, ...] | None = option(
         "matrices (n, n) of similarities or dissimilarities, instead of embeddings or in addition to "

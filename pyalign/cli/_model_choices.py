@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyalign.analysis.choices import UNKNOWN
+from pyalign.analysis.choices import UNREADABLE
 from pyalign.cli._command import option, refuse_unused, without_effect
 from pyalign.data import hash_early
 from pyalign.errors import InputError
@@ -30,7 +30,7 @@ class ModelChoices:
     )  # fmt: skip
     unreadable: Policy = option(
         "text answers that name none of the three items: raise an error, or omit them (default: raise)", "--unreadable",
-        default="raise", choices=UNKNOWN, group=GROUP, rare=True,
+        default="raise", choices=UNREADABLE, group=GROUP, rare=True,
     )  # fmt: skip
 
 

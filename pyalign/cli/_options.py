@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pyalign import _checks
 from pyalign.backends import BACKENDS
@@ -15,17 +15,16 @@ from pyalign.data.objects import HOW
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES
-from pyalign.stats.resampling import AUTO, BY, METHODS, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, BY, Resampling, as_resampling
 from pyalign.typing import BackendName, MeasureName, Policy, Task, Ties
 
 MOST = 1 << 38  # in threads, rows, columns or triplets
 FORMULAS = "\n".join(f"  {measure.name:<16} {measure.formula}" for measure in MEASURES.values())
 TRIPLETS, PEOPLE, ANSWERS = "triplet file", "participants", "answers of many participants"
 WEIGHTS = "weights of answers"
-TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --write`"
+TRIPLET_FILE = "file of (t, 3) triplets (FILE::KEY picks one), or a .toml made by `pyalign describe --out`"
 MODEL = f"model\nmeasures (larger is more similar; rbf:2.5 sets sigma):\n{FORMULAS}"
 INTERVALS = "intervals"
-CSV_ESCAPE = "in .csv tables, put an apostrophe before names that look like spreadsheet formulas (=, +, -, @)"
 
 
 # Kinds of words
@@ -52,11 +51,6 @@ def npy_file(text: str) -> str:
 def npz_file(text: str) -> str:
     """A file to write as .npz, likewise."""
     return _ending(text, ".npz")
-
-
-def json_file(text: str) -> str:
-    """A file to write as .json, likewise."""
-    return _ending(text, ".json")
 
 
 def csv_file(text: str) -> str:
@@ -145,17 +139,9 @@ class TripletLayout:
         "is more similar to an anchor",
         choices=TASKS, group=TRIPLETS,
     )  # fmt: skip
-    odd_column: Literal["last", "first", "none"] | None = option(
-        "column with the item chosen as the odd one out (default: last); none: choices were not recorded",
-        choices=("last", "first", "none"), group=TRIPLETS, rare=True,
-    )  # fmt: skip
-    anchor: Literal["first", "last"] | None = option(
-        "column with the anchor (default: first); the chosen option comes before the other one",
-        choices=("first", "last"), group=TRIPLETS, rare=True,
-    )  # fmt: skip
     choice_column: int | str | None = option(
-        "column with the position of the odd item or of the chosen option; a number from 0 or a header", kind=column,
-        metavar="K",
+        "column with the position of the odd item or of the chosen option, a number from 0 or a header; none: choices "
+        "were not recorded (default: the order of the columns says what was chosen)", kind=column, metavar="K",
         group=TRIPLETS, rare=True,
     )  # fmt: skip
     choice_base: int | None = option(
@@ -166,7 +152,8 @@ class TripletLayout:
         rare=True,
     )
     columns: tuple[int | str, ...] | None = option(
-        "the three columns with the items in a wider file; numbers from 0 or headers",
+        "the three columns with the items, the odd one last, or anchor, chosen option, other option: 1,2,0 where the "
+        "odd one is first, 2,0,1 where the anchor is last; numbers from 0 or headers",
         kind=columns,
         metavar="I,J,K",
         group=TRIPLETS,
@@ -178,6 +165,20 @@ class TripletLayout:
         "matched by name",
         metavar="FILE", role="input", group=TRIPLETS, rare=True,
     )  # fmt: skip
+
+    @property
+    def without_choices(self) -> bool:
+        """Whether nobody recorded which item is odd."""
+        return self.choice_column == "none"
+
+    def layout(self) -> dict[str, Any]:
+        """What is stated of the layout, as arguments of `load_triplets`."""
+        stated = {
+            "task": self.task, "odd_column": "none" if self.without_choices else None,
+            "choice_column": None if self.without_choices else self.choice_column, "choice_base": self.choice_base,
+            "columns": self.columns, "one_based": self.one_based or None,
+        }  # fmt: skip
+        return {name: value for name, value in stated.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -230,8 +231,9 @@ class Mapped:
     """A map before anything else is done with embeddings."""
 
     transform: Spec | None = option(
-        "linear map to apply to the embeddings first, as written by `pyalign probe`", metavar="W.npz", role="input"
-    )
+        "linear map to apply to the embeddings first, as written by `pyalign probe`; or glocal:MODEL, as gLocal has "
+        "published it, such as glocal:clip_RN50", metavar="W.npz", role="input",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -255,12 +257,8 @@ class Weighted:
 
     weights: Spec | None = option(
         "how much each answer counts, 1 / the probability that its triplet was presented: a file of t "
-        "positive numbers, or a table with a column weight, in the order of the triplet file", metavar="FILE",
-        role="input", group=WEIGHTS, exclusive="weights", rare=True,
-    )  # fmt: skip
-    weight_column: int | str | None = option(
-        "column of the triplet file with these weights; a number from 0 or a header", kind=column, metavar="K",
-        group=WEIGHTS, exclusive="weights", rare=True,
+        "positive numbers in the order of the triplet file, or a table with a column weight, which can be the triplet "
+        "file; FILE::COLUMN picks another column", metavar="FILE", role="input", group=WEIGHTS, rare=True,
     )  # fmt: skip
 
 
@@ -328,7 +326,7 @@ class OneMeasure(Choice, Nearness):
 
 @dataclass(frozen=True)
 class Temperature:
-    """That of choice probabilities."""
+    """The option for the temperature of choice probabilities."""
 
     temperature: float | Spec | None = option(
         "temperature T in p = softmax(s / T) (default: 1); FILE::MODEL/MODULE reads a temperature "
@@ -342,8 +340,7 @@ CI = (AUTO, *BY, "none")  # what --ci may be everywhere
 
 def plan(options: Any) -> Resampling | None:
     """What the options of intervals ask for, as every function takes it."""
-    names = ("n_resamples", "confidence_level", "seed")
-    given = {"method": getattr(options, "ci_method", None), **{name: getattr(options, name, None) for name in names}}
+    given = {name: getattr(options, name, None) for name in ("n_resamples", "confidence_level", "seed")}
     asked = {argument: value for argument, value in given.items() if value is not None}
     return None if options.ci == "none" else Resampling(options.ci, **asked)
 
@@ -369,22 +366,18 @@ class ClosedIntervals:
 
 @dataclass(frozen=True)
 class Intervals(ClosedIntervals):
-    """Over what intervals are, and how."""
+    """Over what intervals are: in closed form, or by a bootstrap."""
 
-    ci_method: str | None = option(
-        "how intervals are computed (default: corrected, a closed form); pigeonhole: the uncorrected "
-        "bootstrap over objects", choices=METHODS,
+    n_resamples: int | None = option(
+        "take bootstrap intervals, with B resamples (default: a closed form)", kind=count, metavar="B",
         group=INTERVALS, rare=True,
     )  # fmt: skip
-    n_resamples: int | None = option(
-        "number of bootstrap resamples (default: 1000)", kind=count, metavar="B", group=INTERVALS, rare=True
-    )
     seed: int | None = option("random seed (default: 0)", kind=seed, metavar="S", group=INTERVALS, rare=True)
 
     def resampling(self) -> Resampling | None:
         """The plan that the options ask for; raises where they serve nothing."""
         if self.ci == "none":
-            refuse_unused(self, ("ci_method", "n_resamples"), "intervals, and --ci none omits them")
+            refuse_unused(self, ("n_resamples",), "intervals, and --ci none omits them")
         return super().resampling()
 
 
@@ -404,16 +397,6 @@ class Running(Threads):
     backend: BackendName = option(
         f"compute backend: {', '.join(BACKENDS)} (default: the fastest available)", default="auto",
         choices=("auto", *BACKENDS), metavar="NAME", group=RUNNING,
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Card:
-    """What goes onto the cards of models."""
-
-    model_index: str | None = option(
-        "write the results as .yaml, for the metadata of a model card (model-index)", metavar="PATH", role="output",
-        group=OUTPUT, rare=True,
     )  # fmt: skip
 
 
@@ -440,7 +423,6 @@ class Output(Document):
     """What is printed and written."""
 
     csv: str | None = option("write the table as .csv", metavar="PATH", role="output", group=OUTPUT)
-    csv_escape: bool = option(CSV_ESCAPE, default=False, group=OUTPUT, rare=True)
     latex: str | None = option(
         "write the table as .tex, for the LaTeX package booktabs",
         metavar="PATH",

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from pyalign.cli._command import Outcome, paths, refuse_unused
+from pyalign.cli._command import Outcome, paths
 from pyalign.cli._files import files_of
-from pyalign.cli._options import Card, Document, Output, Quiet
+from pyalign.cli._options import Document, Output, Quiet
 from pyalign.errors import InputError
 from pyalign.io.write import STREAMS, Files
 
@@ -31,12 +31,10 @@ def check_outputs(options: Any) -> None:
     """Raises when an output would replace an input or another output, is not what its name says, or has no place."""
     inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]
     outputs = [(flag, path) for flag, of_flag in paths(options, "output").items() for path in of_flag]
-    for flag, suffix in (("--json", ".json"), ("--csv", ".csv"), ("--latex", ".tex"), ("--model-index", ".yaml")):
+    for flag, suffix in (("--json", ".json"), ("--csv", ".csv"), ("--latex", ".tex")):
         for name, path in outputs:
             if name == flag:
                 _check_document(flag, path, suffix)
-    if not paths(options, "folder") and not any(path.lower().endswith(".csv") for _, path in outputs):
-        refuse_unused(options, ("csv_escape",), "a .csv table: add --csv PATH")
     require_apart(inputs, outputs)
 
 
@@ -142,12 +140,9 @@ def _add(pending: Files, outcome: Outcome, options: Any) -> dict[str, str]:
     files = dict(outcome.files)
     if isinstance(options, Output) and outcome.result is not None:
         if options.csv:
-            files[options.csv] = outcome.result.to_csv(escape=options.csv_escape)
+            files[options.csv] = outcome.result.to_csv()
         if options.latex:
             files[options.latex] = outcome.result.to_latex()
-    if isinstance(options, Card) and options.model_index and outcome.result is not None:
-        card: Any = outcome.result
-        files[options.model_index] = card.to_model_index()
     digests: dict[str, str] = {}
     for path, content in files.items():
         whole = content(_seen_from(os.path.dirname(path), digests)) if callable(content) else content

@@ -23,6 +23,8 @@ PHRASES = {
     'pyalign.score(matrix=x, kind="similarity")': "pyalign score --matrix FILE --kind similarity",
     'pyalign.score(matrix=x, kind="dissimilarity")': "pyalign score --matrix FILE --kind dissimilarity",
     "load_triplets(path)": "-t FILE",
+    'load_triplets(..., odd_column="first")': "--columns 1,2,0",
+    'load_triplets(..., anchor="last")': "--columns 2,0,1",
     "pyalign.list_models()": "pyalign models list",
     "rsa(..., rdms=True)": "'pyalign rsa --out DIR'",
     "(pyalign.calibrate)": "(pyalign calibrate)",
@@ -30,7 +32,7 @@ PHRASES = {
     "load_dataset(..., folder=path)": "'pyalign datasets path NAME --folder DIR'",
 }
 # Arguments that a message proposes with a number.
-NUMBERED = ("choice_base", "choice_column", "subject_column", "weight_column", "name_column")
+NUMBERED = ("choice_base", "choice_column", "subject_column", "name_column")
 PLACEHOLDERS = ("names", "path", "folder", "column", "text", "matrices")  # stand for any value
 _QUOTED = (  # as repr() quotes; a long message may end within
     r"""(?<!\w)'(?:[^'\\]|\\.)*(?:'(?!\w)|\.\.\.$)|(?<![\w=])"(?=[^"]*')(?:[^"\\]|\\.)*(?:"(?!\w)|\.\.\.$)"""
@@ -64,7 +66,7 @@ class Wording:
             if match["phrase"]:
                 return PHRASES[match[0]]
             if match["set"]:
-                return f"'pyalign datasets path {match['set']} {'--folder DIR' if match['remember'] else '--forget'}'"
+                return f"'pyalign datasets path {match['set']} --folder {'DIR' if match['remember'] else 'none'}'"
             name = match["inner"] or match["argument"] or match["method"]
             value = match["held"] or match["value"] or match["word"]
             return (name in options and _setting(*options[name], value)) or match[0]

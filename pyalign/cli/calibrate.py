@@ -10,15 +10,14 @@ from pyalign.analysis.calibration.calibrate import calibrate
 from pyalign.analysis.notes import merged
 from pyalign.analysis.score import score
 from pyalign.cli import _idle, _inputs, _model_choices, _options
-from pyalign.cli._command import Command, Outcome, option, refuse_unused
+from pyalign.cli._command import Command, Outcome, option
 from pyalign.data import Embeddings, Triplets, align, alternatives_of, as_answers
 from pyalign.data.align import asked_items, one_order
 from pyalign.data.missing import Present, with_rows
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
-from pyalign.measures import MEASURES, get_measure
+from pyalign.measures import get_measure
 from pyalign.progress import Progress
-from pyalign.typing import MeasureName
 
 FITTING = "fitting"
 
@@ -33,42 +32,26 @@ class CalibrateOptions(
     """The options of `pyalign calibrate`."""
 
     human: Spec | None = option(
-        "human embedding, such as VICE, whose choice probabilities are used as the answers", metavar="HUMAN",
+        "human embedding, such as VICE, whose choice probabilities are used as the answers: of dot products, at "
+        "temperature 1", metavar="HUMAN",
         role="input", group=_options.ANSWERS, exclusive="answers",
     )  # fmt: skip
-    human_measure: MeasureName = option(
-        "similarity measure for the rows of --human (default: dot)",
-        default="dot",
-        metavar="M",
-        group=_options.ANSWERS,
-        words=MEASURES,
-    )
-    human_temperature: float = option(
-        "temperature of the choice probabilities of --human (default: 1)",
-        default=1.0,
-        kind=float,
-        metavar="T",
-        group=_options.ANSWERS,
-    )
     split: Literal["objects", "triplets", "none"] = option(
         "what is held out from the fit and reported on: the triplets of held-out objects (default), "
         "or held-out triplets; none: fit and report on all triplets",
         default="objects", choices=("objects", "triplets", "none"), group=FITTING,
     )  # fmt: skip
-    held_out: float = option(
-        "fraction that is held out (default: 0.5)", default=0.5, kind=float, metavar="P", group=FITTING
-    )
     seed: int = option("random seed of the split (default: 0)", default=0, kind=int, metavar="S", group=FITTING)
-    bins: int = option("number of confidence bins (default: 10)", default=10, kind=int, metavar="B", group=FITTING)
+    lapses: bool = option(
+        "also fit how often answers are guesses, whatever the similarities", default=False, group=FITTING
+    )
 
 
 def run(options: CalibrateOptions, progress: Progress) -> Outcome:
     """Reads everything, fits everything."""
     measures = options.measure or ("cosine",)
-    for measure in (*measures, options.human_measure):
+    for measure in measures:
         get_measure(measure)
-    if options.human is None:
-        refuse_unused(options, ("human_measure", "human_temperature"), "a human embedding: add --human")
     plan, of_people = _inputs.check_intervals(options)
     notes = (*_model_choices.check(options), *of_people)
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
@@ -85,8 +68,7 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
             choices["model_choices"] = {spec: present.of(one, spec) for spec, one in given}
     found = calibrate(
         models, triplets, **choices, measure=measures, split=None if options.split == "none" else options.split,
-        held_out=options.held_out, seed=options.seed, bins=options.bins, ties=options.ties,
-        nan_policy=options.nan_policy, ci=plan,
+        seed=options.seed, lapses=options.lapses, ties=options.ties, nan_policy=options.nan_policy, ci=plan,
         missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
     results = _inputs.with_labels(found.results, labels)
@@ -98,9 +80,9 @@ def run(options: CalibrateOptions, progress: Progress) -> Outcome:
 def _answered_by_concepts(
     triplets: Triplets, models: Mapping[str, Embeddings], options: CalibrateOptions
 ) -> tuple[Triplets, Present]:
-    """With the choice probabilities of the concept embedding; numbers mean the same items as for the models.
+    """The triplets with choice probabilities of the concept embedding as answers; item numbers are those of the models.
 
-    Those of objects that have a row there and in all models, and which of all they are.
+    Only triplets of objects that have a row there and in all models are kept; the second value says which.
     """
     spec = options.human
     assert spec is not None
@@ -114,8 +96,7 @@ def _answered_by_concepts(
         concept = align(rows, present.triplets, spec)
         asked = Triplets(concept.index, task=triplets.task)
         shares = score(
-            concept.x, asked, measure=options.human_measure, temperature=options.human_temperature,
-            ci=None, keep="probabilities",
+            concept.x, asked, measure="dot", ci=None, keep="probabilities",
         ).probabilities  # fmt: skip
     except InputError as error:
         told = str(error)

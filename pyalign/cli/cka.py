@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyalign import _checks
 from pyalign.cli import _inputs, _options
 from pyalign.cli._command import Command, Outcome, option, refuse_unused
 from pyalign.errors import InputError
@@ -11,7 +12,6 @@ from pyalign.pairwise.all_pairs import measures_of
 from pyalign.pairwise.calibrated import checked_permutations
 from pyalign.pairwise.cka import PERMUTATIONS, cka
 from pyalign.pairwise.representation import REPRESENTATION_MEASURES
-from pyalign.pairwise.scored_pairs import METHODS
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
@@ -23,7 +23,7 @@ measures, 1 for a model with itself:
 {FORMULAS}
 parameters follow a colon: rbf-cka:0.5 takes half the median distance for s,
 rbf-cka:sigma=2 takes s = 2; mutual-knn:20 and cknna:20 use 20 neighbours,
-svcca:20 keeps 20 components, svcca:0.95 components with 95 % of the variance;
+svcca:20 keeps 20 components, svcca:0.95 components with 95% of the variance;
 rsa-spearman:cosine compares cosine similarities"""
 NULL = "null"
 
@@ -42,27 +42,19 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
         f"(default: {PERMUTATIONS}); 0: no null",
         default=PERMUTATIONS, kind=_options.seed, metavar="K", group=NULL,
     )  # fmt: skip
-    alpha: float | None = option(
-        "proportion of unrelated models that may exceed the threshold (default: 0.05)",
-        kind=float,
-        metavar="P",
-        group=NULL,
-    )
     ci: str = option(
         "what intervals generalize to: other objects like these (auto, the default, is objects), or none", default=AUTO,
         choices=_options.CI, metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
-    ci_method: str | None = option(
-        "how intervals are computed: a closed form (corrected; the default for measures of similarity matrices), or "
-        "half-samples of the objects (the default for the others)", choices=METHODS, group=_options.INTERVALS,
-    )  # fmt: skip
     n_resamples: int | None = option(
-        "number of half-samples (default: 200); selects half-samples", kind=_options.count, metavar="B",
+        "take intervals by B half-samples of the objects, for all measures (default: a closed form for measures of "
+        "similarity matrices, 200 half-samples for the others)", kind=_options.count, metavar="B",
         group=_options.INTERVALS,
     )  # fmt: skip
     confidence_level: float | None = option(
-        "confidence level of the intervals (default: 0.95)", kind=float, metavar="P", group=_options.INTERVALS
-    )
+        "confidence level of the intervals, and the share of unrelated models that stay below the threshold (default: "
+        "0.95)", kind=float, metavar="P", group=_options.INTERVALS,
+    )  # fmt: skip
     correction: Correction = option(
         "correction of p-values of pairs of models, and of differences (default: holm)", default="holm",
         choices=tuple(CORRECTIONS), group=_options.INTERVALS,
@@ -75,21 +67,18 @@ class CkaOptions(_options.Models, _options.RowNames, _options.Mapped, _options.R
 def run(options: CkaOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     measures = measures_of(options.measure or "debiased-cka")
-    alpha = 0.05 if options.alpha is None else options.alpha
+    stated = 0.95 if options.confidence_level is None else options.confidence_level
+    alpha = round(1 - _checks.fraction(stated, "confidence_level"), 12)
     checked_permutations(options.n_permutations, alpha)
-    if not options.n_permutations:
-        refuse_unused(options, ("alpha",), "the null distribution, and --permutations 0 omits it")
-    halved = options.ci_method == "half-samples" or options.n_resamples is not None
-    halved = options.ci != "none" and (halved or any(one.family != "matrix" for one in measures))
+    halved = options.n_resamples is not None or any(one.family != "matrix" for one in measures)
+    halved = options.ci != "none" and halved
     if options.ci == "none":
-        unused = ("ci_method", "n_resamples", "confidence_level")
-        refuse_unused(options, unused, "intervals, and --ci none omits them")
+        refuse_unused(options, ("n_resamples",), "intervals, and --ci none omits them")
         if not options.n_permutations:
-            refuse_unused(options, ("correction",), "p-values, and --ci none and --permutations 0 omit them")
+            unused = ("correction", "confidence_level")
+            refuse_unused(options, unused, "intervals and p-values, and --ci none and --permutations 0 omit them")
     if not options.n_permutations and not halved:
         refuse_unused(options, ("seed",), "permutations and half-samples, and there are none")
-    if options.ci_method == "corrected":
-        refuse_unused(options, ("n_resamples",), "half-samples, which --ci-method corrected does not use")
     if len(options.embeddings) < 2:
         raise InputError("cka compares models with each other: give at least two --embeddings; got 1")
     labels = _inputs.labelled(options.embeddings, options.labels)

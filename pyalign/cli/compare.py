@@ -38,8 +38,9 @@ class CompareOptions(
         "compare each of the others with this model, by its label or name (default: every two models)",
         metavar="MODEL", group=_options.INTERVALS,
     )  # fmt: skip
-    margin: float | None = option(
-        "test too whether models differ by less than this fraction of the triplets, such as 0.01", kind=float,
+    difference: float | None = option(
+        "smallest difference of accuracies that would matter, a fraction such as 0.01; also tests whether models "
+        "differ by less", kind=float,
         metavar="FRACTION", group=_options.INTERVALS,
     )  # fmt: skip
     choose_best: bool = option(
@@ -55,7 +56,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
     for measure in measures:
         get_measure(measure)
     if options.ci == "none":
-        refuse_unused(options, ("choose_best", "correction", "margin"), "intervals, and --ci none omits them")
+        refuse_unused(options, ("choose_best", "correction", "difference"), "intervals, and --ci none omits them")
     plan, notes = _inputs.check_intervals(options)
     notes += _model_choices.check(options)
     _matrices.check(options)
@@ -77,7 +78,7 @@ def run(options: CompareOptions, progress: Progress) -> Outcome:
         models, triplets, **choices, measure=None if options.measure is None else by_model,
         temperature=1.0 if temperature is None else temperature,
         ties=options.ties, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, ci=plan,
-        baseline=_baseline(options, called, labels), margin=options.margin, correction=options.correction,
+        baseline=_baseline(options, called, labels), difference=options.difference, correction=options.correction,
         choose_best=options.choose_best, progress=progress,
     )  # fmt: skip
     return Outcome(replace(found, triplets=options.triplets), notes=notes)

@@ -70,8 +70,8 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         models, triplets, dimensions, **_model_choices.arguments(options), dimension_labels=of_dimensions,
         categories=_concepts.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
-        assign=options.assign or "sum", top=options.top or 1, transform=_transform(options.transform),
-        measure=options.measure, temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,
+        transform=_transform(options.transform), measure=options.measure,
+        temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,
         missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
         min_triplets=options.min_triplets, top_objects=options.top_objects, families=options.families,
@@ -80,9 +80,9 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)
     if options.out is None:
         return Outcome(concepts, notes=notes)
-    tables = {"concepts.csv": concepts.to_csv(options.csv_escape)}
+    tables = {"concepts.csv": concepts.to_csv()}
     if concepts.differences:
-        tables["differences.csv"] = concepts.differences_csv(options.csv_escape)
+        tables["differences.csv"] = concepts.differences_csv()
     cards = {} if dimensions is None else {"dimensions": dimensions, "dimension_labels": of_dimensions,
                                            "names": _names_of_rows(dimensions, *models.values())}  # fmt: skip
     files, more = _folder.folder_files(concepts, options, tables, formats, **cards)
@@ -103,9 +103,7 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.dimensions is None and options.categories is None and options.levels is None:
         raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
     if options.dimensions is None:
-        refuse_unused(
-            options, (*_concepts.OF_DIMENSIONS, "images", "top_objects"), "human dimensions: add --dimensions"
-        )
+        refuse_unused(options, ("dimension_labels", "images", "top_objects"), "human dimensions: add --dimensions")
     if options.levels is not None and len(options.levels) != 2:
         raise InputError(f"--levels takes two files, FINE COARSE; got {len(options.levels)}")
     if options.ci == "none":

@@ -46,7 +46,7 @@ def run(options: ConsistencyOptions, progress: Progress) -> Outcome:
     models = _inputs.read_models(options, triplets) if options.embeddings else None
     consistency = error_consistency(
         models, triplets, **_model_choices.arguments(options), dimensions=dimensions,
-        dimension_labels=of_dimensions, categories=categories, assign=options.assign or "sum", top=options.top or 1,
+        dimension_labels=of_dimensions, categories=categories,
         measure=options.measure, nan_policy=options.nan_policy, missing=options.missing, backend=options.backend,
         ci=options.resampling(), correction=options.correction, min_triplets=options.min_triplets, progress=progress,
     )  # fmt: skip
@@ -66,11 +66,9 @@ def _check(options: ConsistencyOptions) -> tuple[str, ...]:
     if options.ci == "none":
         refuse_unused(options, ("correction", "min_triplets"), "intervals, and --ci none omits them")
     if options.dimensions is None:
-        refuse_unused(options, _concepts.OF_DIMENSIONS, "human dimensions: add --dimensions")
+        refuse_unused(options, ("dimension_labels",), "human dimensions: add --dimensions")
         if options.categories is None:
-            refuse_unused(
-                options, (*_concepts.OF_DIMENSIONS, "min_triplets"), "concepts: add --dimensions or --categories"
-            )
+            refuse_unused(options, ("min_triplets",), "concepts: add --dimensions or --categories")
     specs = _model_choices.models_of(options)
     twice = [spec for spec in specs if specs.count(spec) > 1]
     if twice:

@@ -1,4 +1,4 @@
-"""`pyalign datasets ...`: what is known of published data sets, where they lie, and how they come here."""
+"""`pyalign datasets ...`: what is known of published data sets, where they are, and how they come here."""
 
 from __future__ import annotations
 
@@ -65,16 +65,13 @@ class FetchOptions(_options.Output):
     folder: str | None = option(
         "folder to download to, which is remembered (default: PYALIGN_DATA, otherwise the user's cache)", metavar="DIR"
     )
-    mirror: str | None = option(
-        "address of a mirror with a folder for each data set, laid out as in the local cache", metavar="URL"
-    )
 
 
 def run_fetch(options: FetchOptions, progress: Progress) -> Outcome:
     """Fetches what is not here yet."""
     from pyalign.datasets.fetch import fetch_dataset
 
-    return Outcome(fetch_dataset(options.name, options.folder, options.mirror, progress))
+    return Outcome(fetch_dataset(options.name, options.folder, progress=progress))
 
 
 FETCH = Command(FetchOptions, run_fetch, "pyalign datasets fetch things")
@@ -91,16 +88,15 @@ class PathOptions:
     "with a dataset.toml",
                        required=True, metavar="NAME", words=DATASETS, positional=True)  # fmt: skip
     folder: str | None = option(
-        "folder where the data set is already stored; it is checked for the required files, and remembered",
+        "folder where the data set is already stored; it is checked for the required files, and remembered; none: the "
+        "folder is forgotten",
         metavar="DIR",
-        exclusive="where",
     )  # fmt: skip
-    forget: bool = option("forget the folder of the data set", default=False, exclusive="where")
 
 
 def run_path(options: PathOptions, progress: Progress) -> Outcome:
     """Says where; remembers where; or forgets it, and says so."""
-    if options.forget:
+    if options.folder == "none":
         folder = forget_dataset(options.name)
         gone = (
             f"nothing is remembered of {options.name}" if folder is None else f"forgotten: {options.name} in {folder}"

@@ -22,7 +22,7 @@ from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.typing import MatrixKind
 
-SET = "data set (for --write), if a file was recognized wrongly"
+SET = "data set (for --out), if a file was recognized wrongly"
 ROLES = ("triplets", "item_names", "subjects", "answers", "categories", "dimensions", "dimension_labels", "images")
 
 
@@ -42,7 +42,7 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
         " folders written by `pyalign extract`; FILE::KEY picks an array", required=True, nargs="+", metavar="FILE",
         role="input", positional=True,
     )  # fmt: skip
-    write: str | None = option(
+    out: str | None = option(
         "describe the files as one data set, in a new .toml file in their folder, which every command"
         " accepts as -t", kind=toml_file,
         metavar="PATH.toml", role="output", group=OUTPUT,
@@ -59,32 +59,23 @@ class DescribeOptions(_options.SomeTriplets, _options.People, _options.ManyAnswe
 def run(options: DescribeOptions, progress: Progress) -> Outcome:
     """Reads, describes; and writes what the files are to one data set."""
     stated = {role: spec for role in ROLES if (spec := getattr(options, role)) is not None}
-    if options.write is None:
+    if options.out is None:
         own = {field.name for field in fields(_options.Output)} | {"files"}
-        refuse_unused(
-            options, set(given_options(options)) - own, "the description of a data set: add --write PATH.toml"
-        )
-    elif os.path.lexists(options.write) and not options.write.startswith("/dev/"):
-        raise InputError(f"--write {options.write} is there already and is not replaced: remove it, or write another")
+        refuse_unused(options, set(given_options(options)) - own, "the description of a data set: add --out PATH.toml")
+    elif os.path.lexists(options.out) and not options.out.startswith("/dev/"):
+        raise InputError(f"--out {options.out} is there already and is not replaced: remove it, or write to another")
     files = dict.fromkeys((*options.files, *stated.values()))
     described = tuple(_images(spec) if spec == options.images else describe_file(spec) for spec in files)
     result = described[0] if len(described) == 1 else FileDescriptions(described)
-    if options.write is None:
+    if options.out is None:
         return Outcome(result)
-    values = {name: getattr(options, name) for name in _layout_options()}
-    layout = {name: value for name, value in values.items() if value is not None and value is not False}
-    draft = describe_dataset(described, stated, layout, options.kind)
-    document = _from(os.path.dirname(options.write) or ".", draft.document, options.write)
-    _check(options.write, document)
-    note = f"{options.write} describes {', '.join(document)}"
-    return Outcome(result, {options.write: description_text(os.path.basename(options.write), document)},
+    column = {} if options.subject_column is None else {"subject_column": options.subject_column}
+    draft = describe_dataset(described, stated, options.layout() | column, options.kind)
+    document = _from(os.path.dirname(options.out) or ".", draft.document, options.out)
+    _check(options.out, document)
+    note = f"{options.out} describes {', '.join(document)}"
+    return Outcome(result, {options.out: description_text(os.path.basename(options.out), document)},
                    notes=(*draft.notes, note))  # fmt: skip
-
-
-def _layout_options() -> tuple[str, ...]:
-    """The options of how triplets are laid out."""
-    names = [field.name for field in fields(_options.TripletLayout) if field.name != "item_names"]
-    return (*names, "subject_column")
 
 
 def _images(spec: Spec) -> FileDescription:
@@ -116,4 +107,4 @@ def _check(path: str, document: Mapping[str, Any]) -> None:
                 asked_items(value)
 
 
-COMMAND = Command(DescribeOptions, run, "pyalign describe answers.npy names.txt --write mine.toml", about=("files",))
+COMMAND = Command(DescribeOptions, run, "pyalign describe answers.npy names.txt --out mine.toml", about=("files",))

@@ -22,15 +22,15 @@ TABLE, PREDICTED = "predict.csv", "predictions.npy"
 WRITTEN, PICTURES = (TABLE, PREDICTED, "predict.json"), ("dimensions",)  # to --out
 UNUSED_PEOPLE = "who answered plays no part here: intervals are over objects"
 OF_TRIPLETS = (
-    "task", "odd_column", "anchor", "choice_column", "choice_base", "columns", "one_based", "item_names",
+    "task", "choice_column", "choice_base", "columns", "one_based", "item_names",
     "subject_column",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PredictOptions(
-    _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Nan, _options.Intervals, _options.People,
-    _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
+    _options.Models, _options.SomeTriplets, _options.JudgedRows, _options.Nan, _options.ClosedIntervals,
+    _options.People, _idle.Categories, _options.Threads, _options.Output, _folder.Folder,
 ):  # fmt: skip
     """The options of `pyalign dimensions predict`."""
 
@@ -62,6 +62,9 @@ class PredictOptions(
         "controls the false discovery rate",
         default="holm", choices=tuple(CORRECTIONS), group=_options.INTERVALS, rare=True,
     )  # fmt: skip
+    seed: int | None = option(
+        "random seed of the folds (default: 0)", kind=_options.seed, metavar="S", group=REGRESSION
+    )
 
 
 def run(options: PredictOptions, progress: Progress) -> Outcome:
@@ -89,11 +92,7 @@ def _check(options: PredictOptions) -> None:
     if options.triplets is None:
         refuse_unused(options, OF_TRIPLETS, "triplets: add --triplets")
     if options.ci == "none":
-        refuse_unused(
-            options,
-            ("ci_method", "n_resamples", "confidence_level", "correction"),
-            "intervals, and --ci none omits them",
-        )
+        refuse_unused(options, ("confidence_level", "correction"), "intervals, and --ci none omits them")
     if options.penalties is not None:
         checked_penalties(options.penalties)
     over_objects(_options.plan(options))
@@ -105,7 +104,7 @@ def _files(
     """What --out holds, the held-out predictions too: (n, k), or (m, n, k) of m models in the order of the table."""
     if options.out is None:
         return {}, ()
-    files, notes = _folder.folder_files(predictions, options, {TABLE: predictions.to_csv(options.csv_escape)}, formats)
+    files, notes = _folder.folder_files(predictions, options, {TABLE: predictions.to_csv()}, formats)
     predicted = [result.predictions for result in predictions if result.predictions is not None]
     array = predicted[0] if len(predicted) == 1 else np.stack(predicted)
     return {os.path.join(options.out, PREDICTED): array, **files}, notes

@@ -18,6 +18,8 @@ from pyalign.io.model_spec import ModelSpec
 from pyalign.io.paths import bad, suffix_of
 from pyalign.progress import Progress
 
+SPECIFICATION = ".json"
+
 
 def embeddings_file(text: str) -> str:
     """A file to write as its name says."""
@@ -26,36 +28,30 @@ def embeddings_file(text: str) -> str:
     return text
 
 
+def export_file(text: str) -> str:
+    """Embeddings, or a specification as .json."""
+    return text if text.endswith(SPECIFICATION) else embeddings_file(text)
+
+
 @dataclass(frozen=True)
 class ExportOptions(_options.Model, _options.RowNames, _options.Quiet):
     """The options of `pyalign export`."""
 
-    out: str | None = option(
-        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with"
-        " the names in FILE.names.txt next to it", kind=embeddings_file, metavar="FILE", role="output",
-    )  # fmt: skip
-    spec: str | None = option(
-        "write the model, layer and preprocessing of a folder written by `pyalign extract`, in the "
-        "format of the Re-Align registry", kind=_options.json_file, metavar="MODEL.json", role="output",
+    out: str = option(
+        "file to write: .npz, .safetensors, .parquet or .csv with the names of the rows, or .npy with the names in "
+        "FILE.names.txt next to it; or .json, with the model, layer and preprocessing of a folder written by `pyalign "
+        "extract`, in the format of the Re-Align registry", required=True, kind=export_file, metavar="FILE",
+        role="output",
     )  # fmt: skip
 
 
 def run(options: ExportOptions, progress: Progress) -> Outcome:
     """Reads, writes."""
-    if options.out is None and options.spec is None:
-        raise InputError("--out FILE or --spec MODEL.json must be given, or both; got neither")
-    files: dict[str, Output] = {}
-    lines, notes = [], tuple[str, ...]()
-    if options.out is not None:
-        x = _inputs.read_model(options)
-        written, line = rows_to_write(options, options.out, x)
-        files.update(written)
-        lines.append(line)
-        notes = x.notes
-    if options.spec is not None:
-        files[options.spec] = _spec(options).to_json()
-        lines.append(f"{options.spec}: the specification of the model")
-    return Outcome(None, files, "\n".join(lines), notes=notes)
+    if options.out.endswith(SPECIFICATION):
+        return Outcome(None, {options.out: _spec(options).to_json()}, f"{options.out}: the specification of the model")
+    x = _inputs.read_model(options)
+    files, line = rows_to_write(options, options.out, x)
+    return Outcome(None, files, line, notes=x.notes)
 
 
 def rows_to_write(
@@ -66,7 +62,7 @@ def rows_to_write(
     trained: the record of the map that they went through.
 
     Raises:
-        InputError: the names beside --out would replace an input or another output.
+        InputError: the names next to --out would replace an input or another output.
     """
     files: dict[str, Output] = {os.fspath(path): content for path, content in embedding_files(out, x, trained)}
     inputs = [path for of_flag in paths(options, "input").values() for path in of_flag]
@@ -81,7 +77,7 @@ def rows_to_write(
 def _spec(options: ExportOptions) -> ModelSpec:
     path, layer = options.embeddings.path, options.embeddings.key
     if not os.path.isdir(path):
-        raise InputError(f"{options.embeddings}: --spec {options.spec} needs a folder of pyalign extract")
+        raise InputError(f"{options.embeddings}: --out {options.out} needs a folder of pyalign extract")
     try:
         return ModelSpec.from_manifest(read_manifest(path).document, layer)
     except InputError as error:

@@ -26,14 +26,6 @@ def shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def pair(text: str) -> tuple[str, str]:
-    """KEY=VALUE."""
-    key, sign, value = text.partition("=")
-    if not sign or not key:
-        raise argparse.ArgumentTypeError(f"expected KEY=VALUE; got {text!r}")
-    return key, value
-
-
 @dataclass(frozen=True)
 class ExtractOptions(_options.Quiet):
     """The options of `pyalign extract`."""
@@ -75,20 +67,12 @@ class ExtractOptions(_options.Quiet):
         "images or texts that can't be read: raise an error (default), or omit and list them",
         default="raise", choices=("raise", "omit"), group=ITEMS,
     )  # fmt: skip
-    decoder: Literal["pil", "torchvision"] = option("image decoder (default: pil)", default="pil", choices=("pil",
-    "torchvision"),
-                          group=ITEMS)  # fmt: skip
-    background: str = option("background colour of transparent images (default: white)", default="white",
-    metavar="COLOUR",
-                             group=ITEMS)  # fmt: skip
     out: str = option("folder to write to; created if it does not exist", required=True, metavar="DIR", role="folder",
                       group=OUTPUT)  # fmt: skip
     merge: tuple[str, ...] | None = option("merge the folders of all parts of a --shard run", nargs="+",
                                            metavar="DIR", group=OUTPUT)  # fmt: skip
     mixed: bool = option("let --merge combine parts computed on different CPUs or different numbers of threads",
                          default=False, group=OUTPUT)  # fmt: skip
-    meta: tuple[tuple[str, str], ...] = option("additional entries of the manifest", default=(), nargs="+", kind=pair,
-                                               metavar="KEY=VALUE", group=OUTPUT)  # fmt: skip
     batch_size: int = option("batch size (default: 32)", default=32, kind=_options.count, metavar="B",
                              group=RUNNING)  # fmt: skip
     device: str = option("device: cpu, cuda, cuda:1, mps (default: a CUDA device if there is one)", default="auto",
@@ -97,16 +81,13 @@ class ExtractOptions(_options.Quiet):
         "numerical precision of the model (default: fp32); bf16 is faster if the hardware supports it"
     , default="fp32",
                             choices=PRECISIONS, group=RUNNING)  # fmt: skip
-    compile: bool = option(default=False, group=RUNNING)
-    workers: int | None = option("number of threads that read and preprocess images (default: one per CPU core)",
-    kind=_options.count,
-                                 metavar="K", group=RUNNING)  # fmt: skip
     shard: tuple[int, int] | None = option("compute only part I of K, counting from 1; --merge combines the parts",
     kind=shard,
                                            metavar="I/K", group=RUNNING)  # fmt: skip
     model_threads: int | None = option(
-        "number of threads that run the model on the CPU; the last digits of embeddings depend on it "
-        "(default: 2, regardless of the environment)", "--threads", kind=_options.count, metavar="K", group=RUNNING,
+        "number of threads that run the model on the CPU, on which the last digits of embeddings depend (default: 2, "
+        "regardless of the environment), and that read images (default: one per CPU core)", "--threads",
+        kind=_options.count, metavar="K", group=RUNNING,
     )  # fmt: skip
     resume: bool = option("resume an interrupted run from what it left in --out", default=False, group=RUNNING)
 
@@ -126,11 +107,10 @@ def run(options: ExtractOptions, progress: Progress) -> Outcome:
     extraction = extract(
         options.model or DEFAULT, options.images, options.layer, texts=options.text, pool=options.pool,
         out=options.out, checkpoint=options.checkpoint, batch_size=options.batch_size, device=options.device,
-        precision=options.precision, compile=options.compile, workers=options.workers, shard=options.shard,
-        resume=options.resume, unreadable=options.unreadable, decoder=options.decoder, background=options.background,
-        prompt=options.prompt,
+        precision=options.precision, workers=options.model_threads, shard=options.shard,
+        resume=options.resume, unreadable=options.unreadable, prompt=options.prompt,
         transform=None if options.transform is None else load_transform(options.transform),
-        meta=dict(options.meta), n_threads=options.model_threads, progress=_paced(progress),
+        n_threads=options.model_threads, progress=_paced(progress),
     )  # fmt: skip
     return Outcome(extraction)
 

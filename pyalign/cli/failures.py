@@ -61,7 +61,7 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     files = {}
     if options.out is not None:
         as_table = options.out.endswith(".csv")
-        files[options.out] = failures.to_csv(options.csv_escape) if as_table else failures.to_json() + "\n"
+        files[options.out] = failures.to_csv() if as_table else failures.to_json() + "\n"
     return Outcome(failures, files, notes=notes)
 
 

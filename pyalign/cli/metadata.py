@@ -8,7 +8,6 @@ from pyalign._result import load_result
 from pyalign.analysis.metadata.regress import regress_metadata
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
-from pyalign.errors import InputError
 from pyalign.io.metadata import load_metadata
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
@@ -25,7 +24,7 @@ class MetadataOptions(_options.Output):
     )  # fmt: skip
     metadata: Spec | None = option(
         "table with a row for each model (.csv, .tsv, .json): model, and family, objective, data, "
-        "parameters, seed or any other column",
+        "parameters, seed or any other column (default, and for models without a row: `pyalign models table`)",
         metavar="FILE", role="input",
     )  # fmt: skip
     columns: tuple[str, ...] | None = option(
@@ -48,8 +47,6 @@ def run(options: MetadataOptions, progress: Progress) -> Outcome:
     """Reads, matches, fits."""
     table = None if options.metadata is None else load_metadata(options.metadata)
     result, *others = (load_result(path) for path in options.result)
-    if table is None and not others:
-        raise InputError("--metadata FILE, or a second document, must say what accuracies are compared with; got none")
     regressions = regress_metadata(
         result, table, others=others, columns=options.columns, confidence_level=options.confidence_level,
         seed=options.seed,

@@ -1,4 +1,4 @@
-"""`pyalign models ...`: the models that installed sources know, and their layers."""
+"""`pyalign models ...`: the models that installed sources know, their layers, and what is known of published ones."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
+from pyalign.extraction.model_table import describe_models
 from pyalign.extraction.models import ModelList, find_models, model_layers
 from pyalign.extraction.sources import SOURCES
+from pyalign.io.metadata import load_metadata
 from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 
@@ -59,15 +61,37 @@ class LayersOptions(_options.Output):
         "file or folder with the model's weights (default: random weights, which have the same layers)", metavar="FILE",
         role="input",
     )  # fmt: skip
-    modality: str = option(
-        "modality, for a model that takes both (default: images)", default="images",
-        choices=("images", "texts"),
-    )  # fmt: skip
 
 
 def run_layers(options: LayersOptions, progress: Progress) -> Outcome:
     """Makes the model, lists its layers."""
-    return Outcome(model_layers(options.model, options.checkpoint, options.modality))
+    return Outcome(model_layers(options.model, options.checkpoint))
 
 
 LAYERS = Command(LayersOptions, run_layers, "pyalign models layers efficientnet-lite:0")
+
+
+# pyalign models table
+
+
+@dataclass(frozen=True)
+class TableOptions(_options.Output):
+    """The options of `pyalign models table`."""
+
+    models: tuple[str, ...] = option(
+        "models, as SOURCE:NAME or as papers call them, or parts of names (default: all)", default=(), nargs="*",
+        metavar="MODEL", positional=True,
+    )  # fmt: skip
+    metadata: Spec | None = option(
+        "table of your own, whose cells come before those of the table here; its other models are added",
+        metavar="FILE", role="input",
+    )  # fmt: skip
+
+
+def run_table(options: TableOptions, progress: Progress) -> Outcome:
+    """Looks the models up."""
+    own = None if options.metadata is None else load_metadata(options.metadata)
+    return Outcome(describe_models(options.models, own))
+
+
+TABLE = Command(TableOptions, run_table, "pyalign models table clip_ViT-B/32 resnet50 --csv models.csv")

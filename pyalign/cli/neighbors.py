@@ -1,4 +1,4 @@
-"""`pyalign neighbors ...`: the nearest rows of embeddings, and what neighbourhoods say, also beside people's."""
+"""`pyalign neighbors ...`: the nearest rows of embeddings, and how neighbourhoods agree with those of people."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.cli import _folder, _inputs, _options
-from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, option, refuse_unused
+from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, file_to_read, option, refuse_unused
 from pyalign.cli._concepts import LABELS, read_categories, read_dimensions
 from pyalign.data import Embeddings
 from pyalign.errors import InputError
-from pyalign.io.paths import Spec
-from pyalign.measures import MEASURES, get_measure
+from pyalign.io.formats import FORMATS
+from pyalign.io.paths import Spec, is_named, suffix_of
+from pyalign.measures import get_measure
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
-from pyalign.typing import BackendName, MeasureName
+from pyalign.typing import BackendName
 
 WRITTEN, PICTURES = ("neighbors.csv", "neighbors.json", "neighbors_before.json"), ("gallery",)  # to --out
-QUERIES, INDEX, CONCEPTS, INTERVALS = "queries (default: every row)", "index", "concepts", "intervals and tests"
+INDEX, CONCEPTS, INTERVALS = "index", "concepts", "intervals and tests"
 EPILOG = "Distances are printed as they are; documents negate them (larger is closer)."
 
 
@@ -71,7 +72,7 @@ class OverObjects:
     seed: int | None = option("random seed (default: 0)", kind=_options.seed, metavar="S", group=INTERVALS)
 
     def arguments(self) -> dict[str, Any]:
-        """Those that are given, as arguments; raises where they serve nothing."""
+        """The options that are set, as arguments; raises where one of them would have no effect."""
         if self.ci == "none":
             refuse_unused(self, ("n_resamples", "confidence_level"), "intervals, and --ci none omits them")
         return {"ci": _options.plan(self), **_given(self, "n_permutations", "seed")}
@@ -91,7 +92,7 @@ class Labelled:
     dimension_labels: Spec | None = option(LABELS, metavar="FILE", role="input", group=CONCEPTS)
 
     def read(self) -> dict[str, Any]:
-        """Those that are given, as arguments."""
+        """The options that are set, as arguments."""
         if self.dimensions is None:
             refuse_unused(self, ("dimension_labels",), "human dimensions: add --dimensions")
         dimensions, labels = read_dimensions(self.dimensions, self.dimension_labels)
@@ -106,7 +107,7 @@ def _transform(spec: Spec) -> Any:
 
 
 def _given(options: Any, *names: str) -> dict[str, Any]:
-    """Those of the options that are given."""
+    """The named options that are set, by name."""
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 
@@ -135,6 +136,13 @@ def _mapped(options: Any) -> Embeddings:
 # pyalign neighbors search
 
 
+def name_or_file(text: str) -> str | Spec:
+    """The name of a row, or a file of vectors: one of a known format that is there."""
+    known = is_named(text) or "::" in text or suffix_of(text) in FORMATS
+    spec = file_to_read(text) if known else None
+    return text if spec is None or not (is_named(text) or os.path.exists(spec.path)) else spec
+
+
 @dataclass(frozen=True)
 class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithImages):
     """The options of `pyalign neighbors search`."""
@@ -144,12 +152,9 @@ class SearchOptions(_options.Model, Near, K, _options.Nan, _folder.FolderWithIma
         "shows the search without it",
         metavar="W.npz", role="input",
     )  # fmt: skip
-    query: tuple[str, ...] | None = option(
-        "names of the rows to search for", nargs="+", metavar="NAME", group=QUERIES, exclusive="queries"
-    )
-    queries: Spec | None = option(
-        "file of (q, d) vectors; FILE::KEY picks an array", metavar="FILE", role="input", group=QUERIES,
-        exclusive="queries",
+    queries: tuple[str | Spec, ...] | None = option(
+        "names of the rows to search for, or one file of (q, d) vectors; FILE::KEY picks an array (default: every row)",
+        "--query", nargs="+", kind=name_or_file, metavar="NAME|FILE", role="input",
     )  # fmt: skip
     backend: BackendName = option(
         "search backend: native, faiss, or cuda, triton or torch on a GPU (default: native for exact "
@@ -188,7 +193,7 @@ def _in_folder(
     """What --out holds, the search before a transform too; a note where the gallery is not of all queries."""
     from pyalign.report.charts.gallery import MOST_QUERIES
 
-    tables = {"neighbors.csv": result.to_csv(options.csv_escape)}
+    tables = {"neighbors.csv": result.to_csv()}
     drawn: dict[str, Any] = {}
     if before is not None:
         tables["neighbors_before.json"] = before.to_json() + "\n"
@@ -210,9 +215,9 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
         index = load_index(index)
     elif "." in index or os.sep in index:  # no factory string has these
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), index)
-    queries: Any = options.query if options.queries is None else _inputs.read_embeddings(options.queries)
+    queries = _queries(options.queries)
     if transform is not None:
-        rows, queries = transform.apply(rows), queries if options.queries is None else transform.apply(queries)
+        rows, queries = transform.apply(rows), transform.apply(queries) if isinstance(queries, Embeddings) else queries
     files = {}
     if options.save_index is not None:
         index = prepared_index(rows, queries, options.measure, index)
@@ -223,6 +228,14 @@ def _search(options: SearchOptions, rows: Any, progress: Progress, transform: An
     if options.save_index is not None:
         files[options.save_index] = index.content(nearest.recall)
     return Outcome(nearest if transform is None else replace(nearest, transform=options.transform), files)
+
+
+def _queries(asked: tuple[str | Spec, ...] | None) -> Any:
+    """Names of rows, or the vectors of a file; None for every row."""
+    files = [one for one in asked or () if isinstance(one, Spec)]
+    if len(files) > 1 or (files and files != list(asked or ())):
+        raise InputError(f"--query must be names of rows, or one file of vectors; got {files[0]} with others")
+    return _inputs.read_embeddings(files[0]) if files else asked
 
 
 SEARCH = Command(
@@ -238,16 +251,7 @@ class AgreementOptions(_options.Models, Near, K, Labelled, OverObjects):
     """The options of `pyalign neighbors agreement`."""
 
     human: Spec = option(
-        "human embedding that defines the human neighbours", required=True, metavar="HUMAN", role="input"
-    )
-    human_measure: MeasureName | None = option(
-        "similarity measure for the rows of --human (default: cosine)",
-        metavar="M",
-        words=MEASURES,
-        group=_options.MODEL,
-    )
-    rbo_p: float | None = option(
-        "persistence p of the rank-biased overlap (default: 0.9)", kind=float, metavar="P", rare=True
+        "human embedding that defines the human neighbours, by cosine", required=True, metavar="HUMAN", role="input"
     )
     correction: str | None = option(
         "correction of p-values over concepts and differences (default: holm)",
@@ -264,16 +268,14 @@ def run_agreement(options: AgreementOptions, progress: Progress) -> Outcome:
     """Reads, compares neighbourhoods over all objects and for each concept."""
     from pyalign.concept.neighborhoods import compare_neighbors
 
-    if options.human_measure is not None:
-        get_measure(options.human_measure)
     drawn, models = options.arguments(), _models(options)
     human = _inputs.read_embeddings(options.human)
     agreement = compare_neighbors(
         models, human, k=options.k, measure=options.measure, **options.read(),
-        **_given(options, "human_measure", "rbo_p", "correction"), **drawn, progress=progress,
+        **_given(options, "correction"), **drawn, progress=progress,
     )  # fmt: skip
     agreement = replace(agreement, against=options.human)
-    files = {} if options.out is None else {options.out: agreement.objects_csv(options.csv_escape)}
+    files = {} if options.out is None else {options.out: agreement.objects_csv()}
     return Outcome(agreement, files)
 
 

@@ -20,7 +20,7 @@ from pyalign.stats.components import Components
 from pyalign.stats.resampling import Resampling, as_resampling
 from pyalign.typing import MeasureName
 
-DESIGNS, PRICES, PILOT = "designs to consider", "prices, in any unit", "instead of a pilot's answers"
+DESIGNS, PILOT = "designs to consider", "instead of a pilot's answers"
 DATA = ("labels", "subjects", "subject_column", "measure", "transform", "names", "per_object")
 EPILOG = "a pilot is answers (-t) with one model or two, --pilot, or --components"
 
@@ -33,8 +33,8 @@ class ExperimentOptions(
     """The options of `pyalign plan experiment`."""
 
     difference: float = option(
-        "true difference of accuracies that is to be found, a fraction such as 0.03; of one model, the difference of "
-        "its accuracy from a fixed value",
+        "smallest difference of accuracies that would matter, which is to be found, a fraction such as 0.03; of one "
+        "model, the difference of its accuracy from a fixed value",
         required=True, kind=float, metavar="FRACTION",
     )  # fmt: skip
     pilot: Spec | None = option(
@@ -65,25 +65,17 @@ class ExperimentOptions(
         "confidence level of the intervals; tests are at 1 less this (default: 0.95)", default=0.95, kind=float,
         metavar="P", group=DESIGNS,
     )  # fmt: skip
-    object_balance: float = option(
-        "effective number of objects as a fraction of their number: 1 (the default) where all are in as many triplets",
-        default=1.0, kind=float, metavar="FRACTION", group=DESIGNS, rare=True,
+    prices: tuple[float, ...] | None = option(
+        "prices of one more object, one more participant and one more answer, in any unit; 0 for what is free", nargs=3,
+        kind=float, metavar="PRICE", group=DESIGNS,
     )  # fmt: skip
-    subject_balance: float = option(
-        "effective number of participants as a fraction of their number: 1 (the default) where all answer as often",
-        default=1.0, kind=float, metavar="FRACTION", group=DESIGNS, rare=True,
-    )  # fmt: skip
-    price_object: float | None = option("price of one more object", kind=float, metavar="PRICE", group=PRICES)
-    price_subject: float | None = option("price of one more participant", kind=float, metavar="PRICE", group=PRICES)
-    price_answer: float | None = option("price of one more answer", kind=float, metavar="PRICE", group=PRICES)
 
 
 def run_experiment(options: ExperimentOptions, progress: Progress) -> Outcome:
     """Reads or scores the pilot, and plans."""
     pilot = _pilot(options, progress)
     names = (
-        "difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "object_balance",
-        "subject_balance", "price_object", "price_subject", "price_answer",
+        "difference", "n_objects", "n_subjects", "answers_per_subject", "power", "confidence_level", "prices",
     )  # fmt: skip
     found = plan_experiment(pilot, **{name: getattr(options, name) for name in names})
     return Outcome(replace(found, pilot=found.pilot if options.triplets is None else options.triplets))
@@ -119,7 +111,7 @@ def _pilot(options: ExperimentOptions, progress: Progress) -> Any:
 
 
 def _components(words: tuple[str, ...]) -> Components:
-    """Those that NAME=VALUE say."""
+    """The components from words such as NAME=VALUE."""
     found: dict[str, Any] = {}
     for word in words:
         name, _, value = word.partition("=")
@@ -164,7 +156,7 @@ class TripletsOptions(_options.RowNames, _options.Document):
         words=MEASURES,
     )  # fmt: skip
     difference: float = option(
-        "difference of accuracies to detect, for the number of answers that this takes (default: 0.05)",
+        "smallest difference of accuracies that would matter, for the number of answers that finds it (default: 0.05)",
         default=0.05, kind=float, metavar="FRACTION",
     )  # fmt: skip
     seed: int = option("random seed (default: 0)", default=0, kind=_options.seed, metavar="S")
@@ -172,7 +164,6 @@ class TripletsOptions(_options.RowNames, _options.Document):
         "write the triplets as a table to collect answers with: three items, probability, weight", required=True,
         kind=_options.csv_file, metavar="DESIGN.csv", role="output", group=OUTPUT,
     )  # fmt: skip
-    csv_escape: bool = option(_options.CSV_ESCAPE, default=False, group=OUTPUT, rare=True)
 
 
 def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
@@ -187,14 +178,14 @@ def run_triplets(options: TripletsOptions, progress: Progress) -> Outcome:
     design = plan_triplets(
         a, b, options.n_triplets, share=options.share, measure=measure, difference=options.difference, seed=options.seed
     )
-    return Outcome(design, {options.out: design.design(options.csv_escape)}, _summary(design, options.out))
+    return Outcome(design, {options.out: design.design()}, _summary(design, options.out))
 
 
 def _summary(design: ChosenTriplets, path: str) -> str:
     """What was chosen, and what it saves."""
     of_each = f"{design.fewest:,} to {design.most:,} of each"
     differ = f"{design.n_differ / design.n_triplets:.1%} of them, and on {design.differ_share:.1%} of random triplets"
-    random = f"is detected (80 % power at .05) with {design.n_random:,} answers\nto random triplets"
+    random = f"is detected (80% power at .05) with {design.n_random:,} answers\nto random triplets"
     return (
         f"{path}: {design.n_triplets:,} triplets of {design.n_objects:,} objects, {of_each}\n"
         f"the models differ on {differ}\na difference of {design.difference:g} {random}, "

@@ -22,7 +22,6 @@ from pyalign.report.charts.rdm import COLOURED
 from pyalign.report.charts.save import rendered, suffix_of_picture
 from pyalign.report.charts.scatter import BINS
 from pyalign.report.charts.theme import STYLES, WIDTHS, notes_of
-from pyalign.typing import MatrixKind
 
 OBJECTS, LOOKS = "objects", "appearance"
 
@@ -53,9 +52,8 @@ class PlotOptions(_options.Quiet):
         "write the numbers in the figure as .csv, a row for each mark", kind=_options.csv_file, metavar="PATH",
         role="output",
     )  # fmt: skip
-    csv_escape: bool = option(_options.CSV_ESCAPE, default=False)
-    kind: MatrixKind | None = option(
-        f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="KIND"
+    chart: str | None = option(
+        f"{', '.join(CHARTS)} (default: by the kind of result)", choices=tuple(CHARTS), metavar="CHART"
     )
     images: str | None = option(
         "folder or other source of images that `pyalign extract` accepts, in files named after the objects",
@@ -89,7 +87,9 @@ class PlotOptions(_options.Quiet):
         role="input",
         group=OBJECTS,
     )
-    query: tuple[str, ...] | None = option("for a gallery: queries to show", nargs="+", metavar="NAME", group=OBJECTS)
+    queries: tuple[str, ...] | None = option(
+        "for a gallery: queries to show", "--query", nargs="+", metavar="NAME", group=OBJECTS
+    )
     method: str | None = option(
         f"projection for a map: {', '.join(METHODS)} (default: pca)", choices=tuple(METHODS), metavar="M", group=OBJECTS
     )
@@ -114,7 +114,6 @@ class PlotOptions(_options.Quiet):
         "width of one journal column, 85 mm, or of two, 174 mm (default: double)", default="double",
         choices=tuple(WIDTHS), group=LOOKS,
     )  # fmt: skip
-    ppi: int | None = option("pixels per inch of a .png (default: 200)", kind=_options.count, metavar="P", group=LOOKS)
 
 
 def run(options: PlotOptions, progress: Progress) -> Outcome:
@@ -122,19 +121,17 @@ def run(options: PlotOptions, progress: Progress) -> Outcome:
     from pyalign.report.plot import plot
 
     suffix = suffix_of_picture(options.out)
-    if suffix != ".png":
-        refuse_unused(options, ("ppi",), "a .png")
     if options.dimensions is None:
         refuse_unused(options, ("dimension_labels",), "cards: add --dimensions")
     if options.embeddings is None:
         refuse_unused(options, ("method", "seed"), "a map: add --embeddings")
     arguments = {name: value for name, value in _read(options).items() if value is not None}
     result = None if options.result is None else list(options.result)
-    picture = plot(result, options.kind, style=options.style, width=options.width, **arguments)
-    content = rendered(picture, suffix, ppi=options.ppi or 200)
+    picture = plot(result, options.chart, style=options.style, width=options.width, **arguments)
+    content = rendered(picture, suffix)
     files: dict[str, Output] = {options.out: content}
     if options.csv is not None:
-        files[options.csv] = csv_of(rows_of(picture), options.csv_escape)
+        files[options.csv] = csv_of(rows_of(picture))
     return Outcome(files=files, text=f"wrote {', '.join(files)}", notes=notes_of(picture))
 
 
@@ -147,7 +144,7 @@ def _read(options: PlotOptions) -> dict[str, Any]:
     dimensions, labels = _concepts.read_dimensions(options.dimensions, options.dimension_labels, options.names)
     arguments: dict[str, Any] = {
         "dimensions": dimensions, "dimension_labels": labels, "names": names, "images": options.images,
-        "queries": options.query, "by": options.by, "sort": options.sort, "limit": options.limit,
+        "queries": options.queries, "by": options.by, "sort": options.sort, "limit": options.limit,
         "method": options.method, "seed": options.seed,
     }  # fmt: skip
     if options.embeddings is not None:

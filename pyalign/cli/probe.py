@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyalign.cli import _idle, _inputs, _kept, _options
 from pyalign.cli._command import OUTPUT, RUNNING, Command, Outcome, Output, flags_by_name, option, refuse_unused
@@ -15,7 +16,7 @@ from pyalign.io.paths import Spec
 from pyalign.io.transform import transform_bytes
 from pyalign.journal import Journal
 from pyalign.progress import Progress
-from pyalign.typing import MeasureName, Split
+from pyalign.typing import MeasureName
 
 if TYPE_CHECKING:
     from pyalign.probing.recipe_results import RecipeCrossValidation
@@ -27,22 +28,15 @@ ANSWERS = "answers of many participants"
 NORMS = ("squared", "frobenius", "identity", "nuclear")
 RECIPES = ("muttenthaler2023",)
 SPLITS = ("objects", "triplets", "subjects")
+MANY = 3  # folds, where no number is stated
 SUBJECTS = ("subjects", "objects+subjects")  # what intervals are over where people count
 PEOPLE_COUNT = "folds over people and intervals over people", "--split subjects, --ci objects+subjects"
 
 DEFAULTS: dict[str, Any] = {
-    "norm": "squared", "rank": "full", "bias": False, "measure": "dot", "temperature": 1.0, "standardize": "global",
-    "tolerance": 1e-4, "smoothing": 0.0,
+    "norm": "squared", "rank": "full", "measure": "dot", "temperature": 1.0, "standardize": "global",
 }  # fmt: skip
-LOCAL = ("local_weight", "tau", "batch_size")
 STRENGTH, TOLERANCE = 0.1, 1e-2  # of one fit with other embeddings, whose objective is no convex one
-SOLVERS_OWN = ("tolerance",)  # of L-BFGS
-PUBLISHED = {**{name: DEFAULTS[name] for name in DEFAULTS if name not in SOLVERS_OWN}, "norm": "frobenius"}
-
-
-def folds(text: str) -> int:
-    """A number of folds, or 0 for the word none."""
-    return 0 if text == "none" else _options.count(text)
+PUBLISHED = {**DEFAULTS, "norm": "frobenius"}
 
 
 def rank(text: str) -> int | str:
@@ -51,41 +45,9 @@ def rank(text: str) -> int | str:
 
 
 @dataclass(frozen=True)
-class OtherEmbeddings:
-    """How other embeddings take part. Without defaults: what was not given is left to the function."""
-
-    local_weight: float | None = option(
-        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)",
-        "--local-weight",
-        kind=float,
-        metavar="A",
-        group=OTHERS,
-        rare=True,
-    )
-    tau: float | None = option(
-        "temperature of the local loss, which divides cosines (default: 0.1)",
-        kind=float,
-        metavar="T",
-        group=OTHERS,
-        rare=True,
-    )
-    batch_size: int | None = option(
-        "number of other embeddings per batch, in which neighbours are looked for (default: 1024)",
-        kind=_options.count,
-        metavar="B",
-        group=OTHERS,
-        rare=True,
-    )
-
-    def local(self) -> dict[str, Any]:
-        """Those that were given."""
-        return {name: getattr(self, name) for name in LOCAL if getattr(self, name) is not None}
-
-
-@dataclass(frozen=True)
 class ProbeCommandOptions(
-    _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers, OtherEmbeddings,
-    _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Card, _options.Output,
+    _options.Model, _options.TripletFile, _options.JudgedRows, _options.People, _options.ManyAnswers,
+    _idle.Nan, _idle.Categories, _options.ClosedIntervals, _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign probe`. Without defaults for the map: a recipe refuses what was given."""
 
@@ -93,14 +55,13 @@ class ProbeCommandOptions(
         "write the map fitted to all triplets; Ctrl-C stores the best map so far next to it", kind=_options.npz_file,
         metavar="W.npz", role="output", group=OUTPUT,
     )  # fmt: skip
-    folds: int = option(
-        "number of cross-validation folds (default: 3); none: one fit to all triplets, at one "
-        "--penalty, without held-out accuracy",
-        default=3, kind=folds, metavar="K", group=FOLDS,
-    )  # fmt: skip
-    split: Split = option(
-        "what is held out in each fold (default: objects)", default="objects", choices=SPLITS, group=FOLDS
+    folds: int | None = option(
+        "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDS
     )
+    split: Literal["objects", "triplets", "subjects", "none"] = option(
+        "what is held out in each fold (default: objects); none: one fit to all triplets, at one --penalty, without "
+        "held-out accuracy", default="objects", choices=(*SPLITS, "none"), group=FOLDS,
+    )  # fmt: skip
     seed: int = option(
         "random seed of the split and of the initial maps (default: 0)", default=0, kind=_options.seed, group=FOLDS
     )
@@ -119,7 +80,6 @@ class ProbeCommandOptions(
     rank: int | str | None = option(
         "rank of W: full, diagonal, or a number of columns (default: full)", kind=rank, metavar="R", group=MAP
     )
-    bias: bool = option(default=False, group=MAP, rare=True)
     measure: MeasureName | None = option("similarity measure (default: dot)", choices=("dot", "cosine"), group=MAP)
     temperature: float | None = option(
         "temperature T in p = softmax(s / T) (default: 1)", kind=float, metavar="T", group=MAP
@@ -129,28 +89,18 @@ class ProbeCommandOptions(
         "at all (default: global)",
         choices=("global", "features", "none"), group=MAP,
     )  # fmt: skip
-    tolerance: float | None = option(
-        "largest duality gap to stop at, in nats (default: 1e-4)",
-        kind=float,
-        metavar="G",
-        group=MAP,
-        rare=True,
-    )
     other_embeddings: Spec | None = option(
         "file of (m, d) embeddings of other items by the same model; FILE::KEY picks an array",
         metavar="Y", role="input", group=OTHERS,
+    )  # fmt: skip
+    local_weight: float | None = option(
+        "weight of the local loss on --other-embeddings, at least 0 and below 1 (default: 0.25)", kind=float,
+        metavar="A", group=OTHERS, rare=True,
     )  # fmt: skip
     weights: Spec | None = option(
         "how much each answer counts: a file of t numbers, or a table with a column weight",
         metavar="FILE",
         role="input",
-        group=ANSWERS,
-        rare=True,
-    )
-    smoothing: float | None = option(
-        "pseudo-count added to each answer (default: 0)",
-        kind=float,
-        metavar="A",
         group=ANSWERS,
         rare=True,
     )
@@ -161,7 +111,7 @@ class ProbeCommandOptions(
 
 def counts_people(options: ProbeCommandOptions) -> bool:
     """Whether the participants who answered count: as what is held out, or in intervals."""
-    if options.recipe is not None or not options.folds:
+    if options.recipe is not None or options.split == "none":
         return False
     return options.split == "subjects" or (options.split == "objects" and options.ci in ("auto", *SUBJECTS))
 
@@ -172,17 +122,14 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     if wrong and not (options.recipe and wrong == [0.0]):
         raise InputError(f"--penalty must be positive; got {wrong[0]:g}")
     if options.other_embeddings is None:
-        refuse_unused(options, LOCAL, "gLocal: add --other-embeddings")
-    if not options.folds:
+        refuse_unused(options, ("local_weight",), "gLocal: add --other-embeddings")
+    if options.split == "none":
         _check_one_fit(options)
     values = {name: getattr(options, name) for name in DEFAULTS}
     if options.other_embeddings is not None and options.recipe is None:
         values["norm"] = options.norm or "identity"
-    if not options.folds and options.other_embeddings is not None:
-        values["tolerance"] = options.tolerance or TOLERANCE
-    values["bias"] = options.bias or None
-    if options.recipe is not None and options.model_index is not None:
-        raise InputError(f"--model-index needs held-out figures, which --recipe {options.recipe} does not give")
+    if options.split == "none" and options.other_embeddings is not None:
+        values["tolerance"] = TOLERANCE
     if options.recipe is None:
         return {name: DEFAULTS[name] if value is None else value for name, value in values.items()}
     for name, value in {**values, "other_embeddings": options.other_embeddings}.items():
@@ -200,29 +147,32 @@ def settled(options: ProbeCommandOptions) -> dict[str, Any]:
     return PUBLISHED
 
 
+def _local(options: ProbeCommandOptions) -> dict[str, Any]:
+    """The weight of the local loss, where it is stated: otherwise the function has its own."""
+    return {} if options.local_weight is None else {"local_weight": options.local_weight}
+
+
 def _check_one_fit(options: ProbeCommandOptions) -> None:
-    """Raises where an option is of cross-validation, which --folds none leaves out."""
-    _refuse_intervals(options, "--folds none")
-    if options.split != "objects":
-        raise InputError(f"--split {options.split} applies only to folds, and --folds none omits them")
-    if options.recipe is not None or options.model_index is not None:
-        flag = "--recipe" if options.recipe is not None else "--model-index"
-        raise InputError(f"{flag} needs folds, which --folds none leaves out")
+    """Raises where an option is of cross-validation, which --split none leaves out."""
+    _refuse_intervals(options, "--split none")
+    refuse_unused(options, ("folds",), "cross-validation, and --split none omits it")
+    if options.recipe is not None:
+        raise InputError("--recipe needs folds, which --split none leaves out")
     if options.penalties is None and options.other_embeddings is None:
-        raise InputError("--folds none fits one map: --penalty says how strongly it is penalized")
+        raise InputError("--split none fits one map: --penalty says how strongly it is penalized")
     if len(options.penalties or (0.0,)) > 1:
-        raise InputError(f"--folds none takes one --penalty; got {len(options.penalties or ())}")
+        raise InputError(f"--split none takes one --penalty; got {len(options.penalties or ())}")
 
 
 def _refuse_intervals(options: ProbeCommandOptions, without: str) -> None:
     """Raises where intervals are asked for that `without` does not give."""
     if options.ci not in ("auto", "none") or options.confidence_level is not None:
-        flag = "--confidence-level" if options.confidence_level is not None else f"--ci {options.ci}"
+        flag = "--confidence" if options.confidence_level is not None else f"--ci {options.ci}"
         raise InputError(f"{flag} needs held-out figures of folds, which {without} does not give")
 
 
 def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
-    """Reads, cross-validates, refits; what is finished is kept beside --out."""
+    """Reads, cross-validates, refits; what is finished is kept next to --out."""
     model = settled(options)
     unused = () if counts_people(options) else _inputs.unused_people(options, *PEOPLE_COUNT)
     _kept.check(options, options.resume)
@@ -232,7 +182,8 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
     weights = None if options.weights is None else _inputs.weights_of(options.weights).values
     journal = _kept.open_journal(
         options.out, {"x": x, "triplets": triplets, "others": others, "weights": weights},
-        {"model": model, **options.local(), **{name: getattr(options, name) for name in _kept.DECIDES}},
+        {"model": model, **_local(options), **{name: getattr(options, name) for name in _kept.DECIDES},
+         "folds": options.folds or MANY},
         options.resume,
     )  # fmt: skip
     with journal.kept(), warnings.catch_warnings():
@@ -240,11 +191,21 @@ def run(options: ProbeCommandOptions, progress: Progress) -> Outcome:
         more = {"weights": weights, "other_embeddings": others}
         if options.recipe is not None:
             outcome = _recipe(options, x, triplets, progress, journal)
-        elif not options.folds:
+        elif options.split == "none":
             outcome = _one_fit(options, x, triplets, more, model, progress, journal)
         else:
             outcome = _probe(options, x, triplets, more, model, progress, journal)
-    return replace(outcome, notes=(*unused, *outcome.notes))
+    return replace(outcome, notes=(*unused, *outcome.notes, *_elsewhere(options)))
+
+
+def _elsewhere(options: ProbeCommandOptions) -> tuple[str, ...]:
+    """The command that says what the map does on other data, where the map is written."""
+    if options.out is None or options.out.startswith("/dev/"):
+        return ()
+    names = () if options.names is None else ("--names", options.names)
+    words = ("pyalign", "transfer", options.embeddings, *names, "--map", options.out, "--on", "SETS")
+    command = " ".join(map(shlex.quote, words))
+    return (f"a map can lower agreement on other data, or within categories, and change neighbours: {command}",)
 
 
 def _probe(
@@ -253,10 +214,11 @@ def _probe(
 ) -> Outcome:  # fmt: skip
     from pyalign.probing.cross_validate import cross_validate_probe
 
+    assert options.split != "none"
     validation = cross_validate_probe(
-        x, triplets, folds=options.folds, penalties=options.penalties or "auto", seed=options.seed, split=options.split,
-        **more, **options.local(), missing=options.missing, ci=_options.plan(options), backend=options.backend,
-        progress=progress, journal=journal, **model,
+        x, triplets, folds=options.folds or MANY, penalties=options.penalties or "auto", seed=options.seed,
+        split=options.split, **more, **_local(options), missing=options.missing, ci=_options.plan(options),
+        backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     images = None if validation.images is None else replace(validation.images, file=options.other_embeddings)
     return _outcome(options, replace(validation, images=images), validation.fit.transform, journal)
@@ -271,7 +233,7 @@ def _one_fit(
 
     strength = options.penalties[0] if options.penalties else STRENGTH
     fit = fit_probe(
-        x, triplets, penalty=strength, seed=options.seed, **more, **options.local(), missing=options.missing,
+        x, triplets, penalty=strength, seed=options.seed, **more, **_local(options), missing=options.missing,
         backend=options.backend, progress=progress, journal=journal, **model,
     )  # fmt: skip
     return Outcome(fit, {options.out: transform_bytes(fit.transform)} if options.out else {}, journal=journal)
@@ -284,7 +246,7 @@ def _recipe(
     from pyalign.probing.recipe import cross_validate_recipe
 
     validation = cross_validate_recipe(
-        x, triplets, folds=options.folds, penalty=options.penalties[0] if options.penalties else 1e-3,
+        x, triplets, folds=options.folds or MANY, penalty=options.penalties[0] if options.penalties else 1e-3,
         seed=options.seed,
         missing=options.missing, progress=progress, journal=journal,
     )  # fmt: skip

@@ -60,9 +60,6 @@ class RecoverOptions(
         "and doubles until the target is reached)", "--count", nargs="+", kind=_options.count, metavar="N",
         group=SIMULATING,
     )  # fmt: skip
-    target: float = option(
-        "target recovery rate (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
-    )
     confidence_level: float = option(
         "confidence level of the intervals (default: 0.95)", default=0.95, kind=float, metavar="P", group=SIMULATING
     )
@@ -89,7 +86,7 @@ def run(options: RecoverOptions, progress: Progress) -> Outcome:
         models, triplets, measure=_each(options.measure or ("cosine",), list(models)),
         temperature=None if options.temperature is None else _each(options.temperature, list(models)),
         refit=options.refit, n_simulations=options.n_simulations, sizes=options.sizes,
-        target=options.target, confidence_level=options.confidence_level,
+        confidence_level=options.confidence_level,
         folds=3 if options.folds is None else options.folds,
         penalties="auto" if options.penalties is None else options.penalties, seed=options.seed,
         missing=options.missing, backend=options.backend, progress=progress,

@@ -11,9 +11,8 @@ from pyalign.data import KINDS
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
-from pyalign.pairwise.ceilings import POOLINGS
 from pyalign.pairwise.correlations import CORRELATIONS, get_correlation
-from pyalign.pairwise.rsa import METHODS, rsa
+from pyalign.pairwise.rsa import rsa
 from pyalign.progress import Progress
 from pyalign.stats.multiple import CORRECTIONS
 from pyalign.stats.resampling import AUTO
@@ -29,7 +28,7 @@ HOW = f"comparison of matrices\ncorrelations of the values of pairs:\n{FORMULAS}
 
 @dataclass(frozen=True)
 class RsaOptions(
-    _options.JudgedRows, _options.Mapped, _options.Running, _options.Card, _options.Output, _folder.FolderWithImages
+    _options.JudgedRows, _options.Mapped, _options.Running, _options.Output, _folder.FolderWithImages
 ):  # fmt: skip
     """The options of `pyalign rsa`."""
 
@@ -79,10 +78,6 @@ class RsaOptions(
         group=HOW,
         words=CORRELATIONS,
     )
-    pooling: str | None = option(
-        "how participants are averaged for the noise ceiling (default: what suits the correlation)",
-        choices=tuple(POOLINGS), group=HOW, rare=True,
-    )  # fmt: skip
     nan_policy: Policy = option(
         "rows with NaN: raise an error, or omit their pairs (default: raise)", default="raise",
         choices=("raise", "omit"), group=HOW, rare=True,
@@ -93,13 +88,8 @@ class RsaOptions(
         "intervals", default=AUTO, choices=_options.CI,
         metavar="OVER", group=_options.INTERVALS,
     )  # fmt: skip
-    ci_method: str | None = option(
-        "how intervals are computed: a closed form that counts the noise of single pairs once "
-        "(corrected; the default except for kendall and tau-a), or bootstrap resamples", choices=METHODS,
-        group=_options.INTERVALS, rare=True,
-    )  # fmt: skip
     n_resamples: int | None = option(
-        "number of bootstrap resamples (default: 1000); selects the bootstrap",
+        "take bootstrap intervals, with B resamples (default: a closed form, but 1000 resamples for kendall and tau-a)",
         kind=_options.count,
         metavar="B",
         group=_options.INTERVALS,
@@ -130,16 +120,13 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     _check(options)
     formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
     human = _matrices.read_judgments(options.human, options.kind, options.item_names)
-    if (human.n_people or 1) < 2:
-        refuse_unused(options, ("pooling",), "the noise ceiling, which needs matrices of at least two participants")
     models: dict[str, Any] = dict(_inputs.read_models(options, items=human.names))
     labels = _inputs.labelled(options.embeddings, options.labels)
     given = {name: getattr(options, name) for name in ("measure", "correlation", "seed")}
     asked = {name: value for name, value in given.items() if value is not None}
     rdms = _matrices.read_matrices(options.model_rdms or (), "dissimilarity", "--model-rdms")
     found = rsa(
-        models, human, **asked, model_rdms=rdms, pooling=options.pooling,
-        ci=_options.plan(options), n_permutations=options.n_permutations,
+        models, human, **asked, model_rdms=rdms, ci=_options.plan(options), n_permutations=options.n_permutations,
         partial=options.partial, weighted=options.weighted, correction=options.correction,
         nan_policy=options.nan_policy, missing=options.missing, rdms=options.out is not None, backend=options.backend,
         progress=progress,
@@ -148,7 +135,7 @@ def run(options: RsaOptions, progress: Progress) -> Outcome:
     found = replace(found, results=tuple(replace(r, label=called.get(r.embeddings)) for r in found.results))
     files: dict[str, Output] = {}
     if options.out is not None:
-        table, categories = {TABLE: found.to_csv(options.csv_escape)}, _categories(options.categories)
+        table, categories = {TABLE: found.to_csv()}, _categories(options.categories)
         files, more = _folder.folder_files(found, options, table, formats, categories=categories)
         notes = (*notes, *more)
     return Outcome(found, files, notes=notes)
@@ -175,13 +162,11 @@ def _check(options: RsaOptions) -> None:
     if options.ci == "none":
         refuse_unused(
             options,
-            ("ci_method", "n_resamples", "confidence_level", "correction"),
+            ("n_resamples", "confidence_level", "correction"),
             "intervals, and --ci none omits them",
         )
         if options.n_permutations is None and not options.weighted:
             refuse_unused(options, ("seed",), "random steps: intervals, --permutations or --weighted")
-    if options.ci_method == "corrected":
-        refuse_unused(options, ("n_resamples",), "the bootstrap, which --ci-method corrected does not use")
 
 
 COMMAND = Command(

@@ -26,7 +26,7 @@ EXTRA = "additional scores"
 class ScoreOptions(
     _options.Models, _matrices.Matrices, _options.TripletFile, _options.JudgedRows, _options.Measures,
     _options.Temperature, _model_choices.ModelChoices, _options.Intervals, _options.People, _options.Weighted,
-    _options.Running, _options.Card, _options.Output,
+    _options.Running, _options.Output,
 ):  # fmt: skip
     """The options of `pyalign score`."""
 
@@ -109,7 +109,7 @@ def run(options: ScoreOptions, progress: Progress) -> Outcome:
 
 def _refuse_answers(options: ScoreOptions) -> None:
     """Raises where an option needs the people's answers."""
-    names = ("model_choices", "ci", "ci_method", "groups", "categories", "ceiling", "n_permutations")
+    names = ("model_choices", "ci", "groups", "categories", "ceiling", "n_permutations")
     named = [name for name in names if getattr(options, name) not in (None, "none", AUTO)]
     if named:
         raise InputError(

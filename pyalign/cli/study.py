@@ -34,7 +34,7 @@ class StudyInitOptions(_options.Quiet):
 
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
-    """Looks, writes, and says what was guessed."""
+    """Looks into the files of the folder, writes a study file, and says what each file was taken for."""
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):
         raise InputError(f"--out must end in .toml; got {out}")
@@ -49,7 +49,7 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
         "",
     ]
     notes = (*(f"not known: {fact}" for fact in draft.unknown),)
-    return Outcome(None, {out: draft.text}, "\n".join([*lines, *draft.told]), notes=notes)
+    return Outcome(None, {out: draft.text}, "\n".join([*lines, *draft.recognized]), notes=notes)
 
 
 INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from pyalign.progress import Progress
 from pyalign.typing import MatrixKind, MeasureName
 
 MEET, ODD = "which items form a triplet", "which item is odd"
+FEATURES = 768  # of random embeddings
 WRITTEN = ("embeddings.npy", "triplets.npy", "expected.json")  # by a simulation
 
 # pyalign triplets draw
@@ -127,14 +127,6 @@ DRAW = Command(
 # pyalign triplets simulate
 
 
-def shape(text: str) -> tuple[int, int]:
-    """Two numbers, of items and of features."""
-    items, comma, features = text.partition(",")
-    if not comma:
-        raise argparse.ArgumentTypeError(f"expected two numbers as N,D; got {text!r}")
-    return _options.count(items), _options.count(features)
-
-
 @dataclass(frozen=True)
 class SimulateOptions:
     """The options of `pyalign triplets simulate`."""
@@ -146,9 +138,9 @@ class SimulateOptions:
     embeddings: Spec | None = option(
         "embeddings to simulate participants with (default: random ones)", metavar="E", role="input"
     )
-    shape: tuple[int, int] = option(
-        "number of items and of features of random embeddings (default: 1854,768)", default=(1854, 768), kind=shape,
-        metavar="N,D",
+    n_objects: int = option(
+        f"number of objects with random embeddings of {FEATURES} features (default: 1854)", default=1854,
+        kind=_options.count, metavar="N",
     )  # fmt: skip
     n_triplets: int = option(
         "number of triplets (default: 4,700,000)", default=4_700_000, kind=_options.count, metavar="N"
@@ -170,7 +162,7 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
         require_apart([options.embeddings], written)
         x = np.asarray(_inputs.read_embeddings(options.embeddings).values)
     else:
-        x = random_embeddings(*options.shape, options.seed)
+        x = random_embeddings(options.n_objects, FEATURES, options.seed)
     drawn = simulate(x, options.n_triplets, measure=options.measure, temperature=options.temperature, seed=options.seed)
 
     def expected(outputs: Mapping[str, str]) -> str:
@@ -186,11 +178,11 @@ def run_simulate(options: SimulateOptions, progress: Progress) -> Outcome:
 
 
 def _description(drawn: Simulation) -> str:
-    accuracy = f"accuracy {100 * drawn.expected_accuracy:.3f} % +- {100 * drawn.standard_error:.3f} %"
+    accuracy = f"accuracy {100 * drawn.expected_accuracy:.2f}% +- {100 * drawn.standard_error:.2f}%"
     return (
         f"{drawn.n_triplets:,} triplets\nexpected with measure {drawn.measure} at T = {drawn.temperature:g}: "
         f"{accuracy} (over other answers to these triplets), cross-entropy {drawn.expected_cross_entropy:.5f} nats"
     )
 
 
-SIMULATE = Command(SimulateOptions, run_simulate, "pyalign triplets simulate big --shape 1854,768 --count 4700000")
+SIMULATE = Command(SimulateOptions, run_simulate, "pyalign triplets simulate big --n-objects 1854 --count 4700000")

@@ -3,7 +3,7 @@
 R^2 = 1 - sum (y - p)^2 / sum (y - m)^2, over all objects, each with the prediction p of the fit that did not see it and
 the mean m of the objects of that fit. Its standard error is that of the jackknife: R^2 without each object in turn,
 neither held out nor fitted, in closed form. Were it taken out of the scoring alone, with the fits as they are, the
-error would be too small: of 95 % intervals for 200 objects and 50 features 87 % would hold
+error would be too small: of 95% intervals for 200 objects and 50 features 87% would hold
 (`tools/prediction_intervals.py`).
 
 Source: Efron and Stein, "The jackknife estimate of variance", 1981.

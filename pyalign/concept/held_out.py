@@ -2,7 +2,7 @@
 
 One decomposition serves all penalties and all targets. With rows centred, X = U S V', the fit at penalty a is mean(y) +
 U S^2 / (S^2 + a) U'y. A row's residual when it is left out is its residual e over 1 - h, h the diagonal of that map
-(Allen 1974), so no fit is made anew. What a row that was not fitted is predicted as needs its products with the fitted
+(Allen 1974), so no fit is made again. What a row that was not fitted is predicted as needs its products with the fitted
 rows alone.
 
 Source: Rifkin and Lippert, "Notes on regularized least squares", MIT-CSAIL-TR-2007-025.
@@ -254,5 +254,5 @@ def _reflected(a: np.ndarray) -> np.ndarray:
 
 
 def _back(contrasts: np.ndarray) -> np.ndarray:
-    """(n, r) of what lies (n - 1, r) among the contrasts."""
+    """(n, r) of what is (n - 1, r) among the contrasts."""
     return _reflected(np.concatenate([np.zeros((1, contrasts.shape[1])), contrasts]))

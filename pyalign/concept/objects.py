@@ -14,7 +14,7 @@ from pyalign.data.instead import notes_on_values
 from pyalign.data.missing import Coverage, missing_in_words, rows_of_each
 from pyalign.data.names import require_different
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.typing import Policy
 
 LARGEST = 1e100  # whose squares, summed, stay far from overflow
@@ -105,7 +105,7 @@ def objects_of(
 
 def _values(x: Embeddings, name: str) -> np.ndarray:
     """Embeddings as float64 on the host: what is added to eigenvalues must not drown in float32's rounding."""
-    inputs = open_door("auto", x.values)
+    inputs = dispatch_of("auto", x.values)
     values = np.asarray(inputs.host(inputs.rows(x.values, name)), np.float64)
     largest = np.abs(values, where=np.isfinite(values), out=np.zeros_like(values)).max()
     if largest > LARGEST:

@@ -27,7 +27,7 @@ from pyalign.data.names import MISSING
 from pyalign.data.similarities import one_or_several
 from pyalign.data.triplets import require_one_answer_each, require_unweighted
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
 from pyalign.stats.multiple import CORRECTIONS, corrected
@@ -295,7 +295,7 @@ def judged_triplets(
     require_answers(aligned.triplets, "predict_dimensions")
     require_one_answer_each(aligned.triplets, "predict_dimensions")
     require_unweighted(aligned.triplets, "predict_dimensions")
-    inputs = open_door("auto", objects.human)
+    inputs = dispatch_of("auto", objects.human)
     index = inputs.host(checked_triplets(inputs, aligned.index, len(objects.human)))
     index = index[objects.kept[index].all(axis=1)]
     if not len(index):

@@ -268,12 +268,24 @@ def purity_errors(lists: np.ndarray, members: np.ndarray, k: int, plan: Resampli
 def half_purities(
     lists: np.ndarray, members: np.ndarray, k: int, rows: np.ndarray, inside: np.ndarray
 ) -> np.ndarray:  # fmt: skip
-    """(1 + c,) where half of the objects is all that there is: the first k of it in each list."""
+    """(1 + c,) where half of the objects is all that there is."""
+    return purities(half_lists(lists, k, rows, inside), members[rows])
+
+
+def half_lists(lists: np.ndarray, k: int, rows: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """(m, k) the nearest of half of the objects, as places among its m rows; lists hold more than k neighbours.
+
+    Example:
+        >>> half_lists(np.array([[1, 2], [2, 0], [1, 0]]), 1, np.array([0, 2]), np.array([True, False, True]))
+        array([[1],
+               [0]])
+    """
     there = inside[lists[rows]]
     first = np.argsort(~there, axis=1, kind="stable")[:, :k]
     place = np.full(len(lists), -1)
     place[rows] = np.arange(len(rows))
-    return purities(place[np.take_along_axis(lists[rows], first, axis=1)], members[rows])
+    nearest: np.ndarray = place[np.take_along_axis(lists[rows], first, axis=1)]
+    return nearest
 
 
 def left_out_errors(lists: np.ndarray, members: np.ndarray, k: int) -> np.ndarray:

@@ -38,7 +38,7 @@ class SimultaneousInference:
 
 
 def simultaneous_inference(k: int, parts: Sequence[Part], whole: Part, correction: str) -> list[SimultaneousInference]:
-    """That of each part for model k; nothing without intervals in closed form."""
+    """The simultaneous inference on each part for model k; an empty list without intervals in closed form."""
     count = sum(isinstance(part.intervals, ClosedForm) for part in parts)
     p_values = [_p_value(k, part, whole) for part in parts]
     return [

@@ -48,7 +48,10 @@ class Categories:
 
     @classmethod
     def of(
-        cls, given: object, labels: tuple[str, ...] | None = None, names: tuple[str, ...] | None = None
+        cls,
+        categories: object,
+        labels: tuple[str, ...] | None = None,
+        names: tuple[str, ...] | None = None,
     ) -> Categories:
         """Categories from a label for each object (n,), or from memberships (n, c) of 0 and 1.
 
@@ -63,11 +66,11 @@ class Categories:
             >>> Categories.of([10, -1, 9]).members.astype(int).tolist()
             [[0, 1], [0, 0], [1, 0]]
         """
-        if isinstance(given, Categories):
-            return given
-        if type(given).__module__.partition(".")[0] == "pandas" and hasattr(given, "index"):
-            return cls._of_pandas(given, labels, names)
-        a = _checks.as_array(given, "categories", "(n,) or (n, c)")
+        if isinstance(categories, Categories):
+            return categories
+        if type(categories).__module__.partition(".")[0] == "pandas" and hasattr(categories, "index"):
+            return cls._of_pandas(categories, labels, names)
+        a = _checks.as_array(categories, "categories", "(n,) or (n, c)")
         if a.ndim == 1:
             own_labels, members = _of_labels(a)
             return cls(members, own_labels, names)

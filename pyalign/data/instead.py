@@ -11,7 +11,7 @@ from pyalign.backends import Array
 from pyalign.data.embeddings import Embeddings
 
 ROUNDED = 0.02  # of the range of a matrix: what bfloat16 may do to its diagonal and its symmetry
-FIRST_LOOK = 0.2  # of the range of a row: by which other rows than those of such matrices are told early
+FIRST_LOOK = 0.2  # of the range of a row: what differs by more is soon seen to be no such matrix
 MATRIX_PART = 1 << 22  # elements of a matrix that are looked at at once
 FEWEST_ROWS = 5  # of a matrix of pairs that is known by its shape
 FIRST_ROWS = 1000  # which show whether they are triplets

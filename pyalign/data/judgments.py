@@ -94,7 +94,8 @@ class Judgments(AsArray):
         return self.ndim == 3 or (self.ndim == 2 and self.shape[0] == self.shape[1])
 
     def pairs(self, name: str = "human") -> np.ndarray:
-        """(p, m) float64: the pairs above the diagonal of each person; p = 1 of one matrix. `name` is for messages.
+        """(p, m) float64: the pairs above the diagonal of each participant; p = 1 of one matrix. `name` is for
+        messages.
 
         Raises:
             InputError: a matrix that is not symmetric, or an infinite value.

@@ -1,4 +1,4 @@
-"""What is known of models besides their answers: family, objective, training data, parameters, any column."""
+"""What is known of models in addition to their answers: family, objective, training data, parameters, any column."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Metadata:
     def of(cls, rows: Iterable[Mapping[str, Any]], source: str | None = None, notes: Sequence[str] = ()) -> Metadata:
         """Metadata of rows, each with `model` and any other columns, as a file or a program gives them.
 
-        Numbers may have a unit: 88M, 1.2 B, 76.1 % (which becomes .761), 1,281,167. A column in which one cell is no
+        Numbers may have a unit: 88M, 1.2 B, ``76.1 %`` (becomes .761), 1,281,167. A column in which one cell is no
         number is text; where others are numbers, a note says so. Two rows of one model that are not the same are left
         out, with a note.
 
@@ -232,7 +232,7 @@ def _different(table: list[dict[str, str | float | None]]) -> tuple[list[dict[st
 
 
 def _column(name: str, cells: list[str | float | None]) -> tuple[tuple[Value, ...], bool, str]:
-    """Its values, whether they were percentages, and what is to be said."""
+    """The values of a column, whether they were percentages, and a note or ""."""
     texts = tuple(None if cell is None else cell if isinstance(cell, str) else f"{cell:g}" for cell in cells)
     if name in TEXT:
         return texts, False, ""

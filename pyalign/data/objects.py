@@ -113,7 +113,7 @@ def _means(values: np.ndarray, order: np.ndarray, starts: np.ndarray, counts: np
     out = np.empty((len(counts), *values.shape[1:]), values.dtype.newbyteorder("=") if floats else np.float64)
     ends, rows = starts + counts, max(1, CHUNK // max(1, math.prod(values.shape[1:])))
     first = 0
-    with np.errstate(over="ignore", invalid="ignore"):  # of rows with infinities, which are told where they are used
+    with np.errstate(over="ignore", invalid="ignore"):  # of rows with infinities, reported where they are used
         while first < len(counts):
             last = max(first + 1, int(np.searchsorted(ends, starts[first] + rows, side="right")))
             sums = _sums(values, order[starts[first] : ends[last - 1]], starts[first:last] - starts[first], rows)

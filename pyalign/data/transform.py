@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.backends import Array, Place, get_backend
@@ -30,6 +31,7 @@ class Transform:
         mean, std: scalars that standardize x; std is positive.
         trained: what it was fitted to, and how; None where nobody has recorded it, as in files of gLocal.
         source: the file it came from, or None.
+        notes: what users of the map should know, a sentence each.
 
     Raises:
         InputError: weights, bias, mean or std of another shape or type.
@@ -46,6 +48,7 @@ class Transform:
     std: float
     trained: TrainedOn | None = None
     source: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not hasattr(self.weights, "shape"):
@@ -62,9 +65,9 @@ class Transform:
             _checks.real_number(getattr(self, name), name)
         if self.trained is not None and not isinstance(self.trained, TrainedOn):
             raise InputError(f"trained must be a record of a fit; got {type(self.trained).__name__}")
-        _checks.text_or_none(self.source, "source")
+        object.__setattr__(self, "notes", _checks.checked_notes(self.source, self.notes))
 
-    def apply(self, x: object) -> Any:
+    def apply(self, x: ArrayLike | Embeddings) -> Any:
         """x (n, d) transformed: (n, r) float64 where x is, else float32; computed in float64, in blocks of rows.
 
         A tensor of torch on a device is transformed there, and the result is one; `Embeddings` keep their names; all
@@ -74,7 +77,7 @@ class Transform:
             InputError: x has other features than the weights, or is on a device but no tensor.
         """
         if isinstance(x, Embeddings):
-            return replace(x, values=self.apply(x.values))
+            return replace(x, values=self.apply(x.values), notes=(*x.notes, *self.notes))
         rows = _where_it_lies(plain(as_embeddings(x)))
         if len(rows.shape) != 2 or rows.shape[1] != len(self.weights):
             raise InputError(
@@ -165,7 +168,7 @@ class TrainedOn:
         held_out = self.held_out or {}
         if "accuracy" not in held_out:
             return ""
-        return f"; on held-out {held_out.get('over')} it had {100 * held_out['accuracy']:.2f} %"
+        return f"; on held-out {held_out.get('over')} it had {100 * held_out['accuracy']:.2f}%"
 
     def overlap(
         self, x: Any, triplets: Any, names: Sequence[str] | None = None, task: str = ODD_ONE_OUT

@@ -1,4 +1,4 @@
-"""Triplets: three items, what a person answered about them, who the person was, and what the items are called."""
+"""Triplets: three items, the answer to each, who gave it, and what the items are called."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Triplets(AsArray):
     Positions (of choices, of probabilities, of answers) are always those of the file: where reading moved the odd item
     last, `positions` says where each column came from, and functions translate.
 
-    Of the task "anchored" a person said which of two options is more like an anchor; the columns are the anchor, the
-    option that was chosen, the other one.
+    Of the task "anchored" a participant said which of two options is more like an anchor; the columns are the anchor,
+    the option that was chosen, the other one.
 
     Attributes:
         values: (t, 3) integers, the item that was chosen as odd last, or did not choose; on the host or on a
@@ -98,7 +98,12 @@ class Triplets(AsArray):
                 raise InputError(f"positions must have shape (3,) or ({len(self)}, 3); got {shape}")
 
     def __getitem__(self, rows: Any) -> Any:
-        """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values."""
+        """Some triplets (a slice, a mask, indices) with all that is known of them; others go to the values.
+
+        An ellipsis behind the rows, which scikit-learn writes, says nothing more.
+        """
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:
+            rows = rows[0]
         if isinstance(rows, tuple | int | np.integer):
             return self.values[rows]
         return replace(
@@ -126,7 +131,7 @@ class Triplets(AsArray):
         return replace(self, answers=moved, answered=True)
 
     def with_weights(self, weights: object) -> Triplets:
-        """With these weights (t,) of the answers; None leaves them as they are.
+        """The same triplets with weights (t,) of the answers; None leaves them as they are.
 
         Raises:
             InputError: see `as_weights`.

@@ -37,7 +37,7 @@ class Weights(AsArray):
         return float(self.values.sum() ** 2 / (self.values @ self.values))
 
     def take(self, rows: Any) -> Weights:
-        """Those of some answers, by their numbers, a slice or a mask."""
+        """The weights of some answers, which are selected by numbers, a slice or a mask."""
         return replace(self, values=self.values[rows])
 
     @property

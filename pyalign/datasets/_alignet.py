@@ -21,9 +21,13 @@ KEYS = ("filenames", "indices", "similarities")
 
 
 def triplets(place: Place, key: str | None = None) -> Triplets:
-    """(t, 3), the odd item last, named by the files of the images. Of the validation split, unless the key says so."""
+    """(t, 3), the odd item last, named by the files of the images. Of the validation split, unless the key says so.
+
+    "valid/soft" and "train/soft" have the shares as answers that the published code trains on.
+    """
     files = FILES[place.known]
-    path = place.file(*files[key or ("valid" if "valid" in files else "all")])
+    split, _, soft = (key or ("valid" if "valid" in files else "all")).partition("/")
+    path = place.file(*files[split])
     entries = npz_entries(path)
     missing = [name for name in KEYS if name not in entries]
     if missing:
@@ -41,7 +45,20 @@ def triplets(place: Place, key: str | None = None) -> Triplets:
     names = strings(path, filenames.reshape(-1)[first])
     values = codes.reshape(indices.shape).astype(np.int32)
     odd_last = Triplets(values, names, notes=last_is_odd(path, similarities))
-    return check_triplets(place, odd_last, len(numbers))
+    checked = check_triplets(place, odd_last, len(numbers))
+    return checked.with_answers(shares_of(similarities)) if soft else checked
+
+
+def shares_of(similarities: np.ndarray) -> np.ndarray:
+    """(t, 3) float64: softmax of [s01, s02, s12], at a temperature of 1, by the item that is not in the pair.
+
+    Example:
+        >>> shares_of(np.log([[0.7, 0.2, 0.1]])).round(3)
+        array([[0.1, 0.2, 0.7]])
+    """
+    wide = similarities[:, ::-1].astype(np.float64)
+    weights = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def last_is_odd(path: Path, similarities: np.ndarray) -> tuple[str, ...]:

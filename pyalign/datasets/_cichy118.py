@@ -16,7 +16,7 @@ FILE, KEY, FOLDER = "judgments_general.mat", "judgments", "images"
 
 
 def judgments(place: Place, key: str | None = None) -> Judgments:
-    """Dissimilarities, a matrix or a list of pairs for each person, of the images in plain order of their names."""
+    """Dissimilarities of the images in plain order of their names, a matrix or a list for each participant."""
     rdms = load_judgments(place.file(f"sim_judgements/{FILE}", FILE), kind="dissimilarity", key=KEY)
     check_judgments(place, rdms, OBJECTS)
     return replace(rdms, names=names(place) if place.find(FOLDER) else None)

@@ -1,4 +1,4 @@
-"""Triplets of CIFAR-100: two images of one coarse class and one of another, drawn here; no person was asked."""
+"""Triplets of CIFAR-100: two images of one coarse class and one of another, drawn here; no participant was asked."""
 
 from __future__ import annotations
 

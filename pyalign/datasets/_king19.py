@@ -19,7 +19,7 @@ _LAST = re.compile(r"(\d+)\s*$")
 
 
 def judgments(place: Place, key: str | None = None) -> Judgments:
-    """Dissimilarities of one set, the pairs of each person in a row; rows are in the order of `names`."""
+    """Dissimilarities of one set, the pairs of each participant in a row; rows are in the order of `names`."""
     which = _which(place, key, "judgments")
     path = place.file(f"sim_judgements/{FILE}", FILE)
     rdms = load_judgments(path, kind="dissimilarity", key=f"BEHAVIOR.{which}.pairwisedistances")

@@ -34,7 +34,7 @@ ROWS = (
         "Cichy, Kriegeskorte, Jozwik et al. (2019), NeuroImage 194, 12-24",
         (
             ("sim_judgements/judgments_general.mat",
-             "judgments: a matrix, or the pairs in a row, for each person, along the first axis"),
+             "judgments: a matrix, or the pairs in a row, for each participant, along the first axis"),
             ("images/", "118 images; rows of the judgments are their names in plain order"),
         ),
         kind="dissimilarity",

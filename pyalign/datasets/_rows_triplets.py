@@ -31,13 +31,14 @@ ROWS = (
     ),
     Row(
         "alignet", "odd-one-out answers of a model to triplets of ImageNet", "alignet",
-        {"triplets": ("train", "valid")},
+        {"triplets": ("train", "valid", "train/soft", "valid/soft")},
         "https://github.com/google-deepmind/alignet", "CC BY 4.0", ALIGNET,
         (
             ("alignet_train.npz, alignet_valid.npz",
              "filenames (t, 3), indices (t, 3), similarities (t, 3) of pairs 01, 02, 12; the odd item last"),
         ),
-        note="a teacher's answers, no people's. Whether the first two are the most similar pair is looked at, and "
+        note="a teacher's answers, no people's; the soft ones, which the published code trains on, are the softmax of "
+             "the similarities as they are. Whether the first two are the most similar pair is looked at, and "
              "where they are not a note says in how many triplets",
         needs=(("alignet_train.npz", "alignet_valid.npz"),),
     ),

@@ -60,7 +60,7 @@ class ChosenTriplets(Result):
         fewest, most: triplets of an object.
         difference: the difference of accuracies that the numbers of answers are for, a fraction.
         n_random, n_needed: answers to random triplets, and to triplets chosen so, for a test at .05 that finds this
-            difference in 80 % of experiments. Answers are taken to be independent of each other, and to be one of the
+            difference in 80% of experiments. Answers are taken to be independent of each other, and to be one of the
             models' two choices where these differ; fewer are needed where people choose the third.
         measures: of the two models.
         seed: as it was asked for.
@@ -115,15 +115,15 @@ def plan_triplets(
     a: EmbeddingsLike, b: EmbeddingsLike, n_triplets: int, *, share: float = 0.5,
     measure: MeasureLike | tuple[MeasureLike, MeasureLike] = "cosine", difference: float = 0.05, seed: int = 0,
 ) -> ChosenTriplets:  # fmt: skip
-    """Choose triplets that tell two models apart with few answers: those on which they choose different items.
+    """Choose triplets that distinguish two models with few answers: those on which they choose different items.
 
     Args:
         a, b: (n, d) embeddings of the same n objects; matched by name where both have names.
         n_triplets: how many to choose; none twice.
-        share: which part of them is chosen because the models differ, from 0 to 1; the others are random. With less
-            than 1, weighted answers give the figures of random triplets. With 1 the fewest answers tell the models
-            apart; all figures but their difference are then those of triplets on which they differ.
-        measure: of both models, or a pair: of each; see `pyalign.similarity`.
+        share: the proportion that is chosen because the models differ, from 0 to 1; the others are random. With less
+            than 1, weighted answers give the figures of random triplets. With 1 the fewest answers distinguish the
+            models; all figures except their difference are then those of triplets on which they differ.
+        measure: one for both models, or a pair with one for each; see `pyalign.similarity`.
         difference: the smallest difference of accuracies that would matter, for the numbers of answers.
         seed: the same seed gives the same triplets.
 

@@ -23,16 +23,16 @@ Read = Callable[[str, "str | None", Mapping[str, Any]], Any]  # of a part, its k
 
 @dataclass(frozen=True, eq=False, repr=False)
 class DataSet:
-    """A data set that is here. Its parts are read when they are asked for.
+    """A data set whose files are on this machine. Its parts are read when they are requested.
 
     Attributes:
-        name: under which it is known.
-        folder: where it lies.
-        parts: what it holds ("triplets", "judgments", ...), and the keys of each, where there are several.
-        read: reads a part, by its name, its key and options of the layout.
-        lacking: the files without which there is nothing to read, that are missing or cannot be read: a phrase each.
-        row: what is known of a published one; None of a folder of one's own.
-        description: the file that says what lies in the folder; None of a published one that needs none.
+        name: its name.
+        folder: the folder with its files.
+        parts: what it contains ("triplets", "judgments", ...), and the keys of each part that has several.
+        read: reads a part, given its name, its key and options of the layout.
+        lacking: required files that are missing or cannot be read, a phrase for each.
+        row: what is known of a published data set; None for a folder of your own.
+        description: the file that describes the folder; None for a published data set that needs none.
         files: the paths in the folder that the description names.
 
     Example:
@@ -105,16 +105,16 @@ class DataSet:
 
 
 def load_dataset(name: str | os.PathLike[str], folder: str | os.PathLike[str] | None = None) -> DataSet:
-    """A data set by name, the one that a file describes, or the one in a folder.
+    """Open a data set by name, by the file that describes it, or by its folder.
 
     Args:
-        name: one of `pyalign datasets list`; or a description, ``mine.toml``, as `pyalign describe --write` writes it;
+        name: one of `pyalign datasets list`; or a description, ``mine.toml``, as `pyalign describe --out` writes it;
             or a folder with one called ``dataset.toml``, whose path is absolute or has a ``/`` in it, or a `Path`; or
             which was given a name by ``pyalign datasets path NAME --folder``.
         folder: where it lies; None: where it was fetched to, or said to lie, or where the description lies.
 
     Raises:
-        InputError: there is no such data set, or it is not here; says what would bring it.
+        InputError: there is no such data set, or its files are not here; the message says how to get them.
 
     Example:
         >>> load_dataset("sample").parts["embeddings"]

@@ -53,7 +53,7 @@ class Parts:
         return keys
 
     def lacking(self) -> tuple[str, ...]:
-        """The files that are not there, or cannot be read: a phrase each; raises where one lies elsewhere."""
+        """The files that are not there, or cannot be read: a phrase each; raises where one is elsewhere."""
         places = {name: within(self.folder, name, self.about) for name in self.description.files}
         return lacking({name: path if path.exists() else None for name, path in places.items()})
 
@@ -69,14 +69,14 @@ class Parts:
         return self._openers[part](table, layout)
 
     def _file(self, name: str) -> tuple[Path, str | None]:
-        """Where FILE or FILE::KEY of the description lies, and the key."""
+        """Where FILE or FILE::KEY of the description is, and the key."""
         spec = Spec(name)
         path = inside(self.folder, spec.path, self.about)
         record_file(path, str(path))
         return path, spec.key
 
     def _array(self, table: Table) -> tuple[Path, str | None]:
-        """Where the file of a table lies, and the key of the array in it."""
+        """Where the file of a table is, and the key of the array in it."""
         path, key = self._file(table["file"])
         return path, table.get("key", key)
 

@@ -187,10 +187,10 @@ def _check(path: PathLike, where: str, rules: Mapping[str, Rule], table: Mapping
 
 
 def path_in(folder: PathLike, path: PathLike, about: PathLike) -> str:
-    """The path of FILE or FILE::KEY from the folder of the description `about`, in which it lies.
+    """The path of FILE or FILE::KEY from the folder of the description `about`, in which it is.
 
     Raises:
-        InputError: it lies elsewhere, or is a link that leads elsewhere; its name is no text.
+        InputError: it is elsewhere, or is a link that leads elsewhere; its name is no text.
     """
     spec = Spec(path)
     relative = os.path.relpath(spec.path, folder)

@@ -1,7 +1,7 @@
 """A downloader for pooch that goes on where the last attempt, or the last run, has stopped.
 
 What has come is kept in FILE.HOST-PROCESS-RANDOM.part until it is whole. It is gone on with where the server says that
-the file is the one it was (``If-Range``), or where a checksum will tell; else it begins anew. Each run has a part of
+the file is the one it was (``If-Range``), or where a checksum will tell; else it begins again. Each run has a part of
 its own: two runs never write to one file, also where locks don't reach from one to the other.
 """
 

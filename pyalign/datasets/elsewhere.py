@@ -18,7 +18,7 @@ def remember_dataset(name: str, folder: str | os.PathLike[str]) -> DataSet:
 
     Args:
         name: one of `pyalign datasets list`; or a new one, of a folder with a ``dataset.toml``.
-        folder: where its files lie, in it or below it. It may also hold those of a data set that lies with this one,
+        folder: where its files are, in it or below it. It may also hold those of a data set that is with this one,
             such as SPoSE with THINGS.
 
     Raises:
@@ -67,7 +67,7 @@ def _require_published(row: Row, place: Place) -> None:
 
 
 def forget_dataset(name: str) -> Path | None:
-    """The folder in which the data set was remembered to lie, and no longer is; None: nothing was remembered.
+    """The folder in which the data set was remembered to be, and no longer is; None: nothing was remembered.
 
     The folder and its files stay as they are.
 

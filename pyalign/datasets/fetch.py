@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pyalign._result import Result
 from pyalign.datasets.download import Resuming, require_address
 from pyalign.datasets.places import folder_of, remember
-from pyalign.datasets.registry import DATASETS, Remote, Row
+from pyalign.datasets.registry import DATASETS, Remote
 from pyalign.datasets.unpack import folder_for, unpack
 from pyalign.errors import InputError, MissingExtraError, nearest
 from pyalign.io.documents import read_json
@@ -49,7 +49,7 @@ class Fetched(Result):
 
     Attributes:
         name: ``dataset:NAME`` stands for it.
-        folder: where it lies.
+        folder: where it is.
         files: those that were asked for.
     """
 
@@ -68,8 +68,8 @@ def fetch_dataset(
 
     Args:
         name: one of `pyalign datasets list`.
-        folder: where to, which is remembered; None: where data sets lie.
-        mirror: an address with a folder for each data set, as they lie here: MIRROR/things/unique_id.txt.
+        folder: where to, which is remembered; None: where data sets are.
+        mirror: an address with a folder for each data set, as they are here: MIRROR/things/unique_id.txt.
         progress: is called with bytes.
 
     Raises:
@@ -93,7 +93,7 @@ def fetch_dataset(
     _pooch()
     place = folder_of(name, row.home) if folder is None else Path(folder)
     place.mkdir(parents=True, exist_ok=True)
-    files = tuple(_fetched(row, remote, place, mirror, progress) for remote in row.files)
+    files = tuple(fetch_file(row.home or row.name, remote, place, mirror, progress) for remote in row.files)
     if folder is not None:
         remember(name, place)
     notes = tuple(
@@ -103,7 +103,13 @@ def fetch_dataset(
     return Fetched(name, str(place), files, notes=(*notes, *((row.note,) if row.note else ())))
 
 
-def _fetched(row: Row, remote: Remote, place: Path, mirror: str | None, progress: Progress) -> FetchedFile:
+def fetch_file(
+    name: str, remote: Remote, place: Path, mirror: str | None = None, progress: Progress = silent
+) -> FetchedFile:
+    """Fetches one file into a folder, unless it is there, and compares or records its checksum.
+
+    name: of the folder of a mirror that holds the file.
+    """
     recorded = _checksums(place).get(remote.file)
     target = place / remote.file
     shown = folder_for(target).name if remote.unpack else remote.file
@@ -112,7 +118,7 @@ def _fetched(row: Row, remote: Remote, place: Path, mirror: str | None, progress
     known = remote.hash or (None if recorded is None else f"sha256:{recorded}")
     checked = "published" if remote.hash else "first fetch" if recorded else "nothing"
     before = _stamp(target)
-    _retrieve(row, remote, place, mirror, known, progress)
+    _retrieve(name, remote, place, mirror, known, progress)
     digest = str(_pooch().file_hash(str(target), alg="sha256"))
     is_new = before != _stamp(target)
     if remote.unpack:
@@ -144,8 +150,10 @@ def _record(place: Path, file: str, digest: str | None) -> None:
     write_text(place / CHECKSUMS, json.dumps(checksums, indent=2, sort_keys=True) + "\n", follow_links=False)
 
 
-def _retrieve(row: Row, remote: Remote, place: Path, mirror: str | None, known: str | None, progress: Progress) -> None:
-    url = remote.url if mirror is None else f"{mirror.rstrip('/')}/{row.home or row.name}/{remote.file}"
+def _retrieve(
+    name: str, remote: Remote, place: Path, mirror: str | None, known: str | None, progress: Progress
+) -> None:
+    url = remote.url if mirror is None else f"{mirror.rstrip('/')}/{name}/{remote.file}"
     pooch = _pooch()
     downloader = Resuming(place / f"{remote.file}.part", known is not None, progress)
     logger, level = pooch.get_logger(), pooch.get_logger().level

@@ -1,4 +1,4 @@
-"""What `pyalign datasets` tells: the data sets that are known, and what a person should know of one."""
+"""What `pyalign datasets` tells: the data sets that are known, and what a reader should know of one."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class DataSetInfo(Result):
     Attributes:
         name, what: as in `KnownDataSet`.
         parts: what it holds, and the keys of each part where there are several: ``dataset:NAME::KEY``.
-        folder: where it lies, or would.
+        folder: where it is, or would.
         is_here: as in `KnownDataSet`.
         source, licence, citation: as its publishers have them; None of a folder that does not say.
         kind: of its judgments.

@@ -1,4 +1,4 @@
-"""Where data sets lie: a folder each below one root, or where somebody has said; and files by their names."""
+"""Where data sets are: a folder each below one root, or where somebody has said; and files by their names."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def remember(name: str, folder: str | os.PathLike[str]) -> None:
 
 
 def forget(name: str) -> str | None:
-    """The folder in which the data set was remembered to lie, from now on no longer; None: in none."""
+    """The folder in which the data set was remembered to be, from now on no longer; None: in none."""
     if name not in remembered():
         return None
     with _changing() as folders:
@@ -100,7 +100,7 @@ def remembered_as(name: str, home: str | None = None) -> str | None:
 
 
 def folder_of(name: str, home: str | None = None) -> Path:
-    """The folder of a data set, whether it is there or not; `home`: that of another, in which it lies by itself."""
+    """The folder of a data set, whether it is there or not; `home`: that of another, in which it is by itself."""
     known = remembered_as(name, home)
     return Path(remembered()[known]) if known else root() / (home or name)
 
@@ -111,8 +111,8 @@ class Place:
 
     Attributes:
         name: of the data set.
-        folder: where it lies.
-        renamed: files that are called otherwise than the data set has them: the name that it has -> the path here.
+        folder: where it is.
+        renamed: files that have other names here than in the data set: the name there -> the path here.
         known: which published data set it is, where it has another name here.
     """
 

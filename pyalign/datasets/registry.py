@@ -1,4 +1,4 @@
-"""The data sets that are known by name: a row each, with what a person should know before using it.
+"""The data sets that are known by name: a row each, with what a reader should know before using it.
 
 A module of this package reads a data set: a function for each part, ``part(place, key)``, which checks counts, names
 and ranges. It is imported when it is asked for.

@@ -39,7 +39,7 @@ class Row:
             documentation, "ours".
         files: what can be fetched.
         kind: of judgments.
-        home: the data set in whose folder it lies.
+        home: the data set in whose folder it is.
         note: what else to know.
         needs: the files and folders without which there is nothing to read: one of each group, by the paths that the
             reader looks for.

@@ -87,11 +87,11 @@ def sample_triplets(
     scheme: Literal["uniform", "within", "across"] = "uniform", temperature: float | None = None, soft: bool = False,
     seed: int = 0,
 ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Random triplets of items, answered by the similarities of x.
+    """Draw random triplets of items, answered by the similarities of embeddings.
 
     Args:
-        embeddings: (n, d) real numbers, one row per item, or a symmetric matrix (n, n) of which `measure` says what it
-            holds.
+        embeddings: (n, d) real numbers, one row per item, or a symmetric matrix (n, n); `measure` says what its
+            numbers mean.
         n_triplets: how many.
         measure: see `pyalign.similarity`; or ``"precomputed"``: x holds similarities, larger is more alike; or
             ``"precomputed_dissimilarity"``: x holds dissimilarities (an RDM), larger is less alike.
@@ -115,7 +115,7 @@ def sample_triplets(
     Raises:
         InputError: as `pyalign.choice_probabilities`; categories that are missing, unused or hold no such triplet; x
             that ties in every triplet; similarities that look like dissimilarities, or the other way round; and more
-            triplets than memory holds: it takes the result and at most 256 MB beside it.
+            triplets than fit into memory, which holds the result and at most 256 MB more.
 
     Example:
         >>> import numpy as np

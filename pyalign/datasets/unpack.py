@@ -35,7 +35,7 @@ def folder_for(archive: Path) -> Path:
 
 
 def unpack(archive: Path) -> Path:
-    """Unpacks beside the archive, into a folder of its name, which appears when all is there. Links are left out.
+    """Unpacks next to the archive, into a folder of its name, which appears when all is there. Links are left out.
 
     Raises:
         InputError: a name that leads out of the folder, very many members, another kind of file, or one that becomes
@@ -130,7 +130,7 @@ class _Bounded:
         return int(self._inner.seek(place))
 
     def check(self, place: int) -> None:
-        """Refuses a place that lies far behind the end of what was packed."""
+        """Refuses a place that is far behind the end of what was packed."""
         check_expansion(self._archive, self._size, place)
 
 

@@ -23,7 +23,7 @@ class Format(NamedTuple):
     """What tells a format, and what reads it.
 
     known: whether the first bytes of a file are those of the format. plugin: the class, in a module of Pillow.
-    size: pixels told by the header, where Pillow takes memory before it tells them; None where they are not found.
+    size: pixels as the header has them, for formats whose size Pillow says only after taking memory; None if missing.
     """
 
     name: str

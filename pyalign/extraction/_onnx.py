@@ -1,7 +1,7 @@
 """A model in a file of ONNX: `onnx:FILE`.
 
 What it takes follows from its inputs: one of four axes is images (NCHW or NHWC, by where the three channels are), ids
-of tokens are texts. The file does not say how items are prepared. For images a JSON file beside it does
+of tokens are texts. The file does not say how items are prepared. For images a JSON file next to it does
 (`onnx_pictures`), for texts `tokenizer.json` or `vocab.txt` (`tokenizing`). A layer is an output or any tensor inside,
 by its name.
 """

@@ -86,7 +86,7 @@ def _refuse_code(spec: str, folder: str) -> None:
 
 
 def _foreign(document: Mapping[str, Any], steps: Sequence[Any]) -> Iterator[str]:
-    """What a configuration, or a list of modules, names besides."""
+    """What a configuration, or a list of modules, names in addition."""
     types = document.get("types")  # of a router
     named = [step.get("type") for step in steps if isinstance(step, dict)]
     named += types.values() if isinstance(types, dict) else ()

@@ -77,7 +77,7 @@ def _class_of(spec: str, config: Any) -> tuple[Any, bool]:
 def _model(spec: str, name: str, folder: str, kind: Any, config: Any, request: Request) -> tuple[nn.Module, Weights]:
     """The model with its weights, in evaluation mode."""
     if getattr(config, "mask_ratio", None) is not None:
-        config.mask_ratio = 0.0  # a masked autoencoder hides most of each image, drawn anew each time
+        config.mask_ratio = 0.0  # a masked autoencoder hides most of each image, sampled again each time
     if request.seed is not None:
         torch.manual_seed(request.seed)
         with quietly(), one_line_errors(spec, "can't be made"):

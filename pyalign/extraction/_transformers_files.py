@@ -22,7 +22,7 @@ def folder_of(spec: str, name: str, alternatives: Sequence[str] = ()) -> str:
     """The folder with a model's config and one of the `alternatives`: as given, or in the hub's cache.
 
     Raises:
-        InputError: it is not there, or not to be had.
+        InputError: it is not there, or can't be fetched.
     """
     if os.path.isdir(name):
         for files in (("config.json",), alternatives):

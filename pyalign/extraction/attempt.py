@@ -3,7 +3,7 @@
 The folder is `.unfinished/HOST-PID-RANDOM`. `state.json` says what decides the rows, each layer is a file of rows, and
 `done.jsonl` has a line for each batch that is on the disk, with a SHA-256 of its rows. A kill at any moment loses the
 batch that was being written. Another attempt copies the batches that their hashes show to be whole, from wherever they
-lie, and goes on; it changes nothing here. So it does not matter for the bytes whether the file system has locks.
+are, and goes on; it changes nothing here. So it does not matter for the bytes whether the file system has locks.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Attempt:
 
         Args:
             lines: of that attempt.
-            folders: where the files of its layers may lie: its own folder or, if it was killed while it moved them, the
+            folders: where the files of its layers may be: its own folder or, if it was killed while it moved them, the
                 place where they are to be in the end.
         """
         with ExitStack() as opened:
@@ -219,10 +219,10 @@ class Earlier:
     lines: tuple[Line, ...]
 
     def state(self) -> Any:
-        """What decides its rows, as it lies there; None where it is no JSON.
+        """What decides its rows, as it is there; None where it is no JSON.
 
         Raises:
-            InputError: something else than a file lies there.
+            InputError: something else than a file is there.
             OSError: it can't be read.
         """
         with open_own(self.folder / STATE, READ) as file:

@@ -90,15 +90,15 @@ class Encoder:
     """A model, ready to run.
 
     Attributes:
-        spec: the name by which it was asked for, such as "timm:resnet50".
-        weights: which it has.
+        spec: the name by which it was loaded, such as "timm:resnet50".
+        weights: where its weights come from, and their hash.
         preprocessing: what happens to an item before the model sees it, as json can write it.
         versions: of the packages that compute, by name.
         notes: what a user should know, a sentence each.
-        modality: of its items, "images" or "texts".
-        device: where it runs.
-        precision: of its products.
-        threads: that compute it on the processor. Rows depend on how many they are, in the last digits.
+        modality: what its items are, "images" or "texts".
+        device: the device that it runs on.
+        precision: the precision of its products.
+        threads: the number of threads on the CPU; the last digits of rows depend on it.
     """
 
     spec: str

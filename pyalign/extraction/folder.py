@@ -44,16 +44,16 @@ class Folder:
     Args:
         path: made where it is not there.
         state: what decides the rows, as json can write it; a run goes on where it is the same.
-        resume: whether to go on with what lies there.
+        resume: whether to go on with what is there.
         first: the number of the first batch.
 
     Attributes:
-        finished: the finished extraction of this state that lies there; None where there is none.
+        finished: the finished extraction of this state that is there; None where there is none.
         items: the hashes of the items that are done.
         notes: what was found of earlier runs, sentences.
 
     Raises:
-        InputError: something else lies there, or an unfinished run without `resume`, or one of another state.
+        InputError: something else is there, or an unfinished run without `resume`, or one of another state.
     """
 
     def __init__(self, path: PathLike, state: Mapping[str, Any], resume: bool, first: int = 0) -> None:
@@ -148,7 +148,7 @@ class Folder:
             self.failures += [Failure(name, reason) for name, reason in line.failures]
 
     def accept_finished(self) -> None:
-        """Takes what lies there for what this run would make.
+        """Takes what is there for what this run would make.
 
         Raises:
             OtherExtraction: it is of another state, or was changed.
@@ -190,7 +190,7 @@ class Folder:
             manifest: makes the document of the shape and the SHA-256 of each layer's file, by name.
 
         Raises:
-            FinishedByAnotherRun: its files lie there.
+            FinishedByAnotherRun: its files are there.
         """
         attempt = self.attempt
         if len(names) != attempt.rows:
@@ -211,7 +211,7 @@ class Folder:
     def _move(self, files: Mapping[str, str]) -> None:
         """All to their places, the manifest last. files: their SHA-256, by name.
 
-        A run that finishes at the same moment moves the same bytes there, unless it ran on another processor, or on
+        A run that finishes at the same moment moves the same bytes there, unless it ran on another CPU, or on
         images that changed meanwhile: then the files of two runs could stand together, and neither is finished.
         """
         moved = False

@@ -71,7 +71,7 @@ def fetch(spec: str, repository: str, files: Sequence[str], revision: str | None
     """The path of the first of these files: from the cache, or fetched into it.
 
     Raises:
-        InputError: it is neither there nor to be had; says where it was looked for and what would fetch it.
+        InputError: it is not there and can't be fetched; says where it was looked for and what would fetch it.
     """
     repository, _, tagged = repository.partition("@")
     revision = revision or tagged or None

@@ -1,4 +1,4 @@
-"""`as_images`: images with their names, in a stated order, from wherever they lie, each read when it is asked for.
+"""`as_images`: images with their names, in a stated order, from wherever they are, each read when it is asked for.
 
 Functions that read them give (names or None, a `Reader`, how many images there are).
 """
@@ -50,9 +50,9 @@ class Images:
     """Images that are read one by one.
 
     Attributes:
-        names: of each image; they differ, and none breaks a line, so that a text file can hold them.
-        order: what the order is, a phrase such as "as listed".
-        source: the path as it was given; None for objects of Python.
+        names: the name of each image; all differ, and none has a line break, so that a text file can hold them.
+        order: a phrase that describes the order, such as "as listed".
+        source: the path as it was passed; None for Python objects.
         notes: what was left out or assumed, sentences.
 
     Raises:
@@ -87,14 +87,14 @@ class Images:
 
 
 def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
-    """Images by name, from a path or from objects of Python.
+    """Open images by name, from a path or from Python objects.
 
     - A folder: its files that end as images do, with those of folders below it, in plain string order of their paths
-      (that of Python's ``sorted``), which are the names; what is hidden is left out.
+      (that of Python's ``sorted``), which are the names; hidden files are left out.
     - ``.txt``, ``.csv``, ``.tsv``: one path a line, relative to the list's folder or absolute; the lines are the names.
     - ``.tar``: members that end as images do, in the order of the archive, as WebDataset writes them.
     - ``.h5``, ``.hdf5``, ``FILE.h5::KEY``: uint8 of shape (n, h, w) or (n, h, w, 1 | 3 | 4), or the bytes of n files.
-      Names are a dataset such as ``names`` beside it.
+      Names are a dataset such as ``names`` next to it.
     - ``.parquet``, ``FILE.parquet::COLUMN``: a column of bytes, or of bytes and paths. Names are the paths, or a column
       such as ``file_name``.
     - ``dataset:NAME``: the images of a data set, see `pyalign.datasets`.
@@ -102,10 +102,10 @@ def as_images(source: Any, *, names: Sequence[str] | None = None) -> Images:
     - A ``datasets.Dataset`` with one column of images.
     - A sequence of paths, Pillow images or arrays as `decode` takes them; an array (n, h, w, ...) is one of n.
 
-    Where there are no names they are numbers, with zeros in front so that they sort.
+    Images without names are numbered, with zeros in front so that the numbers sort as text.
 
     Args:
-        names: one for each image, where the source has none; not for files, which have theirs.
+        names: a name for each image if the source has none; files have theirs.
 
     Raises:
         InputError: there are no images; two have one name, or a name that breaks a line; a file of a list is missing;

@@ -1,12 +1,12 @@
 """An extraction while it runs: batch after batch through the model, rows to the sink, failures listed.
 
-The last digits of rows depend on the processor besides the model: libraries choose their kernels by the instructions of
-the processor, and divide sums among threads. Both are written down with the rows, and equal bytes are promised where
-both are equal.
+The last digits of rows depend on the CPU as well as on the model: libraries choose their kernels by the
+instructions of the CPU, and divide sums among threads. Both are written down with the rows, and equal bytes are
+promised where both are equal.
 
 Memory that is freed and taken again and again is kept by the process while a model runs: the outputs of layers are of
 megabytes, and glibc gives blocks of that size back to the system at once. Each pass then waits until the system has
-cleared their pages anew, which takes a convolutional network more than half of its time.
+cleared their pages again, which takes a convolutional network more than half of its time.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ SHARED = (
     "names_sha256",
 )
 NOT_FINITE = "the model gives numbers that are not finite"
-# Instructions by which kernels differ, the latest first; those of 16-bit products stand beside them.
+# Instructions by which kernels differ, the latest first; those of 16-bit products stand next to them.
 LEVELS = (("AVX512", "avx512f"), ("AVX2", "avx2"), ("AVX", "avx"), ("SVE", "sve"), ("NEON", "asimd"))
 HALF = ("amx_bf16", "avx512_bf16", "bf16")
 # By which users make torch, oneDNN, MKL or OpenBLAS take other kernels.
@@ -65,7 +65,7 @@ OVERRIDES = (
     "DNNL_DEFAULT_FPMATH_MODE", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE",
 )  # fmt: skip
 TRIM_THRESHOLD, MMAP_THRESHOLD, MMAP_MAX = -1, -3, -4  # of glibc's mallopt
-MOST = (1 << 31) - 1  # bytes that may lie free
+MOST = (1 << 31) - 1  # bytes that may be free
 USUAL = {TRIM_THRESHOLD: 1 << 26, MMAP_THRESHOLD: 1 << 25, MMAP_MAX: 1 << 16}  # where glibc's own rules lead to
 _runs, _lock = 0, Lock()
 
@@ -88,7 +88,7 @@ class Job:
 
     Attributes:
         encoder, layers: what is run.
-        items: with `names`, `order`, `source`, `notes` and `open`, which gives the item of a position as it lies there.
+        items: with `names`, `order`, `source`, `notes` and `open`, which gives the item of a position as it is there.
         decode: makes of that what the encoder prepares; called by several threads.
         batch_size, numbers: items in a batch, and which batches.
         map: of the rows, or None; transform: how the manifest tells of it.
@@ -282,7 +282,7 @@ def transform_document(transform: Transform) -> dict[str, Any]:
 
 
 def describe_processor(device: str = "cpu") -> str:
-    """What computes on a device, in a line: equal lines give equal bytes for the same number of threads.
+    """Describes a device in one line: equal lines give equal bytes for the same number of threads.
 
     Args:
         device: "cpu", or as torch names it.
@@ -304,7 +304,7 @@ def describe_processor(device: str = "cpu") -> str:
 
 @lru_cache(maxsize=1)
 def _instructions() -> str:
-    """Who makes the processor, and which vectors it has."""
+    """The vendor of the CPU, and its vector instructions."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:

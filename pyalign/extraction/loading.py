@@ -40,7 +40,7 @@ class Batch:
 
 
 def default_workers() -> int:
-    """The processors that this process may use, up to 16."""
+    """The CPU cores that this process may use, up to 16."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(MOST_WORKERS, usable))
 

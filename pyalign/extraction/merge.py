@@ -31,18 +31,18 @@ MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is a
 def merge_extractions(
     parts: Sequence[PathLike], out: PathLike, *, mixed: bool = False, progress: Progress | None = None
 ) -> Extraction:
-    """Puts all parts of a run with `shard=` into one folder, in any order of the folders.
+    """Merge all parts of a run with `shard=` into one folder; the folders may be in any order.
 
-    Images are read once more where they still lie, at the path that the first part names: parts of images that changed
+    Images are read once more if they are still at the path that the first part names: parts of images that changed
     between two runs are refused. Where they are gone, a note says so. A merge that was interrupted goes on when it is
     called again.
 
     Args:
         parts: the folders, parts 1 to k of k.
         out: a folder to write to.
-        mixed: whether parts may come from processors of other instructions, or from other numbers of threads. Their
+        mixed: whether parts may come from CPUs with different instructions, or different numbers of threads. Their
             rows may differ in the last digits from those of one run, and a note says so.
-        progress: is told how many items are checked.
+        progress: a callback that gets the number of items that are checked.
 
     Raises:
         InputError: a part is missing, given twice, or made of other items, weights or settings.
@@ -133,7 +133,7 @@ def _in_order(parts: Sequence[Finished], mixed: bool) -> list[Finished]:
 
 
 def _require_alike(part: Finished, first: Finished, mixed: bool) -> None:
-    """Raises where what decides the rows differs; of processors and threads both are named."""
+    """Raises where what decides the rows differs; of CPUs and threads both are named."""
     ours, theirs = part.extraction.state(), first.extraction.state()
     differing = [key for key, value in ours.items() if key != "shard" and value != theirs[key]]
     if not (part.extraction.n_rows and first.extraction.n_rows):  # no rows whose digits could differ
@@ -171,7 +171,7 @@ def _notes(ordered: Sequence[Finished], progress: Progress) -> tuple[str, ...]:
 
 
 def _require_same_images(ordered: Sequence[Finished], images: Any, progress: Progress) -> None:
-    """Raises where a part was made of other images than those that lie there now."""
+    """Raises where a part was made of other images than those that are there now."""
     known = [(part, name, digest) for part in ordered for name, digest in zip(part.names, part.hashes, strict=True)]
     if [name for _, name, _ in known] != [*images.names]:
         raise bad(images.source, f"holds other images than {ordered[0].path} and the other parts were made of")

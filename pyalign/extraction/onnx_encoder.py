@@ -49,7 +49,7 @@ class OnnxEncoder(Encoder):
         raise NotImplementedError
 
     def blank(self, items: int) -> list[Any]:
-        """So many prepared items, to find out shapes."""
+        """Blank prepared items, as many as `items`, to find out shapes."""
         raise NotImplementedError
 
     def pooling(self, name: str, shape: tuple[int, ...], length: int, pool: str) -> str:

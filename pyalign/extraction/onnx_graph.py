@@ -56,7 +56,7 @@ class Graph:
 
     Attributes:
         spec, path: of the file.
-        weights: of the file, and of those beside it that hold its weights.
+        weights: of the file, and of those next to it that hold its weights.
         nodes: what makes each tensor, in the order of the file.
         constants: names of tensors that hold weights.
         outputs: of the graph.
@@ -109,7 +109,7 @@ def read_graph(spec: str, path: str) -> Graph:
     """The graph in a file.
 
     Raises:
-        InputError: missing, damaged, or with weights in a file that is not beside it; one line.
+        InputError: missing, damaged, or with weights in a file that is not next to it; one line.
     """
     import onnx
 
@@ -137,7 +137,7 @@ def read_graph(spec: str, path: str) -> Graph:
 
 
 def _data_files(spec: str, path: str, model: Any) -> list[str]:
-    """The files beside a model in which its weights lie, as it names them.
+    """The files next to a model in which its weights are, as it names them.
 
     Raises:
         InputError: one outside of its folder.

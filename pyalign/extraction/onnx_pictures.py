@@ -1,4 +1,4 @@
-"""How images are prepared for an ONNX model, which does not say so itself: a JSON file beside it.
+"""How images are prepared for an ONNX model, which does not say so itself: a JSON file next to it.
 
 `FILE.onnx.json` has these keys, of which `crop` and `channels` may be left out:
 
@@ -92,7 +92,7 @@ class Recipe:
 
 
 def read_recipe(spec: str, path: str, size: tuple[int, int] | None) -> Recipe:
-    """The recipe beside a model's file.
+    """The recipe next to a model's file.
 
     size: (height, width) that the graph takes; None where it takes any.
 

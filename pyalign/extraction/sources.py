@@ -123,16 +123,15 @@ def require_packages(source: str) -> None:
 
 
 def load_encoder(spec: str, request: Request | None = None, folder: str | None = None) -> Encoder:
-    """The model of a name, ready to run.
+    """Load a model by name, ready to run.
 
     Args:
         spec: "SOURCE:NAME"; see `SOURCES`.
         request: weights, device, precision.
-        folder: from which relative paths in the name start, which the encoder tells of as they stand there; None: the
-            working directory.
+        folder: the folder that relative paths in the name are relative to; None: the working directory.
 
     Raises:
-        InputError: no such source or model, weights that are not to be had; one line.
+        InputError: no such source or model, weights that can't be found; one line.
         MissingExtraError: a package is not installed.
 
     Example:
@@ -175,11 +174,11 @@ def _loaded(source: str, name: str, request: Request) -> Encoder:
 
 
 def list_models(pattern: str | None = None, source: str | None = None) -> list[str]:
-    """The models that installed sources know, as SOURCE:NAME, in plain string order within a source.
+    """List the models of the installed sources as SOURCE:NAME, in plain string order within a source.
 
     Args:
-        pattern: that the name must contain, or match where it has * or ?; letters of either case.
-        source: one source; None: all that are installed.
+        pattern: text that names must contain, or must match if it has * or ?; case does not matter.
+        source: the source to list; None: all that are installed.
 
     Raises:
         InputError: no such source.

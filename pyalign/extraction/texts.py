@@ -35,7 +35,7 @@ class Texts:
 
 
 def as_texts(source: Any) -> Texts:
-    """Texts of a file with one a line, or of a sequence.
+    """Texts of a file with one per line, or of a sequence.
 
     Raises:
         InputError: none, one twice, one that is empty or has a line break.

@@ -1,4 +1,4 @@
-"""Texts as token numbers, and tokens as one row, by the files that lie beside a model.
+"""Texts as token numbers, and tokens as one row, by the files that are next to a model.
 
 `tokenizer.json` is what the package tokenizers writes; of `vocab.txt`, a word piece a line, the tokenizer of BERT is
 built. `1_Pooling/config.json`, or what `modules.json` names in its place, says how tokens become a row.
@@ -36,7 +36,7 @@ def nearby_file(path: str, name: str) -> str | None:
 
 
 def nearby_settings(path: str, name: str) -> dict[str, Any]:
-    """The object in a JSON file beside a model; an empty one where there is none."""
+    """The object in a JSON file next to a model; an empty one where there is none."""
     file = nearby_file(path, name)
     document = None if file is None else read_json(file, strict=False)
     return document if isinstance(document, dict) else {}
@@ -73,7 +73,7 @@ class Tokenizer:
 
 
 def load_tokenizer(spec: str, path: str, fixed: int | None = None) -> Tokenizer:
-    """The tokenizer beside a model's file.
+    """The tokenizer next to a model's file.
 
     fixed: tokens that the model takes, where it takes no other number.
 

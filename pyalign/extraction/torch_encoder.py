@@ -1,6 +1,6 @@
 """Models of torch, of whatever library: the ends of the model by its own functions, everything else by its modules.
 
-Linear layers by oneDNN, where MKL is slow: it takes its short way on processors of Intel alone.
+Linear layers by oneDNN, where MKL is slow: it takes its short way only on Intel CPUs.
 
 Twice the speed on a Zen 5; sums are rounded in another order, which shows in the seventh digit. A rule, not a
 measurement: the same machine always takes the same way, so that a run that goes on gives the same bytes.
@@ -64,7 +64,7 @@ class TorchEncoder(Encoder):
         transform: of an RGB image of PIL, a tensor (c, h, w); called by several threads at once.
         ends: what `penultimate` and `logits` are, from one pass: (batch, names) -> tensors.
         meanings: name of an end -> what it is, a phrase; the last needs the whole model.
-        parts: how many maps (b, c, h, w) inside the model the ends give besides, as `intermediates.K`; and as
+        parts: how many maps (b, c, h, w) inside the model the ends give in addition, as `intermediates.K`; and as
             `intermediates.K.prefix` the tokens (b, k, d) that are no places of the map, where there are any.
         tokens: what leads its tokens.
         size: (c, h, w) of what the transform gives.
@@ -166,7 +166,7 @@ class TorchEncoder(Encoder):
         half = self.precision == "bf16"
         by_other = self.place.type == "cpu" and not half and not self.compile and is_worth_it()
         if self.place.type == "cuda" and batch.device.type == "cpu":
-            batch = batch.pin_memory()  # the copy then goes on beside the processor's work
+            batch = batch.pin_memory()  # the copy then goes on next to the work of the CPU
         linear = LinearByOneDnn() if by_other else nullcontext()
         with torch.inference_mode(), torch.autocast(self.place.type, torch.bfloat16, enabled=half), linear:
             return ends(batch.to(self.place, non_blocking=True, **layout), names)
@@ -275,7 +275,7 @@ def first_tensor(output: Any) -> torch.Tensor:
 
 
 class LinearByOneDnn(TorchFunctionMode):  # type: ignore[misc]
-    """Inside, `torch.nn.functional.linear` of float32 rows on the processor is a convolution of one place."""
+    """Inside, `torch.nn.functional.linear` of float32 rows on the CPU is a convolution of one place."""
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Sequence[Any], args: Any = (), kwargs: Mapping[str, Any] | None = None
@@ -294,14 +294,14 @@ def _is_fit(x: torch.Tensor, weight: torch.Tensor) -> bool:
 
 
 def _convolved(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    places = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, features, rows, 1), channels last as it lies
+    places = x.reshape(1, -1, 1, x.shape[-1]).permute(0, 3, 1, 2)  # (1, features, rows, 1), channels last as it is
     convolved = functional.conv2d(places, weight[:, :, None, None], bias)
     return convolved.permute(0, 2, 3, 1).reshape(*x.shape[:-1], len(weight))
 
 
 @lru_cache(maxsize=1)
 def is_worth_it() -> bool:
-    """Whether MKL computes linear layers here, on a processor that is not Intel's."""
+    """Whether MKL computes linear layers here, on a CPU that is not from Intel."""
     if not (torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()):
         return False
     try:

@@ -39,7 +39,7 @@ def read_state(path: str) -> dict[str, Any]:
     """The tensors of a file, by name: of safetensors, or of torch, of which nothing but tensors is loaded.
 
     Raises:
-        InputError: it holds no tensors by name; besides what the libraries raise.
+        InputError: it holds no tensors by name; in addition to what the libraries raise.
     """
     if path.endswith(".safetensors"):
         from safetensors.torch import load_file

@@ -16,14 +16,14 @@ from torch import Tensor
 
 from pyalign.backends import Place, get_backend
 from pyalign.fitting.algebra import Algebra
-from pyalign.ops._tensor_door import TensorDoor
+from pyalign.ops._tensor_dispatch import TensorDispatch
 from pyalign.ops.plan import pays
 
 
 class TensorAlgebra(Algebra):
     """Nothing of the size of rows or triplets leaves the device but by `fetched`."""
 
-    door: TensorDoor
+    dispatch: TensorDispatch
 
     @cached_property
     def xp(self) -> Any:
@@ -32,12 +32,12 @@ class TensorAlgebra(Algebra):
         return array_api_compat.torch
 
     def widened(self) -> TensorAlgebra:
-        place = Place(str(self.door.device), "float64")
+        place = Place(str(self.dispatch.device), "float64")
         if self.backend.why_not(place) is None:
             return self
-        door = copy(self.door)
-        door.backend = get_backend("torch", place)  # type: ignore[assignment]
-        return TensorAlgebra(door)
+        dispatch = copy(self.dispatch)
+        dispatch.backend = get_backend("torch", place)  # type: ignore[assignment]
+        return TensorAlgebra(dispatch)
 
     def plan(
         self, triplets: Tensor, n: int, answers: Tensor | None, sort: bool | None, alternatives: int = 3
@@ -89,15 +89,15 @@ class TensorAlgebra(Algebra):
 
     def fetched(self, array: Tensor | np.ndarray) -> np.ndarray:
         """Results of operations on host rows are on the host already."""
-        return array if isinstance(array, np.ndarray) else self.door.host(array)
+        return array if isinstance(array, np.ndarray) else self.dispatch.host(array)
 
     def fetched_slope(self, by_weights: Tensor, by_bias: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        both = self.door.host(torch.cat([by_weights.double(), by_bias[None]]))
+        both = self.dispatch.host(torch.cat([by_weights.double(), by_bias[None]]))
         return both[:-1], both[-1]
 
     def for_scoring(self, rows: np.ndarray) -> Tensor | np.ndarray:
         """Rows that came from the host go to the device of the backend by themselves."""
-        return rows if self.door.from_host else self.door.bring(rows)
+        return rows if self.dispatch.from_host else self.dispatch.bring(rows)
 
 
 def by_first_pair(triplets: Tensor, answers: Tensor | None, n: int) -> tuple[Tensor, Tensor | None]:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import Array, Backend
-from pyalign.ops._door import Door
+from pyalign.backends import Array, Backend, get_backend
+from pyalign.ops._dispatch import Dispatch
 
 SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count as 0
 
@@ -21,11 +21,11 @@ SMALLEST_NORM = 1e-12  # of a row whose cosines are taken: below it they count a
 class Algebra(ABC):
     """Arrays are numpy's on the host, tensors on a device. What both libraries have is written here once.
 
-    door: what brings arrays there, and fetches them.
+    dispatch: what brings arrays there, and fetches them.
     """
 
-    def __init__(self, door: Any) -> None:
-        self.door: Door = door
+    def __init__(self, dispatch: Any) -> None:
+        self.dispatch: Dispatch = dispatch
 
     @property
     @abstractmethod
@@ -35,7 +35,7 @@ class Algebra(ABC):
     @property
     def backend(self) -> Backend:
         """What adds up triplets."""
-        return self.door.backend
+        return self.dispatch.backend
 
     def log(self, a: Array) -> Array:
         """Natural logarithms."""
@@ -76,7 +76,7 @@ class Algebra(ABC):
 
     @abstractmethod
     def gradient(self, plan: Any, similarities: Array, temperature: float, scale: float, gradient: Array) -> float:
-        """As `pyalign.backends.Backend.triplet_gradient`."""
+        """Fills the gradient and returns the loss, as `pyalign.backends.Backend.triplet_gradient` does."""
 
     @abstractmethod
     def product(self, a: Array, b: Array) -> Array:
@@ -116,7 +116,7 @@ class Algebra(ABC):
 
     @abstractmethod
     def fetched(self, array: Array) -> np.ndarray:
-        """On the host."""
+        """A copy of the array on the host."""
 
     @abstractmethod
     def fetched_slope(self, by_weights: Array, by_bias: Array) -> tuple[np.ndarray, np.ndarray]:
@@ -128,17 +128,24 @@ class Algebra(ABC):
 
 
 def host_rows(on: Algebra, x: object, name: str = "embeddings") -> np.ndarray:
-    """x (n, d) on the host, as `pyalign._checks.as_rows`, wherever it lies; refused where `on` can't take its dtype."""
-    rows = on.door.rows(x, name)
-    return on.door.host(on.door.cast(rows, _checks.result_dtype(rows)))
+    """x (n, d) on the host, as `pyalign._checks.as_rows`, wherever it is; refused where `on` can't take its dtype."""
+    rows = on.dispatch.rows(x, name)
+    return on.dispatch.host(on.dispatch.cast(rows, _checks.result_dtype(rows)))
 
 
 def host_triplets(on: Algebra, triplets: object) -> np.ndarray:
-    """triplets (t, 3) on the host, as `pyalign._checks.as_triplets`, wherever they lie."""
-    return on.door.host(on.door.triplets(triplets))
+    """triplets (t, 3) on the host, as `pyalign._checks.as_triplets`, wherever they are."""
+    return on.dispatch.host(on.dispatch.triplets(triplets))
+
+
+def valid_triplets(triplets: object, n: int, columns: int = 0) -> np.ndarray:
+    """triplets as integers (t, 3), each three different items in [0, n); columns: of the embeddings."""
+    index = _checks.as_triplets(triplets)
+    _checks.require_valid(get_backend("auto").check_triplets(index, n), index, n, columns)
+    return index
 
 
 def through_norms(on: Algebra, by_units: Array, units: Array, inverse: Array) -> Array:
-    """From the derivative by unit rows to that by the rows: only what is orthogonal to a row turns it."""
+    """The derivative by the rows, from that by unit rows: only what is orthogonal to a row turns it."""
     along = on.dots(by_units, units)[:, None]
     return (by_units - along * units) * inverse

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyalign.fitting.objective import TripletTerm
+from pyalign.backends import Array
+from pyalign.fitting.objective import TripletLoss, TripletTerm
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,22 @@ def curvature(
     """
     loss, by_gram, probabilities = term.by_gram(weights, bias)
     slope = term.between_directions(by_gram, stretch)
+    return _curvature(term, loss, slope, probabilities, stretch, penalty, diagonal)
+
+
+def curvature_of_rows(loss: TripletLoss, z: np.ndarray, penalty: float) -> Curvature:
+    """The derivative by M = Z Z^T at rows Z (n, r), where X is the identity; everything in float64."""
+    wide = loss.widened
+    with wide.on.dispatch.running():
+        value, by_gram, probabilities = wide.at_gram(wide.on.dispatch.bring(z.astype(np.float64)))
+        slope = wide.on.fetched(by_gram)
+    return _curvature(wide, value, slope, probabilities, np.ones(loss.n), penalty)
+
+
+def _curvature(
+    term: TripletLoss, loss: float, slope: np.ndarray, probabilities: Array, stretch: np.ndarray, penalty: float,
+    diagonal: bool = False,
+) -> Curvature:  # fmt: skip
     if diagonal:
         values, vectors = slope.diagonal(), np.empty((len(slope), 0))
     else:

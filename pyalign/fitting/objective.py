@@ -1,7 +1,7 @@
-"""The cross-entropy of triplets as a function of the linear map, and its gradient.
+"""The cross-entropy of triplets as a function of rows or of a linear map of given rows, and its gradient.
 
-With Z = X V + b and S = Z Z^T, one pass over the triplets adds the softmax residuals into G (n, n); then
-dZ = (G + G^T) Z and dV = X^T dZ. No array of (t, d) is ever made. Products and residuals have the rows' dtype (float32
+With S = Z Z^T, one pass over the triplets adds the softmax residuals into G (n, n); then dZ = (G + G^T) Z and, of a
+map Z = X V + b, dV = X^T dZ. No array of (t, d) is ever made. Products and residuals have the rows' dtype (float32
 unless the rows are float64), losses are summed in float64. `pyalign.fitting.algebra` says where.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -37,12 +38,13 @@ class Slope:
         return Slope(factor * self.value, factor * self.weights, factor * self.bias)
 
 
-class TripletTerm:
-    """Mean cross-entropy (nats) of answers to triplets under the similarities of Z = rows @ weights + bias.
+class TripletLoss:
+    """Mean cross-entropy (nats) of answers to triplets as a function of rows Z (n, r), by S = Z Z^T.
 
     Args:
-        rows: (n, k) float32 or float64, contiguous.
+        n: the number of rows.
         triplets: (t, 3) integers in [0, n), the odd item last; checked by the caller.
+        dtype: of rows and residuals, float32 or float64.
         measure: ``"dot"`` or ``"cosine"``.
         temperature: divides the similarities.
         answers: (t, 3) weights of the answers that call position p odd; None: one for the last.
@@ -53,71 +55,59 @@ class TripletTerm:
     Source: Muttenthaler et al., ICLR 2023, equation 2.
 
     Example:
-        >>> term = TripletTerm(np.eye(3), np.array([[0, 1, 2]]))
-        >>> slope = term(np.zeros((3, 2)), np.zeros(2))
-        >>> round(slope.value, 4), slope.weights.shape
+        >>> loss = TripletLoss(3, np.array([[0, 1, 2]]), np.dtype(np.float64))
+        >>> value, by_rows = loss.by_rows(np.zeros((3, 2)))
+        >>> round(value, 4), by_rows.shape
         (1.0986, (3, 2))
     """
 
     def __init__(
-        self, rows: np.ndarray, triplets: np.ndarray, *, measure: MeasureLike = "dot", temperature: float = 1.0,
+        self, n: int, triplets: np.ndarray, dtype: np.dtype, *, measure: MeasureLike = "dot", temperature: float = 1.0,
         answers: np.ndarray | None = None, sort: bool | None = None, on: Algebra | None = None,
         task: str = ODD_ONE_OUT,
     ) -> None:  # fmt: skip
         self.on = on or algebra_for()
-        self.dtype, bring = rows.dtype, self.on.door.bring
-        self.rows, self.triplets = bring(rows), bring(triplets)
+        self.n, self.dtype, bring = n, dtype, self.on.dispatch.bring
+        self.triplets = bring(triplets)
         self.measure, self.temperature = measure, temperature
         self.answers = None if answers is None else bring(np.ascontiguousarray(answers, self.dtype))
         self.task = task
-        self.plan = self.on.plan(self.triplets, len(rows), self.answers, sort, alternatives_of(task))
+        self.plan = self.on.plan(self.triplets, n, self.answers, sort, alternatives_of(task))
         self.weight = float(len(triplets)) if answers is None else float(answers.sum(dtype=np.float64))
-        self.across = self.on.transposed(self.rows)
 
-    def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
-        """The value and its derivatives at weights (k, r) and bias (r,)."""
+    def by_rows(self, z: Array) -> tuple[float, Array]:
+        """The loss at rows z (n, r) of `dtype`, where `on` computes, and its derivative (n, r) by them."""
         on = self.on
-        with on.door.running():
-            z = self.embed(weights, bias)
-            units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
-            value, both = self.residuals(on.gram(units))
-            by_units = on.product(both, units)
-            by_z = by_units if inverse is None else through_norms(on, by_units, units, inverse)
-            return Slope(value, *on.fetched_slope(on.product(self.across, by_z), on.column_sums(by_z)))
-
-    def embed(self, weights: np.ndarray, bias: np.ndarray) -> Array:
-        """Z = rows @ weights + bias: (n, r) of the rows' dtype."""
-        z = self.on.product(self.rows, self.on.door.bring(weights.astype(self.dtype)))
-        return z + self.on.door.bring(bias.astype(self.dtype)) if bias.any() else z
+        units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
+        value, both = self.residuals(on.gram(units))
+        by_units = on.product(both, units)
+        return value, by_units if inverse is None else through_norms(on, by_units, units, inverse)
 
     def residuals(self, similarities: Array) -> tuple[float, Array]:
         """The loss, and G + G^T (n, n) with G the derivative by the similarities that were read."""
-        gradient = self.on.door.empty(similarities.shape, self.dtype)
+        gradient = self.on.dispatch.empty(similarities.shape, self.dtype)
         scale = 1.0 / self.weight
         total = self.on.gradient(self.plan, similarities, self.temperature, scale, gradient)
         return total * scale, self.on.with_transpose(gradient)
 
-    def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, Array, Array]:
-        """In float64: the loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
+    def at_gram(self, z: Array) -> tuple[float, Array, Array]:
+        """The loss, its derivative by Z Z^T as a symmetric matrix (n, n), and p(position is odd) (t, 3).
 
-        Of anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
+        In anchored triplets the odd one is the option that is not chosen, and position 0 has probability 0.
         """
-        wide = self.widened
-        on = wide.on
-        with on.door.running():
-            z = wide.embed(weights, bias)
-            units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
-            similarities = on.gram(units)
-            value, both = wide.residuals(similarities)
-            probabilities = self._probabilities(on, similarities)
-            half = 0.5 * both
-            if inverse is not None:
-                on.reduce_diagonal(half, on.dots(half, similarities))
-                half *= inverse * inverse.T
-            return value, half, probabilities
+        on = self.on
+        units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
+        similarities = on.gram(units)
+        value, both = self.residuals(similarities)
+        probabilities = self._probabilities(on, similarities)
+        half = 0.5 * both
+        if inverse is not None:
+            on.reduce_diagonal(half, on.dots(half, similarities))
+            half *= inverse * inverse.T
+        return value, half, probabilities
 
     def _probabilities(self, on: Algebra, similarities: Array) -> Array:
-        out = on.door.empty((len(self.triplets), 3), np.float64)
+        out = on.dispatch.empty((len(self.triplets), 3), np.float64)
         if self.task == ODD_ONE_OUT:
             on.backend.triplets_from_matrix(
                 similarities, self.triplets, Wanted(probabilities=out, temperature=self.temperature)
@@ -128,35 +118,81 @@ class TripletTerm:
         out[:, 0] = 0.0
         return out
 
-    def between_directions(self, by_gram: Array, stretch: np.ndarray) -> np.ndarray:
-        """X^T H X (k, k) of a matrix H (n, n) and X = rows / stretch, in float64."""
-        door = self.on.door
-        with door.running():
-            rows = door.cast(self.rows, np.float64) / door.bring(stretch)
-            return self.on.fetched(rows.T @ (by_gram @ rows))
-
     @cached_property
-    def widened(self) -> TripletTerm:
+    def widened(self) -> TripletLoss:
         """The same in float64."""
         if self.dtype == np.float64:
             return self
         wide = copy(self)
         wide.on, wide.dtype = self.on.widened(), np.dtype(np.float64)
-        wide.rows = self.on.door.cast(self.rows, np.float64)
-        wide.across = self.on.transposed(wide.rows)
         return wide
 
     def mean_entropy(self, share: float, probabilities: Array) -> float:
         """Mean entropy (nats) of share * p + (1 - share) * answer, over the answers."""
         on, tiny = self.on, float(np.finfo(float).tiny)
-        with on.door.running():
+        with on.dispatch.running():
             mixed = share * probabilities
             if self.answers is None:
                 weights: Array = 1.0
                 mixed[:, 2] += 1.0 - share
             else:
-                wide = on.door.cast(self.answers, np.float64)
+                wide = on.dispatch.cast(self.answers, np.float64)
                 weights = wide.sum(axis=1)
                 mixed += (1.0 - share) * wide / weights.clip(min=tiny)[:, None]
             logs = on.log(mixed.clip(min=tiny))
             return -float((weights * on.dots(mixed, logs)).sum()) / self.weight
+
+
+class TripletTerm(TripletLoss):
+    """The same as a function of a linear map: Z = rows @ weights + bias.
+
+    Args:
+        rows: (n, k) float32 or float64, contiguous.
+        triplets, options: see `TripletLoss`.
+
+    Example:
+        >>> term = TripletTerm(np.eye(3), np.array([[0, 1, 2]]))
+        >>> slope = term(np.zeros((3, 2)), np.zeros(2))
+        >>> round(slope.value, 4), slope.weights.shape
+        (1.0986, (3, 2))
+    """
+
+    def __init__(self, rows: np.ndarray, triplets: np.ndarray, **options: Any) -> None:
+        super().__init__(len(rows), triplets, rows.dtype, **options)
+        self.rows = self.on.dispatch.bring(rows)
+        self.across = self.on.transposed(self.rows)
+
+    def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
+        """The value and its derivatives at weights (k, r) and bias (r,)."""
+        on = self.on
+        with on.dispatch.running():
+            value, by_z = self.by_rows(self.embed(weights, bias))
+            return Slope(value, *on.fetched_slope(on.product(self.across, by_z), on.column_sums(by_z)))
+
+    def embed(self, weights: np.ndarray, bias: np.ndarray) -> Array:
+        """Z = rows @ weights + bias: (n, r) of the rows' dtype."""
+        z = self.on.product(self.rows, self.on.dispatch.bring(weights.astype(self.dtype)))
+        return z + self.on.dispatch.bring(bias.astype(self.dtype)) if bias.any() else z
+
+    def by_gram(self, weights: np.ndarray, bias: np.ndarray) -> tuple[float, Array, Array]:
+        """In float64, as `at_gram`."""
+        wide = self.widened
+        with wide.on.dispatch.running():
+            return wide.at_gram(wide.embed(weights, bias))
+
+    def between_directions(self, by_gram: Array, stretch: np.ndarray) -> np.ndarray:
+        """X^T H X (k, k) of a matrix H (n, n) and X = rows / stretch, in float64."""
+        dispatch = self.on.dispatch
+        with dispatch.running():
+            rows = dispatch.cast(self.rows, np.float64) / dispatch.bring(stretch)
+            return self.on.fetched(rows.T @ (by_gram @ rows))
+
+    @cached_property
+    def widened(self) -> TripletTerm:
+        """The same in float64."""
+        wide = super().widened
+        assert isinstance(wide, TripletTerm)
+        if wide is not self:
+            wide.rows = self.on.dispatch.cast(self.rows, np.float64)
+            wide.across = self.on.transposed(wide.rows)
+        return wide

@@ -12,8 +12,8 @@ import numpy as np
 
 from pyalign.backends import HostBackend, Rows
 from pyalign.fitting.algebra import Algebra
-from pyalign.ops._door import open_door
-from pyalign.ops._host_door import HostDoor
+from pyalign.ops._dispatch import dispatch_of
+from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.ops.plan import TripletPlan
 from pyalign.typing import BackendName
 
@@ -29,12 +29,12 @@ def algebra_for(backend: BackendName = "auto", x: object = None) -> Algebra:
         >>> algebra_for("numpy", np.eye(3)).backend.name
         'numpy'
     """
-    door = open_door(backend, x)
-    if isinstance(door, HostDoor):
-        return HostAlgebra(door)
+    dispatch = dispatch_of(backend, x)
+    if isinstance(dispatch, HostDispatch):
+        return HostAlgebra(dispatch)
     from pyalign.fitting._tensor_algebra import TensorAlgebra  # loads torch
 
-    return TensorAlgebra(cast(Any, door))
+    return TensorAlgebra(cast(Any, dispatch))
 
 
 class HostAlgebra(Algebra):
@@ -48,7 +48,7 @@ class HostAlgebra(Algebra):
 
     @property
     def backend(self) -> HostBackend:
-        return cast(HostBackend, self.door.backend)
+        return cast(HostBackend, self.dispatch.backend)
 
     def widened(self) -> HostAlgebra:
         return self

@@ -6,10 +6,9 @@ does not depend on their number either.
 
 The kernels' own idle threads sleep soon by GOMP_SPINCOUNT, which is read when the runtime is loaded: where torch was
 imported first, the runtime is torch's, the kernels share it, and its threads spin for milliseconds after each of the
-many short kernels of a fit. With other work on the cores that took four times the processor time (`fit_probe beside a
-busy process` of the benchmarks). Limiting the number
-of threads would limit the kernels; but GNU's runtime waits shortly while it manages more threads than there are cores,
-so a few more of them are kept meanwhile, asleep.
+many short kernels of a fit. With other work on the cores that took four times the CPU time
+(`fit_probe beside a busy process` of the benchmarks). Limiting the number of threads would limit the kernels; but GNU's
+runtime waits only briefly while it manages more threads than there are cores, so a few more are kept, asleep.
 """
 
 from __future__ import annotations

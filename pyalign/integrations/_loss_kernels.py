@@ -151,7 +151,7 @@ def pair_weights(similarities: Tensor, triplets: Tensor, n: int, terms: Terms) -
 
 
 def _of_valid(values: Tensor, triplets: Tensor, n: int) -> Tensor:
-    """On a device `where_valid`; on the CPU the forward pass has refused invalid triplets."""
+    """The values `where_valid` on a device; on the CPU the forward pass has refused invalid triplets."""
     return values if values.device.type == "cpu" else where_valid(values, triplets, n)
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the loss besides its triplets: temperature, answers and weights, looked at without waiting."""
+"""Temperature, answers and weights of the loss, which are checked without waiting for a device."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Terms:
 
     Attributes:
         answers: (t, 3) contiguous, of the similarities' dtype; None: one for each triplet, the last item.
-        temperature: a tensor () where its value lies on a device.
-        count: by which the sum is divided; a tensor () where it lies on a device.
+        temperature: a tensor () where its value is on a device.
+        count: by which the sum is divided; a tensor () where it is on a device.
     """
 
     answers: Tensor | None
@@ -61,7 +61,7 @@ def checked_temperature(temperature: Tensor) -> Tensor:
 
 
 def check_temperature(x: Tensor, temperature: Tensor) -> None:
-    """Raises InputError unless a temperature is one floating-point number beside x; its value is looked at later."""
+    """Raises InputError unless a temperature is one floating-point number next to x; its value is looked at later."""
     if temperature.numel() != 1:
         raise InputError(f"temperature must be one number; got shape {tuple(temperature.shape)}")
     if not temperature.is_floating_point():
@@ -71,7 +71,7 @@ def check_temperature(x: Tensor, temperature: Tensor) -> None:
 
 
 def check_answers(x: Tensor, triplets: Tensor, answers: Tensor | None, weights: Tensor | None) -> None:
-    """Raises InputError unless answers are (t, 3) and weights (t,), real, beside x; values are looked at later."""
+    """Raises InputError unless answers are (t, 3) and weights (t,), real, next to x; values are looked at later."""
     t = triplets.shape[0]
     for name, values, shape in (("answers", answers, (t, 3)), ("weights", weights, (t,))):
         if values is None:

@@ -73,7 +73,7 @@ class Pairs:
 
     @classmethod
     def sorted(cls, i: Tensor, j: Tensor, n: int, weights: Tensor, similarities: Tensor) -> Pairs:
-        """From pairs in any order; waits for nothing."""
+        """Sorts pairs that are in any order; waits for nothing."""
         i, order = torch.sort(i, stable=True)
         starts = torch.searchsorted(i, torch.arange(n + 1, device=i.device))
         return cls(starts, j[order], n, weights[order], similarities[order])

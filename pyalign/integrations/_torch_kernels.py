@@ -35,7 +35,7 @@ def kernels_for(device: str, dtype: str, elements: int) -> tuple[Kernels, bool]:
 
 
 def _kernels(x: Tensor, m: int) -> tuple[Kernels, bool]:
-    """As `kernels_for`; sizes that lead to the same order of backends share an entry."""
+    """The kernels of `kernels_for`; sizes that lead to the same order of backends share an entry."""
     device, dtype = str(x.device), str(x.dtype).rpartition(".")[2]
     large = preferred(Place(device, dtype, len(x) * m)) != preferred(Place(device, dtype))
     return kernels_for(device, dtype, len(x) * m if large else 0)
@@ -56,7 +56,7 @@ def check_rows(x: Tensor, y: Tensor | None = None) -> None:
 
 
 def check_triplets(x: Tensor, triplets: Tensor) -> None:
-    """Raises InputError unless triplets are integers (t, 3) beside x; their values are looked at by the kernels."""
+    """Raises InputError unless triplets are integers (t, 3) next to x; their values are looked at by the kernels."""
     _checks.require_triplets(tuple(triplets.shape))
     if triplets.is_floating_point() or triplets.is_complex() or triplets.dtype == torch.bool:
         raise InputError(f"triplets must be integers; got dtype {triplets.dtype}")
@@ -199,9 +199,9 @@ def scaled(x: Tensor, factor: Tensor) -> Tensor:
 
 
 def empty_matrix(n: int, m: int, like: Tensor) -> Tensor:
-    """(n, m) of the dtype of results for rows `like`, beside them.
+    """(n, m) of the dtype of results for rows `like`, next to them.
 
-    On the CPU in numpy's memory, which asks for huge pages: every step of training has its matrices anew, and each
+    On the CPU in numpy's memory, which asks for huge pages: every step of training has its matrices again, and each
     small page would fault when it is first touched.
     """
     dtype = result_dtype(like)

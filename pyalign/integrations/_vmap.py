@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def one_by_one(op: Any) -> Any:
-    """vmap as a loop: each element is a whole matrix product, which fills the processor by itself."""
+    """vmap as a loop: each element is a whole matrix product, which fills the CPU by itself."""
 
     def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
         def element(k: int) -> Any:

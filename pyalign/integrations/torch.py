@@ -126,7 +126,7 @@ class TripletLoss(nn.Module):
         temperature: in the units of the similarities; it divides. A parameter, or a leaf tensor that requires a
             gradient, which becomes one, is learned. A tensor that was computed, such as ``log_t.exp()``, passes its
             gradient on to what it was computed from, in one backward pass: a loss that is called in every step takes
-            it anew in each call.
+            it again in each call.
         reduction: "mean" over all answers, their "sum", or "none": a loss for each triplet.
 
     Raises:
@@ -163,7 +163,7 @@ class TripletLoss(nn.Module):
 
         Args:
             x: (n, d) tensor of floating-point numbers.
-            triplets: (t, 3) integers: a tensor beside x, or an array, which is brought there.
+            triplets: (t, 3) integers: a tensor next to x, or an array, which is brought there.
             answers: (t, 3) numbers of at least 0: how often, or with which probability, each position was called odd.
                 None: one answer for each triplet, its last item.
             weights: (t,) numbers of at least 0, by which the answers of each triplet are multiplied.
@@ -175,7 +175,7 @@ class TripletLoss(nn.Module):
             divided by that of ``weights * answers`` for a mean. There is no gradient by answers and weights.
 
         Raises:
-            InputError: for x that is no tensor, and for values that the ops can't use; what lies on a device is not
+            InputError: for x that is no tensor, and for values that the ops can't use; what is on a device is not
                 looked at, there the loss is NaN.
         """
         if not isinstance(x, Tensor):
@@ -185,13 +185,13 @@ class TripletLoss(nn.Module):
         divisor = divisor if isinstance(divisor, Tensor) else _checks.as_temperature(divisor)
         op = torch.ops.pyalign.triplet_loss
         chosen = op.learned if isinstance(divisor, Tensor) else op.default
-        index = triplets if isinstance(triplets, Tensor) else _beside(x, _checks.as_triplets(triplets))
+        index = triplets if isinstance(triplets, Tensor) else _to_device_of(x, _checks.as_triplets(triplets))
         given = [_numbers(x, *pair) for pair in ((answers, "answers", "(t, 3)"), (weights, "weights", "(t,)"))]
         loss: Tensor = chosen(x, index, self.measure, divisor, *given, self.reduction)
         return loss
 
     def _current_temperature(self) -> float | Tensor:
-        """That of the module; raises where it was computed and has passed its gradient on: a step may have followed."""
+        """The temperature of the module; raises where it was computed and its gradient has been taken since."""
         if self._gradients_taken:
             raise InputError("temperature was computed before a backward pass that has used it: compute it for each "
                              "call, loss(x, triplets, temperature=...)")  # fmt: skip
@@ -227,9 +227,9 @@ def _numbers(x: Tensor, values: Any, name: str, shape: str) -> Tensor | None:
     array = _checks.as_array(values, name, shape)
     if array.dtype.kind not in "buif":
         raise InputError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    return _beside(x, array)
+    return _to_device_of(x, array)
 
 
-def _beside(x: Tensor, array: np.ndarray) -> Tensor:
+def _to_device_of(x: Tensor, array: np.ndarray) -> Tensor:
     """An array as a tensor on the device of x, in its own memory where torch can take that: writable and in order."""
     return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(x.device)

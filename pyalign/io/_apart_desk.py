@@ -13,7 +13,7 @@ import numpy as np
 
 from pyalign.io.paths import Array
 
-BUSY = 8  # seconds of processor time without progress
+BUSY = 8  # seconds of CPU time without progress
 SLOWEST = 200 << 20  # bytes a second of a file that a library takes in at once
 ALIGNED = 4096
 
@@ -83,7 +83,7 @@ def _memory() -> int:
 
 
 def limit_time(seconds: int) -> None:
-    """Seconds of processor time that the process may still take."""
+    """Seconds of CPU time that the process may still take."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,4 +1,4 @@
-"""The arrays of a file: list them, choose the one that is wanted, find the row names beside it."""
+"""The arrays of a file: list them, choose the one that is wanted, find the row names next to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyalign.io.bounds import SMALL
 from pyalign.io.headers import HeaderRule, embedding_header, triplet_header
 from pyalign.io.paths import Array, PathLike, bad, no_key
 
-# A 1-D array of strings under one of these keys names the rows of the array beside it.
+# A 1-D array of strings under one of these keys names the rows of the array next to it.
 NAME_KEYS = ("names", "item_names", "row_names", "object_names", "file_names", "filenames", "image_names")
 
 
@@ -83,7 +83,7 @@ def under_key(path: PathLike, entries: Entries, key: str) -> Entry:
 
 
 def row_names(path: PathLike, entries: Entries, rows: int) -> tuple[str, ...] | None:
-    """The strings stored beside an array under one of ``NAME_KEYS``, when there are any."""
+    """The strings stored next to an array under one of ``NAME_KEYS``, when there are any."""
     for key in NAME_KEYS:
         entry = entries.get(key)
         if entry is None or len(entry.shape) != 1 or entry.dtype not in ("str", "bytes"):

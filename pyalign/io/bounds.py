@@ -7,7 +7,7 @@ import os
 
 from pyalign.errors import InputError
 
-SMALL = 256 << 20  # bytes that a reader may take beside what the data need
+SMALL = 256 << 20  # bytes that a reader may take next to what the data need
 MOST_EXPANSION = 100  # numbers and names pack to a hundredth at best, unless nearly all of them are the same
 
 

@@ -1,4 +1,4 @@
-"""Choices of a model or a person: for each triplet a position, a name, or probabilities."""
+"""Choices of a model or a participant: for each triplet a position, a name, or probabilities."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def load_embeddings(
     Args:
         path: ``.npy``, ``.npz``, ``.csv``, ``.tsv``, ``.txt`` (each also ``.gz``), ``.parquet``, ``.mat``, ``.h5``,
             ``.hdf5``, ``.safetensors``, ``.pt``, ``.pth``, a ``.pkl`` of ``features[source][model][module]``, or the
-            folder that ``pyalign extract`` has written; or ``dataset:NAME``, see `pyalign.datasets`.
+            folder that ``pyalign extract`` or thingsvision has written; or ``dataset:NAME``, see `pyalign.datasets`.
         key: which array to read from a file with several: ``"fc7"``, ``"clip/visual"``, ``"source/model/module"``; for
             a folder, which layer.
         names: the names of the rows. If the file has names itself, these must be the same ones, and the rows are

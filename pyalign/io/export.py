@@ -38,7 +38,7 @@ def write_embeddings(path: PathLike, embeddings: EmbeddingsLike) -> None:
             ``.safetensors``: a tensor ``embeddings``; names as a JSON list under ``names`` in the header's metadata.
             ``.parquet``: columns ``f0``, ``f1``, ... and before them ``name``, which pandas takes for the index.
             ``.csv``: the same columns as text; numbers have all their digits, and come back as float64.
-            ``.npy``: the matrix alone. The names are in a file beside it, a line each: ``x.names.txt`` for ``x.npy``,
+            ``.npy``: only the matrix. The names are in a file next to it, one per line: ``x.names.txt`` for ``x.npy``,
             which `load_embeddings(..., names=read_names("x.names.txt"))` and ``--names`` take.
 
         embeddings: `Embeddings`, an array, a DataFrame whose index is the names, or a tensor.
@@ -92,17 +92,17 @@ def _check_names(path: PathLike, names: Sequence[str], suffix: str) -> None:
             raise bad(path, f"names must have no tabs; row {row} is {shorten(name)}")
 
 
-def names_beside(path: PathLike) -> str:
-    """Where the names of a ``.npy`` lie.
+def names_path(path: PathLike) -> str:
+    """The path of the file with the names of a ``.npy``.
 
-    >>> names_beside("clip.npy")
+    >>> names_path("clip.npy")
     'clip.names.txt'
     """
     return os.fspath(path)[: -len(".npy")] + ".names.txt"
 
 
 def _npy(path: PathLike, values: Array, names: Names) -> Written:
-    names_file = names_beside(path)
+    names_file = names_path(path)
     if names is not None:
         return [(names_file, "".join(f"{name}\n" for name in names)), (path, values)]
     if os.path.lexists(names_file):

@@ -1,5 +1,7 @@
 """The folder that ``pyalign extract`` writes: an array for each layer, the names of the rows, a manifest of both.
 
+One without a manifest may be of thingsvision, see `thingsvision.py`.
+
 The manifest is a stranger's file like any other: it names files of its own folder alone, and what it says of them is
 checked against them.
 """
@@ -18,9 +20,17 @@ from typing import Any, NamedTuple
 from pyalign.errors import InputError
 from pyalign.io.arrays import NAME_KEYS, Entry, describe, names_array, type_name, under_key
 from pyalign.io.documents import read_json
-from pyalign.io.lines import lines_of
+from pyalign.io.lines import whole_lines
 from pyalign.io.npy import open_npy
-from pyalign.io.paths import Array, PathLike, bad, check_file, open_text, shorten, text_errors
+from pyalign.io.paths import Array, PathLike, bad, shorten
+from pyalign.io.thingsvision import (
+    FEATURES,
+    FILE_NAMES,
+    file_in,
+    is_thingsvision,
+    thingsvision_entries,
+    thingsvision_notes,
+)
 
 MANIFEST, UNFINISHED = "manifest.json", ".unfinished"
 SCHEMA = 1
@@ -142,20 +152,19 @@ def _plain(path: PathLike, name: Any, what: str) -> str:
 @contextmanager
 def _file(folder: PathLike, name: str) -> Iterator[str]:
     """The path of a file in the folder, which is no link; what is wrong with it starts with the folder."""
-    path = os.path.join(folder, name)
     try:
-        if stat.S_ISLNK(os.lstat(path).st_mode):
-            raise bad(path, "is a link, which is not followed out of the folder")
-        check_file(path, "files of a folder", (os.path.splitext(name)[1].lower(),))
-        yield path
+        if stat.S_ISLNK(os.lstat(os.path.join(folder, name)).st_mode):
+            raise bad(folder, f"{name}: is a link, which is not followed out of the folder")
+        with file_in(folder, name) as path:
+            yield path
     except FileNotFoundError as error:
         raise bad(folder, f"{name}: is not there, and {MANIFEST} names it") from error
-    except InputError as error:
-        raise bad(folder, f"{name}: {str(error).removeprefix(f'{path}: ')}") from error
 
 
 def folder_entries(folder: PathLike) -> dict[str, Entry]:
     """The layers by name, mapped when they are loaded; then the names of the rows, under one of `NAME_KEYS`."""
+    if _of_thingsvision(folder):
+        return thingsvision_entries(folder)
     manifest = read_manifest(folder)
     entries = {layer.name: Entry(layer.shape, layer.dtype, partial(_load, folder, layer)) for layer in manifest.layers}
     key = next(key for key in (*NAME_KEYS, "names of rows") if key not in entries)
@@ -184,23 +193,30 @@ def _load(folder: PathLike, layer: Layer) -> Array:
 
 def _names(folder: PathLike, manifest: Manifest) -> Array:
     """The names (n,) as an array of Python strings: the whole line is the name."""
-    names = list[str]()
-    with _file(folder, manifest.names) as path, text_errors(path), open_text(path) as handle:
-        for number, line in lines_of(path, handle):
-            name = line.removesuffix("\n")
-            if not name:
-                raise bad(path, f"line {number} has no name")
-            names.append(name)
-            if number > manifest.n_rows:
-                break
-        if len(names) != manifest.n_rows:
-            count = f"more than {manifest.n_rows}" if len(names) > manifest.n_rows else str(len(names))
-            raise bad(path, f"holds {count} names for {manifest.n_rows} rows")
-    return names_array(names)
+    with _file(folder, manifest.names) as path:
+        return names_array(whole_lines(path, manifest.n_rows))
+
+
+def _of_thingsvision(folder: PathLike) -> bool:
+    ours = any(os.path.lexists(os.path.join(folder, name)) for name in (MANIFEST, UNFINISHED))
+    return not ours and is_thingsvision(folder)
+
+
+def holds_rows(folder: PathLike) -> bool:
+    """Whether it is a folder of `extract`, or one of thingsvision with features and names."""
+    names = {*os.listdir(folder)}
+    return MANIFEST in names or {FEATURES, FILE_NAMES} <= names
+
+
+def folder_model(folder: PathLike) -> str | None:
+    """The model that its manifest names; thingsvision names none. Raises as `read_manifest`."""
+    return None if _of_thingsvision(folder) else read_manifest(folder).model
 
 
 def folder_notes(folder: PathLike) -> tuple[str, ...]:
     """What a user of the rows should know: whether anything shows of which items they are."""
+    if _of_thingsvision(folder):
+        return thingsvision_notes(folder)
     if "names_sha256" in read_manifest(folder).document:
         return ()
     return (f"{os.fspath(folder)}: was written by an earlier version, which kept no hashes of the items: "
@@ -209,6 +225,8 @@ def folder_notes(folder: PathLike) -> tuple[str, ...]:
 
 def folder_files(folder: PathLike) -> tuple[str, ...]:
     """The names of the files that belong to it, as far as the manifest can be read."""
+    if _of_thingsvision(folder):
+        return (FEATURES, FILE_NAMES)
     try:
         manifest = read_manifest(folder)
     except (InputError, OSError):

@@ -39,7 +39,7 @@ def embedding_header(first: Cells, rest: Sequence[Cells]) -> bool:
 
 
 def _is_count(first: Cells, rest: Sequence[Cells]) -> bool:
-    """Columns called 0, 1, 2, ... beside one of names, as pandas calls them, or alone."""
+    """Columns called 0, 1, 2, ... next to one of names, as pandas calls them, or alone."""
     labels = [c for c, cell in enumerate(first) if is_number(cell)]
     others = [first[c] for c in range(len(first)) if c not in labels]
     start = next((s for s in (0, 1) if [first[c] for c in labels] == list(map(str, range(s, len(labels) + s)))), None)

@@ -24,7 +24,7 @@ def is_image(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is one of those that systems put beside what people see."""
+    """Whether a file or folder is one of those that systems put next to what people see."""
     return name.startswith(".") or name == "__MACOSX"
 
 
@@ -70,7 +70,7 @@ def _identity(folder: str) -> tuple[int, int]:
 
 
 def listed_images(path: PathLike) -> tuple[list[str], str | None]:
-    """The paths in a list, one a line, as they stand; and its header, if it is a ``.csv`` or ``.tsv`` that has one.
+    """The paths in a list, one per line, as they stand; and its header, if it is a ``.csv`` or ``.tsv`` that has one.
 
     Of tables the first column. Paths are relative to the folder of the list, or absolute.
 

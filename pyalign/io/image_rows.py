@@ -87,7 +87,7 @@ class Rows:
 def hdf5_images(path: PathLike, key: str | None) -> Rows:
     """The images in a dataset: uint8 (n, h, w) or (n, h, w, 1 | 3 | 4), or the bytes of n files.
 
-    Names are those under a key such as ``names`` beside the dataset, or in the root.
+    Names are those under a key such as ``names`` next to the dataset, or in the root.
     """
     check_file(path, "images", (".h5", ".hdf5"))
     entries = hdf5_entries(path)

@@ -1,4 +1,4 @@
-"""Judgments of pairs: one matrix, one for each person, or condensed, from any of the formats."""
+"""Judgments of pairs: one matrix, one for each participant, or condensed, from any of the formats."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def load_judgments(
 
     Args:
         path: any of the formats of `load_embeddings`. Arrays are (n, n), (p, n, n), as MATLAB has them (n, n, p), or
-            condensed: (m,) or (p, m). Tables are (n, n), with names beside the rows where there are any, or one row or
+            condensed: (m,) or (p, m). Tables are (n, n), with names next to the rows where there are any, or one row or
             one column of m numbers. NaN is a pair that was not judged; in text, nan. Or ``dataset:NAME``, see
             `pyalign.datasets`.
         kind: "dissimilarity" or "similarity": what larger numbers mean, which no file says. A data set knows it; then
             it may be left out, and must agree where it is given.
         key: which array, in files that hold several.
-        names: of the objects. Where the file has names, these must be the same, and objects come in this order.
+        names: the names of the objects. If the file has names, these must be the same, and set the order of objects.
 
     Raises:
         InputError: the file's fault, in one line that starts with its path.

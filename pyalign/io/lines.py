@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple, TextIO
 
-from pyalign.io.paths import PathLike, bad, open_text
+from pyalign.io.paths import PathLike, bad, open_text, text_errors
 
 MISSING = {"", "na", "n/a", "none", "null", "-", "?", "."}
 
@@ -61,6 +61,23 @@ def lines_of(path: PathLike, handle: TextIO) -> Iterator[tuple[int, str]]:
         if len(line) > LONGEST_LINE:
             raise bad(path, f"line {number} is longer than {LONGEST_LINE} letters")
         yield number, line
+
+
+def whole_lines(path: PathLike, rows: int) -> list[str]:
+    """The lines of a file, a name for each of so many rows: the whole line is the name, with its spaces and commas."""
+    names = list[str]()
+    with text_errors(path), open_text(path) as handle:
+        for number, line in lines_of(path, handle):
+            name = line.removesuffix("\n")
+            if not name:
+                raise bad(path, f"line {number} has no name")
+            names.append(name)
+            if number > rows:
+                break
+    if len(names) != rows:
+        count = f"more than {rows}" if len(names) > rows else str(len(names))
+        raise bad(path, f"holds {count} names for {rows} rows")
+    return names
 
 
 def cells_of(path: PathLike, number: int, line: str, delimiter: str | None) -> tuple[str, ...]:

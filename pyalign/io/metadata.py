@@ -1,4 +1,4 @@
-"""Tables of models: what is known of them besides their answers."""
+"""Tables of models: what is known of them in addition to their answers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pyalign.data.metadata import Metadata
 from pyalign.errors import InputError
 from pyalign.io.documents import read_json
 from pyalign.io.lines import Row, read_rows
+from pyalign.io.model_table import BUILT_IN, built_in_metadata
 from pyalign.io.paths import PathLike, bad, check_file, shorten, text_errors
 
 LARGEST = 1 << 24  # bytes
@@ -19,10 +20,11 @@ COMMA = re.compile(r"[+-]?\d+,\d+ ?%?")
 
 
 def load_metadata(path: PathLike) -> Metadata:
-    """A row for each model: `model`, and any other columns, such as family, objective, data, parameters, seed.
+    """Read a table with a row for each model: `model`, and any other columns, such as family, data or seed.
 
     ``.csv`` (commas, or semicolons), ``.tsv``: under a header. ``.json``: a list of objects, or an object of such by
-    model. What is read as a number, and what as text: see `Metadata.of`.
+    model. What is read as a number, and what as text: see `Metadata.of`. "builtin" in place of a path is the table of
+    published models that comes with pyalign.
 
     Raises:
         InputError: what the file does wrong, in one line that starts with its path.
@@ -36,6 +38,8 @@ def load_metadata(path: PathLike) -> Metadata:
         ...     load_metadata(path).columns
         {'family': ('CLIP', 'VGG'), 'parameters': (151000000.0, 138000000.0)}
     """
+    if path == BUILT_IN:
+        return built_in_metadata()
     suffix = check_file(path, "metadata", (".csv", ".tsv", ".json"))
     if os.path.getsize(path) > LARGEST:
         raise bad(path, f"must be a table of at most {LARGEST:,} bytes; got {os.path.getsize(path):,}")

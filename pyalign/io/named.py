@@ -1,6 +1,6 @@
 """Data sets wherever a file can be named: ``dataset:things``, ``dataset:king19`` with the key ``set2``, ``mine.toml``.
 
-A ``.toml`` file is the description of a data set: `pyalign describe --write` writes it. Data sets stand above files:
+A ``.toml`` file is the description of a data set: `pyalign describe --out` writes it. Data sets stand above files:
 `pyalign.datasets` registers what opens them, and is asked when such a path comes, here and nowhere else.
 """
 

@@ -61,7 +61,7 @@ def _from_array(path: PathLike, key: str | None) -> tuple[str, ...]:
 
 
 def first_column(path: PathLike, suffix: str) -> tuple[list[str], bool]:
-    """The cells of the first column, and whether other columns stand beside them."""
+    """The cells of the first column, and whether other columns stand next to them."""
     rows, several = list[str](), False
     quotes = suffix.startswith(".csv")
     with text_errors(path), open_text(path) as handle:

@@ -28,8 +28,8 @@ def open_own(path: PathLike, flags: int) -> IO[bytes]:
     """A file of the run, opened with `APPEND`, `CREATE` or `READ`; buffered.
 
     Raises:
-        InputError: a link, a folder, a pipe or a device lies there.
-        OSError: the file is missing, lies there already (`CREATE`), or may not be opened.
+        InputError: a link, a folder, a pipe or a device is there.
+        OSError: the file is missing, is there already (`CREATE`), or may not be opened.
     """
     try:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
@@ -46,7 +46,7 @@ def open_own(path: PathLike, flags: int) -> IO[bytes]:
 
 
 def require_no_link(path: PathLike) -> None:
-    """Raises InputError where a link lies at the path."""
+    """Raises InputError where a link is at the path."""
     if os.path.islink(path):
         raise bad(path, "is a link, which is not followed")
 
@@ -73,7 +73,7 @@ def take_lock(path: PathLike) -> IO[bytes] | None:
     It is never removed, since another run may have it open.
 
     Raises:
-        InputError: something else than a file lies there.
+        InputError: something else than a file is there.
         OSError: the file can't be opened.
     """
     lock = open_own(path, APPEND)
@@ -87,10 +87,10 @@ def take_lock(path: PathLike) -> IO[bytes] | None:
 def hold_lock(path: PathLike) -> Iterator[None]:
     """Inside, the lock file at the path is held; whoever holds it is waited for. It is never removed.
 
-    For what takes no time, such as writing a small file anew. Where the file system has no locks there is none.
+    For what takes no time, such as writing a small file again. Where the file system has no locks there is none.
 
     Raises:
-        InputError: something else than a file lies there.
+        InputError: something else than a file is there.
         OSError: the file can't be opened.
     """
     import fcntl

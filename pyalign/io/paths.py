@@ -20,6 +20,7 @@ PathLike: TypeAlias = "str | os.PathLike[str]"
 Array: TypeAlias = "npt.NDArray[Any]"
 
 DATA_SET = "dataset:"  # how a path begins that names a data set
+PUBLISHED_MAP = "glocal:"  # starts the name of a published map
 DESCRIBED = ".toml"  # how it ends where it is a description of one
 LONGEST_MESSAGE = 800  # letters: a message may show names from a file
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")

@@ -17,7 +17,7 @@ from pyalign.io.tables import Column, Table, Texts, column_index
 class Roles(NamedTuple):
     """What the columns are for.
 
-    names: the column of names, or None. counters: columns beside it that should count the rows. features: columns of
+    names: the column of names, or None. counters: columns next to it that should count the rows. features: columns of
     numbers. unused: columns of text that another was chosen over.
     """
 

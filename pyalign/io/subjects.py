@@ -1,4 +1,4 @@
-"""Who gave each answer: a column of persons, as codes and labels."""
+"""Who gave each answer: a column of participants, as codes and labels."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ SUBJECT_HEADERS = {
 
 
 def read_subjects(path: PathLike, *, key: str | None = None, noun: str = "subject") -> Subjects:
-    """The persons who gave t answers, or other labels of theirs, from a file of t numbers or strings.
+    """The participants who gave t answers, or other labels of theirs, from a file of t numbers or strings.
 
-    path: a text file, one a line (also ``.gz``), a 1-d array in any of the other formats (with a key, where there are
+    path: a text file, one per line (also ``.gz``), a 1-d array in any of the other formats (with a key, where there are
         several), or a ``.parquet`` of one column. A first line such as ``subject`` or ``participant_id`` is a header,
         and so is one word above numbers.
     noun: what messages call them.

@@ -50,7 +50,7 @@ class Table:
         typed: whether the format says so, for all rows; otherwise the first rows have told it.
         read: (numbers, texts) -> `Columns`, where both are column numbers.
         index: columns that the file itself calls its index.
-        names: of the rows, where the file has them beside its columns.
+        names: of the rows, where the file has them next to its columns.
     """
 
     header: Cells | None

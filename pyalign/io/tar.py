@@ -1,4 +1,4 @@
-"""Tar archives whose members are read where they lie: nothing is unpacked, and no name of a member is a path here.
+"""Tar archives whose members are read where they are: nothing is unpacked, and no name of a member is a path here.
 
 Python's tarfile reads the same archives; it seeks in one file that threads would share, and versions of it have hung on
 damaged ones.

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from pyalign._registry import registered
 from pyalign.data import Provenance, TrainedOn, Transform
 from pyalign.errors import InputError
 from pyalign.io.arrays import strings
 from pyalign.io.npy import npz_entries
-from pyalign.io.paths import Array, PathLike, bad, check_file, checked_path, suffix_of
+from pyalign.io.paths import PUBLISHED_MAP, Array, PathLike, bad, check_file, checked_path, suffix_of
 from pyalign.io.write import write_files
 
-RECORD = "pyalign_record"  # a JSON text; beside it the arrays of the record
+RECORD = "pyalign_record"  # a JSON text; next to it the arrays of the record
 ARRAYS = {"items": "pyalign_items", "sketch": "pyalign_sketch", "names": "pyalign_names"}
 RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 
@@ -25,8 +26,15 @@ RECORD_KEYS = frozenset({RECORD, *ARRAYS.values()})
 def load_transform(path: PathLike) -> Transform:
     """Read a ``.npz`` with ``weights`` (d, r), perhaps ``bias`` (r,), and scalars ``mean`` and ``std``.
 
+    "glocal:MODEL" in place of a path is the map that gLocal has published for a model, such as "glocal:clip_RN50"; it
+    is fetched at its first use. A file of such a name is "./glocal:...".
+
     Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
     """
+    name = os.fspath(path)
+    if isinstance(name, str) and name.startswith(PUBLISHED_MAP):
+        published: Transform = registered("published_map")(name.removeprefix(PUBLISHED_MAP))
+        return published
     check_file(path, "transforms", (".npz",))
     entries = npz_entries(path)
     missing = [key for key in ("weights", "mean", "std") if key not in entries]

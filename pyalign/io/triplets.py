@@ -1,4 +1,4 @@
-"""Human triplets: three items, the one that the person called odd put last; or an anchor, then the chosen option."""
+"""Human triplets: three items, of which the odd one is last; or an anchor, then the chosen option."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from pyalign.data import Weights
 from pyalign.io.arrays import WEIGHTS, choose
 from pyalign.io.formats import check_format, open_file
 from pyalign.io.numbers import exact_numbers
-from pyalign.io.paths import Array, PathLike, bad, no_key
-from pyalign.io.tables import Table
+from pyalign.io.paths import Array, PathLike, bad
+from pyalign.io.tables import Table, column_index
 
 WEIGHT, COVERED = "weight", "covered"  # columns of the table of a design, see `pyalign.plan_triplets`
 
@@ -18,9 +18,9 @@ def read_weights(path: PathLike, *, key: str | None = None) -> Weights:
     """The weights of t answers, in their order.
 
     Args:
-        path: a text file, one a line, with or without a header (also ``.gz``); a table with a column ``weight``, such
+        path: a text file, one per line, with or without a header (also ``.gz``); a table with a column ``weight``, such
             as that of a design; or a 1-d array in any of the other formats of `load_embeddings`.
-        key: which array of a file that holds several.
+        key: which array of a file that holds several, or which column of a table, by header or by number from 0.
 
     Returns:
         `Weights`, which are checked where they are used. The column ``covered`` of a design goes along.
@@ -41,7 +41,8 @@ def read_weights(path: PathLike, *, key: str | None = None) -> Weights:
     check_format(path, WEIGHTS.what)
     content = open_file(path, WEIGHTS)
     if isinstance(content, Table):
-        no_key(path, key)
+        if key is not None:
+            return weights_in(path, content, column_index(path, content, key))
         if content.width == 1:
             return weights_in(path, content, 0)
         if WEIGHT not in (content.header or ()):

@@ -1,6 +1,6 @@
 """Writing: all the files or none, never half of one, in folders that are made where they are missing.
 
-While they are written, files lie next to their places, named by their run, and locked as long as it lives. A run that
+While they are written, files are next to their places, named by their run, and locked as long as it lives. A run that
 is killed leaves them. The next one that writes to the folder removes those of processes of this machine that have
 ended; of other machines it can't know that, and removes what nobody has locked or written for an hour.
 """
@@ -30,7 +30,7 @@ LONGEST = 180  # bytes of the name that is kept: a file system takes 255 in all
 
 
 def write_array(path: PathLike, array: npt.ArrayLike) -> None:
-    """Write a ``.npy`` file: beside its place first, then moved there in one step.
+    """Write a ``.npy`` file: next to its place first, then moved there in one step.
 
     An existing file is replaced or, on any failure, left as it was. The folders of the path are made where they are
     missing. Raises OSError (disk full, forbidden).
@@ -44,7 +44,7 @@ def write_text(path: PathLike, text: str, follow_links: bool = True) -> None:
 
 
 def write_files(files: Iterable[tuple[PathLike, Content]], follow_links: bool = True) -> None:
-    """Write several files (an array as ``.npy``): all beside their places first, and moved there when all are whole.
+    """Write several files (an array as ``.npy``): all next to their places first, and moved there when all are whole.
 
     A pipe or a device is written into last, and never replaced; see `Files`.
     """
@@ -55,7 +55,7 @@ def write_files(files: Iterable[tuple[PathLike, Content]], follow_links: bool = 
 
 
 class Files:
-    """Files that appear together: each is written beside its place, and `commit` moves all of them there.
+    """Files that appear together: each is written next to its place, and `commit` moves all of them there.
 
     They are moved in the order in which they were added: where the last is there, all of them are. Those of an earlier
     run go first, all but the one that the first replaces: whenever a process is killed, files of two runs never stand
@@ -83,7 +83,7 @@ class Files:
         self._made: list[str] = []  # folders, the outer ones first
 
     def add(self, path: PathLike, content: Content, hashed: bool = False) -> str | None:
-        """Writes one beside its place. Gives the SHA-256 of its bytes if asked; a pipe or a device has none."""
+        """Writes one next to its place. Gives the SHA-256 of its bytes if asked; a pipe or a device has none."""
         if isinstance(content, np.ndarray) and content.dtype.hasobject:
             raise InputError(f"{checked_path(path)}: Python objects (dtype {content.dtype}) are not written")
         checked_path(path)
@@ -209,7 +209,7 @@ def _encoded(text: str) -> bytes:
 
 @contextmanager
 def _named(path: PathLike) -> Iterator[None]:
-    """A system error names the file that was asked for, not the one beside it."""
+    """A system error names the file that was asked for, not the one next to it."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
 """The exact search of rows on a device: it runs entirely there, and only its result is copied to the host.
 
-The rows stay where they are. Beside them lie the float32 rows that are searched; values of candidates are taken in
+The rows stay where they are. Beside them are the float32 rows that are searched; values of candidates are taken in
 float64 by torch. The search is `pyalign.nearest.exact.Search` as it is, over a space whose arrays are tensors.
 
 The float32 searches that give candidates are our operations, or faiss where it has GPUs.
@@ -26,7 +26,7 @@ from pyalign.backends._tensor_kernels import current_device
 from pyalign.measures import Measure, median_distance, spaced_rows, with_sigma
 from pyalign.nearest.exact import Scan
 from pyalign.nearest.space import Sought, Space, inside, parts
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops.similarity import similarity
 from pyalign.ops.topk import topk
 from pyalign.typing import BackendName
@@ -122,11 +122,11 @@ def device_space(x: Tensor, queries: Tensor | None, measure: Measure) -> DeviceS
 def tensor_rows(
     values: object, name: str, backend: BackendName = "torch", device: torch.device | None = None
 ) -> Tensor:
-    """(n, d) float32 or float64 where they lie, or on `device`, or where `backend` wants rows of the host."""
-    door: Any = open_door("torch", values)
-    rows: Tensor = door.rows(values, name)
-    if device is None and door.from_host:
-        home: Any = open_door(backend, np.zeros((1, 1), np.float32))
+    """(n, d) float32 or float64 where they are, or on `device`, or where `backend` wants rows of the host."""
+    dispatch: Any = dispatch_of("torch", values)
+    rows: Tensor = dispatch.rows(values, name)
+    if device is None and dispatch.from_host:
+        home: Any = dispatch_of(backend, np.zeros((1, 1), np.float32))
         device = home.device
     return rows if device is None else rows.to(device)
 
@@ -230,7 +230,7 @@ def faiss_gpus() -> int:
 
 
 def operations_scan(space: DeviceSpace, backend: str) -> Scan:
-    """A scan by `pyalign.similarity` and `topk` where the rows lie."""
+    """A scan by `pyalign.similarity` and `topk` where the rows are."""
     rows: Any = space.search
 
     def scan(sought: Sought, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -251,10 +251,10 @@ def operations_scan(space: DeviceSpace, backend: str) -> Scan:
 
 
 def faiss_scan(space: DeviceSpace) -> Scan:
-    """A scan by `faiss.knn_gpu`, which takes tensors where they lie.
+    """A scan by `faiss.knn_gpu`, which takes tensors where they are.
 
     It is assumed to multiply in float32, as faiss asks of cuBLAS. The best score of each query is held against its
-    value in float64: where one lies farther off than rounding can move it, and for more than 2,048 candidates, our
+    value in float64: where one is farther off than rounding can move it, and for more than 2,048 candidates, our
     operations search in its place.
     """
     faiss: Any = import_module("faiss")

@@ -162,10 +162,10 @@ def _trained(faiss: Any, space: Space, factory: str) -> Any:
 
 
 def load_index(path: PathLike) -> NeighborIndex:
-    """The index in a file that `NeighborIndex.save` or ``pyalign neighbors search --save-index`` has written.
+    """Load an index that `NeighborIndex.save` or ``pyalign neighbors search --save-index`` has written.
 
-    The file is held against the hash that stands at its head first: faiss trusts what it reads, and a damaged file
-    could end the process. That finds damage, not malice: take index files from those whose code you would run.
+    The file is first compared with the hash in its header, because faiss trusts what it reads and a damaged file
+    could end the process. This detects damage, not malice: only load index files from people whose code you would run.
 
     Raises:
         InputError: another file, or a damaged one.

@@ -229,9 +229,7 @@ def _notes(
     if short:
         notes.append(f"the index found fewer than {nearest_rows.indices.shape[1]:,} neighbours for {short:,} queries")
     if nearest_rows.recall is not None and nearest_rows.recall < TARGET:
-        notes.append(
-            f'the index finds {100 * nearest_rows.recall:.1f} % of the true neighbours; index="flat" finds all'
-        )
+        notes.append(f'the index finds {100 * nearest_rows.recall:.1f}% of the true neighbours; index="flat" finds all')
     several = note_of_packages() if engine == "faiss" else None
     return (*notes, several) if several else tuple(notes)
 

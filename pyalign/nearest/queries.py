@@ -21,7 +21,7 @@ class Queries:
     """Queries of a search.
 
     Attributes:
-        values: (q, d) float32 or float64 with contiguous rows: an array, or a tensor where x lies on a device.
+        values: (q, d) float32 or float64 with contiguous rows: an array, or a tensor where x is on a device.
         rows: (q,) int64, the rows of x that they are; None where they are other vectors.
         names: of the queries, or None.
         everything: whether they are the rows of x as they stand.
@@ -57,7 +57,7 @@ def find_queries(queries: object, x: Embeddings, values: Any) -> Queries:
 
 
 def _with_rows(vectors: Any, values: Any) -> Any:
-    """Vectors where the rows of x lie."""
+    """Vectors where the rows of x are."""
     if isinstance(values, np.ndarray):
         return on_host(vectors, "queries")
     from pyalign.nearest._tensor_space import tensor_rows  # loads torch

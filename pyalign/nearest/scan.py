@@ -41,7 +41,7 @@ def native_scan(space: Space) -> Scan:
 
 
 def flat_scan(space: Space) -> Scan:
-    """A scan by `faiss.knn`, which takes the rows where they lie.
+    """A scan by `faiss.knn`, which takes the rows where they are.
 
     Raises:
         MissingExtraError: faiss is not installed.

@@ -107,7 +107,7 @@ class Space:
         return Sought(np.ldexp(rows, powers[:, None]).astype(np.float32), lengths, powers)
 
     def wide_scores(self, wide: np.ndarray, inverses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(q, n) float64 scores of queries with all rows, and (q,) how far these may lie from what they stand for."""
+        """(q, n) float64 scores of queries with all rows, and (q,) how far these may be from what they stand for."""
         rows = inside(wide, inverses, self.centre, self.angular)
         lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
         if self.distance:
@@ -122,7 +122,7 @@ class Space:
         return scores, self.doubt(lengths, 2.0**-53, 2.0**-1000)
 
     def doubt(self, lengths: np.ndarray, unit: float = UNIT, tiny: float = TINY) -> np.ndarray:
-        """(q,) how far scores of queries of these lengths may lie from what they stand for, in any order of summation.
+        """(q,) how far scores of queries of these lengths may be from what they stand for, in any order of summation.
 
         Higham, Accuracy and Stability of Numerical Algorithms, 2002, equation 3.5: |fl(a.b) - a.b| <= gamma_d |a||b|.
         `unit` is the rounding of the type of the scores, and below `tiny` products may have lost their digits.

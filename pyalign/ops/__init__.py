@@ -1,1 +1,1 @@
-"""The public operations: check the arguments at the door, choose a backend, run its kernels."""
+"""The public operations: check the arguments, choose a backend, run its kernels."""

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyalign.backends import Array
-from pyalign.ops._door import Door
-from pyalign.ops._host_door import HostDoor
+from pyalign.ops._dispatch import Dispatch
+from pyalign.ops._host_dispatch import HostDispatch
 
 
 class Aside:
-    """Arrays of a door, to be known later.
+    """Arrays where the backend works, whose values become known later.
 
     Attributes:
         waiting: those of a device, until they are read.
     """
 
-    def __init__(self, door: Door, arrays: Sequence[Array]):
-        self.door, self.waiting = door, list(arrays)
+    def __init__(self, dispatch: Dispatch, arrays: Sequence[Array]):
+        self.dispatch, self.waiting = dispatch, list(arrays)
         self._arrays: list[np.ndarray] = []
-        if isinstance(door, HostDoor):
+        if isinstance(dispatch, HostDispatch):
             self.fill(self.waiting)
 
     def fill(self, arrays: list[np.ndarray]) -> None:
@@ -31,5 +31,5 @@ class Aside:
     def read(self) -> list[np.ndarray]:
         """The arrays on the host; waits for the device where no call has read them yet."""
         if self.waiting:
-            self.fill(self.door.host_all(self.waiting))
+            self.fill(self.dispatch.host_all(self.waiting))
         return self._arrays

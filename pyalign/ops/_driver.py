@@ -10,7 +10,7 @@ DEVICE_ORDINAL = 9  # CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
 
 
 def device_of_address(address: int) -> int:
-    """The number of the device that an address belongs to; 0 where none is told, and for that of empty arrays, null.
+    """The number of the device that an address belongs to; 0 where it has none, and for null, as of an empty array.
 
     Whoever made an array on a device has loaded the driver already.
     """

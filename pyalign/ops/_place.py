@@ -1,4 +1,4 @@
-"""Where the inputs of an operation lie, asked without loading the library that they come from."""
+"""Where the inputs of an operation are, asked without loading the library that they come from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ DLPACK_CUDA = (2, 13)  # kDLCUDA, kDLCUDAManaged
 
 
 def place_of(inputs: tuple[object, ...], elements: int = 0) -> Place:
-    """Where the inputs lie: all on the host, or all on one device."""
+    """Where the inputs are: all on the host, or all on one device."""
     places = [device_of(value) for value in inputs if value is not None] or ["cpu"]
     if len(set(places)) > 1:
         raise InputError(f"embeddings and others must be on one device; got {' and '.join(places)}")
@@ -21,7 +21,7 @@ def place_of(inputs: tuple[object, ...], elements: int = 0) -> Place:
 
 
 def device_of(value: object) -> str:
-    """The device on which an array lies, as torch writes it: "cpu", "cuda:0"."""
+    """The device on which an array is, as torch writes it: "cpu", "cuda:0"."""
     if type(value).__module__.partition(".")[0] == "torch":
         return str(getattr(value, "device", "cpu"))
     if hasattr(value, "__dlpack_device__"):

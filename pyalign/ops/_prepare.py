@@ -15,11 +15,11 @@ from pyalign import _checks
 from pyalign.backends import Array, Backend, NotOrdinaryError, Rows
 from pyalign.measures import LARGEST_CENTRED, SAFE_INVERSE_NORM, Measure, PairKernel, median_distance, spaced_rows
 from pyalign.ops._aside import Aside
-from pyalign.ops._door import Door
+from pyalign.ops._dispatch import Dispatch
 
 
 def run_prepared(
-    door: Door, measure: Measure, x: Array, y: Array | None, work: Callable[[Any, Rows, Rows | None], Any],
+    dispatch: Dispatch, measure: Measure, x: Array, y: Array | None, work: Callable[[Any, Rows, Rows | None], Any],
     aside: Aside | None = None,
 ) -> Any:  # fmt: skip
     """What `work(backend, rows of x, rows of y)` returns, with the rows made ready for the pair kernel of the measure.
@@ -31,10 +31,10 @@ def run_prepared(
     def queued(queue: Any) -> None:
         work(queue, *queue.prepare(measure, x, y))
 
-    return _run(door, x, queued, lambda backend: work(backend, *prepare(backend, measure, x, y)), aside)
+    return _run(dispatch, x, queued, lambda backend: work(backend, *prepare(backend, measure, x, y)), aside)
 
 
-def run_finite(door: Door, matrix: Array, name: str, work: Callable[[Any], Any]) -> Any:
+def run_finite(dispatch: Dispatch, matrix: Array, name: str, work: Callable[[Any], Any]) -> Any:
     """What `work(backend)` returns, with a matrix (n, m) without NaN and infinity; as `run_prepared`."""
 
     def queued(queue: Any) -> None:
@@ -45,15 +45,19 @@ def run_finite(door: Door, matrix: Array, name: str, work: Callable[[Any], Any])
         _checks.require_finite_rows(backend, matrix, _squares(backend, matrix), name)
         return work(backend)
 
-    return _run(door, matrix, queued, careful)
+    return _run(dispatch, matrix, queued, careful)
 
 
 def _run(
-    door: Door, x: Array, queued: Callable[[Any], None], careful: Callable[[Backend], Any], aside: Aside | None = None
+    dispatch: Dispatch,
+    x: Array,
+    queued: Callable[[Any], None],
+    careful: Callable[[Backend], Any],
+    aside: Aside | None = None,
 ) -> Any:
-    begin = getattr(door.backend, "queue", None)  # of tensor backends
+    begin = getattr(dispatch.backend, "queue", None)  # of tensor backends
     if begin is None:
-        return careful(door.backend)
+        return careful(dispatch.backend)
     queue = begin(x)
     try:
         queued(queue)
@@ -63,7 +67,7 @@ def _run(
             aside.fill(arrays)
         return result
     except NotOrdinaryError:
-        return careful(door.backend)
+        return careful(dispatch.backend)
 
 
 def prepare(backend: Backend, measure: Measure, x: Array, y: Array | None = None) -> tuple[Rows, Rows | None]:

@@ -7,7 +7,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.backends import get_host_backend
 from pyalign.errors import InputError
-from pyalign.ops._host_door import explained
+from pyalign.ops._host_dispatch import explained
 from pyalign.typing import BackendName
 
 MOST_PLACES = (1 << 15) - 1

@@ -12,7 +12,7 @@ from pyalign.backends import Array, Rows
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_finite, run_prepared
 from pyalign.ops.triplets import require_one
@@ -30,7 +30,7 @@ def choice_similarity(
     backend: BackendName = "auto",
     out: Any = None,
 ) -> Any:
-    """The probability that two items are kept together in an odd-one-out task, averaged over all third items.
+    """Compute the probability that two items stay together in an odd-one-out task, averaged over all third items.
 
     With the similarities s of the pairs, ``p({i, j} | i, j, k) = softmax(s / temperature)[ij]`` over the three pairs of
     i, j and k, and the result at [i, j] is its mean over the n - 2 items k. Chance is 1/3, which is also the mean over
@@ -39,8 +39,8 @@ def choice_similarity(
     Args:
         embeddings: (n, d) real numbers, one row per item, n >= 3. float64 is computed in float64, everything else in
             float32.
-        similarities: (n, n), instead of embeddings: symmetric, larger is more alike. The diagonal is not looked at.
-        measure: of embeddings; None: the inner product, of which SPoSE and VICE make their choices. See
+        similarities: (n, n), instead of embeddings: symmetric, larger is more alike. The diagonal is ignored.
+        measure: the measure of embeddings; None: the inner product, by which SPoSE and VICE choose. See
             `pyalign.similarity`.
         temperature: in the units of the similarities; it divides. 1 for SPoSE and VICE.
         backend: see `pyalign.similarity`.
@@ -78,31 +78,31 @@ def choice_similarity(
         return _of_similarities(similarities, divisor, backend, out)
     chosen = get_measure("dot" if measure is None else measure)
     embeddings = as_embeddings(embeddings).values
-    door = open_door(backend, embeddings, elements=length(embeddings) * length(embeddings))
-    rows = door.rows(embeddings)
+    dispatch = dispatch_of(backend, embeddings, elements=length(embeddings) * length(embeddings))
+    rows = dispatch.rows(embeddings)
     _require_third(rows, "embeddings")
     shape, dtype = (len(rows), len(rows)), _checks.result_dtype(rows)
-    with door.running():
-        result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
-        matrix = door.empty(shape, dtype)
+    with dispatch.running():
+        result = dispatch.empty(shape, dtype) if out is None else dispatch.output(out, shape, dtype)
+        matrix = dispatch.empty(shape, dtype)
 
         def work(backend: Any, prepared: Rows, _: Rows | None) -> None:
             backend.similarity(prepared, None, matrix)
             backend.choice_similarity(matrix, divisor, result)
 
-        run_prepared(door, chosen, rows, None, work)
-        return door.give(result, out)
+        run_prepared(dispatch, chosen, rows, None, work)
+        return dispatch.give(result, out)
 
 
 def _of_similarities(similarities: object, divisor: float, backend: BackendName, out: Any) -> Any:
     """Choice similarity of a matrix (n, n) of similarities."""
-    door = open_door(backend, similarities)
-    matrix = door.similarities(similarities)
+    dispatch = dispatch_of(backend, similarities)
+    matrix = dispatch.similarities(similarities)
     _require_third(matrix, "similarities")
     shape, dtype = (len(matrix), len(matrix)), _checks.result_dtype(matrix)
-    with door.running():
-        result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
-        matrix = matrix if out is None else door.apart(matrix, result)
+    with dispatch.running():
+        result = dispatch.empty(shape, dtype) if out is None else dispatch.output(out, shape, dtype)
+        matrix = matrix if out is None else dispatch.apart(matrix, result)
 
         def work(backend: Any) -> None:
             apart, most = _checks.apart_from_transpose(matrix)
@@ -113,8 +113,8 @@ def _of_similarities(similarities: object, divisor: float, backend: BackendName,
                 raise InputError(f"similarities must be symmetric; {difference}")
             backend.choice_similarity(matrix, divisor, result)
 
-        run_finite(door, matrix, "similarities", work)
-        return door.give(result, out)
+        run_finite(dispatch, matrix, "similarities", work)
+        return dispatch.give(result, out)
 
 
 def _require_third(rows: Array, name: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from pyalign import _checks
 from pyalign.backends import Backend, HostBackend
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
-from pyalign.ops._host_door import HostDoor
+from pyalign.ops._dispatch import dispatch_of
+from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.ops._prepare import run_finite
 from pyalign.ops.plan import TripletPlan
 from pyalign.typing import AnswersLike, BackendName, JudgmentsLike, TripletsLike
@@ -22,7 +22,7 @@ def triplet_gradient(
     temperature: float = 1.0,
     backend: BackendName = "auto",
 ) -> tuple[float, Any]:
-    """Mean cross-entropy of triplets under similarities, and its derivative by each similarity.
+    """Compute the mean cross-entropy of triplets under similarities, and its derivative by each similarity.
 
     A triplet (i, j, k) whose last item was called odd costs ``-log softmax(s / temperature)[0]`` of its three
     similarities ``s = (s_ij, s_ik, s_jk)``. With S = Z Z^T the gradient by Z is ``(G + G^T) Z``: no memory of (t, d) is
@@ -53,36 +53,36 @@ def triplet_gradient(
         >>> round(loss, 4), gradient.round(2).tolist()
         (1.0986, [[0.0, -0.67, 0.33], [0.0, 0.0, 0.33], [0.0, 0.0, 0.0]])
     """
-    door = open_door(backend, similarities)
-    matrix = door.similarities(similarities)
+    dispatch = dispatch_of(backend, similarities)
+    matrix = dispatch.similarities(similarities)
     n, dtype = len(matrix), _checks.result_dtype(matrix)
     temperature = _checks.as_temperature(temperature)
     if isinstance(triplets, TripletPlan):
         plan, triplets = triplets, triplets.triplets
         _check_plan(plan, n, answers)
-        if isinstance(door, HostDoor):
-            gradient, scale = door.empty((n, n), dtype), 1.0 / plan.weight
+        if isinstance(dispatch, HostDispatch):
+            gradient, scale = dispatch.empty((n, n), dtype), 1.0 / plan.weight
 
             def planned(backend: HostBackend) -> float:
                 return plan.run(backend, matrix, temperature, scale, gradient)
 
-            return run_finite(door, matrix, "similarities", planned) / plan.weight, gradient
+            return run_finite(dispatch, matrix, "similarities", planned) / plan.weight, gradient
         answers = plan.answers
         if plan.alternatives != 3:
-            raise InputError(f"a plan of two alternatives needs a backend on the host; got {door.backend.name!r}")
-    index = door.triplets(triplets)
+            raise InputError(f"a plan of two alternatives needs a backend on the host; got {dispatch.backend.name!r}")
+    index = dispatch.triplets(triplets)
     weight = float(len(index))
     weights = None
     if answers is not None:
-        weights = door.weights(answers, dtype, "answers")
+        weights = dispatch.weights(answers, dtype, "answers")
         weight = _checks.total_weight(weights, len(index))
-    with door.running(index, n):
-        gradient = door.empty((n, n), dtype)
+    with dispatch.running(index, n):
+        gradient = dispatch.empty((n, n), dtype)
 
         def work(backend: Backend) -> float:
             return backend.triplet_gradient(matrix, index, temperature, 1.0 / weight, gradient, weights)
 
-        return run_finite(door, matrix, "similarities", work) / weight, door.give(gradient)
+        return run_finite(dispatch, matrix, "similarities", work) / weight, dispatch.give(gradient)
 
 
 def _check_plan(plan: TripletPlan, n: int, answers: object) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import HostBackend, get_host_backend
-from pyalign.ops._host_door import explained
+from pyalign.ops._host_dispatch import explained
 
 IN_CACHE = 2048  # items; with more of them a band of rows is beyond a usual L2
 SHARE, LARGER_SHARE = 0.05, 0.2  # triplets by n^2 from which on a planned pass was the quicker, with few items and many
@@ -27,11 +27,11 @@ def pays(t: int, n: int) -> bool:
 class TripletPlan:
     """Triplets sorted for repeated gradient passes: for fits whose triplets stay the same.
 
-    `pyalign.triplet_gradient` takes it in the place of triplets. Making it costs as much as a few passes; each is then
+    `pyalign.triplet_gradient` takes it in place of triplets. Making it costs as much as a few passes; each is then
     1.5 times as fast for t = n^2 / 4 triplets and twice as fast for n^2, since look-ups and additions stay in cache
-    (csrc/cpu/planned.cpp). Where triplets are few against n^2 nothing is gained and they are taken as they were given;
-    so they are by devices, by backends other than the compiled one, and for more than 65,536 items. A probe that is
-    trained on a device sorts its triplets there.
+    (csrc/cpu/planned.cpp). With few triplets compared with n^2 nothing is gained, and they are used in their
+    order; so they are on devices, by backends other than the compiled one, and for more than 65,536 items. A probe that
+    is trained on a device sorts its triplets there.
 
     Args:
         triplets: (t, 3) integers in [0, n), three different items each; the last is the odd one. Not to be changed
@@ -41,7 +41,7 @@ class TripletPlan:
             answer each, the last item.
         sort: whether to sort; None: where it pays in many passes (`pays`).
         alternatives: 3, or 2: the loss is of the choice between the pairs of the first item; see
-            `pyalign.backends.HostBackend`. Backends on the host alone can do that.
+            `pyalign.backends.HostBackend`. Only backends on the host can do that.
 
     Attributes:
         triplets, n, answers: as they were given.

@@ -1,4 +1,4 @@
-"""Ranks of judged pairs: as they are, and ranked anew under resamples of the objects.
+"""Ranks of judged pairs: as they are, and ranked again under resamples of the objects.
 
 A resample of the objects gives a pair the product of its objects' multiplicities as weight; pairs of an object with its
 own copy are left out. Values keep their order, so that the pairs are sorted once and ranked by running sums of weights.

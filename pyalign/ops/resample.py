@@ -8,7 +8,8 @@ counter-based generator (Philox), so that it does not depend on how many are dra
   the n items with replacement; a triplet weighs the product of its items' multiplicities.
 * Triplets: weights Poisson(1) one by one, the Poisson form of the plain bootstrap.
 * Pairs of objects, the same for pairs: what similarity matrices are resampled by.
-* Subjects, the cluster bootstrap: draws of the people with replacement; a triplet weighs its person's multiplicity.
+* Subjects, the cluster bootstrap: draws of the people with replacement; a triplet weighs its participant's
+multiplicity.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from functools import lru_cache
 import numpy as np
 
 from pyalign.backends import LANES, get_host_backend
-from pyalign.ops._door import open_door
-from pyalign.ops._host_door import HostDoor
+from pyalign.ops._dispatch import dispatch_of
+from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.progress import Progress, silent
 
 TABLE_BYTES = 1 << 18  # of multiplicities that the host looks up at once, so that they stay in L2
@@ -59,18 +60,18 @@ def object_sums(
         >>> sums.shape, bool((sums[:, 1] <= 6 * sums[:, 0]).all())
         ((5, 2), True)
     """
-    door = open_door(backend, triplets)
-    index, checked = door.triplets(triplets), _as_values(values)
-    there = door.bring(checked)
+    dispatch = dispatch_of(backend, triplets)
+    index, checked = dispatch.triplets(triplets), _as_values(values)
+    there = dispatch.bring(checked)
 
     def compute(first: int, count: int) -> np.ndarray:
-        table = door.bring(multiplicities(n, first, count, seed=seed, stream=OBJECTS))
-        with door.running(index, n):
-            sums = door.empty((1 + len(checked), count), np.int64)
-            door.backend.resample_items(index, table, there, sums)
-            return door.host(sums)
+        table = dispatch.bring(multiplicities(n, first, count, seed=seed, stream=OBJECTS))
+        with dispatch.running(index, n):
+            sums = dispatch.empty((1 + len(checked), count), np.int64)
+            dispatch.backend.resample_items(index, table, there, sums)
+            return dispatch.host(sums)
 
-    at_once = TABLE_BYTES // max(1, n) if isinstance(door, HostDoor) else LANES_AT_ONCE
+    at_once = TABLE_BYTES // max(1, n) if isinstance(dispatch, HostDispatch) else LANES_AT_ONCE
     return _in_steps(compute, len(checked), n_resamples, at_once, progress)
 
 
@@ -123,7 +124,7 @@ def subject_sums(
     seed: int = 0,
     progress: Progress = silent,
 ) -> np.ndarray:
-    """Sums under resamples of people; subjects: (t,) integers in [0, people), the person of each triplet.
+    """Sums under resamples of people; subjects: (t,) integers in [0, people), the participant of each triplet.
 
     Example:
         >>> subject_sums(np.array([0, 0, 1]), np.array([[6, 0, 6]], np.int16), people=2, n_resamples=3).shape

@@ -12,7 +12,7 @@ from pyalign.data import Embeddings, as_embeddings
 from pyalign.data.instead import notes_on_values
 from pyalign.data.names import match_names, require_different
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 
 ALL = slice(None)
 
@@ -54,8 +54,8 @@ class Matched:
         rows, values = self.rows[name], self.models[name].values
         if rows is not None or items is not ALL:
             values = values[items if rows is None else rows[items]]
-        door = open_door("auto", values)
-        taken = door.host(door.rows(values, name))
+        dispatch = dispatch_of("auto", values)
+        taken = dispatch.host(dispatch.rows(values, name))
         _checks.require_finite(~np.isfinite(taken).all(axis=1), name)
         return taken
 

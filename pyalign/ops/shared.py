@@ -9,7 +9,7 @@ import numpy as np
 
 from pyalign import _checks
 from pyalign.backends import HostBackend, get_host_backend
-from pyalign.ops._host_door import explained
+from pyalign.ops._host_dispatch import explained
 
 BLOCK = 1 << 16  # rows whose products are added up at a time
 

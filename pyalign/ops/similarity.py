@@ -12,7 +12,7 @@ from pyalign.data import as_embeddings
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops._aside import Aside
-from pyalign.ops._door import Door, open_door
+from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_prepared
 from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike
@@ -30,17 +30,17 @@ def similarity(
     backend: BackendName = "auto",
     out: Any = None,
 ) -> Any:
-    """Similarity of every row of x with every row of y; larger is more alike.
+    """Compute the similarity of every row of x with every row of y; larger means more alike.
 
     Args:
         embeddings: (n, d) real numbers. float64 is computed in float64, everything else in float32.
-        others: (m, d), or None for x with itself, which costs half and is symmetric bit for bit.
+        others: (m, d), or None for x with itself, which takes half the time and is symmetric bit for bit.
         measure: ``cosine`` (0 for a zero row), ``dot``, ``pearson`` (0 for a constant row), ``neg_sqeuclidean``,
             ``neg_euclidean``, ``rbf`` (``exp(-|x - y|^2 / 2 sigma^2)``, sigma the median distance, or as in
             ``"rbf:2.5"``).
         backend: ``"auto"``, or one of ``"native"``, ``"numpy"`` (on the host), ``"cuda"``, ``"triton"``,
             ``"torch"`` (on a device).
-        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x lies. x and y are copied first
+        out: (n, m) array of the result's dtype to fill, with contiguous rows; where x is. x and y are copied first
             where it overlaps them.
 
     Returns:
@@ -61,25 +61,25 @@ def similarity(
         as_embeddings(embeddings).values,
         None if others is None else as_embeddings(others, "others").values,
     )
-    door = open_door(
+    dispatch = dispatch_of(
         backend, embeddings, others, elements=length(embeddings) * length(embeddings if others is None else others)
     )
-    left, right = _matched(door, embeddings, others)
+    left, right = _matched(dispatch, embeddings, others)
     shape, dtype = (len(left), len(left if right is None else right)), _checks.result_dtype(left)
-    with door.running():
-        result = door.empty(shape, dtype) if out is None else door.output(out, shape, dtype)
+    with dispatch.running():
+        result = dispatch.empty(shape, dtype) if out is None else dispatch.output(out, shape, dtype)
         if out is not None:
-            left, right = door.apart(left, result), None if right is None else door.apart(right, result)
-        run_prepared(door, chosen, left, right, lambda backend, *sides: backend.similarity(*sides, result))
-        return door.give(result, out)
+            left, right = dispatch.apart(left, result), None if right is None else dispatch.apart(right, result)
+        run_prepared(dispatch, chosen, left, right, lambda backend, *sides: backend.similarity(*sides, result))
+        return dispatch.give(result, out)
 
 
-def _matched(door: Door, x: object, y: object | None) -> tuple[Array, Array | None]:
+def _matched(dispatch: Dispatch, x: object, y: object | None) -> tuple[Array, Array | None]:
     """x and y in one dtype: the wider of the two."""
-    left = door.rows(x, "embeddings")
+    left = dispatch.rows(x, "embeddings")
     if y is None:
         return left, None
-    right = door.rows(y, "others")
+    right = dispatch.rows(y, "others")
     if left.shape[1] != right.shape[1]:
         raise InputError(
             f"others must have the {left.shape[1]} features of the embeddings; got shape {tuple(right.shape)}"
@@ -87,7 +87,7 @@ def _matched(door: Door, x: object, y: object | None) -> tuple[Array, Array | No
     if left.dtype == right.dtype:
         return left, right
     dtype = max(_checks.result_dtype(left), _checks.result_dtype(right))
-    return door.cast(left, dtype), door.cast(right, dtype)
+    return dispatch.cast(left, dtype), dispatch.cast(right, dtype)
 
 
 def notes_on_similarities(
@@ -115,12 +115,12 @@ def notes_on_similarities(
     dtype = _checks.result_dtype(few)
     if _spread(few, measure) is None:
         return ()
-    door = open_door("auto", x)
+    dispatch = dispatch_of("auto", x)
     if index is None:
         used = np.arange(0, length(x), max(1, length(x) // FIRST_TRIPLETS))
     else:
-        used = np.unique(door.host(door.triplets(index[:FIRST_TRIPLETS])))
-    spread = _spread(door.host(door.backend.widened(door.rows(x)[used])), measure)
+        used = np.unique(dispatch.host(dispatch.triplets(index[:FIRST_TRIPLETS])))
+    spread = _spread(dispatch.host(dispatch.backend.widened(dispatch.rows(x)[used])), measure)
     if spread is None:
         return ()
     called = f"all similarities of {source} by {measure}"
@@ -133,8 +133,8 @@ def notes_on_similarities(
 def _few_rows(x: Array) -> np.ndarray:
     """Some of x (n, d), from all over it, on the host."""
     some = x[:: max(1, length(x) // FEW)][:FEW]
-    door = open_door("auto", some)
-    return door.host(door.backend.widened(door.rows(some)))
+    dispatch = dispatch_of("auto", some)
+    return dispatch.host(dispatch.backend.widened(dispatch.rows(some)))
 
 
 def _spread(rows: np.ndarray, measure: MeasureLike) -> float | None:

@@ -10,7 +10,7 @@ from array_api_compat import array_namespace
 
 from pyalign.data import as_embeddings
 from pyalign.errors import InputError
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops._place import length
 from pyalign.ops._prepare import run_finite
 from pyalign.ops.similarity import similarity
@@ -40,17 +40,17 @@ def topk(similarities: object, k: int, *, own: int | None = None, backend: str =
         array([[1, 2],
                [2, 0]], dtype=int32)
     """
-    door = open_door(backend, similarities)
-    matrix = door.backend.widened(door.rows(similarities, "similarities"))
+    dispatch = dispatch_of(backend, similarities)
+    matrix = dispatch.backend.widened(dispatch.rows(similarities, "similarities"))
     n, m = matrix.shape
     if own is not None and not (isinstance(own, int) and 0 <= own <= m - n):
         raise InputError(f"own must leave a column of {m} to each of {n} rows; got {own!r}")
     _require_neighbours(k, m if own is None else m - 1)
-    with door.running():
-        out = door.empty((n, int(k)), np.int32)
+    with dispatch.running():
+        out = dispatch.empty((n, int(k)), np.int32)
         first = -1 if own is None else own
-        run_finite(door, matrix, "similarities", lambda backend: backend.topk(matrix, int(k), first, out))
-        return door.give(out)
+        run_finite(dispatch, matrix, "similarities", lambda backend: backend.topk(matrix, int(k), first, out))
+        return dispatch.give(out)
 
 
 def _require_neighbours(k: object, most: int) -> None:
@@ -67,7 +67,7 @@ def neighbours(x: object, k: int, *, measure: MeasureLike = "cosine", backend: s
         measure, backend: see `pyalign.similarity`.
 
     Returns:
-        (n, k) int32 where x lies, the nearest first; of equally near ones the lower row first.
+        (n, k) int32 where x is, the nearest first; of equally near ones the lower row first.
 
     Raises:
         InputError: as `pyalign.similarity`, or a k that is not in range.

@@ -23,7 +23,7 @@ from pyalign.data.similarities import with_similarities
 from pyalign.errors import AssumptionWarning, InputError
 from pyalign.measures import Measure, get_measure
 from pyalign.ops._aside import Aside
-from pyalign.ops._door import Door, open_door
+from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops._place import lengths
 from pyalign.ops._prepare import run_finite, run_prepared
 from pyalign.typing import BackendName, EmbeddingsLike, JudgmentsLike, MeasureLike, TripletsLike
@@ -35,7 +35,7 @@ MATRIX_ELEMENTS_PER_TRIPLET = 16
 def use_matrix(n: int, t: int, itemsize: int) -> bool:
     """Whether n items and t triplets go through the (n, n) matrix.
 
-    The product runs at close to the processor's peak and the row route at the speed of its caches, about 16 to 1 per
+    The product runs at close to the peak of the CPU and the row route at the speed of its caches, about 16 to 1 per
     multiply-add: the matrix pays while n^2 / 2 < 16 * 3 t, less a margin for small d. Above 256 MiB it would not fit
     where the look-ups are cheap.
 
@@ -58,7 +58,7 @@ class TripletResults:
         sums: or None.
         similarities: (t, 3) of that dtype, of the pairs of positions 01, 02, 12, or None.
 
-    Arrays are those of numpy, or lie on the device of x in its library.
+    Arrays are those of numpy, or are on the device of x in its library.
     """
 
     backend: str
@@ -77,7 +77,7 @@ def odd_one_out(
     measure: MeasureLike | None = None,
     backend: BackendName = "auto",
 ) -> Any:
-    """The odd item of each triplet: the one outside the most similar pair.
+    """Find the odd item of each triplet: the one outside the most similar pair.
 
     Args:
         embeddings: (n, d) real numbers, one row per item; of `Embeddings` and DataFrames the names are used.
@@ -111,13 +111,13 @@ def odd_one_out(
             aligned.x, aligned.index, measure="cosine" if measure is None else measure, backend=backend, choices=True
         )
         return aligned.triplets.choices_in_file(results.choices)
-    door = open_door(backend, aligned.x)
-    matrix = door.similarities(aligned.x)
-    index = door.triplets(aligned.index)
-    with door.running(index, len(matrix)):
-        choices = door.empty((len(index),), np.int8)
-        _run_from(door, matrix, index, Wanted(choices=choices))
-        return aligned.triplets.choices_in_file(door.give(choices))
+    dispatch = dispatch_of(backend, aligned.x)
+    matrix = dispatch.similarities(aligned.x)
+    index = dispatch.triplets(aligned.index)
+    with dispatch.running(index, len(matrix)):
+        choices = dispatch.empty((len(index),), np.int8)
+        _run_from(dispatch, matrix, index, Wanted(choices=choices))
+        return aligned.triplets.choices_in_file(dispatch.give(choices))
 
 
 def _aligned(
@@ -169,7 +169,7 @@ def choice_probabilities(
     temperature: float = 1.0,
     backend: BackendName = "auto",
 ) -> Any:
-    """Probability that each position of each triplet is the odd one.
+    """Compute the probability that each position of each triplet is the odd one.
 
     The pairs' similarities s give ``p(pair) = softmax(s / temperature)`` over the three pairs; the odd item is the one
     outside the pair. The similarities are those that the decision uses.
@@ -206,20 +206,20 @@ def choice_probabilities(
             probabilities=True,
         )  # fmt: skip
         return aligned.triplets.columns_in_file(results.probabilities)
-    door = open_door(backend, aligned.x)
-    matrix = door.similarities(aligned.x)
-    index = door.triplets(aligned.index)
+    dispatch = dispatch_of(backend, aligned.x)
+    matrix = dispatch.similarities(aligned.x)
+    index = dispatch.triplets(aligned.index)
     temperature = _checks.as_temperature(temperature)
-    with door.running(index, len(matrix)):
-        probabilities = door.empty((len(index), 3), _checks.result_dtype(matrix))
+    with dispatch.running(index, len(matrix)):
+        probabilities = dispatch.empty((len(index), 3), _checks.result_dtype(matrix))
         want = Wanted(probabilities=probabilities, temperature=temperature)
-        _run_from(door, matrix, index, want)
-        return aligned.triplets.columns_in_file(door.give(probabilities))
+        _run_from(dispatch, matrix, index, want)
+        return aligned.triplets.columns_in_file(dispatch.give(probabilities))
 
 
 def require_finite_matrix(matrix: np.ndarray) -> None:
     """Raises where similarities (n, n) hold NaN or infinity: once, for many calls of `run_finite_matrix`."""
-    run_finite(open_door("auto", matrix), matrix, "similarities", lambda backend: None)
+    run_finite(dispatch_of("auto", matrix), matrix, "similarities", lambda backend: None)
 
 
 def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: float | None = None) -> np.ndarray:
@@ -227,28 +227,28 @@ def run_finite_matrix(matrix: np.ndarray, triplets: np.ndarray, temperature: flo
 
     The matrix is not looked at: that takes longer than the answers to a few triplets.
     """
-    door = open_door("auto", matrix)
-    choices = door.empty((len(triplets),), np.int8) if temperature is None else None
+    dispatch = dispatch_of("auto", matrix)
+    choices = dispatch.empty((len(triplets),), np.int8) if temperature is None else None
     dtype = _checks.result_dtype(matrix)
-    probabilities = None if temperature is None else door.empty((len(triplets), 3), dtype)
+    probabilities = None if temperature is None else dispatch.empty((len(triplets), 3), dtype)
     divisor = 1.0 if temperature is None else _checks.as_temperature(temperature)
-    with door.running(triplets, len(matrix)):
+    with dispatch.running(triplets, len(matrix)):
         want = Wanted(choices=choices, probabilities=probabilities, temperature=divisor)
-        door.backend.triplets_from_matrix(matrix, door.triplets(triplets), want)
+        dispatch.backend.triplets_from_matrix(matrix, dispatch.triplets(triplets), want)
     return np.asarray(choices if probabilities is None else probabilities)
 
 
 @dataclass(frozen=True, eq=False)
 class Placed:
-    """Rows and triplets that are checked and lie where a backend computes, for as many passes as there are measures.
+    """Rows and triplets that are checked and are where a backend computes, for as many passes as there are measures.
 
     Attributes:
-        door: by which results come back.
+        dispatch: by which results come back.
         rows: (n, d) embeddings, or similarities (n, n).
         index: (t, 3) integers, not compared with n yet.
     """
 
-    door: Door
+    dispatch: Dispatch
     rows: Array
     index: Array
 
@@ -265,8 +265,8 @@ def placed(x: object, triplets: object, backend: str = "auto", precomputed: bool
         (1, 3)
     """
     n, t = lengths(x, triplets)
-    door = open_door(backend, x, elements=n * n if t and use_matrix(n, t, 4) else 0)
-    return Placed(door, door.similarities(x) if precomputed else door.rows(x), door.triplets(triplets))
+    dispatch = dispatch_of(backend, x, elements=n * n if t and use_matrix(n, t, 4) else 0)
+    return Placed(dispatch, dispatch.similarities(x) if precomputed else dispatch.rows(x), dispatch.triplets(triplets))
 
 
 def run_triplets(
@@ -306,36 +306,36 @@ def run_placed(
 
     aside: arrays where these are, to be read with the numbers of this call.
     """
-    door, rows, index = ready.door, ready.rows, ready.index
+    dispatch, rows, index = ready.dispatch, ready.rows, ready.index
     dtype, shape = _checks.result_dtype(rows), (len(index), 3)
     temperature = _checks.as_temperature(temperature)
-    with door.running(index, *map(int, rows.shape)):
+    with dispatch.running(index, *map(int, rows.shape)):
         want = Wanted(
-            choices=door.empty(shape[:1], np.int8) if choices else None,
-            probabilities=door.empty(shape, dtype) if probabilities else None,
-            similarities=door.empty(shape, dtype) if similarities else None,
+            choices=dispatch.empty(shape[:1], np.int8) if choices else None,
+            probabilities=dispatch.empty(shape, dtype) if probabilities else None,
+            similarities=dispatch.empty(shape, dtype) if similarities else None,
             sums=sums,
             temperature=temperature,
         )
         total = _run(ready, measure, want, dtype, aside)
         wanted = want.choices, want.probabilities, want.similarities
-        outputs = [None if array is None else door.give(array) for array in wanted]
-    return TripletResults(door.backend.name, len(index), outputs[0], outputs[1], total, outputs[2])
+        outputs = [None if array is None else dispatch.give(array) for array in wanted]
+    return TripletResults(dispatch.backend.name, len(index), outputs[0], outputs[1], total, outputs[2])
 
 
-def checked_triplets(door: Door, triplets: object, n: int, columns: int = 0) -> Array:
+def checked_triplets(dispatch: Dispatch, triplets: object, n: int, columns: int = 0) -> Array:
     """`triplets` as integers (t, 3), each row three different items in [0, n); columns: of the embeddings."""
-    index = door.triplets(triplets)
-    _checks.require_valid(door.backend.check_triplets(index, n), index, n, columns)
+    index = dispatch.triplets(triplets)
+    _checks.require_valid(dispatch.backend.check_triplets(index, n), index, n, columns)
     return index
 
 
 def _run(ready: Placed, measure: Measure, want: Wanted, dtype: np.dtype, aside: Aside | None) -> Sums | None:
-    door, x, triplets = ready.door, ready.rows, ready.index
+    dispatch, x, triplets = ready.dispatch, ready.rows, ready.index
     if measure.precomputed:
-        return cast("Sums | None", _run_from(door, x, triplets, want))
+        return cast("Sums | None", _run_from(dispatch, x, triplets, want))
     n = len(x)
-    matrix = door.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
+    matrix = dispatch.empty((n, n), dtype) if use_matrix(n, len(triplets), dtype.itemsize) else None
 
     def work(backend: Any, rows: Rows, _: Rows | None) -> Sums | None:
         if matrix is None:
@@ -343,11 +343,11 @@ def _run(ready: Placed, measure: Measure, want: Wanted, dtype: np.dtype, aside: 
         backend.similarity(rows, None, matrix)
         return cast(Backend, backend).triplets_from_matrix(matrix, triplets, want)
 
-    return run_prepared(door, measure, x, None, work, aside)
+    return run_prepared(dispatch, measure, x, None, work, aside)
 
 
-def _run_from(door: Door, matrix: Array, triplets: Array, want: Wanted) -> Any:
+def _run_from(dispatch: Dispatch, matrix: Array, triplets: Array, want: Wanted) -> Any:
     def work(backend: Any) -> Any:
         return backend.triplets_from_matrix(matrix, triplets, want)
 
-    return run_finite(door, matrix, "similarities", work)
+    return run_finite(dispatch, matrix, "similarities", work)

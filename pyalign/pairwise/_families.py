@@ -231,7 +231,7 @@ def prepared(family: Family, models: Mapping[str, np.ndarray]) -> dict[str, Any]
 
 
 def notes_on(measure: RepresentationMeasure, ready: Mapping[str, Any], models: Mapping[str, np.ndarray]) -> list[str]:
-    """What a person should know about these figures: a bias, correlations that are 1 by themselves."""
+    """What a reader should know about these figures: a bias, correlations that are 1 by themselves."""
     n = len(next(iter(models.values())))
     if all(isinstance(model, Subspace) for model in ready.values()):
         note = rank_note([subspace.columns.shape[1] for subspace in ready.values()], n, measure)

@@ -44,7 +44,7 @@ class Replicates:
 
     @property
     def method(self) -> str:
-        """As results say it."""
+        """The name of the method, as results have it."""
         return "bootstrap" if self.both is None else "dual bootstrap"
 
     def degrees(self, a: int, b: int | None = None) -> float:

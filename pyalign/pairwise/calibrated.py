@@ -17,7 +17,7 @@ ROUNDING = {4: 4e-6, 8: 1e-12}  # by bytes of a number: scores that differ by le
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A score beside its null.
+    """A score next to its null.
 
     Attributes:
         threshold: what a share alpha of nulls, with the score among them, lies above.

@@ -1,7 +1,7 @@
-"""What the noise ceiling and the reliability of people owe to each pair of objects and to each person.
+"""What the noise ceiling and the reliability of people owe to each pair of objects and to each participant.
 
 Both are means over people s of a correlation c_s: of the matrix of s with the mean of the others' (the lower ceiling),
-with the mean of all (the upper), or, of the reliability, the mean correlation with each of the others. A person q
+with the mean of all (the upper), or, of the reliability, the mean correlation with each of the others. A participant q
 enters twice: by c_q, and by what q does to the c_s of the others. The jackknife has both,
 
     J_q = (p - 1) (the mean over q of T_-q, less T_-q)
@@ -31,10 +31,12 @@ class AmongPeople:
     """Three figures of people with each other: lower ceiling, upper ceiling, reliability.
 
     Attributes:
-        values: (p, 3), the correlations of each person, whose means over people the figures are.
-        jackknife: (p, 3), what each person does to a figure; NaN with fewer than three people, or where a value is NaN.
+        values: (p, 3), the correlations of each participant, whose means over people the figures are.
+        jackknife: (p, 3), what each participant does to a figure; NaN with fewer than three people, or where a value is
+            NaN.
         pairs: (3, m + n), the influence of each pair and object on the figures; see `influence.jackknifed`.
-        rows: (3, p, m + n), what each person does to the figures there; None unless people and objects are drawn anew.
+        rows: (3, p, m + n), what each participant does to the figures there; None unless people and objects are
+            resampled.
     """
 
     values: np.ndarray
@@ -104,7 +106,7 @@ def _means(values: np.ndarray) -> np.ndarray:
 
 
 def _value(own: Side, pooled: Side, scores: np.ndarray) -> float:
-    """The correlation of a person with a mean whose scores are these."""
+    """The correlation of a participant with a mean whose scores are these."""
     if not (own.square > 0 and pooled.square > 0):
         return math.nan
     square = pooled.square if own.name == "rho-a" else float(np.einsum("i,i->", scores, scores)) / len(scores)

@@ -31,7 +31,7 @@ def _unit(values: np.ndarray) -> np.ndarray:
     return values / length if length > 0 else values
 
 
-# How each person's values are brought to one scale before they are averaged.
+# How each participant's values are brought to one scale before they are averaged.
 POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "ranks": _ranks,
     "standardized": _standardized,
@@ -41,7 +41,7 @@ POOLINGS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def scaled(people: np.ndarray, pooling: str) -> np.ndarray:
-    """(p, m): each person's values on the scale of a pooling, NaN where they are NaN.
+    """(p, m): each participant's values on the scale of a pooling, NaN where they are NaN.
 
     Ranks are doubled; of people who judged different numbers of pairs they are divided by how many.
 
@@ -65,8 +65,8 @@ class Pool:
     """People's matrices on the scale on which they are averaged.
 
     Attributes:
-        on_scale: (p, m), NaN for pairs that a person has not judged.
-        there: bool (p, m), which pairs each person has judged.
+        on_scale: (p, m), NaN for pairs that a participant has not judged.
+        there: bool (p, m), which pairs each participant has judged.
         total: (m,), the sum over people.
         counts: (m,), how many people judged each pair.
     """
@@ -99,10 +99,10 @@ class Pool:
 
 
 def noise_ceiling_of(people: np.ndarray, items: np.ndarray, correlation: Correlation, pooling: str) -> RsaCeiling:
-    """Bounds of the mean over people of a model's correlation with each, and how reliable one person is.
+    """Bounds of the mean over people of a model's correlation with each, and how reliable one participant is.
 
     Args:
-        people: (p, m) with p of at least 2; NaN for pairs that a person has not judged.
+        people: (p, m) with p of at least 2; NaN for pairs that a participant has not judged.
         items: int32 (m, 2), the objects of each pair.
         pooling: a name of `POOLINGS`.
 

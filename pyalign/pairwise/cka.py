@@ -46,7 +46,7 @@ def cka(
     ci: IntervalsOver = AUTO, correction: Correction = "holm", seed: int = 0, backend: BackendName = "auto",
     progress: Progress | None = None,
 ) -> ModelSimilarities | LayerSimilarity:  # fmt: skip
-    """How similar models are to each other, by CKA or a relative of it, and how much of that is more than chance.
+    """Compute how similar models are to each other, by CKA or a relative, and how much of that exceeds chance.
 
     Args:
         models: name -> (n, d) embeddings of the same n items, of any numbers of features; at least two. Those with
@@ -56,22 +56,23 @@ def cka(
             the best of many pairs is large by itself.
         aggregate: of layers: ``"max"`` (the default) or ``"mean"`` over all pairs.
         batches: instead of models, an iterable of batches as a loader yields them: mappings from the same names to
-            (b, d) rows of the same items, in an order that has nothing to do with them.
-        batch_size: of models whose matrices (n, n), or whose rows, do not fit into memory, such as memory-mapped
-            arrays: they are read in random batches of about so many rows, at least 4. None: all at once.
-        measure: one of `REPRESENTATION_MEASURES` or, of models, several. ``rbf-cka:0.5`` has half the median distance
-            for a bandwidth, ``rbf-cka:sigma=2`` that distance itself; ``mutual-knn:20`` and ``cknna:20`` 20 neighbours;
-            ``svcca:20`` 20 components, ``svcca:0.95`` those with so much of the variance; ``rsa-spearman:cosine``
-            cosines instead of Pearson correlations. Batches: ``debiased-cka`` or ``debiased-rbf-cka:sigma=S``, since
-            others depend on the size of a batch.
-        n_permutations: of the items of one model, K (None: 200); 0: no null. Batches have none.
-        alpha: the share of unrelated models whose calibrated score may be above 0.
+            (b, d) rows of the same items, in an order that is independent of their content.
+        batch_size: for models whose matrices (n, n), or whose rows, do not fit into memory, such as memory-mapped
+            arrays: they are read in random batches of about this many rows, at least 4. None: all at once.
+        measure: one of the measures in docs/cka.md or, for models, several. ``rbf-cka:0.5`` has half the median
+            distance as its bandwidth, ``rbf-cka:sigma=2`` a bandwidth of 2; ``mutual-knn:20`` and ``cknna:20`` use 20
+            neighbours; ``svcca:20`` uses 20 components, ``svcca:0.95`` those with 95% of the variance;
+            ``rsa-spearman:cosine`` uses cosines instead of Pearson correlations. Batches take ``debiased-cka`` or
+            ``debiased-rbf-cka:sigma=S``, since others depend on the size of a batch.
+        n_permutations: the number K of permutations of one model's items (None: 200); 0: no null. Batches have none.
+        alpha: the proportion of unrelated models whose calibrated score may be above 0.
         ci: of models, "objects" (as "auto"), a `pyalign.Resampling` of objects, or None for no intervals. Measures of
             symmetric matrices have the closed form, "corrected"; others have "half-samples", 200 unless
             `n_resamples` says otherwise, which can be asked for of all. Batches and layers have no intervals.
         correction: how p-values of pairs, and of differences, are corrected: "holm", or "benjamini-hochberg".
-        seed: of the permutations, which are the same for all pairs and all measures; of batches the order of rows.
-        backend: what computes on the host; embeddings on a device are brought there.
+        seed: the seed of the permutations, which are the same for all pairs and measures; for batches, of the row
+            order.
+        backend: the backend that computes on the host; embeddings on a device are brought there.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
@@ -83,12 +84,12 @@ def cka(
 
     Raises:
         InputError: fewer than two models, or of other items; NaN or infinity; an unknown measure; a model to which a
-            measure does not apply, such as one whose rows are all the same; options that serve another input.
+            measure does not apply, such as one whose rows are all the same; options that apply to another input.
         MissingExtraError: a measure of singular values without scipy.
 
     Source: Kornblith et al., "Similarity of neural network representations revisited", ICML 2019; Song et al., JMLR
     2012 (debiased); Nguyen, Raghu and Kornblith, ICLR 2021, equation 3 (batches); Gröger, Wen and Brbić, arXiv
-    2602.14486 (calibration, of layers algorithm 2); others in `REPRESENTATION_MEASURES`.
+    2602.14486 (calibration, of layers algorithm 2); others in docs/cka.md.
 
     Example:
         >>> import numpy as np, pyalign

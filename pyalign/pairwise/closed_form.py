@@ -7,12 +7,12 @@ object i and over each pair, and N0 the number of pairs of pairs without a commo
     over people   V_s = sum J_q^2 / (p (p - 1))
     over both     V   = V_o + V_s - sum_q V_o(d_q) / (p (p - 1))
 
-with J_q what person q does to the correlation, and d_q what q does at each pair, less J_q: noise of person and object
-together is in both of the first terms, and the third takes it back. Of the mean over people of the correlation with
-each, J_q is the correlation of q less that mean, and d_q the influences in the matrix of q less their mean over people.
-Of the correlation with the mean matrix, J_q is the jackknife's, and d_q follows from the ranks, or values, without q;
-of the noise ceiling see `pyalign.pairwise.ceiling_errors`.
-V_o is not below the variance for independent pairs, V not below V_o or V_s.
+with J_q what participant q does to the correlation, and d_q what q does at each pair, less J_q: noise of participant
+and object together is in both of the first terms, and the third takes it back. Of the mean over people of the
+correlation with each, J_q is the correlation of q less that mean, and d_q the influences in the matrix of q less their
+mean over people. Of the correlation with the mean matrix, J_q is the jackknife's, and d_q follows from the ranks, or
+values, without q; of the noise ceiling see `pyalign.pairwise.ceiling_errors`. V_o is not below the variance for
+independent pairs, V not below V_o or V_s.
 
 S_i is that of the jackknife, which leaves object i out: means and variances are pulled towards objects with large
 effects, so that sums of influences are too small for these. Degrees of freedom are fewer where a few objects have most
@@ -47,7 +47,7 @@ class ClosedForm:
     Attributes:
         candidates: (k, k) covariances each, of which the largest counts for each contrast.
         most: degrees of freedom at most: objects or people, less one; the smaller where both are drawn.
-        sums: (k, n), what each object adds to the statistics; None where objects are not drawn anew.
+        sums: (k, n), what each object adds to the statistics; None where objects are not resampled.
         method: as results say it.
     """
 
@@ -149,7 +149,7 @@ class Parts:
         """The variances over "objects", "subjects" or "objects+subjects"."""
         if what == "objects":
             return ClosedForm((self.objects, self.alone), self.n - 1, self.sums)
-        if self.people is None or self.within is None:  # one person says nothing of others
+        if self.people is None or self.within is None:  # one participant says nothing of others
             return ClosedForm((np.full_like(self.objects, np.nan),), 0)
         if what == "subjects":
             return ClosedForm((self.people,), self.p - 1)

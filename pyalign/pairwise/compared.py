@@ -1,4 +1,4 @@
-"""What a comparison of models with each other gives: a matrix of scores for each measure, beside their nulls."""
+"""What a comparison of models with each other gives: a matrix of scores for each measure, next to their nulls."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class LayerSimilarity(Result):
         aggregate: how one figure is made of them: "max" or "mean".
         value: that figure.
         null_threshold, calibrated, p_value: of it, as in `SimilarityMatrix`; under each permutation all layers are
-            permuted together, and the figure is made anew.
+            permuted together, and the figure is made again.
         n_objects, permutations, alpha, seed: as in `ModelSimilarities`.
     """
 

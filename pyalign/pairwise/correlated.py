@@ -64,7 +64,7 @@ class Correlated:
 
     @cached_property
     def per_person(self) -> np.ndarray:
-        """(p, k): the correlation of each model with each person."""
+        """(p, k): the correlation of each model with each participant."""
         assert self.study.people is not None
         out = np.full((len(self.study.people), len(self.models)), np.nan)
         family = self.correlation.of
@@ -97,7 +97,7 @@ class Correlated:
         return self.correlation.of.resampled([self.mean], self.models, table, self.backend)[:, 0]
 
     def resampled_per_person(self, table: np.ndarray) -> np.ndarray:
-        """(r, p, k): the correlation of each model with each person, under such resamples."""
+        """(r, p, k): the correlation of each model with each participant, under such resamples."""
         assert self.study.people is not None
         out = np.full((table.shape[1], len(self.study.people), len(self.models)), np.nan)
         for group in self.groups:
@@ -182,7 +182,7 @@ def _unit(values: np.ndarray | None) -> np.ndarray:
 
 
 def _one_by_one(correlated: Correlated, n_permutations: int, seed: int, progress: Progress) -> np.ndarray:
-    """The permuted values where pairs are missing, or a correlation is no inner product: each is prepared anew."""
+    """The permuted values where pairs are missing, or a correlation is no inner product: each is prepared again."""
     study, family = correlated.study, correlated.correlation.of
     every = np.stack(np.triu_indices(study.n, 1), axis=1)
     squares = [as_square(model.whole, every, study.n) for model in study.models]

@@ -2,7 +2,7 @@
 
 Values are those of the pairs above the diagonal, (m,). A family of correlations makes them ready once (`prepare`) and
 then gives the correlation of two (`value`), or of several under many resamples of the objects (`resampled`), where a
-pair weighs the product of its objects' multiplicities, and ranks are taken anew.
+pair weighs the product of its objects' multiplicities, and ranks are taken again.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Correlation:
 
     @property
     def of(self) -> Family:
-        """Its family."""
+        """The family that computes this correlation."""
         return self.family(self.name)
 
 

@@ -1,4 +1,4 @@
-"""What each pair of objects does to a correlation of two matrices, and each person to that with their mean.
+"""What each pair of objects does to a correlation of two matrices, and each participant to that with their mean.
 
 A correlation moves by the mean of the influences of its pairs, to first order. That of a covariance of ranks has two
 terms more than that of values: with a pair, the ranks of all others move.

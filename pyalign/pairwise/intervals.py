@@ -15,7 +15,7 @@ class Variances(Protocol):
 
     @property
     def method(self) -> str:
-        """As results say it."""
+        """The name of the method, as results have it."""
 
     def degrees(self, a: int, b: int | None = None) -> float:
         """Degrees of freedom of Student's t for statistic a, or for a less b."""

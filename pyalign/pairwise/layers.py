@@ -33,7 +33,7 @@ def compare_layers(
     """The similarity of all layers of a model with all layers of another, and the largest or mean of them, calibrated.
 
     The best of many pairs of layers is large by itself. Here the same permutation of the items is applied to all layers
-    of the second model, and the largest (or the mean) is taken anew: what is calibrated is that figure. See
+    of the second model, and the largest (or the mean) is taken again: what is calibrated is that figure. See
     `pyalign.cka`.
 
     Source: Gröger, Wen and Brbić, arXiv 2602.14486, algorithm 2.

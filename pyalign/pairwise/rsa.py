@@ -79,7 +79,7 @@ def rsa(
         kind: what `human` contains, "dissimilarity" or "similarity", unless it says so itself.
         measure: the measure of the similarity of rows, one or several; see `pyalign.similarity`. The dissimilarity is
             1 - s for cosine, pearson and rbf, and -s for distances and dot products.
-        correlation: one or several of `CORRELATIONS`.
+        correlation: ``"spearman"``, ``"pearson"``, ``"kendall"``, ``"tau-a"``, ``"rho-a"`` or ``"cosine"``, or several.
         model_rdms: name -> dissimilarity matrix of a further model, such as categories.
         ci: what intervals are over: "objects", "subjects" or "objects+subjects"; "auto": objects, and participants if
             there are matrices of several; or a `pyalign.Resampling` of these. None: no intervals. Its method is
@@ -99,7 +99,7 @@ def rsa(
         seed: the seed of the permutations, and of the folds of the weighted sum.
         rdms: whether the result keeps the matrices of participants (their mean) and models, for pictures; of more
             than 200 objects a sample.
-        backend: what computes similarities; see `pyalign.similarity`.
+        backend: the backend that computes similarities; see `pyalign.similarity`.
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:

@@ -58,7 +58,7 @@ class PersonDifference(WithError):
 
 @dataclass(frozen=True)
 class PerPerson(WithError):
-    """Correlations with the matrix of each person.
+    """Correlations with the matrix of each participant.
 
     Attributes:
         mean: the mean over participants.

@@ -2,11 +2,11 @@
 
 Measures of symmetric matrices have a closed form. Of unit matrices A and B, U- or doubly centred, the score is
 c = sum A_ij B_ij, and pair (i, j) moves it by A_ij B_ij - c (A_ij^2 + B_ij^2) / 2: what centring takes off has no part
-in that, to first order. With object i left out matrices are centred anew, which follows from R_i = sum_j A_ij B_ij and
+in that, to first order. With object i left out matrices are centred again, which follows from R_i = sum_j A_ij B_ij and
 from the diagonal. The variance is that of `pyalign.pairwise.closed_form` over objects, with the sums of the jackknife.
 A bandwidth that is the median distance is taken as it is.
 
-Other measures have half-samples: each model's rows are halved without replacement, prepared anew and compared. In a
+Other measures have half-samples: each model's rows are halved without replacement, prepared again and compared. In a
 half, canonical correlations of too many dimensions would be 1 by themselves; then there is no error.
 """
 
@@ -49,7 +49,7 @@ class Halved:
 
     @property
     def method(self) -> str:
-        """As results say it."""
+        """The name of the method, as results have it."""
         return HALF_SAMPLES
 
     def degrees(self, a: int, b: int | None = None) -> float:

@@ -51,7 +51,7 @@ class Study:
         n: how many objects are in a pair that counts.
         items: int32 (m, 2), the objects of each pair that counts, in [0, n).
         mean: float64 (m,), the mean of the people's values of each pair, of those who judged it.
-        people: float64 (p, m) with NaN where a person has not judged a pair; None of one matrix.
+        people: float64 (p, m) with NaN where a participant has not judged a pair; None of one matrix.
         models: in the order of the results.
         n_missing: pairs of all objects of the human judgments that are left out.
         notes: what was assumed, a sentence each.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pyalign._result import Result
 from pyalign.errors import InputError
-from pyalign.probing.answers import part_of
+from pyalign.fitting.answers import part_of
 from pyalign.probing.fit import Maker, fit_path
 from pyalign.probing.options import SHARES, ProbeOptions, as_penalties
 from pyalign.probing.problem import Problem
@@ -19,7 +19,7 @@ from pyalign.probing.scoring import HeldOut, held_out_score
 from pyalign.probing.watch import INNER, Watch
 from pyalign.stats.splits import Fold, TripletKFold
 
-# Tried besides where the first or the last of `SHARES` is the best: answers that say little, and such as say very much.
+# Also tried where the first or the last of `SHARES` is the best: for answers that say little, or very much.
 STRONGER = (1.0, 0.5, 0.2)
 WEAKER = tuple(float(share) for share in np.geomspace(0.0005, 0.00001, 5))
 PATIENCE = 2  # a path ends when the cross-entropy of held-out triplets has been above its least that often in a row
@@ -72,7 +72,7 @@ def choose_strength(
     penalties: numbers, or ``"auto"`` for `SHARES` of the strength from which on the best map is zero, and `STRONGER` or
         `WEAKER` ones where the best would else be the first or the last. A single number is not weighed against others,
         nor scaled.
-    watch: who is told; its journal gets the fit with the least cross-entropy on its held-out triplets.
+    watch: what reports progress; its journal gets the fit with the least cross-entropy on its held-out triplets.
     make: what makes a problem of rows, triplets, options and answers: with other terms of the loss, for one.
 
     Raises:
@@ -111,7 +111,7 @@ def choose_strength(
 def require_sides(folds: Sequence[Fold], answers: np.ndarray | None) -> None:
     """Raises for a fold on one side of which no answer weighs anything.
 
-    answers: see `pyalign.probing.answers.answer_weights`.
+    answers: see `pyalign.fitting.answers.answer_weights`.
     """
     for number, fold in enumerate(folds):
         for side, rows in (("training", fold.train), ("test", fold.test)):

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 
 from pyalign import _checks
 from pyalign.errors import ConvergenceWarning, InputError
+from pyalign.fitting.answers import part_of
 from pyalign.journal import Journal
-from pyalign.probing.answers import part_of
 from pyalign.probing.choose import GROWTH, Choice, choose_strength, geometric_mean, problem_of, require_sides
 from pyalign.probing.fit import Maker, ProbeFit, fit_path
 from pyalign.probing.held_out_intervals import FoldIntervals, HeldOutRows, fold_errors, fold_intervals, plan_for
@@ -72,8 +72,8 @@ def cross_validate_probe(
             ``split="objects"``, also participants if at least four are known. ``split="objects"`` has the words of
             `pyalign.score`; ``"subjects"`` has ``"subjects"`` and ``"triplets"``. A `Resampling` sets the level.
         backend: where losses, gradients and held-out figures are computed: see `fit_probe`.
-        progress: a callback that gets the current stage, such as "fold 2/3, inner 1/3: penalty 0.0322, loss 0.86045,
-            held-out 59.20 %", the number of passes of the current fit, and None.
+        progress: a callback that gets the current stage, such as ``fold 2/3, inner 1/3: penalty 0.0322, loss 0.86045,
+            held-out 59.20%``, the number of passes of the current fit, and None.
         journal: keeps the finished folds and the best map so far, a `ProbeFit`, if the call is interrupted with Ctrl-C.
             The same call continues from there. The best map is that of the finished fold with the smallest held-out
             cross-entropy or, before any fold is finished, that of the best inner fit.

@@ -21,7 +21,7 @@ from pyalign.probing.recipe import fit_recipe
 from pyalign.probing.recipe_results import RecipeFit
 from pyalign.probing.watch import Watch
 from pyalign.progress import Progress, silent
-from pyalign.typing import BackendName, EmbeddingsLike, MeasureLike, Policy, TripletsLike
+from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, MeasureLike, Policy, TripletsLike, WeightsLike
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
@@ -109,8 +109,8 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.seed = seed
 
     def fit(
-        self, x: object, triplets: object, answers: object = None, weights: object = None, *,
-        progress: Progress = silent, journal: Journal | None = None,
+        self, x: EmbeddingsLike, triplets: TripletsLike, answers: AnswersLike | None = None,
+        weights: WeightsLike | None = None, *, progress: Progress = silent, journal: Journal | None = None,
     ) -> TripletProbe:  # fmt: skip
         """Fit the map to triplets.
 
@@ -185,7 +185,7 @@ class TripletProbe(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.choice_, self.strength_, self.transform_ = None, fit.strength, fit.transform
         return self
 
-    def transform(self, x: object) -> Any:
+    def transform(self, x: EmbeddingsLike) -> Any:
         """Apply the map to rows.
 
         Args:

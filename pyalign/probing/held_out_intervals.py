@@ -1,15 +1,13 @@
 """Intervals of what cross-validation finds: of means over folds, from the held-out triplets of all of them together.
 
 A fold's accuracy counts as much as that of any other, so a triplet weighs as much as its answers, divided by those of
-its fold. Folds over objects hold out different objects; but the same people answer in all of them, and what a person's
-answers have in common is in the error of the mean. So errors are of one sample of triplets, as those of `pyalign.score`
-are (`pyalign.stats.clustered`). They ignore what the training sets of the folds share.
+its fold. Folds over objects hold out different objects; but the same people answer in all of them, and what a
+participant's answers have in common is in the error of the mean. So errors are of one sample of triplets, as those of
+`pyalign.score` are (`pyalign.stats.clustered`). They ignore what the training sets of the folds share.
 """
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,8 +16,9 @@ import numpy as np
 
 from pyalign.documents import Interval
 from pyalign.fitting.algebra import Algebra
+from pyalign.fitting.predicted import predicted_answers
+from pyalign.journal import packed, unpacked
 from pyalign.probing.options import ProbeOptions
-from pyalign.probing.scoring import predicted_answers
 from pyalign.stats.clustered import Dependence, Errors
 from pyalign.stats.effective import EffectiveNumber
 from pyalign.stats.intervals import POSITIVE, proportion_interval, student_interval
@@ -78,7 +77,7 @@ class HeldOutRows:
         cls, mapped: Any, x: Any, triplets: np.ndarray, answers: np.ndarray | None, options: ProbeOptions,
         on: Algebra, task: str,
     ) -> HeldOutRows:  # fmt: skip
-        """From rows after the map and before it, (n, d') and (n, d), where `on` computes."""
+        """Computes the table from embeddings after the map and before it, (n, d') and (n, d), on the device of `on`."""
         probed = predicted_answers(mapped, triplets, answers, options.measure, options.temperature, on, task)
         before = predicted_answers(x, triplets, answers, "cosine", 1.0, on, task)
         return cls(np.column_stack([probed.weights, probed.right, before.right, probed.nats]))
@@ -91,10 +90,8 @@ class HeldOutRows:
         return accuracy, zero_shot, nats
 
     def packed(self) -> str:
-        """As text, for a journal."""
-        file = io.BytesIO()
-        np.savez_compressed(file, table=self.table)
-        return base64.b64encode(file.getvalue()).decode("ascii")
+        """The table as text, for a journal."""
+        return packed(table=self.table)
 
     @classmethod
     def unpacked(cls, text: str) -> HeldOutRows:
@@ -104,8 +101,7 @@ class HeldOutRows:
             >>> HeldOutRows.unpacked(HeldOutRows(np.eye(4)).packed()).table[0]
             array([1., 0., 0., 0.])
         """
-        with np.load(io.BytesIO(base64.b64decode(text, validate=True)), allow_pickle=False) as arrays:
-            return cls(arrays["table"])
+        return cls(unpacked(text)["table"])
 
 
 @dataclass(frozen=True)

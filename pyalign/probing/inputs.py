@@ -23,10 +23,10 @@ from pyalign.data import (
 from pyalign.data.missing import Coverage, with_rows
 from pyalign.data.subjects import checked_labels
 from pyalign.errors import InputError
-from pyalign.fitting.algebra import Algebra, host_rows, host_triplets
+from pyalign.fitting.algebra import Algebra, host_rows, host_triplets, valid_triplets
+from pyalign.fitting.answers import answer_weights
 from pyalign.fitting.place import HostAlgebra, algebra_for
-from pyalign.probing.answers import answer_weights
-from pyalign.probing.problem import finite_rows, valid_triplets
+from pyalign.probing.problem import finite_rows
 from pyalign.typing import BackendName, Policy
 
 

@@ -183,7 +183,7 @@ class LocalTerm:
         self, rows: np.ndarray, others: np.ndarray, batches: list[np.ndarray], *, tau: float, on: Algebra | None = None
     ) -> None:
         self.on = on or algebra_for()
-        self.dtype, bring = rows.dtype, self.on.door.bring
+        self.dtype, bring = rows.dtype, self.on.dispatch.bring
         self.rows, self.others, self.tau = bring(rows), bring(others), tau
         self.batches: list[Array] = [bring(batch) for batch in batches]
         self.count = sum(map(len, batches))
@@ -191,8 +191,8 @@ class LocalTerm:
 
     def __call__(self, weights: np.ndarray, bias: np.ndarray) -> Slope:
         """The value and its derivatives at weights (k, r) and bias (r,)."""
-        bring = self.on.door.bring
-        with self.on.door.running():
+        bring = self.on.dispatch.bring
+        with self.on.dispatch.running():
             parameters = bring(weights.astype(self.dtype)), bring(bias.astype(self.dtype)) if bias.any() else None
             value, by_weights, by_bias = self._batch(0, *parameters)
             for number in range(1, len(self.batches)):
@@ -216,13 +216,13 @@ class LocalTerm:
         residuals *= 1.0 / (self.tau * self.count)
         by_z = through_norms(on, on.product(on.with_transpose(residuals), units), units, inverse)
         by_weights = on.product(on.transposed(rows), by_z)
-        return value, on.door.cast(by_weights, np.float64), on.column_sums(by_z)
+        return value, on.dispatch.cast(by_weights, np.float64), on.column_sums(by_z)
 
     def teacher(self, number: int) -> Array:
         """p (b, b) of a batch before the map; 0 on the diagonal."""
         if number in self.teachers:
             return self.teachers[number]
-        on, others = self.on, self.on.door.cast(self.others[self.batches[number]], self.dtype)
+        on, others = self.on, self.on.dispatch.cast(self.others[self.batches[number]], self.dtype)
         p = on.exp(on.log_shares(on.gram(on.unit_rows(others)[0]), self.tau))
         on.fill_diagonal(p, 0.0)
         if sum(kept.nbytes for kept in self.teachers.values()) + p.nbytes <= KEPT_BYTES:
@@ -233,7 +233,7 @@ class LocalTerm:
         """Mean entropy (nats) of the teacher: the least that the cross-entropy can be."""
         total = 0.0
         for number in range(len(self.batches)):
-            p = self.on.door.cast(self.teacher(number), np.float64)
+            p = self.on.dispatch.cast(self.teacher(number), np.float64)
             total -= float(self.on.inner(p, self.on.log(p.clip(min=float(np.finfo(float).tiny)))))
         return total / self.count
 
@@ -243,5 +243,5 @@ class LocalTerm:
             return self
         wide = copy(self)
         wide.on, wide.dtype, wide.teachers = self.on.widened(), np.dtype(np.float64), {}
-        wide.rows = self.on.door.cast(self.rows, np.float64)
+        wide.rows = self.on.dispatch.cast(self.rows, np.float64)
         return wide

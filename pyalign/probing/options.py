@@ -111,7 +111,7 @@ Options = TypeVar("Options")
 
 
 def options_of(kind: type[Options], options: Mapping[str, Any], also: Sequence[str] = ()) -> Options:
-    """The options as a `kind`, a dataclass; raises for one that it lacks. also: what its caller takes besides."""
+    """The options as a `kind`, a dataclass; raises for one that it lacks. also: what its caller takes in addition."""
     names = [*(entry.name for entry in fields(kind)), *also]  # type: ignore[arg-type]
     for name in options:
         _checks.one_of(name, names, "an option")

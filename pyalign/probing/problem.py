@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyalign import _checks
-from pyalign.backends import get_backend
 from pyalign.data import ODD_ONE_OUT, Transform, alternatives_of
 from pyalign.errors import InputError
-from pyalign.fitting.algebra import Algebra
+from pyalign.fitting.algebra import Algebra, valid_triplets
+from pyalign.fitting.answers import smoothed
 from pyalign.fitting.certificate import steepest_strength
 from pyalign.fitting.objective import Slope, TripletTerm
 from pyalign.fitting.place import algebra_for
 from pyalign.fitting.threads import one_blas_thread
-from pyalign.probing.answers import smoothed
 from pyalign.probing.basis import (
     Basis,
     Standardization,
@@ -43,7 +42,7 @@ class Problem:
             that triplets name.
         triplets: (t, 3) integers in [0, n), the odd item last.
         options: see `ProbeOptions`.
-        answers: (t, 3), see `pyalign.probing.answers.answer_weights`.
+        answers: (t, 3), see `pyalign.fitting.answers.answer_weights`.
         on: where the loss is computed; None: on the host.
         task: of the triplets.
 
@@ -124,7 +123,7 @@ class Problem:
             return steepest_strength(self.term, self.basis.stretch, self.options.rank == "diagonal")
 
     def strengths(self, shares: tuple[float, ...]) -> tuple[float, ...]:
-        """These shares of `zero_strength`."""
+        """Penalties that are these shares of `zero_strength`."""
         strongest = self.zero_strength()
         return tuple(share * strongest for share in shares)
 
@@ -168,10 +167,3 @@ def finite_rows(x: object) -> np.ndarray:
     rows = _checks.as_rows(x)
     _checks.require_finite(~np.isfinite(rows).all(axis=1))
     return rows
-
-
-def valid_triplets(triplets: object, n: int, columns: int = 0) -> np.ndarray:
-    """triplets as integers (t, 3), each three different items in [0, n); columns: of the embeddings."""
-    index = _checks.as_triplets(triplets)
-    _checks.require_valid(get_backend("auto").check_triplets(index, n), index, n, columns)
-    return index

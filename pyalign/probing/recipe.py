@@ -19,12 +19,12 @@ import numpy as np
 from pyalign.analysis.score import score
 from pyalign.data import Transform, as_triplet_data, require_odd_one_out
 from pyalign.errors import InputError
+from pyalign.fitting.algebra import valid_triplets
 from pyalign.fitting.objective import TripletTerm
 from pyalign.journal import Journal
 from pyalign.probing.basis import standardization
 from pyalign.probing.inputs import Inputs, read_inputs
 from pyalign.probing.options import as_penalty
-from pyalign.probing.problem import valid_triplets
 from pyalign.probing.recipe_results import Epoch, RecipeCrossValidation, RecipeFit, RecipeSettings
 from pyalign.probing.watch import CUT, FINISHED, Watch
 from pyalign.progress import Progress, silent
@@ -97,7 +97,7 @@ def _train(
         curve.append(_epoch(loss, standard, adam.weights, test))
         so_far = partial(fit, adam.weights.copy(), len(curve), True)
         watch.offer((CUT, _judged(curve[-1])), so_far)
-        held_out = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f} %"
+        held_out = "" if curve[-1].accuracy is None else f", held-out {100 * curve[-1].accuracy:.2f}%"
         watch.progress(f"{watch.stage}: loss {loss:.5f}{held_out}", len(curve), settings.epochs)
         if _is_over(curve, settings):
             break

@@ -7,12 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from pyalign.analysis.outcomes import CREDIT_UNIT, triplet_outcomes
 from pyalign.analysis.score import score
-from pyalign.data import ANCHORED, ODD_ONE_OUT, Transform, Triplets
+from pyalign.data import ODD_ONE_OUT, Transform, Triplets
 from pyalign.fitting.algebra import Algebra
 from pyalign.fitting.place import algebra_for
-from pyalign.ops.triplets import run_triplets
+from pyalign.fitting.predicted import predicted_answers
 from pyalign.probing.options import ProbeOptions
 from pyalign.typing import BackendName, MeasureLike
 
@@ -60,48 +59,3 @@ def scored(
     rows_of = predicted_answers(z, triplets, answers, measure, temperature, on, task)
     weight = answers.sum()
     return HeldOut(float(rows_of.right.sum() / weight), float(rows_of.nats.sum() / weight))
-
-
-@dataclass(frozen=True, eq=False)
-class PredictedAnswers:
-    """What similarities say of the answers to each triplet.
-
-    Attributes:
-        weights: (t,) float64, of the answers to each triplet.
-        right: (t,) float64, of those that they predict.
-        nats: (t,) float64, -log p of each answer, times its weight.
-    """
-
-    weights: np.ndarray
-    right: np.ndarray
-    nats: np.ndarray
-
-
-def predicted_answers(
-    z: Any, triplets: np.ndarray, answers: np.ndarray | None, measure: MeasureLike, temperature: float, on: Algebra,
-    task: str,
-) -> PredictedAnswers:  # fmt: skip
-    """The rows behind `scored`.
-
-    Args:
-        z: (n, d) rows, where `on` computes.
-        triplets: (t, 3).
-        answers: (t, 3) weights of the answers; None: one each, the last item.
-    """
-    backend = on.backend.name
-    if answers is None:
-        outcomes = triplet_outcomes(
-            z, triplets, measure=measure, temperature=temperature, backend=backend, task=task
-        )  # fmt: skip
-        right = outcomes.credits() / CREDIT_UNIT
-        return PredictedAnswers(np.ones(len(right)), right, outcomes.cross_entropy.astype(np.float64))
-    results = run_triplets(z, triplets, measure=measure, temperature=temperature, backend=backend, similarities=True)
-    s = on.fetched(results.similarities).astype(np.float64)[:, ::-1]  # of the pair that is left when a position is odd
-    if task == ANCHORED:  # position 0 never is
-        s, answers = s[:, 1:], answers[:, 1:]
-    best = s.max(axis=1, keepdims=True)
-    at_best = s == best
-    scaled = (s - best) / temperature
-    logs = scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
-    right = (answers * at_best).sum(axis=1) / at_best.sum(axis=1)
-    return PredictedAnswers(answers.sum(axis=1), right, -(answers * logs).sum(axis=1))

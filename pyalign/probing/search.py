@@ -57,7 +57,7 @@ class Search:
 
     @property
     def converged(self) -> bool:
-        """Without a certificate: whether the last iteration brought next to nothing."""
+        """Whether the last iteration improved next to nothing, which is no bound on the distance to the optimum."""
         return self.iterations < self.problem.options.max_iterations
 
     def _still(self, rounds: int) -> float:

@@ -17,7 +17,7 @@ Watcher = Callable[[int, float, Map], None]  # (pass, objective, map), after eac
 
 @dataclass
 class Watch:
-    """Who is told.
+    """Reports progress.
 
     Attributes:
         progress: called with the stage, the passes of the present fit, and None.
@@ -43,7 +43,7 @@ class Watch:
 
     def report(self, penalty: float, passes: int, objective: float) -> None:
         """Reports a pass, as text."""
-        held_out = "" if self.accuracy is None else f", held-out {100 * self.accuracy:.2f} %"
+        held_out = "" if self.accuracy is None else f", held-out {100 * self.accuracy:.2f}%"
         text = f"{self.stage}: penalty {penalty:.4g}, loss {objective:.5f}{held_out}"
         self.progress(text, passes, None)
 

@@ -12,7 +12,7 @@ import numpy as np
 from pyalign.progress import Progress, silent
 from pyalign.recovery.pool import ANSWER, SUBSET, Pool, cuts_of, drawn_pairs, generator
 
-ALIKE = 1e-7  # nats a triplet: losses that lie closer tie, as similarities in float32 say no more
+ALIKE = 1e-7  # nats a triplet: losses that are closer tie, as similarities in float32 say no more
 FEWEST = 20  # triplets of the smallest size, where none are asked for
 HALVINGS = 6  # of the study, at least, where there are so many triplets
 
@@ -60,7 +60,7 @@ class Simulations:
     Args:
         pool: triplets, and the similarities of the models.
         temperatures: at which the models answer.
-        refit: fits all models anew.
+        refit: fits all models again.
         simulations: of each model, at each size.
         seed: the seed of all random draws. What is drawn at one size does not depend on what other sizes there are.
     """

@@ -7,9 +7,11 @@ by itself.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any, Generic, TypeVar
 
 from pyalign.report.words import beginning, one_line
@@ -27,7 +29,7 @@ class Column:
         values: one for each row, unrounded; None: there is none.
         form: how values are written: "text", "percent", "bar" (a percentage, drawn on pages), "number", "count" or "p".
         low, high: ends of the interval of each value, None where it has none; () for a column without intervals.
-        places: digits after the point of "number", and on pages of "percent".
+        places: digits after the point of "number" and "percent"; see `supported_places`.
         ends: the header of their own column in text, HTML and LaTeX; "": they are on pages only.
         keep: how long it is kept where a text is too narrow: the lowest go first; 0 only in verbose text; 9 always.
         keep_ends: the same of the column of the intervals.
@@ -97,8 +99,24 @@ class Rows(Generic[Row]):
             (0.4, None)
         """
         low, high = ends_of([ci(row) for row in self.of]) if ci else ((), ())
+        if form in ("percent", "bar"):
+            places = max(places, supported_places(low, high))
         shown = (self.ends if ends is None else ends) if ci else ""
         return Column(header, tuple(map(value, self.of)), form, low, high, places, shown, **options)
+
+
+def supported_places(low: Sequence[float | None], high: Sequence[float | None]) -> int:
+    """Digits after the point of percentages that their intervals support: one, or up to three of narrow intervals.
+
+    The last digit that is shown is at most twice as large as the median half-width.
+
+    Example:
+        >>> [supported_places((low,), (high,)) for low, high in ((0.49, 0.51), (0.4998, 0.5002), (0.49, None))]
+        [1, 2, 1]
+    """
+    ends = zip(low, high, strict=True)
+    widths = [100 * (b - a) for a, b in ends if a is not None and b is not None and 0 < b - a < math.inf]
+    return min(3, max(1, math.ceil(-math.log10(median(widths))))) if widths else 1
 
 
 def concepts_column(header: str, names: Sequence[str]) -> Column:
@@ -290,7 +308,7 @@ Part = TypeVar("Part")
 
 
 def present(parts: Iterable[Part | None]) -> tuple[Part, ...]:
-    """Those parts that there are."""
+    """The parts that are not None."""
     return tuple(part for part in parts if part is not None)
 
 
@@ -310,7 +328,7 @@ def first_and_last(rows: Sequence[Row], most: int, verbose: bool) -> Sequence[Ro
 
 
 def filled(columns: Sequence[Column | None]) -> tuple[Column, ...]:
-    """Those columns of which at least one row has a value; the first always."""
+    """The first column, and every other that has a value in at least one row."""
     return tuple(
         column for k, column in enumerate(columns)
         if column is not None and (k == 0 or any(value is not None and value == value for value in column.values))

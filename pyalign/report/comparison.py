@@ -73,8 +73,8 @@ def comparison_view(result: Comparison, verbose: bool = False) -> list[Block]:
         ),
     ]
     if (best := result.best) is not None:
-        interval = f", {100 * best.ci.confidence:g} % interval {percent_interval(best.ci)}" if best.ci else ""
-        often = ", ".join(f"{labels[name]} {100 * share:.0f} %" for name, share in best.chosen.items())
+        interval = f", {100 * best.ci.confidence:g}% interval {percent_interval(best.ci)}" if best.ci else ""
+        often = ", ".join(f"{labels[name]} {100 * share:.0f}%" for name, share in best.chosen.items())
         blocks.append(foot(
             f"best: {labels[best.model]}, {percent(best.in_sample_accuracy)} on the triplets that chose it (in-sample)",
             f"chosen on half of the objects and scored on the others: {percent(best.accuracy)}{interval}",
@@ -133,11 +133,11 @@ def _pair_columns(
 def pairs_table(result: Comparison, labels: Mapping[str, str], pairs: Sequence[PairResult]) -> Table:
     """A row for each of these pairs of a comparison."""
     intervals, corrected = result.ci_by is not None, f"p ({CORRECTED[result.correction]})"
-    within = f"of a difference of {100 * (result.margin or 0.0):g} % or more, {CORRECTED[result.correction]}"
+    within = f"of a difference of {100 * (result.margin or 0.0):g}% or more, {CORRECTED[result.correction]}"
     over_all = f"corrected for {len(result.pairs):,} pairs" if len(result.pairs) > 1 else ""
     column = Rows(pairs, interval_header(result.confidence) if intervals else "").column
     tests = (
-        column("s.e.", lambda p: p.standard_error, "percent", keep=2, only=TEXT),
+        column("s.e.", lambda p: p.standard_error, "percent", 2, keep=2, only=TEXT),
         column("p", lambda p: p.p_value, "p", keep=6, note="two-sided test of no difference, for this pair only"),
         column(corrected, lambda p: p.p_adjusted, "p", foot=over_all and f"{corrected} {over_all}",
                note="corrected for all pairs"),
@@ -305,7 +305,7 @@ def _examples_table(result: Failures, group: FailureGroup, labels: Mapping[str, 
         Column("anchor, chosen | other" if result.task == ANCHORED else "pair | odd one of people",
                tuple(map(named, group.items[places].tolist()))),
         Column("row", tuple(group.rows[places].tolist()), keep=7),
-        Column("people", shares, "percent", keep=8, write=lambda share: f"{100 * share:.1f} %")
+        Column("people", shares, "percent", keep=8, write=lambda share: f"{100 * share:.1f}%")
         if any(share == share for share in shares) else None,
         *(Column(f"margin {labels[model] if verbose else k + 1}", of_model, "number", keep=max(1, 6 - k),
                  write="{:.4g}".format) for k, (model, of_model) in enumerate(margins)
@@ -335,7 +335,7 @@ def recovery_view(recovery: Recovery, verbose: bool = False) -> list[Block]:
         ))  # fmt: skip
     if len(recovery.curve) > 1:
         blocks.append(curve_table(recovery.curve, recovery.confidence))
-    target = f"{100 * recovery.target:g} %"
+    target = f"{100 * recovery.target:g}%"
     if recovery.n_needed is None or recovery.n_needed_within is None:
         needed = f"{target} not reached with up to {recovery.curve[-1].n_triplets:,}"
     else:
@@ -359,7 +359,7 @@ def recovery_table(recovery: Recovery, labels: Mapping[str, str]) -> Table:
     column = Rows(recovery.by_model, interval_header(recovery.confidence)).column
 
     def mistaken(row: RecoveredModel) -> str | None:
-        return None if row.mistaken_for is None else f"{labels[row.mistaken_for]} {100 * row.mistaken_share:.1f} %"
+        return None if row.mistaken_for is None else f"{labels[row.mistaken_for]} {100 * row.mistaken_share:.1f}%"
 
     return table(
         column("model", lambda m: labels[m.model]),

@@ -99,7 +99,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
                    foot="effective: number of objects, where it is below half of them")
             if any(row.effective_objects for row in rows) else None,
             column("accuracy", lambda c: c.accuracy, "percent", ci=lambda c: c.ci),
-            column("s.e.", lambda c: c.standard_error, "percent", keep=3) if intervals else None,
+            column("s.e.", lambda c: c.standard_error, "percent", 2, keep=3) if intervals else None,
             column("pooled", lambda c: c.pooled, "percent", keep=1,
                    foot="pooled: accuracy drawn towards the other concepts as far as it is uncertain")
             if first.spread is not None else None,

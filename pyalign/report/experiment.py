@@ -23,8 +23,8 @@ def plan_view(plan: ExperimentPlan, verbose: bool = False) -> list[Block]:
         *([needed_table(plan.needed)] if plan.needed else []),
         foot(
             f"{plan.figure}{': ' * bool(labels)}{' less '.join(map(one_line, labels.values()))}",
-            f"power to find {difference} points, in a two-sided test at {100 * (1 - plan.confidence):.3g} %",
-            f"participants for a power of {100 * plan.target_power:g} %",
+            f"power to find {difference} points, in a two-sided test at {100 * (1 - plan.confidence):.3g}%",
+            f"participants for a power of {100 * plan.target_power:g}%",
             f"intervals over {over_words(plan.ci_by)}",
             "components stated"
             if plan.n_pilot is None

@@ -8,6 +8,7 @@ from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import FileDescription, FileDescriptions
 from pyalign.datasets.fetch import Fetched
 from pyalign.datasets.listing import DataSetInfo, DataSetList
+from pyalign.extraction.model_table import ModelTable
 from pyalign.extraction.models import ModelLayers, ModelList
 from pyalign.extraction.result import Extraction
 from pyalign.report.blocks import Block, Column, Lines, Paragraph, Rows, foot, table
@@ -71,7 +72,7 @@ def description_view(described: FileDescription, verbose: bool = False) -> list[
 
 
 def descriptions_view(described: FileDescriptions, verbose: bool = False) -> list[Block]:
-    """Those of each file, one after the other."""
+    """The blocks that describe each file, file by file."""
     return [block for file in described.files for block in description_view(file, verbose)]
 
 
@@ -126,7 +127,7 @@ def extraction_view(made: Extraction, verbose: bool = False) -> list[Block]:
 
 
 def models_view(listed: ModelList, verbose: bool = False) -> list[Block]:
-    """The names, one a line."""
+    """The names, one per line."""
     return [Lines(tuple(one_line(model.name) for model in listed.models))]
 
 
@@ -138,6 +139,30 @@ def model_layers_view(listed: ModelLayers, verbose: bool = False) -> list[Block]
         column("shape", lambda layer: layer.shape, left=True),
         column("what", lambda layer: layer.what, left=True),
     )]  # fmt: skip
+
+
+def model_table_view(listed: ModelTable, verbose: bool = False) -> list[Block]:
+    """A model a line; --verbose adds its data, its other names, and where each figure was read."""
+    column = Rows(listed.models).column
+    columns = [
+        column("model", lambda model: model.model, left=True),
+        column("family", lambda model: model.family, left=True),
+        column("objective", lambda model: model.objective, left=True),
+        column("size", lambda model: None if model.parameters is None else f"{model.parameters / 1e6:.1f}M"),
+        column("width", lambda model: model.width),
+        column("ImageNet", lambda model: model.imagenet_accuracy, "percent"),
+    ]
+    if verbose:
+        columns += [
+            column("data", lambda model: model.data, left=True),
+            column("zero-shot", lambda model: model.imagenet_zero_shot, "percent"),
+            column("image", lambda model: model.image_size, "count"),
+            column("names", lambda model: model.names, left=True),
+            column("training source", lambda model: model.training_source, left=True),
+            column("size source", lambda model: model.size_source, left=True),
+            column("accuracy source", lambda model: model.accuracy_source, left=True),
+        ]
+    return [table(*columns)]
 
 
 def page_view(made: Any, verbose: bool = False) -> list[Block]:

@@ -132,8 +132,8 @@ def latex_text(text: str) -> str:
     r"""One line of text as LaTeX sets it; spaces before it become an indent.
 
     Example:
-        >>> print(latex_text("R\u00b2 of vit_b32 & co: 50 %, -0.2"))
-        R\textsuperscript{2} of vit\_b32 \& co: 50 \%, $-$0.2
+        >>> print(latex_text("R\u00b2 of vit_b32 & co: 50%, -0.2"))
+        R\textsuperscript{2} of vit\_b32 \& co: 50\%, $-$0.2
     """
     plain = one_line(text)
     indent = r"\quad " if plain.startswith("  ") else ""

@@ -338,7 +338,7 @@ def _corrected_for(result: ModelSimilarities, tests: int, what: str) -> str:
 
 def _null_notes(result: ModelSimilarities | LayerSimilarity) -> tuple[str, str]:
     return (
-        f"threshold: {100 * result.alpha:g} % of unrelated models pass it ({result.permutations:,} permutations, "
+        f"threshold: {100 * result.alpha:g}% of unrelated models pass it ({result.permutations:,} permutations, "
         f"seed {result.seed})",
         "calibrated: 0 at the threshold, 1 for the same model",
     )
@@ -364,7 +364,7 @@ def similarities_table(result: ModelSimilarities, labels: Mapping[str, str], pai
 
     tests = present((
         column("threshold", lambda p: at(p, p[0].null_threshold), "number", 5, keep=3,
-               note=f"{100 * result.alpha:g} % of unrelated models pass it."),
+               note=f"{100 * result.alpha:g}% of unrelated models pass it."),
         column("calibrated", lambda p: at(p, p[0].calibrated), "number", 5,
                note="0 at the threshold, 1 for the same model."),
         column("p", lambda p: at(p, p[0].p_value), "p", keep=4 if result.correction else 9,

@@ -104,7 +104,7 @@ def step_of(row: MetadataRegression, shares: Sequence[str]) -> tuple[float, str]
     if row.scale == "log10":
         return 1.0, "tenfold"
     if row.column in shares:
-        return 0.01, "1 %"
+        return 0.01, "1%"
     reach = row.line.x[-1] - row.line.x[0]
     step = float(10.0 ** math.floor(math.log10(reach))) if reach > 0.0 else 1.0
     return step, number_text(step)
@@ -124,7 +124,7 @@ def number_text(value: float) -> str:
 
 
 def per_text(row: MetadataRegression, shares: Sequence[str]) -> str:
-    """That step in words."""
+    """The step of `step_of` in words."""
     return step_of(row, shares)[1]
 
 
@@ -148,4 +148,4 @@ def rank_text(interval: Interval | None) -> str:
 
 def _header(result: MetadataRegressions, over: str) -> str:
     """The header of intervals over objects, or over objects and participants, as short as a column needs."""
-    return f"{100 * result.confidence:g} % over {over.replace(' and ', ', ')}"
+    return f"{100 * result.confidence:g}% over {over.replace(' and ', ', ')}"

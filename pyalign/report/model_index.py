@@ -155,7 +155,7 @@ def _scalar(value: Any) -> str:
 
 
 def _letter(letter: str) -> str:
-    r"""As it is, or as \xNN, \uNNNN, \UNNNNNNNN."""
+    r"""A printable character as it is, any other as \xNN, \uNNNN or \UNNNNNNNN."""
     if letter in '\\"':
         return "\\" + letter
     if letter.isprintable():

@@ -24,7 +24,8 @@ from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.pairwise.rdms import rdms_of_rows
-from pyalign.report.charts import CHARTS, as_result, as_results, chart, charts_of, default_chart, drawing, kind_of
+from pyalign.report.charts import CHARTS, as_result, as_results, charts_of, default_chart, drawing, kind_of
+from pyalign.report.charts import chart as chart_of
 from pyalign.report.charts.concepts import groupings
 from pyalign.report.charts.data import rows_of
 from pyalign.report.charts.marks import Drawn
@@ -45,7 +46,7 @@ class Looks(TypedDict, total=False):
 
 
 def plot(
-    result: Any = None, kind: str | None = None, *, out: PathLike | None = None, images: Any = None,
+    result: Any = None, chart: str | None = None, *, out: PathLike | None = None, images: Any = None,
     embeddings: EmbeddingsLike | None = None, dimensions: EmbeddingsLike | None = None,
     dimension_labels: Sequence[str] | None = None,
     triplets: TripletsLike | None = None, names: Sequence[str] | None = None, categories: CategoriesLike | None = None,
@@ -55,12 +56,13 @@ def plot(
     ppi: int = 200,
     csv: PathLike | None = None, csv_escape: bool = False, **unknown: Any,
 ) -> Any:  # fmt: skip
-    """A picture of a result, of human dimensions, or of embeddings.
+    """Plot a result, human dimensions, or embeddings.
 
-    - "accuracy": of models with intervals, sorted; chance and the noise ceiling.
+    - "accuracy": accuracies of models with intervals, sorted; chance and the noise ceiling.
     - "depth": accuracy over the layers of models, named MODEL::LAYER.
     - "ceiling": the noise ceiling and its bounds, with intervals.
-    - "before-after": zero-shot against probed, held out; or before and after a transform.
+    - "before-after": accuracy without and with a probe, held out; or before and after a transform.
+    - "transfer": agreement with people on several sets, and neighbours, before and after a map.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.
     - "entropy": how often people's answers differ from a model's choice, by the entropy of these answers.
     - "rsa": correlations with people with intervals, and their noise ceiling.
@@ -80,34 +82,34 @@ def plot(
         result: a result, its document, or its `.json` file; a list of them for accuracy (with a result of
             `noise_ceiling` among them), before-after, reliability, RSA and a gallery (of two searches for the same
             queries, such as before and after a transform). For cards the result of `concepts` gives the shares.
-        kind: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
+        chart: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
         out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
         images: what `as_images` takes, such as a folder with files or folders named after objects.
         embeddings: (n, d), for a map, or for an RDM and its MDS by Pearson correlation.
         dimensions: (n, k) numbers of at least 0, for cards.
-        dimension_labels: of the k dimensions.
+        dimension_labels: the labels of the k dimensions.
         triplets: (t, 3) answered triplets, for the shares of cards.
-        names: of the rows of embeddings or dimensions, where they have none.
-        categories: of the objects: colours of a map, frames of a gallery, the order of RDMs.
-        method, seed: of a map: "pca" (None), "tsne" or "umap", and what they draw at random (None: 0).
-        queries: of a gallery: which.
+        names: the names of the rows of embeddings or dimensions that have none.
+        categories: categories of the objects: colours of a map, frames of a gallery, the order of RDMs.
+        method, seed: for a map: "pca" (None), "tsne" or "umap", and the seed of the latter two (None: 0).
+        queries: the queries of a gallery to show.
         by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories" or
             "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure;
             of metadata the column; of RDMs "percentiles" or "values"; of consistency "kappa" or "same-choice".
-        sort: of rows: "value", "difference", "name" or "document"; of matrices "cluster", "name" or "document", of RDMs
-            also "category".
-        limit: at most so many rows, queries, cards, images or names.
+        sort: the order of rows: "value", "difference", "name" or "document"; of matrices "cluster", "name" or
+            "document", of RDMs also "category".
+        limit: the largest number of rows, queries, cards, images or names.
         style: "light", for print, or "dark".
         width: "single" (85 mm) or "double" (174 mm).
         ppi: pixels per inch of a PNG.
         csv: a file to write the numbers of the picture to, as ``.csv``, a row for each mark.
-        csv_escape: in that file put an apostrophe before names that a spreadsheet would run; see `Result.to_csv`.
+        csv_escape: whether to put an apostrophe before names that a spreadsheet would run; see `Result.to_csv`.
 
     Returns:
         A chart of Altair; a notebook shows it.
 
     Raises:
-        InputError: a kind that what was given is not enough for, options that serve another kind, or an unknown one.
+        InputError: a kind that the input is not enough for, an unknown kind, or options of another kind.
         MissingExtraError: altair, vl-convert, Pillow or what a method needs is not installed.
         OSError: a file can't be read or written.
 
@@ -131,7 +133,7 @@ def plot(
     if limit is not None:
         _checks.whole_number(limit, "limit", 1, sys.maxsize)
     results = [] if result is None else as_results(result)
-    kind = _kind(results, kind, embeddings, dimensions)
+    kind = _kind(results, chart, embeddings, dimensions)
     arguments = {
         "embeddings": embeddings, "dimensions": dimensions, "dimension_labels": dimension_labels, "triplets": triplets,
         "names": names, "categories": categories, "queries": queries, "by": by, "sort": sort,
@@ -160,7 +162,7 @@ def plot(
         drawn = _cards(results, dimensions, dimension_labels, triplets, names, images, look)
     else:
         options = {"sort": sort, "by": by, "queries": queries, "categories": _named(categories, names)}
-        drawn = chart(results, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
+        drawn = chart_of(results, kind, images=images, **look, **{n: v for n, v in options.items() if v is not None})
     files = {} if out is None else {out: rendered(drawn, suffix_of_picture(out), ppi=ppi)}
     if csv is not None:
         files[csv] = csv_of(rows_of(drawn), csv_escape).encode()
@@ -169,9 +171,9 @@ def plot(
 
 
 def _kind(results: Sequence[Any], kind: str | None, embeddings: Any, dimensions: Any) -> str:
-    """The kind that is asked for, or that what is given is enough for."""
+    """The chart that is asked for, or that what is given is enough for."""
     if kind is not None:
-        _checks.one_of(kind, tuple(CHARTS), "kind")
+        _checks.one_of(kind, tuple(CHARTS), "chart")
     elif dimensions is not None:
         kind = "cards"
     elif embeddings is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyalign.documents import Interval
 from pyalign.report.blocks import PAGE, TEXT, Block, Column, Rows, Table, foot, table
@@ -23,7 +23,7 @@ from pyalign.report.words import (
 if TYPE_CHECKING:
     from pyalign.analysis.agreement import Agreement, Agreements
     from pyalign.analysis.agreement_figures import AgreementBin
-    from pyalign.analysis.calibration.result import Calibration, Calibrations, Reliability
+    from pyalign.analysis.calibration.result import Calibration, Calibrations, Lapses, Reliability
 
 
 def calibration_view(result: Calibration | Calibrations, verbose: bool = False) -> list[Block]:
@@ -34,7 +34,7 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
     first, dropped = results[0], max(row.n_dropped for row in results)
     how = "fitted and reported on the same triplets"
     if first.split is not None:
-        share = f"{100 * (first.held_out or 0):g} % of {first.split}"
+        share = f"{100 * (first.held_out or 0):g}% of {first.split}"
         how = f"fitted on {first.fit.n_triplets:,} others, reported on held-out {share}"
     blocks: list[Block] = [
         calibrations_table(
@@ -59,6 +59,8 @@ def calibration_view(result: Calibration | Calibrations, verbose: bool = False) 
     if len(results) > 1:
         return blocks
     blocks.append(_figures_table(first))
+    if first.lapses is not None:
+        blocks.append(_lapses_table(first.lapses))
     if (brier := first.equal_mass.brier) is not None:
         blocks.append(foot(
             f"Brier score of confidence {brier.score:.5f} = reliability {brier.reliability:.5f} - resolution "
@@ -109,6 +111,21 @@ def _figures_table(calibration: Calibration) -> Table:
     )
 
 
+def _lapses_table(lapses: Lapses) -> Table:
+    """Each figure that is fitted with lapses, a row each, with its interval."""
+    rows = [
+        ("lapse rate", lapses.rate, lapses.rate_ci),
+        ("temperature", lapses.temperature, lapses.temperature_ci),
+        ("cross-entropy, nats", lapses.cross_entropy, lapses.cross_entropy_ci),
+        ("gain of cross-entropy, nats", lapses.gain, lapses.gain_ci),
+    ]
+    column = Rows(rows, "" if lapses.rate_ci is None else interval_header(lapses.rate_ci.confidence)).column
+    return table(
+        column("with lapses", lambda row: row[0]),
+        column("fitted", lambda row: row[1], "number", 5, ci=lambda row: row[2]),
+    )
+
+
 def _measure_column(rows: Sequence[Calibration | Agreement], filter: bool) -> Column | None:
     """The column of the embeddings' measure; None where all are choices, which have no measure."""
     if all(row.measure is None for row in rows):
@@ -140,12 +157,32 @@ def calibrations_table(results: Calibrations, labels: Sequence[str]) -> Table:
         column("debiased", lambda r: r.equal_width.ece_debiased, "number", 4, keep=7,
                note="Root of ECE^2 - floor^2; below 0 where ECE is below the floor."),
         column("ECE, equal mass", lambda r: r.equal_mass.ece, "number", 4, only=PAGE),
+        *_lapse_columns(results),
         *_page_columns(results),
         column("accuracy", lambda r: r.test.accuracy, "percent", keep=5, ci=lambda r: r.test.accuracy_ci, keep_ends=1),
         column("triplets", lambda r: r.test.n_triplets, "count", keep=3, same="{} triplets", only=TEXT),
         column("answers", lambda r: r.test.n_answers, "count", only=PAGE),
         column("held out", lambda r: r.split or "nothing", filter=True, only=PAGE),
     )  # fmt: skip
+
+
+def _lapse_columns(results: Calibrations) -> Iterator[Column]:
+    """The lapse rate and what is fitted with it, where any calibration has one."""
+    if all(row.lapses is None for row in results):
+        return
+
+    def figure(name: str) -> Callable[[Calibration], Any]:
+        return lambda row: getattr(row.lapses, name, None)
+
+    column = Rows(results.results).column
+    yield column("lapse rate", figure("rate"), "percent", keep=6, keep_ends=1, ci=figure("rate_ci"),
+                 note="Share of answers that are guesses, fitted with a temperature.")  # fmt: skip
+    yield column("T, lapses", figure("temperature"), "number", 4, only=PAGE, ci=figure("temperature_ci"),
+                 note="The temperature of the answers that are no guesses.")  # fmt: skip
+    yield column("CE, lapses", figure("cross_entropy"), "number", 5, only=PAGE, ci=figure("cross_entropy_ci"),
+                 note="Cross-entropy with lapses, nats.")  # fmt: skip
+    yield column("gain", figure("gain"), "number", 5, only=PAGE, ci=figure("gain_ci"),
+                 note="By how many nats lapses lower the cross-entropy.")  # fmt: skip
 
 
 def _page_columns(results: Calibrations) -> Iterator[Column]:
@@ -282,7 +319,7 @@ def bins_table(rows: Sequence[tuple[str, Agreement, AgreementBin]], title: str =
     return table(
         column("model", lambda r: r[0], only=PAGE, filter=len({label for label, _, _ in rows}) > 1),
         column("measure", lambda r: r[1].measure, only=PAGE),
-        column("majority share", lambda r: f"{100 * r[2].low:.0f} to {100 * r[2].high:.0f} %", only=TEXT),
+        column("majority share", lambda r: f"{100 * r[2].low:.0f} to {100 * r[2].high:.0f}%", only=TEXT),
         column("from", lambda r: r[2].low, "percent", 0, only=PAGE, note="share of the majority"),
         column("to", lambda r: r[2].high, "percent", 0, only=PAGE),
         column("triplets", lambda r: r[2].n_distinct, "count"),

@@ -41,7 +41,7 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
 
 
 def fold_rows(model: str, result: ProbeCrossValidation) -> list[FoldRow]:
-    """Those of the folds of a probe."""
+    """The rows of a table of the folds of a probe."""
     return [(model, number, vars(fold)) for number, fold in enumerate(result.folds, start=1)]
 
 
@@ -61,7 +61,7 @@ def folds_table(rows: Sequence[FoldRow], task: str) -> Table:
         column("strength", of("strength"), "number", 4, keep=8, write=written("{:.4g}"),
                note="Of the penalty, chosen within the training triplets."),
         column("accuracy", of("accuracy"), "percent", note="Probed."),
-        column("s.e.", of("accuracy_error"), "percent", only=PAGE, note="Standard error of the probed accuracy."),
+        column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
         column("zero-shot", of("zero_shot_accuracy"), "percent"),
         column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(task)),
         column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),

@@ -44,7 +44,7 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
         foot(
             source_note("triplets", scores.triplets),
             "up to " * (len(dropped) > 1) + dropped_note(max(dropped), why),
-            "" if first.ceiling is None else f"ceiling {100 * first.ceiling:.3f} % ({first.ceiling_name or GIVEN})",
+            "" if first.ceiling is None else f"ceiling {percent(first.ceiling)} ({first.ceiling_name or GIVEN})",
             "" if first.ci is None else over_text(first.ci.by, first.ci.method, first.resamples, first.seed),
             effective_text(first),
             weighted_text(first.effective_answers),
@@ -70,7 +70,7 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
         None if of_choices else column("measure", lambda r: r.measure, keep=8, same="measure {}" * (len(rows) > 1)),
         column("seen", lambda r: "in-sample" if r.in_sample and r.in_sample.objects else None) if in_sample else None,
         column("accuracy", lambda r: r.accuracy, "percent", ci=lambda r: r.ci),
-        None if first.ci is None else column("s.e.", lambda r: r.standard_error, "percent", keep=6),
+        None if first.ci is None else column("s.e.", lambda r: r.standard_error, "percent", 2, keep=6),
         None if first.fraction_of_ceiling is None
         else column("of ceiling", lambda r: r.fraction_of_ceiling, "number", 3, ci=lambda r: r.fraction_of_ceiling_ci,
                     ends="" if first.fraction_of_ceiling_ci is None else "interval", keep_ends=4),
@@ -90,7 +90,7 @@ def _scores_table(rows: Sequence[Score], first: Score, verbose: bool) -> Table:
 
 
 def share_columns(parts: Sequence[Components | None]) -> tuple[Column | None, Column | None]:
-    """Of each row how much two answers are correlated that have an object, or a participant, in common."""
+    """Columns that say how much two answers correlate which have an object, or a participant, in common."""
     column = Rows(parts).column
 
     def shares(what: str, field: str) -> Column | None:
@@ -125,7 +125,7 @@ def _groups_table(row: Score) -> Table:
     return table(
         column("group", lambda g: g.group),
         column("accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=8),
-        column("s.e.", lambda g: g.standard_error, "percent", keep=6),
+        column("s.e.", lambda g: g.standard_error, "percent", 2, keep=6),
         column("cross-entropy", lambda g: g.cross_entropy, "number", 5, keep=7),
         column("triplets", lambda g: g.n_triplets, "count"),
         column(
@@ -180,7 +180,7 @@ def ceiling_view(people: NoiseCeiling, verbose: bool = False) -> list[Block]:
         table(
             column("ceiling", lambda row: row[0]),
             column("value", lambda row: row[1], "percent"),
-            column("s.e.", lambda row: "" if row[2] is None else row[2].standard_error, "percent", keep=5),
+            column("s.e.", lambda row: "" if row[2] is None else row[2].standard_error, "percent", 2, keep=5),
             column(header, lambda row: "" if row[2] is None else percent_interval(row[2].ci)),
         ),
         foot(

@@ -56,7 +56,7 @@ class Scored:
 
 
 def measure_of(row: ModelResult, result: Comparison) -> str | None:
-    """That of a model of a comparison; None of choices."""
+    """The measure of a model in a comparison; None for choices."""
     return None if row.model_choices else row.measure or result.measure
 
 

@@ -55,11 +55,11 @@ def text_of(blocks: Sequence[Block], width: int | None = None, verbose: bool = F
     Example:
         >>> from pyalign.report.blocks import Foot
         >>> table = Table((Column("model", ("clip", "vgg")), Column("accuracy", (0.5, None), "percent")))
-        >>> print(text_of([table, Foot(("chance 33.333 %",))]))
+        >>> print(text_of([table, Foot(("chance 33.3%",))]))
         model  accuracy
-        clip   50.000 %
+        clip   50.0%
         vgg           -
-        chance 33.333 %
+        chance 33.3%
     """
     limit = width or WIDTH
     parts: list[str] = []
@@ -143,7 +143,7 @@ def cell(value: Value, column: Column) -> str:
     Example:
         >>> forms = ("percent", 0.5), ("number", 0.25), ("count", 1200), ("count", 1.5), ("p", 1e-9), ("text", True)
         >>> [cell(value, Column("", (), form, places=2)) for form, value in forms]
-        ['50.000 %', '0.25', '1,200', '1.5', '<0.0001', 'yes']
+        ['50.00%', '0.25', '1,200', '1.5', '<0.0001', 'yes']
     """
     if value is None or value != value:
         return "-"
@@ -154,7 +154,7 @@ def cell(value: Value, column: Column) -> str:
     if column.form == "text" or isinstance(value, str):
         return one_line(str(value))
     if column.form in ("percent", "bar"):
-        return percent(value)
+        return percent(value, column.places)
     if column.form == "p":
         return p_text(value)
     if column.form == "count":
@@ -166,7 +166,7 @@ def _ends(low: float | None, high: float | None, column: Column) -> str:
     """An interval: its ends, the unit once; only the lower one where it has no upper bound."""
     if high == math.inf:
         return f"above {cell(low, column)}"
-    return " to ".join((cell(low, column).removesuffix(" %"), cell(high, column))) if low is not None else "-"
+    return " to ".join((cell(low, column).removesuffix("%"), cell(high, column))) if low is not None else "-"
 
 
 def _aligned(columns: Sequence[Written]) -> str:

@@ -43,8 +43,8 @@ def noted(notes: Sequence[str], width: int | None, verbose: bool = False) -> str
     """Notes on one line, or on more where it is narrow; words that are longer, such as paths, only if `verbose`.
 
     Example:
-        >>> noted(["triplets: t.npy", "chance 33.333 %"], None)
-        'triplets: t.npy; chance 33.333 %'
+        >>> noted(["triplets: t.npy", "chance 33.3%"], None)
+        'triplets: t.npy; chance 33.3%'
     """
     limit = width or WIDTH
     words = "; ".join(notes).split(" ")
@@ -240,14 +240,14 @@ def number(value: float | None, places: int = 4) -> str:
     return "-" if value is None or value != value else f"{value:.{places}f}"
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, places: int = 1) -> str:
     """A fraction as people read it.
 
     Example:
         >>> percent(0.5), percent_interval((0.4912, 0.51)), percent(None)
-        ('50.000 %', '49.120 to 51.000 %', '-')
+        ('50.0%', '49.1 to 51.0%', '-')
     """
-    return "-" if share is None or share != share else f"{100 * share:.3f} %"
+    return "-" if share is None or share != share else f"{100 * share:.{places}f}%"
 
 
 def percent_interval(interval: Iterable[float] | None) -> str:
@@ -255,7 +255,7 @@ def percent_interval(interval: Iterable[float] | None) -> str:
     if interval is None:
         return "-"
     low, high = interval
-    return f"{100 * low:.3f} to {100 * high:.3f} %" if low == low else "-"
+    return f"{100 * low:.1f} to {100 * high:.1f}%" if low == low else "-"
 
 
 def p_text(p: float | None) -> str:
@@ -283,7 +283,7 @@ def chance_note(task: str) -> str:
 
     Example:
         >>> chance_note("anchored"), nats_note("anchored"), nats_note("odd-one-out")
-        ('chance 50.000 %', 'nats (log 2 = 0.69315)', 'nats (log 3 = 1.09861)')
+        ('chance 50.0%', 'nats (log 2 = 0.69315)', 'nats (log 3 = 1.09861)')
     """
     return f"chance {percent(chance_of(task))}"
 
@@ -299,9 +299,9 @@ def interval_header(confidence: float | None) -> str:
 
     Example:
         >>> interval_header(0.95), interval_header(None)
-        ('95 % interval', 'interval')
+        ('95% interval', 'interval')
     """
-    return "interval" if confidence is None else f"{100 * confidence:g} % interval"
+    return "interval" if confidence is None else f"{100 * confidence:g}% interval"
 
 
 def over_words(by: str) -> str:
@@ -357,7 +357,7 @@ def effective_text(result: OfEffectiveNumbers) -> str:
 
 
 def weighted_text(effective_answers: float | None) -> str:
-    """That answers were weighted, and how much they then say; "" where they were not.
+    """A note that answers were weighted, and how many unweighted ones they are worth; "" where they were not.
 
     Example:
         >>> weighted_text(1234.56)
@@ -373,12 +373,12 @@ def intervals_over(intervals: Iterable[Interval | None]) -> str:
 
     Example:
         >>> intervals_over([Interval(0, 1, by="objects+subjects"), None, Interval(0, 1, by="objects", confidence=0.9)])
-        '95 % intervals over objects and participants or 90 % intervals over objects'
+        '95% intervals over objects and participants or 90% intervals over objects'
     """
     words = []
     for interval in intervals:
         if interval is not None and interval.low == interval.low and interval.high == interval.high:
-            level = f"{100 * interval.confidence:g} % intervals"
+            level = f"{100 * interval.confidence:g}% intervals"
             words.append(f"{level} over {over_words(interval.by)}" if interval.by else level)
     return " or ".join(dict.fromkeys(words))
 
@@ -388,7 +388,7 @@ def bars_text(intervals: Iterable[Interval | None]) -> str:
 
     Example:
         >>> bars_text([Interval(0, 1, by="objects")]), bars_text([None])
-        ('Bars: 95 % intervals over objects.', '')
+        ('Bars: 95% intervals over objects.', '')
     """
     text = intervals_over(intervals)
     return f"Bars: {text}." if text else ""

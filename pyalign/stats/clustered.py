@@ -1,13 +1,14 @@
 """Standard errors of means over rows that share objects or people: in closed form, for any number of means together.
 
-Two rows are dependent where they share an object (or a person), and only there. With residuals e = value - mean, the
-variance of a mean over t rows is the sum of e_s e_u over dependent pairs of rows, divided by N0: how many of the t^2
-pairs are independent. (The plain formula divides by t^2, and is too small: residuals add up to zero, so that dependent
-pairs hold less than their errors would.) The sums follow from sums over groups of rows, by inclusion and exclusion:
+Two rows are dependent where they share an object (or a participant), and only there. With residuals e = value - mean,
+the variance of a mean over t rows is the sum of e_s e_u over dependent pairs of rows, divided by N0: how many of the
+t^2 pairs are independent. (The plain formula divides by t^2, and is too small: residuals add up to zero, so that
+dependent pairs hold less than their errors would.) The sums follow from sums over groups of rows, by inclusion and
+exclusion:
 
     objects   sum S_i^2 - sum S_ij^2 + sum S_ijk^2      rows with object i, with both, of the same three
-    people    sum S_p^2                                 rows of person p
-    either    objects + people - the first within each person
+    people    sum S_p^2                                 rows of participant p
+    either    objects + people - the first within each participant
 
 with S the sum of e in the group. Residuals of an object with many rows hold less than its errors would, by more than N0
 makes good: S_i^2 counts (1 - 3 / n) / (1 - n_i / t) times, which is 1 where n objects have as many rows each, and S_p^2
@@ -40,7 +41,7 @@ from pyalign.stats.resampling import Clusters, Resampling
 
 SIGNS = np.array([1.0, -1.0, 1.0])  # of objects, of pairs of them, of sets of three
 ROUNDING = 1e-11  # of the variances of two means: below it, that of their difference is nothing but rounding
-MOST_LABELS = 4  # labels for each object that a triplet names, before they are numbered anew
+MOST_LABELS = 4  # labels for each object that a triplet names, before they are numbered again
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Errors:
     Attributes:
         means: (k,).
         candidates: (k, k) covariances each, of which the largest counts for each contrast: that over all that is drawn
-            anew, first, then its floors.
+            again, first, then its floors.
         degrees: of freedom at most: objects, people or rows, less one.
         sums: of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
         rows: how many there are, as many as weigh the same; of those over objects, how many different sets of three.
@@ -178,10 +179,10 @@ class Dependence:
     """Which rows depend on each other: grouped once, for the means of any values.
 
     Attributes:
-        by: what is drawn anew.
+        by: what is resampled.
         objects: rows by their objects, or None where they don't matter.
         people: (t,) int64, or None.
-        both: rows by their objects within each person, or None.
+        both: rows by their objects within each participant, or None.
         degrees: of freedom: objects, people or rows, less one; the smaller of the first two where both count.
         backend: what adds up.
     """
@@ -348,7 +349,7 @@ def _distinct(index: np.ndarray, n: int) -> int:
 
 
 def _within(index: np.ndarray, n: int, people: np.ndarray) -> tuple[np.ndarray, int]:
-    """Triplets whose objects are others for each person, and how many there then are."""
+    """Triplets whose objects are others for each participant, and how many there then are."""
     own = people[:, None].astype(np.int64) * n + index
     total = (int(people.max()) + 1) * n
     if total > max(1 << 16, MOST_LABELS * own.size):

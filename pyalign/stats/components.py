@@ -31,7 +31,7 @@ from pyalign.documents import Interval
 from pyalign.stats.degrees import chi_square_quantiles
 from pyalign.stats.effective import EffectiveNumber
 
-LEAST_PAIRS = 1000  # pairs of answers that a component is estimated from: its error is then about 3 % of the variance
+LEAST_PAIRS = 1000  # pairs of answers that a component is estimated from: its error is then about 3% of the variance
 RANGE = 0.95  # how often a range holds the component
 ROUNDING = 1e-11  # of all pairs of answers
 LEAST_KNOWN = 0.25  # of the variance of a mean, that residuals must hold, where some objects or people count more
@@ -57,9 +57,10 @@ class Components:
         objects: of the effect of one object; None where intervals are not over objects, or there are too few.
         subjects: of the effect of one participant; None where intervals are not over them, or there are too few.
         both: of the effect of one object with one participant.
-        pairs: of the effect of a pair of objects, besides those of both objects.
-        triplets: of the effect of a triplet, besides those of its objects and pairs; None where few were repeated.
-        objects_ci, subjects_ci: 95 % ranges of the components, also where there are too few objects or participants
+        pairs: of the effect of a pair of objects, in addition to those of both objects.
+        triplets: of the effect of a triplet, in addition to those of its objects and pairs; None where few were
+            repeated.
+        objects_ci, subjects_ci: 95% ranges of the components, also where there are too few objects or participants
             for an estimate.
         object_share: how much of their variance two answers with a common object have in common, a fraction: their
             correlation. Pairs of answers that have two objects in common count twice.
@@ -104,8 +105,9 @@ class Group:
 
     @property
     def excess(self) -> float:
-        """By how much the mean size among pairs of answers that share one is above that among all answers; 0 where all
-        have the same size. A triplet's second and third object are taken to be drawn by their sizes.
+        """How much larger the mean size is among pairs of answers that share one than among all answers.
+
+        It is 0 where all have the same size. A triplet's second and third object are taken to be drawn by their sizes.
         """
         squares, each = self.sizes**2, float(self.sizes.sum())
         mean = float(squares.sum())

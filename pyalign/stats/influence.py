@@ -78,7 +78,7 @@ class _Ranked:
 
     @classmethod
     def of(cls, column: np.ndarray) -> _Ranked:
-        """Of the values of all rows."""
+        """Ranks the values of all rows."""
         order = np.argsort(column, kind="stable")
         return cls(column[order], order)
 
@@ -89,7 +89,7 @@ class _Ranked:
         return shares
 
     def above(self, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """Of a value: the sum of the scores of the rows above it, and half of those equal to it, over all rows."""
+        """A function of a value: the sum of the scores of the rows above it, and half of those equal to it."""
         sums = np.concatenate([[0.0], np.cumsum(scores[self.order])])
 
         def of(values: np.ndarray) -> np.ndarray:

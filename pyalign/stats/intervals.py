@@ -11,7 +11,7 @@ from pyalign.stats.resampling import BOOTSTRAP, CORRECTED, Resampling
 from pyalign.stats.student import quantile
 
 NORMAL = math.inf  # degrees of freedom of Student's t that make it the normal distribution
-FRACTION = (0.0, 1.0)  # where shares lie
+FRACTION = (0.0, 1.0)  # where shares are
 POSITIVE = (0.0, math.inf)
 ROUNDING = 1e-12  # of shares
 

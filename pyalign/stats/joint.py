@@ -40,7 +40,7 @@ class Figure:
     Attributes:
         of: of arrays a, b, ab; NaN where it is not defined.
         gradient: its derivatives there.
-        within: where it lies.
+        within: where it is.
     """
 
     of: Values
@@ -65,7 +65,7 @@ class Joint:
     plan: Resampling
 
     def error(self, figure: Figure) -> float:
-        """Its standard error in closed form; NaN where it is not known."""
+        """The standard error of a figure in closed form; NaN where it is not known."""
         if self.errors is None or not self.errors.known:
             return math.nan
         gradient = self._gradient(figure)
@@ -74,7 +74,7 @@ class Joint:
         return math.sqrt(max(0.0, float(np.where(variances <= ROUNDING * sizes, 0.0, variances).max())))
 
     def interval(self, figure: Figure) -> Interval | None:
-        """Of the figure; None where there is none."""
+        """The interval of a figure; None where it has none."""
         value, error = self.value(figure), self.error(figure)
         if self.draws is None:
             if math.isnan(error):
@@ -105,7 +105,7 @@ class Joint:
         return self.errors.degrees_along(self._gradient(figure))
 
     def _drawn(self, figure: Figure, value: float, error: float) -> np.ndarray:
-        """Of the resamples; brought to the error in closed form where that is known, and within its bounds."""
+        """The figure in resamples, rescaled to the error in closed form where that is known, within its bounds."""
         assert self.draws is not None
         column = figure.of(*self.draws.T)
         spread = float(column.std(ddof=1))

@@ -79,7 +79,7 @@ def as_right(right: object, name: str) -> np.ndarray:
 
 
 def of_counts(n: int, right_a: int, right_b: int, both: int) -> ErrorAgreement:
-    """From how many of n questions a, b and both get right.
+    """Error consistency from how many of n triplets a, b and both get right.
 
     Example:
         >>> of_counts(10, 5, 5, 5).kappa, of_counts(10, 8, 5, 4).kappa, of_counts(10, 8, 5, 4).kappa_max

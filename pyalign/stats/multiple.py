@@ -31,7 +31,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Of those at most a level, no more than that share is expected to be of no difference: the false discovery rate.
+    """P-values adjusted for the false discovery rate.
+
+    Among those that are at most a level, at most that share is expected to be of no difference.
 
     Source: Benjamini and Hochberg, "Controlling the false discovery rate", 1995; valid for independent p-values and for
     those that depend on each other positively.
@@ -98,7 +100,7 @@ class MaxT:
         return max(self.confidence, math.erf(score / math.sqrt(2.0)))
 
     def p_value(self, single: float) -> float:
-        """That of a difference whose p-value by itself is `single`."""
+        """The adjusted p-value of a difference whose own p-value is `single`."""
         score = -NORMAL.inv_cdf(single / 2.0) if single > 0.0 else math.inf
         beyond = len(self.largest) - int(np.searchsorted(self.largest, score))
         return max(single, (1 + beyond) / (1 + len(self.largest)))

@@ -19,7 +19,7 @@ def ranks_of(accuracies: np.ndarray) -> np.ndarray:
 
 
 def two_sided_p(differences: np.ndarray) -> float:
-    """Twice the share of resamples that do not lie beyond 0, with 1 added above and below the line, at most 1.
+    """Twice the share of resamples that are not beyond 0, with 1 added above and below the line, at most 1.
 
     Example:
         >>> two_sided_p(np.array([0.1, 0.2, 0.3])), two_sided_p(np.zeros(5))

@@ -8,9 +8,9 @@ has its standard error:
 
 y_g is the logit of (a_g m_g + 1/2) / (m_g + 1), with a_g the accuracy and m_g = a_g (1 - a_g) / error^2 the number of
 independent rows that would have its error. That error is over objects, over people or both, so what triplets of one
-object (or answers of one person) have in common is in it. What the errors of different groups have in common (the same
-objects are in all of them) says nothing of how groups differ: it is taken off their variances, and added to all of them
-together at the end.
+object (or answers of one participant) have in common is in it. What the errors of different groups have in common (the
+same objects are in all of them) says nothing of how groups differ: it is taken off their variances, and added to all of
+them together at the end.
 
 mu and tau have flat priors. Given tau all is normal; tau is integrated over on a grid, and figures of several groups
 together (which is the lowest) are from draws of the posterior.

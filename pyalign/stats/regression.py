@@ -53,7 +53,7 @@ class Line:
 
     @cached_property
     def slope(self) -> float:
-        """Of y by x."""
+        """The slope of y on x."""
         return float(self.weights_of_slope @ self.y)
 
     @cached_property

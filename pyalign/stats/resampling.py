@@ -34,22 +34,21 @@ LEAST = {"objects": 8, "subjects": 4}  # effective numbers, rounded, of which th
 
 @dataclass(frozen=True)
 class Resampling:
-    """How uncertainty is to be measured.
+    """How intervals and standard errors are computed.
 
     Attributes:
-        by: what is drawn anew: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
+        by: what is resampled: "objects", "triplets" (or pairs: the rows), "subjects" or "objects+subjects"; or "auto",
             for objects and participants if at least four of these (an effective number) are known, else objects.
         method: "corrected", the closed form of the standard error with quantiles of Student's t; "bootstrap"; over
-            objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; of neighbours
-            "half-samples". None: what the analysis has, which is the closed form unless there is none, or `resamples`
-            are asked for.
+            objects "pigeonhole", the bootstrap without the scale that brings it to the corrected error; for neighbours
+            "half-samples". None: the closed form, or a bootstrap if the analysis has none or if `n_resamples` is set.
         n_resamples: how many are drawn; None: 1,000, or 200 half-samples.
         confidence_level: of the intervals, a fraction.
-        seed: of what is drawn; the same seed gives the same on every backend and with any number of threads.
+        seed: the seed of the resamples, which are the same on every backend and with any number of threads.
 
     Raises:
         InputError: an unknown name, a confidence that is no fraction, fewer than 2 resamples, resamples of a closed
-            form, or a method that does not serve what is drawn anew.
+            form, or a method that does not apply to what is resampled.
 
     Example:
         >>> Resampling("objects").closed, Resampling("objects", "bootstrap").drawn
@@ -121,7 +120,7 @@ def plan_of(ci: object, over: Sequence[str], methods: Sequence[str]) -> Resampli
 
     Args:
         ci: see `IntervalsOver`; a word stands for a `Resampling` with the usual options.
-        over: what the analysis can draw anew.
+        over: what the analysis can draw again.
         methods: that it has: the usual one, then that which resamples ask for.
 
     Raises:
@@ -160,7 +159,7 @@ def as_resampling(ci: object) -> Resampling | None:
     """
     plan = plan_of(ci, BY, METHODS)
     if plan is not None and plan.by == "objects+subjects" and not plan.closed:
-        raise InputError(f"ci objects+subjects needs ci_method corrected; got {plan.method!r}")
+        raise InputError(f"ci objects+subjects needs the closed form, without resamples; got {plan.method!r}")
     return plan
 
 
@@ -173,8 +172,8 @@ class Clusters:
             device.
         n: how many different objects occur.
         subjects: (t,) integers in [0, people), or None.
-        people: how many different persons occur; 0 where they are not known.
-        backend: what computes the resamples.
+        people: how many different participants occur; 0 where they are not known.
+        backend: the backend that computes the resamples.
         taken: whether some rows were taken of others, so that fewer objects may occur.
         weights: float64 (t,), how much each row counts; None: all the same.
     """
@@ -191,7 +190,7 @@ class Clusters:
     def of(
         cls, objects: object, subjects: object = None, backend: str = "auto", weights: np.ndarray | None = None
     ) -> Clusters:
-        """Of rows (t, k) of objects, any numbers from 0, and of the persons who answered.
+        """The clusters of rows (t, k) of objects, which are any numbers from 0, and of who answered.
 
         Example:
             >>> Clusters.of([[0, 5, 9], [5, 9, 7]]).objects
@@ -307,7 +306,7 @@ def require_participants(subjects: object) -> None:
 
 
 def subject_codes(subjects: object, t: int) -> np.ndarray:
-    """`subjects` as int64 (t,) codes from 0, of two persons or more.
+    """`subjects` as int64 (t,) codes from 0, of two participants or more.
 
     Example:
         >>> subject_codes(["b", "a", "b"], 3)

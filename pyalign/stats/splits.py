@@ -99,6 +99,14 @@ class TripletKFold:
             out = of_triplet == f
             yield self._filled(Fold(np.flatnonzero(~out), np.flatnonzero(out), everything), f)
 
+    def get_metadata_routing(self) -> Any:
+        """What scikit-learn's metadata routing asks: folds over subjects take `groups`."""
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        request = MetadataRequest(owner=self)
+        request.split.add_request(param="groups", alias=self.by == "subjects")
+        return request
+
     def _parts(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """(count,) the fold of each of count things: folds of equal size, or one more."""
         if self.n_splits > count:

@@ -46,7 +46,7 @@ class Call:
     sources: Mapping[str, str]
 
     def run(self, progress: Progress, journal: Journal | None) -> Any:
-        """Its result. journal: of a function that goes on with one."""
+        """Runs the step and returns its result. `journal` is for functions that can resume from one."""
         more: dict[str, Any] = {"journal": journal} if journal is not None else {}
         if "progress" in self.step.analysis.call.__code__.co_varnames:
             more["progress"] = progress

@@ -47,7 +47,7 @@ def _models(draft: Any) -> Iterator[str]:
 
 
 def _sets(kind: str, what: str, sets: list[Mapping[str, Any]]) -> Iterator[str]:
-    """The first as it is; others below it, for a person to choose."""
+    """The first as it is; others below it, for the user to choose."""
     if not sets:
         yield f"# [{kind}]  # {what}"
         yield '# file = "..."'

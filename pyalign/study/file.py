@@ -11,14 +11,15 @@ from pyalign.data import KINDS
 from pyalign.data.objects import HOW
 from pyalign.errors import InputError, nearest
 from pyalign.io.judgments import load_judgments
-from pyalign.io.paths import DATA_SET, PathLike, bad
+from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, bad
 from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
 from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, analyses, find_analysis
 from pyalign.study.options import FILES, NONE, checked, checked_value, hints_of
 
 STEP = "step:"  # before the name of another step, in options that take what it has found
-# What each kind of input may say besides `file`, each with its type; what functions take as arrays are files here.
+# What each kind of input may say in addition to `file`, each with its type; what functions take as arrays are files
+# here.
 SETS: dict[str, dict[str, Any]] = {
     TRIPLETS: {**hints_of(load_triplets, ("path", "key")), "answers": str, "subjects": str, "item_names": str},
     HUMAN: {**hints_of(load_judgments, ("path", "key")), "names": str},
@@ -31,6 +32,7 @@ OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
     "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object",
 )  # fmt: skip
+ELSEWHERE = DATA_SET, PUBLISHED_MAP  # how names begin that are no files of the study
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
 MOST_MODELS = 100_000  # of all steps: each model is run, or looked up, once for each
 WHOLE, SWITCHES = ("batch_size", "workers", "n_threads"), ("compile",)
@@ -126,14 +128,14 @@ class StudyFile:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """FILE or FILE::KEY of models and other inputs, where they lie."""
+        """FILE or FILE::KEY of models and other inputs, where they are."""
         paths = [model.file for model in self.models.values()]
         paths += [entry["file"] for sets in self.sets.values() for entry in sets.values()]
-        return tuple(self.place(path) for path in dict.fromkeys(paths) if path and not path.startswith(DATA_SET))
+        return tuple(self.place(path) for path in dict.fromkeys(paths) if path and not path.startswith(ELSEWHERE))
 
     def place(self, path: str) -> str:
-        """Where a file that it names lies."""
-        return path if path.startswith(DATA_SET) else os.path.join(self.folder, path)
+        """Where a file that it names is."""
+        return path if path.startswith(ELSEWHERE) else os.path.join(self.folder, path)
 
 
 def read_study(path: PathLike) -> StudyFile:

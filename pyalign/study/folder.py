@@ -53,7 +53,7 @@ class StudyFolder:
         return self
 
     def _require_ours(self) -> None:
-        """Raises where links or other files lie there, or nothing to resume. A study writes its journal first."""
+        """Raises where links or other files are there, or nothing to resume. A study writes its journal first."""
         for name in (JOURNAL, LOCK, PARTS, *OURS):
             require_no_link(self.path / name)
         known = os.path.lexists(self.path / JOURNAL)
@@ -70,7 +70,7 @@ class StudyFolder:
         except InputError:
             if self.resume:
                 raise
-        return Journal(place, OF)  # damaged: everything is made anew
+        return Journal(place, OF)  # damaged: everything is made again
 
     def _take(self) -> None:
         self._lock = take_lock(self.path / LOCK)
@@ -98,7 +98,7 @@ class StudyFolder:
             os.rmdir(self.path / PARTS)
 
     def holds(self, unit: str, key: str, document: str) -> bool:
-        """Whether what a unit has made of that very key lies here, whole, under the name of that document."""
+        """Whether what a unit has made of that very key is here, whole, under the name of that document."""
         record = self.journal.record(unit)
         if not isinstance(record, Mapping) or record.get("key") != key or not isinstance(record.get("files"), Mapping):
             return False
@@ -119,7 +119,7 @@ class StudyFolder:
     def keep(
         self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = ()
     ) -> None:
-        """Writes the files of a unit, the document last in line, then takes note of them. also: of what lies there."""
+        """Writes the files of a unit, the document last in line, then takes note of them. also: of what is there."""
         with Files(follow_links=False) as pending:
             digests = {name: pending.add(self.path / name, content, hashed=True) for name, content in files.items()}
             pending.commit()

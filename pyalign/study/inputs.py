@@ -38,7 +38,7 @@ class Inputs:
         self._files: dict[str, os.stat_result] = {}
 
     def place(self, path: str) -> Spec:
-        """Where a file of the study lies, which is about to be read; see `require_unchanged`."""
+        """Where a file of the study is, which is about to be read; see `require_unchanged`."""
         place = Spec(self.study.place(path))
         for file in described_files(place.path) if is_named(place) else (place.path,):
             with suppress(OSError, ValueError):  # said when it is read
@@ -67,7 +67,7 @@ class Inputs:
     def hash_of_images(self, source: str, anew: bool = False) -> str:
         """SHA-256 of the names and the contents of images: one that was drawn over is another one.
 
-        anew: whether they are read again, where they were read before.
+        again: whether they are read again, where they were read before.
         """
         from pyalign.extraction.contents import sha256_of_images
         from pyalign.extraction.images import as_images

@@ -48,7 +48,7 @@ def arguments_of(analysis: Analysis) -> dict[str, Any]:
 
 
 def _hint(annotation: Any, scope: Mapping[str, Any]) -> Any:
-    """What an annotation, which is text, means; `object` where that is not to be found out."""
+    """What an annotation, which is text, means; `object` where that can't be found out."""
     try:
         return eval(annotation, dict(scope)) if isinstance(annotation, str) else annotation
     except (NameError, TypeError):

@@ -78,7 +78,7 @@ def _page(
     study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
     shown: Mapping[str, Any],
 ) -> str:  # fmt: skip
-    """The documents go in as they lie here, without their paths: the page is the same wherever the folder lies."""
+    """The documents go in as they are here, without their paths: the page is the same wherever the folder is."""
     from pyalign.report.page.write import make_report as page_of
 
     documents: list[Any] = [read_json(folder.path / (entry.document or "")) for entry in finished]

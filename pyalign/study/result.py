@@ -47,7 +47,7 @@ class Study(Result):
         title: of the report.
         steps: of the study, in the order in which they are run, the report last.
         report: where it lies in the folder; None where there is none.
-        folder: in no document: where everything lies.
+        folder: in no document: where everything is.
     """
 
     command: ClassVar[str] = "study"

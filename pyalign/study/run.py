@@ -44,17 +44,17 @@ def run_study(
 
     Args:
         path: the study, a `.toml` file; see docs/study.md.
-        out: a folder for documents, report and journal; None: one beside the file, called as it is without `.toml`.
-        resume: whether there must be a run to go on with. What is done and has not changed is never done again.
-        only: the name of a step: that one alone, with those that it needs; "report": the report alone.
-        watch: is told the name, the state and a detail of each step as they change.
+        out: a folder for documents, report and journal; None: a folder next to the file, named like it without `.toml`.
+        resume: whether there must be a run to continue. Steps that are done and have not changed are never run again.
+        only: the name of a step, which is run with the steps that it needs and no others; "report": only the report.
+        watch: a callback that gets the name, the state and a detail of each step as they change.
 
     Returns:
-        A `Study`. Documents lie in `out/steps`; the page is `out/report.html`.
+        A `Study`. Documents are in `out/steps`; the page is `out/report.html`.
 
     Raises:
-        InputError: what is wrong with the study file; a folder that is another's, or is being written. What is wrong
-            with the inputs of a step is said in the result: the others are run.
+        InputError: what is wrong with the study file; a folder that is another's, or is being written. If the
+            inputs of a step are wrong, the result says so, and the other steps are run.
         MissingExtraError: before Python 3.11, without tomli.
         OSError: the file is missing, or the folder can't be written.
 
@@ -153,7 +153,7 @@ class _Run:
         return f"{kept}; go on with the same command, or with resume=True"
 
     def _close(self, result: Study, file: bytes) -> None:
-        """The study's own files: a copy of what was asked, what became of it, and what lies here."""
+        """The study's own files: a copy of what was asked, what became of it, and what is here."""
         files: dict[str, bytes | str] = {STUDY: file, RESULT: result.to_json() + "\n"}
         from pyalign.io.write import Files
 

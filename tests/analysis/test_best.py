@@ -148,8 +148,8 @@ def test_is_the_same_for_a_seed_and_is_left_out_unless_asked_for(tmp_path):
     assert read_back(found[0], tmp_path) == found[0]
     assert found[0].to_dict()["best"]["chosen"] == found[0].best.chosen
     text = str(found[0]).replace("\n", " ")
-    assert f"best: {found[0].best.model}, {100 * found[0].best.in_sample_accuracy:.3f} %" in text
-    assert f"scored on the others: {100 * found[0].best.accuracy:.3f} %" in text
+    assert f"best: {found[0].best.model}, {100 * found[0].best.in_sample_accuracy:.1f}%" in text
+    assert f"scored on the others: {100 * found[0].best.accuracy:.1f}%" in text
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "pigeonhole"])

@@ -239,7 +239,7 @@ def test_triplets_without_answers_have_no_ceiling(message_of):
 def test_a_table_fits_80_columns():
     people = noise_ceiling(Triplets(draw_triplets(5, 8, 300), source="a/long/path/" * 5 + "t.npy"))
     assert all(len(line) <= 80 for line in people.table().splitlines() if "a/long" not in line)
-    assert f"{100 * people.leave_one_out:.3f} %" in people.table()
+    assert f"{100 * people.leave_one_out:.1f}%" in people.table()
 
 
 def test_answers_that_never_agree_are_remarked_on():

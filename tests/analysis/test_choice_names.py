@@ -58,7 +58,7 @@ def test_answers_that_name_none_of_the_three_are_counted_and_left_out_where_that
     found = score_choices(answers, ASKED, unreadable="omit")
     assert (found.accuracy, found.n_triplets, found.n_dropped) == (1.0, 1, 2)
     assert '2 of 3 choices name no item of their triplet ("I don\'t know", ...) and are left out' in found.notes
-    assert found.provenance.options["unknown"] == "omit"
+    assert found.provenance.options["unreadable"] == "omit"
     none = message_of(score_choices, ["x", "y", "z"], ASKED, unreadable="omit")
     assert none == (
         "choices must each name an item of its triplet; 3 do not, row 0 is the first: 'x', not one of 'dog', 'car', "

@@ -259,8 +259,8 @@ def test_p_values_are_corrected_by_the_rule_that_is_asked_for(correction, plan):
 
 
 def test_p_values_of_equally_good_models_are_seldom_small_and_uniform():
-    """Three hundred pairs of models that are the truth with noise of their own, on objects of their own: a level of 5 %
-    is passed by 2 to 9 %, and the p-values spread evenly.
+    """Three hundred pairs of models that are the truth with noise of their own, on objects of their own: a level of 5%
+    is passed by 2 to 9%, and the p-values spread evenly.
     """
     p_values = []
     for seed in range(300):
@@ -276,7 +276,7 @@ def test_p_values_of_equally_good_models_are_seldom_small_and_uniform():
 @pytest.mark.slow
 def test_p_values_are_right_where_people_differ_and_too_small_where_people_are_not_counted():
     """Twelve people with tastes of their own, and two models that are as right about people at large: over objects and
-    people a level of 5 % is passed by 2 to 9 % of 200, over objects alone by far more.
+    people a level of 5% is passed by 2 to 9% of 200, over objects alone by far more.
     """
     people, p_values = np.arange(600) % 12, {"objects": [], "objects+subjects": []}
     for seed in range(200):

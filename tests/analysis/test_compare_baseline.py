@@ -79,7 +79,7 @@ def test_it_is_dunnetts_distribution():
 @pytest.mark.parametrize("by", ["objects", "triplets"])
 @pytest.mark.parametrize("margin", [0.005, 0.03, 0.2])
 def test_equivalence_is_by_two_one_sided_tests(by, margin, tmp_path):
-    found = pyalign.compare(MODELS, T, ci=by, margin=margin)
+    found = pyalign.compare(MODELS, T, ci=by, difference=margin)
     assert found.margin == margin and read_back(found, tmp_path).pairs == found.pairs
     for pair in found.pairs:
         degrees = student_degrees(pair)
@@ -99,24 +99,24 @@ def student_degrees(pair):
 
 
 def test_it_agrees_with_the_interval_of_twice_the_level():
-    """p is at most 5 % where the 90 % interval lies within the margin."""
+    """p is at most 5% where the 90% interval lies within the margin."""
     plan = Resampling("objects", confidence_level=0.9)
-    (pair,) = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci=plan, margin=0.05).pairs
+    (pair,) = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci=plan, difference=0.05).pairs
     furthest = max(abs(pair.ci.low), abs(pair.ci.high))
     for margin, small in ((furthest * 1.001, True), (furthest * 0.999, False)):
-        (pair,) = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci=plan, margin=margin).pairs
+        (pair,) = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci=plan, difference=margin).pairs
         assert (pair.p_equivalence < 0.05) == small
 
 
 def test_a_model_and_its_copy_are_equivalent_within_any_margin():
-    (pair,) = pyalign.compare({"a": MODELS["a"], "b": MODELS["a"]}, T, margin=1e-6).pairs
+    (pair,) = pyalign.compare({"a": MODELS["a"], "b": MODELS["a"]}, T, difference=1e-6).pairs
     assert pair.p_value == 1.0 and pair.p_equivalence == 0.0
 
 
 def test_of_resamples_the_share_beyond_the_margin_counts():
-    found = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci=BOOTSTRAP, margin=0.05).pairs[0]
+    found = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci=BOOTSTRAP, difference=0.05).pairs[0]
     assert 1 / 401 <= found.p_equivalence <= 1.0
-    closed = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci="triplets", margin=0.05).pairs[0]
+    closed = pyalign.compare({name: MODELS[name] for name in "ab"}, T, ci="triplets", difference=0.05).pairs[0]
     assert found.p_equivalence == pytest.approx(closed.p_equivalence, abs=0.05)
     assert equivalence_p(np.array([-0.1, 0.0, 0.1]), 0.1) == 0.5
 
@@ -128,17 +128,17 @@ def test_p_values_of_one_side_are_those_of_scipy(t, degrees):
 
 def test_without_an_interval_there_is_no_equivalence():
     triplets = draw_triplets(1, 5, 40)
-    (pair,) = pyalign.compare({name: reals(k, 5, 3) for k, name in enumerate("ab")}, triplets, margin=0.1).pairs
+    (pair,) = pyalign.compare({name: reals(k, 5, 3) for k, name in enumerate("ab")}, triplets, difference=0.1).pairs
     assert pair.ci is None and pair.p_equivalence is None and pair.p_equivalence_adjusted is None
 
 
 def test_models_that_differ_by_the_margin_are_seldom_called_equivalent():
-    """Right in .5 and .5 - .03 of the triplets of 60 objects, independently: at most 5 % of 300 draws, and 2 errors."""
+    """Right in .5 and .5 - .03 of the triplets of 60 objects, independently: at most 5% of 300 draws, and 2 errors."""
     rng, called = np.random.default_rng(0), []
     for _ in range(300):
         right = [rng.random(len(T)) < share for share in (0.5, 0.47)]
         choices = {f"m{k}": np.where(one, 2, 0) for k, one in enumerate(right)}
-        (pair,) = pyalign.compare(None, T, model_choices=choices, margin=0.03, ci="triplets").pairs
+        (pair,) = pyalign.compare(None, T, model_choices=choices, difference=0.03, ci="triplets").pairs
         called.append(pair.p_equivalence < 0.05)
     assert 0.0 < np.mean(called) < 0.05 + 2 * np.sqrt(0.05 * 0.95 / 300)
 
@@ -147,9 +147,9 @@ def test_models_that_differ_by_the_margin_are_seldom_called_equivalent():
 
 
 def test_tables_and_notes_name_the_baseline_and_the_margin():
-    text = pyalign.compare(MODELS, T, baseline="b", margin=0.01).table(200)
+    text = pyalign.compare(MODELS, T, baseline="b", difference=0.01).table(200)
     assert "each model less the baseline, b" in text and "a - b" in text and "c - d" not in text
-    assert "p (margin), of a difference of 1 % or more, Holm" in " ".join(text.split())
+    assert "p (margin), of a difference of 1% or more, Holm" in " ".join(text.split())
     assert "margin" not in pyalign.compare(MODELS, T).table(200)
 
 
@@ -157,7 +157,7 @@ def test_documents_hold_them_where_they_were_asked_for():
     document = pyalign.compare(MODELS, T).to_dict()
     assert not {"baseline", "margin"} & {*document, *document["provenance"]["options"]}
     assert "p_equivalence" not in document["pairs"][0]
-    document = pyalign.compare(MODELS, T, baseline="b", margin=0.01).to_dict()
+    document = pyalign.compare(MODELS, T, baseline="b", difference=0.01).to_dict()
     assert document["baseline"] == "b" and document["margin"] == document["provenance"]["options"]["margin"] == 0.01
 
 
@@ -166,9 +166,9 @@ def test_documents_hold_them_where_they_were_asked_for():
     [
         ({"baseline": "e"}, "baseline must be one of a, b, c, d; got 'e'"),
         ({"baseline": 0}, "baseline must be one of a, b, c, d; got 0"),
-        ({"margin": 0.0}, "margin must lie between 0 and 1; got 0.0"),
-        ({"margin": 1}, "margin must lie between 0 and 1; got 1"),
-        ({"margin": 0.01, "ci": None}, "margin needs intervals; got ci=None"),
+        ({"difference": 0.0}, "difference must lie between 0 and 1; got 0.0"),
+        ({"difference": 1}, "difference must lie between 0 and 1; got 1"),
+        ({"difference": 0.01, "ci": None}, "difference needs intervals; got ci=None"),
     ],
 )
 def test_bad_options_are_one_clear_line(message_of, options, expected):
@@ -176,11 +176,11 @@ def test_bad_options_are_one_clear_line(message_of, options, expected):
 
 
 def test_the_page_says_how_many_differ_from_the_baseline_and_how_many_by_less_than_the_margin():
-    found = pyalign.compare(MODELS, T, baseline="b", margin=0.2)
+    found = pyalign.compare(MODELS, T, baseline="b", difference=0.2)
     labels = {name: name.upper() for name in MODELS}
     (text,) = _widest_difference(found, labels).paragraphs
     apart = sum(pair.p_adjusted < 0.05 for pair in found.pairs)
-    assert f"{apart} of 3 models differ from B at 5 %, corrected for all models." in text
-    assert "3 of 3 differ by less than 20 percentage points at 5 %, likewise corrected." in text
+    assert f"{apart} of 3 models differ from B at 5%, corrected for all models." in text
+    assert "3 of 3 differ by less than 20 percentage points at 5%, likewise corrected." in text
     (text,) = _widest_difference(pyalign.compare(MODELS, T), labels).paragraphs
-    assert "of 6 pairs differ at 5 %, corrected for all pairs." in text and "less than" not in text
+    assert "of 6 pairs differ at 5%, corrected for all pairs." in text and "less than" not in text

@@ -66,7 +66,7 @@ def test_a_score_of_what_was_fitted_is_in_sample():
     found = score(X, FITTED, transform=fitted())
     assert found.in_sample == Overlap(1.0, 1.0)
     assert notes_of(found) == [
-        "in-sample: the fit of the map has seen 100 % of these triplets and 100 % of their objects"
+        "in-sample: the fit of the map has seen 100% of these triplets and 100% of their objects"
     ]
     assert "in-sample" in str(found)
 
@@ -77,8 +77,8 @@ def test_shares_are_those_of_triplets_and_objects():
     objects = np.mean([item < 20 for item in np.unique(triplets)])
     assert found.in_sample == Overlap(0.5, pytest.approx(objects))
     assert notes_of(found) == [
-        f"in-sample: the fit of the map has seen 50 % of these triplets and {100 * objects:.3g} % of their objects; "
-        "on held-out objects it had 59.12 %"
+        f"in-sample: the fit of the map has seen 50% of these triplets and {100 * objects:.3g}% of their objects; "
+        "on held-out objects it had 59.12%"
     ]
 
 
@@ -87,7 +87,7 @@ def test_new_triplets_of_seen_objects_are_said_to_be_of_seen_objects():
     assert len(of_seen)
     found = score(X, of_seen, transform=fitted())
     assert found.in_sample == Overlap(0.0, 1.0)
-    assert notes_of(found) == ["in-sample: the fit of the map has seen 100 % of their objects"]
+    assert notes_of(found) == ["in-sample: the fit of the map has seen 100% of their objects"]
 
 
 def test_of_new_objects_nothing_is_said():
@@ -129,7 +129,7 @@ def test_too_few_triplets_for_the_sketch_are_an_unknown_share():
     found = score(x, unknown, transform=Transform(np.eye(4), None, 0.0, 1.0, trained))
     assert found.in_sample == Overlap(None, 1.0)
     assert notes_of(found) == [
-        "in-sample: the fit of the map has seen an unknown share of these triplets and 100 % of their objects"
+        "in-sample: the fit of the map has seen an unknown share of these triplets and 100% of their objects"
     ]
 
 

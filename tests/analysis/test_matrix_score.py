@@ -328,7 +328,7 @@ def test_a_diagonal_that_contradicts_the_kind_is_noted(similarities, triplets, k
 def test_an_accuracy_clearly_below_chance_asks_whether_the_kind_is_right(similarities, triplets, kind, other):
     condensed = squareform(given_as(similarities, other), checks=False)
     asked = (
-        f"the accuracy is clearly below chance (33.333 %): is the kind of the matrix {other}, or the odd item in "
+        f"the accuracy is clearly below chance (33.3%): is the kind of the matrix {other}, or the odd item in "
         'another column (load_triplets(..., odd_column="first"))?'
     )
     found = pyalign.score(matrix=condensed, kind=kind, triplets=triplets)

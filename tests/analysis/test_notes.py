@@ -226,7 +226,7 @@ def notes(x=X, triplets=TRIPLETS, **options):
 
 
 def answered(x, triplets):
-    """The triplets with the odd item of x last: x then scores 100 %."""
+    """The triplets with the odd item of x last: x then scores 100%."""
     odd = odd_one_out(x, triplets)
     return np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
 
@@ -282,9 +282,9 @@ def test_a_first_column_that_counts_the_rows_is_asked_about(first, dtype):
 
 
 def test_an_accuracy_at_chance_below_it_and_above_it():
-    chance = "m: the accuracy is not above chance (33.333 %): is the order of rows right?"
+    chance = "m: the accuracy is not above chance (33.3%): is the order of rows right?"
     below = (
-        "m: the accuracy is clearly below chance (33.333 %): is the odd item in another column "
+        "m: the accuracy is clearly below chance (33.3%): is the odd item in another column "
         '(load_triplets(..., odd_column="first"))?'
     )
     assert chance in notes(np.roll(X, 1, axis=0), GOOD)
@@ -294,7 +294,7 @@ def test_an_accuracy_at_chance_below_it_and_above_it():
 
 @pytest.mark.parametrize(("right", "said"), [(3333, True), (3427, True), (3428, False), (3144, True), (3000, True)])
 def test_chance_is_judged_by_the_error_of_independent_triplets(right, said):
-    """Of 10,000 triplets it is 0.4714 %: from 2 above, 34.276 %, nothing is said."""
+    """Of 10,000 triplets it is 0.4714%: from 2 above, 34.276%, nothing is said."""
     assert bool(notes_on_score(right / 10_000, 10_000, 1.0)) == said
 
 
@@ -331,7 +331,7 @@ def test_each_embeddings_has_its_own_notes_and_the_whole_has_all_once():
 def test_a_comparison_says_the_same_of_its_models():
     plan = Resampling("triplets", "bootstrap", 64)
     found = compare({"a": X, "b": np.roll(X, 1, axis=0)}, GOOD, ci=plan)
-    assert found.notes == (NAMELESS, "b: the accuracy is not above chance (33.333 %): is the order of rows right?")
+    assert found.notes == (NAMELESS, "b: the accuracy is not above chance (33.3%): is the order of rows right?")
 
 
 def test_rows_are_found_used_however_many_triplets_it_takes(monkeypatch):

@@ -63,10 +63,11 @@ def test_the_fewest_participants_are_enough_and_one_less_is_not():
 
 def test_the_cheapest_design_is_chosen():
     options = {"n_objects": [150, 400], "answers_per_subject": [20, 200]}
-    many = plan(**options, price_subject=10.0)  # few people who answer much
+    many = plan(**options, prices=(0, 10.0, 0))  # few people who answer much
     assert many.chosen.cost == 10.0 * many.chosen.n_subjects
     assert many.chosen == min(many.needed, key=lambda one: one.cost)
-    few = plan(**options, price_object=100.0, price_answer=0.01)
+    few = plan(**options, prices=(100.0, 0, 0.01))
+    assert (few.price_object, few.price_subject, few.price_answer) == (100.0, 0.0, 0.01)
     assert few.chosen.n_objects == 150
     assert few.chosen.cost == pytest.approx(15_000 + 0.01 * few.chosen.n_answers)
     assert plan(**options).chosen.n_answers == min(one.n_answers for one in plan(**options).needed)
@@ -142,14 +143,18 @@ def test_a_pilot_of_few_objects_is_refused_with_the_range_of_what_it_says(messag
     assert "8 objects to say how they differ" in message_of(plan, compared)
 
 
+PRICES = "prices must be three numbers of at least 0, of an object, a participant, an answer"
+
+
 @pytest.mark.parametrize(
     "options,expected",
     [
         ({"difference": 0.0}, "difference must lie between 0 and 1; got 0.0"),
         ({"difference": 5}, "difference must lie between 0 and 1; got 5"),
         ({"power": 1.2}, "power must lie between 0 and 1; got 1.2"),
-        ({"price_object": -1}, "price_object must be a price of at least 0; got -1"),
-        ({"price_answer": float("inf")}, "price_answer must be a price of at least 0; got inf"),
+        ({"prices": (-1, 0, 0)}, f"{PRICES}; got -1, 0, 0"),
+        ({"prices": (0, 0, float("inf"))}, f"{PRICES}; got 0, 0, inf"),
+        ({"prices": (1, 2)}, f"{PRICES}; got 1, 2"),
         ({"n_objects": 6}, "n_objects must be enough for an interval, which takes an effective number of 8 objects; "
                            "got 6"),
         ({"n_objects": [20], "object_balance": 0.3}, "n_objects must be enough for an interval, which takes an "
@@ -201,20 +206,20 @@ def test_what_is_no_pilot_is_refused(study, message_of):
 
 
 def test_the_paragraph_says_what_a_preregistration_needs():
-    found = plan(price_subject=1.0)
+    found = plan(prices=(0, 1.0, 0))
     one, text = found.chosen, found.paragraph
     for part in (
         f"{one.n_answers:,} answers about {one.n_objects} objects, 50 from each of {one.n_subjects} participants",
         "objects 0.0024, subjects 0.0006", f"{100 * one.standard_error:.2f} percentage points",
-        "generalize over objects and participants", "two-sided test at the 5 % level",
-        f"a true difference of 5 percentage points with a power of {100 * one.power:.0f} %",
+        "generalize over objects and participants", "two-sided test at the 5% level",
+        f"a true difference of 5 percentage points with a power of {100 * one.power:.0f}%",
     ):  # fmt: skip
         assert part in text
     assert json.loads(found.to_json())["paragraph"] == text
 
 
 def test_the_table_has_all_designs_and_those_that_are_enough():
-    lines = str(plan(price_answer=0.5)).splitlines()
+    lines = str(plan(prices=(0, 0, 0.5))).splitlines()
     assert lines[0].split() == [
         "objects",
         "participants",
@@ -232,7 +237,7 @@ def test_the_table_has_all_designs_and_those_that_are_enough():
 
 def test_documents_are_read_back(tmp_path, study):
     models, triplets, people = study
-    for found in (plan(), plan(pyalign.compare(models, triplets, subjects=people), price_object=3)):
+    for found in (plan(), plan(pyalign.compare(models, triplets, subjects=people), prices=(3, 0, 0))):
         path = tmp_path / "plan.json"
         path.write_text(found.to_json())
         assert pyalign.load_result(path) == found

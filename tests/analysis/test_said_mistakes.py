@@ -100,5 +100,5 @@ def test_one_model_is_told_that_compare_needs_two(message_of):
 def test_choices_without_rows_are_not_asked_about_their_order():
     at_chance = np.arange(400) % 3
     found = pyalign.score_choices(at_chance, TRIPLETS)
-    assert "the accuracy is not above chance (33.333 %)" in found.notes
+    assert "the accuracy is not above chance (33.3%)" in found.notes
     assert not any("order of rows" in note for note in found.notes)

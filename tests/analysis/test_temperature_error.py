@@ -13,7 +13,7 @@ from support import draw_triplets, more_for_many_rows, reals, seeds
 from pyalign import calibrate, load_result
 from pyalign.analysis.calibration.temperature import (
     AnsweredSimilarities,
-    BetaError,
+    EstimateError,
     error_of_beta,
     interval,
     minimise,
@@ -156,18 +156,18 @@ def test_of_a_single_triplet_there_is_no_error_and_a_note_says_so():
 
 def test_the_interval_is_symmetric_in_the_inverse_temperature_and_says_what_it_is_over():
     plan = Resampling("objects")
-    found = interval(0.5, BetaError(0.05, 50, plan))
+    found = interval(0.5, EstimateError(0.05, 50, plan))
     assert (1 / found.low + 1 / found.high) / 2 == pytest.approx(0.5)
     assert 1 / found.low - 0.5 == pytest.approx(2.008559 * 0.05, rel=1e-6)
     assert found.error == pytest.approx(0.05 * 2.0**2)  # of the temperature, to first order
     assert (found.by, found.method, found.confidence) == ("objects", "sandwich", 0.95)
-    assert math.isnan(interval(1.0, BetaError(math.nan, 9, plan)).high)
+    assert math.isnan(interval(1.0, EstimateError(math.nan, 9, plan)).high)
 
 
 @given(seeds)
 def test_an_interval_of_the_inverse_temperature_that_holds_0_has_no_upper_end(seed):
     beta, error = np.random.default_rng(seed).uniform(0.1, 2.0, 2)
-    found = interval(beta, BetaError(error, math.inf, Resampling("objects")))
+    found = interval(beta, EstimateError(error, math.inf, Resampling("objects")))
     assert 0 < found.low < 1 / beta < found.high
     assert math.isinf(found.high) == (beta <= 1.959964 * error)
 

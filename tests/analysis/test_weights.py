@@ -118,7 +118,7 @@ def test_equal_weights_give_the_figures_without_weights(plan, seed):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda w: pyalign.compare(MODELS, TRIPLETS, weights=w, choose_best=True, margin=0.1, baseline="x"),
+        lambda w: pyalign.compare(MODELS, TRIPLETS, weights=w, choose_best=True, difference=0.1, baseline="x"),
         lambda w: pyalign.score(X, TRIPLETS, weights=w, n_permutations=9),
         lambda w: pyalign.permutation_test(X, TRIPLETS, weights=w, n_permutations=9),
         lambda w: pyalign.calibrate(X, TRIPLETS, weights=w, split=None),

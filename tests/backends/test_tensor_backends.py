@@ -88,7 +88,7 @@ for dtype in {dtypes}:
         assert ours.gap <= 1e-4 and ours.n_passes > 1
 
 # Half precision, which the kernels take as it is: tensors of the host are numpy arrays to pyalign, so the rows go in
-# through a door that is told that they lie on a device.
+# through a dispatch that takes them for tensors on a device.
 from pyalign.ops import _place
 real = _place.device_of
 _place.device_of = lambda v: "cpu:0" if isinstance(v, torch.Tensor) else real(v)

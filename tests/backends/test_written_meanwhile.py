@@ -7,7 +7,7 @@ import pytest
 from support import run_python
 
 from pyalign.backends import InvalidTripletsError, get_host_backend
-from pyalign.ops._host_door import explained
+from pyalign.ops._host_dispatch import explained
 
 # Both states are of valid triplets, and so is any mixture: they differ in the lowest byte of each item alone, so that a
 # copy which is interrupted within an item leaves an item of the one or of the other, and no two in a row are the same.

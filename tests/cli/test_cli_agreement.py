@@ -90,7 +90,7 @@ def test_as_a_table_with_a_table_of_bins(command, answered, x, folder):
     assert f"{expected.share_pearson:.4f}" in ran.out
     assert f"{expected.kl:.5f}" in ran.out
     assert "x, cosine, by how far people agree:" in ran.out
-    assert "33 to 40 %" in ran.out
+    assert "33 to 40%" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80
     again = pyalign.load_result("out.json")
     assert plain(again[0]) == plain(expected) and ran.out == again.table() + "\n"
@@ -104,7 +104,7 @@ def test_counts_come_from_any_file_and_also_as_floats(rows, x, flag, suffix):
     file = np.load("c.npz")
     np.save("counts.npy", file["counts"].astype(np.float64))
     np.savetxt("counts.csv", file["counts"], "%d", ","), np.savetxt("counts.txt", file["counts"], "%.1f", " ")
-    (row,) = rows("x.npy", "-t", "c.npz::triplets", flag, f"counts.{suffix}", "--odd-column", "none")
+    (row,) = rows("x.npy", "-t", "c.npz::triplets", flag, f"counts.{suffix}", "--choice-column", "none")
     assert plain(row) == plain(pyalign.agreement(x, file["triplets"], answers=file["counts"]))
 
 
@@ -128,8 +128,8 @@ def test_of_triplets_of_names_and_of_a_constant_model(command, rows, answered, f
         (("--minimum", "500"), "x.npy with t3.npy: triplets must hold some with at least 500 answers"),
         (("--measure", "dott"), "did you mean 'dot'?"),
         (("--temperature", "0"), "temperature must be a positive number"),
-        (("--odd-column", "none"),
-         "agreement needs human choices, which --odd-column none says are not recorded: give --answers"),
+        (("--choice-column", "none"),
+         "agreement needs human choices, which --choice-column none says are not recorded: give --answers"),
         (("--answers", "shares.npy"), "answers must be counts (whole numbers) here; got shares"),
         (("--answers", "c.npz::counts"), "c.npz::counts: answers must have shape (400, 3), a row for each triplet"),
         (("--json", "x.npy"), "--json PATH must end in .json; got x.npy"),

@@ -57,8 +57,8 @@ def plain(calibration, **more):
     "options,arguments",
     [
         ((), {}),
-        (("--split", "none", "--bins", 4), {"split": None, "bins": 4}),
-        (("--split", "triplets", "--held-out", 0.3, "--seed", 7), {"split": "triplets", "held_out": 0.3, "seed": 7}),
+        (("--split", "none"), {"split": None}),
+        (("--split", "triplets", "--seed", 7), {"split": "triplets", "seed": 7}),
         (("--measure", "neg_euclidean", "--ties", "wrong"), {"measure": "neg_euclidean", "ties": "wrong"}),
         (("--backend", "numpy"), {"backend": "numpy"}),
         (("--ci", "triplets", "--confidence", 0.9), {"ci": pyalign.Resampling("triplets", confidence_level=0.9)}),
@@ -87,9 +87,9 @@ def test_a_table_with_a_row_for_each_embedding_and_measure(calibrate, rows, x):
         assert cells[2:6] == [f"{row['temperature']:.5g}", low, "to", high]
         low, high = (f"{end:.5f}" for end in row["test"]["cross_entropy_ci"])
         assert cells[8:12] == [f"{row['test']['cross_entropy']:.5f}", low, "to", high]
-        low, high = (f"{100 * end:.3f}" for end in row["test"]["accuracy_ci"])
-        assert " ".join(cells[-7:-1]) == f"{100 * row['test']['accuracy']:.3f} % {low} to {high} %"
-    assert "held-out 50 % of objects" in " ".join(lines[5:])
+        low, high = (f"{100 * end:.1f}" for end in row["test"]["accuracy_ci"])
+        assert " ".join(cells[-5:-1]) == f"{100 * row['test']['accuracy']:.1f}% {low} to {high}%"
+    assert "held-out 50% of objects" in " ".join(lines[5:])
 
 
 def test_one_result_shows_its_reliability(calibrate, rows):
@@ -136,7 +136,7 @@ def test_counts_come_from_any_file(rows, x, triplets, suffix, flag):
     counts = np.random.default_rng(0).integers([0, 0, 2], [4, 4, 6], (4000, 3))
     np.save("counts.npy", counts), np.savez("counts.npz", counts=counts)
     np.savetxt("counts.csv", counts, fmt="%d", delimiter=",")
-    (row,) = rows(flag, f"counts.{suffix}", "--odd-column", "none")
+    (row,) = rows(flag, f"counts.{suffix}", "--choice-column", "none")
     assert row == plain(pyalign.calibrate(x, triplets, answers=counts), embeddings="x.npy")
     assert (row["answers"], row["targets"]) == ("counts", "counts")
 
@@ -157,8 +157,7 @@ def test_answers_follow_the_items_where_the_odd_one_stands_elsewhere_in_the_file
     np.savetxt("choice.csv", np.column_stack([triplets[:, [2, 0, 1]], np.zeros(4000, int)]), "%d", ",")
     (row,) = rows("--answers", "p.npy")
     for options, on in (
-        (("--odd-column", "first"), "first.npy"),
-        (("--odd-column", "none"), "first.npy"),
+        (("--choice-column", "none"), "first.npy"),
         (("--choice-column", 3, "--choice-base", 0, "--columns", "0,1,2"), "choice.csv"),
     ):
         (same,) = rows("--answers", "p_first.npy", *options, on=on)
@@ -186,12 +185,22 @@ def test_concepts_have_the_items_that_numbers_stand_for_among_the_models(rows, x
 
 
 def test_a_concept_embedding_makes_targets(rows, x, triplets):
-    concept = np.abs(reals(5, 30, 4))
+    concept = np.abs(reals(5, 30, 4)) / 1.5
     np.save("vice.npy", concept)
-    (row,) = rows("--human", "vice.npy", "--human-temperature", 2.5)
-    p = pyalign.choice_probabilities(concept, triplets, measure="dot", temperature=2.5)
+    (row,) = rows("--human", "vice.npy")
+    p = pyalign.choice_probabilities(concept, triplets, measure="dot")
     assert row == plain(pyalign.calibrate(x, triplets, answers=p), embeddings="x.npy")
     assert row["divergences"]["js_distance"] > 0
+
+
+def test_choice_probabilities_of_another_measure_and_temperature_are_answers_of_a_file(rows, command, x, triplets):
+    concept = np.abs(x)
+    np.save("vice.npy", concept)
+    ask = ("score", "vice.npy", "-t", "t.npy", "--measure", "cosine", "--temperature", 0.2)
+    assert command(*ask, "--probabilities", "p.npy").code == 0
+    (row,) = rows("--answers", "p.npy")
+    p = pyalign.choice_probabilities(concept, triplets, measure="cosine", temperature=0.2)
+    assert row["temperature"] == pytest.approx(pyalign.calibrate(x, triplets, answers=p).only.temperature, rel=1e-4)
 
 
 def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triplets, folder):
@@ -208,19 +217,13 @@ def test_names_are_matched_in_the_embeddings_and_in_the_concepts(rows, x, triple
 @pytest.mark.parametrize(
     "options,pieces",
     [
-        (("--odd-column", "none"), ["--odd-column none leaves no answers", "give --answers or --human"]),
-        (("--human-measure", "cosine"), ["--human-measure cosine applies only to", "add --human"]),
+        (("--choice-column", "none"), ["--choice-column none leaves no answers", "give --answers or --human"]),
         (("--answers", "missing.npy"), ["missing.npy", "No such file"]),
         (("--answers", "x.npy"), ["x.npy: answers must have 3 columns; got 6"]),
         (("--answers", "half.npy"), ["half.npy: answers must be counts", "row 0 sums to 0.75"]),
         (("--human", "short.npy"), ["short.npy with t.npy", "[0, 10)"]),
-        (("--human", "x.npy", "--human-temperature", "0"), ["temperature", "0"]),
-        (("--human", "x.npy", "--human-measure", "dott"), ["'dott'", "dot"]),
         (("--measure", "cosin"), ["did you mean 'cosine'?"]),
-        (("--held-out", "1"), ["held_out", "1"]),
-        (("--held-out", "0.01"), ["a split must leave triplets in both parts"]),
         (("--seed", "-1"), ["seed", "-1"]),
-        (("--bins", "0"), ["bins", "0"]),
         (("--json", "x.npy"), ["--json PATH must end in .json; got x.npy"]),
         (("--labels", "a", "b"), ["--labels must name each of 1 models; got 2"]),
     ],

@@ -21,11 +21,12 @@ def models(folder, x):
 
 
 def test_as_json_is_what_the_function_returns(command, models):
-    asked = ("--measure", "linear-cka", "rbf-cka:0.5", "--permutations", 39, "--alpha", 0.1, "--seed", 3)
+    asked = ("--measure", "linear-cka", "rbf-cka:0.5", "--permutations", 39, "--confidence", 0.9, "--seed", 3)
     ran = command("cka", "--embeddings", *models, *asked, "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
-    found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], n_permutations=39, alpha=0.1, seed=3)
+    found = pyalign.cka(models, measure=["linear-cka", "rbf-cka:0.5"], n_permutations=39, alpha=0.1, seed=3,
+                        ci=pyalign.Resampling("auto", confidence_level=0.9))  # fmt: skip
     assert document["command"] == "cka" and document["n_objects"] == 30
     assert document["results"] == json.loads(found.to_json())["results"]
     assert document["results"][0]["models"] == ["x.npy", "y.npy", "z.npy"]
@@ -81,7 +82,7 @@ def test_a_document_is_written_and_read(command, models):
     (("x.npy", "x.npy"), "--embeddings must differ; got x.npy 2 times"),
     (("x.npy", "y.npy", "--measure", "ckaa"), "measure must be one of linear-cka, "),
     (("x.npy", "y.npy", "--measure", "svcca:2.5"), "dimensions of svcca must be a whole number, or a share"),
-    (("x.npy", "y.npy", "--alpha", "2"), "alpha must lie between 0 and 1; got 2.0"),
+    (("x.npy", "y.npy", "--confidence", "2"), "confidence_level must lie between 0 and 1; got 2.0"),
     (("x.npy", "y.npy", "--permutations", "0", "--seed", "1"),
     "--seed 1 applies only to permutations and half-samples, and there are none"),
     (("x.npy", "none.npy"), "none.npy: No such file or directory"),
@@ -97,8 +98,6 @@ def test_what_is_wrong_is_one_line(refused, models, args, told):
 
 def test_options_of_intervals_are_those_of_the_function(command, models):
     asked = (
-        "--ci-method",
-        "half-samples",
         "--resamples",
         30,
         "--confidence",
@@ -109,7 +108,7 @@ def test_options_of_intervals_are_those_of_the_function(command, models):
     ran = command("cka", *models, *asked, "--permutations", 19, "--seed", 2, "--json", "--quiet")
     assert (ran.code, ran.err) == (0, "")
     plan = pyalign.Resampling("auto", "half-samples", 30, 0.9, 2)
-    found = pyalign.cka(models, n_permutations=19, seed=2, ci=plan, correction="benjamini-hochberg")
+    found = pyalign.cka(models, n_permutations=19, alpha=0.1, seed=2, ci=plan, correction="benjamini-hochberg")
     document = strict_json(ran.out)
     assert document["results"] == json.loads(found.to_json())["results"]
     assert (document["resamples"], document["confidence"], document["correction"]) == (30, 0.9, "benjamini-hochberg")
@@ -118,13 +117,13 @@ def test_options_of_intervals_are_those_of_the_function(command, models):
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        (("--ci", "none", "--confidence", 0.9), "--confidence 0.9 applies only to intervals, and --ci none omits them"),
+        (("--ci", "none", "--resamples", 30), "--resamples 30 applies only to intervals, and --ci none omits them"),
+        (("--ci", "none", "--permutations", 0, "--confidence", 0.9),
+         "--confidence 0.9 applies only to intervals and p-values, and --ci none and --permutations 0 omit them"),
         (("--ci", "none", "--permutations", 0, "--correction", "benjamini-hochberg"),
-         "--correction benjamini-hochberg applies only to p-values, and --ci none and --permutations 0 omit them"),
-        (("--ci-method", "corrected", "--resamples", 30), "--resamples 30 applies only to half-samples"),
+         "--correction benjamini-hochberg applies only to intervals and p-values, and --ci none and --permutations 0 "
+         "omit them"),
         (("--ci", "subjects"), "ci must be auto, objects or none here; got 'subjects'"),
-        (("--ci-method", "corrected", "--measure", "mutual-knn:3"),
-         "ci_method corrected applies to measures of matrices, such as debiased-cka; got mutual-knn:3"),
     ],
 )  # fmt: skip
 def test_options_of_intervals_that_do_not_fit_are_refused(command, models, asked, told):

@@ -35,18 +35,18 @@ def test_the_baseline_is_named_by_label_or_as_its_file(command, labels):
 
 
 def test_a_margin_adds_a_column_and_p_values(command):
-    found = compared(command, "--margin", "0.02")
+    found = compared(command, "--difference", "0.02")
     assert found["margin"] == 0.02 and all(0 <= pair["p_equivalence_adjusted"] <= 1 for pair in found["pairs"])
-    text = " ".join(command("compare", *NAMES, "-t", "t.npy", "--margin", "0.02").out.split())
-    assert "p (margin)" in text and "of a difference of 2 % or more, Holm" in text
+    text = " ".join(command("compare", *NAMES, "-t", "t.npy", "--difference", "0.02").out.split())
+    assert "p (margin)" in text and "of a difference of 2% or more, Holm" in text
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         (["--baseline", "d"], "--baseline must be one of the models; got 'd'"),
-        (["--margin", "2"], "margin must lie between 0 and 1; got 2.0"),
-        (["--margin", "0.01", "--ci", "none"], "--margin"),
+        (["--difference", "2"], "difference must lie between 0 and 1; got 2.0"),
+        (["--difference", "0.01", "--ci", "none"], "--difference"),
     ],
 )
 def test_bad_options_are_one_clear_line(command, options, expected):

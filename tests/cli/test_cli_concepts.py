@@ -47,9 +47,9 @@ def figures(document):
 
 
 def test_as_json_is_what_the_function_returns(document, human, x, triplets):
-    found = document("x.npy", "y.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt", "--top", 2)
+    found = document("x.npy", "y.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt")
     models = {"x": x, "y": np.load("y.npy")}
-    expected = pyalign.score_concepts(models, triplets, human, dimension_labels=LABELS, top=2)
+    expected = pyalign.score_concepts(models, triplets, human, dimension_labels=LABELS)
     assert figures(found) == figures(expected.to_dict())
     assert (found["command"], found["triplets"], found["dimensions"]) == ("concepts", "t.npy", "d.npy")
 
@@ -58,8 +58,6 @@ def test_every_option_reaches_the_function(document, human, x, triplets):
     options = (
         "--dimensions",
         "d.npy",
-        "--assign",
-        "product",
         "--measure",
         "dot",
         "--temperature",
@@ -67,12 +65,12 @@ def test_every_option_reaches_the_function(document, human, x, triplets):
         "--ties",
         "wrong",
     )
-    more = ("--correction", "benjamini-hochberg", "--minimum", 90, "--ci-method", "bootstrap", "--resamples", 64)
+    more = ("--correction", "benjamini-hochberg", "--minimum", 90, "--resamples", 64)
     found = document("x.npy", "y.npy", *options, *more, "--categories", "coarse.txt", "--levels", "fine.txt",
                      "coarse.txt", "--seed", 3, "--confidence", 0.9, "--limit", 2)  # fmt: skip
     fine, coarse = ([f"{letter}{k // size}" for k in range(30)] for letter, size in (("f", 3), ("c", 10)))
     expected = pyalign.score_concepts(
-        {"x": x, "y": np.load("y.npy")}, triplets, human, assign="product", measure="dot", temperature=2.0,
+        {"x": x, "y": np.load("y.npy")}, triplets, human, measure="dot", temperature=2.0,
         ties="wrong", correction="benjamini-hochberg", min_triplets=90, categories=coarse, levels=(fine, coarse),
         ci=pyalign.Resampling("auto", "bootstrap", 64, 0.9, 3), top_objects=2,
     )  # fmt: skip
@@ -133,13 +131,16 @@ def test_the_best_concept_stands_first(command, human):
     ("words", "told"),
     [
         ((), "--dimensions, --categories or --levels says what the concepts are"),
-        (("--categories", "coarse.txt", "--top", "2"), "--top 2 applies only to human dimensions: add --dimensions"),
+        (
+            ("--categories", "coarse.txt", "--limit", "2"),
+            "--limit 2 applies only to human dimensions: add --dimensions",
+        ),
         (("--levels", "fine.txt"), "--levels takes two files, FINE COARSE; got 1"),
         (("--dimensions", "y.npy"), "dimensions must hold finite numbers from 0 up"),
         (("--dimensions", "d.npy", "--dimension-labels", "fine.txt"), "dimension_labels must be one for each of 3"),
         (("--dimensions", "missing.npy"), "missing.npy"),
         (("--dimensions", "d.npy", "--ci", "none", "--minimum", "9"), "--minimum 9 applies only to intervals"),
-        (("--dimensions", "d.npy", "--odd-column", "none"), "concepts needs human choices"),
+        (("--dimensions", "d.npy", "--choice-column", "none"), "concepts needs human choices"),
         (("--dimensions", "d.npy", "--measure", "cosin"), "measure must be one of"),
     ],
 )

@@ -48,14 +48,15 @@ def test_the_table_fits_80_columns_and_has_a_matrix(command, files):
 @pytest.mark.parametrize("words, told", [
     (["a.npy"], "consistency needs at least two models; got 1: 'a.npy'"),
     (["a.npy", "a.npy"], "models must differ; got a.npy 2 times"),
-    (["a.npy", "b.npy", "--top", "2"], "--top 2 applies only to human dimensions: add --dimensions"),
+    (["a.npy", "b.npy", "--dimension-labels", "l.txt"],
+     "--dimension-labels l.txt applies only to human dimensions: add --dimensions"),
     (["a.npy", "b.npy", "--minimum", "5"], "--minimum 5 applies only to concepts: add --dimensions or --categories"),
     (["a.npy", "b.npy", "--choice-base", "1"],
      "--choice-base 1 applies only to positions of choices: add --choice-column or --model-choices"),
     (["--model-choices", "c.npy", "d.npy", "--measure", "dot"],
      "--measure dot applies only to embeddings, not to --model-choices"),
-    (["a.npy", "b.npy", "--odd-column", "none"],
-     "consistency needs human choices, which --odd-column none says are not recorded"),
+    (["a.npy", "b.npy", "--choice-column", "none"],
+     "consistency needs human choices, which --choice-column none says are not recorded"),
 ])  # fmt: skip
 def test_what_does_not_fit_together_is_one_line(command, files, words, told):
     ran = command("consistency", *words, "-t", "t.npy")

@@ -41,14 +41,14 @@ def test_a_remembered_folder_that_has_gone_is_answered_with_the_commands(command
     (folder / "folders.json").write_text(json.dumps({"levels": str(folder / "gone")}))
     ran = command("score", "x.npy", "-t", "dataset:levels")
     assert ran.code == 1 and "'pyalign datasets path levels --folder DIR' says where it is stored now" in ran.err
-    assert "'pyalign datasets path levels --forget' forgets it" in ran.err
+    assert "'pyalign datasets path levels --folder none' forgets it" in ran.err
 
 
 @pytest.mark.parametrize("name", ["levels", "mine"])
 def test_a_folder_that_is_not_there_is_not_answered_with_the_same_command(command, folder, monkeypatch, name):
     monkeypatch.setenv("PYALIGN_DATA", str(folder))
-    ran = command("datasets", "path", name, "--folder", "none")
-    assert ran.code == 1 and ran.err.endswith(f"dataset:{name}: {folder / 'none'} does not exist\n")
+    ran = command("datasets", "path", name, "--folder", "gone")
+    assert ran.code == 1 and ran.err.endswith(f"dataset:{name}: {folder / 'gone'} does not exist\n")
 
 
 def test_list_has_a_row_for_each_and_says_what_is_here(command, tmp_path):
@@ -118,12 +118,11 @@ def test_a_wrong_folder_is_not_remembered_and_a_remembered_one_is_forgotten(comm
     assert "is not here" in refused("datasets", "path", "kriegeskorte92")
     (folder / npz).write_bytes(b"PK")
     assert command("datasets", "path", "kriegeskorte92", "--folder", folder).out == f"{folder}\n"
-    ran = command("datasets", "path", "kriegeskorte92", "--forget")
+    ran = command("datasets", "path", "kriegeskorte92", "--folder", "none")
     assert (ran.code, ran.out, ran.err) == (0, f"forgotten: kriegeskorte92 in {folder}\n", "")
-    ran = command("datasets", "path", "kriegeskorte92", "--forget")
+    ran = command("datasets", "path", "kriegeskorte92", "--folder", "none")
     assert (ran.code, ran.out) == (0, "nothing is remembered of kriegeskorte92\n")
     assert "is not here" in refused("datasets", "path", "kriegeskorte92")
-    assert command("datasets", "path", "things", "--folder", folder, "--forget").code == 2
 
 
 def test_a_data_set_is_named_where_files_are(command, refused, mine, tmp_path, folder):
@@ -223,8 +222,8 @@ def test_fetch_tells_checksums_where_it_lies_and_what_to_know(command, served, r
     assert command("datasets", "path", "mine").out == f"{root / 'mine'}\n"
 
 
-def test_fetch_from_a_mirror_into_a_folder(command, served, tmp_path):
-    ran = command("datasets", "fetch", "mine", "--mirror", f"{served}/copy", "--folder", tmp_path / "here")
+def test_fetch_into_a_folder(command, served, tmp_path):
+    ran = command("datasets", "fetch", "mine", "--folder", tmp_path / "here")
     assert ran.code == 0 and (tmp_path / "here/x.bin").read_bytes() == b"bytes"
     assert command("datasets", "path", "mine").out == f"{tmp_path / 'here'}\n"
 
@@ -233,7 +232,6 @@ def test_what_cannot_be_fetched_is_one_line(command, refused, served, folder, mo
     assert "has no address that is known; get it from" in refused("datasets", "fetch", "vice42")
     assert "there is no such data set to fetch" in refused("datasets", "fetch", "nothing")
     assert refused("datasets", "fetch", "sample") == "dataset:sample: is part of pyalign: there is nothing to fetch"
-    assert refused("datasets", "fetch", "mine", "--mirror", "ftp://x").startswith("mirror must be an address")
     monkeypatch.setitem(DATASETS, "mine", DATASETS["mine"].__class__(**{
         **vars(DATASETS["mine"]), "files": (DATASETS["mine"].files[0]._replace(url=f"{served}/gone"),)
     }))  # fmt: skip

@@ -1,4 +1,4 @@
-"""A data set that `pyalign describe --write` has described once: what is written, and that every command reads it."""
+"""A data set that `pyalign describe --out` has described once: what is written, and that every command reads it."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ CALLS = {
     "consistency": ("x.npy", "y.npy"),
     "dimensions predict": ("x.npy", "--dimensions", "human.npy", "--dimension-labels", "labels.txt"),
     "probe": ("x.npy", "--folds", "2", "--penalty", "10"),
+    "embed": ("--folds", "2", "--shrinkage", "0.01", "--sparsity", "0"),
     "recover": ("x.npy", "y.npy", "--simulations", "10", "--temperature", "1"),
     "plan experiment": ("x.npy", "y.npy", "--difference", "0.2"),
 }
@@ -57,7 +58,7 @@ def written(command, lab):
     """``written("answers.npy", ...)``: the description of these files as it is read back, and the notes."""
 
     def run(*args):
-        ran = command("describe", *args, "--write", "mine.toml")
+        ran = command("describe", *args, "--out", "mine.toml")
         assert ran.code == 0, ran.err
         return dict(pyalign.load_dataset("mine.toml").read.__self__.description.document), ran.err
 
@@ -91,7 +92,7 @@ def test_files_are_told_apart_and_described(written, lab):
 def test_the_sample_is_described_with_its_pictures(command, tmp_path):
     write_sample(tmp_path / "demo")
     files = [tmp_path / "demo" / name for name in FILES[:5]]
-    assert command("describe", *files, "--write", tmp_path / "demo" / "mine.toml").code == 0
+    assert command("describe", *files, "--out", tmp_path / "demo" / "mine.toml").code == 0
     found = pyalign.load_dataset(tmp_path / "demo" / "mine.toml")
     assert set(found.parts) == {"triplets", "embeddings", "categories", "names", "images"}
     assert as_images(found.images().source).names[0] == "gorilla.webp"
@@ -128,15 +129,13 @@ def test_options_of_the_same_call_go_into_the_description(written, lab):
         "answers.npy",
         "--columns",
         "2,1,0",
-        "--odd-column",
-        "first",
         "--subject-column",
         "3",
         "--item-names",
         "names.txt",
     )
     assert found["names"] == "names.txt"
-    assert found["triplets"]["columns"] == [2, 1, 0] and found["triplets"]["odd_column"] == "first"
+    assert found["triplets"]["columns"] == [2, 1, 0] and found["triplets"]["odd_column"] == "last"
     assert "taken are" not in notes
 
 
@@ -188,7 +187,7 @@ def test_judged_similarities_are_described_with_their_kind(written, lab):
 def test_what_may_be_two_things_is_one_line_that_says_what_would_tell(refused, written, lab):
     np.save("human.npy", np.abs(reals(4, N, N)))
     Path("labels.txt").write_text("".join(f"dimension-{k}\n" for k in range(N)))
-    told = refused("describe", "answers.npy", "human.npy", "labels.txt", "--write", "mine.toml")
+    told = refused("describe", "answers.npy", "human.npy", "labels.txt", "--out", "mine.toml")
     assert told == (
         "labels.txt: holds 30 names, which may be the names of the objects (--item-names FILE) or what the columns of "
         "embeddings are called (--dimension-labels FILE): say which"
@@ -196,10 +195,10 @@ def test_what_may_be_two_things_is_one_line_that_says_what_would_tell(refused, w
     found, _ = written("answers.npy", "human.npy", "--dimension-labels", "labels.txt")
     assert found["embeddings"] == {"file": "human.npy", "dimensions": "labels.txt"} and "names" not in found
     Path("other.txt").write_text("a\nb\n")
-    told = refused("describe", "answers.npy", "names.txt", "other.txt", "--write", "new.toml")
+    told = refused("describe", "answers.npy", "names.txt", "other.txt", "--out", "new.toml")
     assert told.startswith("other.txt: holds 2 names, as many as nothing else has; one of --item-names FILE")
     Path("again.txt").write_text(Path("names.txt").read_text())
-    told = refused("describe", "x.npy", "names.txt", "again.txt", "--write", "new.toml")
+    told = refused("describe", "x.npy", "names.txt", "again.txt", "--out", "new.toml")
     assert told == "names.txt: may be the names of the objects, and so may again.txt: --item-names FILE says which"
 
 
@@ -220,36 +219,36 @@ def test_what_may_be_two_things_is_one_line_that_says_what_would_tell(refused, w
 )
 def test_what_does_not_fit_is_one_line_and_nothing_is_written(refused, lab, args, told):
     np.savez("map.npz", weights=np.eye(6), bias=np.zeros(6), mean=0.0, std=1.0)
-    assert told in refused("describe", *args, "--write", "mine.toml")
+    assert told in refused("describe", *args, "--out", "mine.toml")
 
 
 def test_options_of_a_description_need_write(refused, lab):
     told = refused("describe", "answers.npy", "--columns", "0,1,2")
-    assert told == "--columns 0,1,2 applies only to the description of a data set: add --write PATH.toml"
+    assert told == "--columns 0,1,2 applies only to the description of a data set: add --out PATH.toml"
 
 
 def test_a_file_that_is_there_is_never_replaced(refused, command, lab):
     Path("mine.toml").write_text("mine\n")
-    told = refused("describe", "answers.npy", "--write", "mine.toml")
-    assert told == "--write mine.toml is there already and is not replaced: remove it, or write another"
+    told = refused("describe", "answers.npy", "--out", "mine.toml")
+    assert told == "--out mine.toml is there already and is not replaced: remove it, or write to another"
     os.symlink("nowhere.toml", "link.toml")
-    assert "is there already" in refused("describe", "answers.npy", "--write", "link.toml")
-    assert command("describe", "answers.npy", "--write", "mine.txt").code == 2
+    assert "is there already" in refused("describe", "answers.npy", "--out", "link.toml")
+    assert command("describe", "answers.npy", "--out", "mine.txt").code == 2
 
 
 def test_files_elsewhere_and_links_out_of_the_folder_are_refused(refused, command, lab):
     os.makedirs("data/below")
     os.rename("answers.npy", "data/below/answers.npy")
-    told = refused("describe", "names.txt", "--write", "data/mine.toml")
+    told = refused("describe", "names.txt", "--out", "data/mine.toml")
     assert told.startswith("names.txt: is outside the folder of data/mine.toml: a description names files of its own")
     os.symlink("../names.txt", "data/names.txt")
-    assert "data/names.txt: is outside the" in refused("describe", "data/names.txt", "--write", "data/mine.toml")
-    assert command("describe", "data/below/answers.npy", "--write", "data/mine.toml").code == 0
+    assert "data/names.txt: is outside the" in refused("describe", "data/names.txt", "--out", "data/mine.toml")
+    assert command("describe", "data/below/answers.npy", "--out", "data/mine.toml").code == 0
     assert pyalign.load_dataset("data/mine.toml").triplets().source == "data/mine.toml"
     assert 'file = "below/answers.npy"' in Path("data/mine.toml").read_text()
     os.symlink("below", "data/link")  # a link within the folder
     os.unlink("data/mine.toml")
-    assert command("describe", "data/link/answers.npy", "--write", "data/mine.toml").code == 0
+    assert command("describe", "data/link/answers.npy", "--out", "data/mine.toml").code == 0
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb]\n[c", "# a", "a'b", "\x1b[1mred", "{0}", "naïve 猫"])
@@ -257,7 +256,7 @@ def test_hostile_names_of_files_and_columns_stand_in_quotes(command, lab, name):
     header = [f"{name} {k}".replace("\n", " ").replace('"', '""') for k in range(3)]
     quoted = ",".join(f'"{one}"' for one in header)
     Path(f"{name}.csv").write_text(f"{quoted},odd\n1,2,3,1\n4,5,6,2\n7,8,9,0\n")
-    ran = command("describe", f"./{name}.csv", "--columns", "0,1,2", "--choice-column", "odd", "--write", "mine.toml")
+    ran = command("describe", f"./{name}.csv", "--columns", "0,1,2", "--choice-column", "odd", "--out", "mine.toml")
     assert ran.code == 0, ran.err
     assert len(pyalign.load_triplets("mine.toml")) == 3
     assert "\x1b" not in Path("mine.toml").read_text() + ran.err
@@ -266,9 +265,9 @@ def test_hostile_names_of_files_and_columns_stand_in_quotes(command, lab, name):
 def test_a_name_that_is_no_text_is_refused(refused, lab):
     name = os.fsdecode(b"\xff.npy")
     os.rename("answers.npy", name)
-    assert "has a name that is no UTF-8 text" in refused("describe", name, "--write", "mine.toml")
+    assert "has a name that is no UTF-8 text" in refused("describe", name, "--out", "mine.toml")
     os.rename(name, "dataset:x.npy")
-    told = refused("describe", "./dataset:x.npy", "--write", "mine.toml")
+    told = refused("describe", "./dataset:x.npy", "--out", "mine.toml")
     assert "triplets.file must be a path in the folder of this file" in told
 
 
@@ -305,7 +304,7 @@ def test_the_list_above_has_every_command_that_reads_triplets():
 
 @pytest.mark.parametrize("name", CALLS)
 def test_a_described_data_set_gives_what_the_typed_options_give(command, written, name):
-    if name in ("calibrate", "probe"):
+    if name in ("calibrate", "probe", "embed"):
         pytest.importorskip("scipy", reason="scipy is not installed")
     written("answers.npy", "names.txt", "--categories", "kinds.txt")
     known = {one.name for one, _ in declared(load(name).options)}
@@ -326,7 +325,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
     np.save("three.npy", np.load("answers.npy")[:, :3])
     tables = []
     for given in ("three.npy", "mine.toml"):
-        ran = command("plot", "--kind", "cards", "--dimensions", "human.npy", "--names", "names.txt", "-t", given,
+        ran = command("plot", "--chart", "cards", "--dimensions", "human.npy", "--names", "names.txt", "-t", given,
                       "--out", "cards.html", "--csv", "cards.csv")  # fmt: skip
         assert ran.code == 0, ran.err
         tables.append(Path("cards.csv").read_text())
@@ -334,7 +333,7 @@ def test_a_picture_of_described_triplets_has_the_same_numbers(command, written):
 
 
 @pytest.mark.parametrize("words", [
-    ("plot", "--kind", "cards", "--names", "names.txt", "--out", "cards.html", "--csv", "out.csv"),
+    ("plot", "--chart", "cards", "--names", "names.txt", "--out", "cards.html", "--csv", "out.csv"),
     ("neighbors", "prototypes", "x.npy", "--names", "names.txt", "--csv", "out.csv"),
 ])  # fmt: skip
 def test_dimensions_have_the_labels_that_are_described(command, written, words):
@@ -383,7 +382,7 @@ def test_images_are_named_by_the_description(command, lab):
     os.mkdir("pictures")
     for name in ("b.png", "a.png"):
         image.new("RGB", (8, 8)).save(Path("pictures", name))
-    assert command("describe", "pictures", "--write", "mine.toml").code == 0
+    assert command("describe", "pictures", "--out", "mine.toml").code == 0
     assert command("extract", "--images", "mine.toml", "--model", "pixels:4", "--out", "px").code == 0
     assert pyalign.load_embeddings("px").names == ("a.png", "b.png")
 
@@ -415,13 +414,13 @@ def test_an_option_wins_over_the_description_and_is_noted(command, written):
 
 
 def test_that_answers_are_not_recorded_is_said_by_the_description(command, refused, written):
-    written("answers.npy", "--odd-column", "none", "--item-names", "names.txt")
+    written("answers.npy", "--choice-column", "none", "--item-names", "names.txt")
     assert refused("compare", "x.npy", "y.npy", "-t", "mine.toml").endswith(
         "compare needs human choices, which mine.toml says are not recorded"
     )
     assert "mine.toml leaves no answers to fit to" in refused("calibrate", "x.npy", "-t", "mine.toml")
     alone = command("score", "x.npy", "-t", "mine.toml").out
-    assert alone == command("score", "x.npy", "-t", "answers.npy", "--columns", "0,1,2", "--odd-column", "none").out
+    assert alone == command("score", "x.npy", "-t", "answers.npy", "--columns", "0,1,2", "--choice-column", "none").out
     assert "--ceiling needs human choices, which mine.toml" in refused(
         "score", "x.npy", "-t", "mine.toml", "--ceiling", "0.7"
     )

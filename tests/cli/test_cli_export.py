@@ -56,23 +56,22 @@ def test_what_has_no_names_says_so(command, folder):
     assert not Path("y.names.txt").exists()
 
 
-def test_a_specification_is_written_beside_or_alone(command, extracted):
-    ran = command("export", "E::logits", "--out", "y.npz", "--spec", "model.json")
-    assert ran.out.splitlines()[1] == "model.json: the specification of the model"
+def test_a_specification_is_written_as_json(command, extracted):
+    ran = command("export", "E::logits", "--out", "model.json")
+    assert ran.out == "model.json: the specification of the model\n"
     spec = read_model_spec("model.json")
     assert (spec.model_name, spec.source, spec.weights, spec.layer) == ("resnet50", "timm", "a1_in1k", "logits")
     assert (spec.input_size, spec.embedding, spec.output_dim) == ((224, 224), "mean", 2)
-    assert command("export", "E::penultimate", "--spec", "other.json").code == 0
+    assert command("export", "E::penultimate", "--out", "other.json").code == 0
     assert json.loads(Path("other.json").read_text())["output_dim"] == 6
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("x.npy",), "--out FILE or --spec MODEL.json must be given, or both; got neither"),
-        (("x.npy", "--spec", "m.json"), "x.npy: --spec m.json needs a folder of pyalign extract"),
-        (("E", "--spec", "m.json"), "E: layer must be one of penultimate, logits; none was chosen"),
-        (("E::fc", "--spec", "m.json"), "E: layer must be one of penultimate, logits; got 'fc'"),
+        (("x.npy", "--out", "m.json"), "x.npy: --out m.json needs a folder of pyalign extract"),
+        (("E", "--out", "m.json"), "E: layer must be one of penultimate, logits; none was chosen"),
+        (("E::fc", "--out", "m.json"), "E: layer must be one of penultimate, logits; got 'fc'"),
         (("E::logits", "--out", "E/logits.npy"), "--out E/logits.npy is the same file as logits.npy of E::logits"),
         (("x.npy", "--per-object", "mean", "--out", "y.npz"), "x.npy: --per-object mean needs the names of the rows"),
         (
@@ -96,4 +95,4 @@ def test_another_extension_is_a_usage_error(command, folder):
     ran = command("export", "x.npy", "--out", "y.h5")
     assert (ran.code, ran.out) == (2, "")
     assert "expected a name that ends in .npy, .npz, .safetensors, .parquet, .csv; got 'y.h5'" in ran.err
-    assert command("export", "x.npy", "--spec", "model.txt").code == 2
+    assert command("export", "x.npy", "--out", "model.txt").code == 2

@@ -77,11 +77,11 @@ def test_every_command_takes_a_layer(command, extracted, x):
     assert np.array_equal(np.load("z.npy"), np.load("x.npy"))
 
 
-@pytest.mark.parametrize("folds", ["3", "none"])
-def test_maps_are_fitted_to_a_layer(command, extracted, folds):
+@pytest.mark.parametrize("split", ["objects", "none"])
+def test_maps_are_fitted_to_a_layer(command, extracted, split):
     pytest.importorskip("scipy")
-    others = ("--other-embeddings", "E::penultimate") if folds == "none" else ("--penalty", "1")
-    ran = command("probe", "E::penultimate", "-t", "t.npy", "--folds", folds, *others, "--out", "w.npz", "--quiet")
+    others = ("--other-embeddings", "E::penultimate") if split == "none" else ("--penalty", "1")
+    ran = command("probe", "E::penultimate", "-t", "t.npy", "--split", split, *others, "--out", "w.npz", "--quiet")
     assert ran.code == 0, ran.err
 
 

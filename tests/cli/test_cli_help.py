@@ -176,7 +176,7 @@ def test_each_option_has_a_row_in_the_vocabulary_and_each_row_an_option():
 # Flags that stand for arguments of several names: flag -> what else commands call it.
 OTHERWISE = {
     "--choices": {"choices"}, "--probabilities": {"probabilities"}, "--penalty": {"penalties"}, "--count": {"sizes"},
-    "--by": {"columns"}, "--limit": {"top_objects"}, "--query": {"query"}, "--layer": {"layer"}, "--text": {"text"},
+    "--by": {"columns"}, "--limit": {"top_objects"}, "--layer": {"layer"}, "--text": {"text"},
 }  # fmt: skip
 
 

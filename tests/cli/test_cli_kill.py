@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 T = ("-t", "t.npy")
 SEEDS = (("--seed", "1"), ("--seed", "2"))
 MEASURES = (("--measure", "dot"), ("--measure", "cosine"))
-FIT = ("--folds", "2", "--split", "triplets", "--tolerance", "0.1")
+FIT = ("--folds", "2", "--split", "triplets")
 
 # words, then what tells the old run from the new one
 COMMANDS = {
@@ -63,11 +63,11 @@ COMMANDS = {
         ["neighbors", "search", "x.npy", "-k2", "--index", "flat", "--save-index", "i.index", *DOCUMENTS], MEASURES,
     ),
     "export": (["export", "--out", "o.npy"], (("x.npy",), ("y.npy",))),
-    "triplets simulate": (["triplets", "simulate", "out", "--shape", "9,2", "--count", "50"], SEEDS),
+    "triplets simulate": (["triplets", "simulate", "out", "--n-objects", "9", "--count", "50"], SEEDS),
     "sample": (["sample", "out"], ((), ())),
     "probe": (["probe", "x.npy", *T, "--out", "o.npz", *FIT, *DOCUMENTS], (("--penalty", "1"), ("--penalty", "9"))),
     "probe, one fit": (
-        ["probe", "x.npy", *T, "--folds", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
+        ["probe", "x.npy", *T, "--split", "none", "--other-embeddings", "y.npy", "--out", "o.npz", *DOCUMENTS],
         (("--penalty", "1"), ("--penalty", "9")),
     ),
 }  # fmt: skip
@@ -196,7 +196,7 @@ def test_the_document_stands_beside_the_files_that_it_tells_of_or_nowhere(place)
 
 
 def test_a_process_that_is_killed_at_any_time_leaves_whole_files(place):
-    words = ["triplets", "simulate", "out", "--shape", "500,50", "--count", "100000"]
+    words = ["triplets", "simulate", "out", "--n-objects", "500", "--count", "100000"]
     assert run(words) == 0
     whole = written(place / "out")
     rng, command = np.random.default_rng(0), [sys.executable, "-m", "pyalign", *words]

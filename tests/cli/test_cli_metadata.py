@@ -1,4 +1,4 @@
-"""`pyalign metadata`, and what results are written as: --latex, --model-index."""
+"""`pyalign metadata`, and what results are written as: --latex, and a card."""
 
 from __future__ import annotations
 
@@ -41,6 +41,32 @@ def test_the_table_and_its_notes(command, compared):
     assert "family" not in ran.out.splitlines()[0]
 
 
+def test_without_a_table_models_are_looked_up_in_that_of_pyalign_and_rows_of_ones_own_come_first(command, folder, x):
+    names = ["resnet50.npy", "vgg16.npy", "clip_vit_b32.npy", "alexnet.npy"]
+    for k, name in enumerate(names):
+        np.save(name, x + k * reals(20 + k, *x.shape))
+    assert command("compare", *names, "-t", "t.npy", "--json", "compare.json").code == 0
+    ran = command("metadata", "compare.json", "--by", "parameters", "family", "--json")
+    assert "note: the metadata of resnet50.npy (torchvision:resnet50/IMAGENET1K_V2), vgg16.npy" in ran.err
+    points = {point["model"]: point for point in strict_json(ran.out)["points"]}
+    assert points["vgg16.npy"]["values"] == {
+        **points["vgg16.npy"]["values"], "family": "VGG", "parameters": 138357544.0, "imagenet_accuracy": 0.71592,
+    }  # fmt: skip
+    with open("own.csv", "w") as file:
+        file.write("model,family,parameters\nvgg16,Mine,1M\n")
+    ran = command("metadata", "compare.json", "--metadata", "own.csv", "--json")
+    points = {point["model"]: point["values"] for point in strict_json(ran.out)["points"]}
+    assert points["vgg16.npy"] == {"family": "Mine", "parameters": 1e6}
+    assert points["alexnet.npy"] == {"family": "AlexNet", "parameters": 61100840.0}
+    assert "vgg16.npy (" not in ran.err and "alexnet.npy (torchvision:alexnet/IMAGENET1K_V1)" in ran.err
+
+
+def test_without_a_table_models_that_nobody_knows_are_refused(command, compared):
+    ran = command("metadata", "compare.json")
+    known = "metadata or others must be given: pyalign's own table of models has no row of m0.npy"
+    assert ran.code == 1 and known in ran.err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -80,21 +106,14 @@ def test_scores_and_probes_write_figures_for_a_card(command, compared, asked):
     if asked[0] == "probe":
         pytest.importorskip("scipy")
     name, *more = asked
-    ran = command(name, "m0.npy", "-t", "t.npy", *more, "--model-index", "card.yaml", "--json", "out.json")
+    ran = command(name, "m0.npy", "-t", "t.npy", *more, "--json", "out.json")
     assert ran.code == 0, ran.err
-    with open("card.yaml") as file:
-        (entry,) = yaml.safe_load(file)["model-index"]
+    (entry,) = yaml.safe_load(pyalign.load_result("out.json").to_model_index())["model-index"]
     with open("out.json") as file:
         document = json.load(file)
     figure = document["accuracy"] if name == "probe" else document["results"][0]["accuracy"]
     assert entry["name"] == "m0" and entry["results"][0]["metrics"][0]["value"] == figure
     assert entry["results"][0]["dataset"]["name"] == "t"
-
-
-def test_a_recipe_has_no_figure_for_a_card(command, compared):
-    ran = command("probe", "m0.npy", "-t", "t.npy", "--recipe", "muttenthaler2023", "--penalty", "1",
-                  "--model-index", "card.yaml")  # fmt: skip
-    assert ran.code == 1 and "--model-index needs held-out figures" in ran.err
 
 
 def test_further_documents_are_columns(command, compared, folder):
@@ -106,4 +125,4 @@ def test_further_documents_are_columns(command, compared, folder):
     expected = pyalign.load_result("dot.json").models
     assert [point["scores"][0]["value"] for point in document["points"]] == [model.accuracy for model in expected]
     refused = command("metadata", "compare.json")
-    assert refused.code != 0 and "--metadata FILE, or a second document, must say" in refused.err
+    assert refused.code != 0 and "metadata or others must be given" in refused.err

@@ -21,7 +21,7 @@ COMMANDS = {
     "compare": ("compare", *MODELS, *ON),
     "calibrate": ("calibrate", *MODELS, *ON, "--split", "none"),
     "calibrate, a concept embedding": (
-        "calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz", "--human-temperature", "5",
+        "calibrate", "a.npz", *ON, "--split", "none", "--human", "e.npz",
     ),
     "agreement": ("agreement", *MODELS, *ON, "--answers", "counts.npy"),
     "failures": ("failures", *MODELS, *ON),
@@ -32,7 +32,7 @@ COMMANDS = {
     "rsa": ("rsa", *MODELS, "--human", "human.npy", "--kind", "dissimilarity", "--item-names", "ids.txt"),
     "probe": ("probe", "a.npz", *ON, "--folds", "2", *FITS),
     "probe by the recipe": ("probe", "a.npz", *ON, "--folds", "2", "--recipe", "muttenthaler2023"),
-    "glocal": ("probe", "a.npz", *ON, "--folds", "none", "--other-embeddings", "i.npy", "--out", "w.npz", *FITS),
+    "glocal": ("probe", "a.npz", *ON, "--split", "none", "--other-embeddings", "i.npy", "--out", "w.npz", *FITS),
 }  # fmt: skip
 TOLD = "10 of 30 objects have no row"
 

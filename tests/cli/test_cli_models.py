@@ -1,4 +1,4 @@
-"""`pyalign models list` and `pyalign models layers`."""
+"""`pyalign models list`, `pyalign models layers` and `pyalign models table`."""
 
 from __future__ import annotations
 
@@ -112,3 +112,55 @@ def test_layers_of_no_model_are_one_line(refused, command, folder):
     assert "did you mean 'timm:resnet50'" in refused("models", "layers", "resnet50")
     assert command("models", "layers").code == 2
     assert "'models' needs a second word: models list, models layers" in command("models").err
+
+
+def test_the_table_gives_models_by_any_of_their_names(command, tmp_path):
+    ran = command("models", "table", "clip_ViT-B/32", "resnet50", "--csv", tmp_path / "m.csv", "--json")
+    assert ran.code == 0
+    rows = strict_json(ran.out)["models"]
+    assert [row["model"] for row in rows] == ["open_clip:ViT-B-32/openai", "torchvision:resnet50/IMAGENET1K_V2"]
+    assert (rows[1]["parameters"], rows[1]["width"], rows[1]["imagenet_accuracy"]) == (25557032, 2048, 0.80858)
+    assert rows[0]["imagenet_zero_shot"] == 0.6332 and "openclip_results.csv" in rows[0]["accuracy_source"]
+    table = pyalign.load_metadata(tmp_path / "m.csv")
+    assert table.models == tuple(row["model"] for row in rows) and table.columns["family"] == ("CLIP", "ResNet")
+
+
+def test_the_whole_table_and_parts_of_names(command):
+    assert len(strict_json(command("models", "table", "--json").out)["models"]) > 250
+    lines = command("models", "table", "DINOv2", "--quiet").out.splitlines()
+    assert len(lines) > 5 and all("DINOv2" in line for line in lines[1:])
+    assert "zero-shot" in command("models", "table", "resnet50", "--verbose").out
+
+
+def test_cells_of_ones_own_come_before_those_of_the_table(command, tmp_path):
+    (tmp_path / "own.csv").write_text("model,family,parameters\nresnet50,mine,\nmine,mine,5M\n")
+    ran = command("models", "table", "resnet50", "mine", "--metadata", tmp_path / "own.csv", "--json")
+    first, second = strict_json(ran.out)["models"]
+    assert (first["family"], first["parameters"], first["training_source"]) == (
+        "mine", 25557032, str(tmp_path / "own.csv"))  # fmt: skip
+    assert (second["model"], second["parameters"], second["data"]) == ("mine", 5_000_000, None)
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        (["resnet51"], "names must be of models in the table, or parts of such; got 'resnet51'; did you mean 'resnet"),
+        (["xyzzy"], "names must be of models in the table, or parts of such; got 'xyzzy'"),
+        (
+            ["resnet50", "resnet50"],
+            "names must be of different models; 'resnet50' and 'resnet50' are both torchvision:",
+        ),
+        (
+            ["clip_RN50", "open_clip:RN50/openai"],
+            "'clip_RN50' and 'open_clip:RN50/openai' are both open_clip:RN50/openai",
+        ),
+    ],
+)
+def test_models_that_are_not_there_or_there_twice_are_refused(refused, models, message):
+    assert message in refused("models", "table", *models)
+
+
+def test_a_cell_of_ones_own_that_is_no_number_is_refused(refused, tmp_path):
+    (tmp_path / "own.csv").write_text("model,width\nresnet50,wide\n")
+    message = refused("models", "table", "--metadata", tmp_path / "own.csv")
+    assert message == "width of torchvision:resnet50/IMAGENET1K_V2 must be a number; got 'wide'"

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-CHANCE = "the accuracy is not above chance (33.333 %): is the order of rows right?"
+CHANCE = "the accuracy is not above chance (33.3%): is the order of rows right?"
 
 
 @pytest.fixture

@@ -32,12 +32,12 @@ def results(command, *args):
 
 def test_against_is_what_the_function_returns(command, files):
     asked = ("-k", 4, "--dimensions", "people.npy", "--dimension-labels", "labels.txt", "--permutations", 19,
-             "--resamples", 10, "--seed", 3, "--rbo-p", 0.8, "--correction", "benjamini-hochberg")  # fmt: skip
+             "--resamples", 10, "--seed", 3, "--correction", "benjamini-hochberg")  # fmt: skip
     document = results(command, "agreement", "x.npy", "y.npy", "--human", "people.npy", *asked)
     models, people = {name: np.load(name) for name in ("x.npy", "y.npy")}, np.load("people.npy")
     found = pyalign.compare_neighbors(
         models, people, k=4, dimensions=people, dimension_labels=["royal", "food", "tool"], n_permutations=19,
-        ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3, rbo_p=0.8, correction="benjamini-hochberg",
+        ci=pyalign.Resampling("auto", n_resamples=10, seed=3), seed=3, correction="benjamini-hochberg",
     )  # fmt: skip
     expected = json.loads(found.to_json())
     assert document["command"] == "neighbor agreement" and document["against"] == "people.npy"
@@ -116,7 +116,7 @@ def test_what_is_wrong_is_one_line(refused, files, args, told):
 
 @pytest.mark.parametrize(("args", "told"), [
     (("search", "x.npy", "y.npy"), "unrecognized arguments: y.npy"),
-    (("hubness", "x.npy", "--rbo-p", "0.5"), "unrecognized arguments: --rbo-p 0.5"),
+    (("hubness", "x.npy", "--human", "people.npy"), "unrecognized arguments: --human people.npy"),
     (("purity", "x.npy"), "the following arguments are required: --categories"),
     (("agreement", "x.npy"), "the following arguments are required: --human"),
 ])  # fmt: skip

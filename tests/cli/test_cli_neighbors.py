@@ -33,7 +33,7 @@ def test_names_give_a_table_a_document_and_a_csv(command, names, x):
 
 def test_vectors_of_a_file_are_queries(command, folder, x):
     np.save("q.npy", x[:2] + 0.1)
-    ran = command("neighbors", "search", "x.npy", "--queries", "q.npy", "-k", 2, "--measure", "neg_euclidean", "--json")
+    ran = command("neighbors", "search", "x.npy", "--query", "q.npy", "-k", 2, "--measure", "neg_euclidean", "--json")
     found = json.loads(ran.out)
     assert [row["row"] for row in found["results"] if row["rank"] == 1] == [0, 1]
     assert found["kind"] == "negated distance"
@@ -44,7 +44,7 @@ def test_a_search_after_a_map_is_that_of_mapped_rows_and_queries(command, names,
     mapped = (x - 0.5) / 2.0 @ weights + bias
     np.savez("w.npz", weights=weights, bias=bias, mean=0.5, std=2.0)
     np.save("q.npy", x[:2] + 0.1)
-    asked = {"names": ("--query", "item 3", "item 5"), "vectors": ("--queries", "q.npy")}
+    asked = {"names": ("--query", "item 3", "item 5"), "vectors": ("--query", "q.npy")}
     given = {"names": mapped[[3, 5]], "vectors": (x[:2] + 0.1 - 0.5) / 2.0 @ weights + bias}
     for kind, words in asked.items():
         ran = command(
@@ -80,6 +80,11 @@ def test_an_index_is_written_and_read(command, folder):
 def test_what_is_wrong_is_one_line(refused, command, names):
     base = ("neighbors", "search", "--embeddings", "x.npy", "--names", names)
     assert "no row is named 'itm 3'; close ones are 'item 3'" in refused(*base, "--query", "itm 3")
+    np.save("q.npy", reals(9, 2, 6))
+    for others in (("item 3",), ("x.npy",)):
+        told = refused(*base, "--query", "q.npy", *others)
+        assert told == "--query must be names of rows, or one file of vectors; got q.npy with others"
+    assert "no row is named 'gone.npy'" in refused(*base, "--query", "gone.npy")
     assert "from 1 to 29" in refused(*base, "-k", 30)
     assert "measure must be one of" in refused(*base, "--measure", "cosin")
     command("neighbors", "search", "x.npy", "-k", 3, "--save-index", "x.index", "--quiet")

@@ -16,7 +16,7 @@ from pyalign.cli._command import declared, flag_of
 from pyalign.io.write import Files
 
 RUNS = (  # commands that write, their arguments without outputs, and the outputs that these arguments go with
-    ("score", "x.npy -t t.npy", "choices probabilities json csv latex model_index"),
+    ("score", "x.npy -t t.npy", "choices probabilities json csv latex"),
     ("compare", "x.npy y.npy -t t.npy", "json csv latex"),
     ("ceiling", "-t t.npy --answers counts.npy", "json csv latex"),
     ("agreement", "x.npy -t t.npy --answers counts.npy", "json csv latex"),
@@ -25,16 +25,17 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("consistency", "x.npy y.npy -t t.npy", "json csv latex"),
     ("concepts", "x.npy -t t.npy --dimensions human.npy --figures none --ci none", "out json csv latex"),
     ("dimensions predict", "x.npy --dimensions human.npy --figures none", "out json csv latex"),
-    ("rsa", "x.npy --human rdm.npy --kind similarity", "json csv latex model_index"),
+    ("rsa", "x.npy --human rdm.npy --kind similarity", "json csv latex"),
     ("cka", "x.npy y.npy --permutations 5", "json csv latex"),
-    ("neighbors search", "x.npy --queries y.npy --figures none", "save_index out json csv latex"),
+    ("neighbors search", "x.npy --query y.npy --figures none", "save_index out json csv latex"),
     ("neighbors agreement", "x.npy --human y.npy --permutations 0", "out json csv latex"),
     ("neighbors changes", "x.npy y.npy", "json csv latex"),
     ("neighbors purity", "x.npy --categories categories.txt --permutations 0", "json csv latex"),
     ("neighbors hubness", "x.npy", "json csv latex"),
     ("neighbors prototypes", "x.npy --dimensions human.npy", "json csv latex"),
     ("neighbors duplicates", "x.npy", "json csv latex"),
-    ("probe", "x.npy -t t.npy --penalty 1 --folds 2", "out json csv latex model_index"),
+    ("probe", "x.npy -t t.npy --penalty 1 --folds 2", "out json csv latex"),
+    ("embed", "-t t.npy --shrinkage 0.001 --folds 2 --figures none", "out json csv latex"),
     ("recover", "x.npy y.npy -t t.npy --simulations 2", "json csv latex"),
     ("transform", "x.npy --transform map.npz", "out"),
     ("metadata", "compare.json --metadata models.csv", "json csv latex"),
@@ -42,7 +43,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("report", "compare.json", "out json"),
     ("study init", "study", "out"),
     ("study run", "study/small.toml --only score", "out"),
-    ("export", "E", "out spec"),
+    ("export", "E", "out"),
     ("triplets draw", "x.npy --count 50 --temperature 1", "out probabilities json csv latex"),
     ("plan experiment", "--components objects=0.002 answers=0.4 --difference 0.1", "json csv latex"),
     ("plan triplets", "x.npy y.npy -n 50", "out json"),
@@ -55,12 +56,11 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("info", "", "json"),
     ("datasets list", "", "json csv latex"),
     ("datasets info", "things", "json csv latex"),
-    ("triplets simulate", "--shape 20,4 --count 50", "folder"),
+    ("triplets simulate", "--n-objects 20 --count 50", "folder"),
 )
 ELSEWHERE = ("tour", "datasets fetch")  # the longest; needs a server
 SUFFIXES = {
-    "json": ".json", "csv": ".csv", "latex": ".tex", "model_index": ".yaml", "choices": ".npy", "probabilities": ".npy",
-    "spec": ".json",
+    "json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy",
 }  # fmt: skip
 OUT = {
     "failures": ".csv", "neighbors agreement": ".csv", "probe": ".npz", "transform": ".npy", "plot": ".svg",
@@ -126,7 +126,7 @@ def test_the_folders_of_outputs_are_made(command, inputs, monkeypatch, tmp_path,
 def test_no_output_of_a_command_is_forgotten():
     tried = {(name, option) for name, _, outputs in RUNS for option in outputs.split()}
     every = {(name, option) for name in COMMANDS if name not in ELSEWHERE for option in outputs_of(name)}
-    assert tried == every - {("describe", "write")}  # which stands in the folder of the files that it names
+    assert tried == every - {("describe", "out")}  # which stands in the folder of the files that it names
 
 
 READING = [run for run in RUNS if re.search(r"\.[a-z]", run[1]) or run[0] in ("study init", "export", "extract")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import threading
 
 import numpy as np
@@ -134,26 +133,26 @@ def test_a_dropped_triplet_has_no_choice_and_no_probability(score, truth, folder
 
 
 def test_without_an_odd_column_choices_alone_are_printed(score, truth, x, triplets):
-    ran = score("--odd-column", "none")
+    ran = score("--choice-column", "none")
     assert (ran.code, ran.err) == (0, NAMELESS)
     assert ran.out.splitlines() == [str(choice) for choice in truth(x, triplets).choices]
 
 
 def test_without_an_odd_column_several_results_are_columns(score, truth, x, triplets):
-    ran = score("--odd-column", "none", "--measure", "dot", "cosine")
+    ran = score("--choice-column", "none", "--measure", "dot", "cosine")
     columns = np.array([line.split("\t") for line in ran.out.splitlines()], dtype=int).T
     np.testing.assert_array_equal(columns, [truth(x, triplets, m).choices for m in ("dot", "cosine")])
 
 
 def test_without_an_odd_column_json_has_no_accuracy(results):
-    (row,) = results("--odd-column", "none")
+    (row,) = results("--choice-column", "none")
     assert set(ROW) - set(row) == OF_INTERVALS  # of what is not known
     assert (row["accuracy"], row["cross_entropy"]) == (None, None)
     assert row["mean_entropy"] > 0
 
 
 def test_without_an_odd_column_choices_are_written_and_the_table_has_no_accuracy(score, truth, x, triplets):
-    ran = score("--odd-column", "none", "--choices", "c.npy")
+    ran = score("--choice-column", "none", "--choices", "c.npy")
     np.testing.assert_array_equal(np.load("c.npy"), truth(x, triplets).choices)
     accuracy = ran.out.splitlines()[1].split()[2]
     assert accuracy == "-"
@@ -188,8 +187,8 @@ OUTPUTS = [
     ("failures", "--embeddings", "x.npy", "y.npy", "--json"),
     ("probe", "--embeddings", "x.npy", "--out"),
     ("probe", "--embeddings", "x.npy", "--json"),
-    ("probe", "--folds", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out", "w.npz", "--json"),
-    ("probe", "--folds", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out"),
+    ("probe", "--split", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out", "w.npz", "--json"),
+    ("probe", "--split", "none", "--embeddings", "x.npy", "--other-embeddings", "x.npy", "--out"),
 ]
 
 
@@ -260,40 +259,3 @@ def test_a_pipe_is_written_into_and_not_replaced(score, folder):
     assert (folder / "pipe").is_fifo()
     reader.join(10)
     assert json.loads(received[0])["triplets"] == "t.npy"
-
-
-TABLES = {
-    "compare": ("compare", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--csv", "o.csv"),
-    "failures": ("failures", "x.npy", "-t", "t.npy", "--labels", "=a", "--names", "n.txt", "--out", "o.csv"),
-    "objects": ("neighbors", "agreement", "x.npy", "--human", "x.npy", "--labels", "=a", "--permutations", "0",
-                "--ci", "none", "--out", "o.csv"),
-    "neighbors": ("neighbors", "search", "x.npy", "--names", "n.txt", "--out", "o", "--figures", "none"),
-    "concepts": ("concepts", "x.npy", "y.npy", "-t", "t.npy", "--labels", "=a", "=b", "--categories", "c.txt",
-                 "--out", "o", "--figures", "none"),
-    "predictions": ("dimensions", "predict", "x.npy", "--dimensions", "d.npy", "--dimension-labels", "l.txt",
-                    "--out", "o", "--figures", "none"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_csv_escape_puts_an_apostrophe_before_names_that_a_spreadsheet_would_run(name, command, folder, x):
-    np.save("y.npy", -x)
-    np.save("d.npy", np.abs(x))
-    (folder / "n.txt").write_text("".join(f"=item {k}\n" for k in range(len(x))))
-    (folder / "c.txt").write_text("".join(f"=c{k % 2}\n" for k in range(len(x))))
-    (folder / "l.txt").write_text("".join(f"=d{k}\n" for k in range(x.shape[1])))
-    written = []
-    for more in ((), ("--csv-escape",)):
-        ran = command(*TABLES[name], *more, "--quiet")
-        assert ran.code == 0, ran.err
-        written.append({path.name: path.read_text() for path in folder.rglob("*.csv")})
-    plain, escaped = written
-    assert plain and plain.keys() == escaped.keys()
-    for table in plain:
-        assert re.search("(^|,)=", plain[table], re.MULTILINE) and "'=" not in plain[table]
-        assert escaped[table] == re.sub("(^|,)=", "\\1'=", plain[table], flags=re.MULTILINE)
-
-
-def test_csv_escape_needs_a_table(refused):
-    told = refused("score", "x.npy", "-t", "t.npy", "--csv-escape")
-    assert told == "--csv-escape applies only to a .csv table: add --csv PATH"

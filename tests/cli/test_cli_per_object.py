@@ -113,17 +113,17 @@ def test_every_command_that_reads_names_takes_it(command, images, x, name):
         "calibrate": ("--human", "objects.npz"),
         "failures": ("objects.npz",),
         "probe": ("--penalty", "1"),
-        "probe, one fit": ("--other-embeddings", "x.npy", "--folds", "none", "--out", "w.npz"),
+        "probe, one fit": ("--other-embeddings", "x.npy", "--split", "none", "--out", "w.npz"),
     }[name]
     ran = command(name.partition(",")[0], "E", *more, "-t", "t.npy", "--item-names", "ids.txt", "--per-object", "mean")
     assert ran.code == 0, ran.err
     assert "60 rows become 30 objects" in ran.err
 
 
-@pytest.mark.parametrize("folds", ["3", "none"])
-def test_fits_take_the_column_of_names_that_is_asked_for(command, folder, x, folds):
+@pytest.mark.parametrize("split", ["objects", "none"])
+def test_fits_take_the_column_of_names_that_is_asked_for(command, folder, x, split):
     pytest.importorskip("scipy")
     rows = [f"{OBJECTS[k]},image{k},{','.join(map(repr, row))}" for k, row in enumerate(x.tolist())]
     Path("two.csv").write_text("\n".join(rows) + "\n")
-    more = ("--penalty", "1") if folds == "3" else ("--other-embeddings", "x.npy", "--out", "w.npz")
-    assert command("probe", "two.csv", "--folds", folds, *more, "-t", "t.npy", "--name-column", "0").code == 0
+    more = ("--penalty", "1") if split == "objects" else ("--other-embeddings", "x.npy", "--out", "w.npz")
+    assert command("probe", "two.csv", "--split", split, *more, "-t", "t.npy", "--name-column", "0").code == 0

@@ -63,12 +63,11 @@ def test_documents_of_compare_and_score_are_pilots(command, plan, pilot):
 def test_components_are_stated_by_name(plan, folder):
     stated = ("--components", "objects=0.0024", "subjects=0.0006", "answers=0.41")
     found = plan(*stated, *DIFFERENCE, "--n-objects", 60, 90, "--n-subjects", 20, "--answers-per-subject", 30,
-                 "--price-object", 2, "--price-subject", 5, "--price-answer", 0.1, "--power", 0.7,
-                 "--confidence", 0.9, "--object-balance", 0.9)  # fmt: skip
+                 "--prices", 2, 5, 0.1, "--power", 0.7, "--confidence", 0.9)  # fmt: skip
     expected = pyalign.plan_experiment(
         pyalign.Components(objects=0.0024, subjects=0.0006, answers=0.41), difference=0.1, n_objects=[60, 90],
-        n_subjects=20, answers_per_subject=30, price_object=2, price_subject=5, price_answer=0.1, power=0.7,
-        confidence_level=0.9, object_balance=0.9,
+        n_subjects=20, answers_per_subject=30, prices=[2, 5, 0.1], power=0.7,
+        confidence_level=0.9,
     ).to_dict()  # fmt: skip
     assert {**found, "provenance": 0} == {**expected, "provenance": 0}
 
@@ -86,7 +85,10 @@ def test_components_are_stated_by_name(plan, folder):
         ),
         (("x.npy", "--components", "objects=0.1", "answers=1"), "--pilot and --components stand instead of the"),
         (("--components", "objects=0.1", "answers=1", "--measure", "dot"), "--measure dot applies only to the answers"),
-        (("--components", "objects=0.1", "answers=1", "--price-object", "-3"), "price_object must be a price"),
+        (
+            ("--components", "objects=0.1", "answers=1", "--prices", "-3", "1", "0"),
+            "prices must be three numbers of at least 0, of an object, a participant, an answer; got -3, 1, 0",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_line(command, pilot, options, expected):

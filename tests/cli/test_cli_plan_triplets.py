@@ -65,7 +65,7 @@ def test_answers_are_collected_in_the_table_and_scored_with_its_weights(command,
         writer.writerows([*row.values(), choice] for row, choice in zip(table, choices.tolist(), strict=True))
     ran = command(
         "compare", "x.npy", "y.npy", "-t", "answers.csv", "--columns", "item1,item2,item3", "--choice-column", "choice",
-        "--choice-base", 0, "--weight-column", "weight", "--names", "names.txt",
+        "--choice-base", 0, "--weights", "answers.csv", "--names", "names.txt",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     assert "weighted answers: effective number of answers" in " ".join(ran.out.split())

@@ -98,9 +98,6 @@ WRONG = {
     "ci must be auto, objects or none here; got 'triplets'": (
         "x.npy", "--dimensions", "d.npy", "--ci", "triplets"
     ),
-    "ci_method must be corrected here; got 'bootstrap'": (
-        "x.npy", "--dimensions", "d.npy", "--ci-method", "bootstrap"
-    ),
     "--confidence 0.9 applies only to intervals, and --ci none omits them": (
         "x.npy", "--dimensions", "d.npy", "--ci", "none", "--confidence", "0.9"
     ),

@@ -45,7 +45,7 @@ def without_times(document):
 
 def test_figures_are_those_of_the_api_and_the_map_is_the_refit(probe, people):
     ran = probe("--json", "--out", "w.npz", "--seed", "3", "--folds", "2")
-    assert (ran.code, ran.err) == (0, NAMELESS)
+    assert ran.code == 0 and ran.err.endswith(NAMELESS)
     document, expected = json.loads(ran.out), cross_validate_probe(*people, folds=2, seed=3)
     figures = json.loads(expected.to_json())
     assert without_times(figures).items() <= without_times(document).items()
@@ -60,20 +60,18 @@ def test_the_table_has_a_row_per_fold_and_the_mean(probe, people):
     assert len(header) <= 80
     assert [row.split()[0] for row in rows[:5]] == ["1", "2", "3", "mean", "all"]
     result = cross_validate_probe(*people)
-    assert f"{100 * result.accuracy:.3f} %" in rows[3]
+    assert f"{100 * result.accuracy:.1f}%" in rows[3]
     assert "held-out objects" in rows[5]
 
 
 def test_options_reach_the_probe(probe):
-    ran = probe("--json", "--rank", "2", "--norm", "frobenius", "--bias", "--standardize", "features",
-                "--penalty", "0.1", "0.01", "--tolerance", "1e-3", "--temperature", "2",
+    ran = probe("--json", "--rank", "2", "--norm", "frobenius", "--standardize", "features",
+                "--penalty", "0.1", "0.01", "--temperature", "2",
                 "--split", "triplets")  # fmt: skip
     document = json.loads(ran.out)
     options = document["fit"]["options"]
-    assert (options["rank"], options["penalty"], options["bias"], options["standardize"]) == (
-        2, "frobenius", True, "features"
-    )  # fmt: skip
-    assert (options["tolerance"], options["temperature"], document["split"]) == (1e-3, 2.0, "triplets")
+    assert (options["rank"], options["penalty"], options["standardize"]) == (2, "frobenius", "features")
+    assert (options["temperature"], document["split"]) == (2.0, "triplets")
     assert document["folds"][0]["strengths"] == pytest.approx([0.1, 0.01]) and document["fit"]["rank"] <= 2
 
 
@@ -105,12 +103,8 @@ def test_soft_targets_and_weights_come_from_files(probe, people):
     targets = np.random.default_rng(0).integers(0, 3, (6000, 3)) + np.array([0, 0, 2])
     np.save("targets.npy", targets)
     np.save("weights.npy", np.arange(6000) % 3)
-    ran = probe(
-        "--answers", "targets.npy", "--weights", "weights.npy", "--smoothing", "0.5", "--penalty", "0.05", "--json"
-    )
-    expected = cross_validate_probe(
-        x, triplets, answers=targets, weights=np.arange(6000) % 3, smoothing=0.5, penalties=[0.05]
-    )
+    ran = probe("--answers", "targets.npy", "--weights", "weights.npy", "--penalty", "0.05", "--json")
+    expected = cross_validate_probe(x, triplets, answers=targets, weights=np.arange(6000) % 3, penalties=[0.05])
     assert json.loads(ran.out)["accuracy"] == expected.accuracy
 
 
@@ -127,9 +121,6 @@ def test_targets_are_by_the_positions_of_the_triplet_file(probe, people, command
     moved = np.take_along_axis(triplets, orders, axis=1)
     np.save("a.npy", np.column_stack([moved, np.argmax(orders == 2, axis=1)]))
     layout = ("--choice-column", "3", "--choice-base", "0")
-    if order == (2, 0, 1):
-        np.save("a.npy", moved)
-        layout = ("--odd-column", "first")
     found = json.loads(probe(*args, *layout).out)
     for name in ("accuracy", "cross_entropy", "zero_shot_accuracy"):
         assert found[name] == pytest.approx(expected[name], abs=1e-5)
@@ -234,7 +225,7 @@ def test_every_backend_computes_the_probe_or_says_why_not(command, refused, fold
     np.save("p.npy", x)
     np.save("a.npy", simulate(x[:, :2], 400, measure="dot", seed=2).triplets)
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--penalty", "0.1", "--folds", "2", "--split",
-            "triplets", "--tolerance", "1e-2")  # fmt: skip
+            "triplets")  # fmt: skip
     reason = None if name == "auto" else backend_reasons()[name]
     if reason is not None:
         assert refused(*args, "--backend", name, "--out", "w.npz") == (
@@ -377,7 +368,7 @@ def test_resume_refuses_another_run(probe, cut, refused, folder):
     probe("--out", "w.npz")
     args = ("probe", "--embeddings", "p.npy", "--triplets", "a.npy", "--out", "w.npz", "--resume")
     other = "--resume: w.journal.json: left by a run with other data or other options; delete it, or run as before"
-    for more in (("--seed", "9"), ("--backend", "numpy"), ("--bias",), ("--tolerance", "1e-3"), ("--penalty", "0.1")):
+    for more in (("--seed", "9"), ("--backend", "numpy"), ("--rank", "2"), ("--penalty", "0.1")):
         assert refused(*args, *more) == other
     np.save("a.npy", np.load("a.npy")[::-1])
     assert refused(*args) == other
@@ -415,13 +406,11 @@ def strictly(text):
 OPTIONS = [
     ["--penalty", "0.1"], ["--penalty", "100"], ["--penalty", "0.1", "0.01"], [],
     ["--norm", "frobenius", "--rank", "2"], ["--norm", "nuclear"],
-    ["--norm", "identity", "--measure", "cosine"], ["--rank", "diagonal"], ["--bias"],
+    ["--norm", "identity", "--measure", "cosine"], ["--rank", "diagonal"],
     ["--standardize", "features", "--temperature", "2"], ["--split", "triplets", "--folds", "2", "--seed", "4"],
     ["--split", "subjects", "--subjects", "s.npy"], ["--answers", "counts.npy"], ["--answers", "shares.npy"],
-    ["--answers", "counts.npy", "--weights", "weights.npy", "--smoothing", "0.1"],
-    ["--tolerance", "1e-2"],
-    ["--norm", "identity", "--other-embeddings", "i.npy", "--local-weight", "0.5", "--tau", "1"],
-    ["--norm", "identity", "--other-embeddings", "i.npy", "--batch-size", "10"],
+    ["--answers", "counts.npy", "--weights", "weights.npy"],
+    ["--norm", "identity", "--other-embeddings", "i.npy", "--local-weight", "0.5"],
     ["--recipe", "muttenthaler2023"], ["--recipe", "muttenthaler2023", "--penalty", "0"], ["--backend", "numpy"],
 ]  # fmt: skip
 
@@ -481,7 +470,7 @@ def test_the_map_records_what_it_was_fitted_to_and_what_it_had_on_held_out_objec
     ran = command("score", "p.npy", "-t", "a.npy", "--transform", "w.npz", "--json")
     scored = json.loads(ran.out)["results"][0]
     assert scored["measure"] == "dot" and scored["in_sample"] == {"triplets": 1.0, "objects": 1.0}
-    assert f"on held-out objects it had {100 * document['accuracy']:.2f} %" in ran.err
+    assert f"on held-out objects it had {100 * document['accuracy']:.2f}%" in ran.err
 
 
 REFUSED = [
@@ -497,12 +486,11 @@ REFUSED = [
         "--recipe works on the host, without --backend; got torch",
     ),
     (["--local-weight", "0.5"], "--local-weight 0.5 applies only to gLocal: add --other-embeddings"),
-    (["--tau", "-1"], "--tau -1.0 applies only to gLocal: add --other-embeddings"),
     (["--penalty", "0.1", "-2"], "--penalty must be positive; got -2"),
     (["--measure", "cosine"], "norm must be 'identity' with measure 'cosine'"),
     (["--out", "t.npy/w.npz"], "t.npy/w.npz: Not a directory"),
     (["--out", "w.npz", "--json", "w.journal.json"], "the journal next to --out, w.journal.json is the same file as"),
-    (["--odd-column", "none"], "probe needs human choices, which --odd-column none says are"),
+    (["--choice-column", "none"], "probe needs human choices, which --choice-column none says are"),
 ]
 
 
@@ -514,12 +502,9 @@ REFUSED += [
     for options, rest in (
         (["--norm", "squared"], "its own, frobenius; got squared"),
         (["--rank", "2"], "its own, full; got 2"),
-        (["--bias"], "its own, False; got True"),
         (["--measure", "cosine"], "its own, dot; got cosine"),
         (["--temperature", "2"], "its own, 1.0; got 2.0"),
         (["--standardize", "none"], "its own, global; got none"),
-        (["--smoothing", "1"], "its own, 0.0; got 1.0"),
-        (["--tolerance", "1e-4"], "no use for it; got 0.0001"),
         (["--other-embeddings", "p.npy"], "no use for it; got p.npy"),
     )
 ]

@@ -105,7 +105,7 @@ def many(folder):
 
 
 def test_a_reader_that_leaves_early_is_no_error(folder, many):
-    command = [sys.executable, "-m", "pyalign", *SCORE[:-1], many, "--odd-column", "none"]
+    command = [sys.executable, "-m", "pyalign", *SCORE[:-1], many, "--choice-column", "none"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout.readline() in ("0\n", "1\n", "2\n")
         running.stdout.close()
@@ -114,7 +114,7 @@ def test_a_reader_that_leaves_early_is_no_error(folder, many):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-@pytest.mark.parametrize("args", [[*SCORE], [*SCORE, "--json"], ["info"], [*SCORE, "--odd-column", "none"]], ids=str)
+@pytest.mark.parametrize("args", [[*SCORE], [*SCORE, "--json"], ["info"], [*SCORE, "--choice-column", "none"]], ids=str)
 def test_a_full_disk_behind_stdout_is_an_error(process, folder, args):
     with open("/dev/full", "w") as full:
         ran = process(*args, stdout=full)
@@ -204,7 +204,7 @@ def limit_files():
         [*SCORE[:-1], "many.npy", "--choices", "c.npy"],
         [*SCORE[:-1], "many.npy", "--json", "out.json", "--probabilities", "p.npy"],
         ["sample", "."],
-        ["triplets", "simulate", ".", "--shape", "10,4", "--count", "1000"],
+        ["triplets", "simulate", ".", "--n-objects", "10", "--count", "1000"],
     ],
     ids=lambda args: f"{args[0]} {args[-2]}",
 )
@@ -223,7 +223,7 @@ def test_ctrl_c_ends_a_long_run_with_130_and_leaves_nothing(folder, many, listin
     np.save("wide.npy", reals(1, 300, 2000))
     before = listing(folder)
     args = ["score", "--embeddings", "wide.npy", "x.npy", "--triplets", many, "--backend", "numpy"]
-    args += ["--ci", "objects", "--ci-method", "bootstrap", "--resamples", 100_000]
+    args += ["--ci", "objects", "--resamples", 100_000]
     outputs = ["--choices", "c.npy", "--probabilities", "p.npy", "--json", "out.json"]
     terminal, side = pty.openpty()
     running = subprocess.Popen([sys.executable, "-m", "pyalign", *map(str, args), *outputs],

@@ -11,7 +11,7 @@ from support import reals
 from pyalign.datasets.simulate import simulate
 from pyalign.report.progress import ProgressLine
 
-BOOTSTRAP = ("-t", "t.npy", "--ci", "objects", "--ci-method", "bootstrap", "--resamples", 64)
+BOOTSTRAP = ("-t", "t.npy", "--ci", "objects", "--resamples", 64)
 LONG = {
     "score": ("score", "x.npy", *BOOTSTRAP),
     "compare": ("compare", "x.npy", "near.npy", *BOOTSTRAP),

@@ -166,7 +166,6 @@ def test_the_result_of_a_file_comes_back(command, files, tmp_path):
         (("a.npy", *HUMAN, "--correlation", "rho-a", "rho-a"), "error: correlation must differ; got 'rho-a' twice"),
         (("a.npy", *HUMAN, "--ci", "none", "--seed", "4"), "--seed 4 applies only to random steps"),
         (("--model-rdms", "mean.npy", *HUMAN, "--measure", "dot"), "--measure dot applies only to embeddings, and"),
-        (("a.npy", "--human", "mean.npy", "--kind", "similarity", "--pooling", "raw"), "--pooling raw applies only to"),
         (("a.npy", "--human", "", "--kind", "similarity"), "error: '': No such file or directory"),
         (("a.npy", "--human", "crooked.npy", "--kind", "dissimilarity"), "human must be symmetric; [0, 1] is"),
         (("nan.npy", *HUMAN), "nan.npy must be finite; 1 of 14 rows holds NaN or infinity, first row 3"),

@@ -56,5 +56,5 @@ def test_compare_of_one_model_says_that_it_needs_two(refused, folder):
 def test_choices_are_not_asked_about_the_order_of_rows(command, folder):
     np.save("c.npy", np.arange(400) % 3)
     ran = command("score", "--model-choices", "c.npy", "-t", "t.npy", "--ci", "none")
-    assert "note: c.npy: the accuracy is not above chance (33.333 %)\n" in ran.err
+    assert "note: c.npy: the accuracy is not above chance (33.3%)\n" in ran.err
     assert "order of rows" not in ran.err

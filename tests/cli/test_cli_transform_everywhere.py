@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,7 +48,11 @@ def figures(value):
     if isinstance(value, list):
         return [figures(one) for one in value]
     if isinstance(value, dict):
-        kept = {key: one for key, one in value.items() if key not in ("provenance", "notes", "transform", "seconds")}
+        kept = {
+            key: one
+            for key, one in value.items()
+            if key not in ("provenance", "notes", "transform", "seconds", "triplets_per_second")
+        }
         return {figures(key): figures(one) for key, one in kept.items()}
     return value.removeprefix("mapped-") if isinstance(value, str) else value
 
@@ -66,7 +71,7 @@ def test_a_note_says_what_the_fit_has_seen_and_which_measure_it_was_for(command,
     assert "note: x.npz through w.npz: in-sample: the fit of the map has seen" in ran.err
     assert "note: x.npz through w.npz: it was fitted for --measure dot" in ran.err
     ran = command(*COMMANDS["rsa"], "--transform", "w.npz")
-    assert "note: x.npz through w.npz: in-sample: its fit has seen 100 % of these objects" in ran.err
+    assert "note: x.npz through w.npz: in-sample: its fit has seen 100% of these objects" in ran.err
 
 
 def test_a_map_of_other_features_is_refused_in_one_line(refused, files):
@@ -99,3 +104,21 @@ def test_mapped_rows_keep_the_record_of_the_map_in_an_npz(command, files):
 def test_a_damaged_record_is_refused_in_one_line(refused, files):
     np.savez("z.npz", features=reals(1, 30, 6), names=NAMES, pyalign_record=np.array("{}"))
     assert "z.npz: holds a record that is not sound" in refused("score", "z.npz", *T)
+
+
+@pytest.mark.parametrize("name", ["score", "rsa", "neighbors"])
+def test_a_published_map_is_named_by_its_model(command, files, monkeypatch, name):
+    words = {**COMMANDS, "score": ("score", "x.npz", *T, "--ci", "none")}[name]
+    monkeypatch.setenv("PYALIGN_DATA", str(files / "data"))
+    (files / "data" / "glocal").mkdir(parents=True)
+    transform = replace(pyalign.load_transform("w.npz"), trained=None)  # published maps don't say what they have seen
+    for path in (files / "data" / "glocal" / "clip_RN50.npz", "w.npz"):
+        pyalign.write_transform(path, transform)
+    by_name = command(*words, "--transform", "glocal:clip_RN50", "--json")
+    by_file = command(*words, "--transform", "w.npz", "--json", "--quiet")
+    assert by_name.code == by_file.code == 0, by_name.err
+    assert figures(json.loads(by_name.out)) == figures(json.loads(by_file.out))
+    if name != "neighbors":
+        assert "its SHA-256" in by_name.err and "was not published and is recorded in" in by_name.err
+    ran = command(*words, "--transform", "glocal:vgg16")
+    assert ran.code == 1 and "glocal:vgg16: gLocal has published no map of it" in ran.err

@@ -89,7 +89,7 @@ def test_one_based(results, expected, triplets, name):
 
 def test_odd_column_first(results, expected, triplets):
     np.save("first.npy", triplets[:, [2, 0, 1]])
-    assert accuracy(results("--odd-column", "first", on="first.npy")) == expected
+    assert accuracy(results("--columns", "1,2,0", on="first.npy")) == expected
     assert accuracy(results(on="first.npy")) != expected
 
 
@@ -135,13 +135,10 @@ def test_choice_base_says_how_a_choice_of_few_values_counts(results, refused, tr
     assert "--choice-base 0 or --choice-base 1" in message
 
 
-@pytest.mark.parametrize("layout", ["first", "choice", "columns"])
+@pytest.mark.parametrize("layout", ["choice", "columns"])
 def test_choices_and_probabilities_are_by_the_positions_of_the_file(score, truth, x, triplets, shuffled, layout):
     items, place = shuffled
-    if layout == "first":
-        items, options = triplets[:, [2, 0, 1]], ("--odd-column", "first")
-        np.save("file.npy", items)
-    elif layout == "choice":
+    if layout == "choice":
         options = ("--choice-column", "3")
         np.save("file.npy", np.c_[items, place])
     else:
@@ -156,8 +153,8 @@ def test_choices_and_probabilities_are_by_the_positions_of_the_file(score, truth
 def test_a_tie_stays_minus_one_where_the_odd_one_is_first(score, truth, triplets):
     x = np.random.default_rng(3).integers(0, 2, (30, 3)).astype(np.float32)
     np.save("bits.npy", x)
-    np.save("file.npy", triplets[:, [2, 0, 1]])
-    options = ("--odd-column", "first", "--choices", "c.npy", "--measure", "dot")
+    np.save("file.npy", np.insert(triplets[:, [2, 0, 1]], 3, np.arange(len(triplets)) == 0, axis=1))
+    options = ("--choice-column", "3", "--choices", "c.npy", "--measure", "dot")
     assert score(*options, embeddings=["bits.npy"], on="file.npy").code == 0
     expected = truth(x, triplets[:, [2, 0, 1]], "dot").choices
     assert -1 in expected

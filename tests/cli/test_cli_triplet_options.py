@@ -15,7 +15,7 @@ from pyalign.cli.commands import all_commands
 
 EVERYWHERE = {
     "--subjects", "--subject-column", "--nan", "--missing", "--names", "--name-column", "--per-object", "--columns",
-    "--categories", "--item-names", "--choice-column", "--choice-base", "--odd-column", "--one-based",
+    "--categories", "--item-names", "--choice-column", "--choice-base", "--one-based",
 }  # fmt: skip
 READ_TRIPLETS = [  # describe writes down how a file is laid out
     name for name in COMMANDS if issubclass(load(name).options, SomeTriplets) and name != "describe"
@@ -32,8 +32,9 @@ RUNS = {
     "ceiling": (),
     "recover": ("x.npy", "y.npy", "--simulations", 2, "--count", 50),
     "failures": ("x.npy",),
-    "probe": ("x.npy", "--folds", "none", "--penalty", 0.1),
+    "probe": ("x.npy", "--split", "none", "--penalty", 0.1),
     "dimensions predict": ("x.npy", "--dimensions", "d.npy"),
+    "embed": ("--split", "none", "--shrinkage", 0.01, "--sparsity", 0),
 }
 
 
@@ -49,7 +50,7 @@ def idle(name):
 def test_the_commands_that_read_triplets_are_these():
     assert READ_TRIPLETS == [
         "score", "compare", "calibrate", "agreement", "ceiling", "recover", "plan experiment", "concepts",
-        "dimensions predict", "failures", "consistency", "probe",
+        "dimensions predict", "embed", "failures", "consistency", "probe",
     ]  # fmt: skip
 
 
@@ -91,8 +92,7 @@ def test_people_that_no_interval_counts_are_noted(command, files):
     for options, hint in (
         (("--ci", "none"), "--ci objects+subjects"),
         (("--ci", "objects"), "--ci objects+subjects"),
-        (("--ci-method", "bootstrap", "--resamples", 20), "--ci subjects"),
-        (("--ci-method", "pigeonhole", "--resamples", 20), "--ci objects+subjects --ci-method corrected"),
+        (("--resamples", 20), "--ci subjects"),
     ):
         for people in (("--subjects", "who.txt"), ("--subject-column", "3")):
             expected, ran = command("score", *words, *options), command("score", *words, *options, *people)

@@ -1,4 +1,4 @@
-"""--weights and --weight-column: how much each answer counts, for the four commands that average over answers."""
+"""--weights: how much each answer counts, for the four commands that average over answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def files(folder, x, triplets):
     table = "".join(f"{a},{b},{c},{w}\n" for (a, b, c), w in zip(both.tolist(), weights.tolist(), strict=True))
     (folder / "table.csv").write_text("a,b,c,weight\n" + table)
     (folder / "w.csv").write_text("a,b,c,weight\n" + table)
-    return both, weights
+    return both, weights, folder
 
 
 def document(command, *arguments):
@@ -50,10 +50,10 @@ def test_weights_in_a_file_and_in_a_column_are_the_same(files, command, name):
         document(command, name, *COMMANDS[name], "-t", "t2.npy", "--weights", one)
         for one in ("w.npy", "w.txt", "w.csv")
     ]
-    column = document(
-        command, name, *COMMANDS[name], "-t", "table.csv", "--columns", "a,b,c", "--weight-column", "weight"
-    )
-    for one in (*found, column):
+    (folder := files[2]).joinpath("own.csv").write_text((folder / "table.csv").read_text().replace("weight", "own", 1))
+    for table, weights in (("table.csv", "table.csv"), ("own.csv", "own.csv::own"), ("own.csv", "own.csv::3")):
+        found.append(document(command, name, *COMMANDS[name], "-t", table, "--columns", "a,b,c", "--weights", weights))
+    for one in found:
         for row in one.get("results", []):
             row.pop("seconds", None), row.pop("triplets_per_second", None), row.pop("provenance"), row.pop("notes")
         assert one == found[0]
@@ -62,7 +62,7 @@ def test_weights_in_a_file_and_in_a_column_are_the_same(files, command, name):
 
 
 def test_the_score_is_that_of_python(files, command, x):
-    both, weights = files
+    both, weights, _ = files
     ran = command("score", "x.npy", "-t", "t2.npy", "--weights", "w.npy", "--json")
     found = json.loads(ran.out)["results"][0]
     expected = pyalign.score(x, both, weights=weights)
@@ -84,8 +84,8 @@ def test_wrong_weights_are_one_line(folder, files, command, name):
         (("--weights", "short.npy"), "short.npy: weights must have one entry per triplet, shape (400,); got (3,)"),
         (("--weights", "zero.npy"), "zero.npy: weights must be positive; row 0 is 0: leave out triplets"),
         (("--weights", "no.npy"), "no.npy"),
-        (("--weights", "w.npy", "--weight-column", 3), "not allowed with argument"),
-        (("--weight-column", 3), "t2.npy"),
+        (("--weights", "w.csv::wait"), "w.csv: column 'wait' is not there; its columns are a, b, c, weight"),
+        (("--weights", "w.csv::4"), "w.csv: has columns 0 to 3; got column 4"),
     ):
         ran = command(name, *COMMANDS[name], "-t", "t2.npy", *arguments)
         assert ran.code != 0
@@ -94,5 +94,5 @@ def test_wrong_weights_are_one_line(folder, files, command, name):
 
 
 def test_probe_reads_weights_of_any_format(files, command):
-    ran = command("probe", "x.npy", "-t", "t2.npy", "--folds", "none", "--penalty", 0.1, "--weights", "w.csv")
+    ran = command("probe", "x.npy", "-t", "t2.npy", "--split", "none", "--penalty", 0.1, "--weights", "w.csv")
     assert ran.code == 0, ran.err

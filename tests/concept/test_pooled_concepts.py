@@ -81,7 +81,7 @@ def test_are_shown_and_come_back(scores, tmp_path):
     assert read_back(found, tmp_path) == found
     text = " ".join(str(found).split())
     worst = found.results[0].concepts[0]
-    assert re.search(rf"m {100 * scores.spread:.3f} % .* {worst.concept} \({worst.p_lowest:.2f}\)", text)
+    assert re.search(rf"m {100 * scores.spread:.1f}% .* {worst.concept} \({worst.p_lowest:.2f}\)", text)
     assert found.to_records()[0]["pooled_ci_low"] < found.to_records()[0]["pooled"]
 
 

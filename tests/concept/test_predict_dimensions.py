@@ -432,7 +432,7 @@ def as_on_the_page(result):
 
     values = [one.r2 for one in result.dimensions]
     return [three(result.mean_r2), f"{three(result.ci.low)} to {three(result.ci.high)}", three(min(values)),
-            three(max(values)), f"{100 * result.accuracy:.3f} %", f"{100 * result.own_accuracy:.3f} %"]  # fmt: skip
+            three(max(values)), f"{100 * result.accuracy:.1f}%", f"{100 * result.own_accuracy:.1f}%"]  # fmt: skip
 
 
 def test_the_table_of_the_page_holds_for_spose(real):

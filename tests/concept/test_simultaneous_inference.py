@@ -127,7 +127,7 @@ def test_they_are_in_documents_tables_and_csv(tmp_path):
 
 def test_concepts_that_are_all_as_the_whole_seldom_differ():
     """Triplets that share objects, whose effects are as large within concepts as in THINGS: of 100 draws any concept
-    differs in at most 5 %, within two Monte Carlo errors, and intervals hold together in 95 %.
+    differs in at most 5%, within two Monte Carlo errors, and intervals hold together in 95%.
     """
     rng = np.random.default_rng(3)
     n, t = 120, 4000

@@ -369,6 +369,37 @@ def test_alignet_is_named_by_files_and_its_most_similar_pair_is_looked_at(root, 
     assert "similarities must be finite" in message_of(load_triplets, f"dataset:{name}")
 
 
+def test_soft_answers_of_alignet_are_those_that_its_training_code_takes(root):
+    """softmax of the similarities as they are, of the pairs 01, 02, 12: that of 12 is the share of position 0."""
+    (root / "alignet").mkdir(parents=True)
+    rng = np.random.default_rng(6)
+    indices, similarities = draw_triplets(6, 60, 40), -np.sort(-rng.normal(size=(40, 3)) * 5, axis=1)
+    write_alignet(root / "alignet" / "alignet_valid.npz", indices, similarities)
+    soft, hard = load_triplets("dataset:alignet", key="valid/soft"), load_triplets("dataset:alignet", key="valid")
+    np.testing.assert_array_equal(soft.values, hard.values)
+    pairs = np.exp(similarities) / np.exp(similarities).sum(axis=1, keepdims=True)
+    assert hard.answers is None and soft.answers.kind == "shares"
+    np.testing.assert_allclose(soft.answers.shares, np.stack([pairs[:, 2], pairs[:, 1], pairs[:, 0]], axis=1))
+    x = pyalign.Embeddings(rng.normal(size=(60, 4)), [f"n{k:08}.JPEG" for k in range(60)])
+    assert pyalign.calibrate(x, soft, split=None).answers == "shares"
+
+
+@pytest.mark.parametrize(
+    "answers,message",
+    [
+        ([[0.5, 0.6, -0.1]], "answers must not be negative; row 0 is [0.5, 0.6, -0.1]"),
+        ([[0.5, 0.5, np.nan]], "answers must be finite; row 0 is [0.5, 0.5, nan]"),
+        (
+            [[0.5, 0.5, 0.1]],
+            "answers must be counts (whole numbers) or shares that sum to 1 in each row; row 0 sums to ",
+        ),
+    ],
+)
+def test_soft_answers_of_ones_own_are_refused_in_one_line(message_of, answers, message):
+    triplets = pyalign.Triplets(np.array([[0, 1, 2]]), ("a.JPEG", "b.JPEG", "c.JPEG"))
+    assert message_of(triplets.with_answers, answers).startswith(message)
+
+
 NIGHTS = """id,left_vote,right_vote,votes,ref_path,left_path,right_path,prompt,is_imagenet,split
 0,1,0,8,ref/000/000.png,distort/000/000_0.png,distort/000/000_1.png,"a cat, sitting",True,test
 1,0,1,6,ref/000/001.png,distort/000/001_0.png,distort/000/001_1.png,dog,False,test

@@ -1,6 +1,6 @@
 """Trained models from packages of PyPI: figures on human triplets, and equality between ways to the same rows.
 
-The objects are the 1,854 of THINGS, as their names are read; word2vec's figure on the same triplets is 46.726 %.
+The objects are the 1,854 of THINGS, as their names are read; word2vec's figure on the same triplets is 46.726%.
 """
 
 from __future__ import annotations

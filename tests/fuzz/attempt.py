@@ -42,6 +42,7 @@ sys.path.append(str(Path(__file__).parent.parent))  # tests, which have a docume
 LONGEST = 20  # seconds for one file; a reader may be busy for 8 without progress, and machines are shared
 ROOM = 256 << 20
 MANIFEST = "manifest.json"
+FILE_NAMES = "file_names.txt"  # of a folder of thingsvision
 APART = (".h5", ".parquet", ".pt")
 READERS = (
     load_embeddings,
@@ -292,6 +293,7 @@ VALID = {
     ".npy": _npy, ".npz": _npz, ".pkl": _pkl, ".safetensors": _safetensors, ".mat": _mat, ".h5": _h5,
     ".parquet": _parquet, ".pt": _pt, ".tar": _tar, ".csv": lambda: [_text(","), _text(";"), b"0,1,2\n3,4,5\n"],
     ".tsv": lambda: [_text("\t")], ".txt": lambda: [_text(" "), b"dog\ncat\n"], ".csv.gz": lambda: [_text(",")],
+    FILE_NAMES: lambda: [b"/i/a/1.jpg\n/i/a/2.jpg\n/i/b/1.jpg\n", b"a.jpg\nb.jpg\nc.jpg\n"],
     MANIFEST: _manifest, INDEX: _index, DOCUMENT: _json, STUDY: _toml,
 }  # fmt: skip
 
@@ -404,6 +406,9 @@ def places(folder: str, suffix: str) -> tuple[Path, Path]:
     if suffix == DOCUMENT:
         scores = (one for one in VALID[DOCUMENT]() if b'"command": "score"' in one[:40])
         Path(folder, "sound.document").write_bytes(next(scores))
+    if suffix == FILE_NAMES:
+        np.save(Path(folder, "features.npy"), np.ones((3, 2), "f4"))
+        return Path(folder, FILE_NAMES), Path(folder)
     if suffix != MANIFEST:
         return Path(folder, f"x{suffix}"), Path(folder, f"x{suffix}")
     for name, d in (("penultimate", 4), ("logits", 2)):

@@ -18,11 +18,12 @@ import pytest
 ATTEMPT = Path(__file__).with_name("attempt.py")
 SECONDS = float(os.environ.get("PYALIGN_FUZZ_SECONDS", "8"))
 SEED = os.environ.get("PYALIGN_FUZZ_SEED", "0")
-ENOUGH = {".index": 5.0}  # seconds without PYALIGN_FUZZ_SECONDS: a hash refuses nearly all
+# Seconds without PYALIGN_FUZZ_SECONDS: a hash refuses nearly all indexes, and lines of names are soon read.
+ENOUGH = {".index": 5.0, "file_names.txt": 3.0}
 PACKAGES = {".mat": "scipy", ".h5": "h5py", ".parquet": "pyarrow", ".pt": "torch"}
 SUFFIXES = [
     ".npy", ".npz", ".csv", ".tsv", ".txt", ".csv.gz", ".parquet", ".mat", ".h5", ".safetensors", ".pt", ".pkl",
-    ".tar", "manifest.json", ".index", ".json", ".toml",
+    ".tar", "manifest.json", "file_names.txt", ".index", ".json", ".toml",
 ]  # fmt: skip
 MOST = 900  # MB of a whole process: torch alone takes 250, and a reader 256 beside the data
 

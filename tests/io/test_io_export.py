@@ -14,7 +14,7 @@ import pyalign
 from pyalign import Embeddings, load_embeddings, write_embeddings
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io import read_names
-from pyalign.io.export import WRITERS, names_beside
+from pyalign.io.export import WRITERS, names_path
 
 needs = {".parquet": "pyarrow"}
 NAMED = [suffix for suffix in WRITERS if suffix != ".npy"]
@@ -57,7 +57,7 @@ def there_and_back(path, x):
         assert str(error).startswith(f"{path}: names must ")
         assert not os.path.exists(path)
         return None
-    return load_embeddings(path, names=read_names(names_beside(path)) if str(path).endswith(".npy") else None)
+    return load_embeddings(path, names=read_names(names_path(path)) if str(path).endswith(".npy") else None)
 
 
 @pytest.mark.parametrize("suffix", WRITERS)

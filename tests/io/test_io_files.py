@@ -327,7 +327,7 @@ PATHS = {
     "pyalign.analysis.describe.file.describe_file spec": describe_file,
     "pyalign.study.file.read_study path": read_study,
     "pyalign.study.draft.draft_study folder": draft_study,
-    "pyalign.study.draft.draft_study beside": lambda p: draft_study(".", p),
+    "pyalign.study.draft.draft_study relative_to": lambda p: draft_study(".", p),
     "pyalign.study.tour.take_tour out": take_tour,
 }
 # Arguments that may be a path among other things.

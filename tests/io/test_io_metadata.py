@@ -83,7 +83,7 @@ def test_however_a_file_is_damaged_it_is_read_or_refused_in_one_line(tmp_path):
     """Bytes, cuts and pieces of other files, 400 times."""
     rng = random.Random(0)
     valid = [
-        b'model,family,parameters\nclip,"CLIP ""x""",151M\nvgg,VGG,76.1 %\n', b"model;x\na;1\nb;2.5\n",
+        b'model,family,parameters\nclip,"CLIP ""x""",151M\nvgg,VGG,76.1%\n', b"model;x\na;1\nb;2.5\n",
         b'[{"model": "a", "x": 1e3, "y": null}, {"model": "b", "x": "2M"}]', b'{"a": {"x": 1}, "b": {"x": true}}',
     ]  # fmt: skip
     outcomes = set()

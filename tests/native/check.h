@@ -21,7 +21,7 @@ typedef struct Case {
 } Case;
 
 // check_kernels.c: counters and the loop over instruction sets and threads.
-extern int quick;
+extern int quick, once;                          // options of the program
 int complain(Case* c, const char* format, ...);  // always 0
 void check_case(Case* c);
 void check_that(int holds, const char* what);  // a single check, of the instruction set in use

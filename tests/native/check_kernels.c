@@ -18,9 +18,9 @@ static struct {
   const char* name;
   int64_t passed, failed;
 } isas[kMostIsas];
-static int isa_count, isa_now, messages, first_ends, once;
+static int isa_count, isa_now, messages, first_ends;
 
-int quick;
+int quick, once;
 
 static int threads_at(int k) {
   static const int full[] = {1, 2, 3, 5, 0}, few[] = {1, 3, 0};

@@ -15,9 +15,10 @@ import pyalign
 from pyalign.ops.resample import permutation
 from pyalign.pairwise import _matrices
 from pyalign.pairwise.calibrated import calibrated
+from pyalign.pairwise.representation import REPRESENTATION_MEASURES
 
-MEASURES = tuple(pyalign.REPRESENTATION_MEASURES)
-MATRICES = tuple(name for name, one in pyalign.REPRESENTATION_MEASURES.items() if one.family == "matrix")
+MEASURES = tuple(REPRESENTATION_MEASURES)
+MATRICES = tuple(name for name, one in REPRESENTATION_MEASURES.items() if one.family == "matrix")
 
 
 def models_of(seed, n=24, widths=(3, 6, 40)):
@@ -97,7 +98,7 @@ def test_p_values_are_uniform_for_unrelated_models(measure):
     if measure == "mutual-knn":  # a score of few values: ties make p-values larger, never smaller
         assert (np.cumsum(counts) <= 20 * np.arange(1, 21) + 3 * np.sqrt(20 * np.arange(1, 21))).all()
     else:
-        assert ((counts - 20) ** 2 / 20).sum() < 43.8  # the 0.1 % point of chi-square with 19 degrees of freedom
+        assert ((counts - 20) ** 2 / 20).sum() < 43.8  # the 0.1% point of chi-square with 19 degrees of freedom
 
 
 def test_debiased_cka_of_unrelated_models_is_0_where_cka_is_large():
@@ -195,7 +196,7 @@ def test_the_view_keeps_to_the_width_and_says_how_to_read_it():
     found = pyalign.cka(models_of(10), measure=["debiased-cka", "cknna:4"], n_permutations=19)
     text = found.table(width=80)
     assert max(map(len, text.splitlines())) <= 80
-    assert "a, b" in text and "b > a" in text and "threshold: 5 % of unrelated models pass it" in text
+    assert "a, b" in text and "b > a" in text and "threshold: 5% of unrelated models pass it" in text
 
 
 def test_the_view_of_many_models_shows_the_most_similar_pairs():
@@ -341,7 +342,7 @@ def test_very_few_rows_give_numbers_or_one_line(measure, n):
     except pyalign.InputError as error:
         assert len(str(error).splitlines()) == 1
         assert n < 5 and any(word in str(error) for word in ("needs", "is not defined"))
-        assert n < pyalign.REPRESENTATION_MEASURES[measure].least or measure in ("mutual-knn", "cknna")
+        assert n < REPRESENTATION_MEASURES[measure].least or measure in ("mutual-knn", "cknna")
         return
     assert all(-1 <= one <= 1 for row in found.matrix for one in row)
     assert 0 <= found.calibrated[0][1] <= 1 and 1 / 20 <= found.p_value[0][1] <= 1

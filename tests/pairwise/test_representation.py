@@ -15,7 +15,7 @@ from support import reals, seeds
 import pyalign
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.pairwise.representation import get_representation_measure
+from pyalign.pairwise.representation import REPRESENTATION_MEASURES, get_representation_measure
 
 # Our measure, the row of the file, and what its value is of ours.
 SAME, COSINE = (lambda value: value), np.cos
@@ -58,7 +58,7 @@ def test_measures_give_what_public_implementations_give(measure, data):
 def test_every_measure_has_a_row_or_a_reason():
     """Neighbours are compared by other shares there; weights of PWCCA are arbitrary where correlations are equal."""
     with_rows = {measure.partition(":")[0] for measure in ROWS}
-    assert set(pyalign.REPRESENTATION_MEASURES) - with_rows == {"mutual-knn", "cknna", "pwcca"}
+    assert set(REPRESENTATION_MEASURES) - with_rows == {"mutual-knn", "cknna", "pwcca"}
 
 
 def test_the_row_of_pwcca_has_no_answer():
@@ -229,7 +229,7 @@ def test_rsa_of_two_models_is_scipys_correlation_of_pairs(measure, correlate):
     assert score(x, y, f"{measure}:neg_sqeuclidean") == pytest.approx(correlate(*pairs)[0], abs=1e-12)
 
 
-@pytest.mark.parametrize("measure", pyalign.REPRESENTATION_MEASURES)
+@pytest.mark.parametrize("measure", REPRESENTATION_MEASURES)
 def test_a_model_that_is_turned_and_scaled_is_the_same(measure):
     """By a rotation and a factor; all measures are blind to both, but for Pearson correlations of features."""
     x = reals(3, 60, 8, dtype=np.float64)
@@ -238,7 +238,7 @@ def test_a_model_that_is_turned_and_scaled_is_the_same(measure):
     assert score(x, 1e-30 * (x @ turn), asked) == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize("measure", pyalign.REPRESENTATION_MEASURES)
+@pytest.mark.parametrize("measure", REPRESENTATION_MEASURES)
 def test_float32_and_float16_are_near_float64(measure):
     x = reals(3, 60, 8, dtype=np.float64)
     y = np.tanh(x) @ reals(4, 8, 12, dtype=np.float64)

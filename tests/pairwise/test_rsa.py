@@ -116,7 +116,7 @@ def test_the_dual_bootstrap_is_that_of_loops_over_the_same_draws():
 
 @pytest.mark.slow
 def test_errors_over_both_are_near_those_of_rsatoolbox():
-    """Their draws are others: standard deviations of 2,000 differ by 2 % or so, and the formula adds three of them."""
+    """Their draws are others: standard deviations of 2,000 differ by 2% or so, and the formula adds three of them."""
     pytest.importorskip("rsatoolbox")
     from rsatoolbox.inference import eval_dual_bootstrap
     from rsatoolbox.model import ModelFixed

@@ -16,6 +16,7 @@ from pyalign import backends, cross_validate_probe, fit_probe
 from pyalign.backends import Place
 from pyalign.data import Transform
 from pyalign.datasets.simulate import random_embeddings, simulate
+from pyalign.fitting import predicted
 from pyalign.fitting.objective import TripletTerm
 from pyalign.fitting.place import algebra_for
 from pyalign.journal import Journal
@@ -33,7 +34,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from pyalign.backends._tensors import TensorBackend  # noqa: E402
 from pyalign.backends._torch_kernels import PIECE, TorchKernels  # noqa: E402
 from pyalign.fitting._tensor_algebra import TensorAlgebra, by_first_pair  # noqa: E402
-from pyalign.ops._tensor_door import TensorDoor  # noqa: E402
+from pyalign.ops._tensor_dispatch import TensorDispatch  # noqa: E402
 
 MEASURES = ("dot", "cosine")
 T = 3000
@@ -86,7 +87,7 @@ def test_triplets_sorted_by_their_first_pair_keep_their_answers_and_their_gradie
 )
 def test_a_plan_is_sorted_for_kernels_that_add_in_any_order(name, sort, sorts):
     place = Place("cpu", "float32", 0)
-    algebra = TensorAlgebra(TensorDoor(TensorBackend(name, TorchKernels(), half=False), place, np.zeros(1)))
+    algebra = TensorAlgebra(TensorDispatch(TensorBackend(name, TorchKernels(), half=False), place, np.zeros(1)))
     triplets = torch.from_numpy(draw_triplets(7, 9, 100))
     planned, _ = algebra.plan(triplets, 9, None, sort)
     assert (not torch.equal(planned, triplets)) == sorts
@@ -229,7 +230,7 @@ def test_where_a_backend_takes_no_float64_plain_torch_certifies():
 
     x, triplets = reals(1, 40, 6), draw_triplets(1, 40, 800)
     backend = TensorBackend("single", Single(), half=False)
-    problem = Problem(x, triplets, ProbeOptions(), on=TensorAlgebra(TensorDoor(backend, Place(), x)))
+    problem = Problem(x, triplets, ProbeOptions(), on=TensorAlgebra(TensorDispatch(backend, Place(), x)))
     fit = next(fit_path(problem, [0.01]))
     assert fit.backend == "single" and fit.gap <= 1e-4
     assert fit.objective == pytest.approx(fit_probe(x, triplets, penalty=0.01).objective, abs=1e-5)
@@ -288,10 +289,10 @@ def test_held_out_figures_agree_with_those_of_the_host(device, world, answers, g
 
 def test_a_cross_validation_scores_where_it_fits(world, monkeypatch):
     used = set()
-    for name in ("score", "run_triplets"):
-        real = getattr(scoring, name)
+    for module, name in ((scoring, "score"), (predicted, "run_triplets")):
+        real = getattr(module, name)
         monkeypatch.setattr(
-            scoring, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
+            module, name, lambda *a, real=real, **o: used.add((real.__name__, o["backend"])) or real(*a, **o)
         )
     cross_validate_probe(*world, backend="torch", penalties=[0.1])
     cross_validate_probe(*world, backend="torch", penalties=[0.1], answers=np.ones((T, 3)))
@@ -454,13 +455,13 @@ def test_every_operand_is_brought_to_the_device(monkeypatch, measure, soft):
     monkeypatch.setattr(TorchKernels, "why_not", lambda self, place: None)
     monkeypatch.setattr(TensorBackend, "triplet_gradient", lambda self, *given: 1.0)
     monkeypatch.setattr(TensorBackend, "triplets_from_matrix", lambda self, *given: None)
-    monkeypatch.setattr(TensorDoor, "host", lambda self, tensor: np.zeros(tuple(tensor.shape)))
+    monkeypatch.setattr(TensorDispatch, "host", lambda self, tensor: np.zeros(tuple(tensor.shape)))
     monkeypatch.setattr(torch.Tensor, "__float__", lambda self: 1.0)
     monkeypatch.setattr(torch, "autocast", lambda *given, **options: nullcontext())  # which knows no meta device
     x, triplets, y = reals(1, 12, 5), draw_triplets(1, 12, 60, np.int32), np.ones((60, 3)) if soft else None
     weights, bias, origin = reals(2, 5, 3), reals(3, 3), torch.empty(1, device="meta")
     backend = TensorBackend("torch", TorchKernels(), half=False)
-    on = TensorAlgebra(TensorDoor(backend, Place("meta", "float32"), origin))
+    on = TensorAlgebra(TensorDispatch(backend, Place("meta", "float32"), origin))
     with OneDevice():
         term = TripletTerm(x, triplets, measure=measure, answers=y, on=on)
         assert term.rows.is_meta and term(weights, bias).weights.shape == (5, 3)

@@ -27,7 +27,7 @@ TOLERANCE = 1e-2  # an iteration that brings less than 1e-7 of the objective is 
 
 
 def fit_glocal(x, triplets, others, *, penalty=0.1, norm="identity", tolerance=TOLERANCE, **options):
-    """A fit with other embeddings, by the defaults of `pyalign probe --folds none`."""
+    """A fit with other embeddings, by the defaults of `pyalign probe --split none`."""
     return fit_probe(x, triplets, penalty=penalty, other_embeddings=others, norm=norm, tolerance=tolerance, **options)
 
 
@@ -232,7 +232,7 @@ def test_the_published_transform_is_read_and_applied(data):
 
 
 def test_on_things_a_few_passes_predict_more_and_keep_most_neighbours(data):
-    """Another fit than that of docs/glocal.md, cut short; zero-shot 50 % and chance 3 % of neighbours."""
+    """Another fit than that of docs/glocal.md, cut short; zero-shot 50% and chance 3% of neighbours."""
     x = np.load(data / "things/clip_vit_b32.npy").astype(np.float32)
     triplets = np.load(data / "things/human_triplets_375429.npy")
     fold = next(TripletKFold(n=len(x)).folds(triplets))

@@ -103,13 +103,13 @@ def test_a_concept_of_few_triplets_is_hollow_and_the_picture_says_so(one_model, 
 def test_chance_and_the_whole_are_lines(one_model, rows_of):
     lines = {row["name"]: row["value"] for row in rows_of(chart(one_model), "name", "value")}
     whole = one_model.results[0].accuracy
-    assert lines == {"chance 33.3 %": pytest.approx(1 / 3), f"all: {100 * whole:.1f} %": whole}
+    assert lines == {"chance 33.3%": pytest.approx(1 / 3), f"all: {100 * whole:.1f}%": whole}
 
 
 def test_the_title_says_what_the_figures_are_over(one_model):
     told = texts(chart(one_model))
     assert "2,000 triplets under concepts; all 4 concepts" in told
-    assert "95 % intervals over objects" in told
+    assert "95% intervals over objects" in told
     assert told.replace(": clip", ": clip.", 1) == chart(one_model).to_dict()["description"]
 
 
@@ -398,8 +398,9 @@ def test_more_models_than_can_be_told_apart_are_refused(one_model, message_of):
 def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert default_chart(one_model) == "concepts" and default_chart(predicted) == "dimensions"
     assert set(CHARTS) == {
-        "accuracy", "ceiling", "before-after", "reliability", "rsa", "cka", "consistency", "concepts", "concepts-map",
-        "dimensions", "power", "gallery", "metadata", "cards", "map",
+        "accuracy", "ceiling", "before-after", "transfer", "reliability", "rsa", "cka", "consistency",
+        "concepts", "concepts-map",
+        "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path",
     }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")

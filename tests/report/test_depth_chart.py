@@ -98,7 +98,7 @@ def test_a_page_shows_depth_and_a_comparison_without_layers_has_no_such_picture(
     section = differences(Sources((Loaded("compare.json", found),)))
     (figure,) = [part for part in section.parts if isinstance(part, Figure)]
     best = found.best_layers[0]
-    assert figure.name == "depth-figure" and f"{100 * best.accuracy:.1f} % on the others" in figure.summary
+    assert figure.name == "depth-figure" and f"{100 * best.accuracy:.1f}% on the others" in figure.summary
     plain = pyalign.compare({"a": models["bare"], "b": models["bare"][:, :2]}, answered[1])
     assert charts_of(plain) == ("accuracy",)
     assert message_of(chart, plain, "depth").endswith(

@@ -77,7 +77,7 @@ def test_a_page_shows_it_and_an_earlier_document_has_no_such_picture(found, tmp_
     section = agreement(Sources((Loaded("agreement.json", found),)))
     (figure,) = [part for part in section.parts if isinstance(part, Figure)]
     best = max(found, key=lambda one: one.accuracy)
-    assert f"{100 * (1 - best.entropy_bins[-1].accuracy):.1f} % where it is highest" in figure.summary
+    assert f"{100 * (1 - best.entropy_bins[-1].accuracy):.1f}% where it is highest" in figure.summary
     before = replace(found, results=tuple(replace(one, entropy_bins=None) for one in found))
     assert charts_of(before) == ()
     assert "it needs a document of this version" in message_of(chart, before, "entropy")

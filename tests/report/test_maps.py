@@ -26,7 +26,7 @@ def test_pca_is_that_of_scikit_learn_but_for_the_sign(models):
     pca = decomposition.PCA(2).fit(models["clip"])
     found, axes, _ = positions(models["clip"])
     np.testing.assert_allclose(np.abs(found), np.abs(pca.transform(models["clip"])), rtol=1e-9, atol=1e-12)
-    assert axes == [f"component {k + 1} ({100 * pca.explained_variance_ratio_[k]:.1f} % of variance)" for k in (0, 1)]
+    assert axes == [f"component {k + 1} ({100 * pca.explained_variance_ratio_[k]:.1f}% of variance)" for k in (0, 1)]
 
 
 def test_a_map_keeps_the_proportions_of_positions(models, rows_of):

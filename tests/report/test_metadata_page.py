@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from pyalign.report.charts import chart
 from pyalign.report.charts.save import rendered
 from pyalign.report.page.sections.metadata import metadata, metadata_columns
 from pyalign.report.page.sources import Loaded, Sources, metadata_of
+from pyalign.report.page.write import make_report
 
 BAD = "<script>alert(1)</script>"
 Y = [0.41, 0.45, 0.47, 0.52, 0.56, 0.55]
@@ -22,7 +24,7 @@ TABLE = [
     {"model": name, "family": family, "parameters": size, "objective": goal, "seed": seed, "imagenet": share}
     for name, family, size, goal, seed, share in zip(
         NAMES, ["A", "A", "C", "C", "D", BAD], ["1M", "5M", "40M", "40M", "90M", "2B"],
-        ["x", "x", "y", "y", BAD, "y"], [None, None, "1", "2", None, None], ["50 %", "60 %", "", "", "70 %", "75.5 %"],
+        ["x", "x", "y", "y", BAD, "y"], [None, None, "1", "2", None, None], ["50%", "60%", "", "", "70%", "75.5%"],
         strict=True,
     )
 ]  # fmt: skip
@@ -139,7 +141,7 @@ def test_the_section_has_a_figure_and_a_sentence_with_numbers_for_each_column(co
     assert f"accuracy rises by {100 * rows[1].slope:.3f} percentage points per tenfold of parameters" in summary
     assert f"Rank correlation {rows[0].rank_correlation:.3f}" in summary
     assert "over objects" in summary and "over families" in summary
-    assert "5 models on 1,000 triplets of 80 objects; intervals of 95 %" in figures[0].caption
+    assert "5 models on 1,000 triplets of 80 objects; intervals of 95%" in figures[0].caption
     data = {column.header: column for column in figures[0].data.columns}
     assert data["accuracy"].values == tuple(point.accuracy for point in found.points)
     assert data["accuracy"].low == tuple(point.ci.low for point in found.points)
@@ -186,3 +188,14 @@ def test_the_page_reads_a_file(tmp_path):
     path = tmp_path / "models.csv"
     path.write_text("model,x\na,1\n")
     assert metadata_of(str(path)).columns == {"x": (1.0,)} == metadata_of(path).columns
+
+
+def test_a_page_without_a_table_has_what_pyalign_knows_of_its_models(tmp_path, comparison):
+    names = ("resnet50", "vgg16", "clip_vit_b32")
+    models = tuple(replace(one, model=name) for one, name in zip(comparison.models, names, strict=False))
+    few = replace(comparison, models=models, pairs=(), covariance=None, cross_entropy_covariance=None)
+    page = make_report([few], tmp_path / "page.html").html
+    assert "clip_vit_b32 (open_clip:ViT-B-32/openai)" in page and "image-text" in page
+    assert "There is no metadata of the models" not in page
+    two = replace(few, models=models[:2])
+    assert "There is no metadata of the models" in make_report([two], tmp_path / "page.html").html

@@ -89,8 +89,8 @@ def test_accuracy_shows_the_numbers_of_the_document(scores):
     assert points(chart(scores)) == {
         (row["embeddings"], row["measure"]): (row["accuracy"], *row["ci"]) for row in document["results"]
     }
-    assert lines(chart(scores)) == {"chance 33.3 %": pytest.approx(1 / 3), "ceiling 90.0 % (given)": 0.9}
-    assert "Over 900 triplets. Bars: 95 % intervals over objects." in told(chart(scores))
+    assert lines(chart(scores)) == {"chance 33.3%": pytest.approx(1 / 3), "ceiling 90.0% (given)": 0.9}
+    assert "Over 900 triplets. Bars: 95% intervals over objects." in told(chart(scores))
 
 
 def test_accuracy_is_sorted_by_the_first_measure(scores):
@@ -115,7 +115,7 @@ def test_a_comparison_and_the_ceiling_of_people_stand_in_one_picture(answered, e
     drawn = chart([compared, ceiling])
     assert points(drawn) == {(m.model, "accuracy"): (m.accuracy, *m.ci) for m in compared.models}
     held = ceiling.ceilings
-    assert lines(drawn)[f"ceiling {100 * held.estimate.value:.1f} %"] == held.estimate.value
+    assert lines(drawn)[f"ceiling {100 * held.estimate.value:.1f}%"] == held.estimate.value
     bands = [(row["low"], row["high"]) for row in rows_of(drawn) if "value" not in row]
     assert bands == [(held.lower.value, held.upper.value)]
     alone = chart(ceiling)
@@ -145,7 +145,7 @@ def test_of_three_hundred_models_the_best_are_shown_and_the_picture_says_so(scor
     drawn = chart({**document, "results": rows})
     shown = points(drawn)
     assert len(shown) == 60 and min(value for value, _, _ in shown.values()) == 240 / 300
-    assert "The first 60 of 300 models. Of all: median 49.8 %, from 0.0 to 99.7 %." in told(drawn)
+    assert "The first 60 of 300 models. Of all: median 49.8%, from 0.0 to 99.7%." in told(drawn)
     assert len(points(chart({**document, "results": rows}, limit=300))) == 300
     assert len(str(drawn.to_dict())) < 100_000
 
@@ -248,7 +248,7 @@ def test_rsa_shows_both_quantities_their_ceiling_and_each_person(correlations):
         (row["embeddings"], row["correlation"], row["ceiling"]["lower"], row["ceiling"]["upper"])
         for row in document["results"]
     }
-    assert "30 objects, 435 pairs, 5 participants. Bars: 95 % intervals over objects." in told(drawn)
+    assert "30 objects, 435 pairs, 5 participants. Bars: 95% intervals over objects." in told(drawn)
 
 
 def test_the_ceiling_of_one_correlation_is_one_band_with_its_name(correlations):
@@ -331,7 +331,7 @@ def test_an_unknown_option_is_named_with_those_that_there_are(scores, correlatio
     assert message_of(chart, scores, sorted="name").endswith("got 'sorted'; did you mean 'sort'?")
     for draw in (pyalign.plot, type(scores).plot):
         told = message_of(draw, scores, widht="single")
-        assert told.startswith("an option of plot must be one of result, kind, out, images, ")
+        assert told.startswith("an option of plot must be one of result, chart, out, images, ")
         assert told.endswith("; got 'widht'; did you mean 'width'?")
 
 

@@ -100,7 +100,7 @@ def test_what_has_no_figure_has_no_card():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a_b & 5 % #1 $x {y}", r"a\_b \& 5 \% \#1 \$x \{y\}"),
+        ("a_b & 5% #1 $x {y}", r"a\_b \& 5\% \#1 \$x \{y\}"),
         (r"\input{x} ~ ^", r"\textbackslash{}input\{x\} \textasciitilde{} \textasciicircum{}"),
         ("-0.5 to -.2", "$-$0.5 to $-$.2"),
         ("vit-32, a-1 -", "vit-32, a-1 -"),

@@ -79,7 +79,7 @@ def test_an_svg_is_sound_and_says_what_it_shows(two_models):
     assert root.find(f"{SVG}title").text == "Accuracy per concept: clip, vgg"
     assert root.find(f"{SVG}desc").text == drawn.to_dict()["description"]
     labels = [one.get("aria-label") or "" for one in root.iter()]
-    assert any(re.match(r"food, clip: \d+\.\d %, interval \d+\.\d % to", label) for label in labels)
+    assert any(re.match(r"food, clip: \d+\.\d%, interval \d+\.\d% to", label) for label in labels)
 
 
 def test_an_svg_has_numbers_of_its_own_for_what_it_refers_to():

@@ -164,11 +164,11 @@ def test_similarities_become_distances_and_maps_are_turned_to_the_first():
 
 def test_pictures_of_embeddings_need_no_people(matrices, tmp_path):
     x = np.random.default_rng(4).normal(size=(150, 5))
-    drawn = pyalign.plot(kind="rdm", embeddings=x, csv=tmp_path / "rdm.csv")
+    drawn = pyalign.plot(chart="rdm", embeddings=x, csv=tmp_path / "rdm.csv")
     assert len(order(drawn)) == 100 and "RDM: the embeddings" in str(drawn.to_dict()["title"])
     assert len(rdms_of_rows(x, [str(k) for k in range(150)], "x", 40).objects) == 40
     assert (tmp_path / "rdm.csv").read_text().startswith("matrix,row,column,value,percentile\n")
-    assert "MDS: the embeddings" in str(pyalign.plot(kind="mds", embeddings=x[:20]).to_dict()["title"])
+    assert "MDS: the embeddings" in str(pyalign.plot(chart="mds", embeddings=x[:20]).to_dict()["title"])
 
 
 def test_results_with_matrices_have_all_their_pictures(compared):
@@ -190,7 +190,7 @@ def test_what_has_no_picture_of_an_rdm_is_one_line(compared, matrices, message_o
     assert "a value for each of their pairs" in message_of(mds_chart, hole)
     assert len(rows_of(rdm_chart(hole))) == 2
     assert "must have 3 values" in message_of(Rdms, NAMES[:3], "dissimilarity", (Rdm("x", None, (1.0,)),))
-    assert "a result or embeddings" in message_of(pyalign.plot, kind="rdm")
+    assert "a result or embeddings" in message_of(pyalign.plot, chart="rdm")
 
 
 def test_a_page_shows_the_matrices_with_their_pairs_and_words(compared):

@@ -146,11 +146,11 @@ def test_notes_fit_and_are_whole_when_asked(notes, width):
 
 def test_a_score_is_shown_in_percent_with_thousands():
     found = cells(shown(ROW, verbose=True))
-    assert (found["accuracy"], found["ties"], found["triplets"]) == ("50.469 %", "1,234", "127,304")
+    assert (found["accuracy"], found["ties"], found["triplets"]) == ("50.5%", "1,234", "127,304")
     assert (found["cross-entropy"], found["entropy"]) == ("1.07558", "1.09705")
     assert found["M triplets/s"] == "12.7"
     notes = shown(ROW).splitlines()[2:]
-    facts = ("triplets: t.npy", "chance 33.333 %", "T = 1", "ties fractional", "1.09861", "backend native", "127,304")
+    facts = ("triplets: t.npy", "chance 33.3%", "T = 1", "ties fractional", "1.09861", "backend native", "127,304")
     assert all(fact in " ".join(notes) for fact in facts)
     assert "dropped" not in " ".join(notes)
 

@@ -123,7 +123,7 @@ def test_rsa_names_both_ceilings(correlations):  # noqa: F811
     assert values(table, "ceiling, lower") == tuple(row["ceiling"]["lower"] for row in rows)
     assert values(table, "ceiling, upper") == tuple(row["ceiling"]["upper"] for row in rows)
     assert values(differences, "correlation") == tuple(pair.difference for pair in correlations.pairs)
-    assert "435 pairs of 30 objects, 5 participants; 95 % intervals over objects" in table.caption
+    assert "435 pairs of 30 objects, 5 participants; 95% intervals over objects" in table.caption
     best = max(rows, key=lambda row: row["value"])
     assert f"{best['value']:.3f}" in parts(section, Figure)[0].summary
 

@@ -125,7 +125,7 @@ def test_what_has_no_score_of_these_models_is_one_line(results, models, message_
     assert message_of(regress, first, others=[similarities]).endswith("others[0] is of cka")
     strangers = pyalign.score({"x": np.eye(3)}, [[0, 1, 2]], measure="dot", ci=None)
     assert "others must have scores of some of these models" in message_of(regress, first, others=strangers)
-    assert "got neither" in message_of(regress, first)
+    assert "metadata or others must be given" in message_of(regress, first)
     taken = {name: {"accuracy, dot": 1.0} for name in models}
     assert "got 'accuracy, dot' in both" in message_of(regress, first, taken, others=results[1])
     both = replace(results[2], results=results[2].results * 2)

@@ -15,7 +15,7 @@ from pyalign.data import Transform
 MANY = 11  # models
 TABLE = [
     {"model": f"m{k}", "group": f"g{k // 2}" if k < 4 else f"m{k}", "seed": k % 2 if k < 4 else None,
-     "imagenet": f"{50 + 3 * k} %", "parameters": f"{k + 1}M", "objective": "xy"[k % 2]}
+     "imagenet": f"{50 + 3 * k}%", "parameters": f"{k + 1}M", "objective": "xy"[k % 2]}
     for k in range(MANY)
 ]  # fmt: skip
 

@@ -80,7 +80,7 @@ def test_unbiased_kappa_is_a_ratio_of_unbiased_estimates():
 
 @pytest.mark.parametrize("copied", [0.0, 0.3, 1.0, -0.4])
 def test_answers_of_the_copy_model_give_its_probability_back(copied):
-    """A is right in 70 %; B does as A, or as the opposite, in this share, and is else right in 40 %."""
+    """A is right in 70%; B does as A, or as the opposite, in this share, and is else right in 40%."""
     source, own = 0.7, 0.4
     taken, alone = abs(copied), 1 - abs(copied)
     after_right = taken * (copied > 0) + alone * own

@@ -59,7 +59,7 @@ def test_the_false_discovery_rate_is_less_strict():
 
 @pytest.mark.parametrize("k", [2, 3, 5, 12])
 def test_of_independent_means_it_is_tukeys_range(k):
-    """Whatever their common variance, and whatever is added to all of them alike; 1 % is four errors of the draws."""
+    """Whatever their common variance, and whatever is added to all of them alike; 1% is four errors of the draws."""
     for covariance in (np.eye(k), 7.0 * np.eye(k) + 3.0):
         found = largest_score(covariance, seed=1, draws=200_000)
         for share in (0.5, 0.9, 0.95, 0.99):

@@ -61,6 +61,28 @@ def test_is_the_posterior_of_the_model(accuracies, errors):
     assert sum(group.p_highest for group in found.groups) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_is_near_a_mixed_model_of_single_answers(seed):
+    """Logistic regression with a random effect of the group, fitted by variational Bayes (statsmodels).
+
+    It sees the single answers, here without effects of objects. Both shrink by nearly as much, whatever the group.
+    """
+    mixed = pytest.importorskip("statsmodels.genmod.bayes_mixed_glm")
+    rng = np.random.default_rng(seed)
+    sizes, truth = rng.integers(15, 250, size=12), expit(rng.normal(0.1, 0.4, size=12))
+    right = rng.binomial(sizes, truth)
+    answers = np.concatenate([np.repeat([1, 0], [k, n - k]) for k, n in zip(right, sizes, strict=True)])
+    groups = np.repeat(np.arange(12), sizes)[:, None] == np.arange(12)
+    one = np.ones((len(answers), 1))
+    fit = mixed.BinomialBayesMixedGLM(answers, one, groups.astype(float), np.zeros(12, int), vcp_p=1, fe_p=10).fit_vb()
+    theirs = expit(fit.fe_mean[0] + fit.vc_mean)
+    raw = right / sizes
+    pooled = partially_pooled([*raw], [*np.sqrt(raw * (1 - raw) / sizes)], [*sizes.astype(float)], PLAN).groups
+    ours = np.array([group.accuracy for group in pooled])
+    assert np.abs(ours - theirs).max() < 0.3 * np.abs(raw - theirs).max()
+    assert np.abs(ours - theirs).mean() < np.abs(raw - theirs).mean() / 3
+
+
 def test_groups_that_differ_by_chance_meet_in_the_middle_and_others_stay():
     rng = np.random.default_rng(0)
     equal = 0.5 + 0.03 * rng.standard_normal(40)
@@ -76,7 +98,7 @@ def test_groups_that_differ_by_chance_meet_in_the_middle_and_others_stay():
 
 
 def test_intervals_hold_and_pooled_accuracies_are_closer_to_the_truth():
-    """Over 150 draws of 30 groups, of which half are small: the share of a binomial of 95 % that is held."""
+    """Over 150 draws of 30 groups, of which half are small: the share of a binomial of 95% that is held."""
     rng, held, raw, pooled = np.random.default_rng(1), [], [], []
     errors = np.where(np.arange(30) % 2, 0.02, 0.06)
     for _ in range(150):

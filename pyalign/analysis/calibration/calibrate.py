@@ -14,6 +14,7 @@ from pyalign import _checks
 from pyalign.analysis.accuracy import NAN, TIES, score_triplets
 from pyalign.analysis.answers import answered_triplets, codes_of_people
 from pyalign.analysis.calibration.held_out import held_out, part_of
+from pyalign.analysis.calibration.lapses import lapses_of
 from pyalign.analysis.calibration.result import Calibration, Calibrations
 from pyalign.analysis.calibration.temperature import AnsweredSimilarities, error_of_beta, interval, minimise
 from pyalign.analysis.choices import Chosen
@@ -27,7 +28,7 @@ from pyalign.data.similarities import as_models
 from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
-from pyalign.ops._door import Door, open_door
+from pyalign.ops._dispatch import Dispatch, dispatch_of
 from pyalign.ops.similarity import notes_on_similarities
 from pyalign.ops.triplets import checked_triplets
 from pyalign.progress import Progress, silent
@@ -55,7 +56,7 @@ UNBOUNDED = (
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Settings:
     """The options of one call, checked but for those of the split."""
 
     split: str | None
@@ -66,13 +67,14 @@ class _Asked:
     nan_policy: Policy
     backend: BackendName
     plan: Resampling | None
+    lapses: bool
 
     def hold_out(self, n: int) -> TripletHoldOut | None:
         """The split of triplets of n items; None where there is none."""
         return None if self.split is None else TripletHoldOut(self.split, self.held_out, self.seed, n)
 
     def of_split(self) -> dict[str, Any]:
-        """Those of the split; None where there is none."""
+        """The options of the split; None where there is no split."""
         if self.split is None:
             return {"split": None, "held_out": None, "seed": None}
         return {"split": self.split, "held_out": float(self.held_out), "seed": int(self.seed)}
@@ -83,22 +85,22 @@ def calibrate(
     choice_base: int | None = None,
     answers: AnswersLike | None = None, subjects: SubjectsLike | None = None,
     measure: MeasureLike | Sequence[MeasureLike] = "cosine", split: Literal["objects", "triplets"] | None = "objects",
-    held_out: float = 0.5, seed: int = 0, bins: int = 10, ci: IntervalsOver = AUTO, ties: Ties = "fractional",
-    nan_policy: Policy = "raise",
+    held_out: float = 0.5, seed: int = 0, bins: int = 10, lapses: bool = False, ci: IntervalsOver = AUTO,
+    ties: Ties = "fractional", nan_policy: Policy = "raise",
     unreadable: Policy = "raise", missing: Policy = "raise", backend: BackendName = "auto",
     weights: WeightsLike | None = None, progress: Progress | None = None,
 ) -> Calibrations:  # fmt: skip
-    """The temperature that minimizes the cross-entropy of choices, fitted on one part and reported on another.
+    """Fit the temperature that minimizes the cross-entropy of choices on one part, and evaluate it on another.
 
     Args:
         embeddings: (n, d) real numbers, one row per item: an array, a tensor, a DataFrame whose index is the names,
             `Embeddings`. Or a mapping from names to these; or None.
         triplets: (t, 3) integers in [0, n), or names of items. Without answers the last column is the item that the
-            person called odd. Where both sides have names, rows are matched by name.
-        model_choices: name -> probabilities (t, 3) that a language model or a person gives, as `pyalign.score_choices`
-            takes them; in addition to x, which is then a mapping, or instead of it. Their logarithms stand for
-            similarities: the temperature is 1 where they fit people best as they are. Choices without probabilities are
-            refused, since a temperature would change nothing of them.
+            participant called odd. Where both sides have names, rows are matched by name.
+        model_choices: name -> probabilities (t, 3) that a language model or a participant gives, as
+            `pyalign.score_choices` takes them; in addition to embeddings, which are then a mapping, or instead of them.
+            Their logarithms take the place of similarities, so the temperature is 1 where the probabilities already fit
+            people best. Choices without probabilities are refused, since a temperature would not change them.
         choice_base, unreadable: see `pyalign.score_choices`.
         answers: (t, 3) by odd position in the file: whole numbers are counts of answers, and a triplet then weighs as
             much as it has answers; rows that sum to 1 are shares, such as those that `pyalign.choice_probabilities`
@@ -108,11 +110,12 @@ def calibrate(
         measure: see `pyalign.similarity`; one or several.
         split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
             all in one part and reported on those whose items are all in the other. ``"triplets"``: triplets are split,
-            whatever their items. None: fitted and reported on all. All embeddings meet the same split, whatever the
-            order of their rows.
+            whatever their items. None: fitted and reported on all. The split is the same for all embeddings, whatever
+            the order of their rows.
         held_out: the fraction of objects (or triplets) to report on.
         seed: the seed of the split.
-        bins: of the reliability tables.
+        bins: the number of bins of the reliability tables.
+        lapses: also fit how often answers are guesses, with a temperature of its own: see `pyalign.results.Lapses`.
         ci: what intervals and standard errors are over, in closed form; see `pyalign.score`. None: no intervals.
         ties: see `pyalign.score`.
         nan_policy, missing: see `pyalign.score`.
@@ -122,12 +125,13 @@ def calibrate(
         progress: a callback that gets the stage, the amount done and the total.
 
     Returns:
-        A `Calibration`; of a mapping, of choices or of several measures, `Calibrations`.
+        `Calibrations`, with a `Calibration` for each of the embeddings and measures, and for each of the choices. If
+        there is only one, `Calibrations` has its attributes too.
 
     Raises:
-        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects beside them; for a
-            part without triplets; and where no temperature is best: the model agrees no better than chance, or with
-            every answer.
+        InputError: as `pyalign.score`; for answers that are neither counts nor shares; for subjects in addition to
+            these; for a part without triplets; and where no temperature is best: the model agrees no better than
+            chance, or with every answer.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017; for triplets Muttenthaler et al., ICLR
     2023, appendix on temperature scaling.
@@ -148,51 +152,52 @@ def calibrate(
         _checks.one_of(split, SPLITS[:2], "split")
         _checks.fraction(held_out, "held_out")
     measures = measures_of(measure)
+    lapses = _checks.flag(lapses, "lapses")
     plan, seed = plan_of(ci, BY, (CORRECTED,)), _checks.whole_number(seed, "seed", 0, 2**63 - 1)
-    asked = _Asked(split, held_out, seed, bins, ties, nan_policy, backend, plan)
+    settings = _Settings(split, held_out, seed, bins, ties, nan_policy, backend, plan, lapses)
     models, choices = models_with_choices(
         embeddings, model_choices, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
     )
     present = with_rows(models, answered_triplets(triplets, answers, "calibrate", weights), missing, subjects=subjects)
-    given = present.triplets
-    people = codes_of_people(given, present.of(subjects, "subjects"))
+    kept = present.triplets
+    people = codes_of_people(kept, present.of(subjects, "subjects"))
     options: dict[str, Any] = {
-        "answers": _kind(given.answers),
+        "answers": _kind(kept.answers),
         "bins": bins,
         "ties": ties,
         "nan": nan_policy,
         "missing": missing,
         "ci": record_of(plan),
     }
-    options |= {**asked.of_split(), **choices.options()}
+    options |= {**settings.of_split(), **choices.options(), **({"lapses": True} if lapses else {})}
 
     def recorded(inputs: Mapping[str, Any], measure: Any) -> Provenance:
-        told = {**inputs, "triplets": given, "answers": given.answers if answers is None else answers}
-        told |= {} if people is None else {"subjects": people}
-        told["weights"] = given.weights
-        return Provenance.now(told, {"measure": measure, **options}, backend, options["seed"])
+        data = {**inputs, "triplets": kept, "answers": kept.answers if answers is None else answers}
+        data |= {} if people is None else {"subjects": people}
+        data["weights"] = kept.weights
+        return Provenance.now(data, {"measure": measure, **options}, backend, options["seed"])
 
     def begin(aligned: Aligned, name: str | None) -> Callable[[MeasureLike], Calibration]:
-        ready = make_ready(aligned, people, name or "embeddings", asked.backend, asked.hold_out)
+        ready = make_ready(aligned, people, name or "embeddings", settings.backend, settings.hold_out)
         inputs = {name or "embeddings": aligned.embeddings}
 
         def run(measure: MeasureLike) -> Calibration:
-            found = _calibration(ready, name, measure, asked)
-            return replace(found, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
+            result = _calibration(ready, name, measure, settings)
+            return replace(result, coverage=present.coverage, provenance=recorded(inputs, str(measure)))
 
         return run
 
     has_rows = not isinstance(models, Mapping) or bool(models) or not choices.choices
-    found = of_each(as_models(models), given, measures, progress, begin) if has_rows else ()
-    for name, chosen in choices.among(present).read(given, get_host_backend(backend)).items():
-        progress(name, len(found), None)
-        one = _of_choices(chosen, given, people, name, asked)
+    results = of_each(as_models(models), kept, measures, progress, begin) if has_rows else ()
+    for name, chosen in choices.among(present).read(kept, get_host_backend(backend)).items():
+        progress(name, len(results), None)
+        calibration = _of_choices(chosen, kept, people, name, settings)
         inputs = {name: choices.choices[name]}
-        found += (replace(one, coverage=present.coverage, provenance=recorded(inputs, None)),)
+        results += (replace(calibration, coverage=present.coverage, provenance=recorded(inputs, None)),)
     inputs = {**(models if isinstance(models, Mapping) else {"embeddings": models}), **choices.choices}
     return Calibrations(
-        found, given.source, notes=merged(*(one.notes for one in found)), coverage=present.coverage,
-        provenance=recorded(inputs, [str(one) for one in measures] if has_rows else None),
+        results, kept.source, notes=merged(*(calibration.notes for calibration in results)), coverage=present.coverage,
+        provenance=recorded(inputs, [*map(str, measures)] if has_rows else None),
     )  # fmt: skip
 
 
@@ -201,53 +206,54 @@ def _check_bins(bins: int) -> None:
         raise InputError(f"bins must be a whole number from 1 to {MOST_BINS:,}; got {bins!r}")
 
 
-def _calibration(ready: Ready, name: str | None, measure: MeasureLike, asked: _Asked) -> Calibration:
+def _calibration(ready: Ready, name: str | None, measure: MeasureLike, settings: _Settings) -> Calibration:
     """The temperature of one measure, and what it leads to."""
     began = time.perf_counter()
     results, n_dropped = score_triplets(
-        ready.rows, ready.kept, measure=measure, ties=asked.ties, nan_policy=asked.nan_policy, backend=asked.backend,
+        ready.rows, ready.kept, measure=measure, ties=settings.ties, nan_policy=settings.nan_policy,
+        backend=settings.backend,
         similarities=True, task=ready.task,
     )  # fmt: skip
     similarities = np.ascontiguousarray(_checks.as_array(results.similarities, "result", "(t, 3)"))
-    found = _fitted(
-        similarities, n_dropped, ready, asked, measure=str(get_measure(measure)), backend=results.backend,
+    result = _fitted(
+        similarities, n_dropped, ready, settings, measure=str(get_measure(measure)), backend=results.backend,
         embeddings=name,
     )  # fmt: skip
     of_measure = notes_on_similarities(ready.rows, ready.kept, measure, name or "embeddings")
     seconds = time.perf_counter() - began
-    return replace(found, seconds=seconds, notes=merged(ready.notes, of_measure, found.notes))
+    return replace(result, seconds=seconds, notes=merged(ready.notes, of_measure, result.notes))
 
 
-def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, asked: _Asked, **how: Any) -> Calibration:
+def _fitted(similarities: np.ndarray, n_dropped: int, ready: Ready, settings: _Settings, **how: Any) -> Calibration:
     """The calibration of similarities (k, 3) of the kept triplets, of which `n_dropped` are NaN."""
-    host, alternatives = get_host_backend(asked.backend), alternatives_of(ready.task)
+    host, alternatives = get_host_backend(settings.backend), alternatives_of(ready.task)
     both = AnsweredSimilarities(
-        host, similarities, ready.answers, asked.ties, ready.kept, ready.people, alternatives, ready.weights
+        host, similarities, ready.answers, settings.ties, ready.kept, ready.people, alternatives, ready.weights
     )
     fit, test = (both, both) if ready.first is None else both.halves(ready.first)
     if n_dropped:
         fit, test = fit.present(), test.present()
-    found = _report(
+    result = _report(
         fit,
         test,
-        asked,
-        **asked.of_split(),
+        settings,
+        **settings.of_split(),
         answers=_kind(ready.answers),
         n_unused=ready.n_unused,
         n_dropped=n_dropped,
-        ties=asked.ties,
+        ties=settings.ties,
         task=ready.task,
         **how,
     )
-    told = notes_on_score(found.test.accuracy, found.test.n_answers, found.test.cross_entropy, task=ready.task)
-    return replace(found, notes=merged(told, found.notes))
+    remarks = notes_on_score(result.test.accuracy, result.test.n_answers, result.test.cross_entropy, task=ready.task)
+    return replace(result, notes=merged(remarks, result.notes))
 
 
 def _of_choices(
-    chosen: Chosen, given: Triplets, people: np.ndarray | None, name: str, asked: _Asked
+    chosen: Chosen, triplets: Triplets, people: np.ndarray | None, name: str, settings: _Settings
 ) -> Calibration:  # fmt: skip
-    """That of a model's own probabilities, whose logarithms stand for similarities."""
-    k, began = alternatives_of(given.task), time.perf_counter()
+    """Calibrates a model's own probabilities: their logarithms take the place of similarities."""
+    k, began = alternatives_of(triplets.task), time.perf_counter()
     if chosen.probabilities is None:
         raise InputError(
             f"{name}: choices must be probabilities for a temperature, which divides their logarithms; got "
@@ -259,31 +265,31 @@ def _of_choices(
         row = int(impossible.argmax())
         rule = "above 0 for a temperature, which divides their logarithms"
         raise InputError(f"{name}: choices must be probabilities {rule}; row {row} holds 0")
-    aligned = align_models({}, given)
+    aligned = align_models({}, triplets)
     index = _checks.as_triplets(aligned.index)
-    notes = merged(given.notes, notes_on_choices({name: chosen}, given.task))
-    ready = _split(None, index, index, given, people, notes, asked.hold_out(aligned.n_items))
+    notes = merged(triplets.notes, notes_on_choices({name: chosen}, triplets.task))
+    ready = _split(None, index, index, triplets, people, notes, settings.hold_out(aligned.n_items))
     similarities = np.zeros((len(ready.kept), 3))
     similarities[:, :k] = np.log(p[ready.places])
     absent = ~chosen.present[ready.places]
     similarities[absent] = np.nan
-    found = _fitted(
-        similarities, int(absent.sum()), ready, asked, measure=None, embeddings=name, model_choices=chosen.kind,
-        backend=get_host_backend(asked.backend).name,
+    result = _fitted(
+        similarities, int(absent.sum()), ready, settings, measure=None, embeddings=name, model_choices=chosen.kind,
+        backend=get_host_backend(settings.backend).name,
     )  # fmt: skip
-    return replace(found, seconds=time.perf_counter() - began, notes=merged(ready.notes, found.notes))
+    return replace(result, seconds=time.perf_counter() - began, notes=merged(ready.notes, result.notes))
 
 
 def _kind(answers: Answers | None) -> str:
     return "choices" if answers is None else answers.kind
 
 
-def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, asked: _Asked, **how: Any) -> Calibration:
+def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, settings: _Settings, **how: Any) -> Calibration:
     """Fits on one part, looks at both."""
     minimum = minimise(fit.sums)
     at_minimum = fit.sums(minimum.beta)
-    plan = None if asked.plan is None else _plan(asked.plan, fit, test)
-    ci, of_test = None, None
+    plan = None if settings.plan is None else _plan(settings.plan, fit, test)
+    ci, of_fit, of_test = None, None, None
     notes: tuple[str, ...] = ()
     if plan is not None:
         of_fit = fit.dependence(plan)
@@ -291,15 +297,20 @@ def _report(fit: AnsweredSimilarities, test: AnsweredSimilarities, asked: _Asked
         ci = interval(minimum.beta, known)
         notes = _notes(ci, known.why)
         of_test = of_fit if test is fit else test.dependence(plan)
-    found = held_out(test, minimum.beta, asked.bins, plan, of_test)
-    own = found.test
+    figures = held_out(test, minimum.beta, settings.bins, plan, of_test)
+    lapses = lapses_of(fit, test, minimum.beta, plan, of_fit, of_test) if settings.lapses else None
+    if isinstance(lapses, str):
+        name = "" if how["embeddings"] is None else f"{how['embeddings']}: "
+        lapses, notes = None, (*notes, f"{name}no lapse rate is reported: {lapses}")
+    own = figures.test
     if test is not fit:
         before, after = fit.with_confidences(1.0), fit.with_confidences(minimum.beta)
         own = part_of(len(after[1]), before[0], at_minimum, fit.chosen(after[1]))
-    reported = vars(found) | {"notes": merged(notes, found.notes)}
+    reported = vars(figures) | {"notes": merged(notes, figures.notes)}
     return Calibration(
         temperature=1.0 / minimum.beta, temperature_ci=ci, fit=own, steps=minimum.steps,
-        effective_answers=test.effective_number, **reported, **how,
+        effective_answers=test.effective_number, lapses=lapses,
+        missing=("lapses",) if settings.lapses and lapses is None else (), **reported, **how,
     )  # fmt: skip
 
 
@@ -356,11 +367,11 @@ def make_ready(
     hold_out: Callable[[int], TripletHoldOut | None],
 ) -> Ready:  # fmt: skip
     """Checks the triplets, splits them where `hold_out`, of how many items there are, gives a split."""
-    door = open_door(backend, aligned.x)
-    rows = door.rows(aligned.x)
-    index = door.host(checked_triplets(door, aligned.index, *map(int, rows.shape)))
+    dispatch = dispatch_of(backend, aligned.x)
+    rows = dispatch.rows(aligned.x)
+    index = dispatch.host(checked_triplets(dispatch, aligned.index, *map(int, rows.shape)))
     notes = merged(aligned.notes, notes_on_rows(rows, aligned.index, name, aligned.triplets.task))
-    items, n = _items(door, aligned, index, len(rows))
+    items, n = _items(dispatch, aligned, index, len(rows))
     return _split(rows, index, items, aligned.triplets, people, notes, hold_out(n))
 
 
@@ -381,9 +392,9 @@ def _split(
     return Ready(rows, kept, chosen, len(parts[0]), answers, people, len(index) - len(kept), notes, task, weights)
 
 
-def _items(door: Door, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
+def _items(dispatch: Dispatch, aligned: Aligned, index: np.ndarray, n: int) -> tuple[np.ndarray, int]:
     """Triplets as numbers of items, and how many there are: what a split draws must not depend on the order of rows."""
     triplets = aligned.triplets
     if triplets.values is not aligned.index:
-        index = door.host(door.triplets(triplets.values))
+        index = dispatch.host(dispatch.triplets(triplets.values))
     return index, n if triplets.names is None else len(triplets.names)

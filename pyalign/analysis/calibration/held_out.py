@@ -32,11 +32,11 @@ from pyalign.stats.intervals import FRACTION, POSITIVE
 from pyalign.stats.resampling import Resampling
 
 BLOCK = 1 << 16  # triplets whose values are multiplied at a time
-FURTHEST = (0.0, math.sqrt(math.log(2.0)))  # where Jensen-Shannon distances lie
+FURTHEST = (0.0, math.sqrt(math.log(2.0)))  # where Jensen-Shannon distances are
 
 
 class Mean(NamedTuple):
-    """What is averaged over answers. values: float64 (t,), of each triplet. within: where its mean lies.
+    """What is averaged over answers. values: float64 (t,), of each triplet. within: where its mean is.
 
     by_pair: float64 (t, k), of an answer that is each pair; None where it is the same for all answers to a triplet.
     """
@@ -92,12 +92,12 @@ def held_out(
     if plan is None or dependence is None:
         return figures
     means = {**_means(test, beta, unsure, chosen), **(distances or {})}
-    intervals, notes = _intervals(test, means, _estimates(figures), plan, dependence)
+    intervals, notes = intervals_of_means(test, means, _estimates(figures), plan, dependence)
     return _with_intervals(replace(figures, notes=notes), intervals)
 
 
 def _means(test: AnsweredSimilarities, beta: float, unsure: np.ndarray, chosen: Confidences) -> dict[str, Mean]:
-    """Those that every kind of answers has."""
+    """The means that can be computed for every kind of answers."""
     pairs: dict[str, np.ndarray | None] = dict.fromkeys(("before", "after", "credit", "brier"))
     if test.totals is not None:
         s = test.choosable
@@ -115,7 +115,7 @@ def _means(test: AnsweredSimilarities, beta: float, unsure: np.ndarray, chosen: 
 
 
 def _divergences(test: AnsweredSimilarities, temperature: float) -> dict[str, Mean]:
-    """From the shares of the answers, in the order of the fields of `Divergences`."""
+    """The means of `Divergences`, in the order of its fields, from the proportions of the answers."""
     assert test.answers is not None
     p = by_pair(test.answers.shares)[:, ::-1]  # in the order of the probabilities
     logs = {t: log_choice_probabilities(test.choosable, t) for t in (1.0, temperature)}
@@ -143,11 +143,11 @@ def _estimates(figures: HeldOut) -> dict[str, float]:
     }
 
 
-def _intervals(
+def intervals_of_means(
     test: AnsweredSimilarities, means: Mapping[str, Mean], estimates: Mapping[str, float], plan: Resampling,
     dependence: Dependence,
 ) -> tuple[dict[str, Interval | None], tuple[str, ...]]:  # fmt: skip
-    """By the names of the figures, and what a reader should know of them."""
+    """The interval of each figure by its name, and notes on them."""
     weights = np.ones(len(test.similarities)) if test.weights is None else test.weights
     table = np.stack([weights, *(weights * one.values for one in means.values())], axis=1)
     errors = dependence.errors(table)

@@ -67,6 +67,34 @@ class Divergences:
     js_distance_ci: Interval | None = None
 
 
+@dataclass(frozen=True)
+class Lapses:
+    """How often answers are guesses, and the temperature of the others, fitted together.
+
+    An answer that is one of k alternatives has the probability (1 - rate) softmax(s / temperature) + rate / k.
+
+    Attributes:
+        rate: the share of answers that are guesses, right or wrong: a fraction.
+        temperature: in the units of the similarities; lower than that without lapses, or the same where the rate is 0.
+        cross_entropy: nats per answer of the test part, with both.
+        gain: by how many nats per answer this is lower than without lapses; 0 where the rate is 0, below 0 where
+            lapses fit one part better and the other one worse.
+        rate_ci: interval of the rate, within 0 and 1; it begins at 0 where the rate is 0. NaN where it is not known;
+            None where intervals were left out.
+        temperature_ci: interval of the temperature, as that of `Calibration`, with the rate fitted too.
+        cross_entropy_ci, gain_ci: at this rate and temperature, which are treated as fixed; as in `Part`.
+    """
+
+    rate: float
+    temperature: float
+    cross_entropy: float
+    gain: float
+    rate_ci: Interval | None = None
+    temperature_ci: Interval | None = None
+    cross_entropy_ci: Interval | None = None
+    gain_ci: Interval | None = None
+
+
 @dataclass(frozen=True, repr=False)
 class Calibration(OfTask, Result):
     """A fitted temperature, and how well calibrated the probabilities are with it.
@@ -93,6 +121,8 @@ class Calibration(OfTask, Result):
             None where similarities were.
         effective_answers: of weighted answers to the test part, how many of equal weight would say as much; None where
             all count the same.
+        lapses: the lapse rate, with a temperature of its own; None where it was not asked for, or where the answers
+            don't say it, and a note says why. All other figures are those without lapses.
     """
 
     command: ClassVar[str] = "calibrate"
@@ -123,6 +153,7 @@ class Calibration(OfTask, Result):
     task: str = ODD_ONE_OUT
     model_choices: str | None = None
     effective_answers: float | None = None
+    lapses: Lapses | None = None
 
     @property
     def standard_error(self) -> float:

@@ -5,8 +5,8 @@ With beta = 1 / T, similarities s of a triplet's three pairs and target probabil
 
 The error says by how much a fitted temperature would move with other objects, or other people. At the best beta the
 mean over answers of f', the derivative of the loss, is 0. Its standard error takes answers to triplets that share an
-object (or a person) for dependent, see `pyalign.stats.clustered`; divided by the mean of f'' it is that of beta. An
-answer counts the same whether it is a row of its own or one of many in a row of counts.
+object (or a participant) for dependent, see `pyalign.stats.clustered`; divided by the mean of f'' it is that of beta.
+An answer counts the same whether it is a row of its own or one of many in a row of counts.
 
 Source: Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967.
 """
@@ -14,10 +14,10 @@ Source: Huber, "The behavior of maximum likelihood estimates under nonstandard c
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -74,15 +74,36 @@ def minimise(sums_at: Callable[[float], LossSums]) -> Minimum:
     """
     sums = sums_at(0.0)
     _require_finite_optimum(sums)
-    low, high = 0.0, math.inf
-    beta = -sums.first / max(sums.second, LEAST)
-    steps, step = 0, math.inf
-    while abs(step) > CLOSE_ENOUGH * beta and steps < MOST_STEPS:
-        sums = sums_at(beta)
-        low, high = (beta, high) if sums.first < 0 else (low, beta)
-        step = _within(beta - sums.first / max(sums.second, LEAST), low, high) - beta
-        beta, steps = beta + step, steps + 1
-    return Minimum(beta, steps)
+    return Minimum(*descend(sums_at, -sums.first / max(sums.second, LEAST), 0.0, math.inf))
+
+
+class Slopes(Protocol):
+    """The first and the second derivative of a loss at one value of its parameter."""
+
+    @property
+    def first(self) -> float:
+        """It rises through 0 at a minimum."""
+
+    @property
+    def second(self) -> float:
+        """Where it is not above 0, the bracket is halved instead of Newton's step."""
+
+
+def descend(slopes_at: Callable[[float], Slopes], start: float, low: float, high: float) -> tuple[float, int]:
+    """A minimum of a loss between `low` and `high`, by Newton's method from `start` within this bracket; and the steps.
+
+    Args:
+        slopes_at: the derivatives at a value above 0; the first is below 0 near `low` and above 0 near `high`.
+        start: within the bracket.
+        low, high: its ends; high may be infinite.
+    """
+    value, steps, step = start, 0, math.inf
+    while abs(step) > CLOSE_ENOUGH * value and steps < MOST_STEPS:
+        slopes = slopes_at(value)
+        low, high = (value, high) if slopes.first < 0 else (low, value)
+        step = _within(value - slopes.first / max(slopes.second, LEAST), low, high) - value
+        value, steps = value + step, steps + 1
+    return value, steps
 
 
 def _within(beta: float, low: float, high: float) -> float:
@@ -106,8 +127,8 @@ def _require_finite_optimum(at_zero: LossSums) -> None:
         )
 
 
-class BetaError(NamedTuple):
-    """error: standard, of beta; NaN where it is not known. degrees: of freedom. plan: over what it is.
+class EstimateError(NamedTuple):
+    """error: standard, of an estimate; NaN where it is not known. degrees: of freedom. plan: over what it is.
 
     why: there is no error, where objects or people are too few.
     """
@@ -120,11 +141,8 @@ class BetaError(NamedTuple):
 
 def error_of_beta(
     fit: AnsweredSimilarities, beta: float, second: float, plan: Resampling, dependence: Dependence
-) -> BetaError:  # fmt: skip
+) -> EstimateError:  # fmt: skip
     """The standard error of the best inverse temperature.
-
-    Over objects it is never below that of independent sets of three items, nor of independent answers; over sets where
-    all triplets share an object, and there are enough objects.
 
     Args:
         fit: what beta was fitted to, with its objects.
@@ -133,15 +151,38 @@ def error_of_beta(
         plan: over what the error is.
         dependence: of the triplets under that plan.
     """
-    table, squares = scores(fit, beta)
-    total = float(table[:, 0].sum())
-    known = with_single_answers(dependence, dependence.errors(table), np.array([[total, 0.0], [0.0, squares]]))
+    per_answer = fit.n_answers / second
+    (known,) = errors_of_estimates(fit, lambda s: per_answer * (_expected(s, beta) - s)[None], plan, dependence)
+    return known
+
+
+def errors_of_estimates(
+    fit: AnsweredSimilarities, influences: Callable[[np.ndarray], np.ndarray], plan: Resampling, dependence: Dependence
+) -> tuple[EstimateError, ...]:
+    """The standard errors of parameters that minimize the mean loss of answers.
+
+    Over objects they are never below those of independent sets of three items, nor of independent answers; over sets
+    where all triplets share an object, and there are enough objects.
+
+    Args:
+        fit: what the parameters were fitted to, with its objects.
+        influences: of similarities (k, b), gives (p, k, b): the derivatives of the loss of an answer that is each
+            pair, multiplied by the inverse of the matrix of mean second derivatives.
+        plan: over what the errors are.
+        dependence: of the triplets under that plan.
+    """
+    table, squares = scores(fit, influences)
+    count = table.shape[1] - 1
+    products = np.zeros((1 + count, 1 + count))
+    products[0, 0], products[1:, 1:] = table[:, 0].sum(), squares
+    known = with_single_answers(dependence, dependence.errors(table), products)
     if not are_enough(known.numbers):
-        return BetaError(math.nan, math.nan, plan, without_interval(plan.by, known.numbers))
+        return (EstimateError(math.nan, math.nan, plan, without_interval(plan.by, known.numbers)),) * count
     if not known.known and dependence.objects is not None:
         sets, single = known.candidates[-2:]
         known, plan = Errors(known.means, (sets, single), _sets(fit.objects) - 1), replace(plan, by="triplets")
-    return BetaError(float(known.errors[0]) * total / second, float(known.degrees_of_means[0]), plan)
+    each = zip(known.errors.tolist(), known.degrees_of_means.tolist(), strict=True)
+    return tuple(EstimateError(error, degrees, plan) for error, degrees in each)
 
 
 def with_single_answers(dependence: Dependence, errors: Errors, products: np.ndarray) -> Errors:
@@ -160,30 +201,33 @@ def with_single_answers(dependence: Dependence, errors: Errors, products: np.nda
     return replace(errors, candidates=(*errors.candidates[:-1], single))
 
 
-def scores(fit: AnsweredSimilarities, beta: float) -> tuple[np.ndarray, float]:
-    """Derivatives of the loss at an inverse temperature.
+def scores(
+    fit: AnsweredSimilarities, derivatives: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Derivatives of the loss, by triplet.
+
+    Args:
+        fit: the answers.
+        derivatives: of similarities (k, b), gives (p, k, b): of an answer that is each pair.
 
     Returns:
-        float64 (t, 2): weights of the answers to each triplet, w, and w f'; and the sum of the squares of f' of single
-        answers, times their weights. Shares count as one answer.
+        float64 (t, 1 + p): weights of the answers to each triplet, and weights times their mean derivatives; and (p, p)
+        the products of derivatives of single answers, times their squared weights. Shares count as one answer.
     """
-    s, answers = fit.choosable, fit.answers
-    table, squares = np.empty((len(s), 2)), 0.0
-    table[:, 0] = 1.0 if fit.weights is None else fit.weights
-    for start in range(0, len(s), BLOCK):
-        rows = slice(start, start + BLOCK)
-        part = np.array(s[rows].T, np.float64, order="C")
-        expected = _expected(part, beta)
-        each = expected - (part[0] if fit.target is None else fit.target[rows])
-        table[rows, 1] = table[rows, 0] * each
-        weight = 1.0 if fit.own_weights is None else table[rows, 0] / (1.0 if fit.totals is None else fit.totals[rows])
+    answers, columns, squares = fit.answers, [], []
+    weights = np.ones(len(fit.similarities)) if fit.weights is None else fit.weights
+    for rows, s in fit.blocks():
+        each = derivatives(s)
+        mean = each[:, 0] if answers is None else np.einsum("pkb,kb->pb", each, by_pair(answers.shares[rows]).T)
+        columns.append(weights[rows] * mean)
+        weight = 1.0 if fit.own_weights is None else weights[rows] / (1.0 if fit.totals is None else fit.totals[rows])
         if answers is None or answers.totals is None:
-            own = weight * each
-            squares += float(own @ own)
+            own = weight * mean
+            squares.append(np.einsum("pb,qb->pq", own, own))
         else:
-            counts = by_pair(answers.values[rows])
-            squares += float((counts.T * (weight * (expected - part)) ** 2).sum())
-    return table, squares
+            counts = by_pair(answers.values[rows]).T
+            squares.append(np.einsum("kb,pkb,qkb->pq", counts, weight * each, weight * each))
+    return np.concatenate([weights[None], np.concatenate(columns, axis=1)]).T.copy(), np.sum(squares, axis=0)
 
 
 def _expected(s: np.ndarray, beta: float) -> np.ndarray:
@@ -198,14 +242,14 @@ def _sets(objects: np.ndarray | None) -> int:
     return len(np.unique(np.sort(objects, axis=1), axis=0))
 
 
-def interval(beta: float, known: BetaError) -> Interval:
+def interval(beta: float, known: EstimateError) -> Interval:
     """The interval of the temperature 1 / beta: by Student's t in beta, where estimates are nearly symmetric.
 
     Its ends are those of beta, inverted: they are not symmetric about the temperature, and where beta may be 0 there is
     no upper end: it is infinite. NaN where the error of beta is not known.
 
     Example:
-        >>> known = BetaError(0.05, math.inf, Resampling("objects"))
+        >>> known = EstimateError(0.05, math.inf, Resampling("objects"))
         >>> [round(end, 3) for end in interval(0.5, known)], interval(0.05, known).high
         ([1.672, 2.488], inf)
     """
@@ -245,7 +289,7 @@ class AnsweredSimilarities:
         return self._take(slice(None, first)), self._take(slice(first, None))
 
     def present(self) -> AnsweredSimilarities:
-        """Those that nan_policy="omit" did not leave out."""
+        """The triplets that nan_policy="omit" keeps."""
         there = ~np.isnan(self.similarities[:, 0])
         if not there.any():
             raise InputError(
@@ -303,6 +347,12 @@ class AnsweredSimilarities:
     def choosable(self) -> np.ndarray:
         """(t, k): the similarities of the pairs among which is chosen."""
         return self.similarities[:, : self.alternatives]
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Float64 (k, b): the similarities of some triplets at a time, and which these are."""
+        for start in range(0, len(self.similarities), BLOCK):
+            rows = slice(start, start + BLOCK)
+            yield rows, np.array(self.choosable[rows].T, np.float64, order="C")
 
     def sums(self, beta: float, confidences: np.ndarray | None = None) -> LossSums:
         """The loss at an inverse temperature."""

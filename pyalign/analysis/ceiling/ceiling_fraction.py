@@ -7,7 +7,8 @@ reaches chance there is none.
 
 Where both come from the same answers, their errors are correlated. An answer adds its residual to the accuracy, and its
 part of what its triplet adds to the ceiling; the covariance is that of two means over answers that share objects, as
-`pyalign.stats.clustered` has it. People enter by what the ceiling would lose without a person's answers to a triplet.
+`pyalign.stats.clustered` has it. People enter by what the ceiling would lose without a participant's answers to a
+triplet.
 
 Source: Fieller, "Some problems in interval estimation", JRSS B 1954; with intervals that are not symmetric, Donner and
 Zou, "Closed-form confidence intervals for functions of the normal mean and standard deviation", 2012.
@@ -55,7 +56,7 @@ class CeilingForScores:
 
     @classmethod
     def of(cls, ceiling: NamedCeiling, triplets: Triplets, subjects: object = None) -> CeilingForScores:
-        """That of a ceiling for these triplets, answered by `subjects` where that is known."""
+        """The ceiling for scores on these triplets, which `subjects` answered where that is known."""
         name, value = as_named_ceiling(ceiling)
         people = people_of_ceiling(ceiling)
         if people is None:
@@ -66,7 +67,7 @@ class CeilingForScores:
         return cls(name, value, ci, _parts(name, triplets, subjects) if same else None)
 
     def interval(self, accuracy: float, ci: Interval, task: str, covariance: float = 0.0) -> Interval | None:
-        """Of the fraction of the ceiling; None where the interval of the ceiling reaches chance.
+        """The interval of the fraction of the ceiling; None where the interval of the ceiling reaches chance.
 
         Args:
             accuracy: a fraction, with the interval `ci`.
@@ -100,7 +101,7 @@ class CeilingForScores:
         )  # fmt: skip
 
     def covariance(self, credits: np.ndarray, dependence: Dependence) -> float:
-        """That of the ceiling's error with the error of the mean of these credits (t,); 0 where answers are others."""
+        """The covariance of the ceiling's error with that of the mean of credits (t,); 0 if the answers differ."""
         if self.parts is None:
             return 0.0
         table = np.column_stack([np.ones(len(credits)), credits, self.parts])

@@ -1,8 +1,9 @@
-"""Each answer predicted by the other persons' answers to the same triplet, and what each person is worth in that.
+"""Each answer predicted by the other participants' answers to the same triplet, and what each participant is worth in
+that.
 
-Persons enter twice: their answers are predicted, and they predict those of others. What a person is worth is therefore
-taken from what changes without them. Persons who gave the same answers to a triplet are one group there, so that all of
-it costs a few array operations however many persons there are.
+Participants enter twice: their answers are predicted, and they predict those of others. What a participant is worth is
+therefore taken from what changes without them. Participants who gave the same answers to a triplet are one group there,
+so that all of it costs a few array operations however many participants there are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class LeaveOneOut(NamedTuple):
         n: answers that others could predict.
         table: float64 (u, 2), of each set: answers that others could predict, and those that they do; times its weight.
         worth: float64 (e,), of each entry: by how much (right - share * n) of its set would fall without it, less
-            the mean of that, times the weight of the set; None where persons are not known.
+            the mean of that, times the weight of the set; None where participants are not known.
     """
 
     share: float
@@ -36,13 +37,13 @@ class LeaveOneOut(NamedTuple):
 
 
 def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
-    """Share of answers that the majority of the other persons' answers to the same triplet predicts.
+    """Share of answers that the majority of the other participants' answers to the same triplet predicts.
 
-    A person's answers to a triplet are left out together, m tied majorities predict 1/m each, and answers that nobody
-    else gave one to are not counted. Where persons are not known each answer is a different person's.
+    A participant's answers to a triplet are left out together, m tied majorities predict 1/m each, and answers that
+    nobody else gave one to are not counted. Where participants are not known each answer is a different participant's.
 
     Raises:
-        InputError: no set was answered by two persons.
+        InputError: no set was answered by two participants.
     """
     groups, group_of = _single_answers(sets.counts) if sets.entries is None else _by_person(sets.entries)
     right, n = _predicted(groups.own, sets.counts[groups.sets] - groups.own)
@@ -62,7 +63,7 @@ def leave_one_out(sets: RepeatedSets) -> LeaveOneOut:
 
 
 class _Groups(NamedTuple):
-    """Persons who gave the same answers to the same set. sets: (g,). own: (g, k) counts of one. members: (g,)."""
+    """Participants who gave the same answers to the same set. sets: (g,). own: (g, k) counts of one. members: (g,)."""
 
     sets: np.ndarray
     own: np.ndarray
@@ -87,14 +88,14 @@ def _by_person(entries: Entries) -> tuple[_Groups, np.ndarray]:
 
 
 def _predicted(own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For one person of each group: how many answers others (g, k) predict, and how many they could."""
+    """For one participant of each group: how many answers others (g, k) predict, and how many they could."""
     top = others == others.max(axis=1, keepdims=True)
     known = others.any(axis=1)
     return known * (own * top).sum(axis=1) / top.sum(axis=1), known * own.sum(axis=1)
 
 
 def _worth(groups: _Groups, counts: np.ndarray, share: float) -> np.ndarray:
-    """(g,): what one person of each group adds to the sum of right - share * n over the answers to the set."""
+    """(g,): what one participant of each group adds to the sum of right - share * n over the answers to the set."""
     g, h = _pairs(groups.sets)
     others = counts[groups.sets[g]] - groups.own[g] - groups.own[h]
     members = groups.members[g] - (g == h)
@@ -107,7 +108,7 @@ def _worth(groups: _Groups, counts: np.ndarray, share: float) -> np.ndarray:
 
 
 def _centred(worth: np.ndarray, groups: _Groups, weights: np.ndarray) -> np.ndarray:
-    """Less the mean among sets of as many persons: fewer others predict worse, whoever is missing.
+    """Less the mean among sets of as many participants: fewer others predict worse, whoever is missing.
 
     weights: (u,) of the sets.
     """
@@ -130,12 +131,12 @@ def _pairs(sets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Entries:
-    """Persons and the sets that they answered, one entry for each such pair; sets ascend.
+    """Participants and the sets that they answered, one entry for each such pair; sets ascend.
 
     Attributes:
         sets: int64 (e,).
-        persons: int64 (e,), codes.
-        own: int64 (e, k), the person's answers, by position in the set.
+        participants: int64 (e,), codes.
+        own: int64 (e, k), the participant's answers, by position in the set.
     """
 
     sets: np.ndarray
@@ -144,7 +145,7 @@ class Entries:
 
     @property
     def n_repeats(self) -> int:
-        """Answers that a person gave to a set after the first."""
+        """Answers that a participant gave to a set after the first."""
         return int(self.own.sum()) - len(self.own)
 
 
@@ -172,11 +173,11 @@ class RepeatedSets:
 
 
 def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndarray | None = None) -> RepeatedSets:
-    """Those among all sets.
+    """The triplets with several answers, out of all.
 
     Args:
         repeats: the answers.
-        persons: int64 (t,), codes from 0, who gave each; None where each answer is a different person's.
+        participants: int64 (t,), codes from 0, who gave each; None where each answer is a different participant's.
         weights: float64 (t,), of the answers; None: all the same.
 
     Raises:
@@ -195,7 +196,7 @@ def repeated_sets(repeats: Repeats, persons: np.ndarray | None, weights: np.ndar
 
 
 def entries_of(repeats: Repeats, persons: np.ndarray | None, chosen: np.ndarray) -> Entries | None:
-    """Those of the sets of a mask (u,), numbered among these; None where it is not known who answered."""
+    """The entries of the sets that a mask (u,) selects, renumbered from 0; None where it is not known who answered."""
     if persons is None or repeats.odd is None:
         return None
     rows = np.flatnonzero(chosen[repeats.inverse])

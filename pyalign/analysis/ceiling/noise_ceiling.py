@@ -2,15 +2,15 @@
 
 Its standard errors are over other objects, and over other participants where they are known. A ceiling is a (weighted)
 mean over sets of three items, so with psi of each set it has an error over objects, see `pyalign.stats.clustered`.
-People enter by what changes without them: with c of each entry, a person's answers to a set, the variance over people
-is the sum over persons of (sum of c)^2. What the two have in common, the same within each person by objects, is taken
-off once:
+People enter by what changes without them: with c of each entry, a participant's answers to a set, the variance over
+people is the sum over participants of (sum of c)^2. What the two have in common, the same within each participant by
+objects, is taken off once:
 
     V = V_objects + (V_people - V_both) W^2 / (W^2 - sum W_p^2)
 
-where W_p counts the entries of a person by their weights, and W all: as many pairs of entries are of different persons.
-V is at least V_objects, and at least V_people where the changes are centred in each set: others hold what sets differ
-by, and the chance within sets up to twice, which V_both takes off again.
+where W_p counts the entries of a participant by their weights, and W all: as many pairs of entries are of different
+participants. V is at least V_objects, and at least V_people where the changes are centred in each set: others hold what
+sets differ by, and the chance within sets up to twice, which V_both takes off again.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Efron and Stein, "The jackknife
 estimate of variance", 1981.
@@ -56,15 +56,15 @@ def noise_ceiling(
     """Estimate how well participants predict each other, from triplets that were answered more than once.
 
     Rows with the same three items, in any order, are answers to one triplet. There are three ceilings, see `Ceilings`:
-    the mean majority share, which is too high with few answers; the leave-one-person-out share, which is too low with
-    few answers; and an estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model
+    the mean majority share, which is too high with few answers; the leave-one-participant-out share, which is too low
+    with few answers; and an estimate between the two. The plug-in bounds on the accuracy and cross-entropy of any model
     only hold for these answers, and are too optimistic for others.
 
     Args:
         triplets: (t, 3) integers >= 0 or names, three different items each; the last column is the item chosen as odd,
             unless there are answers.
         subjects: (t,) numbers or strings: who gave each answer; None: those of the triplets. Without them each answer
-            is a different person's.
+            is a different participant's.
         answers: (t, 3) counts: how often each position was chosen as odd, instead of single answers; None: those of
             the triplets.
         confidence_level: of the intervals, which are over objects, and participants where they are known; with
@@ -73,12 +73,12 @@ def noise_ceiling(
             are then weighted means over triplets.
 
     Raises:
-        InputError: no triplet is answered twice; subjects of another length, of one person, or of no two persons who
-            answered the same triplet; answers of another shape, negative, all 0 in a row, or shares; both of them;
-            answers to a triplet that have different weights.
+        InputError: no triplet is answered twice; subjects of another length, of one participant, or of no two
+            participants who answered the same triplet; answers of another shape, negative, all 0 in a row, or shares;
+            both of them; answers to a triplet that have different weights.
 
     Source: Hebart et al., "Revealing the multidimensional mental representations of natural objects", 2020, and
-    Muttenthaler et al., ICLR 2023: their 67.22 % +- 1.04 % is the mean majority share of 1,000 repeated triplets and
+    Muttenthaler et al., ICLR 2023: their 67.2 +- 1.0% is the mean majority share of 1,000 repeated triplets and
     1.96 standard errors of independent triplets. For the estimate see `pyalign.stats.mixture`, for errors
     `pyalign.analysis.ceiling.noise_ceiling`.
 
@@ -238,7 +238,7 @@ class CeilingErrors:
 
     Attributes:
         sets: by their objects.
-        entries: by their objects and persons, or None.
+        entries: by their objects and participants, or None.
         degrees: of freedom.
         plan: over what the errors are.
         numbers: effective ones, of the answers.
@@ -270,7 +270,7 @@ class CeilingErrors:
     def interval(
         self, value: float, table: np.ndarray, changes: np.ndarray | None, centred: bool = True
     ) -> Interval | None:  # fmt: skip
-        """Of a ceiling; None where no two sets, or persons, are independent.
+        """The interval of a ceiling; None where no two sets, or no two participants, are independent.
 
         Args:
             value: the ceiling.
@@ -292,11 +292,11 @@ def variance_with_people(
     variance: float, entries: Dependence, changes: np.ndarray, centred: bool = True, over_objects: bool = True,
     weights: np.ndarray | None = None,
 ) -> float:  # fmt: skip
-    """The variance over objects with that over people added, or only that over people; NaN for a single person.
+    """The variance over objects with that over people added, or only that over people; NaN for a single participant.
 
     Args:
         variance: over objects.
-        entries: by their objects and persons.
+        entries: by their objects and participants.
         changes: float64 (e,), what the figure would lose without each entry.
         centred: whether the changes are centred in each set.
         over_objects: whether objects vary too.
@@ -317,10 +317,11 @@ def variance_with_people(
 
 
 def changes_without(counts: np.ndarray, entries: Entries, psi: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """(e,): what psi of a set, a function of its counts (., k), loses without a person, as a jackknife within the set.
+    """(e,): what psi of a set, a function of its counts (., k), loses without a participant, as a jackknife within the
+    set.
 
     The changes are centred in each set, which takes off the bias that psi has for few answers, and scaled by
-    sqrt((m - 1) / m) with m persons, so that the sum of their squares has the size of a variance.
+    sqrt((m - 1) / m) with m participants, so that the sum of their squares has the size of a variance.
 
     Example:
         >>> entries = Entries(np.array([0, 0]), np.array([0, 1]), np.array([[1, 0, 0], [0, 1, 0]]))

@@ -41,7 +41,7 @@ class Ceilings:
 
     Attributes:
         upper: the mean majority share; in-sample, so it is too high on average, the more so the fewer the answers.
-        lower: the share of answers that the majority of the other persons' predicts; too low on average.
+        lower: the share of answers that the majority of the other participants' predicts; too low on average.
         estimate: the mean largest choice probability when the distribution of choice probabilities over triplets is
             fitted by maximum likelihood (`pyalign.stats.mixture`); nearly without bias from about five answers to a
             triplet on.
@@ -64,17 +64,17 @@ class NoiseCeiling(OfTask, Result):
         guessing: the mean majority share that pure guessing would give with as many answers.
         n_distinct: distinct triplets that were answered at least twice.
         n_answers: answers to them.
-        leave_one_out: share of answers that the majority of the other persons' answers to the same triplet predicts;
-            m tied majorities predict 1/m each.
+        leave_one_out: share of answers that the majority of the other participants' answers to the same triplet
+            predicts; m tied majorities predict 1/m each.
         leave_one_out_ci: its interval; both as `ceilings.lower`.
-        n_predicted: answers that another person's answer could predict.
+        n_predicted: answers that another participant's answer could predict.
         best_accuracy: the highest accuracy that any model can have on these very answers: in-sample, so on average
             more than any model can have on others.
         least_cross_entropy: nats per answer, the lowest cross-entropy that any model can have on these answers: their
             mean entropy.
         corrected_entropy: nats per answer, that entropy with the correction of Miller and Madow for few answers.
-        n_persons: persons among these answers, or None where persons are not known.
-        n_repeats_within_person: answers that a person gave to a triplet after the first; None likewise.
+        n_persons: participants among these answers, or None where participants are not known.
+        n_repeats_within_person: answers that a participant gave to a triplet after the first; None likewise.
         confidence: of the intervals, a fraction.
         remarks: signs that the answers are not what people said, a sentence each; they are among the notes too.
         triplets: where the triplets came from, or None.
@@ -109,12 +109,12 @@ class NoiseCeiling(OfTask, Result):
 
     @property
     def standard_error(self) -> float:
-        """Of `ceiling`; NaN where it has no interval."""
+        """The standard error of `ceiling`; NaN where it has no interval."""
         return _error(self.ci)
 
     @property
     def leave_one_out_standard_error(self) -> float:
-        """Of `leave_one_out`; NaN where it has no interval."""
+        """The standard error of `leave_one_out`; NaN where it has no interval."""
         return _error(self.leave_one_out_ci)
 
 

@@ -100,7 +100,7 @@ def compare(
     ci: IntervalsOver = AUTO,
     subjects: SubjectsLike | None = None,
     baseline: str | None = None,
-    margin: float | None = None,
+    difference: float | None = None,
     correction: Correction = "holm",
     choose_best: bool = False,
     weights: WeightsLike | None = None,
@@ -113,23 +113,23 @@ def compare(
             Those with names are matched by name, others are taken to have their rows in the same order.
         triplets: (t, 3) integers in [0, n), or names; the last column is the item that was chosen as odd.
         model_choices: name -> recorded choices of a language model or a participant, as
-            `pyalign.score_choices` takes them; in addition to the models or instead of them. There must be two of both
-            together, and all are compared on the triplets that each of them answers.
+            `pyalign.score_choices` takes them; in addition to the models or instead of them. Together there must be
+            at least two, and all are compared on the triplets that every one of them answers.
         choice_base, unreadable: see `pyalign.score_choices`.
-        measure: of all embeddings, see `pyalign.similarity`; or a mapping from the names of all that are embeddings.
-            None: cosine.
-        temperature, ties, nan_policy, missing, backend: see `pyalign.score`; of choices `ties` says what an answer
-            that names none counts, and ``nan_policy="omit"`` leaves out triplets without an answer.
+        measure: the measure of all embeddings, see `pyalign.similarity`; or a mapping from the names of all embeddings
+            to measures. None: cosine.
+        temperature, ties, nan_policy, missing, backend: see `pyalign.score`. For choices, `ties` says how much an
+            answer that names no item counts, and ``nan_policy="omit"`` leaves out triplets without an answer.
         ci: what intervals are over; see `pyalign.score`. By default objects and participants if at least four of
             these are known, else objects. None: there are no intervals and no p-values.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         baseline: the name of a model that each of the others is compared with, in place of every two of them.
-        margin: the smallest difference of accuracies that would matter, a fraction: tests whether models differ by
-            less. None: no such tests.
+        difference: the smallest difference of accuracies that would matter, a fraction: tests whether models differ
+            by less, the margin of equivalence. None: no such tests.
         correction: how p-values are corrected over all pairs: ``"holm"``, or ``"benjamini-hochberg"`` for the false
             discovery rate.
-        choose_best: whether to say how well the best of them does on objects that have not chosen it; and the best
-            layer of each model of which there are several, named MODEL::LAYER.
+        choose_best: whether to report how accurate the best model is on objects that were not used to choose it, and
+            the best layer of each model of which there are several, named MODEL::LAYER.
         weights: see `pyalign.score`.
         progress: a callback that gets the stage, the amount done and the total.
 
@@ -137,16 +137,16 @@ def compare(
         A `Comparison`. In closed form a difference has the standard error of the mean of paired differences, and the
         p-value of its t; `simultaneous_ci`, `p_max_t` and the intervals of ranks hold for all pairs together. By a
         bootstrap a p-value is twice the share of resamples in which the difference is 0 or of the other sign, with 1
-        added above and below the line, at most 1. Equivalence within a margin has the larger p-value of two one-sided
-        tests. Choices without probabilities have no cross-entropy.
+        added above and below the line, at most 1. The p-value of equivalence within a margin is the larger one of two
+        one-sided tests. Choices without probabilities have no cross-entropy.
 
     Raises:
         InputError: as `pyalign.score`; fewer than two models, or of different items; measures of other models; a
-            baseline that is none of the models; a margin that is no fraction, or without intervals.
+            baseline that is none of the models; a difference that is no fraction, or without intervals.
 
     Source: Holm 1979; Hothorn, Bretz and Westfall 2008 (max-t); Dunnett 1955 (with a baseline); Schuirmann, "A
     comparison of the two one-sided tests procedure and the power approach", 1987; for the errors see
-    `pyalign.stats.clustered`. Whether models err on the same triplets says `pyalign.error_consistency`.
+    `pyalign.stats.clustered`. `pyalign.error_consistency` says whether models err on the same triplets.
 
     Example:
         >>> import pyalign
@@ -168,11 +168,11 @@ def compare(
     )
     every = [*named, *choices.choices]
     if len(every) < 2:
-        raise InputError(f"compare needs at least two models; got {len(every)}{''.join(f': {one!r}' for one in every)}")
+        raise InputError(f"compare needs at least two models; got {len(every)}{''.join(map(': {!r}'.format, every))}")
     baseline = None if baseline is None else _checks.one_of(baseline, every, "baseline")
-    margin = None if margin is None else _checks.fraction(margin, "margin")
+    margin = None if difference is None else _checks.fraction(difference, "difference")
     plan, choose_best = as_resampling(ci), _checks.flag(choose_best, "choose_best")
-    for name, asked in (("choose_best", choose_best), ("margin", margin is not None)):
+    for name, asked in (("choose_best", choose_best), ("difference", margin is not None)):
         if plan is None and asked:
             raise InputError(f"{name} needs intervals; got ci=None")
     measures = measures_by_model(measure, named)
@@ -188,33 +188,34 @@ def compare(
     )  # fmt: skip
     tests = PairTests(correction, baseline, margin)
     layers = layers_of(named)
-    found = _compared(outcomes, aligned, plan, people, tests, choose_best, layers, progress)
-    found = replace(found, models=tuple(replace(m, layer=layers.get(m.model)) for m in found.models))
-    told = [
-        notes_on_rows(x, aligned.index, name, found.task, features=name not in aligned.kinds)
+    comparison = _compared(outcomes, aligned, plan, people, tests, choose_best, layers, progress)
+    comparison = replace(comparison, models=tuple(replace(m, layer=layers.get(m.model)) for m in comparison.models))
+    remarks = [
+        notes_on_rows(x, aligned.index, name, comparison.task, features=name not in aligned.kinds)
         for name, x in aligned.models.items()
     ]
-    told += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
-    told += [
+    remarks += [notes_on_similarities(x, aligned.index, measures[name], name) for name, x in aligned.models.items()]
+    remarks += [
         notes_on_score(
-            m.accuracy, found.effective_answers or found.n_triplets, m.cross_entropy or 0.0, m.model, found.task,
-            m.model_choices is None, aligned.kinds.get(m.model),
+            m.accuracy, comparison.effective_answers or comparison.n_triplets, m.cross_entropy or 0.0, m.model,
+            comparison.task, m.model_choices is None, aligned.kinds.get(m.model),
         )
-        for m in found.models
+        for m in comparison.models
     ]  # fmt: skip
-    told.append(tuple(notes_on_choices(chosen, found.task)))
-    of_models = {name: str(one) for name, one in measures.items()} if found.measure is None else found.measure
-    given = {"measure": of_models, "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing,
-             "ci": record_of(plan),
-             "correction": correction, **tests.options(), **choices.options()}  # fmt: skip
+    remarks.append(tuple(notes_on_choices(chosen, comparison.task)))
+    options = {
+        "measure": comparison.measure or {name: str(of_model) for name, of_model in measures.items()},
+        "temperature": temperature, "ties": ties, "nan": nan_policy, "missing": missing, "ci": record_of(plan),
+        "correction": correction, **tests.options(), **choices.options(),
+    }  # fmt: skip
     inputs = [*named.items(), *choices.choices.items(), ("triplets", aligned.triplets)]
     inputs.append(("weights", aligned.triplets.weights))
     return replace(
-        found,
+        comparison,
         triplets=aligned.triplets.source,
         coverage=present.coverage,
-        notes=merged(aligned.notes, *told, found.notes),
-        provenance=Provenance.now(inputs, given, outcomes.scores[0].backend, found.seed),
+        notes=merged(aligned.notes, *remarks, comparison.notes),
+        provenance=Provenance.now(inputs, options, outcomes.scores[0].backend, comparison.seed),
     )
 
 
@@ -238,20 +239,20 @@ def measures_by_model(
     if measure is not None and not isinstance(measure, Mapping) and not rows:
         others = "a matrix has its values already" if matrices else "there are none"
         raise InputError(f"measure is of embeddings; {others}; got {str(measure)!r}")
-    asked: dict[str, MeasureLike] = dict.fromkeys(rows, "cosine")
+    by_name: dict[str, MeasureLike] = dict.fromkeys(rows, "cosine")
     if measure is not None:
-        asked = (
+        by_name = (
             _checks.by_name(measure, "measure") if isinstance(measure, Mapping) else {name: measure for name in rows}
         )
-    for name, one in asked.items():
+    for name, of_model in by_name.items():
         if name not in rows:
             why = "is a matrix, which has its values already" if name in matrices else "is none of the models"
             raise InputError(f"measure names {name!r}, which {why}{nearest(name, rows)}")
-        get_measure(one)
-    missing = [name for name in rows if name not in asked]
+        get_measure(of_model)
+    missing = [name for name in rows if name not in by_name]
     if missing:
         raise InputError(f"measure must be given for each model; got none for {missing[0]!r}")
-    return {name: PRECOMPUTED[matrices[name]] if name in matrices else asked[name] for name in models}
+    return {name: PRECOMPUTED[matrices[name]] if name in matrices else by_name[name] for name in models}
 
 
 def _compared(
@@ -266,15 +267,15 @@ def _compared(
     counted = people if plan is not None and "subjects" in plan.by else None
     clusters = Clusters.of(index, counted, outcomes.scores[0].backend, outcomes.weights)
     progress("intervals", 0, None)
-    found = compared(outcomes, clusters, plan, tests, progress)
+    comparison = compared(outcomes, clusters, plan, tests, progress)
     if choose_best and plan is not None:
         dependence = Dependence.of(clusters, plan)
         best = best_model(outcomes, np.asarray(clusters.objects), clusters.n, dependence, plan)
-        found = replace(found, best=best)
+        comparison = replace(comparison, best=best)
         if layers:
             of_each = best_layers(layers, outcomes, np.asarray(clusters.objects), clusters.n, dependence, plan)
-            found = replace(found, best_layers=of_each)
-    return found
+            comparison = replace(comparison, best_layers=of_each)
+    return comparison
 
 
 def compared(
@@ -318,7 +319,7 @@ def compared(
 
 def _comparison(outcomes: OutcomeTable, paired: Intervals, clusters: Clusters, tests: PairTests) -> Comparison:
     score = outcomes.scores[0]
-    measures = {one.measure for one in outcomes.scores if one.measure is not None}
+    measures = {of_model.measure for of_model in outcomes.scores if of_model.measure is not None}
     return Comparison(
         models=tuple(_models(outcomes, paired)),
         pairs=tuple(_adjusted(list(_pairs(outcomes, paired, tests)), tests.correction)),
@@ -355,10 +356,10 @@ def _too_few(pairs: int, plan: Resampling) -> tuple[str, ...]:
 
 
 def _errors(outcomes: OutcomeTable, dependence: Dependence) -> tuple[Errors, Errors]:
-    """Of accuracies and of cross-entropies, in fractions and nats."""
+    """The errors of accuracies, as fractions, and those of cross-entropies, in nats."""
     units = np.full(len(outcomes.names), 1.0 / CREDIT_UNIT), outcomes.steps
-    found = (dependence.errors(table).in_units(unit) for table, unit in zip(outcomes.tables(), units, strict=True))
-    return next(found), next(found)
+    errors = (dependence.errors(table).in_units(unit) for table, unit in zip(outcomes.tables(), units, strict=True))
+    return next(errors), next(errors)
 
 
 def _models(outcomes: OutcomeTable, paired: Intervals) -> Iterator[ModelResult]:

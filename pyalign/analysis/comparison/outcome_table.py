@@ -19,7 +19,7 @@ from pyalign.backends import get_host_backend
 from pyalign.data import ODD_ONE_OUT, Weights
 from pyalign.errors import InputError
 from pyalign.measures import Measure, get_measure
-from pyalign.ops._door import open_door
+from pyalign.ops._dispatch import dispatch_of
 from pyalign.ops._prepare import finite_mask
 from pyalign.ops.triplets import placed
 from pyalign.progress import Progress, silent
@@ -193,10 +193,11 @@ def common_triplets(
             _, part = scored_part(placed(x, host, precomputed=True), True, task)
             kept &= True if part is None else part
             continue
-        door = open_door(backend, x)
-        finite = finite_mask(door.backend, door.rows(x))
+        dispatch = dispatch_of(backend, x)
+        finite = finite_mask(dispatch.backend, dispatch.rows(x))
         if not finite.all():
-            _checks.require_valid(door.backend.check_triplets(door.triplets(index), len(finite)), host, len(finite))
+            invalid = dispatch.backend.check_triplets(dispatch.triplets(index), len(finite))
+            _checks.require_valid(invalid, host, len(finite))
             kept &= finite[host].all(axis=1)
     for chosen in (choices or {}).values():
         kept &= chosen.present

@@ -30,13 +30,13 @@ class Intervals(Protocol):
     """What is known of m models, by their numbers a and b. None where there is no interval."""
 
     def own(self, a: int, what: int) -> Interval | None:
-        """Of a figure."""
+        """The interval of a figure of model a."""
 
     def difference(self, a: int, b: int, what: int) -> Interval | None:
-        """Of a figure of a less that of b."""
+        """The interval of a difference: the figure of model a less that of b."""
 
     def p_value(self, a: int, b: int) -> float | None:
-        """Of no difference of accuracies."""
+        """The p-value of the null hypothesis that the accuracies are equal."""
 
     def simultaneous(self, a: int, b: int) -> tuple[Interval | None, float | None]:
         """Interval of a difference of accuracies that holds together with all that are asked for, and its p-value."""
@@ -45,7 +45,7 @@ class Intervals(Protocol):
         """The p-value of accuracies that differ by at least the margin."""
 
     def rank(self, a: int) -> Interval | None:
-        """Of the rank by accuracy."""
+        """The interval of the rank of model a by accuracy."""
 
     def components(self, a: int, b: int, what: int) -> Components | None:
         """Variance components of a figure of a less that of b."""
@@ -78,7 +78,7 @@ class NoIntervals:
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """By standard errors and Student's t, with degrees of freedom for each figure and each difference.
+    """Intervals by standard errors and Student's t, with degrees of freedom for each figure and each difference.
 
     Several differences together by `MaxT`.
 
@@ -185,7 +185,7 @@ class ClosedForm:
 
 @dataclass(frozen=True)
 class Resampled:
-    """By what becomes of each figure in resamples that all models meet.
+    """Intervals by the values of each figure in resamples, which are the same for all models.
 
     Attributes:
         estimates: (2, m) accuracies and cross-entropies, as in `ClosedForm`.
@@ -215,7 +215,7 @@ class Resampled:
         cls, means: np.ndarray, values: np.ndarray, units: np.ndarray, estimates: np.ndarray,
         errors: tuple[Errors, Errors] | None, plan: Resampling, weights: np.ndarray | None = None,
     ) -> Resampled:  # fmt: skip
-        """Of the means (b, 2 m) of `values` in resamples; values and units as `OutcomeTable.values` gives them."""
+        """Makes intervals from the means (b, 2 m) of `values` in resamples; see `OutcomeTable.values`."""
         means = in_units(means, values, units, estimates.T.ravel().tolist(), weights)
         return cls(estimates, means.reshape(len(means), -1, 2), errors, plan)
 

@@ -148,7 +148,7 @@ class BestModel:
 
     @property
     def standard_error(self) -> float | None:
-        """Of the accuracy that is free of the choice, a fraction."""
+        """The standard error, a fraction, of the accuracy that is free of the choice."""
         return None if self.ci is None else self.ci.error
 
 

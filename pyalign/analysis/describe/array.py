@@ -23,7 +23,7 @@ class Description:
     """Facts about an array; counts of rows unless said otherwise. What has no meaning for its kind is None.
 
     Attributes:
-        kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares beside triplets),
+        kind: what the array seems to be: "embeddings", "triplets", "answers" (counts or shares next to triplets),
             "similarities", "dissimilarities", "names", "labels", "images", "transform" or "other".
         shape: of the array, or of the whole table.
         dtype: as stored.
@@ -34,7 +34,7 @@ class Description:
         nan_rows: rows with NaN or infinity.
         zero_rows: rows of zeros.
         first_row: its first values; of names and labels the first of them.
-        remarks: what a person should know before using it, a sentence each.
+        remarks: what a reader should know before using it, a sentence each.
         key: of the array in its file.
         names: the first three names of rows or items.
         columns: the header of a table.
@@ -179,7 +179,7 @@ def _kind(a: np.ndarray, whole: bool, low: float | None, high: float | None, nam
 
 
 def _kind_of_pairs(a: np.ndarray) -> str | None:
-    """Of a square matrix, "similarities" or "dissimilarities"; None where it is not symmetric.
+    """What a square matrix holds, "similarities" or "dissimilarities"; None where it is not symmetric.
 
     Where neither end of each row stands on the diagonal, zeros there are the distances of objects from themselves.
     """

@@ -242,7 +242,8 @@ def _taken(layout: Mapping[str, Any], given: Mapping[str, Any], header: Sequence
     if columns is not None and "columns" not in given and isinstance(columns[0], int):
         yield f"columns {', '.join(map(str, columns))} for the items"
     third = header[2] if columns is None and header else columns[2] if columns else None
-    if layout.get("odd_column") == "last" and "odd_column" not in given and str(third).lower() not in ODD:
+    stated = {"columns", "odd_column"} & {*given}
+    if layout.get("odd_column") == "last" and not stated and str(third).lower() not in ODD:
         yield "the last item for the odd one (odd_column)"
     for name, what in (("choice_column", "for the place of the odd one"), ("subject_column", "for who answered")):
         if isinstance(layout.get(name), int) and name not in given:

@@ -18,7 +18,7 @@ from pyalign.data import ODD_ONE_OUT, Transform
 from pyalign.errors import InputError
 from pyalign.io.contents import Content, contents
 from pyalign.io.embeddings import load_embeddings
-from pyalign.io.folder import MANIFEST, read_manifest
+from pyalign.io.folder import folder_model, holds_rows
 from pyalign.io.image_files import images_below
 from pyalign.io.names import read_names
 from pyalign.io.paths import TEXT, PathLike, Spec, checked_path, suffix_of
@@ -94,7 +94,7 @@ def describe_file(spec: PathLike) -> FileDescription:
     images = () if key is not None else _images_in(path)
     if images:
         return FileDescription(whole, (_of_images(path, images),))
-    model = read_manifest(path).model if os.path.isdir(path) else None
+    model = folder_model(path) if os.path.isdir(path) else None
     found = contents(path, key)
     arrays = tuple(_of_content(path, content) for content in islice(found, MOST))
     return FileDescription(whole, arrays, sum(1 for _ in found), model)
@@ -137,7 +137,7 @@ def _command(kind: str, spec: str, base: int | None = None) -> str | None:
 def _images_in(path: str) -> Sequence[str]:
     """The images of a folder or of an archive, none where it is something else."""
     if os.path.isdir(path):
-        return () if os.path.lexists(os.path.join(path, MANIFEST)) else images_below(path)[0]
+        return () if holds_rows(path) else images_below(path)[0]
     return images_in(path) if suffix_of(path) == ".tar" else ()
 
 
@@ -249,7 +249,7 @@ def _called(table: Content, columns: Sequence[int]) -> list[int | str]:
 
 
 def _of_embeddings(path: str, table: Content) -> Description:
-    """As they would be read, with what is noticed then."""
+    """Describes a table as embeddings, as a reader would read it, with what is noticed then."""
     try:
         x = load_embeddings(path)
         found = describe(x.values)

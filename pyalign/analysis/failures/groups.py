@@ -45,7 +45,7 @@ class CalledOdd(NamedTuple):
         return values if self.order is None else np.take_along_axis(values[self.rows], self.order, axis=1)
 
     def answered(self, triplets: Triplets) -> Triplets:
-        """These triplets in the order of `arranged`, each with the one answer that people gave."""
+        """The triplets in the order of `arranged`, each with the one answer that people gave."""
         if self.order is None:
             return triplets
         places = np.arange(3) if triplets.positions is None else triplets.positions

@@ -48,7 +48,7 @@ class Models:
 
 
 def models_of(result: Any) -> Models:
-    """Of a comparison, or of scores.
+    """The models of a comparison or of scores, with their accuracies.
 
     Raises:
         InputError: neither, or several scores of one model.
@@ -155,7 +155,7 @@ def points_of(models: Models, metadata: Metadata, confidence_level: float, label
 def _interval(
     models: Models, members: Sequence[tuple[int, int]], accuracy: float, error: float, confidence_level: float
 ) -> Interval | None:
-    """Of a point: its own, as the result says it; of several seeds, or at another level, the covariance says it."""
+    """The interval of a point: that of the result, or, for several seeds or another level, one from the covariance."""
     own = models.intervals[members[0][0]] if len(members) == 1 else None
     if own is not None and own.confidence == confidence_level:
         return own

@@ -14,10 +14,11 @@ from pyalign.analysis.metadata.points import Models, Points, models_of, points_o
 from pyalign.analysis.metadata.result import FittedLine, MetadataGroup, MetadataRegression, MetadataRegressions
 from pyalign.analysis.metadata.scores import scores_of, with_intervals, with_scores
 from pyalign.data import Provenance
-from pyalign.data.metadata import as_metadata
+from pyalign.data.metadata import Metadata, as_metadata
 from pyalign.data.names import listing
 from pyalign.documents import Interval
 from pyalign.errors import InputError
+from pyalign.io.model_table import metadata_of_models
 from pyalign.stats.paired import ranks_of
 from pyalign.stats.regression import Line, fisher, jackknife, spearman
 from pyalign.stats.student import quantile
@@ -37,27 +38,27 @@ def regress_metadata(
     result: Any, metadata: Any = None, *, others: Any = (), columns: Sequence[str] | None = None,
     confidence_level: float = 0.95, seed: int = 0, labels: Mapping[str, str] | None = None,
 ) -> MetadataRegressions:  # fmt: skip
-    """Slope and rank correlation of accuracy with each column of numbers, and means by each column of text.
+    """Compute slopes and rank correlations of accuracy with columns of numbers, and means by columns of text.
 
     Args:
-        result: of `pyalign.compare`, whose covariance says how the errors of its models go together; or of
-            `pyalign.score`, by one measure, which leaves intervals over objects out.
+        result: the result of `pyalign.compare`, whose covariance says how the errors of its models are related; or of
+            `pyalign.score`, by one measure, which gives no intervals over objects.
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
-            None: none, which needs `others`.
+            Models without a row have that of pyalign's own table of models, if it has one; None: all models do.
         others: results whose scores of the same models are columns too: of `score`, `compare`, `rsa` or
             `cross_validate_probe`, one or several in a list. Both scores have errors, so that intervals of slopes and
             rank correlations are over models.
-        columns: which; None: all.
+        columns: the columns to use; None: all.
         confidence_level: the confidence level of the intervals.
-        seed: of what is drawn for the intervals of rank correlations.
+        seed: the seed of the simulations for intervals of rank correlations.
         labels: other names that rows may have, by the names of models.
 
     Returns:
         `MetadataRegressions`. A slope's interval over objects (and participants) is in closed form: c'y has variance
         c'Cc, with the covariance C of the accuracies y. That over models is cluster-robust over families (CR2, with
-        Satterthwaite's degrees of freedom). Numbers that are positive and span a factor of 100 are looked at on a
-        logarithmic scale as well.
+        Satterthwaite's degrees of freedom). Positive numbers that span a factor of 100 are also used on a
+        logarithmic scale.
 
     Raises:
         InputError: a result or a table of another kind, a column that is not there, no model with a row.
@@ -81,11 +82,14 @@ def regress_metadata(
     if labels is not None and not isinstance(labels, Mapping):
         raise InputError(f"labels must map what models are called to what rows are; got {type(labels).__name__}")
     models, scores = models_of(result), scores_of(others)
-    if metadata is None and not scores:
-        raise InputError("metadata must be a table of models, or others be results with scores of them; got neither")
-    table = None if metadata is None else as_metadata(metadata)
-    if table is None or scores:
-        table = with_scores(models, table, scores, labels or {})
+    of_models = _table(models, metadata, labels or {})
+    if scores:
+        table = with_scores(models, of_models, scores, labels or {})
+    elif of_models is not None:
+        table = of_models
+    else:
+        few = listing(list(models.names), 4)
+        raise InputError(f"metadata or others must be given: pyalign's own table of models has no row of {few}")
     points = points_of(models, table, confidence_level, labels or {})
     points = replace(points, points=tuple(with_intervals(point, scores) for point in points.points))
     wanted = _columns(columns, table.columns)
@@ -106,8 +110,14 @@ def regress_metadata(
     )  # fmt: skip
 
 
+def _table(models: Models, metadata: Any, labels: Mapping[str, str]) -> Metadata | None:
+    """The table that was given, completed from the table of models that comes along; or rows of that, if it has any."""
+    own = None if metadata is None else as_metadata(metadata)
+    return metadata_of_models(models.names, own, {**labels, **models.labels})
+
+
 def _provenance(result: Any, options: dict[str, Any], seed: int) -> Provenance:
-    """With the inputs of the result that it is made from."""
+    """The provenance, with the inputs of the result that the regression is made from."""
     made = Provenance.now({}, options, seed=seed)
     before = getattr(result, "provenance", None)
     return made if before is None else replace(made, inputs=before.inputs)
@@ -134,7 +144,7 @@ def _noted(plan: _Plan) -> Iterator[str]:
     share = reliability(points.accuracies, points.covariance)
     if share < RELIABLE:
         yield (
-            f"the models' accuracies differ by little more than their errors ({100 * share:.0f} % of the "
+            f"the models' accuracies differ by little more than their errors ({100 * share:.0f}% of the "
             "variance is no error): rank correlations are drawn towards 0, and their intervals may miss"
         )
 
@@ -147,7 +157,7 @@ class _Plan:
         self.ranks: dict[bytes, np.ndarray] = {}
 
     def over_objects(self, some: np.ndarray, weights: np.ndarray) -> Interval | None:
-        """Of weights'y over some of the points, for these very models."""
+        """The interval of weights'y over some of the points, where the models are treated as fixed."""
         if self.points.covariance is None:
             return None
         covariance = self.points.covariance[np.ix_(some, some)]
@@ -168,7 +178,7 @@ class _Plan:
     # Numbers
 
     def regressions(self, column: str, notes: list[str]) -> Iterator[MetadataRegression]:
-        """On the column as it is, and on its logarithm where it spans enough."""
+        """Regressions on the column as it is, and on its logarithm where it spans enough."""
         values = [(point.values or {}).get(column) for point in self.points.points]
         some = np.array([k for k, value in enumerate(values) if isinstance(value, float)], dtype=np.intp)
         x = np.array([values[k] for k in some], dtype=np.float64)
@@ -234,7 +244,7 @@ class _Plan:
         return found, Interval(low, high, error, self.models.by, "parametric", self.confidence)
 
     def _ranks(self, some: np.ndarray) -> np.ndarray:
-        """Those of the draws; columns that the same models have share them."""
+        """The ranks of the simulated accuracies; columns that the same models have share them."""
         assert self.points.covariance is not None
         key = some.tobytes()
         if key not in self.ranks:

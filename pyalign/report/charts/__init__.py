@@ -28,7 +28,7 @@ class Chart:
     """A kind of chart: NAME_chart of the module NAME, or of `module`, draws it.
 
     Attributes:
-        takes: arguments of `plot` that it has a use for, besides its looks.
+        takes: arguments of `plot` that it has a use for, in addition to its looks.
         several: whether it shows several results together.
         companions: the kinds of results that may be shown along with them.
         module: what draws it, if that has another name.
@@ -50,6 +50,7 @@ CHARTS = {
     "depth": Chart(("result", "limit"), needs=LAYERS),
     "ceiling": Chart(("result",), module="models"),
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
+    "transfer": Chart(("result", "sort", "limit")),
     "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
     "entropy": Chart(("result", "limit"), needs=ENTROPY),
     "rsa": Chart(("result", "sort", "limit"), several=True, module="models"),
@@ -60,6 +61,7 @@ CHARTS = {
     "concepts": Chart(("result", "by", "sort", "limit")),
     "concepts-map": Chart(("result", "by", "sort", "limit"), module="concepts"),
     "dimensions": Chart(("result", "sort", "limit"), module="concepts"),
+    "penalty-path": Chart(("result",)),
     "power": Chart(("result", "limit")),
     "gallery": Chart(("result", "images", "queries", "categories", "names", "limit"), several=True),
     "metadata": Chart(("result", "by"), module="scatter"),

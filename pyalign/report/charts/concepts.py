@@ -55,7 +55,7 @@ def concepts_chart(
         for scores, model in zip(results, models, strict=True)
         if known(scores.accuracy) is not None
     }
-    chance = {f"chance {100 * result.chance:.1f} %": result.chance}
+    chance = {f"chance {100 * result.chance:.1f}%": result.chance}
     accuracy = "odd-one-out accuracy" if result.chance < 0.4 else "accuracy"
     panels = [Panel(rows, accuracy, ".0%", chance, means, "concept")]
     sentences = _over_concepts(result, results[0], [row for row in rows if row.model == models[0]], len(order))
@@ -63,7 +63,7 @@ def concepts_chart(
         panels.append(Panel(differences, "difference", "+.0%", {"0": 0.0}, item="concept"))
         sentences.append(f"Difference: {differences[0].model}, paired over the same triplets.")
     if len(models) > 1:
-        of_all = ", ".join(f"{model} {100 * mean:.1f} %" for model, mean in means.items())
+        of_all = ", ".join(f"{model} {100 * mean:.1f}%" for model, mean in means.items())
         sentences.append(f"Solid lines: all triplets ({of_all}). Dashed: chance.")
     title = f"Accuracy per concept: {listing(models, 4)}"
     return finished(ranked(panels, order, models, look, points), look, points, title, sentences)
@@ -90,7 +90,7 @@ def _by_name(rows: Sequence[T], name: Callable[[T], str]) -> dict[str, T]:
 
 
 def _differences(result: Concepts, results: Sequence[ConceptScores], called: Mapping[str, str]) -> list[Row]:
-    """Those of two models; of more there would be a column for every two."""
+    """The differences between two models; none for more models, since each pair would need a column."""
     differences = [difference for difference in result.differences if difference.by == results[0].by]
     if len(results) != 2 or not differences:
         return []

@@ -59,7 +59,7 @@ def rows_of(chart: Any) -> list[dict[str, Value]]:
 
     Example:
         >>> import altair
-        >>> values = [{"model": "clip", "value": 0.5, "told": "clip: 50.0 %"}]
+        >>> values = [{"model": "clip", "value": 0.5, "told": "clip: 50.0%"}]
         >>> rows_of(altair.Chart(altair.InlineData(values=values)).mark_point())
         [{'model': 'clip', 'value': 0.5}]
     """

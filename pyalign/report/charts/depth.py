@@ -46,7 +46,7 @@ def depth_chart(
         low, high = ends_of(model.ci)
         depth = layer.place / max(1, len(each[layer.of]) - 1)
         at = {"model": names[layer.of], "layer": one_line(layer.name), "place": layer.place, "depth": depth}
-        interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f} %"
+        interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f}%"
         told = f"{names[layer.of]}, {one_line(layer.name)}: {percent(model.accuracy)}{interval}"
         rows.append({**at, "value": model.accuracy, "low": low, "high": high, "told": told})
         if (b := best.get(model.model)) is not None:

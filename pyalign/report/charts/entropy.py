@@ -69,7 +69,7 @@ def _row(name: str, bin_: AgreementBin, least: bool) -> dict[str, Any] | None:
     if share is None:
         return None
     low, high = ends_of(ci)
-    told = f"{name}: entropy {bin_.low:.2f} to {bin_.high:.2f} nats, error {100 * (1 - share):.1f} %"
+    told = f"{name}: entropy {bin_.low:.2f} to {bin_.high:.2f} nats, error {100 * (1 - share):.1f}%"
     return {
         "model": name, "entropy": (bin_.low + bin_.high) / 2, "value": 1 - share,
         "low": None if high is None else 1 - high, "high": None if low is None else 1 - low, "n": bin_.n_distinct,

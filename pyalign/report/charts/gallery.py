@@ -121,7 +121,7 @@ def _over_rows(searches: Sequence[Neighbors], sources: Sequence[str], k: int, sh
     values = " or ".join(dict.fromkeys(f"{search.kind} ({search.units})" for search in searches))
     indices = [
         f"{'By' if len(sources) == 1 else f'{source}: by'} an approximate index, which finds "
-        f"{100 * search.recall:.1f} % of the true neighbours."
+        f"{100 * search.recall:.1f}% of the true neighbours."
         for search, source in zip(searches, sources, strict=True) if search.recall is not None
     ]  # fmt: skip
     return [
@@ -241,7 +241,7 @@ def _outlines(placed: Sequence[tuple[Card, float, float]], room: float, height: 
     most = max((card.share or 0.0 for card, _, _ in placed), default=0.0) or 1.0
     rows = []
     for card, x, y in placed:
-        share_text = "" if card.share is None else f"{100 * card.share:.1f} % of choices"
+        share_text = "" if card.share is None else f"{100 * card.share:.1f}% of choices"
         rows.append({
             "x": x, "y": y, "x2": x + room, "y2": y + height, "left": x + MARGIN, "right": x + room - MARGIN,
             "bar": x + MARGIN + full * (card.share or 0.0) / most, "top": y + 19, "bottom": y + 23, "share": card.share,

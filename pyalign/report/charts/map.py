@@ -59,7 +59,7 @@ def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
     Example:
         >>> places, axes, _ = positions([[2.0, 0.0], [-2.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
         >>> np.abs(places[:, 0]).round(6).tolist(), axes[0]
-        ([2.0, 2.0, 0.0, 0.0], 'component 1 (80.0 % of variance)')
+        ([2.0, 2.0, 0.0, 0.0], 'component 1 (80.0% of variance)')
     """
     _checks.one_of(method, tuple(METHODS), "method")
     seed = _checks.whole_number(seed, "seed", 0)
@@ -70,7 +70,7 @@ def positions(x: object, method: str = "pca", seed: int = 0) -> Positions:
         raise InputError("embeddings must be finite for a map; got NaN or infinity")
     if method == "pca":
         coordinates, shares = _scores(rows, 2)
-        axes = [f"component {k + 1} ({100 * shares[k]:.1f} % of variance)" for k in range(2)]
+        axes = [f"component {k + 1} ({100 * shares[k]:.1f}% of variance)" for k in range(2)]
         return coordinates, axes, "Distances are those of the first two components."
     before = ""
     if rows.shape[1] > PRINCIPAL:  # as van der Maaten and Hinton do: an eighth of the time, and less noise
@@ -110,7 +110,7 @@ def map_chart(
     x: Any, names: Sequence[str], *, method: str = "pca", seed: int = 0, categories: Any = None, images: Any = None,
     style: str = "light", width: str = "double", limit: int | None = None, label: str = "the embeddings",
 ) -> Any:  # fmt: skip
-    """Objects as images, or as points with names beside some: as many of each as have room without overlap.
+    """Objects as images, or as points with names next to some: as many of each as have room without overlap.
 
     Args:
         x: (n, d) embeddings.
@@ -197,7 +197,7 @@ def _shuffled(n: int) -> list[int]:
 
 
 def _apart(at: np.ndarray, sizes: Sequence[tuple[float, float]], most: int) -> list[int]:
-    """Those that may stand in full without overlap, the first first."""
+    """Which items can be drawn in full without overlap; earlier items have priority."""
     kept: list[int] = []
     half = np.array(sizes) / 2
     for k in range(len(at)):
@@ -235,7 +235,7 @@ def _names(at: np.ndarray, names: Sequence[str], most: int, frame: tuple[float, 
 
 
 def _axes(axes: Sequence[str], frame: tuple[float, float], style: Style) -> list[Any]:
-    """Their titles, at the edges: positions have one scale and need no ticks."""
+    """The titles of the axes, at the edges: positions have one scale and need no ticks."""
     layers = []
     for k, (x, y) in enumerate([(frame[0] / 2, frame[1] + 4), (-6.0, frame[1] / 2)]):
         text = chart_of([{"title": axes[k], "x": x, "y": y}]).mark_text(

@@ -15,7 +15,7 @@ class Drawn(Protocol):
     """A finished chart of Altair."""
 
     def to_dict(self, *, validate: bool = True) -> Any:
-        """Its specification, checked by the schema of Vega-Lite."""
+        """The specification of the chart, checked by the schema of Vega-Lite."""
 
 
 class At(TypedDict, total=False):

@@ -51,7 +51,7 @@ class Cells:
     faint: str = ""
 
     def part(self, rows: Sequence[int], columns: Sequence[int]) -> Cells:
-        """These rows and columns."""
+        """The cells of some rows and columns."""
         at = np.ix_(rows, columns)
         more = {name: values[at] for name, values in self.more.items()}
         names = [self.rows[i] for i in rows], [self.columns[j] for j in columns]
@@ -288,7 +288,7 @@ def consistency_chart(
     cells = Cells(names, names, kappa, "kappa", more=more, faint=faint)
     cells, order = _in_order(cells, np.where(diagonal, 1.0, kappa), sort, limit)
     chart = matrix(cells, look, points, (_least(cells.values), -_least(-cells.values) or 1.0))
-    level = f"{100 * (found.confidence or 0.95):g} % interval"
+    level = f"{100 * (found.confidence or 0.95):g}% interval"
     sentences = [
         f"{found.n_triplets:,} triplets, of which all models miss {found.n_missed:,}. Kappa: 0 independent errors, 1 "
         "the same.",

@@ -56,7 +56,7 @@ def accuracy_chart(
     order = order_of(drawn, sort)
     shown = order[: limit or MOST_ROWS]
     ceilings = [result.ceilings for result in results if isinstance(result, NoiseCeiling)]
-    lines = _reference(entries) | {f"ceiling {100 * c.estimate.value:.1f} %": c.estimate.value for c in ceilings}
+    lines = _reference(entries) | {f"ceiling {100 * c.estimate.value:.1f}%": c.estimate.value for c in ceilings}
     bands = [Band(c.lower.value, c.upper.value, "bounds of the noise ceiling") for c in ceilings]
     axis = "odd-one-out accuracy" if min(entry.chance for entry in entries) < 0.4 else "accuracy"
     panel = Panel(drawn, axis, ".0%", lines, item="group" if by else "model", bands=bands,
@@ -93,7 +93,7 @@ def _by_group(entries: Sequence[Scored], names: Sequence[str], series: Sequence[
 
 
 def _what_differs(rows: Sequence[Sequence[str]], otherwise: str) -> list[str]:
-    """Those parts of each row that are not the same in all rows; `otherwise` where all are."""
+    """The parts of each row that are not the same in all rows; `otherwise` where all are the same."""
     several = [len(set(column)) > 1 for column in zip(*rows, strict=True)]
     names = [[part for part, many in zip(row, several, strict=True) if many and part] for row in rows]
     return [", ".join(parts) or otherwise for parts in names]
@@ -102,8 +102,8 @@ def _what_differs(rows: Sequence[Sequence[str]], otherwise: str) -> list[str]:
 def _reference(entries: Sequence[Scored]) -> dict[str, float]:
     """Lines at chance and at the ceilings that scores have been held against."""
     ceilings = [(entry.ceiling, entry.ceiling_name or "given") for entry in entries if entry.ceiling is not None]
-    return {f"chance {100 * entry.chance:.1f} %": entry.chance for entry in entries} | {
-        f"ceiling {100 * value:.1f} % ({name})": value for value, name in ceilings
+    return {f"chance {100 * entry.chance:.1f}%": entry.chance for entry in entries} | {
+        f"ceiling {100 * value:.1f}% ({name})": value for value, name in ceilings
     }
 
 
@@ -114,8 +114,8 @@ def _over_what(entries: Sequence[Scored], rows: Sequence[Row], first: str) -> li
     sentences = [f"Over {f'{spread(counts)} ' * bool(counts)}triplets. {bars_text(intervals)}".strip()]
     if first:
         values = [row.value for row in rows if row.model == rows[0].model and row.value is not None]
-        ends = f"from {100 * min(values):.1f} to {100 * max(values):.1f} %"
-        sentences.append(f"{first} Of all: median {100 * median(values):.1f} %, {ends}.")
+        ends = f"from {100 * min(values):.1f} to {100 * max(values):.1f}%"
+        sentences.append(f"{first} Of all: median {100 * median(values):.1f}%, {ends}.")
     few = sum(row.low is None for row in rows)
     if 0 < few < len(rows):
         sentences.append(f"Hollow: no interval ({few} of {len(rows)}).")
@@ -136,7 +136,7 @@ def ceiling_chart(result: NoiseCeiling, *, style: str = "light", width: str = "d
     }
     rows = [row_of(name, "people", ceiling.value, ceiling.ci) for name, ceiling in ceilings.items()]
     reference = {"chance": known(result.chance), "upper of guessing": known(result.guessing)}
-    lines = {f"{name} {100 * value:.1f} %": value for name, value in reference.items() if value is not None}
+    lines = {f"{name} {100 * value:.1f}%": value for name, value in reference.items() if value is not None}
     panel = Panel(rows, "accuracy of people's own choices", ".0%", lines, item="ceiling")
     who = "participants not known" if result.n_persons is None else f"{result.n_persons:,} participants"
     bars = bars_text(ceiling.ci for ceiling in ceilings.values())
@@ -250,7 +250,7 @@ def rsa_chart(
     results: Rsa | Sequence[Rsa], *, style: str = "light", width: str = "double", sort: str = "value",
     limit: int | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
-    """Two columns: with people's mean matrix, and the mean of those with each person, before the noise ceiling.
+    """Two columns: with people's mean matrix, and the mean of those with each participant, before the noise ceiling.
 
     Several measures and correlations by colour and shape. In a single column of a journal they stand below each other.
     `sort` "value" is by the correlation with the mean matrix. `limit`: default 60.
@@ -304,7 +304,7 @@ def rsa_chart(
 
 
 def _per_person(shown: Sequence[Correlation]) -> list[Panel]:
-    """The column of correlations with each person, where there are some."""
+    """The column of correlations with each participant, where there are some."""
     with_people = [(label, name, row, row.per_person) for label, name, row in shown if row.per_person is not None]
     if not with_people:
         return []

@@ -31,7 +31,7 @@ def power_chart(
         {
             "participants": one.n_subjects, "power": one.power,
             "design": f"{one.n_objects:,} objects" + f", {one.answers_per_subject:,} answers each" * several,
-            "told": f"{one}: power {100 * one.power:.0f} %",
+            "told": f"{one}: power {100 * one.power:.0f}%",
         }
         for one in result.designs
     ]  # fmt: skip
@@ -57,8 +57,8 @@ def power_chart(
     each = "" if several else f" {counted(result.designs[0].answers_per_subject, 'answer')} by each participant."
     sentences = [
         f"Power to find {100 * result.difference:.3g} percentage points in a two-sided test at "
-        f"{100 * (1 - result.confidence):.3g} %, over {over_words(result.ci_by)}.{each}",
-        f"Dashed: a power of {100 * result.target_power:g} %.",
+        f"{100 * (1 - result.confidence):.3g}%, over {over_words(result.ci_by)}.{each}",
+        f"Dashed: a power of {100 * result.target_power:g}%.",
         first_of(len(shown), len(names), "lines"),
     ]
     return finished(chart, look, points, f"Power: {result.figure}", sentences)

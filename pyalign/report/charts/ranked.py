@@ -115,7 +115,7 @@ def ranked(
     panels: Sequence[Panel], order: Sequence[str], models: Sequence[str], style: Style, width: float,
     stacked: bool = False,
 ) -> Any:  # fmt: skip
-    """The panels beside each other, or stacked, over the same rows: those of the items in `order`.
+    """The panels next to each other, or stacked, over the same rows: those of the items in `order`.
 
     Raises InputError for more models than can be told apart.
     """
@@ -186,7 +186,7 @@ def _description(row: Row, panel: Panel) -> str:
 
 
 def _figure(value: float, form: str) -> str:
-    return f"{100 * value:.1f} %" if form.endswith("%") else f"{value:.3f}"
+    return f"{100 * value:.1f}%" if form.endswith("%") else f"{value:.3f}"
 
 
 def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
@@ -212,7 +212,7 @@ def _points(base: Any, x: Any, panel: Panel, look: Look) -> list[Any]:
 
 
 def _bands(bands: Sequence[Band], x: Any, on_row: At, style: Style) -> Any:
-    """Those of all rows from top to bottom, those of single rows as bars there."""
+    """Bands of all rows, drawn from top to bottom, and bands of single rows, drawn as bars in them."""
     rows = [
         {"item": band.item, "model": band.model, "low": band.low, "high": band.high, "name": band.name,
          "told": f"{band.name}: {band.low:.4g} to {band.high:.4g}"}
@@ -247,7 +247,7 @@ def _lines(
 ) -> list[Any]:
     """Dashed lines of chance and the like, solid ones at the mean of each model; and what they and bands are called.
 
-    Of several models the means are told below the title.
+    The means of several models are listed below the title.
     """
     dashed = [(value, name, style.muted) for name, value in panel.lines.items()]
     means = [

@@ -126,8 +126,8 @@ def _bin_rows(name: str, calibration: Calibration, by: str) -> list[BinRow]:
     return [
         {"model": name, "confidence": bin_.confidence, "accuracy": bin_.accuracy, "n": bin_.n, "from": bin_.low,
          "to": bin_.high,
-         "told": f"{name}: of {bin_.n:,} answers at a confidence from {100 * bin_.low:.1f} to {100 * bin_.high:.1f} %, "
-                 f"mean {100 * bin_.confidence:.1f} %, {100 * bin_.accuracy:.1f} % are the model's choice"}
+         "told": f"{name}: of {bin_.n:,} answers at a confidence from {100 * bin_.low:.1f} to {100 * bin_.high:.1f}%, "
+                 f"mean {100 * bin_.confidence:.1f}%, {100 * bin_.accuracy:.1f}% are the model's choice"}
         for bin_ in bins_of(reliability)
     ]  # fmt: skip
 
@@ -213,8 +213,8 @@ def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, 
 
 
 def _figure(accuracy: float, low: float | None, high: float | None) -> str:
-    interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f} %"
-    return f"{100 * accuracy:.1f} %{interval}"
+    interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f}%"
+    return f"{100 * accuracy:.1f}%{interval}"
 
 
 def _against_numbers(
@@ -369,7 +369,7 @@ def _counts(result: MetadataRegressions) -> str:
 
 
 def _level(result: MetadataRegressions) -> str:
-    return f"{100 * result.confidence:g} % interval"
+    return f"{100 * result.confidence:g}% interval"
 
 
 def _over_models(result: MetadataRegressions, line: MetadataRegression, count: int) -> list[str]:

@@ -113,7 +113,7 @@ def finished(
 
     Args:
         sentences: for people who see the picture and for those who have it read to them; "" is none.
-        notes: what a person should know who made it; they stay in the specification, under `usermeta`.
+        notes: what a reader should know who made it; they stay in the specification, under `usermeta`.
     """
     sentences = list(filter(None, sentences))
     lines = [line for sentence in sentences for line in wrapped(sentence, width, SMALL)]

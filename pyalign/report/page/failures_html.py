@@ -147,7 +147,7 @@ def failures(part: Browser, page: Page) -> str:
 def _line(failure: Failure, part: Browser) -> str:
     first, second, last = map(shown, failure.items)
     wrong = sum(is_wrong(verdict.choice, part.ties_are_wrong) for verdict in failure.verdicts)
-    share = "" if failure.share is None else f", {100 * failure.share:.0f}\u00a0% of people"
+    share = "" if failure.share is None else f", {100 * failure.share:.0f}% of people"
     said = (
         f"{first}: people chose {second}, not {last}" if part.task == ANCHORED
         else f"{first}, {second}, and {last}, which people call odd"

@@ -30,7 +30,7 @@ def figure_html(part: Figure, page: Page) -> str:
 <div class="drawing" data-chart="{name}" role="img" aria-label="{escape(part.summary)}" tabindex="0"
 style="--least:{least_height(spec)}px">
 <noscript>The chart needs JavaScript; its data are below.</noscript></div>
-<div class="told"><figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
+<div class="captioned"><figcaption><p>{shown(part.caption)}</p><p class="summary">{shown(part.summary)}</p></figcaption>
 <div class="chart-tools needs-script"></div></div>
 {data}</figure>"""
 

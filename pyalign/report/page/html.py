@@ -88,7 +88,7 @@ def figure(value: float, form: str, places: int) -> str:
     Example:
         >>> shown = figure(0.5046, "percent", 1), figure(1234, "count", 0), figure(-0.5, "number", 2), figure(0, "p", 0)
         >>> tuple(map(ascii, shown))
-        ("'50.5\\xa0%'", "'1,234'", "'\\u22120.50'", "'<0.0001'")
+        ("'50.5%'", "'1,234'", "'\\u22120.50'", "'<0.0001'")
     """
     if abs(value) >= HUGE:
         text = f"{value:.1e}"
@@ -97,7 +97,7 @@ def figure(value: float, form: str, places: int) -> str:
     elif form == "count":
         text = rounded(value, 0 if float(value).is_integer() else 1)
     elif form in ("percent", "bar"):
-        text = f"{rounded(100 * value, places, '')}\u00a0%"
+        text = f"{rounded(100 * value, places, '')}%"
     else:
         text = rounded(value, places) if abs(value) < 1e7 else f"{value:.{places}e}"
     return text.replace("-", MINUS)
@@ -112,7 +112,7 @@ def interval(low: float | None, high: float | None, form: str, places: int) -> s
     """An interval behind its value, without the unit; `high` is None where it has no upper bound."""
     if low is not None and high is None:
         return f' <span class="ends">above {escape(figure(low, form, places))}</span>'
-    ends = ("\u2013" if end is None else figure(end, form, places).removesuffix("\u00a0%") for end in (low, high))
+    ends = ("\u2013" if end is None else figure(end, form, places).removesuffix("%") for end in (low, high))
     return f' <span class="ends">{escape(" to ".join(ends))}</span>'
 
 

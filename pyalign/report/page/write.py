@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from html import escape
@@ -15,8 +15,10 @@ from typing import Any, ClassVar
 from pyalign._registry import load
 from pyalign._result import Result
 from pyalign._version import __version__
+from pyalign.data.metadata import Metadata
 from pyalign.documents import hidden
 from pyalign.errors import InputError
+from pyalign.io.model_table import metadata_of_models
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
@@ -31,6 +33,7 @@ from pyalign.report.words import one_line
 
 PAGES = (".html", ".htm")
 TITLE = "Agreement with human similarity judgments"
+FEWEST_KNOWN = 3  # models of a page that pyalign's own table knows, below which the page has no metadata from it
 written.register(table)  # by the class of its first argument
 written.register(figure_html)
 written.register(failures)
@@ -70,8 +73,9 @@ def write_report(
         path: the file to write, there whole or not at all; its folders are made where they are missing.
         images: of the objects, what `as_images` takes, such as a folder with files named after them.
         title: the heading of the page.
-        metadata: of the models: a table, or the path of one.
-        progress: is told of each section.
+        metadata: of the models: a table, or the path of one. Models that it has no row of, or all without it, have the
+            rows of pyalign's own table of models, if that knows at least three of the page.
+        progress: a callback, called for each section.
 
     Returns:
         What was made; its notes say what was left out.
@@ -110,7 +114,8 @@ def make_report(
     for document in documents:
         if document.path and os.path.exists(path) and os.path.samefile(document.path, path):
             raise InputError(f"path must not be that of a result; got {target}")
-    sources = Sources(documents, metadata_of(metadata))
+    sources = Sources(documents)
+    sources = replace(sources, metadata=_metadata(sources.labels, metadata_of(metadata)))
     page = Page(sprites=None if images is None else load("pyalign.report.page.sprites:Sprites")(images))
     sections, more = sections_of(sources, progress)
     faults = (*faults, *more)
@@ -126,8 +131,14 @@ def make_report(
     )  # fmt: skip
 
 
+def _metadata(labels: Mapping[str, str], own: Metadata | None) -> Metadata | None:
+    """What is known of the models of a page; without a table of one's own only where that is of a few models."""
+    known = metadata_of_models([*labels], own, labels)
+    return None if own is None and known is not None and len(known.models) < FEWEST_KNOWN else known
+
+
 def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Section], list[str]]:
-    """The sections that there is something for, and what could not be shown, a line each."""
+    """The sections that there is something for, and what could not be shown, one per line."""
     made: list[Section] = []
     faults: list[str] = []
     names = names_of_sections()
@@ -198,7 +209,7 @@ def render(
 
     Args:
         title, about: its heading, and short phrases below it.
-        warnings: what a reader must know before reading, such as files left out, a line each.
+        warnings: what a reader must know before reading, such as files left out, one per line.
         sections, body: in their order, and what `body_of` made of them; page: whose data are embedded.
     """
     script = assets(".js")

@@ -50,7 +50,11 @@ def expected(rows, path, interval=None):
 def tables(documents):
     """name of a table -> (rows of the documents, {header: (field, interval)}): all that it shows as numbers."""
     d = documents
-    scores = d["score"]["results"]
+    scores, embed = d["score"]["results"], d["embed"]
+    again = [{**one, "dimensions": [{**row, "ends": [row["low"], row["high"]]} for row in one["dimensions"]]}
+             for one in embed["stability"]]  # fmt: skip
+    changed = {"before": ("before", None), "after": ("after", None), "difference": ("difference", "ci"),
+               "p": ("p_value", None)}  # fmt: skip
     ranks = {row["model"]: row for row in d["compare"]["models"]}
     fitted = {row["embeddings"]: row for row in d["calibrate"]["results"]}
     ceiling = d["ceiling"]["ceilings"]["estimate"]["value"]
@@ -106,6 +110,29 @@ def tables(documents):
             "fold": ("fold", None), "zero-shot": ("zero_shot_accuracy", None), "accuracy": ("accuracy", None),
             "s.e.": ("accuracy_error", None), "cross-entropy": ("cross_entropy", None), "strength": ("strength", None),
             "rank": ("rank", None), "train": ("n_train", None), "test": ("n_test", None)}),
+        "transfer-table": ([row for row in d["transfer"]["figures"] if row["category"] is None], changed),
+        "transfer-categories": (sorted((row for row in d["transfer"]["figures"] if row["category"] is not None),
+                                       key=lambda row: -abs(row["difference"])), changed),
+        "embedding-folds": ([*({**row, "fold": k} for k, row in enumerate(embed["folds"], 1)),
+                             {name: embed[name] for name in ("accuracy", "cross_entropy")},
+                             {"n_train": embed["fit"]["n_triplets"],
+                              **{name: embed["fit"][name] for name in ("n_dimensions", "shrinkage", "sparsity")}}], {
+            "accuracy": ("accuracy", None), "cross-entropy": ("cross_entropy", None),
+            "dimensions": ("n_dimensions", None), "shrinkage": ("shrinkage", None), "sparsity": ("sparsity", None),
+            "train": ("n_train", None), "test": ("n_test", None)}),
+        "embedding-against": (embed["against"], {
+            "accuracy": ("accuracy", "accuracy_interval"), "cross-entropy": ("cross_entropy", "cross_entropy_interval"),
+            "difference": ("difference", "difference_interval"), "dimensions": ("n_dimensions", None),
+            "nats": ("cross_entropy_difference", "cross_entropy_difference_interval"), "matched": ("matched", None)}),
+        "embedding-stability": (embed["stability"], {
+            "fits": ("n_fits", None), "dimensions above .8": ("above_8", None), "above .9": ("above_9", None),
+            "as in VICE": ("vice_above_8", None), "similarities": ("similarity", None)}),
+        "embedding-dimensions": (
+            [{**row, **{one["over"]: one["dimensions"][row["dimension"] - 1] for one in again}}
+             for row in embed["fit"]["dimensions"]],
+            {"dimension": ("dimension", None), "mass": ("mass", None), "objects": ("n_objects", None),
+             "share": ("share", None),
+             **{one["over"]: (f"{one['over']}.correlation", f"{one['over']}.ends") for one in again}}),
         "dimensions-models": (d["predict"]["results"], {
             "mean R^2": ("mean_r2", "ci"), "accuracy": ("accuracy", "accuracy_ci"),
             "within folds": ("accuracy_within_folds", None), "as it is": ("own_accuracy", None)}),
@@ -117,7 +144,9 @@ def tables(documents):
             "CE, T = 1": ("test.cross_entropy_before", "test.cross_entropy_before_ci"),
             "answers": ("test.n_answers", None), "floor": ("equal_width.ece_floor", None),
             "debiased": ("equal_width.ece_debiased", None), "CE": ("test.cross_entropy", "test.cross_entropy_ci"),
-            "accuracy": ("test.accuracy", "test.accuracy_ci"),
+            "accuracy": ("test.accuracy", "test.accuracy_ci"), "lapse rate": ("lapses.rate", "lapses.rate_ci"),
+            "T, lapses": ("lapses.temperature", "lapses.temperature_ci"), "gain": ("lapses.gain", "lapses.gain_ci"),
+            "CE, lapses": ("lapses.cross_entropy", "lapses.cross_entropy_ci"),
             "Brier score": ("equal_mass.brier.score", "equal_mass.brier.score_ci")}),
         "ceilings-table": (ceilings, {"Accuracy": ("value", "ci")}),
         "agreement-table": (d["agreement"]["results"], {
@@ -149,7 +178,8 @@ def tables(documents):
             "mean": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
-            "unbiased": ("unbiased_kappa", None), "copied": ("copy_probability", "copy_ci"),
+            "unbiased": ("unbiased_kappa", None), "same choice": ("same_choice", None),
+            "copied": ("copy_probability", "copy_ci"),
             "both wrong": ("both_wrong", None), "if independent": ("both_wrong_expected", None),
             "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "recovery-table": (d["recover"]["by_model"], {
@@ -313,7 +343,7 @@ def check_shown(text, cell, column):
         return
     if isinstance(value, str):
         return
-    first, *ends = [part for part in text.replace("\u00a0%", "").replace(" to ", " ").split(" ") if part]
+    first, *ends = [part for part in text.replace("%", "").replace(" to ", " ").split(" ") if part]
     if low is not None and high is None:  # without an upper bound
         assert ends.pop(0) == "above"
     held = [one for one in (value, low, high) if one is not None]

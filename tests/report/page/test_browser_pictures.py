@@ -75,7 +75,7 @@ def test_a_link_opens_a_failure_and_escape_closes_it(opened, html, failed):
         assert (model, odd) == (name, record["names"][choice])
         assert verdict == ("right" if choice == 2 else "wrong")
         for text, share in ((chosen, shares[choice]), (human, shares[2])):
-            assert abs(float(text.removesuffix("\u00a0%")) - 100 * share) < 0.0501
+            assert abs(float(text.removesuffix("%")) - 100 * share) < 0.0501
     page.keyboard.press("ArrowRight")
     assert page.evaluate("location.hash") == "#failure-5"
     page.keyboard.press("Escape")

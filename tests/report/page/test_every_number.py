@@ -33,7 +33,7 @@ def data(page):
 
 
 def test_a_page_of_all_commands_has_all_sections_and_no_fault(page):
-    assert page.notes == () and len(page.sections) == 18
+    assert page.notes == () and len(page.sections) == 20
 
 
 def test_every_row_of_every_table_is_in_its_document_and_the_other_way_round(every, data):
@@ -52,13 +52,18 @@ def test_every_cell_shows_its_value_rounded(page, data):
 def test_every_number_of_every_chart_is_in_a_document(every, data):
     probe = every["probe"]
     gains = [one["accuracy"] - one["zero_shot_accuracy"] for one in (probe, *probe["folds"])]
+    bins = [row for one in every["agreement"]["results"] for row in one["entropy_bins"]]
+    shares = [row[name] for row in bins for name in ("accuracy", "majority_share") if row.get(name) is not None]
+    ends = [end for row in bins for name in ("accuracy_ci", "majority_share_ci") for end in row.get(name) or ()]
+    middles = [(row["low"] + row["high"]) / 2 for row in bins]
+    errors = [*(1 - share for share in (*shares, *ends)), *middles]  # the diagram of entropy shows errors
     # the line of equality of a diagram of reliability, and the scale of its axes, are of no document
     charts = {name: one for name, one in data.items() if isinstance(one, dict) and "datasets" in one}
     wide = [name for name in charts if not name.endswith("-narrow")]
-    assert len(wide) == 15 and set(charts) == {*wide, *(f"{name}-narrow" for name in wide)}
+    assert len(wide) == 19 and set(charts) == {*wide, *(f"{name}-narrow" for name in wide)}
     for name in wide:
         chart = {"datasets": charts[name]["datasets"] | charts[f"{name}-narrow"]["datasets"]}
-        held = {"documents": list(every.values()), "gains": gains, "zero": [0.0, 1.0]}
+        held = {"documents": list(every.values()), "gains": gains, "zero": [0.0, 1.0], "errors": errors}
         if name == "reliability-figure":
             chart = {"datasets": {k: v for k, v in chart["datasets"].items() if len(v) != 2}}
         assert check_chart(name, chart, held) > 0
@@ -132,10 +137,10 @@ def test_a_number_that_was_changed_is_found(every, data):
 
 
 def test_captions_say_over_what_and_how_sure(every, page, data):
-    assert "95 % intervals over objects; p of each by itself" in data["neighbor-purity-categories"]["caption"]
+    assert "95% intervals over objects; p of each by itself" in data["neighbor-purity-categories"]["caption"]
     for name in ("neighbor-differences", "neighbor-concepts"):
-        assert "95 % intervals over objects" in data[name]["caption"]
+        assert "95% intervals over objects" in data[name]["caption"]
     best = every["compare"]["best"]
     low, high = best["ci"]
-    shown = f"{100 * best['accuracy']:.1f} % ({100 * low:.1f} to {100 * high:.1f} %, 95 % intervals over objects"
+    shown = f"{100 * best['accuracy']:.1f}% ({100 * low:.1f} to {100 * high:.1f}%, 95% intervals over objects"
     assert shown in page.html

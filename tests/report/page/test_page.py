@@ -119,7 +119,7 @@ def test_headings_and_landmarks_are_in_order():
 def test_a_table_stands_in_the_page_and_its_values_unrounded_in_the_data():
     html = page_of(table(sort=("Value", True)))
     assert html.index("row 2") < html.index("row 1") < html.index("row 0")
-    assert "28.6\u00a0%" in html and 'aria-sort="descending"' in html
+    assert "28.6%" in html and 'aria-sort="descending"' in html
     assert data_of(html)["rows"]["columns"][1]["values"] == [0.0, 1 / 7, 2 / 7]
 
 
@@ -186,12 +186,12 @@ def test_two_parts_of_one_name_are_a_mistake():
 
 
 FIGURES = [
-    (0.125, "percent", 0, "13\u00a0%"), (0.0625, "percent", 1, "6.3\u00a0%"), 
-    (-0.0005, "percent", 1, "\u22120.1\u00a0%"),
-    (1 / 3, "percent", 1, "33.3\u00a0%"), (1234567.891, "number", 2, "1,234,567.89"), (12.5, "count", 0, "12.5"),
+    (0.125, "percent", 0, "13%"), (0.0625, "percent", 1, "6.3%"), 
+    (-0.0005, "percent", 1, "\u22120.1%"),
+    (1 / 3, "percent", 1, "33.3%"), (1234567.891, "number", 2, "1,234,567.89"), (12.5, "count", 0, "12.5"),
     (1000, "count", 0, "1,000"), (2.5, "number", 0, "3"), (1.005, "number", 2, "1.00"), (3e9, "number", 1, "3.0e+09"),
     (0.00001, "p", 0, "<0.0001"), (0.0312, "p", 0, "0.0312"), (-1234.5, "number", 1, "\u22121,234.5"),
-    (1, "bar", 0, "100\u00a0%"), (1e300, "percent", 1, "1.0e+300"),
+    (1, "bar", 0, "100%"), (1e300, "percent", 1, "1.0e+300"),
 ]  # fmt: skip
 
 

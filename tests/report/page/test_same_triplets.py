@@ -115,7 +115,7 @@ def test_each_row_is_held_against_the_ceiling_of_its_own_document(models, one):
     ):
         top = 0.6 if label == "a" else 0.9
         assert place == pytest.approx((accuracy - 1 / 3) / (top - 1 / 3))
-    assert "noise ceilings 60.000 % (given) and 90.000 % (given)" in table.caption
+    assert "noise ceilings 60.0% (given) and 90.0% (given)" in table.caption
 
 
 def test_a_comparison_that_found_another_accuracy_has_rows_and_ranks_of_its_own(models, one):
@@ -135,7 +135,7 @@ def test_the_level_of_intervals_is_that_of_the_documents(models, one):
     (table,) = board(
         pyalign.score({"a": models["a"]}, one, ci=resampling), pyalign.score({"b": models["b"]}, one, ci="triplets")
     )
-    assert "90 % intervals over objects, or 95 % intervals over triplets" in table.caption
+    assert "90% intervals over objects, or 95% intervals over triplets" in table.caption
 
 
 def test_scores_of_triplets_that_nobody_answered_are_no_table_that_cannot_be_sorted(models, one):
@@ -172,7 +172,7 @@ def test_the_level_of_a_probe_is_that_of_its_document(models, one):
     pytest.importorskip("scipy", reason="scipy is not installed")
     document = pyalign.cross_validate_probe(models["b"], one, penalties=0.1, folds=2).to_dict()
     document["intervals"]["accuracy_interval"]["confidence"] = 0.8
-    assert "80 % intervals over objects" in probes(given(document)).parts[0].caption
+    assert "80% intervals over objects" in probes(given(document)).parts[0].caption
 
 
 def test_calibrations_of_other_triplets_are_not_sorted_together(models, one, other):

@@ -22,7 +22,7 @@ const pyalign = (() => {
     if (Math.abs(value) >= 1e15) text = power(1);
     else if (form === "p") text = value < 1e-4 ? "<0.0001" : value.toFixed(4);
     else if (form === "count") text = commas(value.toFixed(Number.isInteger(value) ? 0 : 1));
-    else if (form === "percent" || form === "bar") text = `${(100 * value).toFixed(places)}\u00a0%`;
+    else if (form === "percent" || form === "bar") text = `${(100 * value).toFixed(places)}%`;
     else if (Math.abs(value) < 1e7) text = commas(value.toFixed(places));
     else text = power(places);
     return text.replace(/-/g, "\u2212");

@@ -14,9 +14,9 @@
   class Browser {
     constructor(place) {
       this.place = place;
-      this.told = data(place.dataset.failures);
-      const { names, items, codes, models, none } = this.told;
-      this.numbers = this.decode(this.told);
+      this.data = data(place.dataset.failures);
+      const { names, items, codes, models, none } = this.data;
+      this.numbers = this.decode(this.data);
       this.shares = none + 1;
       this.count = codes.length;
       this.lower = codes.map((_, k) => [0, 1, 2].map((i) => names[items[3 * k + i]].toLowerCase()).join("\n"));
@@ -44,23 +44,23 @@
     }
 
     number(k, m) {
-      return this.numbers[k * this.told.models.length + m];
+      return this.numbers[k * this.data.models.length + m];
     }
 
     choice(k, m) {
-      return this.told.choices[Math.floor(this.number(k, m) / this.shares ** 2)];
+      return this.data.choices[Math.floor(this.number(k, m) / this.shares ** 2)];
     }
 
     // The probability of what the model chooses (0) and of what people say (1).
     share(k, m, which) {
       const number = this.number(k, m);
       const thousandths = (which === 0 ? Math.floor(number / this.shares) : number) % this.shares;
-      return thousandths === this.told.none ? null : thousandths / 1000;
+      return thousandths === this.data.none ? null : thousandths / 1000;
     }
 
     isWrong(k, m) {
       const choice = this.choice(k, m);
-      return choice === "0" || choice === "1" || choice === "w" || (choice === "t" && this.told.tiesAreWrong);
+      return choice === "0" || choice === "1" || choice === "w" || (choice === "t" && this.data.tiesAreWrong);
     }
 
     isRight(k, m) {
@@ -69,7 +69,7 @@
     }
 
     name(k, position) {
-      return this.told.names[this.told.items[3 * k + position]];
+      return this.data.names[this.data.items[3 * k + position]];
     }
 
     // Tools
@@ -108,13 +108,13 @@
     }
 
     groups() {
-      if (this.told.groups.length < 2) return [];
-      const options = [["", "any"], ...this.told.groups.map((text, k) => [String(k), text])];
+      if (this.data.groups.length < 2) return [];
+      const options = [["", "any"], ...this.data.groups.map((text, k) => [String(k), text])];
       return [this.select("Group", options, (value) => ((this.group = value === "" ? null : Number(value)), this.changed()))];
     }
 
     agreement() {
-      if (!this.told.shares) return [];
+      if (!this.data.shares) return [];
       const box = (text, key) => {
         const made = element("input", { type: "number", min: 0, max: 100, step: 5, inputmode: "numeric" });
         made.addEventListener("input", () => {
@@ -128,16 +128,16 @@
 
     order() {
       const options = [["clearest", "clearest"], ["wrong", "most models wrong"], ["name", "name of the odd one"]];
-      if (this.told.shares) options.splice(1, 0, ["share", "people agree most"]);
+      if (this.data.shares) options.splice(1, 0, ["share", "people agree most"]);
       return this.select("Sort", options, (value) => ((this.by = value), this.changed()));
     }
 
     models() {
-      if (this.told.models.length < 2) return [];
+      if (this.data.models.length < 2) return [];
       const kind = element("select", { "aria-label": "Whether the model is wrong or right" });
       kind.append(element("option", { value: "wrong" }, "wrong"), element("option", { value: "right" }, "right"));
       const which = element("select", { "aria-label": "Model" });
-      which.append(...this.told.models.map((name, m) => element("option", { value: m }, name)));
+      which.append(...this.data.models.map((name, m) => element("option", { value: m }, name)));
       const add = element("button", { type: "button" }, "Add");
       this.chips = element("span", { class: "chips" });
       add.addEventListener("click", () => this.need(Number(which.value), kind.value));
@@ -155,7 +155,7 @@
     showChips() {
       this.chips.replaceChildren(
         ...this.needs.map((need) => {
-          const name = this.told.models[need.model];
+          const name = this.data.models[need.model];
           const chip = element("button", { type: "button", class: "chip", "aria-label": `Remove: ${name} is ${need.kind}` });
           chip.append(bdi(name), ` ${need.kind} ×`);
           chip.addEventListener("click", () => {
@@ -172,7 +172,7 @@
     // What is shown
 
     fits(k) {
-      const { shares, groupsOf } = this.told;
+      const { shares, groupsOf } = this.data;
       if (this.group !== null && groupsOf && !groupsOf[k].includes(this.group)) return false;
       if (this.least !== null && !(shares[k] !== null && shares[k] >= this.least)) return false;
       if (this.most !== null && !(shares[k] !== null && shares[k] <= this.most)) return false;
@@ -183,7 +183,7 @@
     found() {
       const found = [];
       for (let k = 0; k < this.count; k++) if (this.fits(k)) found.push(k);
-      const { shares } = this.told;
+      const { shares } = this.data;
       if (this.by === "wrong") found.sort((a, b) => this.wrong[b] - this.wrong[a] || a - b);
       if (this.by === "share") found.sort((a, b) => (shares[b] ?? -1) - (shares[a] ?? -1) || a - b);
       if (this.by === "name") {
@@ -228,7 +228,7 @@
     // How many models call each position odd.
     votes(k) {
       const votes = [0, 0, 0];
-      this.told.models.forEach((_, m) => {
+      this.data.models.forEach((_, m) => {
         const choice = this.choice(k, m);
         if (choice in votes) votes[choice] += 1;
       });
@@ -237,7 +237,7 @@
 
     // The picture of an item, framed where people call it odd, and how many models do.
     item(k, position, votes) {
-      const { anchored, models, tiles, items } = this.told;
+      const { anchored, models, tiles, items } = this.data;
       const name = this.name(k, position);
       const role = anchored ? ["anchor", "chosen", ""][position] : position === ODD ? "odd one" : "";
       const framed = position === (anchored ? 1 : ODD);
@@ -255,19 +255,19 @@
     }
 
     knows(k) {
-      return this.told.models.some((_, m) => "012t".includes(this.choice(k, m)));
+      return this.data.models.some((_, m) => "012t".includes(this.choice(k, m)));
     }
 
     people(k) {
-      const share = this.told.shares ? this.told.shares[k] : null;
-      return share === null ? many(this.told.answers[k], "answer") : `${figure(share, "percent", 0)} of ${many(this.told.answers[k], "answer")}`;
+      const share = this.data.shares ? this.data.shares[k] : null;
+      return share === null ? many(this.data.answers[k], "answer") : `${figure(share, "percent", 0)} of ${many(this.data.answers[k], "answer")}`;
     }
 
     card(k) {
-      const number = this.told.first + k;
+      const number = this.data.first + k;
       const votes = this.knows(k) ? this.votes(k) : null;
       const three = element("div", { class: "three" }, ...[0, 1, 2].map((position) => this.item(k, position, votes)));
-      const models = this.told.models.length;
+      const models = this.data.models.length;
       const about = element("p", { class: "about" }, `${this.people(k)} · ${this.wrong[k]} of ${many(models, "model")} wrong`);
       const link = element("a", { href: `#failure-${number}` }, "Details");
       link.setAttribute("aria-label", `Failure ${number}: ${[0, 1, 2].map((i) => this.name(k, i)).join(", ")}`);
@@ -277,12 +277,12 @@
     // One failure
 
     detail(k) {
-      const { models, groups, groupsOf, subjects, rows } = this.told;
+      const { models, groups, groupsOf, subjects, rows } = this.data;
       const three = element("div", { class: "three large" }, ...[0, 1, 2].map((position) => this.item(k, position, this.knows(k) ? this.votes(k) : null)));
       const facts = [`People: ${this.people(k)}`, `row ${rows[k]} of the triplets`];
       if (subjects && subjects[k] !== null) facts.push(`answered by ${subjects[k]}`);
       if (groupsOf) facts.push(...groupsOf[k].map((group) => groups[group]));
-      const head = ["Model", this.told.anchored ? "leaves" : "calls odd", "verdict", "probability", "of people's answer"];
+      const head = ["Model", this.data.anchored ? "leaves" : "calls odd", "verdict", "probability", "of people's answer"];
       const body = element("tbody", {}, ...models.map((name, m) => this.verdict(k, m, name)));
       const header = element("thead", {}, element("tr", {}, ...head.map((text, i) => element("th", { scope: "col", class: i > 2 ? "number" : "text" }, text))));
       const table = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "What each model chooses" }, element("table", {}, header, body));
@@ -315,7 +315,7 @@
     if (!found) return null;
     const number = Number(found[1]);
     for (const browser of browsers) {
-      const k = number - browser.told.first;
+      const k = number - browser.data.first;
       if (k >= 0 && k < browser.count) return { browser, k };
     }
     return null;
@@ -326,7 +326,7 @@
     const { browser, k } = open;
     const at = browser.order_now.indexOf(k);
     const next = at < 0 ? undefined : browser.order_now[at + by];
-    if (next !== undefined) location.replace(`#failure-${browser.told.first + next}`);
+    if (next !== undefined) location.replace(`#failure-${browser.data.first + next}`);
   }
 
   function button(text, act, disabled = false) {
@@ -343,7 +343,7 @@
     }
     const { browser, k } = open;
     const at = browser.order_now.indexOf(k);
-    const title = element("h3", { id: "failure-title", tabindex: -1, autofocus: true }, `Failure ${browser.told.first + k}`);
+    const title = element("h3", { id: "failure-title", tabindex: -1, autofocus: true }, `Failure ${browser.data.first + k}`);
     const bar = element("div", { class: "failure-bar" }, title, button("Previous", () => moved(-1), at < 1), button("Next", () => moved(1), at < 0 || at + 1 >= browser.order_now.length), button("Close", () => dialog.close()));
     dialog.replaceChildren(bar, ...browser.detail(k));
     if (!dialog.open) dialog.showModal();

@@ -23,19 +23,19 @@
     constructor(place) {
       this.place = place;
       this.name = place.dataset.table;
-      this.told = data(this.name);
-      this.columns = this.told.columns;
+      this.data = data(this.name);
+      this.columns = this.data.columns;
       this.columns.forEach(unpack);
       this.count = this.columns.length ? this.columns[0].values.length : 0;
       this.hidden = new Set();
       this.chosen = new Map();
       this.words = [];
       this.limit = STEP;
-      const first = this.told.sort;
+      const first = this.data.sort;
       this.by = first ? this.columns.findIndex((column) => column.header === first[0]) : -1;
       this.down = first ? first[1] : false;
       this.body = place.querySelector("tbody");
-      this.headers = [...place.querySelectorAll("thead th")].slice(this.told.numbered ? 1 : 0);
+      this.headers = [...place.querySelectorAll("thead th")].slice(this.data.numbered ? 1 : 0);
       this.headers.forEach((header, k) => this.sortable(header, k));
       this.tools();
     }
@@ -79,7 +79,7 @@
     }
 
     search() {
-      const box = element("input", { type: "search", placeholder: "Filter rows", "aria-label": `Filter rows: ${this.told.caption}` });
+      const box = element("input", { type: "search", placeholder: "Filter rows", "aria-label": `Filter rows: ${this.data.caption}` });
       let waiting = 0;
       box.addEventListener("input", () => {
         clearTimeout(waiting);
@@ -165,7 +165,7 @@
 
     row(row, place) {
       const made = element("tr");
-      if (this.told.numbered) made.append(element("td", { class: "number" }, String(place)));
+      if (this.data.numbered) made.append(element("td", { class: "number" }, String(place)));
       this.columns.forEach((column, k) => {
         if (this.hidden.has(k)) return;
         const about = { class: this.headers[k].className };
@@ -241,7 +241,7 @@
     const ends = ["low", "high"].map((end) => (column[end] ? column[end][row] : null));
     if (ends[0] === null && ends[1] === null) return whole;
     const shown = (end) => (end === null ? MISSING : figure(end, column.form, column.places));
-    const bare = (end) => shown(end).replace("\u00a0%", "");
+    const bare = (end) => shown(end).replace("%", "");
     const words = ends[1] === null ? `above ${shown(ends[0])}` : `${bare(ends[0])} to ${bare(ends[1])}`;
     return [...whole, " ", element("span", { class: "ends" }, words)];
   }

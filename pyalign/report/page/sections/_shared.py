@@ -120,7 +120,7 @@ def _together(group: Sequence[Pooled]) -> Pooled:
     return replace(result, differences=tuple(row for member in group for row in member.differences or ()))
 
 
-# Triplets: figures of different ones are not to be compared
+# Triplets: figures of different ones must not be compared
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ def triplet_sets(sources: Sources) -> TripletSets:
 
 def percent(value: float | None) -> str:
     """A fraction in a sentence."""
-    return "none" if value is None else f"{100 * value:.1f} %"
+    return "none" if value is None else f"{100 * value:.1f}%"
 
 
 def and_intervals(intervals: Iterable[Interval | None]) -> str:

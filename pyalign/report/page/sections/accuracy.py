@@ -99,7 +99,7 @@ def _how(row: Scored) -> str:
 
 
 def leaderboard(sources: Sources) -> Section | None:
-    """A table for each set of triplets, as figures of different triplets are not to be compared."""
+    """A table for each set of triplets, as figures of different triplets must not be compared."""
     sets = triplet_sets(sources)
     entries = entries_of(sources, sets)
     if not entries:
@@ -149,7 +149,7 @@ def _facts(entries: Sequence[Entry], ceiling: Ceiling | None) -> Facts:
 
 
 def _best_first(entries: Sequence[Entry]) -> list[Entry]:
-    """Those whose accuracy is known."""
+    """The entries whose accuracy is known, the most accurate first."""
     return sorted((one for one in entries if one.row.accuracy is not None), key=lambda one: -(one.row.accuracy or 0.0))
 
 
@@ -195,7 +195,7 @@ def _table(
         column("Model", lambda e: e.label),
         column("Accuracy", lambda e: e.row.accuracy, "percent", ci=lambda e: e.row.ci),
         Column("Chance to ceiling", tuple(places), "bar", low, high, places=0,
-               note="0 % is chance, 100 % the noise ceiling; an interval is that of the row's document"),
+               note="0% is chance, 100% the noise ceiling; an interval is that of the row's document"),
         rank("Rank", lambda row: None if row is None else row.rank, "count",
              ci=lambda row: None if row is None else row.rank_ci,
              note="among the models that were compared with each other"),

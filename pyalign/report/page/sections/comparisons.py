@@ -43,7 +43,7 @@ RECOVERY = (
 
 
 def differences(sources: Sources) -> Section | None:
-    """Of each comparison its pairs, the best model and the ranks."""
+    """The section with the pairs, the best model and the ranks of each comparison."""
     parts = parts_of_each(sources.results(Comparison), _differences, sources.labels)
     return section_of("differences", "Differences between models", DIFFERENCES, parts)
 
@@ -73,13 +73,13 @@ def _widest_difference(comparison: Comparison, labels: Labels) -> Text:
         base = comparison.baseline
         which, other = ("pairs", "") if base is None else ("models", f" from {labels[base]}")
         if len(pairs) == 1:
-            sentences.append(f"The two models {'differ' if apart else 'do not differ'} at 5 %.")
+            sentences.append(f"The two models {'differ' if apart else 'do not differ'} at 5%.")
         else:
-            sentences.append(f"{apart} of {len(pairs)} {which} differ{other} at 5 %, corrected for all {which}.")
+            sentences.append(f"{apart} of {len(pairs)} {which} differ{other} at 5%, corrected for all {which}.")
     if comparison.margin is not None:
         alike = sum(pair.p_equivalence_adjusted is not None and pair.p_equivalence_adjusted < 0.05 for pair in pairs)
         within = f"by less than {100 * comparison.margin:g} percentage points"
-        sentences.append(f"{alike} of {len(pairs)} differ {within} at 5 %, likewise corrected.")
+        sentences.append(f"{alike} of {len(pairs)} differ {within} at 5%, likewise corrected.")
     if pairs:
         most = max(pairs, key=lambda pair: abs(pair.difference))
         sentences.append(
@@ -116,7 +116,7 @@ def _best(best: BestModel, labels: Labels) -> Text:
     level = intervals_over([best.ci])
     interval = ", without interval"
     if best.ci is not None and level:
-        interval = f" ({100 * best.ci.low:.1f} to {100 * best.ci.high:.1f} %, {level})"
+        interval = f" ({100 * best.ci.low:.1f} to {100 * best.ci.high:.1f}%, {level})"
     text = (
         f"The best of them by choice is {labels[best.model]}: {percent(best.in_sample_accuracy)} on the triplets "
         f"that chose it. Chosen on half of the objects and scored on the others: {percent(best.accuracy)}"
@@ -125,7 +125,7 @@ def _best(best: BestModel, labels: Labels) -> Text:
 
 
 def consistency(sources: Sources) -> Section | None:
-    """Of each result a matrix of kappa, its pairs, and the concepts that all models miss."""
+    """The section with a matrix of kappa, the pairs, and the concepts that all models miss, for each result."""
     parts = parts_of_each(sources.results(ErrorConsistency), _consistency, sources.labels)
     return section_of("consistency", "Error consistency", CONSISTENCY, parts)
 
@@ -135,7 +135,7 @@ def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]
     if found.pairs:
         intervals = "no intervals"
         if found.ci_by is not None:
-            level = "" if found.confidence is None else f"{100 * found.confidence:g} % "
+            level = "" if found.confidence is None else f"{100 * found.confidence:g}% "
             intervals = f"{level}intervals over {over_words(found.ci_by)}"
         caption = (
             f"Kappa of right and wrong on {counted(found.n_triplets, 'triplet')}, of which all models miss "
@@ -202,7 +202,7 @@ def _similarities(of: tuple[ModelSimilarities, SimilarityMatrix], page_labels: L
     null = "No permutations: what unrelated models would have is not known."
     if one.null_threshold is not None:
         null = f"Thresholds and p by {result.permutations:,} permutations."
-    intervals = f" {100 * result.confidence:g} % intervals over objects." if one.scores else ""
+    intervals = f" {100 * result.confidence:g}% intervals over objects." if one.scores else ""
     caption = f"{which} by {one.measure}, over {result.n_objects:,} objects. {null}{intervals}"
     yield matrices.similarities_table(result, labels, listed).on_page("cka-table", caption, "similarity", whole=True)
     if one.differences:
@@ -246,7 +246,7 @@ def recovery(sources: Sources) -> Section | None:
 
 def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
     labels = model_labels([(name, None) for name in found.models], labels=page_labels)
-    target = f"{100 * found.target:g} % are"
+    target = f"{100 * found.target:g}% are"
     needed = f"{target} not reached with the numbers that were tried."
     if found.n_needed is not None:
         needed = f"{target} reached with about {found.n_needed:,} triplets."
@@ -265,7 +265,7 @@ def _recovery(found: Recovery, page_labels: Labels) -> Iterator[Part]:
     names = tuple(labels[name] for name in found.models)
     chosen = (Column(name, tuple(row[k] for row in found.confusion), "percent", named=True)
               for k, name in enumerate(names))  # fmt: skip
-    caption = "A row for each model that answered, a column for each that was chosen; rows add up to 100 %."
+    caption = "A row for each model that answered, a column for each that was chosen; rows add up to 100%."
     confusion = Table((Column("Answered", names), *chosen), name="recovery-confusion", caption=caption)
     yield Fold("Which model was chosen", (confusion,))
     if found.curve:

@@ -125,7 +125,7 @@ class Grid:
         return f"Highest for {said[0]}, lowest for {said[-1]}{over}."
 
     def _said(self, value: float) -> str:
-        return f"{100 * value:.{self.places}f} %" if self.form == "percent" else f"{value:.{self.places}f}"
+        return f"{100 * value:.{self.places}f}%" if self.form == "percent" else f"{value:.{self.places}f}"
 
 
 def grid(
@@ -291,7 +291,7 @@ def top_objects(sources: Sources) -> dict[str, tuple[str, ...]]:
 def _panels(
     result: Concepts, scores: Grid, objects: Mapping[str, tuple[str, ...]]
 ) -> Iterator[Part]:  # fmt: skip
-    """Those concepts first that most triplets are of."""
+    """Panels of objects, those of the concepts with most triplets first."""
     counts = [cell.counts.get("triplets") for cell in scores.cells[0]]
     order = sorted(
         (k for k, concept in enumerate(scores.concepts) if concept in objects), key=lambda k: -(counts[k] or 0)

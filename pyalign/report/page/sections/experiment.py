@@ -28,7 +28,7 @@ def _plan(plan: ExperimentPlan) -> Iterator[Part]:
     summary = f"Power along participants, a line for each number of objects, for {len(plan.designs):,} designs."
     yield figure("power", f"Power: {plan.figure}.", partial(power_chart, plan), summary)
     if plan.needed:
-        caption = f"The fewest participants for a power of {100 * plan.target_power:g} %. {CAPTION}"
+        caption = f"The fewest participants for a power of {100 * plan.target_power:g}%. {CAPTION}"
         yield designs_table(plan.needed).on_page("experiment-needed", caption)
     if plan.paragraph:
         yield Text((plan.paragraph,))

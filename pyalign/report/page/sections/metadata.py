@@ -116,12 +116,12 @@ def over_text(regressions: MetadataRegressions) -> str:
     Example:
         >>> of_call = {"n_triplets": 6000, "n_objects": 9}
         >>> over_text(MetadataRegressions((), (), (), "objects", "families", 0.95, 4000, 0, **of_call))
-        '0 models on 6,000 triplets of 9 objects; intervals of 95 %'
+        '0 models on 6,000 triplets of 9 objects; intervals of 95%'
     """
     on = "" if regressions.n_triplets is None else f" on {regressions.n_triplets:,} triplets"
     on += "" if regressions.n_objects is None else f" of {regressions.n_objects:,} objects"
     on += "" if regressions.n_subjects is None else f", answered by {regressions.n_subjects:,} people"
-    return f"{counted(len(regressions.points), 'model')}{on}; intervals of {100 * regressions.confidence:g} %"
+    return f"{counted(len(regressions.points), 'model')}{on}; intervals of {100 * regressions.confidence:g}%"
 
 
 def sentence_of(row: MetadataRegression, regressions: MetadataRegressions) -> str:
@@ -152,7 +152,7 @@ def sentence_of_groups(groups: Sequence[MetadataGroup], regressions: MetadataReg
     for group in dict.fromkeys((groups[0], groups[-1])):
         interval = f", over {objects} {percent_interval(group.ci)}" if group.ci else ", no interval known"
         phrases.append(
-            f"{one_line(group.value)} {100 * group.accuracy:.1f} % "
+            f"{one_line(group.value)} {100 * group.accuracy:.1f}% "
             f"(mean of {counted(group.n_models, 'model')}{interval})"
         )
     return f"{'; '.join(phrases)}; {counted(len(groups), 'group')}."

@@ -23,7 +23,7 @@ METHODS = (
 LONGEST = 300  # letters of one setting
 APART = ("layers", "failures", "provenance", "notes")  # of an extraction, which are shown elsewhere
 LAYERS = ("name", "what", "pooling", "shape", "dtype", "file", "sha256")
-# What a document says of itself, besides its results.
+# What a document says of itself, in addition to its results.
 SAID = (
     "measure", "temperature", "ties", "nan", "seed", "backend", "correction", "ci_by", "ci_method", "confidence",
     "resamples", "permutations", "n_triplets", "n_objects", "n_subjects", "n_dropped", "coverage",

@@ -99,7 +99,7 @@ def _agreement(agreement: NeighborAgreement, sources: Sources) -> Iterator[Part]
     yield table.on_page("neighbor-agreement", caption, "overlap")
     best = sorted(zip(labels, agreement.results, strict=True), key=lambda pair: -pair[1].overlap)[:MOST_MODELS]
     lowest = ((label, [item for item in row.lowest if item.name is not None][:LISTED]) for label, row in best)
-    tiles = ((label, [Tile(str(item.name), f"{100 * item.overlap:.0f} %") for item in row]) for label, row in lowest)
+    tiles = ((label, [Tile(str(item.name), f"{100 * item.overlap:.0f}%") for item in row]) for label, row in lowest)
     caption = "Objects whose neighbourhoods differ most from those by people; below: the overlap."
     yield from _tiles("neighbor-lowest", caption, tiles)
     rows = [

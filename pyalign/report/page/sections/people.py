@@ -175,7 +175,7 @@ def _rsa(result: Rsa, page_labels: Labels) -> Iterator[Part]:
     who = "one human matrix" if result.n_people is None else counted(result.n_people, "participant")
     intervals = "no intervals"
     if result.ci_by is not None:
-        intervals = f"{100 * result.confidence:g} % intervals over {over_words(result.ci_by)}"
+        intervals = f"{100 * result.confidence:g}% intervals over {over_words(result.ci_by)}"
     missing = f", {first.n_missing:,} pairs left out that nobody judged" if first.n_missing else ""
     caption = (
         f"Correlations over {counted(first.n_pairs, 'pair')} of {counted(first.n_objects, 'object')}{missing}, "
@@ -252,5 +252,5 @@ def _most_correlated(result: Rsa, labels: Labels) -> str:
         of_lower = row.per_person.of_lower
         if of_lower is not None and of_lower.ci is not None:
             low, high = (100 * end for end in of_lower.ci)
-            text += f" That is {100 * of_lower.value:.0f} % of its lower bound ({low:.0f} to {high:.0f} %)."
+            text += f" That is {100 * of_lower.value:.0f}% of its lower bound ({low:.0f} to {high:.0f}%)."
     return text

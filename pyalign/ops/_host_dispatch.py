@@ -1,4 +1,4 @@
-"""The door for arrays of numpy, and what every door does with arrays of the host; see `pyalign.ops._door`."""
+"""The dispatch of numpy arrays, and what every dispatch does with arrays of the host; see `pyalign.ops._dispatch`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyalign.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
-class HostDoor:
+class HostDispatch:
     """Arrays of numpy."""
 
     backend: Backend

@@ -1,4 +1,4 @@
-"""What lies in a folder, as far as a study can take it: each file is looked into, and its name is asked last."""
+"""What a folder contains, as far as a study can use it: contents decide, and names only where contents say nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from pyalign.analysis.describe.array import Description
 from pyalign.analysis.describe.file import describe_file
 from pyalign.errors import InputError, MissingExtraError
-from pyalign.io.folder import MANIFEST
+from pyalign.io.folder import holds_rows
 from pyalign.io.image_files import is_image
 from pyalign.io.paths import one_line, require_file
 
@@ -24,8 +24,17 @@ SMALLEST = 3  # images that make a folder one of images
 
 
 @dataclass(frozen=True)
-class Thing:
-    """An array of a file. spec: FILE or FILE::KEY, below the folder; what it seems to be; options that read it."""
+class Item:
+    """One array of a file, or a folder of images, and what it seems to be.
+
+    Attributes:
+        spec: FILE or FILE::KEY, relative to the folder.
+        kind: such as "embeddings", "triplets" or "unknown".
+        shape: of the array.
+        named: whether the file has names of the rows.
+        options: what a reader needs to know about the file, such as its columns.
+        remark: what else a user should know.
+    """
 
     spec: str
     kind: str
@@ -35,16 +44,16 @@ class Thing:
     remark: str = ""
 
 
-def look(folder: str) -> list[Thing]:
-    """What the files of a folder and of those in it seem to be, by name.
+def items_of(folder: str) -> list[Item]:
+    """What the files of a folder and of its subfolders seem to be, sorted by name.
 
     Raises:
         OSError: there is no such folder, or it can't be read.
     """
-    things: list[Thing] = []
+    items: list[Item] = []
     for place in _places(folder):
-        things += _things(folder, place)
-    return things
+        items += _items(folder, place)
+    return items
 
 
 def _places(folder: str) -> Iterator[str]:
@@ -70,41 +79,41 @@ def _places(folder: str) -> Iterator[str]:
 
 
 def _is_whole(folder: str) -> bool:
-    """Whether a folder is one thing: an extraction, or images."""
+    """Whether a folder is one item: an extraction, features of thingsvision, or images."""
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries]
-    return MANIFEST in names or sum(map(is_image, names)) >= SMALLEST or _holds_folders_of_images(folder, names)
+    return holds_rows(folder) or sum(map(is_image, names)) >= SMALLEST or _holds_folders_of_images(folder, names)
 
 
 def _holds_folders_of_images(folder: str, names: list[str]) -> bool:
-    """A folder for each object, as THINGS and ImageNet have them."""
+    """Whether there is a folder for each object, as in THINGS and ImageNet."""
     inside = [os.path.join(folder, name) for name in names[:20] if os.path.isdir(os.path.join(folder, name))]
     return len(inside) >= SMALLEST and all(sum(map(is_image, os.listdir(path)[:50])) >= 1 for path in inside)
 
 
-def _things(folder: str, place: str) -> list[Thing]:
+def _items(folder: str, place: str) -> list[Item]:
     whole = os.path.join(folder, place)
-    if os.path.isdir(whole) and not os.path.exists(os.path.join(whole, MANIFEST)):
-        return [Thing(place, "images")]
+    if os.path.isdir(whole) and not holds_rows(whole):
+        return [Item(place, "images")]
     if is_image(place):
         return []
     if place.endswith((".toml", ".md", ".html", ".json", ".py", ".pdf")):
         return []
     try:
         if _is_metadata(whole):
-            return [Thing(place, "metadata")]
+            return [Item(place, "metadata")]
         described = describe_file(whole)
     except (InputError, MissingExtraError, OSError) as error:
-        return [Thing(place, "unknown", remark=one_line(str(error)).removeprefix(f"{whole}: "))]
+        return [Item(place, "unknown", remark=one_line(str(error)).removeprefix(f"{whole}: "))]
     layers = os.path.isdir(whole)  # whose names are those of their rows
     arrays = [array for array in described.arrays if not (layers and array.kind == "names")]
     several = len(arrays) > 1
-    things = [_thing(f"{place}::{array.key}" if several and array.key else place, array) for array in arrays]
-    return [replace(thing, named=thing.named or layers) for thing in things]
+    items = [_item(f"{place}::{array.key}" if several and array.key else place, array) for array in arrays]
+    return [replace(item, named=item.named or layers) for item in items]
 
 
 def _is_metadata(path: str) -> bool:
-    """Whether it is a table of models: its first header says so, and others stand beside it."""
+    """Whether a file is a table of models: its first header says so, and there are further columns."""
     if not path.endswith((".csv", ".tsv")):
         return False
     require_file(path)
@@ -115,7 +124,7 @@ def _is_metadata(path: str) -> bool:
     return len(words) > 1 and words[0] in METADATA and (words[0].startswith("model") or bool(known & set(words)))
 
 
-def _thing(spec: str, description: Description) -> Thing:
+def _item(spec: str, description: Description) -> Item:
     kind, options, remark = description.kind, {}, "; ".join(description.remarks[:2])
     if kind == "triplets":
         options = dict(description.layout or {})
@@ -123,10 +132,10 @@ def _thing(spec: str, description: Description) -> Thing:
         kind = "categories"
     if kind == "embeddings" and HUMAN_DIMENSIONS.search(os.path.basename(spec)):
         kind = "dimensions"
-    return Thing(spec, kind, description.shape, description.names is not None, options, remark)
+    return Item(spec, kind, description.shape, description.names is not None, options, remark)
 
 
-def most_rows(things: list[Thing]) -> int | None:
-    """How many rows most embeddings have: of objects; None where there are none."""
-    rows = Counter(thing.shape[0] for thing in things if thing.kind == "embeddings")
+def most_rows(items: list[Item]) -> int | None:
+    """How many rows, which are objects, most embeddings have; None where there are no embeddings."""
+    rows = Counter(item.shape[0] for item in items if item.kind == "embeddings")
     return rows.most_common(1)[0][0] if rows else None

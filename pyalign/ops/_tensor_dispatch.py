@@ -1,4 +1,4 @@
-"""The door for torch tensors; see `pyalign.ops._door`."""
+"""The dispatch of torch tensors; see `pyalign.ops._dispatch`."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pyalign.backends._tensor_rows import row_extremes
 from pyalign.backends._tensors import TensorBackend
 from pyalign.errors import InputError
 from pyalign.ops import _place
-from pyalign.ops._host_door import explained, host_output, require_rows_apart
+from pyalign.ops._host_dispatch import explained, host_output, require_rows_apart
 
 HALF = (torch.float16, torch.bfloat16)
 TO_FLOAT32 = (*HALF, torch.float32, torch.int8, torch.uint8, torch.int16, torch.bool)
 INDICES = (torch.int16, torch.int32, torch.int64)
 
 
-class TensorDoor:
+class TensorDispatch:
     """Tensors on the device of the rows, or on the backend's home for rows from the host."""
 
     def __init__(self, backend: TensorBackend, place: Place, origin: object):
@@ -133,7 +133,7 @@ class TensorDoor:
             yield
 
     def _real(self, x: object, name: str) -> Tensor:
-        """(n, d) of real numbers on this door's device."""
+        """(n, d) of real numbers on the device of this dispatch."""
         a = self._bring(x, lambda: _checks.as_rows(x, name), name)
         _checks.require_rows(tuple(a.shape), name)
         if a.is_complex():
@@ -147,7 +147,7 @@ class TensorDoor:
             raise InputError(f"no backend can take this input: {self.backend.name}: {reason}")
 
     def _bring(self, value: object, from_host: Any, name: str) -> Tensor:
-        """`value` as a tensor on this door's device; arrays on another device are refused."""
+        """`value` as a tensor on the device of this dispatch; arrays on another device are refused."""
         if _place.device_of(value) == "cpu":
             host = from_host()
             with _within_memory(self.device):

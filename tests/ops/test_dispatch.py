@@ -16,12 +16,12 @@ from support import MEASURES, draw_triplets, reals, whole
 import pyalign
 from pyalign import InputError, backends
 from pyalign.backends import Place, preferred
-from pyalign.ops import _door, _driver, _place
+from pyalign.ops import _dispatch, _driver, _place
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from pyalign.backends import _tensors  # noqa: E402
-from pyalign.ops import _tensor_door  # noqa: E402
+from pyalign.ops import _tensor_dispatch  # noqa: E402
 
 
 class OnCuda:
@@ -186,15 +186,15 @@ def foreign(device, monkeypatch):
 
 def test_arrays_of_other_libraries_are_taken_without_a_copy(foreign):
     x, triplets = reals(7, 20, 5), draw_triplets(7, 20, 900)
-    door = _door.open_door("auto", Foreign(x))
-    assert door.rows(Foreign(x)).data_ptr() == x.ctypes.data
-    assert door.triplets(Foreign(triplets)).data_ptr() == triplets.ctypes.data
+    dispatch = _dispatch.dispatch_of("auto", Foreign(x))
+    assert dispatch.rows(Foreign(x)).data_ptr() == x.ctypes.data
+    assert dispatch.triplets(Foreign(triplets)).data_ptr() == triplets.ctypes.data
     ours = pyalign.odd_one_out(Foreign(x), Foreign(triplets))
     np.testing.assert_array_equal(ours.numpy(), pyalign.odd_one_out(x, triplets))
     for rows in (x[:, :3].copy(), triplets[:20], x[:5]):  # nothing to look at, which might be triplets or pairs
         assert len(pyalign.similarity(Foreign(rows))) == len(rows)
     tensor = torch.from_numpy(x)
-    assert _door.open_door("auto", tensor).rows(tensor).data_ptr() == x.ctypes.data
+    assert _dispatch.dispatch_of("auto", tensor).rows(tensor).data_ptr() == x.ctypes.data
 
 
 @pytest.mark.parametrize("library,maker", [("cupy", "cupy"), ("jax", "jax.numpy"), ("jaxlib.xla", "jax.numpy")])
@@ -264,7 +264,7 @@ def test_work_waits_for_the_stream_that_an_array_interface_names(monkeypatch, fa
     monkeypatch.setattr(torch.cuda, "default_stream", lambda device="cuda:0": f"default of {device}")
     monkeypatch.setattr(torch.cuda, "ExternalStream", lambda address, device="cuda:0": f"{address} of {device}")
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device="cuda:0": ours if device == "cuda:3" else None)
-    assert _tensor_door._as_tensor(OldCuda(1 << 40, stream=stream)) is on_device
+    assert _tensor_dispatch._as_tensor(OldCuda(1 << 40, stream=stream)) is on_device
     assert seen == waited
 
 

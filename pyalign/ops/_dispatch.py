@@ -1,4 +1,4 @@
-"""The door of every operation: where the inputs lie, which backend takes them, and how results go back.
+"""The dispatch of every operation: where the inputs are, which backend takes them, and how results go back.
 
 Inputs from the host are numpy arrays inside, and come back as such. Rows on a device (tensors of torch, arrays of CuPy
 or JAX, anything with DLPack or `__cuda_array_interface__`) are torch tensors inside, without a copy; results stay on
@@ -13,16 +13,16 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from pyalign.backends import TENSOR_BACKENDS, Array, Backend, get_backend
-from pyalign.ops._host_door import HostDoor
+from pyalign.ops._host_dispatch import HostDispatch
 from pyalign.ops._place import place_of
 
 
-class Door(Protocol):
+class Dispatch(Protocol):
     """Inputs checked and brought to where the backend works."""
 
     @property
     def backend(self) -> Backend:
-        """What computes."""
+        """The backend that computes."""
 
     def rows(self, x: object, name: str = "embeddings") -> Array:
         """(n, d) of a dtype that the backend takes, rows contiguous; as `pyalign._checks.as_rows`."""
@@ -34,10 +34,10 @@ class Door(Protocol):
         """(n, n) float32 or float64, rows contiguous."""
 
     def bring(self, array: np.ndarray) -> Array:
-        """Our own array from the host, where the backend works."""
+        """An array of our own, brought from the host to where the backend works."""
 
     def cast(self, x: Array, dtype: Any) -> Array:
-        """x in that numpy dtype."""
+        """`x` in that numpy dtype."""
 
     def weights(self, x: object, dtype: Any, name: str) -> Array:
         """Numbers (t, k) of that numpy dtype, contiguous, whatever rows the backend takes."""
@@ -67,24 +67,24 @@ class Door(Protocol):
         """(1,): how many rows (n, d) are zero throughout."""
 
     def used_rows(self, triplets: Array, n: int) -> Array:
-        """Mask (n,) of the items that triplets (t, 3) name; of numbers outside [0, n) it is not to be relied on."""
+        """Mask (n,) of the items that triplets (t, 3) name; undefined for numbers outside [0, n)."""
 
     def give(self, result: Array, out: Any = None) -> Any:
-        """A result as the caller gets it: in `out`, where that was given to `output`."""
+        """A result as the caller gets it: `out` itself where one was passed to `output`."""
 
     def running(self, triplets: Array | None = None, n: int = 0, columns: int = 0) -> Any:
         """A context around the kernels, which explains invalid triplets and memory that ran out."""
 
 
-def open_door(backend: str, *inputs: object, elements: int = 0) -> Door:
-    """The door for inputs (rows, or a matrix of similarities) that lie in one place.
+def dispatch_of(backend: str, *inputs: object, elements: int = 0) -> Dispatch:
+    """The dispatch of inputs (rows, or a matrix of similarities), which must all be in one place.
 
-    elements: of the similarity matrix that will be computed.
+    elements: how many elements the similarity matrix will have that is computed from them.
     """
     place = place_of(inputs, elements)
     engine = get_backend(backend, place)
     if engine.name not in TENSOR_BACKENDS:
-        return HostDoor(engine)
-    from pyalign.ops._tensor_door import TensorDoor  # loads torch
+        return HostDispatch(engine)
+    from pyalign.ops._tensor_dispatch import TensorDispatch  # loads torch
 
-    return TensorDoor(cast(Any, engine), place, inputs[0])
+    return TensorDispatch(cast(Any, engine), place, inputs[0])

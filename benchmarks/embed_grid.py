@@ -1,0 +1,128 @@
+"""Embeddings of THINGS next to SPoSE's loop: `python -m benchmarks.embed_grid FOLDER`, FOLDER as in tests.
+
+Fits see the answers to sets of three that the test set does not hold; penalties are chosen by a tenth of them. Peers
+run on one thread, and CPU seconds are compared. An epoch of SPoSE's loop is extrapolated from its first batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.embed_peers import BATCH, autograd_gradient, spose_step
+from benchmarks.probe_grid import GridRow, read, table
+from benchmarks.results import commit, machine, write_csv
+from pyalign import load_triplets, score
+from pyalign.embedding.choose import choose_penalty
+from pyalign.embedding.fit import Fitter
+from pyalign.embedding.inputs import read_answers
+from pyalign.embedding.objective import Objective
+from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
+from pyalign.embedding.split import unit_of
+from pyalign.fitting.objective import TripletLoss
+
+SHARES = (8, 4, 2, 1)  # one in so many of the training answers
+BATCHES, D, MANY = 200, 100, 4_700_000
+N = 1854
+
+
+def cpu_seconds(call: Callable[[], object], repeats: int = 1) -> float:
+    """The least of some calls."""
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        call()
+        times.append(time.process_time() - began)
+    return min(times)
+
+
+def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
+    """What, figure and unit, as soon as each is there."""
+    things = folder / "things"
+    every = np.asarray(load_triplets(things / "human_triplets_375429.npy"))
+    test = np.asarray(load_triplets(things / "human_triplets_127304.npy", columns=(0, 1, 2)))
+    both = read_answers(np.vstack([every, test]))
+    unit = unit_of("triplets", both)
+    train = every[~np.isin(unit[: len(every)], unit[len(every) :])]
+    order = np.random.default_rng(0).permutation(len(train))
+    for share in SHARES:
+        part = train[np.sort(order[: len(train) // share])]
+        yield from _fit(f"1/{share} of the answers" if share > 1 else "all answers", part, test)
+    yield from _peers(train)
+
+
+def _fit(what: str, triplets: np.ndarray, test: np.ndarray) -> Iterator[tuple[str, float, str]]:
+    inputs, options = read_answers(triplets), EmbeddingOptions()
+    began = time.process_time()
+    choice = choose_penalty(inputs, np.arange(len(triplets)), options, None, "triplets", 0)
+    chosen = time.process_time()
+    fit = Fitter(inputs.loss(), options).at(choice.penalty, choice.rows)
+    ended = time.process_time()
+    held = score(fit.rows, test, measure="dot", ci=None)
+    assert held.accuracy is not None and held.cross_entropy is not None
+    yield f"{what}: triplets of the fit", len(triplets), ""
+    yield f"{what}: accuracy on the test set", 100 * held.accuracy, "%"
+    yield f"{what}: cross-entropy on the test set", held.cross_entropy, "nats"
+    yield f"{what}: dimensions", fit.rows.shape[1], ""
+    yield f"{what}: entries that are 0, of these dimensions", 100 * float(np.mean(fit.rows == 0)), "%"
+    yield f"{what}: shrinkage", 1e6 * fit.penalty.shrinkage, "e-6"
+    yield f"{what}: passes of the choice", choice.n_passes, ""
+    yield f"{what}: the choice", chosen - began, "CPU s"
+    yield f"{what}: passes of the fit", fit.n_passes, ""
+    yield f"{what}: the fit", ended - chosen, "CPU s"
+
+
+def _peers(train: np.ndarray) -> Iterator[tuple[str, float, str]]:
+    import torch
+
+    torch.set_num_threads(1)
+    rows = np.abs(np.random.default_rng(0).normal(0.1, 0.3, (N, D)))
+    many = np.random.default_rng(1).integers(0, N - 2, (MANY, 3)).astype(np.int32)
+    many[:, 1] += many[:, 1] >= many[:, 0]
+    low, high = np.sort(many[:, :2], axis=1).T
+    many[:, 2] += (many[:, 2] >= low).astype(np.int32)
+    many[:, 2] += many[:, 2] >= high
+    for what, triplets in (("248,661 answers", train), ("4.7 million answers", many)):
+        objective = Objective(TripletLoss(N, triplets.astype(np.int32), np.dtype(np.float64)), EmbeddingPenalty(1e-5))
+        objective(rows)
+        own = cpu_seconds(lambda objective=objective: objective(rows), 3)  # type: ignore[misc]
+        autograd = autograd_gradient(rows, triplets)
+        yield f"{what}: a full gradient", 1e3 * own, "CPU ms"
+        yield f"{what}: torch's autograd through the (n, n) matrix, in gradients", cpu_seconds(autograd, 2) / own, ""
+        for name, one_hot, batches in (("rows looked up", False, BATCHES), ("one-hot rows", True, BATCHES // 10)):
+            epoch, _ = spose_step(N, D, triplets[: batches * BATCH], 0.008, one_hot)
+            epoch()
+            whole = cpu_seconds(epoch) / batches * len(triplets) / BATCH
+            yield f"{what}: an epoch of SPoSE's loop, {name}, extrapolated", whole, "CPU s"
+            yield f"{what}: an epoch of SPoSE's loop, {name}, in gradients", whole / own, ""
+
+
+def main() -> None:
+    """Measures, writes the CSV file and prints its table; or only prints."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/embed-MACHINE.csv")
+    parser.add_argument("--table", type=Path, metavar="FILE.csv", help="measure nothing: print the table of that file")
+    options = parser.parse_args()
+    if options.table:
+        print(table(read(options.table)))
+        return
+    if options.folder is None:
+        parser.error("a folder of data is needed, or --table FILE.csv")
+    rows, today = [], datetime.now(timezone.utc).date().isoformat()
+    for what, figure, unit in measure(options.folder):
+        print(f"{what}: {figure:,.4g} {unit}", file=sys.stderr, flush=True)
+        rows.append(GridRow(what, float(figure), unit, machine(), commit(), today))
+    out = options.out or Path(__file__).with_name("results") / f"embed-{machine()}.csv"
+    write_csv(out, rows)
+    print(table(read(out)))
+
+
+if __name__ == "__main__":
+    main()

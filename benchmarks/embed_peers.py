@@ -1,0 +1,67 @@
+"""SPoSE's training, restated: minibatches of one-hot rows, Adam, an L1 penalty; and the same with rows looked up.
+
+One-hot rows of the three objects are multiplied by the weights, as published; negative weights are cut at zero by the
+loss's penalty in the published code and by a clamp after each step here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+BATCH, RATE = 100, 0.001  # of the published training
+START = 0.1, 0.01  # mean and standard deviation of the first weights
+
+
+def spose_step(
+    n: int, d: int, triplets: np.ndarray, sparsity: float, one_hot: bool, rate: float = RATE, batch: int = BATCH,
+    seed: int = 0,
+) -> tuple[Callable[[], None], Any]:  # fmt: skip
+    """A call that goes through all of these triplets once, in a random order, and the weights (n, d) that it moves."""
+    import torch
+
+    rng = np.random.default_rng(seed)
+    weights = torch.tensor(rng.normal(*START, (n, d)), dtype=torch.float32, requires_grad=True)
+    optimizer = torch.optim.Adam([weights], lr=rate)
+    index, eye = torch.tensor(triplets.astype(np.int64)), torch.eye(n) if one_hot else None
+
+    def epoch() -> None:
+        order = torch.tensor(rng.permutation(len(index)))
+        for start in range(0, len(index), batch):
+            chosen = index[order[start : start + batch]]
+            rows = weights[chosen] if eye is None else (eye[chosen.ravel()] @ weights).reshape(*chosen.shape, d)
+            optimizer.zero_grad()
+            objective(rows, weights, sparsity).backward()
+            optimizer.step()
+            with torch.no_grad():
+                weights.clamp_(min=0.0)
+
+    return epoch, weights
+
+
+def objective(rows: Any, weights: Any, sparsity: float) -> Any:
+    """Mean cross-entropy of triplets whose rows (b, 3, d) these are, the odd one last, and SPoSE's penalty."""
+    import torch
+
+    i, j, k = rows.unbind(dim=1)
+    similarities = torch.stack([(i * j).sum(1), (i * k).sum(1), (j * k).sum(1)], dim=1)
+    return -torch.log_softmax(similarities, dim=1)[:, 0].mean() + sparsity * weights.abs().sum() / len(weights)
+
+
+def autograd_gradient(rows: np.ndarray, triplets: np.ndarray) -> Callable[[], Any]:
+    """A full gradient by torch's autograd through the (n, n) matrix."""
+    import torch
+
+    weights = torch.tensor(rows.astype(np.float32), requires_grad=True)
+    i, j, k = torch.tensor(triplets.astype(np.int64)).T
+
+    def gradient() -> Any:
+        weights.grad = None
+        s = weights @ weights.T
+        similarities = torch.stack([s[i, j], s[i, k], s[j, k]], dim=1)
+        (-torch.log_softmax(similarities, dim=1)[:, 0].mean()).backward()
+        return weights.grad
+
+    return gradient

@@ -1,0 +1,207 @@
+"""`pyalign embed`: human dimensions learned from triplets, cross-validated."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from pyalign.cli import _folder, _idle, _inputs, _kept, _options
+from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused
+from pyalign.data import Embeddings, Triplets
+from pyalign.data.objects import HOW
+from pyalign.embedding.cross_validate import cross_validate_embedding
+from pyalign.embedding.embedding import fit_embedding
+from pyalign.embedding.result import EmbeddingFit
+from pyalign.embedding.validated import EmbeddingCrossValidation
+from pyalign.errors import ConvergenceWarning, InputError
+from pyalign.io.export import embedding_files
+from pyalign.io.paths import Spec
+from pyalign.journal import Journal
+from pyalign.progress import Progress
+from pyalign.stats.resampling import Resampling
+
+EMBEDDING, FOLDS, STABILITY = "embedding", "cross-validation", "stability of the dimensions"
+ROWS, TABLE, ERRORS = "embedding.npz", "dimensions.csv", "standard_errors.npz"
+WRITTEN, PICTURES = (ROWS, TABLE, ERRORS, "embed.json", "embedding.json"), ("penalty-path",)  # to --out
+OF_FOLDS = ("folds", "n_seeds", "halves", "n_resamples", "against", "confidence_level", "subjects", "subject_column")
+MANY = 3  # folds, where no number is stated
+PEOPLE_COUNT = "--split subjects and intervals over participants", "--split subjects, --ci subjects"
+
+
+def dimensions(text: str) -> int | str:
+    """A number of dimensions, or the word auto."""
+    return text if text == "auto" else _options.count(text)
+
+
+@dataclass(frozen=True)
+class EmbedOptions(
+    _options.TripletFile, _options.RowNames, _options.People, _options.ManyAnswers, _idle.Nan, _idle.Categories,
+    _options.ClosedIntervals, _options.Running, _options.Output, _folder.Folder,
+):  # fmt: skip
+    """The options of `pyalign embed`."""
+
+    names: Spec | None = option(
+        "names of the objects, one per line, if neither the triplets nor --item-names say them; also of the rows of "
+        "--against", metavar="FILE", role="input",
+    )  # fmt: skip
+    name_column: int | str | None = option(
+        "column with the names in tables of --against; a number from 0 or a header", kind=_options.column, metavar="K",
+        rare=True,
+    )  # fmt: skip
+    per_object: str | None = option(
+        "several images of one object", choices=HOW, group=_idle.GROUP, rare=True,
+        idle="each object has one row",
+    )  # fmt: skip
+    n_dimensions: int | str = option(
+        "largest number of dimensions (default: auto, so many that the penalties leave fewer)", default="auto",
+        kind=dimensions, metavar="K", group=EMBEDDING,
+    )  # fmt: skip
+    shrinkage: tuple[float, ...] | None = option(
+        "penalty on the squared entries: one value, or several to choose from within each fold (default: eight, "
+        "depending on the data)", nargs="+", kind=float, metavar="L", group=EMBEDDING,
+    )  # fmt: skip
+    sparsity: tuple[float, ...] | None = option(
+        "penalty on the sum of the entries, divided by the number of objects: the lambda of SPoSE (default: half of "
+        "the number of objects times the shrinkage)", nargs="+", kind=float, metavar="L", group=EMBEDDING,
+    )  # fmt: skip
+    signed: bool = option(
+        "let entries be negative: a convex problem, with a duality gap and without sparsity", default=False,
+        group=EMBEDDING,
+    )  # fmt: skip
+    missing: str = option(
+        "objects of --item-names in no triplet: raise an error, or leave their rows at zero (default: raise)",
+        default="raise", choices=("raise", "zero"), group=EMBEDDING,
+    )  # fmt: skip
+    folds: int | None = option(
+        "number of cross-validation folds (default: 3)", kind=_options.count, metavar="K", group=FOLDS
+    )
+    split: str = option(
+        "what is held out in each fold: sets of three objects with all their answers, or participants (default: "
+        "triplets); none: one fit to all triplets, at one --shrinkage or --sparsity, without held-out accuracy",
+        default="triplets", choices=("objects", "triplets", "subjects", "none"), group=FOLDS,
+    )  # fmt: skip
+    seed: int = option(
+        "random seed of the split, the halves and the resamples (default: 0)", default=0, kind=_options.seed,
+        group=FOLDS,
+    )  # fmt: skip
+    against: tuple[Spec, ...] | None = option(
+        "files of other embeddings of the objects, judged by inner products on the same held-out answers", nargs="+",
+        metavar="EMB", role="input", group=FOLDS,
+    )  # fmt: skip
+    n_seeds: int | None = option(
+        "number of fits from other starts with which the dimensions are compared", kind=_options.count, metavar="K",
+        group=STABILITY,
+    )  # fmt: skip
+    halves: bool = option("compare the dimensions of two halves of the answers", default=False, group=STABILITY)
+    n_resamples: int | None = option(
+        "number of fits to resampled answers (with --split subjects: participants), for intervals and standard errors",
+        kind=_options.count, metavar="B", group=STABILITY,
+    )  # fmt: skip
+    resume: bool = option(
+        "resume an interrupted run from the folds that it stored next to --out", default=False, group=RUNNING
+    )
+
+
+def run(options: EmbedOptions, progress: Progress) -> Outcome:
+    """Reads, cross-validates, fits to everything; what is finished is kept next to --out."""
+    pairs = penalties_of(options)
+    if options.split == "none":
+        check_one_fit(options, pairs)
+    formats, notes = _folder.check_folder(options, WRITTEN, PICTURES)
+    kept = None if options.out is None else f"{os.path.normpath(options.out)}.npz"
+    _kept.check(options, options.resume, kept)
+    counts = options.split == "subjects" or (options.split == "triplets" and options.ci in ("auto", "subjects"))
+    unused = () if counts or options.split == "none" else _inputs.unused_people(options, *PEOPLE_COUNT)
+    triplets = _inputs.read_triplets(options, answered="embed")
+    against = {
+        str(spec): _inputs.read_embeddings(spec, options.names, options.name_column) for spec in options.against or ()
+    }
+    decides = ("n_dimensions", "signed", "folds", "split", "seed", "n_seeds", "halves", "n_resamples", "ci",
+               "confidence_level", "missing", "backend")  # fmt: skip
+    journal = _kept.open_journal(
+        kept, {"triplets": triplets}, {"penalties": pairs, **{name: getattr(options, name) for name in decides}},
+        options.resume, lambda fit: _npz(fit.embedding),
+    )  # fmt: skip
+    with journal.kept(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
+        result = _result(options, triplets, against, pairs, progress, journal)
+    files, more = _files(result, options, formats)
+    return Outcome(result, files, journal=journal, notes=(*notes, *more, *unused))
+
+
+def penalties_of(options: EmbedOptions) -> list[tuple[float | None, float | None]] | str:
+    """All pairs of the penalties that were stated; "auto" where none was."""
+    if options.shrinkage is None and options.sparsity is None:
+        return "auto"
+    for flag, values in (("--shrinkage", options.shrinkage), ("--sparsity", options.sparsity)):
+        wrong = [value for value in values or () if not 0 <= value < float("inf")]
+        if wrong:
+            raise InputError(f"{flag} must be a number of at least 0; got {wrong[0]:g}")
+    return list(product(options.shrinkage or (None,), options.sparsity or (None,)))
+
+
+def check_one_fit(options: EmbedOptions, pairs: list[tuple[float | None, float | None]] | str) -> None:
+    """Raises where an option is of cross-validation, which --split none leaves out."""
+    refuse_unused(options, OF_FOLDS, "folds, and --split none omits them")
+    if options.ci not in ("auto", "none"):
+        raise InputError(f"--ci {options.ci} needs held-out figures of folds, which --split none does not give")
+    if isinstance(pairs, str):
+        raise InputError("--split none fits one embedding: --shrinkage or --sparsity says how strongly it is penalized")
+    if len(pairs) > 1:
+        raise InputError(f"--split none takes one --shrinkage and one --sparsity; got {len(pairs)} pairs")
+
+
+def intervals(options: EmbedOptions) -> Resampling | None:
+    """Over what intervals are, in closed form: --resamples is of the dimensions."""
+    asked: dict[str, Any] = {} if options.confidence_level is None else {"confidence_level": options.confidence_level}
+    return None if options.ci == "none" else Resampling(options.ci, **asked)
+
+
+def _result(
+    options: EmbedOptions, triplets: Triplets, against: dict[str, Embeddings], pairs: Any, progress: Progress,
+    journal: Journal,
+) -> EmbeddingCrossValidation | EmbeddingFit:  # fmt: skip
+    shared: dict[str, Any] = {
+        "n_dimensions": options.n_dimensions, "signed": options.signed, "missing": options.missing,
+        "backend": options.backend, "progress": progress, "journal": journal,
+    }  # fmt: skip
+    if options.split == "none":
+        shrinkage, sparsity = pairs[0]
+        fit = fit_embedding(triplets, shrinkage=shrinkage, sparsity=sparsity, **shared)
+        return replace(fit, triplets=str(options.triplets))
+    result = cross_validate_embedding(
+        triplets, folds=options.folds or MANY, penalties=pairs, split=options.split, seed=options.seed,
+        n_seeds=options.n_seeds or 0, halves=options.halves, n_resamples=options.n_resamples or 0, against=against,
+        ci=intervals(options), **shared,
+    )  # fmt: skip
+    return replace(result, triplets=str(options.triplets), fit=replace(result.fit, triplets=str(options.triplets)))
+
+
+def _files(
+    result: EmbeddingCrossValidation | EmbeddingFit, options: EmbedOptions, formats: tuple[str, ...]
+) -> tuple[dict[str, Output], tuple[str, ...]]:
+    """What --out holds."""
+    if options.out is None:
+        return {}, ()
+    fit = result if isinstance(result, EmbeddingFit) else result.fit
+    arrays: dict[str, Output] = {os.path.join(options.out, ROWS): _npz(fit.embedding)}
+    if isinstance(result, EmbeddingCrossValidation) and result.standard_errors is not None:
+        errors = Embeddings(result.standard_errors, fit.embedding.names)
+        arrays[os.path.join(options.out, ERRORS)] = _npz(errors)
+    drawn = formats if isinstance(result, EmbeddingCrossValidation) and any(f.path for f in result.folds) else ()
+    files, notes = _folder.folder_files(result, options, {TABLE: fit.to_csv()}, drawn)
+    return {**arrays, **files}, notes
+
+
+def _npz(embedding: Embeddings) -> Any:
+    """The contents of an .npz with the rows and their names."""
+    ((_, content),) = embedding_files("embedding.npz", Embeddings(np.asarray(embedding.values), embedding.names))
+    return content
+
+
+COMMAND = Command(EmbedOptions, run, "pyalign embed -t triplets.npy --out human", about=("triplets",))

@@ -1,0 +1,51 @@
+"""The maps that gLocal has published, by the names of their models: ``glocal:clip_RN50`` wherever a map can be named.
+
+Source: Muttenthaler et al., "Improving neural network representations using human similarity judgments", NeurIPS 2023;
+addresses as the authors' repository and thingsvision have them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyalign._registry import register
+from pyalign.data import Transform
+from pyalign.datasets.fetch import CHECKSUMS, fetch_file
+from pyalign.datasets.places import root
+from pyalign.datasets.row import Remote
+from pyalign.errors import InputError, nearest
+from pyalign.io.paths import PUBLISHED_MAP
+from pyalign.io.transform import load_transform
+
+ADDRESS = "https://raw.githubusercontent.com/LukasMut/gLocal/main/transforms"
+FOLDER = "glocal"  # among the data sets
+MAPS = {  # model -> the module whose output the map is for
+    "OpenCLIP_ViT-L-14_laion2b_s32b_b82k": "visual", "OpenCLIP_ViT-L-14_laion400m_e32": "visual",
+    "clip_RN50": "visual", "clip_ViT-L/14": "visual", "dino-vit-base-p16": "norm", "dino-vit-base-p8": "norm",
+    "dinov2-vit-base-p14": "norm", "dinov2-vit-large-p14": "norm", "resnet18": "avgpool",
+}  # fmt: skip
+
+
+def published_map(model: str) -> Transform:
+    """The map of a model; it is fetched at its first use.
+
+    Raises:
+        InputError: gLocal has published no map of the model; it can't be fetched, or is another file than before.
+        MissingExtraError: pooch is not installed.
+    """
+    spec = f"{PUBLISHED_MAP}{model}"
+    if model not in MAPS:
+        known = f"it has of {', '.join(MAPS)}"
+        raise InputError(f"{spec}: gLocal has published no map of it{nearest(model, MAPS) or f'; {known}'}")
+    place, module = root() / FOLDER, MAPS[model]
+    place.mkdir(parents=True, exist_ok=True)
+    remote = Remote(f"{model.replace('/', '-')}.npz", f"{ADDRESS}/{model}/{module}/transform.npz")
+    file = fetch_file(FOLDER, remote, place)
+    notes = [f"{spec} was fitted to triplets of THINGS: scores on THINGS are in-sample"]
+    if file.checked == "nothing":
+        where = f"from {remote.url}; its SHA-256, {file.sha256}, was not published and is recorded"
+        notes.append(f"{spec} is {'now ' if file.is_new else ''}{where} in {place / CHECKSUMS}")
+    return replace(load_transform(place / remote.file), source=spec, notes=tuple(notes))
+
+
+register("published_map", published_map)

@@ -1,0 +1,250 @@
+"""Cross-validation of an embedding: every figure is of answers that chose nothing."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyalign import _checks
+from pyalign.data.similarities import named_models
+from pyalign.embedding.against import HeldOutFigures, Other, plan_for
+from pyalign.embedding.choose import GROWTH, choose_penalty, held_out
+from pyalign.embedding.embedding import REFIT, nothing_left, options_of, recorded, require_dimensions, watcher
+from pyalign.embedding.fit import Fitter, RowsFit
+from pyalign.embedding.inputs import EmbeddingInputs, read_answers
+from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty, as_embedding_penalties
+from pyalign.embedding.result import EmbeddingFit, described
+from pyalign.embedding.split import checked_split, folds_of
+from pyalign.embedding.stability import Refits, Stability, stability_of, standard_errors
+from pyalign.embedding.validated import EmbeddingCrossValidation, EmbeddingFold
+from pyalign.errors import ConvergenceWarning, InputError
+from pyalign.journal import Journal, packed, unpacked
+from pyalign.progress import Progress, silent
+from pyalign.stats.resampling import IntervalsOver, record_of
+from pyalign.stats.splits import Fold
+from pyalign.typing import AnswersLike, BackendName, EmbeddingsLike, SubjectsLike, TripletsLike
+
+
+def cross_validate_embedding(
+    triplets: TripletsLike, *, folds: int = 3, penalties: Any = "auto", split: str = "triplets", seed: int = 0,
+    n_seeds: int = 0, halves: bool = False, n_resamples: int = 0,
+    against: Mapping[str, EmbeddingsLike] | None = None, subjects: SubjectsLike | None = None,
+    answers: AnswersLike | None = None, weights: ArrayLike | None = None, names: Any = None, missing: str = "raise",
+    ci: IntervalsOver = "auto", backend: BackendName = "auto", progress: Progress | None = None,
+    journal: Journal | None = None, **options: Any,
+) -> EmbeddingCrossValidation:  # fmt: skip
+    """Cross-validate an embedding with penalties chosen inside each fold, then fit it to all answers.
+
+    Args:
+        triplets, answers, weights, names, missing, backend: see `fit_embedding`.
+        folds: the number of folds.
+        penalties: pairs (shrinkage, sparsity) to choose from, of which one may be None; ``"auto"``: eight of the path
+            of `embedding_path`, and further ones if the best is at an end of these. A tenth of a fold's training
+            answers chooses. A single pair is used unchanged everywhere; others are scaled to the answers of each fit.
+        split: what is held out. ``"triplets"``: sets of three objects, with all answers to them; ``"subjects"``:
+            participants. Objects can't be held out, since an object without answers has no row.
+        seed: of the split.
+        n_seeds: how many fits from other starts the dimensions are compared with.
+        halves: whether the dimensions of two halves of the answers are compared.
+        n_resamples: how many fits to resampled answers give intervals and standard errors.
+        against: other embeddings, by name, which are judged by inner products on the same held-out answers.
+        subjects: (t,) who answered each triplet; None: those of the triplets.
+        ci: what intervals generalize to: ``"subjects"`` or ``"triplets"``; ``"auto"``: participants if at least four
+            are known, otherwise triplets. A `Resampling` sets the level.
+        progress: a callback that gets the current stage, the number of passes of the current fit, and None.
+        journal: keeps finished folds and refits, and the best embedding so far, if the call is interrupted with Ctrl-C.
+            The same call continues from there.
+        options: the fields of `EmbeddingOptions`.
+
+    Returns:
+        An `EmbeddingCrossValidation`.
+
+    Raises:
+        InputError: as `fit_embedding`; a split over objects; unknown participants; a fold that leaves an object without
+            answers.
+        MissingExtraError: scipy is not installed.
+
+    Warns:
+        ConvergenceWarning: the fits of some folds, or that to all answers, stopped before a stationary point.
+
+    Example:
+        >>> from pyalign.datasets.simulate import simulate
+        >>> kinds = np.repeat(np.eye(3), 8, axis=0)  # three groups of eight objects
+        >>> result = cross_validate_embedding(simulate(3 * kinds, 4000, measure="dot").triplets, folds=2)
+        >>> result.accuracy > 0.5, result.fit.n_dimensions >= 3
+        (True, True)
+    """
+    began, progress, journal = time.perf_counter(), progress or silent, journal or Journal()
+    chosen = options_of(options)
+    folds = _checks.whole_number(folds, "folds", 2)
+    for name, count in (("seed", seed), ("n_seeds", n_seeds), ("n_resamples", n_resamples)):
+        _checks.whole_number(count, name, 0)
+    if n_resamples == 1:
+        raise InputError("n_resamples must be 0 or at least 2; got 1")
+    _checks.flags(halves=halves)
+    models = {} if against is None else named_models(against, "against")
+    inputs = read_answers(
+        triplets, answers=answers, weights=weights, subjects=subjects, names=names, missing=missing, backend=backend
+    )  # fmt: skip
+    require_dimensions(inputs, chosen)
+    stated_penalties = as_embedding_penalties(penalties, inputs.n, chosen.signed)
+    drawn = folds_of(checked_split(split, inputs), inputs, folds, seed)
+    plan = plan_for(ci, split, inputs.subjects)
+    others = [Other.of(x, name, inputs) for name, x in models.items()]
+    run = _Run(inputs, chosen, stated_penalties, split, seed, progress, journal)
+    finished = [run.fold(fold, f"fold {number + 1}/{folds}") for number, fold in enumerate(drawn)]
+    results = [one.result for one in finished]
+    fit = run.refit(results)
+    fit = replace(recorded(fit, inputs), provenance=None)
+    refits = Refits(
+        inputs, EmbeddingPenalty(fit.shrinkage, fit.sparsity), chosen, split, seed, journal,
+        lambda stage: progress(stage, 0, None),
+    )  # fmt: skip
+    stability, errors_of_entries = _stability(fit, refits, n_seeds, halves, n_resamples)
+    _warn([*results, fit])
+    tables = [unpacked(one.table)["table"] for one in finished]
+    figures = HeldOutFigures.of(tables, [fold.test for fold in drawn], others, inputs, plan)
+    return EmbeddingCrossValidation(
+        accuracy=figures.means[0],
+        accuracy_interval=figures.fraction(0),
+        cross_entropy=figures.means[1],
+        cross_entropy_interval=figures.nats(1),
+        folds=tuple(results),
+        split=split,
+        seed=seed,
+        fit=replace(fit, notes=()),
+        seconds=time.perf_counter() - began,
+        options=chosen,
+        against=tuple(figures.comparison(k, other, fit.embedding.values) for k, other in enumerate(others)),
+        stability=stability,
+        triplets=inputs.source,
+        standard_errors=errors_of_entries,
+        notes=(*fit.notes, *figures.notes),
+        provenance=inputs.provenance(
+            {"folds": folds, "split": split, "ci": record_of(plan), "penalties": penalties, "n_seeds": n_seeds,
+             "halves": halves, "n_resamples": n_resamples, "missing": missing, **vars(chosen)}, seed,
+        ),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FinishedFold:
+    """A fold in the journal: its result, and the table (t, 3) of its held-out triplets as text.
+
+    Columns: the weight of a triplet's answers, of those that the embedding predicts, and their nats.
+    """
+
+    result: EmbeddingFold
+    table: str
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A cross-validation: its inputs, and where it is watched."""
+
+    inputs: EmbeddingInputs
+    options: EmbeddingOptions
+    penalties: tuple[EmbeddingPenalty, ...] | None
+    split: str
+    seed: int
+    progress: Progress
+    journal: Journal
+
+    def fold(self, fold: Fold, stage: str) -> FinishedFold:
+        """One fold, from the journal where it is finished."""
+        finished = self.journal.result(stage, FinishedFold)
+        if finished is not None:
+            return finished
+        began, inputs = time.perf_counter(), self.inputs
+        choice = choose_penalty(
+            inputs, fold.train, self.options, self.penalties, self.split, self.seed, self._watch(f"{stage}, path")
+        )
+        fit = Fitter(inputs.loss(fold.train), self.options, self._watch(stage)).at(choice.penalty, choice.rows)
+        if not fit.rows.shape[1]:
+            left = [EmbeddingPenalty(p.shrinkage, p.sparsity) for p in choice.path if p.n_dimensions]
+            raise nothing_left(choice.penalty, left)
+        predicted = held_out(fit.rows, inputs, fold.test)
+        weight = float(predicted.weights.sum())
+        result = EmbeddingFold(
+            shrinkage=fit.penalty.shrinkage,
+            sparsity=fit.penalty.sparsity,
+            accuracy=float(predicted.right.sum()) / weight,
+            cross_entropy=float(predicted.nats.sum()) / weight,
+            n_dimensions=fit.rows.shape[1],
+            n_train=len(fold.train),
+            n_test=len(fold.test),
+            residual=fit.residual if fit.gap is None else fit.gap,
+            converged=fit.converged,
+            at_edge=choice.at_edge,
+            n_passes=choice.n_passes + fit.n_passes,
+            seconds=time.perf_counter() - began,
+            path=choice.path,
+        )
+        table = np.column_stack([predicted.weights, predicted.right, predicted.nats])
+        finished = FinishedFold(result, packed(table=table))
+        self.journal.finish(stage, finished)
+        return finished
+
+    def refit(self, results: Sequence[EmbeddingFold]) -> EmbeddingFit:
+        """All answers, with the penalties of the folds, which had fewer of them; from the journal where it is there."""
+        inputs, penalties = self.inputs, self.penalties
+        if penalties is not None and len(penalties) == 1:
+            penalty = penalties[0]
+        else:
+            scale = (results[0].n_train / len(inputs.index)) ** GROWTH
+            penalty = EmbeddingPenalty(*(_mean([getattr(one, name) for one in results]) for name in PENALTIES))
+            penalty = penalty.scaled(scale)
+        record = self.journal.record("refit")
+        if record is not None:
+            rows = unpacked(record["rows"])["rows"]
+            figures = {**record["figures"], "penalty": EmbeddingPenalty(**record["figures"]["penalty"])}
+            return described(RowsFit(rows=rows, **figures), inputs, self.options)
+        fit = Fitter(inputs.loss(), self.options, self._watch("refit", REFIT)).at(penalty)
+        if not fit.rows.shape[1]:
+            raise nothing_left(penalty)
+        figures = {name: value for name, value in vars(fit).items() if name != "rows"}
+        self.journal.finish("refit", {"rows": packed(rows=fit.rows), "figures": figures})
+        self.journal.offer("refit", (-1.0, fit.objective), lambda: described(fit, inputs, self.options))
+        return described(fit, inputs, self.options)
+
+    def _watch(self, stage: str, *merit: int) -> Callable[[int, float, Callable[[], RowsFit]], None]:
+        return watcher(self.inputs, self.options, stage, self.progress, self.journal, *merit)
+
+
+PENALTIES = ("shrinkage", "sparsity")
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The geometric mean; 0 where one of them is."""
+    return float(np.exp(np.mean(np.log(values)))) if min(values) > 0 else 0.0
+
+
+def _stability(
+    fit: EmbeddingFit, refits: Refits, n_seeds: int, halves: bool, n_resamples: int
+) -> tuple[tuple[Stability, ...], np.ndarray | None]:
+    rows: np.ndarray = fit.embedding.values
+    found, errors = [], None
+    if n_seeds:
+        found.append(stability_of("seeds", rows, [(rows, other) for other in refits.seeds(n_seeds)]))
+    if halves:
+        first, second = refits.halves()
+        found.append(stability_of("halves", rows, [(first, second)]))
+    if n_resamples:
+        others = refits.resamples(n_resamples, rows)
+        found.append(stability_of("resamples", rows, [(rows, other) for other in others], interval=True))
+        errors = standard_errors(rows, others)
+    return tuple(found), errors
+
+
+def _warn(fits: Sequence[EmbeddingFold | EmbeddingFit]) -> None:
+    names = [*(f"fold {number + 1}" for number in range(len(fits) - 1)), "the fit to all answers"]
+    early = [name for name, fit in zip(names, fits, strict=True) if not fit.converged]
+    if early:
+        what = f"{', '.join(early)} ended before a stationary point"
+        warnings.warn(f"{what}; raise the penalties, tolerance or max_iterations", ConvergenceWarning, stacklevel=3)

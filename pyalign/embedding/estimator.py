@@ -1,0 +1,83 @@
+"""`TripletEmbedding`: an embedding as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pyalign.analysis.score import score
+from pyalign.embedding.embedding import fit_embedding
+from pyalign.embedding.result import EmbeddingFit
+from pyalign.errors import MissingExtraError
+from pyalign.typing import BackendName, TripletsLike
+
+try:
+    from sklearn.base import BaseEstimator
+    from sklearn.utils.validation import check_is_fitted
+except ImportError as error:
+    raise MissingExtraError("TripletEmbedding", "scikit-learn", "probe") from error
+
+
+class TripletEmbedding(BaseEstimator):  # type: ignore[misc]
+    """An embedding of objects that predicts human odd-one-out choices, as a scikit-learn estimator.
+
+    Triplets take the place of X: folds of scikit-learn are folds over triplets.
+
+    Args:
+        shrinkage, sparsity: the penalties, see `pyalign.fit_embedding`.
+        n_dimensions, signed, tolerance, max_iterations, seed: see `pyalign.EmbeddingOptions`.
+        missing: what objects in no triplet get: ``"raise"`` or ``"zero"``.
+        backend: see `pyalign.fit_embedding`.
+
+    Attributes:
+        embedding_: (n, d) float64.
+        fit_: the `EmbeddingFit`.
+
+    Example:
+        >>> from pyalign.datasets.simulate import simulate
+        >>> triplets = simulate(3 * np.repeat(np.eye(3), 8, axis=0), 4000, measure="dot").triplets
+        >>> model = TripletEmbedding(shrinkage=0.002).fit(triplets)
+        >>> model.embedding_.shape, model.score(triplets) > 0.5
+        ((24, 3), True)
+    """
+
+    embedding_: np.ndarray
+    fit_: EmbeddingFit
+
+    def __init__(
+        self, *, shrinkage: float | None = None, sparsity: float | None = None, n_dimensions: int | str = "auto",
+        signed: bool = False, tolerance: float = 1e-3, max_iterations: int = 2000, seed: int | None = None,
+        missing: str = "raise", backend: BackendName = "auto",
+    ) -> None:  # fmt: skip
+        self.shrinkage = shrinkage
+        self.sparsity = sparsity
+        self.n_dimensions = n_dimensions
+        self.signed = signed
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+        self.seed = seed
+        self.missing = missing
+        self.backend = backend
+
+    def fit(self, triplets: TripletsLike, y: object = None, *, answers: Any = None) -> TripletEmbedding:
+        """Fit the embedding.
+
+        Args:
+            triplets: (t, 3) integers, or names; the last column is the odd one out.
+            y: is not read.
+            answers: (t, 3) counts or proportions of the answers.
+
+        Returns:
+            The fitted estimator.
+        """
+        self.fit_ = fit_embedding(triplets, answers=answers, **self.get_params())
+        self.embedding_ = self.fit_.embedding.values
+        return self
+
+    def score(self, triplets: TripletsLike, y: object = None) -> float:
+        """The accuracy of the inner products of rows on triplets, a fraction."""
+        check_is_fitted(self)
+        result = score(self.fit_.embedding, triplets, measure="dot", ci=None)
+        assert result.accuracy is not None
+        return float(result.accuracy)

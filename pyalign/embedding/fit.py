@@ -1,0 +1,158 @@
+"""Fits of rows: at one penalty, or along a path of penalties with warm starts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pyalign.embedding.objective import Objective, zero_shrinkage
+from pyalign.embedding.options import RATIO, EmbeddingOptions, EmbeddingPenalty
+from pyalign.embedding.solve import Solved, minimise
+from pyalign.embedding.start import GAP, MOST, first_columns, signed_optimum
+from pyalign.fitting.objective import TripletLoss
+from pyalign.fitting.threads import one_blas_thread
+
+# Shares of the shrinkage from which on the best signed embedding is zero, weakest first: a column that a penalty has
+# put to zero never returns under sparsity.
+SHARES = tuple(float(share) for share in np.geomspace(0.05, 0.4, 8))
+Seen = Callable[[int, float, Callable[[], "RowsFit"]], None]  # (pass, objective, what makes the fit so far)
+
+
+@dataclass(frozen=True, eq=False)
+class RowsFit:
+    """Fitted rows, with what the fit has found.
+
+    Attributes:
+        rows: (n, d) float64: dimensions by mass, largest first; those that are zero are left out.
+        penalty: of the fit.
+        objective, cross_entropy: nats.
+        residual: see `pyalign.embedding.solve.kkt_residual`.
+        gap: nats; None of a non-negative fit, whose problem is not convex.
+        converged: whether residual or gap is as small as was asked for.
+        full: whether the fit has kept all the dimensions that it may start with, so that more could be needed.
+        n_iterations, n_passes: of the solver; each pass gives the loss and its gradient over all answers.
+        seconds: that it took.
+    """
+
+    rows: np.ndarray
+    penalty: EmbeddingPenalty
+    objective: float
+    cross_entropy: float
+    residual: float
+    gap: float | None
+    converged: bool
+    full: bool
+    n_iterations: int
+    n_passes: int
+    seconds: float
+
+
+class Fitter:
+    """Fits to one set of answers, for any penalties, each from the rows of the one before.
+
+    Args:
+        loss: of the answers.
+        options: see `EmbeddingOptions`.
+        watch: called after each step of the solver.
+    """
+
+    def __init__(self, loss: TripletLoss, options: EmbeddingOptions, watch: Seen | None = None) -> None:
+        self.loss, self.options, self.watch = loss, options, watch
+
+    @cached_property
+    def zero(self) -> float:
+        """The shrinkage from which on the best signed embedding is zero."""
+        with one_blas_thread():
+            return zero_shrinkage(self.loss)
+
+    def penalties(self, shares: Sequence[float] = SHARES) -> tuple[EmbeddingPenalty, ...]:
+        """These shares of the shrinkage at which all is zero, and of sparsity what belongs to it."""
+        ratio = 0.0 if self.options.signed else RATIO * self.loss.n
+        return tuple(EmbeddingPenalty(share * self.zero, ratio * share * self.zero) for share in shares)
+
+    def path(self, penalties: Sequence[EmbeddingPenalty], start: np.ndarray | None = None) -> Iterator[RowsFit]:
+        """A fit for each penalty, in their order. start: rows to begin at; None: those of `pyalign.embedding.start`."""
+        for penalty in penalties:
+            with one_blas_thread():
+                fit = self._signed(penalty, start) if self.options.signed else self._bounded(penalty, start)
+            start = fit.rows
+            yield fit
+
+    def at(self, penalty: EmbeddingPenalty, start: np.ndarray | None = None) -> RowsFit:
+        """One fit."""
+        return next(self.path([penalty], start))
+
+    def _bounded(self, penalty: EmbeddingPenalty, start: np.ndarray | None) -> RowsFit:
+        began, objective, passes = time.perf_counter(), Objective(self.loss, penalty), 0
+        if start is None:
+            start, passes = first_columns(
+                self.loss, penalty.shrinkage, self.zero, self._most or MOST, self.options.seed
+            )  # fmt: skip
+
+        def fitted(solved: Solved) -> RowsFit:
+            rows = by_mass(solved.rows)
+            return RowsFit(
+                rows, penalty, solved.value, solved.value - objective.penalties(rows), solved.residual, None,
+                solved.converged, self._most is None and rows.shape[1] == MOST < self.loss.n, solved.iterations,
+                passes + solved.passes, time.perf_counter() - began,
+            )  # fmt: skip
+
+        return fitted(self._solved(objective, start, fitted))
+
+    def _signed(self, penalty: EmbeddingPenalty, start: np.ndarray | None) -> RowsFit:
+        began, objective = time.perf_counter(), Objective(self.loss, penalty)
+        optimum = signed_optimum(self.loss, penalty.shrinkage, start=start, iterations=self.options.max_iterations)
+        count, passes = optimum.iterations, optimum.passes
+
+        def fitted(solved: Solved) -> RowsFit:
+            rows = principal(solved.rows)
+            return RowsFit(
+                rows, penalty, solved.value, solved.value - objective.penalties(rows), solved.residual,
+                max(0.0, optimum.gap + solved.value - optimum.objective), solved.converged, False,
+                count + solved.iterations, passes + solved.passes, time.perf_counter() - began,
+            )  # fmt: skip
+
+        if self._most is None or optimum.rows.shape[1] <= self._most:
+            converged = optimum.gap <= GAP
+            return fitted(Solved(optimum.rows, optimum.objective, optimum.residual, converged, 0, 0))
+        return fitted(self._solved(objective, optimum.rows[:, : self._most], fitted, bounded=False))
+
+    @property
+    def _most(self) -> int | None:
+        """The most columns that were asked for."""
+        return None if self.options.n_dimensions == "auto" else self.options.n_dimensions
+
+    def _solved(
+        self, objective: Objective, start: np.ndarray, fitted: Callable[[Solved], RowsFit], bounded: bool = True
+    ) -> Solved:
+        def seen(passes: int, value: float, rows: np.ndarray) -> None:
+            if self.watch is not None:
+                so_far = Solved(rows, value, float("inf"), False, passes, passes)
+                self.watch(passes, value, lambda: fitted(so_far))
+
+        return minimise(
+            objective, start, tolerance=self.options.tolerance, iterations=self.options.max_iterations, bounded=bounded,
+            watch=seen,
+        )  # fmt: skip
+
+
+def by_mass(rows: np.ndarray) -> np.ndarray:
+    """The columns of rows (n, d) that are not zero, those of the largest sum first.
+
+    Example:
+        >>> by_mass(np.array([[0.0, 1.0, 2.0], [0.0, 0.0, 1.0]])).tolist()
+        [[2.0, 1.0], [1.0, 0.0]]
+    """
+    mass = rows.sum(axis=0)
+    order = np.argsort(-mass, kind="stable")
+    return np.ascontiguousarray(rows[:, order[mass[order] > 0]])
+
+
+def principal(rows: np.ndarray) -> np.ndarray:
+    """Rows with the same inner products, their columns orthogonal, the longest first."""
+    left, lengths, _ = np.linalg.svd(rows, full_matrices=False)
+    return np.ascontiguousarray(left * lengths)

@@ -1,0 +1,210 @@
+"""How far each dimension can be trusted: other starts, halves of the answers, resampled answers or participants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pyalign.embedding.choose import GROWTH
+from pyalign.embedding.fit import Fitter
+from pyalign.embedding.inputs import EmbeddingInputs
+from pyalign.embedding.match import matched, units
+from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
+from pyalign.embedding.split import halves_of, unit_of
+from pyalign.journal import Journal, packed, unpacked
+
+ABOVE = (0.8, 0.9)
+LEVEL = 0.95  # of intervals over resamples
+
+
+@dataclass(frozen=True)
+class DimensionStability:
+    """How well one dimension comes back.
+
+    Attributes:
+        dimension: its number in the embedding, from 1.
+        correlation: the mean Pearson correlation with the matched dimensions of the other fits; between the two halves
+            of the answers, the correlation of the dimensions that match it.
+        low, high: between which 95% of these correlations are, of resamples; of seeds, the least and the largest.
+        above_8, above_9: the fraction of fits in which the correlation is above .8 and above .9.
+    """
+
+    dimension: int
+    correlation: float
+    low: float
+    high: float
+    above_8: float
+    above_9: float
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How well an embedding comes back.
+
+    Attributes:
+        over: ``"seeds"``: other starts of the solver, on the same answers; ``"halves"``: two halves of the answers;
+            ``"resamples"``: answers (or participants) drawn with replacement.
+        n_fits: the number of other fits.
+        dimensions: a `DimensionStability` for each dimension.
+        similarity: the mean Pearson correlation between the similarities x_i . x_j of all pairs of objects in the
+            embedding and in the other fits; of halves, between the two.
+        above_8: the fraction of dimensions with a correlation above .8, averaged over the fits.
+        above_9: likewise above .9.
+        vice_above_8: as in VICE, of dimensions whose best match (not one to one) on 80% of the objects correlates
+            above .8 on the other objects. None of halves.
+    """
+
+    over: str
+    n_fits: int
+    dimensions: tuple[DimensionStability, ...]
+    similarity: float
+    above_8: float
+    above_9: float
+    vice_above_8: float | None = None
+
+
+def stability_of(
+    over: str, rows: np.ndarray, pairs: Sequence[tuple[np.ndarray, np.ndarray]], interval: bool = False
+) -> Stability:
+    """Of an embedding (n, d), from pairs of other embeddings.
+
+    pairs: what is compared: the embedding itself and another fit, or two fits to different answers.
+    """
+    d = rows.shape[1]
+    correlations = np.zeros((len(pairs), d))
+    for k, (a, b) in enumerate(pairs):
+        correlations[k] = _between(rows, a, b)
+    above = [(correlations > threshold).mean(axis=0) for threshold in ABOVE]
+    low, high = correlations.min(axis=0), correlations.max(axis=0)
+    if interval:
+        low, high = np.quantile(correlations, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return Stability(
+        over=over,
+        n_fits=2 if over == "halves" else len(pairs),
+        dimensions=tuple(
+            DimensionStability(
+                j + 1, float(correlations[:, j].mean()), float(low[j]), float(high[j]), float(above[0][j]),
+                float(above[1][j]),
+            )
+            for j in range(d)
+        ),
+        similarity=float(np.mean([similarity_correlation(a, b) for a, b in pairs])),
+        above_8=float(above[0].mean()),
+        above_9=float(above[1].mean()),
+        vice_above_8=None if over == "halves" else float(np.mean([_as_in_vice(a, b) for a, b in pairs])),
+    )  # fmt: skip
+
+
+def _as_in_vice(rows: np.ndarray, other: np.ndarray) -> float:
+    """The fraction of dimensions whose best match on 80% of the objects correlates above .8 on the others.
+
+    Source: Muttenthaler et al., "VICE", NeurIPS 2022, section 4 (reproducibility of dimensions).
+    """
+    if not rows.shape[1] or not other.shape[1]:
+        return 0.0
+    order = np.random.default_rng(0).permutation(len(rows))
+    first, rest = order[: len(order) * 4 // 5], order[len(order) * 4 // 5 :]
+    best = (units(rows[first]).T @ units(other[first])).argmax(axis=1)
+    held_out = (units(rows[rest]) * units(other[rest][:, best])).sum(axis=0)
+    return float((held_out > ABOVE[0]).mean())
+
+
+def _between(rows: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(d,) correlations between the columns of a and b that match each column of the embedding; 0 without a match."""
+    out = np.zeros(rows.shape[1])
+    if not a.shape[1] or not b.shape[1]:
+        return out
+    to_b = matched(rows, b)
+    if a is rows:
+        out[to_b.first] = to_b.correlations
+        return out
+    to_a = matched(rows, a)
+    column_of_a = dict(zip(to_a.first.tolist(), to_a.second.tolist(), strict=True))
+    ua, ub = units(a), units(b)
+    for j, column in zip(to_b.first.tolist(), to_b.second.tolist(), strict=True):
+        if j in column_of_a:
+            out[j] = float(ua[:, column_of_a[j]] @ ub[:, column])
+    return out
+
+
+def similarity_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """The Pearson correlation of the inner products of all pairs of different objects."""
+    upper = np.triu_indices(len(a), 1)
+    s, t = (a @ a.T)[upper], (b @ b.T)[upper]
+    s, t = s - s.mean(), t - t.mean()
+    length = float(np.sqrt((s @ s) * (t @ t)))
+    return float(s @ t) / length if length > 0 else 0.0
+
+
+class Refits:
+    """Further fits at the penalties of an embedding, each a step of a journal.
+
+    Args:
+        inputs: all answers. penalty, options: of the embedding. split: what halves and resamples are drawn of.
+        report: called with the name of each step before it begins.
+    """
+
+    def __init__(
+        self, inputs: EmbeddingInputs, penalty: EmbeddingPenalty, options: EmbeddingOptions, split: str, seed: int,
+        journal: Journal, report: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        self.inputs, self.penalty, self.options = inputs, penalty, options
+        self.split, self.seed, self.journal, self.report = split, seed, journal, report
+
+    def seeds(self, count: int) -> list[np.ndarray]:
+        """Fits to all answers from other starts."""
+        return [
+            self._step(f"seed {k + 1}/{count}", lambda k=k: self._fit(None, None, self.penalty, k))  # type: ignore[misc]
+            for k in range(count)
+        ]
+
+    def halves(self) -> list[np.ndarray]:
+        """Fits to each half of the answers, with the penalties that half as many answers need."""
+        penalty = self.penalty.scaled(2.0**GROWTH)
+        return [
+            self._step(f"half {k + 1}/2", lambda half=half: self._fit(half, None, penalty, None))  # type: ignore[misc]
+            for k, half in enumerate(halves_of(self.split, self.inputs, self.seed))
+        ]
+
+    def resamples(self, count: int, rows: np.ndarray) -> list[np.ndarray]:
+        """Fits to resampled answers, from the embedding: their columns are those of the embedding."""
+        unit = unit_of(self.split, self.inputs)
+        number = int(unit.max()) + 1
+        fits = []
+        for k in range(count):
+            drawn = np.random.default_rng([self.seed, k]).integers(0, number, number)
+            weights = np.bincount(drawn, minlength=number).astype(np.float64)[unit]
+            fits.append(
+                self._step(
+                    f"resample {k + 1}/{count}",
+                    lambda weights=weights: self._fit(None, weights, self.penalty, None, rows),  # type: ignore[misc]
+                )
+            )
+        return fits
+
+    def _step(self, name: str, fit: Callable[[], np.ndarray]) -> np.ndarray:
+        record = self.journal.record(name)
+        if record is not None:
+            return unpacked(record["rows"])["rows"]
+        self.report(name)
+        rows = fit()
+        self.journal.finish(name, {"rows": packed(rows=rows)})
+        return rows
+
+    def _fit(
+        self, triplets: np.ndarray | None, weights: np.ndarray | None, penalty: EmbeddingPenalty, seed: int | None,
+        start: np.ndarray | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        fitter = Fitter(self.inputs.loss(triplets, weights), replace(self.options, seed=seed))
+        return fitter.at(penalty, start).rows
+
+
+def standard_errors(rows: np.ndarray, resamples: Sequence[np.ndarray]) -> np.ndarray:
+    """(n, d) standard deviations of each entry over resamples, whose columns are matched with those of the rows."""
+    aligned = np.zeros((len(resamples), *rows.shape))
+    for k, one in enumerate(resamples):
+        pairs = matched(rows, one)
+        aligned[k][:, pairs.first] = one[:, pairs.second]
+    return np.asarray(aligned.std(axis=0, ddof=1))

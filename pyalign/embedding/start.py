@@ -1,0 +1,102 @@
+"""Where fits start: the signed optimum, and the columns of a non-negative embedding that are made of its axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyalign.embedding.objective import Objective
+from pyalign.embedding.options import EmbeddingPenalty
+from pyalign.embedding.solve import Seen, minimise
+from pyalign.fitting.objective import TripletLoss
+
+GAP = 1e-4  # nats, of a signed fit
+RESIDUALS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # of its rounds
+COLUMNS = 64  # that a round adds, at most
+FIRST_LENGTH = 0.1  # root mean square of the entries of a new column
+NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
+WEAKEST = 0.2  # of the shrinkage at which all is zero: a start needs no weaker one
+MOST = 100  # columns of a start, unless more are asked for
+
+
+@dataclass(frozen=True, eq=False)
+class SignedOptimum:
+    """The signed embedding with the least objective.
+
+    Attributes:
+        rows: (n, r), columns orthogonal, the longest first.
+        gap: nats, between its objective and a lower bound of any embedding's.
+        objective, cross_entropy: nats.
+        residual, iterations, passes: see `pyalign.embedding.solve.Solved`.
+        converged: whether the gap is at most what was asked for.
+    """
+
+    rows: np.ndarray
+    gap: float
+    objective: float
+    cross_entropy: float
+    residual: float
+    iterations: int
+    passes: int
+    converged: bool
+
+
+def signed_optimum(
+    loss: TripletLoss, shrinkage: float, *, start: np.ndarray | None = None, gap: float = GAP, iterations: int = 2000,
+    watch: Seen | None = None,
+) -> SignedOptimum:  # fmt: skip
+    """Columns are added along the directions in which the objective falls until the duality gap is small.
+
+    start: (n, r) rows near the optimum, such as that of another penalty.
+    """
+    objective = Objective(loss, EmbeddingPenalty(shrinkage))
+    rows = np.zeros((loss.n, 0)) if start is None else start
+    curvature = objective.curvature(rows if rows.shape[1] else np.zeros((loss.n, 1)))
+    done, passes, residual, distance, value = 0, 1, 0.0, 0.0, curvature.loss
+    for tolerance in RESIDUALS:
+        new = curvature.directions[:, :COLUMNS] * (FIRST_LENGTH * np.sqrt(loss.n))
+        if not rows.shape[1] and not new.shape[1]:
+            break  # nothing lowers the objective: the optimum is zero
+        solved = minimise(
+            objective, np.hstack([rows, new]), tolerance=tolerance, iterations=max(1, iterations - done), bounded=False,
+            watch=watch,
+        )  # fmt: skip
+        done, passes, residual = done + solved.iterations, passes + solved.passes + 1, solved.residual
+        left, lengths, _ = np.linalg.svd(solved.rows, full_matrices=False)
+        rows = (left * lengths)[:, lengths > NEGLIGIBLE * max(lengths[0], 1e-300)]
+        curvature = objective.curvature(rows if rows.shape[1] else np.zeros((loss.n, 1)))
+        value = curvature.loss + objective.penalties(rows)
+        distance = max(0.0, value - curvature.entropy)
+        if distance <= gap or done >= iterations:
+            break
+    return SignedOptimum(rows, distance, value, curvature.loss, residual, done, passes, distance <= gap)
+
+
+def first_columns(
+    loss: TripletLoss, shrinkage: float, zero: float, n_dimensions: int | None, seed: int | None,
+    watch: Seen | None = None,
+) -> tuple[np.ndarray, int]:  # fmt: skip
+    """Non-negative columns (n, d) to start from, and the passes that they took.
+
+    They are the positive and the negative parts of the axes of the signed optimum, those of the most mass first. So no
+    start is near zero, where sparsity would keep every column.
+
+    Args:
+        zero: see `pyalign.embedding.objective.zero_shrinkage`.
+        n_dimensions: the most columns; None: `MOST`.
+        seed: turns the axes at random first; None: they stay.
+    """
+    signed = signed_optimum(loss, max(shrinkage, WEAKEST * zero), gap=START_GAP, watch=watch)
+    rows = signed.rows
+    if seed is not None and rows.shape[1]:
+        rng = np.random.default_rng(seed)
+        turn, upper = np.linalg.qr(rng.normal(size=(rows.shape[1], rows.shape[1])))
+        rows = rows @ (turn * np.sign(upper.diagonal()))
+    parts = np.hstack([np.maximum(rows, 0.0), np.maximum(-rows, 0.0)])
+    mass = (parts**2).sum(axis=0)
+    order = np.argsort(-mass, kind="stable")[: min(n_dimensions or MOST, loss.n)]
+    return np.ascontiguousarray(parts[:, order]), signed.passes
+
+
+START_GAP = 0.03  # nats: a start need not be nearer, since the fit that follows has an optimum of its own

@@ -1,0 +1,220 @@
+"""Alignment with human choices while a network is trained: every n-th step its accuracy, interval and cross-entropy.
+
+`AlignmentEvery` is called once a step in a training loop of one's own; `lightning_callback` and `transformers_callback`
+call it from Lightning's trainer and from that of transformers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.score import score
+from pyalign.data import Embeddings, as_triplet_data, require_answers
+from pyalign.documents import Interval
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.measures import get_measure
+from pyalign.stats.resampling import AUTO, IntervalsOver
+from pyalign.typing import MeasureLike, TripletsLike
+
+
+@dataclass(frozen=True)
+class StepAlignment:
+    """The alignment of a network in one step of its training.
+
+    Attributes:
+        step: the step, from 1.
+        accuracy: the odd-one-out accuracy, a fraction.
+        ci: its interval, or None.
+        cross_entropy: nats per triplet.
+    """
+
+    step: int
+    accuracy: float
+    ci: Interval | None
+    cross_entropy: float | None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The figures by the names under which trainers log them."""
+        figures = {
+            "alignment_accuracy": self.accuracy,
+            "alignment_accuracy_low": None if self.ci is None else self.ci.low,
+            "alignment_accuracy_high": None if self.ci is None else self.ci.high,
+            "alignment_cross_entropy": self.cross_entropy,
+        }
+        return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+class AlignmentEvery:
+    """A callable that scores a network on triplets every n steps of its training.
+
+    While the rows are computed the network is in evaluation mode and takes no gradient. Afterwards each of its modules
+    is in the mode in which it was, so that the training goes on as if nobody had looked.
+
+    Args:
+        n: steps from one evaluation to the next.
+        triplets: (t, 3) integers, rows of the embeddings, the odd item last; or `pyalign.Triplets`.
+        rows: a function of the network that returns its embeddings (n, d) of all objects, a tensor or an array, in the
+            same order each time.
+        names: of the rows; needed where triplets have names.
+        measure, temperature, ci: as in `pyalign.score`.
+
+    Attributes:
+        history: a `StepAlignment` for each evaluation so far.
+
+    Raises:
+        InputError: n that is no positive whole number, triplets without answers, an unknown measure. When it is called:
+            another number of rows than names, or than the time before; what `pyalign.score` refuses, with the step.
+
+    Example:
+        >>> import torch
+        >>> network, images = torch.nn.Linear(8, 4), torch.randn(20, 8)
+        >>> triplets = torch.stack([torch.randperm(20)[:3] for _ in range(200)])
+        >>> every = AlignmentEvery(10, triplets, lambda network: network(images))
+        >>> for step in range(20):
+        ...     pass                                    # a step of training
+        ...     alignment = every(network)
+        >>> [one.step for one in every.history], alignment.ci.low < alignment.accuracy < alignment.ci.high
+        ([10, 20], True)
+    """
+
+    def __init__(
+        self, n: int, triplets: TripletsLike, rows: Callable[[Any], Any], *, names: Sequence[str] | None = None,
+        measure: MeasureLike = "cosine", temperature: float = 1.0, ci: IntervalsOver = AUTO,
+    ) -> None:  # fmt: skip
+        self.n = _checks.whole_number(n, "n", 1)
+        self.triplets = as_triplet_data(triplets)
+        require_answers(self.triplets, "AlignmentEvery")
+        if not callable(rows):
+            raise InputError(f"rows must be a function of the network; got {type(rows).__name__}")
+        if self.triplets.names is not None and names is None:
+            raise InputError("names must be those of the rows, since the triplets have names; got None")
+        self.rows = rows
+        self.names = None if names is None else _checks.names_of(names, "names")
+        self.measure = get_measure(measure)
+        self.temperature = _checks.as_temperature(temperature)
+        self.ci = ci
+        self.history: list[StepAlignment] = []
+        self._step = 0
+        self._count, self._counted_in = None if self.names is None else len(self.names), 0
+
+    def __call__(self, network: Any, step: int | None = None) -> StepAlignment | None:
+        """Count a step, and evaluate the network if it is one of every n.
+
+        Args:
+            network: a `torch.nn.Module`, which is handed to `rows`.
+            step: the number of the step, where somebody else counts; each is evaluated once. None: the calls are
+                counted, from 1.
+
+        Returns:
+            The figures of this step, or None in between.
+        """
+        before = self._step
+        self._step = before + 1 if step is None else _checks.whole_number(step, "step", 0)
+        if self._step == before or self._step % self.n:
+            return None
+        with _evaluated(network):
+            embeddings = self._embeddings(network)
+            try:
+                alignment = score(
+                    Embeddings(embeddings, self.names), self.triplets, measure=self.measure,
+                    temperature=self.temperature, ci=self.ci,
+                )  # fmt: skip
+            except InputError as error:
+                raise InputError(f"step {self._step}: {error}") from error
+        assert alignment.accuracy is not None
+        self.history.append(StepAlignment(self._step, alignment.accuracy, alignment.ci, alignment.cross_entropy))
+        return self.history[-1]
+
+    def _embeddings(self, network: Any) -> Any:
+        embeddings = self.rows(network)
+        if not hasattr(embeddings, "shape") or not np.ndim(embeddings):
+            got = type(embeddings).__name__
+            raise InputError(f"rows must give a tensor or an array (n, d); got {got} in step {self._step}")
+        count = len(embeddings)
+        if self._count is None:
+            self._count, self._counted_in = count, self._step
+        if count != self._count:
+            earlier = f"as in step {self._counted_in}" if self.names is None else "one for each of the names"
+            raise InputError(f"rows must give {self._count} rows, {earlier}; got {count} in step {self._step}")
+        return embeddings
+
+
+@contextmanager
+def _evaluated(network: Any) -> Iterator[None]:
+    """The network in evaluation mode and without gradients, then each module in its own mode again."""
+    import torch
+
+    modes = [(module, module.training) for module in network.modules()]
+    try:
+        network.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def lightning_callback(every: AlignmentEvery) -> Any:
+    """A callback of Lightning that evaluates after steps of the optimizer and logs the figures by `log_dict`.
+
+    Args:
+        every: whose `rows` takes the `LightningModule`. Of several processes only the first one evaluates.
+
+    Returns:
+        A `lightning.pytorch.Callback`, or that of the package pytorch_lightning.
+
+    Raises:
+        MissingExtraError: neither package is installed.
+    """
+    try:
+        from lightning.pytorch import Callback
+    except ImportError:
+        try:
+            from pytorch_lightning import Callback
+        except ImportError as error:
+            raise MissingExtraError("lightning_callback", "lightning", "lightning") from error
+
+    class AlignmentCallback(Callback):  # type: ignore[misc]
+        def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+            if not trainer.is_global_zero:
+                return
+            alignment = every(pl_module, step=trainer.global_step)
+            if alignment is not None:
+                pl_module.log_dict(alignment.metrics)
+
+    return AlignmentCallback()
+
+
+def transformers_callback(every: AlignmentEvery) -> Any:
+    """A callback of transformers' `Trainer` that evaluates after its steps and writes to `trainer.state.log_history`.
+
+    Args:
+        every: whose `rows` takes the model. Of several processes only the first one evaluates.
+
+    Returns:
+        A `transformers.TrainerCallback`.
+
+    Raises:
+        MissingExtraError: transformers is not installed.
+    """
+    try:
+        from transformers import TrainerCallback
+    except ImportError as error:
+        raise MissingExtraError("transformers_callback", "transformers", "models") from error
+
+    class AlignmentCallback(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if not state.is_world_process_zero:
+                return
+            alignment = every(kwargs["model"], step=state.global_step)
+            if alignment is not None:
+                state.log_history.append({**alignment.metrics, "epoch": state.epoch, "step": alignment.step})
+
+    return AlignmentCallback()

@@ -1,0 +1,318 @@
+"""A map before and after, on every set at hand: what it wins on one kind of data it can lose on another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pyalign import _checks
+from pyalign.analysis.comparison.compare import compare
+from pyalign.analysis.score import seen_by
+from pyalign.concept.neighbor_lists import checked_k
+from pyalign.data import Categories, Embeddings, Judgments, Provenance, Transform, Triplets, as_embeddings
+from pyalign.data.align import align
+from pyalign.data.judgments import as_judgments
+from pyalign.data.triplets import as_triplet_data
+from pyalign.datasets.dataset import DataSet
+from pyalign.documents import Interval
+from pyalign.errors import InputError
+from pyalign.map_transfer.neighbors import neighbor_figures
+from pyalign.map_transfer.result import ACCURACY, RSA, VOTES, LeftOut, Transfer, TransferFigure
+from pyalign.ops.rows import match_rows
+from pyalign.pairwise.rsa import rsa
+from pyalign.progress import Progress, silent
+from pyalign.stats.halves import half_samples
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
+from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike, Policy
+
+BEFORE = "before the map"
+WITHIN = "categories"
+FEWEST = 3  # triplets, or pairs, within categories
+
+
+def transfer(
+    embeddings: EmbeddingsLike,
+    maps: Transform | Mapping[str, Transform],
+    on: Mapping[str, Any],
+    *,
+    categories: CategoriesLike | None = None,
+    k: int = 10,
+    measure: MeasureLike | None = None,
+    ci: IntervalsOver = AUTO,
+    missing: Policy = "raise",
+    backend: BackendName = "auto",
+    progress: Progress | None = None,
+) -> Transfer:
+    """Compare embeddings before and after linear maps: agreement with people on several sets, and neighbours.
+
+    Args:
+        embeddings: (n, d) embeddings.
+        maps: a `Transform`, or a mapping of names to several.
+        on: name -> `Triplets`, `Judgments`, or a `DataSet`, of which triplets, judgments and categories are taken as
+            far as it has them. An empty mapping leaves the figures without people.
+        categories: of the objects, as `Categories.of` takes them; None: those of the first data set that has some.
+            Within categories, only triplets of three objects, and pairs of two objects, that share one are counted.
+        k: the number of neighbours.
+        measure: of all figures; None: for triplets the cosine before, and after a map the measure that it was fitted
+            for, if its file says so; Pearson's for similarity matrices; the cosine for neighbours.
+        ci: what intervals are over, as in `pyalign.compare`; neighbours have intervals over objects. None: none.
+        missing: "raise", or "omit" for triplets and pairs of items without a row.
+        backend: see `pyalign.score`.
+        progress: a callback that gets the stage, the amount done and the total.
+
+    Returns:
+        A `Transfer`. Differences are paired: over the same triplets as `pyalign.compare`, over the same pairs as
+        `pyalign.rsa`, over the same half-samples of the objects. Sets that don't fit the embeddings, and figures that a
+        set can't give, are in `left_out` with the reason.
+
+    Raises:
+        InputError: a map for another number of features; sets of another type; k; no figure that can be computed.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(40, 4))
+        >>> stretch = Transform(np.diag([2.0, 1.0, 1.0, 0.0]), None, 0.0, 1.0)
+        >>> human = Judgments(np.corrcoef(x * [1, 1, 1, 0]), "similarity")
+        >>> found = transfer(x, stretch, {"people": human}, k=3)
+        >>> [(row.figure, row.difference > 0) for row in found.figures]
+        [('rsa', True), ('neighbours kept', False)]
+    """
+    progress = progress or silent
+    x = as_embeddings(embeddings)
+    for argument, given in (("maps", {} if isinstance(maps, Transform) else maps), ("on", on)):
+        if not isinstance(given, Mapping):
+            raise InputError(f"{argument} must map names to what they stand for; got {type(given).__name__}")
+    named = {"map": maps} if isinstance(maps, Transform) else _checks.by_name(maps, "maps")
+    for name, one in named.items():
+        if not isinstance(one, Transform):
+            raise InputError(f"maps must hold pyalign.Transform; got {type(one).__name__} for {name!r}")
+        if name == BEFORE:
+            raise InputError(f"maps must have other names than {BEFORE!r}")
+    if not named:
+        raise InputError("maps must be at least one; got none")
+    mapped = {name: _mapped(x, one, name) for name, one in named.items()}
+    sets = [part for name, given in _checks.by_name(on, "on").items() for part in _parts(name, given)]
+    k, plan = checked_k(k, len(x)), as_resampling(ci)
+    of_all = None if categories is None else Categories.of(categories)
+    work = _Work(x, named, mapped, measure, plan, missing, backend, k, progress)
+    for part in sets:
+        work.of_set(part, of_all)
+    work.of_neighbors(of_all or next((part.categories for part in sets if part.categories is not None), None))
+    if not work.figures:
+        raise InputError("; ".join(out.note for out in work.left_out))
+    sources = [(name, one) for name, one in on.items() if not isinstance(one, DataSet)]
+    options = {"k": k, "measure": None if measure is None else str(measure), "missing": missing}
+    return Transfer(
+        tuple(work.figures), tuple(work.left_out), tuple(named), tuple(map(str, work.measures.values())),
+        str(measure or "pearson"), str(measure or "cosine"), k, len(x),
+        None if plan is None else float(plan.confidence_level), 0 if plan is None else plan.seed, x.source,
+        notes=tuple(dict.fromkeys((*_warnings(work.figures), *work.notes, *(out.note for out in work.left_out)))),
+        provenance=Provenance.now(
+            [("embeddings", x), *sources], options, backend, None if plan is None else plan.seed
+        ),
+    )  # fmt: skip
+
+
+def _mapped(x: Embeddings, transform: Transform, name: str) -> Embeddings:
+    try:
+        mapped: Embeddings = transform.apply(x)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+    return mapped
+
+
+@dataclass(frozen=True)
+class _Set:
+    """What one set has; what can't be read is a function that raises."""
+
+    name: str
+    triplets: Callable[[], Triplets] | None = None
+    human: Callable[[], Judgments] | None = None
+    categories: Categories | None = None
+
+
+def _parts(name: str, given: Any) -> Iterator[_Set]:
+    if isinstance(given, DataSet):
+        categories = _categories_of(given)
+        if "triplets" in given.parts:
+            yield _Set(name, triplets=given.triplets, categories=categories)
+        for key in given.parts.get("judgments", ()) or ((None,) if "judgments" in given.parts else ()):
+            called = name if key is None else f"{name}::{key}"
+            yield _Set(called, human=lambda key=key: given.judgments(key), categories=categories)  # type: ignore[misc]
+        if not {"triplets", "judgments"} & {*given.parts}:
+            raise InputError(f"on must hold sets with triplets or judgments; {name} has {', '.join(given.parts)}")
+    elif isinstance(given, Judgments):
+        yield _Set(name, human=lambda: as_judgments(given))
+    else:
+        yield _Set(name, triplets=lambda: as_triplet_data(given, name))
+
+
+def _categories_of(given: DataSet) -> Categories | None:
+    if "categories" not in given.parts:
+        return None
+    try:
+        keys = given.parts["categories"]
+        return given.categories(keys[0] if keys else None)
+    except (InputError, OSError):
+        return None
+
+
+class _Work:
+    """What the figures are computed from, and what has been found."""
+
+    def __init__(
+        self, x: Embeddings, maps: Mapping[str, Transform], mapped: Mapping[str, Embeddings],
+        measure: MeasureLike | None, plan: Resampling | None, missing: Policy, backend: BackendName, k: int,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self.x, self.maps, self.models = x, maps, {BEFORE: x, **mapped}
+        own = {name: "cosine" if one.trained is None else one.trained.measure for name, one in maps.items()}
+        self.measure = measure
+        self.measures: dict[str, Any] = {name: measure or own.get(name, "cosine") for name in self.models}
+        self.plan, self.missing, self.backend, self.k, self.progress = plan, missing, backend, k, progress
+        self.figures: list[TransferFigure] = []
+        self.left_out: list[LeftOut] = []
+        self.notes: list[str] = []
+
+    def of_set(self, part: _Set, of_all: Categories | None) -> None:
+        """The figures of one set: over all of it, and within categories."""
+        categories = part.categories if of_all is None else of_all
+        figure = ACCURACY if part.triplets is not None else RSA
+        try:
+            of_triplets = part.triplets is not None
+            given: Any = part.triplets() if part.triplets is not None else part.human and part.human()
+            compute: Any = self._accuracies if of_triplets else self._correlations
+            self.figures += compute(part.name, given, None)
+        except (InputError, OSError) as error:
+            self.left_out.append(LeftOut(part.name, figure, _reason(error)))
+            return
+        try:
+            if categories is None:
+                raise InputError("there are no categories of its objects")
+            self.figures += compute(part.name, _within(given, categories, self.x), WITHIN)
+        except InputError as error:
+            self.left_out.append(LeftOut(part.name, f"{figure} within categories", _reason(error)))
+
+    def _accuracies(self, name: str, triplets: Triplets, within: str | None) -> Iterator[TransferFigure]:
+        found = compare(
+            self.models, triplets, measure=self.measures, missing=self.missing, backend=self.backend, ci=self.plan,
+            baseline=BEFORE, progress=self.progress,
+        )  # fmt: skip
+        of = {model.model: model for model in found.models}
+        if within is None:
+            self.notes += [f"{name}: {note}" for note in found.notes]
+            for called, transform in self.maps.items():
+                aligned = align(self.x, triplets) if self.missing == "raise" else None
+                seen = () if aligned is None else seen_by(transform, aligned)[1]
+                self.notes += [f"{name}, {called}: {note}" for note in seen]
+        return iter([
+            TransferFigure(
+                pair.a, name, ACCURACY, within, None, found.n_triplets, of[BEFORE].accuracy, of[BEFORE].ci,
+                of[pair.a].accuracy, of[pair.a].ci, pair.difference, pair.ci, pair.p_value,
+            )
+            for pair in found.pairs
+        ])  # fmt: skip
+
+    def _correlations(self, name: str, human: Judgments, within: str | None) -> Iterator[TransferFigure]:
+        plan = self.plan
+        found = rsa(
+            self.models, human, measure=self.measure or "pearson", missing=self.missing, backend=self.backend,
+            ci=None if plan is None else replace(plan, by=AUTO if human.n_people is None else plan.by),
+            progress=self.progress,
+        )  # fmt: skip
+        of = {row.embeddings: row for row in found.results}
+        if within is None:
+            self.notes += [f"{name}: {note}" for note in found.notes]
+            self.notes += [
+                f"{name}, {of_map}: {note}" for of_map, one in self.maps.items() for note in _seen(one, human)
+            ]
+        pairs = {pair.b: pair for pair in found.pairs if pair.a == BEFORE}
+        figures = []
+        for called in self.maps:
+            before, after, pair = of[BEFORE], of[called], pairs.get(called)
+            if not np.isfinite([before.value, after.value]).all():
+                raise InputError("the correlation is not defined")
+            ci = None if pair is None or pair.ci is None else _turned(pair.ci)
+            figures.append(TransferFigure(
+                called, name, RSA, within, None, after.n_pairs, before.value, before.ci, after.value, after.ci,
+                after.value - before.value, ci, None if pair is None else pair.p_value,
+            ))  # fmt: skip
+        return iter(figures)
+
+    def of_neighbors(self, categories: Categories | None) -> None:
+        """Neighbours kept and k-NN accuracy of the rows by themselves."""
+        members: np.ndarray | None = None
+        labels: tuple[str, ...] = ()
+        matched = match_rows(self.models)
+        try:
+            if categories is None:
+                raise InputError("there are no categories of the objects")
+            members, labels = categories.of_rows(matched.n, matched.names), categories.labels
+        except InputError as error:
+            self.left_out.append(LeftOut("", VOTES, _reason(error)))
+        plan = None
+        if self.plan is not None and matched.n // 2 > self.k:
+            confidence = self.plan.confidence_level
+            plan = half_samples(Resampling("objects", confidence_level=confidence, seed=self.plan.seed))
+        elif self.plan is not None:
+            self.notes.append(f"no intervals of neighbours: half of {matched.n:,} objects holds no {self.k} of each")
+        rows = matched.take()
+        for name in self.maps:
+            self.figures += neighbor_figures(
+                name, rows[BEFORE], rows[name], members, labels, self.k, self.measure or "cosine", plan
+            )
+
+
+def _seen(transform: Transform, human: Judgments) -> Iterator[str]:
+    """What of the judged objects the fit of a map has seen, by their names."""
+    trained = transform.trained
+    if trained is not None and trained.names is not None and human.names is not None:
+        share = len({*trained.names} & {*human.names}) / len(human.names)
+        if share:
+            yield f"in-sample: the fit of the map has seen {100 * share:.3g}% of these objects"
+    else:
+        yield from transform.notes
+
+
+def _turned(ci: Interval) -> Interval:
+    """The interval of a difference taken the other way round."""
+    return replace(ci, low=-ci.high, high=-ci.low)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _within(given: Triplets | Judgments, categories: Categories, x: Embeddings) -> Triplets | Judgments:
+    """The triplets, or the pairs, whose objects all share a category."""
+    if isinstance(given, Judgments):
+        members = categories.of_rows(given.n, given.names if given.names is not None else x.names)
+        together = members.astype(np.int64) @ members.T.astype(np.int64) > 0
+        kept = int(np.triu(together, 1).sum())
+        if kept < FEWEST:
+            raise InputError(f"{kept} of its pairs are of one category, and a correlation needs {FEWEST}")
+        values = np.where(together, given.matrices(), np.nan)
+        return replace(given, values=values)
+    names = given.names if given.names is not None else x.names
+    index = np.asarray(given.values)
+    members = categories.of_rows(len(names) if names is not None else len(x), names)
+    shared = (members[index[:, 0]] & members[index[:, 1]] & members[index[:, 2]]).any(axis=1)
+    if int(shared.sum()) < FEWEST:
+        raise InputError(f"{int(shared.sum())} of its triplets are of one category, and a comparison needs {FEWEST}")
+    subset: Triplets = given[np.flatnonzero(shared)]
+    return subset
+
+
+def _warnings(figures: list[TransferFigure]) -> Iterator[str]:
+    """Where a map wins over all of a set and loses within categories, or loses neighbours' categories."""
+    within = {(row.map, row.on, row.figure): row for row in figures if row.within is not None}
+    for row in figures:
+        inside = within.get((row.map, row.on, row.figure))
+        if row.within is None and inside is not None and inside.difference < 0 < row.difference:
+            how = "more than its interval" if inside.ci is not None and inside.ci.high < 0 else "within its interval"
+            yield f"{row.map} raises {row.figure} on {row.on} and lowers it within categories ({how})"
+        if row.figure == VOTES and row.category is None and row.ci is not None and row.ci.high < 0:
+            yield f"{row.map} lowers the k-NN accuracy of categories"

@@ -1,0 +1,49 @@
+"""The choice of an embedding's penalties: held-out cross-entropy and number of dimensions along the path."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyalign.errors import InputError
+from pyalign.report.charts.marks import alt, chart_of
+from pyalign.report.charts.theme import finished, style_of, width_of
+
+if TYPE_CHECKING:
+    from pyalign.embedding.validated import EmbeddingCrossValidation
+
+
+def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light", width: str = "double") -> Any:
+    """Cross-entropy of the answers that chose the penalty, and dimensions that are left, a line for each fold."""
+    look, points = style_of(style), width_of(width)
+    rows = [
+        {
+            "fold": str(number), "penalty": point.shrinkage or point.sparsity, "nats": point.cross_entropy,
+            "dimensions": point.n_dimensions,
+            "told": f"fold {number}, penalty {point.shrinkage or point.sparsity:.3g}: "
+            f"{point.cross_entropy:.4f} nats, {point.n_dimensions} dimensions",
+        }
+        for number, fold in enumerate(result.folds, start=1)
+        for point in fold.path
+    ]  # fmt: skip
+    if not rows:
+        raise InputError("a picture of the path needs penalties that were compared; the result has one penalty")
+    name = "shrinkage" if any(point.shrinkage for fold in result.folds for point in fold.path) else "sparsity"
+    each = (points - 130) / 2 if width == "double" else points - 60
+    panels = []
+    for field, title in (("nats", "cross-entropy (nats)"), ("dimensions", "dimensions")):
+        scale = alt.Scale(type="log", nice=False)
+        x = alt.X("penalty:Q", scale=scale, axis=alt.Axis(title=name, format=".0e", tickCount=4, labelOverlap=True))
+        y = alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=alt.Axis(title=title, grid=True))
+        base = chart_of(rows).encode(x=x, y=y, detail="fold:N")
+        tips = ["fold:N", alt.Tooltip("penalty:Q", format=".3g"), alt.Tooltip("nats:Q", format=".4f"), "dimensions:Q"]
+        lines = base.mark_line(strokeWidth=1.2, color=look.palette[0], aria=False)
+        dots = base.mark_point(size=24, filled=True, opacity=1, color=look.palette[0]).encode(
+            tooltip=tips, description="told:N"
+        )
+        panels.append(alt.layer(lines, dots).properties(width=each, height=180))
+    chart = alt.hconcat(*panels) if width == "double" else alt.vconcat(*panels)
+    sentences = [
+        "Cross-entropy of answers that the fits have not seen, of each fold's training side, and the number of "
+        "dimensions that are left. A line for each fold.",
+    ]
+    return finished(chart, look, points, "Choice of the penalties", sentences)

@@ -1,0 +1,38 @@
+"""Human dimensions that were learned from triplets: held-out figures, the choice of penalties, each dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from pyalign.embedding.validated import EmbeddingCrossValidation
+from pyalign.report.blocks import Section
+from pyalign.report.charts.penalty_path import penalty_path_chart
+from pyalign.report.embedding import against_table, dimensions_table, folds_table, stability_table
+from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of
+from pyalign.report.page.sources import Sources
+
+LEAD = (
+    "Dimensions of objects whose inner products predict which of three objects people choose as the odd one out. They "
+    "are learned from the answers, without a model, and judged by answers that chose nothing."
+)
+
+
+def embedding(sources: Sources) -> Section | None:
+    """For each result its folds, other embeddings on the same answers, the path of penalties, and the dimensions."""
+    results = sources.results(EmbeddingCrossValidation)
+    return section_of("embedding", "Human dimensions", LEAD, parts_of_each(results, _parts))
+
+
+def _parts(result: EmbeddingCrossValidation) -> Iterator[Part]:
+    held = "sets of three objects" if result.split == "triplets" else "participants"
+    yield folds_table(result).on_page("embedding-folds", f"Held-out answers, folds over {held}.")
+    if result.against:
+        yield against_table(result).on_page("embedding-against", "Other embeddings on the same held-out answers.")
+    if any(fold.path for fold in result.folds):
+        summary = "Held-out cross-entropy and the number of dimensions along the penalties, a line for each fold."
+        yield figure("embedding-path", "Choice of the penalties.", partial(penalty_path_chart, result), summary)
+    if result.stability:
+        yield stability_table(result.stability).on_page("embedding-stability", "How well the embedding comes back.")
+    caption = "Dimensions by mass. Share: of the similarity of the pairs that people chose."
+    yield dimensions_table(result.fit.dimensions, result.stability).on_page("embedding-dimensions", caption)

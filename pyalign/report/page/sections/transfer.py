@@ -1,0 +1,42 @@
+"""Before and after maps: a figure and a table of every set, and the categories of neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+from pyalign.map_transfer.result import Transfer
+from pyalign.report.blocks import Fold, Section, Text
+from pyalign.report.charts.transfer import transfer_chart
+from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of, sentence
+from pyalign.report.page.sources import Sources
+from pyalign.report.transfer import categories_of, overall, sentence_of, transfer_table
+from pyalign.report.words import counted, intervals_over
+
+LEAD = (
+    "A map that is fitted to one kind of judgments can win on it and lose on another. Within categories only triplets "
+    "and pairs of objects of one category count."
+)
+
+
+def transfer(sources: Sources) -> Section | None:
+    """The parts of each result."""
+    return section_of("transfer", "Before and after a map", LEAD, parts_of_each(sources.results(Transfer), _transfer))
+
+
+def _transfer(result: Transfer) -> Iterator[Part]:
+    over = intervals_over(row.ci for row in overall(result)) or "no intervals"
+    objects = f"{counted(result.n_objects, 'object')}; {over}."
+    if result.notes:
+        yield Text(tuple(map(sentence, result.notes)), "note")
+    yield figure(
+        "transfer-figure", f"Before and after the map: {objects}", partial(transfer_chart, result), sentence_of(result)
+    )
+    yield replace(
+        transfer_table(result, overall(result)), name="transfer-table", caption=f"The same figures: {objects}"
+    )
+    if categories_of(result):
+        caption = f"k-NN accuracy of each category, k = {result.k}: {objects}"
+        inside = replace(transfer_table(result, categories_of(result)), name="transfer-categories", caption=caption)
+        yield Fold("Categories", (inside,))

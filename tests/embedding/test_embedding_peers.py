@@ -1,0 +1,34 @@
+"""SPoSE's loop, restated for the benchmark, ends where a fit without shrinkage does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_dimensions import planted
+
+from pyalign.embedding.objective import Objective
+from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
+from pyalign.fitting.objective import TripletLoss
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one_hot", [True, False])
+def test_the_published_loop_reaches_the_same_objective(monkeypatch, one_hot):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.embed_peers import spose_step
+    from pyalign.embedding.fit import Fitter
+
+    _, triplets = planted(30, 3, 2000)
+    epoch, weights = spose_step(30, 12, triplets, 0.005, one_hot, rate=0.01, batch=500)
+    for _ in range(150):
+        epoch()
+    objective = Objective(TripletLoss(30, triplets, np.dtype(np.float64)), EmbeddingPenalty(0.0, 0.005))
+    reached = objective(weights.detach().numpy().astype(np.float64))[0]
+    fit = Fitter(objective.loss, EmbeddingOptions()).at(EmbeddingPenalty(0.0, 0.005))
+    assert fit.objective == pytest.approx(reached, abs=0.01)
+    assert reached < np.log(3) - 0.1  # and not zero, where its start can end

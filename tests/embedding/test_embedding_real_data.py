@@ -1,0 +1,47 @@
+"""Embeddings of THINGS, and standard errors of entries in a world whose entries are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted_dimensions import planted
+
+import pyalign
+from pyalign.embedding.inputs import read_answers
+from pyalign.embedding.match import matched
+from pyalign.embedding.solve import kkt_residual
+from pyalign.embedding.split import unit_of
+
+pytest.importorskip("scipy")
+
+
+@pytest.mark.slow
+def test_predicts_held_out_answers_of_things(data):
+    """Penalties are those that a tenth of the answers chose in docs/embedding.md."""
+    from pyalign.embedding.objective import Objective
+    from pyalign.embedding.options import EmbeddingPenalty
+
+    every = np.load(data / "things" / "human_triplets_375429.npy")
+    test = np.load(data / "things" / "human_triplets_127304.npy")[:, :3]
+    unit = unit_of("triplets", read_answers(np.vstack([every, test])))
+    train = every[~np.isin(unit[: len(every)], unit[len(every) :])]
+    assert len(train) == 248_661
+    fit = pyalign.fit_embedding(train, shrinkage=1.43e-5)
+    held = pyalign.score(fit.embedding, test, measure="dot", ci=None)
+    assert held.accuracy >= 0.606 and held.cross_entropy <= 0.877
+    assert 12 <= fit.n_dimensions <= 35 and fit.zeros > 0.5
+    objective = Objective(read_answers(train).loss(), EmbeddingPenalty(fit.shrinkage, fit.sparsity))
+    assert fit.converged and kkt_residual(fit.embedding.values, objective(fit.embedding.values)[1]) <= 1e-3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("penalty", "least", "most"), [((1e-4, 3e-3), 0.90, 0.99), ((5e-4, 1.5e-2), 0.0, 0.90)])
+def test_true_entries_are_within_two_standard_errors_unless_penalties_are_strong(penalty, least, most):
+    """Standard errors are of the answers, and leave out by how much penalties make entries too small."""
+    rows, triplets = planted(60, 4, 12_000)
+    result = pyalign.cross_validate_embedding(triplets, folds=2, penalties=[penalty], n_resamples=30, n_dimensions=8)
+    pairs = matched(rows, result.fit.embedding.values)
+    truth, fitted = rows[:, pairs.first], result.fit.embedding.values[:, pairs.second]
+    errors, large = result.standard_errors[:, pairs.second], truth > 0.2
+    covered = (np.abs(fitted - truth)[large] <= 2 * errors[large]).mean()
+    assert least <= covered <= most

@@ -1,0 +1,72 @@
+"""What is shown of embeddings: tables, the picture of the choice of penalties, the section of the page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pyalign._result import read_result
+from pyalign.errors import InputError
+from pyalign.report.embedding import against_table, dimensions_table, folds_table, stability_table
+
+DOCUMENT = Path(__file__).resolve().parents[1] / "snapshots" / "documents" / "embed.json"
+
+
+@pytest.fixture(scope="module")
+def result():
+    return read_result(json.loads(DOCUMENT.read_text(encoding="utf-8"))["every: embed"], DOCUMENT)
+
+
+def column(table, header):
+    (found,) = [one for one in table.columns if one.header == header]
+    return found
+
+
+def test_a_row_for_each_fold_the_mean_and_the_fit_to_all(result):
+    table = folds_table(result)
+    assert column(table, "fold").values == (1, 2, "mean", "all")
+    assert column(table, "accuracy").values[:3] == (*(fold.accuracy for fold in result.folds), result.accuracy)
+    assert column(table, "dimensions").values[3] == result.fit.n_dimensions
+
+
+def test_dimensions_have_a_column_for_each_way_to_repeat_them(result):
+    table = dimensions_table(result.fit.dimensions, result.stability)
+    for one in result.stability:
+        shown = column(table, one.over)
+        assert shown.values == tuple(each.correlation for each in one.dimensions)
+        assert shown.low == tuple(each.low for each in one.dimensions)
+    assert column(stability_table(result.stability), "fits").values == (1, 2, 3)
+
+
+def test_other_embeddings_have_their_differences(result):
+    table = against_table(result)
+    assert column(table, "difference").values == (result.against[0].difference,)
+    assert column(table, "difference").low == (result.against[0].difference_interval.low,)
+
+
+def test_the_picture_has_every_penalty_that_was_compared(result):
+    pytest.importorskip("altair")
+    from pyalign.report.charts.data import rows_of
+    from pyalign.report.charts.penalty_path import penalty_path_chart
+
+    for width in ("single", "double"):
+        rows = rows_of(penalty_path_chart(result, width=width))
+        shown = {(row["fold"], row["penalty"], row["nats"], row["dimensions"]) for row in rows}
+        assert shown == {
+            (str(number), point.shrinkage, point.cross_entropy, point.n_dimensions)
+            for number, fold in enumerate(result.folds, start=1)
+            for point in fold.path
+        }
+
+
+def test_one_penalty_has_no_picture(result):
+    pytest.importorskip("altair")
+    from dataclasses import replace
+
+    from pyalign.report.charts.penalty_path import penalty_path_chart
+
+    single = replace(result, folds=tuple(replace(fold, path=()) for fold in result.folds))
+    with pytest.raises(InputError, match="needs penalties that were compared"):
+        penalty_path_chart(single)
