@@ -31,9 +31,8 @@ def load_transform(path: PathLike) -> Transform:
 
     Raises InputError (what the file does wrong, in one line that starts with its path) and OSError.
     """
-    name = os.fspath(path)
-    if isinstance(name, str) and name.startswith(PUBLISHED_MAP):
-        published: Transform = registered("published_map")(name.removeprefix(PUBLISHED_MAP))
+    if isinstance(path, str) and path.startswith(PUBLISHED_MAP):
+        published: Transform = registered("published_map")(path.removeprefix(PUBLISHED_MAP))
         return published
     check_file(path, "transforms", (".npz",))
     entries = npz_entries(path)

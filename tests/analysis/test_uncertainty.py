@@ -164,7 +164,7 @@ def test_bootstrap_and_closed_form_agree_where_they_measure_the_same():
         assert bootstrap.standard_error * few == pytest.approx(closed.standard_error, rel=5 / np.sqrt(8000))
 
 
-@given(seeds, st.integers(14, 30), st.integers(100, 400))
+@given(seeds, st.integers(14, 30), st.integers(200, 400))
 def test_the_bootstrap_over_objects_has_exactly_the_corrected_error(seed, n, t):
     """And the shape of the pigeonhole: its deviations from the estimate, all by the same factor."""
     x, triplets = reals(seed, n, 4), draw_triplets(seed, n, t)

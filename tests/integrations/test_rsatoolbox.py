@@ -236,5 +236,5 @@ def test_models_of_other_objects_and_matrices_of_participants_are_refused(rdms_c
 
 def test_without_rsatoolbox_the_way_back_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "rsatoolbox.rdm", None)
-    with pytest.raises(MissingExtraError, match=r"to_rdms needs rsatoolbox, .* pip install rsatoolbox"):
+    with pytest.raises(MissingExtraError, match=r"to_rdms needs rsatoolbox, .* pip install '?rsatoolbox"):
         to_rdms(Judgments(PAIRS, "dissimilarity"))

@@ -26,7 +26,7 @@ def column(table, header):
 
 def test_a_row_for_each_fold_the_mean_and_the_fit_to_all(result):
     table = folds_table(result)
-    assert column(table, "fold").values == (1, 2, "mean", "all")
+    assert column(table, "fold").values == ("1", "2", "mean", "all")
     assert column(table, "accuracy").values[:3] == (*(fold.accuracy for fold in result.folds), result.accuracy)
     assert column(table, "dimensions").values[3] == result.fit.n_dimensions
 

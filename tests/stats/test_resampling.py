@@ -283,11 +283,13 @@ def functions_with_intervals():
 
 def test_intervals_are_asked_for_in_one_way_by_every_function():
     functions = functions_with_intervals()
-    assert set(functions) == {*RUNS, "cross_validate_probe"}  # of which tests/probing/test_held_out_intervals.py is
-    for function in functions.values():
+    # Those of the last two: probing/test_held_out_intervals.py and embedding/test_embedding_cross_validation.py.
+    assert set(functions) == {*RUNS, "cross_validate_probe", "cross_validate_embedding"}
+    for name, function in functions.items():
         options = inspect.signature(function).parameters
         assert (options["ci"].default, options["ci"].annotation) == ("auto", "IntervalsOver")
-        assert not {"ci_method", "n_resamples", "confidence_level"} & set(options)
+        of_dimensions = {"n_resamples"} if name == "cross_validate_embedding" else set()
+        assert not ({"ci_method", "n_resamples", "confidence_level"} - of_dimensions) & set(options)
 
 
 @pytest.mark.parametrize("name", RUNS)
