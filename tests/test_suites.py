@@ -77,6 +77,7 @@ ONLY_ELSEWHERE = {
     "tests/fuzz/test_guided.py",
     "tests/integrations/test_distributed.py",
     "tests/probing/test_probing_real_data.py",
+    "tests/report/page/test_browser_figures.py",
     "tests/report/page/test_tour_page.py",
     "tests/test_gallery.py",
     "tests/typing/test_typing.py",

@@ -373,7 +373,7 @@ def test_a_damaged_number_is_named(two_models, message_of):
 
 def test_an_option_of_another_kind_is_refused(one_model, human, message_of):
     plot = pyalign.plot
-    assert "categories applies only to figures of kind 'gallery' or 'map'" in message_of(
+    assert "categories applies only to figures of kind 'rdm' or 'mds' or 'gallery' or 'map'" in message_of(
         plot, one_model, categories=["a"]
     )
     assert "sort applies only to" in message_of(plot, embeddings=human, sort="name")
@@ -400,7 +400,8 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert set(CHARTS) == {
         "accuracy", "ceiling", "before-after", "transfer", "reliability", "rsa", "cka", "consistency",
         "concepts", "concepts-map",
-        "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path",
+        "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path", "depth", "entropy",
+        "mds", "rdm",
     }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")

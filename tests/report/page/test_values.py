@@ -95,13 +95,14 @@ def numbers(value):
 
 # Tables whose numbers are not those of a document: counts of documents, and the place between chance and ceiling.
 OWN = {("inputs-table", "Documents"), ("accuracy-table", "Chance to ceiling")}
+DERIVED = ("chart-colours", "entropy-figure-data")  # the latter has errors, held against documents by test_every_number
 
 
 def test_no_table_has_a_number_that_no_document_has(data, held):
     known = numbers(list(held.values()))
     for name, table in data.items():
         for one in table.get("columns", ()):
-            if (name, one["header"]) in OWN or name == "chart-colours":
+            if (name, one["header"]) in OWN or name in DERIVED:
                 continue
             found = numbers([one["values"], one.get("low", []), one.get("high", [])])
             assert found <= known, (name, one["header"], found - known)
