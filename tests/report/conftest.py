@@ -75,3 +75,12 @@ def rows_of():
         return [row for row in rows if all(field in row for field in fields)]
 
     return find
+
+
+@pytest.fixture(scope="module")
+def answered():
+    """What people see in 30 objects, and their answers, the odd one last."""
+    human = np.random.default_rng(0).normal(size=(30, 5))
+    triplets = draw_triplets(1, 30, 600)
+    odd = pyalign.odd_one_out(human, triplets)
+    return human, np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)

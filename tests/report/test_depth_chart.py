@@ -25,14 +25,6 @@ NOISE = {"stem": 1.5, "middle": 0.4, "last": 0.9}
 
 
 @pytest.fixture(scope="module")
-def answered():
-    human = np.random.default_rng(0).normal(size=(N, 5))
-    triplets = draw_triplets(1, N, 600)
-    odd = pyalign.odd_one_out(human, triplets)
-    return human, np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
-
-
-@pytest.fixture(scope="module")
 def models(answered):
     """Two networks, of three and of two layers, and a model without layers."""
     human, rng = answered[0], np.random.default_rng(3)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import draw_triplets
 
 import pyalign
 from pyalign._result import read_result
@@ -23,14 +22,6 @@ pytest.importorskip("altair", reason="altair is not installed")
 
 N, MODELS = 30, 8
 FAMILIES = {f"zoo/m{k}.npy": {"family": f"family {k // 2}"} for k in range(MODELS)}
-
-
-@pytest.fixture(scope="module")
-def answered():
-    human = np.random.default_rng(0).normal(size=(N, 5))
-    triplets = draw_triplets(1, N, 600)
-    odd = pyalign.odd_one_out(human, triplets)
-    return human, np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
 
 
 @pytest.fixture(scope="module")
