@@ -6,18 +6,14 @@ run on one thread, and CPU seconds are compared. An epoch of SPoSE's loop is ext
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.embed_peers import BATCH, autograd_gradient, spose_step
-from benchmarks.probe_grid import GridRow, read, table
-from benchmarks.results import commit, machine, write_csv
+from benchmarks.probe_grid import run
 from pyalign import load_triplets, score
 from pyalign.embedding.choose import choose_penalty
 from pyalign.embedding.fit import Fitter
@@ -103,26 +99,5 @@ def _peers(train: np.ndarray) -> Iterator[tuple[str, float, str]]:
             yield f"{what}: an epoch of SPoSE's loop, {name}, in gradients", whole / own, ""
 
 
-def main() -> None:
-    """Measures, writes the CSV file and prints its table; or only prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/embed-MACHINE.csv")
-    parser.add_argument("--table", type=Path, metavar="FILE.csv", help="measure nothing: print the table of that file")
-    options = parser.parse_args()
-    if options.table:
-        print(table(read(options.table)))
-        return
-    if options.folder is None:
-        parser.error("a folder of data is needed, or --table FILE.csv")
-    rows, today = [], datetime.now(timezone.utc).date().isoformat()
-    for what, figure, unit in measure(options.folder):
-        print(f"{what}: {figure:,.4g} {unit}", file=sys.stderr, flush=True)
-        rows.append(GridRow(what, float(figure), unit, machine(), commit(), today))
-    out = options.out or Path(__file__).with_name("results") / f"embed-{machine()}.csv"
-    write_csv(out, rows)
-    print(table(read(out)))
-
-
 if __name__ == "__main__":
-    main()
+    run("embed", __doc__.splitlines()[0], measure)

@@ -12,7 +12,7 @@ import argparse
 import csv
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -98,11 +98,11 @@ def read(path: Path) -> list[tuple[str, str, str]]:
         return [(row["what"], row["figure"], row["unit"]) for row in csv.DictReader(handle)]
 
 
-def main() -> None:
-    """Measures, writes the CSV file and prints its table; or only prints."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def run(name: str, about: str, measured: Callable[[Path], Iterable[tuple[str, float, str]]]) -> None:
+    """Measures, writes `results/NAME-MACHINE.csv` and prints its table; or only prints."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="default: benchmarks/results/probe-MACHINE.csv")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help=f"default: benchmarks/results/{name}-MACHINE.csv")
     parser.add_argument("--table", type=Path, metavar="FILE.csv", help="measure nothing: print the table of that file")
     options = parser.parse_args()
     if options.table:
@@ -111,13 +111,13 @@ def main() -> None:
     if options.folder is None:
         parser.error("a folder of data is needed, or --table FILE.csv")
     rows, today = [], datetime.now(timezone.utc).date().isoformat()
-    for what, figure, unit in measure(options.folder):
+    for what, figure, unit in measured(options.folder):
         print(f"{what}: {figure:,.4g} {unit}", file=sys.stderr, flush=True)
         rows.append(GridRow(what, float(figure), unit, machine(), commit(), today))
-    out = options.out or Path(__file__).with_name("results") / f"probe-{machine()}.csv"
+    out = options.out or Path(__file__).with_name("results") / f"{name}-{machine()}.csv"
     write_csv(out, rows)
     print(table(read(out)))
 
 
 if __name__ == "__main__":
-    main()
+    run("probe", __doc__.splitlines()[0], measure)
