@@ -65,6 +65,7 @@ def test_a_link_opens_a_failure_and_escape_closes_it(opened, html, failed):
     link.focus()
     page.keyboard.press("Enter")
     dialog = page.locator("dialog.failure")
+    shown.wait("document.querySelector('dialog.failure[open]') !== null")  # it opens when the address has changed
     assert page.evaluate("location.hash") == "#failure-4" and dialog.is_visible()
     said = page.locator("dialog.failure .about").inner_text()
     row = int(said.split("row ")[1].split(" ")[0])
