@@ -256,7 +256,7 @@ BROKEN = {
     "similarity: TF32 is cut off, not rounded": (
         "plain", "deep", "tensor_tiles.cuh", "r[v] = to_tf32(value);", ""),
     "similarity: rows of a stage meet in the banks": (
-        "threads", "similarity", "tensor_tiles.cuh", "chunk ^ (row * S::chunks / 8% S::chunks)", "chunk"),
+        "threads", "similarity", "tensor_tiles.cuh", "chunk ^ (row * S::chunks / 8 % S::chunks)", "chunk"),
     "similarity: what is left over of the features is not multiplied": (
         "threads", "similarity", "tensor_tiles.cuh", "if (job.x.d % depth) {", "if (false) {"),
     "similarity: the rest is copied over a slice that is being read": (
