@@ -36,7 +36,7 @@ Values = Callable[
 
 @dataclass(frozen=True)
 class AgreementErrors:
-    """Which triplets, and which answers, depend on each other: once for all figures.
+    """Groups the triplets, and the answers, that depend on each other: once for all figures.
 
     Attributes:
         plan: over what intervals are.

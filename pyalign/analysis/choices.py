@@ -224,7 +224,7 @@ def notes_on_chosen(chosen: Chosen, task: str) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class NamedChoices:
-    """Which alternative each answer names.
+    """Finds the alternative that each answer names.
 
     Attributes:
         at: (t, k) bool: whether it is this alternative.

@@ -141,7 +141,7 @@ def _group(columns: Columns, n: int) -> _Groups:
 
 
 def _first(rows: np.ndarray) -> np.ndarray:
-    """Which of the sorted rows differ from the one before."""
+    """Marks the sorted rows that differ from the one before."""
     first = np.ones(len(rows), np.bool_)
     first[1:] = (rows[1:] != rows[:-1]).any(axis=1)
     return first

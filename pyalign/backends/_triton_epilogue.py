@@ -35,7 +35,7 @@ def mark_close(marks, close, row, column, n, m, HEIGHT: tl.constexpr, WIDTH: tl.
 
 @triton.jit
 def wanted_of(i, j, row, column, n, m, symmetric, HEIGHT: tl.constexpr):
-    """How far right of the diagonal a part begins, and which of its elements are computed: with symmetry not below it.
+    """The distance of a part from the diagonal, and its elements that are computed: with symmetry not those below it.
 
     Without symmetry no diagonal is in reach.
     """

@@ -1,4 +1,4 @@
-"""Which tile of the result comes when: programs that run at one time share their rows in L2.
+"""The order of the tiles of the result: programs that run at one time share their rows in L2.
 
 Of x with y: groups of `GROUP` rows of tiles, each taken column by column. Of x with itself only tiles on and above the
 diagonal are counted, so that no program finds nothing to do. They are taken by squares, as high and wide as a tile is

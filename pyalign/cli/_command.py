@@ -391,7 +391,7 @@ def idle_options(options: Any) -> tuple[str, ...]:
 
 
 def _shown(options: Any, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Which of the named options are set: the name of each, and how it is written on the command line."""
+    """The named options that are set: the name of each, and how it is written on the command line."""
     names = set(names)
     for field_, option_ in declared(type(options)):
         value = getattr(options, field_.name)

@@ -1,4 +1,4 @@
-"""Which human dimension each triplet is about: the one that carries most of the pair that people chose.
+"""Assigns each triplet to a human dimension: the one that carries most of the pair that people chose.
 
 Many triplets share their pair, so that the work is done once for each pair.
 """

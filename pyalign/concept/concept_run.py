@@ -306,7 +306,7 @@ def _difference(
 
 
 def notes_on_small(both: Sequence[tuple[Grouping, Sequence[Part]]]) -> list[str]:
-    """Which concepts have no interval where others have one: in each of their rows stands why."""
+    """The concepts without an interval where others have one: each of their rows says why."""
     notes = []
     for grouping, parts in both:
         labels = (*grouping.labels, NO_CONCEPT)

@@ -137,7 +137,7 @@ def _matched(
 
 
 def _has_row(names: tuple[str, ...], own: tuple[str, ...], name: str, missing: Policy) -> np.ndarray:
-    """Which objects have a row among these; raises where one has not and must, or where none has."""
+    """Marks the objects that have a row among these; raises where one has not and must, or where none has."""
     try:
         there: np.ndarray = rows_of_each(names, {name: own}, missing, several=False)[name] >= 0
     except InputError as error:

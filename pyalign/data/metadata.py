@@ -120,7 +120,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Matched:
-    """Which row of the metadata is of which model.
+    """Matches rows of the metadata with models.
 
     Attributes:
         rows: of each model, or None.

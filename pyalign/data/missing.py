@@ -214,7 +214,7 @@ def judged_with_rows(
 
 
 def _not_judged(models: Mapping[str, object], n: int, rows_by_model: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """Which models have rows of objects that were not judged; `rows_by_model` has the rows of the n judged objects."""
+    """Notes models with rows of objects that were not judged; `rows_by_model` has rows of the n judged objects."""
     notes = []
     for name, rows in models.items():
         x = as_embeddings(rows, name)

@@ -17,7 +17,7 @@ CHUNK = 1 << 22  # numbers that are float64 at once
 
 
 class Objects(NamedTuple):
-    """Which rows are of one object.
+    """Groups the rows of one object.
 
     Attributes:
         names: of the m objects, in the order of their first rows.

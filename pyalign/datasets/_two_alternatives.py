@@ -1,4 +1,4 @@
-"""Which of two images is more like a reference: NIGHTS and BAPPS, as anchored triplets with shares of votes."""
+"""Answers to "which of two images is more like the reference?": NIGHTS and BAPPS, as anchored triplets with votes."""
 
 from __future__ import annotations
 

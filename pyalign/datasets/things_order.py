@@ -59,7 +59,7 @@ def things_rows(have: str, want: str, names: Sequence[str]) -> np.ndarray:
 
 
 def find_things_order(row_names: Sequence[str], names: Sequence[str]) -> str:
-    """Which of the orders rows are in, by their names.
+    """Recognizes by their names which of the orders rows are in.
 
     Raises:
         InputError: none of them.

@@ -85,7 +85,7 @@ def _texts(
 
 
 def _roles(inputs: Sequence[Port]) -> dict[str, str]:
-    """Which of ids, mask, types and positions each input is; none where one is something else."""
+    """The role of each input: ids, mask, types or positions. None where one is something else."""
     roles = {port.name: next((role for part, role in ROLES if part in port.name.lower()), "ids") for port in inputs}
     fits = all(len(port.shape) == 2 and port.type in DTYPES for port in inputs)
     whole = [port for port in inputs if roles[port.name] == "ids" and "int" in port.type]

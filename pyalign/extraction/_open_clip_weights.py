@@ -1,4 +1,4 @@
-"""Which weights a name of OpenCLIP means, and how images are prepared for them.
+"""Looks up the weights that a name of OpenCLIP means, and how images are prepared for them.
 
 Weights are always loaded from a file whose preprocessing is known. OpenCLIP itself takes a bare file of weights with a
 default one, and a tag of OpenAI with the wrong activation, and only warns.

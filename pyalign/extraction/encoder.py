@@ -23,7 +23,7 @@ OF_MODEL = "model"  # the pooling of a layer that the model pools itself
 
 @dataclass(frozen=True)
 class Weights:
-    """Which weights a model has.
+    """Identifies the weights of a model.
 
     Attributes:
         origin: where they come from: a package, a file, a repository, or the seed that drew them.

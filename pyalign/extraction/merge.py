@@ -76,7 +76,7 @@ def _read_part(path: str) -> Finished:
 
 
 def _shard(part: Finished) -> tuple[int, int]:
-    """Which part it is, from 1, and how many there are."""
+    """The number of this part, from 1, and the number of all parts."""
     assert part.extraction.shard is not None
     return part.extraction.shard
 

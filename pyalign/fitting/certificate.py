@@ -1,4 +1,4 @@
-"""How far a map can be from the best one: the duality gap of the convex problem in M = W W^T.
+"""Bounds the distance of a map from the best one: the duality gap of the convex problem in M = W W^T.
 
 The loss depends on W through S = X M X^T alone and is convex in M, as is the squared penalty, |W|_F^2 = trace(M). Its
 dual over distributions q of each triplet's answer is

@@ -167,7 +167,7 @@ def _others(values: Tensor) -> Tensor:
 
 
 def _valid(triplets: Tensor, n: int) -> Tensor:
-    """Which triplets (t, 3) name three different items."""
+    """Marks the triplets (t, 3) that name three different items."""
     index = triplets.long()
     a, b, c = index.unbind(dim=1)
     return ((index >= 0) & (index < n)).all(dim=1) & (a != b) & (a != c) & (b != c)

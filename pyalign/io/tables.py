@@ -92,7 +92,7 @@ def by_name(*columns: Column | None) -> bool:
 
 
 def text_columns(head: Sequence[Cells], width: int) -> tuple[bool, ...]:
-    """Which columns hold text and no number in the first rows."""
+    """The columns that hold text and no number in the first rows."""
     columns = [[row[c] for row in head if c < len(row)] for c in range(width)]
     return tuple(any(map(is_text, cells)) and not any(map(is_number, cells)) for cells in columns)
 

@@ -1,4 +1,4 @@
-"""Which distribution of faiss is installed: three of them install the same folder, and the last one wins."""
+"""The installed distribution of faiss: three of them install the same folder, and the last one wins."""
 
 from __future__ import annotations
 

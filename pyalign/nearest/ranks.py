@@ -1,4 +1,4 @@
-"""Which place a row has among the neighbours of another: looked up for any pairs, as relabelled measures need."""
+"""The rank of a row among the neighbours of another, for any pairs, as relabelled measures need it."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class ClosedForm:
 
 @dataclass(frozen=True, eq=False)
 class Dyads:
-    """Which pairs share objects."""
+    """Groups the pairs that share objects."""
 
     items: np.ndarray
     n: int

@@ -129,7 +129,7 @@ def _where(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _counted(n: int, items: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray | slice, np.ndarray]:
-    """Which of n objects are in a pair to keep, which pairs are of two of them, and the kept items (m, 2) by these.
+    """Marks the n objects that are in a pair to keep and the pairs of two of them; renumbers the kept items (m, 2).
 
     Example:
         >>> objects, inside, items = _counted(3, np.array([[0, 1], [0, 2], [1, 2]]), np.array([False, True, False]))

@@ -190,7 +190,7 @@ class Search:
         return form.penalty(form.start(at.weights))[0]
 
     def gap(self, at: Map, curvature_at: Curvature) -> float | None:
-        """How far the objective lies above the optimum, at most; None where the problem isn't convex."""
+        """An upper bound of the objective's distance from the optimum; None where the problem isn't convex."""
         return max(0.0, self.objective(at, curvature_at) - curvature_at.entropy) if self.problem.convex else None
 
     def _trace_strength(self, at: Map) -> float:

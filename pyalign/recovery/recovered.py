@@ -59,7 +59,7 @@ class RateAtSize:
 
 @dataclass(frozen=True, repr=False)
 class Recovery(Result):
-    """Which model is selected when the model that generated the choices is known.
+    """Counts of the model that is selected when the model that generated the choices is known.
 
     Attributes:
         models: the names of the models, in the order of the input.

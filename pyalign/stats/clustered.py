@@ -176,7 +176,7 @@ class Errors:
 
 @dataclass(frozen=True)
 class Dependence:
-    """Which rows depend on each other: grouped once, for the means of any values.
+    """Groups the rows that depend on each other, once for the means of any values.
 
     Attributes:
         by: what is resampled.

@@ -1,4 +1,4 @@
-"""How far apart distributions over a triplet's three choices are: entropy, Kullback-Leibler, Jensen-Shannon; in nats.
+"""Distances between distributions over a triplet's three choices: entropy, Kullback-Leibler, Jensen-Shannon; in nats.
 
 A row is a distribution; float64 inside, whatever comes.
 """

@@ -1,4 +1,4 @@
-"""How far each row moves a correlation of two columns: influences, whose mean over the rows is 0.
+"""The influence of each row on a correlation of two columns; its mean over the rows is 0.
 
 They can be asked of values that are no rows, with the moments and ranks of the rows: so the change of one value, such
 as that of a share without one of the answers that it is of, is a difference of influences.

@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Divergences:
-    """How far the model's probabilities are from the shares of the answers to the test part, before and after.
+    """Distances of the model's probabilities from the shares of the answers to the test part, before and after.
 
     Attributes:
         target_entropy: nats; the least cross-entropy that any model could have.

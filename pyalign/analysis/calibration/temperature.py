@@ -307,7 +307,7 @@ class AnsweredSimilarities:
         )
 
     def dependence(self, plan: Resampling) -> Dependence:
-        """Which triplets depend on each other under a plan."""
+        """Groups the triplets that depend on each other under a plan."""
         people = self.people if "subjects" in plan.by else None
         return Dependence.of(Clusters.of(self.objects, people, self.host.name), plan)
 

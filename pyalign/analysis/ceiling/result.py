@@ -54,7 +54,7 @@ class Ceilings:
 
 @dataclass(frozen=True)
 class NoiseCeiling(OfTask, Result):
-    """How far people agree on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
+    """Agreement of people on repeated triplets, and what that leaves for a model to reach. Shares are fractions.
 
     Attributes:
         ceilings: upper, lower, and the estimate between them, with their intervals; what to compare models with.

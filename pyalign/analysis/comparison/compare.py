@@ -50,7 +50,7 @@ from pyalign.typing import (
 
 @dataclass(frozen=True)
 class PairTests:
-    """Which differences of models are tested, and how.
+    """The differences of models that are tested, and how.
 
     Attributes:
         correction: of p-values over all of them.

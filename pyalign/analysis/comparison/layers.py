@@ -1,4 +1,4 @@
-"""Which of several models are layers of one, in which order, and the best layer of each."""
+"""Recognizes models that are layers of one, puts them in order, and finds the best layer of each."""
 
 from __future__ import annotations
 

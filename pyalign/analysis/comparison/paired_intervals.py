@@ -179,7 +179,7 @@ class ClosedForm:
         return MaxT(found, self.plan.confidence_level)
 
     def _reach(self, a: int, b: int, confidence_level: float) -> float:
-        """How far the interval of a difference goes to either side, with this confidence."""
+        """The half-width of the interval of a difference, with this confidence."""
         return quantile(confidence_level, self._degrees(a, b)) * float(self.errors[ACCURACY].differences[a, b])
 
 

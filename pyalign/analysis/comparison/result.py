@@ -17,7 +17,7 @@ Matrix = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True)
 class ModelLayer:
-    """Which layer of which model one of several representations is.
+    """The model and the layer that a representation comes from.
 
     Attributes:
         of: the model.

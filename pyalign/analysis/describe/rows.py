@@ -151,7 +151,7 @@ class _Hashed(_Packed):
         return numbers[kept], rows[kept]
 
     def _others(self, rows: np.ndarray, first: np.ndarray) -> np.ndarray:
-        """Which rows differ from the first with their number, each once: hashes that are equal by chance."""
+        """The rows that differ from the first one with their number, each once: their hashes are equal by chance."""
         places = np.flatnonzero(~first)
         heads = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))[places]
         step = max(1, CHUNK_BYTES // (8 * self.a.shape[1]))
@@ -168,7 +168,7 @@ class _Hashed(_Packed):
 
 
 def _first(numbers: np.ndarray) -> np.ndarray:
-    """Which of the sorted numbers differ from the one before."""
+    """Marks the sorted numbers that differ from the one before."""
     first = np.ones(len(numbers), np.bool_)
     np.not_equal(numbers[1:], numbers[:-1], out=first[1:])
     return first

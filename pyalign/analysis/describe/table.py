@@ -1,4 +1,4 @@
-"""Which columns of a table are the items of triplets, the choice and the subject: by their headers and their values."""
+"""Finds the columns of a table that hold the items of triplets, the choice and the subject, by headers and values."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ class Failures(OfTask, Result):
     at_least: int | None = None
 
     def who_fails(self, group: FailureGroup) -> str:
-        """Which models get the triplets of a group wrong, in words."""
+        """Says in words which models get the triplets of a group wrong."""
         every = "every model" if self.at_least is None else f"at least {self.at_least} models"
         return every if group.wrong is None else group.wrong
 

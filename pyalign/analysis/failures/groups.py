@@ -25,7 +25,7 @@ CHUNK = 1 << 14  # triplets that are dicts at the same time
 
 
 class CalledOdd(NamedTuple):
-    """Which item people call odd, in the triplets where they do.
+    """The item that people call odd, in the triplets where they do.
 
     rows: int64 (k,), where these stand in what was given. order: (k, 3), the columns with that item last; None: they
     stand so. shares: (k,), of the answers to the triplet that call that item odd; NaN for a single answer. n_answers:

@@ -297,7 +297,7 @@ def _ends(intervals: Sequence[Interval | None], end: int) -> tuple[float, ...] |
 
 
 def reliability(y: np.ndarray, covariance: np.ndarray) -> float:
-    """Which share of the variance of accuracies (m,) is not that of their errors, which have this covariance (m, m).
+    """The share of the variance of accuracies (m,) that is not that of their errors, which have this covariance (m, m).
 
     Example:
         >>> reliability(np.array([0.4, 0.5, 0.6]), 0.0025 * np.eye(3))

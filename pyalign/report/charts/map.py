@@ -197,7 +197,7 @@ def _shuffled(n: int) -> list[int]:
 
 
 def _apart(at: np.ndarray, sizes: Sequence[tuple[float, float]], most: int) -> list[int]:
-    """Which items can be drawn in full without overlap; earlier items have priority."""
+    """Marks the items that can be drawn in full without overlap; earlier items have priority."""
     kept: list[int] = []
     half = np.array(sizes) / 2
     for k in range(len(at)):

@@ -116,7 +116,7 @@ class Grid:
         return [Column(header, tuple(cell.counts.get(header) for cell in cells), "count") for header in self.counts]
 
     def summary(self) -> str:
-        """Which concept is the best and which the worst, in mean over the models."""
+        """Names the best and the worst concept in the mean over the models."""
         means = zip(self.concepts, map(_mean, zip(*self.values, strict=True)), strict=True)
         said = [f"{concept} ({self._said(mean)})" for concept, mean in means if mean is not None]
         if not said:

@@ -55,7 +55,7 @@ CEILING = (
 
 
 def agreement(sources: Sources) -> Section | None:
-    """How far people agree with each other, and how models compare with many people on the same triplets."""
+    """The sections on agreement between people, and on models next to many people on the same triplets."""
     ceilings = parts_of_each(sources.results(NoiseCeiling), _ceilings)
     models = parts_of_each(sources.results(Agreements), _agreements, sources.labels)
     return section_of("agreement", "Agreement among people", AGREEMENT, [*ceilings, *models])
