@@ -146,10 +146,10 @@ def model_table_view(listed: ModelTable, verbose: bool = False) -> list[Block]:
     column = Rows(listed.models).column
     columns = [
         column("model", lambda model: model.model, left=True),
-        column("family", lambda model: model.family, left=True),
-        column("objective", lambda model: model.objective, left=True),
-        column("size", lambda model: None if model.parameters is None else f"{model.parameters / 1e6:.1f}M"),
-        column("width", lambda model: model.width),
+        column("family", lambda model: model.family, keep=5, left=True),
+        column("objective", lambda model: model.objective, keep=3, left=True),
+        column("size", lambda model: None if model.parameters is None else f"{model.parameters / 1e6:.1f}M", keep=4),
+        column("width", lambda model: model.width, keep=2),
         column("ImageNet", lambda model: model.imagenet_accuracy, "percent"),
     ]
     if verbose:
