@@ -33,6 +33,7 @@ from pyalign.io.thingsvision import (
 )
 
 MANIFEST, UNFINISHED = "manifest.json", ".unfinished"
+LEARNED = "embedding.npz"  # the rows in a folder that pyalign embed writes
 SCHEMA = 1
 LARGEST = 32 << 20  # bytes of a manifest
 MOST_DIMENSIONS = 32
@@ -87,7 +88,9 @@ def read_manifest(folder: PathLike) -> Manifest:
     if not os.path.lexists(os.path.join(folder, MANIFEST)):
         if os.path.isdir(os.path.join(folder, UNFINISHED)):
             raise bad(folder, "is an unfinished extraction: go on with extract(..., resume=True)")
-        raise bad(folder, f"is a folder without {MANIFEST}: no output of pyalign extract")
+        learned = os.path.join(os.fspath(folder), LEARNED)
+        instead = f"; did you mean {learned}?" if os.path.isfile(learned) else ""
+        raise bad(folder, f"is a folder without {MANIFEST}: no output of pyalign extract{instead}")
     with _file(folder, MANIFEST) as path:
         return _parse(path, read_json(path, largest=LARGEST))
 

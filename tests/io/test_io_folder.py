@@ -97,6 +97,8 @@ def test_given_names_put_the_rows_in_order(folder):
 @pytest.mark.parametrize("read", READERS)
 def test_other_folders_say_what_they_are_not(tmp_path, refused, read):
     assert refused(read, tmp_path) == "is a folder without manifest.json: no output of pyalign extract"
+    (tmp_path / "embedding.npz").touch()
+    assert refused(read, tmp_path).endswith(f"; did you mean {tmp_path / 'embedding.npz'}?")
     (tmp_path / ".unfinished").mkdir()
     assert refused(read, tmp_path) == "is an unfinished extraction: go on with extract(..., resume=True)"
 
