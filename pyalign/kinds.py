@@ -17,6 +17,7 @@ from pyalign.study.analyses import (
     MODEL,
     MODELS,
     NAMED,
+    PEOPLE,
     PROBE,
     SEVERAL,
     TRIPLETS,
@@ -105,6 +106,9 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.transfer:transfer_view",
         charts=("transfer",),
         sections=("transfer",),
+        analyses=(
+            Analysis("transfer", {"embeddings": MODEL, "on": PEOPLE, "categories": CATEGORIES}, ("categories",)),
+        ),
         entry=Entry(
             "transfer",
             "what a map wins and loses: triplets, RSA, categories, neighbours",

@@ -307,7 +307,7 @@ def _ends(found: ErrorConsistency, interval: str) -> dict[str, np.ndarray]:
 def _same_choices(
     found: ErrorConsistency, look: Style, points: float, sort: str, limit: int | None, labels: Mapping[str, str] | None
 ) -> Any:  # fmt: skip
-    """The share of triplets in which every two models choose the same item, with its interval and kappa in tips and data."""
+    """The share of triplets in which every two models choose the same item; tips have its interval and kappa."""
     if any(pair.same_choice is None for pair in found.pairs):
         raise InputError(
             "by 'same-choice' needs a document of this version, computed again; this one has no such share"
