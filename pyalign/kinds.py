@@ -120,7 +120,7 @@ KINDS: Mapping[str, Kind] = {
     "concepts": Kind(
         "pyalign.concept.concepts_result:Concepts",
         "pyalign.report.concepts:concepts_view",
-        charts=("concepts", "concepts-map"),
+        charts=("concepts", "concepts-map", "entropy"),
         sections=("concepts",),
         analyses=(Analysis("score_concepts", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
