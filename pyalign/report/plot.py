@@ -77,12 +77,14 @@ def plot(
     - "gallery": queries and their nearest neighbours, as images where there are some.
     - "cards": of human dimensions the eight objects that have most of each, and the share of choices that it explains.
     - "metadata": accuracy against a column of numbers with a line, or by the values of one of text.
+    - "scores": two scores of each model against each other, of two results, such as accuracy and RSA.
     - "map": objects on a plane, by PCA, t-SNE or UMAP.
 
     Args:
         result: a result, its document, or its `.json` file; a list of them for accuracy (with a result of
             `noise_ceiling` among them), before-after, reliability, RSA and a gallery (of two searches for the same
-            queries, such as before and after a transform). For cards the result of `concepts` gives the shares.
+            queries, such as before and after a transform), for scores two or more, such as of `rsa` and `compare`. For
+            cards the result of `concepts` gives the shares.
         chart: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
         out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
         images: what `as_images` takes, such as a folder with files or folders named after objects.

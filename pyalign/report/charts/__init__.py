@@ -65,6 +65,7 @@ CHARTS = {
     "power": Chart(("result", "limit")),
     "gallery": Chart(("result", "images", "queries", "categories", "names", "limit"), several=True),
     "metadata": Chart(("result", "by"), module="scatter"),
+    "scores": Chart(("result", "by", "limit"), several=True, module="scatter"),
     "cards": Chart(
         ("result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit"), module="gallery"
     ),
@@ -124,7 +125,7 @@ def default_chart(result: Any) -> str | None:
     if result.command == "concepts":  # more models than points tell apart are a map of models and concepts
         many = max(Counter(scores.by for scores in result.results).values(), default=0) > MOST_MODELS
         return "concepts-map" if many else "concepts"
-    return next(iter(charts_of(result)), None)
+    return next((name for name in charts_of(result) if name != "scores"), None)  # which needs two results
 
 
 def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
@@ -136,6 +137,13 @@ def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
         _checks.one_of(kind, tuple(CHARTS), "kind")
     first = next((result for result in results if charts_of(result) and result.command != "ceiling"), results[0])
     chosen = kind or default_chart(first)
+    if (
+        kind is None
+        and chosen
+        and not all(chosen in charts_of(one) or one.command in CHARTS[chosen].companions for one in results)
+        and all("scores" in charts_of(one) for one in results)
+    ):
+        chosen = "scores"  # of results of different kinds
     companions = CHARTS[chosen].companions if chosen and len(results) > 1 else ()
     for result in results:
         there = charts_of(result)
