@@ -51,6 +51,7 @@ from .io.judgments import load_judgments
 from .io.metadata import load_metadata
 from .io.transform import load_transform, write_transform
 from .io.triplets import load_triplets
+from .map_transfer.run import transfer
 from .nearest.index import NeighborIndex, build_index, load_index
 from .nearest.neighbors import neighbors
 from .ops.choice_similarity import choice_similarity
@@ -151,6 +152,7 @@ __all__ = [
     "score_choices",
     "score_concepts",
     "similarity",
+    "transfer",
     "triplet_gradient",
     "write_embeddings",
     "write_report",

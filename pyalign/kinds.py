@@ -17,6 +17,7 @@ from pyalign.study.analyses import (
     MODEL,
     MODELS,
     NAMED,
+    PEOPLE,
     PROBE,
     SEVERAL,
     TRIPLETS,
@@ -42,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "score": Kind(
         "pyalign.analysis.accuracy:Scores",
         "pyalign.report.score:score_view",
-        charts=("accuracy", "before-after"),
+        charts=("accuracy", "before-after", "scores"),
         sections=("leaderboard",),
         analyses=(Analysis("score", SEVERAL, matrices=True, without=("matrix", "kind")),),
         entry=Entry("score", "odd-one-out accuracy of embeddings on human triplets", SCORE, "tour"),
@@ -56,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
     "compare": Kind(
         "pyalign.analysis.comparison.result:Comparison",
         "pyalign.report.comparison:comparison_view",
-        charts=("accuracy", "depth"),
+        charts=("accuracy", "depth", "scores"),
         sections=("leaderboard", "differences"),
         analyses=(Analysis("compare", NAMED, matrices=True),),
         entry=Entry(
@@ -83,7 +84,7 @@ KINDS: Mapping[str, Kind] = {
     "probe": Kind(
         "pyalign.probing.validated:ProbeCrossValidation",
         "pyalign.report.probe:probe_view",
-        charts=("before-after",),
+        charts=("before-after", "scores"),
         sections=("leaderboard", "probes"),
         analyses=(Analysis("cross_validate_probe", EACH, options=PROBE, keeps=True, gives="transform"),),
         entry=Entry("probe", "learn a linear map of embeddings that best predicts human choices", IMPROVE, "probing"),
@@ -105,6 +106,9 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.transfer:transfer_view",
         charts=("transfer",),
         sections=("transfer",),
+        analyses=(
+            Analysis("transfer", {"embeddings": MODEL, "on": PEOPLE, "categories": CATEGORIES}, ("categories",)),
+        ),
         entry=Entry(
             "transfer",
             "what a map wins and loses: triplets, RSA, categories, neighbours",
@@ -116,7 +120,7 @@ KINDS: Mapping[str, Kind] = {
     "concepts": Kind(
         "pyalign.concept.concepts_result:Concepts",
         "pyalign.report.concepts:concepts_view",
-        charts=("concepts", "concepts-map"),
+        charts=("concepts", "concepts-map", "entropy"),
         sections=("concepts",),
         analyses=(Analysis("score_concepts", {**SEVERAL, **CONCEPTS}, tuple(CONCEPTS)),),
         entry=Entry(
@@ -127,7 +131,7 @@ KINDS: Mapping[str, Kind] = {
     "predict": Kind(
         "pyalign.concept.predicted:DimensionPredictions",
         "pyalign.report.concepts:predictions_view",
-        charts=("dimensions",),
+        charts=("dimensions", "scores"),
         sections=("dimensions",),
         analyses=(
             Analysis(
@@ -195,7 +199,7 @@ KINDS: Mapping[str, Kind] = {
     "rsa": Kind(
         "pyalign.pairwise.rsa_result:Rsa",
         "pyalign.report.matrices:rsa_view",
-        charts=("rsa", "rdm", "mds"),
+        charts=("rsa", "rdm", "mds", "scores"),
         sections=("rsa",),
         analyses=(Analysis("rsa", {"embeddings": MODELS, "human": HUMAN}),),
         entry=Entry("rsa", "RSA: correlation of models' similarity matrices with those of people", PAIRS, "rsa"),
@@ -274,6 +278,7 @@ KINDS: Mapping[str, Kind] = {
     "neighbor agreement": Kind(
         "pyalign.concept.neighbor_agreement:NeighborAgreement",
         "pyalign.report.neighborhoods:agreement_view",
+        charts=("scores",),
         sections=("neighbors",),
         analyses=(
             Analysis(
@@ -306,6 +311,7 @@ KINDS: Mapping[str, Kind] = {
     "neighbor purity": Kind(
         "pyalign.concept.purity:NeighborPurity",
         "pyalign.report.neighborhoods:purity_view",
+        charts=("scores",),
         sections=("neighbors",),
         analyses=(Analysis("neighbor_purity", {"embeddings": MODELS, "categories": CATEGORIES}),),
         entry=Entry("neighbors purity", "proportion of neighbours of the same category", EXPLAIN, "neighborhoods"),

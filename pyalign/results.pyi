@@ -20,6 +20,7 @@ from .datasets.chosen import ChosenTriplets
 from .embedding.result import EmbeddingFit
 from .embedding.validated import EmbeddingCrossValidation
 from .extraction.result import Extraction
+from .map_transfer.result import Transfer
 from .nearest.result import Neighbors
 from .pairwise.compared import LayerSimilarity, ModelSimilarities, SimilarityMatrix
 from .pairwise.rsa_result import Rsa
@@ -69,4 +70,5 @@ __all__ = [
     "SimilarityMatrix",
     "Study",
     "StudyStep",
+    "Transfer",
 ]

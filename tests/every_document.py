@@ -12,7 +12,6 @@ from small_study import write_inputs
 from support import draw_triplets
 
 import pyalign
-from pyalign.map_transfer.run import transfer
 
 N, T = 40, 900
 NAMES = tuple(f"object {k}" for k in range(N))
@@ -76,7 +75,7 @@ def every_result(folder):
             pyalign.Triplets(answers, NAMES), folds=2, penalties=[(1e-3, None), (2e-3, None), (4e-3, None)],
             n_seeds=1, halves=True, n_resamples=3, against={"human.npy": named},
         ),
-        "transfer": transfer(
+        "transfer": pyalign.transfer(
             second, {"toward people": MAP, "away": replace(MAP, weights=np.eye(4)[:, :2])},
             {"answers": pyalign.Triplets(answers, NAMES), "people": pyalign.Judgments(matrices, "dissimilarity", NAMES),
              "elsewhere": pyalign.Judgments(np.eye(4), "similarity", ("w", "x", "y", "z"))},

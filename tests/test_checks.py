@@ -329,6 +329,7 @@ CALLS = {
     "score": {"embeddings": X, "triplets": TRIPLETS},
     "score_choices": {"choices": RNG.integers(0, 3, T), "triplets": TRIPLETS},
     "similarity": {"embeddings": X, "others": X},
+    "transfer": {"embeddings": X, "maps": pyalign.Transform(np.eye(4), None, 0.0, 1.0), "on": {"t": TRIPLETS}},
     "triplet_gradient": {"similarities": SIMILARITIES, "triplets": TRIPLETS},
     "Answers": {"kind": "shares", "shares": np.full((3, 3), 1 / 3), "totals": None},
     "Categories": {"members": np.ones((N, 2), bool), "labels": ("a", "b")},

@@ -14,7 +14,6 @@ import numpy as np
 from coverage_cases import CENTRES, FEATURES, NOTHING, Case, Found, model
 
 import pyalign
-from pyalign.map_transfer.run import transfer
 
 NAMES = (
     "overlap",
@@ -92,7 +91,7 @@ def mapped(n: int, k: int) -> Callable[..., Iterator[Found]]:
 
     def draw(rng: np.random.Generator) -> Iterator[Found]:
         x, kind = drawn(n, rng)
-        figures = transfer(x, stretch, {}, categories=kind, k=k).figures
+        figures = pyalign.transfer(x, stretch, {}, categories=kind, k=k).figures
         kept, votes, of_one = figures[:3]
         yield Found.of("neighbours kept", kept.difference, kept.ci)
         yield Found.of("k-NN accuracy", votes.before, votes.before_ci)

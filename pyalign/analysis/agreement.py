@@ -12,7 +12,15 @@ import numpy as np
 from pyalign import _checks
 from pyalign._result import Result
 from pyalign.analysis.accuracy import NAN, TIES
-from pyalign.analysis.agreement_figures import OF_BINS, AgreementBin, Correlations, ModelChoices, bins_of, places_of
+from pyalign.analysis.agreement_figures import (
+    ENTROPIES,
+    OF_BINS,
+    AgreementBin,
+    Correlations,
+    ModelChoices,
+    bins_of,
+    places_of,
+)
 from pyalign.analysis.agreement_intervals import AgreementErrors, Values
 from pyalign.analysis.answers import answered_triplets, codes_of_people
 from pyalign.analysis.ceiling.leave_one_out import Entries, entries_of
@@ -48,7 +56,6 @@ from pyalign.typing import (
     TripletsLike,
 )
 
-ENTROPIES = tuple(math.log(3) * k / 6 for k in range(7))  # nats: edges of bins of the entropy of people's answers
 EDGES = (1 / 3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # a majority among three choices has at least a third
 
 

@@ -16,6 +16,7 @@ from pyalign.stats.divergences import entropy, js_distance, kl_of_logs
 from pyalign.stats.influence import Influence, of_pearson, of_spearman
 from pyalign.stats.regression import pearson, spearman
 
+ENTROPIES = tuple(math.log(3) * k / 6 for k in range(7))  # nats: edges of bins of the entropy of people's answers
 OF_BINS = ("majority_share", "accuracy", "majority_accuracy", "majority_probability")
 
 

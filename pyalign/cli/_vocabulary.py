@@ -55,6 +55,7 @@ VOCABULARY = {
         ("--dimension-labels", "dimension_labels", "file", None, "the labels of the dimensions"),
         ("--categories", "categories", "file", None, "the category or categories of each object"),
         ("--levels", "levels", "file", None, "fine and coarse categories, which define levels of abstraction"),
+        ("--entropy", "entropy", "text", None, "whose choice the entropy is of, by which triplets are in bins"),
         ("--groups", "groups", "file", None, "a label for each triplet"),
         ("--metadata", "metadata", "file", None, "a table with a row for each model"),
         ("--ceiling", "ceiling", "number or file", None, "the noise ceiling that accuracies are compared with"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from pyalign.cli import _concepts, _folder, _inputs, _model_choices, _options
 from pyalign.cli._command import OUTPUT, Command, Outcome, option, refuse_unused
 from pyalign.concept.concepts import score_concepts
 from pyalign.concept.concepts_result import BY, Concepts
+from pyalign.concept.groupings import ENTROPY_OF
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.measures import MEASURES, get_measure
@@ -17,7 +18,7 @@ from pyalign.stats.multiple import CORRECTIONS
 from pyalign.typing import Correction, MeasureName
 
 WRITTEN = ("concepts.csv", "differences.csv", "concepts.json")  # to --out
-PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "cards")
+PICTURES = ("concepts", *(f"concepts-{by}" for by in BY), "entropy", "cards")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class ConceptsOptions(
         "two files of categories, fine and coarse; triplets are grouped by whether all three objects "
         "share a fine category, all three a coarse one, two of them a coarse one, or none", nargs="+", metavar="FILE",
         role="input", group=_concepts.CONCEPTS,
+    )  # fmt: skip
+    entropy: Literal["dimensions", "answers"] | None = option(
+        "also by the entropy of people's choice: that of the choice that the dimensions predict, or of repeated "
+        "answers to a triplet", choices=ENTROPY_OF, group=_concepts.CONCEPTS,
     )  # fmt: skip
     transform: Spec | None = option(
         "linear map, as written by `pyalign probe`; shows scores before and after it, and their differences",
@@ -70,6 +75,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         models, triplets, dimensions, **_model_choices.arguments(options), dimension_labels=of_dimensions,
         categories=_concepts.read_categories(options.categories),
         levels=None if options.levels is None else tuple(map(_concepts.read_categories, options.levels)),
+        entropy=options.entropy,
         transform=_transform(options.transform), measure=options.measure,
         temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,
         missing=options.missing,
@@ -100,8 +106,11 @@ def _check(options: ConceptsOptions) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if options.measure is not None:
         get_measure(options.measure)
     idle = _inputs.check_intervals(options)[1] + _model_choices.check(options)
-    if options.dimensions is None and options.categories is None and options.levels is None:
-        raise InputError("--dimensions, --categories or --levels says what the concepts are: give one or more")
+    if all(way is None for way in (options.dimensions, options.categories, options.levels, options.entropy)):
+        raise InputError("--dimensions, --categories, --levels or --entropy says what the concepts are: give one or "
+                         "more")  # fmt: skip
+    if options.entropy == "dimensions" and options.dimensions is None:
+        raise InputError("--entropy dimensions needs --dimensions, which predict the choices; got none")
     if options.dimensions is None:
         refuse_unused(options, ("dimension_labels", "images", "top_objects"), "human dimensions: add --dimensions")
     if options.levels is not None and len(options.levels) != 2:

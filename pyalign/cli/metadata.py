@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pyalign._result import load_result
 from pyalign.analysis.metadata.regress import regress_metadata
+from pyalign.analysis.metadata.scores import first_and_others
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.io.metadata import load_metadata
@@ -18,8 +19,8 @@ class MetadataOptions(_options.Output):
     """The options of `pyalign metadata`."""
 
     result: tuple[Spec, ...] = option(
-        "JSON document of `pyalign compare` (or of `pyalign score`, which does not account for shared errors); "
-        "further documents of compare, score, probe or rsa have scores to compare its accuracies with",
+        "JSON document of `pyalign compare` (or of another command with a score of each model, such as rsa, which does "
+        "not account for shared errors); further documents have scores to compare it with",
         required=True, nargs="+", metavar="COMPARE.json", role="input", positional=True,
     )  # fmt: skip
     metadata: Spec | None = option(
@@ -46,7 +47,7 @@ class MetadataOptions(_options.Output):
 def run(options: MetadataOptions, progress: Progress) -> Outcome:
     """Reads, matches, fits."""
     table = None if options.metadata is None else load_metadata(options.metadata)
-    result, *others = (load_result(path) for path in options.result)
+    result, others = first_and_others([load_result(path) for path in options.result])
     regressions = regress_metadata(
         result, table, others=others, columns=options.columns, confidence_level=options.confidence_level,
         seed=options.seed,

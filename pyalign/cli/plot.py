@@ -15,6 +15,7 @@ from pyalign.io.paths import Spec
 from pyalign.progress import Progress
 from pyalign.report.charts import CHARTS
 from pyalign.report.charts.data import rows_of
+from pyalign.report.charts.entropy import LINES
 from pyalign.report.charts.map import METHODS
 from pyalign.report.charts.matrix import ERRORS, ORDERS
 from pyalign.report.charts.ranked import SORTS
@@ -95,10 +96,10 @@ class PlotOptions(_options.Quiet):
     )
     seed: int | None = option("random seed of a map (default: 0)", kind=_options.seed, metavar="S", group=OBJECTS)
     by: str | None = option(
-        "what to show, if the result has several: dimensions, categories or levels (concepts); groups"
-        " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); a column "
-        "(metadata); percentiles or values (rdm); kappa or same-choice (consistency)",
-        metavar="BY", words=(*BY, "groups", *BINS, *COLOURED, *ERRORS), group=OBJECTS,
+        "what to show, if the result has several: dimensions, categories, levels or entropy (concepts); groups"
+        " (accuracy); equal-mass or equal-width bins (reliability); a measure (cka); families or models (entropy); "
+        "a column (metadata); percentiles or values (rdm); kappa or same-choice (consistency)",
+        metavar="BY", words=(*BY, "groups", *BINS, *COLOURED, *ERRORS, *LINES), group=OBJECTS,
     )  # fmt: skip
     sort: str | None = option(
         f"order of rows: {', '.join(SORTS)}; of matrices: {', '.join(ORDERS)}; of an rdm also category",

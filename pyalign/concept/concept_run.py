@@ -312,7 +312,7 @@ def notes_on_small(both: Sequence[tuple[Grouping, Sequence[Part]]]) -> list[str]
         labels = (*grouping.labels, NO_CONCEPT)
         small = [label for label, part in zip(labels, parts, strict=True) if part.note and part.n_triplets]
         empty = [label for label, part in zip(grouping.labels, parts, strict=False) if not part.n_triplets]
-        of = f"of {len(grouping.labels):,} {grouping.by}"
+        of = f"of {len(grouping.labels):,} {'bins of entropy' if grouping.by == 'entropy' else grouping.by}"
         if small:
             notes.append(f"{len(small):,} {of} without an interval, too few triplets or objects: {_listed(small)}")
         if empty:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 from pyalign import _checks
 from pyalign.analysis.accuracy import NAN
@@ -28,6 +28,7 @@ from pyalign.data import (
     as_embeddings,
     as_triplet_data,
     require_answers,
+    require_odd_one_out,
     require_one_answer_each,
     require_unweighted,
 )
@@ -68,6 +69,7 @@ def score_concepts(
     dimension_labels: Sequence[str] | None = None,
     categories: CategoriesLike | None = None,
     levels: tuple[CategoriesLike, CategoriesLike] | None = None,
+    entropy: Literal["dimensions", "answers"] | None = None,
     assign: Assign = "sum",
     top: int = 1,
     transform: Transform | None = None,
@@ -105,6 +107,9 @@ def score_concepts(
             occur twice.
         categories: `pyalign.Categories` of the objects, or anything that `Categories.of` takes.
         levels: fine and coarse categories, for levels of abstraction; see `pyalign.abstraction_levels`.
+        entropy: triplets are also in six bins of the entropy of people's choice, from 0 to log 3 nats:
+            ``"dimensions"``: of the choice that the dimensions predict, softmax of their dot products, as SPoSE and
+            VICE do; ``"answers"``: of all answers to the same three items.
         assign: how the weights of the chosen pair's two objects are combined, ``"sum"`` or ``"product"``; the triplet
             is assigned to the dimension with the largest result.
         top: the number of dimensions to which each triplet is assigned; it counts in each of them.
@@ -132,7 +137,7 @@ def score_concepts(
 
     Raises:
         InputError: as `pyalign.compare`; negative dimensions; the wrong number of labels; neither dimensions,
-            categories nor levels.
+            categories, levels nor entropy; an entropy of dimensions or of repeated answers that are not there.
 
     Source: Muttenthaler et al., "Human alignment of neural network representations", ICLR 2023, section 5; for the
     intervals see `pyalign.stats.clustered`.
@@ -148,7 +153,7 @@ def score_concepts(
         (['food', 'tools'], 400)
     """
     progress = progress or silent
-    require_some(dimensions, categories, levels)
+    require_some(dimensions, categories, levels, entropy)
     _checks.one_of(nan_policy, NAN, "nan_policy")
     _checks.one_of(assign, HOW, "assign")
     _checks.whole_number(top, "top", 1)
@@ -164,6 +169,8 @@ def score_concepts(
     require_answers(triplet_data, "concepts")
     require_one_answer_each(triplet_data, "concepts")
     require_unweighted(triplet_data, "concepts")
+    if entropy is not None:
+        require_odd_one_out(triplet_data, "the entropy of a choice")
     models = {} if embeddings is None else one_or_several(embeddings)
     choices = ModelChoices.of(
         model_choices, models, base=choice_base, nan_policy=nan_policy, unreadable=unreadable, ties=ties
@@ -182,7 +189,8 @@ def score_concepts(
     scored, pairs, notes = _with_transformed(models, transform, triplet_data)
     pairs = list(combinations([*models, *answered], 2)) if transform is None else pairs
     aligned, rows = _aligned(scored, triplet_data, dimensions)
-    grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels}
+    grouped = {"labels": dimension_labels, "assign": assign, "top": top, "categories": categories, "levels": levels,
+               "entropy": entropy}  # fmt: skip
     if families is not None and transform is not None:
         raise InputError("families are of models as they are; got a transform too")
     means = Families.of(families, [*models, *answered], plan)
@@ -201,12 +209,14 @@ def score_concepts(
         "correction": correction,
     }
     plain |= {"missing": missing, "ci": record_of(plan), "min_triplets": min_triplets}
+    plain |= {} if entropy is None else {"entropy": entropy}
     plain |= choices.options() | ({} if families is None else {"families": list(families)})
     inputs = [*models.items(), *choices.choices.items(), ("triplets", triplet_data), (DIMENSIONS, dimensions)]
     return replace(
         concepts,
         triplets=triplet_data.source,
         dimensions=None if dimensions is None else as_embeddings(dimensions, DIMENSIONS).source,
+        entropy=entropy,
         assign=None if dimensions is None else assign,
         top=None if dimensions is None else top,
         top_objects=None if top_objects is None else _top_objects(concepts, rows, top_objects, aligned.names),

@@ -10,7 +10,7 @@ from pyalign.concept.prototypes import Prototype
 from pyalign.data import ODD_ONE_OUT
 from pyalign.documents import Interval, as_document, csv_of, flat
 
-BY = ("dimensions", "categories", "levels")
+BY = ("dimensions", "categories", "levels", "entropy")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class ConceptScore:
     """How well the triplets of one concept are predicted.
 
     Attributes:
-        concept: the label of the dimension, category or level.
+        concept: the label of the dimension, category, level or bin of entropy.
         n_triplets: the number of triplets that are assigned to it.
         n_objects: the number of different objects in these triplets.
         accuracy: the accuracy on these triplets, a fraction; None without triplets.
@@ -72,7 +72,7 @@ class ConceptScores:
 
     Attributes:
         embeddings: the name of the model; ``(transformed)`` is appended after a transform.
-        by: how concepts are defined: by "dimensions", "categories" or "levels".
+        by: how concepts are defined: by "dimensions", "categories", "levels" or "entropy".
         concepts: the score of each concept, in the order of the dimensions or categories.
         unassigned: the score on the triplets without a concept, or None.
         n_triplets: the number of triplets that were scored. If each triplet has one concept, this is the sum over the
@@ -196,6 +196,7 @@ class Concepts(OfTask, Result):
         dimensions: the source of the dimensions, or None.
         task: the task of the triplets, which determines `chance`.
         top_objects: the objects with the largest weights on each dimension; None if they were not requested.
+        entropy: whose entropy the bins by "entropy" are of, "dimensions" or "answers"; None without such bins.
     """
 
     command: ClassVar[str] = "concepts"
@@ -228,6 +229,12 @@ class Concepts(OfTask, Result):
     dimensions: str | None = None
     task: str = ODD_ONE_OUT
     top_objects: tuple[TopObjects, ...] | None = None
+    entropy: str | None = None
+
+    @property
+    def entropy_bins(self) -> tuple[ConceptScores, ...] | None:
+        """The scores of each model by bins of entropy; None without such bins."""
+        return tuple(scores for scores in self.results if scores.by == "entropy") or None
 
     def to_records(self) -> list[dict[str, Any]]:
         """A flat row for each concept of each result, with the unassigned triplets last."""

@@ -55,6 +55,7 @@ class ErrorPair:
         p_adjusted: the p-value, corrected over all pairs.
         same_choice: the proportion of triplets in which both models choose the same item, right or wrong; of a tie
             there is no choice. None in documents of earlier versions.
+        same_choice_ci: its interval, or None.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("standard_error", "both_wrong", "both_wrong_expected")
@@ -77,6 +78,7 @@ class ErrorPair:
     p_value: float | None
     p_adjusted: float | None
     same_choice: float | None = None
+    same_choice_ci: Interval | None = None
 
     @property
     def standard_error(self) -> float | None:

@@ -21,6 +21,7 @@ from pyalign.concept.consistency_result import ErrorConsistency, ErrorPair, Miss
 from pyalign.concept.groupings import Grouping, groupings_of
 from pyalign.data import AlignedModels, Triplets, align_models, alternatives_of
 from pyalign.data.subjects import checked_labels
+from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.measures import get_measure
 from pyalign.ops.similarity import notes_on_similarities
@@ -34,7 +35,17 @@ from pyalign.stats.effective import (
     notes_on_few,
     without_interval,
 )
-from pyalign.stats.joint import COPY_OF_A, COPY_OF_B, EXCESS, KAPPA, Joint, joints, pair_counts
+from pyalign.stats.joint import (
+    COPY_OF_A,
+    COPY_OF_B,
+    EXCESS,
+    KAPPA,
+    Joint,
+    chunks,
+    joints,
+    pair_counts,
+    share_intervals,
+)
 from pyalign.stats.kappa import of_counts
 from pyalign.stats.multiple import corrected
 from pyalign.stats.resampling import Clusters, Resampling
@@ -95,7 +106,7 @@ class Run:
         dependence = Dependence.of(clusters, used) if used is not None and _closed(used) else None
         names = [errors.model for errors in answers.models]
         pairs = error_pairs(names, answers.right, clusters, dependence, used, self.correction, self.progress)
-        pairs = with_same_choices(pairs, answers.odd, len(answers.index))
+        pairs = with_same_choices(pairs, answers.odd, clusters, dependence, used)
         missed = missed_by_all(answers.right, len(answers.index))
         concepts: tuple[MissedConcept, ...] | None = None
         notes: tuple[str, ...] = ()
@@ -209,14 +220,28 @@ def _odd_bits(odd: np.ndarray) -> np.ndarray:
     return np.packbits(odd == np.arange(3)[:, None], axis=1)
 
 
-def with_same_choices(pairs: Sequence[ErrorPair], odd: Sequence[np.ndarray], t: int) -> tuple[ErrorPair, ...]:
-    """The pairs, every two of m models, with the proportion of t triplets in which both call the same item odd.
+def with_same_choices(
+    pairs: Sequence[ErrorPair], odd: Sequence[np.ndarray], clusters: Clusters, dependence: Dependence | None,
+    plan: Resampling | None,
+) -> tuple[ErrorPair, ...]:  # fmt: skip
+    """The pairs, every two of m models, with the proportion of triplets in which both call the same item odd.
 
-    odd: see `Answers`, (m, t / 8) for each column.
+    odd: see `Answers`, (m, t / 8) for each column. clusters, dependence, plan: see `pyalign.stats.joint.joints`.
     """
+    t, m = len(clusters.objects), len(odd[0])
     same = np.sum([pair_counts(bits, t) for bits in odd], axis=0) / t
-    places = combinations(range(len(same)), 2)
-    return tuple(replace(pair, same_choice=float(same[at])) for pair, at in zip(pairs, places, strict=True))
+    places = list(combinations(range(m), 2))
+    intervals: dict[tuple[int, int], Interval | None] = {}
+    for a, partners in chunks(places) if plan is not None else ():
+        of_both = np.bitwise_or.reduce([bits[a] & bits[partners] for bits in odd])
+        columns = np.unpackbits(of_both, axis=1, count=t).T.view(np.int8)
+        assert plan is not None
+        found = share_intervals(columns, clusters, dependence, plan)
+        intervals |= {(a, b): ci for b, ci in zip(partners, found, strict=True)}
+    return tuple(
+        replace(pair, same_choice=float(same[at]), same_choice_ci=intervals.get(at))
+        for pair, at in zip(pairs, places, strict=True)
+    )
 
 
 def _notes_on_kappa(

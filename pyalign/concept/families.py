@@ -17,6 +17,16 @@ from pyalign.stats.resampling import Resampling
 MEAN = "mean of {}"
 
 
+def is_mean(name: str) -> bool:
+    """Whether a row is of a family of models and not of one model.
+
+    Example:
+        >>> is_mean("mean of ResNet"), is_mean("resnet50")
+        (True, False)
+    """
+    return name.startswith(MEAN.format(""))
+
+
 @dataclass(frozen=True, eq=False)
 class Families:
     """Means over the models of each family.

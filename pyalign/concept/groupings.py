@@ -1,22 +1,28 @@
-"""Groupings of triplets by dimensions, by categories and by levels of abstraction."""
+"""Groupings of triplets by dimensions, by categories, by levels of abstraction and by the entropy of the choice."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from pyalign import _checks
+from pyalign.analysis.agreement_figures import ENTROPIES, places_of
+from pyalign.analysis.repeats import find_repeats
 from pyalign.analysis.scored_intervals import rows_of_categories
 from pyalign.concept.assign import assigned
 from pyalign.concept.dimensions import labels_of
 from pyalign.data import Categories, as_triplet_data
 from pyalign.errors import InputError
+from pyalign.ops.triplets import choice_probabilities
+from pyalign.stats.divergences import entropy as entropy_of
 from pyalign.typing import Assign, BackendName, CategoriesLike, TripletsLike
 
 LEVELS = ("fine", "coarse", "border", "other")
 UNCATEGORISED = "uncategorised"
+ENTROPY_OF = ("dimensions", "answers")  # whose entropy triplets are in bins of
 WORD = 64  # categories in a number
 
 
@@ -25,7 +31,7 @@ class Groupings:
     """The requested groupings.
 
     Attributes:
-        all: a grouping by each of dimensions, categories and levels that was requested.
+        all: a grouping by each of dimensions, categories, levels and entropy that was requested.
         n_tied: the number of triplets for which several dimensions have the same weight; None without dimensions.
         notes: what a user should know, a sentence each.
     """
@@ -35,9 +41,13 @@ class Groupings:
     notes: tuple[str, ...]
 
 
-def require_some(dimensions: object, categories: object, levels: object) -> None:
-    """Raises if no grouping is requested, or if levels are not a pair."""
-    if dimensions is None and categories is None and levels is None:
+def require_some(dimensions: object, categories: object, levels: object, entropy: str | None) -> None:
+    """Raises if no grouping is requested, if levels are not a pair, or if entropy is of something that is not there."""
+    if entropy is not None:
+        _checks.one_of(entropy, ENTROPY_OF, "entropy")
+        if entropy == ENTROPY_OF[0] and dimensions is None:
+            raise InputError(f"entropy={entropy!r} needs dimensions, which predict the choices; got none")
+    elif dimensions is None and categories is None and levels is None:
         raise InputError("dimensions, categories or levels must say what the concepts are; got none of them")
     if levels is not None and (not isinstance(levels, tuple | list) or len(levels) != 2):
         raise InputError("levels must be a pair: fine categories and coarse ones")
@@ -46,7 +56,7 @@ def require_some(dimensions: object, categories: object, levels: object) -> None
 def groupings_of(
     index: np.ndarray, n: int, names: Sequence[str] | None, *, dimensions: np.ndarray | None,
     labels: Sequence[str] | None, assign: Assign, top: int, categories: object, levels: Sequence[object] | None,
-    backend: BackendName = "auto",
+    entropy: str | None = None, backend: BackendName = "auto",
 ) -> Groupings:  # fmt: skip
     """The groupings of triplets (t, 3) of n rows with these names."""
     groupings, n_tied, notes = [], None, []
@@ -74,7 +84,41 @@ def groupings_of(
         unknown = int((codes < 0).sum())
         if unknown:
             notes.append(f"{_triplets(unknown)} of no level: an object has no coarse category")
+    if entropy is not None:
+        codes = entropy_codes(index, dimensions if entropy == ENTROPY_OF[0] else None, backend)
+        bins = [f"{low:.2f} to {high:.2f} nats" for low, high in pairwise(ENTROPIES)]
+        groupings.append(Grouping.of_codes("entropy", bins, codes[:, None]))
+        if entropy == ENTROPY_OF[1]:
+            notes.append("few answers to a triplet have too little entropy; a triplet with one answer is in no bin")
     return Groupings(tuple(groupings), n_tied, tuple(notes))
+
+
+def entropy_codes(index: np.ndarray, dimensions: np.ndarray | None, backend: BackendName = "auto") -> np.ndarray:
+    """(t,) the bin of the entropy of the choice in each triplet, from 0; -1 for one that was answered once.
+
+    With dimensions (n, k) it is the entropy of the choice that they predict, softmax of their dot products; without, of
+    all answers to the same three items.
+
+    Raises:
+        InputError: no triplet was answered twice.
+
+    Example:
+        >>> entropy_codes(np.array([[0, 1, 2], [2, 1, 0], [1, 2, 3]]), None).tolist()
+        [3, 3, -1]
+        >>> entropy_codes(np.array([[0, 1, 2], [0, 2, 3]]), 3.0 * np.eye(4)[[0, 0, 2, 3]]).tolist()
+        [0, 5]
+    """
+    if dimensions is not None:
+        p = choice_probabilities(dimensions, index, measure="dot", temperature=1.0, backend=backend)
+        return places_of(entropy_of(np.sort(p, axis=1)), np.array(ENTROPIES))
+    repeats = find_repeats(index)
+    several = repeats.answers > 1
+    if not several.any():
+        raise InputError("entropy='answers' needs triplets that at least two people answered; got none")
+    shares = repeats.counts / repeats.answers[:, None]
+    codes = places_of(entropy_of(np.sort(shares, axis=1)), np.array(ENTROPIES))
+    of_rows: np.ndarray = np.where(several, codes, -1)[repeats.inverse]
+    return of_rows
 
 
 def _astray(fine: np.ndarray, coarse: np.ndarray) -> int:
@@ -102,7 +146,7 @@ class Grouping:
     """The triplets of each of g concepts, and the unassigned triplets.
 
     Attributes:
-        by: how concepts are defined: by "dimensions", "categories" or "levels".
+        by: how concepts are defined: by "dimensions", "categories", "levels" or "entropy".
         labels: the labels of the g concepts.
         rows: int64, the triplets of the first concept in ascending order, then those of the next concepts, and last the
             unassigned ones.

@@ -1,4 +1,4 @@
-"""The result of `pyalign.map_transfer.run.transfer`."""
+"""The result of `pyalign.transfer`."""
 
 from __future__ import annotations
 

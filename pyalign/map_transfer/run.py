@@ -21,11 +21,12 @@ from pyalign.documents import Interval
 from pyalign.errors import InputError
 from pyalign.map_transfer.neighbors import neighbor_figures
 from pyalign.map_transfer.result import ACCURACY, RSA, VOTES, LeftOut, Transfer, TransferFigure
+from pyalign.measures import get_measure
 from pyalign.ops.rows import match_rows
 from pyalign.pairwise.rsa import rsa
 from pyalign.progress import Progress, silent
 from pyalign.stats.halves import half_samples
-from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling
+from pyalign.stats.resampling import AUTO, IntervalsOver, Resampling, as_resampling, record_of
 from pyalign.typing import BackendName, CategoriesLike, EmbeddingsLike, MeasureLike, Policy
 
 BEFORE = "before the map"
@@ -82,6 +83,8 @@ def transfer(
     """
     progress = progress or silent
     x = as_embeddings(embeddings)
+    if measure is not None:
+        get_measure(measure)
     for argument, given in (("maps", {} if isinstance(maps, Transform) else maps), ("on", on)):
         if not isinstance(given, Mapping):
             raise InputError(f"{argument} must map names to what they stand for; got {type(given).__name__}")
@@ -104,7 +107,8 @@ def transfer(
     if not work.figures:
         raise InputError("; ".join(out.note for out in work.left_out))
     sources = [(name, one) for name, one in on.items() if not isinstance(one, DataSet)]
-    options = {"k": k, "measure": None if measure is None else str(measure), "missing": missing}
+    options = {"k": k, "measure": None if measure is None else str(measure), "missing": missing,
+               "ci": record_of(plan)}  # fmt: skip
     return Transfer(
         tuple(work.figures), tuple(work.left_out), tuple(named), tuple(map(str, work.measures.values())),
         str(measure or "pearson"), str(measure or "cosine"), k, len(x),

@@ -202,7 +202,8 @@ def errors_table(consistency: ErrorConsistency, labels: Mapping[str, str], pairs
         column("right", lambda p: p.accuracy_b, "percent", keep=3, only=TEXT),
         column("agree", lambda p: p.observed, "percent", keep=2, only=TEXT),
         column("by chance", lambda p: p.expected, "percent", keep=1, only=TEXT),
-        column("same choice", lambda p: p.same_choice, "percent", keep=6,
+        column("same choice", lambda p: p.same_choice, "percent", ci=lambda p: p.same_choice_ci, keep=6,
+               ends="same choice, interval", keep_ends=3,
                note="Triplets in which both choose the same item, right or wrong.")
         if any(pair.same_choice is not None for pair in pairs) else None,
         column("both wrong", lambda p: p.both_wrong, "percent", keep=1),

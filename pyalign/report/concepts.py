@@ -76,7 +76,7 @@ def _of_one_way(of: Sequence[ConceptScores], labels: Mapping[str, str], result: 
 
     first, intervals = of[0], result.ci_by is not None
     order = list(range(len(first.concepts)))
-    if first.by != "levels":
+    if first.by not in ("levels", "entropy"):
         order.sort(key=lambda k: -(first.concepts[k].accuracy or -1.0))
 
     def rows_of(scores: ConceptScores) -> list[ConceptScore]:

@@ -16,6 +16,7 @@ UNITS = ((1e12, "T"), (1e9, "B"), (1e6, "M"))
 def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Block]:
     """A row for each column of numbers, one for each value of each column of text, and how to read both."""
     objects, models = over_names(result)
+    form, called_score = form_of_score(result), one_line(result.score_name)
     tables: list[Block] = []
     if result.results:
         rows = [row for row in result.results if row.scale == "linear"]
@@ -32,10 +33,10 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
             of_group("column", lambda g: one_line(g.column)),
             of_group("value", lambda g: one_line(g.value)),
             of_group("models", lambda g: g.n_models, "count"),
-            of_group("mean accuracy", lambda g: g.accuracy, "percent", ci=lambda g: g.ci, keep_ends=7),
-            of_group("lowest", lambda g: g.lowest, "percent", keep=6),
-            of_group("highest", lambda g: g.highest, "percent", keep=6),
-            of_group("s.d. of models", lambda g: g.deviation, "percent", keep=5),
+            of_group(f"mean {called_score}", lambda g: g.accuracy, *form, ci=lambda g: g.ci, keep_ends=7),
+            of_group("lowest", lambda g: g.lowest, *form, keep=6),
+            of_group("highest", lambda g: g.highest, *form, keep=6),
+            of_group("s.d. of models", lambda g: g.deviation, *form, keep=5),
         ))  # fmt: skip
     seeds = [point for point in result.points if len(point.members) > 1]
     if seeds:
@@ -43,10 +44,10 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
         tables.append(table(
             Column("several seeds", tuple(called([(point.model, None) for point in seeds]))),
             of_model("seeds", lambda p: len(p.members), "count"),
-            of_model("mean", lambda p: p.accuracy, "percent"),
-            of_model("lowest", lambda p: p.lowest, "percent"),
-            of_model("highest", lambda p: p.highest, "percent"),
-            of_model("s.d. of seeds", lambda p: p.deviation, "percent"),
+            of_model("mean", lambda p: p.accuracy, *form),
+            of_model("lowest", lambda p: p.lowest, *form),
+            of_model("highest", lambda p: p.highest, *form),
+            of_model("s.d. of seeds", lambda p: p.deviation, *form),
         ))  # fmt: skip
     means = f", {len(seeds)} of them means over seeds" if seeds else ""
     counts = ((result.n_triplets, "triplets"), (result.n_objects, "objects"), (result.n_subjects, "participants"))
@@ -55,7 +56,7 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
         source_note("triplets", result.triplets),
         f"{counted(len(result.points), 'model')}{means}",
         *(f"{count:,} {what}" for count, what in counts if count is not None),
-        "slopes in percentage points of accuracy",
+        f"slopes in {'percentage points' if result.is_share else 'units'} of {one_line(result.score_name)}",
         "" if result.ci_by is None else f"over {objects}: these very models on other {objects}, {how}",
         f"over {models}: other {models} like these, on these objects",
         apart=True,
@@ -64,19 +65,20 @@ def metadata_view(result: MetadataRegressions, verbose: bool = False) -> list[Bl
 
 def slope_columns(result: MetadataRegressions) -> tuple[Column, ...]:
     """The slope for each column of numbers, and scale, with its intervals, as people read it."""
-    column, shares = Rows(result.results).column, result.percent
+    column = Rows(result.results).column
     objects, models = over_names(result)
+    header = "slope, percentage points" if result.is_share else "slope"
     return (
-        column("accuracy against", lambda r: one_line(r.column)),
+        column(f"{one_line(result.score_name)} against", lambda r: one_line(r.column)),
         column("scale", lambda r: r.scale, only=PAGE),
         column("models", lambda r: r.n_models, "count", keep=6),
         column("families", lambda r: r.n_families, "count", only=PAGE),
-        column("slope", lambda r: slope_text(r, shares), only=TEXT),
-        column("per", lambda r: per_text(r, shares), only=TEXT),
-        column("slope, percentage points", lambda r: f"{slope_text(r, shares)} per {per_text(r, shares)}", only=PAGE),
-        column(_header(result, objects), lambda r: scaled_text(r.ci, r, shares), keep=8,
+        column("slope", lambda r: slope_text(r, result), only=TEXT),
+        column("per", lambda r: per_text(r, result.percent), only=TEXT),
+        column(header, lambda r: f"{slope_text(r, result)} per {per_text(r, result.percent)}", only=PAGE),
+        column(_header(result, objects), lambda r: scaled_text(r.ci, r, result), keep=8,
                note="Of the slope."),
-        column(f"over {models}", lambda r: scaled_text(r.models_ci, r, shares), keep=7, note="Of the slope."),
+        column(f"over {models}", lambda r: scaled_text(r.models_ci, r, result), keep=7, note="Of the slope."),
     )  # fmt: skip
 
 
@@ -128,16 +130,21 @@ def per_text(row: MetadataRegression, shares: Sequence[str]) -> str:
     return step_of(row, shares)[1]
 
 
-def slope_text(row: MetadataRegression, shares: Sequence[str]) -> str:
-    """Percentage points of accuracy per step."""
-    return f"{100 * row.slope * step_of(row, shares)[0]:+.3f}"
+def form_of_score(result: MetadataRegressions) -> tuple[str, int]:
+    """The form of a column of what is set against the metadata, and its places."""
+    return ("percent", 1) if result.is_share else ("number", 3)
 
 
-def scaled_text(interval: Interval | None, row: MetadataRegression, shares: Sequence[str]) -> str:
+def slope_text(row: MetadataRegression, result: MetadataRegressions) -> str:
+    """Percentage points of accuracy, or units of another score, per step."""
+    return f"{(100 if result.is_share else 1) * row.slope * step_of(row, result.percent)[0]:+.3f}"
+
+
+def scaled_text(interval: Interval | None, row: MetadataRegression, result: MetadataRegressions) -> str:
     """The interval of a slope, in the same."""
     if interval is None:
         return "-"
-    low, high = (100 * end * step_of(row, shares)[0] for end in interval)
+    low, high = ((100 if result.is_share else 1) * end * step_of(row, result.percent)[0] for end in interval)
     return f"{low:+.3f} to {high:+.3f}"
 
 

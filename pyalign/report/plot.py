@@ -64,7 +64,8 @@ def plot(
     - "before-after": accuracy without and with a probe, held out; or before and after a transform.
     - "transfer": agreement with people on several sets, and neighbours, before and after a map.
     - "reliability": how often a choice is people's, by the probability that the model gives to it.
-    - "entropy": how often people's answers differ from a model's choice, by the entropy of these answers.
+    - "entropy": how often people's answers differ from a model's choice, by the entropy of people's choice; a line for
+      each model, or each family of models.
     - "rsa": correlations with people with intervals, and their noise ceiling.
     - "rdm": matrices of dissimilarities of objects, participants' and models' on one scale; of embeddings too.
     - "mds": objects on a plane, by multidimensional scaling of these matrices.
@@ -76,12 +77,14 @@ def plot(
     - "gallery": queries and their nearest neighbours, as images where there are some.
     - "cards": of human dimensions the eight objects that have most of each, and the share of choices that it explains.
     - "metadata": accuracy against a column of numbers with a line, or by the values of one of text.
+    - "scores": two scores of each model against each other, of two results, such as accuracy and RSA.
     - "map": objects on a plane, by PCA, t-SNE or UMAP.
 
     Args:
         result: a result, its document, or its `.json` file; a list of them for accuracy (with a result of
             `noise_ceiling` among them), before-after, reliability, RSA and a gallery (of two searches for the same
-            queries, such as before and after a transform). For cards the result of `concepts` gives the shares.
+            queries, such as before and after a transform), for scores two or more, such as of `rsa` and `compare`. For
+            cards the result of `concepts` gives the shares.
         chart: one of these; default: what the result is of, else cards of dimensions, else a map of embeddings.
         out: a file to write, ``.html``, ``.svg``, ``.png`` or ``.pdf``; none of them needs a network, then or later.
         images: what `as_images` takes, such as a folder with files or folders named after objects.
@@ -93,9 +96,10 @@ def plot(
         categories: categories of the objects: colours of a map, frames of a gallery, the order of RDMs.
         method, seed: for a map: "pca" (None), "tsne" or "umap", and the seed of the latter two (None: 0).
         queries: the queries of a gallery to show.
-        by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories" or
-            "levels"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the measure;
-            of metadata the column; of RDMs "percentiles" or "values"; of consistency "kappa" or "same-choice".
+        by: what is shown, where the result has several; default: the first. Of concepts "dimensions", "categories",
+            "levels" or "entropy"; of accuracy "groups"; of reliability "equal-mass" or "equal-width" bins; of CKA the
+            measure; of entropy "families" or "models"; of metadata the column; of RDMs "percentiles" or "values"; of
+            consistency "kappa" or "same-choice".
         sort: the order of rows: "value", "difference", "name" or "document"; of matrices "cluster", "name" or
             "document", of RDMs also "category".
         limit: the largest number of rows, queries, cards, images or names.
@@ -281,13 +285,17 @@ def figures(
     if (kind := default_chart(source)) is not None:
         pictures = {"images": images} if "images" in CHARTS[kind].takes else {}
         called = "concepts" if kind == "concepts-map" else kind  # of many models, in the same file
-        ways: list[str | None] = [*groupings(source)] if called == "concepts" else [None]
+        ways: list[str | None] = [None]
+        if called == "concepts":
+            ways = [by for by in groupings(source) if by != "entropy"]  # which has a picture of its own
         for by in ways:
             name = called if len(ways) == 1 else f"{called}-{by}"
             charts[name] = plot(results, kind, by=by if len(ways) > 1 else None, **pictures, **options)
     for kind in charts_of(source):
         if CHARTS[kind].needs:
-            charts[kind] = plot(results, kind, categories=categories, images=images, **options)
+            more = {"categories": categories, "images": images}
+            taken = {name: value for name, value in more.items() if name in CHARTS[kind].takes}
+            charts[kind] = plot(results, kind, **taken, **options)
     if dimensions is not None and isinstance(source, Concepts) and "dimensions" in groupings(source):
         charts["cards"] = plot(
             source, "cards", dimensions=dimensions, dimension_labels=dimension_labels, names=names, images=images,

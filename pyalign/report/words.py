@@ -20,7 +20,12 @@ TRANSFORMED = " (transformed)"  # behind the name of what a transform made of em
 WIDTH = 80  # where no terminal says otherwise
 ELSEWHERE = "the verbose table and the JSON document have all"  # of what a table leaves out
 CORRECTED = {"holm": "Holm", "benjamini-hochberg": "B.-H."}  # how p-values were corrected, in a header
-SINGULAR = {"dimensions": "dimension", "categories": "category", "levels": "level"}  # of what concepts are
+SINGULAR = {
+    "dimensions": "dimension",
+    "categories": "category",
+    "levels": "level",
+    "entropy": "bin of entropy",
+}  # of what concepts are
 OVER = {
     "objects": "objects, with participants treated as fixed",
     "subjects": "participants, with objects treated as fixed",

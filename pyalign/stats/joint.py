@@ -20,7 +20,7 @@ import numpy as np
 from pyalign.documents import Interval
 from pyalign.progress import Progress, silent
 from pyalign.stats.clustered import ROUNDING, Dependence, Errors
-from pyalign.stats.intervals import percentile_interval, student_interval
+from pyalign.stats.intervals import FRACTION, percentile_interval, proportion_interval, student_interval
 from pyalign.stats.paired import two_sided_p
 from pyalign.stats.resampling import Clusters, Resampling, replicates
 from pyalign.stats.student import two_sided_p as student_p
@@ -108,10 +108,7 @@ class Joint:
         """The figure in resamples, rescaled to the error in closed form where that is known, within its bounds."""
         assert self.draws is not None
         column = figure.of(*self.draws.T)
-        spread = float(column.std(ddof=1))
-        if self.errors is not None and spread > 0:
-            column = np.clip(value + (column - value) * (error / spread), *figure.within)
-        return column
+        return column if self.errors is None else _rescaled(column, value, error, figure.within)
 
 
 def joints(
@@ -141,7 +138,7 @@ def joints(
     t = len(clusters.objects)
     singles: dict[int, np.ndarray] = {}
     done = 0
-    for a, chunk in _chunks(pairs):
+    for a, chunk in chunks(pairs):
         progress("pairs", done, len(pairs))
         table = _table(bits, a, chunk, t)
         found = None if dependence is None else dependence.errors(table)
@@ -151,6 +148,42 @@ def joints(
             places = [0, 1 + 2 * k, 2 + 2 * k]
             yield _joint(means[places], found, places, None if draws is None else draws[:, places], plan)
         done += len(chunk)
+
+
+def share_intervals(
+    columns: np.ndarray, clusters: Clusters, dependence: Dependence | None, plan: Resampling
+) -> list[Interval | None]:  # fmt: skip
+    """The interval of the share of ones in each column, as an accuracy has it; None where it is not known.
+
+    Args:
+        columns: int8 (t, k), of 0 and 1.
+        clusters, dependence, plan: see `joints`.
+
+    Example:
+        >>> clusters, plan = Clusters.of(np.arange(60).reshape(20, 3)), Resampling("objects")
+        >>> column = (np.arange(20) % 4 > 0).astype(np.int8)[:, None]
+        >>> (interval,) = share_intervals(column, clusters, Dependence.of(clusters, plan), plan)
+        >>> interval.low < 0.75 < interval.high
+        True
+    """
+    shares = columns.mean(axis=0)
+    table = np.concatenate([np.ones((len(columns), 1), np.int8), columns], axis=1)
+    found = None if dependence is None else dependence.errors(table)
+    if plan.closed:
+        if found is None or not found.known:
+            return [None] * len(shares)
+        each = zip(shares.tolist(), found.errors.tolist(), found.degrees_of_means.tolist(), strict=True)
+        return [proportion_interval(share, error, degrees, found.rows, plan) for share, error, degrees in each]
+    draws = replicates(clusters, np.ascontiguousarray(columns.T.astype(np.int16)), plan)
+    if found is not None:
+        draws = np.stack([_rescaled(*one, FRACTION) for one in zip(draws.T, shares, found.errors, strict=True)], axis=1)
+    return [None if np.isnan(column).any() else percentile_interval(column, plan) for column in draws.T]
+
+
+def _rescaled(drawn: np.ndarray, value: float, error: float, within: tuple[float, float]) -> np.ndarray:
+    """The figure (b,) in resamples, brought to its error in closed form, within its bounds."""
+    spread = float(drawn.std(ddof=1))
+    return np.clip(value + (drawn - value) * (error / spread), *within) if spread > 0 else drawn
 
 
 def pair_counts(bits: np.ndarray, t: int) -> np.ndarray:
@@ -172,7 +205,8 @@ def column_of(bits: np.ndarray, k: int, t: int) -> np.ndarray:
     return np.unpackbits(bits[k], count=t)
 
 
-def _chunks(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
+def chunks(pairs: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
+    """The first of a pair with its partners, so many that their columns are unpacked together."""
     for a, group in groupby(pairs, key=lambda pair: pair[0]):
         partners = [b for _, b in group]
         for start in range(0, len(partners), TOGETHER):

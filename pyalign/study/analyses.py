@@ -11,6 +11,7 @@ from pyalign.errors import InputError, nearest
 
 MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
 DIMENSIONS, LABELS, CATEGORIES = "dimensions", "dimension labels", "categories"
+PEOPLE = "people"  # all sets of triplets and of human matrices, by name
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pyalign.io.paths import Spec
 from pyalign.io.write import Content
 from pyalign.journal import Journal
 from pyalign.progress import Progress
-from pyalign.study.analyses import HUMAN, MODEL, MODELS, TRIPLETS
+from pyalign.study.analyses import HUMAN, MODEL, MODELS, PEOPLE, TRIPLETS
 from pyalign.study.file import STEP, Step, StudyModel
 from pyalign.study.inputs import Inputs
 from pyalign.study.keys import digest_of, key_of_step
@@ -84,6 +84,8 @@ def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str], Any])
         elif kind == MODEL:
             arguments[argument] = inputs.models([model], items, missing)[model]
             sources[argument] = model
+        elif kind == PEOPLE:
+            arguments[argument] = inputs.people()
     options = {name: _option(name, value, analysis.name, inputs, taken) for name, value in step.options.items()}
     digests = {name: inputs.digest(value) for name, value in {**arguments, **options}.items()}
     key = key_of_step(analysis.name, {"as written": step.written, "of": model}, {**digests, "sources": sources})

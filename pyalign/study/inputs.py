@@ -170,6 +170,15 @@ class Inputs:
         entry = self.study.sets[DIMENSIONS if kind == LABELS else kind][name]
         return self.once((kind, name), lambda: read(entry))
 
+    def people(self) -> dict[str, Triplets | Judgments]:
+        """All sets of triplets and of human matrices, by their names; one without a name by that of its kind."""
+        of_kinds = [(kind, name) for kind in (TRIPLETS, HUMAN) for name in self.study.sets[kind]]
+        names = [name or kind for kind, name in of_kinds]
+        return {
+            name if names.count(name) == 1 else f"{name} ({kind})": self.of_kind(kind, of_set)
+            for name, (kind, of_set) in zip(names, of_kinds, strict=True)
+        }
+
     def _triplets(self, entry: Mapping[str, Any]) -> Triplets:
         from pyalign.io.triplets import load_triplets
 

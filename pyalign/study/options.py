@@ -21,9 +21,9 @@ TABLES = (Resampling, ProbeOptions)  # what is written as a table
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: f'"{NONE}"'}
 # Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
 FILES = {
-    "transform": "transform", "start": "transform", "other_embeddings": "embeddings", "after": "embeddings",
-    "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories", "model_rdms": "rdms",
-    "model_choices": "choices", "ceiling": "ceiling",
+    "transform": "transform", "start": "transform", "maps": "transform", "other_embeddings": "embeddings",
+    "after": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
+    "model_rdms": "rdms", "model_choices": "choices", "ceiling": "ceiling",
 }  # fmt: skip
 
 

@@ -195,7 +195,10 @@ def test_a_comparison_by_a_bootstrap_has_no_covariance():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: pyalign.regress_metadata(3, rows(x=X)), "result must be of pyalign.compare or pyalign.score"),
+        (
+            lambda: pyalign.regress_metadata(3, rows(x=X)),
+            "result must be of score, compare, .* which have a score of each model; got int",
+        ),
         (lambda: pyalign.regress_metadata(comparison(), [{"model": "z"}]), "must have a row of some model"),
         (lambda: pyalign.regress_metadata(comparison(), rows(x=X), columns=["q"]), "columns must be among x; got 'q'"),
         (

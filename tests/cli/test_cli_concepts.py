@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,3 +185,15 @@ def test_no_pictures_may_be_asked_for_where_there_would_be_none(command, folder,
     plain, without = command(*words), command(*words, "--figures", "none")
     assert (without.code, without.out) == (0, plain.out) and plain.code == 0
     assert "--figures svg applies only to the folder of results: add --out" in command(*words, "--figures", "svg").err
+
+
+def test_bins_of_entropy_are_those_of_the_function(document, command, human, x, triplets):
+    found = document("x.npy", "--dimensions", "d.npy", "--entropy", "dimensions")
+    expected = pyalign.score_concepts({"x": x}, triplets, human, entropy="dimensions")
+    assert figures(found) == figures(expected.to_dict())
+    ran = command("concepts", "x.npy", "-t", "t.npy", "--entropy", "dimensions")
+    assert ran.code == 1 and "--entropy dimensions needs --dimensions, which predict the choices; got none" in ran.err
+    words = ("--dimensions", "d.npy", "--entropy", "dimensions", "--out", "made", "--figures", "svg")
+    ran = command("concepts", "x.npy", "-t", "t.npy", *words)
+    assert ran.code == 0, ran.err
+    assert {"concepts.svg", "entropy.svg", "cards.svg"} <= {path.name for path in Path("made").iterdir()}

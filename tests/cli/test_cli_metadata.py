@@ -86,7 +86,7 @@ def test_what_is_wrong_is_one_line(command, compared, change, message):
 def test_another_result_is_refused(command, compared):
     command("cka", *compared, "--json", "cka.json")
     ran = command("metadata", "cka.json", "--metadata", "models.csv")
-    assert ran.code == 1 and "result must be of pyalign compare or pyalign score" in ran.err
+    assert ran.code == 1 and "which have a score of each model; got cka" in ran.err
 
 
 def test_results_are_written_as_latex_beside_the_csv(command, compared):
@@ -126,3 +126,14 @@ def test_further_documents_are_columns(command, compared, folder):
     assert [point["scores"][0]["value"] for point in document["points"]] == [model.accuracy for model in expected]
     refused = command("metadata", "compare.json")
     assert refused.code != 0 and "metadata or others must be given" in refused.err
+
+
+def test_two_documents_are_one_picture(command, compared, folder):
+    np.save("human.npy", 1 - np.corrcoef(np.load("m0.npy")))
+    assert command("rsa", *compared, "--human", "human.npy", "--kind", "dissimilarity", "--json", "rsa.json").code == 0
+    assert command("compare", *compared, "-t", "t.npy", "--json", "compare.json").code == 0
+    ran = command("plot", "rsa.json", "compare.json", "--out", "scores.svg")
+    assert ran.code == 0, ran.err
+    assert "against accuracy, cosine" in (folder / "scores.svg").read_text()
+    ran = command("metadata", "rsa.json", "compare.json")
+    assert ran.code == 0 and "RSA" in ran.out and "against" in ran.out

@@ -7,7 +7,6 @@ import pytest
 from support import reals, strict_json
 
 import pyalign
-from pyalign.map_transfer.run import transfer
 
 NAMES = [f"item {k}" for k in range(30)]
 
@@ -29,7 +28,7 @@ def test_as_json_is_what_the_function_returns(command, files):
     assert (ran.code, ran.err) == (0, "")
     document = strict_json(ran.out)
     people = pyalign.load_judgments("people.npz", kind="dissimilarity")
-    found = transfer(
+    found = pyalign.transfer(
         pyalign.load_embeddings("x.npz"), {"w.npz": pyalign.load_transform("w.npz")},
         {"t.npy": pyalign.load_triplets("t.npy"), "people.npz": people},
         categories=[f"kind {k % 3}" for k in range(30)], k=4,

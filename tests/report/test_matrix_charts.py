@@ -189,3 +189,18 @@ def test_recorded_choices_are_equal_where_they_name_the_same_item(human, triplet
     other = np.where(np.arange(len(odd)) % 4 == 0, (odd + 1) % 3, odd)
     found = pyalign.error_consistency({"x": human}, triplets, model_choices={"recorded": other}, ci=None)
     assert found.pairs[0].same_choice == (odd == other).mean()
+
+
+@pytest.mark.parametrize("ci", ["objects", pyalign.Resampling("objects", method="bootstrap", n_resamples=200)])
+def test_equal_choices_have_the_interval_of_an_accuracy_over_the_same_triplets(pictures, triplets, ci):
+    a, b = list(pictures)[:2]
+    odd = [pyalign.odd_one_out(pictures[name], triplets) for name in (a, b)]
+    (pair,) = pyalign.error_consistency({name: pictures[name] for name in (a, b)}, triplets, ci=ci).pairs
+    # The accuracy of `a` on triplets whose odd item is the one that `b` calls odd is the share of equal choices.
+    by_b = np.take_along_axis(triplets, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd[1]], axis=1)
+    score = pyalign.score(pictures[a], by_b, ci=ci)
+    assert score.accuracy == pair.same_choice == (odd[0] == odd[1]).mean()
+    assert tuple(pair.same_choice_ci) == pytest.approx(tuple(score.ci), abs=1e-9 if ci == "objects" else 0.01)
+    drawn = chart(pyalign.error_consistency(pictures, triplets), by="same-choice")
+    assert all(low < value < high for value, low, high in cells(drawn, "value", "low", "high").values())
+    assert "95% intervals over objects" in told(drawn)

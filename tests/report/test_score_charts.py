@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support import read_back
 
 import pyalign
 from pyalign._result import read_result
@@ -152,3 +153,63 @@ def test_a_page_shows_the_scores_with_their_intervals(found):
     assert column.form == "percent" and column.values == tuple(point.scores[0].value for point in found.points)
     assert column.low == tuple(point.scores[0].ci.low for point in found.points)
     assert "Rank correlation" in figure.summary
+
+
+def test_a_correlation_is_set_against_accuracies_and_metadata(results, tmp_path):
+    compared, dot, rsa = results
+    found = pyalign.regress_metadata(rsa, FAMILIES, others=[compared, dot])
+    assert (found.score_name, found.is_share, found.score.n) == ("RSA, pearson, spearman", False, 435)
+    for point, row, model in zip(found.points, rsa.results, compared.models, strict=True):
+        assert (point.accuracy, point.ci) == (row.value, row.ci)
+        assert (point.scores[0].value, point.scores[0].ci) == (model.accuracy, model.ci)
+    turned = pyalign.regress_metadata(compared, FAMILIES, others=rsa).results[0]
+    assert found.results[0].rank_correlation == turned.rank_correlation
+    assert read_back(found, tmp_path) == found
+    drawn = chart(found, by="accuracy, cosine")
+    assert drawn.to_dict()["title"]["text"] == ["RSA, pearson, spearman against accuracy, cosine"]
+    assert "on 435 pairs" in told(drawn) and "is over 600 triplets of t.npy" in told(drawn)
+    assert "Dashed" not in told(drawn)
+    text = str(found)
+    assert "RSA, pearson, spearman against" in text and "units of RSA, pearson, spearman" in text
+    again = pyalign.regress_metadata(rsa, others=replace(rsa, human="other people"))
+    assert "Dashed: equal correlations." in told(chart(again))
+
+
+def test_two_documents_are_one_picture_without_a_command_between(results, tmp_path, message_of):
+    paths = [tmp_path / f"{k}.json" for k in range(3)]
+    for path, result in zip(paths, results, strict=True):
+        path.write_text(result.to_json())
+    compared, dot, rsa = map(str, paths)
+    drawn = pyalign.plot([rsa, compared], csv=tmp_path / "points.csv")  # of two kinds
+    rows = {row["model"]: row for row in spec_rows(drawn, "model", "family")}
+    assert rows["m3"]["accuracy"] == results[2][3].value and rows["m3"]["value"] == results[0].models[3].accuracy
+    assert len((tmp_path / "points.csv").read_text().splitlines()) == 1 + MODELS
+    drawn = pyalign.plot([compared, dot, rsa], "scores", by="RSA, pearson, spearman")
+    assert spec_rows(drawn, "model", "family")[0]["value"] == results[2][0].value
+    two = pyalign.plot([compared, dot]).to_dict()["title"]["text"]  # of one kind: the accuracies of both
+    assert "against" not in " ".join(two)
+    assert "needs two results or more" in message_of(pyalign.plot, compared, "scores")
+    assert "by must be one of the other scores, accuracy, dot; got 'dot'" in message_of(
+        pyalign.plot, [compared, dot], "scores", by="dot"
+    )
+    strangers = pyalign.score({"x": np.eye(3)}, [[0, 1, 2]], measure="dot", ci=None)
+    assert "others must have scores of some of these models" in message_of(pyalign.plot, [rsa, strangers], "scores")
+
+
+def test_probes_at_the_beginning_are_one_score(results, answered, models):
+    probes = [replace(pyalign.cross_validate_probe(x, answered[1], penalties=1.0, folds=2), embeddings=name,
+                      triplets="t.npy") for name, x in [*models.items()][:3]]  # fmt: skip
+    drawn = chart([*probes, results[0]], "scores")
+    assert drawn.to_dict()["title"]["text"] == ["Probed accuracy against accuracy, cosine"]
+    assert [row["accuracy"] for row in spec_rows(drawn, "model", "family")] == [probe.accuracy for probe in probes]
+    assert "Dashed: equal accuracies." in told(drawn)
+
+
+def test_several_scores_of_a_model_are_no_axis(models, answered, message_of):
+    two = pyalign.rsa(
+        models, 1 - np.corrcoef(answered[0]), kind="dissimilarity", measure=["pearson", "cosine"], ci=None
+    )
+    assert "choose one measure and correlation" in message_of(pyalign.regress_metadata, two, FAMILIES)
+    assert "which have a score of each model; got cka" in message_of(
+        pyalign.regress_metadata, pyalign.cka(models, n_permutations=None), FAMILIES
+    )

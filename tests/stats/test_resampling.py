@@ -272,8 +272,13 @@ RUNS = {
         x, t[:40], answers=np.random.default_rng(2).integers(1, 9, (40, 3)), **ci
     ),
     "calibrate": lambda x, t, **ci: pyalign.calibrate(x, t, split=None, **ci),
+    "transfer": lambda x, t, **ci: pyalign.transfer(x, stretched(x.shape[1]), {"t": t}, k=3, **ci),
     "cka": lambda x, t, **ci: pyalign.cka({"a": x, "b": -(x**3), "c": x[:, :2]}, n_permutations=0, **ci),
 }
+
+
+def stretched(d):
+    return pyalign.Transform(np.diag(np.arange(1.0, d + 1)), None, 0.0, 1.0)
 
 
 def functions_with_intervals():

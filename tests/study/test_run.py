@@ -590,3 +590,35 @@ def test_a_step_may_weigh_answers(folder):
     np.savetxt("w.txt", np.ones(300))
     assert "score" in made(run(only="score"))  # other weights are another step
     assert pyalign.load_result("small/steps/score.json")[0].effective_answers == pytest.approx(300)
+
+
+def test_a_map_that_a_step_has_found_is_tried_on_all_sets_of_the_study(folder):
+    rdm = 1 - np.corrcoef(np.load("a.npy"))
+    np.save("rdm.npy", np.maximum(rdm, 0))
+    edit("[categories]", '[human]\nfile = "rdm.npy"\nkind = "dissimilarity"\nnames = "names.txt"\n[categories]')
+    edit("[steps.failures]", '[steps.transfer]\nmodels = ["a"]\nmaps = "step:probe::a"\nk = 3\n[steps.failures]')
+    assert how(run())["transfer (a)"] == "made"
+    found = pyalign.load_result("small/steps/transfer-a.json")
+    assert {row.on for row in found.figures} == {"triplets", "human", ""} and found.embeddings == "a"
+    inside = [row.figure for row in found.figures if row.within == "categories"]
+    assert inside == ["accuracy", "rsa"]
+    names = [f"object-{k}" for k in range(24)]
+    alone = pyalign.transfer(
+        pyalign.load_embeddings("a.npy", names=names), pyalign.load_transform("small/steps/probe-a.npz"),
+        {"human": pyalign.load_judgments("rdm.npy", kind="dissimilarity", names=names)}, k=3,
+    )  # fmt: skip
+    (row,) = [row for row in found.figures if row.on == "human" and row.within is None]
+    assert (row.before, row.after) == (alone[0].before, alone[0].after)
+    assert 'id="transfer' in Path("small/report.html").read_text()
+    assert how(run())["transfer (a)"] == "as it was"
+    np.save("rdm.npy", np.maximum(rdm, 0) ** 2)
+    assert made(run()) == {"transfer (a)", "report"}
+
+
+def test_a_step_of_transfer_needs_a_map(folder, message_of):
+    edit("[steps.failures]", "[steps.transfer]\n[steps.failures]")
+    assert "step 'transfer': transfer needs maps; got none" in message_of(run)
+    edit("[steps.transfer]", '[steps.transfer]\nmaps = "step:score"')
+    assert "maps must be a file, or a step of" in message_of(run)
+    edit('maps = "step:score"', 'maps = "step:probe::a"\non = ["x"]')
+    assert "on comes from the study, and is no option of transfer" in message_of(run)

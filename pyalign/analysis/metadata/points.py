@@ -12,6 +12,7 @@ import numpy as np
 from pyalign.analysis.accuracy import Score
 from pyalign.analysis.comparison.result import Comparison
 from pyalign.analysis.metadata.result import ModelPoint
+from pyalign.analysis.metadata.scores import FIGURES, scores_of
 from pyalign.data.metadata import Metadata, Value
 from pyalign.data.names import listing
 from pyalign.documents import Interval
@@ -22,7 +23,7 @@ from pyalign.stats.student import quantile
 
 @dataclass(frozen=True)
 class Models:
-    """Accuracies of models on the same triplets.
+    """Accuracies of models on the same triplets, or another score of each.
 
     Attributes:
         names: m.
@@ -48,16 +49,20 @@ class Models:
 
 
 def models_of(result: Any) -> Models:
-    """The models of a comparison or of scores, with their accuracies.
+    """The models of a comparison or of scores with their accuracies, or of another result with its score of each.
 
     Raises:
-        InputError: neither, or several scores of one model.
+        InputError: none of these, or several scores of one model.
     """
     if isinstance(result, Comparison):
         return _compared(result)
+    command = "probe" if isinstance(result, list | tuple) and result else getattr(result, "command", "")
+    if command in FIGURES and command not in ("score", "compare"):
+        return _with_other_score(result)
     scores = (result,) if isinstance(result, Score) else getattr(result, "results", None)
     if not scores or not all(isinstance(score, Score) for score in scores):
-        raise InputError(f"result must be of pyalign.compare or pyalign.score; got {type(result).__name__}")
+        got = getattr(result, "command", "") or type(result).__name__
+        raise InputError(f"result must be of {', '.join(FIGURES)}, which have a score of each model; got {got}")
     return _scored(scores, getattr(result, "triplets", None))
 
 
@@ -100,6 +105,22 @@ def _scored(scores: Sequence[Score], triplets: str | None) -> Models:
         np.array([score.accuracy for score in known], dtype=np.float64), tuple(score.ci for score in known),
         None, 0, None, about, notes,
     )  # fmt: skip
+
+
+def _with_other_score(result: Any) -> Models:
+    columns = scores_of(result)
+    if len(columns) != 1:
+        named = ", ".join(column.about.column for column in columns) or "none"
+        raise InputError(f"result must have one score of each model; got {named}: choose one measure and correlation")
+    (column,) = columns
+    names = tuple(column.values)
+    note = (
+        f"{column.about.column} says how sure each value is, not how the models' errors go together: intervals of "
+        "slopes and correlations are over models only"
+    )
+    values = np.array([*column.values.values()], dtype=np.float64)
+    intervals = tuple(column.intervals[name] for name in names)
+    return Models(names, {}, values, intervals, None, 0, None, {"score": column.about}, (note,))
 
 
 @dataclass(frozen=True)

@@ -42,12 +42,14 @@ def regress_metadata(
 
     Args:
         result: the result of `pyalign.compare`, whose covariance says how the errors of its models are related; or of
-            `pyalign.score`, by one measure, which gives no intervals over objects.
+            `pyalign.score`, by one measure, which gives no intervals over objects. Or another one with a score of each
+            model, which takes the place of the accuracy: of `rsa`, `predict_dimensions`, `compare_neighbors`,
+            `neighbor_purity`, or a list of those of `cross_validate_probe`.
         metadata: of `pyalign.load_metadata`; or rows with a `model` each, model -> columns, a frame of pandas. `family`
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
             Models without a row have that of pyalign's own table of models, if it has one; None: all models do.
-        others: results whose scores of the same models are columns too: of `score`, `compare`, `rsa` or
-            `cross_validate_probe`, one or several in a list. Both scores have errors, so that intervals of slopes and
+        others: results whose scores of the same models are columns too: of any of these functions, one or several in
+            a list. Both scores have errors, so that intervals of slopes and
             rank correlations are over models.
         columns: the columns to use; None: all.
         confidence_level: the confidence level of the intervals.
@@ -84,7 +86,7 @@ def regress_metadata(
     models, scores = models_of(result), scores_of(others)
     of_models = _table(models, metadata, labels or {})
     if scores:
-        table = with_scores(models, of_models, scores, labels or {})
+        table = with_scores(models.names, of_models, scores, {**(labels or {}), **models.labels})
     elif of_models is not None:
         table = of_models
     else:

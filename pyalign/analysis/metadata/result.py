@@ -32,7 +32,7 @@ class ModelPoint:
 
     Attributes:
         model: its name, or what its seeds have in common.
-        accuracy: fraction, the mean over seeds.
+        accuracy: fraction, the mean over seeds; where the result has a `score`, that score.
         ci: interval of that, over what `ci_by` of the result says; None where it is not known.
         members: the names of its seeds in the result that it came from, or its own.
         family: None where it is not known.
@@ -60,19 +60,21 @@ class ModelPoint:
 
 @dataclass(frozen=True)
 class OtherScore:
-    """A column that is a score of the same models in another result.
+    """A score of each model: a column of another result, or what all columns are set against.
 
     Attributes:
         column: its name.
-        chance: that of an accuracy, a fraction; None of a correlation.
-        n: over how many triplets, or pairs of objects, it is; None where it is not known or differs.
+        chance: that of an accuracy, a fraction; None of a correlation and the like.
+        n: over how many triplets, pairs or objects it is; None where it is not known or differs.
         source: where the triplets, or the human similarities, came from, or None.
+        unit: what `n` counts: "triplets", "pairs" or "objects"; None in documents of earlier versions.
     """
 
     column: str
     chance: float | None
     n: int | None = None
     source: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,8 @@ class MetadataRegressions(OfTask, Result):
         triplets: where the triplets came from, or None.
         task: the task of the triplets; `chance` follows from it.
         others: the columns that are scores in other results; None without.
+        score: what is set against the columns where it is no accuracy of `compare` or `score`, such as a correlation of
+            RSA; None for these.
     """
 
     command: ClassVar[str] = "metadata"
@@ -202,6 +206,17 @@ class MetadataRegressions(OfTask, Result):
     triplets: str | None = None
     task: str = ODD_ONE_OUT
     others: tuple[OtherScore, ...] | None = None
+    score: OtherScore | None = None
+
+    @property
+    def score_name(self) -> str:
+        """What is set against the columns, in words."""
+        return "accuracy" if self.score is None else self.score.column
+
+    @property
+    def is_share(self) -> bool:
+        """Whether that is an accuracy, a fraction, and not a correlation or the like."""
+        return self.score is None or self.score.chance is not None
 
     def other(self, column: str) -> OtherScore | None:
         """What a column is a score of, if it is one."""

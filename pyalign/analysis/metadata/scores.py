@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from pyalign.analysis.metadata.points import Models
 from pyalign.analysis.metadata.result import ModelPoint, ModelScore, OtherScore
 from pyalign.data.metadata import Metadata, Value
 from pyalign.documents import Interval
@@ -15,7 +14,10 @@ from pyalign.errors import InputError
 
 
 class _Figure(NamedTuple):
-    """Where a result has a figure of each model, by attributes; `rows` "" for a result that is one row itself."""
+    """Where a result has a figure of each model, by attributes; `rows` "" for a result that is one row itself.
+
+    `n`: of a row or of the result, how many of `unit` it is over; `source`: of the result, where these came from.
+    """
 
     rows: str
     name: str
@@ -23,14 +25,24 @@ class _Figure(NamedTuple):
     ci: str
     called: str
     parts: tuple[str, ...] = ()
+    n: str = "n_triplets"
+    unit: str = "triplets"
+    source: str = "triplets"
 
 
 FIGURES = {
     "score": _Figure("results", "embeddings", "accuracy", "ci", "accuracy", ("measure", "transform")),
     "compare": _Figure("models", "model", "accuracy", "ci", "accuracy", ("measure",)),
     "probe": _Figure("", "embeddings", "accuracy", "accuracy_interval", "probed accuracy"),
-    "rsa": _Figure("results", "embeddings", "value", "ci", "RSA", ("measure", "correlation")),
-}
+    "rsa": _Figure("results", "embeddings", "value", "ci", "RSA", ("measure", "correlation"), "n_pairs", "pairs",
+                   "human"),
+    "predict": _Figure("results", "embeddings", "mean_r2", "ci", "mean R²", (), "n_objects", "objects", "human"),
+    "neighbor agreement": _Figure("results", "embeddings", "overlap", "ci", "overlap of neighbours", ("measure",),
+                                  "n_objects", "objects", "against"),
+    "neighbor purity": _Figure("results", "embeddings", "purity", "ci", "purity of neighbours", ("measure",),
+                               "n_objects", "objects", ""),
+}  # fmt: skip
+ACCURACIES = ("score", "compare", "probe")  # which have a chance level
 
 
 @dataclass
@@ -45,6 +57,19 @@ class Scores:
     about: OtherScore
     values: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Interval | None] = field(default_factory=dict)
+
+
+def first_and_others(results: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """What is set against what: the first result, or all probes at the beginning, and the others.
+
+    Example:
+        >>> first_and_others(["compare", "rsa"])
+        ('compare', ['rsa'])
+    """
+    probes = 0
+    while probes < len(results) and getattr(results[probes], "command", "") == "probe":
+        probes += 1
+    return (list(results[:probes]), list(results[probes:])) if probes else (results[0], list(results[1:]))
 
 
 def scores_of(others: Any) -> list[Scores]:
@@ -95,13 +120,15 @@ def _rows(result: Any, number: int) -> Iterator[tuple[str, str, float, Interval 
 
 
 def _about(result: Any, called: str) -> OtherScore:
-    of_pairs = result.command == "rsa"
+    figure = FIGURES[result.command]
     rows: Any = getattr(result, "results", ())
-    n = rows[0].n_pairs if of_pairs else getattr(result, "n_triplets", None)
-    if n is None and rows and not of_pairs:
-        n = rows[0].n_triplets
-    chance = None if of_pairs else rows[0].chance if result.command == "score" and rows else result.chance
-    return OtherScore(called, chance, n, result.human if of_pairs else result.triplets)
+    n = getattr(result, figure.n, None)
+    if n is None and rows:
+        n = getattr(rows[0], figure.n, None)
+    chance = None
+    if result.command in ACCURACIES:
+        chance = rows[0].chance if result.command == "score" and rows else result.chance
+    return OtherScore(called, chance, n, getattr(result, figure.source) if figure.source else None, figure.unit)
 
 
 def _require_comparable(one: OtherScore, other: OtherScore) -> None:
@@ -111,19 +138,19 @@ def _require_comparable(one: OtherScore, other: OtherScore) -> None:
 
 
 def with_scores(
-    models: Models, table: Metadata | None, columns: Sequence[Scores], labels: Mapping[str, str]
+    models: Sequence[str], table: Metadata | None, columns: Sequence[Scores], known: Mapping[str, str]
 ) -> Metadata:
     """The rows of the table that are of these models, under their names, with a column for each of the scores.
+
+    known: other names that rows may have, by the names of models.
 
     Raises:
         InputError: no model has any of the scores, or a column has the name of a score.
     """
-    known = {**labels, **models.labels}
     table = table or Metadata((), {})
-    own = table.matched(models.names, known) if table.models else None
+    own = table.matched(models, known) if table.models else None
     cells: dict[str, list[Value]] = {
-        name: [table.value(row, name) for row in (own.rows if own else [None] * len(models.names))]
-        for name in table.columns
+        name: [table.value(row, name) for row in (own.rows if own else [None] * len(models))] for name in table.columns
     }
     notes = [*table.notes, *(own.notes if own else ())]
     for column in columns:
@@ -131,19 +158,19 @@ def with_scores(
         if name in cells:
             raise InputError(f"metadata must have other columns than the scores; got {name!r} in both")
         scored = Metadata(tuple(column.values), {name: tuple(column.values.values())})
-        matched = scored.matched(models.names, known)
+        matched = scored.matched(models, known)
         if all(row is None for row in matched.rows):
             raise InputError(f"others must have scores of some of these models; {name} has none of them: "
                              f"{', '.join(list(column.values)[:3])}")  # fmt: skip
         cells[name] = [scored.value(row, name) for row in matched.rows]
         column.intervals = {model: column.intervals[scored.models[row]] for model, row in
-                            zip(models.names, matched.rows, strict=True) if row is not None}  # fmt: skip
+                            zip(models, matched.rows, strict=True) if row is not None}  # fmt: skip
         absent = sum(row is None for row in matched.rows)
-        notes += [f"{name} has no score of {absent} of {len(models.names)} models"] if absent else []
-    kept = [k for k in range(len(models.names)) if any(of[k] is not None for of in cells.values())]
+        notes += [f"{name} has no score of {absent} of {len(models)} models"] if absent else []
+    kept = [k for k in range(len(models)) if any(of[k] is not None for of in cells.values())]
     percent = table.percent | {column.about.column for column in columns if column.about.chance is not None}
     return Metadata(
-        tuple(models.names[k] for k in kept), {name: tuple(of[k] for k in kept) for name, of in cells.items()},
+        tuple(models[k] for k in kept), {name: tuple(of[k] for k in kept) for name, of in cells.items()},
         frozenset(percent), tuple(notes), table.source,
     )  # fmt: skip
 

@@ -44,7 +44,7 @@ class Chart:
 
 RDMS = ("rdms", "rsa(..., rdms=True) keeps what it needs")
 LAYERS = ("layers", "it needs models named MODEL::LAYER, at least two layers of a model")
-ENTROPY = ("entropy_bins", "it needs a document of this version, computed again")
+ENTROPY = ("entropy_bins", "it needs a document of this version, computed again, of concepts with entropy=")
 CHARTS = {
     "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
     "depth": Chart(("result", "limit"), needs=LAYERS),
@@ -52,7 +52,7 @@ CHARTS = {
     "before-after": Chart(("result", "sort", "limit"), several=True, module="models"),
     "transfer": Chart(("result", "sort", "limit")),
     "reliability": Chart(("result", "by", "limit"), several=True, module="scatter"),
-    "entropy": Chart(("result", "limit"), needs=ENTROPY),
+    "entropy": Chart(("result", "by", "limit"), needs=ENTROPY),
     "rsa": Chart(("result", "sort", "limit"), several=True, module="models"),
     "rdm": Chart(("result", "embeddings", "names", "categories", "images", "by", "sort", "limit"), needs=RDMS),
     "mds": Chart(("result", "embeddings", "names", "categories", "images", "limit"), module="rdm", needs=RDMS),
@@ -65,6 +65,7 @@ CHARTS = {
     "power": Chart(("result", "limit")),
     "gallery": Chart(("result", "images", "queries", "categories", "names", "limit"), several=True),
     "metadata": Chart(("result", "by"), module="scatter"),
+    "scores": Chart(("result", "by", "limit"), several=True, module="scatter"),
     "cards": Chart(
         ("result", "dimensions", "dimension_labels", "triplets", "names", "images", "limit"), module="gallery"
     ),
@@ -119,10 +120,12 @@ def default_chart(result: Any) -> str | None:
 
     What says the same in another way, or needs more than one result may hold, is drawn where it is asked for.
     """
+    if result.command == "concepts" and {scores.by for scores in result.results} == {"entropy"}:
+        return "entropy"
     if result.command == "concepts":  # more models than points tell apart are a map of models and concepts
         many = max(Counter(scores.by for scores in result.results).values(), default=0) > MOST_MODELS
         return "concepts-map" if many else "concepts"
-    return next(iter(charts_of(result)), None)
+    return next((name for name in charts_of(result) if name != "scores"), None)  # which needs two results
 
 
 def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
@@ -134,6 +137,13 @@ def kind_of(results: Sequence[Any], kind: str | None = None) -> str:
         _checks.one_of(kind, tuple(CHARTS), "kind")
     first = next((result for result in results if charts_of(result) and result.command != "ceiling"), results[0])
     chosen = kind or default_chart(first)
+    if (
+        kind is None
+        and chosen
+        and not all(chosen in charts_of(one) or one.command in CHARTS[chosen].companions for one in results)
+        and all("scores" in charts_of(one) for one in results)
+    ):
+        chosen = "scores"  # of results of different kinds
     companions = CHARTS[chosen].companions if chosen and len(results) > 1 else ()
     for result in results:
         there = charts_of(result)

@@ -1,46 +1,74 @@
-"""Errors of models by the entropy of people's answers, a line for each, above the least error that is possible."""
+"""Errors of models, or of families of models, by the entropy of people's choice, a line for each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
 
+from pyalign import _checks
 from pyalign.analysis.agreement import Agreement, Agreements
-from pyalign.analysis.agreement_figures import AgreementBin
+from pyalign.analysis.agreement_figures import ENTROPIES
+from pyalign.concept.concepts_result import Concepts
+from pyalign.concept.families import is_mean
+from pyalign.documents import Interval
+from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, first_of, with_margin
 from pyalign.report.charts.depth import MOST_LINES, joined
 from pyalign.report.charts.marks import alt, colours_and_shapes
 from pyalign.report.charts.theme import finished, style_of, width_of
-from pyalign.report.words import bars_text, called, counted, different
+from pyalign.report.words import bars_text, called, counted, different, labels_of
 
 LEAST = "least possible"
+LINES = ("families", "models")  # what lines are of
+WHOSE = {"dimensions": "the choice that the human dimensions predict", "answers": "all answers to a triplet"}
+
+
+class _Bin(NamedTuple):
+    """A bin of a line: its ends in nats, how many triplets it has, and the accuracy with its interval."""
+
+    low: float
+    high: float
+    n: int
+    accuracy: float | None
+    ci: Interval | None
+
+
+class _Lines(NamedTuple):
+    """The bins of each line by name, those of the least possible error, what lines are, and sentences."""
+
+    each: dict[str, list[_Bin]]
+    least: list[_Bin]
+    of: str
+    sentences: list[str]
 
 
 def entropy_chart(
-    result: Agreement | Agreements, *, style: str = "light", width: str = "double", limit: int | None = None,
-    labels: Mapping[str, str] | None = None,
+    result: Agreement | Agreements | Concepts, *, style: str = "light", width: str = "double",
+    limit: int | None = None, by: str | None = None, labels: Mapping[str, str] | None = None,
 ) -> Any:  # fmt: skip
-    """A point for each bin of the entropy of people's answers, in the middle of the bin; a line for each model.
+    """A point for each bin of the entropy of people's choice, in the middle of the bin; a line for each model.
 
-    The error is the share of people's answers that are not the model's choice. Black is the least error of any model,
-    the share of answers that are not the majority's. `limit`: of models, at most and by default 7.
+    The error is the share of people's answers that are not the model's choice. With the answers of many people to each
+    triplet, black is the least error of any model, the share of answers that are not the majority's. `by`: "families",
+    where a result of concepts has them (default), or "models". `limit`: of lines, at most and by default 7.
     """
     look, points = style_of(style), width_of(width)
-    results = result.results if isinstance(result, Agreements) else (result,)
-    shown = results[: min(limit or MOST_LINES - 1, MOST_LINES - 1)]
-    several = len({one.measure for one in results}) > 1
-    names = different([
-        f"{name}, {one.measure}" if several and one.measure else name
-        for name, one in zip(called([(one.embeddings or "embeddings", one.label) for one in shown], labels), shown,
-                             strict=True)
-    ])  # fmt: skip
-    rows = [row for name, one in zip(names, shown, strict=True) for bin_ in one.entropy_bins or ()
-            if (row := _row(name, bin_, least=False)) is not None]  # fmt: skip
-    least = [row for bin_ in shown[0].entropy_bins or () if (row := _row(LEAST, bin_, least=True)) is not None]
-    order = [*names, LEAST]
-    legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3)
-    channels = colours_and_shapes("model", order, [*look.palette[: len(names)], look.text], legend)
-    axis = alt.Axis(title="entropy of people's answers, nats", format=".1f", tickCount=6, grid=False)
+    if isinstance(result, Concepts):
+        lines = _of_concepts(result, by, labels)
+    elif _checks.one_of(by or LINES[1], LINES, "by") == LINES[0]:
+        raise InputError("by 'families' needs a result of concepts with families; got one of agreement")
+    else:
+        lines = _of_agreements(result.results if isinstance(result, Agreements) else (result,), labels)
+    names = list(lines.each)[: min(limit or MOST_LINES - 1, MOST_LINES - 1)]
+    rows = [row for name in names for row in _rows(name, lines.each[name])]
+    least = _rows(LEAST, lines.least)
+    if not rows:
+        raise InputError("a picture of entropy needs triplets in its bins; the result has none")
+    order = [*names, *([LEAST] if least else [])]
+    legend = alt.Legend(title=None, orient="top", labelLimit=0, columns=3) if len(order) > 1 else None
+    channels = colours_and_shapes("model", order, [*look.palette[: len(names)], look.text][: len(order)], legend)
+    axis = alt.Axis(title="entropy of people's choice, nats", format=".1f", tickCount=6, grid=False)
     x = alt.X("entropy:Q", scale=alt.Scale(domain=[0, 1.1], nice=False), axis=axis)
     values = [row[end] for row in [*rows, *least] for end in ("value", "low", "high")]
     bottom, top = with_margin(values, 0.08, 0.01)
@@ -49,29 +77,73 @@ def entropy_chart(
     tips = ["model:N", alt.Tooltip("n:Q", title="triplets", format=","),
             *(alt.Tooltip(f"{name}:Q", format=".1%") for name in ("value", "low", "high"))]  # fmt: skip
     chart = alt.layer(*joined([*least, *rows], x, y, channels, tips)).properties(width=points - 60, height=190)
-    first, bars = results[0], bars_text(one.accuracy_ci for one in shown)
-    over = (
-        f"{counted(first.n_distinct, 'triplet')} with at least {first.min_answers} answers, {first.n_answers:,} in all."
-    )
+    bars = bars_text(bin_.ci for name in names for bin_ in lines.each[name])
     sentences = [
-        f"{over} {bars}".strip(),
+        f"{lines.sentences[0]} {bars}".strip(),
+        *lines.sentences[1:],
+        "Hollow: no interval, of too few triplets." if any(row["low"] is None for row in rows) else "",
+        first_of(len(names), len(lines.each), lines.of),
+    ]
+    title = "Error by the entropy of people's choice" + (f": {names[0]}" if len(order) == 1 else "")
+    return finished(chart, look, points, title, sentences)
+
+
+def _of_agreements(results: tuple[Agreement, ...], labels: Mapping[str, str] | None) -> _Lines:
+    several = len({one.measure for one in results}) > 1
+    names = different([
+        f"{name}, {one.measure}" if several and one.measure else name
+        for name, one in zip(called([(one.embeddings or "embeddings", one.label) for one in results], labels), results,
+                             strict=True)
+    ])  # fmt: skip
+    each = {
+        name: [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.accuracy, bin_.accuracy_ci)
+               for bin_ in one.entropy_bins or ()]
+        for name, one in zip(names, results, strict=True)
+    }  # fmt: skip
+    first = results[0]
+    least = [_Bin(bin_.low, bin_.high, bin_.n_distinct, bin_.majority_share, bin_.majority_share_ci)
+             for bin_ in first.entropy_bins or ()]  # fmt: skip
+    over = f"{counted(first.n_distinct, 'triplet')} with at least {first.min_answers} answers"
+    return _Lines(each, least, "models", [
+        f"{over}, {first.n_answers:,} in all.",
         f"{LEAST.capitalize()}: the share of answers that are not the majority's.",
         "Few answers to a triplet have too little entropy.",
-        "Hollow: no interval, of too few triplets." if any(row["low"] is None for row in rows) else "",
-        first_of(len(shown), len(results), "models"),
-    ]
-    return finished(chart, look, points, "Error by the entropy of people's answers", sentences)
+    ])  # fmt: skip
 
 
-def _row(name: str, bin_: AgreementBin, least: bool) -> dict[str, Any] | None:
-    """The mark of a bin; None of an empty one."""
-    share, ci = (bin_.majority_share, bin_.majority_share_ci) if least else (bin_.accuracy, bin_.accuracy_ci)
-    if share is None:
-        return None
-    low, high = ends_of(ci)
-    told = f"{name}: entropy {bin_.low:.2f} to {bin_.high:.2f} nats, error {100 * (1 - share):.1f}%"
-    return {
-        "model": name, "entropy": (bin_.low + bin_.high) / 2, "value": 1 - share,
-        "low": None if high is None else 1 - high, "high": None if low is None else 1 - low, "n": bin_.n_distinct,
-        "told": told,
-    }  # fmt: skip
+def _of_concepts(result: Concepts, by: str | None, labels: Mapping[str, str] | None) -> _Lines:
+    every = result.entropy_bins or ()
+    families = [scores for scores in every if is_mean(scores.embeddings)]
+    of = _checks.one_of(by or LINES[not families], LINES, "by")
+    if of == LINES[0] and not families:
+        raise InputError("by 'families' needs a result of concepts with families; this one has none")
+    shown = families if of == LINES[0] else [scores for scores in every if scores not in families]
+    names = labels_of(result, labels=labels)
+    ends = list(pairwise(ENTROPIES))
+    each = {
+        names[scores.embeddings]: [
+            _Bin(low, high, row.n_triplets, row.accuracy, row.ci)
+            for (low, high), row in zip(ends, scores.concepts, strict=False)
+        ]
+        for scores in shown
+    }
+    few = "Few answers to a triplet have too little entropy." if result.entropy == "answers" else ""
+    n = sum(row.n_triplets for row in shown[0].concepts) if shown else 0
+    about = f"{counted(n, 'triplet')}, by the entropy of {WHOSE.get(result.entropy or '', 'the choice')}."
+    return _Lines(each, [], of, [about, few])
+
+
+def _rows(name: str, bins: Iterable[_Bin]) -> list[dict[str, Any]]:
+    """The marks of the bins of a line that hold triplets."""
+    rows = []
+    for bin_ in bins:
+        if bin_.accuracy is None:
+            continue
+        low, high = ends_of(bin_.ci)
+        told = f"{name}: entropy {bin_.low:.2f} to {bin_.high:.2f} nats, error {100 * (1 - bin_.accuracy):.1f}%"
+        rows.append({
+            "model": name, "entropy": (bin_.low + bin_.high) / 2, "value": 1 - bin_.accuracy,
+            "low": None if high is None else 1 - high, "high": None if low is None else 1 - low, "n": bin_.n,
+            "told": told,
+        })  # fmt: skip
+    return rows

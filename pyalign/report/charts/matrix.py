@@ -278,12 +278,7 @@ def consistency_chart(
     names = [called[one.model] for one in found.models]
     diagonal = np.eye(len(names), dtype=bool)
     kappa, least, most = (np.where(diagonal, np.nan, found.matrix(of)) for of in ("kappa", "kappa_min", "kappa_max"))
-    ends = np.full((2, len(names), len(names)), np.nan)
-    place = {one.model: k for k, one in enumerate(found.models)}
-    for pair in found.pairs:
-        a, b = place[pair.a], place[pair.b]
-        ends[:, a, b] = ends[:, b, a] = np.array(ends_of(pair.ci), np.float64)
-    more = {"low": ends[0], "high": ends[1], "kappa_min": least, "kappa_max": most}
+    more = {**_ends(found, "ci"), "kappa_min": least, "kappa_max": most}
     faint = "isValid(datum.low) && datum.low <= 0 && datum.high >= 0"
     cells = Cells(names, names, kappa, "kappa", more=more, faint=faint)
     cells, order = _in_order(cells, np.where(diagonal, 1.0, kappa), sort, limit)
@@ -299,10 +294,20 @@ def consistency_chart(
     return finished(chart, look, points, f"Error consistency of {counted(len(names), 'model')}", sentences)
 
 
+def _ends(found: ErrorConsistency, interval: str) -> dict[str, np.ndarray]:
+    """The ends of an interval of every two models, as matrices of `low` and `high`."""
+    ends = np.full((2, len(found.models), len(found.models)), np.nan)
+    place = {one.model: k for k, one in enumerate(found.models)}
+    for pair in found.pairs:
+        a, b = place[pair.a], place[pair.b]
+        ends[:, a, b] = ends[:, b, a] = np.array(ends_of(getattr(pair, interval)), np.float64)
+    return {"low": ends[0], "high": ends[1]}
+
+
 def _same_choices(
     found: ErrorConsistency, look: Style, points: float, sort: str, limit: int | None, labels: Mapping[str, str] | None
 ) -> Any:  # fmt: skip
-    """The share of triplets in which every two models choose the same item, with kappa in tips and data."""
+    """The share of triplets in which every two models choose the same item; tips have its interval and kappa."""
     if any(pair.same_choice is None for pair in found.pairs):
         raise InputError(
             "by 'same-choice' needs a document of this version, computed again; this one has no such share"
@@ -311,13 +316,16 @@ def _same_choices(
     names = [called[one.model] for one in found.models]
     diagonal = np.eye(len(names), dtype=bool)
     share, kappa = (np.where(diagonal, np.nan, found.matrix(of)) for of in ("same_choice", "kappa"))
-    cells = Cells(names, names, share, "same choice", ".1%", ".0%", {"kappa": kappa})
+    cells = Cells(names, names, share, "same choice", ".1%", ".0%", {**_ends(found, "same_choice_ci"), "kappa": kappa})
     cells, order = _in_order(cells, np.where(diagonal, 1.0, share), sort, limit)
     known = share[np.isfinite(share)]
     ends = (float(known.min(initial=1.0)), float(known.max(initial=0.0))) if np.ptp(known) > 0 else (0.0, 1.0)
     sentences = [
         f"{found.n_triplets:,} triplets. Share in which both choose the same item, right or wrong; of a tie there is "
         "no choice.",
+        ""
+        if found.ci_by is None or np.isnan(cells.more["low"]).all()
+        else f"Tips and numbers have {100 * (found.confidence or 0.95):g}% intervals over {over_words(found.ci_by)}.",
         order,
         names_told(cells, points),
     ]

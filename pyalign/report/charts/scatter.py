@@ -11,13 +11,9 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 
 from pyalign.analysis.calibration.result import Calibration, Calibrations
-from pyalign.analysis.metadata.result import (
-    FittedLine,
-    MetadataRegression,
-    MetadataRegressions,
-    ModelPoint,
-    OtherScore,
-)
+from pyalign.analysis.metadata.regress import regress_metadata
+from pyalign.analysis.metadata.result import FittedLine, MetadataRegression, MetadataRegressions, OtherScore
+from pyalign.analysis.metadata.scores import first_and_others
 from pyalign.errors import InputError
 from pyalign.report.charts.data import ends_of, first_of, known, spread, with_margin
 from pyalign.report.charts.labels import placed
@@ -176,7 +172,7 @@ def metadata_chart(
         raise InputError(
             f"by must be a column of the result, {', '.join(columns) or 'of which it has none'}; got {by!r}"
         )
-    rows = _model_rows(result.points, column, labels)
+    rows = _model_rows(result, column, labels)
     if not rows:
         raise InputError(f"a picture of 'metadata' needs models with a value in {column!r}; the result has none")
     if column in texts:
@@ -185,9 +181,9 @@ def metadata_chart(
     return _against_numbers(result, line, rows, look, points, limit or NAMED)
 
 
-def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, str] | None) -> list[ModelRow]:
+def _model_rows(result: MetadataRegressions, column: str, labels: Mapping[str, str] | None) -> list[ModelRow]:
     """The models that have a value in the column, as the chart holds them; the smallest families are one."""
-    pairs = [(point, value) for point in models if (value := (point.values or {}).get(column)) is not None]
+    pairs = [(point, value) for point in result.points if (value := (point.values or {}).get(column)) is not None]
     names = model_labels([(point.model, None) for point, _ in pairs], labels=labels)
     families = [
         name for name, _ in Counter(point.family for point, _ in pairs if point.family is not None).most_common()
@@ -199,7 +195,7 @@ def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, 
         shown = one_line(value) if isinstance(value, str) else f"{value:,.6g}"
         score = point.score(column)
         left, right = ends_of(None if score is None else score.ci)
-        description = f"{name}: {_figure(point.accuracy, low, high)}, {column} {shown}"
+        description = f"{name}: {_figure(point.accuracy, low, high, result.is_share)}, {column} {shown}"
         description += (f", mean of {seeds} seeds" if seeds > 1 else "") + (f", {point.family}" if point.family else "")
         family = NONE if point.family is None else one_line(point.family) if point.family in largest else OTHERS
         rows.append({
@@ -212,9 +208,30 @@ def _model_rows(models: Sequence[ModelPoint], column: str, labels: Mapping[str, 
     return rows
 
 
-def _figure(accuracy: float, low: float | None, high: float | None) -> str:
-    interval = "" if low is None or high is None else f", interval {100 * low:.1f} to {100 * high:.1f}%"
-    return f"{100 * accuracy:.1f}%{interval}"
+def _figure(value: float, low: float | None, high: float | None, share: bool) -> str:
+    if low is None or high is None:
+        return score_text(value, share)
+    return f"{score_text(value, share)}, interval {score_text(low, share).rstrip('%')} to {score_text(high, share)}"
+
+
+def score_text(value: float, share: bool) -> str:
+    """An accuracy as people write it, or another score.
+
+    Example:
+        >>> score_text(0.505, True), score_text(0.505, False)
+        ('50.5%', '0.505')
+    """
+    return f"{100 * value:.1f}%" if share else f"{value:.3f}"
+
+
+def capital(name: str) -> str:
+    """The name of a score at the beginning of a sentence.
+
+    Example:
+        >>> capital("accuracy, dot"), capital("RSA")
+        ('Accuracy, dot', 'RSA')
+    """
+    return one_line(name[:1].upper() + name[1:])
 
 
 def _against_numbers(
@@ -234,10 +251,10 @@ def _against_numbers(
     axis = alt.Axis(format=form, tickCount=max(3, int(room / 70)), grid=False)
     title = f"{one_line(line.column)}{' (logarithmic)' if logs else ''}"
     x = alt.X("value:Q", title=title, scale=scale, axis=axis)
-    bottom, top = _accuracies(rows, line.line.accuracy)
-    axis = alt.Axis(format="%", tickCount=5)
-    y = alt.Y("accuracy:Q", title="accuracy", scale=_scale((bottom, top)), axis=axis)
-    dots = _points(rows, {"x": x, "y": y}, "y", look, line.column)
+    bottom, top = _accuracies(rows, line.line.accuracy, result.is_share)
+    axis = alt.Axis(format="%" if result.is_share else "~r", tickCount=5)
+    y = alt.Y("accuracy:Q", title=one_line(result.score_name), scale=_scale((bottom, top)), axis=axis)
+    dots = _points(rows, {"x": x, "y": y}, "y", look, line.column, result)
     layers = _line(line.line, x, y, look) if other is None else _bars_of_scores(rows, x, y, look)
     if other is not None and is_comparable(result, other) and max(ends[0], bottom) < min(ends[1], top):
         equal = [{"value": end, "accuracy": end} for end in (max(ends[0], bottom), min(ends[1], top))]
@@ -258,7 +275,7 @@ def _against_numbers(
     chart = alt.layer(*layers).properties(width=room, height=HEIGHT)
     few = f"Names of {len(labels)} of {len(rows)} models, as many as have room." if len(labels) < len(rows) else ""
     sentences = [*_over_models(result, line, len(rows)), few]
-    return finished(chart, look, points, f"Accuracy against {line.column}", sentences)
+    return finished(chart, look, points, f"{capital(result.score_name)} against {line.column}", sentences)
 
 
 def _bars_of_scores(rows: Sequence[ModelRow], x: Any, y: Any, look: Style) -> list[Any]:
@@ -269,17 +286,20 @@ def _bars_of_scores(rows: Sequence[ModelRow], x: Any, y: Any, look: Style) -> li
 
 
 def is_comparable(result: MetadataRegressions, other: OtherScore) -> bool:
-    """Whether another score is an accuracy of the same chance, so that equal ones mean the same."""
-    return other.chance is not None and abs(other.chance - result.chance) < 1e-9
+    """Whether both are accuracies of the same chance, or correlations of RSA, so that equal ones mean the same."""
+    if result.score is not None and result.score.chance is None:
+        return other.chance is None and other.unit == result.score.unit == "pairs"
+    own = result.chance if result.score is None or result.score.chance is None else result.score.chance
+    return other.chance is not None and abs(other.chance - own) < 1e-9
 
 
-def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None]) -> tuple[float, float]:
+def _accuracies(rows: Sequence[ModelRow], others: Sequence[float | None], share: bool = True) -> tuple[float, float]:
     """The ends of the axis of accuracies: all that points and bars show; what is far outside of a band is cut."""
     heights = [
         end for row in rows for end in (row["accuracy"], row["low"], row["high"], row["lowest"], row["highest"])
     ]  # fmt: skip
     low, high = with_margin([*heights, *others], 0.12, 0.01)
-    return max(0.0, low), min(1.0, high)
+    return (max(0.0, low), min(1.0, high)) if share else (low, high)
 
 
 def _scale(ends: tuple[float, float]) -> Any:
@@ -299,7 +319,7 @@ def _line(line: FittedLine, x: Any, y: Any, look: Style) -> list[Any]:
 
 
 def _points(
-    rows: Sequence[ModelRow], at: At, along: Literal["x", "y"], look: Style, column: str
+    rows: Sequence[ModelRow], at: At, along: Literal["x", "y"], look: Style, column: str, result: MetadataRegressions
 ) -> list[Any]:  # fmt: skip
     """Points with intervals along an axis, and thicker bars from the lowest to the highest of several seeds."""
     base = chart_of(rows)
@@ -315,9 +335,10 @@ def _points(
                 strokeWidth=thick, opacity=opacity, aria=False, clip=True
             )
             layers.append(bars.encode(**ends, color=family["color"]))
-    shares = {"accuracy": "accuracy", "low": "from", "high": "to"}
+    shares = {"accuracy": one_line(result.score_name), "low": "from", "high": "to"}
+    form = ".1%" if result.is_share else ".3f"
     tips = [
-        "model:N", *(alt.Tooltip(f"{name}:Q", title=title, format=".1%") for name, title in shares.items()),
+        "model:N", *(alt.Tooltip(f"{name}:Q", title=title, format=form) for name, title in shares.items()),
         alt.Tooltip("value:N" if along == "x" else "value:Q", title=one_line(column)), "family:N", "seeds:Q",
     ]  # fmt: skip
     point = {**at, **family, "tooltip": tips, "description": "told:N"}
@@ -333,7 +354,7 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     named = [(one_line(group.value), group, ends_of(group.ci)) for group in result.groups if group.column == column]
     means = [
         {"value": name, "accuracy": known(group.accuracy), "low": low, "high": high,
-         "told": f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high)}"}
+         "told": f"{name}: mean of {group.n_models} {_figure(group.accuracy, low, high, result.is_share)}"}
         for name, group, (low, high) in named
     ]  # fmt: skip
     values = [name for name, _, _ in named]
@@ -341,7 +362,9 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     side = alt.Axis(labelLimit=label - 6, minExtent=label, maxExtent=label, ticks=False, domain=False, grid=True)
     y = alt.Y("value:N", sort=values, title=None, axis=side)
     heights = [height for _, group, ends in named for height in (group.accuracy, *ends)]
-    x = alt.X("accuracy:Q", title="accuracy", scale=_scale(_accuracies(rows, heights)), axis=alt.Axis(format="%"))
+    axis = alt.Axis(format="%" if result.is_share else "~r")
+    scale = _scale(_accuracies(rows, heights, result.is_share))
+    x = alt.X("accuracy:Q", title=one_line(result.score_name), scale=scale, axis=axis)
     base = chart_of(means).encode(y=y)
     bars = base.transform_filter("isValid(datum.low)").mark_rule(
         strokeWidth=5, opacity=0.25, color=look.text, aria=False
@@ -351,18 +374,20 @@ def _strips(result: MetadataRegressions, column: str, rows: Sequence[ModelRow], 
     # Intervals of models would hide the means.
     plain: list[ModelRow] = [{**row, "value": one_line(str(row["value"])), "low": None, "high": None} for row in rows]
     layers = [bars.encode(x=of_field(x, "low"), x2="high:Q"), ticks.encode(x=x, **read),
-              *_points(plain, {"x": x, "y": y}, "x", look, column)]  # fmt: skip
+              *_points(plain, {"x": x, "y": y}, "x", look, column, result)]  # fmt: skip
     chart = alt.layer(*layers).properties(width=points - label - 26, height=alt.Step(20, **{"for": "position"}))
     over = "" if result.ci_by is None else f"over {over_words(result.ci_by)}, for these very models"
     sentences = [
         f"{counted(len(rows), 'model')}{_counts(result)}; line: the mean of a group.",
         f"Bar: its {_level(result)} {over}." if over else "",
     ]
-    return finished(chart, look, points, f"Accuracy by {column}", sentences)
+    return finished(chart, look, points, f"{capital(result.score_name)} by {column}", sentences)
 
 
 def _counts(result: MetadataRegressions) -> str:
     """How many triplets, objects and people the accuracies are over."""
+    if result.score is not None:
+        return "" if result.score.n is None else f" on {_over_what(result.score)}"
     counts = {"triplets": result.n_triplets, "objects": result.n_objects, "people": result.n_subjects}
     words = [f"{count:,} {what}" for what, count in counts.items() if count is not None]
     return f" on {', '.join(words)}" if words else ""
@@ -393,18 +418,45 @@ def _over_models(result: MetadataRegressions, line: MetadataRegression, count: i
 
 def _over_scores(result: MetadataRegressions, other: OtherScore, line: MetadataRegression) -> list[str]:
     """Sentences on the other score: over what it is, and its rank correlation with accuracy."""
-    unit = "pairs" if other.chance is None else "triplets"
-    same = (other.n, other.source) == (result.n_triplets, result.triplets) and other.chance is not None
-    n = "other" if other.n is None else f"{other.n:,}"
-    of = "" if other.source is None else f" of {one_line(os.path.basename(other.source))}"
+    own = result.score or OtherScore("accuracy", result.chance, result.n_triplets, result.triplets, "triplets")
+    same = (other.n, other.source, _unit_of(other)) == (own.n, own.source, _unit_of(own))
     rank = "not defined" if line.rank_correlation is None else f"{line.rank_correlation:.3f}"
     interval = f"no interval, {result.models_by} are too few"
     if line.rank_models_ci is not None:
         low, high = line.rank_models_ci
         interval = f"{_level(result)} {low:.3f} to {high:.3f} over other {result.models_by} like these"
     return [
-        "" if same else f"{one_line(other.column)} is over {n} {unit}{of}.",
+        "" if same else f"{one_line(other.column)} is over {_over_what(other)}.",
         "Bars: intervals of both, as the two results have them.",
-        "Dashed: equal accuracies." if is_comparable(result, other) else "",
+        f"Dashed: equal {'accuracies' if result.is_share else 'correlations'}." if is_comparable(result, other) else "",
         f"Rank correlation {rank} ({interval}).",
     ]
+
+
+def _unit_of(score: OtherScore) -> str:
+    return score.unit or ("pairs" if score.chance is None else "triplets")
+
+
+def _over_what(score: OtherScore) -> str:
+    """How many triplets, pairs or objects of which file a score is over."""
+    n = "other" if score.n is None else f"{score.n:,}"
+    of = "" if score.source is None else f" of {one_line(os.path.basename(score.source))}"
+    return f"{n} {_unit_of(score)}{of}"
+
+
+def scores_chart(
+    results: Sequence[Any], *, style: str = "light", width: str = "double", limit: int | None = None,
+    by: str | None = None, labels: Mapping[str, str] | None = None,
+) -> Any:  # fmt: skip
+    """Two scores of each model against each other: the first result (or all probes at the beginning) is the vertical.
+
+    `by`: the other score, where further results have several; default: the first. `limit`: as of `metadata_chart`.
+    """
+    first, others = first_and_others(results)
+    if not others:
+        raise InputError("a picture of scores needs two results or more, each with a score of the same models; got one")
+    found = regress_metadata(first, others=others, labels=labels)
+    columns = [score.column for score in found.others or ()]
+    if by is not None and by not in columns:
+        raise InputError(f"by must be one of the other scores, {'; '.join(columns)}; got {by!r}")
+    return metadata_chart(found, style=style, width=width, limit=limit, by=by or columns[0], labels=labels)

@@ -178,7 +178,7 @@ def tables(documents):
             "mean": ("difference", "ci"), "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),
         "consistency-table": (d["consistency"]["pairs"], {
             "kappa": ("kappa", "ci"), "least": ("kappa_min", None), "most": ("kappa_max", None),
-            "unbiased": ("unbiased_kappa", None), "same choice": ("same_choice", None),
+            "unbiased": ("unbiased_kappa", None), "same choice": ("same_choice", "same_choice_ci"),
             "copied": ("copy_probability", "copy_ci"),
             "both wrong": ("both_wrong", None), "if independent": ("both_wrong_expected", None),
             "p": ("p_value", None), "p (Holm)": ("p_adjusted", None)}),

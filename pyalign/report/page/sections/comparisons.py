@@ -147,7 +147,9 @@ def _consistency(found: ErrorConsistency, page_labels: Labels) -> Iterator[Part]
         if len(shares) == len(found.pairs):
             same = f"Share of {counted(found.n_triplets, 'triplet')} in which two models choose the same item."
             share, pair = max(shares, key=lambda one: one[0])
-            summary = f"Most often {labels[pair.a]} and {labels[pair.b]}: {percent(share)}."
+            ci = pair.same_choice_ci
+            interval = "" if ci is None else f" ({percent(ci.low)} to {percent(ci.high)})"
+            summary = f"Most often {labels[pair.a]} and {labels[pair.b]}: {percent(share)}{interval}."
             yield figure("choices-figure", same, partial(draw, by="same-choice"), summary)
         pairs = sorted(found.pairs, key=lambda pair: 2.0 if pair.kappa is None else -pair.kappa)[:MOST_PAIRS]
         if len(pairs) < len(found.pairs):

@@ -14,6 +14,7 @@ from pyalign.documents import Interval
 from pyalign.report.blocks import Column, Figure, Fold, Rows, Section, Table, Text, Tile
 from pyalign.report.charts.concepts import concepts_chart, dimensions_chart, heatmap
 from pyalign.report.charts.data import ends_of, known
+from pyalign.report.charts.entropy import entropy_chart
 from pyalign.report.concepts import difference_columns, differences_table, models_table
 from pyalign.report.page.html import Bar, Panel, Panels
 from pyalign.report.page.sections._shared import (
@@ -194,9 +195,12 @@ def _figure(result: Concepts, by: str, scores: Grid, labels: Labels) -> Figure:
     level = intervals_over(scores.intervals)
     few = f"; concepts of fewer than {result.min_triplets} triplets have none" if level and result.min_triplets else ""
     on = triplets_text(f"{result.n_triplets:,}", result.task, file_label(result.triplets))
-    caption = f"{title}: {on}, by {by}; {level or 'without intervals'}{few}."
-    if scores.is_small:
-        draw: Callable[..., Any] = partial(concepts_chart, result, by=by, labels=labels)
+    how = "the entropy of people's choice" if by == "entropy" else by
+    caption = f"{title}: {on}, by {how}; {level or 'without intervals'}{few}."
+    if by == "entropy":
+        draw: Callable[..., Any] = partial(entropy_chart, result, labels=labels)
+    elif scores.is_small:
+        draw = partial(concepts_chart, result, by=by, labels=labels)
     else:
         sentences = [f"{result.n_triplets:,} triplets; chance {percent(result.chance)}.",
                 "Models by their accuracy on all triplets, the best on top."]  # fmt: skip

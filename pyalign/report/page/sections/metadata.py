@@ -14,7 +14,7 @@ from pyalign.errors import InputError
 from pyalign.report import metadata as texts
 from pyalign.report.blocks import Column, Figure, Rows, Section, Table, Text, Value
 from pyalign.report.blocks import ends_of as block_ends
-from pyalign.report.charts.scatter import metadata_chart
+from pyalign.report.charts.scatter import capital, metadata_chart, score_text
 from pyalign.report.page.sections._shared import Part, in_both_widths, sentence
 from pyalign.report.page.sources import Sources
 from pyalign.report.words import counted, one_line, percent_interval, short_labels
@@ -104,7 +104,8 @@ def _parts(result: MetadataRegressions, which: str) -> Iterator[Part]:
         groups = [group for group in result.groups if group.column == column]
         summary = " ".join(sentence_of(row, result) for row in rows) if rows else sentence_of_groups(groups, result)
         yield Figure(
-            name, f"Accuracy {'against' if rows else 'by'} {one_line(column)}: {over_text(result)}.",
+            name,
+            f"{capital(result.score_name)} {'against' if rows else 'by'} {one_line(column)}: {over_text(result)}.",
             summary=summary, data=_data(result, column, f"{name}-data"),
             **in_both_widths(partial(metadata_chart, result, by=column)),
         )  # fmt: skip
@@ -128,12 +129,13 @@ def sentence_of(row: MetadataRegression, regressions: MetadataRegressions) -> st
     """What a line says, in words and numbers."""
     objects, models = texts.over_names(regressions)
     rises = "rises" if row.slope > 0 else "falls" if row.slope < 0 else "stays"
-    here = texts.scaled_text(row.ci, row, regressions.percent) if row.ci else "not known"
-    there = texts.scaled_text(row.models_ci, row, regressions.percent) if row.models_ci else f"too few {models}"
-    slope = texts.slope_text(row, regressions.percent).lstrip("+-")
+    here = texts.scaled_text(row.ci, row, regressions) if row.ci else "not known"
+    there = texts.scaled_text(row.models_ci, row, regressions) if row.models_ci else f"too few {models}"
+    slope = texts.slope_text(row, regressions).lstrip("+-")
+    points = " percentage points" if regressions.is_share else ""
     step = f"{texts.per_text(row, regressions.percent)} of {one_line(row.column)}"
     text = (
-        f"Over {row.n_models:,} models accuracy {rises} by {slope} percentage points per {step} "
+        f"Over {row.n_models:,} models {one_line(regressions.score_name)} {rises} by {slope}{points} per {step} "
         f"(over {objects} {here}; over {models} {there})."
     )
     if row.rank_correlation is None or row.scale != "linear":
@@ -152,7 +154,7 @@ def sentence_of_groups(groups: Sequence[MetadataGroup], regressions: MetadataReg
     for group in dict.fromkeys((groups[0], groups[-1])):
         interval = f", over {objects} {percent_interval(group.ci)}" if group.ci else ", no interval known"
         phrases.append(
-            f"{one_line(group.value)} {100 * group.accuracy:.1f}% "
+            f"{one_line(group.value)} {score_text(group.accuracy, regressions.is_share)} "
             f"(mean of {counted(group.n_models, 'model')}{interval})"
         )
     return f"{'; '.join(phrases)}; {counted(len(groups), 'group')}."
@@ -167,10 +169,10 @@ def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     ]
     points, values = [point for point, _ in pairs], tuple(value for _, value in pairs)
     labels = short_labels([point.model for point in points])
-    field = Rows(points).column
+    field, form = Rows(points).column, texts.form_of_score(result)
     columns = [
         field("model", lambda p: labels[p.model]),
-        field("accuracy", lambda p: p.accuracy, "percent", ci=lambda p: p.ci),
+        field(one_line(result.score_name), lambda p: p.accuracy, *form, ci=lambda p: p.ci),
         _own_column(result, column, points, values, "percent" if column in result.percent else form_of(values)),
     ]
     if column != "family":
@@ -178,10 +180,12 @@ def _data(result: MetadataRegressions, column: str, name: str) -> Table:
     if any(len(point.members) > 1 for point in points):
         columns += [
             field("seeds", lambda p: len(p.members), "count"),
-            field("lowest seed", lambda p: p.lowest, "percent"),
-            field("highest seed", lambda p: p.highest, "percent"),
+            field("lowest seed", lambda p: p.lowest, *form),
+            field("highest seed", lambda p: p.highest, *form),
         ]
-    return Table(tuple(columns), name=name, caption=f"Models and their accuracy: {over_text(result)}.")
+    return Table(
+        tuple(columns), name=name, caption=f"Models and their {one_line(result.score_name)}: {over_text(result)}."
+    )
 
 
 def _own_column(
