@@ -10,7 +10,8 @@ from pyalign._registry import load, registered
 from pyalign.errors import InputError, nearest
 
 MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
-DIMENSIONS, LABELS, CATEGORIES = "dimensions", "dimension labels", "categories"
+DIMENSIONS, LABELS, CATEGORIES, METADATA = "dimensions", "dimension labels", "categories", "metadata"
+SCORED = ("compare", "score", "rsa", "cross_validate_probe")  # functions that give a score of each model
 
 
 @dataclass(frozen=True)
