@@ -56,6 +56,7 @@ VOCABULARY = {
         ("--categories", "categories", "file", None, "the category or categories of each object"),
         ("--levels", "levels", "file", None, "fine and coarse categories, which define levels of abstraction"),
         ("--groups", "groups", "file", None, "a label for each triplet"),
+        ("--preset", "", "text", None, "a study that is known by name"),
         ("--metadata", "metadata", "file", None, "a table with a row for each model"),
         ("--ceiling", "ceiling", "number or file", None, "the noise ceiling that accuracies are compared with"),
         ("--weights", "weights", "file", None, "how much each answer counts"),
