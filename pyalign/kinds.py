@@ -14,6 +14,7 @@ from pyalign.study.analyses import (
     EACH,
     HUMAN,
     LABELS,
+    METADATA,
     MODEL,
     MODELS,
     NAMED,
@@ -73,6 +74,7 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.metadata:metadata_view",
         charts=("metadata",),
         sections=("metadata",),
+        analyses=(Analysis("regress_metadata", {"metadata": METADATA}, ("metadata",)),),
         entry=Entry(
             "metadata",
             "accuracy as a function of model metadata: slopes, rank correlations, groups",

@@ -57,6 +57,7 @@ VOCABULARY = {
         ("--levels", "levels", "file", None, "fine and coarse categories, which define levels of abstraction"),
         ("--entropy", "entropy", "text", None, "whose choice the entropy is of, by which triplets are in bins"),
         ("--groups", "groups", "file", None, "a label for each triplet"),
+        ("--preset", "", "text", None, "a study that is known by name"),
         ("--metadata", "metadata", "file", None, "a table with a row for each model"),
         ("--ceiling", "ceiling", "number or file", None, "the noise ceiling that accuracies are compared with"),
         ("--weights", "weights", "file", None, "how much each answer counts"),

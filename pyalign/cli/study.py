@@ -14,6 +14,7 @@ from pyalign.progress import Progress
 from pyalign.study.display import Steps
 from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
+from pyalign.study.presets import PRESET, draft_preset
 from pyalign.study.result import Study
 from pyalign.study.run import code_of, run_study
 
@@ -28,6 +29,10 @@ class StudyInitOptions(_options.Quiet):
         "folder with embeddings and, if available, triplets, names, matrices, dimensions, categories,"
         " images and a table of models", required=True, metavar="FOLDER", positional=True,
     )  # fmt: skip
+    preset: str | None = option(
+        "a study of every figure of a paper that the files of FOLDER are enough for; the page says what is missing for"
+        " the others", choices=(PRESET,), metavar="PRESET",
+    )  # fmt: skip
     out: str | None = option(
         "file to write (default: study.toml in FOLDER)", metavar="STUDY.toml", role="output",
     )  # fmt: skip
@@ -41,15 +46,15 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     if os.path.lexists(out):
         raise InputError(f"{out} is there already, perhaps with changes of yours: remove it, or write to another --out")
     progress("looking into files", 0, None)
-    draft = draft_study(options.folder, os.path.dirname(out) or ".")
+    draft_of = draft_study if options.preset is None else draft_preset
+    draft = draft_of(options.folder, os.path.dirname(out) or ".")
     count = len(draft.models)
     lines = [
         f"{out}: {count} {'model' if count == 1 else 'models'}; look through it, then",
         f"  pyalign study run {out}",
         "",
     ]
-    notes = (*(f"not known: {fact}" for fact in draft.unknown),)
-    return Outcome(None, {out: draft.text}, "\n".join([*lines, *draft.recognized]), notes=notes)
+    return Outcome(None, {out: draft.text}, "\n".join([*lines, *draft.recognized]), notes=draft.notes)
 
 
 INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")

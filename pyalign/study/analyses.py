@@ -10,8 +10,9 @@ from pyalign._registry import load, registered
 from pyalign.errors import InputError, nearest
 
 MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
-DIMENSIONS, LABELS, CATEGORIES = "dimensions", "dimension labels", "categories"
+DIMENSIONS, LABELS, CATEGORIES, METADATA = "dimensions", "dimension labels", "categories", "metadata"
 PEOPLE = "people"  # all sets of triplets and of human matrices, by name
+SCORED = ("compare", "score", "rsa", "cross_validate_probe")  # functions that give a score of each model
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,11 @@ from pyalign.io.paths import Spec
 from pyalign.io.write import Content
 from pyalign.journal import Journal
 from pyalign.progress import Progress
-from pyalign.study.analyses import HUMAN, MODEL, MODELS, PEOPLE, TRIPLETS
-from pyalign.study.file import STEP, Step, StudyModel
+from pyalign.study.analyses import HUMAN, METADATA, MODEL, MODELS, PEOPLE, TRIPLETS
+from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
 from pyalign.study.keys import digest_of, key_of_step
-from pyalign.study.options import FILES
+from pyalign.study.options import FILES, SCORES
 from pyalign.study.timeless import timeless
 
 NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
@@ -60,7 +60,7 @@ class Call:
         return replace(result, **{name: value for name, value in sources.items() if name in known})
 
 
-def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str], Any]) -> Call:
+def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str, str], Any]) -> Call:
     """Reads what a step takes.
 
     taken: gives what an option takes of another step.
@@ -86,18 +86,42 @@ def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str], Any])
             sources[argument] = model
         elif kind == PEOPLE:
             arguments[argument] = inputs.people()
+        elif kind == METADATA and inputs.study.metadata is not None:
+            arguments[argument] = inputs.metadata(inputs.study.metadata)
     options = {name: _option(name, value, analysis.name, inputs, taken) for name, value in step.options.items()}
     digests = {name: inputs.digest(value) for name, value in {**arguments, **options}.items()}
     key = key_of_step(analysis.name, {"as written": step.written, "of": model}, {**digests, "sources": sources})
     return Call(step, {**arguments, **options}, key, sources)
 
 
-def _option(name: str, value: Any, analysis: str, inputs: Inputs, taken: Callable[[str], Any]) -> Any:
+def _option(name: str, value: Any, analysis: str, inputs: Inputs, taken: Callable[[str, str], Any]) -> Any:
     if name not in FILES:
         return value
+    if FILES[name] == SCORES:
+        return _scores(name, value, inputs, taken)
     if isinstance(value, str) and value.startswith(STEP):
-        return taken(value)
+        return taken(value, FILES[name])
     return inputs.option(FILES[name], value, analysis)
+
+
+def _scores(name: str, value: Any, inputs: Inputs, taken: Callable[[str, str], Any]) -> Any:
+    """Results with a score of each model: one for `result`, all of steps and documents for `others`.
+
+    They count by what they hold, and not by when they were computed.
+    """
+
+    def of(text: str) -> list[Any]:
+        results = taken(text, SCORES) if text.startswith(STEP) else (inputs.result(text),)
+        return [timeless(result, "") for result in results]
+
+    if name == "others":
+        if isinstance(value, Mapping):
+            return {column: of(text) for column, text in value.items()}
+        return [result for text in texts_of(value) for result in of(text)]
+    results = of(value)
+    if len(results) > 1:
+        raise InputError(f"{name} must be one result; {value} has {len(results)}: name a model behind ::")
+    return results[0]
 
 
 def files_of(result: Any, stem: str, folder: str, time: str) -> dict[str, Content]:

@@ -33,6 +33,11 @@ class Draft:
     unknown: list[str] = field(default_factory=list)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know: files without a role."""
+        return (*(f"not known: {fact}" for fact in self.unknown),)
+
+    @property
     def text(self) -> str:
         """The contents of the study file."""
         return written(self)

@@ -14,8 +14,18 @@ from pyalign.io.judgments import load_judgments
 from pyalign.io.paths import DATA_SET, PUBLISHED_MAP, PathLike, bad
 from pyalign.io.toml import read_toml
 from pyalign.io.triplets import load_triplets
-from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS, Analysis, analyses, find_analysis
-from pyalign.study.options import FILES, NONE, checked, checked_value, hints_of
+from pyalign.study.analyses import (
+    CATEGORIES,
+    DIMENSIONS,
+    HUMAN,
+    LABELS,
+    SCORED,
+    TRIPLETS,
+    Analysis,
+    analyses,
+    find_analysis,
+)
+from pyalign.study.options import FILES, NONE, SCORES, checked, checked_value, hints_of
 
 STEP = "step:"  # before the name of another step, in options that take what it has found
 # What each kind of input may say in addition to `file`, each with its type; what functions take as arrays are files
@@ -33,7 +43,8 @@ OF_EXTRACT = (
     "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object",
 )  # fmt: skip
 ELSEWHERE = DATA_SET, PUBLISHED_MAP  # how names begin that are no files of the study
-TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
+TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "figures", "missing", "steps")
+FIGURES = ("svg", "pdf", "png", "html")  # formats
 MOST_MODELS = 100_000  # of all steps: each model is run, or looked up, once for each
 WHOLE, SWITCHES = ("batch_size", "workers", "n_threads"), ("compile",)
 
@@ -47,6 +58,17 @@ def split_step(text: str) -> tuple[str, str]:
     """
     name, _, which = text.removeprefix(STEP).partition("::")
     return name, which
+
+
+def texts_of(value: Any) -> tuple[str, ...]:
+    """The texts of an option: one, or those of a list or a table.
+
+    Example:
+        >>> texts_of("step:probe"), texts_of({"probed": "step:probe"}), texts_of(0.7)
+        (('step:probe',), ('step:probe',), ())
+    """
+    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else (value,)
+    return tuple(text for text in values if isinstance(text, str))
 
 
 @dataclass(frozen=True)
@@ -93,10 +115,10 @@ class Step:
     sets: Mapping[str, str]
 
     @property
-    def takes(self) -> dict[str, tuple[str, str]]:
-        """Options that take another step's result: the name of that step, and the model or value behind "::", or ""."""
-        texts = {name: value for name, value in self.options.items() if name in FILES and isinstance(value, str)}
-        return {name: split_step(text) for name, text in texts.items() if text.startswith(STEP)}
+    def takes(self) -> tuple[tuple[str, str, str], ...]:
+        """Options that take another step's result: the option, that step, and the model or value behind "::", or ""."""
+        texts = [(name, text) for name, value in self.options.items() if name in FILES for text in texts_of(value)]
+        return tuple((name, *split_step(text)) for name, text in texts if text.startswith(STEP))
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,8 @@ class StudyFile:
         names: file with the names of the rows of all models that have none, and of item numbers.
         models, sets: the inputs, by name; a set that stands alone is called "".
         images, metadata: for the report.
+        figures: formats in which the figures of the report are files too.
+        missing: what the study can't show, and why, by the name of the step that would.
         steps: in the order in which they are run.
     """
 
@@ -120,6 +144,8 @@ class StudyFile:
     images: str | None
     metadata: str | None
     steps: tuple[Step, ...]
+    figures: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -172,8 +198,23 @@ def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
             raise InputError(f"steps must be of {most}; got more with step {name!r}")
     title = texts["title"] or os.path.splitext(os.path.basename(path))[0]
     return StudyFile(
-        path, title, texts["names"], models, sets, texts["images"], texts["metadata"], _in_order(parsed)
+        path, title, texts["names"], models, sets, texts["images"], texts["metadata"], _in_order(parsed),
+        _figures(document.get("figures", [])), _missing(document.get("missing", {}), steps),
     )  # fmt: skip
+
+
+def _figures(formats: Any) -> tuple[str, ...]:
+    """Formats of files of figures, each once."""
+    if not isinstance(formats, list) or any(name not in FIGURES for name in formats):
+        raise InputError(f"figures must be a list of {', '.join(FIGURES)}; got {formats!r:.80}")
+    return tuple(dict.fromkeys(formats))
+
+
+def _missing(reasons: Any, steps: Mapping[str, Any]) -> dict[str, str]:
+    """Why steps are missing, without those that have come to be there."""
+    for name, reason in _table(reasons, "missing").items():
+        _text(reason, f"[missing] {name}")
+    return {name: reason for name, reason in reasons.items() if name not in steps}
 
 
 def _known(table: Mapping[str, Any], allowed: tuple[str, ...], where: str) -> None:
@@ -333,10 +374,10 @@ def _in_order(steps: list[Step]) -> tuple[Step, ...]:
     by_name = {step.name: step for step in steps}
     done: dict[str, Step] = {}
     for first in steps:
-        path = {first.name: iter(first.takes.values())}  # the steps that lead to the last one, which each needs
+        path = {first.name: iter(first.takes)}  # the steps that lead to the last one, which each needs
         while path:
             step = by_name[next(reversed(path))]
-            name = next((name for name, _ in path[step.name] if name not in done), None)
+            name = next((name for _, name, _ in path[step.name] if name not in done), None)
             if name is None:
                 done[step.name] = step
                 del path[step.name]
@@ -345,15 +386,24 @@ def _in_order(steps: list[Step]) -> tuple[Step, ...]:
             elif name in path:
                 raise InputError(f"step {step.name!r}: needs itself, by way of {name!r}")
             else:
-                path[name] = iter(by_name[name].takes.values())
+                path[name] = iter(by_name[name].takes)
     for step in steps:
-        for option, (name, which) in step.takes.items():
+        for option, name, which in step.takes:
             _require_given(step, option, by_name[name], which)
     return tuple(done.values())
 
 
 def _require_given(step: Step, option: str, other: Step, which: str) -> None:
     """Raises where a step can't take what an option asks for of another step."""
+    if FILES[option] == SCORES:
+        if other.analysis.name not in SCORED:
+            scored = f"a step of {', '.join(SCORED[:-1])} or {SCORED[-1]}"
+            raise InputError(
+                f"step {step.name!r}: {option} must be {scored}; got step {other.name!r} of {other.analysis.name}"
+            )
+        if which not in ("", *(other.models if other.analysis.each else ())):
+            raise InputError(f"step {step.name!r}: {option} must be {STEP}{other.name}; got {which!r} behind it")
+        return
     if other.analysis.gives != FILES[option]:
         what = "a number or a file" if option == "ceiling" else "a file"
         if FILES[option] in ("ceiling", "transform"):

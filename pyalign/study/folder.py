@@ -17,8 +17,10 @@ from pyalign.io.write import Content, Files
 from pyalign.journal import Journal
 
 JOURNAL, LOCK, STEPS, MODELS, PARTS = "journal.json", ".lock", "steps", "models", ".parts"
+FIGURES = "figures"
 STUDY, RESULT, MANIFEST, REPORT = "study.toml", "study.json", "manifest.json", "report.html"
-OURS = (STUDY, RESULT, MANIFEST, REPORT, STEPS, MODELS)  # never put in the place of what a study has not written
+# Never put in the place of what a study has not written.
+OURS = (STUDY, RESULT, MANIFEST, REPORT, STEPS, MODELS, FIGURES)
 OF = "pyalign study"
 RUN = "this run"  # in the journal: when the run was begun, and whether it has ended
 

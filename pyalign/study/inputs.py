@@ -17,7 +17,7 @@ from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError
 from pyalign.io.named import open_named
 from pyalign.io.paths import Spec, bad, is_named, is_written_over
-from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, TRIPLETS
+from pyalign.study.analyses import CATEGORIES, DIMENSIONS, HUMAN, LABELS, METADATA, TRIPLETS
 from pyalign.study.file import StudyFile, StudyModel
 from pyalign.study.keys import digest_of
 from pyalign.typing import MatrixKind
@@ -260,7 +260,19 @@ class Inputs:
             return asked_items(triplets)
         return None if human is None else human.names
 
+    def metadata(self, spec: str) -> Any:
+        """What is known of the models, from a table."""
+        from pyalign.io.metadata import load_metadata
+
+        return self.once((METADATA, spec), lambda: replace(load_metadata(self.place(spec)), source=spec))
+
     # Files that options name
+
+    def result(self, spec: str) -> Any:
+        """A document of a result."""
+        from pyalign._result import load_result
+
+        return load_result(self.place(spec).path)
 
     def option(self, what: str, value: Any, analysis: str) -> Any:
         """What an option that names files stands for (see `options.FILES`)."""

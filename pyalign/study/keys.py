@@ -40,6 +40,8 @@ def _as_json(value: Any) -> Any:
         return [type(value).__name__, {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}]
     if isinstance(value, Mapping):
         return ["table", [[str(key), _as_json(entry)] for key, entry in value.items()]]
+    if isinstance(value, frozenset):
+        return ["set", sorted(value)]
     if isinstance(value, list | tuple):
         return ["list", [_as_json(element) for element in value]]
     if isinstance(value, bytes):

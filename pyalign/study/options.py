@@ -16,6 +16,7 @@ from pyalign.probing.options import ProbeOptions
 from pyalign.stats.resampling import Resampling
 from pyalign.study.analyses import OWN, Analysis
 
+SCORES = "scores"  # what options are that take scores of other steps
 NONE = "none"  # in place of None, which TOML does not have
 TABLES = (Resampling, ProbeOptions)  # what is written as a table
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: f'"{NONE}"'}
@@ -23,7 +24,7 @@ WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or f
 FILES = {
     "transform": "transform", "start": "transform", "maps": "transform", "other_embeddings": "embeddings",
     "after": "embeddings", "queries": "queries", "weights": "weights", "groups": "groups", "levels": "categories",
-    "model_rdms": "rdms", "model_choices": "choices", "ceiling": "ceiling",
+    "model_rdms": "rdms", "model_choices": "choices", "ceiling": "ceiling", "result": SCORES, "others": SCORES,
 }  # fmt: skip
 
 
@@ -110,13 +111,17 @@ def _file(name: str, value: Any) -> Any:
     """Text, or for some a number, a list or a table of texts."""
     if isinstance(value, str) or (name == "ceiling" and type(value) in (int, float)):
         return value
-    if name in ("levels", "queries") and isinstance(value, list) and all(isinstance(element, str) for element in value):
+    listed = name in ("levels", "queries", "others")
+    if listed and isinstance(value, list) and all(isinstance(element, str) for element in value):
         return tuple(value)
-    several = ("model_rdms", "model_choices")
+    several = ("model_rdms", "model_choices", "others")
     if name in several and isinstance(value, Mapping) and all(isinstance(element, str) for element in value.values()):
         return dict(value)
-    kinds = {"levels": "a list of two files", "queries": "a file, or a list of names", "ceiling": "a number or a file"}
-    expected = "a table of names and files" if name in several else kinds.get(name, "the name of a file")
+    kinds = {
+        "levels": "a list of two files", "queries": "a file, or a list of names", "ceiling": "a number or a file",
+        "others": "a step or a document, a list of them, or a table with their names",
+    }  # fmt: skip
+    expected = kinds.get(name, "a table of names and files" if name in several else "the name of a file")
     raise InputError(f"{name} must be {expected}; got {value!r:.80}")
 
 

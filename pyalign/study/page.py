@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,12 +12,13 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.images import as_images
 from pyalign.io.documents import read_json
 from pyalign.io.paths import one_line, require_file
+from pyalign.io.write import Content
 from pyalign.study.file import StudyFile
+from pyalign.study.folder import FIGURES, StudyFolder
 from pyalign.study.folder import REPORT as PAGE
-from pyalign.study.folder import StudyFolder
 from pyalign.study.inputs import Inputs
 from pyalign.study.keys import key_of_step
-from pyalign.study.result import FAILED, FINISHED, MADE, REUSED, Study, StudyStep
+from pyalign.study.result import FAILED, FINISHED, MADE, NO_DATA, REUSED, Study, StudyStep
 from pyalign.study.units import REPORT
 
 
@@ -32,19 +34,24 @@ def make_report(
         shown, shown_hashes = _shown(inputs)
         hashes = {entry.document or "": folder.sha256(entry.document or "") for entry in finished}
         missing = [entry for entry in done.values() if entry.status != FINISHED]
+        missing += [StudyStep(name, "", NO_DATA, reason=reason) for name, reason in study.missing.items()]
         reasons = {entry.name: entry.reason for entry in missing}
-        key = key_of_step(
-            "write_report", {"title": study.title}, {"documents": hashes, "missing": reasons, **shown_hashes}
-        )
+        settings = {"title": study.title, **({"figures": study.figures} if study.figures else {})}
+        key = key_of_step("write_report", settings, {"documents": hashes, "missing": reasons, **shown_hashes})
         if folder.holds(REPORT, key, PAGE):
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()
-        page = _page(study, folder, finished, missing, shown)
+        files = _files(study, folder, finished, missing, shown)
         if study.images is not None and inputs.hash_of_images(study.images, anew=True) != shown_hashes["images"]:
             raise InputError(f"{study.images}: images have changed while the page was made; run the study again")
         seconds = time.perf_counter() - began
-        folder.keep(REPORT, key, {PAGE: page}, seconds)
+        earlier = folder.files(REPORT)
+        folder.keep(REPORT, key, files, seconds)
+        drawn = folder.path / FIGURES
+        for name in os.listdir(drawn) if drawn.is_dir() else ():
+            if f"{FIGURES}/{name}" in earlier.keys() - files.keys():  # of an earlier run, and of this one no more
+                (drawn / name).unlink()
         return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=MADE, seconds=seconds)
     except (InputError, MissingExtraError, MemoryError) as error:
         return _without(folder, step, one_line(str(error)))
@@ -74,16 +81,21 @@ def _shown(inputs: Inputs) -> tuple[dict[str, Any], dict[str, Any]]:
     return shown, hashes
 
 
-def _page(
+def _files(
     study: StudyFile, folder: StudyFolder, finished: Sequence[StudyStep], missing: Sequence[StudyStep],
     shown: Mapping[str, Any],
-) -> str:  # fmt: skip
-    """The documents go in as they are here, without their paths: the page is the same wherever the folder is."""
+) -> dict[str, Content]:  # fmt: skip
+    """The page, and its figures as files where the study asks for them.
+
+    The documents go in as they are here, without their paths: the page is the same wherever the folder is.
+    """
     from pyalign.report.page.write import make_report as page_of
+    from pyalign.report.plot import as_files
 
     documents: list[Any] = [read_json(folder.path / (entry.document or "")) for entry in finished]
     if missing:
         documents.append(Study(study.title, (*finished, *missing)))
     made = page_of(documents, folder.path / PAGE, title=study.title, **shown)
     assert made.html is not None
-    return made.html
+    figures = as_files(made.charts or {}, study.figures) if study.figures else {}
+    return {**{f"{FIGURES}/{name}": content for name, content in figures.items()}, PAGE: made.html}

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pyalign._result import Result
 from pyalign.documents import hidden
 
-FINISHED, FAILED, TO_DO = "finished", "failed", "to do"
+FINISHED, FAILED, TO_DO, NO_DATA = "finished", "failed", "to do", "no data"
 MADE, REUSED = "made", "as it was"
 
 

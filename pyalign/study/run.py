@@ -22,9 +22,10 @@ from pyalign.study.file import StudyFile, read_study, split_step
 from pyalign.study.folder import MANIFEST, MODELS, RESULT, STEPS, STUDY, StudyFolder
 from pyalign.study.inputs import Inputs
 from pyalign.study.manifest import manifest_of
+from pyalign.study.options import SCORES
 from pyalign.study.page import make_report
 from pyalign.study.result import FAILED, FINISHED, MADE, REUSED, TO_DO, Study, StudyStep
-from pyalign.study.units import REPORT, Unit, taken_unit, units_of, units_wanted
+from pyalign.study.units import REPORT, Unit, taken_unit, taken_units, units_of, units_wanted
 
 RUNNING = "running"
 # Called whenever something changes: the name of a step, its state, and what there is to say of it.
@@ -215,9 +216,12 @@ class _Run:
         with journal.kept():
             return call.run(progress, journal)
 
-    def _taken(self, ref: str) -> Any:
-        """What a step takes of another: a ceiling, or a map."""
+    def _taken(self, ref: str, what: str) -> Any:
+        """What a step takes of another: its scores, a ceiling, or a map."""
         name, which = split_step(ref)
+        if what == SCORES:
+            units = taken_units(self.units, name, which, scores=True)
+            return tuple(load_result(self.folder.path / STEPS / f"{unit.stem}.json") for unit in units)
         unit = taken_unit(self.units, name, which)
         assert unit.step is not None
         if unit.step.analysis.gives == "ceiling":

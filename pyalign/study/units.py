@@ -10,6 +10,7 @@ from pyalign.errors import InputError, nearest
 from pyalign.io.paths import bad
 from pyalign.study.file import Step, StudyFile
 from pyalign.study.folder import RUN
+from pyalign.study.options import FILES, SCORES
 
 REPORT = "report"
 
@@ -54,7 +55,8 @@ def units_of(study: StudyFile) -> tuple[Unit, ...]:
         if study_model.extract and name in used:
             add(Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name))
     for step in study.steps:
-        before = tuple(_name_of(steps[name], which) for name, which in step.takes.values())
+        before = tuple(before for option, name, which in step.takes
+                       for before in _names_of(steps[name], which, FILES[option] == SCORES))  # fmt: skip
         for model in step.models if step.analysis.each else ("",):
             names = (model,) if model else step.models
             needs = tuple(_extraction(name) for name in names if study.models[name].extract)
@@ -65,8 +67,14 @@ def units_of(study: StudyFile) -> tuple[Unit, ...]:
 
 def taken_unit(units: Sequence[Unit], name: str, which: str) -> Unit:
     """The unit whose result "step:NAME::WHICH" stands for."""
+    return taken_units(units, name, which, scores=False)[0]
+
+
+def taken_units(units: Sequence[Unit], name: str, which: str, scores: bool) -> list[Unit]:
+    """The units whose results it stands for; of scores those of all models, unless one is named."""
     step = next(unit.step for unit in units if unit.step is not None and unit.step.name == name)
-    return next(unit for unit in units if unit.step is step and unit.name == _name_of(step, which))
+    names = _names_of(step, which, scores)
+    return [unit for unit in units if unit.step is step and unit.name in names]
 
 
 def _name_of(step: Step, model: str) -> str:
@@ -74,6 +82,12 @@ def _name_of(step: Step, model: str) -> str:
     if not step.analysis.each:
         return step.name
     return f"{step.name} ({model or step.models[0]})"
+
+
+def _names_of(step: Step, which: str, scores: bool) -> tuple[str, ...]:
+    """What the units of a step that are taken are called: of scores those of all its models, unless one is named."""
+    every = scores and not which and step.analysis.each
+    return tuple(_name_of(step, model) for model in (step.models if every else (which,)))
 
 
 def _origin(unit: Unit) -> str:

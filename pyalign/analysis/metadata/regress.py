@@ -49,7 +49,7 @@ def regress_metadata(
             says which models are not independent. Rows that differ in `seed`, or have the same `group`, are one point.
             Models without a row have that of pyalign's own table of models, if it has one; None: all models do.
         others: results whose scores of the same models are columns too: of any of these functions, one or several in
-            a list. Both scores have errors, so that intervals of slopes and
+            a list, or a mapping of names of columns to them. Both scores have errors, so that intervals of slopes and
             rank correlations are over models.
         columns: the columns to use; None: all.
         confidence_level: the confidence level of the intervals.

@@ -80,6 +80,8 @@ def scores_of(others: Any) -> list[Scores]:
     Raises:
         InputError: a result without such a score, or probes whose accuracies are not comparable.
     """
+    if isinstance(others, Mapping):
+        return [column for name, result in others.items() for column in _called(str(name), scores_of(result))]
     columns: dict[str, Scores] = {}
     for number, result in enumerate(others if isinstance(others, list | tuple) else [others], 1):
         of_result = dict[str, Scores]()
@@ -102,6 +104,13 @@ def scores_of(others: Any) -> list[Scores]:
                 name = name if name not in columns else f"{name} ({number})"
             columns[name] = replace(column, about=replace(column.about, column=name))
     return list(columns.values())
+
+
+def _called(name: str, columns: Sequence[Scores]) -> Iterator[Scores]:
+    """The columns of a result, or of the probes of several models, under the name that it was given."""
+    for column in columns:
+        full = name if len(columns) == 1 else f"{name}: {column.about.column}"
+        yield replace(column, about=replace(column.about, column=full))
 
 
 def _rows(result: Any, number: int) -> Iterator[tuple[str, str, float, Interval | None]]:

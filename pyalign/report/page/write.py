@@ -22,7 +22,7 @@ from pyalign.io.model_table import metadata_of_models
 from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
-from pyalign.report.blocks import Section
+from pyalign.report.blocks import Figure, Fold, Section
 from pyalign.report.page.failures_html import failures
 from pyalign.report.page.figures_html import colours, figure_html, library, packed, variables
 from pyalign.report.page.html import Page, assets, json_script, shown, written
@@ -50,6 +50,7 @@ class ReportFile(Result):
         sections: their names, in their order.
         n_documents: that it is made from; what was left out is said in the notes.
         html: the page itself.
+        charts: its figures as charts of Altair, as wide as a page, by name.
     """
 
     command: ClassVar[str] = "report"
@@ -60,6 +61,7 @@ class ReportFile(Result):
     sections: tuple[str, ...]
     n_documents: int
     html: str | None = hidden(default=None)
+    charts: Mapping[str, Any] | None = hidden(default=None, compare=False)
 
 
 def write_report(
@@ -126,7 +128,7 @@ def make_report(
     html = render(heading, _about(sources), warnings, sections, body, page)
     content, names = html.encode(), tuple(section.name for section in sections)
     return ReportFile(
-        target, heading, len(content), names, len(documents), html, notes=(*faults, *remarks),
+        target, heading, len(content), names, len(documents), html, charts_in(sections), notes=(*faults, *remarks),
         outputs={target: hashlib.sha256(content).hexdigest()},
     )  # fmt: skip
 
@@ -149,6 +151,19 @@ def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Sec
         if section is not None:
             made.append(section)
     return made, faults
+
+
+def charts_in(sections: Sequence[Section]) -> dict[str, Any]:
+    """The charts of all figures by the names of these; also of figures that are folded away."""
+    charts: dict[str, Any] = {}
+    left = [part for section in sections for part in section.parts]
+    while left:
+        part = left.pop(0)
+        if isinstance(part, Fold):
+            left = [*part.parts, *left]
+        elif isinstance(part, Figure) and part.chart is not None:
+            charts[part.name] = part.chart
+    return charts
 
 
 def _attempt(section: Callable[[Sources], Section | None], sources: Sources) -> tuple[Section | None, list[str]]:

@@ -1,0 +1,296 @@
+"""`draft_preset`: a study of the figures of "Human alignment of neural network representations", from a folder.
+
+A file belongs to the data set that its path names, such as `king/clip.npy` or `rdms/king.mat`, and to THINGS where it
+names none; what it is its contents decide, as in any draft. Rows of one data set are of the same objects.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pyalign.errors import InputError
+from pyalign.io.paths import PathLike, checked_path, one_line
+from pyalign.study.folder_contents import Item, items_of
+from pyalign.study.preset_objects import (
+    LOGITS,
+    PARTS,
+    SETS,
+    THINGS,
+    Objects,
+    Opened,
+    PresetDraft,
+    logits_of,
+    main_layer,
+    model_and_layer,
+    set_of,
+)
+from pyalign.study.preset_steps import plan_steps
+
+PRESET = "human-alignment"
+HUMAN_KINDS = {"similarities": "similarity", "dissimilarities": "dissimilarity"}
+
+
+def draft_preset(folder: PathLike, relative_to: PathLike | None = None) -> PresetDraft:
+    """Drafts a study of every figure of the paper that the files of a folder are enough for.
+
+    Args:
+        folder: the folder to search, subfolders included.
+        relative_to: the folder of the study file, which its paths are relative to; None: the same folder.
+
+    Raises:
+        InputError: no data set has both embeddings and judgments of people.
+        OSError: there is no such folder.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("clip", "vgg"):
+        ...         np.save(f"{folder}/{name}.npy", np.random.default_rng(0).normal(size=(9, 4)))
+        ...     np.save(f"{folder}/t.npy", np.arange(9).reshape(3, 3))
+        ...     [step.name for step in draft_preset(folder).steps]
+        ['accuracy', 'dot', 'metadata', 'probe', 'consistency', 'failures', 'cka']
+    """
+    where = os.fspath(checked_path(folder, "folder"))
+    start = os.path.relpath(where, checked_path(relative_to, "relative_to")) if relative_to is not None else "."
+    draft, sets = PresetDraft(), dict[str, Objects]()
+    items = [_placed(item, start) for item in items_of(where)]
+    for item in items:
+        _take(draft, sets.setdefault(set_of(item.spec), Objects(set_of(item.spec))), item)
+    opened = Opened(os.fspath(relative_to) if relative_to is not None else where)
+    for objects in sets.values():
+        _complete(draft, objects, items, opened)
+    published = _published()
+    for objects in sets.values():
+        _stand_in(draft, objects, published)
+    if not any(objects.models and (objects.triplets or objects.human) for objects in sets.values()):
+        raise InputError(
+            f"{where}: holds nothing that the preset can score: of one data set it needs embeddings, and triplets or "
+            "matrices of people"
+        )
+    for objects in sets.values():
+        _enter(draft, objects, opened)
+    table = os.path.join(os.fspath(relative_to or where), draft.metadata) if draft.metadata else ""
+    plain = draft.sets.get("triplets", {}).get(THINGS)
+    plan_steps(draft, sets, opened.repeated(plain[0]) if plain else 0.0, table)
+    return draft
+
+
+def _placed(item: Item, start: str) -> Item:
+    return item if start == "." else replace(item, spec=os.path.normpath(os.path.join(start, item.spec)))
+
+
+def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
+    """Adds to the data set what can be said about a file without looking at others."""
+    size, shown = " x ".join(map(str, item.shape)), one_line(item.spec)
+    if item.kind == "embeddings":
+        model, layer = model_and_layer(item.spec)
+        layers = objects.models.setdefault(model, {})
+        if layer in layers:
+            k = next(k for k in range(2, len(objects.models) + 3) if f"{model} {k}" not in objects.models)
+            draft.unknown.append(f"{shown}: {model} is also in {one_line(layers[layer].spec)}; called {model} {k} here")
+            layers = objects.models.setdefault(f"{model} {k}", {})
+        layers[layer] = item
+    elif item.kind == "triplets":
+        objects.triplets.append({"file": item.spec, **item.options})
+        draft.recognized.append(f"{shown}: triplets of {objects.title}, {size}")
+    elif item.kind == "dimensions":
+        objects.dimensions.append({"file": item.spec})
+        draft.recognized.append(f"{shown}: human dimensions, {size}")
+    elif item.kind in HUMAN_KINDS:
+        objects.human.append({"file": item.spec, "kind": HUMAN_KINDS[item.kind]})
+    elif item.kind == "categories" and not objects.categories and objects.name == THINGS:
+        objects.categories = item.spec
+        draft.recognized.append(f"{shown}: categories of {objects.title}, {size}")
+    elif item.kind in ("images", "metadata"):
+        if getattr(draft, item.kind):
+            draft.unknown.append(f"{shown}: {getattr(draft, item.kind)} is taken already")
+            return
+        setattr(draft, item.kind, item.spec)
+        draft.recognized.append(f"{shown}: {'images' if item.kind == 'images' else 'table of models'}")
+    elif item.kind not in ("names", "labels", "answers", "transform"):
+        draft.unknown.append(f"{shown}: {item.remark or item.kind}")
+
+
+# What belongs to what, by numbers of rows
+
+
+def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opened: Opened) -> None:
+    """Leaves out what has other rows than most, pairs names with what has as many, sorts by what says most."""
+    counts = Counter(item.shape[0] for layers in objects.models.values() for item in layers.values())
+    objects.n = counts.most_common(1)[0][0] if counts else None
+    for model in [*objects.models]:
+        for layer, item in [*objects.models[model].items()]:
+            size = " x ".join(map(str, item.shape))
+            if item.shape[0] != objects.n:
+                most = f"where most embeddings of {objects.title} have {objects.n:,} rows; left out"
+                draft.unknown.append(f"{one_line(item.spec)}: {size}, {most}")
+                del objects.models[model][layer]
+            else:
+                draft.recognized.append(
+                    f"{one_line(item.spec)}: {model}{f', layer {layer}' if layer else ''}, {size} of {objects.title}"
+                )
+        if not objects.models[model]:
+            del objects.models[model]
+        else:
+            objects.models[model] = _in_order(draft, model, objects.models[model])
+    mine = [item for item in items if set_of(item.spec) == objects.name]
+    for item in mine:
+        if item.kind in ("names", "labels", "answers", "transform"):
+            _pair(draft, objects, item, {other.spec: other.shape for other in mine})
+    of_rows = {item.spec: item.shape for item in mine}
+    for entry in [*objects.human]:
+        shape, shown = of_rows[entry["file"]], one_line(entry["file"])
+        if objects.n is not None and shape[-1] != objects.n:
+            objects.human.remove(entry)
+            rows = f"where embeddings of {objects.title} have {objects.n:,}"
+            draft.unknown.append(f"{shown}: matrices of {shape[-1]:,} objects, {rows}")
+        else:
+            size = " x ".join(map(str, shape))
+            draft.recognized.append(f"{shown}: matrices of people about {objects.title}, {size}, {entry['kind']}")
+    objects.human.sort(key=lambda entry: -len(of_rows[entry["file"]]))  # with participants first
+    objects.dimensions.sort(key=lambda entry: ("labels" not in entry, -of_rows[entry["file"]][1]))
+    objects.triplets.sort(key=lambda entry: ("answers" in entry, not _says_who(entry), -of_rows[entry["file"]][0]))
+    for kind, tables in (("triplets", objects.triplets), ("matrices", objects.human)):
+        plain = [table for table in tables if "answers" not in table]
+        if len(plain) > 1:
+            others = ", ".join(one_line(table["file"]) for table in plain[1:])
+            draft.unknown.append(f"{others}: {kind} of {objects.title} are taken of {one_line(plain[0]['file'])}")
+
+
+def _says_who(entry: Mapping[str, Any]) -> bool:
+    return "subject_column" in entry or "subjects" in entry
+
+
+def _in_order(draft: PresetDraft, model: str, layers: dict[str, Item]) -> dict[str, Item]:
+    """The layers in the order of the extraction or of the file; logits, of a file of their own, behind the others."""
+    ordered = dict(sorted(layers.items(), key=lambda one: one[0].lower() == LOGITS))
+    archives = {item.spec.partition("::")[0] for item in layers.values() if "::" in item.spec and not item.named}
+    if len(layers) > 2 and archives:
+        names = [*ordered]
+        if names == sorted(names):  # that of the alphabet, which says nothing: layer10 comes before layer2
+            ordered = dict(sorted(ordered.items(), key=lambda one: _natural(one[0])))
+        shown = ", ".join(ordered) if len(ordered) <= 6 else f"{', '.join([*ordered][:5])}, ..."
+        draft.unknown.append(f"{one_line(min(archives))}: says no order of its layers; taken as {shown}")
+    return ordered
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """A key by which layer2 comes before layer10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def _pair(draft: PresetDraft, objects: Objects, item: Item, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Names, labels and answers, which belong to what has as many rows or columns; maps belong to nothing here."""
+    shown, count = one_line(item.spec), item.shape[0]
+    of_triplets = [entry for entry in objects.triplets if shapes[entry["file"]][0] == count]
+    of_columns = [entry for entry in objects.dimensions if shapes[entry["file"]][1] == count]
+    few = not item.remark.startswith(f"{count:,} different")
+    if item.kind == "transform":
+        draft.unknown.append(f"{shown}: {item.remark.partition(':')[0]}: pyalign transfer FILE --map {shown} --on ...")
+    elif item.kind == "names" and count == objects.n and not objects.names:
+        objects.names = item.spec
+        draft.recognized.append(f"{shown}: names of the {count:,} objects of {objects.title}")
+    elif item.kind == "labels" and count == objects.n and few and not objects.categories and objects.name == THINGS:
+        objects.categories = item.spec
+        draft.recognized.append(f"{shown}: {count:,} labels, taken for categories of {objects.title}")
+    elif item.kind == "answers" and of_triplets:
+        of_triplets[0]["answers"] = item.spec
+        draft.recognized.append(f"{shown}: how many people gave each answer to {one_line(of_triplets[0]['file'])}")
+    elif item.kind == "names" and of_columns:
+        of_columns[0]["labels"] = item.spec
+        draft.recognized.append(f"{shown}: labels of the dimensions in {one_line(of_columns[0]['file'])}")
+    elif item.kind in ("labels", "names") and of_triplets and (few or item.kind == "names"):
+        of_triplets[0]["subjects"] = item.spec
+        draft.recognized.append(f"{shown}: who answered {one_line(of_triplets[0]['file'])}")
+    else:
+        draft.unknown.append(f"{shown}: {count:,} {item.kind}, as many as nothing else has or lacks")
+
+
+# Published data sets that are on this machine
+
+
+def _published() -> dict[str, tuple[str, ...]]:
+    """The published data sets that are on this machine, with what they hold."""
+    from pyalign.datasets.listing import list_datasets
+
+    try:
+        return {known.name: known.parts for known in list_datasets().datasets if known.is_here}
+    except (InputError, OSError):
+        return {}
+
+
+def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tuple[str, ...]]) -> None:
+    """Judgments or triplets of a published data set, for embeddings of its objects without a file of people."""
+    name, _, part = objects.name.partition("-")
+    known = next(dataset for own, *_, dataset in SETS if own == name)
+    if not objects.models or known not in published:
+        return
+    spec = f"dataset:{known}{f'::{part}' if part else ''}"
+    if "triplets" in published[known] and not objects.triplets:
+        objects.triplets.append({"file": spec})
+        draft.recognized.append(f"{spec}: triplets of {objects.title}, which are on this machine")
+    if "judgments" in published[known] and not objects.human and (part or name not in PARTS):
+        objects.human.append({"file": spec})
+        draft.recognized.append(f"{spec}: matrices of people about {objects.title}, which are on this machine")
+    if "names" in published[known] and not objects.names and objects.name == THINGS:
+        objects.names = spec
+
+
+# Entries of the study
+
+
+def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:
+    """The models and sets of a data set that can be scored, under the names that steps call them by."""
+    if not objects.models or not (objects.triplets or objects.human):
+        for model in objects.models:
+            draft.unknown.append(f"{model}: of {objects.title}, of which no judgments of people are here")
+        return
+    names = set(opened.lines(objects.names) or ()) if objects.names else set()
+    for model, layers in objects.models.items():
+        main = main_layer(layers)
+        for layer, item in layers.items():
+            options = {"file": item.spec, **_rows_of(item, objects, names, opened)}
+            if layer == main:
+                draft.models[objects.called(model)] = options
+                draft.mains[objects.called(model, layer)] = objects.called(model)
+            if len(layers) > 1 and layer:
+                draft.models[objects.called(model, layer)] = options
+            if layer.lower() == LOGITS and layer != main:
+                draft.models[logits_of(objects, model)] = options
+    if objects.name == THINGS:
+        for entry in objects.dimensions:
+            name = model_and_layer(entry["file"])[0]
+            if name not in draft.models and not entry["file"].startswith("dataset:"):
+                draft.models[name] = {"file": entry["file"], **_named(objects)}
+                draft.references.append(name)
+    named = _named(objects)
+    triplets = [{**entry, **({"item_names": objects.names} if named else {})} for entry in objects.triplets]
+    answered = [entry for entry in triplets if "answers" in entry]
+    tables = {
+        "triplets": [entry for entry in triplets if "answers" not in entry] or answered,
+        "human": [{**entry, **named} for entry in objects.human],
+        "dimensions": [{**entry, **named} for entry in objects.dimensions] if objects.name == THINGS else [],
+        "categories": [{"file": objects.categories}] if objects.categories else [],
+    }
+    for kind, entries in tables.items():
+        if entries:
+            draft.sets.setdefault(kind, {})[objects.name] = entries
+    if answered and objects.name == THINGS:
+        draft.sets["triplets"]["answered"] = answered
+
+
+def _named(objects: Objects) -> dict[str, str]:
+    return {"names": objects.names} if objects.names else {}
+
+
+def _rows_of(item: Item, objects: Objects, names: set[str], opened: Opened) -> dict[str, str]:
+    """How the rows of embeddings are called: by the names of the objects, or by their own, which may be of images."""
+    if not item.named:
+        return _named(objects)
+    own = opened.names(item.spec) if names else None
+    return {} if own is None or names <= set(own) else {"per_object": "mean"}

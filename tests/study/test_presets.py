@@ -1,0 +1,298 @@
+"""`study init --preset human-alignment`: a study of every figure of the paper that a folder is enough for."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pyalign
+from pyalign.cli import main
+from pyalign.errors import InputError
+from pyalign.study.file import read_study
+from pyalign.study.preset_objects import main_layer
+from pyalign.study.presets import draft_preset
+
+N, IMAGES, CATEGORY = (
+    40,
+    118,
+    120,
+)  # objects of THINGS here; images of King's and Cichy's matrices, of each of Peterson's
+MODELS = "model,family,objective,data,parameters,imagenet_accuracy\n" + "".join(
+    f"{name},{family},{objective},ImageNet-1k,{size}M,{accuracy} %\n"
+    for name, family, objective, size, accuracy in (
+        ("clip", "CLIP", "image-text", 151, 63.2), ("resnet", "ResNet", "supervised", 25, 76.1),
+        ("vgg", "VGG", "supervised", 138, 71.6), ("alexnet", "AlexNet", "supervised", 61, 56.5),
+        ("simclr", "ResNet", "self-supervised", 25, 69.1),
+    )
+)  # fmt: skip
+
+
+def matrices(rng, people, n):
+    """(people, n, n) distances of points, a little different for each of the people."""
+    x = rng.normal(size=(people, n, 3)) * 0.3 + rng.normal(size=(n, 3))
+    return np.sqrt(((x[:, :, None] - x[:, None]) ** 2).sum(axis=-1))
+
+
+def write_folder(folder: Path) -> None:
+    """A folder with what every figure takes: THINGS, CIFAR-100, matrices as King, Cichy and Peterson have them."""
+    rng = np.random.default_rng(0)
+    for name in ("things", "cifar100-coarse", "king", "cichy", "rdms", "peterson/fruits", "peterson/animals"):
+        (folder / name).mkdir(parents=True)
+    human = np.abs(rng.normal(size=(N, 6)))
+    noise = {"clip": 0.4, "resnet": 0.8, "vgg": 1.2, "alexnet": 2.0, "simclr": 0.9}
+    for name, s in noise.items():
+        layers = {f"layer{k}": human + s * (1 + k / 4) * rng.normal(size=human.shape) for k in (1, 2, 10)}
+        if name == "resnet":
+            np.savez(folder / "things/resnet.npz", **layers)
+        elif name == "vgg":
+            np.save(folder / "things/vgg_penultimate.npy", layers["layer1"])
+            np.save(folder / "things/vgg_logits.npy", layers["layer10"])
+        else:
+            np.save(folder / f"things/{name}.npy", layers["layer1"])
+        np.save(folder / f"king/{name}.npy", rng.normal(size=(IMAGES, 7)))
+    np.save(folder / "cichy/clip.npy", rng.normal(size=(IMAGES, 7)))
+    for part in ("fruits", "animals"):
+        np.save(folder / f"peterson/{part}/clip.npy", rng.normal(size=(CATEGORY, 7)))
+        similarity = 10 - matrices(rng, 1, CATEGORY)[0]
+        np.fill_diagonal(similarity, 10)
+        np.save(folder / f"peterson/{part}/ratings.npy", similarity)
+    np.save(folder / "rdms/king_rdm.npy", matrices(rng, 3, IMAGES))
+    np.save(folder / "cichy/rdms.npy", matrices(rng, 4, IMAGES))
+    shown = np.stack([rng.permutation(N)[:3] for _ in range(150)]).repeat(4, axis=0)
+    odd = pyalign.odd_one_out(human + 0.3 * rng.normal(size=human.shape), shown)
+    answers = np.take_along_axis(shown, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
+    flipped = rng.random(len(answers)) < 0.2
+    answers[flipped] = answers[flipped][:, [2, 0, 1]]
+    people = np.tile(np.arange(4), 150)
+    np.save(folder / "things/triplets.npy", np.column_stack([answers, people]).astype(np.int16))
+    np.save(folder / "things/spose_6d.npy", human)
+    (folder / "things/labels.txt").write_text("".join(f"dim-{k}\n" for k in "abcdef"))
+    (folder / "things/unique_id.txt").write_text("".join(f"object-{k}\n" for k in range(N)))
+    for name in ("clip", "resnet"):
+        np.save(folder / f"cifar100-coarse/{name}.npy", rng.normal(size=(60, 5)))
+    np.save(folder / "cifar100-coarse/triplets.npy", np.stack([rng.permutation(60)[:3] for _ in range(200)]))
+    (folder / "models.csv").write_text(MODELS)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder with everything, and its draft."""
+    folder = tmp_path_factory.mktemp("whole")
+    write_folder(folder)
+    draft = draft_preset(folder)
+    (folder / "study.toml").write_text(draft.text, encoding="utf-8")
+    return folder, draft
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two models on some triplets, the working folder."""
+    rng = np.random.default_rng(1)
+    for name in ("clip", "vgg"):
+        np.save(tmp_path / f"{name}.npy", rng.normal(size=(20, 4)))
+    every = np.array(list(combinations(range(20), 3)))
+    np.save(tmp_path / "triplets.npy", rng.permutation(every)[:90])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_figure_has_its_step(whole):
+    folder, draft = whole
+    study = read_study(folder / "study.toml")
+    steps = {step.name: step for step in study.steps}
+    matrices_of = [f"rsa-{name}" for name in ("king", "cichy", "peterson-fruits", "peterson-animals")]
+    assert set(steps) == {
+        "ceiling", "accuracy", "dot", "fitted", "logits", "depth", "cifar100", "metadata", "probe", "concepts",
+        "predict", "agreement", "consistency", "failures", "cka", *matrices_of,
+    }  # fmt: skip
+    assert set(study.missing) <= {"transfer"} and study.figures == ("svg", "pdf")
+    mains = ("alexnet", "clip", "simclr", "resnet", "vgg")
+    assert set(steps["accuracy"].models) == set(mains)
+    assert steps["depth"].models[-5:] == (
+        "resnet::layer1", "resnet::layer2", "resnet::layer10", "vgg::penultimate", "vgg::logits",
+    )  # fmt: skip
+    others = steps["metadata"].options["others"]
+    assert set(others.values()) == {
+        "step:dot",
+        "step:logits",
+        "step:cifar100",
+        "step:probe",
+        *map("step:{}".format, matrices_of),
+    }
+    assert all(steps[name].options["rdms"] for name in matrices_of)
+    families = dict(zip(steps["concepts"].models, steps["concepts"].options["families"], strict=True))
+    assert families["simclr"] == families["resnet"] == "ResNet" and families["clip"] == "CLIP"
+    kinds = {name: study.sets["human"][name]["kind"] for name in study.sets["human"]}
+    assert kinds == {"king": "dissimilarity", "cichy": "dissimilarity", "peterson-fruits": "similarity",
+                     "peterson-animals": "similarity"}  # fmt: skip
+    assert study.sets["dimensions"]["things"]["labels"] == "things/labels.txt"
+    assert study.models["king/clip"].file == "king/clip.npy" and study.models["vgg"].file.endswith("penultimate.npy")
+    assert any("says no order of its layers; taken as layer1, layer2, layer10" in line for line in draft.unknown)
+
+
+def test_what_is_not_there_is_a_line(folder, capsys):
+    assert main(["study", "init", "--preset", "human-alignment", "."]) == 0
+    told, study = capsys.readouterr().err, read_study("study.toml")
+    lacking = {"ceiling", "depth", "logits", "cifar100", "rsa-king", "rsa-cichy", "rsa-peterson", "models.csv",
+               "concepts", "predict", "agreement"}  # fmt: skip
+    assert set(study.missing) - {"transfer"} == lacking
+    for name, reason in study.missing.items():
+        assert f"note: missing: {name}: {reason.partition(';')[0][:30]}" in told
+    assert {"accuracy", "dot", "metadata", "probe", "consistency", "failures", "cka"} == {s.name for s in study.steps}
+
+
+def test_a_step_that_comes_takes_the_place_of_its_line(folder):
+    text = draft_preset(".").text + "\n[steps.depth]\nfunction = 'compare'\nmodels = ['clip', 'vgg']\n"
+    Path("study.toml").write_text(text)
+    assert "depth" not in read_study("study.toml").missing
+
+
+def test_an_existing_study_and_a_folder_that_is_missing_are_refused(folder, capsys):
+    Path("study.toml").write_text("mine")
+    assert main(["study", "init", "--preset", "human-alignment", "."]) == 1
+    assert "study.toml is there already" in capsys.readouterr().err and Path("study.toml").read_text() == "mine"
+    assert main(["study", "init", "--preset", "human-alignment", "nowhere", "--out", "s.toml"]) == 1
+    told = capsys.readouterr().err
+    assert "nowhere" in told and told.count("\n") == 1 and not Path("s.toml").exists()
+
+
+@pytest.mark.parametrize("gone", ["triplets.npy", "*.npy"])
+def test_nothing_that_can_be_scored_is_one_line(folder, gone):
+    for path in folder.glob(gone):
+        path.unlink()
+    with pytest.raises(InputError, match="holds nothing that the preset can score: of one data set it needs"):
+        draft_preset(folder)
+
+
+def test_two_files_for_one_role_are_said(folder):
+    Path("old").mkdir()
+    shutil.copy("clip.npy", "old/clip.npy")
+    np.save("more.npy", np.stack([np.random.default_rng(k).permutation(20)[:3] for k in range(200)]))
+    Path("a.csv").write_text("model,family\nclip,A\n")
+    Path("b.csv").write_text("model,family\nvgg,B\n")
+    draft = draft_preset(".")
+    assert draft.models["clip 2"] == {"file": "old/clip.npy"} and draft.metadata == "a.csv"
+    assert {"old/clip.npy: clip is also in clip.npy; called clip 2 here", "b.csv: a.csv is taken already",
+            "triplets.npy: triplets of THINGS are taken of more.npy"} <= set(draft.unknown)  # fmt: skip
+    assert '# or: file = "triplets.npy"' in draft.text
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", 'q"uote', "\u05d0", "<script>", "a=[b]", "line\nbreak", "a::b", "#", "steps.x"]
+)
+def test_names_of_files_come_back_as_they_are(folder, name):
+    Path("clip.npy").rename(f"{name}.npy")
+    Path("study.toml").write_text(draft_preset(".").text, encoding="utf-8")
+    study = read_study("study.toml")
+    if "::" in name:  # which stands for a file and an array in it
+        return
+    assert f"{name}.npy" in [model.file for model in study.models.values()]
+    assert all(model.isprintable() for model in study.models)
+
+
+def test_rows_of_one_s_own_come_before_the_table_that_comes_along(folder):
+    Path("clip.npy").rename("clip_vit_b32.npy")
+    Path("vgg.npy").rename("vgg16.npy")
+    draft = draft_preset(".")
+    assert any(line.startswith("the metadata of clip_vit_b32 (") for line in draft.recognized)
+    Path("models.csv").write_text("model,family\nvgg16,mine\nclip_vit_b32,mine\n")
+    np.save("spose.npy", np.abs(np.load("vgg16.npy")))
+    own = draft_preset(".")
+    assert own.metadata == "models.csv" and not any("come from the table" in line for line in own.recognized)
+    assert "families" in own.missing  # a single one
+    Path("models.csv").write_text("model,family\nvgg16,mine\n")
+    families = {step.name: step for step in draft_preset(".").steps}["concepts"].options["families"]
+    assert sorted(families) == ["CLIP", "mine"]
+
+
+def test_matrices_of_other_objects_and_other_rows_are_left_out(folder):
+    np.save("few.npy", np.ones((9, 2)) * np.arange(9)[:, None])
+    np.save("rdm.npy", matrices(np.random.default_rng(0), 1, 12)[0])
+    draft = draft_preset(".")
+    assert "rdm.npy: matrices of 12 objects, where embeddings of THINGS have 20" in draft.unknown
+    assert any(line.startswith("few.npy: 9 x 2, where most") for line in draft.unknown) and "few" not in draft.models
+
+
+def test_images_of_objects_are_pooled_by_object(folder):
+    """Rows with names of their own, which are those of images, become a row for each object."""
+    Path("unique_id.txt").write_text("".join(f"object{k}\n" for k in range(20)))
+    rows = np.load("vgg.npy")
+    os.remove("vgg.npy")
+    np.savez("vgg.npz", features=rows, names=np.array([f"object{k}/image.jpg" for k in range(20)]))
+    np.savez("same.npz", features=rows, names=np.array([f"object{k}" for k in range(20)]))
+    draft = draft_preset(".")
+    options = {name: {key for key in entry if key != "file"} for name, entry in draft.models.items()}
+    assert options == {"clip": {"names"}, "vgg": {"per_object"}, "same": set()}
+
+
+def test_published_data_stand_in_where_they_are_on_this_machine(folder, data, monkeypatch):
+    from pyalign.datasets import remember_dataset
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    monkeypatch.delenv("PYALIGN_DATA", raising=False)
+    remember_dataset("kriegeskorte92", data / "objects92")
+    Path("objects92").mkdir()
+    np.save("objects92/clip.npy", np.random.default_rng(0).normal(size=(92, 4)))
+    draft = draft_preset(".")
+    assert draft.sets["human"]["objects92"] == [{"file": "dataset:kriegeskorte92"}]
+
+
+@pytest.mark.parametrize(
+    ("layers", "main"),
+    [(["a"], "a"), (["fc6", "fc7"], "fc7"), (["logits", "visual", "late"], "visual"), (["", "logits"], "")],
+)
+def test_the_layer_that_stands_for_a_model(layers, main):
+    assert main_layer(layers) == main
+
+
+@pytest.mark.slow
+def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
+    """Every step by its own data, matrices in the shapes of King, Cichy and Peterson among them."""
+    pytest.importorskip("vl_convert")
+    folder, _ = whole
+    text = (folder / "study.toml").read_text().replace('["svg", "pdf"]', '["svg"]')
+    text = text.replace("penalties = 0.07", "penalties = 1.0\nmax_iterations = 5")
+    (folder / "short.toml").write_text(text)
+    study = pyalign.run_study(folder / "short.toml", tmp_path / "out")
+    assert not study.failed, study
+    names = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
+    assert {re.sub(r"-\d$", "", name) for name in names} >= {
+        "accuracy-chart", "depth-figure", "entropy-figure", "consistency-figure", "choices-figure", "cka-figure",
+        "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
+    }  # fmt: skip
+    assert "rdm-figure-4" in names  # King, Cichy, two of Peterson's
+    of_metadata = " ".join(sorted(name for name in names if name.startswith("metadata-")))
+    for column in ("imagenet-accuracy", "objective", "data", "parameters", "dot-product", "logits", "probed",
+                   "cifar-100-coarse", "rsa-king", "rsa-peterson-et-al-2018-fruits"):  # fmt: skip
+        assert column in of_metadata, column
+    steps = tmp_path / "out" / "steps"
+    metadata, king = pyalign.load_result(steps / "metadata.json"), pyalign.load_result(steps / "rsa-king.json")
+    values = {row.embeddings.removeprefix("king/"): row.value for row in king.results}
+    column = "RSA, King et al. (2019)"
+    assert {point.model: point.score(column).value for point in metadata.points} == values
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "What is missing" in page and "pyalign transfer" in page
+
+
+@pytest.mark.slow
+def test_the_preset_on_the_sample(tmp_path):
+    """Pictures of the sample, its triplets and layers that are parts of its features."""
+    pytest.importorskip("vl_convert")
+    pyalign.datasets.sample.write_sample(tmp_path)
+    x = np.load(tmp_path / "embeddings.npy").astype(np.float32)
+    (tmp_path / "embeddings.npy").unlink()
+    np.savez(tmp_path / "lite0.npz", early=x[:, :16], late=x[:, :128])
+    np.save(tmp_path / "noise.npy", np.random.default_rng(0).normal(size=(len(x), 8)))
+    draft = draft_preset(tmp_path)
+    text = draft.text.replace("penalties = 0.07", "penalties = 1.0\nmax_iterations = 5").replace(', "pdf"', "")
+    (tmp_path / "study.toml").write_text(text)
+    study = pyalign.run_study(tmp_path / "study.toml", tmp_path / "out")
+    assert not study.failed, study
+    assert {"depth", "accuracy", "probe (lite0)", "concepts", "failures"} <= {step.name for step in study.steps}
+    assert [*(tmp_path / "out/figures").glob("depth-figure*.svg")]
