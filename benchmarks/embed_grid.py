@@ -1,7 +1,7 @@
-"""Embeddings of THINGS next to SPoSE's loop: `python -m benchmarks.embed_grid FOLDER`, FOLDER as in tests.
+"""Embeddings of THINGS next to SPoSE's and VICE's loops: `python -m benchmarks.embed_grid FOLDER`, FOLDER as in tests.
 
 Fits see the answers to sets of three that the test set does not hold; penalties are chosen by a tenth of them. Peers
-run on one thread, and CPU seconds are compared. An epoch of SPoSE's loop is extrapolated from its first batches.
+run on one thread, and CPU seconds are compared. Epochs of these loops are extrapolated from a few batches.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.embed_peers import BATCH, autograd_gradient, spose_step
+from benchmarks.embed_peers import BATCH, VICE_BATCH, autograd_by_rows, autograd_gradient, spose_step, vice_step
 from benchmarks.probe_grid import run
 from pyalign import load_triplets, score
 from pyalign.embedding.choose import choose_penalty
@@ -25,6 +25,7 @@ from pyalign.fitting.objective import TripletLoss
 
 SHARES = (8, 4, 2, 1)  # one in so many of the training answers
 BATCHES, D, MANY = 200, 100, 4_700_000
+PART, ROUNDS = 20_000, 5  # triplets of autograd by rows; ratios are medians over rounds
 N = 1854
 
 
@@ -38,14 +39,18 @@ def cpu_seconds(call: Callable[[], object], repeats: int = 1) -> float:
     return min(times)
 
 
-def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
-    """What, figure and unit, as soon as each is there."""
+def answers_of_things(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The test set of THINGS, and before it the answers to sets of three that it does not hold."""
     things = folder / "things"
     every = np.asarray(load_triplets(things / "human_triplets_375429.npy"))
     test = np.asarray(load_triplets(things / "human_triplets_127304.npy", columns=(0, 1, 2)))
-    both = read_answers(np.vstack([every, test]))
-    unit = unit_of("triplets", both)
-    train = every[~np.isin(unit[: len(every)], unit[len(every) :])]
+    unit = unit_of("triplets", read_answers(np.vstack([every, test])))
+    return every[~np.isin(unit[: len(every)], unit[len(every) :])], test
+
+
+def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
+    """What, figure and unit, as soon as each is there."""
+    train, test = answers_of_things(folder)
     order = np.random.default_rng(0).permutation(len(train))
     for share in SHARES:
         part = train[np.sort(order[: len(train) // share])]
@@ -86,17 +91,30 @@ def _peers(train: np.ndarray) -> Iterator[tuple[str, float, str]]:
     many[:, 2] += many[:, 2] >= high
     for what, triplets in (("248,661 answers", train), ("4.7 million answers", many)):
         objective = Objective(TripletLoss(N, triplets.astype(np.int32), np.dtype(np.float64)), EmbeddingPenalty(1e-5))
+        single, autograd = objective.narrowed, autograd_gradient(rows, triplets)
+        single(rows)
+        autograd()
+        times = [(cpu_seconds(lambda single=single: single(rows), 3), cpu_seconds(autograd)) for _ in range(ROUNDS)]  # type: ignore[misc]
+        own = float(np.median([first for first, _ in times]))
+        yield f"{what}: a full gradient, float32", 1e3 * own, "CPU ms"
         objective(rows)
-        own = cpu_seconds(lambda objective=objective: objective(rows), 3)  # type: ignore[misc]
-        autograd = autograd_gradient(rows, triplets)
-        yield f"{what}: a full gradient", 1e3 * own, "CPU ms"
-        yield f"{what}: torch's autograd through the (n, n) matrix, in gradients", cpu_seconds(autograd, 2) / own, ""
+        yield f"{what}: a full gradient, float64", 1e3 * cpu_seconds(lambda o=objective: o(rows), 3), "CPU ms"  # type: ignore[misc]
+        ratio = float(np.median([second / first for first, second in times]))
+        yield f"{what}: torch's autograd through the (n, n) matrix, in gradients", ratio, ""
+        autograd = autograd_by_rows(rows, triplets[:PART])
+        by_rows = cpu_seconds(autograd) * len(triplets) / PART
+        yield f"{what}: torch's autograd by rows, extrapolated, in gradients", by_rows / own, ""
         for name, one_hot, batches in (("rows looked up", False, BATCHES), ("one-hot rows", True, BATCHES // 10)):
             epoch, _ = spose_step(N, D, triplets[: batches * BATCH], 0.008, one_hot)
             epoch()
             whole = cpu_seconds(epoch) / batches * len(triplets) / BATCH
             yield f"{what}: an epoch of SPoSE's loop, {name}, extrapolated", whole, "CPU s"
             yield f"{what}: an epoch of SPoSE's loop, {name}, in gradients", whole / own, ""
+        epoch, _ = vice_step(N, D, triplets[: BATCHES // 10 * VICE_BATCH])
+        epoch()
+        whole = cpu_seconds(epoch) / (BATCHES // 10) * len(triplets) / VICE_BATCH
+        yield f"{what}: an epoch of VICE's loop, extrapolated", whole, "CPU s"
+        yield f"{what}: an epoch of VICE's loop, in gradients", whole / own, ""
 
 
 if __name__ == "__main__":

@@ -134,8 +134,15 @@ class Journal:
             reason = str(error)
         raise InputError(f"{self.path}: the record of {step!r} is not sound: {reason}")
 
-    def finish(self, step: str, record: Any) -> None:
-        """A finished step, with a record that json can write (see `pyalign.documents.as_document`)."""
+    def finish(self, step: str, record: Any, instead_of: str | None = None) -> None:
+        """A finished step, with a record that json can write (see `pyalign.documents.as_document`).
+
+        instead_of: how the names of steps begin that are now done with.
+        """
+        if instead_of is not None:
+            for steps in (self.steps, self._left):
+                for name in [name for name in steps if name.startswith(instead_of)]:
+                    del steps[name]
         self.steps[step] = as_document(record)
         self.flush()
 

@@ -153,6 +153,15 @@ KINDS: Mapping[str, Kind] = {
         "pyalign.report.embedding:embedding_view",
         charts=("penalty-path",),
         sections=("embedding",),
+        analyses=(
+            Analysis(
+                "cross_validate_embedding",
+                {"triplets": TRIPLETS},
+                options="pyalign.embedding.options:EmbeddingOptions",
+                keeps=True,
+                without=("against", "names"),
+            ),
+        ),
         entry=Entry("embed", "learn human dimensions from triplets, with held-out accuracy", EXPLAIN, "embedding"),
         reference="embedding",
     ),

@@ -12,6 +12,7 @@ from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
 from pyalign.embedding.split import inner_part
 from pyalign.fitting.predicted import PredictedAnswers, predicted_answers
+from pyalign.journal import Journal, packed, unpacked
 
 STRONGER = (0.55, 0.75)  # shares tried besides where the last is the best
 WEAKER = ((0.025, 0.035), (0.012, 0.017), (0.006, 0.0085))  # likewise where the first is, one pair after the other
@@ -38,6 +39,15 @@ class PathPoint:
     cross_entropy: float
 
 
+@dataclass(frozen=True)
+class PathStep:
+    """A point in the journal, with its rows as text and the passes that the fit took."""
+
+    point: PathPoint
+    rows: str
+    n_passes: int
+
+
 @dataclass(frozen=True, eq=False)
 class Choice:
     """What was chosen.
@@ -60,11 +70,13 @@ class Choice:
 def choose_penalty(
     inputs: EmbeddingInputs, triplets: np.ndarray, options: EmbeddingOptions,
     penalties: tuple[EmbeddingPenalty, ...] | None, split: str, seed: int, watch: Seen | None = None,
+    journal: Journal | None = None, stage: str = "path",
 ) -> Choice:  # fmt: skip
     """The penalties with the least cross-entropy on a tenth of these triplets.
 
     penalties: weakest first; None: `SHARES` of the largest one, and `STRONGER` or `WEAKER` ones where the best would
         else be the last or the first. A single one is not weighed against others, nor scaled.
+    journal: keeps each fit of the path, under the name of the stage and the number of the fit.
     """
     if penalties is not None and len(penalties) == 1:
         return Choice(penalties[0], None, (), False, 0)
@@ -73,7 +85,7 @@ def choose_penalty(
         options, tolerance=max(TOLERANCE, options.tolerance), max_iterations=min(ITERATIONS, options.max_iterations)
     )
     fitter = Fitter(inputs.loss(fitted), options if options.signed else brief, watch)
-    walk = _Walk(inputs, fitter, held)
+    walk = _Walk(inputs, fitter, held, journal or Journal(), stage)
     if penalties is not None:
         walk.go(penalties)
     else:
@@ -93,11 +105,13 @@ def choose_penalty(
 class _Walk:
     """Fits along a path, with their figures on held-out answers."""
 
-    def __init__(self, inputs: EmbeddingInputs, fitter: Fitter, held: np.ndarray) -> None:
-        self.inputs, self.fitter, self.held = inputs, fitter, held
+    def __init__(
+        self, inputs: EmbeddingInputs, fitter: Fitter, held: np.ndarray, journal: Journal, stage: str, done: int = 0
+    ) -> None:
+        self.inputs, self.fitter, self.held, self.journal, self.stage = inputs, fitter, held, journal, stage
         self.points: list[PathPoint] = []
         self.rows: list[np.ndarray] = []
-        self.n_passes = 0
+        self.n_passes, self.done = 0, done  # done: how many fits the names of steps in the journal have counted
 
     @property
     def best(self) -> int:
@@ -105,27 +119,35 @@ class _Walk:
 
     def go(self, penalties: Sequence[EmbeddingPenalty]) -> None:
         """From the last fit on, until the figures have been worse `PATIENCE` times in a row."""
-        start = self.rows[-1] if self.rows else None
-        for fit in self.fitter.path(penalties, start):
-            predicted = held_out(fit.rows, self.inputs, self.held)
-            weight = float(predicted.weights.sum())
-            self.points.append(
-                PathPoint(
-                    fit.penalty.shrinkage, fit.penalty.sparsity, fit.rows.shape[1],
-                    float(predicted.right.sum()) / weight, float(predicted.nats.sum()) / weight,
-                )
-            )  # fmt: skip
-            self.rows.append(fit.rows)
-            self.n_passes += fit.n_passes
-            if len(self.points) - 1 - self.best >= PATIENCE or not fit.rows.shape[1]:
+        for penalty in penalties:
+            self.done += 1
+            name = f"{self.stage}, penalty {self.done}"
+            step = self.journal.result(name, PathStep)
+            if step is None:
+                step = self._step(penalty)
+                self.journal.finish(name, step)
+            self.points.append(step.point)
+            self.rows.append(unpacked(step.rows)["rows"])
+            self.n_passes += step.n_passes
+            if len(self.points) - 1 - self.best >= PATIENCE or not step.point.n_dimensions:
                 return
+
+    def _step(self, penalty: EmbeddingPenalty) -> PathStep:
+        fit = self.fitter.at(penalty, self.rows[-1] if self.rows else None)
+        predicted = held_out(fit.rows, self.inputs, self.held)
+        weight = float(predicted.weights.sum())
+        point = PathPoint(
+            penalty.shrinkage, penalty.sparsity, fit.rows.shape[1],
+            float(predicted.right.sum()) / weight, float(predicted.nats.sum()) / weight,
+        )  # fmt: skip
+        return PathStep(point, packed(rows=fit.rows), fit.n_passes)
 
     def go_before(self, penalties: Sequence[EmbeddingPenalty]) -> None:
         """Weaker penalties, from a start of their own; they stand before the others."""
-        weaker = _Walk(self.inputs, self.fitter, self.held)
+        weaker = _Walk(self.inputs, self.fitter, self.held, self.journal, self.stage, self.done)
         weaker.go(penalties)
         self.points, self.rows = weaker.points + self.points, weaker.rows + self.rows
-        self.n_passes += weaker.n_passes
+        self.n_passes, self.done = self.n_passes + weaker.n_passes, weaker.done
 
 
 def held_out(rows: np.ndarray, inputs: EmbeddingInputs, triplets: np.ndarray) -> PredictedAnswers:

@@ -163,8 +163,9 @@ class _Run:
             return finished
         began, inputs = time.perf_counter(), self.inputs
         choice = choose_penalty(
-            inputs, fold.train, self.options, self.penalties, self.split, self.seed, self._watch(f"{stage}, path")
-        )
+            inputs, fold.train, self.options, self.penalties, self.split, self.seed, self._watch(f"{stage}, path"),
+            self.journal, stage,
+        )  # fmt: skip
         fit = Fitter(inputs.loss(fold.train), self.options, self._watch(stage)).at(choice.penalty, choice.rows)
         if not fit.rows.shape[1]:
             left = [EmbeddingPenalty(p.shrinkage, p.sparsity) for p in choice.path if p.n_dimensions]
@@ -188,7 +189,7 @@ class _Run:
         )
         table = np.column_stack([predicted.weights, predicted.right, predicted.nats])
         finished = FinishedFold(result, packed(table=table))
-        self.journal.finish(stage, finished)
+        self.journal.finish(stage, finished, instead_of=f"{stage}, penalty ")
         return finished
 
     def refit(self, results: Sequence[EmbeddingFold]) -> EmbeddingFit:

@@ -9,10 +9,11 @@ from functools import cached_property
 
 import numpy as np
 
-from pyalign.embedding.objective import Objective, zero_shrinkage
+from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import RATIO, EmbeddingOptions, EmbeddingPenalty
-from pyalign.embedding.solve import Solved, minimise
-from pyalign.embedding.start import GAP, MOST, first_columns, signed_optimum
+from pyalign.embedding.solve import Solved, descend
+from pyalign.embedding.start import GAP, MOST, first_columns, principal, signed_optimum
+from pyalign.fitting.certificate import Curvature
 from pyalign.fitting.objective import TripletLoss
 from pyalign.fitting.threads import one_blas_thread
 
@@ -64,10 +65,15 @@ class Fitter:
         self.loss, self.options, self.watch = loss, options, watch
 
     @cached_property
+    def at_zero(self) -> Curvature:
+        """The curvature at rows of zero, without penalties."""
+        with one_blas_thread():
+            return Objective(self.loss, EmbeddingPenalty()).curvature(np.zeros((self.loss.n, 1)))
+
+    @property
     def zero(self) -> float:
         """The shrinkage from which on the best signed embedding is zero."""
-        with one_blas_thread():
-            return zero_shrinkage(self.loss)
+        return max(-self.at_zero.least, 0.0)
 
     def penalties(self, shares: Sequence[float] = SHARES) -> tuple[EmbeddingPenalty, ...]:
         """These shares of the shrinkage at which all is zero, and of sparsity what belongs to it."""
@@ -90,7 +96,7 @@ class Fitter:
         began, objective, passes = time.perf_counter(), Objective(self.loss, penalty), 0
         if start is None:
             start, passes = first_columns(
-                self.loss, penalty.shrinkage, self.zero, self._most or MOST, self.options.seed
+                self.loss, penalty.shrinkage, self.at_zero, self._most, self.options.seed
             )  # fmt: skip
 
         def fitted(solved: Solved) -> RowsFit:
@@ -134,9 +140,9 @@ class Fitter:
                 so_far = Solved(rows, value, float("inf"), False, passes, passes)
                 self.watch(passes, value, lambda: fitted(so_far))
 
-        return minimise(
-            objective, start, tolerance=self.options.tolerance, iterations=self.options.max_iterations, bounded=bounded,
-            watch=seen,
+        return descend(
+            objective, objective.narrowed, start, tolerance=self.options.tolerance,
+            iterations=self.options.max_iterations, bounded=bounded, watch=seen,
         )  # fmt: skip
 
 
@@ -150,9 +156,3 @@ def by_mass(rows: np.ndarray) -> np.ndarray:
     mass = rows.sum(axis=0)
     order = np.argsort(-mass, kind="stable")
     return np.ascontiguousarray(rows[:, order[mass[order] > 0]])
-
-
-def principal(rows: np.ndarray) -> np.ndarray:
-    """Rows with the same inner products, their columns orthogonal, the longest first."""
-    left, lengths, _ = np.linalg.svd(rows, full_matrices=False)
-    return np.ascontiguousarray(left * lengths)

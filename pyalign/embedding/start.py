@@ -8,15 +8,16 @@ import numpy as np
 
 from pyalign.embedding.objective import Objective
 from pyalign.embedding.options import EmbeddingPenalty
-from pyalign.embedding.solve import Seen, minimise
+from pyalign.embedding.solve import Seen, descend, minimise
+from pyalign.fitting.certificate import Curvature
 from pyalign.fitting.objective import TripletLoss
 
 GAP = 1e-4  # nats, of a signed fit
+ITERATIONS = 200  # of the signed fit of a start, which need not be nearer: the fit that follows has its own optimum
 RESIDUALS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)  # of its rounds
-COLUMNS = 64  # that a round adds, at most
 FIRST_LENGTH = 0.1  # root mean square of the entries of a new column
 NEGLIGIBLE = 1e-3  # columns shorter than this share of the longest are dropped
-WEAKEST = 0.2  # of the shrinkage at which all is zero: a start needs no weaker one
+WEAKEST = 0.05  # of the shrinkage at which all is zero: a start needs no weaker one
 MOST = 100  # columns of a start, unless more are asked for
 
 
@@ -52,20 +53,19 @@ def signed_optimum(
     """
     objective = Objective(loss, EmbeddingPenalty(shrinkage))
     rows = np.zeros((loss.n, 0)) if start is None else start
-    curvature = objective.curvature(rows if rows.shape[1] else np.zeros((loss.n, 1)))
+    curvature = objective.curvature(rows)
     done, passes, residual, distance, value = 0, 1, 0.0, 0.0, curvature.loss
     for tolerance in RESIDUALS:
-        new = curvature.directions[:, :COLUMNS] * (FIRST_LENGTH * np.sqrt(loss.n))
+        new = new_columns(curvature)
         if not rows.shape[1] and not new.shape[1]:
             break  # nothing lowers the objective: the optimum is zero
-        solved = minimise(
-            objective, np.hstack([rows, new]), tolerance=tolerance, iterations=max(1, iterations - done), bounded=False,
-            watch=watch,
+        solved = descend(
+            objective, objective.narrowed, np.hstack([rows, new]), tolerance=tolerance,
+            iterations=max(1, iterations - done), bounded=False, watch=watch,
         )  # fmt: skip
         done, passes, residual = done + solved.iterations, passes + solved.passes + 1, solved.residual
-        left, lengths, _ = np.linalg.svd(solved.rows, full_matrices=False)
-        rows = (left * lengths)[:, lengths > NEGLIGIBLE * max(lengths[0], 1e-300)]
-        curvature = objective.curvature(rows if rows.shape[1] else np.zeros((loss.n, 1)))
+        rows = principal(solved.rows)
+        curvature = objective.curvature(rows)
         value = curvature.loss + objective.penalties(rows)
         distance = max(0.0, value - curvature.entropy)
         if distance <= gap or done >= iterations:
@@ -73,22 +73,32 @@ def signed_optimum(
     return SignedOptimum(rows, distance, value, curvature.loss, residual, done, passes, distance <= gap)
 
 
+def new_columns(curvature: Curvature, below: float = 0.0) -> np.ndarray:
+    """Columns (n, m) along the directions whose eigenvalue is less than -below."""
+    directions = curvature.directions[:, curvature.values < -below]
+    return np.asarray(directions * (FIRST_LENGTH * np.sqrt(len(directions))))
+
+
 def first_columns(
-    loss: TripletLoss, shrinkage: float, zero: float, n_dimensions: int | None, seed: int | None,
+    loss: TripletLoss, shrinkage: float, at_zero: Curvature, n_dimensions: int | None, seed: int | None,
     watch: Seen | None = None,
 ) -> tuple[np.ndarray, int]:  # fmt: skip
     """Non-negative columns (n, d) to start from, and the passes that they took.
 
-    They are the positive and the negative parts of the axes of the signed optimum, those of the most mass first. So no
-    start is near zero, where sparsity would keep every column.
+    They are the positive and the negative parts of the axes of a signed embedding that is near its optimum, those of
+    the most mass first. So no start is near zero, where sparsity would keep every column.
 
     Args:
-        zero: see `pyalign.embedding.objective.zero_shrinkage`.
+        at_zero: the curvature at rows of zero, without penalties.
         n_dimensions: the most columns; None: `MOST`.
         seed: turns the axes at random first; None: they stay.
     """
-    signed = signed_optimum(loss, max(shrinkage, WEAKEST * zero), gap=START_GAP, watch=watch)
-    rows = signed.rows
+    penalty = EmbeddingPenalty(max(shrinkage, -WEAKEST * at_zero.least))
+    solved = minimise(
+        Objective(loss, penalty).narrowed, new_columns(at_zero, penalty.shrinkage).astype(np.float32),
+        tolerance=RESIDUALS[0], iterations=ITERATIONS, bounded=False, watch=watch,
+    )  # fmt: skip
+    rows = principal(solved.rows.astype(np.float64))
     if seed is not None and rows.shape[1]:
         rng = np.random.default_rng(seed)
         turn, upper = np.linalg.qr(rng.normal(size=(rows.shape[1], rows.shape[1])))
@@ -96,7 +106,10 @@ def first_columns(
     parts = np.hstack([np.maximum(rows, 0.0), np.maximum(-rows, 0.0)])
     mass = (parts**2).sum(axis=0)
     order = np.argsort(-mass, kind="stable")[: min(n_dimensions or MOST, loss.n)]
-    return np.ascontiguousarray(parts[:, order]), signed.passes
+    return np.ascontiguousarray(parts[:, order[mass[order] > 0]]), solved.passes
 
 
-START_GAP = 0.03  # nats: a start need not be nearer, since the fit that follows has an optimum of its own
+def principal(rows: np.ndarray) -> np.ndarray:
+    """Rows with the same inner products, their columns orthogonal, the longest first; negligible ones are left out."""
+    left, lengths, _ = np.linalg.svd(rows, full_matrices=False)
+    return np.ascontiguousarray((left * lengths)[:, lengths > NEGLIGIBLE * max(lengths.max(initial=0.0), 1e-300)])

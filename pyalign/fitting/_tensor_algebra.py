@@ -63,7 +63,7 @@ class TensorAlgebra(Algebra):
         with torch.autocast(a.device.type, enabled=False):
             return a @ b
 
-    def gram(self, z: Tensor) -> Tensor:
+    def gram(self, z: Tensor, out: Tensor | None = None) -> Tensor:
         return self.product(z, z.T)
 
     def transposed(self, a: Tensor) -> Tensor:

@@ -83,8 +83,8 @@ class Algebra(ABC):
         """a (n, k) @ b (k, m)."""
 
     @abstractmethod
-    def gram(self, z: Array) -> Array:
-        """z @ z.T of z (n, k)."""
+    def gram(self, z: Array, out: Array | None = None) -> Array:
+        """z @ z.T of z (n, k), perhaps in the memory of `out`."""
 
     @abstractmethod
     def transposed(self, a: Array) -> Array:

@@ -26,12 +26,14 @@ class Curvature:
     Attributes:
         least: smallest eigenvalue of X^T H X + strength * I; a diagonal map: its smallest diagonal element.
         directions: (k, m) directions V of negative eigenvalues, steepest first: columns that would lower the objective.
+        values: (m,) eigenvalues of these.
         loss: mean cross-entropy, in float64.
         entropy: of the answers that the dual takes: the lower bound of the objective.
     """
 
     least: float
     directions: np.ndarray
+    values: np.ndarray
     loss: float
     entropy: float
 
@@ -50,28 +52,39 @@ def curvature(
     return _curvature(term, loss, slope, probabilities, stretch, penalty, diagonal)
 
 
-def curvature_of_rows(loss: TripletLoss, z: np.ndarray, penalty: float) -> Curvature:
-    """The derivative by M = Z Z^T at rows Z (n, r), where X is the identity; everything in float64."""
+def curvature_of_rows(loss: TripletLoss, z: np.ndarray, penalty: float, most: int | None = None) -> Curvature:
+    """The derivative by M = Z Z^T at rows Z (n, r), where X is the identity; everything in float64.
+
+    most: how many directions are looked for, at most, which takes less time than all of them.
+    """
     wide = loss.widened
     with wide.on.dispatch.running():
         value, by_gram, probabilities = wide.at_gram(wide.on.dispatch.bring(z.astype(np.float64)))
         slope = wide.on.fetched(by_gram)
-    return _curvature(wide, value, slope, probabilities, np.ones(loss.n), penalty)
+    return _curvature(wide, value, slope, probabilities, np.ones(loss.n), penalty, most=most)
 
 
 def _curvature(
     term: TripletLoss, loss: float, slope: np.ndarray, probabilities: Array, stretch: np.ndarray, penalty: float,
-    diagonal: bool = False,
+    diagonal: bool = False, most: int | None = None,
 ) -> Curvature:  # fmt: skip
     if diagonal:
         values, vectors = slope.diagonal(), np.empty((len(slope), 0))
     else:
-        values, vectors = np.linalg.eigh(slope)
+        values, vectors = np.linalg.eigh(slope) if most is None else _least_eigenvectors(slope, most)
     least = float(values.min())
-    falling = vectors[:, values < -penalty * (1 + 1e-9)] if not diagonal else vectors
+    falling = np.flatnonzero(values < -penalty * (1 + 1e-9)) if not diagonal else np.arange(0)
     share = 1.0 if least >= -penalty else penalty / -least
     entropy = term.mean_entropy(share, probabilities)
-    return Curvature(least + penalty, falling / stretch[:, None], loss, entropy)
+    return Curvature(least + penalty, vectors[:, falling] / stretch[:, None], values[falling], loss, entropy)
+
+
+def _least_eigenvectors(matrix: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The least eigenvalues of a symmetric matrix (n, n) and their vectors (n, at most `most`)."""
+    from scipy.linalg import eigh
+
+    values, vectors = eigh(matrix, subset_by_index=[0, min(most, len(matrix)) - 1], check_finite=False)
+    return values, vectors
 
 
 def steepest_strength(term: TripletTerm, stretch: np.ndarray, diagonal: bool = False) -> float:

@@ -74,18 +74,26 @@ class TripletLoss:
         self.task = task
         self.plan = self.on.plan(self.triplets, n, self.answers, sort, alternatives_of(task))
         self.weight = float(len(triplets)) if answers is None else float(answers.sum(dtype=np.float64))
+        self._kept: tuple[Array, Array] | None = None
 
     def by_rows(self, z: Array) -> tuple[float, Array]:
         """The loss at rows z (n, r) of `dtype`, where `on` computes, and its derivative (n, r) by them."""
         on = self.on
         units, inverse = on.unit_rows(z) if self.measure == "cosine" else (z, None)
-        value, both = self.residuals(on.gram(units))
+        if self._kept is None:  # two matrices that each pass writes: new memory would be cleared by the system first
+            empty = on.dispatch.empty
+            self._kept = empty((self.n, self.n), self.dtype), empty((self.n, self.n), self.dtype)
+        similarities, gradient = self._kept
+        value, both = self.residuals(on.gram(units, similarities), gradient)
         by_units = on.product(both, units)
         return value, by_units if inverse is None else through_norms(on, by_units, units, inverse)
 
-    def residuals(self, similarities: Array) -> tuple[float, Array]:
-        """The loss, and G + G^T (n, n) with G the derivative by the similarities that were read."""
-        gradient = self.on.dispatch.empty(similarities.shape, self.dtype)
+    def residuals(self, similarities: Array, gradient: Array | None = None) -> tuple[float, Array]:
+        """The loss, and G + G^T (n, n) with G the derivative by the similarities that were read.
+
+        gradient: (n, n) that may be overwritten; None: new memory.
+        """
+        gradient = self.on.dispatch.empty(similarities.shape, self.dtype) if gradient is None else gradient
         scale = 1.0 / self.weight
         total = self.on.gradient(self.plan, similarities, self.temperature, scale, gradient)
         return total * scale, self.on.with_transpose(gradient)
@@ -124,8 +132,15 @@ class TripletLoss:
         if self.dtype == np.float64:
             return self
         wide = copy(self)
-        wide.on, wide.dtype = self.on.widened(), np.dtype(np.float64)
+        wide.on, wide.dtype, wide._kept = self.on.widened(), np.dtype(np.float64), None
         return wide
+
+    @cached_property
+    def narrowed(self) -> TripletLoss:
+        """The same in float32."""
+        narrow = copy(self)
+        narrow.dtype, narrow._kept = np.dtype(np.float32), None
+        return narrow
 
     def mean_entropy(self, share: float, probabilities: Array) -> float:
         """Mean entropy (nats) of share * p + (1 - share) * answer, over the answers."""

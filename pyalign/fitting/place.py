@@ -67,8 +67,8 @@ class HostAlgebra(Algebra):
     def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return product(self.backend, a, b)
 
-    def gram(self, z: np.ndarray) -> np.ndarray:
-        return gram(self.backend, z)
+    def gram(self, z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        return gram(self.backend, z, out)
 
     def transposed(self, a: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(a.T)
@@ -115,14 +115,14 @@ def product(backend: HostBackend, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def gram(backend: HostBackend, z: np.ndarray) -> np.ndarray:
-    """z @ z.T of z (n, k), of which half is computed: (n, n).
+def gram(backend: HostBackend, z: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """z @ z.T of z (n, k), of which half is computed: (n, n). out: where it goes; None: new memory.
 
     Example:
         >>> from pyalign.backends import get_host_backend
         >>> gram(get_host_backend(), np.array([[1.0, 2.0], [0.0, 1.0]])).tolist()
         [[5.0, 2.0], [2.0, 1.0]]
     """
-    out = np.empty((len(z), len(z)), z.dtype)
+    out = np.empty((len(z), len(z)), z.dtype) if out is None else out
     backend.similarity(Rows(np.ascontiguousarray(z), None, "dot"), None, out)
     return out

@@ -125,9 +125,13 @@ def _scores(name: str, value: Any, inputs: Inputs, taken: Callable[[str, str], A
 
 
 def files_of(result: Any, stem: str, folder: str, time: str) -> dict[str, Content]:
-    """The document of a result, and before it the map that a probe has found."""
+    """The document of a result, and before it the map that a probe has found, or the rows of an embedding."""
     files: dict[str, Content] = {}
     fit = getattr(result, "fit", result)
+    if type(result).__name__ == "EmbeddingCrossValidation":
+        from pyalign.io.export import embedding_files
+
+        ((_, files[f"{folder}/{stem}.npz"]),) = embedding_files(f"{stem}.npz", fit.embedding)
     transform = getattr(fit, "transform", None)
     if transform is not None and type(result).__name__ in ("ProbeCrossValidation", "ProbeFit"):
         from pyalign.io.transform import transform_bytes

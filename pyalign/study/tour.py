@@ -52,6 +52,9 @@ queries = ["tiger", "kiwi fruit", "violin", "sailboat"]
 k = 5
 [steps.prototypes]
 models = ["features"]
+[steps.embed]
+folds = 2
+penalties = [[5e-5, 0.0103]]
 [steps.probe]
 models = ["few-features"]
 penalties = 0.003

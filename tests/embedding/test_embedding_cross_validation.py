@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -154,6 +155,25 @@ def test_goes_on_after_an_interruption_where_it_was(world):
         assert resumed.standard_errors.tobytes() == whole.standard_errors.tobytes()
         assert (resumed.stability, resumed.accuracy) == (whole.stability, whole.accuracy)
         assert not any(text.startswith("fold 1/2") for text in stages.texts)
+
+
+def test_a_path_goes_on_at_the_next_penalty(world):
+    _, triplets, _ = world
+    options = {"penalties": [(5e-4, 0.015), PENALTY, (2e-3, 0.06)], "folds": 2}
+    whole, journal = cross_validate_embedding(triplets, **options), Journal()
+
+    def stop(text, passes, total):
+        if "fold 2/2, penalty 2" in journal.steps:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate_embedding(triplets, **options, journal=journal, progress=stop)
+    assert list(journal.steps) == ["fold 1/2", "fold 2/2, penalty 1", "fold 2/2, penalty 2"]
+    resumed = cross_validate_embedding(triplets, **options, journal=journal)
+    assert resumed.fit.embedding.values.tobytes() == whole.fit.embedding.values.tobytes()
+    strip = [replace(fold, seconds=0.0) for fold in resumed.folds]
+    assert strip == [replace(fold, seconds=0.0) for fold in whole.folds]
+    assert list(journal.steps) == ["fold 1/2", "fold 2/2", "refit"]
 
 
 def test_an_interruption_leaves_the_best_embedding_so_far(world):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from planted_dimensions import distinct, planted, reference
 
-from pyalign.embedding.objective import Objective, zero_shrinkage
-from pyalign.embedding.options import EmbeddingPenalty
+from pyalign.embedding.fit import Fitter
+from pyalign.embedding.objective import Objective
+from pyalign.embedding.options import EmbeddingOptions, EmbeddingPenalty
 from pyalign.fitting.objective import TripletLoss
 
 FLOAT64 = np.dtype(np.float64)
@@ -63,7 +64,7 @@ def test_without_shrinkage_is_the_objective_of_spose(small):
 def test_nothing_is_better_than_zero_from_the_largest_shrinkage_on():
     _, triplets = planted(20, 3, 600)
     loss = TripletLoss(20, triplets, FLOAT64)
-    zero = zero_shrinkage(loss)
+    zero = Fitter(loss, EmbeddingOptions()).zero
     falling = Objective(loss, EmbeddingPenalty(0.9 * zero)).curvature(np.zeros((20, 1))).directions[:, :1]
     assert Objective(loss, EmbeddingPenalty(0.9 * zero))(0.01 * falling)[0] < np.log(3)
     assert Objective(loss, EmbeddingPenalty(1.01 * zero))(0.01 * falling)[0] > np.log(3)
