@@ -44,12 +44,12 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
     loss, count = inputs.loss(), Counted()
     with count.gradients():
         own = cpu_of_gradient(loss)
+        yield "a gradient at d = 100, float32", 1e3 * own, "CPU ms"
         fits, costs = [], []
         for seed in (None, 0):
             count.seconds, began = 0.0, time.process_time()
             fits.append(Fitter(loss, replace(options, seed=seed)).at(penalty))
             costs.append((time.process_time() - began, count.seconds))
-    yield "a gradient at d = 100, float32", 1e3 * own, "CPU ms"
     yield from _recovered(truth, fits, test)
     whole, gradients = costs[0]
     yield "a fit: passes", fits[0].n_passes, ""
@@ -68,7 +68,7 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
 def _recovered(truth: np.ndarray, fits: list[Any], test: np.ndarray) -> Iterator[tuple[str, float, str]]:
     rows, other = (fit.rows for fit in fits)
     held = score({"fit": rows, "truth": truth}, test, measure="dot", ci=None)
-    fit, best = held["fit"], held["truth"]
+    fit, best = held.results
     yield "accuracy on new answers", 100 * fit.accuracy, "%"
     yield "accuracy on new answers: less than that of the truth", 100 * (best.accuracy - fit.accuracy), "points"
     yield "cross-entropy on new answers: more than that of the truth", fit.cross_entropy - best.cross_entropy, "nats"

@@ -151,7 +151,7 @@ KINDS: Mapping[str, Kind] = {
     "embed": Kind(
         "pyalign.embedding.validated:EmbeddingCrossValidation",
         "pyalign.report.embedding:embedding_view",
-        charts=("penalty-path",),
+        charts=("penalty-path", "dimension-stability"),
         sections=("embedding",),
         analyses=(
             Analysis(

@@ -27,7 +27,10 @@ from pyalign.stats.resampling import Resampling
 
 EMBEDDING, FOLDS, STABILITY = "embedding", "cross-validation", "stability of the dimensions"
 ROWS, TABLE, ERRORS = "embedding.npz", "dimensions.csv", "standard_errors.npz"
-WRITTEN, PICTURES = (ROWS, TABLE, ERRORS, "embed.json", "embedding.json"), ("penalty-path",)  # to --out
+WRITTEN, PICTURES = (
+    (ROWS, TABLE, ERRORS, "embed.json", "embedding.json"),
+    ("penalty-path", "dimension-stability"),
+)  # to --out
 OF_FOLDS = ("folds", "n_seeds", "halves", "n_resamples", "against", "confidence_level", "subjects", "subject_column")
 MANY = 3  # folds, where no number is stated
 PEOPLE_COUNT = "--split subjects and intervals over participants", "--split subjects, --ci subjects"
@@ -193,7 +196,7 @@ def _files(
     if isinstance(result, EmbeddingCrossValidation) and result.standard_errors is not None:
         errors = Embeddings(result.standard_errors, fit.embedding.names)
         arrays[os.path.join(options.out, ERRORS)] = _npz(errors)
-    drawn = formats if isinstance(result, EmbeddingCrossValidation) and any(f.path for f in result.folds) else ()
+    drawn = formats if isinstance(result, EmbeddingCrossValidation) else ()
     files, notes = _folder.folder_files(result, options, {TABLE: fit.to_csv()}, drawn)
     return {**arrays, **files}, notes
 

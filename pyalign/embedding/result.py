@@ -16,7 +16,7 @@ from pyalign.embedding.split import note_on_contradictions
 from pyalign.embedding.start import MOST
 from pyalign.fitting.predicted import predicted_answers
 
-TOP = 3  # objects that a table names of each dimension
+TOP = 8  # objects that are named of each dimension
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,11 @@ class EmbeddingCrossValidation(OfTask, Result):
     standard_errors: np.ndarray | None = field(default=None, metadata={"hidden": True}, repr=False, compare=False)
     task: str = ODD_ONE_OUT
 
+    @property
+    def path(self) -> tuple[PathPoint, ...]:
+        """What the folds chose from; () where one penalty was stated."""
+        return tuple(point for fold in self.folds for point in fold.path)
+
     def __repr__(self) -> str:
         interval = self.accuracy_interval
         reach = "" if interval is None else f" ({interval.low:.3%} to {interval.high:.3%})"

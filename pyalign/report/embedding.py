@@ -21,6 +21,7 @@ from pyalign.report.words import (
 
 FoldRow = tuple[int | str, Mapping[str, Value]]  # the number of the fold or what else it is of, and the figures
 SHOWN = 12  # dimensions in a text that is not verbose
+TOP = 3  # objects in the row of a dimension
 OVER = {"seeds": "other starts", "halves": "halves of the answers", "resamples": "resampled answers"}
 
 
@@ -150,7 +151,7 @@ def dimensions_table(dimensions: Sequence[Dimension], stability: Sequence[Stabil
         column("objects", lambda row: row.n_objects, "count", keep=6, note="Objects with an entry that is not 0."),
         column("share", lambda row: row.share, "percent"),
         *(_stability_column(one, dimensions) for one in stability),
-        column("top objects", lambda row: ", ".join(map(one_line, row.top_objects)), left=True),
+        column("top objects", lambda row: ", ".join(map(one_line, row.top_objects[:TOP])), left=True),
     )  # fmt: skip
 
 

@@ -401,7 +401,7 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
         "accuracy", "ceiling", "before-after", "transfer", "reliability", "rsa", "cka", "consistency",
         "concepts", "concepts-map",
         "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path", "depth", "entropy",
-        "mds", "rdm",
+        "mds", "rdm", "dimension-stability",
     }  # fmt: skip
     with pytest.raises(InputError, match="kind must be one of"):
         chart(one_model, "pie")

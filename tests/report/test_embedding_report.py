@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,10 +64,38 @@ def test_the_picture_has_every_penalty_that_was_compared(result):
 
 def test_one_penalty_has_no_picture(result):
     pytest.importorskip("altair")
-    from dataclasses import replace
-
     from pyalign.report.charts.penalty_path import penalty_path_chart
 
     single = replace(result, folds=tuple(replace(fold, path=()) for fold in result.folds))
-    with pytest.raises(InputError, match="needs penalties that were compared"):
+    with pytest.raises(InputError, match="needs several penalties"):
         penalty_path_chart(single)
+
+
+def test_the_picture_of_stability_has_every_correlation_with_its_range(result):
+    pytest.importorskip("altair")
+    from pyalign.report.charts import charts_of
+    from pyalign.report.charts.data import rows_of
+    from pyalign.report.charts.dimension_stability import dimension_stability_chart
+
+    rows = rows_of(dimension_stability_chart(result))
+    shown = sorted((row["value"], row["low"], row["high"]) for row in rows if "value" in row)
+    assert shown == sorted((e.correlation, e.low, e.high) for one in result.stability for e in one.dimensions)
+    assert "dimension-stability" in charts_of(result)
+    without = replace(result, stability=())
+    assert "dimension-stability" not in charts_of(without)
+    with pytest.raises(InputError, match="needs other fits"):
+        dimension_stability_chart(without)
+
+
+def test_the_page_has_a_card_of_each_dimension(result):
+    pytest.importorskip("altair")
+    from pyalign.report.blocks import Fold
+    from pyalign.report.page.sections.embedding import embedding
+    from pyalign.report.page.sources import Loaded, Sources
+
+    section = embedding(Sources((Loaded("", result),)))
+    (fold,) = [part for part in section.parts if isinstance(part, Fold)]
+    ((tiles,),) = [fold.parts]
+    for (heading, shown), one in zip(tiles.rows, result.fit.dimensions, strict=True):
+        assert heading.startswith(f"dimension {one.dimension}: ")
+        assert tuple(tile.name for tile in shown) == one.top_objects

@@ -44,6 +44,8 @@ class Chart:
 
 RDMS = ("rdms", "rsa(..., rdms=True) keeps what it needs")
 LAYERS = ("layers", "it needs models named MODEL::LAYER, at least two layers of a model")
+PATH = ("path", "it needs several penalties, of which the folds chose")
+STABILITY = ("stability", "it needs other fits: n_seeds, halves or n_resamples")
 ENTROPY = ("entropy_bins", "it needs a document of this version, computed again, of concepts with entropy=")
 CHARTS = {
     "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
@@ -61,7 +63,8 @@ CHARTS = {
     "concepts": Chart(("result", "by", "sort", "limit")),
     "concepts-map": Chart(("result", "by", "sort", "limit"), module="concepts"),
     "dimensions": Chart(("result", "sort", "limit"), module="concepts"),
-    "penalty-path": Chart(("result",)),
+    "penalty-path": Chart(("result",), needs=PATH),
+    "dimension-stability": Chart(("result", "limit"), needs=STABILITY),
     "power": Chart(("result", "limit")),
     "gallery": Chart(("result", "images", "queries", "categories", "names", "limit"), several=True),
     "metadata": Chart(("result", "by"), module="scatter"),
@@ -111,8 +114,12 @@ def charts_of(result: Any) -> tuple[str, ...]:
     kind = kinds().get(result.command)
     charts = () if kind is None else kind.charts
     return tuple(
-        name for name in charts if not CHARTS[name].needs or getattr(result, CHARTS[name].needs[0]) is not None
+        name for name in charts if not CHARTS[name].needs or not _is_nothing(getattr(result, CHARTS[name].needs[0]))
     )
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, tuple) and not value)
 
 
 def default_chart(result: Any) -> str | None:

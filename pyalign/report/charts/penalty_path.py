@@ -26,7 +26,7 @@ def penalty_path_chart(result: EmbeddingCrossValidation, *, style: str = "light"
         for point in fold.path
     ]  # fmt: skip
     if not rows:
-        raise InputError("a picture of the path needs penalties that were compared; the result has one penalty")
+        raise InputError("a picture of the path needs several penalties, of which the folds chose; the result has one")
     name = "shrinkage" if any(point.shrinkage for fold in result.folds for point in fold.path) else "sparsity"
     each = (points - 130) / 2 if width == "double" else points - 60
     panels = []

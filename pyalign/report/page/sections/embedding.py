@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from pyalign.embedding.validated import EmbeddingCrossValidation
-from pyalign.report.blocks import Section
+from pyalign.report.blocks import Fold, Section, Tile, Tiles
+from pyalign.report.charts.dimension_stability import dimension_stability_chart
 from pyalign.report.charts.penalty_path import penalty_path_chart
 from pyalign.report.embedding import against_table, dimensions_table, folds_table, stability_table
 from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of
 from pyalign.report.page.sources import Sources
+from pyalign.report.words import percent
 
+CARDS = 40  # dimensions, by mass
 LEAD = (
     "Dimensions of objects whose inner products predict which of three objects people choose as the odd one out. They "
     "are learned from the answers, without a model, and judged by answers that chose nothing."
@@ -34,5 +37,14 @@ def _parts(result: EmbeddingCrossValidation) -> Iterator[Part]:
         yield figure("embedding-path", "Choice of the penalties.", partial(penalty_path_chart, result), summary)
     if result.stability:
         yield stability_table(result.stability).on_page("embedding-stability", "How well the embedding comes back.")
+        summary = "The correlation of each dimension with those of other fits that match it, with its range."
+        draw = partial(dimension_stability_chart, result)
+        yield figure("embedding-dimension-stability", "Stability of the dimensions.", draw, summary)
     caption = "Dimensions by mass. Share: of the similarity of the pairs that people chose."
     yield dimensions_table(result.fit.dimensions, result.stability).on_page("embedding-dimensions", caption)
+    rows = tuple(
+        (f"dimension {one.dimension}: {percent(one.share)} of choices", tuple(map(Tile, one.top_objects)))
+        for one in result.fit.dimensions[:CARDS]
+    )
+    cards = Tiles("embedding-cards", "Objects with the largest entries, the largest first.", rows)
+    yield Fold("Cards of the dimensions", (cards,))
