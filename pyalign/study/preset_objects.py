@@ -66,6 +66,11 @@ class Objects:
         name, _, part = self.name.partition("-")
         return f"{TITLES[name]}{f', {part}' if part else ''}"
 
+    @property
+    def of(self) -> str:
+        """Behind what is said of its files; nothing of THINGS, which a path need not name."""
+        return "" if self.name == THINGS else f" of {self.title}"
+
     def called(self, model: str, layer: str = "") -> str:
         """The name of a model in the study: those of THINGS have theirs, others that of their data set before it."""
         whole = f"{model}::{layer}" if layer else model

@@ -95,7 +95,10 @@ class _Plan:
             return
         function = "compare" if len(logits) > 1 else "score"
         self.add("logits", function, "logits instead of the layer before", models=logits, triplets=THINGS)
-        self.scores[LOGITS] = "logits"
+        if len(logits) > 1:
+            self.scores[LOGITS] = "logits"
+        else:
+            self.lacks("logits-against-penultimate", "logits against the penultimate layer: only one model has both")
 
     def _depth(self) -> None:
         layers = [self.things.called(model, layer) for model, of in self.things.models.items() if len(of) > 1
@@ -118,8 +121,8 @@ class _Plan:
         self._scored_too(cifar.title, CIFAR, cifar)
 
     def _scored_too(self, column: str, step: str, objects: Objects) -> None:
-        """A score on other objects, if it is of models that are scored on THINGS."""
-        if set(objects.models) & set(self.things.models):
+        """A score on other objects, if it is of models that are scored on THINGS, of which a scatter needs two."""
+        if len(set(objects.models) & set(self.things.models)) > 1:
             self.scores[column] = step
 
     def matrices(self) -> None:
@@ -148,7 +151,7 @@ class _Plan:
         known = self._known(table) if self.models else 0
         if known < FEWEST_KNOWN:
             what = "accuracy against ImageNet accuracy, objective, data and size"
-            self.lacks("models.csv", f"{what} needs at least {FEWEST_KNOWN} models that a table has a row of; "
+            self.lacks("table-of-models", f"{what} needs at least {FEWEST_KNOWN} models that a table has a row of; "
                        f"{known} here: add rows to models.csv (docs/metadata.md)")  # fmt: skip
         if not self.models:
             return

@@ -97,7 +97,7 @@ def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
         layers[layer] = item
     elif item.kind == "triplets":
         objects.triplets.append({"file": item.spec, **item.options})
-        draft.recognized.append(f"{shown}: triplets of {objects.title}, {size}")
+        draft.recognized.append(f"{shown}: triplets{objects.of}, {size}")
     elif item.kind == "dimensions":
         objects.dimensions.append({"file": item.spec})
         draft.recognized.append(f"{shown}: human dimensions, {size}")
@@ -105,7 +105,7 @@ def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
         objects.human.append({"file": item.spec, "kind": HUMAN_KINDS[item.kind]})
     elif item.kind == "categories" and not objects.categories and objects.name == THINGS:
         objects.categories = item.spec
-        draft.recognized.append(f"{shown}: categories of {objects.title}, {size}")
+        draft.recognized.append(f"{shown}: categories{objects.of}, {size}")
     elif item.kind in ("images", "metadata"):
         if getattr(draft, item.kind):
             draft.unknown.append(f"{shown}: {getattr(draft, item.kind)} is taken already")
@@ -127,12 +127,12 @@ def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opene
         for layer, item in [*objects.models[model].items()]:
             size = " x ".join(map(str, item.shape))
             if item.shape[0] != objects.n:
-                most = f"where most embeddings of {objects.title} have {objects.n:,} rows; left out"
+                most = f"where most embeddings{objects.of} have {objects.n:,} rows; left out"
                 draft.unknown.append(f"{one_line(item.spec)}: {size}, {most}")
                 del objects.models[model][layer]
             else:
                 draft.recognized.append(
-                    f"{one_line(item.spec)}: {model}{f', layer {layer}' if layer else ''}, {size} of {objects.title}"
+                    f"{one_line(item.spec)}: {model}{f', layer {layer}' if layer else ''}, {size}{objects.of}"
                 )
         if not objects.models[model]:
             del objects.models[model]
@@ -147,7 +147,7 @@ def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opene
         shape, shown = of_rows[entry["file"]], one_line(entry["file"])
         if objects.n is not None and shape[-1] != objects.n:
             objects.human.remove(entry)
-            rows = f"where embeddings of {objects.title} have {objects.n:,}"
+            rows = f"where embeddings{objects.of} have {objects.n:,}"
             draft.unknown.append(f"{shown}: matrices of {shape[-1]:,} objects, {rows}")
         else:
             size = " x ".join(map(str, shape))
@@ -159,7 +159,7 @@ def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opene
         plain = [table for table in tables if "answers" not in table]
         if len(plain) > 1:
             others = ", ".join(one_line(table["file"]) for table in plain[1:])
-            draft.unknown.append(f"{others}: {kind} of {objects.title} are taken of {one_line(plain[0]['file'])}")
+            draft.unknown.append(f"{others}: {kind}{objects.of} are taken from {one_line(plain[0]['file'])}")
 
 
 def _says_who(entry: Mapping[str, Any]) -> bool:
@@ -194,10 +194,10 @@ def _pair(draft: PresetDraft, objects: Objects, item: Item, shapes: Mapping[str,
         draft.unknown.append(f"{shown}: {item.remark.partition(':')[0]}: pyalign transfer FILE --map {shown} --on ...")
     elif item.kind == "names" and count == objects.n and not objects.names:
         objects.names = item.spec
-        draft.recognized.append(f"{shown}: names of the {count:,} objects of {objects.title}")
+        draft.recognized.append(f"{shown}: names of the {count:,} objects{objects.of}")
     elif item.kind == "labels" and count == objects.n and few and not objects.categories and objects.name == THINGS:
         objects.categories = item.spec
-        draft.recognized.append(f"{shown}: {count:,} labels, taken for categories of {objects.title}")
+        draft.recognized.append(f"{shown}: {count:,} labels, taken for categories{objects.of}")
     elif item.kind == "answers" and of_triplets:
         of_triplets[0]["answers"] = item.spec
         draft.recognized.append(f"{shown}: how many people gave each answer to {one_line(of_triplets[0]['file'])}")
@@ -233,7 +233,7 @@ def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tupl
     spec = f"dataset:{known}{f'::{part}' if part else ''}"
     if "triplets" in published[known] and not objects.triplets:
         objects.triplets.append({"file": spec})
-        draft.recognized.append(f"{spec}: triplets of {objects.title}, which are on this machine")
+        draft.recognized.append(f"{spec}: triplets{objects.of}, which are on this machine")
     if "judgments" in published[known] and not objects.human and (part or name not in PARTS):
         objects.human.append({"file": spec})
         draft.recognized.append(f"{spec}: matrices of people about {objects.title}, which are on this machine")
@@ -248,7 +248,7 @@ def _enter(draft: PresetDraft, objects: Objects, opened: Opened) -> None:
     """The models and sets of a data set that can be scored, under the names that steps call them by."""
     if not objects.models or not (objects.triplets or objects.human):
         for model in objects.models:
-            draft.unknown.append(f"{model}: of {objects.title}, of which no judgments of people are here")
+            draft.unknown.append(f"{model}: embeddings{objects.of} without judgments of people")
         return
     names = set(opened.lines(objects.names) or ()) if objects.names else set()
     for model, layers in objects.models.items():
