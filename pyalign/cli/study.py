@@ -16,7 +16,6 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
-from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
 from pyalign.study.plan import study_units
 from pyalign.study.result import FAILED, TO_DO, StudyStep
@@ -43,6 +42,8 @@ class StudyInitOptions(_options.Quiet):
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     """Looks into the files of the folder, writes a study file, and says what each file was taken for."""
+    from pyalign.study.draft import draft_study
+
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):
         raise InputError(f"--out must end in .toml; got {out}")
@@ -134,7 +135,7 @@ def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
     if options.die_with_parent:
         end_with_parent()
     try:
-        plan = plan_of(options.file, options.out, options.shards)
+        plan = plan_of(options.file, options.out, options.shards, check=False)
         units, _ = plan.chosen(options.units)
         return tuple(plan.study.place(path) for unit in units for path in plan.inputs(unit))
     except (InputError, MissingExtraError, OSError):
