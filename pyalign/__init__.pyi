@@ -70,7 +70,8 @@ from .report.page.write import write_report
 from .report.plot import plot
 from .stats.components import Components
 from .stats.resampling import Resampling
-from .study.run import run_study
+from .study.plan import study_units
+from .study.run import run_study, run_unit
 
 __all__ = [
     "Answers",
@@ -147,11 +148,13 @@ __all__ = [
     "regress_metadata",
     "rsa",
     "run_study",
+    "run_unit",
     "sample_triplets",
     "score",
     "score_choices",
     "score_concepts",
     "similarity",
+    "study_units",
     "transfer",
     "triplet_gradient",
     "write_embeddings",

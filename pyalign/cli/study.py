@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
+from pyalign._process import end_with_parent
 from pyalign.cli import _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import RUNNING, Command, Outcome, option
+from pyalign.cli._outputs import described
 from pyalign.cli._streams import say
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
-from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
+from pyalign.study.plan import study_units
 from pyalign.study.presets import PRESET, draft_preset
-from pyalign.study.result import Study
-from pyalign.study.run import code_of, run_study
+from pyalign.study.result import FAILED, TO_DO, StudyStep
+from pyalign.study.run import code_of, finish_study, plan_of, run_study, run_units
+
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits
+NO_RECORD = "has no valid record"
 
 # pyalign study init
 
@@ -40,6 +47,8 @@ class StudyInitOptions(_options.Quiet):
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     """Looks into the files of the folder, writes a study file, and says what each file was taken for."""
+    from pyalign.study.draft import draft_study
+
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):
         raise InputError(f"--out must end in .toml; got {out}")
@@ -60,20 +69,134 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
 INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")
 
 
+# What all commands about a study have first.
+STUDY_FILE: dict[str, Any] = {
+    "help": "study file: models, triplets, other human data, and steps; its paths are relative to its folder",
+    "required": True, "metavar": "STUDY.toml", "role": "input", "positional": True,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StudyFolderOptions:
+    """A study, and the folder that it is written to."""
+
+    file: Spec = option(**STUDY_FILE)
+    out: str | None = option(
+        "folder for documents and report (default: next to the study file, with its name without .toml)", metavar="DIR",
+        role="folder",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sharded(StudyFolderOptions):
+    """In how many parts a study extracts."""
+
+    shards: int | None = option(
+        "extract models in K parts, unless the study file says in how many; the results are the same",
+        kind=_options.count, metavar="K", group=RUNNING,
+    )  # fmt: skip
+
+
+# pyalign study units
+
+
+@dataclass(frozen=True)
+class StudyUnitsOptions(_options.Document, Sharded):
+    """The options of `pyalign study units`."""
+
+
+def list_units(options: StudyUnitsOptions, progress: Progress) -> Outcome:
+    """Lists the units; the document has everything that an engine needs."""
+    units = study_units(options.file, options.out, shards=options.shards)
+    rows = [(unit.id, "done" if unit.done else "to do", ", ".join(unit.needs) or "-") for unit in units]
+    columns = [max(map(len, column)) for column in zip(*rows, strict=True)][:2]
+    lines = [f"{unit:<{columns[0]}}  {state:<{columns[1]}}  {needs}" for unit, state, needs in rows]
+    head = f"{'unit':<{columns[0]}}  {'state':<{columns[1]}}  needs"
+    return described(options, {"units": [asdict(unit) for unit in units]}, "\n".join([head, *lines]))
+
+
+UNITS = Command(StudyUnitsOptions, list_units, "pyalign study units study.toml --out results --json")
+
+
+# pyalign study step
+
+
+@dataclass(frozen=True)
+class StudyStepOptions(_options.Threads, _options.Quiet, Sharded):
+    """The options of `pyalign study step`."""
+
+    file: Spec = option(**STUDY_FILE)  # stands before the units
+    units: tuple[str, ...] = option(
+        "the units to make, by their ids; `pyalign study units` lists them", required=True, nargs="+", metavar="ID",
+        positional=True,
+    )  # fmt: skip
+    die_with_parent: bool = option(
+        "end when the process that has started this one ends (Linux)", default=False, group=RUNNING
+    )
+
+
+def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
+    """What the units read; nothing where that can't be said, which the step will say."""
+    if options.die_with_parent:
+        end_with_parent()
+    try:
+        plan = plan_of(options.file, options.out, options.shards, check=False)
+        units, _ = plan.chosen(options.units)
+        return tuple(plan.study.place(path) for unit in units for path in plan.inputs(unit))
+    except (InputError, MissingExtraError, OSError):
+        return ()
+
+
+def run_step(options: StudyStepOptions, progress: Progress) -> Outcome:
+    """Makes the units, and says what became of each."""
+    notes: list[str] = []
+    with Steps(not options.quiet) as shown:
+        steps = run_units(
+            options.file, options.out, options.units, shards=options.shards, watch=shown, note=notes.append
+        )
+    width = max(len(step.name) for step in steps)
+    lines = [f"{one_line(step.name):<{width}}  {step.how or step.status}" for step in steps]
+    failed = any(step.status == FAILED for step in steps)
+    fault = fault_of([step for step in steps if step.status == (FAILED if failed else TO_DO)])
+    return Outcome(text="\n".join(lines), notes=tuple(notes), fault=fault, code=1 if failed else TRY_AGAIN)
+
+
+STEP = Command(
+    StudyStepOptions, run_step, "pyalign study step study.toml --out results score", reads=reads_of_units,
+    epilog=f"exit codes: 0 done, or as it was; 1 failed; {TRY_AGAIN} try again: a unit that it needs has no valid "
+    "record, or a live run is making it",
+)  # fmt: skip
+
+
+# pyalign study finish
+
+
+@dataclass(frozen=True)
+class StudyFinishOptions(_options.Threads, _options.Quiet, Sharded):
+    """The options of `pyalign study finish`."""
+
+
+def run_finish(options: StudyFinishOptions, progress: Progress) -> Outcome:
+    """Writes the page of what is there; units that are missing are a fault."""
+    with Steps(not options.quiet) as steps:
+        study = finish_study(options.file, options.out, shards=options.shards, watch=steps)
+    missing = [step for step in study.steps if step.status == TO_DO]
+    return Outcome(study, fault=fault_of(study.failed or [replace(step, reason=NO_RECORD) for step in missing]))
+
+
+FINISH = Command(StudyFinishOptions, run_finish, "pyalign study finish study.toml --out results")
+
+
 # pyalign study run
 
 
 @dataclass(frozen=True)
-class StudyRunOptions(_options.Threads, _options.Quiet):
+class StudyRunOptions(_options.Threads, _options.Quiet, Sharded):
     """The options of `pyalign study run`."""
 
-    file: Spec = option(
-        "study file: models, triplets, other human data, and steps; its paths are relative to its folder",
-        required=True, metavar="STUDY.toml", role="input", positional=True,
-    )  # fmt: skip
-    out: str | None = option(
-        "folder for documents and report (default: next to the study file, with its name without .toml)", metavar="DIR",
-        role="folder",
+    jobs: int = option(
+        "number of steps to run at once, in processes that share the threads (default: 1)", default=1,
+        kind=_options.count, metavar="K", group=RUNNING,
     )  # fmt: skip
     resume: bool = option(
         "require an earlier run to resume; steps that are done and unchanged are never repeated, with"
@@ -96,13 +219,15 @@ def run_file(options: StudyRunOptions, progress: Progress) -> Outcome:
     for note in () if options.quiet else code_of(read_study(options.file)):
         say(f"note: {one_line(note)}")
     with Steps(not options.quiet) as steps:
-        study = run_study(options.file, options.out, resume=options.resume, only=options.only, watch=steps)
-    return Outcome(replace(study, notes=()), fault=fault_of(study))  # its notes were said before it was run
+        study = run_study(
+            options.file, options.out, resume=options.resume, only=options.only, jobs=options.jobs,
+            shards=options.shards, watch=steps,
+        )  # fmt: skip
+    return Outcome(replace(study, notes=()), fault=fault_of(study.failed))  # its notes were said before it was run
 
 
-def fault_of(study: Study) -> str:
+def fault_of(failed: Sequence[StudyStep]) -> str:
     """What could not be done, in one line; nothing where all could."""
-    failed = study.failed
     if not failed:
         return ""
     first = f"step {failed[0].name!r}: {failed[0].reason}"

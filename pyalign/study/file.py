@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pyalign.data import KINDS
@@ -40,13 +41,14 @@ OF_FILES = ("names", "name_column", "per_object", "kind")
 OF_ROWS = ("name_column", "per_object")  # of files of embeddings, which matrices have no use for
 OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
-    "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object",
+    "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object", "shards",
 )  # fmt: skip
 ELSEWHERE = DATA_SET, PUBLISHED_MAP  # how names begin that are no files of the study
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "figures", "missing", "steps")
 FIGURES = ("svg", "pdf", "png", "html")  # formats
 MOST_MODELS = 100_000  # of all steps: each model is run, or looked up, once for each
-WHOLE, SWITCHES = ("batch_size", "workers", "n_threads"), ("compile",)
+WHOLE, SWITCHES = ("batch_size", "workers", "n_threads", "shards"), ("compile",)
+MOST_SHARDS = 10_000  # of one extraction
 
 
 def split_step(text: str) -> tuple[str, str]:
@@ -67,7 +69,7 @@ def texts_of(value: Any) -> tuple[str, ...]:
         >>> texts_of("step:probe"), texts_of({"probed": "step:probe"}), texts_of(0.7)
         (('step:probe',), ('step:probe',), ())
     """
-    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else (value,)
+    values = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else (value,)
     return tuple(text for text in values if isinstance(text, str))
 
 
@@ -81,12 +83,14 @@ class StudyModel:
         options: names, name_column, per_object; of a ready matrix names and kind; or the arguments of `pyalign.extract`
             but for model and layers.
         extract: SOURCE:NAME, or "".
+        shards: in how many parts it is extracted, which changes no result; None where the file says nothing.
     """
 
     name: str
     file: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     extract: str = ""
+    shards: int | None = None
 
     @property
     def is_matrix(self) -> bool:
@@ -101,7 +105,6 @@ class Step:
     Attributes:
         name: of its table in the file.
         analysis: what it calls.
-        options: the arguments, checked; those that name files are text.
         written: the options as the file has them.
         models: by name.
         sets: which set of triplets, judgments, dimensions, categories each argument takes; "" for the only one.
@@ -109,15 +112,30 @@ class Step:
 
     name: str
     analysis: Analysis
-    options: Mapping[str, Any]
     written: Mapping[str, Any]
     models: tuple[str, ...]
     sets: Mapping[str, str]
 
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """The arguments, checked, for which the function is loaded; those that name files are text.
+
+        Raises:
+            InputError: what is wrong with one, which `read_study` raises before, unless it was asked not to check.
+        """
+        try:
+            return checked(self.analysis, self.written)
+        except InputError as error:
+            raise InputError(f"step {self.name!r}: {error}") from error
+
+    def require_options(self) -> None:
+        """Raises InputError where an option is wrong."""
+        self.options  # noqa: B018
+
     @property
     def takes(self) -> tuple[tuple[str, str, str], ...]:
         """Options that take another step's result: the option, that step, and the model or value behind "::", or ""."""
-        texts = [(name, text) for name, value in self.options.items() if name in FILES for text in texts_of(value)]
+        texts = [(name, text) for name, value in self.written.items() if name in FILES for text in texts_of(value)]
         return tuple((name, *split_step(text)) for name, text in texts if text.startswith(STEP))
 
 
@@ -164,8 +182,10 @@ class StudyFile:
         return path if path.startswith(ELSEWHERE) else os.path.join(self.folder, path)
 
 
-def read_study(path: PathLike) -> StudyFile:
+def read_study(path: PathLike, check: bool = True) -> StudyFile:
     """The study that a `.toml` file describes, checked: no file that it names is opened.
+
+    check: whether the options of all steps are checked, for which all their functions are loaded.
 
     Raises:
         InputError: what is wrong, in one line that starts with the path.
@@ -174,12 +194,12 @@ def read_study(path: PathLike) -> StudyFile:
     """
     document = read_toml(path, "studies")
     try:
-        return _study(os.fspath(path), document)
+        return _study(os.fspath(path), document, check)
     except InputError as error:
         raise bad(path, error) from error
 
 
-def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
+def _study(path: str, document: Mapping[str, Any], check: bool) -> StudyFile:
     _known(document, TOP, "")
     texts = {name: _text(document.get(name), name) for name in ("title", "names", "per_object", "images", "metadata")}
     shared = {name: text for name, text in texts.items() if name in ("names", "per_object") and text is not None}
@@ -192,6 +212,8 @@ def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
     parsed, count = [], 0
     for name, table in steps.items():
         parsed.append(_step(name, table, models, sets))
+        if check:
+            parsed[-1].require_options()
         count += len(parsed[-1].models)
         if count > MOST_MODELS:
             most = f"at most {MOST_MODELS:,} models in all, each counted for each step"
@@ -271,7 +293,10 @@ def _model(name: str, entry: Any, shared: Mapping[str, str], images: str | None)
         options.setdefault("images", images)
     if ("images" in options) == ("texts" in options):
         raise InputError(f"{where}extract needs images or texts, one of them")
-    return StudyModel(name, "", options, source)
+    shards: Any = options.pop("shards", None)
+    if shards is not None and not 1 <= shards <= MOST_SHARDS:
+        raise InputError(f"{where}shards must be from 1 to {MOST_SHARDS:,}; got {shards}")
+    return StudyModel(name, "", options, source, shards)
 
 
 def _sets(kind: str, entry: Any) -> dict[str, Mapping[str, Any]]:
@@ -324,7 +349,7 @@ def _step(
             argument = next(candidate for candidate, kind in analysis.inputs.items() if kind == LABELS)
             picked[argument] = picked["dimensions"]
         used = {argument: set_name for argument, set_name in picked.items() if set_name is not None}
-        return Step(name, analysis, checked(analysis, table), table, chosen, used)
+        return Step(name, analysis, table, chosen, used)
     except InputError as error:
         raise InputError(f"step {name!r}: {error}") from error
 

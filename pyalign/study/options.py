@@ -6,19 +6,19 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pyalign._registry import load
 from pyalign.data import Transform
 from pyalign.errors import InputError, nearest
-from pyalign.probing.options import ProbeOptions
 from pyalign.stats.resampling import Resampling
 from pyalign.study.analyses import OWN, Analysis
 
 SCORES = "scores"  # what options are that take scores of other steps
 NONE = "none"  # in place of None, which TOML does not have
-TABLES = (Resampling, ProbeOptions)  # what is written as a table
+TABLES = "Resampling", "ProbeOptions"  # what is written as a table: by name, since it takes time to load them
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: f'"{NONE}"'}
 # Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
 FILES = {
@@ -28,7 +28,8 @@ FILES = {
 }  # fmt: skip
 
 
-def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+@cache  # thousands of steps may call one function
+def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> Mapping[str, Any]:
     """The arguments of a function that have names, each with its type; `object` takes anything."""
     scope = vars(sys.modules[function.__module__])
     return {
@@ -40,7 +41,7 @@ def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dic
 
 def arguments_of(analysis: Analysis) -> dict[str, Any]:
     """The options of a step by name, each with its type; `object` takes anything."""
-    arguments = hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))
+    arguments = {**hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))}
     if analysis.options:
         kind = load(analysis.options)
         hints = get_type_hints(kind)
@@ -76,13 +77,20 @@ def checked(analysis: Analysis, options: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name} comes from the study, and is no option of {analysis.name}")
         if name not in allowed:
             raise InputError(f"{analysis.name} has no option {name!r}{nearest(name, allowed)}")
-    for name, parameter in inspect.signature(analysis.call).parameters.items():
-        if name in allowed and name not in options and parameter.default is parameter.empty:
+    for name in _required(analysis.call):
+        if name in allowed and name not in options:
             raise InputError(f"{analysis.name} needs {name}; got none")
     return {
         name: _file(name, value) if name in FILES else checked_value(name, allowed[name], value)
         for name, value in options.items()
     }
+
+
+@cache
+def _required(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The arguments that a function can't do without."""
+    parameters = inspect.signature(function).parameters.items()
+    return tuple(name for name, parameter in parameters if parameter.default is parameter.empty)
 
 
 def checked_value(name: str, hint: Any, value: Any) -> Any:
@@ -98,8 +106,8 @@ def checked_value(name: str, hint: Any, value: Any) -> Any:
     kinds = _kinds(hint)
     if value == NONE and NoneType in kinds and not any(NONE in get_args(kind) for kind in kinds):  # is a word itself
         return None
-    for kind in TABLES:
-        if kind in kinds and isinstance(value, Mapping):
+    if isinstance(value, Mapping):
+        for kind in filter(_is_table, kinds):
             return _table(name, kind, value)
     if not any(_fits(kind, value) for kind in kinds):
         words = list(dict.fromkeys(word for kind in kinds for word in _words(kind)))
@@ -171,4 +179,8 @@ def _words(kind: Any) -> list[str]:
     if origin in (tuple, list, Sequence):
         of = [word for part in _kinds(inside[0]) for word in _words(part)] if inside else []
         return [f"a list, each {' or '.join(of)}" if of else "a list"]
-    return ["a table"] if origin in (dict, Mapping, *TABLES) or (is_dataclass(kind) and kind is Transform) else []
+    return ["a table"] if origin in (dict, Mapping, Transform) or _is_table(kind) else []
+
+
+def _is_table(kind: Any) -> bool:
+    return is_dataclass(kind) and getattr(kind, "__name__", "") in TABLES

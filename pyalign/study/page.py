@@ -38,7 +38,7 @@ def make_report(
         reasons = {entry.name: entry.reason for entry in missing}
         settings = {"title": study.title, **({"figures": study.figures} if study.figures else {})}
         key = key_of_step("write_report", settings, {"documents": hashes, "missing": reasons, **shown_hashes})
-        if folder.holds(REPORT, key, PAGE):
+        if folder.held(REPORT, key, PAGE):
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()
