@@ -14,6 +14,7 @@ from pyalign.cli import _folder, _idle, _inputs, _kept, _options
 from pyalign.cli._command import RUNNING, Command, Outcome, Output, option, refuse_unused
 from pyalign.data import Embeddings, Triplets
 from pyalign.data.objects import HOW
+from pyalign.data.transform import TrainedOn
 from pyalign.embedding.cross_validate import cross_validate_embedding
 from pyalign.embedding.embedding import fit_embedding
 from pyalign.embedding.result import EmbeddingFit
@@ -133,7 +134,7 @@ def run(options: EmbedOptions, progress: Progress) -> Outcome:
     with journal.kept(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the table says it
         result = _result(options, triplets, against, pairs, progress, journal)
-    files, more = _files(result, options, formats)
+    files, more = _files(result, options, formats, np.asarray(triplets.values))
     return Outcome(result, files, journal=journal, notes=(*notes, *more, *unused))
 
 
@@ -186,13 +187,18 @@ def _result(
 
 
 def _files(
-    result: EmbeddingCrossValidation | EmbeddingFit, options: EmbedOptions, formats: tuple[str, ...]
+    result: EmbeddingCrossValidation | EmbeddingFit, options: EmbedOptions, formats: tuple[str, ...], seen: np.ndarray
 ) -> tuple[dict[str, Output], tuple[str, ...]]:
-    """What --out holds."""
+    """What --out holds; `seen` are the triplets of the fit, of which the rows keep a record."""
     if options.out is None:
         return {}, ()
     fit = result if isinstance(result, EmbeddingFit) else result.fit
-    arrays: dict[str, Output] = {os.path.join(options.out, ROWS): _npz(fit.embedding)}
+    held_out = None if fit is result else {"accuracy": result.accuracy, "over": options.split}
+    trained = TrainedOn.of(
+        np.asarray(fit.embedding.values), seen, measure="dot", temperature=1.0, names=fit.embedding.names,
+        held_out=held_out,
+    )  # fmt: skip
+    arrays: dict[str, Output] = {os.path.join(options.out, ROWS): _npz(fit.embedding, trained)}
     if isinstance(result, EmbeddingCrossValidation) and result.standard_errors is not None:
         errors = Embeddings(result.standard_errors, fit.embedding.names)
         arrays[os.path.join(options.out, ERRORS)] = _npz(errors)
@@ -201,9 +207,10 @@ def _files(
     return {**arrays, **files}, notes
 
 
-def _npz(embedding: Embeddings) -> Any:
-    """The contents of an .npz with the rows and their names."""
-    ((_, content),) = embedding_files("embedding.npz", Embeddings(np.asarray(embedding.values), embedding.names))
+def _npz(embedding: Embeddings, trained: TrainedOn | None = None) -> Any:
+    """The contents of an .npz with the rows and their names, and with the record of their fit."""
+    rows = Embeddings(np.asarray(embedding.values), embedding.names)
+    ((_, content),) = embedding_files("embedding.npz", rows, trained)
     return content
 
 

@@ -100,12 +100,12 @@ def _read(path: PathLike, key: str | None, name_column: Column | None, named: bo
 
 
 def _map_notes(path: PathLike, entries: Entries) -> tuple[str, ...]:
-    """A sentence about the map that the rows went through, where the file has its record."""
+    """A sentence about the fit that the rows come from, of a map or of the rows themselves, if the file records it."""
     trained = read_record(path, entries)
     if trained is None:
         return ()
-    fit = f"was fitted to {trained.n_triplets:,} triplets for measure {trained.measure}"
-    sentence = f"the map that made these rows {fit}: figures on what it has seen are in-sample"
+    fit = f"a fit to {trained.n_triplets:,} triplets for measure {trained.measure}"
+    sentence = f"these rows come from {fit}: figures on what it has seen are in-sample"
     return (f"{os.fspath(path)}: {sentence}{trained.held_out_accuracy}",)
 
 

@@ -93,7 +93,7 @@ def test_mapped_rows_keep_their_names_in_every_format(command, files, name):
 
 def test_mapped_rows_keep_the_record_of_the_map_in_an_npz(command, files):
     assert command("transform", "x.npz", "--transform", "w.npz", "--out", "z.npz").err == ""
-    told = "z.npz: the map that made these rows was fitted to 150 triplets for measure dot: figures on what it has seen"
+    told = "z.npz: these rows come from a fit to 150 triplets for measure dot: figures on what it has seen"
     assert any(note.startswith(told) for note in pyalign.load_embeddings("z.npz").notes)
     ran = command("score", "z.npz", *T, "--ci", "none")
     assert ran.code == 0 and f"note: {told} are in-sample" in ran.err
