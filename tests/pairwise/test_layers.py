@@ -16,7 +16,10 @@ def layers(seed, widths, n=30):
 
 def scores_of(first, second, measure):
     """Of each layer of one with each of the other: compared as if they were all models by themselves."""
-    models = {**{f"first {name}": x for name, x in first.items()}, **{f"second {name}": y for name, y in second.items()}}
+    models = {
+        **{f"first {name}": x for name, x in first.items()},
+        **{f"second {name}": y for name, y in second.items()},
+    }
     (found,) = pyalign.cka(models, measure=measure, n_permutations=0, ci=None)
     return np.array(found.matrix)[: len(first), len(first) :]
 
