@@ -4,7 +4,8 @@
 //
 // Prints a line per instruction set with its number of checks; the exit code is 1 when one failed. --quick takes fewer
 // sizes, for emulators and sanitizers; --once runs each case with one thread and on the first choice of instruction set
-// alone, for emulators; --first ends with the first failure; --only checks one of `parts`.
+// alone, and of several tables of sizes a third of the pairs, for emulators; --first ends with the first failure;
+// --only checks one of `parts`.
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

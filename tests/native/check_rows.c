@@ -208,7 +208,8 @@ void check_rows(void) {
     for (int kind = WHOLE; kind <= REAL; ++kind)
       for (int a = 0; a < n->count; ++a)
         for (int b = 0; b < d->count; ++b)
-          check_table(n->values[a], d->values[b], a + b, (pa_float_type)type, (Kind)kind);
+          if (!once || (a + b + kind) % 3 == 0)
+            check_table(n->values[a], d->values[b], a + b, (pa_float_type)type, (Kind)kind);
     check_odd_rows((pa_float_type)type);
   }
 }
@@ -220,9 +221,11 @@ void check_similarity(void) {
     for (int kind = WHOLE; kind <= REAL; ++kind) {
       for (int a = 0; a < n->count; ++a)
         for (int b = 0; b < n->count; ++b)
-          check_two_tables(n->values[a], n->values[b], d->values[(a + 2 * b) % d->count], a + b, (pa_float_type)type,
-                           (Kind)kind);
-      if (!once || kind == WHOLE) check_table(2 * 192 + 17, quick ? 3 : 33, 1, (pa_float_type)type, (Kind)kind);
+          if (!once || (a + b + kind) % 3 == 0)
+            check_two_tables(n->values[a], n->values[b], d->values[(a + 2 * b) % d->count], a + b, (pa_float_type)type,
+                             (Kind)kind);
+      if (!once || kind == WHOLE)
+        check_table((once ? 192 : 2 * 192) + 17, quick ? 3 : 33, 1, (pa_float_type)type, (Kind)kind);
       if (!quick) check_two_tables(2 * 192 + 1, 3 * 192 + 47, 19, 2, (pa_float_type)type, (Kind)kind);
     }
 }

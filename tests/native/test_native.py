@@ -155,6 +155,30 @@ def test_instruction_sets_share_no_code(plain):
             assert not re.findall(r"^\S* [WVu] .*$", symbols, re.MULTILINE), path
 
 
+# What a processor of the instruction set does not have, in a listing: registers of AVX-512; for "base" VEX too.
+NEWER = {"avx2": r"%zmm|%[xy]mm(1[6-9]|2\d|3[01])|%k[0-7]", "base": r"%[yz]mm|\tv\w+ |%k[0-7]"}
+
+
+def newer_instructions(isa, path):
+    (objdump,) = require("objdump")
+    return [line for line in must([objdump, "-d", path]).splitlines() if re.search(NEWER[isa], line)]
+
+
+@pytest.mark.skipif(not X86, reason="Not an x86-64 machine.")
+@pytest.mark.parametrize("isa", NEWER)
+def test_kernels_of_older_processors_have_no_newer_instructions(plain, isa):
+    """On any path; emulation sees only those that it takes."""
+    objects = sorted(plain.parent.glob(f"CMakeFiles/pyalign_{isa}.dir/csrc/cpu/*.cpp.o"))
+    assert len(objects) > 15
+    assert {path.name: found[:3] for path in objects if (found := newer_instructions(isa, path))} == {}
+
+
+@pytest.mark.skipif(not X86, reason="Not an x86-64 machine.")
+def test_newer_instructions_are_seen(plain):
+    for isa, newer in (("avx2", "avx512"), ("base", "avx2")):
+        assert newer_instructions(isa, plain.parent / f"CMakeFiles/pyalign_{newer}.dir/csrc/cpu/similarity.cpp.o")
+
+
 @pytest.mark.skipif(not X86, reason="Not an x86-64 machine.")
 @pytest.mark.parametrize("isa", ["base", "avx2", "avx512"])
 def test_look_ups_are_requested_into_l2(plain, isa):

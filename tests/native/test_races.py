@@ -127,18 +127,21 @@ def test_archer_tells_of_barriers_in_python_too(python, monkeypatch):
 @pytest.mark.parametrize(
     "tests",
     [
-        ["test_side_by_side.py"],
-        ["test_native.py", "-k", "concurrent or repeated or fork"],
+        # Kernels of one thread each run side by side in the test of different kernels.
+        ["test_side_by_side.py", "-k", "not (alone and 1)"],
+        # The program in C has each kernel of each instruction set.
+        ["test_native.py", "-k", "(concurrent or repeated) and {best} or fork"],
         ["test_written_meanwhile.py", "-k", "valid_triplets_that_are_rewritten and native and (gradient or plan)"],
         ["test_exit.py::test_daemon_threads_in_every_kernel_let_the_process_end[0]"],
     ],
     ids=lambda tests: tests[0].removesuffix(".py").split(".py")[0],
 )
-def test_the_python_module_has_no_data_race(python, monkeypatch, tests):
+def test_the_python_module_has_no_data_race(python, best, monkeypatch, tests):
     monkeypatch.chdir(python.folder)  # away from the sources, which would be imported
-    done, races = python.tests(BACKENDS / tests[0], *tests[1:])
+    done, races = python.tests(BACKENDS / tests[0], *(word.format(best=best) for word in tests[1:]))
     assert not races, races[:6000]
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    assert " passed" in done.stdout
 
 
 @pytest.mark.plants
