@@ -399,7 +399,7 @@ def test_every_kind_of_a_command_is_found(one_model, predicted):
     assert default_chart(one_model) == "concepts" and default_chart(predicted) == "dimensions"
     assert set(CHARTS) == {
         "accuracy", "ceiling", "before-after", "transfer", "reliability", "rsa", "cka", "consistency",
-        "concepts", "concepts-map",
+        "concepts", "concepts-map", "scores",
         "dimensions", "power", "gallery", "metadata", "cards", "map", "penalty-path", "depth", "entropy",
         "mds", "rdm", "dimension-stability",
     }  # fmt: skip

@@ -80,6 +80,6 @@ def test_a_page_shows_it_and_an_earlier_document_has_no_such_picture(found, tmp_
     assert f"{100 * (1 - best.entropy_bins[-1].accuracy):.1f}% where it is highest" in figure.summary
     before = replace(found, results=tuple(replace(one, entropy_bins=None) for one in found))
     assert charts_of(before) == ()
-    assert "it needs a document of this version" in message_of(chart, before, "entropy")
+    assert "or an agreement computed by this version" in message_of(chart, before, "entropy")
     section = agreement(Sources((Loaded("agreement.json", before),)))
     assert not [part for part in section.parts if isinstance(part, Figure)]

@@ -46,7 +46,7 @@ RDMS = ("rdms", "rsa(..., rdms=True) keeps what it needs")
 LAYERS = ("layers", "it needs models named MODEL::LAYER, at least two layers of a model")
 PATH = ("path", "it needs several penalties, of which the folds chose")
 STABILITY = ("stability", "it needs other fits: n_seeds, halves or n_resamples")
-ENTROPY = ("entropy_bins", "it needs a document of this version, computed again, of concepts with entropy=")
+ENTROPY = ("entropy_bins", "it needs score_concepts(..., entropy=...), or an agreement computed by this version")
 CHARTS = {
     "accuracy": Chart(("result", "by", "sort", "limit"), several=True, companions=("ceiling",), module="models"),
     "depth": Chart(("result", "limit"), needs=LAYERS),
