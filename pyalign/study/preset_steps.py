@@ -9,6 +9,7 @@ from pyalign.errors import InputError
 from pyalign.io.metadata import load_metadata
 from pyalign.io.model_table import metadata_of_models
 from pyalign.io.paths import one_line
+from pyalign.study.analyses import analyses
 from pyalign.study.preset_objects import CIFAR, LOGITS, OF_PAPER, OFTEN, THINGS, TITLES, Objects, PresetDraft, logits_of
 from pyalign.study.preset_text import PresetStep
 
@@ -236,6 +237,10 @@ class _Plan:
             self.lacks("cka", "similarity of models to each other: needs embeddings of two models")
 
     def transfer(self) -> None:
-        """What maps win and lose elsewhere, which is a command of its own."""
-        self.lacks("transfer", "what the maps of probe win and lose on other data: pyalign transfer EMBEDDINGS --map "
-                   "steps/probe-MODEL.npz --on ... --json transfer.json (docs/transfer.md)")  # fmt: skip
+        """What the maps of probes win and lose on other data, if studies have a step for it."""
+        if "transfer" not in analyses():
+            return
+        for model in self.models:
+            name = f"transfer-{model}".translate({ord(sign): "-" for sign in "/\\:"})
+            what = "what the map wins and loses, of all people here and within categories"
+            self.add(name, "transfer", what, models=[model], maps=f"step:probe::{model}")

@@ -109,11 +109,11 @@ def test_every_figure_has_its_step(whole):
     study = read_study(folder / "study.toml")
     steps = {step.name: step for step in study.steps}
     matrices_of = [f"rsa-{name}" for name in ("king", "cichy", "peterson-fruits", "peterson-animals")]
-    assert set(steps) == {
+    assert set(steps) >= {
         "ceiling", "accuracy", "dot", "fitted", "logits", "depth", "cifar100", "metadata", "probe", "concepts",
         "predict", "agreement", "consistency", "failures", "cka", *matrices_of,
     }  # fmt: skip
-    assert set(study.missing) <= {"transfer"} and study.figures == ("svg", "pdf")
+    assert not study.missing and study.figures == ("svg", "pdf")
     mains = ("alexnet", "clip", "simclr", "resnet", "vgg")
     assert set(steps["accuracy"].models) == set(mains)
     assert steps["depth"].models == (
@@ -139,10 +139,10 @@ def test_what_is_not_there_is_a_line(folder, capsys):
     told, study = capsys.readouterr().err, read_study("study.toml")
     lacking = {"ceiling", "depth", "logits", "cifar100", "rsa-king", "rsa-cichy", "rsa-peterson", "table-of-models",
                "concepts", "predict", "agreement"}  # fmt: skip
-    assert set(study.missing) - {"transfer"} == lacking
+    assert set(study.missing) == lacking
     for name, reason in study.missing.items():
         assert f"note: missing: {name}: {reason.partition(';')[0][:30]}" in told
-    assert {"accuracy", "dot", "metadata", "probe", "consistency", "failures", "cka"} == {s.name for s in study.steps}
+    assert {"accuracy", "dot", "metadata", "probe", "consistency", "failures", "cka"} <= {s.name for s in study.steps}
 
 
 def test_a_step_that_comes_takes_the_place_of_its_line(folder):
@@ -274,8 +274,6 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
     values = {row.embeddings.removeprefix("king/"): row.value for row in king.results}
     column = "RSA, King et al. (2019)"
     assert {point.model: point.score(column).value for point in metadata.points} == values
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "What is missing" in page and "pyalign transfer" in page
 
 
 @pytest.mark.slow
