@@ -191,14 +191,15 @@ class _Plan:
         categories = THINGS in self.draft.sets.get("categories", {})
         needs = "no human dimensions of THINGS with its embeddings: things/spose.npy or things/vice.npy"
         if self.models and (dimensions or categories):
-            options = {"families": self.families} if self.families and len(set(self.families)) > 1 else {}
+            options: dict[str, Any] = {"top_objects": 8} if dimensions else {}
             what = "accuracy per human dimension and category"
-            if options:
+            if self.families and len(set(self.families)) > 1:
+                options["families"] = self.families
                 what += ", of models and of families (in the order of models)"
             elif dimensions:
                 self.lacks("families", "accuracy per human dimension by family: models of two families are not known; "
                            "models.csv with a column family")  # fmt: skip
-            self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, top_objects=8, **options)
+            self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, **options)
         if not (self.models and dimensions):
             self.lacks("concepts" if not categories else "dimensions", f"accuracy per human dimension: {needs}")
         if self.models and dimensions:
