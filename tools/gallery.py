@@ -185,7 +185,7 @@ def figures(steps: Path) -> Iterator[list[str]]:
     metadata = pyalign.load_result(steps / "metadata.json")
     known = [row for row in metadata.results if metadata.other(row.column) is None]
     columns, most = ", ".join(dict.fromkeys(row.column for row in known)), max(row.n_models for row in known)
-    said = f"{columns}: {most} models have a value, too few for an interval over models"
+    said = f"{columns}: at most {most} models have a value, too few for an interval over models"
     yield ["accuracy against what is known of models", "metadata-*", said]
     scores = [row for row in metadata.results if metadata.other(row.column) is not None]
     said = ", ".join(f"{row.column} {row.rank_correlation:.2f} ({row.n_models} models)" for row in scores)
@@ -220,8 +220,8 @@ def _of_triplets(steps: Path) -> Iterator[list[str]]:
     ends = [f"{one.concept} {percent(one.accuracy)}" for one in (known[-1], known[0])]
     yield ["accuracy per human dimension, by family", "concepts-chart", f"{best.embeddings}: {', '.join(ends)}"]
     row = max(pyalign.load_result(steps / "agreement.json"), key=lambda one: one.accuracy)
-    low, *_, high = [percent(1 - one.accuracy) for one in row.entropy_bins if one.accuracy is not None]
-    said = f"{row.embeddings}: {low} where people agree most, {high} where they agree least"
+    low, *_, high = [percent(1 - one.accuracy) for one in row.entropy_bins if one.accuracy_ci is not None]
+    said = f"{row.embeddings}: {low} where people agree most, {high} where least (bins with an interval)"
     yield ["error by the entropy of people's choices", "entropy-figure", said]
     consistency = pyalign.load_result(steps / "consistency.json")
     pair = max(consistency.pairs, key=lambda one: one.same_choice)
