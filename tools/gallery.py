@@ -57,10 +57,10 @@ def minilm() -> str:
     return "" if found is None or found.origin is None else str(Path(found.origin).parent / "model")
 
 
-def extracted(model: str, items: Path, out: Path, layers: Sequence[str] = ("penultimate",), **of: object) -> None:
+def extracted(model: str, items: Path, out: Path, layers: Sequence[str] = ("penultimate",)) -> None:
     """Extracts layers, unless they are there."""
     if not (out / "manifest.json").exists():
-        pyalign.extract(model, items, layers=layers, out=out, **of)  # type: ignore[call-overload]
+        pyalign.extract(model, items, layers=layers, out=out)
 
 
 def write_paper(data: Path, out: Path) -> Path:
@@ -156,19 +156,24 @@ def accuracies(steps: Path) -> list[list[str]]:
     read = pyalign.load_result
     ceiling = read(steps / "ceiling.json").ceilings.estimate.value
     rows = [(one.model, one.accuracy, one.ci) for one in read(steps / "accuracy.json").models]
-    rows += [
-        (one.embeddings, one.accuracy, one.ci) for name in ("fitted", "logits") for one in read(steps / f"{name}.json")
-    ]
+    for name in ("fitted", "logits"):
+        rows += [(one.embeddings, one.accuracy, one.ci) for one in read(steps / f"{name}.json")]
     rows.sort(key=lambda row: -row[1])
-    return [[name, percent(value), interval(ci), f"{100 * (value - 1 / 3) / (ceiling - 1 / 3):.0f}%"]
-            for name, value, ci in rows]  # fmt: skip
+    chance = 1 / 3
+    return [
+        [name, percent(value), interval(ci), f"{100 * (value - chance) / (ceiling - chance):.0f}%"]
+        for name, value, ci in rows
+    ]
 
 
 def correlations(steps: Path) -> list[list[str]]:
     """Every network on the 92 photographs."""
     rows = sorted(pyalign.load_result(steps / "rsa-objects92.json").results, key=lambda row: -row.value)
-    return [[row.embeddings.partition("/")[2], bracketed(row.value, row.ci), bracketed(row.per_person.mean, row.per_person.ci)]
-            for row in rows]  # fmt: skip
+    each = [row.per_person for row in rows]
+    return [
+        [row.embeddings.partition("/")[2], bracketed(row.value, row.ci), bracketed(mean.mean, mean.ci)]
+        for row, mean in zip(rows, each, strict=True)
+    ]
 
 
 def bracketed(value: float, ci: Sequence[float]) -> str:
@@ -177,54 +182,61 @@ def bracketed(value: float, ci: Sequence[float]) -> str:
 
 def figures(steps: Path) -> Iterator[list[str]]:
     """What each figure of the paper says of these models."""
-    read = pyalign.load_result
-    metadata = read(steps / "metadata.json")
-    known = ", ".join(dict.fromkeys(row.column for row in metadata.results if metadata.other(row.column) is None))
-    models = max(row.n_models for row in metadata.results)
-    yield ["accuracy against what is known of models", "metadata-*", f"{known}: at most {models} models have a value, too "
-           "few for an interval over models"]  # fmt: skip
+    metadata = pyalign.load_result(steps / "metadata.json")
+    known = [row for row in metadata.results if metadata.other(row.column) is None]
+    columns, most = ", ".join(dict.fromkeys(row.column for row in known)), max(row.n_models for row in known)
+    said = f"{columns}: at most {most} models have a value, too few for an interval over models"
+    yield ["accuracy against what is known of models", "metadata-*", said]
     scores = [row for row in metadata.results if metadata.other(row.column) is not None]
-    yield ["two scores of each model", "metadata-*", "rank correlation of the accuracy by cosine with " + ", ".join(
-        f"{row.column} {row.rank_correlation:.2f} ({row.n_models} models)" for row in scores)]  # fmt: skip
-    probes = [read(steps / f"probe-{name}.json") for name in PROBED]
-    yield ["zero-shot and probed", "probes-figure", ", ".join(
-        f"{row.embeddings} from {percent(row.zero_shot_accuracy)} to {percent(row.accuracy)}" for row in probes)]  # fmt: skip
-    concepts = read(steps / "concepts.json")
+    said = ", ".join(f"{row.column} {row.rank_correlation:.2f} ({row.n_models} models)" for row in scores)
+    yield ["two scores of each model", "metadata-*", f"rank correlation with accuracy by cosine: {said}"]
+    yield from _of_maps(steps)
+    yield from _of_triplets(steps)
+    cka = pyalign.load_result(steps / "cka.json")[0]
+    a, b = max(cka.pairs, key=lambda pair: cka.matrix[pair[0]][pair[1]])
+    said = f"{cka.measure}: most alike are {cka.models[a]} and {cka.models[b]}, {cka.matrix[a][b]:.3f}"
+    yield ["similarity of models", "cka-figure", said]
+    rdms = pyalign.load_result(steps / "rsa-objects92.json").rdms
+    said = f"{len(rdms.objects)} photographs; people next to {len(rdms.matrices) - 1} representations"
+    yield ["RDMs and their MDS", "rsa-figure, rdm-figure, mds-figure", said]
+
+
+def _of_maps(steps: Path) -> Iterator[list[str]]:
+    """Probes, and human dimensions from embeddings."""
+    probes = [pyalign.load_result(steps / f"probe-{name}.json") for name in PROBED]
+    said = [f"{row.embeddings} from {percent(row.zero_shot_accuracy)} to {percent(row.accuracy)}" for row in probes]
+    yield ["zero-shot and probed", "probes-figure", ", ".join(said)]
+    predicted = sorted(pyalign.load_result(steps / "predict.json").results, key=lambda row: -row.mean_r2)
+    said = [f"{row.embeddings} {row.mean_r2:.3f}" for row in predicted]
+    yield ["R² of human dimensions", "dimensions-chart", f"mean: {', '.join(said)}"]
+
+
+def _of_triplets(steps: Path) -> Iterator[list[str]]:
+    """What triplets are about, and on which models agree."""
+    concepts = pyalign.load_result(steps / "concepts.json")
     means = [row for row in concepts.results if row.by == "dimensions" and row.embeddings.startswith("mean of")]
     best = max(means, key=lambda row: row.accuracy)
-    top, last = (pick((one for one in best.concepts if one.accuracy is not None and one.ci is not None),
-                      key=lambda one: one.accuracy) for pick in (max, min))  # fmt: skip
-    yield ["accuracy per human dimension, by family", "concepts-chart", f"{best.embeddings}: {top.concept} "
-           f"{percent(top.accuracy)}, {last.concept} {percent(last.accuracy)}"]  # fmt: skip
-    predicted = sorted(read(steps / "predict.json").results, key=lambda row: -row.mean_r2)
-    yield ["R² of human dimensions", "dimensions-chart", "mean: " + ", ".join(
-        f"{row.embeddings} {row.mean_r2:.3f}" for row in predicted)]  # fmt: skip
-    row = max(read(steps / "agreement.json"), key=lambda one: one.accuracy)
-    bins = [one for one in row.entropy_bins if one.accuracy is not None]
-    yield ["error by the entropy of people's choices", "entropy-figure", f"{row.embeddings}: {percent(1 - bins[0].accuracy)} "
-           f"where people agree most, {percent(1 - bins[-1].accuracy)} where they agree least"]  # fmt: skip
-    consistency = read(steps / "consistency.json")
+    known = sorted((one for one in best.concepts if one.ci is not None), key=lambda one: one.accuracy)
+    ends = [f"{one.concept} {percent(one.accuracy)}" for one in (known[-1], known[0])]
+    yield ["accuracy per human dimension, by family", "concepts-chart", f"{best.embeddings}: {', '.join(ends)}"]
+    row = max(pyalign.load_result(steps / "agreement.json"), key=lambda one: one.accuracy)
+    low, *_, high = [percent(1 - one.accuracy) for one in row.entropy_bins if one.accuracy_ci is not None]
+    said = f"{row.embeddings}: {low} where people agree most, {high} where least (bins with an interval)"
+    yield ["error by the entropy of people's choices", "entropy-figure", said]
+    consistency = pyalign.load_result(steps / "consistency.json")
     pair = max(consistency.pairs, key=lambda one: one.same_choice)
-    yield ["equal choices of models", "choices-figure", f"most often {pair.a} and {pair.b}: {percent(pair.same_choice)}, kappa "
-           f"of their errors {pair.kappa:.3f}"]  # fmt: skip
-    yield ["triplets that every model gets wrong", "failures on the page",
-           f"{percent(consistency.n_missed / consistency.n_triplets)} of them"]  # fmt: skip
-    cka = read(steps / "cka.json")[0]
-    most = max(cka.pairs, key=lambda pair: cka.matrix[pair[0]][pair[1]])
-    yield ["similarity of models", "cka-figure", f"{cka.measure}: most alike are {cka.models[most[0]]} and "
-           f"{cka.models[most[1]]}, {cka.matrix[most[0]][most[1]]:.3f}"]  # fmt: skip
-    rsa = read(steps / "rsa-objects92.json")
-    yield ["RDMs and their MDS", "rsa-figure, rdm-figure, mds-figure",
-           f"{len(rsa.rdms.objects)} photographs, people next to {len(rsa.rdms.matrices) - 1} representations"]  # fmt: skip
+    said = f"most often {pair.a} and {pair.b}: {percent(pair.same_choice)}; kappa of their errors {pair.kappa:.3f}"
+    yield ["equal choices of models", "choices-figure, consistency-figure", said]
+    said = f"{percent(consistency.n_missed / consistency.n_triplets)} of all triplets"
+    yield ["triplets that every model gets wrong", "on the page", said]
 
 
 def of_layers(steps: Path) -> Iterator[list[str]]:
     """Accuracy over depth."""
     depth = pyalign.load_result(steps / "depth.json")
-    best = max(depth.layers, key=lambda one: one.accuracy)
-    free = depth.best_layers[0]
-    yield ["accuracy over depth, on the sample", "depth-figure", f"{best.layer.of}: highest at {best.layer.name}, "
-           f"{percent(best.accuracy)}; a layer that other objects have chosen has {percent(free.accuracy)}"]  # fmt: skip
+    best, free = max(depth.layers, key=lambda one: one.accuracy), depth.best_layers[0]
+    said = f"{best.layer.of}: highest at {best.layer.name}, {percent(best.accuracy)}; a layer that other objects chose "
+    yield ["accuracy over depth, on the sample", "depth-figure", f"{said}has {percent(free.accuracy)}"]
 
 
 def with_tables(text: str, made: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from pyalign.errors import InputError
 from pyalign.io.metadata import load_metadata
 from pyalign.io.model_table import metadata_of_models
 from pyalign.io.paths import one_line
+from pyalign.study.analyses import analyses
 from pyalign.study.preset_objects import CIFAR, LOGITS, OF_PAPER, OFTEN, THINGS, TITLES, Objects, PresetDraft, logits_of
 from pyalign.study.preset_text import PresetStep
 
@@ -190,14 +191,15 @@ class _Plan:
         categories = THINGS in self.draft.sets.get("categories", {})
         needs = "no human dimensions of THINGS with its embeddings: things/spose.npy or things/vice.npy"
         if self.models and (dimensions or categories):
-            options = {"families": self.families} if self.families and len(set(self.families)) > 1 else {}
+            options: dict[str, Any] = {"top_objects": 8} if dimensions else {}
             what = "accuracy per human dimension and category"
-            if options:
+            if self.families and len(set(self.families)) > 1:
+                options["families"] = self.families
                 what += ", of models and of families (in the order of models)"
             elif dimensions:
                 self.lacks("families", "accuracy per human dimension by family: models of two families are not known; "
                            "models.csv with a column family")  # fmt: skip
-            self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, top_objects=8, **options)
+            self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, **options)
         if not (self.models and dimensions):
             self.lacks("concepts" if not categories else "dimensions", f"accuracy per human dimension: {needs}")
         if self.models and dimensions:
@@ -236,6 +238,10 @@ class _Plan:
             self.lacks("cka", "similarity of models to each other: needs embeddings of two models")
 
     def transfer(self) -> None:
-        """What maps win and lose elsewhere, which is a command of its own."""
-        self.lacks("transfer", "what the maps of probe win and lose on other data: pyalign transfer EMBEDDINGS --map "
-                   "steps/probe-MODEL.npz --on ... --json transfer.json (docs/transfer.md)")  # fmt: skip
+        """What the maps of probes win and lose on other data, if studies have a step for it."""
+        if "transfer" not in analyses():
+            return
+        for model in self.models:
+            name = f"transfer-{model}".translate({ord(sign): "-" for sign in "/\\:"})
+            what = "what the map wins and loses, of all people here and within categories"
+            self.add(name, "transfer", what, models=[model], maps=f"step:probe::{model}")

