@@ -6,7 +6,7 @@ see the answers to sets of three that the test set does not hold; figures are of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ PATHS = {  # ratio: shrinkage in e-6
     0.5: (10.0, 12.0, 14.0, 16.0),
     1.0: (7.0, 8.5, 10.0, 12.0),
     3.0: (3.5, 4.0, 4.5, 5.0),
-    5.0: (2.25, 2.75, 3.25, 3.75),
 }
 
 
@@ -43,5 +42,17 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
             yield f"{what}: objective", fit.objective, "nats"
 
 
+def table(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Markdown, a line for each fit."""
+    fits: dict[str, list[str]] = {}
+    for what, figure, unit in rows:
+        fit, _, column = what.partition(": ")
+        if column != "objective":
+            fits.setdefault(fit, []).append(f"{float(figure):,.4g} {unit}".strip())
+    head = "penalties", "accuracy", "cross-entropy", "dimensions", "entries that are 0"
+    lines = [head, ("---",) * len(head), *((fit, *figures) for fit, figures in fits.items())]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
 if __name__ == "__main__":
-    run("embed-sparsity", __doc__.splitlines()[0], measure)
+    run("embed-sparsity", __doc__.splitlines()[0], measure, table)

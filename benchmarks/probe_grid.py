@@ -98,15 +98,19 @@ def read(path: Path) -> list[tuple[str, str, str]]:
         return [(row["what"], row["figure"], row["unit"]) for row in csv.DictReader(handle)]
 
 
-def run(name: str, about: str, measured: Callable[[Path], Iterable[tuple[str, float, str]]]) -> None:
-    """Measures, writes `results/NAME-MACHINE.csv` and prints its table; or only prints."""
+def run(
+    name: str, about: str, measured: Callable[[Path], Iterable[tuple[str, float, str]]],
+    shown: Callable[[Iterable[tuple[str, str, str]]], str] | None = None,
+) -> None:  # fmt: skip
+    """Measures, writes `results/NAME-MACHINE.csv` and prints its table; or only prints. shown: another table."""
+    shown = shown or table
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--out", type=Path, metavar="FILE.csv", help=f"default: benchmarks/results/{name}-MACHINE.csv")
     parser.add_argument("--table", type=Path, metavar="FILE.csv", help="measure nothing: print the table of that file")
     options = parser.parse_args()
     if options.table:
-        print(table(read(options.table)))
+        print(shown(read(options.table)))
         return
     if options.folder is None:
         parser.error("a folder of data is needed, or --table FILE.csv")
@@ -116,7 +120,7 @@ def run(name: str, about: str, measured: Callable[[Path], Iterable[tuple[str, fl
         rows.append(GridRow(what, float(figure), unit, machine(), commit(), today))
     out = options.out or Path(__file__).with_name("results") / f"{name}-{machine()}.csv"
     write_csv(out, rows)
-    print(table(read(out)))
+    print(shown(read(out)))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from support import draw_triplets, reals
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "benchmarks/results/amd-epyc-zen4-2c.csv"
 NEWEST = "benchmarks/results/intel-r-xeon-r-processor-2c.csv"
-EMBED_RESULTS = "benchmarks/results/embed-intel-r-xeon-r-processor-2c.csv"
+EMBED_RESULTS = "benchmarks/results/{}-intel-r-xeon-r-processor-2c.csv"
 PROBE_RESULTS = "benchmarks/results/probe-amd-epyc-zen4-2c.csv"
 
 
@@ -32,10 +32,15 @@ def test_the_table_of_the_published_grid_is_made_from_the_committed_results():
     assert table in (ROOT / "docs" / "probing.md").read_text(encoding="utf-8")
 
 
-def test_the_table_of_embeddings_is_made_from_the_committed_results():
-    command = [sys.executable, "-m", "benchmarks.embed_grid", "--table", EMBED_RESULTS]
+@pytest.mark.parametrize(
+    ("script", "name", "fewest"),
+    [("grid", "embed", 20), ("sparsity", "embed-sparsity", 10), ("errors", "embed-errors", 10),
+     ("recovery", "embed-recovery", 10)],
+)  # fmt: skip
+def test_the_tables_of_embeddings_are_made_from_the_committed_results(script, name, fewest):
+    command = [sys.executable, "-m", f"benchmarks.embed_{script}", "--table", EMBED_RESULTS.format(name)]
     table = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8").stdout
-    assert len(table.splitlines()) > 20
+    assert len(table.splitlines()) > fewest
     assert table in (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
 
 

@@ -68,3 +68,24 @@ def test_nothing_is_better_than_zero_from_the_largest_shrinkage_on():
     falling = Objective(loss, EmbeddingPenalty(0.9 * zero)).curvature(np.zeros((20, 1))).directions[:, :1]
     assert Objective(loss, EmbeddingPenalty(0.9 * zero))(0.01 * falling)[0] < np.log(3)
     assert Objective(loss, EmbeddingPenalty(1.01 * zero))(0.01 * falling)[0] > np.log(3)
+
+
+def test_in_float32_is_the_same_to_its_precision(small):
+    rows, triplets = small
+    objective = Objective(TripletLoss(9, triplets, FLOAT64), EmbeddingPenalty(0.03, 0.2))
+    value, slope = objective(rows)
+    single, by_rows = objective.narrowed(rows.astype(np.float32))
+    assert by_rows.dtype == np.float32 and single == pytest.approx(value, rel=1e-6)
+    np.testing.assert_allclose(by_rows, slope, atol=1e-6)
+    np.testing.assert_array_equal(objective(rows)[1], slope)  # memory that is kept from pass to pass holds nothing back
+
+
+def test_the_steepest_directions_are_those_of_all():
+    from pyalign.fitting.certificate import curvature_of_rows
+
+    _, triplets = planted(20, 3, 600)
+    loss = TripletLoss(20, triplets, FLOAT64)
+    few, every = (curvature_of_rows(loss, np.zeros((20, 1)), 1e-4, most) for most in (3, None))
+    assert few.least == pytest.approx(every.least) and few.entropy == pytest.approx(every.entropy)
+    np.testing.assert_allclose(few.values, every.values[:3], rtol=1e-9)
+    np.testing.assert_allclose(np.abs(few.directions.T @ every.directions[:, :3]), np.eye(3), atol=1e-7)

@@ -1,4 +1,4 @@
-"""SPoSE's loop, restated for the benchmark, ends where a fit without shrinkage does."""
+"""The loops of SPoSE and VICE, restated for the benchmark, end where fits do."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def test_the_published_loop_reaches_the_same_objective(monkeypatch, one_hot):
     fit = Fitter(objective.loss, EmbeddingOptions()).at(EmbeddingPenalty(0.0, 0.005))
     assert fit.objective == pytest.approx(reached, abs=0.01)
     assert reached < np.log(3) - 0.1  # and not zero, where its start can end
+
+
+@pytest.mark.slow
+def test_the_loop_of_vice_predicts_as_well(monkeypatch):
+    """Its objective has no counterpart here: the cross-entropy of the answers is compared."""
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(ROOT)
+    from benchmarks.embed_peers import vice_step
+    from pyalign.embedding.fit import Fitter
+
+    _, triplets = planted(30, 3, 2000)
+    epoch, means = vice_step(30, 6, triplets, rate=0.02, batch=500)
+    for _ in range(250):
+        epoch()
+    rows = np.maximum(means.detach().numpy().astype(np.float64), 0.0)
+    objective = Objective(TripletLoss(30, triplets, np.dtype(np.float64)), EmbeddingPenalty())
+    fit = Fitter(objective.loss, EmbeddingOptions()).at(EmbeddingPenalty(1e-3, 0.03))
+    assert objective(rows)[0] == pytest.approx(fit.cross_entropy, abs=0.06)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pyalign.embedding.solve import kkt_residual, minimise
+from pyalign.embedding.solve import descend, kkt_residual, minimise
 
 
 def quadratic(seed=0, n=6, d=5):
@@ -66,3 +66,47 @@ def test_ends_where_nothing_can_be_lower():
         lambda rows: (float(next(values)), np.ones_like(rows)), np.ones((2, 2)), tolerance=1e-6, iterations=50
     )
     assert not solved.converged and solved.iterations == 0
+
+
+def similarities(seed=0, n=12, d=6):
+    """A function of X X^T and of penalties that grow with entries; it keeps the columns of its calls."""
+    rng = np.random.default_rng(seed)
+    truth = np.abs(rng.normal(size=(n, 2)))
+    target, widths = truth @ truth.T, []
+
+    def function(rows):
+        widths.append(rows.shape[1])
+        left = rows @ rows.T - target.astype(rows.dtype)
+        value = float((left * left).sum(dtype=np.float64)) + 0.5 * float(rows.sum(dtype=np.float64))
+        return value, 4 * left @ rows + rows.dtype.type(0.5)
+
+    return function, np.abs(rng.normal(size=(n, d))), widths
+
+
+def test_columns_that_are_zero_are_left_out_and_change_nothing():
+    function, start, widths = similarities()
+    solved = minimise(function, start, tolerance=1e-7, iterations=3000, drops=True)
+    assert solved.converged and solved.rows.shape == start.shape and widths[0] == 6
+    assert widths[-1] == np.count_nonzero(solved.rows.any(axis=0)) < 6
+    all_columns, start, widths = similarities()
+    same = minimise(all_columns, start, tolerance=1e-7, iterations=3000)
+    assert set(widths) == {6} and same.value == pytest.approx(solved.value, rel=1e-10)
+    assert kkt_residual(solved.rows, all_columns(solved.rows)[1]) <= 1e-7
+
+
+def test_passes_in_float32_are_followed_by_those_in_float64():
+    function, start, _ = similarities(1)
+    kinds = []
+
+    def of(rows):
+        kinds.append(rows.dtype)
+        return function(rows)
+
+    steps = []
+    solved = descend(of, of, start, tolerance=1e-5, iterations=3000, watch=lambda passes, *_: steps.append(passes))
+    assert solved.converged and solved.rows.dtype == np.float64
+    assert kkt_residual(solved.rows, function(solved.rows)[1]) <= 1e-5
+    assert kinds == sorted(kinds) and {str(kind) for kind in kinds} == {"float32", "float64"}
+    assert solved.passes == len(kinds) and steps == sorted(steps) and steps[-1] <= solved.passes
+    rough = descend(of, of, start, tolerance=1e-2, iterations=3000)
+    assert rough.converged and sum(kind == np.float64 for kind in kinds[solved.passes :]) <= 2
