@@ -18,7 +18,7 @@ from pyalign.progress import Progress
 from pyalign.study.display import Steps
 from pyalign.study.file import read_study
 from pyalign.study.plan import study_units
-from pyalign.study.result import FAILED, TO_DO, StudyStep
+from pyalign.study.result import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.run import code_of, finish_study, plan_of, run_study, run_units
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits
@@ -175,8 +175,8 @@ def run_finish(options: StudyFinishOptions, progress: Progress) -> Outcome:
     """Writes the page of what is there; units that are missing are a fault."""
     with Steps(not options.quiet) as steps:
         study = finish_study(options.file, options.out, shards=options.shards, watch=steps)
-    missing = [step for step in study.steps if step.status == TO_DO]
-    return Outcome(study, fault=fault_of(study.failed or [replace(step, reason=NO_RECORD) for step in missing]))
+    left = [step for step in study.steps if step.status != FINISHED]
+    return Outcome(study, fault=fault_of([replace(step, reason=step.reason or NO_RECORD) for step in left]))
 
 
 FINISH = Command(StudyFinishOptions, run_finish, "pyalign study finish study.toml --out results")
