@@ -144,16 +144,18 @@ def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
 
 def run_step(options: StudyStepOptions, progress: Progress) -> Outcome:
     """Makes the units, and says what became of each."""
-    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if not options.quiet:
+            say(f"note: {one_line(text)}")
+
     with Steps(not options.quiet) as shown:
-        steps = run_units(
-            options.file, options.out, options.units, shards=options.shards, watch=shown, note=notes.append
-        )
+        steps = run_units(options.file, options.out, options.units, shards=options.shards, watch=shown, note=note)
     width = max(len(step.name) for step in steps)
     lines = [f"{one_line(step.name):<{width}}  {step.how or step.status}" for step in steps]
     failed = any(step.status == FAILED for step in steps)
     fault = fault_of([step for step in steps if step.status == (FAILED if failed else TO_DO)])
-    return Outcome(text="\n".join(lines), notes=tuple(notes), fault=fault, code=1 if failed else TRY_AGAIN)
+    return Outcome(text="\n".join(lines), fault=fault, code=1 if failed else TRY_AGAIN)
 
 
 STEP = Command(
