@@ -19,7 +19,7 @@ from pyalign.study.display import Steps
 from pyalign.study.file import read_study
 from pyalign.study.plan import study_units
 from pyalign.study.presets import PRESET, draft_preset
-from pyalign.study.result import FAILED, TO_DO, StudyStep
+from pyalign.study.result import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.run import code_of, finish_study, plan_of, run_study, run_units
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits
@@ -149,16 +149,18 @@ def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
 
 def run_step(options: StudyStepOptions, progress: Progress) -> Outcome:
     """Makes the units, and says what became of each."""
-    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if not options.quiet:
+            say(f"note: {one_line(text)}")
+
     with Steps(not options.quiet) as shown:
-        steps = run_units(
-            options.file, options.out, options.units, shards=options.shards, watch=shown, note=notes.append
-        )
+        steps = run_units(options.file, options.out, options.units, shards=options.shards, watch=shown, note=note)
     width = max(len(step.name) for step in steps)
     lines = [f"{one_line(step.name):<{width}}  {step.how or step.status}" for step in steps]
     failed = any(step.status == FAILED for step in steps)
     fault = fault_of([step for step in steps if step.status == (FAILED if failed else TO_DO)])
-    return Outcome(text="\n".join(lines), notes=tuple(notes), fault=fault, code=1 if failed else TRY_AGAIN)
+    return Outcome(text="\n".join(lines), fault=fault, code=1 if failed else TRY_AGAIN)
 
 
 STEP = Command(
@@ -180,8 +182,8 @@ def run_finish(options: StudyFinishOptions, progress: Progress) -> Outcome:
     """Writes the page of what is there; units that are missing are a fault."""
     with Steps(not options.quiet) as steps:
         study = finish_study(options.file, options.out, shards=options.shards, watch=steps)
-    missing = [step for step in study.steps if step.status == TO_DO]
-    return Outcome(study, fault=fault_of(study.failed or [replace(step, reason=NO_RECORD) for step in missing]))
+    left = [step for step in study.steps if step.status != FINISHED]
+    return Outcome(study, fault=fault_of([replace(step, reason=step.reason or NO_RECORD) for step in left]))
 
 
 FINISH = Command(StudyFinishOptions, run_finish, "pyalign study finish study.toml --out results")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -128,10 +128,13 @@ def run_units(
     """Make several units in the order of the study, as `run_unit` does.
 
     units: ids, each with or without the hash of `StudyUnit.command` behind it.
-    note: called where the study file asks for something else than that hash is of.
+    note: called before anything is run with what a user should know: which code it is, and where the study file asks
+        for something else than that hash is of.
     """
     plan = plan_of(path, out, shards, check=False)
     chosen, changed = plan.chosen(units)
+    for sentence in code_of(plan.study, {unit.model for unit in chosen if unit.step is None and not unit.is_merge}):
+        note(sentence)
     for unit_id in changed:
         note(f"{unit_id}: the study file has changed since its units were listed; what it asks for now is made")
     steps = []
@@ -162,9 +165,9 @@ def plan_of(path: PathLike, out: PathLike | None, shards: int | None, check: boo
     return Plan(study, place, units_of(study, shards))
 
 
-def code_of(study: StudyFile) -> tuple[str, ...]:
-    """Which code a study runs, a sentence for each model that is made by code."""
-    used = {name for step in study.steps for name in step.models}
+def code_of(study: StudyFile, models: Set[str] | None = None) -> tuple[str, ...]:
+    """Which code a study runs, a sentence for each model that is made by code. models: only of these."""
+    used = {name for step in study.steps for name in step.models} if models is None else models
     locations = {name: on_disk(model.extract) for name, model in study.models.items() if name in used}
     code = {name: location.path for name, location in locations.items() if location is not None and location.is_code}
     return tuple(f"model {name!r} runs the code of {path}{_where(path)}" for name, path in code.items())
