@@ -69,6 +69,7 @@ from .report.page.write import write_report
 from .report.plot import plot
 from .stats.components import Components
 from .stats.resampling import Resampling
+from .study.plan import study_units
 from .study.run import run_study
 
 __all__ = [
@@ -151,6 +152,7 @@ __all__ = [
     "score_choices",
     "score_concepts",
     "similarity",
+    "study_units",
     "triplet_gradient",
     "write_embeddings",
     "write_report",

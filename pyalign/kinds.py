@@ -454,6 +454,9 @@ OTHER_COMMANDS = (
     Entry("transform", "apply a linear map to embeddings, as written by `pyalign probe` or gLocal", IMPROVE, "probing"),
     Entry("plot", "figures of results, human dimensions and embeddings (HTML, SVG, PNG, PDF)", SHOW, "figures"),
     Entry("study init", "write a study file from a folder of embeddings and human data", SHOW, "study"),
+    Entry(
+        "study units", "list the units of a study, which can run by themselves: needs, commands, inputs", SHOW, "study"
+    ),
     Entry("tour", "run a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
     Entry("export", "write embeddings in another format, with the names of their rows", DATA, "files"),
     Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),

@@ -169,6 +169,7 @@ VOCABULARY = {
         ("--device", "device", "text", "auto", "the torch device"),
         ("--threads", "", "integer", None, "the number of threads"),
         ("--resume", "resume", "switch", False, "resume an interrupted run"),
+        ("--shards", "shards", "integer", None, "in how many parts models are extracted"),
         ("--only", "only", "text", None, "run only one step of a study"),
         # Data sets
         ("--folder", "folder", "text", None, "where a data set is stored"),

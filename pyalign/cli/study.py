@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from pyalign.cli import _options
-from pyalign.cli._command import Command, Outcome, option
+from pyalign.cli._command import RUNNING, Command, Outcome, option
+from pyalign.cli._outputs import described
 from pyalign.cli._streams import say
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
@@ -14,6 +15,7 @@ from pyalign.progress import Progress
 from pyalign.study.display import Steps
 from pyalign.study.draft import draft_study
 from pyalign.study.file import read_study
+from pyalign.study.plan import study_units
 from pyalign.study.result import Study
 from pyalign.study.run import code_of, run_study
 
@@ -55,12 +57,9 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
 INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")
 
 
-# pyalign study run
-
-
 @dataclass(frozen=True)
-class StudyRunOptions(_options.Threads, _options.Quiet):
-    """The options of `pyalign study run`."""
+class StudyFolderOptions:
+    """A study, and the folder that it is written to."""
 
     file: Spec = option(
         "study file: models, triplets, other human data, and steps; its paths are relative to its folder",
@@ -70,6 +69,46 @@ class StudyRunOptions(_options.Threads, _options.Quiet):
         "folder for documents and report (default: next to the study file, with its name without .toml)", metavar="DIR",
         role="folder",
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sharded(StudyFolderOptions):
+    """In how many parts a study extracts."""
+
+    shards: int | None = option(
+        "extract models in K parts, unless the study file says in how many; the results are the same",
+        kind=_options.count, metavar="K", group=RUNNING,
+    )  # fmt: skip
+
+
+# pyalign study units
+
+
+@dataclass(frozen=True)
+class StudyUnitsOptions(_options.Document, Sharded):
+    """The options of `pyalign study units`."""
+
+
+def run_units(options: StudyUnitsOptions, progress: Progress) -> Outcome:
+    """Lists the units; the document has everything that an engine needs."""
+    units = study_units(options.file, options.out, shards=options.shards)
+    rows = [(unit.id, "done" if unit.done else "to do", ", ".join(unit.needs) or "-") for unit in units]
+    columns = [max(map(len, column)) for column in zip(*rows, strict=True)][:2]
+    lines = [f"{unit:<{columns[0]}}  {state:<{columns[1]}}  {needs}" for unit, state, needs in rows]
+    head = f"{'unit':<{columns[0]}}  {'state':<{columns[1]}}  needs"
+    return described(options, {"units": [asdict(unit) for unit in units]}, "\n".join([head, *lines]))
+
+
+UNITS = Command(StudyUnitsOptions, run_units, "pyalign study units study.toml --out results --json")
+
+
+# pyalign study run
+
+
+@dataclass(frozen=True)
+class StudyRunOptions(_options.Threads, _options.Quiet, StudyFolderOptions):
+    """The options of `pyalign study run`."""
+
     resume: bool = option(
         "require an earlier run to resume; steps that are done and unchanged are never repeated, with"
         " or without this option",

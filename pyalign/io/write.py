@@ -64,6 +64,7 @@ class Files:
     Args:
         follow_links: whether a link stays and the file that it points to is replaced, as users of an output expect.
             What a run keeps for itself is written without: the link is replaced, and the file that it points to stays.
+        sweep: whether what killed runs have left in the folders is removed, for which all names in them are read.
 
     Example:
         >>> import tempfile
@@ -75,8 +76,8 @@ class Files:
         (False, ['a.txt'], 'ca978112')
     """
 
-    def __init__(self, follow_links: bool = True) -> None:
-        self._follow_links = follow_links
+    def __init__(self, follow_links: bool = True, sweep: bool = True) -> None:
+        self._follow_links, self._sweeps = follow_links, sweep
         self._moves: list[tuple[PathLike, IO[bytes], str]] = []
         self._streams: list[tuple[PathLike, Content]] = []
         self._swept: set[str] = set()
@@ -112,7 +113,7 @@ class Files:
                 self._made.append(path)
 
     def _sweep(self, folder: str, now: float) -> None:
-        if folder not in self._swept:
+        if self._sweeps and folder not in self._swept:
             self._swept.add(folder)
             sweep_temporaries(folder, now)
 

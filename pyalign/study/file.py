@@ -30,12 +30,13 @@ OF_FILES = ("names", "name_column", "per_object", "kind")
 OF_ROWS = ("name_column", "per_object")  # of files of embeddings, which matrices have no use for
 OF_EXTRACT = (
     "images", "texts", "layer", "pool", "checkpoint", "batch_size", "device", "precision", "compile", "workers",
-    "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object",
+    "n_threads", "unreadable", "decoder", "background", "prompt", "transform", "per_object", "shards",
 )  # fmt: skip
 ELSEWHERE = DATA_SET, PUBLISHED_MAP  # how names begin that are no files of the study
 TOP = ("title", "names", "per_object", "models", *SETS, "images", "metadata", "steps")
 MOST_MODELS = 100_000  # of all steps: each model is run, or looked up, once for each
-WHOLE, SWITCHES = ("batch_size", "workers", "n_threads"), ("compile",)
+WHOLE, SWITCHES = ("batch_size", "workers", "n_threads", "shards"), ("compile",)
+MOST_SHARDS = 10_000  # of one extraction
 
 
 def split_step(text: str) -> tuple[str, str]:
@@ -59,12 +60,14 @@ class StudyModel:
         options: names, name_column, per_object; of a ready matrix names and kind; or the arguments of `pyalign.extract`
             but for model and layers.
         extract: SOURCE:NAME, or "".
+        shards: in how many parts it is extracted, which changes no result; None where the file says nothing.
     """
 
     name: str
     file: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     extract: str = ""
+    shards: int | None = None
 
     @property
     def is_matrix(self) -> bool:
@@ -230,7 +233,10 @@ def _model(name: str, entry: Any, shared: Mapping[str, str], images: str | None)
         options.setdefault("images", images)
     if ("images" in options) == ("texts" in options):
         raise InputError(f"{where}extract needs images or texts, one of them")
-    return StudyModel(name, "", options, source)
+    shards: Any = options.pop("shards", None)
+    if shards is not None and not 1 <= shards <= MOST_SHARDS:
+        raise InputError(f"{where}shards must be from 1 to {MOST_SHARDS:,}; got {shards}")
+    return StudyModel(name, "", options, source, shards)
 
 
 def _sets(kind: str, entry: Any) -> dict[str, Mapping[str, Any]]:

@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -27,7 +28,8 @@ FILES = {
 }  # fmt: skip
 
 
-def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dict[str, Any]:
+@cache  # thousands of steps may call one function
+def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> Mapping[str, Any]:
     """The arguments of a function that have names, each with its type; `object` takes anything."""
     scope = vars(sys.modules[function.__module__])
     return {
@@ -39,7 +41,7 @@ def hints_of(function: Callable[..., Any], without: tuple[str, ...] = ()) -> dic
 
 def arguments_of(analysis: Analysis) -> dict[str, Any]:
     """The options of a step by name, each with its type; `object` takes anything."""
-    arguments = hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))
+    arguments = {**hints_of(analysis.call, (*OWN, *analysis.inputs, *analysis.without))}
     if analysis.options:
         kind = load(analysis.options)
         hints = get_type_hints(kind)
@@ -75,13 +77,20 @@ def checked(analysis: Analysis, options: Mapping[str, Any]) -> dict[str, Any]:
             raise InputError(f"{name} comes from the study, and is no option of {analysis.name}")
         if name not in allowed:
             raise InputError(f"{analysis.name} has no option {name!r}{nearest(name, allowed)}")
-    for name, parameter in inspect.signature(analysis.call).parameters.items():
-        if name in allowed and name not in options and parameter.default is parameter.empty:
+    for name in _required(analysis.call):
+        if name in allowed and name not in options:
             raise InputError(f"{analysis.name} needs {name}; got none")
     return {
         name: _file(name, value) if name in FILES else checked_value(name, allowed[name], value)
         for name, value in options.items()
     }
+
+
+@cache
+def _required(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The arguments that a function can't do without."""
+    parameters = inspect.signature(function).parameters.items()
+    return tuple(name for name, parameter in parameters if parameter.default is parameter.empty)
 
 
 def checked_value(name: str, hint: Any, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What is run one after the other: extractions, then each step, for steps of one model once for each of them."""
+"""The units of a study: extractions and their parts, then each step, for steps of one model once for each of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pyalign import _checks
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import bad
-from pyalign.study.file import Step, StudyFile
+from pyalign.study.file import MOST_SHARDS, Step, StudyFile
 from pyalign.study.folder import RUN
 
 REPORT = "report"
@@ -20,10 +21,11 @@ class Unit:
 
     Attributes:
         name: what it is called: "score", "probe (clip)", "extract (lite0)".
-        stem: of its files.
+        stem: of its files; no two units have the same.
         step: what it is of; None for an extraction.
         model: of which model it is, or "".
         needs: the names of units that must be done before.
+        shard: (i, k) for part i of k of an extraction; None for anything else.
     """
 
     name: str
@@ -31,15 +33,26 @@ class Unit:
     step: Step | None
     model: str = ""
     needs: tuple[str, ...] = ()
+    shard: tuple[int, int] | None = None
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether it is an extraction that is put together from parts."""
+        return self.step is None and self.shard is None and bool(self.needs)
 
 
-def units_of(study: StudyFile) -> tuple[Unit, ...]:
+def units_of(study: StudyFile, shards: int | None = None) -> tuple[Unit, ...]:
     """All of a study, each behind those that it needs.
 
+    shards: in how many parts models are extracted for which the file does not say it.
+
     Raises:
-        InputError: two of them have one name, which would be that of one record in the journal.
+        InputError: two of them have one name, which would be that of one record.
     """
+    if shards is not None:
+        _checks.whole_number(shards, "shards", 1, MOST_SHARDS)
     used = {name for step in study.steps for name in step.models}
+    extracted = {name: model for name, model in study.models.items() if model.extract and name in used}
     steps = {step.name: step for step in study.steps}
     stems = {REPORT: 1}
     units: dict[str, Unit] = {}
@@ -50,17 +63,23 @@ def units_of(study: StudyFile) -> tuple[Unit, ...]:
             raise bad(study.path, f"two parts are called {unit.name!r}: {_origin(unit)}, and {other}; rename one")
         units[unit.name] = unit
 
-    for name, study_model in study.models.items():
-        if study_model.extract and name in used:
-            add(Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name))
+    for name, model in extracted.items():
+        count = model.shards or shards or 1
+        parts = tuple(f"{_extraction(name)} {number} of {count}" for number in range(1, count + 1)) if count > 1 else ()
+        add(Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name, parts))
     for step in study.steps:
         before = tuple(_name_of(steps[name], which) for name, which in step.takes.values())
-        for model in step.models if step.analysis.each else ("",):
-            names = (model,) if model else step.models
+        for of in step.models if step.analysis.each else ("",):
+            names = (of,) if of else step.models
             needs = tuple(_extraction(name) for name in names if study.models[name].extract)
-            stem = _stem(f"{step.name}-{model}" if model else step.name, stems)
-            add(Unit(_name_of(step, model), stem, step, model, (*needs, *before)))
-    return tuple(units.values())
+            stem = _stem(f"{step.name}-{of}" if of else step.name, stems)
+            add(Unit(_name_of(step, of), stem, step, of, (*needs, *before)))
+    whole = tuple(units.values())
+    for unit in whole:  # last, so that no other file is called otherwise because of them
+        for number, name in enumerate(unit.needs if unit.is_merge else (), start=1):
+            shard = number, len(unit.needs)
+            add(Unit(name, _stem(f"{unit.stem}.{number}of{len(unit.needs)}", stems), None, unit.model, (), shard))
+    return (*(unit for unit in units.values() if unit.shard), *whole)
 
 
 def taken_unit(units: Sequence[Unit], name: str, which: str) -> Unit:
@@ -78,7 +97,7 @@ def _name_of(step: Step, model: str) -> str:
 
 def _origin(unit: Unit) -> str:
     if unit.step is None:
-        return f"the extraction of model {unit.model!r}"
+        return f"the extraction of model {unit.model!r}" + (f", part {unit.shard[0]}" if unit.shard else "")
     return f"step {unit.step.name!r}" + (f" of model {unit.model!r}" if unit.model else "")
 
 
