@@ -457,6 +457,7 @@ OTHER_COMMANDS = (
     Entry(
         "study units", "list the units of a study, which can run by themselves: needs, commands, inputs", SHOW, "study"
     ),
+    Entry("study export", "write the units of a study for SLURM, Snakemake or another engine", SHOW, "howto-cluster"),
     Entry("tour", "run a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
     Entry("export", "write embeddings in another format, with the names of their rows", DATA, "files"),
     Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),
