@@ -36,7 +36,7 @@ def slurm(tasks: Sequence[Task], folder: str, gpu: Sequence[str], cpu: Sequence[
         'common=("$@")',
         "submit() {",
         "  local answer",
-        f'  answer=$(sbatch --parsable --requeue {output} "${{common[@]}}" "$@")',
+        f'  answer=$(sbatch --parsable --requeue {output} "${{common[@]}}" "$@") || return',
         '  echo "${answer%%;*}"',
         "}",
         'before=""',

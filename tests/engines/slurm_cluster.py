@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -33,10 +34,14 @@ class Slurm:
     def __enter__(self):
         self.work.mkdir(parents=True)
         command = ["unshare", "-n", "-m", "-u", "bash", HERE / "slurm_up.sh", PACKAGES / "root", self.work]
-        self._up = subprocess.Popen(
-            [*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=(self.work / "up.err").open("w"),
-            start_new_session=True,
-        )  # fmt: skip
+        with open(self.work / "up.err", "w") as log:
+            self._up = subprocess.Popen(
+                [*map(str, command)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
         ready = self.work / "ready"
         wait_until(lambda: ready.exists() or self._up.poll() is not None, 60)
         if not ready.exists() or ready.read_text().count("idle") != 2:
@@ -100,10 +105,8 @@ def namespace(pid):
 
 
 def kill(pid):
-    try:
+    with suppress(ProcessLookupError):
         os.kill(int(pid), signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def wait_until(condition, seconds, what=lambda: "it has not happened"):
