@@ -70,7 +70,7 @@ from .report.plot import plot
 from .stats.components import Components
 from .stats.resampling import Resampling
 from .study.plan import study_units
-from .study.run import run_study
+from .study.run import run_study, run_unit
 
 __all__ = [
     "Answers",
@@ -147,6 +147,7 @@ __all__ = [
     "regress_metadata",
     "rsa",
     "run_study",
+    "run_unit",
     "sample_triplets",
     "score",
     "score_choices",

@@ -1,13 +1,17 @@
-"""The process: which one imported pyalign, and how much memory it may still take.
+"""The process: which one imported pyalign, which one it ends with, and how much memory it may still take.
 
 `pyalign/__init__.py` loads this at once, and everything else when it is used.
 """
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
-_imported_by = os.getpid()
+_imported_by, _parent = os.getpid(), os.getppid()
+PARENT = "PYALIGN_PARENT"  # of the environment: the process that has started this one
+SET_DEATH_SIGNAL = 1  # of Linux's prctl
 
 
 def is_forked_child() -> bool:
@@ -16,6 +20,23 @@ def is_forked_child() -> bool:
     A fork copies no threads, but the state of libraries that had some: OpenMP would wait for them for ever.
     """
     return os.getpid() != _imported_by
+
+
+def end_with_parent() -> None:
+    """From now on this process is killed when its parent ends, on Linux; at once, if it has ended already.
+
+    The parent is the one that was there when pyalign was imported or, where the environment has `PYALIGN_PARENT`, the
+    process of that number. Linux sends the signal when the thread of the parent ends that has started this process.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    named = os.environ.get(PARENT, "")
+    parent = int(named) if named.isdecimal() and int(named) != os.getpid() else _parent  # a shell that became this one
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def free_memory(root: str = "") -> float:

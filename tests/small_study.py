@@ -60,13 +60,14 @@ def write_inputs(folder):
 
 
 def documents(out):
-    """All that a study has written but its journal and its lock: bytes by path."""
+    """All that a study has written but its records, which say how long each step took: bytes by path."""
     found = {}
-    for place, _, files in os.walk(out):
+    for place, folders, files in os.walk(out):
+        if "records" in folders:
+            folders.remove("records")
         for name in files:
             path = os.path.relpath(os.path.join(place, name), out)
-            if path not in ("journal.json", ".lock"):
-                found[path] = Path(place, name).read_bytes()
+            found[path] = Path(place, name).read_bytes()
     return found
 
 

@@ -1,4 +1,7 @@
-"""The command line: commands read, call and give results. Exit codes: 0, 1 (bad input), 2 (usage), 130 (Ctrl-C)."""
+"""The command line: commands read, call and give results.
+
+Exit codes: 0, 1 (bad input), 2 (usage), 75 (`study step`: try again), 130 (Ctrl-C).
+"""
 
 # PYTHON_ARGCOMPLETE_OK
 from __future__ import annotations
@@ -54,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parse(make_parser(name, COMMANDS[name], command), command.options, rest)
     in_words = Wording(options)
     try:
-        fault = _run(name, command, options, in_words)
+        outcome = _run(name, command, options, in_words)
         sys.stdout.flush()
-        if fault:
-            return _fail(name, in_words(fault))
+        if outcome.fault:
+            return _fail(name, in_words(outcome.fault), outcome.code)
     except (InputError, MissingExtraError) as error:
         return _fail(name, in_words(_located(command, options, str(error))))
     except BrokenPipeError:
@@ -154,8 +157,8 @@ def _command(word: str) -> str:
     raise argparse.ArgumentTypeError(f"{word!r} is no command{near}")
 
 
-def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> str:
-    """Checks outputs, runs, and only then writes and prints. Gives what could not be done after all, or nothing."""
+def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> Outcome:
+    """Checks outputs, runs, and only then writes and prints."""
     from pyalign.cli._options import Quiet, Threads
     from pyalign.cli._outputs import check_outputs, write_outcome
     from pyalign.cli._watch import unchanged
@@ -177,7 +180,7 @@ def _run(name: str, command: Command[Any], options: Any, in_words: Wording) -> s
             write_outcome(_recorded(outcome, options), options, check, in_words)
         if journal is not None:
             journal.close()
-    return outcome.fault
+    return outcome
 
 
 def _with_speed(command: Command[Any], options: Any, progress: Any) -> Outcome:
@@ -240,8 +243,8 @@ def _located(command: Command[Any], options: Any, message: str) -> str:
     return f"{' with '.join(named)}: {message}" if named else message
 
 
-def _fail(name: str, message: str) -> int:
+def _fail(name: str, message: str, code: int = 1) -> int:
     from pyalign.report.words import one_line
 
     say(f"pyalign {name}: error: {one_line(message)}")
-    return 1
+    return code

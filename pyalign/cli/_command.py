@@ -119,7 +119,8 @@ class Outcome:
         text: what is printed instead of the table.
         journal: of the run; it is closed when all is written.
         notes: what a reader should know, in addition to those of the result.
-        fault: what could not be done, said last: the exit code is then 1.
+        fault: what could not be done, said last.
+        code: the exit code where there is a fault.
     """
 
     result: Result | None = None
@@ -128,6 +129,7 @@ class Outcome:
     journal: Journal | None = None
     notes: tuple[str, ...] = ()
     fault: str = ""
+    code: int = 1
 
 
 @dataclass(frozen=True)

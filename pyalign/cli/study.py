@@ -6,8 +6,11 @@ import argparse
 import math
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
+from pyalign._process import end_with_parent
 from pyalign.cli import _options
 from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused
 from pyalign.cli._outputs import described
@@ -20,8 +23,11 @@ from pyalign.study.draft import draft_study
 from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
 from pyalign.study.file import read_study
 from pyalign.study.plan import study_units
-from pyalign.study.result import Study
-from pyalign.study.run import code_of, run_study
+from pyalign.study.result import FAILED, TO_DO, StudyStep
+from pyalign.study.run import code_of, finish_study, plan_of, run_study, run_units
+
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits
+NO_RECORD = "has no valid record"
 
 # pyalign study init
 
@@ -61,14 +67,18 @@ def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
 INIT = Command(StudyInitOptions, run_init, "pyalign study init embeddings")
 
 
+# What all commands about a study have first.
+STUDY_FILE: dict[str, Any] = {
+    "help": "study file: models, triplets, other human data, and steps; its paths are relative to its folder",
+    "required": True, "metavar": "STUDY.toml", "role": "input", "positional": True,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class StudyFolderOptions:
     """A study, and the folder that it is written to."""
 
-    file: Spec = option(
-        "study file: models, triplets, other human data, and steps; its paths are relative to its folder",
-        required=True, metavar="STUDY.toml", role="input", positional=True,
-    )  # fmt: skip
+    file: Spec = option(**STUDY_FILE)
     out: str | None = option(
         "folder for documents and report (default: next to the study file, with its name without .toml)", metavar="DIR",
         role="folder",
@@ -93,7 +103,7 @@ class StudyUnitsOptions(_options.Document, Sharded):
     """The options of `pyalign study units`."""
 
 
-def run_units(options: StudyUnitsOptions, progress: Progress) -> Outcome:
+def list_units(options: StudyUnitsOptions, progress: Progress) -> Outcome:
     """Lists the units; the document has everything that an engine needs."""
     units = study_units(options.file, options.out, shards=options.shards)
     rows = [(unit.id, "done" if unit.done else "to do", ", ".join(unit.needs) or "-") for unit in units]
@@ -103,16 +113,89 @@ def run_units(options: StudyUnitsOptions, progress: Progress) -> Outcome:
     return described(options, {"units": [asdict(unit) for unit in units]}, "\n".join([head, *lines]))
 
 
-UNITS = Command(StudyUnitsOptions, run_units, "pyalign study units study.toml --out results --json")
+UNITS = Command(StudyUnitsOptions, list_units, "pyalign study units study.toml --out results --json")
+
+
+# pyalign study step
+
+
+@dataclass(frozen=True)
+class StudyStepOptions(_options.Threads, _options.Quiet, Sharded):
+    """The options of `pyalign study step`."""
+
+    file: Spec = option(**STUDY_FILE)  # stands before the units
+    units: tuple[str, ...] = option(
+        "the units to make, by their ids; `pyalign study units` lists them", required=True, nargs="+", metavar="ID",
+        positional=True,
+    )  # fmt: skip
+    die_with_parent: bool = option(
+        "end when the process that has started this one ends (Linux)", default=False, group=RUNNING
+    )
+
+
+def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
+    """What the units read; nothing where that can't be said, which the step will say."""
+    if options.die_with_parent:
+        end_with_parent()
+    try:
+        plan = plan_of(options.file, options.out, options.shards)
+        units, _ = plan.chosen(options.units)
+        return tuple(plan.study.place(path) for unit in units for path in plan.inputs(unit))
+    except (InputError, MissingExtraError, OSError):
+        return ()
+
+
+def run_step(options: StudyStepOptions, progress: Progress) -> Outcome:
+    """Makes the units, and says what became of each."""
+    notes: list[str] = []
+    with Steps(not options.quiet) as shown:
+        steps = run_units(
+            options.file, options.out, options.units, shards=options.shards, watch=shown, note=notes.append
+        )
+    width = max(len(step.name) for step in steps)
+    lines = [f"{one_line(step.name):<{width}}  {step.how or step.status}" for step in steps]
+    failed = any(step.status == FAILED for step in steps)
+    fault = fault_of([step for step in steps if step.status == (FAILED if failed else TO_DO)])
+    return Outcome(text="\n".join(lines), notes=tuple(notes), fault=fault, code=1 if failed else TRY_AGAIN)
+
+
+STEP = Command(
+    StudyStepOptions, run_step, "pyalign study step study.toml --out results score", reads=reads_of_units,
+    epilog=f"exit codes: 0 done, or as it was; 1 failed; {TRY_AGAIN} try again: a unit that it needs has no valid "
+    "record, or a live run is making it",
+)  # fmt: skip
+
+
+# pyalign study finish
+
+
+@dataclass(frozen=True)
+class StudyFinishOptions(_options.Threads, _options.Quiet, Sharded):
+    """The options of `pyalign study finish`."""
+
+
+def run_finish(options: StudyFinishOptions, progress: Progress) -> Outcome:
+    """Writes the page of what is there; units that are missing are a fault."""
+    with Steps(not options.quiet) as steps:
+        study = finish_study(options.file, options.out, shards=options.shards, watch=steps)
+    missing = [step for step in study.steps if step.status == TO_DO]
+    return Outcome(study, fault=fault_of(study.failed or [replace(step, reason=NO_RECORD) for step in missing]))
+
+
+FINISH = Command(StudyFinishOptions, run_finish, "pyalign study finish study.toml --out results")
 
 
 # pyalign study run
 
 
 @dataclass(frozen=True)
-class StudyRunOptions(_options.Threads, _options.Quiet, StudyFolderOptions):
+class StudyRunOptions(_options.Threads, _options.Quiet, Sharded):
     """The options of `pyalign study run`."""
 
+    jobs: int = option(
+        "number of steps to run at once, in processes that share the threads (default: 1)", default=1,
+        kind=_options.count, metavar="K", group=RUNNING,
+    )  # fmt: skip
     resume: bool = option(
         "require an earlier run to resume; steps that are done and unchanged are never repeated, with"
         " or without this option",
@@ -134,13 +217,15 @@ def run_file(options: StudyRunOptions, progress: Progress) -> Outcome:
     for note in () if options.quiet else code_of(read_study(options.file)):
         say(f"note: {one_line(note)}")
     with Steps(not options.quiet) as steps:
-        study = run_study(options.file, options.out, resume=options.resume, only=options.only, watch=steps)
-    return Outcome(replace(study, notes=()), fault=fault_of(study))  # its notes were said before it was run
+        study = run_study(
+            options.file, options.out, resume=options.resume, only=options.only, jobs=options.jobs,
+            shards=options.shards, watch=steps,
+        )  # fmt: skip
+    return Outcome(replace(study, notes=()), fault=fault_of(study.failed))  # its notes were said before it was run
 
 
-def fault_of(study: Study) -> str:
+def fault_of(failed: Sequence[StudyStep]) -> str:
     """What could not be done, in one line; nothing where all could."""
-    failed = study.failed
     if not failed:
         return ""
     first = f"step {failed[0].name!r}: {failed[0].reason}"

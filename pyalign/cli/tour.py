@@ -40,7 +40,7 @@ def run(options: TourOptions, progress: Progress) -> Outcome:
     others = tuple(step for step in study.failed if step.name != REPORT)
     if page.status != FINISHED and not others:
         notes = (*notes, f"no page: {page.reason}")
-    fault = fault_of(study) if others else ""
+    fault = fault_of(study.failed) if others else ""
     return Outcome(None, text=_summary(options.out, study), notes=notes, fault=fault)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from pyalign.extraction.attempt import Attempt, earlier_attempts, require_no_earlier_version
 from pyalign.extraction.contents import HASHES
 from pyalign.extraction.finished import Finished, read_finished
-from pyalign.extraction.folder_files import OtherExtraction, file_name, other, require_same, write_text
+from pyalign.extraction.folder_files import BeingWritten, OtherExtraction, file_name, other, require_same, write_text
 from pyalign.extraction.result import Failure
 from pyalign.extraction.weights import hash_file
 from pyalign.io.own_files import require_no_link, take_lock
@@ -111,7 +111,7 @@ class Folder:
         os.makedirs(self.work, exist_ok=True)
         self._lock = take_lock(self.work / LOCK)
         if self._lock is None:
-            raise bad(self.path, "is being written by another run")
+            raise BeingWritten(str(bad(self.path, "is being written by another run")))
         self._go_on(resume, first)
 
     def _go_on(self, resume: bool, first: int) -> None:

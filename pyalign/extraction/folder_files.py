@@ -22,6 +22,10 @@ class OtherExtraction(InputError):
     """What lies in a folder is of other items or settings, or was changed: it can't be gone on with."""
 
 
+class BeingWritten(InputError):
+    """Another run is writing to a folder at this moment."""
+
+
 def other(path: PathLike, problem: str) -> OtherExtraction:
     """An `OtherExtraction` of one line that starts with the folder."""
     return OtherExtraction(str(bad(path, problem)))

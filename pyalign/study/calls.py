@@ -124,7 +124,7 @@ class ExtractCall:
         arguments: of `pyalign.extract`.
         key: of inputs and options.
         items: what the study calls them.
-        images_sha256: of their names and contents; None for texts.
+        images_sha256: of their names and contents, of a part those of its own; None for texts.
     """
 
     arguments: Mapping[str, Any]
@@ -138,14 +138,16 @@ class ExtractCall:
             raise InputError(f"{self.items}: images have changed while they were read; run the study again")
 
 
-def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
-    """Lists what is to be extracted, and hashes it."""
+def prepare_extraction(model: StudyModel, inputs: Inputs, shard: tuple[int, int] | None = None) -> ExtractCall:
+    """Lists what is to be extracted, and hashes it; of a part, (i, k), what is in its own items only."""
     arguments = {name: value for name, value in model.options.items() if name != "per_object"}
     kind = "texts" if "texts" in arguments else "images"
     hashed: dict[str, Any] = {}
     items = arguments[kind]
     arguments[kind] = inputs.place(items)
-    if kind == "images":
+    if kind == "images" and shard is not None:
+        hashed["names"], hashed["images"] = inputs.hash_of_part(items, arguments.get("batch_size"), shard)
+    elif kind == "images":
         hashed["images"] = inputs.hash_of_images(items)
     else:
         hashed["texts"] = hash_file(model.name, Spec(arguments["texts"]).path)
@@ -159,6 +161,8 @@ def prepare_extraction(model: StudyModel, inputs: Inputs) -> ExtractCall:
     if "layer" in arguments:
         arguments["layers"] = (arguments.pop("layer"),)
     settings = {name: value for name, value in model.options.items() if name not in (*NOT_IN_KEY, "per_object")}
+    if shard is not None:
+        arguments["shard"] = settings["shard"] = shard
     key = key_of_step("extract", {"model": model.extract, **settings}, hashed)
     loaded = partial(load_encoder, model.extract, folder=inputs.study.folder)
     return ExtractCall({"model": loaded, **arguments}, key, items, hashed.get("images"))

@@ -1,130 +1,152 @@
-"""The folder of a study: documents, a journal of what each was made of, and a lock while it is written."""
+"""The folder of a study: documents, and a record of what each was made of.
+
+Any number of runs may write to it at once, on one machine or on several that share it. Each file appears whole, and
+what a unit writes follows from its key and from the time at which the run was begun, which all of them share.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from pyalign.errors import InputError
-from pyalign.io.own_files import require_no_link, take_lock
+from pyalign.io.own_files import host_name, require_no_link
 from pyalign.io.paths import PathLike, bad, require_file
-from pyalign.io.write import Content, Files
-from pyalign.journal import Journal
+from pyalign.io.write import Content, Files, create_temporary, sweep_temporaries, write_text
+from pyalign.study.records import RECORDS, Record, read_own_json, read_record, record_path, write_record
 
-JOURNAL, LOCK, STEPS, MODELS, PARTS = "journal.json", ".lock", "steps", "models", ".parts"
+STEPS, MODELS, PARTS = "steps", "models", ".parts"
 STUDY, RESULT, MANIFEST, REPORT = "study.toml", "study.json", "manifest.json", "report.html"
 OURS = (STUDY, RESULT, MANIFEST, REPORT, STEPS, MODELS)  # never put in the place of what a study has not written
-OF = "pyalign study"
-RUN = "this run"  # in the journal: when the run was begun, and whether it has ended
+BEGUN = ".begun"  # among the records: when the run was begun, until it has ended
+PATIENCE = 1.0  # seconds for another run to write that
 
 
 class StudyFolder:
-    """A folder that a study is written to; as a context, it is this process's alone.
+    """A folder that a study is written to.
 
     Args:
         path: made where it is not there.
         resume: whether there must be something to go on with.
 
     Raises:
-        InputError: it holds other files under the names of a study's, nothing to resume, or is being written.
+        InputError: it holds other files under the names of a study's, links, or nothing to resume.
         OSError: it can't be written.
     """
 
     def __init__(self, path: PathLike, resume: bool = False) -> None:
-        self.path, self.resume = Path(path), resume
-        self._lock: IO[bytes] | None = None
-        self.journal = Journal()
-
-    def __enter__(self) -> StudyFolder:
-        self._require_ours()
-        os.makedirs(self.path, exist_ok=True)
-        self._take()
-        try:
-            self._require_ours()
-            self.journal = self._open()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def _require_ours(self) -> None:
-        """Raises where links or other files are there, or nothing to resume. A study writes its journal first."""
-        for name in (JOURNAL, LOCK, PARTS, *OURS):
+        self.path = Path(path)
+        for name in (RECORDS, PARTS, *OURS):
             require_no_link(self.path / name)
-        known = os.path.lexists(self.path / JOURNAL)
-        if self.resume and not known:
+        known = (self.path / RECORDS).is_dir()  # which a study makes first
+        if resume and not known:
             raise bad(self.path, "there is nothing to resume: no study was begun there; leave resume=True out")
         there = [name for name in OURS if os.path.lexists(self.path / name)]
         if there and not known:
             raise bad(self.path, f"holds {there[0]}, which no study has written there; take another one, out=folder")
+        for place in (self.path, self.path / RECORDS, self.path / STEPS):
+            os.makedirs(place, exist_ok=True)
 
-    def _open(self) -> Journal:
-        place = self.path / JOURNAL
-        try:
-            return Journal.open(place, OF, resume=place.exists())
-        except InputError:
-            if self.resume:
-                raise
-        return Journal(place, OF)  # damaged: everything is made again
+    @cached_property
+    def time(self) -> str:
+        """When the run was begun, ISO 8601, UTC: by the first process of it, on whichever machine."""
+        place, until = self.path / RECORDS / BEGUN, time.monotonic() + PATIENCE
+        while True:
+            begun = read_own_json(place).get("time")
+            if isinstance(begun, str):
+                return begun
+            text = json.dumps({"time": now()}) + "\n"
+            if time.monotonic() > until:  # damaged
+                write_text(place, text, follow_links=False)
+            elif not _wrote_first(place, text):
+                time.sleep(0.01)
 
-    def _take(self) -> None:
-        self._lock = take_lock(self.path / LOCK)
-        if self._lock is None:
-            raise bad(self.path, "another run is writing this study; wait for it, or take another folder")
+    def end(self, finished: Sequence[str]) -> None:
+        """All that could be made is made; removes what runs have left that were killed, or slower than others.
 
-    def __exit__(self, *reason: object) -> None:
-        if self._lock is not None:
-            self._lock.close()  # the file stays: another run may have it open
-
-    def begin(self) -> str:
-        """When the run was begun, ISO 8601, UTC; one that goes on was begun when the first of it was."""
-        record = self.journal.record(RUN)
-        earlier = record if isinstance(record, Mapping) and not record.get("ended") else {}
-        time = str(earlier["time"]) if isinstance(earlier.get("time"), str) else now()
-        self.journal.finish(RUN, {"time": time, "ended": False})
-        for name in (STEPS, PARTS):
-            os.makedirs(self.path / name, exist_ok=True)
-        return time
-
-    def end(self, time: str) -> None:
-        """All that could be made is made."""
-        self.journal.finish(RUN, {"time": time, "ended": True})
-        with suppress(OSError):
+        finished: the ids of the units that are done.
+        """
+        with suppress(FileNotFoundError):
+            os.unlink(self.path / RECORDS / BEGUN)
+        self.__dict__.pop("time", None)
+        with suppress(OSError):  # some is of units that are not done
+            for name in {*os.listdir(self.path / PARTS)}.intersection(f"{unit}.json" for unit in finished):
+                os.unlink(self.path / PARTS / name)
             os.rmdir(self.path / PARTS)
+        os.utime(self.path / RECORDS)  # by the clock of the file system
+        for folder in (self.path, self.path / STEPS, self.path / RECORDS):
+            sweep_temporaries(os.fspath(folder), os.stat(self.path / RECORDS).st_mtime)
 
-    def holds(self, unit: str, key: str, document: str) -> bool:
-        """Whether what a unit has made of that very key is here, whole, under the name of that document."""
-        record = self.journal.record(unit)
-        if not isinstance(record, Mapping) or record.get("key") != key or not isinstance(record.get("files"), Mapping):
-            return False
-        return document in record["files"] and all(
-            self.sha256(name) == digest for name, digest in record["files"].items()
-        )
+    def record(self, unit: str) -> Record | None:
+        """The record of the unit of that id, if it is sound and all its files are as they were written."""
+        record = read_record(self.path, unit)
+        if record is None or any(self.sha256(name) != digest for name, digest in record.files.items()):
+            return None
+        return record
 
-    def seconds(self, unit: str) -> float | None:
-        """How long it took."""
-        record = self.journal.record(unit)
-        return record.get("seconds") if isinstance(record, Mapping) else None
+    def held(self, unit: str, key: str, document: str) -> Record | None:
+        """The record of a unit that was made of that very key, whole, under the name of that document."""
+        record = read_record(self.path, unit)
+        if record is None or record.key != key or document not in record.files:
+            return None
+        return self.record(unit)
 
     def files(self, unit: str) -> dict[str, str]:
         """The SHA-256 of the files of a unit, by path."""
-        record = self.journal.record(unit)
-        return dict(record["files"]) if isinstance(record, Mapping) else {}
+        record = read_record(self.path, unit)
+        return {} if record is None else dict(record.files)
 
     def keep(
-        self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = ()
-    ) -> None:
-        """Writes the files of a unit, the document last in line, then takes note of them. also: of what is there."""
-        with Files(follow_links=False) as pending:
-            digests = {name: pending.add(self.path / name, content, hashed=True) for name, content in files.items()}
+        self, unit: str, key: str, files: Mapping[str, Content], seconds: float, also: tuple[str, ...] = (),
+        asked: str = "", inputs: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Writes the files of a unit, then its record.
+
+        Args:
+            unit, key, seconds, asked, inputs: see `Record`.
+            files: contents by path in the folder.
+            also: what is there already.
+        """
+        before = read_record(self.path, unit)
+        if before is not None and before.key != key:
+            record_path(self.path, unit).unlink(missing_ok=True)
+        digests: dict[str, str] = {}
+        for name, content in files.items():  # one by one: no file that another run has written is gone for a moment
+            with Files(follow_links=False, sweep=False) as pending:
+                digests[name] = str(pending.add(self.path / name, content, hashed=True))
+                pending.commit()
+        digests.update({name: self.sha256(name) or "" for name in also})
+        host = host_name()
+        write_record(self.path, Record(unit, key, asked, digests, round(seconds, 3), host, inputs or {}))
+        self._failure(unit).unlink(missing_ok=True)
+
+    def touch(self, record: Record, inputs: Mapping[str, Any]) -> None:
+        """Takes note of the sizes and times of inputs whose contents are what they were."""
+        if inputs != record.inputs:
+            write_record(self.path, replace(record, inputs=inputs))
+
+    def _failure(self, unit: str) -> Path:
+        return self.path / RECORDS / f"{unit}.failure"
+
+    def fail(self, unit: str, asked: str, reason: str) -> None:
+        """Takes note of why a unit can't be made, for whoever writes the page."""
+        with suppress(OSError), Files(follow_links=False, sweep=False) as pending:
+            pending.add(self._failure(unit), json.dumps({"asked": asked, "reason": reason}) + "\n")
             pending.commit()
-        digests.update({name: self.sha256(name) for name in also})
-        self.journal.finish(unit, {"key": key, "files": digests, "seconds": round(seconds, 3)})
+
+    def failure(self, unit: str, asked: str) -> str | None:
+        """Why the unit could not be made when the study file asked for the same."""
+        document = read_own_json(self._failure(unit))
+        return str(document.get("reason")) if document.get("asked") == asked else None
 
     def sha256(self, name: str) -> str | None:
         """The SHA-256 of a file of the folder; None where there is none to read."""
@@ -142,6 +164,25 @@ class StudyFolder:
         """Where a step that is interrupted leaves what it has."""
         os.makedirs(self.path / PARTS, exist_ok=True)
         return self.path / PARTS / f"{stem}.json"
+
+
+def _wrote_first(path: Path, text: str) -> bool:
+    """Writes a file that was not there, whole; False where another run was first."""
+    new = create_temporary(os.fspath(path))
+    try:
+        new.write(text.encode())
+        new.flush()
+        os.fsync(new.fileno())
+        os.link(new.name, path, follow_symlinks=False)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links
+        with suppress(FileExistsError), open(path, "x", encoding="ascii") as file:
+            file.write(text)
+    finally:
+        new.close()
+        os.unlink(new.name)
+    return True
 
 
 def now() -> str:

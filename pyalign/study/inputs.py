@@ -36,6 +36,12 @@ class Inputs:
         self._read: dict[tuple[Any, ...], Any] = {}
         self._digests: dict[int, tuple[Any, str]] = {}
         self._files: dict[str, os.stat_result] = {}
+        self._used: set[str] = set()  # the files of the unit that is being made
+        self._used_by: dict[tuple[Any, ...], set[str]] = {}
+
+    def begin_unit(self) -> None:
+        """From now on, `require_unchanged` is about what another unit reads."""
+        self._used = set()
 
     def place(self, path: str) -> Spec:
         """Where a file of the study is, which is about to be read; see `require_unchanged`."""
@@ -45,29 +51,36 @@ class Inputs:
                 there = os.stat(file)
                 if stat.S_ISREG(there.st_mode):
                     self._files.setdefault(file, there)
+                    self._used.add(file)
         return place
 
     def require_unchanged(self) -> None:
-        """Raises InputError where a file that was read has been written over since: arrays are mapped, not copied.
+        """Raises InputError where a file that the unit has read was written over since: arrays are mapped, not copied.
 
         One that was deleted, or another moved to its place, changes nothing of what is read.
         """
-        for path, was in self._files.items():
-            if is_written_over(path, was):
+        for path in sorted(self._used):
+            if is_written_over(path, self._files[path]):
                 raise bad(path, "was changed while it was read; run the study again")
 
     def once(self, key: tuple[Any, ...], read: Callable[[], Any]) -> Any:
         """What was read under that key."""
         if key not in self._read:
-            value = self._read[key] = read()
-            if isinstance(value, Embeddings | Triplets | Judgments):
-                hash_early(value)
+            before, self._used = self._used, set()
+            try:
+                value = self._read[key] = read()
+                if isinstance(value, Embeddings | Triplets | Judgments):
+                    hash_early(value)
+                self._used_by[key] = self._used
+            finally:
+                self._used |= before
+        self._used |= self._used_by[key]
         return self._read[key]
 
     def hash_of_images(self, source: str, anew: bool = False) -> str:
         """SHA-256 of the names and the contents of images: one that was drawn over is another one.
 
-        again: whether they are read again, where they were read before.
+        anew: whether they are read again, where they were read before.
         """
         from pyalign.extraction.contents import sha256_of_images
         from pyalign.extraction.images import as_images
@@ -78,6 +91,21 @@ class Inputs:
             return sha256_of_images(as_images(place), default_workers())
         digest: str = self.once(("images", place), lambda: sha256_of_images(as_images(place), default_workers()))
         return digest
+
+    def hash_of_part(self, source: str, batch_size: int | None, shard: tuple[int, int]) -> tuple[str, str]:
+        """SHA-256 of the names of all images, and of the names and the contents of those of a part."""
+        from pyalign.extraction.contents import sha256_of, sha256_of_items, sha256_of_listing
+        from pyalign.extraction.extract import BATCH
+        from pyalign.extraction.images import as_images
+        from pyalign.extraction.job import numbers_of
+        from pyalign.extraction.loading import default_workers
+
+        images, size = as_images(self.place(source)), batch_size or BATCH
+        count = len(images.names)
+        batches = numbers_of(count, size, shard)
+        part = range(batches.start * size, min(count, batches.stop * size))
+        hashes = sha256_of_items(images.open, part, default_workers())
+        return sha256_of("\n".join(images.names)), sha256_of_listing(images.names[part.start : part.stop], hashes)
 
     def digest(self, value: Any) -> str:
         """The digest of a value that was read, computed once; that of a table of models is made of its parts."""

@@ -36,7 +36,7 @@ def make_report(
         key = key_of_step(
             "write_report", {"title": study.title}, {"documents": hashes, "missing": reasons, **shown_hashes}
         )
-        if folder.holds(REPORT, key, PAGE):
+        if folder.held(REPORT, key, PAGE):
             return StudyStep(REPORT, "write_report", FINISHED, document=PAGE, key=key, how=REUSED)
         started()
         began = time.perf_counter()

@@ -20,7 +20,7 @@ from pyalign.study.file import ELSEWHERE, STEP, StudyFile, read_study
 from pyalign.study.keys import digest_of
 from pyalign.study.options import FILES
 from pyalign.study.records import read_record
-from pyalign.study.units import Unit, units_of
+from pyalign.study.units import Unit, name_of, units_of
 
 SHOWN = 8  # letters of a hash behind an id, which say what was asked for when the units were listed
 
@@ -99,12 +99,15 @@ class Plan:
 
     Attributes:
         by_name, by_id: the units.
+        extractions: those of whole models, by model.
     """
 
     def __init__(self, study: StudyFile, folder: Path, units: tuple[Unit, ...]) -> None:
         self.study, self.folder, self.units = study, folder, units
         self.by_name = {unit.name: unit for unit in units}
         self.by_id = {unit.stem: unit for unit in units}
+        self.extractions = {unit.model: unit for unit in units if unit.step is None and unit.shard is None}
+        self._steps = {step.name: step for step in study.steps}
         self._asked: dict[str, str] = {}
         self._models: dict[str, str] = {}
         self._sizes: dict[str, dict[str, list[int] | None]] = {}
@@ -121,7 +124,7 @@ class Plan:
             StudyUnit(
                 unit.stem, unit.name, function_of(unit), tuple(self.by_name[name].stem for name in unit.needs),
                 (*before, f"{unit.stem}@{self.asked(unit)[:SHOWN]}"), self._wants_device(unit),
-                {path: None if seen is None else seen[0] for path, seen in self.inputs(unit).items()},
+                {self.study.place(path): None if seen is None else seen[0] for path, seen in self.inputs(unit).items()},
                 *done[unit.name],
             )
             for unit in self.units
@@ -147,6 +150,10 @@ class Plan:
             if seen and not self.asked(self.by_id[unit_id]).startswith(seen):
                 changed.append(unit_id)
         return tuple(unit for unit in self.units if unit.stem in names), tuple(changed)
+
+    def taken(self, name: str, which: str) -> Unit:
+        """The unit whose result "step:NAME::WHICH" stands for."""
+        return self.by_name[name_of(self._steps[name], which)]
 
     def asked(self, unit: Unit) -> str:
         """SHA-256 of what the file asks for, of the unit itself and of all that it needs; of no contents."""
@@ -182,7 +189,10 @@ class Plan:
         return not unit.is_merge and self.study.models[unit.model].options.get("device") != "cpu"
 
     def inputs(self, unit: Unit) -> dict[str, list[int] | None]:
-        """Bytes and time of the last change of what the unit reads, by path; None where nothing is there."""
+        """Bytes and time of the last change of what the unit reads; None where nothing is there.
+
+        By path as the study file has it, so that it is the same wherever the study is.
+        """
         seen: dict[str, list[int] | None] = {}
         for spec in () if unit.is_merge else dict.fromkeys(self._specs(unit)):
             if spec not in self._sizes:
@@ -216,10 +226,11 @@ class Plan:
 
     def _seen(self, spec: str) -> dict[str, list[int] | None]:
         place = Spec(self.study.place(spec))
-        named = is_named(place)
-        if named or spec.startswith(ELSEWHERE):
-            return {file: _size_and_time(file) for file in described_files(place.path)} if named else {}
-        return {place.path: _size_and_time(place.path)}
+        if is_named(place):
+            folder = "" if os.path.isabs(spec) else self.study.folder or os.curdir
+            files = described_files(place.path)
+            return {os.path.relpath(file, folder) if folder else file: _size_and_time(file) for file in files}
+        return {} if spec.startswith(ELSEWHERE) else {Spec(spec).path: _size_and_time(place.path)}
 
 
 def function_of(unit: Unit) -> str:

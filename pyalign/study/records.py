@@ -61,7 +61,10 @@ def read_record(folder: Path, unit: str) -> Record | None:
     if document.get("pyalign_record") != FORMAT or document.pop("sha256", None) != _seal(document):
         return None
     known: dict[str, Any] = {entry.name: document.get(entry.name) for entry in fields(Record)}
-    return Record(**known) if known["unit"] == unit else None
+    texts = (known["key"], known["asked"], known["host"])
+    tables = isinstance(known["files"], dict) and isinstance(known["inputs"], dict)
+    sound = tables and isinstance(known["seconds"], float | int) and all(isinstance(text, str) for text in texts)
+    return Record(**known) if sound and known["unit"] == unit else None
 
 
 def read_own_json(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pyalign._result import Result
 from pyalign.documents import hidden
 
 FINISHED, FAILED, TO_DO = "finished", "failed", "to do"
-MADE, REUSED = "made", "as it was"
+MADE, REUSED, ELSEWHERE = "made", "as it was", "made elsewhere"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class StudyStep:
         document: where its result lies in the folder of the study; None where there is none.
         key: SHA-256 of its inputs, options, function and version; None where its inputs could not be read.
         reason: why it has failed, a line.
-        how: in no document: "made" by this run, or "as it was".
+        how: in no document: "made" by this run, "as it was", or "made elsewhere": a live run makes it at the moment.
         seconds: in no document: that it took when it was made.
     """
 

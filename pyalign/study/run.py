@@ -1,60 +1,56 @@
-"""`run_study`: everything that a study file asks for, as far as it is not there already."""
+"""`run_study`: everything that a study file asks for, as far as it is not there already; and one unit of it."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pyalign._result import load_result
-from pyalign.analysis.ceiling.result import ceiling_of
+from pyalign import _checks
 from pyalign.data.provenance import hashing
-from pyalign.errors import InputError, MissingExtraError
+from pyalign.errors import InputError
 from pyalign.extraction.disk import on_disk
-from pyalign.io.own_files import require_no_link
-from pyalign.io.paths import PathLike, checked_path, one_line
-from pyalign.journal import Journal
-from pyalign.study.calls import Call, extracted_document, files_of, prepare, prepare_extraction
-from pyalign.study.file import StudyFile, read_study, split_step
-from pyalign.study.folder import MANIFEST, MODELS, RESULT, STEPS, STUDY, StudyFolder
-from pyalign.study.inputs import Inputs
+from pyalign.io.paths import PathLike, checked_path
+from pyalign.io.write import Files
+from pyalign.study.claims import claim
+from pyalign.study.file import StudyFile, read_study
+from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder
+from pyalign.study.maker import RUNNING, Maker, Watch, unseen
 from pyalign.study.manifest import manifest_of
 from pyalign.study.page import make_report
-from pyalign.study.result import FAILED, FINISHED, MADE, REUSED, TO_DO, Study, StudyStep
-from pyalign.study.units import REPORT, Unit, taken_unit, units_of, units_wanted
+from pyalign.study.plan import Plan, folder_of
+from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, TO_DO, Study, StudyStep
+from pyalign.study.schedule import AGAIN, InThisProcess, make_all
+from pyalign.study.units import REPORT, units_of, units_wanted
 
-RUNNING = "running"
-# Called whenever something changes: the name of a step, its state, and what there is to say of it.
-Watch = Callable[[str, str, str], None]
-FAULTS = (InputError, MissingExtraError, OSError, MemoryError)
-
-
-def unseen(name: str, state: str, detail: str) -> None:
-    """A `Watch` that shows nothing."""
+MOST_JOBS = 4096
 
 
 def run_study(
-    path: PathLike, out: PathLike | None = None, *, resume: bool = False, only: str | None = None,
-    watch: Watch = unseen,
+    path: PathLike, out: PathLike | None = None, *, resume: bool = False, only: str | None = None, jobs: int = 1,
+    shards: int | None = None, watch: Watch = unseen,
 ) -> Study:  # fmt: skip
     """Runs the steps of a study whose inputs, options or function have changed, and writes its report.
 
     Args:
         path: the study, a `.toml` file; see docs/study.md.
-        out: a folder for documents, report and journal; None: a folder next to the file, named like it without `.toml`.
+        out: a folder for documents, report and records; None: a folder next to the file, named like it without `.toml`.
         resume: whether there must be a run to continue. Steps that are done and have not changed are never run again.
         only: the name of a step, which is run with the steps that it needs and no others; "report": only the report.
+        jobs: how many units are made at once, each in a process of its own, which share the threads of this one.
+        shards: in how many parts models are extracted where the study file does not say it; the results are the same.
         watch: a callback that gets the name, the state and a detail of each step as they change.
 
     Returns:
         A `Study`. Documents are in `out/steps`; the page is `out/report.html`.
 
     Raises:
-        InputError: what is wrong with the study file; a folder that is another's, or is being written. If the
-            inputs of a step are wrong, the result says so, and the other steps are run.
+        InputError: what is wrong with the study file; a folder that is another's. If the inputs of a step are wrong,
+            the result says so, and the other steps are run.
         MissingExtraError: before Python 3.11, without tomli.
         OSError: the file is missing, or the folder can't be written.
 
@@ -67,15 +63,104 @@ def run_study(
         >>> study.steps[0].name, study.steps[0].status
         ('score', 'finished')
     """
+    _checks.whole_number(jobs, "jobs", 1, MOST_JOBS)
+    plan = plan_of(path, out, shards)
+    wanted = units_wanted(plan.units, only)
+    with hashing():
+        run = _Run(Maker(plan, StudyFolder(plan.folder, resume), watch))
+        return run.all(wanted, jobs, shards)
+
+
+def finish_study(
+    path: PathLike, out: PathLike | None = None, *, shards: int | None = None, watch: Watch = unseen
+) -> Study:  # fmt: skip
+    """Checks all that the units of a study have written, and writes its page, `study.json` and `manifest.json`.
+
+    Args: see `run_study`.
+
+    Returns:
+        A `Study`; steps that are not there have failed where their units have said why, or else are "to do".
+
+    Raises:
+        As `run_study`.
+    """
+    plan = plan_of(path, out, shards)
+    with hashing():
+        return _Run(Maker(plan, StudyFolder(plan.folder), watch), with_failures=True).all(set(), 1, shards)
+
+
+def run_unit(
+    path: PathLike, out: PathLike | None, unit: str, *, shards: int | None = None, watch: Watch = unseen
+) -> StudyStep:  # fmt: skip
+    """Make one unit of a study, if it is not there: its documents, then its record.
+
+    Args:
+        path: the study, a `.toml` file; see docs/study.md.
+        out: the folder of the study; None: a folder next to the file, named like it without `.toml`.
+        unit: its id, see `study_units`.
+        shards: in how many parts models are extracted where the study file does not say it.
+        watch: a callback that gets the name, the state and a detail of the unit.
+
+    Returns:
+        What became of it. Its status is "finished", "failed" with a reason, or "to do" with a reason where it can be
+        tried again: a unit that it needs has no valid record, or a live run is making it.
+
+    Raises:
+        InputError: what is wrong with the study file; no such unit; a folder that is another's.
+        OSError: the file is missing, or the folder can't be written.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "small.toml")
+        ...     _ = path.write_text('triplets = "dataset:sample"\\nmodels.lite0 = "dataset:sample"\\n[steps.score]\\n')
+        ...     step = run_unit(path, None, "score")
+        >>> step.status, step.how
+        ('finished', 'made')
+    """
+    (step,) = run_units(path, out, (unit,), shards=shards, watch=watch)
+    return step
+
+
+def run_units(
+    path: PathLike, out: PathLike | None, units: tuple[str, ...], *, shards: int | None = None, watch: Watch = unseen,
+    note: Callable[[str], None] = lambda _: None,
+) -> tuple[StudyStep, ...]:  # fmt: skip
+    """Make several units in the order of the study, as `run_unit` does.
+
+    units: ids, each with or without the hash of `StudyUnit.command` behind it.
+    note: called where the study file asks for something else than that hash is of.
+    """
+    plan = plan_of(path, out, shards)
+    chosen, changed = plan.chosen(units)
+    for unit_id in changed:
+        note(f"{unit_id}: the study file has changed since its units were listed; what it asks for now is made")
+    steps = []
+    with hashing():
+        maker = Maker(plan, StudyFolder(plan.folder), watch)
+        for unit in chosen:
+            steps.append(maker.make(unit))
+            if steps[-1].status == FINISHED:
+                maker.done[unit.name] = steps[-1]
+            show(steps[-1], watch)
+    return tuple(steps)
+
+
+def maker_of(path: PathLike, out: PathLike, *, shards: int | None, watch: Watch) -> Maker:
+    """What makes the units of a study in a folder that is there."""
+    plan = plan_of(path, out, shards)
+    return Maker(plan, StudyFolder(plan.folder), watch)
+
+
+def plan_of(path: PathLike, out: PathLike | None, shards: int | None) -> Plan:
+    """What a study asks for; raises as `run_study`."""
     if out is not None:
         checked_path(out, "out")
     study = read_study(path)
-    place = _place(study, out)
-    units = units_of(study)
-    wanted = units_wanted(units, only)
-    with hashing(), StudyFolder(place, resume) as folder:
-        run = _Run(study, folder, units, watch)
-        return run.all(wanted, Path(path).read_bytes())
+    place = folder_of(study, out)
+    if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
+        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, out=folder")
+    return Plan(study, place, units_of(study, shards))
 
 
 def code_of(study: StudyFile) -> tuple[str, ...]:
@@ -92,201 +177,91 @@ def _where(path: str) -> str:
     return " in the folder of the study" + ("" if path.endswith(".py") else ", or as it is installed")
 
 
-def _place(study: StudyFile, out: PathLike | None) -> Path:
-    place = Path(os.path.splitext(study.path)[0] if out is None else out)
-    if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
-        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, out=folder")
-    return place
+def show(step: StudyStep, watch: Watch) -> None:
+    """Says to a watch what became of a step."""
+    detail = step.reason or (f"{step.seconds:.1f} s" if step.how == MADE and step.seconds is not None else "")
+    watch(step.name, step.how or step.status, detail)
 
 
-@dataclass
 class _Run:
-    """A run: what is done so far, by the name of the unit."""
+    """All units of a study, then its page.
 
-    study: StudyFile
-    folder: StudyFolder
-    units: tuple[Unit, ...]
-    watch: Watch
+    Args:
+        maker: of its units.
+        with_failures: whether steps have failed that another process could not make.
+    """
 
-    def __post_init__(self) -> None:
-        self.done: dict[str, StudyStep] = {}
-        self.inputs = Inputs(self.study, self._extracted)
-        self.time = ""
+    def __init__(self, maker: Maker, with_failures: bool = False) -> None:
+        self.maker, self.with_failures = maker, with_failures
+        self.plan, self.folder, self.watch = maker.plan, maker.folder, maker.watch
 
-    def all(self, wanted: set[str], file: bytes) -> Study:
+    def all(self, wanted: set[str], jobs: int, shards: int | None) -> Study:
         """Every unit that is wanted; then the report."""
-        self.time = self.folder.begin()
-        for unit in self.units:
+        file = Path(self.plan.study.path).read_bytes()
+        for unit in self.plan.units:
             self.watch(unit.name, TO_DO, "")
         self.watch(REPORT, TO_DO, "")
         try:
-            for unit in self.units:
-                self.done[unit.name] = self._unit(unit, unit.name in wanted)
-                self._tell(self.done[unit.name])
-            report = make_report(self.inputs, self.folder, self.done, lambda: self.watch(REPORT, RUNNING, ""))
-            self._tell(report)
+            with self._executor(jobs, shards) as executor:
+                done = make_all(self.maker, wanted, executor, lambda step: show(step, self.watch))
+            steps = {unit.name: done[unit.name] for unit in self.plan.units if unit.shard is None}
+            if self.with_failures:
+                steps = self._with_failures(steps)
+            return self._report(steps, file)
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(self._left(str(stop))) from None
-        steps = (*self.done.values(), report)
-        result = Study(
-            self.study.title, steps, report.document, folder=str(self.folder.path), notes=code_of(self.study)
-        )  # fmt: skip
-        self._close(result, file)
-        return result
 
-    def _tell(self, step: StudyStep) -> None:
-        detail = step.reason or (f"{step.seconds:.1f} s" if step.how == MADE and step.seconds is not None else "")
-        self.watch(step.name, step.how or step.status, detail)
+    def _executor(self, jobs: int, shards: int | None) -> Any:
+        if jobs == 1:
+            return nullcontext(InThisProcess(self.maker))
+        from pyalign.backends import native
+        from pyalign.study.workers import Workers
 
-    def _running(self, name: str) -> Callable[[str, int, int | None], None]:
-        self.watch(name, RUNNING, "")
+        return Workers(self.maker, jobs, native.num_threads(), shards)
 
-        def progress(stage: str, done: int, total: int | None) -> None:
-            count = f" {done:,}" if total is None and done else "" if total is None else f" {done:,}/{total:,}"
-            self.watch(name, RUNNING, f"{stage}{count}")
-
-        return progress
+    def _report(self, steps: dict[str, StudyStep], file: bytes) -> Study:
+        """The page and the study's own files, by one run at a time."""
+        while True:
+            with claim(self.folder.path, REPORT) as host:
+                if host is None:
+                    started = lambda: self.watch(REPORT, RUNNING, "")  # noqa: E731
+                    report = make_report(self.maker.inputs, self.folder, steps, started)
+                    show(report, self.watch)
+                    return self._close(steps, report, file)
+            self.watch(REPORT, ELSEWHERE, f"by a live run on {host}")
+            time.sleep(AGAIN)
 
     def _left(self, more: str) -> str:
-        finished = [step.name for step in self.done.values() if step.status == FINISHED]
+        finished = [step.name for step in self.maker.done.values() if step.status == FINISHED]
         kept = f"finished: {', '.join(finished)}" if finished else "no step is finished"
         return f"{kept}; go on with the same command, or with resume=True"
 
-    def _close(self, result: Study, file: bytes) -> None:
+    def _close(self, steps: dict[str, StudyStep], report: StudyStep, file: bytes) -> Study:
         """The study's own files: a copy of what was asked, what became of it, and what is here."""
+        study, moment = self.plan.study, self.folder.time
+        result = Study(
+            study.title, (*steps.values(), report), report.document, folder=str(self.folder.path), notes=code_of(study)
+        )
         files: dict[str, bytes | str] = {STUDY: file, RESULT: result.to_json() + "\n"}
-        from pyalign.io.write import Files
-
         with Files(follow_links=False) as pending:
             digests = {name: pending.add(self.folder.path / name, text, hashed=True) for name, text in files.items()}
-            units = [*(unit.name for unit in self.units if self.done[unit.name].status == FINISHED), REPORT]
-            text = manifest_of(self.study, self.time, {**digests, **self._files(units)})
-            pending.add(self.folder.path / MANIFEST, text)
+            finished = [self.plan.by_name[step.name].stem for step in steps.values() if step.status == FINISHED]
+            for stem in (*finished, *((REPORT,) if report.document else ())):
+                digests.update(self.folder.files(stem))
+            pending.add(self.folder.path / MANIFEST, manifest_of(study, moment, digests))
             pending.commit()
-        self.folder.end(self.time)
+        self.folder.end(finished)
+        return result
 
-    def _files(self, units: list[str]) -> dict[str, str]:
-        return {name: digest for unit in units for name, digest in self.folder.files(unit).items()}
-
-    # One unit
-
-    def _unit(self, unit: Unit, wanted: bool) -> StudyStep:
-        function = "extract" if unit.step is None else unit.step.analysis.name
-        step = StudyStep(unit.name, function, TO_DO, unit.model or None)
-        missing = next((name for name in unit.needs if self.done[name].status != FINISHED), None)
-        if missing is not None:
-            return replace(step, status=FAILED, reason=f"needs {missing}, which has failed") if wanted else step
-        try:
-            return self._extraction(unit, step, wanted) if unit.step is None else self._step(unit, step, wanted)
-        except FAULTS as error:
-            return replace(step, status=FAILED, reason=_reason(error)) if wanted else step
-
-    def _step(self, unit: Unit, step: StudyStep, wanted: bool) -> StudyStep:
-        assert unit.step is not None
-        if wanted:
-            self.watch(unit.name, RUNNING, "reading")
-        call = prepare(unit.step, unit.model, self.inputs, self._taken)
-        document = f"{STEPS}/{unit.stem}.json"
-        done = replace(step, status=FINISHED, document=document, key=call.key)
-        if self.folder.holds(unit.name, call.key, document):
-            return replace(done, how=REUSED, seconds=self.folder.seconds(unit.name))
-        if not wanted:
-            return step
-        began = time.perf_counter()
-        result = self._called(unit, call)
-        seconds = time.perf_counter() - began
-        self.inputs.require_unchanged()
-        self.folder.keep(unit.name, call.key, files_of(result, unit.stem, STEPS, self.time), seconds)
-        self.folder.part(unit.stem).unlink(missing_ok=True)
-        return replace(done, how=MADE, seconds=seconds)
-
-    def _called(self, unit: Unit, call: Call) -> Any:
-        journal = None
-        if call.step.analysis.keeps:
-            part = self.folder.part(unit.stem)
-            try:
-                journal = Journal.open(part, call.key, resume=part.exists())
-            except InputError:  # of other inputs, or damaged
-                part.unlink()
-                journal = Journal(part, call.key)
-        progress = self._running(unit.name)
-        if journal is None:
-            return call.run(progress, None)
-        with journal.kept():
-            return call.run(progress, journal)
-
-    def _taken(self, ref: str) -> Any:
-        """What a step takes of another: a ceiling, or a map."""
-        name, which = split_step(ref)
-        unit = taken_unit(self.units, name, which)
-        assert unit.step is not None
-        if unit.step.analysis.gives == "ceiling":
-            ceiling = load_result(self.folder.path / STEPS / f"{unit.stem}.json")
-            return ceiling_of(ceiling, which or "estimate")
-        place = self.folder.path / STEPS / f"{unit.stem}.npz"
-        if not place.exists():
-            raise InputError(f"{ref} must be a map; {unit.name} has found none")
-        from pyalign.io.transform import load_transform
-
-        return replace(load_transform(place), source=ref)
-
-    # Extractions
-
-    def _extraction(self, unit: Unit, step: StudyStep, wanted: bool) -> StudyStep:
-        from pyalign.extraction.contents import HASHES
-        from pyalign.extraction.extract import extract
-        from pyalign.extraction.folder import UNFINISHED
-        from pyalign.extraction.folder_files import OtherExtraction
-
-        model = self.study.models[unit.model]
-        if wanted:
-            self.watch(unit.name, RUNNING, "reading")
-        call = prepare_extraction(model, self.inputs)
-        place, document = f"{MODELS}/{unit.stem.removeprefix('extract-')}", f"{STEPS}/{unit.stem}.json"
-        done = replace(step, status=FINISHED, document=document, key=call.key)
-        if self.folder.holds(unit.name, call.key, document):
-            return replace(done, how=REUSED, seconds=self.folder.seconds(unit.name))
-        if not wanted:
-            return step
-        progress, began = self._running(unit.name), time.perf_counter()
-        arguments: Mapping[str, Any] = {**call.arguments, "out": self.folder.path / place, "progress": progress}
-        there = self.folder.path / place
-        require_no_link(there)
-        begun = any((there / name).exists() for name in (MANIFEST, UNFINISHED))
-        if there.exists() and not begun and self.folder.files(unit.name):
-            self._clear(place)  # what is left of an extraction of this study
-        try:
-            extraction = extract(**arguments, resume=True)
-        except OtherExtraction:
-            self._clear(place)
-            extraction = extract(**arguments)
-        call.require_same_images(extraction)
-        text = extracted_document(extraction, call, place, self.time)
-        files = {f"{place}/manifest.json": text, document: text}
-        rest = tuple(
-            f"{place}/{name}"
-            for name in (extraction.names, HASHES, *(layer.file for layer in extraction.layers))
-            if name
-        )
-        seconds = time.perf_counter() - began
-        self.folder.keep(unit.name, call.key, files, seconds, rest)
-        return replace(done, how=MADE, seconds=seconds)
-
-    def _clear(self, place: str) -> None:
-        """Removes what an extraction of other items or settings has left in the study's folder."""
-        import shutil
-
-        shutil.rmtree(self.folder.path / place)
-
-    def _extracted(self, model: str) -> tuple[str, str]:
-        """Folder and layer of a model that was extracted."""
-        unit = next(unit for unit in self.units if unit.step is None and unit.model == model)
-        layer = self.study.models[model].options.get("layer", "penultimate")
-        return str(self.folder.path / MODELS / unit.stem.removeprefix("extract-")), layer
-
-
-def _reason(error: BaseException) -> str:
-    """One line of an error."""
-    if isinstance(error, OSError) and not isinstance(error, MissingExtraError) and error.strerror:
-        return one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
-    return one_line(str(error) or type(error).__name__)
+    def _with_failures(self, steps: dict[str, StudyStep]) -> dict[str, StudyStep]:
+        """Steps with the reasons for which units could not be made."""
+        for name, step in steps.items():
+            unit = self.plan.by_name[name]
+            if step.status == TO_DO:
+                parts = (self.plan.by_name[part] for part in unit.needs if unit.is_merge)
+                reasons = [self.folder.failure(one.stem, self.plan.asked(one)) for one in (*parts, unit)]
+                failed = [need for need in unit.needs if need in steps and steps[need].status == FAILED]
+                reasons += [f"needs {need}, which has failed" for need in failed]
+                reason = next((reason for reason in reasons if reason), None)
+                steps[name] = step if reason is None else replace(step, status=FAILED, reason=reason)
+        return steps

@@ -12,8 +12,9 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.extraction.decode import pillow_image
 from pyalign.io import write_files
 from pyalign.io.paths import PathLike, bad, checked_path
+from pyalign.study.maker import Watch, unseen
 from pyalign.study.result import Study
-from pyalign.study.run import Watch, run_study, unseen
+from pyalign.study.run import run_study
 
 DATA, FILE, RESULTS = "data", "tour.toml", "results"
 PART = 64  # of the features of the sample that a smaller model has

@@ -10,7 +10,6 @@ from pyalign import _checks
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import bad
 from pyalign.study.file import MOST_SHARDS, Step, StudyFile
-from pyalign.study.folder import RUN
 
 REPORT = "report"
 
@@ -58,7 +57,7 @@ def units_of(study: StudyFile, shards: int | None = None) -> tuple[Unit, ...]:
     units: dict[str, Unit] = {}
 
     def add(unit: Unit) -> None:
-        if unit.name in units or unit.name in (REPORT, RUN):
+        if unit.name in units or unit.name == REPORT:
             other = _origin(units[unit.name]) if unit.name in units else "pyalign itself"
             raise bad(study.path, f"two parts are called {unit.name!r}: {_origin(unit)}, and {other}; rename one")
         units[unit.name] = unit
@@ -68,12 +67,12 @@ def units_of(study: StudyFile, shards: int | None = None) -> tuple[Unit, ...]:
         parts = tuple(f"{_extraction(name)} {number} of {count}" for number in range(1, count + 1)) if count > 1 else ()
         add(Unit(_extraction(name), _stem(f"extract-{name}", stems), None, name, parts))
     for step in study.steps:
-        before = tuple(_name_of(steps[name], which) for name, which in step.takes.values())
+        before = tuple(name_of(steps[name], which) for name, which in step.takes.values())
         for of in step.models if step.analysis.each else ("",):
             names = (of,) if of else step.models
             needs = tuple(_extraction(name) for name in names if study.models[name].extract)
             stem = _stem(f"{step.name}-{of}" if of else step.name, stems)
-            add(Unit(_name_of(step, of), stem, step, of, (*needs, *before)))
+            add(Unit(name_of(step, of), stem, step, of, (*needs, *before)))
     whole = tuple(units.values())
     for unit in whole:  # last, so that no other file is called otherwise because of them
         for number, name in enumerate(unit.needs if unit.is_merge else (), start=1):
@@ -82,14 +81,14 @@ def units_of(study: StudyFile, shards: int | None = None) -> tuple[Unit, ...]:
     return (*(unit for unit in units.values() if unit.shard), *whole)
 
 
-def taken_unit(units: Sequence[Unit], name: str, which: str) -> Unit:
-    """The unit whose result "step:NAME::WHICH" stands for."""
-    step = next(unit.step for unit in units if unit.step is not None and unit.step.name == name)
-    return next(unit for unit in units if unit.step is step and unit.name == _name_of(step, which))
+def name_of(step: Step, model: str) -> str:
+    """What the unit of a step is called; model: of which it is, or "" for the only one.
 
-
-def _name_of(step: Step, model: str) -> str:
-    """What the unit of a step is called; model: of which it is, or "" for the only one."""
+    Example:
+        >>> from pyalign.study.analyses import find_analysis
+        >>> name_of(Step("ceiling", find_analysis("ceiling"), {}, {}, (), {}), "")
+        'ceiling'
+    """
     if not step.analysis.each:
         return step.name
     return f"{step.name} ({model or step.models[0]})"

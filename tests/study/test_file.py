@@ -77,7 +77,6 @@ MISTAKES = {  # what is put in place of what -> the message
         "two parts are called 'probe (a)': step 'probe (a)', and step 'probe' of model 'a'; rename one"
     ),
     ("limit = 5", "limit = 5\n[steps.report]\nfunction = 'score'"): "two parts are called 'report': step 'report', and",
-    ("limit = 5", "limit = 5\n[steps.'this run']\nfunction = 'score'"): "two parts are called 'this run'",
     ("limit = 5", 'limit = 5\n[steps.after]\nfunction = "score"\ntransform = "step:probe"'): (
         "step 'after': transform must be one map: write step:probe::MODEL, one of a, b; got ''"
     ),

@@ -18,7 +18,6 @@ from small_study import TEXT, documents
 
 import pyalign
 from pyalign.errors import InputError
-from pyalign.study.folder import StudyFolder
 
 MOMENTS, BY_TIME = 10, 3
 COMMAND = [sys.executable, "-m", "pyalign", "study", "run", "small.toml", "--quiet", "--threads", "1", "--out"]
@@ -79,13 +78,7 @@ def test_killed_at_ten_random_moments_and_resumed_it_has_the_same_documents(fold
     assert not [name for name in documents("killed") if ".tmp" in name]
 
 
-def test_two_at_once_in_one_folder_is_one_line(folder):
-    with StudyFolder("small"), pytest.raises(InputError, match="small: another run is writing this study"):
-        pyalign.run_study("small.toml")
-    assert not pyalign.run_study("small.toml").failed  # the lock goes with its owner
-
-
-@pytest.mark.parametrize("name", [".lock", "journal.json", "report.html"])
+@pytest.mark.parametrize("name", ["records", "study.json", "report.html"])
 def test_a_link_among_the_files_of_a_study_is_not_followed(folder, name):
     Path("victim").write_text("precious")
     os.makedirs("small")
@@ -95,7 +88,9 @@ def test_a_link_among_the_files_of_a_study_is_not_followed(folder, name):
     assert Path("victim").read_text() == "precious" and not Path("small/steps").exists()
 
 
-@pytest.mark.parametrize("name", ["steps/score.json", "journal.json", "study.json", "manifest.json", "report.html"])
+@pytest.mark.parametrize(
+    "name", ["steps/score.json", "records/score.json", "study.json", "manifest.json", "report.html"]
+)
 def test_a_link_that_is_put_into_a_study_while_it_runs_is_not_written_through(folder, name):
     Path("victim").write_text("precious")
 
@@ -196,7 +191,7 @@ def test_an_extraction_that_was_damaged_is_made_again(extracting, name, is_gone)
 def test_a_link_in_place_of_the_folder_of_a_model_is_not_followed(extracting):
     os.makedirs("victim")
     os.makedirs("small/models")
-    Path("small/journal.json").write_text("{}")
+    os.makedirs("small/records")
     extracting.symlink_to(Path("victim").absolute())
     (step,) = [step for step in pyalign.run_study("small.toml").steps if step.name == "extract (b)"]
     assert step.reason.endswith("models/b: is a link, which is not followed") and not os.listdir("victim")

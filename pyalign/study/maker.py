@@ -1,0 +1,267 @@
+"""One unit of a study: is it there, and if not, how it is made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from pyalign._result import load_result
+from pyalign.analysis.ceiling.result import ceiling_of
+from pyalign.errors import InputError, MissingExtraError
+from pyalign.io.own_files import require_no_link
+from pyalign.io.paths import one_line
+from pyalign.journal import Journal
+from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
+from pyalign.study.claims import claim
+from pyalign.study.file import split_step
+from pyalign.study.folder import MANIFEST, MODELS, PARTS, STEPS, StudyFolder
+from pyalign.study.inputs import Inputs
+from pyalign.study.plan import Plan
+from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, TO_DO, StudyStep
+from pyalign.study.units import Unit
+
+RUNNING = "running"
+# Called whenever something changes: the name of a step, its state, and what there is to say of it.
+Watch = Callable[[str, str, str], None]
+FAULTS = (InputError, MissingExtraError, OSError, MemoryError)
+
+
+def unseen(name: str, state: str, detail: str) -> None:
+    """A `Watch` that shows nothing."""
+
+
+class Maker:
+    """Makes units of one study in one folder, one at a time; inputs are read once.
+
+    Args:
+        plan: what the study asks for.
+        folder: where it is written.
+        watch: see `Watch`.
+
+    Attributes:
+        done: what became of units, by name; of others the records say it.
+    """
+
+    def __init__(self, plan: Plan, folder: StudyFolder, watch: Watch = unseen) -> None:
+        self.plan, self.folder, self.watch = plan, folder, watch
+        self.done: dict[str, StudyStep] = {}
+        self.inputs = Inputs(plan.study, self._extracted)
+        self._merged: dict[str, StudyStep | None] = {}
+
+    def make(self, unit: Unit) -> StudyStep:
+        """Makes a unit, if it is not there. How it went is in the result, and its reason if it failed.
+
+        A step is "to do" with a reason where a need has no valid record, or where a live run makes it at the moment.
+        """
+        step = self.begun(unit)
+        missing = next((need for name in unit.needs if (need := self._need(name)).status != FINISHED), None)
+        if missing is not None and not (unit.is_merge and self.look(unit).status == FINISHED):
+            if missing.status != FAILED:
+                return replace(step, reason=f"needs {missing.name}, which has no valid record")
+            return replace(step, status=FAILED, reason=_reason_of_need(unit, missing))
+        self.watch(unit.name, RUNNING, "reading")
+        try:
+            with claim(self.folder.path, unit.stem) as host:
+                if host is not None:
+                    return replace(step, how=ELSEWHERE, reason=f"a live run on {host} is making it")
+                return self._tried(unit, step)
+        except FAULTS as error:
+            return self._failed(unit, step, error)
+
+    def look(self, unit: Unit) -> StudyStep:
+        """What is there of a unit, which is not made: finished, or to do."""
+        step = self.begun(unit)
+        with suppress(*FAULTS):
+            return self._step(unit, step, False) if unit.step else self._extraction(unit, step, False)
+        return step
+
+    def recorded(self, unit: Unit) -> StudyStep:
+        """What the record of a unit says of what the study file asks for, without a look into its inputs."""
+        record, step = self.folder.record(unit.stem), self.begun(unit)
+        if record is None or record.asked != self.plan.asked(unit):
+            return step
+        document = f"{STEPS}/{unit.stem}.json"
+        return replace(
+            step, status=FINISHED, document=document, key=record.key, how=REUSED, seconds=record.seconds
+        )  # fmt: skip
+
+    def begun(self, unit: Unit) -> StudyStep:
+        """A unit of which nothing is known."""
+        self.inputs.begin_unit()
+        return StudyStep(unit.name, unit.step.analysis.name if unit.step else "extract", TO_DO, unit.model or None)
+
+    def _need(self, name: str) -> StudyStep:
+        if name not in self.done:
+            return self.recorded(self.plan.by_name[name])
+        return self.done[name]
+
+    def _tried(self, unit: Unit, step: StudyStep) -> StudyStep:
+        from pyalign.extraction.folder_files import BeingWritten
+
+        try:
+            return self._step(unit, step, True) if unit.step else self._extraction(unit, step, True)
+        except BeingWritten:
+            return replace(step, how=ELSEWHERE, reason="a live run is making it")
+        except FAULTS as error:
+            there = self.look(unit)  # by another run, which has removed what this one was at
+            return there if there.status == FINISHED else self._failed(unit, step, error)
+
+    def _failed(self, unit: Unit, step: StudyStep, error: BaseException) -> StudyStep:
+        reason = reason_of(error)
+        self.folder.fail(unit.stem, self.plan.asked(unit), reason)
+        return replace(step, status=FAILED, reason=reason)
+
+    def _running(self, name: str) -> Callable[[str, int, int | None], None]:
+        self.watch(name, RUNNING, "")
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            count = f" {done:,}" if total is None and done else "" if total is None else f" {done:,}/{total:,}"
+            self.watch(name, RUNNING, f"{stage}{count}")
+
+        return progress
+
+    def _there(self, unit: Unit, done: StudyStep, document: str, seen: Mapping[str, Any]) -> StudyStep | None:
+        """The step, if what it has made of its key is there."""
+        record = self.folder.held(unit.stem, done.key or "", document)
+        if record is None:
+            return None
+        self.folder.touch(record, seen)
+        return replace(done, how=REUSED, seconds=record.seconds)
+
+    # Steps
+
+    def _step(self, unit: Unit, step: StudyStep, wanted: bool) -> StudyStep:
+        assert unit.step is not None
+        seen = self.plan.inputs(unit)
+        call = prepare(unit.step, unit.model, self.inputs, self._taken)
+        document = f"{STEPS}/{unit.stem}.json"
+        done = replace(step, status=FINISHED, document=document, key=call.key)
+        there = self._there(unit, done, document, seen)
+        if there is not None or not wanted:
+            return there or step
+        moment, began = self.folder.time, time.perf_counter()
+        result = self._called(unit, call)
+        seconds = time.perf_counter() - began
+        self.inputs.require_unchanged()
+        files, asked = files_of(result, unit.stem, STEPS, moment), self.plan.asked(unit)
+        self.folder.keep(unit.stem, call.key, files, seconds, asked=asked, inputs=seen)
+        self.folder.part(unit.stem).unlink(missing_ok=True)
+        return replace(done, how=MADE, seconds=seconds)
+
+    def _called(self, unit: Unit, call: Call) -> Any:
+        journal = None
+        if call.step.analysis.keeps:
+            part = self.folder.part(unit.stem)
+            try:
+                journal = Journal.open(part, call.key, resume=part.exists())
+            except InputError:  # of other inputs, or damaged, or gone
+                part.unlink(missing_ok=True)
+                journal = Journal(part, call.key)
+        progress = self._running(unit.name)
+        if journal is None:
+            return call.run(progress, None)
+        with journal.kept():
+            return call.run(progress, journal)
+
+    def _taken(self, ref: str) -> Any:
+        """What a step takes of another: a ceiling, or a map."""
+        name, which = split_step(ref)
+        unit = self.plan.taken(name, which)
+        assert unit.step is not None
+        if unit.step.analysis.gives == "ceiling":
+            ceiling = load_result(self.folder.path / STEPS / f"{unit.stem}.json")
+            return ceiling_of(ceiling, which or "estimate")
+        place = self.folder.path / STEPS / f"{unit.stem}.npz"
+        if not place.exists():
+            raise InputError(f"{ref} must be a map; {unit.name} has found none")
+        from pyalign.io.transform import load_transform
+
+        return replace(load_transform(place), source=ref)
+
+    # Extractions, their parts, and merges of these
+
+    def _extraction(self, unit: Unit, step: StudyStep, wanted: bool) -> StudyStep:
+        if unit.shard is not None and (merged := self._merge_of(unit)) is not None:
+            return replace(merged, name=unit.name, how=REUSED)
+        seen = self.plan.inputs(unit)
+        call = prepare_extraction(self.plan.study.models[unit.model], self.inputs, unit.shard)
+        place = self._place(unit)
+        document = f"{place}/{MANIFEST}" if unit.shard else f"{STEPS}/{unit.stem}.json"
+        done = replace(step, status=FINISHED, document=document, key=call.key)
+        there = self._there(unit, done, document, seen)
+        if there is not None or not wanted:
+            return there or step
+        moment, began = self.folder.time, time.perf_counter()
+        extraction = self._extracted_into(unit, place, call)
+        call.require_same_images(extraction)
+        text = extracted_document(extraction, call, place, moment)
+        files = {f"{place}/{MANIFEST}": text, **({} if unit.shard else {document: text})}
+        from pyalign.extraction.contents import HASHES
+
+        names = (extraction.names, HASHES, *(layer.file for layer in extraction.layers))
+        rest = tuple(f"{place}/{name}" for name in names if name)
+        seconds = time.perf_counter() - began
+        self.folder.keep(unit.stem, call.key, files, seconds, rest, self.plan.asked(unit), seen)
+        for name in unit.needs:
+            shutil.rmtree(self.folder.path / self._place(self.plan.by_name[name]), ignore_errors=True)
+        return replace(done, how=MADE, seconds=seconds)
+
+    def _merge_of(self, part: Unit) -> StudyStep | None:
+        """The merge that a part is for, where that is there already."""
+        if part.model not in self._merged:
+            merge = self.plan.extractions[part.model]
+            recorded = self.recorded(merge).status == FINISHED
+            step = self._extraction(merge, self.begun(merge), False) if recorded else None
+            self._merged[part.model] = step if step is not None and step.status == FINISHED else None
+        return self._merged[part.model]
+
+    def _extracted_into(self, unit: Unit, place: str, call: ExtractCall) -> Any:
+        """Extracts into a folder, or merges its parts there; what is left there of something else is removed."""
+        from pyalign.extraction.extract import extract
+        from pyalign.extraction.folder import UNFINISHED
+        from pyalign.extraction.folder_files import OtherExtraction
+        from pyalign.extraction.merge import merge_extractions
+
+        there, progress = self.folder.path / place, self._running(unit.name)
+        parts = [self.folder.path / self._place(self.plan.by_name[name]) for name in unit.needs]
+        os.makedirs(there.parent, exist_ok=True)
+        require_no_link(there)
+        begun = any((there / name).exists() for name in (MANIFEST, UNFINISHED))
+        if there.exists() and not begun and self.folder.files(unit.stem):
+            shutil.rmtree(there)  # what is left of an extraction of this study
+        for last in (False, True):
+            try:
+                if parts:
+                    return merge_extractions(parts, there, progress=progress)
+                return extract(**call.arguments, out=there, progress=progress, resume=not last)
+            except OtherExtraction:
+                if last or not there.exists():
+                    raise
+                shutil.rmtree(there)
+        raise AssertionError("unreachable")
+
+    def _place(self, unit: Unit) -> str:
+        """The folder of an extraction, or of a part of one, in the folder of the study."""
+        return f"{PARTS}/{unit.stem}" if unit.shard else f"{MODELS}/{unit.stem.removeprefix('extract-')}"
+
+    def _extracted(self, model: str) -> tuple[str, str]:
+        """Folder and layer of a model that was extracted."""
+        layer = self.plan.study.models[model].options.get("layer", "penultimate")
+        return str(self.folder.path / self._place(self.plan.extractions[model])), layer
+
+
+def _reason_of_need(unit: Unit, missing: StudyStep) -> str:
+    """Why a unit can't be made; a merge fails as the whole extraction would have."""
+    return missing.reason or "" if unit.is_merge else f"needs {missing.name}, which has failed"
+
+
+def reason_of(error: BaseException) -> str:
+    """One line of an error."""
+    if isinstance(error, OSError) and not isinstance(error, MissingExtraError) and error.strerror:
+        return one_line(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+    return one_line(str(error) or type(error).__name__)
