@@ -85,6 +85,11 @@ class Slurm:
         own = namespace(pid.read_text().strip()) if pid.exists() else None
         return [pid for pid in map(str, pids()) if own and namespace(pid) == own]
 
+    def makes(self, node, out):
+        """Whether a process of a node makes a unit of a study at the moment."""
+        claims = [path.read_text() for path in (Path(out) / "records").glob("*.claim")]
+        return any(f"-{pid}-" in claim for pid in self.processes(node) for claim in claims)
+
     def cut(self, node, and_kill):
         """Takes the link of a node down and, if asked, kills all its processes."""
         self.run("ip", "link", "set", f"to-{node}", "down")
