@@ -1,4 +1,4 @@
-"""A study of 44 units for engines: an extraction in three parts, its merge, steps of 17 models; what is compared."""
+"""A study for engines: an extraction in three parts, its merge, steps of each model; and what is compared."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 from small_study import write_inputs
 
-MODELS = 16  # and one that is extracted
 COMMAND = [sys.executable, "-m", "pyalign", "study"]
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}  # the time in documents
 # What engines and records leave in the folder of a study, which is no part of it.
 LEFT = (".slurm", ".done", ".snakemake", ".parts", "records", "slurm.sh", "Snakefile", "commands.json", ".lock")
 
 
-def write_study(folder):
-    """Writes the study file with its inputs; gives its path."""
+def write_study(folder, count=16):
+    """Writes a study of so many models and an extracted one, with its inputs; gives its path. 16 make 42 units."""
     from PIL import Image
 
     write_inputs(folder)
@@ -28,7 +27,7 @@ def write_study(folder):
         Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / "photos" / f"object-{k}.bmp")
     x = np.load(folder / "a.npy")
     models = ['p = { extract = "pixels:2", images = "photos", shards = 3, n_threads = 1, device = "cpu" }']
-    for k in range(MODELS):
+    for k in range(count):
         np.save(folder / f"m{k}.npy", x + rng.normal(size=x.shape))
         models.append(f'm{k} = "m{k}.npy"')
     steps = "[steps.neighbors]\n[steps.near_duplicates]\nthreshold = 0.9\n"

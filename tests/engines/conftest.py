@@ -15,10 +15,10 @@ from cluster_study import EPOCH, run_serially, write_study
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, request):
     """The file of a study; next to it is `serial`, the folder of the run that all others are compared with."""
     folder = tmp_path_factory.mktemp("study")
-    path = write_study(folder)
+    path = write_study(folder, getattr(request.module, "MODELS", 16))
     run_serially(path, folder / "serial")
     return path
 

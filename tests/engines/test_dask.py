@@ -21,6 +21,7 @@ from pyalign.study import dask as dask_workers
 pytestmark = pytest.mark.usefixtures("moment")
 distributed = pytest.importorskip("distributed")
 PORT = 18786
+MODELS = 3  # of the study, whose 18 units are processes of their own
 
 
 @contextmanager
@@ -77,8 +78,8 @@ def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run
             killed.append(pids(client)[0])
             os.kill(killed[-1], signal.SIGKILL)
 
-        threads = [after_claims(out, count, kill) for count in (3, 9)]
-        threads.append(after_claims(out, 15, lambda: client.submit(eat_memory, key="eat", retries=0)))
+        threads = [after_claims(out, count, kill) for count in (3, 8)]
+        threads.append(after_claims(out, 12, lambda: client.submit(eat_memory, key="eat", retries=0)))
         result = pyalign.run_study(study, out, client=client)
         for thread in threads:
             thread.join(1)
