@@ -19,7 +19,9 @@ from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, Stud
 from pyalign.study.tasks import LATER
 from pyalign.study.units import Unit
 
-PATIENCE = 30.0  # seconds without a worker, or without one that has what a unit asks for
+# Seconds without a worker, or without one that has what a unit asks for: at first; and later, when a cluster may be
+# about to replace those that it had.
+PATIENCE, PATIENCE_LATER = 30.0, 600.0
 LOOK, INTERVAL = 2.0, 0.05  # seconds between two looks at the workers, and at what has ended
 UNSEEN = 60.0  # seconds that a file system may take to show one node what another has written
 RESOURCE = {"gpu": 1}  # of workers that take units which want a device
@@ -65,7 +67,7 @@ class DaskWorkers:
         self.futures: dict[str, tuple[Unit, Any]] = {}
         self.there: list[tuple[Unit, StudyStep]] = []  # what need not be made
         self.since: dict[str, float] = {}  # when a unit first lacked what another has written
-        self.missing_since, self.looked = time.monotonic(), 0.0
+        self.patience, self.missing_since, self.looked = PATIENCE, time.monotonic(), 0.0
 
     def __enter__(self) -> DaskWorkers:
         return self
@@ -102,8 +104,8 @@ class DaskWorkers:
         """What became of units, at least of one, unless so many seconds have passed before.
 
         Raises:
-            InputError: there has been no worker for 30 s, or none with a device where a unit wants one; the
-                scheduler is gone.
+            InputError: there has been no worker for 30 s (for ten minutes, where there had been some), or none with
+                a device where a unit wants one; the scheduler is gone.
         """
         until = None if seconds is None else time.monotonic() + seconds
         results, self.there = self.there, []
@@ -147,9 +149,9 @@ class DaskWorkers:
         self.looked = now
         missing = self._missing()
         if not missing:
-            self.missing_since = now
-        elif now - self.missing_since > PATIENCE:
-            raise InputError(f"client has had {missing} for {PATIENCE:.0f} s; what is done stays")
+            self.patience, self.missing_since = PATIENCE_LATER, now
+        elif now - self.missing_since > self.patience:
+            raise InputError(f"client has had {missing} for {self.patience:.0f} s; what is done stays")
 
     def _missing(self) -> str:
         workers: Mapping[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]
