@@ -476,6 +476,7 @@ OTHER_COMMANDS = (
     ),
     Entry("study step", "make units of a study and no others, each with a record of its own", SHOW, "study"),
     Entry("study finish", "check what the units of a study have written, and write its report", SHOW, "study"),
+    Entry("study export", "write the units of a study for SLURM, Snakemake or another engine", SHOW, "howto-cluster"),
     Entry("tour", "run a study of the built-in sample, in two minutes, with a report", SHOW, "study"),
     Entry("export", "write embeddings in another format, with the names of their rows", DATA, "files"),
     Entry("sample", "write the built-in sample (411 objects, 28,770 triplets) to a folder", DATA, "sample"),

@@ -48,7 +48,7 @@ FILES = {  # as the pages call them: where they lie in the folder of real data
 }
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLS = re.compile(r"(\w+=\S+ |\S*/)?(pip install|make (demo|test)|python3 -m venv|sudo apt-get install)\b")
-NEEDS = re.compile(r"#.*\bneeds (a download|a GPU|an idle machine|the repository)\b")
+NEEDS = re.compile(r"#.*\bneeds (a download|a GPU|an idle machine|the repository|Snakemake|submitit|Ray)\b")
 COMMENT = re.compile(r"<!-- ([^>]*) -->\n\Z")
 SIZE = re.compile(r"(\d+\.\d+) MB")
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]\d+)?")
@@ -105,7 +105,7 @@ def blocks_of(text: str) -> list[Block]:
 
 def run(block: Block, folder: Path) -> tuple[int, str]:
     """The exit code of a block, and what it prints."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(Path(sys.executable).parent), str(folder / stand_ins.PROGRAMS), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "COLUMNS": "80", "PYALIGN_DATA": str(folder / "datasets")}
     done = subprocess.run(
         ["bash", "-e", "-c", block.run], cwd=folder, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL,

@@ -166,6 +166,23 @@ def of_92(place: Path) -> None:
     np.savez(place / "kriegeskorte92_images_and_behaviour.npz", rdms=people(OF_92))
 
 
+def sbatch(folder: Path) -> None:
+    """A program that runs each task of an array at once, and prints the number of a job, as that of SLURM does."""
+    folder.mkdir()
+    (folder / "sbatch").write_text(SBATCH)
+    (folder / "sbatch").chmod(0o755)
+
+
+PROGRAMS = ".programs"  # in the folder of a page, where commands are looked for
+SBATCH = """\
+#!/bin/bash
+script=$(mktemp) count=1
+cat > "$script"
+for word; do case $word in --array=1-*) count=${word#--array=1-};; esac; done
+for ((k = 1; k <= count; k++)); do SLURM_ARRAY_TASK_ID=$k bash "$script" > /dev/null || true; done
+rm "$script"
+echo 7
+"""
 LABELS = [f"dimension {k}" for k in range(1, DIMENSIONS + 1)]
 METADATA = (
     "model,family,objective,data,parameters,imagenet_accuracy,seed",
@@ -267,6 +284,8 @@ def lay_out(commands: str, folder: Path) -> None:
     for name, make in FILES.items():
         if is_named(name, commands):
             write(folder / name, make)
+    if "slurm.sh" in commands:
+        sbatch(folder / PROGRAMS)
     if "dataset:" in commands:
         things(folder / "datasets" / "things")
 

@@ -53,7 +53,8 @@ class Option:
         nargs: "+", "*", "?" or a number of words, as argparse has it; all but "?" give tuples.
         const: the value of a flag without a word, with nargs "?".
         group: the heading in the help.
-        role: "input" or "output" for files, which are kept apart; "folder" for one to write to; "" for anything else.
+        role: "input" or "output" for files, which are kept apart; "folder" for one to write to; "flags" for options of
+            another program, in one word that may begin with a dash; "" for anything else.
         positional: whether the values stand by themselves, before the options; with flags, either way.
         exclusive: a name that options share of which one may be given.
         words: what the shell offers.
@@ -315,7 +316,7 @@ def _standing(field_: Field[Any]) -> str:
 
 def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
     """The options of the words; exits with 2 where they are not understood."""
-    known, rest = parser.parse_known_intermixed_args(list(words))
+    known, rest = parser.parse_known_intermixed_args(_with_flags(kind, words))
     if rest:
         parser.error(_unrecognized(rest, parser))
     parsed = vars(known)
@@ -335,6 +336,18 @@ def parse(parser: Parser, kind: type[Chosen], words: Sequence[str]) -> Chosen:
             parser.error(f"the following arguments are required: {either}")
         values[field_.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _with_flags(kind: type, words: Sequence[str]) -> list[str]:
+    """The words, with each value that is made of another program's options tied to its flag: argparse takes none."""
+    flags = {flag_of(field_, option_) for field_, option_ in declared(kind) if option_.role == "flags"}
+    tied: list[str] = []
+    for word in words:
+        if tied and tied[-1] in flags:
+            tied[-1] += f"={word}"
+        else:
+            tied.append(word)
+    return tied
 
 
 def _unrecognized(words: Sequence[str], parser: Parser) -> str:

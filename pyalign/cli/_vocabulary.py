@@ -175,6 +175,10 @@ VOCABULARY = {
         ("--die-with-parent", "", "switch", False, "end with the process that has started this one"),
         ("--shards", "shards", "integer", None, "in how many parts models are extracted"),
         ("--only", "only", "text", None, "run only one step of a study"),
+        ("--engine", "", "text", None, "what runs the units of a study"),
+        ("--group", "", "number", 5, "how many minutes of units run in one process"),
+        ("--gpu-options", "", "text", None, "options of sbatch for units that want a device"),
+        ("--cpu-options", "", "text", None, "options of sbatch for all other units"),
         # Data sets
         ("--folder", "folder", "text", None, "where a data set is stored"),
         # What is shown and written

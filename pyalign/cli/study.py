@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from pyalign._process import end_with_parent
 from pyalign.cli import _options
-from pyalign.cli._command import RUNNING, Command, Outcome, option
+from pyalign.cli._command import RUNNING, Command, Outcome, option, refuse_unused
 from pyalign.cli._outputs import described
 from pyalign.cli._streams import say
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
+from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
 from pyalign.study.file import read_study
 from pyalign.study.plan import study_units
 from pyalign.study.presets import PRESET, draft_preset
@@ -238,3 +242,67 @@ def fault_of(failed: Sequence[StudyStep]) -> str:
 
 
 RUN = Command(StudyRunOptions, run_file, "pyalign study run study.toml --out results", reads=reads)
+
+
+# pyalign study export
+
+
+def minutes(text: str) -> float:
+    """A number of at least 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not (0 <= value < math.inf):
+        raise argparse.ArgumentTypeError(f"expected a number of minutes of at least 0; got {text!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class StudyExportOptions(_options.Quiet, Sharded):
+    """The options of `pyalign study export`."""
+
+    engine: str = option(
+        "what runs the units: slurm (DIR/slurm.sh, array jobs), snakemake (DIR/Snakefile, rules), or json"
+        " (DIR/commands.json, for anything that starts processes)", required=True, choices=ENGINES, metavar="ENGINE",
+    )  # fmt: skip
+    group: float = option(
+        "run units in one process until that takes about MINUTES; 0: one for each unit (default: 5)", default=MINUTES,
+        kind=minutes, metavar="MINUTES",
+    )  # fmt: skip
+    gpu_options: str | None = option(
+        'options of sbatch for units that want a device, in one word: "--constraint=gpu --time=60"', metavar="OPTIONS",
+        role="flags",
+    )  # fmt: skip
+    cpu_options: str | None = option(
+        "options of sbatch for all other units, likewise", metavar="OPTIONS", role="flags",
+    )  # fmt: skip
+
+
+def run_export(options: StudyExportOptions, progress: Progress) -> Outcome:
+    """Writes what the engine reads, and says how to start it."""
+    if options.engine != SLURM:
+        refuse_unused(options, ("gpu_options", "cpu_options"), "--engine slurm")
+    export = export_study(
+        options.file, options.out, options.engine, shards=options.shards, minutes=options.group,
+        gpu=_words(options.gpu_options, "--gpu-options"), cpu=_words(options.cpu_options, "--cpu-options"),
+    )  # fmt: skip
+    place = os.path.relpath(export.path) if not os.path.isabs(options.out or options.file) else export.path
+    count = f"{export.tasks:,} {'task' if export.tasks == 1 else 'tasks'}"
+    levels = f"{export.levels} {'level' if export.levels == 1 else 'levels'}"
+    lines = [f"{place}: {count} on {levels}"]
+    if export.run:
+        lines += ["", f"  {shlex.join(place if word == export.path else word for word in export.run)}"]
+    return Outcome(None, {export.path: export.text}, "\n".join(lines), notes=export.notes)
+
+
+def _words(text: str | None, flag: str) -> list[str]:
+    try:
+        return shlex.split(text or "")
+    except ValueError as error:
+        raise InputError(f"{flag} must be words as a shell reads them; got {text!r}: {error}") from error
+
+
+EXPORT = Command(
+    StudyExportOptions, run_export, 'pyalign study export study.toml --engine slurm --gpu-options "--constraint=gpu"'
+)

@@ -31,7 +31,7 @@ MOST_JOBS = 4096
 
 def run_study(
     path: PathLike, out: PathLike | None = None, *, resume: bool = False, only: str | None = None, jobs: int = 1,
-    shards: int | None = None, watch: Watch = unseen,
+    shards: int | None = None, client: Any = None, watch: Watch = unseen,
 ) -> Study:  # fmt: skip
     """Runs the steps of a study whose inputs, options or function have changed, and writes its report.
 
@@ -42,15 +42,16 @@ def run_study(
         only: the name of a step, which is run with the steps that it needs and no others; "report": only the report.
         jobs: how many units are made at once, each in a process of its own, which share the threads of this one.
         shards: in how many parts models are extracted where the study file does not say it; the results are the same.
+        client: of Dask, a `distributed.Client`; units are made on its workers, which must see the same files.
         watch: a callback that gets the name, the state and a detail of each step as they change.
 
     Returns:
         A `Study`. Documents are in `out/steps`; the page is `out/report.html`.
 
     Raises:
-        InputError: what is wrong with the study file; a folder that is another's. If the inputs of a step are wrong,
-            the result says so, and the other steps are run.
-        MissingExtraError: before Python 3.11, without tomli.
+        InputError: what is wrong with the study file; a folder that is another's; a client that has no worker for 30 s,
+            or loses its scheduler. If the inputs of a step are wrong, the result says so, and the other steps are run.
+        MissingExtraError: before Python 3.11, without tomli; a client without distributed.
         OSError: the file is missing, or the folder can't be written.
 
     Example:
@@ -63,11 +64,15 @@ def run_study(
         ('score', 'finished')
     """
     _checks.whole_number(jobs, "jobs", 1, MOST_JOBS)
+    if client is not None:
+        from pyalign.study.dask import as_client
+
+        client = as_client(client)
     plan = plan_of(path, out, shards)
     wanted = units_wanted(plan.units, only)
     with hashing():
         run = _Run(Maker(plan, StudyFolder(plan.folder, resume), watch))
-        return run.all(wanted, jobs, shards)
+        return run.all(wanted, jobs, shards, client)
 
 
 def finish_study(
@@ -197,14 +202,14 @@ class _Run:
         self.maker, self.with_failures = maker, with_failures
         self.plan, self.folder, self.watch = maker.plan, maker.folder, maker.watch
 
-    def all(self, wanted: set[str], jobs: int, shards: int | None) -> Study:
+    def all(self, wanted: set[str], jobs: int, shards: int | None, client: Any = None) -> Study:
         """Every unit that is wanted; then the report."""
         file = Path(self.plan.study.path).read_bytes()
         for unit in self.plan.units:
             self.watch(unit.name, TO_DO, "")
         self.watch(REPORT, TO_DO, "")
         try:
-            with self._executor(jobs, shards) as executor:
+            with self._executor(jobs, shards, client) as executor:
                 done = make_all(self.maker, wanted, executor, lambda step: show(step, self.watch))
             steps = {unit.name: done[unit.name] for unit in self.plan.units if unit.shard is None}
             if self.with_failures:
@@ -213,7 +218,11 @@ class _Run:
         except KeyboardInterrupt as stop:
             raise KeyboardInterrupt(self._left(str(stop))) from None
 
-    def _executor(self, jobs: int, shards: int | None) -> Any:
+    def _executor(self, jobs: int, shards: int | None, client: Any) -> Any:
+        if client is not None:
+            from pyalign.study.dask import DaskWorkers
+
+            return DaskWorkers(self.maker, client, shards)
         if jobs == 1:
             return nullcontext(InThisProcess(self.maker))
         from pyalign.backends import native

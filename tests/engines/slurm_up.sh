@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# unshare -n -m -u bash slurm_up.sh ROOT WORK: a slurmctld and two slurmd, the nodes gpu1 and cpu1, each in a network
+# namespace of its own; a veth pair for each node ends on one bridge. ROOT is where fetch_slurm.sh has unpacked the
+# packages. Writes WORK/ready, and stops everything at the end of its standard input.
+set -euo pipefail
+root=$1 work=$2
+mkdir -p "$work/state"
+mount --make-rprivate /
+mount -t overlay overlay -o "lowerdir=$root/usr:/usr" /usr  # in this mount namespace only
+export SLURM_CONF=$work/slurm.conf
+sed "s#WORK#$work#g" "$(dirname "$0")/slurm.conf" >"$SLURM_CONF"
+(umask 077 && head -c 1024 /dev/urandom >"$work/slurm.key")
+hostname controller
+ip link set lo up
+ip link add bridge type bridge
+ip addr add 10.250.0.254/24 dev bridge
+ip link set bridge up
+slurmctld -D -c >"$work/controller.out" 2>&1 &
+started=($!)
+trap 'kill "${started[@]}" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
+number=1
+for node in gpu1 cpu1; do
+  mkdir -p "$work/spool-$node"
+  unshare -n -u bash -c "echo \$\$ >'$work/$node.pid'; hostname $node
+    until ip link show eth0 >/dev/null 2>&1; do sleep 0.05; done
+    ip link set lo up; ip addr add 10.250.0.$number/24 dev eth0; ip link set eth0 up
+    exec slurmd -D -N $node" >"$work/$node.out" 2>&1 &
+  started+=($!)
+  until [ -s "$work/$node.pid" ]; do sleep 0.05; done
+  until [ "$(readlink "/proc/$(cat "$work/$node.pid")/ns/net")" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.05; done
+  ip link add "to-$node" type veth peer name "at-$node"
+  ip link set "to-$node" master bridge
+  ip link set "to-$node" up
+  ip link set "at-$node" netns "$(cat "$work/$node.pid")" name eth0
+  number=$((number + 1))
+done
+for _ in $(seq 60); do
+  if [ "$(sinfo -h -N -o %T | grep -c idle)" = 2 ]; then break; fi
+  sleep 0.25
+done
+sinfo -h -N -o "%N %T" >"$work/ready"
+cat >/dev/null
