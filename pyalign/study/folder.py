@@ -6,10 +6,10 @@ import hashlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from pyalign.data.provenance import moment
 from pyalign.errors import InputError
 from pyalign.io.own_files import require_no_link, take_lock
 from pyalign.io.paths import PathLike, bad, require_file
@@ -85,7 +85,7 @@ class StudyFolder:
         """When the run was begun, ISO 8601, UTC; one that goes on was begun when the first of it was."""
         record = self.journal.record(RUN)
         earlier = record if isinstance(record, Mapping) and not record.get("ended") else {}
-        time = str(earlier["time"]) if isinstance(earlier.get("time"), str) else now()
+        time = str(earlier["time"]) if isinstance(earlier.get("time"), str) else moment()
         self.journal.finish(RUN, {"time": time, "ended": False})
         for name in (STEPS, PARTS):
             os.makedirs(self.path / name, exist_ok=True)
@@ -142,17 +142,3 @@ class StudyFolder:
         """Where a step that is interrupted leaves what it has."""
         os.makedirs(self.path / PARTS, exist_ok=True)
         return self.path / PARTS / f"{stem}.json"
-
-
-def now() -> str:
-    """The moment, or that of SOURCE_DATE_EPOCH, by which builds are made to be repeated.
-
-    Example:
-        >>> now()[10]
-        'T'
-    """
-    epoch: Any = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.now(timezone.utc)
-    if epoch.isdecimal() and len(epoch) < 12:
-        moment = datetime.fromtimestamp(int(epoch), timezone.utc)
-    return moment.isoformat(timespec="seconds")
