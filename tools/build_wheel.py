@@ -55,8 +55,8 @@ def build(folder: Path, cuda: bool, sdist: bool) -> list[Path]:
         made += [repacked(one, int(environment["SOURCE_DATE_EPOCH"])) for one in plain.glob("*.tar.gz")]
     run([sys.executable, "setup.py", "-q", "bdist_wheel", "--dist-dir", plain], sources, environment)
     (wheel,) = plain.glob("*.whl")
-    repair = [sys.executable, "-m", "auditwheel", "repair", "--plat", PLATFORM, "--only-plat", "-w", repaired, wheel]
-    run(repair, folder, environment)
+    options = ["--strip", "--plat", PLATFORM, "--only-plat", "-w", repaired]
+    run([sys.executable, "-m", "auditwheel", "repair", *options, wheel], folder, environment)
     return [*made, *repaired.glob("*.whl")]
 
 
@@ -106,10 +106,11 @@ def compiler() -> dict[str, str]:
         path.write_text(ZIG.format(python=sys.executable, tool=tool), encoding="utf-8")
         path.chmod(0o755)
     named = {name: folder / f"zig-{short}" for name, short in (("AR", "ar"), ("RANLIB", "ranlib"))}
-    options = ["-DPYALIGN_THREADS=POOL", *(f"-DCMAKE_{name}={path}" for name, path in named.items())]
+    options = ["-DPYALIGN_THREADS=POOL", "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF"]
+    options += [*(f"-DCMAKE_{name}={path}" for name, path in named.items())]
     options += [f"-DCMAKE_CXX_COMPILER_{name}={path}" for name, path in named.items()]
     return {
-        "CC": str(folder / "zig-cc"), "CXX": str(folder / "zig-c++"), "LDFLAGS": "-s", "CXXFLAGS": "-g0",
+        "CC": str(folder / "zig-cc"), "CXX": str(folder / "zig-c++"), 
         "PYALIGN_CMAKE_ARGS": " ".join([os.environ.get("PYALIGN_CMAKE_ARGS", ""), *options]).strip(),
     }  # fmt: skip
 

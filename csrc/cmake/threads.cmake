@@ -2,7 +2,7 @@
 add_library(pyalign_threads INTERFACE)
 set(PA_POOL_SOURCES "")
 # Without OpenMP too, what `omp simd` says of a loop holds: sums have the same order.
-set(PA_THREAD_FLAGS -fopenmp-simd)
+set(PA_THREAD_FLAGS -fopenmp-simd -Wno-unused-parameter -Wno-unknown-pragmas)
 
 if(PYALIGN_THREADS STREQUAL "AUTO")
   find_package(OpenMP COMPONENTS CXX)
@@ -17,6 +17,7 @@ endif()
 
 if(PYALIGN_THREADS STREQUAL "OPENMP")
   find_package(OpenMP REQUIRED COMPONENTS CXX)
+  set(PA_THREAD_FLAGS "")
   target_link_libraries(pyalign_threads INTERFACE OpenMP::OpenMP_CXX)
 elseif(PYALIGN_THREADS STREQUAL "POOL")
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang" OR WIN32)
