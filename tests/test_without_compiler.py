@@ -41,15 +41,19 @@ def programs_but_compilers(folder):
 
 @pytest.fixture(scope="module")
 def pure(tmp_path_factory):
-    """An environment with pyalign of its own, and the packages of this one: its python, and PATH and all variables."""
-    if not all(map(find_spec, ("pip", "setuptools"))):
-        pytest.skip("pip or setuptools is not installed")
-    folder = tmp_path_factory.mktemp("pure")
-    sources, venv = folder / "sources", folder / "venv"
+    """pyalign from its sources, in an environment without a compiler."""
+    sources = tmp_path_factory.mktemp("sources")
     for name in SOURCES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        (sources / name).parent.mkdir(exist_ok=True)
         copy(ROOT / name, sources / name)  # with modules that were compiled in place
+    return environment_with(sources, tmp_path_factory.mktemp("pure"))
+
+
+def environment_with(package, folder):
+    """An environment with this pyalign, our packages and no compiler: its python, and PATH and all variables."""
+    if not all(map(find_spec, ("pip", "setuptools"))):
+        pytest.skip("pip or setuptools is not installed")
+    venv = folder / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     site = Path(sysconfig.get_path("purelib", vars={"base": str(venv), "platbase": str(venv)}))
     places = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
@@ -59,7 +63,7 @@ def pure(tmp_path_factory):
     variables = {**kept, "PATH": f"{venv / 'bin'}{os.pathsep}{programs}"}
     python = venv / "bin" / "python"
     install = ["-m", "pip", "--python", python, "install", "-v", "--no-deps", "--no-index", "--no-build-isolation"]
-    command = [sys.executable, *install, "--ignore-installed", sources]
+    command = [sys.executable, *install, "--ignore-installed", package]
     done = subprocess.run([str(word) for word in command], env=variables, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
     return SimpleNamespace(python=python, variables=variables, site=site, said=done.stdout + done.stderr)
@@ -109,20 +113,30 @@ for line in sys.stdin.read().splitlines():
 """
 
 
-def test_golden_figures_are_those_of_the_compiled_kernels(pure, data, tmp_path):
-    """The same decisions and ties, and cross-entropies to a few roundings of float32."""
+def golden_scores(environment, data, folder):
+    """(what pyalign of an environment prints of a golden figure, the score here, the figure) of each."""
     things = data / "things"
     asked = [(things / file, measure) for file, measure, *_ in FIGURES.values()]
     lines = "\n".join(json.dumps([str(path), measure]) for path, measure in asked)
-    command = [pure.python, "-c", GOLDEN, things / "human_triplets_127304.npy"]
+    command = [environment.python, "-c", GOLDEN, things / "human_triplets_127304.npy"]
     done = subprocess.run(
-        [str(word) for word in command], input=lines, cwd=tmp_path, env=pure.variables, capture_output=True, text=True
+        [str(word) for word in command],
+        input=lines,
+        cwd=folder,
+        env=environment.variables,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     scores = [json.loads(line) for line in done.stdout.splitlines()]
     triplets = pyalign.load_triplets(things / "human_triplets_127304.npy", columns=(0, 1, 2))
-    for (backend, accuracy, ties, nats), (path, measure), figures in zip(scores, asked, FIGURES.values(), strict=True):
-        compiled = pyalign.score(pyalign.load_embeddings(path), triplets, measure=measure)
+    here = [pyalign.score(pyalign.load_embeddings(path), triplets, measure=measure) for path, measure in asked]
+    return [*zip(scores, here, FIGURES.values(), strict=True)]
+
+
+def test_golden_figures_are_those_of_the_compiled_kernels(pure, data, tmp_path):
+    """The same decisions and ties, and cross-entropies to a few roundings of float32."""
+    for (backend, accuracy, ties, nats), compiled, figures in golden_scores(pure, data, tmp_path):
         assert (backend, compiled.backend) == ("numpy", "native")
         assert (accuracy, ties) == (compiled.accuracy, compiled.n_ties)
         assert nats == pytest.approx(compiled.cross_entropy, rel=2e-6)

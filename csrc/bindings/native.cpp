@@ -527,7 +527,8 @@ void begin_guard(const py::list& files, const py::bytes& otherwise) {
   std::vector<guard::File> given;
   for (const auto& one : files) {
     const auto file = one.cast<py::tuple>();
-    given.push_back({file[0].cast<std::string>(), file[2].cast<std::string>(), file[1].cast<off_t>()});
+    given.push_back(
+        {file[0].cast<std::string>(), file[2].cast<std::string>(), file[1].cast<decltype(guard::File::size)>()});
   }
   guard::begin(std::move(given), otherwise);
 }
@@ -539,6 +540,8 @@ void set_isa(const char* name) { require(pa_set_isa(name) == PA_OK, "this proces
 PYBIND11_MODULE(_native, m) {
   m.doc() = "pyalign's CPU kernels; see csrc/include/pyalign.h";
   py::dtype::of<double>();  // finds numpy's functions, which without the GIL waits for it: not in a thread at the end
+  m.attr("compiler") = PA_COMPILER;
+  m.attr("thread_source") = PA_THREADS;
   m.attr("pair_kernels") = pair_kernels();
   py::class_<Sharing>(m, "Sharing")
       .def_property_readonly("pairs",

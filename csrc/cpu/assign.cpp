@@ -142,8 +142,6 @@ pa_status assigned(const Table& table, const pa_triplets* triplets, int16_t* pla
 
 pa_status assign(const pa_matrix* values, const pa_triplets* triplets, int product, int16_t* places, int64_t* tied,
                  int threads) {
-  if (values->type != PA_FLOAT64 || values->stride != values->d || values->d > Packed<uint16_t>::none)
-    return PA_BAD_ARGUMENT;
   const Table table = {static_cast<const double*>(values->data), values->n, values->d};
   if (values->d <= Packed<uint8_t>::none)
     return product ? assigned<true, uint8_t>(table, triplets, places, tied, threads)

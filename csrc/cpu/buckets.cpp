@@ -17,10 +17,10 @@
 // A chunk is counted from its own copy of the indices: another thread may write to the caller's array meanwhile.
 //
 // Bytes: for each triplet of a slab, 3.1 M at most, 18, in float64 42; for each thread 0.9 MiB, in float64 1.2.
-#include <omp.h>
 
 #include "bucket_lists.h"
 #include "row_pairs.h"
+#include "threads.h"
 
 namespace PA_ISA {
 namespace {

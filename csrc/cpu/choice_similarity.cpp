@@ -15,10 +15,10 @@
 // set, in float64. An item with itself, a pair below the diagonal and what fills up the last block have an infinite e,
 // so that the other pairs of a set with one of them get nothing from it; their own sums are not read.
 #include <math.h>
-#include <omp.h>
 
 #include "series.h"
 #include "simd.h"
+#include "threads.h"
 
 namespace PA_ISA {
 namespace {
@@ -359,7 +359,6 @@ pa_status choice_similarity_of(const pa_matrix* s, double temperature, S* out, i
 
 pa_status choice_similarity(const pa_matrix* similarities, double temperature, void* out, int64_t out_stride,
                             int threads) {
-  if (similarities->n < 3 || similarities->d != similarities->n) return PA_BAD_ARGUMENT;
   if (similarities->type == PA_FLOAT32)
     return choice_similarity_of(similarities, temperature, static_cast<float*>(out), out_stride, threads);
   return choice_similarity_of(similarities, temperature, static_cast<double*>(out), out_stride, threads);

@@ -1,15 +1,21 @@
 // dispatch.cpp: one table of kernels per instruction set, chosen once; the number of threads; safety after fork.
 #include <limits.h>
-#include <omp.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include <atomic>
 #include <tuple>
 
 #include "kernels.h"
 #include "plan.h"
+#include "sizes.h"
+#include "threads.h"
 
 #define PA_ENTRY(name, count) name,
 #define PA_TABLE(isa)                                     \
@@ -37,16 +43,18 @@ struct Isa {
 };
 
 #if defined(__x86_64__)
-bool runs_avx512() {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+// Of CPUID itself: __builtin_cpu_supports asks the compiler's runtime library, and that of Zig finds no AVX.
+bool runs(unsigned wanted, unsigned saved) {
+  constexpr unsigned fma = 1u << 12, osxsave = 1u << 27;
+  unsigned a, b, c, d, low, high;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & fma) || !(c & osxsave)) return false;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (low & saved) == saved && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & wanted) == wanted;
 }
 
-bool runs_avx2() {
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+// The registers that the system saves: XMM and YMM; with AVX-512 masks and ZMM too.
+bool runs_avx2() { return runs(1u << 5, 0x06); }
+bool runs_avx512() { return runs(1u << 16 | 1u << 17 | 1u << 30 | 1u << 31, 0xe6); }  // F, DQ, BW, VL
 #endif
 
 // Best first. At file scope: set while the library loads, with no guard that would ask C programs for the C++ runtime.
@@ -90,11 +98,13 @@ const Kernels& kernels() { return *isa()->kernels; }
 std::atomic<bool> forked{false};
 std::atomic<int> wanted_threads{0};
 
+#if !defined(_WIN32)
 struct ForkGuard {
   ForkGuard() {
     pthread_atfork(nullptr, nullptr, [] { forked.store(true); });
   }
 } fork_guard;
+#endif
 
 int default_threads() {
   const char* text = getenv("PYALIGN_NUM_THREADS");
@@ -123,7 +133,7 @@ using Parameter = typename ParameterAt<k, Function>::type;
 
 }  // namespace
 
-// pa_name: the same parameters, handed on to the chosen kernel. A wrong `count` does not compile.
+// pa_name: the same parameters, checked and handed on to the chosen kernel. A wrong `count` does not compile.
 #define PA_PARAMETERS_1(F) Parameter<0, F> a
 #define PA_PARAMETERS_2(F) PA_PARAMETERS_1(F), Parameter<1, F> b
 #define PA_PARAMETERS_3(F) PA_PARAMETERS_2(F), Parameter<2, F> c
@@ -140,15 +150,30 @@ using Parameter = typename ParameterAt<k, Function>::type;
 #define PA_ARGUMENTS_7 a, b, c, d, e, f, g
 #define PA_CHOOSE(name, count)                                      \
   pa_status pa_##name(PA_PARAMETERS_##count(decltype(pa_##name))) { \
+    sizes::forget_refusal();                                        \
+    if (!sizes::name(PA_ARGUMENTS_##count)) return PA_BAD_ARGUMENT; \
     return kernels().name(PA_ARGUMENTS_##count, pa_threads());      \
   }
 
 extern "C" {
 
+const char* pa_version(void) { return PA_VERSION; }
+
+const char* pa_status_text(pa_status status) {
+  switch (status) {
+    case PA_OK: return "no error";
+    case PA_OUT_OF_MEMORY: return "out of memory";
+    case PA_UNKNOWN_ISA: return "no such instruction set, or this CPU does not run it";
+    case PA_BAD_ARGUMENT: return *sizes::refusal() ? sizes::refusal() : "an argument is outside of its range";
+    case PA_INVALID_TRIPLETS: return "a triplet does not name three different items in [0, n)";
+  }
+  return "no pa_status";
+}
+
 const char* pa_isa(void) { return isa()->name; }
 
 pa_status pa_set_isa(const char* name) {
-  const Isa* found = find(name);
+  const Isa* found = name ? find(name) : nullptr;
   if (!found) return PA_UNKNOWN_ISA;
   chosen.store(found, std::memory_order_release);
   return PA_OK;
@@ -156,11 +181,14 @@ pa_status pa_set_isa(const char* name) {
 
 const char* pa_isa_name(int k, int* runs) {
   if (k < 0 || k >= kIsas) return nullptr;
-  *runs = isas[k].runs;
+  if (runs) *runs = isas[k].runs;
   return isas[k].name;
 }
 
 int pa_threads(void) {
+#if defined(PA_ONE_THREAD)
+  return 1;
+#endif
   if (forked.load()) return 1;
   const int wanted = wanted_threads.load();
   return allowed_threads(wanted > 0 ? wanted : default_threads());
@@ -170,7 +198,7 @@ void pa_set_threads(int threads) { wanted_threads.store(threads > 0 ? threads : 
 
 int64_t pa_plan_bands(int64_t n, int* shift) {
   *shift = 0;
-  if (n > kMostItems) return 0;
+  if (n < 0 || n > kMostItems) return 0;
   *shift = plan_shift(n);
   return plan_bands(n);
 }

@@ -9,9 +9,9 @@
 // A chunk is counted before its lists are written, both from one copy of its indices, 192 KiB that each thread has:
 // another thread may write to the caller's array meanwhile, and the lists must still have the lengths that were
 // counted.
-#include <omp.h>
 
 #include "residuals.h"
+#include "threads.h"
 
 namespace PA_ISA {
 namespace {

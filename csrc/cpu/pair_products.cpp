@@ -11,10 +11,10 @@
 // slabs, passes, tiles and then in the order of the triplets, whatever the bands and the threads.
 //
 // Bytes: for each triplet of a slab, 3.1 M at most, 24, in float64 36; for each thread 0.9 MiB, in float64 1.2.
-#include <omp.h>
 
 #include "bucket_lists.h"
 #include "row_pairs.h"
+#include "threads.h"
 
 namespace PA_ISA {
 namespace {
@@ -152,7 +152,6 @@ pa_status products_of(const Job<T>& job, const pa_triplets* triplets, int thread
 }  // namespace
 
 pa_status pair_products(const pa_matrix* x, const pa_triplets* triplets, const void* weights, void* out, int threads) {
-  if (x->n > kMostRows) return PA_BAD_ARGUMENT;
   if (x->type == PA_FLOAT32)
     return products_of<float>({x, static_cast<const float*>(weights), static_cast<float*>(out)}, triplets, threads);
   return products_of<double>({x, static_cast<const double*>(weights), static_cast<double*>(out)}, triplets, threads);

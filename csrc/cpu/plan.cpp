@@ -69,8 +69,6 @@ void fill_others(const pa_triplet_plan* plan, int64_t* next) {
 
 pa_status plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan, int) {
   const int64_t t = triplets->t, n = plan->n;
-  if (n > kMostItems || t != plan->t || plan->shift != plan_shift(n) || plan->bands != plan_bands(n))
-    return PA_BAD_ARGUMENT;
   const Scratch<uint16_t> copy(larger(1, 3 * t));
   const Scratch<int64_t> other(larger(1, t)), next(larger(n, plan->bands) + 1);
   if (!copy.data || !other.data || !next.data) return PA_OUT_OF_MEMORY;

@@ -207,21 +207,18 @@ pa_status resample(const Plan& plan, const Source& source, int64_t* sums, int th
   return PA_OK;
 }
 
-bool are_whole_groups(int64_t lanes) { return lanes >= kLanes && lanes % kLanes == 0; }
-
 }  // namespace
 
 pa_status resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
                          const pa_resamples* resamples, int threads) {
   int64_t largest = 0;
   for (int64_t k = 0; k < n * resamples->lanes; ++k) largest = larger(largest, multiplicities[k]);
-  if (!are_whole_groups(resamples->lanes) || largest > kLargest) return PA_BAD_ARGUMENT;
+  if (largest > kLargest) return PA_BAD_ARGUMENT;
   const ByItems source = {triplets, multiplicities, n, resamples->lanes, {}, 0};
   return resample(Plan(*resamples, triplets->t, largest * largest * largest), source, resamples->sums, threads);
 }
 
 pa_status resample_rows(int64_t t, const uint32_t* keys, const pa_resamples* resamples, int threads) {
-  if (!are_whole_groups(resamples->lanes) || (t >> 32) != 0) return PA_BAD_ARGUMENT;
   return resample(Plan(*resamples, t, kPoissonLargest), ByRows{keys}, resamples->sums, threads);
 }
 

@@ -6,12 +6,13 @@
 // piece that fits none of many requests is let go: it would keep out those that the present work needs.
 #include "scratch.h"
 
-#include <stdlib.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
 
 #include <atomic>
+
+#include "memory.h"
 
 namespace {
 
@@ -28,7 +29,7 @@ std::atomic<uint64_t*> slots[kSlots];
 std::atomic<uint64_t> kept{0};
 
 void* take_new(uint64_t bytes) {
-  void* data = aligned_alloc(kLargeScratch, bytes);
+  void* data = take_aligned(kLargeScratch, bytes);
 #if defined(__linux__)  // with small pages the faults of a first touch would cost as much as the work of packing
   if (data) madvise(data, bytes, MADV_HUGEPAGE);
 #endif
@@ -45,7 +46,7 @@ bool put_away(uint64_t* piece) {
 
 void drop(uint64_t* piece) {
   kept.fetch_sub(*piece);
-  free(piece);
+  give_aligned(piece);
 }
 
 }  // namespace
@@ -78,5 +79,5 @@ void give_scratch(void* data, uint64_t size) {
     if (put_away(piece)) return;
   }
   kept.fetch_sub(size);
-  free(data);
+  give_aligned(data);
 }

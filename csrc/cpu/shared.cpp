@@ -216,7 +216,6 @@ pa_status sum_of(const pa_sharing* s, const pa_shared_sums* w, int threads) {
 
 pa_status share_triplets(const pa_triplets* triplets, const pa_sharing* s, int threads) {
   const int64_t t = triplets->t, n = s->n;
-  if (t != s->t || (t >> 31) != 0) return PA_BAD_ARGUMENT;
   const Scratch<Sorted> sorted(larger(1, 2 * t));
   const Scratch<int64_t> next(2 * n + 2);
   if (!sorted.data || !next.data) return PA_OUT_OF_MEMORY;
@@ -231,11 +230,9 @@ pa_status share_triplets(const pa_triplets* triplets, const pa_sharing* s, int t
 }
 
 pa_status sum_shared(const pa_sharing* s, const pa_shared_sums* w, int threads) {
-  if (w->first < 0 || w->last > s->n || w->first > w->last) return PA_BAD_ARGUMENT;
   if (w->bytes == 1) return sum_of<int8_t>(s, w, threads);
   if (w->bytes == 2) return sum_of<int16_t>(s, w, threads);
-  if (w->bytes == 8) return sum_of<double>(s, w, threads);
-  return PA_BAD_ARGUMENT;
+  return sum_of<double>(s, w, threads);
 }
 
 }  // namespace PA_ISA

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kernels.h"
+#include "memory.h"
 #include "scratch.h"
 
 PA_DECLARE_ISA(PA_ISA)
@@ -93,11 +94,11 @@ struct Scratch {
   explicit Scratch(int64_t count) : data(nullptr), kept(0) {
     const uint64_t bytes = uint64_t(count) * sizeof(T);
     if (bytes >= kLargeScratch) data = static_cast<T*>(take_scratch(bytes, &kept));
-    else data = static_cast<T*>(aligned_alloc(64, (bytes / 64 + 1) * 64));
+    else data = static_cast<T*>(take_aligned(64, (bytes / 64 + 1) * 64));
   }
   ~Scratch() {
     if (kept) give_scratch(data, kept);
-    else free(data);
+    else give_aligned(data);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;

@@ -74,6 +74,7 @@ function(pyalign_cuda_module name library)
   target_link_libraries(${name} PRIVATE ${library})
   target_compile_definitions(${name} PRIVATE PA_MODULE=${name})
   target_compile_options(${name} PRIVATE -O2 -Wall -Wextra)
+  pyalign_exports(${name} PyInit_${name})
 endfunction()
 
 pyalign_find_cuda()

@@ -2,16 +2,36 @@
  * pyalign_operations.h lists the functions that have a version for each instruction set.
  *
  * Letters: n, m rows; d features; t triplets. All sizes and strides are int64_t and count elements, not bytes.
- * Rows are row-major with unit column stride; `stride` is the distance from one row to the next.
- * The caller has checked shapes, d >= 1, n < 2^31 and alignment to the element size. Triplets are checked in passing:
- * kernels that read them return PA_INVALID_TRIPLETS, with outputs undefined, unless each names three different items in
- * [0, n). They may change meanwhile: results are then undefined, and no memory is touched that is not the call's. Every
- * function that can fail returns a pa_status. All results are the same for any number of threads.
+ * Rows are row-major with unit column stride; `stride` is the distance from one row to the next. Rows that are read may
+ * overlap, those that are written may not.
+ *
+ * Every function that can fail returns a pa_status, and pa_status_text says it in words. Sizes, types, NULL and
+ * alignment are checked first: PA_BAD_ARGUMENT means that nothing was written. That arrays are as long as the sizes
+ * say, and that lists of indices other than triplets (orders, places, plans, sharings) stay in their ranges, is the
+ * caller's part. Triplets are checked in passing: kernels that read them return PA_INVALID_TRIPLETS, with outputs
+ * undefined, unless each names three different items in [0, n). They may change meanwhile: results are then undefined,
+ * and no memory is touched that is not the call's. All results are the same for any number of threads.
+ *
+ * No stable interface yet: functions and structs may change with each release.
  */
 #ifndef PYALIGN_H
 #define PYALIGN_H
 
 #include <stdint.h>
+
+#define PA_VERSION_MAJOR 0
+#define PA_VERSION_MINOR 1
+#define PA_VERSION_PATCH 0
+#define PA_VERSION "0.1.0"
+
+/* What the shared library exports: the functions marked by it. */
+#if defined(PA_BUILDS_LIBRARY) && defined(_WIN32)
+#define PA_API __declspec(dllexport)
+#elif defined(PA_BUILDS_LIBRARY)
+#define PA_API __attribute__((visibility("default")))
+#else
+#define PA_API
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -157,135 +177,145 @@ typedef struct {
 } pa_resamples;
 
 /* out (n,): |x|^2 of each row, accumulated in float64. Not finite where a float32 row is not. */
-pa_status pa_row_squares(const pa_matrix* x, double* out);
+PA_API pa_status pa_row_squares(const pa_matrix* x, double* out);
 
 /* out (n, d) contiguous: d * x - sum(x) of each row (zero for a constant row); its cosine is Pearson's r. */
-pa_status pa_centre_rows(const pa_matrix* x, void* out);
+PA_API pa_status pa_centre_rows(const pa_matrix* x, void* out);
 
 /* out (n, d) contiguous: x - shift (d,) with shift of x's type. */
-pa_status pa_shift_rows(const pa_matrix* x, const void* shift, void* out);
+PA_API pa_status pa_shift_rows(const pa_matrix* x, const void* shift, void* out);
 
 /* out (n, m) with out_stride >= m, of the rows' type. With y == NULL the result is symmetric and half is computed. */
-pa_status pa_similarity(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride);
+PA_API pa_status pa_similarity(const pa_rows* x, const pa_rows* y, void* out, int64_t out_stride);
 
 /* out (n, m) with out_stride >= m: x (n, d) times y, whose d rows hold m numbers each: y->n == x->d, of one type. An
  * element is summed in the order of the features: the same bits for any number of threads, which no BLAS promises. */
-pa_status pa_product(const pa_matrix* x, const pa_matrix* y, void* out, int64_t out_stride);
+PA_API pa_status pa_product(const pa_matrix* x, const pa_matrix* y, void* out, int64_t out_stride);
 
 /* a (n, n) contiguous becomes a plus its transpose. */
-pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n);
+PA_API pa_status pa_add_transpose(void* a, pa_float_type type, int64_t n);
 
 /* out (count,): for each order p the sum over all i, j of a_ij b_p(i)p(j), where a and b (n, n) are symmetric and of
  * one type, and left of their diagonals is read. orders (count, n) contiguous: permutations of 0 ... n - 1. */
-pa_status pa_permuted_products(const pa_matrix* a, const pa_matrix* b, const int32_t* orders, int64_t count,
-                               double* out);
+PA_API pa_status pa_permuted_products(const pa_matrix* a, const pa_matrix* b, const int32_t* orders, int64_t count,
+                                      double* out);
 
 /* indices (n, k) contiguous: of each row of s (n, m) the columns of its k largest numbers, the largest first, of equal
  * ones the lower column first. own >= 0: column own + i is left out of row i. No NaN; 1 <= k <= m, or m - 1 with own.
  */
-pa_status pa_topk(const pa_matrix* s, int64_t k, int64_t own, int32_t* indices);
+PA_API pa_status pa_topk(const pa_matrix* s, int64_t k, int64_t own, int32_t* indices);
 
 /* Where and how triplets are invalid: for the message, and for callers that want to know beforehand. */
-pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
+PA_API pa_status pa_check_triplets(const pa_triplets* triplets, int64_t n, pa_triplet_check* report);
 
 /* similarities (n, n), read at [earlier position, later position] of each triplet. */
-pa_status pa_triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* triplets, const pa_wanted* want);
+PA_API pa_status pa_triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* triplets,
+                                         const pa_wanted* want);
 
 /* The same from the rows alone; needs no (n, n) memory. */
-pa_status pa_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want);
+PA_API pa_status pa_triplets_from_rows(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want);
 
 /* The same numbers, bit for bit, and quicker where the rows are too many for the caches and the triplets many: their
  * pairs are put into buckets by tiles of rows that stay in cache. Of at most 3.1 M triplets at a time it takes 18
  * bytes each, 42 in float64, and 1.2 MiB for each thread. */
-pa_status pa_triplets_in_buckets(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want);
+PA_API pa_status pa_triplets_in_buckets(const pa_rows* x, const pa_triplets* triplets, const pa_wanted* want);
 
 /* out (n, d) contiguous: to each item of x (n, d), n <= 2^20, the rows of the items that it is paired with in the
  * triplets, each times the pair's weight; weights (t, 3) contiguous, of the pairs 01, 02, 12. All of one type. A pair
  * of triplets that repeat counts as often. The sums are the same for any number of threads. */
-pa_status pa_pair_products(const pa_matrix* x, const pa_triplets* triplets, const void* weights, void* out);
+PA_API pa_status pa_pair_products(const pa_matrix* x, const pa_triplets* triplets, const void* weights, void* out);
 
 /* What becomes of each triplet, from its similarities (t, 3) contiguous, of the pairs of positions 01, 02, 12, none
  * NaN. NULL for what is not wanted. verdicts (t,): m pairs share the maximum: m where the human pair 01 is among them,
  * else -m. cross_entropy, entropy (t,) of the similarities' type, in nats: -log p(human pair) and -sum_p p log p.
  * alternatives: 3, or 2: the choice is between the pairs 01 and 02, and the third similarity is not looked at. */
-pa_status pa_outcomes(const pa_matrix* similarities, int alternatives, double temperature, int8_t* verdicts,
-                      void* cross_entropy, void* entropy);
+PA_API pa_status pa_outcomes(const pa_matrix* similarities, int alternatives, double temperature, int8_t* verdicts,
+                             void* cross_entropy, void* entropy);
 
 /* Sums over triplets under many resamples at once. items: w is the product of the multiplicities (n, lanes) of the
  * triplet's three items, each at most 31. It is the pigeonhole bootstrap when the multiplicities are how often each of
  * n draws has hit an item. rows: w is drawn for each row by itself, Poisson(1). Lanes l and l + 32 of a group of 64
  * share 32 bits of a hash of the row's number, t < 2^32, and of keys (lanes / 64, 2, 32). */
-pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
-                            const pa_resamples* resamples);
-pa_status pa_resample_rows(int64_t t, const uint32_t* keys, const pa_resamples* resamples);
+PA_API pa_status pa_resample_items(const pa_triplets* triplets, int64_t n, const uint8_t* multiplicities,
+                                   const pa_resamples* resamples);
+PA_API pa_status pa_resample_rows(int64_t t, const uint32_t* keys, const pa_resamples* resamples);
 
 /* Fills `sharing`, whose n, t and memory come from the caller. */
-pa_status pa_share_triplets(const pa_triplets* triplets, const pa_sharing* sharing);
+PA_API pa_status pa_share_triplets(const pa_triplets* triplets, const pa_sharing* sharing);
 
 /* Sums over groups of triplets that share one, two or three objects; whole numbers below 2^53 have exact sums. */
-pa_status pa_sum_shared(const pa_sharing* sharing, const pa_shared_sums* sums);
+PA_API pa_status pa_sum_shared(const pa_sharing* sharing, const pa_shared_sums* sums);
 
 /* The loss of inverse temperature beta >= 0 and its derivatives, from similarities as above. targets (t,): sum_p q_p
  * s_p over the three pairs, for choice probabilities q; NULL: the human pair's s01. weights (t,) >= 0, or NULL for 1.
  * confidences (t,): the largest of the probabilities, or NULL. alternatives as above. Everything in float64. */
-pa_status pa_temperature_sums(const pa_matrix* similarities, int alternatives, const double* targets,
-                              const double* weights, double beta, double* confidences, pa_loss_sums* sums);
+PA_API pa_status pa_temperature_sums(const pa_matrix* similarities, int alternatives, const double* targets,
+                                     const double* weights, double beta, double* confidences, pa_loss_sums* sums);
 
 /* gradient (n, n) contiguous, of the similarities' type: the derivative of the loss with respect to the element that
  * was read for each pair; zero elsewhere. *cross_entropy: the loss, not scaled. An element is summed in the order of
  * the triplets. n * 2^k < 2^31 with 2^k the rows of 256 KiB. */
-pa_status pa_triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets, const pa_triplet_loss* loss,
-                              void* gradient, double* cross_entropy);
+PA_API pa_status pa_triplet_gradient(const pa_matrix* similarities, const pa_triplets* triplets,
+                                     const pa_triplet_loss* loss, void* gradient, double* cross_entropy);
 
 /* out (n, n) of the similarities' type, out_stride >= n: the mean over k of softmax(s / temperature)[ij] among the
  * pairs of i, j and k, each in the order of the items; 1 on the diagonal. Symmetric bit for bit. similarities (n, n), n
  * >= 3, finite, are read above the diagonal alone. It takes 6 n^2 to 8 n^2 bytes besides. */
-pa_status pa_choice_similarity(const pa_matrix* similarities, double temperature, void* out, int64_t out_stride);
+PA_API pa_status pa_choice_similarity(const pa_matrix* similarities, double temperature, void* out, int64_t out_stride);
 
 /* places (t,): where the sum (product: the product) of the first two rows of each triplet is largest, the first of
  * equal places; -1 where it is 0 throughout. values (n, k) of float64, contiguous, finite, from 0 up; k < 32,768.
  * *tied: triplets of which several places are equal and largest. PA_INVALID_TRIPLETS as above. With 2 t >= n^2 it takes
  * n^2 to 2 n^2 bytes besides. */
-pa_status pa_assign(const pa_matrix* values, const pa_triplets* triplets, int product, int16_t* places, int64_t* tied);
+PA_API pa_status pa_assign(const pa_matrix* values, const pa_triplets* triplets, int product, int16_t* places,
+                           int64_t* tied);
 
 /* How many bands of rows a plan for n items has, and the power of two of rows in each; 0 where n is beyond 65,536. */
-int64_t pa_plan_bands(int64_t n, int* shift);
+PA_API int64_t pa_plan_bands(int64_t n, int* shift);
 
 /* Fills a plan, whose n, t, bands, shift and memory come from the caller. PA_INVALID_TRIPLETS as above. */
-pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan);
+PA_API pa_status pa_plan_triplets(const pa_triplets* triplets, const pa_triplet_plan* plan);
 
 /* As pa_triplet_gradient, over the triplets of a plan that pa_plan_triplets has filled; targets stand in the order of
  * the plan, in which an element is summed: first what triplets add to it as pair 01 or 02, then as pair 12. */
-pa_status pa_planned_gradient(const pa_matrix* similarities, const pa_triplet_plan* plan, const pa_triplet_loss* loss,
-                              void* gradient, double* cross_entropy);
+PA_API pa_status pa_planned_gradient(const pa_matrix* similarities, const pa_triplet_plan* plan,
+                                     const pa_triplet_loss* loss, void* gradient, double* cross_entropy);
 
 /* Of m < 2^30 numbers, none NaN, float32 or float64 by `type`: order (m,), which stands at each place of the ascending
  * order, equal ones as they come (-0 equals 0); ranks (m,), twice the mean rank, from 1, of those equal to each. NULL
  * for what is not wanted. at_once: numbers that are sorted at once where ranks alone are wanted; 0: as many as seems
  * well. */
-pa_status pa_ranks(const void* values, pa_float_type type, int64_t m, int64_t at_once, int32_t* order, int32_t* ranks);
+PA_API pa_status pa_ranks(const void* values, pa_float_type type, int64_t m, int64_t at_once, int32_t* order,
+                          int32_t* ranks);
 
 /* Under each of b resamples of n objects, with multiplicities (n, b) of at most 31 and their products w for the pairs:
  * sums (4, b) of w, of w r r, of w s s and of w r s. r of a pair is twice the weight of the pairs with a smaller first
  * value, plus that of equal ones; s the same of the second value. places (m,): where the pairs of `first` stand in
  * `second`. The sum of w in a resample is below 2^30. */
-pa_status pa_rank_sums(const pa_rank_order* first, const pa_rank_order* second, const int32_t* places, int64_t n,
-                       const uint8_t* multiplicities, int64_t b, double* sums);
+PA_API pa_status pa_rank_sums(const pa_rank_order* first, const pa_rank_order* second, const int32_t* places, int64_t n,
+                              const uint8_t* multiplicities, int64_t b, double* sums);
 
 /* *count: over all k < l with values[k] > values[l], the sum of weights[k] * weights[l] >= 0; NULL: 1 each. */
-pa_status pa_inversions(const uint32_t* values, const int32_t* weights, int64_t m, int64_t* count);
+PA_API pa_status pa_inversions(const uint32_t* values, const int32_t* weights, int64_t m, int64_t* count);
 
 /* Instruction sets: "base", "avx2", "avx512" on x86-64; "neon" on 64-bit Arm. The environment variable PYALIGN_ISA
  * names the first choice. */
-const char* pa_isa(void);
-pa_status pa_set_isa(const char* name);
+PA_API const char* pa_isa(void);
+PA_API pa_status pa_set_isa(const char* name);
 /* The k-th instruction set that was compiled in, or NULL; *runs says whether this processor can run it. */
-const char* pa_isa_name(int k, int* runs);
+PA_API const char* pa_isa_name(int k, int* runs);
+
+/* The version of the library; PA_VERSION is that of the header. */
+PA_API const char* pa_version(void);
+
+/* The status in words; of PA_BAD_ARGUMENT, where the last call in this thread gave that, which argument, the rule and
+ * what came. The text is valid until the next call in this thread. */
+PA_API const char* pa_status_text(pa_status status);
 
 /* Threads: PYALIGN_NUM_THREADS, else what OpenMP gives; one after a fork. Where more than 16 are wanted, at most four
  * on each processor. */
-int pa_threads(void);
-void pa_set_threads(int threads); /* 0: back to the default */
+PA_API int pa_threads(void);
+PA_API void pa_set_threads(int threads); /* 0: back to the default */
 
 #ifdef __cplusplus
 }

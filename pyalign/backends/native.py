@@ -284,6 +284,11 @@ def set_instruction_set(name: str) -> None:
     _native.set_isa(name)
 
 
+def compiler() -> str | None:
+    """What compiled the kernels, and where their threads come from: "Clang 22.1.8, POOL"; None without kernels."""
+    return None if _native is None else f"{_native.compiler}, {_native.thread_source}"
+
+
 def num_threads() -> int:
     """Threads that the compiled kernels use: PYALIGN_NUM_THREADS, else OpenMP's default; 1 after a fork.
 

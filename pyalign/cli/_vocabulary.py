@@ -198,6 +198,9 @@ VOCABULARY = {
         ("--style", "style", "text", "light", "the colours of a figure"),
         ("--width", "width", "text", "double", "the width of a figure"),
         ("--title", "title", "text", None, "the heading of a page"),
+        ("--cmake-dir", "", "switch", False, "show the folder of the C library's CMake package"),
+        ("--include-dir", "", "switch", False, "show the folder of the C library's header"),
+        ("--libs", "", "switch", False, "show the words that link a program with the C library"),
         ("--verbose", "", "switch", False, "show all columns of the table"),
         ("--quiet", "", "switch", False, "suppress notes and progress"),
     )

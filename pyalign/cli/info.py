@@ -34,7 +34,7 @@ def _lines(facts: dict[str, Any]) -> str:
     sets = ", ".join(f"{isa}{'' if runs else ' (not on this CPU)'}" for isa, runs in instruction_sets)
     lines = [(name, facts[name]) for name in ("version", "python", "numpy", "processor")]
     lines += [("instruction set", f"{facts['instruction_set'] or 'none'} of {sets or 'none'}")]
-    lines += [("threads", facts["threads"])]
+    lines += [("threads", facts["threads"]), ("compiler", facts["compiler"] or "none")]
     for name, reason in facts["backends"].items():
         lines.append((f"backend {name}", "ready" if reason is None else f"cannot run: {reason}"))
     lines.append(("faiss", _faiss(facts["faiss"])))
@@ -65,6 +65,7 @@ def gather() -> dict[str, Any]:
         "instruction_set": native.instruction_set(),
         "instruction_sets": native.instruction_sets(),
         "threads": native.num_threads(),
+        "compiler": native.compiler(),
         "backends": reasons,
         "speed": None if reasons["native"] is None else slow_because(reasons["native"]),
         "faiss": faiss_facts(),

@@ -183,6 +183,20 @@ def _hash_of(array: Any, early: bool) -> Hash:
     return hashed
 
 
+def moment() -> str:
+    """The time of now, or that of SOURCE_DATE_EPOCH, by which builds are made to be repeated.
+
+    Example:
+        >>> moment()[10]
+        'T'
+    """
+    epoch: Any = os.environ.get("SOURCE_DATE_EPOCH", "")
+    time = datetime.now(timezone.utc)
+    if epoch.isdecimal() and len(epoch) < 12:
+        time = datetime.fromtimestamp(int(epoch), timezone.utc)
+    return time.isoformat(timespec="seconds")
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where a result comes from.
@@ -217,8 +231,7 @@ class Provenance:
         pairs = inputs.items() if isinstance(inputs, Mapping) else inputs
         recorded = tuple(Input.of(name, value) for name, value in pairs if value is not None)
         recorded += tuple((_FILES.get() or {}).values())
-        time = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        return cls(__version__, time, recorded, dict(options), backend, seed)
+        return cls(__version__, moment(), recorded, dict(options), backend, seed)
 
     def to_dict(self) -> dict[str, Any]:
         """The provenance as json can write it."""

@@ -12,16 +12,18 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO
 
+from pyalign.io.locks import lock
 from pyalign.io.paths import PathLike, bad
 
 RUN = re.compile(r"\w*-(?P<process>\d+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")  # see `run_name`
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 READ = os.O_RDONLY
+SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 
 
 def open_own(path: PathLike, flags: int) -> IO[bytes]:
@@ -32,7 +34,7 @@ def open_own(path: PathLike, flags: int) -> IO[bytes]:
         OSError: the file is missing, is there already (`CREATE`), or may not be opened.
     """
     try:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, flags | SAFE, 0o666)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK) or (error.errno == errno.EEXIST and os.path.islink(path)):
             raise bad(path, "is a link, which is not followed") from error
@@ -56,15 +58,7 @@ def try_lock(descriptor: int) -> bool | None:
 
     Locks save work: two runs of one extraction need not both run a model. What is written is right without them.
     """
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
+    return lock(descriptor, wait=False)
 
 
 def take_lock(path: PathLike) -> IO[bytes] | None:
@@ -76,11 +70,11 @@ def take_lock(path: PathLike) -> IO[bytes] | None:
         InputError: something else than a file is there.
         OSError: the file can't be opened.
     """
-    lock = open_own(path, APPEND)
-    if try_lock(lock.fileno()) is False:
-        lock.close()
+    file = open_own(path, APPEND)
+    if try_lock(file.fileno()) is False:
+        file.close()
         return None
-    return lock
+    return file
 
 
 @contextmanager
@@ -93,11 +87,8 @@ def hold_lock(path: PathLike) -> Iterator[None]:
         InputError: something else than a file is there.
         OSError: the file can't be opened.
     """
-    import fcntl
-
-    with open_own(path, APPEND) as lock:
-        with suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with open_own(path, APPEND) as file:
+        lock(file.fileno(), wait=True)
         yield
 
 

@@ -13,11 +13,11 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pyalign.data.provenance import moment
 from pyalign.errors import InputError
 from pyalign.io.own_files import host_name, require_no_link
 from pyalign.io.paths import PathLike, bad, require_file
@@ -65,7 +65,7 @@ class StudyFolder:
             begun = read_own_json(place).get("time")
             if isinstance(begun, str):
                 return begun
-            text = json.dumps({"time": now()}) + "\n"
+            text = json.dumps({"time": moment()}) + "\n"
             if time.monotonic() > until:  # damaged
                 write_text(place, text, follow_links=False)
             elif not _wrote_first(place, text):
@@ -184,17 +184,3 @@ def _wrote_first(path: Path, text: str) -> bool:
         new.close()
         os.unlink(new.name)
     return True
-
-
-def now() -> str:
-    """The moment, or that of SOURCE_DATE_EPOCH, by which builds are made to be repeated.
-
-    Example:
-        >>> now()[10]
-        'T'
-    """
-    epoch: Any = os.environ.get("SOURCE_DATE_EPOCH", "")
-    moment = datetime.now(timezone.utc)
-    if epoch.isdecimal() and len(epoch) < 12:
-        moment = datetime.fromtimestamp(int(epoch), timezone.utc)
-    return moment.isoformat(timespec="seconds")

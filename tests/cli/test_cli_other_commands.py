@@ -23,6 +23,7 @@ def test_info_prints_version_instruction_set_threads_and_backends(command):
     assert pyalign.__version__ in lines["version"]
     assert native.instruction_set() in lines["instruction set"]
     assert str(native.num_threads()) in lines["threads"]
+    assert native.compiler() in lines["compiler"]
     assert sum(line.startswith("backend ") for line in ran.out.splitlines()) == len(BACKENDS)
 
 

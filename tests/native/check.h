@@ -104,5 +104,6 @@ void check_series(void);
 void check_meanwhile(void);
 void check_side_by_side(void);
 void check_limits(void);
+void check_sizes(void);
 
 #endif

@@ -129,6 +129,7 @@ static const struct {
     {"meanwhile", check_meanwhile},
     {"side_by_side", check_side_by_side},
     {"limits", check_limits},
+    {"sizes", check_sizes},
 };
 static const int part_count = sizeof parts / sizeof *parts;
 

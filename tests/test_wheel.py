@@ -1,0 +1,249 @@
+"""The wheel that tools/build_wheel.py makes: what it asks for and exports, where it goes, and that it computes.
+
+Its kernels are compiled once for sources, and kept by the build cache; the CUDA kernels are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cached_builds import counted
+from test_without_compiler import environment_with, golden_scores, run
+
+import pyalign
+
+tomllib = import_module("tomllib") if sys.version_info >= (3, 11) else pytest.importorskip("tomli")
+ROOT = Path(__file__).resolve().parents[1]
+GLIBC, GLIBCXX = (2, 28), (3, 4, 25)
+SYSTEM = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"}
+builds = pytest.mark.skipif(
+    platform.machine() != "x86_64" or not all(map(find_spec, ("ziglang", "auditwheel", "setuptools"))),
+    reason="wheels are built where ziglang and auditwheel are installed, on x86-64",
+)
+
+
+def made(folder, *words):
+    """What the tool prints that it has written."""
+    command = [sys.executable, ROOT / "tools" / "build_wheel.py", "--out", folder, *words]
+    with counted():
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [Path(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("dist"), "--no-cuda")
+
+
+@pytest.fixture(scope="module")
+def wheel(files):
+    return next(file for file in files if file.suffix == ".whl")
+
+
+@pytest.fixture(scope="module")
+def binaries(wheel, tmp_path_factory):
+    """The shared objects in it, by name."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return {path.name.partition(".")[0]: path for path in folder.rglob("*.so*")}
+
+
+def objdump(*words):
+    if not shutil.which("objdump"):
+        pytest.skip("objdump is not installed")
+    return subprocess.run(["objdump", *map(str, words)], capture_output=True, text=True, check=True).stdout
+
+
+def newest(text, name):
+    versions = re.findall(rf"\b{name}_([\d.]+)", text)
+    return max((tuple(map(int, version.split("."))) for version in versions), default=(0,))
+
+
+@builds
+@pytest.mark.slow
+def test_the_wheel_asks_for_nothing_newer_than_its_tag(wheel, binaries):
+    assert wheel.name.endswith("-manylinux_2_28_x86_64.whl") and wheel.stat().st_size < 8e6
+    assert binaries.keys() == {"_native", "libpyalign"}
+    for path in binaries.values():
+        symbols, needed = objdump("-T", path), re.findall(r"NEEDED +(\S+)", objdump("-p", path))
+        assert (2, 2) < newest(symbols, "GLIBC") <= GLIBC and newest(symbols, "GLIBCXX") <= GLIBCXX
+        assert needed and {*needed} <= SYSTEM
+
+
+@builds
+@pytest.mark.slow
+def test_its_module_exports_only_what_python_calls(binaries):
+    lines = objdump("-T", binaries["_native"]).splitlines()
+    defined = [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
+    assert defined == ["PyInit__native"]
+    lines = objdump("-T", binaries["libpyalign"]).splitlines()
+    defined = [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
+    assert len(defined) > 30 and all(name.startswith("pa_") for name in defined)
+
+
+@builds
+@pytest.mark.slow
+def test_pip_refuses_it_where_the_c_library_is_too_old(wheel, tmp_path):
+    """pip is asked for another platform than this one."""
+
+    def download(platform):
+        words = ["-m", "pip", "download", "--no-deps", "--no-index", "--only-binary", ":all:", "--platform", platform]
+        command = [sys.executable, *words, "--dest", tmp_path / platform, wheel]
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True)
+
+    assert download("manylinux_2_28_x86_64").returncode == 0
+    refused = download("manylinux_2_27_x86_64")
+    assert refused.returncode != 0 and "is not a supported wheel on this platform" in refused.stderr
+
+
+@builds
+@pytest.mark.slow
+def test_the_same_sources_give_the_same_bytes(files, tmp_path):
+    """Of the compiler too: tools/build_wheel.py with PYALIGN_BUILD_CACHE=off, whose rows are in benchmarks/results."""
+    again = made(tmp_path, "--no-cuda")
+    assert [file.name for file in again] == [file.name for file in files]
+    assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
+    with tarfile.open(next(file for file in files if file.name.endswith(".tar.gz"))) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"csrc/cmake/pyalign.pc.in", "csrc/cpu/pool.cpp", "examples/c/score.c", "setup.py"} <= names
+    assert not [name for name in names if name.startswith(("pyalign/_c/", "build/")) or name.endswith(".so")]
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """An environment with the wheel, and no compiler."""
+    return environment_with(wheel, tmp_path_factory.mktemp("installed"))
+
+
+@builds
+@pytest.mark.slow
+def test_the_wheel_says_what_compiled_it_and_where_its_library_is(installed, tmp_path):
+    said = run(installed, "pyalign", "info", cwd=tmp_path)[0]
+    assert re.search(r"^compiler +Clang \d+[\d.]*, POOL$", said, re.MULTILINE)
+    assert re.search(r"^backend native +ready$", said, re.MULTILINE)
+    folder = Path(run(installed, "pyalign", "config", "--cmake-dir", cwd=tmp_path)[0].strip())
+    assert installed.site in folder.parents and (folder / "pyalign-config.cmake").exists()
+
+
+@builds
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(find_spec, ("torch", "timm", "altair", "vl_convert", "sklearn"))), reason="extras are not installed"
+)
+def test_the_wheel_runs_the_commands_of_the_readme(installed, tmp_path):
+    shutil.copy(ROOT / "README.md", tmp_path)
+    run(installed, installed.python, ROOT / "tools" / "docs_commands.py", "README.md", cwd=tmp_path)
+
+
+@builds
+@pytest.mark.slow
+def test_the_wheel_has_the_golden_figures(installed, data, tmp_path):
+    """Decisions and ties of the local build, whose compiler is another."""
+    for (backend, accuracy, ties, nats), compiled, _ in golden_scores(installed, data, tmp_path):
+        assert (backend, accuracy, ties) == ("native", compiled.accuracy, compiled.n_ties)
+        assert nats == pytest.approx(compiled.cross_entropy, rel=2e-6)
+
+
+BITS = """
+import hashlib
+import numpy as np, pyalign
+from pyalign.backends import native
+draw = np.random.default_rng(0)
+x = draw.normal(size=(900, 70)).astype(np.float32)
+first = draw.integers(0, 900, 30000)
+t = np.stack([first, (first + 1 + draw.integers(0, 400, 30000)) % 900, (first + 450) % 900], 1)
+hashed = hashlib.sha256()
+for array in (pyalign.similarity(x, measure="cosine"), pyalign.odd_one_out(x, t), pyalign.choice_probabilities(x, t),
+              pyalign.choice_similarity(x[:200])):
+    hashed.update(np.ascontiguousarray(array).tobytes())
+print(native.num_threads(), hashed.hexdigest())
+"""
+
+
+@builds
+@pytest.mark.slow
+def test_its_own_threads_give_the_same_bits_for_any_number(installed, tmp_path):
+    said = {}
+    for threads in (1, 2, 7):
+        variables = {**installed.variables, "PYALIGN_NUM_THREADS": str(threads)}
+        done = subprocess.run(
+            [str(installed.python), "-c", BITS], cwd=tmp_path, env=variables, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        number, _, hashed = done.stdout.strip().partition(" ")
+        said[int(number)] = hashed
+    assert said.keys() == {1, 2, 7} and len({*said.values()}) == 1
+
+
+@builds
+@pytest.mark.slow
+def test_a_cpu_without_avx_runs_it(installed, tmp_path):
+    """An instruction of AVX outside of the files of its instruction set would end the process."""
+    if not shutil.which("qemu-x86_64"):
+        pytest.skip("qemu-user is not installed")
+    code = (
+        "import numpy as np; from pyalign.backends import native; x = np.eye(3, dtype=np.float32); s = x + 1\n"
+        "native._native.product(x, x, s); print(native.instruction_set(), s.sum())"
+    )
+    command = ["qemu-x86_64", "-cpu", "Nehalem", str(installed.python), "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=installed.variables, capture_output=True, text=True)
+    if "NumPy was built with baseline optimizations" in done.stderr:
+        pytest.skip("numpy itself asks for a newer CPU")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout == "base 3.0\n"
+
+
+@builds
+@pytest.mark.slow
+def test_the_wheel_runs_under_an_older_c_library(installed, tmp_path):
+    """The loader and the libraries of an older release, unpacked, and a Python that they can run."""
+    root = os.environ.get("PYALIGN_OLDER_LIBC")
+    if not root:
+        pytest.skip("PYALIGN_OLDER_LIBC names no folder with an older libc6: packages of older releases can't be had")
+    (loader,) = Path(root).rglob("ld-linux-x86-64.so.2")
+    libraries = ":".join(sorted({str(path.parent) for path in Path(root).rglob("libc.so.6")}))
+    command = [loader, "--library-path", libraries, installed.python, "-m", "pyalign.cli", "info"]
+    done = subprocess.run([str(word) for word in command], cwd=tmp_path, env=installed.variables, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+# What public CI would run
+
+
+def test_the_configuration_of_public_ci_is_whole():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tool = settings["tool"]["cibuildwheel"]
+    oldest = settings["project"]["requires-python"].removeprefix(">=3.")
+    assert tool["build"].split()[0] == f"cp3{oldest}-*" and tool["skip"] == "*-musllinux_*"
+    assert tool["linux"]["archs"] == ["x86_64", "aarch64"] and tool["macos"]["archs"] == ["arm64"]
+    assert {tool["linux"][f"manylinux-{arch}-image"] for arch in ("x86_64", "aarch64")} == {"manylinux_2_28"}
+    yaml = pytest.importorskip("yaml")
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "wheels.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"].keys() == {"wheels", "sdist"} and workflow["permissions"] == {"contents": "read"}
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert any(re.fullmatch(r"pypa/cibuildwheel@v\d+\.\d+\.\d+", name) for name in used)
+    assert len(workflow["jobs"]["wheels"]["strategy"]["matrix"]["system"]) == 3
+
+
+def test_readme_does_not_claim_what_public_ci_would_build():
+    assert "cibuildwheel" not in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_source_date_epoch_is_the_time_of_documents_and_extractions(monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    result = pyalign.score(np.eye(5), [[0, 1, 2]], ci=None)
+    assert result.provenance.time == "2023-11-14T22:13:20+00:00"
