@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+from command_server import Commands
 from support import load_from_tools
 
 from pyalign.cli import COMMANDS, _command_of, load
@@ -56,22 +58,36 @@ def page(request):
     return read(request.param)
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """Where `pyalign` is handed to a process that has imported much already: starts are half of what a page costs.
+
+    README.md runs what is installed.
+    """
+    if not hasattr(os, "fork"):
+        yield None
+        return
+    commands = Commands(tmp_path_factory.mktemp("commands"))
+    yield commands.path
+    commands.end()
+
+
 def told(found):
     return "\n".join(f"{block.commands}prints\n{printed}and the page says\n{block.printed}" for block, printed in found)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, indirect=True)
-def test_the_commands_of_a_page_print_what_it_says(script, page, tmp_path):
-    found = script.differences(page, tmp_path, real=False)
+def test_the_commands_of_a_page_print_what_it_says(script, page, tmp_path, programs):
+    found = script.differences(page, tmp_path, real=False, programs=None if page == read("README.md") else programs)
     assert not found, told(found)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", [name for name in PAGES if "<!-- real data" in read(name)], indirect=True)
-def test_the_commands_on_real_data_print_what_the_page_says(script, page, tmp_path, data):
+def test_the_commands_on_real_data_print_what_the_page_says(script, page, tmp_path, data, programs):
     script.lay_out(data, tmp_path)
-    found = script.differences(page, tmp_path, real=True)
+    found = script.differences(page, tmp_path, real=True, programs=programs)
     assert not found, told(found)
 
 
@@ -94,6 +110,24 @@ def test_every_command_in_the_documentation_is_understood(script, path):
             parse(make_parser(name, COMMANDS[name], load(name)), load(name).options, rest)
         except SystemExit as stop:
             assert not stop.code, line
+
+
+@pytest.mark.slow
+def test_the_process_that_runs_commands_of_pages_gives_what_the_installed_program_gives(script, programs, tmp_path):
+    found = []
+    for place in (None, programs):
+        folder = tmp_path / str(place is None)
+        folder.mkdir()
+        code = """
+pyalign sample demo
+pyalign score demo/embeddings.npy -t demo/triplets.npy | cat
+cd demo; cat embeddings.npy | pyalign describe - 2>&1 || echo $?
+PYALIGN_NUM_THREADS=none pyalign score embeddings.npy -t triplets.npy || echo $?
+pyalign nothing || echo $?
+exec pyalign score other.npy -t triplets.npy
+"""
+        found.append(script.run(script.Block(code, None, 0, 0, ""), folder, place))
+    assert found[0] == found[1] and found[0][0] == 1
 
 
 @pytest.mark.plants

@@ -103,9 +103,12 @@ def blocks_of(text: str) -> list[Block]:
     return found
 
 
-def run(block: Block, folder: Path) -> tuple[int, str]:
-    """The exit code of a block, and what it prints."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), str(folder / stand_ins.PROGRAMS), os.environ["PATH"]])
+def run(block: Block, folder: Path, programs: Path | None = None) -> tuple[int, str]:
+    """The exit code of a block, and what it prints; programs of that folder come before those of this Python."""
+    first = [] if programs is None else [str(programs)]
+    path = os.pathsep.join(
+        [*first, str(Path(sys.executable).parent), str(folder / stand_ins.PROGRAMS), os.environ["PATH"]]
+    )
     environment = {**os.environ, "PATH": path, "COLUMNS": "80", "PYALIGN_DATA": str(folder / "datasets")}
     done = subprocess.run(
         ["bash", "-e", "-c", block.run], cwd=folder, env=environment, encoding="utf-8", stdin=subprocess.DEVNULL,
@@ -114,7 +117,7 @@ def run(block: Block, folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def differences(text: str, folder: Path, real: bool) -> list[tuple[Block, str]]:
+def differences(text: str, folder: Path, real: bool, programs: Path | None = None) -> list[tuple[Block, str]]:
     """The blocks of real data, or those that are not, that print something else than the page says, with what came.
 
     Raises:
@@ -125,7 +128,7 @@ def differences(text: str, folder: Path, real: bool) -> list[tuple[Block, str]]:
     if not real:
         stand_ins.lay_out("".join(block.run for block in blocks), folder)
     for block in blocks:
-        code, printed = run(block, folder)
+        code, printed = run(block, folder, programs)
         if (code != 0) != (": error: " in (block.printed or "")):
             raise RuntimeError(f"ended with {code}:\n{block.commands}\n{printed}")
         if not block.same(printed):
