@@ -169,8 +169,8 @@ def run_step(options: StudyStepOptions, progress: Progress) -> Outcome:
 
 STEP = Command(
     StudyStepOptions, run_step, "pyalign study step study.toml --out results score", reads=reads_of_units,
-    epilog=f"exit codes: 0 done, or as it was; 1 failed; {TRY_AGAIN} try again: a unit that it needs has no valid "
-    "record, or a live run is making it",
+    epilog="exit codes:\n  0   done, or as it was\n  1   failed\n"
+    f"  {TRY_AGAIN}  try again: a unit that it needs has no valid record, or a live run is\n      making it",
 )  # fmt: skip
 
 
