@@ -28,6 +28,7 @@ from .probing.recipe_results import RecipeCrossValidation
 from .probing.validated import ProbeCrossValidation
 from .recovery.recovered import Recovery
 from .report.page.write import ReportFile
+from .study.plan import StudyUnit
 from .study.result import Study, StudyStep
 
 __all__ = [
@@ -69,4 +70,5 @@ __all__ = [
     "SimilarityMatrix",
     "Study",
     "StudyStep",
+    "StudyUnit",
 ]

@@ -340,7 +340,7 @@ CALLS = {
     "Triplets": {"values": TRIPLETS},
 }
 # Whose arguments are files and results, which have tests of their own.
-OTHERS = {"plot", "run_study", "write_embeddings", "write_report", "write_transform",
+OTHERS = {"plot", "run_study", "run_unit", "study_units", "write_embeddings", "write_report", "write_transform",
           "merge_extractions"}  # fmt: skip
 UNUSED = {"progress", "out", "journal", "model"}  # `model`: names weights, which are looked for
 WHATEVER = {

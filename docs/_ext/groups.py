@@ -70,7 +70,8 @@ BESIDES = {
     ),
     "results": Names(
         "Results and pictures", "What functions return, and how to print, plot, write and read it.",
-        ("load_result", "plot", "write_report", "run_study"), ("Result", "Provenance", "StudyStep"),
+        ("load_result", "plot", "write_report", "run_study", "study_units", "run_unit"),
+        ("Result", "Provenance", "StudyStep", "StudyUnit"),
     ),
     "errors": Names(
         "Errors, warnings, version", "What can go wrong, and which version this is.", ("__version__",),

@@ -19,11 +19,10 @@ from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.paths import Spec, one_line
 from pyalign.progress import Progress
 from pyalign.study.display import Steps
-from pyalign.study.draft import draft_study
 from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
 from pyalign.study.file import read_study
 from pyalign.study.plan import study_units
-from pyalign.study.result import FAILED, TO_DO, StudyStep
+from pyalign.study.result import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.run import code_of, finish_study, plan_of, run_study, run_units
 
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits
@@ -47,6 +46,8 @@ class StudyInitOptions(_options.Quiet):
 
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     """Looks into the files of the folder, writes a study file, and says what each file was taken for."""
+    from pyalign.study.draft import draft_study
+
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):
         raise InputError(f"--out must end in .toml; got {out}")
@@ -138,7 +139,7 @@ def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
     if options.die_with_parent:
         end_with_parent()
     try:
-        plan = plan_of(options.file, options.out, options.shards)
+        plan = plan_of(options.file, options.out, options.shards, check=False)
         units, _ = plan.chosen(options.units)
         return tuple(plan.study.place(path) for unit in units for path in plan.inputs(unit))
     except (InputError, MissingExtraError, OSError):
@@ -147,22 +148,24 @@ def reads_of_units(options: StudyStepOptions) -> tuple[str, ...]:
 
 def run_step(options: StudyStepOptions, progress: Progress) -> Outcome:
     """Makes the units, and says what became of each."""
-    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if not options.quiet:
+            say(f"note: {one_line(text)}")
+
     with Steps(not options.quiet) as shown:
-        steps = run_units(
-            options.file, options.out, options.units, shards=options.shards, watch=shown, note=notes.append
-        )
+        steps = run_units(options.file, options.out, options.units, shards=options.shards, watch=shown, note=note)
     width = max(len(step.name) for step in steps)
     lines = [f"{one_line(step.name):<{width}}  {step.how or step.status}" for step in steps]
     failed = any(step.status == FAILED for step in steps)
     fault = fault_of([step for step in steps if step.status == (FAILED if failed else TO_DO)])
-    return Outcome(text="\n".join(lines), notes=tuple(notes), fault=fault, code=1 if failed else TRY_AGAIN)
+    return Outcome(text="\n".join(lines), fault=fault, code=1 if failed else TRY_AGAIN)
 
 
 STEP = Command(
     StudyStepOptions, run_step, "pyalign study step study.toml --out results score", reads=reads_of_units,
-    epilog=f"exit codes: 0 done, or as it was; 1 failed; {TRY_AGAIN} try again: a unit that it needs has no valid "
-    "record, or a live run is making it",
+    epilog="exit codes:\n  0   done, or as it was\n  1   failed\n"
+    f"  {TRY_AGAIN}  try again: a unit that it needs has no valid record, or a live run is\n      making it",
 )  # fmt: skip
 
 
@@ -178,8 +181,8 @@ def run_finish(options: StudyFinishOptions, progress: Progress) -> Outcome:
     """Writes the page of what is there; units that are missing are a fault."""
     with Steps(not options.quiet) as steps:
         study = finish_study(options.file, options.out, shards=options.shards, watch=steps)
-    missing = [step for step in study.steps if step.status == TO_DO]
-    return Outcome(study, fault=fault_of(study.failed or [replace(step, reason=NO_RECORD) for step in missing]))
+    left = [step for step in study.steps if step.status != FINISHED]
+    return Outcome(study, fault=fault_of([replace(step, reason=step.reason or NO_RECORD) for step in left]))
 
 
 FINISH = Command(StudyFinishOptions, run_finish, "pyalign study finish study.toml --out results")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pyalign.data import KINDS
@@ -82,7 +83,6 @@ class Step:
     Attributes:
         name: of its table in the file.
         analysis: what it calls.
-        options: the arguments, checked; those that name files are text.
         written: the options as the file has them.
         models: by name.
         sets: which set of triplets, judgments, dimensions, categories each argument takes; "" for the only one.
@@ -90,15 +90,30 @@ class Step:
 
     name: str
     analysis: Analysis
-    options: Mapping[str, Any]
     written: Mapping[str, Any]
     models: tuple[str, ...]
     sets: Mapping[str, str]
 
+    @cached_property
+    def options(self) -> Mapping[str, Any]:
+        """The arguments, checked, for which the function is loaded; those that name files are text.
+
+        Raises:
+            InputError: what is wrong with one, which `read_study` raises before, unless it was asked not to check.
+        """
+        try:
+            return checked(self.analysis, self.written)
+        except InputError as error:
+            raise InputError(f"step {self.name!r}: {error}") from error
+
+    def require_options(self) -> None:
+        """Raises InputError where an option is wrong."""
+        self.options  # noqa: B018
+
     @property
     def takes(self) -> dict[str, tuple[str, str]]:
         """Options that take another step's result: the name of that step, and the model or value behind "::", or ""."""
-        texts = {name: value for name, value in self.options.items() if name in FILES and isinstance(value, str)}
+        texts = {name: value for name, value in self.written.items() if name in FILES and isinstance(value, str)}
         return {name: split_step(text) for name, text in texts.items() if text.startswith(STEP)}
 
 
@@ -141,8 +156,10 @@ class StudyFile:
         return path if path.startswith(ELSEWHERE) else os.path.join(self.folder, path)
 
 
-def read_study(path: PathLike) -> StudyFile:
+def read_study(path: PathLike, check: bool = True) -> StudyFile:
     """The study that a `.toml` file describes, checked: no file that it names is opened.
+
+    check: whether the options of all steps are checked, for which all their functions are loaded.
 
     Raises:
         InputError: what is wrong, in one line that starts with the path.
@@ -151,12 +168,12 @@ def read_study(path: PathLike) -> StudyFile:
     """
     document = read_toml(path, "studies")
     try:
-        return _study(os.fspath(path), document)
+        return _study(os.fspath(path), document, check)
     except InputError as error:
         raise bad(path, error) from error
 
 
-def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
+def _study(path: str, document: Mapping[str, Any], check: bool) -> StudyFile:
     _known(document, TOP, "")
     texts = {name: _text(document.get(name), name) for name in ("title", "names", "per_object", "images", "metadata")}
     shared = {name: text for name, text in texts.items() if name in ("names", "per_object") and text is not None}
@@ -169,6 +186,8 @@ def _study(path: str, document: Mapping[str, Any]) -> StudyFile:
     parsed, count = [], 0
     for name, table in steps.items():
         parsed.append(_step(name, table, models, sets))
+        if check:
+            parsed[-1].require_options()
         count += len(parsed[-1].models)
         if count > MOST_MODELS:
             most = f"at most {MOST_MODELS:,} models in all, each counted for each step"
@@ -289,7 +308,7 @@ def _step(
             argument = next(candidate for candidate, kind in analysis.inputs.items() if kind == LABELS)
             picked[argument] = picked["dimensions"]
         used = {argument: set_name for argument, set_name in picked.items() if set_name is not None}
-        return Step(name, analysis, checked(analysis, table), table, chosen, used)
+        return Step(name, analysis, table, chosen, used)
     except InputError as error:
         raise InputError(f"step {name!r}: {error}") from error
 

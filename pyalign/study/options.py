@@ -13,12 +13,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from pyalign._registry import load
 from pyalign.data import Transform
 from pyalign.errors import InputError, nearest
-from pyalign.probing.options import ProbeOptions
 from pyalign.stats.resampling import Resampling
 from pyalign.study.analyses import OWN, Analysis
 
 NONE = "none"  # in place of None, which TOML does not have
-TABLES = (Resampling, ProbeOptions)  # what is written as a table
+TABLES = "Resampling", "ProbeOptions"  # what is written as a table: by name, since it takes time to load them
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: f'"{NONE}"'}
 # Options that name a file or another step, by argument: what opens them (see `pyalign.study.inputs`).
 FILES = {
@@ -106,8 +105,8 @@ def checked_value(name: str, hint: Any, value: Any) -> Any:
     kinds = _kinds(hint)
     if value == NONE and NoneType in kinds and not any(NONE in get_args(kind) for kind in kinds):  # is a word itself
         return None
-    for kind in TABLES:
-        if kind in kinds and isinstance(value, Mapping):
+    if isinstance(value, Mapping):
+        for kind in filter(_is_table, kinds):
             return _table(name, kind, value)
     if not any(_fits(kind, value) for kind in kinds):
         words = list(dict.fromkeys(word for kind in kinds for word in _words(kind)))
@@ -175,4 +174,8 @@ def _words(kind: Any) -> list[str]:
     if origin in (tuple, list, Sequence):
         of = [word for part in _kinds(inside[0]) for word in _words(part)] if inside else []
         return [f"a list, each {' or '.join(of)}" if of else "a list"]
-    return ["a table"] if origin in (dict, Mapping, *TABLES) or (is_dataclass(kind) and kind is Transform) else []
+    return ["a table"] if origin in (dict, Mapping, Transform) or _is_table(kind) else []
+
+
+def _is_table(kind: Any) -> bool:
+    return is_dataclass(kind) and getattr(kind, "__name__", "") in TABLES

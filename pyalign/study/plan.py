@@ -15,7 +15,7 @@ from pyalign._version import __version__
 from pyalign.backends import TENSOR_BACKENDS
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError, nearest
-from pyalign.io.paths import PathLike, Spec, checked_path, is_named
+from pyalign.io.paths import PathLike, Spec, bad, checked_path, is_named
 from pyalign.study.file import ELSEWHERE, STEP, StudyFile, read_study
 from pyalign.study.keys import digest_of
 from pyalign.study.options import FILES
@@ -136,7 +136,7 @@ class Plan:
         words: ids, each by itself or as `command` has it.
 
         Raises:
-            InputError: there is no such unit, or none at all.
+            InputError: there is no such unit, or none at all; an option of one is wrong.
         """
         if not words:
             raise InputError("unit must be the id of a unit at least; got none")
@@ -149,7 +149,14 @@ class Plan:
             names.add(unit_id)
             if seen and not self.asked(self.by_id[unit_id]).startswith(seen):
                 changed.append(unit_id)
-        return tuple(unit for unit in self.units if unit.stem in names), tuple(changed)
+        chosen = tuple(unit for unit in self.units if unit.stem in names)
+        for unit in chosen:
+            if unit.step is not None:
+                try:
+                    unit.step.require_options()
+                except InputError as error:
+                    raise bad(self.study.path, error) from error
+        return chosen, tuple(changed)
 
     def taken(self, name: str, which: str) -> Unit:
         """The unit whose result "step:NAME::WHICH" stands for."""
@@ -185,7 +192,7 @@ class Plan:
 
     def _wants_device(self, unit: Unit) -> bool:
         if unit.step is not None:
-            return unit.step.options.get("backend") in TENSOR_BACKENDS
+            return unit.step.written.get("backend") in TENSOR_BACKENDS
         return not unit.is_merge and self.study.models[unit.model].options.get("device") != "cpu"
 
     def inputs(self, unit: Unit) -> dict[str, list[int] | None]:
@@ -194,7 +201,7 @@ class Plan:
         By path as the study file has it, so that it is the same wherever the study is.
         """
         seen: dict[str, list[int] | None] = {}
-        for spec in () if unit.is_merge else dict.fromkeys(self._specs(unit)):
+        for spec in dict.fromkeys(self._specs(unit)):
             if spec not in self._sizes:
                 self._sizes[spec] = self._seen(spec)
             seen.update(self._sizes[spec])
@@ -218,9 +225,9 @@ class Plan:
             for key in ("file", "answers", "subjects", "item_names", "names", "labels") if entry else ():
                 if entry is not None and isinstance(entry.get(key), str):
                     yield entry[key]
-        for name, value in unit.step.options.items():
-            values = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else (value,)
-            for text in values if name in FILES and not (name == "queries" and isinstance(value, tuple)) else ():
+        for name, value in unit.step.written.items():
+            values = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else (value,)
+            for text in values if name in FILES and not (name == "queries" and isinstance(value, list)) else ():
                 if isinstance(text, str) and not text.startswith(STEP):
                     yield text
 

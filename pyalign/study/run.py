@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,6 @@ from pyalign.study.file import StudyFile, read_study
 from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder
 from pyalign.study.maker import RUNNING, Maker, Watch, unseen
 from pyalign.study.manifest import manifest_of
-from pyalign.study.page import make_report
 from pyalign.study.plan import Plan, folder_of
 from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, TO_DO, Study, StudyStep
 from pyalign.study.schedule import AGAIN, InThisProcess, make_all
@@ -134,10 +133,13 @@ def run_units(
     """Make several units in the order of the study, as `run_unit` does.
 
     units: ids, each with or without the hash of `StudyUnit.command` behind it.
-    note: called where the study file asks for something else than that hash is of.
+    note: called before anything is run with what a user should know: which code it is, and where the study file asks
+        for something else than that hash is of.
     """
-    plan = plan_of(path, out, shards)
+    plan = plan_of(path, out, shards, check=False)
     chosen, changed = plan.chosen(units)
+    for sentence in code_of(plan.study, {unit.model for unit in chosen if unit.step is None and not unit.is_merge}):
+        note(sentence)
     for unit_id in changed:
         note(f"{unit_id}: the study file has changed since its units were listed; what it asks for now is made")
     steps = []
@@ -152,25 +154,25 @@ def run_units(
 
 
 def maker_of(path: PathLike, out: PathLike, *, shards: int | None, watch: Watch) -> Maker:
-    """What makes the units of a study in a folder that is there."""
-    plan = plan_of(path, out, shards)
+    """What makes the units of a study in a folder that is there, whose file was checked before."""
+    plan = plan_of(path, out, shards, check=False)
     return Maker(plan, StudyFolder(plan.folder), watch)
 
 
-def plan_of(path: PathLike, out: PathLike | None, shards: int | None) -> Plan:
-    """What a study asks for; raises as `run_study`."""
+def plan_of(path: PathLike, out: PathLike | None, shards: int | None, check: bool = True) -> Plan:
+    """What a study asks for; raises as `run_study`. check: see `read_study`."""
     if out is not None:
         checked_path(out, "out")
-    study = read_study(path)
+    study = read_study(path, check)
     place = folder_of(study, out)
     if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
         raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, out=folder")
     return Plan(study, place, units_of(study, shards))
 
 
-def code_of(study: StudyFile) -> tuple[str, ...]:
-    """Which code a study runs, a sentence for each model that is made by code."""
-    used = {name for step in study.steps for name in step.models}
+def code_of(study: StudyFile, models: Set[str] | None = None) -> tuple[str, ...]:
+    """Which code a study runs, a sentence for each model that is made by code. models: only of these."""
+    used = {name for step in study.steps for name in step.models} if models is None else models
     locations = {name: on_disk(model.extract) for name, model in study.models.items() if name in used}
     code = {name: location.path for name, location in locations.items() if location is not None and location.is_code}
     return tuple(f"model {name!r} runs the code of {path}{_where(path)}" for name, path in code.items())
@@ -230,6 +232,8 @@ class _Run:
 
     def _report(self, steps: dict[str, StudyStep], file: bytes) -> Study:
         """The page and the study's own files, by one run at a time."""
+        from pyalign.study.page import make_report
+
         while True:
             with claim(self.folder.path, REPORT) as host:
                 if host is None:

@@ -86,7 +86,7 @@ def name_of(step: Step, model: str) -> str:
 
     Example:
         >>> from pyalign.study.analyses import find_analysis
-        >>> name_of(Step("ceiling", find_analysis("ceiling"), {}, {}, (), {}), "")
+        >>> name_of(Step("ceiling", find_analysis("ceiling"), {}, (), {}), "")
         'ceiling'
     """
     if not step.analysis.each:

@@ -1,0 +1,106 @@
+"""Studies of many units: `python -m benchmarks.study_units FOLDER`, an empty folder; the machine should be idle."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import pyalign
+from benchmarks.probe_grid import run
+from pyalign.study.records import Record, write_record
+
+UNITS, SECONDS, MANY, REPEATS = 20, 2.0, 10_000, 5
+ROWS, FEATURES = 300, 32
+
+
+def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
+    """What, figure and unit, as soon as each is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        np.save(folder / f"{name}.npy", rng.normal(size=(ROWS, FEATURES)))
+    head = 'models.a = "a.npy"\nmodels.b = "b.npy"\n'
+    permutations = _permutations(folder)
+    steps = "".join(f"[steps.u{k}]\nfunction='cka'\nn_permutations={permutations}\nseed={k}\n" for k in range(UNITS))
+    (folder / "equal.toml").write_text(head + steps)
+    serial = _clock(folder, "run", "equal.toml", "--out", "serial")
+    yield f"study run: {UNITS} units of one thread, {SECONDS:g} s each", serial, "s"
+    jobs = _clock(folder, "run", "equal.toml", "--out", "jobs", "--jobs", "2")
+    yield "study run --jobs 2: the same", jobs, "s"
+    yield "study run --jobs 2: times as long as one after the other", jobs / serial, "x"
+
+    (folder / "one.toml").write_text(head + "[steps.hubness]\nk = 3\n")
+    _clock(folder, "step", "one.toml", "--out", "one", "hubness")
+    starts = [_cpu(folder, "step", "one.toml", "--out", "one", "hubness") for _ in range(REPEATS)]
+    yield "study step of a unit that is as it was: CPU seconds", statistics.median(starts), "s"
+
+    models = "".join(f'm{k} = "a.npy"\n' for k in range(MANY))
+    (folder / "models.toml").write_text(f"[models]\n{models}[steps.near_duplicates]\n")
+    yield f"study units: {MANY:,} models, one step: CPU seconds", _plan(folder / "models.toml"), "s"
+    many = "".join(f"[steps.u{k}]\nfunction='cka'\nseed={k}\n" for k in range(MANY))
+    (folder / "steps.toml").write_text(head + many)
+    yield f"study units: two models, {MANY:,} steps: CPU seconds", _plan(folder / "steps.toml"), "s"
+
+    (folder / "many" / "records").mkdir(parents=True)
+    for count in (10, MANY):
+        for number in range(count):
+            (folder / "many" / "records" / f"u{number}.json").touch()
+        yield f"a record next to {count:,} others: CPU milliseconds", 1000 * _record(folder / "many"), "ms"
+
+
+def _permutations(folder: Path) -> int:
+    """As many as take one unit's seconds."""
+    models = {name: np.load(folder / f"{name}.npy") for name in ("a", "b")}
+    pyalign.cka(models, n_permutations=10)
+    began = time.process_time()
+    pyalign.cka(models, n_permutations=200)
+    return max(1, round(200 * SECONDS / (time.process_time() - began)))
+
+
+def _command(folder: Path, *words: str) -> None:
+    environment = {**os.environ, "PYALIGN_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pyalign", "study", *words, "--quiet"]
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def _clock(folder: Path, *words: str) -> float:
+    began = time.perf_counter()
+    _command(folder, *words)
+    return time.perf_counter() - began
+
+
+def _cpu(folder: Path, *words: str) -> float:
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = spent()
+    _command(folder, *words)
+    return spent() - before
+
+
+def _plan(path: Path) -> float:
+    began = time.process_time()
+    units = pyalign.study_units(path)
+    assert len(units) == MANY
+    return time.process_time() - began
+
+
+def _record(folder: Path) -> float:
+    """CPU seconds of a record."""
+    began = time.process_time()
+    for number in range(50):
+        write_record(folder, Record(f"u{number}", "key", "asked", {"steps/u.json": "0" * 64}, 1.0, "host"))
+    return (time.process_time() - began) / 50
+
+
+if __name__ == "__main__":
+    run("study", __doc__ or "", measure)
