@@ -43,7 +43,7 @@ class Slurm:
                 start_new_session=True,
             )
         ready = self.work / "ready"
-        wait_until(lambda: ready.exists() or self._up.poll() is not None, 60)
+        wait_until(lambda: ready.exists() or self._up.poll() is not None, 120)
         if not ready.exists() or ready.read_text().count("idle") != 2:
             self.__exit__()
             logs = "\n".join(path.read_text(errors="replace") for path in self.work.glob("*.err"))

@@ -34,7 +34,7 @@ for node in gpu1 cpu1; do
   ip link set "at-$node" netns "$(cat "$work/$node.pid")" name eth0
   number=$((number + 1))
 done
-for _ in $(seq 60); do
+for _ in $(seq 240); do
   if [ "$(sinfo -h -N -o %T | grep -c idle)" = 2 ]; then break; fi
   sleep 0.25
 done

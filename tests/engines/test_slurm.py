@@ -15,15 +15,15 @@ from pyalign.study.export import export_study
 from pyalign.study.plan import study_units
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("moment")]
-SECONDS = 240  # that a run may take on a busy machine
+SECONDS = 420  # that a run may take on a busy machine
 
 
-def submit(slurm, study, monkeypatch, minutes):
-    """Submits the jobs of a study; gives its folder."""
+def submit(slurm, study, monkeypatch, minutes, pauses=b"15 30 60 0"):
+    """Submits the jobs of a study, with other pauses after attempts if asked; gives its folder."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     export = export_study(study, slurm.folder / "out", "slurm", minutes=minutes, gpu=["--constraint=gpu"])
     Path(export.path).parent.mkdir()
-    Path(export.path).write_bytes(export.text)
+    Path(export.path).write_bytes(export.text.replace(b"15 30 60 0", pauses))
     slurm.run(*export.run)
     return slurm.folder / "out"
 
@@ -73,7 +73,6 @@ def test_a_unit_that_fails_leaves_no_job_that_waits(slurm, study, monkeypatch):
     )
     failing = study.with_name("failing.toml")
     failing.write_text(text.replace("[steps.near_duplicates]\nthreshold = 0.9\n", ""))
-    out = submit(slurm, failing, monkeypatch, minutes=5)
-    slurm.run("sleep", 5)
+    out = submit(slurm, failing, monkeypatch, minutes=5, pauses=b"1 0")
     finish(slurm, out)
     assert "needs ceiling" in logs(out) and "confidence_level must" in logs(out)
