@@ -19,6 +19,7 @@ MEMORY = 10  # pairs of steps and changes of the gradient
 ARMIJO = 1e-4
 ROUNDING = {"d": 1e-13, "f": 1e-9}  # of a value, by dtype: near the optimum steps gain less than it can show
 SINGLE = 1e-4  # the least KKT residual that is sought in float32
+STALLED, GAINED = 20, 1e-7  # in float32: steps that together gain less than this share of the value are its rounding
 FEWER = 0.9  # columns that are zero are dropped as soon as at most that share of them is left
 SHORTEST = 1e-10  # the step at which a line search gives up: what is left is rounding
 FIRST = 0.05  # root mean square of the first step, in the units of the rows
@@ -74,7 +75,7 @@ def minimise(
     x, kinds = rows.copy(), np.arange(rows.shape[1])  # kinds: the columns of `rows` that are left
     memory = _Memory(x.size, x.dtype)
     value, slope = function(x)
-    passes, done = 1, 0
+    passes, done, mark = 1, 0, value
     while (residual := kkt_residual(x, slope, bounded)) > tolerance and done < iterations:
         free = (x > 0) | (slope < 0) if bounded else np.ones(x.shape, bool)
         if drops and len(left := np.flatnonzero(free.any(axis=0))) <= FEWER * len(kinds):
@@ -112,6 +113,11 @@ def minimise(
         x, value, slope, done = new, new_value, new_slope, done + 1
         if watch is not None:
             watch(passes, value, x)
+        if x.dtype == np.float32 and done % STALLED == 0:
+            if mark - value < GAINED * abs(value):
+                residual = kkt_residual(x, slope, bounded)
+                break
+            mark = value
     if len(kinds) < rows.shape[1]:
         whole = np.zeros_like(rows)
         whole[:, kinds] = x
