@@ -23,9 +23,7 @@ RUN = re.compile(r"\w*-(?P<process>\d+)-(?P<machine>[0-9a-f]{8})[0-9a-f]{8}")  #
 APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 READ = os.O_RDONLY
-SAFE = sum(
-    getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")
-)
+SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
 
 
 def open_own(path: PathLike, flags: int) -> IO[bytes]:
