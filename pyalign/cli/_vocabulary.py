@@ -176,7 +176,7 @@ VOCABULARY = {
         ("--shards", "shards", "integer", None, "in how many parts models are extracted"),
         ("--only", "only", "text", None, "run only one step of a study"),
         ("--engine", "", "text", None, "what runs the units of a study"),
-        ("--group", "", "number", 5, "how many minutes of units run in one process"),
+        ("--group", "", "number", 5.0, "how many minutes of units run in one process"),
         ("--gpu-options", "", "text", None, "options of sbatch for units that want a device"),
         ("--cpu-options", "", "text", None, "options of sbatch for all other units"),
         # Data sets

@@ -303,6 +303,4 @@ def _words(text: str | None, flag: str) -> list[str]:
         raise InputError(f"{flag} must be words as a shell reads them; got {text!r}: {error}") from error
 
 
-EXPORT = Command(
-    StudyExportOptions, run_export, 'pyalign study export study.toml --engine slurm --gpu-options "--constraint=gpu"'
-)
+EXPORT = Command(StudyExportOptions, run_export, "pyalign study export study.toml --out results --engine slurm")

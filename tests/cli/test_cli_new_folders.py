@@ -44,6 +44,7 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("report", "compare.json", "out json"),
     ("study init", "study", "out"),
     ("study run", "study/small.toml --only score", "out"),
+    ("study export", "study/small.toml --engine json", "out"),
     ("export", "E", "out"),
     ("triplets draw", "x.npy --count 50 --temperature 1", "out probabilities json csv latex"),
     ("plan experiment", "--components objects=0.002 answers=0.4 --difference 0.1", "json csv latex"),
@@ -61,7 +62,8 @@ RUNS = (  # commands that write, their arguments without outputs, and the output
     ("datasets info", "things", "json csv latex"),
     ("triplets simulate", "--n-objects 20 --count 50", "folder"),
 )
-ELSEWHERE = ("tour", "datasets fetch")  # the longest; needs a server
+# the longest; needs a server; whose folder is that of `study run`, tested in tests/study
+ELSEWHERE = ("tour", "datasets fetch", "study units", "study step", "study finish")
 SUFFIXES = {
     "json": ".json", "csv": ".csv", "latex": ".tex", "choices": ".npy", "probabilities": ".npy",
 }  # fmt: skip
