@@ -29,8 +29,9 @@ MIXED = (PROCESSOR, "model_threads")  # in what parts may differ where that is a
 
 
 def merge_extractions(
-    parts: Sequence[PathLike], out: PathLike, *, mixed: bool = False, progress: Progress | None = None
-) -> Extraction:
+    parts: Sequence[PathLike], out: PathLike, *, images: Any = None, mixed: bool = False,
+    progress: Progress | None = None,
+) -> Extraction:  # fmt: skip
     """Merge all parts of a run with `shard=` into one folder; the folders may be in any order.
 
     Images are read once more if they are still at the path that the first part names: parts of images that changed
@@ -40,6 +41,7 @@ def merge_extractions(
     Args:
         parts: the folders, parts 1 to k of k.
         out: a folder to write to.
+        images: the images of all parts, as in `pyalign.extract`; None: those at the path that the first part names.
         mixed: whether parts may come from CPUs with different instructions, or different numbers of threads. Their
             rows may differ in the last digits from those of one run, and a note says so.
         progress: a callback that gets the number of items that are checked.
@@ -54,7 +56,7 @@ def merge_extractions(
         raise InputError(f"parts must be the folders of all parts, in a list; got {os.fspath(parts)}")
     folders = [checked_path(part, "parts") for part in _checks.sequence(parts, "parts", "folders")]
     ordered = _in_order([_read_part(folder) for folder in folders], _checks.flag(mixed, "mixed"))
-    whole = _whole(ordered, os.fspath(out), _notes(ordered, progress))
+    whole = _whole(ordered, os.fspath(out), _notes(ordered, images, progress))
     parts_sha256 = [[layer.sha256 for layer in part.extraction.layers] for part in ordered]
     state = {**whole.state(), "merge of": {"items": whole.items_sha256, "parts": parts_sha256}}
     with closing(Folder(out, state, resume=True)) as folder:
@@ -148,7 +150,7 @@ def _require_alike(part: Finished, first: Finished, mixed: bool) -> None:
     raise bad(part.path, f"differs from {first.path} in {', '.join(differing)}")
 
 
-def _notes(ordered: Sequence[Finished], progress: Progress) -> tuple[str, ...]:
+def _notes(ordered: Sequence[Finished], images: Any, progress: Progress) -> tuple[str, ...]:
     """What one run would say, and what is not as it would be in one run. Raises where items have changed."""
     notes = list(ordered[0].extraction.notes)
     for key in MIXED:
@@ -158,8 +160,9 @@ def _notes(ordered: Sequence[Finished], progress: Progress) -> tuple[str, ...]:
             notes.append(f"parts differ in {what} ({'; '.join(values)}): rows may differ in the last digits")
     if ordered[0].extraction.modality == "images":
         source = ordered[0].extraction.items
-        images = None
-        if source is not None:
+        if images is not None:
+            images = as_images(images)
+        elif source is not None:
             with suppress(OSError, InputError):
                 images = as_images(source)
         if images is None:

@@ -14,7 +14,7 @@ from pyalign._result import load_result
 from pyalign.analysis.ceiling.result import ceiling_of
 from pyalign.errors import InputError, MissingExtraError
 from pyalign.io.own_files import require_no_link
-from pyalign.io.paths import one_line
+from pyalign.io.paths import PathLike, one_line
 from pyalign.journal import Journal
 from pyalign.study.calls import Call, ExtractCall, extracted_document, files_of, prepare, prepare_extraction
 from pyalign.study.claims import claim
@@ -22,7 +22,7 @@ from pyalign.study.file import split_step
 from pyalign.study.folder import MANIFEST, MODELS, PARTS, STEPS, StudyFolder
 from pyalign.study.inputs import Inputs
 from pyalign.study.options import SCORES
-from pyalign.study.plan import Plan
+from pyalign.study.plan import Plan, plan_of
 from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, REUSED, TO_DO, StudyStep
 from pyalign.study.units import Unit
 
@@ -34,6 +34,12 @@ FAULTS = (InputError, MissingExtraError, OSError, MemoryError)
 
 def unseen(name: str, state: str, detail: str) -> None:
     """A `Watch` that shows nothing."""
+
+
+def maker_of(path: PathLike, out: PathLike, *, shards: int | None, watch: Watch) -> Maker:
+    """What makes the units of a study in a folder that is there, whose file was checked before."""
+    plan = plan_of(path, out, shards, check=False)
+    return Maker(plan, StudyFolder(plan.folder), watch)
 
 
 class Maker:
@@ -241,7 +247,7 @@ class Maker:
         for last in (False, True):
             try:
                 if parts:
-                    return merge_extractions(parts, there, progress=progress)
+                    return merge_extractions(parts, there, images=call.arguments.get("images"), progress=progress)
                 return extract(**call.arguments, out=there, progress=progress, resume=not last)
             except OtherExtraction:
                 if last or not there.exists():

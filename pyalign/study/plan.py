@@ -18,6 +18,7 @@ from pyalign.errors import InputError, nearest
 from pyalign.io.paths import PathLike, Spec, bad, checked_path, is_named
 from pyalign.study.analyses import DIMENSIONS, HUMAN, LABELS, METADATA, PEOPLE, TRIPLETS
 from pyalign.study.file import ELSEWHERE, STEP, Step, StudyFile, read_study, texts_of
+from pyalign.study.folder import STUDY
 from pyalign.study.keys import digest_of
 from pyalign.study.options import FILES
 from pyalign.study.records import read_record
@@ -88,6 +89,17 @@ def study_units(path: PathLike, out: PathLike | None = None, *, shards: int | No
 def folder_of(study: StudyFile, out: PathLike | None) -> Path:
     """The folder of a study."""
     return Path(os.path.splitext(study.path)[0] if out is None else out)
+
+
+def plan_of(path: PathLike, out: PathLike | None, shards: int | None, check: bool = True) -> Plan:
+    """What a study asks for; raises as `run_study`. check: see `read_study`."""
+    if out is not None:
+        checked_path(out, "out")
+    study = read_study(path, check)
+    place = folder_of(study, out)
+    if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
+        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, out=folder")
+    return Plan(study, place, units_of(study, shards))
 
 
 class Plan:

@@ -12,19 +12,18 @@ from typing import Any
 
 from pyalign import _checks
 from pyalign.data.provenance import hashing
-from pyalign.errors import InputError
 from pyalign.extraction.disk import on_disk
-from pyalign.io.paths import PathLike, checked_path
+from pyalign.io.paths import PathLike
 from pyalign.io.write import Files
 from pyalign.study.claims import claim
-from pyalign.study.file import StudyFile, read_study
+from pyalign.study.file import StudyFile
 from pyalign.study.folder import MANIFEST, RESULT, STUDY, StudyFolder
 from pyalign.study.maker import RUNNING, Maker, Watch, unseen
 from pyalign.study.manifest import manifest_of
-from pyalign.study.plan import Plan, folder_of
+from pyalign.study.plan import plan_of
 from pyalign.study.result import ELSEWHERE, FAILED, FINISHED, MADE, TO_DO, Study, StudyStep
 from pyalign.study.schedule import AGAIN, InThisProcess, make_all
-from pyalign.study.units import REPORT, units_of, units_wanted
+from pyalign.study.units import REPORT, units_wanted
 
 MOST_JOBS = 4096
 
@@ -151,23 +150,6 @@ def run_units(
                 maker.done[unit.name] = steps[-1]
             show(steps[-1], watch)
     return tuple(steps)
-
-
-def maker_of(path: PathLike, out: PathLike, *, shards: int | None, watch: Watch) -> Maker:
-    """What makes the units of a study in a folder that is there, whose file was checked before."""
-    plan = plan_of(path, out, shards, check=False)
-    return Maker(plan, StudyFolder(plan.folder), watch)
-
-
-def plan_of(path: PathLike, out: PathLike | None, shards: int | None, check: bool = True) -> Plan:
-    """What a study asks for; raises as `run_study`. check: see `read_study`."""
-    if out is not None:
-        checked_path(out, "out")
-    study = read_study(path, check)
-    place = folder_of(study, out)
-    if place.is_dir() and (place / STUDY).exists() and os.path.samefile(place / STUDY, study.path):
-        raise InputError(f"{place}: holds {STUDY} itself; take a folder of its own, out=folder")
-    return Plan(study, place, units_of(study, shards))
 
 
 def code_of(study: StudyFile, models: Set[str] | None = None) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from typing import IO, Any
 
 from pyalign._process import PARENT, end_with_parent
-from pyalign.study.maker import Maker, Watch
+from pyalign.study.maker import Maker, maker_of
 from pyalign.study.result import FAILED, FINISHED, StudyStep
 from pyalign.study.units import Unit
 
@@ -171,7 +171,9 @@ def serve() -> None:
         answers.flush()
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
-        maker = _maker(json.loads(sys.stdin.readline()), lambda *words: answer({"watch": words}))
+        settings = json.loads(sys.stdin.readline())
+        watch = lambda *words: answer({"watch": words})  # noqa: E731
+        maker = maker_of(settings["study"], settings["out"], shards=settings["shards"], watch=watch)
         for line in sys.stdin:
             wanted = json.loads(line)
             unit = maker.plan.by_id.get(wanted["unit"])
@@ -181,9 +183,3 @@ def serve() -> None:
             else:
                 step = maker.make(unit)
             answer({"step": {**asdict(step), "how": step.how, "seconds": step.seconds}})
-
-
-def _maker(settings: Mapping[str, Any], watch: Watch) -> Maker:
-    from pyalign.study.run import maker_of
-
-    return maker_of(settings["study"], settings["out"], shards=settings["shards"], watch=watch)
