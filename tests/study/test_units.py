@@ -389,13 +389,17 @@ def test_all_processes_of_a_run_have_one_time(few, monkeypatch):
 # Parts of extractions
 
 
-def test_an_extraction_in_parts_has_the_bytes_of_one_without(pictures):
+def test_an_extraction_in_parts_has_the_bytes_of_one_without(pictures, monkeypatch, tmp_path_factory):
+    """Also where its parts are merged by a process in another folder, as engines start them."""
     assert not pyalign.run_study("small.toml", "whole").failed
     for unit in ("extract-b.3of3", "extract-b.1of3"):
         assert pyalign.run_unit("small.toml", "out", unit, shards=3).how == "made"
     step = pyalign.run_unit("small.toml", "out", "extract-b", shards=3)
     assert (step.status, step.reason) == ("to do", "needs extract (b) 2 of 3, which has no valid record")
-    study = pyalign.run_study("small.toml", "out", shards=3)
+    here = Path.cwd()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.chdir(tmp_path_factory.mktemp("elsewhere"))
+        study = pyalign.run_study(here / "small.toml", here / "out", shards=3)
     assert how(study)["extract (b)"] == "made"
     assert documents("out") == documents("whole")
     assert not Path("out/.parts").exists()
