@@ -281,8 +281,14 @@ NODES, CORES = 64, 16
 
 def formula(coefficients: Mapping[str, float]) -> str:
     """A sum of terms, as a page shows it."""
-    parts = [f"{value:.2g}" + ("" if term == "1" else f" {_shown(term)}") for term, value in coefficients.items()]
+    parts = [_rounded(value) + ("" if term == "1" else f" {_shown(term)}") for term, value in coefficients.items()]
     return " + ".join(parts) or "not measured"
+
+
+def _rounded(value: float) -> str:
+    """A number with two digits, the smallest ones with an exponent."""
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:g}" if abs(rounded) < 1e-4 else f"{rounded:,.10g}"
 
 
 def _shown(term: str) -> str:
@@ -417,14 +423,14 @@ def _time(seconds: float) -> str:
     for unit, of in (("years", 31_557_600), ("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * of:
             return f"{seconds / of:,.3g} {unit}"
-    return f"{seconds:.2g} s"
+    return f"{_rounded(seconds)} s"
 
 
 def _size(value: float) -> str:
     for unit, of in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
         if value >= of:
-            return f"{value / of:.2g} {unit}"
-    return f"{value / 1e3:.2g} kB"
+            return f"{_rounded(value / of)} {unit}"
+    return f"{_rounded(value / 1e3)} kB"
 
 
 def write_page() -> None:
