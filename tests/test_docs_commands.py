@@ -182,7 +182,7 @@ def test_all_commands_and_python_of_a_page_stand_where_they_run(path):
     """Commands in blocks of sh, Python as a doctest or with a word of what it needs; no comment takes any out."""
     text = path.read_text(encoding="utf-8")
     for language, body in FENCE.findall(text):
-        assert language in ("sh", "text", "python", "toml", "bibtex", ""), language
+        assert language in ("sh", "text", "python", "toml", "bibtex", "groovy", "yaml", ""), language
         assert language in ("sh", "python") or not COMMAND.search(body), body  # a doctest may print one
         assert language != "python" or ">>> " in body or "# needs " in body, body
     assert "<!-- not run" not in text

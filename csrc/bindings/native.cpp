@@ -57,7 +57,8 @@ struct Prepared {
 
 void check(pa_status status) {
   if (status == PA_OUT_OF_MEMORY) throw std::bad_alloc();
-  if (status != PA_OK) throw std::invalid_argument("a kernel refused its arguments");
+  if (status != PA_OK)
+    throw std::invalid_argument(std::string("a kernel refused its arguments: ") + pa_status_text(status));
 }
 
 py::array row_squares(const py::array& x) {

@@ -53,9 +53,8 @@ bool matrix(const pa_matrix* m, const char* name, int64_t most = kMostRows) {
   if (!is_there(m, name) || !is_float(m->type, name)) return false;
   if (m->n < 0 || m->n > most)
     return refuse("%s must have from 0 to %lld rows; got %lld", name, (long long)most, (long long)m->n);
-  if (m->d < (m->n > 0) || m->d > kMostTriplets)
-    return refuse("%s.d must be 1 or more; got %lld", name, (long long)m->d);
-  return array(m->data, m->n, size_of(m->type), name);
+  if (m->d < 0 || m->d > kMostTriplets) return refuse("%s.d must be 0 or more; got %lld", name, (long long)m->d);
+  return array(m->data, m->n * (m->d > 0), size_of(m->type), name);
 }
 
 bool square(const pa_matrix* m, const char* name) {
@@ -188,7 +187,7 @@ bool topk(const pa_matrix* s, int64_t k, int64_t own, int32_t* indices) {
 }
 
 bool check_triplets(const pa_triplets* q, int64_t n, pa_triplet_check* report) {
-  return triplets(q) && from_to(n, 0, kMostRows, "n") && is_there(report, "report");
+  return triplets(q) && from_to(n, 0, INT64_MAX, "n") && is_there(report, "report");
 }
 
 bool triplets_from_matrix(const pa_matrix* similarities, const pa_triplets* q, const pa_wanted* want) {

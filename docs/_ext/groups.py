@@ -37,7 +37,7 @@ BESIDES = {
     ),
     "trust": Names(
         "Intervals, comparisons, ceilings", "How certain a figure is, and what it generalizes over.",
-        ("regress_metadata", "load_metadata", "plan_experiment"),
+        ("load_metadata", "plan_experiment"),
         ("Resampling", "Interval", "Components", "Agreement", "Calibration", "Metadata"),
     ),
     "concepts": Names("Human concepts", "Where a model agrees with people, and where not.", ("abstraction_levels",)),
@@ -55,7 +55,7 @@ BESIDES = {
     ),
     "embedding": Names(
         "Human dimensions", "Dimensions of objects that are learned from triplets, without a model.",
-        ("fit_embedding", "cross_validate_embedding", "embedding_path", "match_dimensions"),
+        ("fit_embedding", "embedding_path", "match_dimensions"),
         ("TripletEmbedding", "EmbeddingOptions"),
     ),
     "extraction": Names(

@@ -131,7 +131,7 @@ def test_the_best_concept_stands_first(command, human):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "--dimensions, --categories or --levels says what the concepts are"),
+        ((), "--dimensions, --categories, --levels or --entropy says what the concepts are"),
         (
             ("--categories", "coarse.txt", "--limit", "2"),
             "--limit 2 applies only to human dimensions: add --dimensions",

@@ -9,7 +9,7 @@ static int32_t items[6] = {0, 1, 2, 2, 1, 0};
 static double out[64];
 static const pa_matrix rows = {x, 4, 3, 3, PA_FLOAT32}, three = {x, 3, 3, 3, PA_FLOAT32};
 static const pa_matrix half = {x, 4, 3, 3, PA_FLOAT16}, none = {NULL, 4, 3, 3, PA_FLOAT32};
-static const pa_matrix negative = {x, -1, 3, 3, PA_FLOAT32}, no_features = {x, 4, 0, 3, PA_FLOAT32};
+static const pa_matrix negative = {x, -1, 3, 3, PA_FLOAT32}, no_features = {x, 4, -1, 3, PA_FLOAT32};
 static const pa_triplets triplets = {items, 2, 3, 1, PA_INT32}, unknown = {items, 2, 3, 1, (pa_index_type)9};
 
 static void refused(const char* name, pa_status status, const char* expected) {
@@ -35,7 +35,7 @@ static void check_rows_and_matrices(void) {
   REFUSED(pa_row_squares(&none, out), "x must not be NULL");
   REFUSED(pa_row_squares(&half, out), "x.type must be PA_FLOAT32 or PA_FLOAT64; got 2");
   REFUSED(pa_row_squares(&negative, out), "x must have from 0 to 2147483647 rows; got -1");
-  REFUSED(pa_row_squares(&no_features, out), "x.d must be 1 or more; got 0");
+  REFUSED(pa_row_squares(&no_features, out), "x.d must be 0 or more; got -1");
   REFUSED(pa_row_squares(&shifted, out), "x must be aligned to its elements");
   REFUSED(pa_centre_rows(&rows, NULL), "out must not be NULL");
   REFUSED(pa_shift_rows(&rows, NULL, out), "shift must not be NULL");

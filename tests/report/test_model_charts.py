@@ -283,7 +283,7 @@ def test_without_altair_the_error_says_what_to_install(scores, monkeypatch):
 
 
 def test_results_of_two_kinds_in_one_picture_are_one_line(scores, probe, message_of):
-    assert "no picture of kind 'accuracy' in a result of 'probe'" in message_of(chart, [scores, probe])
+    assert "no picture of kind 'accuracy' in a result of 'probe'" in message_of(chart, [scores, probe], "accuracy")
     assert "an empty list" in message_of(chart, [])
 
 

@@ -173,13 +173,13 @@ def test_pictures_of_embeddings_need_no_people(matrices, tmp_path):
 
 def test_results_with_matrices_have_all_their_pictures(compared):
     assert list(figures(compared)) == ["rsa", "rdm", "mds"]
-    assert charts_of(compared) == ("rsa", "rdm", "mds")
+    assert charts_of(compared) == ("rsa", "rdm", "mds", "scores")
 
 
 def test_what_has_no_picture_of_an_rdm_is_one_line(compared, matrices, message_of):
     bare = pyalign.rsa({"x": np.eye(N)}, matrices, kind="dissimilarity", ci=None)
-    assert charts_of(bare) == ("rsa",)
-    assert message_of(chart, bare, "rdm").endswith("there are of rsa; rsa(..., rdms=True) keeps what it needs")
+    assert charts_of(bare) == ("rsa", "scores")
+    assert message_of(chart, bare, "rdm").endswith("there are of rsa, scores; rsa(..., rdms=True) keeps what it needs")
     assert "sort must be one of" in message_of(rdm_chart, compared, sort="value")
     assert "by must be one of percentiles, values" in message_of(rdm_chart, compared, by="ranks")
     assert "sort 'category' needs categories" in message_of(rdm_chart, compared, sort="category")

@@ -26,7 +26,8 @@ STEADY = {
     "version": VERSION, "time": TIME, "backend": "native", "seconds": 0.25, "items_per_second": 40.0, "bytes": 500_000,
     "outputs": {"file": "0123456789ab"}, "key": "0123456789ab",
 }  # fmt: skip
-LOOSE = {"gap", "gradient_norm", "n_iterations", "n_passes"}  # how a fit ended, which depends on rounding
+# How a fit ended, which depends on rounding, and the processor of an extraction, of which its fingerprint depends.
+LOOSE = {"gap", "gradient_norm", "n_iterations", "n_passes", "processor", "fingerprint"}
 AS, SHORT = "the same as ", 100
 MARK = re.compile(r"^==== (.*)\n", re.MULTILINE)
 

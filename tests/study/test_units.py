@@ -377,9 +377,9 @@ def test_a_link_in_place_of_a_claim_is_not_followed(few):
 
 def test_all_processes_of_a_run_have_one_time(few, monkeypatch):
     monkeypatch.delenv("SOURCE_DATE_EPOCH")
-    monkeypatch.setattr("pyalign.study.folder.now", lambda: "2026-01-01T00:00:00+00:00")
+    monkeypatch.setattr("pyalign.study.folder.moment", lambda: "2026-01-01T00:00:00+00:00")
     assert StudyFolder("out").time == "2026-01-01T00:00:00+00:00"
-    monkeypatch.setattr("pyalign.study.folder.now", lambda: "2027-01-01T00:00:00+00:00")
+    monkeypatch.setattr("pyalign.study.folder.moment", lambda: "2027-01-01T00:00:00+00:00")
     folder = StudyFolder("out")
     assert folder.time == "2026-01-01T00:00:00+00:00"
     folder.end(())

@@ -23,6 +23,7 @@ from pyalign.io.paths import PathLike, checked_path
 from pyalign.io.write import write_files
 from pyalign.progress import Progress, silent
 from pyalign.report.blocks import Figure, Fold, Section
+from pyalign.report.charts.marks import Drawn
 from pyalign.report.page.failures_html import failures
 from pyalign.report.page.figures_html import colours, figure_html, library, packed, variables
 from pyalign.report.page.html import Page, assets, json_script, shown, written
@@ -61,7 +62,7 @@ class ReportFile(Result):
     sections: tuple[str, ...]
     n_documents: int
     html: str | None = hidden(default=None)
-    charts: Mapping[str, Any] | None = hidden(default=None, compare=False)
+    charts: Mapping[str, Drawn] | None = hidden(default=None, compare=False)
 
 
 def write_report(
@@ -153,9 +154,9 @@ def sections_of(sources: Sources, progress: Progress = silent) -> tuple[list[Sec
     return made, faults
 
 
-def charts_in(sections: Sequence[Section]) -> dict[str, Any]:
+def charts_in(sections: Sequence[Section]) -> dict[str, Drawn]:
     """The charts of all figures by the names of these; also of figures that are folded away."""
-    charts: dict[str, Any] = {}
+    charts: dict[str, Drawn] = {}
     left = [part for section in sections for part in section.parts]
     while left:
         part = left.pop(0)
