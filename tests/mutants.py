@@ -42,7 +42,14 @@ class Mutants:
         """
         target = folder / f"{source.name}.o"
         commands = json.loads((self._build / "compile_commands.json").read_text())
-        found = [shlex.split(one["command"]) for one in commands if Path(one["file"]) == source]
+        shared = (
+            "CMakeFiles/pyalign.dir/"  # of the library that is installed; programs of tests have objects of their own
+        )
+        found = [
+            shlex.split(one["command"])
+            for one in commands
+            if Path(one["file"]) == source and shared not in one["command"]
+        ]
         (words,) = [words for words in found if define in words or define == "-D"]
         at = words.index("-o") + 1
         replaced, words[at] = words[at], str(target)

@@ -105,9 +105,12 @@ def write_layers(out: Path) -> Path:
 def study_of(folder: Path, probed: Sequence[str]) -> Path:
     """The preset's study of a folder; only some models are probed."""
     draft = draft_preset(folder)
-    steps = [replace(step, options={**step.options, "models": [*probed]}) if step.name == "probe" else step
-             for step in draft.steps if step.name != "probe" or probed]  # fmt: skip
-    draft.steps[:] = steps
+    maps = [f"transfer-{name}" for name in probed]
+    draft.steps[:] = [
+        replace(step, options={**step.options, "models": [*probed]}) if step.name == "probe" else step
+        for step in draft.steps
+        if (probed or step.name != "probe") and (step.name in maps or not step.name.startswith("transfer-"))
+    ]
     (folder / "study.toml").write_text(draft.text)
     return folder / "study.toml"
 

@@ -37,18 +37,30 @@
 extern "C" {
 #endif
 
-typedef enum {
+/* Any int may come as one of these, also in C++: what is none of its values is refused. */
+#ifdef __cplusplus
+#define PA_OF_INT : int
+#else
+#define PA_OF_INT
+#endif
+
+typedef enum PA_OF_INT {
   PA_OK = 0,
   PA_OUT_OF_MEMORY = 1,
   PA_UNKNOWN_ISA = 2,
   PA_BAD_ARGUMENT = 3,
   PA_INVALID_TRIPLETS = 4
 } pa_status;
-typedef enum { PA_FLOAT32 = 0, PA_FLOAT64 = 1, PA_FLOAT16 = 2, PA_BFLOAT16 = 3 } pa_float_type; /* 2, 3: device only */
-typedef enum { PA_INT16 = 0, PA_UINT16 = 1, PA_INT32 = 2, PA_INT64 = 3 } pa_index_type;
+typedef enum PA_OF_INT {
+  PA_FLOAT32 = 0,
+  PA_FLOAT64 = 1,
+  PA_FLOAT16 = 2,
+  PA_BFLOAT16 = 3
+} pa_float_type; /* 2, 3: device only */
+typedef enum PA_OF_INT { PA_INT16 = 0, PA_UINT16 = 1, PA_INT32 = 2, PA_INT64 = 3 } pa_index_type;
 
 /* What a pair kernel takes of each row beside its values. */
-typedef enum {
+typedef enum PA_OF_INT {
   PA_NO_TERMS = 0,
   PA_INVERSE_NORMS = 1, /* 1 / |x|, 0 for a zero row                             */
   PA_SQUARES = 2        /* |x|^2: that of the distances, functions of |x - y|^2 */
@@ -65,7 +77,7 @@ typedef enum {
   PAIR(PA_RBF, "rbf", PA_SQUARES)                         /* exp(-gamma s), gamma = 1 / (2 sigma^2) */
 
 #define PA_PAIR_VALUE(value, name, terms) value,
-typedef enum { PA_PAIR_KERNELS(PA_PAIR_VALUE) } pa_pair;
+typedef enum PA_OF_INT { PA_PAIR_KERNELS(PA_PAIR_VALUE) } pa_pair;
 #undef PA_PAIR_VALUE
 #define PA_PAIR_ONE(value, name, terms) +1
 enum { PA_PAIR_COUNT = 0 PA_PAIR_KERNELS(PA_PAIR_ONE) };

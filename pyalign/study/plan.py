@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pyalign.study.options import FILES
 from pyalign.study.records import read_record
 from pyalign.study.units import Unit, names_of, units_of
 
+MOST_FILES = 100_000  # of a folder whose sizes are looked at; what a unit reads is compared by its contents
 SHOWN = 8  # letters of a hash behind an id, which say what was asked for when the units were listed
 
 
@@ -271,7 +273,7 @@ def function_of(unit: Unit) -> str:
 
 
 def _size_and_time(path: str) -> list[int] | None:
-    """Bytes and time of the last change, in nanoseconds; of a folder those of all files in it."""
+    """Bytes and time of the last change, in nanoseconds; of a folder those of the files in it, of so many at most."""
     try:
         there = os.stat(path)
         if not stat.S_ISDIR(there.st_mode):
@@ -279,9 +281,9 @@ def _size_and_time(path: str) -> list[int] | None:
     except (OSError, ValueError):
         return None
     size, time = 0, there.st_mtime_ns
-    for at, _, names in os.walk(path):
-        for name in names:
-            with suppress(OSError):
-                there = os.stat(os.path.join(at, name))
-                size, time = size + there.st_size, max(time, there.st_mtime_ns)
+    files = (os.path.join(at, name) for at, _, names in os.walk(path) for name in names)
+    for file in islice(files, MOST_FILES):
+        with suppress(OSError):
+            there = os.stat(file)
+            size, time = size + there.st_size, max(time, there.st_mtime_ns)
     return [size, time]

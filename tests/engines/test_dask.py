@@ -20,6 +20,9 @@ from pyalign.study import dask as dask_workers
 
 pytestmark = pytest.mark.usefixtures("moment")
 distributed = pytest.importorskip("distributed")
+takes_minutes = pytest.mark.skipif(
+    "PYALIGN_ENGINES" not in os.environ, reason="waits for minutes: make engines runs it"
+)
 PORT = 18786
 MODELS = 3  # of the study, whose 18 units are processes of their own
 
@@ -67,7 +70,7 @@ def eat_memory():
     return numpy.ones(200_000_000).sum()
 
 
-@pytest.mark.slow
+@takes_minutes
 def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run(study):
     """Two by SIGKILL, in the middle of units, and one for its memory limit; then all is as it was."""
     out = study.parent / "killed"
@@ -89,7 +92,7 @@ def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run
         assert {step.how for step in again.steps if step.name != "report"} == {"as it was"}
 
 
-@pytest.mark.slow
+@takes_minutes
 def test_a_scheduler_that_is_lost_is_one_line_and_the_same_call_makes_the_rest(study):
     out = study.parent / "restarted"
 
