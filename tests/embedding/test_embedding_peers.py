@@ -30,7 +30,7 @@ def test_the_published_loop_reaches_the_same_objective(monkeypatch, one_hot):
     objective = Objective(TripletLoss(30, triplets, np.dtype(np.float64)), EmbeddingPenalty(0.0, 0.005))
     reached = objective(weights.detach().numpy().astype(np.float64))[0]
     fit = Fitter(objective.loss, EmbeddingOptions()).at(EmbeddingPenalty(0.0, 0.005))
-    assert fit.objective == pytest.approx(reached, abs=0.01)
+    assert reached - 0.05 < fit.objective < reached + 0.01  # the fit may find a better optimum, and no worse one
     assert reached < np.log(3) - 0.1  # and not zero, where its start can end
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_study import TEXT, documents, how, write_inputs
+from support import load_from_tools
 
 import pyalign
 from pyalign.cli import main
@@ -275,13 +276,15 @@ def net():
 def test_a_process_that_is_killed_fails_its_unit_and_no_other(pictures):
     Path("net.py").write_text(CODE)
     text = Path("small.toml").read_text()
-    Path("small.toml").write_text(text.replace("pixels:2", "module:net.py:net") + "[steps.cka]\nmodels = ['a']\n")
+    Path("small.toml").write_text(
+        text.replace("pixels:2", "module:net.py:net") + "[steps.alone]\nfunction = 'score'\nmodels = ['a']\n"
+    )
     study = pyalign.run_study("small.toml", jobs=2)
     reasons = {step.name: step.reason for step in study.steps if step.status == "failed"}
     assert reasons == {
         "extract (b)": "the process that made it was ended by signal 9", "score": "needs extract (b), which has failed",
     }  # fmt: skip
-    assert how(study)["cka"] == "made"
+    assert how(study)["alone"] == "made"
 
 
 @pytest.mark.slow
@@ -314,10 +317,9 @@ def _is_alive(process):
 
 @pytest.mark.slow
 def test_a_study_that_is_killed_at_random_moments_has_the_same_bytes(tmp_path):
-    from tools.study_kills import KINDS, LOCKS, Kills
-
-    kills = Kills(tmp_path / "kills", seed=37)
-    for kind, flock in zip(KINDS, (*LOCKS[1:], *LOCKS), strict=False):
+    tool = load_from_tools("study_kills")
+    kills = tool.Kills(tmp_path / "kills", seed=37)
+    for kind, flock in zip(tool.KINDS, (*tool.LOCKS[1:], *tool.LOCKS), strict=False):
         row = kills.folder(kind, flock, 3)
         assert row.same == row.folders and row.killed >= 1, row
 
