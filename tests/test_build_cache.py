@@ -199,6 +199,7 @@ project(small LANGUAGES CXX)
 add_library(_native MODULE csrc/one.cpp csrc/two.cpp)
 set_target_properties(_native PROPERTIES PREFIX "" SUFFIX "%s")
 target_include_directories(_native PRIVATE ${pybind11_DIR})
+install(FILES csrc/one.h DESTINATION include)
 """
 
 
