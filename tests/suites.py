@@ -10,6 +10,7 @@ A run with one of these prints its ten most expensive tests. `costs.csv` holds w
 from __future__ import annotations
 
 import csv
+import gc
 import os
 import random
 import re
@@ -24,7 +25,8 @@ import pytest
 
 from pyalign.backends import native
 
-COSTS = Path(__file__).parent / "costs.csv"
+ROOT = Path(__file__).resolve().parents[1]
+COSTS = ROOT / "tests" / "costs.csv"
 SUITES = ("test", "kernels", "rest")  # each test is in one of them
 QUICK = "quick"  # the cheap ones of "test", those of several backends only where a kernel is the subject
 
@@ -102,6 +104,25 @@ def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Costs(config), "costs of pyalign's tests")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collects without Python's collector of garbage, which would walk 21,000 new tests again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leaves out, unread, a file of kernels that has nothing for the suites that are asked for."""
+    wanted = config.getoption("suite")
+    if not wanted or "kernels" in wanted or collection_path.suffix != ".py":
+        return None
+    name = collection_path.relative_to(ROOT).as_posix() if collection_path.is_relative_to(ROOT) else ""
+    return True if name.startswith(OF_KERNELS) and "mark.suite(" not in collection_path.read_text() else None
 
 
 @pytest.hookimpl(trylast=True)  # when all marks are there
@@ -236,7 +257,7 @@ def merged(old, tests):
 def is_there(name):
     """Whether a row of the table still names a file or, of a file of tests, a function."""
     file, _, function = name.partition("::")
-    path = COSTS.parents[1] / file
+    path = ROOT / file
     return path.exists() and (
         not function or not path.name.startswith("test_") or f"def {function.rpartition('::')[2]}(" in path.read_text()
     )

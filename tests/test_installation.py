@@ -213,11 +213,15 @@ def packages_of(extra):
             yield Requirement(one)
 
 
+RAISING = ("MissingExtraError", "needed", "ask")  # what is called with a package and its extra
+
+
 def raised():
     """The package and the extra of every call in the sources that names both."""
-    for path in Path(pyalign.__file__).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("MissingExtraError", "needed", "ask"):
+    texts = [path.read_text(encoding="utf-8") for path in Path(pyalign.__file__).parent.rglob("*.py")]
+    for text in (text for text in texts if any(f"{name}(" in text for name in RAISING)):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in RAISING:
                 words = [one.value if isinstance(one, ast.Constant) else None for one in node.args[1:3]]
                 if len(words) == 2 and all(isinstance(one, str) for one in words) and words[1] != "no such extra":
                     yield tuple(words)
