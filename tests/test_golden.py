@@ -22,6 +22,8 @@ FIGURES = {
     "spose49": ("spose_embedding_49d_sorted.txt", "dot", 0.64038, None, None),
     "vice": ("vice_42d.npy", "dot", 0.63807, None, None),
 }
+DTYPES = (None, np.float32, np.float64)  # None: as stored
+HALF = ("clip", "efficientnet", "logits")  # what is stored in half precision; the others are in one of the two
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +45,11 @@ def triplets(things):
     return things("human_triplets_127304.npy")[:, :3]  # int16, every fourth column left out
 
 
-@pytest.mark.parametrize("dtype", ["as stored", np.float32, np.float64])
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize(("name", "dtype"), [(name, one) for name in FIGURES for one in DTYPES if one or name in HALF])
 def test_figures(backend, route, things, triplets, name, dtype):
     file, measure, accuracy, ties, cross_entropy = FIGURES[name]
-    x = things(file) if dtype == "as stored" else things(file).astype(dtype)
+    x = things(file).astype(dtype) if dtype else things(file)
+    assert dtype or x.dtype == np.float16
     ours = score(x, triplets, measure=measure, ci=None, backend=backend)
     assert ours.n_triplets == 127_304
     assert ours.accuracy == pytest.approx(accuracy, abs=1e-5)
