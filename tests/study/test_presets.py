@@ -57,11 +57,11 @@ def write_folder(folder: Path) -> None:
         else:
             np.save(folder / f"things/{name}.npy", layers["layer1"])
         if name in ("clip", "vgg", "resnet"):
-            np.save(folder / f"king/{name}.npy", rng.normal(size=(IMAGES, 7)))
+            np.save(folder / f"king/{name}.npy", rng.normal(size=(IMAGES, 6)))
     for name in ("clip", "vgg"):
-        np.save(folder / f"cichy/{name}.npy", rng.normal(size=(IMAGES, 7)))
+        np.save(folder / f"cichy/{name}.npy", rng.normal(size=(IMAGES, 6)))
     for part in ("fruits", "animals"):
-        np.save(folder / f"peterson/{part}/clip.npy", rng.normal(size=(CATEGORY, 7)))
+        np.save(folder / f"peterson/{part}/clip.npy", rng.normal(size=(CATEGORY, 6)))
         similarity = 10 - matrices(rng, 1, CATEGORY)[0]
         np.fill_diagonal(similarity, 10)
         np.save(folder / f"peterson/{part}/ratings.npy", similarity)
@@ -114,7 +114,8 @@ def test_every_figure_has_its_step(whole):
         "ceiling", "accuracy", "dot", "fitted", "logits", "depth", "cifar100", "metadata", "probe", "concepts",
         "predict", "agreement", "consistency", "failures", "cka", *matrices_of,
     }  # fmt: skip
-    assert not study.missing and study.figures == ("svg", "pdf")
+    assert {*study.missing} == {"transfer-cifar100-clip", "transfer-cifar100-resnet"}  # of another width
+    assert study.figures == ("svg", "pdf")
     mains = ("alexnet", "clip", "simclr", "resnet", "vgg")
     assert set(steps["accuracy"].models) == set(mains)
     assert steps["depth"].models == (
@@ -123,7 +124,7 @@ def test_every_figure_has_its_step(whole):
     )  # fmt: skip
     others = steps["metadata"].options["others"]
     rsa = ("rsa-king", "rsa-cichy")  # those of Peterson have one model here, of which there is no scatter
-    assert set(others.values()) == {f"step:{name}" for name in ("dot", "logits", "cifar100", "probe", *rsa)}
+    assert set(others.values()) == {f"step:{name}" for name in ("dot", "logits", "cifar100", "probe", "predict", *rsa)}
     assert all(steps[name].options["rdms"] for name in matrices_of)
     families = dict(zip(steps["concepts"].models, steps["concepts"].options["families"], strict=True))
     assert families["simclr"] == families["resnet"] == "ResNet" and families["clip"] == "CLIP"
