@@ -136,6 +136,58 @@ def test_every_figure_has_its_step(whole):
     assert any("says no order of its layers; taken as layer1, layer2, layer10" in line for line in draft.unknown)
 
 
+def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_model(whole):
+    study = read_study(whole[0] / "study.toml")
+    steps = {step.name: step for step in study.steps}
+    of_clip = {name for name in steps if name.startswith("transfer-") and name.endswith("-clip")}
+    sets = ("king", "cichy", "peterson-fruits", "peterson-animals")
+    assert of_clip == {"transfer-clip", *(f"transfer-{name}-clip" for name in sets)}
+    king = steps["transfer-king-clip"]
+    assert (king.models, king.people) == (("king/clip",), ("king",))
+    assert dict(king.options["maps"]) == {
+        "probe, penalty 0.07": "step:probe::clip", "penalty 0.3": "step:stronger::clip", "gLocal": "step:local-clip",
+    }  # fmt: skip
+    assert steps["transfer-clip"].people == ("things",)
+    assert steps["local-clip"].options["other_embeddings"] == "peterson/animals/clip.npy"  # the most of one width
+    assert steps["local-simclr"].options["other_embeddings"] == "things/simclr.npy"  # there are no others
+    assert "has 5 features, and the maps take 6" in study.missing["transfer-cifar100-clip"]
+
+
+def test_a_published_map_is_tried_where_it_is_on_this_machine_and_fits(folder, monkeypatch):
+    monkeypatch.setenv("PYALIGN_DATA", str(folder / "data"))
+    Path("clip.npy").rename("clip_RN50.npy")
+    reason = draft_preset(".").missing["glocal-clip_RN50"]
+    assert "is not on this machine; `pyalign transfer FILE --map glocal:clip_RN50` fetches it" in reason
+    Path("data/glocal").mkdir(parents=True)
+    for width, there in ((4, True), (5, False)):
+        pyalign.write_transform("data/glocal/clip_RN50.npz", pyalign.Transform(np.eye(width), None, 0.0, 1.0))
+        draft = draft_preset(".")
+        maps = next(step for step in draft.steps if step.name == "transfer-clip_RN50").options["maps"]
+        assert ("glocal:clip_RN50" in maps.values()) == there
+        reason = draft.missing.get("glocal-clip_RN50", "")
+        assert ("takes 5 features, of visual; there are 4" in reason) != there
+    Path("data/glocal/clip_RN50.npz").write_bytes(b"no map")
+    reason = draft_preset(".").missing["glocal-clip_RN50"]
+    assert reason.startswith("the published gLocal map of clip_RN50: ") and "\n" not in reason
+
+
+def test_categories_of_another_data_set_count_within_it(folder):
+    """Steps about THINGS, which has none here, take none; files of other sizes are left out."""
+    Path("objects92").mkdir()
+    np.save("objects92/clip.npy", np.random.default_rng(0).normal(size=(12, 4)))
+    np.save("objects92/rdms.npy", matrices(np.random.default_rng(1), 2, 12))
+    Path("objects92/kinds.txt").write_text("face\nhand\n" * 6)
+    Path("study.toml").write_text(draft_preset(".").text)
+    steps = {step.name: step for step in read_study("study.toml").steps}
+    assert steps["transfer-objects92-clip"].sets["categories"] == "objects92"
+    assert "categories" not in steps["transfer-clip"].sets and "categories" not in steps["consistency"].sets
+    Path("objects92/kinds.txt").unlink()
+    Path("objects92/kinds.tsv").write_text("face\thand\n" + "0\t1\n1\t0\n" * 5)
+    lines = draft_preset(".").unknown
+    assert "objects92/kinds.tsv: categories of 10 objects, where embeddings of Kriegeskorte et al. (2008), 92 " \
+           "photographs have 12; left out" in lines  # fmt: skip
+
+
 def test_what_is_not_there_is_a_line(folder, capsys):
     assert main(["study", "init", "--preset", "human-alignment", "."]) == 0
     told, study = capsys.readouterr().err, read_study("study.toml")
@@ -270,11 +322,18 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
         "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
     }  # fmt: skip
     assert "rdm-figure-4" in names  # King, Cichy, two of Peterson's
+    assert "transfer-figure-5" in names
     of_metadata = " ".join(sorted(name for name in names if name.startswith("metadata-")))
     for column in ("imagenet-accuracy", "objective", "data", "parameters", "dot-product", "logits", "probed",
                    "cifar-100-coarse", "rsa-king", "rsa-cichy"):  # fmt: skip
         assert column in of_metadata, column
     steps = tmp_path / "out" / "steps"
+    for on in ("king", "cichy", "peterson-fruits"):
+        found = pyalign.load_result(steps / f"transfer-{on}-clip-{on}_clip.json")
+        assert len(found.maps) == 3 and {row.on for row in found.figures} == {on, ""}
+        assert {row.before for row in found.figures if row.figure == "rsa"} == {
+            pyalign.load_result(steps / f"rsa-{on}.json").results[0].value
+        }  # fmt: skip
     metadata, king = pyalign.load_result(steps / "metadata.json"), pyalign.load_result(steps / "rsa-king.json")
     values = {row.embeddings.removeprefix("king/"): row.value for row in king.results}
     scores = {point.model: point.score("RSA, King et al. (2019)") for point in metadata.points}

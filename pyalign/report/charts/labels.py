@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyalign.report.charts.theme import SMALL, letters_width
+from pyalign.report.charts.theme import SMALL, drawn_width
 
 DOT, LEAST = 3.5, 1.0  # points: half of the side of a dot, and the room around a name
+HEIGHT = 1.15 * SMALL  # of a line of letters, from the highest to the lowest of the font
 
 
 class Label(NamedTuple):
@@ -44,8 +45,8 @@ def placed(at: np.ndarray, names: Sequence[str], frame: tuple[float, float], mos
     for k in np.argsort(near, kind="stable").tolist():
         if len(labels) == most:
             break
-        width, height = letters_width(names[k], SMALL), SMALL
-        right, left, over, under = DOT + 2, -DOT - 2 - width, -DOT - 5, DOT + 6
+        width, height = drawn_width(names[k], SMALL), HEIGHT
+        right, left, over, under = DOT + 2, -DOT - 2 - width, -DOT - HEIGHT / 2 - 2, DOT + HEIGHT / 2 + 2
         for x, y in ((right, 0.0), (left, 0.0), (-width / 2, over), (-width / 2, under),
                      (right, under), (left, over), (right, over), (left, under)):  # fmt: skip
             start, middle = at[k] + (x, y)
