@@ -283,24 +283,23 @@ class _Plan:
                 self._transfer_on(objects, model, item, maps)
 
     def _published_map(self, model: str, features: int) -> str:
-        """The name under which gLocal has published a map of a model, if it is on this machine and fits; otherwise ""."""
+        """The name under which gLocal has published a map of a model, "" unless it is on this machine and fits."""
         row = row_of(model)
         name = next((name for name in (row or {"names": ""})["names"].split() if name in MAPS), "")
         if not name:
             return ""
         spec, step = f"{PUBLISHED_MAP}{name}", _step_name("glocal", model)
+        what = f"the published gLocal map of {model}"
         try:
             there = place_of(name).exists()
             taken = load_transform(place_of(name)).weights.shape[0] if there else features
         except (InputError, OSError) as error:
-            self.lacks(step, f"the published gLocal map of {model}: {one_line(str(error))}")
+            self.lacks(step, f"{what}: {one_line(str(error))}")
             return ""
         if not there:
-            self.lacks(step, f"the published gLocal map of {model} is not on this machine; `pyalign transfer FILE --map "
-                       f"{spec}` fetches it")  # fmt: skip
+            self.lacks(step, f"{what} is not on this machine; `pyalign transfer FILE --map {spec}` fetches it")
         elif taken != features:
-            self.lacks(step, f"the published gLocal map of {model} takes {taken:,} features, of {MAPS[name]}; there are "
-                       f"{features:,}")  # fmt: skip
+            self.lacks(step, f"{what} takes {taken:,} features, of {MAPS[name]}; there are {features:,}")
         return name if there and taken == features else ""
 
     def _same_layer(self, objects: Objects, model: str, layer: str) -> Item | None:

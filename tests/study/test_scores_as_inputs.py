@@ -65,11 +65,11 @@ def test_a_step_sets_scores_of_other_steps_against_each_other(study):
 def test_scores_of_dimensions_and_of_neighbours_are_columns_too(study):
     """Mean R² of human dimensions, agreement of neighbours and their purity, each with what its document says."""
     np.save("human.npy", np.abs(np.load("a.npy")))
-    Path("s.toml").write_text(STUDY.replace('figures = ["svg"]\n', "").replace("probed = ", "R2 = ").replace(
-        '"step:probe"', '"step:predict", overlap = "step:compare_neighbors", purity = "step:neighbor_purity"'
-    ).partition("[steps.probe]")[0].replace(
-        "[steps.metadata]", 'dimensions = { file = "human.npy", names = "names.txt" }\ncategories = "kinds.txt"\n'
-        "[steps.predict]\n[steps.compare_neighbors]\nk = 3\n[steps.neighbor_purity]\nk = 3\n[steps.metadata]"))  # fmt: skip
+    steps = "[steps.predict]\n[steps.compare_neighbors]\nk = 3\n[steps.neighbor_purity]\nk = 3\n"
+    sets = 'dimensions = { file = "human.npy", names = "names.txt" }\ncategories = "kinds.txt"\n'
+    others = 'R2 = "step:predict", overlap = "step:compare_neighbors", purity = "step:neighbor_purity"'
+    text = STUDY.partition("[steps.probe]")[0].replace('probed = "step:probe"', others)
+    Path("s.toml").write_text(text.replace("[steps.metadata]", f"{sets}{steps}[steps.metadata]"))
     assert not pyalign.run_study("s.toml", only="metadata").failed
     read = {name: pyalign.load_result(f"s/steps/{name}.json") for name in ("metadata", "predict", "compare_neighbors",
                                                                           "neighbor_purity")}  # fmt: skip
