@@ -244,8 +244,7 @@ def maps(steps: Path) -> Iterator[list[str]]:
         for row in overall(found):
             if row.map == found.maps[0]:
                 rows = [of[name, row.on, called(row)] for name in found.maps]
-                figure = called(row) if row.on in ("", "things", "objects92") else f"{called(row)}, {row.on}"
-                yield [objects, figure, f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows)]
+                yield [objects, called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows)]
 
 
 def changed(row: TransferFigure) -> str:

@@ -1,9 +1,13 @@
 """Pictures of pages as people see them: `python tools/screenshots.py PAGE.html [...] [--out build/screenshots]`.
 
 Each page in Debian's chromium: light and dark on a screen of 1,280 pixels, light on a phone of 390, and printed, in
-files `OUT/FOLDER-NAME-light.png`, `-dark.png`, `-phone.png` and `-print.pdf`. `--top FILE.png` takes only the top of the
-first page, for the documentation, whose picture is of `tools/gallery.py`: `python tools/screenshots.py
-build/gallery/paper/study/report.html --top docs/figures/report.png`. Needs `pip install playwright` and chromium. Errors of the page and requests to a network are printed, and end with exit code 1.
+files `OUT/FOLDER-NAME-light.png`, `-dark.png`, `-phone.png` and `-print.pdf`. `--top FILE.png` takes only the top of
+the first page. The picture in the documentation is of a page of `tools/gallery.py`:
+
+    python tools/screenshots.py build/gallery/paper/study/report.html --top docs/figures/report.png
+
+Needs `pip install playwright` and chromium. Errors of the page and requests to a network are printed, and end with exit
+code 1.
 """
 
 from __future__ import annotations

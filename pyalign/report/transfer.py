@@ -19,13 +19,13 @@ def transfer_view(result: Transfer, verbose: bool = False) -> list[Block]:
     most = shown if verbose else shown[:MOST_CATEGORIES]
     if most:
         blocks.append(transfer_table(result, most))
-    rows = f"{result.n_objects:,} objects"
+    rows, categories = f"{result.n_objects:,} objects", len({row.category for row in shown})
     return [*blocks, foot(
         rows if result.embeddings is None else f"{one_line(result.embeddings)}: {rows}",
         f"triplets by {' and '.join(dict.fromkeys(result.measures))}",
         f"similarity matrices by {result.rsa_measure}, Spearman",
         f"neighbours by {result.neighbor_measure}, k = {result.k}",
-        "" if len(most) == len(shown) else f"of {len(shown)} categories those that change most: {ELSEWHERE}",
+        "" if len(most) == len(shown) else f"of {categories} categories those that change most: {ELSEWHERE}",
     )]  # fmt: skip
 
 

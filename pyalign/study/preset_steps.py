@@ -317,10 +317,8 @@ class _Plan:
             self.lacks(name, f"what the maps of {model} win and lose on {objects.title}: {one_line(other.spec)} has "
                        f"{other.shape[1]:,} features, and the maps take {item.shape[1]:,}")  # fmt: skip
             return
-        sets = [one for one in (objects.name, ANSWERED) if objects.name == THINGS or one != ANSWERED]
-        on = [one for one in sets if any(one in self.draft.sets.get(kind, {}) for kind in ("triplets", "human"))]
         what = f"what the maps win and lose on {objects.title}: all of it, within categories, and neighbours"
-        self.add(name, "transfer", what, models=[objects.called(model)], on=on, maps=dict(maps),
+        self.add(name, "transfer", what, models=[objects.called(model)], on=objects.name, maps=dict(maps),
                  **self._categories(objects.name))  # fmt: skip
 
 
