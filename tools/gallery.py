@@ -78,7 +78,7 @@ def extracted(model: str, items: Path, out: Path, layers: Sequence[str] = ("penu
         pyalign.extract(model, items, layers=layers, out=out)
 
 
-def write_paper(data: Path, out: Path) -> Path:
+def write_paper(data: Path, out: Path, mapped: Sequence[str]) -> Path:
     """The folder of the paper's figures, and its study."""
     for source, name in LINKS.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def write_paper(data: Path, out: Path) -> Path:
         layers = ("penultimate", "logits") if k == 0 else ("penultimate",)
         extracted(f"efficientnet-lite:{k}", photographs, out / "objects92" / f"efficientnet_lite{k}", layers)
     write_categories(out / "objects92" / "people.npz", out / "objects92" / "categories.txt")
-    return study_of(out, PROBED, MAPPED)
+    return study_of(out, PROBED, mapped)
 
 
 def write_categories(archive: Path, file: Path) -> None:
@@ -150,7 +150,7 @@ def study_of(folder: Path, probed: Sequence[str], mapped: Sequence[str]) -> Path
             maps = {called.removeprefix("probe, "): _of_fit(spec, unprobed)
                     for called, spec in step.options["maps"].items()}  # fmt: skip
             steps[name] = replace(step, options={**step.options, "maps": maps})
-    draft.steps[:] = [*steps.values(), *(_scores_of_all(steps) if mapped else ())]
+    draft.steps[:] = [*steps.values(), *(_scores_of_all(steps) if probed else ())]
     (folder / "study.toml").write_text(draft.text)
     return folder / "study.toml"
 
@@ -171,11 +171,12 @@ def _scores_of_all(steps: Mapping[str, PresetStep]) -> Iterator[PresetStep]:
     yield PresetStep("all-scores", "metadata", "two scores of each", others)
 
 
-def build(data: Path, out: Path) -> list[Path]:
-    """Both studies, run; gives their pages."""
+def build(data: Path, out: Path, mapped: Sequence[str] = MAPPED) -> list[Path]:
+    """Both studies, run; gives their pages. mapped: models whose maps are tried on other data, which takes minutes."""
     out.mkdir(parents=True, exist_ok=True)
     pages = []
-    for study in (write_paper(data.resolve(), out.resolve() / "paper"), write_layers(out.resolve() / "layers")):
+    paper = write_paper(data.resolve(), out.resolve() / "paper", mapped)
+    for study in (paper, write_layers(out.resolve() / "layers")):
         print(pyalign.run_study(study, study.with_suffix("")))
         pages.append(study.with_suffix("") / "report.html")
     return pages
@@ -185,14 +186,16 @@ def build(data: Path, out: Path) -> list[Path]:
 
 
 def tables(out: Path) -> dict[str, str]:
-    """The tables by name, in Markdown."""
+    """The tables by name, in Markdown; that of maps where they were tried."""
     paper, layers = (out / name / "study" / "steps" for name in ("paper", "layers"))
+    tried = all((paper / f"{step}.json").exists() for step in TRIED.values())
+    header = "objects", "figure", "over", "before", *MAPS
     return {
         "accuracies": table(("representation", "accuracy", "95% interval", "from chance to the noise ceiling"),
                             accuracies(paper)),
         "correlations": table(("representation", "with the mean matrix", "with each participant, mean"),
                               correlations(paper)),
-        "maps": table(("objects", "figure", "over", "before", *MAPS), maps(paper)),
+        **({"maps": table(header, [*maps(paper)])} if tried else {}),
         "figures": table(("figure", "file", "what it says here"), [*figures(paper), *of_layers(layers)]),
     }  # fmt: skip
 

@@ -1,10 +1,10 @@
 """Pictures of pages as people see them: `python tools/screenshots.py PAGE.html [...] [--out build/screenshots]`.
 
 Each page in Debian's chromium: light and dark on a screen of 1,280 pixels, light on a phone of 390, and printed, in
-files `OUT/FOLDER-NAME-light.png`, `-dark.png`, `-phone.png` and `-print.pdf`. `--top FILE.png` takes only the top of
-the first page. The picture in the documentation is of a page of `tools/gallery.py`:
+files `OUT/FOLDER-NAME-light.png`, `-dark.png`, `-phone.png` and `-print.pdf`. `--section ID FILE.png` takes only a
+section of the first page. The picture in the documentation is of a page of `tools/gallery.py`:
 
-    python tools/screenshots.py build/gallery/paper/study/report.html --top docs/figures/report.png
+    python tools/screenshots.py build/gallery/paper/study/report.html --section leaderboard docs/figures/report.png
 
 Needs `pip install playwright` and chromium. Errors of the page and requests to a network are printed, and end with exit
 code 1.
@@ -22,7 +22,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 VIEWS = {"light": (1280, 900, "light"), "dark": (1280, 900, "dark"), "phone": (390, 844, "light")}
 LONGEST = 16_000  # pixels: chromium repeats what lies below
 WAIT = 500  # milliseconds, for what is drawn when it comes into view
-TOP = (960, 1230)  # pixels
+SECTION, SCALE = {"width": 1280, "height": 1300}, 0.75  # pixels, and of the file for each of them
 
 
 def look_at(page: Path, out: Path, browser: object) -> list[str]:
@@ -53,12 +53,13 @@ def look_at(page: Path, out: Path, browser: object) -> list[str]:
     return faults
 
 
-def take_top(page: Path, file: Path, browser: object) -> None:
-    """The top of a page, in light colours."""
-    tab = browser.new_page(viewport=dict(zip(("width", "height"), TOP, strict=True)), color_scheme="light")
+def take_section(page: Path, section: str, file: str, browser: object) -> None:
+    """A page from the top of a section on, in light colours."""
+    tab = browser.new_page(viewport=SECTION, device_scale_factor=SCALE, color_scheme="light")
     tab.goto(page.resolve().as_uri())
-    tab.wait_for_timeout(WAIT)
-    tab.screenshot(path=file)
+    tab.evaluate("id => document.getElementById(id).scrollIntoView()", section)
+    tab.wait_for_timeout(4 * WAIT)
+    tab.screenshot(path=file, timeout=0)
     tab.close()
 
 
@@ -68,7 +69,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE.html")
     parser.add_argument("--out", type=Path, default=Path("build") / "screenshots")
-    parser.add_argument("--top", type=Path, metavar="FILE.png")
+    parser.add_argument("--section", nargs=2, metavar=("ID", "FILE.png"))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium")
@@ -77,9 +78,9 @@ def main() -> int:
         return 2
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        if given.top is not None:
-            take_top(given.pages[0], given.top, browser)
-        pages = given.pages if given.top is None else ()
+        if given.section is not None:
+            take_section(given.pages[0], *given.section, browser)
+        pages = given.pages if given.section is None else ()
         faults = [f"{page}: {fault}" for page in pages for fault in look_at(page, given.out, browser)]
         browser.close()
     print(*faults, sep="\n", file=sys.stderr)

@@ -81,11 +81,13 @@ def sentence_of(result: Transfer) -> str:
     if not rows:
         return "No agreement could be compared."
     best, worst = max(rows, key=lambda row: row.difference), min(rows, key=lambda row: row.difference)
-    parts = [f"Most is won in {called(best)} on {one_line(best.on) or 'neighbours'}: {_change(best)}"]
+    several = len(result.maps) > 1
+    parts = [f"Most is won in {_change(best, several)}"]
     if worst.difference < 0:
-        parts.append(f"most is lost in {called(worst)} on {one_line(worst.on) or 'neighbours'}: {_change(worst)}")
+        parts.append(f"most is lost in {_change(worst, several)}")
     return "; ".join(parts) + "."
 
 
-def _change(row: TransferFigure) -> str:
-    return f"{row.before:.3f} before, {row.after:.3f} after"
+def _change(row: TransferFigure, several: bool) -> str:
+    on = f"{one_line(row.on) or 'neighbours'}{f' by {one_line(row.map)}' if several else ''}"
+    return f"{called(row)} on {on}: {row.before:.3f} before, {row.after:.3f} after"
