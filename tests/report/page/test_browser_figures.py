@@ -67,6 +67,10 @@ def test_drawn_names_of_120_models_cover_no_name_and_no_point(opened, width):
     ) for name in (".mark-text.role-mark text", ".mark-symbol.role-mark path"))  # fmt: skip
     names = figure.locator(".mark-text.role-mark text").all_text_contents()
     assert len(points) >= 120 and len(labels) == len(names) > 8 and set(names) <= set(models)
+    forms = figure.evaluate(
+        "of => [...of.querySelectorAll('.mark-symbol.role-mark path')].map(one => one.getAttribute('d'))"
+    )
+    assert len({form for form in forms if form}) >= 7  # families differ in shape, not in colour only
     for k, box in enumerate(labels):
         for other in (*labels[:k], *points):
             assert box[0] >= other[2] or other[0] >= box[2] or box[1] >= other[3] or other[1] >= box[3], names[k]
