@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 from pyalign.datasets.maps import MAPS, place_of
@@ -271,7 +272,7 @@ class _Plan:
             same = [(objects, other) for objects, other in others if other is not None]
             wide = [other for _, other in same if other.shape[1] == item.shape[1]]
             most = max(wide, key=lambda other: other.shape[0], default=item)
-            local = _step_name("local", model)
+            local = self._step_name("local", model)
             what = "a map by gLocal, which keeps neighbours: of other images if the folder has some"
             self.add(local, "fit_probe", what, models=[self.things.called(model)], triplets=THINGS, penalty=IDENTITY,
                      norm="identity", other_embeddings=most.spec, tolerance=TOLERANCE)  # fmt: skip
@@ -288,7 +289,7 @@ class _Plan:
         name = next((name for name in (row or {"names": ""})["names"].split() if name in MAPS), "")
         if not name:
             return ""
-        spec, step = f"{PUBLISHED_MAP}{name}", _step_name("glocal", model)
+        spec, step = f"{PUBLISHED_MAP}{name}", self._step_name("glocal", model)
         what = f"the published gLocal map of {model}"
         try:
             there = place_of(name).exists()
@@ -311,7 +312,7 @@ class _Plan:
         return layers[other] if "" in (layer, other) or other.lower() == layer.lower() else None
 
     def _transfer_on(self, objects: Objects, model: str, item: Item, maps: Mapping[str, str]) -> None:
-        name = _step_name("transfer", objects.called(model))
+        name = self._step_name("transfer", objects.called(model))
         other = objects.models[model][main_layer(objects.models[model])]
         if other.shape[1] != item.shape[1]:
             self.lacks(name, f"what the maps of {model} win and lose on {objects.title}: {one_line(other.spec)} has "
@@ -321,7 +322,8 @@ class _Plan:
         self.add(name, "transfer", what, models=[objects.called(model)], on=objects.name, maps=dict(maps),
                  **self._categories(objects.name))  # fmt: skip
 
-
-def _step_name(what: str, model: str) -> str:
-    """The name of a step of one model, without the signs that such names must not have."""
-    return f"{what}-{model}".translate({ord(sign): "-" for sign in "/\\:"})
+    def _step_name(self, what: str, model: str) -> str:
+        """A name for a step of one model, without signs that such names must not have; no other step has it."""
+        name = f"{what}-{model}".translate({ord(sign): "-" for sign in "/\\:"})
+        taken = {step.name for step in self.draft.steps}
+        return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)

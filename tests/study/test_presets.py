@@ -172,6 +172,15 @@ def test_a_published_map_is_tried_where_it_is_on_this_machine_and_fits(folder, m
     assert reason.startswith("the published gLocal map of clip_RN50: ") and "\n" not in reason
 
 
+def test_steps_of_models_whose_names_differ_in_a_sign_are_two(folder):
+    for name in ("a:b", "a-b"):
+        np.save(f"{name}.npy", np.load("clip.npy"))
+    Path("study.toml").write_text(draft_preset(".").text)
+    steps = {step.name: step for step in read_study("study.toml").steps}
+    two = {steps[name].models: steps[name].options["maps"]["gLocal"] for name in ("transfer-a-b", "transfer-a-b 2")}
+    assert two == {("a-b",): "step:local-a-b", ("a:b",): "step:local-a-b 2"}
+
+
 def test_categories_of_another_data_set_count_within_it(folder):
     """Steps about THINGS, which has none here, take none; files of other sizes are left out."""
     Path("objects92").mkdir()
