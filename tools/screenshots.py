@@ -1,8 +1,13 @@
 """Pictures of pages as people see them: `python tools/screenshots.py PAGE.html [...] [--out build/screenshots]`.
 
 Each page in Debian's chromium: light and dark on a screen of 1,280 pixels, light on a phone of 390, and printed, in
-files `OUT/FOLDER-NAME-light.png`, `-dark.png`, `-phone.png` and `-print.pdf`. Needs `pip install playwright` and
-chromium. Errors of the page and requests to a network are printed, and end with exit code 1.
+files `OUT/FOLDER-NAME-light.png`, `-dark.png`, `-phone.png` and `-print.pdf`. `--section ID FILE.png` takes only a
+section of the first page. The picture in the documentation is of a page of `tools/gallery.py`:
+
+    python tools/screenshots.py build/gallery/paper/study/report.html --section leaderboard docs/figures/report.png
+
+Needs `pip install playwright` and chromium. Errors of the page and requests to a network are printed, and end with exit
+code 1.
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking",
 VIEWS = {"light": (1280, 900, "light"), "dark": (1280, 900, "dark"), "phone": (390, 844, "light")}
 LONGEST = 16_000  # pixels: chromium repeats what lies below
 WAIT = 500  # milliseconds, for what is drawn when it comes into view
+SECTION, SCALE = {"width": 1280, "height": 1300}, 0.75  # pixels, and of the file for each of them
 
 
 def look_at(page: Path, out: Path, browser: object) -> list[str]:
@@ -47,12 +53,23 @@ def look_at(page: Path, out: Path, browser: object) -> list[str]:
     return faults
 
 
+def take_section(page: Path, section: str, file: str, browser: object) -> None:
+    """A page from the top of a section on, in light colours."""
+    tab = browser.new_page(viewport=SECTION, device_scale_factor=SCALE, color_scheme="light")
+    tab.goto(page.resolve().as_uri())
+    tab.evaluate("id => document.getElementById(id).scrollIntoView()", section)
+    tab.wait_for_timeout(4 * WAIT)
+    tab.screenshot(path=file, timeout=0)
+    tab.close()
+
+
 def main() -> int:
     from playwright.sync_api import sync_playwright
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE.html")
     parser.add_argument("--out", type=Path, default=Path("build") / "screenshots")
+    parser.add_argument("--section", nargs=2, metavar=("ID", "FILE.png"))
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium")
@@ -61,7 +78,10 @@ def main() -> int:
         return 2
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        faults = [f"{page}: {fault}" for page in given.pages for fault in look_at(page, given.out, browser)]
+        if given.section is not None:
+            take_section(given.pages[0], *given.section, browser)
+        pages = given.pages if given.section is None else ()
+        faults = [f"{page}: {fault}" for page in pages for fault in look_at(page, given.out, browser)]
         browser.close()
     print(*faults, sep="\n", file=sys.stderr)
     return 1 if faults else 0

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyalign.analysis.choices import UNREADABLE
+from pyalign.cli import _inputs
 from pyalign.cli._command import option, refuse_unused, without_effect
 from pyalign.data import hash_early
+from pyalign.data.names import listing
 from pyalign.errors import InputError
 from pyalign.io.paths import Spec
 from pyalign.typing import Policy
@@ -37,6 +39,28 @@ class ModelChoices:
 def models_of(options: Any, matrices: Sequence[str] = ()) -> tuple[str, ...]:
     """What the models of a command are called: embeddings, matrices, choices."""
     return (*options.embeddings, *matrices, *(options.model_choices or ()))
+
+
+def families_of(options: Any) -> tuple[Sequence[str] | None, tuple[str, ...]]:
+    """The families of the models: as typed, or those of the table of models; and notes that say so.
+
+    Raises:
+        InputError: none is typed, and the table has none of these models.
+    """
+    if options.families is None or options.families:
+        return options.families, ()
+    from pyalign.io import model_table
+
+    models = models_of(options)
+    labels = dict(zip(models, _inputs.labelled(models, options.labels) or models, strict=True))
+    table = model_table.metadata_of_models(models, labels=labels)
+    families = model_table.families_of(models, table)
+    if table is None or families is None:
+        raise InputError(
+            "--families must name the family of each model; the table of models (pyalign models table) has none of "
+            f"{listing(models, 6)}"
+        )
+    return families, table.notes
 
 
 def check(options: Any) -> tuple[str, ...]:

@@ -53,8 +53,8 @@ class ConceptsOptions(
         kind=_options.count, metavar="K", group=OUTPUT, rare=True,
     )  # fmt: skip
     families: tuple[str, ...] | None = option(
-        "family of each model: shows the mean of each family, and the differences of families", nargs="+", metavar="F",
-        rare=True,
+        "family of each model: shows the mean of each family, and the differences of families; none typed: those of "
+        "`pyalign models table`", nargs="*", metavar="F", rare=True,
     )  # fmt: skip
     correction: Correction = option(
         "correction of p-values over all concepts (default: holm); benjamini-hochberg controls the "
@@ -66,6 +66,8 @@ class ConceptsOptions(
 def run(options: ConceptsOptions, progress: Progress) -> Outcome:
     """Reads everything, scores everything."""
     formats, notes = _check(options)
+    families, looked_up = _model_choices.families_of(options)
+    notes = (*notes, *looked_up)
     temperature = _options.read_temperature(options.temperature, (options.measure or "cosine",))
     labels = _inputs.labelled(_model_choices.models_of(options), options.labels)
     triplets = _inputs.read_triplets(options, answered="concepts")
@@ -80,7 +82,7 @@ def run(options: ConceptsOptions, progress: Progress) -> Outcome:
         temperature=temperature, ties=options.ties, nan_policy=options.nan_policy,
         missing=options.missing,
         backend=options.backend, ci=options.resampling(), correction=options.correction,
-        min_triplets=options.min_triplets, top_objects=options.top_objects, families=options.families,
+        min_triplets=options.min_triplets, top_objects=options.top_objects, families=families,
         progress=progress,
     )  # fmt: skip
     concepts = replace(_labelled(concepts, options, labels), triplets=options.triplets, dimensions=options.dimensions)

@@ -27,7 +27,9 @@ class FailureOptions(
 ):  # fmt: skip
     """The options of `pyalign failures`."""
 
-    families: tuple[str, ...] | None = option("family of each model", nargs="+", metavar="F")
+    families: tuple[str, ...] | None = option(
+        "family of each model; none typed: those of `pyalign models table`", nargs="*", metavar="F"
+    )
     out: str | None = option(
         "write the triplets as a .csv table, or as .json", kind=table_or_document, metavar="PATH", role="output",
         group=OUTPUT,
@@ -45,7 +47,8 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     """Reads, compares."""
     get_measure(options.measure)
     notes, called = _model_choices.check(options), _model_choices.models_of(options)
-    require_families(called, options.families)
+    families, looked_up = _model_choices.families_of(options)
+    require_families(called, families)
     temperature = _options.read_temperature(options.temperature, (options.measure,))
     labels = _inputs.labelled(called, options.labels)
     triplets = _inputs.read_triplets(options, answered="failures")
@@ -53,7 +56,7 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     if labels is not None:
         models, choices = _model_choices.renamed(models, choices, dict(zip(called, labels, strict=True)))
     failures = find_failures(
-        models, triplets, **choices, families=options.families, limit=options.limit, min_models=options.min_models,
+        models, triplets, **choices, families=families, limit=options.limit, min_models=options.min_models,
         measure=options.measure, temperature=1.0 if temperature is None else temperature, ties=options.ties,
         nan_policy=options.nan_policy, missing=options.missing, backend=options.backend, progress=progress,
     )  # fmt: skip
@@ -62,7 +65,7 @@ def run(options: FailureOptions, progress: Progress) -> Outcome:
     if options.out is not None:
         as_table = options.out.endswith(".csv")
         files[options.out] = failures.to_csv() if as_table else failures.to_json() + "\n"
-    return Outcome(failures, files, notes=notes)
+    return Outcome(failures, files, notes=(*notes, *looked_up))
 
 
 COMMAND = Command(

@@ -7,6 +7,7 @@ addresses as the authors' repository and thingsvision have them.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from pyalign._registry import register
 from pyalign.data import Transform
@@ -26,6 +27,11 @@ MAPS = {  # model -> the module whose output the map is for
 }  # fmt: skip
 
 
+def place_of(model: str) -> Path:
+    """Where the map of a model is kept, whether it is there or not."""
+    return root() / FOLDER / f"{model.replace('/', '-')}.npz"
+
+
 def published_map(model: str) -> Transform:
     """The map of a model; it is fetched at its first use.
 
@@ -37,15 +43,16 @@ def published_map(model: str) -> Transform:
     if model not in MAPS:
         known = f"it has of {', '.join(MAPS)}"
         raise InputError(f"{spec}: gLocal has published no map of it{nearest(model, MAPS) or f'; {known}'}")
-    place, module = root() / FOLDER, MAPS[model]
+    path, module = place_of(model), MAPS[model]
+    place = path.parent
     place.mkdir(parents=True, exist_ok=True)
-    remote = Remote(f"{model.replace('/', '-')}.npz", f"{ADDRESS}/{model}/{module}/transform.npz")
+    remote = Remote(path.name, f"{ADDRESS}/{model}/{module}/transform.npz")
     file = fetch_file(FOLDER, remote, place)
     notes = [f"{spec} was fitted to triplets of THINGS: scores on THINGS are in-sample"]
     if file.checked == "nothing":
         where = f"from {remote.url}; its SHA-256, {file.sha256}, was not published and is recorded"
         notes.append(f"{spec} is {'now ' if file.is_new else ''}{where} in {place / CHECKSUMS}")
-    return replace(load_transform(place / remote.file), source=spec, notes=tuple(notes))
+    return replace(load_transform(path), source=spec, notes=tuple(notes))
 
 
 register("published_map", published_map)

@@ -109,6 +109,23 @@ def metadata_of_models(
     return looked_up if own is None else _joined(own, looked_up)
 
 
+def families_of(models: Sequence[str], table: Metadata | None) -> list[str] | None:
+    """The family of each model by a table. A model without one is a family of its own; None where no family is known.
+
+    Example:
+        >>> models = ["clip_vit_b32", "mine", "vgg16"]
+        >>> families_of(models, metadata_of_models(models))
+        ['CLIP', 'mine', 'VGG']
+    """
+    if table is None or "family" not in table.columns:
+        return None
+    rows = table.matched(models).rows
+    families = [None if row is None else table.value(row, "family") for row in rows]
+    if not any(families):
+        return None
+    return [str(family or name) for family, name in zip(families, models, strict=True)]
+
+
 def _described(rows: Mapping[str, Mapping[str, str]], notes: tuple[str, ...] = ()) -> Metadata:
     """Metadata of rows, by what their models are called."""
     table = [{"model": name, **{column: row[column] for column in ABOUT}} for name, row in rows.items()]

@@ -237,8 +237,12 @@ class _Work:
         figures = []
         for called in self.maps:
             before, after, pair = of[BEFORE], of[called], pairs.get(called)
-            if not np.isfinite([before.value, after.value]).all():
+            if not np.isfinite(before.value):
                 raise InputError("the correlation is not defined")
+            if not np.isfinite(after.value):  # of this map, such as one that takes all rows to one point
+                figure = RSA if within is None else f"{RSA} within {within}"
+                self.left_out.append(LeftOut(name, f"{figure} after {called}", "the correlation is not defined"))
+                continue
             ci = None if pair is None or pair.ci is None else _turned(pair.ci)
             figures.append(TransferFigure(
                 called, name, RSA, within, None, after.n_pairs, before.value, before.ci, after.value, after.ci,

@@ -19,13 +19,13 @@ def transfer_view(result: Transfer, verbose: bool = False) -> list[Block]:
     most = shown if verbose else shown[:MOST_CATEGORIES]
     if most:
         blocks.append(transfer_table(result, most))
-    rows = f"{result.n_objects:,} objects"
+    rows, categories = f"{result.n_objects:,} objects", len({row.category for row in shown})
     return [*blocks, foot(
         rows if result.embeddings is None else f"{one_line(result.embeddings)}: {rows}",
         f"triplets by {' and '.join(dict.fromkeys(result.measures))}",
         f"similarity matrices by {result.rsa_measure}, Spearman",
         f"neighbours by {result.neighbor_measure}, k = {result.k}",
-        "" if len(most) == len(shown) else f"of {len(shown)} categories those that change most: {ELSEWHERE}",
+        "" if len(most) == len(shown) else f"of {categories} categories those that change most: {ELSEWHERE}",
     )]  # fmt: skip
 
 
@@ -81,11 +81,13 @@ def sentence_of(result: Transfer) -> str:
     if not rows:
         return "No agreement could be compared."
     best, worst = max(rows, key=lambda row: row.difference), min(rows, key=lambda row: row.difference)
-    parts = [f"Most is won in {called(best)} on {one_line(best.on) or 'neighbours'}: {_change(best)}"]
+    several = len(result.maps) > 1
+    parts = [f"Most is won in {_change(best, several)}"]
     if worst.difference < 0:
-        parts.append(f"most is lost in {called(worst)} on {one_line(worst.on) or 'neighbours'}: {_change(worst)}")
+        parts.append(f"most is lost in {_change(worst, several)}")
     return "; ".join(parts) + "."
 
 
-def _change(row: TransferFigure) -> str:
-    return f"{row.before:.3f} before, {row.after:.3f} after"
+def _change(row: TransferFigure, several: bool) -> str:
+    on = f"{one_line(row.on) or 'neighbours'}{f' by {one_line(row.map)}' if several else ''}"
+    return f"{called(row)} on {on}: {row.before:.3f} before, {row.after:.3f} after"

@@ -11,8 +11,10 @@ from pyalign.errors import InputError, nearest
 
 MODELS, MODEL, TRIPLETS, HUMAN = "models", "model", "triplets", "human"
 DIMENSIONS, LABELS, CATEGORIES, METADATA = "dimensions", "dimension labels", "categories", "metadata"
-PEOPLE = "people"  # all sets of triplets and of human matrices, by name
-SCORED = ("compare", "score", "rsa", "cross_validate_probe")  # functions that give a score of each model
+PEOPLE = "people"  # sets of triplets and of human matrices, by name: all, or those that a step names
+SCORED = (  # functions that give a score of each model
+    "compare", "score", "rsa", "cross_validate_probe", "predict_dimensions", "compare_neighbors", "neighbor_purity",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def prepare(step: Step, model: str, inputs: Inputs, taken: Callable[[str, str], 
             arguments[argument] = inputs.models([model], items, missing)[model]
             sources[argument] = model
         elif kind == PEOPLE:
-            arguments[argument] = inputs.people()
+            arguments[argument] = inputs.people(step.people)
         elif kind == METADATA and inputs.study.metadata is not None:
             arguments[argument] = inputs.metadata(inputs.study.metadata)
     options = {name: _option(name, value, analysis.name, inputs, taken) for name, value in step.options.items()}
@@ -99,6 +99,8 @@ def _option(name: str, value: Any, analysis: str, inputs: Inputs, taken: Callabl
         return value
     if FILES[name] == SCORES:
         return _scores(name, value, inputs, taken)
+    if name == "maps" and isinstance(value, Mapping):
+        return {called: _option(name, text, analysis, inputs, taken) for called, text in value.items()}
     if isinstance(value, str) and value.startswith(STEP):
         return taken(value, FILES[name])
     return inputs.option(FILES[name], value, analysis)

@@ -20,6 +20,7 @@ from pyalign.study.analyses import (
     DIMENSIONS,
     HUMAN,
     LABELS,
+    PEOPLE,
     SCORED,
     TRIPLETS,
     Analysis,
@@ -108,6 +109,7 @@ class Step:
         written: the options as the file has them.
         models: by name.
         sets: which set of triplets, judgments, dimensions, categories each argument takes; "" for the only one.
+        people: the names of the sets of triplets and of human matrices, of a step that takes several; none: all.
     """
 
     name: str
@@ -115,6 +117,7 @@ class Step:
     written: Mapping[str, Any]
     models: tuple[str, ...]
     sets: Mapping[str, str]
+    people: tuple[str, ...] = ()
 
     @cached_property
     def options(self) -> Mapping[str, Any]:
@@ -176,6 +179,11 @@ class StudyFile:
         paths = [model.file for model in self.models.values()]
         paths += [entry["file"] for sets in self.sets.values() for entry in sets.values()]
         return tuple(self.place(path) for path in dict.fromkeys(paths) if path and not path.startswith(ELSEWHERE))
+
+    def people(self, chosen: tuple[str, ...]) -> list[tuple[str, str]]:
+        """The kind and the name of all sets of triplets and of human matrices, or of those that have these names."""
+        names = [(kind, name) for kind in (TRIPLETS, HUMAN) for name in self.sets.get(kind, {})]
+        return [(kind, name) for kind, name in names if not chosen or name in chosen]
 
     def place(self, path: str) -> str:
         """Where a file that it names is."""
@@ -349,7 +357,9 @@ def _step(
             argument = next(candidate for candidate, kind in analysis.inputs.items() if kind == LABELS)
             picked[argument] = picked["dimensions"]
         used = {argument: set_name for argument, set_name in picked.items() if set_name is not None}
-        return Step(name, analysis, table, chosen, used)
+        people = next((_people(argument, table.pop(argument, None), sets)
+                       for argument, kind in analysis.inputs.items() if kind == PEOPLE), ())  # fmt: skip
+        return Step(name, analysis, table, chosen, used, people)
     except InputError as error:
         raise InputError(f"step {name!r}: {error}") from error
 
@@ -392,6 +402,18 @@ def _picked(
     if not sets and not free:
         raise InputError(f"{analysis.name} needs [{kind}], which the study does not have")
     return next(iter(sets), None)
+
+
+def _people(argument: str, chosen: Any, sets: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> tuple[str, ...]:
+    """The names of the sets of triplets and of human matrices that a step takes; none: all."""
+    if chosen is None:
+        return ()
+    known = list(dict.fromkeys(name for kind in (TRIPLETS, HUMAN) for name in sets.get(kind, {}) if name))
+    names = [chosen] if isinstance(chosen, str) else chosen
+    if not isinstance(names, list) or not names or any(name not in known for name in names):
+        allowed = f"names of {', '.join(known)}" if known else "left out: no set of triplets or matrices has a name"
+        raise InputError(f"{argument} must be {allowed}; got {chosen!r:.80}")
+    return tuple(dict.fromkeys(names))
 
 
 def _in_order(steps: list[Step]) -> tuple[Step, ...]:

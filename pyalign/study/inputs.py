@@ -198,9 +198,12 @@ class Inputs:
         entry = self.study.sets[DIMENSIONS if kind == LABELS else kind][name]
         return self.once((kind, name), lambda: read(entry))
 
-    def people(self) -> dict[str, Triplets | Judgments]:
-        """All sets of triplets and of human matrices, by their names; one without a name by that of its kind."""
-        of_kinds = [(kind, name) for kind in (TRIPLETS, HUMAN) for name in self.study.sets[kind]]
+    def people(self, chosen: tuple[str, ...]) -> dict[str, Triplets | Judgments]:
+        """Sets of triplets and of human matrices, by their names; one without a name by that of its kind.
+
+        chosen: the names of those that are wanted; none: all.
+        """
+        of_kinds = self.study.people(chosen)
         names = [name or kind for kind, name in of_kinds]
         return {
             name if names.count(name) == 1 else f"{name} ({kind})": self.of_kind(kind, of_set)

@@ -122,12 +122,13 @@ def _file(name: str, value: Any) -> Any:
     listed = name in ("levels", "queries", "others")
     if listed and isinstance(value, list) and all(isinstance(element, str) for element in value):
         return tuple(value)
-    several = ("model_rdms", "model_choices", "others")
+    several = ("model_rdms", "model_choices", "others", "maps")
     if name in several and isinstance(value, Mapping) and all(isinstance(element, str) for element in value.values()):
         return dict(value)
     kinds = {
         "levels": "a list of two files", "queries": "a file, or a list of names", "ceiling": "a number or a file",
         "others": "a step or a document, a list of them, or a table with their names",
+        "maps": "a step or a file, or a table with their names",
     }  # fmt: skip
     expected = kinds.get(name, "a table of names and files" if name in several else "the name of a file")
     raise InputError(f"{name} must be {expected}; got {value!r:.80}")

@@ -17,7 +17,7 @@ from pyalign.backends import TENSOR_BACKENDS
 from pyalign.datasets.dataset import described_files
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import PathLike, Spec, bad, checked_path, is_named
-from pyalign.study.analyses import DIMENSIONS, HUMAN, LABELS, METADATA, PEOPLE, TRIPLETS
+from pyalign.study.analyses import DIMENSIONS, LABELS, METADATA, PEOPLE
 from pyalign.study.file import ELSEWHERE, STEP, Step, StudyFile, read_study, texts_of
 from pyalign.study.folder import STUDY
 from pyalign.study.keys import digest_of
@@ -195,7 +195,7 @@ class Plan:
         """The tables of the study file that an argument of a step is read from, each by its kind and name."""
         kind = step.analysis.inputs[argument]
         if kind == PEOPLE:
-            wanted = [(kind, name) for kind in (TRIPLETS, HUMAN) for name in self.study.sets.get(kind, {})]
+            wanted = self.study.people(step.people)
         else:
             wanted = [(DIMENSIONS if kind == LABELS else kind, step.sets[argument])] if argument in step.sets else []
         entries = {f"{kind}.{name}": self.study.sets.get(kind, {}).get(name) for kind, name in wanted}

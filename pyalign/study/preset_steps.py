@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
+from pyalign.datasets.maps import MAPS, place_of
 from pyalign.errors import InputError
 from pyalign.io.metadata import load_metadata
-from pyalign.io.model_table import metadata_of_models
-from pyalign.io.paths import one_line
-from pyalign.study.analyses import analyses
-from pyalign.study.preset_objects import CIFAR, LOGITS, OF_PAPER, OFTEN, THINGS, TITLES, Objects, PresetDraft, logits_of
+from pyalign.io.model_table import families_of, metadata_of_models, row_of
+from pyalign.io.paths import PUBLISHED_MAP, one_line
+from pyalign.io.transform import load_transform
+from pyalign.study.folder_contents import Item
+from pyalign.study.preset_objects import (
+    CIFAR,
+    LOGITS,
+    OF_PAPER,
+    OFTEN,
+    THINGS,
+    TITLES,
+    Objects,
+    PresetDraft,
+    logits_of,
+    main_layer,
+)
 from pyalign.study.preset_text import PresetStep
 
 FEWEST_KNOWN = 3  # models with a row, for accuracy against a column
 ANSWERED = "answered"  # triplets that many people answered
 MOST_LAYERS = 24  # of all models in one step of RSA
 PENALTY, FOLDS = 0.07, 3
+STRONG, IDENTITY = 0.3, 1.0  # penalties of further maps: of the norm of the probe, and of that of gLocal
+TOLERANCE = 1e-2  # of the latter, whose objective is not convex
 
 
 def plan_steps(draft: PresetDraft, sets: Mapping[str, Objects], repeated: float, table: str) -> None:
@@ -160,6 +176,8 @@ class _Plan:
             what = "two scores of each model, and accuracy against what is known of it"
             others = {column: f"step:{step}" for column, step in self.scores.items()}
             others["probed"] = "step:probe"
+            if THINGS in self.draft.sets.get("dimensions", {}):
+                others["mean R² of human dimensions"] = "step:predict"
             self.add("metadata", "metadata", what, result="step:accuracy", others=others)
         else:
             self.lacks("metadata", "two scores of each model need at least two models")
@@ -177,10 +195,7 @@ class _Plan:
         if found is None:
             return 0
         rows = found.matched(self.models).rows
-        families = [found.value(row, "family") if row is not None and "family" in found.columns else None
-                    for row in rows]  # fmt: skip
-        if any(families):  # a model of no known family is one of its own
-            self.families = [str(one or name) for one, name in zip(families, self.models, strict=True)]
+        self.families = families_of(self.models, found)
         built_in = [note for note in found.notes if note.startswith("the metadata of ")]
         self.draft.recognized += built_in
         return sum(row is not None for row in rows)
@@ -199,7 +214,8 @@ class _Plan:
             elif dimensions:
                 self.lacks("families", "accuracy per human dimension by family: models of two families are not known; "
                            "models.csv with a column family")  # fmt: skip
-            self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, **options)
+            self.add("concepts", "concepts", what, models=self.models, triplets=THINGS, **options,
+                     **self._categories(THINGS))  # fmt: skip
         if not (self.models and dimensions):
             self.lacks("concepts" if not categories else "dimensions", f"accuracy per human dimension: {needs}")
         if self.models and dimensions:
@@ -219,7 +235,7 @@ class _Plan:
         """Equal choices and errors, triplets that all get wrong, CKA."""
         if len(self.models) > 1:
             self.add("consistency", "consistency", "equal choices of models, and equal errors", models=self.models,
-                     triplets=THINGS)  # fmt: skip
+                     triplets=THINGS, **self._categories(THINGS))  # fmt: skip
         else:
             self.lacks("consistency", "equal choices of models: needs triplets and embeddings of two models")
         if self.models:
@@ -237,11 +253,77 @@ class _Plan:
         else:
             self.lacks("cka", "similarity of models to each other: needs embeddings of two models")
 
+    def _categories(self, name: str) -> dict[str, str]:
+        """Which categories a step takes, where it would have to choose: those of the objects, if there are some."""
+        sets = self.draft.sets.get("categories", {})
+        return {} if set(sets) <= {name} else {"categories": name if name in sets else "none"}
+
     def transfer(self) -> None:
-        """What the maps of probes win and lose on other data, if studies have a step for it."""
-        if "transfer" not in analyses():
+        """What maps win and lose: those of probes, of another penalty, and of gLocal, on each set of the same model."""
+        if not self.models:
+            self.lacks("transfer", f"what maps win and lose: {self.no_triplets}")
             return
-        for model in self.models:
-            name = f"transfer-{model}".translate({ord(sign): "-" for sign in "/\\:"})
-            what = "what the map wins and loses, of all people here and within categories"
-            self.add(name, "transfer", what, models=[model], maps=f"step:probe::{model}")
+        self.add("stronger", "fit_probe", "the maps of a larger penalty", models=self.models, triplets=THINGS,
+                 penalty=STRONG)  # fmt: skip
+        for model in self.things.models:
+            main = main_layer(self.things.models[model])
+            item = self.things.models[model][main]
+            others = [(objects, self._same_layer(objects, model, main)) for objects in self.sets.values()]
+            same = [(objects, other) for objects, other in others if other is not None]
+            wide = [other for _, other in same if other.shape[1] == item.shape[1]]
+            most = max(wide, key=lambda other: other.shape[0], default=item)
+            local = self._step_name("local", model)
+            what = "a map by gLocal, which keeps neighbours: of other images if the folder has some"
+            self.add(local, "fit_probe", what, models=[self.things.called(model)], triplets=THINGS, penalty=IDENTITY,
+                     norm="identity", other_embeddings=most.spec, tolerance=TOLERANCE)  # fmt: skip
+            maps = {f"probe, penalty {PENALTY:g}": f"step:probe::{model}",
+                    f"penalty {STRONG:g}": f"step:stronger::{model}", "gLocal": f"step:{local}"}  # fmt: skip
+            if published := self._published_map(model, item.shape[1]):
+                maps[f"published gLocal, {published}"] = f"{PUBLISHED_MAP}{published}"
+            for objects in (self.things, *(objects for objects, _ in same)):
+                self._transfer_on(objects, model, item, maps)
+
+    def _published_map(self, model: str, features: int) -> str:
+        """The name under which gLocal has published a map of a model, "" unless it is on this machine and fits."""
+        row = row_of(model)
+        name = next((name for name in (row or {"names": ""})["names"].split() if name in MAPS), "")
+        if not name:
+            return ""
+        spec, step = f"{PUBLISHED_MAP}{name}", self._step_name("glocal", model)
+        what = f"the published gLocal map of {model}"
+        try:
+            there = place_of(name).exists()
+            taken = load_transform(place_of(name)).weights.shape[0] if there else features
+        except (InputError, OSError) as error:
+            self.lacks(step, f"{what}: {one_line(str(error))}")
+            return ""
+        if not there:
+            self.lacks(step, f"{what} is not on this machine; `pyalign transfer FILE --map {spec}` fetches it")
+        elif taken != features:
+            self.lacks(step, f"{what} takes {taken:,} features, of {MAPS[name]}; there are {features:,}")
+        return name if there and taken == features else ""
+
+    def _same_layer(self, objects: Objects, model: str, layer: str) -> Item | None:
+        """The embeddings of the objects of another data set by what stands for a model, if it is the same layer."""
+        layers = objects.models.get(model, {})
+        if objects is self.things or objects.called(model) not in self.draft.models or not layers:
+            return None
+        other = main_layer(layers)
+        return layers[other] if "" in (layer, other) or other.lower() == layer.lower() else None
+
+    def _transfer_on(self, objects: Objects, model: str, item: Item, maps: Mapping[str, str]) -> None:
+        name = self._step_name("transfer", objects.called(model))
+        other = objects.models[model][main_layer(objects.models[model])]
+        if other.shape[1] != item.shape[1]:
+            self.lacks(name, f"what the maps of {model} win and lose on {objects.title}: {one_line(other.spec)} has "
+                       f"{other.shape[1]:,} features, and the maps take {item.shape[1]:,}")  # fmt: skip
+            return
+        what = f"what the maps win and lose on {objects.title}: all of it, within categories, and neighbours"
+        self.add(name, "transfer", what, models=[objects.called(model)], on=objects.name, maps=dict(maps),
+                 **self._categories(objects.name))  # fmt: skip
+
+    def _step_name(self, what: str, model: str) -> str:
+        """A name for a step of one model, without signs that such names must not have; no other step has it."""
+        name = f"{what}-{model}".translate({ord(sign): "-" for sign in "/\\:"})
+        taken = {step.name for step in self.draft.steps}
+        return name if name not in taken else next(one for k in count(2) if (one := f"{name} {k}") not in taken)

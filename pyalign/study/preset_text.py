@@ -88,8 +88,11 @@ def _step(step: PresetStep) -> Iterator[str]:
 
 
 def _option(name: str, value: Any) -> Iterator[str]:
-    """A line; of a long list one for each entry."""
+    """A line; of a long list or table one for each entry."""
     line = f"{name} = {quoted(value)}"
+    if isinstance(value, Mapping) and len(line) > LONGEST:
+        yield from (f"{name}.{key_of(key)} = {quoted(entry)}" for key, entry in value.items())
+        return
     if not isinstance(value, list) or len(line) <= LONGEST:
         yield line
         return

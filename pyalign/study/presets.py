@@ -17,6 +17,7 @@ from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path, one_line
 from pyalign.study.folder_contents import Item, items_of
 from pyalign.study.preset_objects import (
+    CIFAR,
     LOGITS,
     PARTS,
     SETS,
@@ -103,7 +104,7 @@ def _take(draft: PresetDraft, objects: Objects, item: Item) -> None:
         draft.recognized.append(f"{shown}: human dimensions, {size}")
     elif item.kind in HUMAN_KINDS:
         objects.human.append({"file": item.spec, "kind": HUMAN_KINDS[item.kind]})
-    elif item.kind == "categories" and not objects.categories and objects.name == THINGS:
+    elif item.kind == "categories" and not objects.categories:
         objects.categories = item.spec
         draft.recognized.append(f"{shown}: categories{objects.of}, {size}")
     elif item.kind in ("images", "metadata"):
@@ -143,6 +144,10 @@ def _complete(draft: PresetDraft, objects: Objects, items: Iterable[Item], opene
         if item.kind in ("names", "labels", "answers", "transform"):
             _pair(draft, objects, item, {other.spec: other.shape for other in mine})
     of_rows = {item.spec: item.shape for item in mine}
+    if objects.categories and objects.n not in (None, of_rows[objects.categories][0]):
+        rows = f"{of_rows[objects.categories][0]:,} objects, where embeddings{objects.of} have {objects.n:,}"
+        draft.unknown.append(f"{one_line(objects.categories)}: categories of {rows}; left out")
+        objects.categories = ""
     for entry in [*objects.human]:
         shape, shown = of_rows[entry["file"]], one_line(entry["file"])
         if objects.n is not None and shape[-1] != objects.n:
@@ -195,7 +200,7 @@ def _pair(draft: PresetDraft, objects: Objects, item: Item, shapes: Mapping[str,
     elif item.kind == "names" and count == objects.n and not objects.names:
         objects.names = item.spec
         draft.recognized.append(f"{shown}: names of the {count:,} objects{objects.of}")
-    elif item.kind == "labels" and count == objects.n and few and not objects.categories and objects.name == THINGS:
+    elif item.kind == "labels" and count == objects.n and few and not objects.categories and "::" not in item.spec:
         objects.categories = item.spec
         draft.recognized.append(f"{shown}: {count:,} labels, taken for categories{objects.of}")
     elif item.kind == "answers" and of_triplets:
@@ -237,6 +242,9 @@ def _stand_in(draft: PresetDraft, objects: Objects, published: Mapping[str, tupl
     if "judgments" in published[known] and not objects.human and (part or name not in PARTS):
         objects.human.append({"file": spec})
         draft.recognized.append(f"{spec}: matrices of people about {objects.title}, which are on this machine")
+    if "categories" in published[known] and not objects.categories and name not in (CIFAR, *PARTS):
+        objects.categories = spec
+        draft.recognized.append(f"{spec}: categories{objects.of}, which are on this machine")
     if "names" in published[known] and not objects.names and objects.name == THINGS:
         objects.names = spec
 

@@ -67,6 +67,15 @@ def test_failures_as_json_and_as_files_are_what_the_function_returns(command, mo
     assert pyalign.load_result("f.json").groups == expected.groups
 
 
+def test_families_that_are_not_typed_are_those_of_the_table_of_models(command, models, answers):
+    for name, x in zip(("vgg16.npy", "resnet50.npy"), models.values(), strict=False):
+        np.save(name, x)
+    words = ("failures", "vgg16.npy", "resnet50.npy", "-t", "t3.npy", "--families")
+    ran = command(*words, "--json", "f.json")
+    assert ran.code == 0 and "come from the table of models of pyalign" in ran.err
+    assert pyalign.load_result("f.json").families == ("VGG", "ResNet")
+
+
 def test_failures_as_a_table(command, models, answers):
     ran = command(*FILES, "t3.npy", "--measure", "dot", "--names", "names.txt", "--families", "a", "b", "b")
     assert ran.code == 0

@@ -305,5 +305,16 @@ def test_families_of_concepts_are_rows_of_the_command(done, command, human, fold
     found = pyalign.load_result("c.json")
     assert [row.embeddings for row in found.results][-2:] == ["mean of a", "mean of b"]
     assert [row.other for row in found.differences if row.embeddings == "mean of a"] == ["mean of b"] * 3
+    models = "x.npy", "vgg16.npy", "vgg19.npy"
+    for name in models[1:]:
+        np.save(name, reals(9, ITEMS, 4))
+    told = done("concepts", *models, *CONCEPTS[3:], "--families", "--json", "c.json").err
+    assert "the metadata of vgg16.npy (torchvision:vgg16/IMAGENET1K_V1), vgg19.npy" in told
+    names = [row.embeddings for row in pyalign.load_result("c.json").results]
+    assert names[-2:] == ["mean of x.npy", "mean of VGG"]  # a model without a row is a family of its own
+    refused = command("concepts", "vgg16.npy", "vgg19.npy", *CONCEPTS[3:], "--families")
+    assert refused.code != 0 and "families must be at least two different ones; got only 'VGG'" in refused.err
+    refused = command("concepts", "x.npy", "y.npy", *CONCEPTS[3:], "--families")
+    assert refused.code != 0 and "(pyalign models table) has none of x.npy, y.npy" in refused.err
     refused = command("concepts", "x.npy", "y.npy", *CONCEPTS[3:], "--families", "a")
     assert refused.code != 0 and "families must be one per model (2); got 1" in refused.err

@@ -160,6 +160,14 @@ def test_what_a_set_cannot_give_is_said_and_the_rest_is_computed():
     assert "no categories" in found.left_out[0].reason and {row.on for row in found.figures} == {"t", ""}
 
 
+def test_a_map_that_takes_all_rows_to_one_point_takes_no_figure_from_the_others():
+    nothing = pyalign.Transform(np.zeros((6, 6)), None, 0.0, 1.0)
+    found = transfer(X, {"toward": TOWARD, "nothing": nothing}, {"rdm": PEOPLE}, categories=KINDS, k=5, ci=None)
+    assert [row.map for row in found.figures if row.figure == "rsa"] == ["toward", "toward"]
+    assert "rdm: rsa after nothing is left out: the correlation is not defined" in found.notes
+    assert "rdm: rsa within categories after nothing is left out: the correlation is not defined" in found.notes
+
+
 def test_a_data_set_gives_its_triplets_and_its_categories():
     sample = load_dataset("sample")
     rng = np.random.default_rng(0)

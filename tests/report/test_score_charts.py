@@ -146,6 +146,15 @@ def test_names_of_120_models_cover_no_name_and_no_point():
                 assert x + DOT <= left or x - DOT >= right or y + DOT <= top or y - DOT >= bottom
 
 
+def test_a_name_is_over_a_bar_only_where_it_has_no_other_place():
+    at, frame = np.array([[40.0, 40.0]]), (120.0, 80.0)
+    across = np.array([[20.0, 40.0, 80.0, 40.0]])
+    (plain,), (moved,) = placed(at, ["name"], frame, 1), placed(at, ["name"], frame, 1, across)
+    assert plain.y == 40.0 and abs(moved.y - 40.0) > moved.height / 2
+    (held,) = placed(at, ["name"], frame, 1, np.array([[0.0, 0.0, 120.0, 80.0]]))
+    assert held == plain
+
+
 def test_a_page_shows_the_scores_with_their_intervals(found):
     section = metadata(Sources((Loaded("scores.json", found),)))
     figure = next(part for part in section.parts if isinstance(part, Figure) and "dot" in part.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -57,11 +58,11 @@ def write_folder(folder: Path) -> None:
         else:
             np.save(folder / f"things/{name}.npy", layers["layer1"])
         if name in ("clip", "vgg", "resnet"):
-            np.save(folder / f"king/{name}.npy", rng.normal(size=(IMAGES, 7)))
+            np.save(folder / f"king/{name}.npy", rng.normal(size=(IMAGES, 6)))
     for name in ("clip", "vgg"):
-        np.save(folder / f"cichy/{name}.npy", rng.normal(size=(IMAGES, 7)))
+        np.save(folder / f"cichy/{name}.npy", rng.normal(size=(IMAGES, 6)))
     for part in ("fruits", "animals"):
-        np.save(folder / f"peterson/{part}/clip.npy", rng.normal(size=(CATEGORY, 7)))
+        np.save(folder / f"peterson/{part}/clip.npy", rng.normal(size=(CATEGORY, 6)))
         similarity = 10 - matrices(rng, 1, CATEGORY)[0]
         np.fill_diagonal(similarity, 10)
         np.save(folder / f"peterson/{part}/ratings.npy", similarity)
@@ -114,7 +115,8 @@ def test_every_figure_has_its_step(whole):
         "ceiling", "accuracy", "dot", "fitted", "logits", "depth", "cifar100", "metadata", "probe", "concepts",
         "predict", "agreement", "consistency", "failures", "cka", *matrices_of,
     }  # fmt: skip
-    assert not study.missing and study.figures == ("svg", "pdf")
+    assert {*study.missing} == {"transfer-cifar100-clip", "transfer-cifar100-resnet"}  # of another width
+    assert study.figures == ("svg", "pdf")
     mains = ("alexnet", "clip", "simclr", "resnet", "vgg")
     assert set(steps["accuracy"].models) == set(mains)
     assert steps["depth"].models == (
@@ -123,7 +125,7 @@ def test_every_figure_has_its_step(whole):
     )  # fmt: skip
     others = steps["metadata"].options["others"]
     rsa = ("rsa-king", "rsa-cichy")  # those of Peterson have one model here, of which there is no scatter
-    assert set(others.values()) == {f"step:{name}" for name in ("dot", "logits", "cifar100", "probe", *rsa)}
+    assert set(others.values()) == {f"step:{name}" for name in ("dot", "logits", "cifar100", "probe", "predict", *rsa)}
     assert all(steps[name].options["rdms"] for name in matrices_of)
     families = dict(zip(steps["concepts"].models, steps["concepts"].options["families"], strict=True))
     assert families["simclr"] == families["resnet"] == "ResNet" and families["clip"] == "CLIP"
@@ -133,6 +135,67 @@ def test_every_figure_has_its_step(whole):
     assert study.sets["dimensions"]["things"]["labels"] == "things/labels.txt"
     assert study.models["king/clip"].file == "king/clip.npy" and study.models["vgg"].file.endswith("penultimate.npy")
     assert any("says no order of its layers; taken as layer1, layer2, layer10" in line for line in draft.unknown)
+
+
+def test_maps_of_several_penalties_and_of_gLocal_are_tried_on_every_set_of_a_model(whole):
+    study = read_study(whole[0] / "study.toml")
+    steps = {step.name: step for step in study.steps}
+    of_clip = {name for name in steps if name.startswith("transfer-") and name.endswith("-clip")}
+    sets = ("king", "cichy", "peterson-fruits", "peterson-animals")
+    assert of_clip == {"transfer-clip", *(f"transfer-{name}-clip" for name in sets)}
+    king = steps["transfer-king-clip"]
+    assert (king.models, king.people) == (("king/clip",), ("king",))
+    assert dict(king.options["maps"]) == {
+        "probe, penalty 0.07": "step:probe::clip", "penalty 0.3": "step:stronger::clip", "gLocal": "step:local-clip",
+    }  # fmt: skip
+    assert steps["transfer-clip"].people == ("things",)
+    assert steps["local-clip"].options["other_embeddings"] == "peterson/animals/clip.npy"  # the most of one width
+    assert steps["local-simclr"].options["other_embeddings"] == "things/simclr.npy"  # there are no others
+    assert "has 5 features, and the maps take 6" in study.missing["transfer-cifar100-clip"]
+
+
+def test_a_published_map_is_tried_where_it_is_on_this_machine_and_fits(folder, monkeypatch):
+    monkeypatch.setenv("PYALIGN_DATA", str(folder / "data"))
+    Path("clip.npy").rename("clip_RN50.npy")
+    reason = draft_preset(".").missing["glocal-clip_RN50"]
+    assert "is not on this machine; `pyalign transfer FILE --map glocal:clip_RN50` fetches it" in reason
+    Path("data/glocal").mkdir(parents=True)
+    for width, there in ((4, True), (5, False)):
+        pyalign.write_transform("data/glocal/clip_RN50.npz", pyalign.Transform(np.eye(width), None, 0.0, 1.0))
+        draft = draft_preset(".")
+        maps = next(step for step in draft.steps if step.name == "transfer-clip_RN50").options["maps"]
+        assert ("glocal:clip_RN50" in maps.values()) == there
+        reason = draft.missing.get("glocal-clip_RN50", "")
+        assert ("takes 5 features, of visual; there are 4" in reason) != there
+    Path("data/glocal/clip_RN50.npz").write_bytes(b"no map")
+    reason = draft_preset(".").missing["glocal-clip_RN50"]
+    assert reason.startswith("the published gLocal map of clip_RN50: ") and "\n" not in reason
+
+
+def test_steps_of_models_whose_names_differ_in_a_sign_are_two(folder):
+    for name in ("a:b", "a-b"):
+        np.save(f"{name}.npy", np.load("clip.npy"))
+    Path("study.toml").write_text(draft_preset(".").text)
+    steps = {step.name: step for step in read_study("study.toml").steps}
+    two = {steps[name].models: steps[name].options["maps"]["gLocal"] for name in ("transfer-a-b", "transfer-a-b 2")}
+    assert two == {("a-b",): "step:local-a-b", ("a:b",): "step:local-a-b 2"}
+
+
+def test_categories_of_another_data_set_count_within_it(folder):
+    """Steps about THINGS, which has none here, take none; files of other sizes are left out."""
+    Path("objects92").mkdir()
+    np.save("objects92/clip.npy", np.random.default_rng(0).normal(size=(12, 4)))
+    np.save("objects92/rdms.npy", matrices(np.random.default_rng(1), 2, 12))
+    Path("objects92/kinds.txt").write_text("face\nhand\n" * 6)
+    Path("study.toml").write_text(draft_preset(".").text)
+    steps = {step.name: step for step in read_study("study.toml").steps}
+    assert steps["transfer-objects92-clip"].sets["categories"] == "objects92"
+    assert "categories" not in steps["transfer-clip"].sets and "categories" not in steps["consistency"].sets
+    Path("objects92/kinds.txt").unlink()
+    Path("objects92/kinds.tsv").write_text("face\thand\n" + "0\t1\n1\t0\n" * 5)
+    lines = draft_preset(".").unknown
+    assert "objects92/kinds.tsv: categories of 10 objects, where embeddings of Kriegeskorte et al. (2008), 92 " \
+           "photographs have 12; left out" in lines  # fmt: skip
 
 
 def test_what_is_not_there_is_a_line(folder, capsys):
@@ -250,16 +313,20 @@ def test_the_layer_that_stands_for_a_model(layers, main):
     assert main_layer(layers) == main
 
 
-def short(text: str) -> str:
-    """A study whose probes and page take seconds."""
-    return text.replace("penalties = 0.07", "penalties = 0.02\nmax_iterations = 5").replace('["svg", "pdf"]', "[]")
+def short(draft) -> str:
+    """A study whose probes and page take seconds: maps of one model are tried, on those of King and Peterson."""
+    tried = ("local-clip", "local-lite0", "transfer-lite0", "king-clip", "s-clip")
+    steps = [step for step in draft.steps
+             if not step.name.startswith(("local-", "transfer-")) or step.name.endswith(tried)]  # fmt: skip
+    text = replace(draft, steps=steps).text.replace("penalty = 0.3", "penalty = 0.03").replace('["svg", "pdf"]', "[]")
+    return text.replace("penalties = 0.07", "penalties = 0.02\nmax_iterations = 5")
 
 
 @pytest.mark.slow
 def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
     """Every step by its own data, matrices in the shapes of King, Cichy and Peterson among them."""
     folder, draft = whole
-    (folder / "short.toml").write_text(short(draft.text))
+    (folder / "short.toml").write_text(short(draft))
     study = pyalign.run_study(folder / "short.toml", tmp_path / "out")
     assert not study.failed, study
     page = (tmp_path / "out" / "report.html").read_text()
@@ -269,11 +336,18 @@ def test_the_whole_study_runs_and_its_page_has_every_figure(whole, tmp_path):
         "concepts-chart", "dimensions-chart", "probes-figure", "rsa-figure", "rdm-figure", "mds-figure",
     }  # fmt: skip
     assert "rdm-figure-4" in names  # King, Cichy, two of Peterson's
+    assert "transfer-figure-3" in names
     of_metadata = " ".join(sorted(name for name in names if name.startswith("metadata-")))
     for column in ("imagenet-accuracy", "objective", "data", "parameters", "dot-product", "logits", "probed",
                    "cifar-100-coarse", "rsa-king", "rsa-cichy"):  # fmt: skip
         assert column in of_metadata, column
     steps = tmp_path / "out" / "steps"
+    for on in ("king", "peterson-fruits"):
+        found = pyalign.load_result(steps / f"transfer-{on}-clip-{on}_clip.json")
+        assert len(found.maps) == 3 and {row.on for row in found.figures} == {on, ""}
+        assert {row.before for row in found.figures if row.figure == "rsa"} == {
+            pyalign.load_result(steps / f"rsa-{on}.json").results[0].value
+        }  # fmt: skip
     metadata, king = pyalign.load_result(steps / "metadata.json"), pyalign.load_result(steps / "rsa-king.json")
     values = {row.embeddings.removeprefix("king/"): row.value for row in king.results}
     scores = {point.model: point.score("RSA, King et al. (2019)") for point in metadata.points}
@@ -289,8 +363,10 @@ def test_the_preset_on_the_sample(tmp_path):
     (tmp_path / "images.tar").unlink()
     np.savez(tmp_path / "lite0.npz", early=x[:, :16], late=x[:, :64])
     np.save(tmp_path / "noise.npy", np.random.default_rng(0).normal(size=(len(x), 8)))
-    (tmp_path / "study.toml").write_text(short(draft_preset(tmp_path).text))
+    (tmp_path / "study.toml").write_text(short(draft_preset(tmp_path)))
     study = pyalign.run_study(tmp_path / "study.toml", tmp_path / "out")
     assert not study.failed, study
-    assert {"depth", "accuracy", "probe (lite0)", "concepts", "failures"} <= {step.name for step in study.steps}
+    assert {"depth", "accuracy", "probe (lite0)", "transfer-lite0 (lite0)", "concepts", "failures"} <= {
+        step.name for step in study.steps
+    }
     assert 'id="depth-figure' in (tmp_path / "out" / "report.html").read_text()

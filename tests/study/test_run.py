@@ -619,5 +619,27 @@ def test_a_step_of_transfer_needs_a_map(folder, message_of):
     assert "step 'transfer': transfer needs maps; got none" in message_of(run)
     edit("[steps.transfer]", '[steps.transfer]\nmaps = "step:score"')
     assert "maps must be a file, or a step of" in message_of(run)
-    edit('maps = "step:score"', 'maps = "step:probe::a"\non = ["x"]')
-    assert "on comes from the study, and is no option of transfer" in message_of(run)
+    edit('maps = "step:score"', "maps = 3")
+    assert "maps must be a step or a file, or a table with their names; got 3" in message_of(run)
+    edit("maps = 3", 'maps = "step:probe::a"\non = ["x"]')
+    assert "on must be left out: no set of triplets or matrices has a name; got ['x']" in message_of(run)
+    edit("[triplets]", "[triplets.things]")
+    assert "on must be names of things; got ['x']" in message_of(run)
+
+
+def test_several_maps_are_tried_on_the_sets_that_a_step_names(folder):
+    """Of files and of steps, in one table; the matrix of other objects that has as many rows is left alone."""
+    pyalign.write_transform("w.npz", pyalign.Transform(np.eye(5)[::-1].copy(), None, 0.0, 1.0))
+    np.save("rdm.npy", np.maximum(1 - np.corrcoef(np.load("a.npy")), 0))
+    edit("[triplets]", '[human.elsewhere]\nfile = "rdm.npy"\nkind = "dissimilarity"\n[triplets.things]')
+    edit("[steps.failures]", '[steps.transfer]\nmodels = ["a"]\non = "things"\nk = 3\n'
+         'maps = { turned = "w.npz", "penalty 0.05" = "step:probe::a" }\n[steps.failures]')  # fmt: skip
+    assert how(run(only="transfer"))["transfer (a)"] == "made"
+    found = pyalign.load_result("small/steps/transfer-a.json")
+    assert found.maps == ("turned", "penalty 0.05") and {row.on for row in found.figures} == {"things", ""}
+    np.save("rdm.npy", np.zeros((24, 24)))
+    assert not made(run(only="transfer"))  # which is nothing to the step
+    edit('on = "things"\n', "")
+    assert "transfer (a)" in made(run(only="transfer"))
+    sets = {row.on for row in pyalign.load_result("small/steps/transfer-a.json").left_out}
+    assert "elsewhere" in sets

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pyalign.report.charts.theme import SMALL, letters_width
+from pyalign.report.charts.theme import SMALL, drawn_width
 
 DOT, LEAST = 3.5, 1.0  # points: half of the side of a dot, and the room around a name
+HEIGHT = 1.15 * SMALL  # of a line of letters, from the highest to the lowest of the font
 
 
 class Label(NamedTuple):
@@ -23,16 +24,19 @@ class Label(NamedTuple):
     height: float
 
 
-def placed(at: np.ndarray, names: Sequence[str], frame: tuple[float, float], most: int) -> list[Label]:
+def placed(
+    at: np.ndarray, names: Sequence[str], frame: tuple[float, float], most: int, bars: np.ndarray | None = None
+) -> list[Label]:
     """The names that have room, right or left of their points, above or below.
 
-    Points that have few others around them come first.
+    Points that have few others around them come first. A name is over a bar only where it has no other place.
 
     Args:
         at: (n, 2), in points, from the upper left corner of the frame.
         names: n.
         frame: width and height.
         most: at most so many names.
+        bars: (m, 4) left, top, right and bottom of bars of intervals; None: there are none.
 
     Example:
         >>> [label.name for label in placed(np.array([[10.0, 20.0], [11.0, 20.0], [60.0, 20.0]]), "abc", (90, 40), 2)]
@@ -44,17 +48,20 @@ def placed(at: np.ndarray, names: Sequence[str], frame: tuple[float, float], mos
     for k in np.argsort(near, kind="stable").tolist():
         if len(labels) == most:
             break
-        width, height = letters_width(names[k], SMALL), SMALL
-        right, left, over, under = DOT + 2, -DOT - 2 - width, -DOT - 5, DOT + 6
-        for x, y in ((right, 0.0), (left, 0.0), (-width / 2, over), (-width / 2, under),
-                     (right, under), (left, over), (right, over), (left, under)):  # fmt: skip
-            start, middle = at[k] + (x, y)
-            box = np.array([start, middle - height / 2, start + width, middle + height / 2])
-            inside = (box[:2] >= 0).all() and box[2] <= frame[0] and box[3] <= frame[1]
-            if inside and not _covers(box, np.concatenate([taken, np.delete(dots, k, axis=0)])):
-                taken = np.concatenate([taken, box[None]])
-                labels.append(Label(k, names[k], float(start), float(middle), width, height))
-                break
+        width, height = drawn_width(names[k], SMALL), HEIGHT
+        right, left, over, under = DOT + 2, -DOT - 2 - width, -DOT - HEIGHT / 2 - 2, DOT + HEIGHT / 2 + 2
+        away = ((right, 0.0), (left, 0.0), (-width / 2, over), (-width / 2, under),
+                (right, under), (left, over), (right, over), (left, under))  # fmt: skip
+        corner = at[k] + away - np.array([0.0, height / 2])
+        boxes = np.concatenate([corner, corner + np.array([width, height])], axis=1)
+        others = np.concatenate([taken, np.delete(dots, k, axis=0)])
+        inside = (boxes[:, :2] >= 0).all(axis=1) & (boxes[:, 2:] <= frame).all(axis=1)
+        free = [box for box in boxes[inside] if not _covers(box, others)]
+        bare = free if bars is None else [box for box in free if not _covers(box, bars)]
+        if free:
+            box = (bare or free)[0]
+            taken = np.concatenate([taken, box[None]])
+            labels.append(Label(k, names[k], float(box[0]), float(box[1] + height / 2), width, height))
     return labels
 
 

@@ -262,11 +262,23 @@ def _against_numbers(
         layers.append(dashed.encode(x=x, y=y))
     layers += dots
     left, right = map(math.log10, ends) if logs else ends
-    across = np.array([float(row["value"]) for row in rows])
-    across = ((np.log10(across) if logs else across) - left) / (right - left)
-    down = (top - np.array([row["accuracy"] or 0.0 for row in rows])) / (top - bottom)
-    at = np.stack([room * across, HEIGHT * down], axis=1)
-    labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit)
+
+    def across(values: Sequence[float]) -> np.ndarray:
+        x = np.array(values, dtype=np.float64)
+        return room * ((np.log10(x) if logs else x) - left) / (right - left)
+
+    def down(values: Sequence[float | None]) -> np.ndarray:
+        return HEIGHT * (top - np.array([value or 0.0 for value in values])) / (top - bottom)
+
+    at = np.stack([across([float(row["value"]) for row in rows]), down([row["accuracy"] for row in rows])], axis=1)
+    wide, tall = ([k for k, row in enumerate(rows) if row.get(end) is not None] for end in ("value_low", "low"))
+    bars = np.concatenate([
+        np.stack([across([rows[k]["value_low"] for k in wide]), at[wide, 1],
+                  across([rows[k]["value_high"] for k in wide]), at[wide, 1]], axis=1),
+        np.stack([at[tall, 0], down([rows[k]["high"] for k in tall]),
+                  at[tall, 0], down([rows[k]["low"] for k in tall])], axis=1),
+    ])  # fmt: skip
+    labels = placed(at, [row["model"] for row in rows], (room, HEIGHT), limit, bars)
     text = chart_of([{"name": label.name, "x": label.x, "y": label.y} for label in labels]).mark_text(
         align="left", baseline="middle", fontSize=SMALL, color=look.muted, aria=False
     )

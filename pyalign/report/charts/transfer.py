@@ -47,4 +47,6 @@ def transfer_chart(
         "Within categories: only triplets and pairs of objects of one category.",
         first_of(len(shown), len(order), "figures"),
     ]
-    return finished(chart, look, points, "What the map wins and loses", sentences)
+    of = "" if result.embeddings is None else f": {(labels or {}).get(result.embeddings, one_line(result.embeddings))}"
+    title = f"What the {'maps win and lose' if several else 'map wins and loses'}{of}"
+    return finished(chart, look, points, title, sentences)

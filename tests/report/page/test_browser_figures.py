@@ -44,3 +44,33 @@ def test_each_figure_is_drawn_with_marks_and_fits(opened, html, width):
         assert marks.locator("path").count() > 5, name
         assert marks.bounding_box()["width"] <= width, name
     assert at.errors == [] and at.requests == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_drawn_names_of_120_models_cover_no_name_and_no_point(opened, width):
+    """Boxes as the browser has drawn them, with its letters and not with a guess of their width."""
+    rng = np.random.default_rng(3)
+    triplets = np.array(list(combinations(range(N), 3)))
+    crowd = rng.normal(size=(N, 4))
+    models = {f"{'Wide' if k % 3 else 'WMwm'}-ModelName_{k}x{k}": crowd + (k % 7) / 4 * rng.normal(size=(N, 4))
+              for k in range(120)}  # fmt: skip
+    table = {name: {"family": f"family {k % 9}"} for k, name in enumerate(models)}
+    first, second = (pyalign.score(models, triplets, measure=measure, ci=None) for measure in ("cosine", "dot"))
+    html = make_report([pyalign.regress_metadata(first, table, others=second)], "report.html").html
+    at = opened(html, width)
+    figure = at.page.locator("#metadata-1-accuracy-dot")
+    figure.scroll_into_view_if_needed()
+    figure.locator("svg.marks").wait_for()
+    labels, points = (figure.evaluate(
+        "(of, name) => [...of.querySelectorAll(name)].map(one => one.getBoundingClientRect())"
+        ".filter(box => box.width > 0).map(box => [box.left, box.top, box.right, box.bottom])", name,
+    ) for name in (".mark-text.role-mark text", ".mark-symbol.role-mark path"))  # fmt: skip
+    names = figure.locator(".mark-text.role-mark text").all_text_contents()
+    assert len(points) >= 120 and len(labels) == len(names) > 8 and set(names) <= set(models)
+    forms = figure.evaluate(
+        "of => [...of.querySelectorAll('.mark-symbol.role-mark path')].map(one => one.getAttribute('d'))"
+    )
+    assert len({form for form in forms if form}) >= 7  # families differ in shape, not in colour only
+    for k, box in enumerate(labels):
+        for other in (*labels[:k], *points):
+            assert box[0] >= other[2] or other[0] >= box[2] or box[1] >= other[3] or other[1] >= box[3], names[k]

@@ -12,7 +12,7 @@ from pyalign.report.charts.transfer import transfer_chart
 from pyalign.report.page.sections._shared import Part, figure, parts_of_each, section_of, sentence
 from pyalign.report.page.sources import Sources
 from pyalign.report.transfer import categories_of, overall, sentence_of, transfer_table
-from pyalign.report.words import counted, intervals_over
+from pyalign.report.words import counted, intervals_over, one_line
 
 LEAD = (
     "A map that is fitted to one kind of judgments can win on it and lose on another. Within categories only triplets "
@@ -27,12 +27,12 @@ def transfer(sources: Sources) -> Section | None:
 
 def _transfer(result: Transfer) -> Iterator[Part]:
     over = intervals_over(row.ci for row in overall(result)) or "no intervals"
-    objects = f"{counted(result.n_objects, 'object')}; {over}."
+    of = "" if result.embeddings is None else f"{one_line(result.embeddings)}, "
+    objects = f"{of}{counted(result.n_objects, 'object')}; {over}."
+    change = f"Before and after the map{'s' if len(result.maps) > 1 else ''}"
     if result.notes:
         yield Text(tuple(map(sentence, result.notes)), "note")
-    yield figure(
-        "transfer-figure", f"Before and after the map: {objects}", partial(transfer_chart, result), sentence_of(result)
-    )
+    yield figure("transfer-figure", f"{change}: {objects}", partial(transfer_chart, result), sentence_of(result))
     yield replace(
         transfer_table(result, overall(result)), name="transfer-table", caption=f"The same figures: {objects}"
     )
