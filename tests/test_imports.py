@@ -243,6 +243,7 @@ def circle(graph):
     return None
 
 
+@pytest.mark.suite("test")
 def test_no_module_imports_or_names_one_of_a_higher_layer(graph):
     assert arrows_up(graph) == []
 

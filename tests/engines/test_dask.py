@@ -120,6 +120,7 @@ def test_a_scheduler_that_is_lost_is_one_line_and_the_same_call_makes_the_rest(s
     assert not result.failed and not difference(study.parent / "serial", out)
 
 
+@pytest.mark.suite("test")
 def test_a_study_on_a_client_is_that_of_one_process(tmp_path, monkeypatch):
     """Without processes of workers: commands are processes anyway."""
     write_inputs(tmp_path)

@@ -86,6 +86,7 @@ def check_computed(results, folder):
             assert tables_of(one) == tables_of(read_result(one.to_dict(), name)), name
 
 
+@pytest.mark.suite("test")
 def test_results_of_all_kinds_have_the_committed_documents(tmp_path):
     check_computed(small_results(tmp_path), tmp_path)
 

@@ -591,6 +591,7 @@ def test_a_step_may_weigh_answers(folder):
     assert pyalign.load_result("small/steps/score.json")[0].effective_answers == pytest.approx(300)
 
 
+@pytest.mark.suite("test")
 def test_a_map_that_a_step_has_found_is_tried_on_all_sets_of_the_study(folder):
     rdm = 1 - np.corrcoef(np.load("a.npy"))
     np.save("rdm.npy", np.maximum(rdm, 0))

@@ -32,6 +32,7 @@ def data(page):
     return data_of(page.html)
 
 
+@pytest.mark.suite("test")
 def test_a_page_of_all_commands_has_all_sections_and_no_fault(page):
     assert page.notes == () and len(page.sections) == 20
 
