@@ -147,8 +147,10 @@ class Kills:
                     process.kill()
             process.communicate(timeout=600)
             killed += process.returncode == -signal.SIGKILL
-            if process.returncode == 0 and kind in UNITS:  # it was faster: it is made again
+            if process.returncode == 0 and kind in UNITS:  # it was faster: it is made again, of what it needs
                 (self.place / out / "records" / f"{UNITS[kind]}.json").unlink()
+                if BEFORE[kind]:
+                    self.run("step", out, *BEFORE[kind])
         self.run(*words, STUDY_KILLS_FLOCK=flock)
         if kind not in ("jobs", "finish"):
             self.run("run", out, STUDY_KILLS_FLOCK=flock)

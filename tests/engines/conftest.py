@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,8 @@ sys.path.append(str(Path(__file__).parent))  # cluster_study.py, slurm_cluster.p
 
 import slurm_cluster
 from cluster_study import EPOCH, run_serially, write_study
+
+LONGEST = 180
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +34,27 @@ def moment(monkeypatch):
 
 
 @pytest.fixture
-def slurm(tmp_path):
+def ends(request):
+    """A test that waits for what does not come fails after LONGEST seconds, with what its engine has written."""
+    logs = []
+
+    def late(*_):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        pytest.fail("\n".join([f"it has not ended after {LONGEST} s", *(log() for log in logs)]))
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    yield logs.append
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def slurm(tmp_path, ends):
     """A SLURM of two nodes; see slurm_cluster.py."""
     reason = slurm_cluster.why_not()
     if reason:
         (pytest.fail if os.environ.get(slurm_cluster.REQUIRED) else pytest.skip)(reason)
     with slurm_cluster.Slurm(tmp_path / "cluster", tmp_path) as cluster:
+        ends(cluster.logs)
         yield cluster
