@@ -407,7 +407,11 @@ def test_an_extraction_in_parts_has_the_bytes_of_one_without(pictures, monkeypat
     assert not Path("out/.parts").exists()
     assert pyalign.run_unit("small.toml", "out", "extract-b.2of3", shards=3).how == "as it was"
     assert all(states(shards=3).values()) and all(states().values())
+    ended = f"{run_name().partition('-')[0]}-{2**22 + 1}-{run_name().rpartition('-')[2]}"  # no process has that number
+    left = Path("out/models/b", f"manifest.json.pyalign-{ended}.tmp")
+    left.write_text("of a run that was killed when the extraction was there, but not its record")
     assert how(pyalign.run_study("small.toml", "out"))["extract (b)"] == "as it was"
+    assert not left.exists()
 
 
 def test_a_part_that_fails_gives_its_reason_to_the_model(pictures):
