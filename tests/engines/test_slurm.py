@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cluster_study import difference
 from slurm_cluster import wait_until
+from small_study import write_inputs
 
 from pyalign.study.export import export_study
 from pyalign.study.plan import study_units
@@ -50,14 +51,14 @@ def test_a_node_that_is_lost_while_it_makes_a_unit_leaves_the_bytes_of_one_run(s
     assert not difference(study.parent / "serial", out), slurm.logs()
 
 
-def test_a_unit_that_fails_leaves_no_job_that_waits(slurm, study, monkeypatch):
+def test_a_unit_that_fails_leaves_no_job_that_waits(slurm, monkeypatch):
     """What needs it ends with 75 at last, and the last job fails and says what is missing. Pauses are short here."""
     (slurm.folder / "sleep").write_text("#!/bin/sh\nexec /bin/sleep 0.2\n")
     (slurm.folder / "sleep").chmod(0o755)
-    text = study.read_text().replace("[steps.ceiling]", "[steps.ceiling]\nconfidence_level = 7")
-    text = text.replace("[steps.neighbors]\n", "").replace("[steps.near_duplicates]\nthreshold = 0.9\n", "")
-    failing = study.with_name("failing.toml")
-    failing.write_text(text)
-    submit(slurm, failing, monkeypatch, minutes=5)
+    write_inputs(slurm.folder)
+    path = slurm.folder / "small.toml"
+    text = path.read_text().partition("[steps.compare]")[0]
+    path.write_text(text.replace("[steps.ceiling]", "[steps.ceiling]\nconfidence_level = 7"))
+    submit(slurm, path, monkeypatch, minutes=5)
     finish(slurm)
     assert "needs ceiling" in slurm.printed() and "confidence_level must" in slurm.printed()
