@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent))  # cluster_study.py, slurm_cluster.py
 
 import slurm_cluster
-from cluster_study import EPOCH, run_serially, write_study
+from cluster_study import EPOCH, run_serially, skip, write_study
 
 LONGEST = 240  # seconds; a busy machine takes half of them
 
@@ -52,9 +51,8 @@ def ends(request):
 @pytest.fixture
 def slurm(tmp_path, ends):
     """A SLURM of two nodes; see slurm_cluster.py."""
-    reason = slurm_cluster.why_not()
-    if reason:
-        (pytest.fail if os.environ.get(slurm_cluster.REQUIRED) else pytest.skip)(reason)
+    if reason := slurm_cluster.why_not():
+        skip(reason)
     with slurm_cluster.Slurm(tmp_path / "cluster", tmp_path) as cluster:
         ends(cluster.logs)
         yield cluster

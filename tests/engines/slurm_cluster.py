@@ -13,13 +13,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PACKAGES = HERE.parents[1] / "build" / "slurm"
 NODES = "gpu1", "cpu1"
-REQUIRED = "PYALIGN_REQUIRE_SLURM"  # set where a skipped test is a failure
 
 
 def why_not():
     """Why there is no SLURM here; nothing where there is one."""
     if not (PACKAGES / "complete").exists():
-        return "SLURM is not unpacked: bash tests/engines/fetch_slurm.sh build/slurm"
+        return "SLURM is not there: make engine-packages"
     probe = subprocess.run(
         ["unshare", "-n", "-m", "-u", "ip", "link", "set", "lo", "up"], capture_output=True, text=True
     )

@@ -20,7 +20,7 @@ from small_study import write_inputs
 import pyalign
 from pyalign.errors import InputError
 from pyalign.study.dask import DaskWorkers
-from pyalign.study.maker import maker_of
+from pyalign.study.maker import maker_of, unseen
 
 pytestmark = pytest.mark.usefixtures("moment")
 distributed = pytest.importorskip("distributed")
@@ -80,7 +80,7 @@ if not os.path.exists(seen):
 
 @pytest.mark.slow
 def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run(study, ends):
-    """Two by SIGKILL, in the middle of units, and one for its memory limit; then all is as it was."""
+    """Two by SIGKILL, in the middle of units, and one for its memory limit."""
     out, killed = study.parent / "killed", []
 
     def kill():
@@ -100,8 +100,6 @@ def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run
         assert not result.failed and len({*killed}) == 2
         assert eaten.result(60) is None and (study.parent / "eaten").exists()
         assert not difference(study.parent / "serial", out)
-        again = pyalign.run_study(study, out, client=client)
-        assert {step.how for step in again.steps if step.name != "report"} == {"as it was"}
 
 
 @pytest.mark.slow
@@ -132,6 +130,7 @@ def test_a_scheduler_that_is_lost_is_one_line_and_the_same_call_makes_the_rest(s
             after_units(out, 3, lose)
             with pytest.raises(InputError, match="client has lost its scheduler; what is done stays"):
                 pyalign.run_study(study, out, client=client)
+        done = sum(unit.done for unit in pyalign.study_units(study, out) if "of3" not in unit.id)
         start_all()
         with distributed.Client(f"127.0.0.1:{port}", timeout=60) as client:
             result = pyalign.run_study(study, out, client=client)
@@ -140,6 +139,7 @@ def test_a_scheduler_that_is_lost_is_one_line_and_the_same_call_makes_the_rest(s
             process.kill()
             process.wait()
     assert not result.failed and not difference(study.parent / "serial", out)
+    assert sum(step.how == "as it was" for step in result.steps) >= done
 
 
 def test_a_study_on_a_client_is_that_of_one_process(tmp_path, monkeypatch):
@@ -161,7 +161,7 @@ def test_a_study_on_a_client_is_that_of_one_process(tmp_path, monkeypatch):
 def test_a_client_without_workers_is_one_line(tmp_path):
     """Nothing is waited for without end: half a minute for the first worker, and here half a second."""
     write_inputs(tmp_path)
-    maker = maker_of(tmp_path / "small.toml", tmp_path / "out")
+    maker = maker_of(tmp_path / "small.toml", tmp_path / "out", shards=None, watch=unseen)
     with cluster(0) as client:
         assert DaskWorkers(maker, client, None).patience == 30
         with DaskWorkers(maker, client, None, patience=0.5) as workers:
