@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ sys.path.append(str(Path(__file__).parent))  # cluster_study.py, slurm_cluster.p
 import slurm_cluster
 from cluster_study import EPOCH, run_serially, skip, write_study
 
-LONGEST = 240  # seconds; a busy machine takes half of them
+STILL = 180  # seconds without a unit that begins or ends
+LOOK = 5  # seconds between two looks
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +35,24 @@ def moment(monkeypatch):
 
 
 @pytest.fixture
-def ends(request):
-    """A test that waits for what does not come fails after LONGEST seconds, with what its engine has written."""
-    logs = []
+def ends(tmp_path, tmp_path_factory):
+    """A test fails when for STILL seconds no unit has begun or ended, with what its engine has written.
 
-    def late(*_):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        pytest.fail("\n".join([f"it has not ended after {LONGEST} s", *(log() for log in logs)]))
+    A busy machine makes a test slow, and an engine that waits for what does not come would wait for ever.
+    """
+    logs, seen = [], {"units": None, "when": 0.0}
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST)
+    def look(*_):
+        base = tmp_path_factory.getbasetemp()
+        units = {path for folder in (tmp_path.name, "study*") for path in base.glob(f"{folder}/*/records/*")}
+        if units != seen["units"]:
+            seen.update(units=units, when=time.monotonic())
+        elif time.monotonic() - seen["when"] > STILL:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            pytest.fail("\n".join([f"no unit has begun or ended for {STILL} s", *(log() for log in logs)]))
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK, LOOK)
     yield logs.append
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
