@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -322,6 +323,15 @@ def test_a_study_that_is_killed_at_random_moments_has_the_same_bytes(tmp_path):
     for kind, flock in zip(tool.KINDS, (*tool.LOCKS[1:], *tool.LOCKS), strict=False):
         row = kills.folder(kind, flock, 3)
         assert row.same == row.folders and row.killed >= 1, row
+
+
+def test_the_page_on_clusters_says_how_many_kills_of_the_script_left_the_same_bytes():
+    root = Path(__file__).parents[2]
+    rows = [*csv.DictReader((root / "tools/study_kills.csv").read_text().splitlines())]
+    kills, folders, same = (sum(int(row[name]) for row in rows) for name in ("killed", "folders", "same"))
+    assert len(rows) == 12 and same == folders and kills >= 80
+    page = " ".join((root / "docs/howto-cluster.md").read_text().split())
+    assert f"After {kills} kills, in {folders} folders, all bytes were those of a run that nobody killed" in page
 
 
 # Claims
