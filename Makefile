@@ -122,14 +122,14 @@ $(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
 	$(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS)
 	touch $@ $(VENV)/installed
 
-# What tests of studies on SLURM and Snakemake need: neither is installed. SLURM is unpacked, on Debian.
-engine-packages: $(VENV)/installed-test
+# What tests of studies on SLURM need, on Debian: it is only unpacked.
+engine-packages:
 	bash tests/engines/fetch_slurm.sh build/slurm
-	$(BIN)/python tools/engines.py --install snakemake
 
-# Studies on engines that are killed, as root; also part of `make test-rest`, if the packages are there.
-engines: engine-packages
-	PYALIGN_REQUIRE_ENGINES=1 PATH="$(BIN):$$PATH" $(BIN)/pytest -q tests/engines
+# Studies on engines that are killed, as root. Those on SLURM are also part of `make test-rest`, if it is there.
+engines: engine-packages $(VENV)/installed-test
+	$(BIN)/python tools/engines.py --install snakemake
+	PYALIGN_REQUIRE_ENGINES=1 PYALIGN_ENGINES=1 PATH="$(BIN):$$PATH" $(BIN)/pytest -q tests/engines
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(DEMO)

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from cluster_study import difference
+from cluster_study import by_request, difference
 from small_study import write_inputs
 
 import pyalign
@@ -78,7 +78,7 @@ if not os.path.exists(seen):
 """
 
 
-@pytest.mark.slow
+@by_request
 def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run(study, ends):
     """Two by SIGKILL, in the middle of units, and one for its memory limit."""
     out, killed = study.parent / "killed", []
@@ -102,7 +102,7 @@ def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run
         assert not difference(study.parent / "serial", out)
 
 
-@pytest.mark.slow
+@by_request
 def test_a_scheduler_that_is_lost_is_one_line_and_the_same_call_makes_the_rest(study, ends):
     out, processes = study.parent / "restarted", []
     with socket.socket() as free:
