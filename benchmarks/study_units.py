@@ -1,4 +1,8 @@
-"""Studies of many units: `python -m benchmarks.study_units FOLDER`, an empty folder; the machine should be idle."""
+"""Studies of many units: `python -m benchmarks.study_units FOLDER`, an empty folder; the machine should be idle.
+
+A run of one unit after the other and one with two processes take turns, and the ratio is the median of such pairs.
+Where other programs keep the cores busy, all seconds grow; how busy they are before each pair is a row too.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 import pyalign
 from benchmarks.probe_grid import run
-from pyalign.study.records import Record, write_record
+from pyalign.study.export import export_study
+from pyalign.study.records import Record, read_record, write_record
 
-UNITS, SECONDS, MANY, REPEATS = 20, 2.0, 10_000, 5
+UNITS, SECONDS, MANY, REPEATS, PAIRS = 20, 2.0, 10_000, 5, 3
+SHORT, GROUPED = 0.2, 1000  # seconds of a unit; how many of them are grouped
 ROWS, FEATURES = 300, 32
 
 
@@ -31,16 +38,24 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
     permutations = _permutations(folder)
     steps = "".join(f"[steps.u{k}]\nfunction='cka'\nn_permutations={permutations}\nseed={k}\n" for k in range(UNITS))
     (folder / "equal.toml").write_text(head + steps)
-    serial = _clock(folder, "run", "equal.toml", "--out", "serial")
-    yield f"study run: {UNITS} units of one thread, {SECONDS:g} s each", serial, "s"
-    jobs = _clock(folder, "run", "equal.toml", "--out", "jobs", "--jobs", "2")
-    yield "study run --jobs 2: the same", jobs, "s"
-    yield "study run --jobs 2: times as long as one after the other", jobs / serial, "x"
+    serial, jobs, load = [], [], []
+    for pair in range(PAIRS):
+        load.append(os.getloadavg()[0])
+        serial.append(_clock(folder, "run", "equal.toml", "--out", f"serial{pair}"))
+        jobs.append(_clock(folder, "run", "equal.toml", "--out", f"jobs{pair}", "--jobs", "2"))
+    ratios = [two / one for one, two in zip(serial, jobs, strict=True)]
+    yield f"study run: {UNITS} units of one thread, {SECONDS:g} s each", statistics.median(serial), "s"
+    yield "study run --jobs 2: the same", statistics.median(jobs), "s"
+    yield f"study run --jobs 2: times as long, median of {PAIRS} pairs", statistics.median(ratios), "x"
+    yield "study run --jobs 2: times as long, least of the pairs", min(ratios), "x"
+    yield "load average of the machine before a pair, at most", max(load), ""
 
     (folder / "one.toml").write_text(head + "[steps.hubness]\nk = 3\n")
     _clock(folder, "step", "one.toml", "--out", "one", "hubness")
     starts = [_cpu(folder, "step", "one.toml", "--out", "one", "hubness") for _ in range(REPEATS)]
     yield "study step of a unit that is as it was: CPU seconds", statistics.median(starts), "s"
+    yield "study step of a unit that is as it was: CPU seconds, least", min(starts), "s"
+    yield f"study export --engine slurm: array tasks of {GROUPED:,} units of {SHORT:g} s", _grouped(folder, head), ""
 
     models = "".join(f'm{k} = "a.npy"\n' for k in range(MANY))
     (folder / "models.toml").write_text(f"[models]\n{models}[steps.near_duplicates]\n")
@@ -54,6 +69,17 @@ def measure(folder: Path) -> Iterator[tuple[str, float, str]]:
         for number in range(count):
             (folder / "many" / "records" / f"u{number}.json").touch()
         yield f"a record next to {count:,} others: CPU milliseconds", 1000 * _record(folder / "many"), "ms"
+
+
+def _grouped(folder: Path, head: str) -> int:
+    """How many tasks an export has whose units take so long as a record of one says."""
+    text = "".join(f"[steps.u{k}]\nfunction='cka'\nseed={k}\nn_permutations=0\n" for k in range(GROUPED + 1))
+    (folder / "grouped.toml").write_text(head + text)
+    _command(folder, "step", "grouped.toml", "--out", "grouped", "u0")
+    record = read_record(folder / "grouped", "u0")
+    assert record is not None
+    write_record(folder / "grouped", replace(record, seconds=SHORT))
+    return export_study(folder / "grouped.toml", folder / "grouped", "slurm").tasks
 
 
 def _permutations(folder: Path) -> int:

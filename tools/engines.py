@@ -1,6 +1,7 @@
 """Studies on engines whose processes are killed: is the folder that of one run, byte for byte?
 
-    python tools/engines.py [NAME ...]      runs the cases and writes their rows to tools/engines.csv
+    python tools/engines.py [NAME ...]                 runs the cases and writes their rows to tools/engines.csv
+    python tools/engines.py --install [NAME ...]       only installs what they need
 
 Cases: `snakemake`, a job killed, then its driver killed by SIGKILL, then the same command again; `submitit` and `ray`,
 the programs of docs/howto-cluster.md, run to their end. Each engine is installed into a virtual environment in
@@ -9,6 +10,7 @@ build/engines: the first run needs the network. The study is that of tests/engin
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import random
@@ -28,15 +30,21 @@ sys.path += [str(REPOSITORY / "tests"), str(REPOSITORY / "tests" / "engines")]
 from cluster_study import EPOCH, difference, run_serially, write_study  # noqa: E402
 
 ROWS, PAGE = REPOSITORY / "tools" / "engines.csv", REPOSITORY / "docs" / "howto-cluster.md"
+ENVIRONMENTS = REPOSITORY / "build" / "engines"
 PACKAGES = {"snakemake": "snakemake", "submitit": "submitit", "ray": "ray"}
 COLUMNS = ("case", "version", "units", "killed", "commands", "differences")
 ROUNDS = 3
 
 
+def is_there(name: str) -> bool:
+    """Whether an engine is installed."""
+    return (ENVIRONMENTS / name / "complete").exists()
+
+
 def environment_of(name: str) -> Path:
-    """The programs of a virtual environment that has the engine, and this one's packages."""
-    place = REPOSITORY / "build" / "engines" / name
-    if not (place / "complete").exists():
+    """The programs of a virtual environment that has the engine."""
+    place = ENVIRONMENTS / name
+    if not is_there(name):
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
         subprocess.run([place / "bin" / "pip", "install", "--quiet", PACKAGES[name]], check=True)
         (place / "complete").touch()
@@ -130,8 +138,18 @@ def wait_for_units(out: Path, driver: subprocess.Popen[bytes], count: int) -> No
 
 
 def main() -> int:
-    rows = []
-    for name in sys.argv[1:] or CASES:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--install", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    if unknown := {*options.names} - {*CASES}:
+        parser.error(f"there is no {min(unknown)}")
+    names, rows = options.names or [*CASES], []
+    if options.install:
+        for name in names:
+            environment_of(name)
+        return 0
+    for name in names:
         programs = environment_of(name)
         version = subprocess.run(
             [programs / "python", "-c", f"import importlib.metadata as m; print(m.version({name!r}))"], check=True,

@@ -1,11 +1,12 @@
 """Studies that are killed at random moments end in the bytes of one that was not.
 
-    python tools/study_kills.py [--kills 20] [--write]
+    python tools/study_kills.py [--kills 20] [--kind KIND ...] [--write]
 
 SIGKILL hits a step, a merge of an extraction's parts, `study finish` and `study run --jobs 2`: the first three at a
 random change of the disk (a file that is moved, removed or flushed, a folder that is made), the last at a random
 moment. `flock` works, or fails everywhere, or gives everybody the lock. After every few kills the same command runs to
-its end, and then all bytes but those of the records are compared. `--write` puts the counts into tools/study_kills.csv.
+its end, and then all bytes but those of the records are compared. `--write` puts the counts into tools/study_kills.csv,
+in place of those of the same kinds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -147,8 +149,10 @@ class Kills:
                     process.kill()
             process.communicate(timeout=600)
             killed += process.returncode == -signal.SIGKILL
-            if process.returncode == 0 and kind in UNITS:  # it was faster: it is made again
+            if process.returncode == 0 and kind in UNITS:  # it was faster: it is made again, of what it needs
                 (self.place / out / "records" / f"{UNITS[kind]}.json").unlink()
+                if BEFORE[kind]:
+                    self.run("step", out, *BEFORE[kind])
         self.run(*words, STUDY_KILLS_FLOCK=flock)
         if kind not in ("jobs", "finish"):
             self.run("run", out, STUDY_KILLS_FLOCK=flock)
@@ -187,10 +191,10 @@ def contents(out: Path) -> dict[str, bytes]:
     return {str(path.relative_to(out)): path.read_bytes() for path in files if "records" not in path.parts}
 
 
-def kill_all(kills: Kills, count: int) -> list[Row]:
+def kill_all(kills: Kills, count: int, kinds: Sequence[str]) -> list[Row]:
     """So many kills of each kind, in folders of a few, with each kind of locks in turn."""
     rows: dict[tuple[str, str], Row] = {}
-    for kind in KINDS:
+    for kind in kinds:
         for number in range(-(-count // GROUP)):
             row = kills.folder(kind, LOCKS[number % len(LOCKS)], min(GROUP, count - number * GROUP))
             old = rows.get((row.kind, row.flock), Row(row.kind, row.flock, 0, 0, 0, 0))
@@ -200,18 +204,29 @@ def kill_all(kills: Kills, count: int) -> list[Row]:
     return list(rows.values())
 
 
+def write_rows(rows: list[Row]) -> None:
+    """Puts rows into the table, in place of those of the same kind."""
+    kept = []
+    if TABLE.exists():
+        with open(TABLE, newline="", encoding="utf-8") as file:
+            kept = [row for row in csv.DictReader(file) if row["kind"] not in {row.kind for row in rows}]
+    merged = sorted([*kept, *map(vars, rows)], key=lambda row: KINDS.index(row["kind"]))
+    with open(TABLE, "w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, Row.__annotations__, lineterminator="\n")
+        table.writeheader()
+        table.writerows(merged)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20, help="of each kind")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="only these kinds")
     parser.add_argument("--write", action="store_true", help=f"write {TABLE.name}")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        rows = kill_all(Kills(Path(folder, "kills")), options.kills)
+        rows = kill_all(Kills(Path(folder, "kills")), options.kills, options.kind or KINDS)
     if options.write:
-        with open(TABLE, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(Row.__annotations__)
-            writer.writerows([*vars(row).values()] for row in rows)
+        write_rows(rows)
     if any(row.same != row.folders for row in rows):
         sys.exit("some folders have other bytes")
 

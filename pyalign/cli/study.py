@@ -22,7 +22,7 @@ from pyalign.study.display import Steps
 from pyalign.study.export import ENGINES, MINUTES, SLURM, export_study
 from pyalign.study.file import read_study
 from pyalign.study.plan import plan_of, study_units
-from pyalign.study.presets import PRESET, draft_preset
+from pyalign.study.preset_text import PRESET
 from pyalign.study.result import FAILED, FINISHED, TO_DO, StudyStep
 from pyalign.study.run import code_of, finish_study, run_study, run_units
 
@@ -52,6 +52,7 @@ class StudyInitOptions(_options.Quiet):
 def run_init(options: StudyInitOptions, progress: Progress) -> Outcome:
     """Looks into the files of the folder, writes a study file, and says what each file was taken for."""
     from pyalign.study.draft import draft_study
+    from pyalign.study.presets import draft_preset
 
     out = os.path.join(options.folder, "study.toml") if options.out is None else options.out
     if not out.endswith(".toml"):

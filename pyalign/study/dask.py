@@ -58,16 +58,17 @@ class DaskWorkers:
         maker: of this process, which knows the study.
         client: of Dask.
         shards: see `study_units`.
+        patience: seconds without a worker at first.
     """
 
-    def __init__(self, maker: Maker, client: Any, shards: int | None) -> None:
+    def __init__(self, maker: Maker, client: Any, shards: int | None, patience: float = PATIENCE) -> None:
         self.maker, self.client = maker, client
         self.units = {unit.id: unit for unit in maker.plan.listed(shards)}
         self.call = secrets.token_hex(4)
         self.futures: dict[str, tuple[Unit, Any]] = {}
         self.there: list[tuple[Unit, StudyStep]] = []  # what need not be made
         self.since: dict[str, float] = {}  # when a unit first lacked what another has written
-        self.patience, self.missing_since, self.looked = PATIENCE, time.monotonic(), 0.0
+        self.patience, self.missing_since, self.looked = patience, time.monotonic(), 0.0
 
     def __enter__(self) -> DaskWorkers:
         return self
@@ -144,14 +145,14 @@ class DaskWorkers:
 
     def _require_workers(self) -> None:
         now = time.monotonic()
-        if now - self.looked < LOOK:
+        if now - self.looked < min(LOOK, self.patience):
             return
         self.looked = now
         missing = self._missing()
         if not missing:
             self.patience, self.missing_since = PATIENCE_LATER, now
         elif now - self.missing_since > self.patience:
-            raise InputError(f"client has had {missing} for {self.patience:.0f} s; what is done stays")
+            raise InputError(f"client has had {missing} for {self.patience:g} s; what is done stays")
 
     def _missing(self) -> str:
         workers: Mapping[str, Any] = self.client.scheduler_info(n_workers=-1)["workers"]

@@ -79,13 +79,20 @@ class StudyFolder:
         with suppress(FileNotFoundError):
             os.unlink(self.path / RECORDS / BEGUN)
         self.__dict__.pop("time", None)
+        os.utime(self.path / RECORDS)  # by the clock of the file system
+        now = os.stat(self.path / RECORDS).st_mtime
+        for folder in (self.path, *(self.path / name for name in (STEPS, FIGURES, RECORDS, PARTS)), *self._models()):
+            sweep_temporaries(os.fspath(folder), now)
         with suppress(OSError):  # some is of units that are not done
             for name in {*os.listdir(self.path / PARTS)}.intersection(f"{unit}.json" for unit in finished):
                 os.unlink(self.path / PARTS / name)
             os.rmdir(self.path / PARTS)
-        os.utime(self.path / RECORDS)  # by the clock of the file system
-        for folder in (self.path, self.path / STEPS, self.path / RECORDS):
-            sweep_temporaries(os.fspath(folder), os.stat(self.path / RECORDS).st_mtime)
+
+    def _models(self) -> list[Path]:
+        """The folders of extractions."""
+        with suppress(OSError), os.scandir(self.path / MODELS) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return []
 
     def record(self, unit: str) -> Record | None:
         """The record of the unit of that id, if it is sound and all its files are as they were written."""

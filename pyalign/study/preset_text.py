@@ -10,6 +10,7 @@ from pyalign.io.paths import one_line
 from pyalign.io.toml import key_of, quoted
 from pyalign.study.draft_text import KINDS
 
+PRESET = "human-alignment"
 LONGEST = 100  # letters of a line of a list; longer ones have a line for each entry
 HEAD = """\
 # The figures of "Human alignment of neural network representations" (Muttenthaler et al., ICLR 2023):

@@ -32,7 +32,6 @@ from pyalign.study.preset_objects import (
 )
 from pyalign.study.preset_steps import plan_steps
 
-PRESET = "human-alignment"
 HUMAN_KINDS = {"similarities": "similarity", "dissimilarities": "dissimilarity"}
 
 

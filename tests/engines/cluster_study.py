@@ -16,6 +16,21 @@ EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}  # the time in documents
 LEFT = (".slurm", ".done", ".snakemake", ".parts", "records", "slurm.sh", "Snakefile", "commands.json", ".lock")
 
 
+def by_request(test):
+    """A long test that `make engines` runs, and `make test-rest` only where PYALIGN_ENGINES is set."""
+    import pytest
+
+    reason = "starts dozens of processes: make engines runs it"
+    return pytest.mark.slow(pytest.mark.skipif("PYALIGN_ENGINES" not in os.environ, reason=reason)(test))
+
+
+def skip(reason):
+    """Skips a test whose engine is not there, or fails it where PYALIGN_REQUIRE_ENGINES says that engines are."""
+    import pytest
+
+    (pytest.fail if os.environ.get("PYALIGN_REQUIRE_ENGINES") else pytest.skip)(reason)
+
+
 def write_study(folder, count=16):
     """Writes a study of so many models and an extracted one, with its inputs; gives its path. 16 make 42 units."""
     from PIL import Image

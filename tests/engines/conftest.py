@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ import pytest
 sys.path.append(str(Path(__file__).parent))  # cluster_study.py, slurm_cluster.py
 
 import slurm_cluster
-from cluster_study import EPOCH, run_serially, write_study
+from cluster_study import EPOCH, run_serially, skip, write_study
+
+STILL = 180  # seconds without a unit that begins or ends
+LOOK = 5  # seconds between two looks
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +35,34 @@ def moment(monkeypatch):
 
 
 @pytest.fixture
-def slurm(tmp_path):
+def ends(tmp_path, tmp_path_factory):
+    """A test fails when for STILL seconds no unit has begun or ended, with what its engine has written.
+
+    A busy machine makes a test slow, and an engine that waits for what does not come would wait for ever.
+    """
+    logs, seen = [], {"units": None, "when": 0.0}
+
+    def look(*_):
+        base = tmp_path_factory.getbasetemp()
+        units = {path for folder in (tmp_path.name, "study*") for path in base.glob(f"{folder}/*/records/*")}
+        if units != seen["units"]:
+            seen.update(units=units, when=time.monotonic())
+        elif time.monotonic() - seen["when"] > STILL:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            pytest.fail("\n".join([f"no unit has begun or ended for {STILL} s", *(log() for log in logs)]))
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK, LOOK)
+    yield logs.append
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def slurm(tmp_path, ends):
     """A SLURM of two nodes; see slurm_cluster.py."""
-    reason = slurm_cluster.why_not()
-    if reason:
-        (pytest.fail if os.environ.get(slurm_cluster.REQUIRED) else pytest.skip)(reason)
+    if reason := slurm_cluster.why_not():
+        skip(reason)
     with slurm_cluster.Slurm(tmp_path / "cluster", tmp_path) as cluster:
+        ends(cluster.logs)
         yield cluster

@@ -12,13 +12,13 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PACKAGES = HERE.parents[1] / "build" / "slurm"
-REQUIRED = "PYALIGN_REQUIRE_SLURM"  # set where a skipped test is a failure
+NODES = "gpu1", "cpu1"
 
 
 def why_not():
     """Why there is no SLURM here; nothing where there is one."""
     if not (PACKAGES / "complete").exists():
-        return "SLURM is not unpacked: bash tests/engines/fetch_slurm.sh build/slurm"
+        return "SLURM is not there: make engine-packages"
     probe = subprocess.run(
         ["unshare", "-n", "-m", "-u", "ip", "link", "set", "lo", "up"], capture_output=True, text=True
     )
@@ -43,17 +43,18 @@ class Slurm:
                 start_new_session=True,
             )
         ready = self.work / "ready"
-        wait_until(lambda: ready.exists() or self._up.poll() is not None, 120)
-        if not ready.exists() or ready.read_text().count("idle") != 2:
+        try:
+            wait_until(lambda: ready.exists() or self._up.poll() is not None, 120, self.logs)
+            if not ready.exists() or ready.read_text().count("idle\n") != 2:
+                raise RuntimeError(f"SLURM has not started:\n{self.logs()}")
+            self._networks = {node: namespace((self.work / f"{node}.pid").read_text().strip()) for node in NODES}
+        except BaseException:
             self.__exit__()
-            logs = "\n".join(path.read_text(errors="replace") for path in self.work.glob("*.err"))
-            raise RuntimeError(f"SLURM has not started: {logs[-2000:]}")
+            raise
         return self
 
     def __exit__(self, *reason):
-        for node in ("gpu1", "cpu1"):
-            for pid in self.processes(node):
-                kill(pid)
+        """Ends all that runs on the nodes, too."""
         self._up.stdin.close()
         try:
             self._up.wait(20)
@@ -65,25 +66,38 @@ class Slurm:
         """What a command prints that runs where the controller is."""
         env = {**os.environ, "SLURM_CONF": str(self.work / "slurm.conf")}
         inside = ["nsenter", "-t", str(self._up.pid), "-n", "-m", "-u", f"--wd={self.folder}", *map(str, command)]
-        done = subprocess.run(inside, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(inside, env=env, capture_output=True, text=True, check=False, timeout=60)
         if check and done.returncode:
             raise RuntimeError(f"{shlex.join(map(str, command))}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def jobs(self):
-        """The state of each job and task that is not done yet, by its number."""
-        lines = self.run("squeue", "-h", "-r", "-o", "%i %T %N").splitlines()
-        return {line.split()[0]: tuple(line.split()[1:]) for line in lines}
+        """The state of each job and task that is not done yet, and why it waits, by its number."""
+        lines = self.run("squeue", "-h", "-r", "-o", "%i|%T|%r|%N").splitlines()
+        return {line.split("|")[0]: line.split("|")[1:] for line in lines}
 
-    def wait(self, seconds):
-        """Waits until no job is left."""
-        wait_until(lambda: not self.jobs(), seconds, lambda: f"jobs are left: {self.jobs()}")
+    def logs(self):
+        """What a failing test shows: jobs, nodes, and the last lines that each daemon has written."""
+        texts = []
+        for command in (
+            ("squeue -r -o '%i %T %r %N %S'", "sinfo -N -o '%N %T %H %E'") if self._up.poll() is None else ()
+        ):
+            try:
+                texts.append(self.run(*shlex.split(command), check=False))
+            except subprocess.TimeoutExpired as late:
+                texts.append(f"{late}\n")
+        for path in sorted([*self.work.glob("*.err"), *self.work.glob("*.out"), *self.work.glob("*.log")]):
+            lines = [line for line in path.read_text(errors="replace").splitlines() if "update_job" not in line]
+            texts.append("\n".join([f"{path.name}:", *lines[-25:]]))
+        return "\n".join([*texts, self.printed()])
+
+    def printed(self):
+        """What the jobs of a study have printed."""
+        return "\n".join(f"{path.name}: {path.read_text()}" for path in sorted(self.folder.glob("out/.slurm/*.out")))
 
     def processes(self, node):
         """The processes in the network namespace of a node, slurmd among them."""
-        pid = self.work / f"{node}.pid"
-        own = namespace(pid.read_text().strip()) if pid.exists() else None
-        return [pid for pid in map(str, pids()) if own and namespace(pid) == own]
+        return [pid for pid in map(str, pids()) if namespace(pid) == self._networks[node]]
 
     def makes(self, node, out):
         """Whether a process of a node makes a unit of a study at the moment."""
@@ -94,8 +108,9 @@ class Slurm:
         """Takes the link of a node down and, if asked, kills all its processes."""
         self.run("ip", "link", "set", f"to-{node}", "down")
         if and_kill:
-            for pid in self.processes(node):
-                kill(pid)
+            while left := self.processes(node):  # one that has just been started is in no list
+                for pid in left:
+                    kill(pid)
 
 
 def pids():

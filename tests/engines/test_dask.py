@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
-from cluster_study import difference
+from cluster_study import by_request, difference
 from small_study import write_inputs
 
 import pyalign
 from pyalign.errors import InputError
-from pyalign.study import dask as dask_workers
+from pyalign.study.dask import DaskWorkers
+from pyalign.study.maker import maker_of, unseen
 
 pytestmark = pytest.mark.usefixtures("moment")
 distributed = pytest.importorskip("distributed")
-takes_minutes = pytest.mark.skipif(
-    "PYALIGN_ENGINES" not in os.environ, reason="waits for minutes: make engines runs it"
-)
-PORT = 18786
-MODELS = 3  # of the study, whose 18 units are processes of their own
+MODELS = 1  # of the study, whose 14 units are processes of their own
 
 
 @contextmanager
@@ -43,81 +43,103 @@ def cluster(workers=2, **options):
         yield client
 
 
-def pids(client):
-    return [*client.run(os.getpid).values()]
+def workers_at_units(folder):
+    """The processes of workers whose commands make units at the moment."""
+    found = {}
+    for path in (folder / "records").glob("*.claim"):
+        with suppress(OSError, IndexError):  # it is done by now
+            (command,) = re.findall(r"-(\d+)-", path.read_text())
+            found[int(Path(f"/proc/{command}/stat").read_text().rpartition(")")[2].split()[1])] = path.name
+    return found
 
 
-def after_claims(folder, count, action):
-    """Calls `action` in a thread as soon as so many different units have been begun."""
-    seen = set()
+def after_units(folder, count, action):
+    """Calls `action` in a thread, again until it is true, as soon as so many units are done."""
 
     def watch():
-        while len(seen) < count:
-            with suppress(FileNotFoundError):
-                seen.update(path.name for path in (folder / "records").glob("*.claim"))
+        while len([*(folder / "records").glob("*.json")]) < count or not action():
             time.sleep(0.01)
-        action()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     return thread
 
 
-def eat_memory():
-    """On a worker: more than its limit, until it is killed."""
-    import numpy
+# More memory than a worker's limit, until it is killed; and nothing the second time. It is text, since workers can't
+# import this module, and a worker that can't read a task is lost.
+EAT = """
+import os, time
+if not os.path.exists(seen):
+    open(seen, "w").close()
+    kept = []
+    while True:
+        kept.append(b"x" * 20_000_000)
+        time.sleep(0.02)
+"""
 
-    return numpy.ones(200_000_000).sum()
 
+@by_request
+def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run(study, ends):
+    """Two by SIGKILL, in the middle of units, and one for its memory limit."""
+    out, killed = study.parent / "killed", []
 
-@takes_minutes
-def test_workers_that_are_killed_or_run_out_of_memory_leave_the_bytes_of_one_run(study):
-    """Two by SIGKILL, in the middle of units, and one for its memory limit; then all is as it was."""
-    out = study.parent / "killed"
-    with cluster(memory_limit="600MB") as client:
-        killed = []
+    def kill():
+        workers = [pid for pid in workers_at_units(out) if pid not in killed]
+        for pid in workers[:1]:
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
+        return workers
 
-        def kill():
-            killed.append(pids(client)[0])
-            os.kill(killed[-1], signal.SIGKILL)
-
-        threads = [after_claims(out, count, kill) for count in (3, 8)]
-        threads.append(after_claims(out, 12, lambda: client.submit(eat_memory, key="eat", retries=0)))
+    with cluster(workers=4, memory_limit="600MB") as client:
+        ends(lambda: f"{client.scheduler_info(n_workers=-1)}\n{os.listdir(out / 'records')}")
+        eaten = client.submit(exec, EAT, {"seen": str(study.parent / "eaten")}, key="eat", priority=10)
+        threads = [after_units(out, count, kill) for count in (1, 6)]
         result = pyalign.run_study(study, out, client=client)
         for thread in threads:
-            thread.join(1)
+            thread.join(10)
         assert not result.failed and len({*killed}) == 2
+        assert eaten.result(60) is None and (study.parent / "eaten").exists()
         assert not difference(study.parent / "serial", out)
-        again = pyalign.run_study(study, out, client=client)
-        assert {step.how for step in again.steps if step.name != "report"} == {"as it was"}
 
 
-@takes_minutes
-def test_a_scheduler_that_is_lost_is_one_line_and_the_same_call_makes_the_rest(study):
-    out = study.parent / "restarted"
+@by_request
+def test_a_scheduler_that_is_lost_is_one_line_and_the_same_call_makes_the_rest(study, ends):
+    out, processes = study.parent / "restarted", []
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
 
-    def start(*command):
-        return subprocess.Popen([sys.executable, "-m", *command], stderr=subprocess.DEVNULL)
+    def start(program, *words):
+        command = [sys.executable, "-m", f"distributed.cli.dask_{program}", *words]
+        processes.append(subprocess.Popen([*command, "--no-dashboard"], stdin=subprocess.DEVNULL))
+        return processes[-1]
 
     def start_all():
-        worker = "distributed.cli.dask_worker", f"127.0.0.1:{PORT}", "--nthreads", "1", "--no-dashboard"
-        scheduler = start("distributed.cli.dask_scheduler", "--port", str(PORT), "--no-dashboard")
-        return [scheduler, *(start(*worker, "--death-timeout", "20") for _ in range(2))]
+        scheduler = start("scheduler", "--host", "127.0.0.1", "--port", str(port))
+        for _ in range(2):
+            start("worker", f"127.0.0.1:{port}", "--nthreads", "1", "--no-nanny", "--death-timeout", "60")
+        return scheduler
 
-    processes = start_all()
+    def lose():
+        scheduler.kill()
+        return True
+
     try:
-        with distributed.Client(f"127.0.0.1:{PORT}", timeout=30) as client:
-            after_claims(out, 4, processes[0].kill)
+        scheduler = start_all()
+        with distributed.Client(f"127.0.0.1:{port}", timeout=60) as client:
+            after_units(out, 3, lose)
             with pytest.raises(InputError, match="client has lost its scheduler; what is done stays"):
                 pyalign.run_study(study, out, client=client)
-        processes += start_all()
-        with distributed.Client(f"127.0.0.1:{PORT}", timeout=30) as client:
+        done = sum(unit.done for unit in pyalign.study_units(study, out) if "of3" not in unit.id)
+        start_all()
+        with distributed.Client(f"127.0.0.1:{port}", timeout=60) as client:
             result = pyalign.run_study(study, out, client=client)
     finally:
         for process in processes:
             process.kill()
             process.wait()
     assert not result.failed and not difference(study.parent / "serial", out)
+    assert sum(step.how == "as it was" for step in result.steps) >= done
 
 
 @pytest.mark.suite("test")
@@ -137,15 +159,16 @@ def test_a_study_on_a_client_is_that_of_one_process(tmp_path, monkeypatch):
     assert not difference(tmp_path / "serial", tmp_path / "out")
 
 
-def test_a_client_without_workers_is_one_line(tmp_path, monkeypatch):
-    """Nothing is waited for without end; for half a minute, which this test makes a second."""
+def test_a_client_without_workers_is_one_line(tmp_path):
+    """Nothing is waited for without end: half a minute for the first worker, and here half a second."""
     write_inputs(tmp_path)
-    monkeypatch.setattr(dask_workers, "PATIENCE", 1.0)
+    maker = maker_of(tmp_path / "small.toml", tmp_path / "out", shards=None, watch=unseen)
     with cluster(0) as client:
-        began = time.monotonic()
-        with pytest.raises(InputError, match="client has had no worker for 1 s"):
-            pyalign.run_study(tmp_path / "small.toml", client=client)
-        assert time.monotonic() - began < 10
+        assert DaskWorkers(maker, client, None).patience == 30
+        with DaskWorkers(maker, client, None, patience=0.5) as workers:
+            workers.start(maker.plan.by_id["ceiling"])
+            with pytest.raises(InputError, match=r"client has had no worker for 0\.5 s; what is done stays"):
+                workers.results(None)
 
 
 @pytest.mark.parametrize("client", ["tcp://127.0.0.1:1", object()])

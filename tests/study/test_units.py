@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -324,6 +325,15 @@ def test_a_study_that_is_killed_at_random_moments_has_the_same_bytes(tmp_path):
         assert row.same == row.folders and row.killed >= 1, row
 
 
+def test_the_page_on_clusters_says_how_many_kills_of_the_script_left_the_same_bytes():
+    root = Path(__file__).parents[2]
+    rows = [*csv.DictReader((root / "tools/study_kills.csv").read_text().splitlines())]
+    kills, folders, same = (sum(int(row[name]) for row in rows) for name in ("killed", "folders", "same"))
+    assert len(rows) == 12 and same == folders and kills >= 80
+    page = " ".join((root / "docs/howto-cluster.md").read_text().split())
+    assert f"After {kills} kills, in {folders} folders, all bytes were those of a run that nobody killed" in page
+
+
 # Claims
 
 
@@ -407,7 +417,11 @@ def test_an_extraction_in_parts_has_the_bytes_of_one_without(pictures, monkeypat
     assert not Path("out/.parts").exists()
     assert pyalign.run_unit("small.toml", "out", "extract-b.2of3", shards=3).how == "as it was"
     assert all(states(shards=3).values()) and all(states().values())
+    ended = f"{run_name().partition('-')[0]}-{2**22 + 1}-{run_name().rpartition('-')[2]}"  # no process has that number
+    left = Path("out/models/b", f"manifest.json.pyalign-{ended}.tmp")
+    left.write_text("of a run that was killed when the extraction was there, but not its record")
     assert how(pyalign.run_study("small.toml", "out"))["extract (b)"] == "as it was"
+    assert not left.exists()
 
 
 def test_a_part_that_fails_gives_its_reason_to_the_model(pictures):
