@@ -19,7 +19,7 @@ from benchmarks.embed_peers import BATCH, VICE_BATCH, spose_step, vice_step
 from benchmarks.probe_grid import run
 from pyalign import score
 from pyalign.datasets.simulate import simulate
-from pyalign.embedding.choose import choose_penalty
+from pyalign.embedding.choose import TOLERANCE, choose_penalty
 from pyalign.embedding.fit import Fitter
 from pyalign.embedding.inputs import read_answers
 from pyalign.embedding.match import matched
@@ -86,6 +86,7 @@ def _resamples(folder: Path, options: EmbeddingOptions) -> Iterator[tuple[str, f
     loss = inputs.loss()
     fit = Fitter(loss, options).at(EmbeddingPenalty(SHRINKAGE, N / 2 * SHRINKAGE))
     unit, rng = unit_of("triplets", inputs), np.random.default_rng(0)
+    options = replace(options, tolerance=TOLERANCE)
     number, own, began, passes = int(unit.max()) + 1, cpu_of_gradient(loss), time.process_time(), 0
     for _ in range(RESAMPLES):
         weights = np.bincount(rng.integers(0, number, number), minlength=number).astype(float)[unit]
