@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from pyalign import _checks
 from pyalign.data.similarities import named_models
 from pyalign.embedding.against import HeldOutFigures, Other, plan_for
+from pyalign.embedding.bias import moved_by_penalties
 from pyalign.embedding.choose import GROWTH, choose_penalty, held_out
 from pyalign.embedding.embedding import REFIT, nothing_left, options_of, recorded, require_dimensions, watcher
 from pyalign.embedding.fit import Fitter, RowsFit
@@ -239,7 +240,7 @@ def _stability(
     if n_resamples:
         others = refits.resamples(n_resamples, rows)
         found.append(stability_of("resamples", rows, [(rows, other) for other in others], interval=True))
-        errors = standard_errors(rows, others)
+        errors = standard_errors(rows, others, moved_by_penalties(refits.inputs.loss(), refits.penalty, rows))
     return tuple(found), errors
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pyalign.embedding.choose import GROWTH
+from pyalign.embedding.choose import GROWTH, TOLERANCE
 from pyalign.embedding.fit import Fitter
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.embedding.match import matched, units
@@ -169,7 +169,12 @@ class Refits:
         ]
 
     def resamples(self, count: int, rows: np.ndarray) -> list[np.ndarray]:
-        """Fits to resampled answers, from the embedding: their columns are those of the embedding."""
+        """Fits to resampled answers, from the embedding: their columns are those of the embedding.
+
+        They differ from it by far more than what is left to the solver at `TOLERANCE`, which takes a quarter of the
+        passes of the default one.
+        """
+        options = replace(self.options, tolerance=max(TOLERANCE, self.options.tolerance))
         unit = unit_of(self.split, self.inputs)
         number = int(unit.max()) + 1
         fits = []
@@ -179,7 +184,7 @@ class Refits:
             fits.append(
                 self._step(
                     f"resample {k + 1}/{count}",
-                    lambda weights=weights: self._fit(None, weights, self.penalty, None, rows),  # type: ignore[misc]
+                    lambda weights=weights: self._fit(None, weights, self.penalty, None, rows, options),  # type: ignore[misc]
                 )
             )
         return fits
@@ -195,16 +200,19 @@ class Refits:
 
     def _fit(
         self, triplets: np.ndarray | None, weights: np.ndarray | None, penalty: EmbeddingPenalty, seed: int | None,
-        start: np.ndarray | None = None,
+        start: np.ndarray | None = None, options: EmbeddingOptions | None = None,
     ) -> np.ndarray:  # fmt: skip
-        fitter = Fitter(self.inputs.loss(triplets, weights), replace(self.options, seed=seed))
+        fitter = Fitter(self.inputs.loss(triplets, weights), replace(options or self.options, seed=seed))
         return fitter.at(penalty, start).rows
 
 
-def standard_errors(rows: np.ndarray, resamples: Sequence[np.ndarray]) -> np.ndarray:
-    """(n, d) standard deviations of each entry over resamples, whose columns are matched with those of the rows."""
+def standard_errors(rows: np.ndarray, resamples: Sequence[np.ndarray], moved: np.ndarray) -> np.ndarray:
+    """(n, d) root mean square errors of each entry: their variance over resamples, and the square of the bias.
+
+    resamples: their columns are matched with those of the rows. moved: (n, d) the bias by penalties.
+    """
     aligned = np.zeros((len(resamples), *rows.shape))
     for k, one in enumerate(resamples):
         pairs = matched(rows, one)
         aligned[k][:, pairs.first] = one[:, pairs.second]
-    return np.asarray(aligned.std(axis=0, ddof=1))
+    return np.hypot(aligned.std(axis=0, ddof=1), moved)

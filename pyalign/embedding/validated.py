@@ -93,8 +93,9 @@ class EmbeddingCrossValidation(OfTask, Result):
         against: other embeddings on the same held-out answers.
         stability: how well each dimension comes back, of each way that was asked for.
         triplets: the file of the triplets, or None.
-        standard_errors: (n, d) standard error of each entry, over resamples; None without them, and in a result that
-            was read from a document.
+        standard_errors: (n, d) error of each entry: the root of its variance over resamples plus the square of the bias
+            by penalties, as one Newton step estimates it; None without resamples, and in a result that was read from a
+            document.
         task: of the triplets; `chance` follows from it.
     """
 

@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planted_dimensions import planted
+from planted_dimensions import planted, reference
 
 import pyalign
 from pyalign.data import Embeddings, Triplets
+from pyalign.embedding.bias import moved_by_penalties
 from pyalign.embedding.cross_validate import cross_validate_embedding
 from pyalign.embedding.embedding import fit_embedding
 from pyalign.embedding.inputs import read_answers
 from pyalign.embedding.match import match_dimensions
+from pyalign.embedding.options import EmbeddingPenalty
 from pyalign.embedding.split import folds_of, halves_of, inner_part, unit_of
 from pyalign.embedding.stability import stability_of, standard_errors
 from pyalign.errors import InputError
@@ -223,12 +225,33 @@ def test_reproducibility_as_in_vice_is_judged_on_other_objects():
     assert stability_of("halves", rows, [(rows, rows)]).vice_above_8 is None
 
 
-def test_standard_errors_are_deviations_of_matched_columns():
+def test_standard_errors_are_deviations_of_matched_columns_and_the_bias():
     rng = np.random.default_rng(0)
     rows = np.abs(rng.normal(size=(200, 2)))
     draws = [rows + 0.1 * rng.normal(size=rows.shape) for _ in range(40)]
     swapped = [one[:, ::-1] if k % 2 else one for k, one in enumerate(draws)]
-    np.testing.assert_allclose(standard_errors(rows, swapped), np.std(draws, axis=0, ddof=1))
+    expected = np.sqrt(np.var(draws, axis=0, ddof=1) + 0.25)
+    np.testing.assert_allclose(standard_errors(rows, swapped, np.full(rows.shape, -0.5)), expected)
+
+
+def test_bias_by_penalties_is_that_of_a_damped_newton_step():
+    rows, triplets = planted(12, 2, 300)
+    penalty = EmbeddingPenalty(2e-3, 1e-2)
+    fit = fit_embedding(triplets, shrinkage=penalty.shrinkage, sparsity=penalty.sparsity, tolerance=1e-6)
+    rows, inputs = fit.embedding.values, read_answers(triplets)
+    moved = moved_by_penalties(inputs.loss(), penalty, rows)
+    free, step = np.flatnonzero(rows), 1e-5
+    hessian = np.zeros((len(free), len(free)))
+    for k, place in enumerate(free):
+        for sign in (1, -1):
+            near = rows.copy()
+            near.flat[place] += sign * step
+            hessian[k] += sign * reference(near, triplets, 0.0, 0.0)[1].ravel()[free] / (2 * step)
+    damped = (hessian + hessian.T) / 2 + 4 * penalty.shrinkage * np.eye(len(free))
+    slope = 2 * penalty.shrinkage * rows.ravel()[free] + penalty.sparsity / len(rows)
+    expected = -np.linalg.solve(damped, slope)
+    assert not moved[rows == 0].any() and expected.mean() < -0.05
+    assert np.linalg.norm(moved.ravel()[free] - expected) < 0.05 * np.linalg.norm(expected)
 
 
 def test_matching_is_one_to_one_with_the_largest_sum():

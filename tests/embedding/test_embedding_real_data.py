@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from planted_dimensions import planted
 
 import pyalign
 from pyalign.embedding.inputs import read_answers
@@ -35,13 +34,15 @@ def test_predicts_held_out_answers_of_things(data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("penalty", "least", "most"), [((1e-4, 3e-3), 0.90, 0.995), ((5e-4, 1.5e-2), 0.0, 0.90)])
-def test_true_entries_are_within_two_standard_errors_unless_penalties_are_strong(penalty, least, most):
-    """Standard errors are of the answers, and leave out by how much penalties make entries too small."""
-    rows, triplets = planted(60, 4, 12_000)
-    result = pyalign.cross_validate_embedding(triplets, folds=2, penalties=[penalty], n_resamples=30, n_dimensions=8)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_true_entries_are_within_two_standard_errors(seed):
+    """At the penalty that is chosen, of worlds as in benchmarks/embed_errors.py; without the bias, 78 to 89% are."""
+    from benchmarks.embed_errors import world
+
+    rows, triplets = world(seed)
+    result = pyalign.cross_validate_embedding(triplets, n_resamples=30, ci=None)
     pairs = matched(rows, result.fit.embedding.values)
     truth, fitted = rows[:, pairs.first], result.fit.embedding.values[:, pairs.second]
     errors, large = result.standard_errors[:, pairs.second], truth > 0.2
     covered = (np.abs(fitted - truth)[large] <= 2 * errors[large]).mean()
-    assert least <= covered <= most
+    assert 0.9 <= covered <= 0.985
