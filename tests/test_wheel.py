@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from importlib import import_module
@@ -69,7 +70,7 @@ def objdump(*words):
 
 
 def newest(text, name):
-    versions = re.findall(rf"\b{name}_([\d.]+)", text)
+    versions = re.findall(rf"\b{name}[_ ]([\d.]+)", text)
     return max((tuple(map(int, version.split("."))) for version in versions), default=(0,))
 
 
@@ -210,15 +211,28 @@ def test_a_cpu_without_avx_runs_it(installed, tmp_path):
 @builds
 @pytest.mark.slow
 def test_the_wheel_runs_under_an_older_c_library(installed, tmp_path):
-    """The loader and the libraries of an older release, unpacked, and a Python that they can run."""
-    root = os.environ.get("PYALIGN_OLDER_LIBC")
-    if not root:
-        pytest.skip("PYALIGN_OLDER_LIBC names no folder with an older libc6: packages of older releases can't be had")
-    (loader,) = Path(root).rglob("ld-linux-x86-64.so.2")
-    libraries = ":".join(sorted({str(path.parent) for path in Path(root).rglob("libc.so.6")}))
-    command = [loader, "--library-path", libraries, installed.python, "-m", "pyalign.cli", "info"]
-    done = subprocess.run([str(word) for word in command], cwd=tmp_path, env=installed.variables, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    """That of an older release, unpacked with its loader and its Python: tests/older_libc.sh."""
+    root = Path(os.environ.get("PYALIGN_OLDER_LIBC", ""))
+    python = root / "usr" / "bin" / f"python3.{sys.version_info.minor}"
+    if not os.environ.get("PYALIGN_OLDER_LIBC") or not python.exists():
+        pytest.skip("PYALIGN_OLDER_LIBC names no folder with an older libc6 and this Python (tests/older_libc.sh)")
+    libraries = [path.parent for path in sorted(root.rglob("libc.so.6")) + sorted(root.rglob("libstdc++.so.6"))]
+    loader = libraries[0] / "ld-linux-x86-64.so.2"
+    said = []
+    for command, more in (
+        ([installed.python], {}),
+        ([loader, "--library-path", ":".join(map(str, libraries)), python],
+         {"PYTHONHOME": f"{root / 'usr'}", "PYTHONPATH": f"{installed.site}:{sysconfig.get_path('purelib')}"}),
+    ):  # fmt: skip
+        done = subprocess.run(
+            [*map(str, command), "-c", BITS + 'import os; print(os.confstr("CS_GNU_LIBC_VERSION"))'],
+            cwd=tmp_path, env={**installed.variables, **more}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.splitlines())
+    (bits, now), (there, older) = said
+    assert there == bits
+    assert newest(older, "glibc") < newest(now, "glibc")
 
 
 # What public CI would run
