@@ -24,6 +24,7 @@ from cached_builds import counted
 from test_without_compiler import environment_with, golden_scores, run
 
 import pyalign
+from pyalign.backends import native
 
 tomllib = import_module("tomllib") if sys.version_info >= (3, 11) else pytest.importorskip("tomli")
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,15 +86,25 @@ def test_the_wheel_asks_for_nothing_newer_than_its_tag(wheel, binaries):
         assert needed and {*needed} <= SYSTEM
 
 
+def exported(path):
+    lines = objdump("-T", path).splitlines()
+    return [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
+
+
 @builds
 @pytest.mark.slow
 def test_its_module_exports_only_what_python_calls(binaries):
-    lines = objdump("-T", binaries["_native"]).splitlines()
-    defined = [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
-    assert defined == ["PyInit__native"]
-    lines = objdump("-T", binaries["libpyalign"]).splitlines()
-    defined = [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
-    assert len(defined) > 30 and all(name.startswith("pa_") for name in defined)
+    assert exported(binaries["_native"]) == ["PyInit__native"]
+    names = exported(binaries["libpyalign"])
+    assert len(names) > 30 and all(name.startswith("pa_") for name in names)
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="objdump reads the modules of Linux")
+def test_so_do_the_modules_that_are_installed_here():
+    paths = [*Path(native._native.__file__).parent.glob("_*.so")]
+    assert paths
+    for path in paths:
+        assert exported(path) == [f"PyInit_{path.name.partition('.')[0]}"]
 
 
 @builds
