@@ -64,12 +64,13 @@ def measure(dist: Path) -> Iterator[tuple[str, float, str]]:
             ratios.append(ours / numpy)
         yield "import of the wheel / import of numpy", median(ratios), ""
         variables = {**os.environ, "PYALIGN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        folders = [str(ROOT / "tests"), str(ROOT / "tests" / "backends")]
+        words = ["-c", CALLS, str(ROOT / "tests"), str(ROOT / "tests" / "backends")]
         both = [
-            subprocess.Popen([program, "-c", CALLS, *folders], stdin=-1, stdout=-1, text=True, cwd=folder, env=variables)
+            subprocess.Popen([program, *words], stdin=-1, stdout=-1, text=True, cwd=folder, env=variables)
             for program in (str(python), sys.executable)
         ]
-        for name in [_answer(process) for process in both][0]:
+        names, _ = (_answer(process) for process in both)
+        for name in names:
             times = 1
             while min(_asked(process, name, times) for process in both) < LEAST:
                 times *= 2
