@@ -84,6 +84,7 @@ def test_the_wheel_asks_for_nothing_newer_than_its_tag(wheel, binaries):
         symbols, needed = objdump("-T", path), re.findall(r"NEEDED +(\S+)", objdump("-p", path))
         assert (2, 2) < newest(symbols, "GLIBC") <= GLIBC and newest(symbols, "GLIBCXX") <= GLIBCXX
         assert needed and {*needed} <= SYSTEM
+        assert b"/csrc/" not in path.read_bytes(), "where the sources lay decides bytes"
 
 
 def exported(path):
@@ -125,7 +126,7 @@ def test_pip_refuses_it_where_the_c_library_is_too_old(wheel, tmp_path):
 @builds
 @pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes(files, tmp_path):
-    """Of the compiler too: tools/build_wheel.py with PYALIGN_BUILD_CACHE=off, whose rows are in benchmarks/results."""
+    """The build cache has the kernels then; that they hold nothing of where they were compiled is asked above."""
     again = made(tmp_path, "--no-cuda")
     assert [file.name for file in again] == [file.name for file in files]
     assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
