@@ -1,7 +1,7 @@
 """A wheel next to a local build: `python -m benchmarks.wheel_grid DIST`, the folder of `make wheels`.
 
 The wheel is installed into an environment of its own. CPU seconds of one thread; ratios are medians over pairs that are
-measured in turn.
+measured in turn. The calls of each kernel are those of tests/backends/test_side_by_side.py.
 """
 
 from __future__ import annotations
@@ -15,36 +15,41 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.probe_grid import run
 
+ROOT = Path(__file__).resolve().parents[1]
 PAIRS = 15
-KERNELS = """
+LEAST = 0.02  # CPU seconds of a measurement
+# Answers each line, a name and how often it is called, with CPU seconds. First the names.
+CALLS = """
 import json, sys, time
 import numpy as np, pyalign
-from pyalign.backends import native
-draw = np.random.default_rng(0)
+sys.path[:0] = sys.argv[1:]
+from test_side_by_side import KERNELS, Inputs
+draw, inputs = np.random.default_rng(0), Inputs()
 x, few = draw.normal(size=(1854, 256)).astype(np.float32), draw.normal(size=(400, 64)).astype(np.float32)
 t = np.argsort(draw.random((1000, 1854)), 1)[:, :60].reshape(-1, 3)
 t = np.concatenate([t] * 20)
 s = pyalign.similarity(x)
 calls = {
-    "similarity": lambda: pyalign.similarity(x, measure="cosine"),
-    "odd_one_out": lambda: pyalign.odd_one_out(x, t),
-    "choice_probabilities": lambda: pyalign.choice_probabilities(x, t),
-    "triplet_gradient": lambda: pyalign.triplet_gradient(s, t),
-    "choice_similarity": lambda: pyalign.choice_similarity(few),
-    "score with an interval": lambda: pyalign.score(x, t),
+    "pyalign.similarity": lambda: pyalign.similarity(x, measure="cosine"),
+    "pyalign.odd_one_out": lambda: pyalign.odd_one_out(x, t),
+    "pyalign.choice_probabilities": lambda: pyalign.choice_probabilities(x, t),
+    "pyalign.triplet_gradient": lambda: pyalign.triplet_gradient(s, t),
+    "pyalign.choice_similarity": lambda: pyalign.choice_similarity(few),
+    "pyalign.score, with an interval": lambda: pyalign.score(x, t),
+    **{name: lambda kernel=kernel: kernel(inputs, 0) for name, kernel in KERNELS.items()},
 }
-for call in calls.values():
-    call()
+print(json.dumps([*calls]), flush=True)
 for line in sys.stdin:
+    name, times = json.loads(line)
     began = time.process_time()
-    calls[line.strip()]()
+    for _ in range(times):
+        calls[name]()
     print(json.dumps(time.process_time() - began), flush=True)
 """
-NAMES = ("similarity", "odd_one_out", "choice_probabilities", "triplet_gradient", "choice_similarity",
-         "score with an interval")  # fmt: skip
 
 
 def measure(dist: Path) -> Iterator[tuple[str, float, str]]:
@@ -59,14 +64,19 @@ def measure(dist: Path) -> Iterator[tuple[str, float, str]]:
             ratios.append(ours / numpy)
         yield "import of the wheel / import of numpy", median(ratios), ""
         variables = {**os.environ, "PYALIGN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        words = ["-c", CALLS, str(ROOT / "tests"), str(ROOT / "tests" / "backends")]
         both = [
-            subprocess.Popen([program, "-c", KERNELS], stdin=-1, stdout=-1, text=True, cwd=folder, env=variables)
+            subprocess.Popen([program, *words], stdin=-1, stdout=-1, text=True, cwd=folder, env=variables)
             for program in (str(python), sys.executable)
         ]
-        for name in NAMES:
+        names, _ = (_answer(process) for process in both)
+        for name in names:
+            times = 1
+            while min(_asked(process, name, times) for process in both) < LEAST:
+                times *= 2
             ratios = []
             for _ in range(PAIRS):
-                ours, local = (_asked(process, name) for process in both)
+                ours, local = (_asked(process, name, times) for process in both)
                 ratios.append(ours / local)
             yield f"{name}: wheel / local build", median(ratios), ""
         for process in both:
@@ -99,9 +109,14 @@ def _import_seconds(python: Path, module: str) -> float:
     return float(subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd="/").stdout)
 
 
-def _asked(process: subprocess.Popen[str], name: str) -> float:
-    assert process.stdin is not None and process.stdout is not None
-    print(name, file=process.stdin, flush=True)
+def _asked(process: subprocess.Popen[str], name: str, times: int) -> float:
+    assert process.stdin is not None
+    print(json.dumps([name, times]), file=process.stdin, flush=True)
+    return float(_answer(process))
+
+
+def _answer(process: subprocess.Popen[str]) -> Any:
+    assert process.stdout is not None
     return json.loads(process.stdout.readline())
 
 

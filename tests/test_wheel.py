@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from importlib import import_module
@@ -23,6 +24,7 @@ from cached_builds import counted
 from test_without_compiler import environment_with, golden_scores, run
 
 import pyalign
+from pyalign.backends import native
 
 tomllib = import_module("tomllib") if sys.version_info >= (3, 11) else pytest.importorskip("tomli")
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,7 +71,7 @@ def objdump(*words):
 
 
 def newest(text, name):
-    versions = re.findall(rf"\b{name}_([\d.]+)", text)
+    versions = re.findall(rf"\b{name}[_ ]([\d.]+)", text)
     return max((tuple(map(int, version.split("."))) for version in versions), default=(0,))
 
 
@@ -82,17 +84,28 @@ def test_the_wheel_asks_for_nothing_newer_than_its_tag(wheel, binaries):
         symbols, needed = objdump("-T", path), re.findall(r"NEEDED +(\S+)", objdump("-p", path))
         assert (2, 2) < newest(symbols, "GLIBC") <= GLIBC and newest(symbols, "GLIBCXX") <= GLIBCXX
         assert needed and {*needed} <= SYSTEM
+        assert b"/csrc/" not in path.read_bytes(), "where the sources lay decides bytes"
+
+
+def exported(path):
+    lines = objdump("-T", path).splitlines()
+    return [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
 
 
 @builds
 @pytest.mark.slow
 def test_its_module_exports_only_what_python_calls(binaries):
-    lines = objdump("-T", binaries["_native"]).splitlines()
-    defined = [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
-    assert defined == ["PyInit__native"]
-    lines = objdump("-T", binaries["libpyalign"]).splitlines()
-    defined = [line.split()[-1] for line in lines if "*UND*" not in line and re.match("[0-9a-f]{8}", line)]
-    assert len(defined) > 30 and all(name.startswith("pa_") for name in defined)
+    assert exported(binaries["_native"]) == ["PyInit__native"]
+    names = exported(binaries["libpyalign"])
+    assert len(names) > 30 and all(name.startswith("pa_") for name in names)
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="objdump reads the modules of Linux")
+def test_so_do_the_modules_that_are_installed_here():
+    paths = [*Path(native._native.__file__).parent.glob("_*.so")]
+    assert paths
+    for path in paths:
+        assert exported(path) == [f"PyInit_{path.name.partition('.')[0]}"]
 
 
 @builds
@@ -113,7 +126,7 @@ def test_pip_refuses_it_where_the_c_library_is_too_old(wheel, tmp_path):
 @builds
 @pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes(files, tmp_path):
-    """Of the compiler too: tools/build_wheel.py with PYALIGN_BUILD_CACHE=off, whose rows are in benchmarks/results."""
+    """The build cache has the kernels then; that they hold nothing of where they were compiled is asked above."""
     again = made(tmp_path, "--no-cuda")
     assert [file.name for file in again] == [file.name for file in files]
     assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
@@ -210,15 +223,28 @@ def test_a_cpu_without_avx_runs_it(installed, tmp_path):
 @builds
 @pytest.mark.slow
 def test_the_wheel_runs_under_an_older_c_library(installed, tmp_path):
-    """The loader and the libraries of an older release, unpacked, and a Python that they can run."""
-    root = os.environ.get("PYALIGN_OLDER_LIBC")
-    if not root:
-        pytest.skip("PYALIGN_OLDER_LIBC names no folder with an older libc6: packages of older releases can't be had")
-    (loader,) = Path(root).rglob("ld-linux-x86-64.so.2")
-    libraries = ":".join(sorted({str(path.parent) for path in Path(root).rglob("libc.so.6")}))
-    command = [loader, "--library-path", libraries, installed.python, "-m", "pyalign.cli", "info"]
-    done = subprocess.run([str(word) for word in command], cwd=tmp_path, env=installed.variables, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    """That of an older release, unpacked with its loader and its Python: tests/older_libc.sh."""
+    root = Path(os.environ.get("PYALIGN_OLDER_LIBC", ""))
+    python = root / "usr" / "bin" / f"python3.{sys.version_info.minor}"
+    if not os.environ.get("PYALIGN_OLDER_LIBC") or not python.exists():
+        pytest.skip("PYALIGN_OLDER_LIBC names no folder with an older libc6 and this Python (tests/older_libc.sh)")
+    libraries = [path.parent for path in sorted(root.rglob("libc.so.6")) + sorted(root.rglob("libstdc++.so.6"))]
+    loader = libraries[0] / "ld-linux-x86-64.so.2"
+    said = []
+    for command, more in (
+        ([installed.python], {}),
+        ([loader, "--library-path", ":".join(map(str, libraries)), python],
+         {"PYTHONHOME": f"{root / 'usr'}", "PYTHONPATH": f"{installed.site}:{sysconfig.get_path('purelib')}"}),
+    ):  # fmt: skip
+        done = subprocess.run(
+            [*map(str, command), "-c", BITS + 'import os; print(os.confstr("CS_GNU_LIBC_VERSION"))'],
+            cwd=tmp_path, env={**installed.variables, **more}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.splitlines())
+    (bits, now), (there, older) = said
+    assert there == bits
+    assert newest(older, "glibc") < newest(now, "glibc")
 
 
 # What public CI would run

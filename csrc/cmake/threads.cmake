@@ -29,6 +29,8 @@ elseif(PYALIGN_THREADS STREQUAL "POOL")
   if(CMAKE_CXX_COMPILER_ID STREQUAL "AppleClang")
     set(PA_THREAD_FLAGS "SHELL:-Xclang -fopenmp")
   endif()
+  # Each directive names its place: without the folder of the sources, so that it makes no difference where they lie.
+  list(APPEND PA_THREAD_FLAGS -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
   target_compile_definitions(pyalign_threads INTERFACE PA_THREAD_POOL)
   target_link_libraries(pyalign_threads INTERFACE Threads::Threads)
 elseif(NOT PYALIGN_THREADS STREQUAL "ONE")

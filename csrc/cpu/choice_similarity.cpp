@@ -55,19 +55,16 @@ struct Kept {
 template <class T, int Count>
 inline void sums_of(typename Simd<T>::Vector* v, T* sums) {
   typedef Simd<T> S;
-  constexpr int lanes = S::lanes, half = lanes / 2, together = Count < lanes ? Count : lanes;
-  typename S::Mask low, high;
-  for (int i = 0; i < lanes; ++i) {
-    low[i] = i / 2 + (i % 2) * lanes;
-    high[i] = low[i] + half;
-  }
+  constexpr int lanes = S::lanes, together = Count < lanes ? Count : lanes;
   PA_UNROLL
   for (int group = 0; group < Count; group += together) {
     typename S::Vector* w = v + group;
     PA_UNROLL
     for (int left = together / 2; left > 0; left /= 2) {
       PA_UNROLL
-      for (int i = 0; i < left; ++i) w[i] = S::shuffle(w[i], w[i + left], low) + S::shuffle(w[i], w[i + left], high);
+      for (int i = 0; i < left; ++i)
+        w[i] = S::template interleave<lanes, false>(w[i], w[i + left]) +
+               S::template interleave<lanes, true>(w[i], w[i + left]);
     }
     for (int i = 0; i < together; ++i) {
       sums[group + i] = w[0][i];

@@ -23,14 +23,13 @@ void row_squares_of(const pa_matrix* x, double* out, int threads) {
 template <class T>
 void centre_row(const T* x, int64_t d, T* out) {
   double s = 0.0;
-  T low = x[0], high = x[0];
-#pragma omp simd reduction(+ : s) reduction(min : low) reduction(max : high)
+  int32_t others = 0;
+#pragma omp simd reduction(+ : s) reduction(| : others)
   for (int64_t k = 0; k < d; ++k) {
     s += double(x[k]);
-    low = x[k] < low ? x[k] : low;
-    high = x[k] > high ? x[k] : high;
+    others |= x[k] != x[0];
   }
-  const bool constant = low == high && s - s == 0.0;  // a NaN escapes the comparisons, not the sum
+  const bool constant = !others && s - s == 0.0;
   const double factor = constant ? 0.0 : double(d), offset = constant ? 0.0 : s;
 #pragma omp simd
   for (int64_t k = 0; k < d; ++k) out[k] = T(factor * double(x[k]) - offset);

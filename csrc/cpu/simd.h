@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utility>
+
 #include "kernels.h"
 #include "memory.h"
 #include "scratch.h"
@@ -49,15 +51,23 @@ struct Simd {
     return v;
   }
   static inline __attribute__((always_inline)) void store(T* p, Vector v) { memcpy(p, &v, sizeof v); }
-  // Lane i of the result: lane mask[i] of a and b in a row. Masks are constants by the time that this is compiled.
-  static inline __attribute__((always_inline)) Vector shuffle(Vector a, Vector b, Mask mask) {
+  // Lanes of a and b by turns: those of the lower or the upper half of each group of `Group` lanes.
+  template <int Group, bool Upper>
+  static inline __attribute__((always_inline)) Vector interleave(Vector a, Vector b) {
+    return interleave<Group, Upper>(a, b, std::make_index_sequence<lanes>());
+  }
+
+ private:
+  // Constants in any case: Clang would take lanes one by one for others, even for those that it knows in the end.
+  template <int Group, bool Upper, size_t... Lane>
+  static inline __attribute__((always_inline)) Vector interleave(Vector a, Vector b, std::index_sequence<Lane...>) {
+#define PA_SOURCE int(Lane / Group * Group + Lane % Group / 2 + Lane % 2 * lanes + Upper * Group / 2)
 #if defined(__clang__)
-    Vector v;
-    for (int i = 0; i < lanes; ++i) v[i] = mask[i] < lanes ? a[mask[i]] : b[mask[i] - lanes];
-    return v;
+    return __builtin_shufflevector(a, b, PA_SOURCE...);
 #else
-    return __builtin_shuffle(a, b, mask);
+    return __builtin_shuffle(a, b, Mask{PA_SOURCE...});
 #endif
+#undef PA_SOURCE
   }
 };
 
@@ -67,18 +77,13 @@ template <class T, int Group = Simd<T>::lanes>
 inline __attribute__((always_inline)) void transpose(typename Simd<T>::Vector* v) {
   typedef Simd<T> S;
   constexpr int half = Group / 2;
-  typename S::Mask low, high;
-  for (int i = 0; i < S::lanes; ++i) {
-    low[i] = i / Group * Group + i % Group / 2 + (i % 2) * S::lanes;
-    high[i] = low[i] + half;
-  }
 #pragma GCC unroll 4
   for (int round = 1; round < Group; round *= 2) {
     typename S::Vector w[Group];
 #pragma GCC unroll 8
     for (int i = 0; i < half; ++i) {
-      w[2 * i] = S::shuffle(v[i], v[i + half], low);
-      w[2 * i + 1] = S::shuffle(v[i], v[i + half], high);
+      w[2 * i] = S::template interleave<Group, false>(v[i], v[i + half]);
+      w[2 * i + 1] = S::template interleave<Group, true>(v[i], v[i + half]);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < Group; ++i) v[i] = w[i];

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import re
+import shutil
+import subprocess
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import pyalign
+from pyalign.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC, CHECKS = ROOT / "csrc", ROOT / "tests" / "cuda"
@@ -99,3 +106,19 @@ def test_an_operation_is_compiled_checked_and_broken_on_purpose(name):
 @pytest.mark.parametrize("name", operations())
 def test_the_calls_that_are_counted_queue_each_operation(name):
     assert re.search(rf"PA_ROW\({name}, ", (CHECKS / "check_counts.cpp").read_text())
+
+
+def test_the_module_is_loaded_without_a_driver_and_one_line_says_so():
+    module = pytest.importorskip("pyalign.backends._cuda", reason="the CUDA kernels are not compiled here")
+    try:
+        ctypes.CDLL("libcuda.so.1")
+        pytest.skip("there is a driver here")
+    except OSError:
+        assert module.device_count() == (0, "no CUDA device (driver not found)")
+    with pytest.raises(InputError) as refused:
+        pyalign.similarity(np.eye(3), backend="cuda")
+    assert str(refused.value) == "no backend can take this input: cuda: no CUDA device (driver not found)"
+    if shutil.which("readelf"):
+        said = subprocess.run(["readelf", "-d", module.__file__], capture_output=True, text=True, check=True).stdout
+        needed = re.findall(r"NEEDED.*\[(.+)\]", said)
+        assert needed and not [name for name in needed if "cuda" in name or "torch" in name]
