@@ -268,7 +268,8 @@ def figures(steps: Path) -> Iterator[list[str]]:
     yield ["accuracy against what is known of models", "metadata-*", said]
     every = pyalign.load_result(steps / "all-scores.json")
     scores = [row for one in (every, metadata) for row in one.results if one.other(row.column) is not None]
-    said = ", ".join(f"{row.column} {row.rank_correlation:.2f} ({row.n_models} models)" for row in scores)
+    values = [f"{row.rank_correlation:.2f}" if row.n_models > 2 else "not ranked" for row in scores]
+    said = ", ".join(f"{row.column} {value} ({row.n_models} models)" for row, value in zip(scores, values, strict=True))
     yield ["two scores of each model", "metadata-*", f"rank correlation with accuracy by cosine: {said}"]
     yield from _of_maps(steps)
     yield from _of_triplets(steps)

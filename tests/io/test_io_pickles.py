@@ -177,7 +177,7 @@ COLLIDING = b"".join(b"\x8a\x0b" + (((1 << 61) - 1) * k).to_bytes(11, "little") 
         (b"\x80\x04}(" + COLLIDING + b"u.", "a key int; keys are text"),
         (b"\x80\x04}(G" + bytes(8) + b"Nu.", "a key 0.0; keys are text"),
         (b"\x80\x04\x8f.", "an instruction 143 for objects"),
-        (b"\x80\x04]" + b"]" * 2_000_001 + b".", "more than 2000000 instructions"),
+        pytest.param(b"\x80\x04]" + b"]" * 2_000_001 + b".", "more than 2000000 instructions", marks=pytest.mark.slow),
         (b"\x80\x04])R.", "a call of what is no function"),
         (b"\x80\x04}]b.", "a state for what has none"),
         (b"\x80\x04X\xff\xff\xff\x7f", "it ends early"),
