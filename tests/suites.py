@@ -34,9 +34,10 @@ OF_KERNELS = ("tests/native/", "tests/cuda/", "tests/triton/")
 BY_FIXTURE = ("backend", "host_backend", "isa")
 SUBJECT_IS_A_KERNEL = ("tests/backends/", "tests/ops/")
 EVERY_BACKEND = (*SUBJECT_IS_A_KERNEL, "tests/gpu/", "tests/test_golden.py")  # elsewhere one will do
-DEAR = 3.0  # CPU seconds of one test, or of one case of it, that `make test` doesn't spend
+DEAR = 2.0  # CPU seconds of one test, or of one case of it, that `make test` doesn't spend
 NOT_QUICK = 1.5  # and that `make quick` doesn't
 LONG = 30.0  # CPU seconds of all tests of a file, from which on it is run before the others
+WAITING = ("tests/engines/",)  # files that take long and compute little, which are run first too
 OWN_ROW = 0.5  # a function that costs less in all its cases is counted with its file
 RUNS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]  # the best first
 
@@ -74,6 +75,11 @@ def cost_of(name):
     function = without_parameters(name)
     row = recorded().get(function) or recorded().get(function.partition("::")[0])
     return row[1] / row[0] if row else 0.0
+
+
+def length_of(name):
+    """CPU seconds of a test, for the order in which files are run; of one that mostly waits, many."""
+    return LONG if name.startswith(WAITING) else cost_of(name)
 
 
 def without_parameters(name):
@@ -136,7 +142,7 @@ def pytest_collection_modifyitems(config, items):
         items[:] = kept
     if config.getoption("shuffle") is not None:
         items[:] = shuffled(
-            items, config.getoption("shuffle"), lambda item: item.path, lambda item: cost_of(item.nodeid)
+            items, config.getoption("shuffle"), lambda item: item.path, lambda item: length_of(item.nodeid)
         )
 
 

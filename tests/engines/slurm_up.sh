@@ -30,8 +30,7 @@ stop() {  # whatever runs on a node, then the controller
 trap stop EXIT
 number=1
 for node in gpu1 cpu1; do
-  mkdir -p "$work/spool-$node"
-  unshare -n -m -u bash -c "echo \$\$ >'$work/$node.pid'; hostname $node; mount -t tmpfs tmpfs /run
+  unshare -n -m -u bash -c "echo \$\$ >'$work/$node.pid'; hostname $node; mount -t tmpfs tmpfs /run; mkdir /run/spool
     until ip link show eth0 >/dev/null 2>&1; do sleep 0.05; done
     ip link set lo up; ip addr add 10.250.0.$number/24 dev eth0; ip link set eth0 up
     exec slurmd -D -N $node" >"$work/$node.out" 2>&1 &
