@@ -19,9 +19,8 @@ def why_not():
     """Why there is no SLURM here; nothing where there is one."""
     if not (PACKAGES / "complete").exists():
         return "SLURM is not there: make engine-packages"
-    probe = subprocess.run(
-        ["unshare", "-n", "-m", "-u", "ip", "link", "set", "lo", "up"], capture_output=True, text=True
-    )
+    nodes = f"ip link add bridge type bridge && mount -t overlay overlay -o lowerdir={PACKAGES}/root/usr:/usr /usr"
+    probe = subprocess.run(["unshare", "-n", "-m", "-u", "bash", "-c", nodes], capture_output=True, text=True)
     return "" if probe.returncode == 0 else f"SLURM needs namespaces, which root may make: {probe.stderr.strip()}"
 
 
