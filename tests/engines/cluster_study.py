@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from small_study import write_inputs
 
-COMMAND = [sys.executable, "-m", "pyalign", "study"]
+PROGRAM = Path(sys.executable).with_name("pyalign")  # as jobs call it, and not the sources that a clone has here
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}  # the time in documents
 # What engines and records leave in the folder of a study, which is no part of it.
 LEFT = (".slurm", ".done", ".snakemake", ".parts", "records", "slurm.sh", "Snakefile", "commands.json", ".lock")
@@ -58,7 +58,7 @@ def write_study(folder, count=16):
 
 def run_serially(study, out):
     """The study by `study run`."""
-    subprocess.run([*COMMAND, "run", str(study), "--out", str(out), "--quiet"], check=True, stdout=subprocess.DEVNULL,
+    subprocess.run([PROGRAM, "study", "run", str(study), "--out", str(out), "--quiet"], check=True, stdout=subprocess.DEVNULL,
                    env={**os.environ, **EPOCH})  # fmt: skip
 
 
