@@ -58,8 +58,8 @@ def write_study(folder, count=16):
 
 def run_serially(study, out):
     """The study by `study run`."""
-    subprocess.run([PROGRAM, "study", "run", str(study), "--out", str(out), "--quiet"], check=True, stdout=subprocess.DEVNULL,
-                   env={**os.environ, **EPOCH})  # fmt: skip
+    command = [PROGRAM, "study", "run", study, "--out", out, "--quiet"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env={**os.environ, **EPOCH})
 
 
 def contents(out):

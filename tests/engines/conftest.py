@@ -28,8 +28,9 @@ def study(tmp_path_factory, request):
 
 
 @pytest.fixture
-def moment(monkeypatch):
-    """Documents say the moment that those of `study` say."""
+def moment(tmp_path, monkeypatch):
+    """Documents say the moment that those of `study` say. Python imports what is installed, not the sources of a clone."""
+    monkeypatch.chdir(tmp_path)
     for name, value in EPOCH.items():
         monkeypatch.setenv(name, value)
 
