@@ -29,7 +29,7 @@ def study(tmp_path_factory, request):
 
 @pytest.fixture
 def moment(tmp_path, monkeypatch):
-    """Documents say the moment that those of `study` say. Python imports what is installed, not the sources of a clone."""
+    """Documents say the moment that those of `study` say; outside a clone, whose sources Python would import."""
     monkeypatch.chdir(tmp_path)
     for name, value in EPOCH.items():
         monkeypatch.setenv(name, value)
