@@ -70,6 +70,7 @@ def test_models_that_hardly_differ_lie_in_between_and_more_triplets_help(people)
     assert found.n_needed_within == (3000, 100_000)
 
 
+@pytest.mark.suite("test")  # it is the first to see a fault of tools/mutations.csv
 def test_doubles_go_on_until_the_target_is_reached_and_no_further(people):
     x, triplets = people
     models = {"x": x, "near": nearly(x, 0.005)}
