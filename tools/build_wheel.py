@@ -2,8 +2,9 @@
 
 The wheel is for Linux and this Python, and asks for glibc 2.28 at most (`manylinux_2_28`). Where the C library is that
 old, as in the images of cibuildwheel, their compiler makes it. Elsewhere Zig's does, which links against the symbols of
-that version (`pip install ziglang`), with pyalign's own pool of threads in place of a library of OpenMP. auditwheel
-checks what comes out. The same commit gives the same bytes: times are those of the commit.
+that version (`pip install ziglang`), with pyalign's own pool of threads in place of a library of OpenMP; GCC, where
+there is one, compiles the kernels. auditwheel checks what comes out. The same commit and compilers give the same bytes: times
+are those of the commit.
 """
 
 from __future__ import annotations
@@ -109,6 +110,9 @@ def compiler() -> dict[str, str]:
     options = ["-DPYALIGN_THREADS=POOL", "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF"]
     options += [*(f"-DCMAKE_{name}={path}" for name, path in named.items())]
     options += [f"-DCMAKE_CXX_COMPILER_{name}={path}" for name, path in named.items()]
+    gcc = shutil.which("g++")
+    if gcc:  # its kernels are faster, and ask for nothing of its own library
+        options += [f"-DPYALIGN_KERNEL_CXX={gcc}"]
     return {
         "CC": str(folder / "zig-cc"), "CXX": str(folder / "zig-c++"), 
         "PYALIGN_CMAKE_ARGS": " ".join([os.environ.get("PYALIGN_CMAKE_ARGS", ""), *options]).strip(),

@@ -1,6 +1,7 @@
-// pool.cpp: threads for `#pragma omp` without a runtime library: the functions that Clang calls for the directives of
-// these kernels, with a pool of threads that soon sleep. The names and parameters are those of LLVM's OpenMP runtime
-// (openmp/runtime/src/kmp.h). They are hidden: a runtime that other libraries of the process bring has its own.
+// pool.cpp: threads for `#pragma omp` without a runtime library: the functions that Clang and GCC call for the
+// directives of these kernels, with a pool of threads that soon sleep. The names and parameters are those of LLVM's
+// OpenMP runtime (openmp/runtime/src/kmp.h) and of GCC's (libgomp/libgomp_g.h). They are hidden: a runtime that other
+// libraries of the process bring has its own.
 //
 // A caller is thread 0 of its team; the others come from the idle ones, or are made. Where no thread can be made, the
 // team is smaller. Several callers have teams at the same time, and a team within a team has one thread.
@@ -18,9 +19,16 @@
 
 #include "threads.h"
 
+#if defined(__clang__)
+#define PA_CONSTANT [[clang::require_constant_initialization]]
+#else
+#define PA_CONSTANT
+#endif
+
 namespace {
 
 typedef void (*Task)(int32_t* thread, int32_t* bound, ...);
+typedef void (*Region)(void* variables);
 
 constexpr int kMostArguments = 16;
 constexpr int kMostNested = 4;
@@ -64,9 +72,11 @@ struct Signal {
 
 struct Team {
   int size = 1;
-  Task task = nullptr;
+  Task task = nullptr;  // of Clang: takes a pointer to each variable
   void** arguments = nullptr;
   int count = 0, spins = 0;
+  Region region = nullptr;  // of GCC: takes one pointer to all variables
+  void* variables = nullptr;
   Signal barriers, left;
   std::atomic<int> arrived{0};
   Lock lock;  // of what follows, and of reductions
@@ -91,7 +101,7 @@ struct Worker {
 thread_local Member member = {nullptr, 0, 0};
 thread_local int32_t asked = 0;  // threads for the next region
 thread_local int nested = 0;     // regions of one thread
-[[clang::require_constant_initialization]] thread_local Team alone[kMostNested];
+PA_CONSTANT thread_local Team alone[kMostNested];
 thread_local Member outside[kMostNested];
 
 Lock pool, critical;
@@ -111,29 +121,30 @@ void run(Team* team, int32_t number) {
   member = {team, number, 0};
   int32_t bound = 0;
   void** a = team->arguments;
-  switch (team->count) {
+  switch (team->region ? -1 : team->count) {
+    case -1: team->region(team->variables); break;
 #define PA_RUN(count, ...) \
   case count: team->task(&member.number, &bound, ##__VA_ARGS__); break;
 #define PA_A4 a[0], a[1], a[2], a[3]
 #define PA_A8 PA_A4, a[4], a[5], a[6], a[7]
 #define PA_A12 PA_A8, a[8], a[9], a[10], a[11]
-    PA_RUN(0)
-    PA_RUN(1, a[0])
-    PA_RUN(2, a[0], a[1])
-    PA_RUN(3, a[0], a[1], a[2])
-    PA_RUN(4, PA_A4)
-    PA_RUN(5, PA_A4, a[4])
-    PA_RUN(6, PA_A4, a[4], a[5])
-    PA_RUN(7, PA_A4, a[4], a[5], a[6])
-    PA_RUN(8, PA_A8)
-    PA_RUN(9, PA_A8, a[8])
-    PA_RUN(10, PA_A8, a[8], a[9])
-    PA_RUN(11, PA_A8, a[8], a[9], a[10])
-    PA_RUN(12, PA_A12)
-    PA_RUN(13, PA_A12, a[12])
-    PA_RUN(14, PA_A12, a[12], a[13])
-    PA_RUN(15, PA_A12, a[12], a[13], a[14])
-    PA_RUN(16, PA_A12, a[12], a[13], a[14], a[15])
+      PA_RUN(0)
+      PA_RUN(1, a[0])
+      PA_RUN(2, a[0], a[1])
+      PA_RUN(3, a[0], a[1], a[2])
+      PA_RUN(4, PA_A4)
+      PA_RUN(5, PA_A4, a[4])
+      PA_RUN(6, PA_A4, a[4], a[5])
+      PA_RUN(7, PA_A4, a[4], a[5], a[6])
+      PA_RUN(8, PA_A8)
+      PA_RUN(9, PA_A8, a[8])
+      PA_RUN(10, PA_A8, a[8], a[9])
+      PA_RUN(11, PA_A8, a[8], a[9], a[10])
+      PA_RUN(12, PA_A12)
+      PA_RUN(13, PA_A12, a[12])
+      PA_RUN(14, PA_A12, a[12], a[13])
+      PA_RUN(15, PA_A12, a[12], a[13], a[14])
+      PA_RUN(16, PA_A12, a[12], a[13], a[14], a[15])
     default: abort();  // a region of more variables needs another line here
   }
   member = before;
@@ -349,5 +360,37 @@ int32_t __kmpc_dispatch_next_8(ident*, int32_t, int32_t* last, int64_t* lower, i
 }
 
 void __kmpc_dispatch_deinit(ident*, int32_t) {}
+
+// GCC's. Iterations that follow a static schedule divide themselves, and parts of a reduction are added by GOMP_atomic.
+int omp_get_num_threads(void) { return member.team ? member.team->size : 1; }
+
+void GOMP_parallel(Region region, void* variables, unsigned threads, unsigned) {
+  Team team;
+  team.region = region;
+  team.variables = variables;
+  run_team(&team, member.team ? 1 : threads > 0 ? int(threads) : omp_get_max_threads());
+}
+
+void GOMP_barrier(void) { __kmpc_barrier(nullptr, 0); }
+void GOMP_critical_name_start(void**) { critical.take(); }
+void GOMP_critical_name_end(void**) { critical.give(); }
+void GOMP_atomic_start(void) { __kmpc_reduce_nowait(nullptr, 0, 0, 0, nullptr, nullptr, nullptr); }
+void GOMP_atomic_end(void) { __kmpc_end_reduce_nowait(nullptr, 0, nullptr); }
+
+// Iterations from..to - 1 for a thread; whether there are any.
+bool GOMP_loop_nonmonotonic_dynamic_next(long* from, long* to) {
+  int32_t last;
+  int64_t lower, upper, step;
+  if (!__kmpc_dispatch_next_8(nullptr, 0, &last, &lower, &upper, &step)) return false;
+  *from = long(lower);
+  *to = long(upper) + 1;
+  return true;
+}
+bool GOMP_loop_nonmonotonic_dynamic_start(long first, long end, long step, long chunk, long* from, long* to) {
+  __kmpc_dispatch_init_8(nullptr, 0, 0, first, end - 1, step, chunk);
+  return GOMP_loop_nonmonotonic_dynamic_next(from, to);
+}
+void GOMP_loop_end(void) { GOMP_barrier(); }
+void GOMP_loop_end_nowait(void) {}
 
 }  // extern "C"

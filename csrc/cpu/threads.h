@@ -1,5 +1,5 @@
-// threads.h: where the threads of `#pragma omp` come from: the compiler's OpenMP, the pool of pool.cpp, which speaks
-// for it where the compiler is Clang and has no OpenMP, or nowhere: then one thread does all, with the same results.
+// threads.h: where the threads of `#pragma omp` come from: the compiler's OpenMP, the pool of pool.cpp, which stands
+// in for it where there is no library of OpenMP, or nowhere: then one thread does all, with the same results.
 #pragma once
 
 #if defined(PA_THREAD_POOL)
