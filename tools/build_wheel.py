@@ -3,8 +3,8 @@
 The wheel is for Linux and this Python, and asks for glibc 2.28 at most (`manylinux_2_28`). Where the C library is that
 old, as in the images of cibuildwheel, their compiler makes it. Elsewhere Zig's does, which links against the symbols of
 that version (`pip install ziglang`), with pyalign's own pool of threads in place of a library of OpenMP; GCC, where
-there is one, compiles the kernels. auditwheel checks what comes out. The same commit and compilers give the same bytes: times
-are those of the commit.
+there is one, compiles the kernels. auditwheel checks what comes out. The same commit and compilers give the same
+bytes: times are those of the commit.
 """
 
 from __future__ import annotations
