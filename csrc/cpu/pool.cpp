@@ -116,36 +116,43 @@ int processors() {
   return count > 0 ? int(count) : 1;
 }
 
-void run(Team* team, int32_t number) {
-  const Member before = member;
-  member = {team, number, 0};
+void call(const Team* team) {
   int32_t bound = 0;
   void** a = team->arguments;
-  switch (team->region ? -1 : team->count) {
-    case -1: team->region(team->variables); break;
+  switch (team->count) {
 #define PA_RUN(count, ...) \
   case count: team->task(&member.number, &bound, ##__VA_ARGS__); break;
 #define PA_A4 a[0], a[1], a[2], a[3]
 #define PA_A8 PA_A4, a[4], a[5], a[6], a[7]
 #define PA_A12 PA_A8, a[8], a[9], a[10], a[11]
-      PA_RUN(0)
-      PA_RUN(1, a[0])
-      PA_RUN(2, a[0], a[1])
-      PA_RUN(3, a[0], a[1], a[2])
-      PA_RUN(4, PA_A4)
-      PA_RUN(5, PA_A4, a[4])
-      PA_RUN(6, PA_A4, a[4], a[5])
-      PA_RUN(7, PA_A4, a[4], a[5], a[6])
-      PA_RUN(8, PA_A8)
-      PA_RUN(9, PA_A8, a[8])
-      PA_RUN(10, PA_A8, a[8], a[9])
-      PA_RUN(11, PA_A8, a[8], a[9], a[10])
-      PA_RUN(12, PA_A12)
-      PA_RUN(13, PA_A12, a[12])
-      PA_RUN(14, PA_A12, a[12], a[13])
-      PA_RUN(15, PA_A12, a[12], a[13], a[14])
-      PA_RUN(16, PA_A12, a[12], a[13], a[14], a[15])
+    PA_RUN(0)
+    PA_RUN(1, a[0])
+    PA_RUN(2, a[0], a[1])
+    PA_RUN(3, a[0], a[1], a[2])
+    PA_RUN(4, PA_A4)
+    PA_RUN(5, PA_A4, a[4])
+    PA_RUN(6, PA_A4, a[4], a[5])
+    PA_RUN(7, PA_A4, a[4], a[5], a[6])
+    PA_RUN(8, PA_A8)
+    PA_RUN(9, PA_A8, a[8])
+    PA_RUN(10, PA_A8, a[8], a[9])
+    PA_RUN(11, PA_A8, a[8], a[9], a[10])
+    PA_RUN(12, PA_A12)
+    PA_RUN(13, PA_A12, a[12])
+    PA_RUN(14, PA_A12, a[12], a[13])
+    PA_RUN(15, PA_A12, a[12], a[13], a[14])
+    PA_RUN(16, PA_A12, a[12], a[13], a[14], a[15])
     default: abort();  // a region of more variables needs another line here
+  }
+}
+
+void run(Team* team, int32_t number) {
+  const Member before = member;
+  member = {team, number, 0};
+  if (team->region) {
+    team->region(team->variables);
+  } else {
+    call(team);
   }
   member = before;
 }
