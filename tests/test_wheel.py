@@ -120,6 +120,16 @@ def test_so_do_the_modules_that_are_installed_here():
         assert exported(path) == [f"PyInit_{path.name.partition('.')[0]}"]
 
 
+@pytest.mark.skipif(platform.system() != "Linux", reason="objdump reads the modules of Linux")
+def test_what_gcc_compiles_for_a_wheel_calls_no_c_plus_plus_library():
+    """A wheel has that of Clang: the kernels must do without, and the CUDA kernels without its streams."""
+    modules = Path(native._native.__file__).parent
+    (library,) = (modules.parent / "_c" / "lib").glob("libpyalign.so")
+    assert not re.search("GLIBCXX|CXXABI", objdump("-T", library))
+    for path in modules.glob("_cuda.*"):
+        assert "ios_base" not in objdump("-T", path)
+
+
 @builds
 @pytest.mark.slow
 def test_pip_refuses_it_where_the_c_library_is_too_old(wheel, tmp_path):
