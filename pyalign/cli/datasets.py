@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pyalign.cli import _options
 from pyalign.cli._command import Command, Outcome, option
 from pyalign.datasets import DATASETS
-from pyalign.datasets.dataset import load_dataset
-from pyalign.datasets.elsewhere import forget_dataset, remember_dataset
+from pyalign.datasets.dataset import forget_dataset, load_dataset, remember_dataset
 from pyalign.datasets.listing import dataset_info, list_datasets
 from pyalign.progress import Progress
 

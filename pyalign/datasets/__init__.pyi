@@ -1,7 +1,7 @@
 from .dataset import DataSet as DataSet
+from .dataset import forget_dataset as forget_dataset
 from .dataset import load_dataset as load_dataset
-from .elsewhere import forget_dataset as forget_dataset
-from .elsewhere import remember_dataset as remember_dataset
+from .dataset import remember_dataset as remember_dataset
 from .fetch import Fetched as Fetched
 from .fetch import fetch_dataset as fetch_dataset
 from .registry import DATASETS as DATASETS

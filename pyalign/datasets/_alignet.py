@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pyalign.data import Triplets
-from pyalign.datasets._checked import check_triplets
+from pyalign.datasets._published import check_triplets
 from pyalign.datasets.places import Place
 from pyalign.io.arrays import strings
 from pyalign.io.npy import npz_entries

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pyalign.data import Judgments
-from pyalign.datasets._checked import check_judgments
-from pyalign.datasets._pictures import names_in
+from pyalign.datasets._published import check_judgments, names_in
 from pyalign.datasets.places import Place
 from pyalign.io.judgments import load_judgments
 from pyalign.io.named import Pictures

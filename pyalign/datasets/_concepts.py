@@ -8,7 +8,7 @@ import numpy as np
 
 from pyalign.data import Categories
 from pyalign.datasets import _things
-from pyalign.datasets._names import column
+from pyalign.datasets._published import column
 from pyalign.datasets.places import Place
 from pyalign.io.arrays import names_array
 from pyalign.io.categories import load_categories

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pyalign.data import Embeddings
 from pyalign.datasets import _things
-from pyalign.datasets._checked import check_rows
+from pyalign.datasets._published import check_rows
 from pyalign.datasets.places import Place
 from pyalign.io.embeddings import load_embeddings
 from pyalign.io.names import read_names

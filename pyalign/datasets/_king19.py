@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from pyalign.data import Judgments
-from pyalign.datasets._checked import check_judgments
+from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
 from pyalign.io.judgments import load_judgments
 from pyalign.io.named import Pictures

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pyalign.data import Categories, Judgments
-from pyalign.datasets._checked import check_judgments
+from pyalign.datasets._published import check_judgments
 from pyalign.datasets.places import Place
 from pyalign.io.arrays import Entries
 from pyalign.io.mat import mat_entries

@@ -8,7 +8,7 @@ import numpy as np
 
 from pyalign.data import Triplets
 from pyalign.datasets import _things
-from pyalign.datasets._checked import check_triplets
+from pyalign.datasets._published import check_triplets
 from pyalign.datasets.places import Place, folder_of
 from pyalign.io.triplets import load_triplets
 

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyalign.data import Judgments
-from pyalign.datasets._checked import check_judgments
-from pyalign.datasets._pictures import by_number, names_in
+from pyalign.datasets._published import by_number, check_judgments, names_in
 from pyalign.datasets.places import Place
 from pyalign.io.mat import mat_entries
 from pyalign.io.named import Pictures

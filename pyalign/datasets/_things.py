@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyalign.data import Triplets
-from pyalign.datasets._checked import check_triplets
-from pyalign.datasets._names import column
+from pyalign.datasets._published import check_triplets, column
 from pyalign.datasets.places import Place
 from pyalign.io.names import read_names
 from pyalign.io.triplets import load_triplets

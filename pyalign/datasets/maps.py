@@ -13,7 +13,7 @@ from pyalign._registry import register
 from pyalign.data import Transform
 from pyalign.datasets.fetch import CHECKSUMS, fetch_file
 from pyalign.datasets.places import root
-from pyalign.datasets.row import Remote
+from pyalign.datasets.registry import Remote
 from pyalign.errors import InputError, nearest
 from pyalign.io.paths import PUBLISHED_MAP
 from pyalign.io.transform import load_transform
