@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.append(str(Path(__file__).parent))  # archives.py, file_server.py
 
 TRAPS = ["camera_lens", "camera1", "camera2", "hot_chocolate", "hot_tub", "hot-air_balloon", "air_mattress", "airbag"]
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import socket
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from file_server import serving
 from support import reals
 
 import pyalign
@@ -18,11 +16,6 @@ from pyalign.datasets.maps import MAPS
 from pyalign.errors import InputError
 
 pytest.importorskip("pooch", reason="pooch is not installed")
-
-spec = importlib.util.spec_from_file_location("server_of_maps", Path(__file__).with_name("server.py"))
-served = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = served
-spec.loader.exec_module(served)
 
 
 def map_bytes(seed=0, features=6):
@@ -36,7 +29,7 @@ def server(root, monkeypatch):
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pyalign.datasets.download.WAIT", 0.0)
-    with served.serving() as server:
+    with serving() as server:
         monkeypatch.setattr("pyalign.datasets.maps.ADDRESS", server.address)
         server.files["/clip_ViT-L/14/visual/transform.npz"] = map_bytes()
         yield server

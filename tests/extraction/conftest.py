@@ -30,6 +30,25 @@ def pictures(tmp_path, monkeypatch):
     return tmp_path / "p"
 
 
+@pytest.fixture
+def damaged(pictures):
+    (pictures / "04.png").unlink()
+    (pictures / "04.jpg").write_bytes(b"junk")
+    return pictures
+
+
+@pytest.fixture
+def bitmaps(tmp_path, monkeypatch):
+    """A folder `p` of 6 uncompressed pictures: others have the same sizes."""
+    from extracted import repaint
+
+    (tmp_path / "p").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for k in range(6):
+        repaint(tmp_path / "p", k, k)
+    return tmp_path / "p"
+
+
 @pytest.fixture(autouse=True)
 def cache_of_its_own(tmp_path_factory, monkeypatch):
     """What sources know is kept in a folder of the tests."""

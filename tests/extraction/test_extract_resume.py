@@ -1,4 +1,4 @@
-"""Extractions that are interrupted, killed, resumed, run in parts: the bytes are those of one run."""
+"""Extractions that are interrupted, killed, resumed: the bytes are those of one run."""
 
 from __future__ import annotations
 
@@ -15,37 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from extracted import OTHER, files, repaint
 
 import pyalign
 from pyalign.extraction import attempt as attempt_module
 from pyalign.extraction.encoder import Request
 from pyalign.extraction.extract import extract
-from pyalign.extraction.folder import Folder
 from pyalign.extraction.images import as_images
-from pyalign.extraction.merge import merge_extractions
 from pyalign.extraction.onnx_graph import read_graph
 from pyalign.extraction.sources import load_encoder
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 OPTIONS = {"batch_size": 2, "unreadable": "omit"}
-
-
-@pytest.fixture
-def damaged(pictures):
-    (pictures / "04.png").unlink()
-    (pictures / "04.jpg").write_bytes(b"junk")
-    return pictures
-
-
-def files(folder):
-    """The bytes of a finished folder; of the manifest all but times and the name of the folder."""
-    found = {path.name: path.read_bytes() for path in folder.iterdir()}
-    document = json.loads(found.pop("manifest.json"))
-    for key in ("seconds", "items_per_second"):
-        document.pop(key)
-    document["provenance"].pop("time")
-    assert os.path.basename(document["provenance"]["options"].pop("out")) == folder.name
-    return found, document
 
 
 def attempts():
@@ -193,27 +174,6 @@ def test_other_images_are_another_run(pictures, message_of):
     (pictures / "new.png").write_bytes((pictures / "01.png").read_bytes())
     message = message_of(lambda: extract("pixels:3", pictures, out="e", resume=True, batch_size=2))
     assert message.startswith("e: was begun with names_sha256 ")
-
-
-@pytest.fixture
-def bitmaps(tmp_path, monkeypatch):
-    """A folder `p` of 6 uncompressed pictures: others have the same sizes."""
-    (tmp_path / "p").mkdir()
-    monkeypatch.chdir(tmp_path)
-    for k in range(6):
-        repaint(tmp_path / "p", k, k)
-    return tmp_path / "p"
-
-
-def repaint(folder, k, seed):
-    """Another picture under the name of one, of the same size and the same time of change."""
-    path = folder / f"{k:02}.bmp"
-    before = path.stat() if path.exists() else None
-    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path)
-    if before is not None:
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-        assert path.stat().st_size == before.st_size
 
 
 CHANGED = "e: holds rows of other images: '{}' has changed since; take another folder, or remove this one"
@@ -393,152 +353,6 @@ def test_edited_counts_are_refused_in_one_line(pictures, message_of):
     assert message == "e: was changed since an interrupted run has left it; remove it to begin again"
 
 
-# Parts
-
-
-@pytest.mark.parametrize("parts", [1, 2, 3, 6])
-def test_parts_put_together_are_the_bytes_of_one_run(damaged, parts):
-    layers = ("penultimate", "logits")
-    encoder = load_encoder("random:0:timm:test_resnet")
-    whole = extract(encoder, damaged, layers, out="once", **OPTIONS)
-    for part in range(parts, 0, -1):
-        extract(encoder, damaged, layers, out=f"part{part}", shard=(part, parts), **OPTIONS)
-    merged = merge_extractions([f"part{part}" for part in range(parts, 0, -1)], "merged")
-    assert files(damaged.parent / "merged") == files(damaged.parent / "once")
-    assert merged["logits"].names == whole["logits"].names
-    again = extract(encoder, damaged, layers, out="merged", resume=True, **OPTIONS)
-    np.testing.assert_array_equal(again["logits"].values, whole["logits"].values)
-
-
-def test_parts_of_images_that_changed_between_the_runs_are_not_merged(bitmaps, message_of):
-    extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2)
-    for k in range(6):
-        repaint(bitmaps, k, 50 + k)
-    extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
-    message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
-    assert message == "part1: was made of other images than p holds: '00.bmp' has changed"
-    assert not Path("merged").exists()
-    bitmaps.rename("gone")
-    note = "the images of p are not there: whether they changed between the runs of the parts is not checked"
-    assert merge_extractions(["part1", "part2"], "merged").notes == (note,)
-
-
-def test_parts_of_two_folders_of_images_are_not_merged(bitmaps, message_of):
-    extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2)
-    shutil.copytree("p", "q")
-    repaint(Path("q"), 4, 99)
-    extract("pixels:3", "q", out="part2", shard=(2, 2), batch_size=2)
-    message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
-    assert message == "part2: was made of other images than p holds: '04.bmp' has changed"
-
-
-def test_parts_whose_hashes_were_edited_are_not_merged(bitmaps, message_of):
-    extract("pixels:3", "p", out="part1", shard=(1, 1), batch_size=2)
-    Path("part1/items.sha256").write_text(f"{'0' * 64}  00.bmp\n")
-    message = message_of(lambda: merge_extractions(["part1"], "merged"))
-    assert message == "part1/items.sha256: was changed since the extraction has written it"
-
-
-def test_what_does_not_belong_together_is_not_merged(pictures, message_of):
-    for part in (1, 2):
-        extract("pixels:2", pictures, out=f"a{part}", shard=(part, 2), batch_size=2)
-    extract("pixels:2", pictures, out="b2", shard=(2, 2), batch_size=3)
-    extract("pixels:2", pictures, out="c1", shard=(1, 3), batch_size=2)
-    extract("pixels:2", pictures, out="whole")
-
-    def told(*parts):
-        return message_of(lambda: merge_extractions(parts, "m"))
-
-    assert told("a1") == "merge needs all 2 parts; missing 2"
-    assert told("a1", "b2") == "b2: differs from a1 in batch_size"
-    assert told("a1", "c1") == "c1: differs from a1 in number of parts (3 and 2)"
-    assert told("a1", "whole") == "whole: is no part: it was made without shard=(k, n)"
-    assert told("a2", "a1", "./a2") == "./a2: is part 2, as a2 is"
-    assert told() == "merge needs the folders of all parts; got none"
-    assert not (pictures.parent / "m").exists()
-
-
-def test_more_parts_than_batches_leave_some_without_items(pictures, message_of):
-    extract("pixels:2", pictures, out="once", batch_size=6)
-    found = [extract("pixels:2", pictures, out=f"part{k}", shard=(k, 3), batch_size=6) for k in (1, 2, 3)]
-    assert [len(part) for part in found] == [0, 6, 5]
-    assert files(Path("part1"))[0] == {"names.txt": b"", "items.sha256": b""}
-    merge_extractions([f"part{k}" for k in (3, 1, 2)], "merged")
-    assert files(Path("merged")) == files(Path("once"))
-    assert extract("pixels:2", pictures, shard=(1, 3), batch_size=6).n_rows == 0
-    assert "part (1, 3) of a run holds no items" in message_of(lambda: found[0]["penultimate"])
-    message = message_of(pyalign.load_embeddings, "part1")
-    assert message == "part1: manifest.json: holds no rows: it is a part of a run; merge the parts"
-
-
-def test_a_part_whose_items_all_fail_is_merged_with_the_others(pictures):
-    for name in sorted(path.name for path in pictures.glob("*.*"))[:4]:
-        (pictures / name).write_bytes(b"junk")
-    extract("pixels:2", pictures, out="once", **OPTIONS)
-    for part in (1, 2, 3):
-        extract("pixels:2", pictures, out=f"part{part}", shard=(part, 3), **OPTIONS)
-    merged = merge_extractions(["part1", "part2", "part3"], "merged")
-    assert files(Path("merged")) == files(Path("once")) and len(merged) == 7
-
-
-def interrupted_merge(parts):
-    """A merge that ends after its first piece."""
-    real = Folder.add
-
-    def add(self, *given):
-        if self.next:
-            raise KeyboardInterrupt
-        real(self, *given)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Folder, "add", add)
-        merge_extractions(parts, "merged")
-
-
-def test_a_merge_that_was_interrupted_does_not_go_on_with_other_parts(bitmaps, message_of):
-    parts = ["part1", "part2"]
-    for k in (1, 2):
-        extract("pixels:3", "p", out=f"part{k}", shard=(k, 2), batch_size=2)
-    interrupted_merge(parts)
-    for k in range(6):
-        repaint(bitmaps, k, 70 + k)
-    for k in (1, 2):
-        shutil.rmtree(f"part{k}")
-        extract("pixels:3", "p", out=f"part{k}", shard=(k, 2), batch_size=2)
-    assert message_of(lambda: merge_extractions(parts, "merged")).startswith("merged: was begun with merge of ")
-    message = message_of(lambda: extract("pixels:3", "p", out="merged", batch_size=2, resume=True))
-    assert message.startswith("merged: was begun with merge of ")
-    shutil.rmtree("merged")
-    interrupted_merge(parts)
-    merge_extractions(parts, "merged")
-    extract("pixels:3", "p", out="once", batch_size=2)
-    assert files(Path("merged")) == files(Path("once"))
-
-
-@pytest.mark.parametrize(
-    ("name", "problem"),
-    [
-        ("penultimate.npy", "penultimate.npy was changed since the extraction has written it"),
-        ("names.txt", "names.txt was changed since the extraction has written it"),
-        ("items.sha256", "items.sha256 is not there, which its run has written"),
-    ],
-)
-def test_a_finished_folder_that_was_damaged_is_neither_given_back_nor_merged(bitmaps, message_of, name, problem):
-    extract("pixels:3", "p", out="e", batch_size=2)
-    extract("pixels:3", "p", out="part1", shard=(1, 1), batch_size=2)
-    for folder in ("e", "part1"):
-        path = Path(folder, name)
-        if name == "items.sha256":
-            path.unlink()
-        else:
-            raw = bytearray(path.read_bytes())
-            raw[-2] ^= 1
-            path.write_bytes(raw)
-    assert message_of(lambda: extract("pixels:3", "p", out="e", batch_size=2, resume=True)) == f"e: {problem}"
-    assert message_of(lambda: merge_extractions(["part1"], "merged")) == f"part1: {problem}"
-    assert not Path("merged").exists()
-
-
 def test_pillow_images_count_with_what_is_transparent_in_them(message_of, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     opaque, clear = (Image.new("RGBA", (4, 4), (255, 255, 255, alpha)) for alpha in (255, 0))
@@ -576,15 +390,6 @@ extract("pixels:8", "p", out="e", batch_size=2, resume=True)
     assert ran.stdout.strip().endswith(("penultimate.npy", "state.json.new"))
     extract("pixels:8", "p", out="once", batch_size=2)
     assert files(Path("e")) == files(Path("once"))
-
-
-def test_an_empty_part_of_another_processor_is_merged(bitmaps, monkeypatch):
-    extract("pixels:3", "p", out="once", batch_size=6)
-    extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=6)
-    monkeypatch.setenv(*OTHER.split("="))
-    extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=6)
-    merge_extractions(["part1", "part2"], "merged")
-    assert files(Path("merged")) == files(Path("once"))
 
 
 def test_a_run_of_a_live_process_is_kept_and_that_of_one_that_has_ended_goes(pictures):
@@ -640,9 +445,6 @@ def test_a_graph_of_onnx_runs_with_the_threads_that_are_asked_for(tmp_path):
     assert graph.session("cpu", 3).get_session_options().intra_op_num_threads == 3
 
 
-OTHER = "ATEN_CPU_CAPABILITY=other"
-
-
 def test_an_unfinished_run_of_another_processor_is_computed_again_and_says_so(pictures, monkeypatch):
     begin(pictures)
     monkeypatch.setenv(*OTHER.split("="))
@@ -658,24 +460,6 @@ def test_a_finished_run_of_another_processor_is_given_back_with_a_note(pictures,
     monkeypatch.setenv(*OTHER.split("="))
     found = extract("pixels:3", pictures, out="e", resume=True)
     assert found.notes[-1] == f"the rows were computed on {before.processor}, and this is {before.processor} {OTHER}"
-
-
-def test_parts_of_two_processors_are_merged_where_that_is_allowed_alone(pictures, monkeypatch, message_of):
-    here = extract("pixels:3", "p", out="part1", shard=(1, 2), batch_size=2).processor
-    extract("pixels:3", "p", out="threads2", shard=(2, 2), batch_size=2, n_threads=1)
-    monkeypatch.setenv(*OTHER.split("="))
-    extract("pixels:3", "p", out="part2", shard=(2, 2), batch_size=2)
-    end = "last digits of rows may differ; mixed=True allows it"
-    message = message_of(lambda: merge_extractions(["part1", "part2"], "merged"))
-    assert message == f"part2: differs from part1: processor {here} {OTHER}, and there {here}: {end}"
-    message = message_of(lambda: merge_extractions(["part1", "threads2"], "merged"))
-    assert message == f"threads2: differs from part1: model threads 1, and there 2: {end}"
-    found = merge_extractions(["part1", "part2"], "merged", mixed=True)
-    assert found.processor == f"{here} and {here} {OTHER}"
-    note = f"parts differ in processor ({here}; {here} {OTHER}): rows may differ in the last digits"
-    assert found.notes[-1] == note and len(found) == 11
-    extract("pixels:3", "p", out="other", shard=(2, 2), batch_size=3)
-    assert "in batch_size" in message_of(lambda: merge_extractions(["part1", "other"], "m", mixed=True))
 
 
 def test_a_processor_is_told_by_its_maker_and_instructions(monkeypatch):
