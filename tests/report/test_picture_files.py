@@ -17,7 +17,7 @@ import pytest
 import pyalign
 from pyalign.errors import MissingExtraError
 from pyalign.report.charts import chart
-from pyalign.report.charts.save import rendered, save_chart
+from pyalign.report.charts.save import rendered
 from pyalign.report.charts.theme import WIDTHS
 from pyalign.report.plot import as_files, figures
 
@@ -171,10 +171,9 @@ def test_results_that_only_a_page_shows_say_so(message_of):
 def test_a_failure_leaves_the_earlier_picture_as_it_was(one_model, tmp_path, monkeypatch):
     path = tmp_path / "a.svg"
     path.write_text("before")
-    drawn = chart(one_model)
     monkeypatch.setattr("os.replace", _fails)
     with pytest.raises(OSError, match="disk"):
-        save_chart(drawn, path)
+        pyalign.plot(one_model, out=path)
     assert path.read_text() == "before" and [one.name for one in tmp_path.iterdir()] == ["a.svg"]
 
 

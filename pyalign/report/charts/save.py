@@ -11,7 +11,6 @@ from typing import Any
 from pyalign import _checks
 from pyalign.errors import InputError
 from pyalign.io.paths import PathLike, checked_path
-from pyalign.io.write import write_files
 from pyalign.report.charts.marks import Spec, alt, module_for
 
 SUFFIXES = (".html", ".svg", ".png", ".pdf")
@@ -46,23 +45,6 @@ vegaEmbed("#figure", {spec}, {{"renderer": "svg", "actions": {{"export": true, "
 """
 
 
-def save_chart(chart: Any, path: PathLike, *, ppi: int = 200) -> None:
-    """Write a chart; the name says as what: ``.html``, ``.svg``, ``.png`` or ``.pdf``.
-
-    Nothing is read from a network, now or when the file is looked at. A file is there whole or not at all.
-
-    Args:
-        chart: of `chart`, or any chart of Altair.
-        path: where to.
-        ppi: pixels per inch of a PNG, 36 to 1,200.
-
-    Raises:
-        InputError: another suffix. MissingExtraError: vl-convert is not installed. OSError: it can't be written.
-    """
-    suffix = suffix_of_picture(path)
-    write_files([(path, rendered(chart, suffix, ppi=ppi))])
-
-
 def suffix_of_picture(path: PathLike) -> str:
     """The suffix of a picture's name; raises InputError where it is another."""
     suffix = os.path.splitext(checked_path(path))[1].lower()
@@ -72,7 +54,16 @@ def suffix_of_picture(path: PathLike) -> str:
 
 
 def rendered(chart: Any, suffix: str, *, ppi: int = 200) -> bytes:
-    """The bytes of the file; the same for the same chart."""
+    """The bytes of the file, the same for the same chart; nothing is read from a network, now or when it is looked at.
+
+    Args:
+        chart: of `chart`, or any chart of Altair.
+        suffix: one of `SUFFIXES`.
+        ppi: pixels per inch of a PNG, 36 to 1,200.
+
+    Raises:
+        MissingExtraError: vl-convert is not installed.
+    """
     ppi = _checks.whole_number(ppi, "ppi", 36, 1200)
     convert, spec = vl_convert(), chart.to_dict()
     _require_own_process()
