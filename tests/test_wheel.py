@@ -38,12 +38,13 @@ builds = pytest.mark.skipif(
 )
 
 
-def made(folder):
+def made(folder, **variables):
     """What the tool prints that it has written."""
     words = [] if DIST else ["--no-cuda"]
     command = [sys.executable, ROOT / "tools" / "build_wheel.py", "--out", folder, *words]
     with counted():
-        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+        environment = {**os.environ, **variables}
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return [Path(line) for line in done.stdout.splitlines()]
 
@@ -148,8 +149,10 @@ def test_pip_refuses_it_where_the_c_library_is_too_old(wheel, tmp_path):
 @builds
 @pytest.mark.slow
 def test_the_same_sources_give_the_same_bytes(files, tmp_path):
-    """The build cache has the kernels then; that they hold nothing of where they were compiled is asked above."""
-    again = {file.name: file.read_bytes() for file in made(tmp_path)}
+    """Compiled again in another folder, for `make wheels`. Otherwise the build cache has the kernels."""
+    again = {
+        file.name: file.read_bytes() for file in made(tmp_path, **({"PYALIGN_BUILD_CACHE": "off"} if DIST else {}))
+    }
     assert again == {file.name: file.read_bytes() for file in files}
     with tarfile.open(next(file for file in files if file.name.endswith(".tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -175,15 +178,46 @@ def test_the_wheel_says_what_compiled_it_and_where_its_library_is(installed, tmp
     assert installed.site in folder.parents and (folder / "pyalign-config.cmake").exists()
 
 
+DRIVER = """
+#include <stdlib.h>
+#include <string.h>
+int cuDriverGetVersion(int* version) { *version = atoi(getenv("DRIVER")); return 0; }
+static int no_device() { return 100; }
+int cuGetProcAddress_v2(const char* name, void** function, int version, unsigned long flags, int* status) {
+  if (status) *status = 0;
+  if (!strcmp(name, "cuDriverGetVersion")) *function = cuDriverGetVersion;
+  else if (!strncmp(name, "cuGetProcAddress", 16)) *function = cuGetProcAddress_v2;
+  else *function = no_device;
+  return 0;
+}
+int cuGetProcAddress(const char* name, void** function, int version, unsigned long flags) {
+  return cuGetProcAddress_v2(name, function, version, flags, NULL);
+}
+"""
+
+
 @builds
 @pytest.mark.slow
-def test_its_cuda_kernels_load_without_a_device(installed, binaries, tmp_path):
+def test_its_cuda_kernels_load_and_take_the_drivers_that_the_page_names(installed, binaries, tmp_path):
+    """By a driver that finds no device and says which version it is of. 12.0 is that of R525."""
     if "_cuda" not in binaries:
         pytest.skip("PYALIGN_DIST names no folder of `make wheels`, or no nvcc was there")
-    code = "from pyalign.backends import _cuda; count, why = _cuda.device_count(); print(count, bool(why))"
-    variables = {**installed.variables, "LD_BIND_NOW": "1", "CUDA_VISIBLE_DEVICES": "-1"}
-    done = subprocess.run([installed.python, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout == "0 True\n", done.stdout + done.stderr
+    (tmp_path / "driver.c").write_text(DRIVER)
+    subprocess.run(["cc", "-shared", "-fPIC", "-w", "driver.c", "-o", "libcuda.so.1"], cwd=tmp_path, check=True)
+
+    def reason(driver):
+        code = "from pyalign.backends import _cuda; print(*_cuda.device_count())"
+        more = {"LD_BIND_NOW": "1", "LD_LIBRARY_PATH": str(tmp_path), "DRIVER": str(driver)}
+        command, variables = [installed.python, "-c", code], {**installed.variables, **more}
+        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    told = re.fullmatch(r"0 no CUDA device \(the driver is for CUDA 11.8, .* built for (\d+)\.\d\)", reason(11080))
+    assert told
+    major = int(told[1])
+    assert major == 12 or not (ROOT / "build" / "cuda-12").exists()
+    assert reason(1000 * major) == "0 no CUDA device (the driver finds none)"
 
 
 @builds
@@ -257,11 +291,11 @@ def test_a_cpu_without_avx_runs_it(installed, tmp_path):
 @builds
 @pytest.mark.slow
 def test_the_wheel_runs_under_an_older_c_library(installed, tmp_path):
-    """That of an older release, unpacked with its loader and its Python: tests/older_libc.sh."""
+    """That of an older release, unpacked with its loader and its Python, as `make wheels` does."""
     root = Path(os.environ.get("PYALIGN_OLDER_LIBC", ""))
     python = root / "usr" / "bin" / f"python3.{sys.version_info.minor}"
     if not os.environ.get("PYALIGN_OLDER_LIBC") or not python.exists():
-        pytest.skip("PYALIGN_OLDER_LIBC names no folder with an older libc6 and this Python (tests/older_libc.sh)")
+        pytest.skip("PYALIGN_OLDER_LIBC names no folder with an older libc6 and this Python (make wheels)")
     libraries = [path.parent for path in sorted(root.rglob("libc.so.6")) + sorted(root.rglob("libstdc++.so.6"))]
     loader = libraries[0] / "ld-linux-x86-64.so.2"
     said = []

@@ -25,6 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 GLIBC = (2, 28)
+CUDA_12 = ROOT / "build" / "cuda-12" / "bin" / "nvcc"  # tools/cuda_12.sh: for drivers from R525
 TARGET = f"{platform.machine()}-linux-gnu.{GLIBC[0]}.{GLIBC[1]}"
 PLATFORM = f"manylinux_{GLIBC[0]}_{GLIBC[1]}_{platform.machine()}"
 ZIG = '#!/bin/sh\nexec "{python}" -m ziglang {tool} "$@"\n'
@@ -48,6 +49,8 @@ def build(folder: Path, cuda: bool, sdist: bool) -> list[Path]:
     sources, plain, repaired = folder / "sources", folder / "plain", folder / "repaired"
     copy_sources(sources)
     environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch(), "PYALIGN_PURE": "0", **compiler()}
+    if CUDA_12.exists():
+        environment.setdefault("CUDACXX", str(CUDA_12))
     if not cuda:
         environment["PYALIGN_CMAKE_ARGS"] = environment.get("PYALIGN_CMAKE_ARGS", "") + " -DPYALIGN_CUDA=OFF"
     made = []
