@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+from itertools import combinations
 from typing import get_args
 
 import numpy as np
@@ -106,6 +107,22 @@ def test_replicates_are_weighted_means(seed, by, k):
     with np.errstate(invalid="ignore"):
         expected = (values.astype(int) @ weights) / weights.sum(axis=0)
     np.testing.assert_allclose(means, expected.T, rtol=1e-13, atol=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_over_triplets_all_answers_to_one_are_drawn_together(weighted):
+    """Rows in any order, which show the three objects in any order: the means are those of sums over the triplets."""
+    rng = np.random.default_rng(0)
+    triplets, times = np.array([*combinations(range(7), 3)]), rng.integers(1, 6, 35)
+    order = rng.permutation(times.sum())
+    rows = rng.permuted(np.repeat(triplets, times, axis=0), axis=1)[order]
+    values = values_of(3, 1, 35)
+    weights = np.repeat(rng.integers(1, 4, 35), times)[order].astype(float) if weighted else None
+    plan = Resampling("triplets", "bootstrap", 64, seed=7)
+    found = replicates(Clusters.of(rows, weights=weights), np.repeat(values, times, axis=1)[:, order], plan)
+    whole = times if weights is None else np.bincount(np.repeat(np.arange(35), times)[order], weights)
+    expected = replicates(Clusters.of(triplets, weights=whole.astype(float)), values, plan)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_a_resample_that_leaves_no_row_is_not_a_number_and_is_refused(message_of):
