@@ -363,7 +363,7 @@ def _distinct(index: np.ndarray, n: int) -> int:
 
 def _within(index: np.ndarray, n: int, people: np.ndarray) -> tuple[np.ndarray, int]:
     """Triplets whose objects are others for each participant, and how many there then are."""
-    own = people[:, None].astype(np.int64) * n + index
+    own = people[:, None].astype(np.int64) * n + index.astype(np.int64)  # uint64 and int64 would be float64
     total = (int(people.max()) + 1) * n
     if total > max(1 << 16, MOST_LABELS * own.size):
         labels, codes = np.unique(own, return_inverse=True)

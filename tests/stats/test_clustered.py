@@ -212,6 +212,14 @@ def test_some_of_the_rows_are_those_rows_alone():
         np.testing.assert_array_equal(part.candidates, alone.candidates)
 
 
+@pytest.mark.parametrize("by", BY)
+def test_objects_may_be_numbered_in_any_whole_type(by):
+    table, triplets, people = case(2, 20, 80, 2, np.int16, False)
+    for dtype in (np.uint8, np.uint16, np.uint64, ">i4"):
+        found = errors_of(table, triplets.astype(dtype), people, by)
+        np.testing.assert_array_equal(found.candidates, errors_of(table, triplets, people, by).candidates)
+
+
 # What is not known
 
 

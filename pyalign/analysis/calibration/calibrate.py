@@ -110,8 +110,8 @@ def calibrate(
         measure: see `pyalign.similarity`; one or several.
         split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
             all in one part and reported on those whose items are all in the other. ``"triplets"``: sets of three are
-            split, with all answers to them. None: fitted and reported on all. The split is the same for all embeddings, whatever
-            the order of their rows.
+            split, with all answers to them. None: fitted and reported on all. The split is the same for all embeddings,
+            whatever the order of their rows.
         held_out: the fraction of objects (or triplets) to report on.
         seed: the seed of the split.
         bins: the number of bins of the reliability tables.
