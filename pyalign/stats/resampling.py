@@ -21,7 +21,7 @@ from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
 from pyalign.progress import Progress, silent
-from pyalign.stats.splits import sets_of_three
+from pyalign.stats.splits import different_sets
 
 BY = ("objects", "subjects", "objects+subjects", "triplets")  # what intervals are over
 AUTO: Final = "auto"  # over objects, and participants if enough of these are known
@@ -224,12 +224,12 @@ class Clusters:
         return self.subjects
 
     def repeated(self) -> np.ndarray | None:
-        """(t,) the number of each row's set of three objects, where some set is in several rows; else None."""
+        """(t,) the number of each row's set of three, in the order of their first rows; None if no two rows show one."""
         index = _checks.as_array(self.objects, "objects", "(t, k)")
         if index.shape[1] != 3:
             return None
-        sets = sets_of_three(index, self.n)
-        return sets if int(sets.max()) + 1 < len(sets) else None
+        count, sets = different_sets(index, self.n)
+        return sets if count < len(sets) else None
 
 
 def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progress: Progress = silent) -> np.ndarray:

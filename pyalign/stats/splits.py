@@ -96,7 +96,7 @@ class TripletKFold:
             people, number = _people(triplets, subjects, len(index))
             of_triplet = self._parts(people, rng)[number]
         else:
-            sets, number = _different(index, n)
+            sets, number = different_sets(index, n)
             of_triplet = self._parts(sets, rng)[number]
         for f in range(self.n_splits):
             out = of_triplet == f
@@ -192,7 +192,7 @@ class TripletHoldOut:
         return kinds
 
     def _by_triplets(self, triplets: np.ndarray, n: int) -> np.ndarray:
-        sets, number = _different(triplets, n)
+        sets, number = different_sets(triplets, n)
         bits, kinds = np.random.Philox(self.seed), np.empty(sets, np.uint8)
         limit = np.uint64(self.test_size * 2.0**64)
         for start in range(0, sets, CHUNK):
@@ -225,10 +225,15 @@ def sets_of_three(triplets: np.ndarray, n: int) -> np.ndarray:
     return np.unique(np.stack([i, j, k], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
 
 
-def _different(triplets: np.ndarray, n: int) -> tuple[int, np.ndarray]:
+def different_sets(triplets: np.ndarray, n: int) -> tuple[int, np.ndarray]:
     """How many sets of three there are, and the number of each triplet's, in the order in which they first appear.
 
-    Where no set is repeated these are the numbers of the rows, so that a seed splits such files as it always did.
+    Where no set is repeated these are the numbers of the rows, so that a seed splits such files as it always did. How
+    the items are numbered does not matter.
+
+    Example:
+        >>> different_sets(np.array([[3, 1, 2], [0, 1, 2], [2, 3, 1]]), 4)
+        (2, array([0, 1, 0]))
     """
     in_order = sets_of_three(triplets, n)
     first = np.unique(in_order, return_index=True)[1]

@@ -83,7 +83,8 @@ def test_names_in_the_place_of_labels_are_refused(message_of):
     """They would be left out without a word, and rows matched by position."""
     message = message_of(Categories.of, ["tool", "food"], ("axe", "pear"))
     assert message == (
-        "labels must be left out where categories (n,) are the labels themselves; got 2: the names of objects are names="
+        "labels must be left out where categories (n,) are the labels themselves; got 2: the names of objects are "
+        "names="
     )
 
 

@@ -113,15 +113,13 @@ def test_replicates_are_weighted_means(seed, by, k):
 def test_over_triplets_all_answers_to_one_are_drawn_together(weighted):
     """Rows in any order, which show the three objects in any order: the means are those of sums over the triplets."""
     rng = np.random.default_rng(0)
-    triplets, times = np.array([*combinations(range(7), 3)]), rng.integers(1, 6, 35)
-    order = rng.permutation(times.sum())
-    rows = rng.permuted(np.repeat(triplets, times, axis=0), axis=1)[order]
-    values = values_of(3, 1, 35)
-    weights = np.repeat(rng.integers(1, 4, 35), times)[order].astype(float) if weighted else None
+    triplets, times = rng.permutation([*combinations(range(7), 3)]), rng.integers(1, 6, 35)
+    shown = np.concatenate([np.arange(35), rng.permutation(np.repeat(np.arange(35), times - 1))])  # each once, then more
+    rows, values = rng.permuted(triplets[shown], axis=1), values_of(3, 1, 35)
+    weights = rng.integers(1, 4, 35)[shown].astype(float) if weighted else None
     plan = Resampling("triplets", "bootstrap", 64, seed=7)
-    found = replicates(Clusters.of(rows, weights=weights), np.repeat(values, times, axis=1)[:, order], plan)
-    whole = times if weights is None else np.bincount(np.repeat(np.arange(35), times)[order], weights)
-    expected = replicates(Clusters.of(triplets, weights=whole.astype(float)), values, plan)
+    found = replicates(Clusters.of(rows, weights=weights), values[:, shown], plan)
+    expected = replicates(Clusters.of(triplets, weights=np.bincount(shown, weights).astype(float)), values, plan)
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
