@@ -224,7 +224,7 @@ class Clusters:
         return self.subjects
 
     def repeated(self) -> np.ndarray | None:
-        """(t,) the number of each row's set of three, in the order of their first rows; None if no two rows show one."""
+        """(t,) the number of each row's set of three, in the order of first rows; None if no two rows show one."""
         index = _checks.as_array(self.objects, "objects", "(t, k)")
         if index.shape[1] != 3:
             return None

@@ -114,7 +114,9 @@ def test_over_triplets_all_answers_to_one_are_drawn_together(weighted):
     """Rows in any order, which show the three objects in any order: the means are those of sums over the triplets."""
     rng = np.random.default_rng(0)
     triplets, times = rng.permutation([*combinations(range(7), 3)]), rng.integers(1, 6, 35)
-    shown = np.concatenate([np.arange(35), rng.permutation(np.repeat(np.arange(35), times - 1))])  # each once, then more
+    shown = np.concatenate(
+        [np.arange(35), rng.permutation(np.repeat(np.arange(35), times - 1))]
+    )  # each once, then more
     rows, values = rng.permuted(triplets[shown], axis=1), values_of(3, 1, 35)
     weights = rng.integers(1, 4, 35)[shown].astype(float) if weighted else None
     plan = Resampling("triplets", "bootstrap", 64, seed=7)
