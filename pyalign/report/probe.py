@@ -21,7 +21,10 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     of_all = {name: getattr(fit, name) for name in ("strength", "rank", "gap", "n_passes", "seconds")}
     of_all["n_train"] = fit.n_triplets
     rows = [*fold_rows("", result), ("", "mean", means), ("", "all", of_all)]
-    first = f"accuracy on triplets of held-out {result.split}, which chose nothing"
+    held = f"triplets of held-out {result.split}"
+    if result.split == "triplets":
+        held = "answers to held-out sets of three objects"
+    first = f"accuracy on {held}, which chose nothing"
     if interval is not None:
         header = interval_header(interval.confidence)
         first += f"; {header} of its mean: {percent_interval(interval)}, over {over(interval.by)}"
