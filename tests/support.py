@@ -181,13 +181,16 @@ def read_back(result, folder):
     return pyalign.load_result(path)
 
 
-FLOORS = {"objects": ("sets", "triplets"), "objects+subjects": ("objects", "subjects", "sets", "triplets")}
+FLOORS = {
+    "objects": ("triplets", "rows"), "triplets": ("rows",),
+    "objects+subjects": ("objects", "subjects", "triplets", "rows"),
+}  # fmt: skip
 
 
 def dependent(triplets, people, by):
     """(t, t) bool: which rows share an object, a person, either; are of one set of three objects; or the same row."""
     found = np.eye(len(triplets), dtype=bool)
-    if by == "sets":
+    if by == "triplets":
         ordered = np.sort(triplets, axis=1)
         return (ordered[:, None] == ordered[None]).all(axis=2)
     if "objects" in by:

@@ -60,7 +60,8 @@ class Categories:
         come back as they are.
 
         Raises:
-            InputError: another shape, other labels, or other numbers in memberships.
+            InputError: another shape, other labels, or other numbers in memberships; labels in addition to those of
+                the objects.
 
         Example:
             >>> Categories.of([10, -1, 9]).members.astype(int).tolist()
@@ -72,6 +73,11 @@ class Categories:
             return cls._of_pandas(categories, labels, names)
         a = _checks.as_array(categories, "categories", "(n,) or (n, c)")
         if a.ndim == 1:
+            if labels is not None:
+                raise InputError(
+                    f"labels must be left out where categories (n,) are the labels themselves; got {len(labels)}: the "
+                    "names of objects are names="
+                )
             own_labels, members = _of_labels(a)
             return cls(members, own_labels, names)
         if a.ndim != 2:

@@ -9,7 +9,7 @@ import numpy as np
 from pyalign import _checks
 from pyalign.embedding.inputs import EmbeddingInputs
 from pyalign.errors import InputError
-from pyalign.stats.splits import Fold, TripletKFold
+from pyalign.stats.splits import Fold, TripletKFold, sets_of_three
 
 SPLITS = ("triplets", "subjects")
 INNER = 10  # one in so many of a fold's sets, or participants, chooses the penalties
@@ -30,11 +30,7 @@ def unit_of(split: str, inputs: EmbeddingInputs) -> np.ndarray:
     if split == "subjects":
         assert inputs.subjects is not None
         return np.unique(inputs.subjects, return_inverse=True)[1]
-    i, j, k = np.sort(inputs.index, axis=1).astype(np.int64).T
-    n = inputs.n
-    if n**3 < 2**62:
-        return np.unique((i * n + j) * n + k, return_inverse=True)[1]
-    return np.unique(np.stack([i, j, k], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+    return sets_of_three(inputs.index, inputs.n)
 
 
 def folds_of(split: str, inputs: EmbeddingInputs, folds: int, seed: int) -> list[Fold]:

@@ -90,7 +90,8 @@ def rsa(
         n_permutations: the number of relabellings of the objects for p-values; None: no p-values.
         pooling: how participants are pooled for the noise ceiling: "ranks", "standardized", "unit" or "raw"; None: as
             the correlation requires.
-        partial: whether to also correlate each model with what the others do not explain; for spearman and pearson.
+        partial: whether to also report partial correlations, with the other models regressed out of the model and the
+            human matrix; for spearman and pearson.
         weighted: whether to fit a non-negatively weighted sum of all models, cross-validated over objects.
         correction: how p-values of differences, and of tests against the ceiling, are corrected: "holm", or
             "benjamini-hochberg".

@@ -130,7 +130,7 @@ class RsaResult(WithError, Result):
             correlate at least as much. None without permutations.
         per_person: the correlations with each participant's matrix, and their mean; None for a single matrix.
         ceiling: the noise ceiling of `per_person.mean`, never of `value`.
-        partial: the correlation with what other models don't explain, if it was requested.
+        partial: the correlation with the other models regressed out of both sides, if it was requested.
         n_objects: the number of objects in at least one compared pair.
         n_pairs: the number of compared pairs.
         n_missing: the number of pairs left out because nobody judged them or because a row has NaN.

@@ -64,7 +64,8 @@ def cross_validate_probe(
             unchanged everywhere.
         seed: the seed of the split and of the starting points.
         split: ``"objects"``: all items of a test triplet are held-out objects, and all items of a training triplet are
-            other objects; ``"triplets"`` or ``"subjects"``: held-out answers or participants, about the same objects.
+            other objects; ``"triplets"`` or ``"subjects"``: held-out sets of three, with all answers to them, or
+            participants, about the same objects.
         subjects: (t,) who answered each triplet; None: those of the triplets.
         other_embeddings, local_weight, tau, batch_size, batches: see `fit_probe`; used with ``norm="identity"``.
         missing: see `pyalign.score`.

@@ -21,7 +21,10 @@ def probe_view(result: ProbeCrossValidation, verbose: bool = False) -> list[Bloc
     of_all = {name: getattr(fit, name) for name in ("strength", "rank", "gap", "n_passes", "seconds")}
     of_all["n_train"] = fit.n_triplets
     rows = [*fold_rows("", result), ("", "mean", means), ("", "all", of_all)]
-    first = f"accuracy on triplets of held-out {result.split}, which chose nothing"
+    held = f"triplets of held-out {result.split}"
+    if result.split == "triplets":
+        held = "answers to held-out sets of three objects"
+    first = f"accuracy on {held}, which chose nothing"
     if interval is not None:
         header = interval_header(interval.confidence)
         first += f"; {header} of its mean: {percent_interval(interval)}, over {over(interval.by)}"
@@ -62,7 +65,8 @@ def folds_table(rows: Sequence[FoldRow], task: str) -> Table:
                note="Of the penalty, chosen within the training triplets."),
         column("accuracy", of("accuracy"), "percent", note="Probed."),
         column("s.e.", of("accuracy_error"), "percent", 2, only=PAGE, note="Standard error of the probed accuracy."),
-        column("zero-shot", of("zero_shot_accuracy"), "percent"),
+        column("zero-shot", of("zero_shot_accuracy"), "percent",
+               foot="zero-shot: the embeddings as they came, by cosine"),
         column("cross-entropy", of("cross_entropy"), "number", 5, keep=7, foot=nats_note(task)),
         column("train", of("n_train"), "count", keep=5, note="Triplets that it was fitted to."),
         column("test", of("n_test"), "count", keep=4, note="Held-out triplets."),

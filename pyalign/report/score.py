@@ -16,6 +16,7 @@ from pyalign.report.words import (
     interval_header,
     nats_note,
     one_line,
+    over,
     over_text,
     percent,
     percent_interval,
@@ -55,7 +56,7 @@ def score_view(score: Score | Scores, verbose: bool = False) -> list[Block]:
             nats_note(first.task) if nats else "",
             f"backend {first.backend}",
         ),
-        *(block for row in rows if row.groups for block in (_groups_table(row), *_spread_of_groups(row))),
+        *(block for row in rows if row.groups for block in (_groups_table(row), *_foot_of_groups(row))),
     ]
 
 
@@ -151,13 +152,15 @@ def _groups_table(row: Score) -> Table:
     )
 
 
-def _spread_of_groups(row: Score) -> list[Block]:
-    """How much the groups of a score differ, where that is known."""
-    if row.group_spread is None or row.group_spread_ci is None:
-        return []
-    level = interval_header(row.group_spread_ci.confidence)
-    spread = f"true accuracies of groups differ by a standard deviation of {percent(row.group_spread)}"
-    return [foot(f"{spread}, {level} {percent_interval(row.group_spread_ci)}")]
+def _foot_of_groups(row: Score) -> list[Block]:
+    """What intervals of groups are over, if those of the score are over something else, and how much groups differ."""
+    by = next((group.ci.by for group in row.groups or () if group.ci is not None), None)
+    lines = [] if by in (None, row.ci_by) else [f"intervals of groups over {over(by)}"]
+    if row.group_spread is not None and row.group_spread_ci is not None:
+        level = interval_header(row.group_spread_ci.confidence)
+        spread = f"true accuracies of groups differ by a standard deviation of {percent(row.group_spread)}"
+        lines.append(f"{spread}, {level} {percent_interval(row.group_spread_ci)}")
+    return [foot(*lines)] if lines else []
 
 
 # Noise ceilings

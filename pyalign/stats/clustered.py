@@ -12,10 +12,10 @@ exclusion:
 
 with S the sum of e in the group. Residuals of an object with many rows hold less than its errors would, by more than N0
 makes good: S_i^2 counts (1 - 3 / n) / (1 - n_i / t) times, which is 1 where n objects have as many rows each, and S_p^2
-likewise. No variance over objects is below that of independent triplets (sets of three objects,
-whose repeated answers depend on each other) or of independent rows, nor, over either, below that over objects or over
-people alone. How well the variance itself is known, `pyalign.stats.degrees` says; of how many objects or people it is
-known at all, `pyalign.stats.effective`.
+likewise. Over triplets the variance is that of sets of three objects, whose repeated answers depend on each other, and
+not below that of independent rows. No variance over objects is below that over triplets, nor, over either, below that
+over objects or over people alone. How well the variance itself is known, `pyalign.stats.degrees` says; of how many
+objects or people it is known at all, `pyalign.stats.effective`.
 
 Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Aronow, Samii and Assenova,
 "Cluster-robust variance estimation for dyadic data", 2015; extended here from pairs to triplets, with N0. The factor of
@@ -65,9 +65,9 @@ class Errors:
         means: (k,).
         candidates: (k, k) covariances each, of which the largest counts for each contrast: that over all that is drawn
             again, first, then its floors.
-        degrees: of freedom at most: objects, people or rows, less one.
+        degrees: of freedom at most: objects, people or triplets, less one.
         sums: of objects, of people, or of both, from which the degrees of freedom of each mean follow; none: `degrees`.
-        rows: how many there are, as many as weigh the same; of those over objects, how many different sets of three.
+        rows: how many there are, as many as weigh the same; over objects or triplets, how many different sets of three.
         covariances: of two rows, by what they share; None where they are not known.
     """
 
@@ -183,8 +183,10 @@ class Dependence:
         objects: rows by their objects, or None where they don't matter.
         people: (t,) int64, or None.
         both: rows by their objects within each participant, or None.
-        degrees: of freedom: objects, people or rows, less one; the smaller of the first two where both count.
+        degrees: of freedom: objects, people or triplets, less one; the smaller of the first two where both count.
         backend: what adds up.
+        sets: (t,) the number of each row's set of three objects, where triplets are resampled and some are in several
+            rows, or None.
     """
 
     by: str
@@ -193,6 +195,7 @@ class Dependence:
     both: SharedTriplets | None
     degrees: int
     backend: str = "auto"
+    sets: np.ndarray | None = None
 
     @classmethod
     def of(cls, clusters: Clusters, plan: Resampling) -> Dependence:
@@ -204,6 +207,9 @@ class Dependence:
         index = _checks.as_array(clusters.objects, "objects", "(t, 3)")
         objects = people = both = None
         degrees = []
+        sets = clusters.repeated() if plan.by == "triplets" else None
+        if sets is not None:
+            degrees.append(int(sets.max()) + 1)
         if "objects" in plan.by:
             objects = share_triplets(index, clusters.n, clusters.backend)
             degrees.append(_distinct(index, clusters.n) if clusters.taken else clusters.n)
@@ -212,7 +218,7 @@ class Dependence:
             degrees.append(len(np.unique(people)))
         if objects is not None and people is not None:
             both = share_triplets(*_within(index, clusters.n, people), clusters.backend)
-        return cls(plan.by, objects, people, both, min(degrees or [len(index)]) - 1, clusters.backend)
+        return cls(plan.by, objects, people, both, min(degrees or [len(index)]) - 1, clusters.backend, sets)
 
     def errors(self, table: np.ndarray) -> Errors:
         """The errors of weighted means.
@@ -234,9 +240,11 @@ class Dependence:
         groups: list[_Groups] = []
         objects = within = None
         candidate_products = [alone]
+        if self.by == "triplets":
+            candidate_products.insert(0, alone if self.sets is None else self._by_group(self.sets, table)[1])
         if self.people is not None:
-            sums = np.stack([np.bincount(self.people, column) for column in table.T], axis=1)
-            groups.append(_Groups.of("subjects", sums, float(totals[0]), row_moments(sums, self.backend)[1]))
+            sums, products = self._by_group(self.people, table)
+            groups.append(_Groups.of("subjects", sums, float(totals[0]), products))
             candidate_products.insert(0, groups[0].products)
         if self.objects is not None:
             objects, sums = self.objects.products_and_sums(table)
@@ -255,7 +263,7 @@ class Dependence:
         sums_of = tuple(
             grouping.sums(means, square - candidate_products[first + k][0, 0]) for k, grouping in enumerate(groups)
         )
-        rows = square / float(candidate_products[-1 if self.objects is None else -2][0, 0])
+        rows = square / float(candidate_products[-1 if self.by == "subjects" else -2][0, 0])
         shared = {grouping.group.number.of: grouping for grouping in groups}
         covariances = covariances_of(
             lambda products: _residuals(products, means), alone, square,
@@ -263,6 +271,11 @@ class Dependence:
             shared["subjects"].products if "subjects" in shared else None, within,
         )  # fmt: skip
         return Errors(means, tuple(candidates), self.degrees, sums_of, rows, covariances)
+
+    def _by_group(self, numbers: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(g, 1 + k) sums of the rows of each group, and (1 + k, 1 + k) sums of their products, two by two."""
+        sums = np.stack([np.bincount(numbers, column) for column in table.T], axis=1)
+        return sums, row_moments(sums, self.backend)[1]
 
 
 @dataclass(frozen=True)
@@ -350,7 +363,7 @@ def _distinct(index: np.ndarray, n: int) -> int:
 
 def _within(index: np.ndarray, n: int, people: np.ndarray) -> tuple[np.ndarray, int]:
     """Triplets whose objects are others for each participant, and how many there then are."""
-    own = people[:, None].astype(np.int64) * n + index
+    own = people[:, None].astype(np.int64) * n + index.astype(np.int64)  # uint64 and int64 would be float64
     total = (int(people.max()) + 1) * n
     if total > max(1 << 16, MOST_LABELS * own.size):
         labels, codes = np.unique(own, return_inverse=True)

@@ -2,7 +2,8 @@
 
 The three answer different questions. Of "objects": figures on objects like these, which is what a claim about a model
 is about; triplets and pairs share objects, so that errors come in clusters. Of "triplets": on these very objects, with
-other triplets. Of "subjects": with other people. Nothing here knows what is averaged: values come as whole numbers.
+other triplets, of which all answers to the same three objects are one. Of "subjects": with other people. Nothing here
+knows what is averaged: values come as whole numbers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pyalign.documents import by_key
 from pyalign.errors import InputError
 from pyalign.ops.resample import object_sums, pair_sums, subject_sums, triplet_sums
 from pyalign.progress import Progress, silent
+from pyalign.stats.splits import different_sets
 
 BY = ("objects", "subjects", "objects+subjects", "triplets")  # what intervals are over
 AUTO: Final = "auto"  # over objects, and participants if enough of these are known
@@ -221,6 +223,14 @@ class Clusters:
         assert self.subjects is not None
         return self.subjects
 
+    def repeated(self) -> np.ndarray | None:
+        """(t,) the number of each row's set of three, in the order of first rows; None if no two rows show one."""
+        index = _checks.as_array(self.objects, "objects", "(t, k)")
+        if index.shape[1] != 3:
+            return None
+        count, sets = different_sets(index, self.n)
+        return sets if count < len(sets) else None
+
 
 def replicates(clusters: Clusters, values: np.ndarray, plan: Resampling, progress: Progress = silent) -> np.ndarray:
     """(b, v) weighted means of values (v, t), int16, under each resample; NaN where a resample leaves no row.
@@ -245,36 +255,50 @@ def resampled_sums(clusters: Clusters, values: np.ndarray, plan: Resampling, pro
         (3, 2)
     """
     if clusters.weights is not None:
-        digits = _digits(clusters.weights, values)
-        plain = resampled_sums(replace(clusters, weights=None), digits.reshape(-1, digits.shape[-1]), plan, progress)
-        return np.tensordot(plain[:, 1:].reshape(len(plain), *digits.shape[:2]), PLACES, 1)
+        digits = _digits(_whole_weights(clusters.weights), values)
+        return _of_digits(resampled_sums(replace(clusters, weights=None), digits, plan, progress))
     options: dict[str, Any] = {"n_resamples": plan.drawn, "seed": plan.seed, "progress": progress}
     if plan.by == "objects":
         add_up = pair_sums if clusters.objects.shape[1] == 2 else object_sums
         sums = add_up(clusters.objects, clusters.n, values, **options, backend=clusters.backend)
     elif plan.by == "triplets":
-        sums = triplet_sums(values, **options, backend=clusters.backend)
+        sets = clusters.repeated()
+        if sets is None:
+            return triplet_sums(values, **options, backend=clusters.backend)
+        of_sets = [np.bincount(sets, row).astype(np.int64) for row in (None, *values)]  # exact below 2^53
+        digits = _digits(of_sets[0], of_sets[1:], multiplied=True)
+        sums = _of_digits(triplet_sums(digits, **options, backend=clusters.backend)).astype(np.int64)
     else:
         sums = subject_sums(clusters.persons(), values, people=clusters.people, **options)
     return sums
 
 
-def _digits(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """int16 (1 + v, 3, t): the weights, and their products with values (v, t), as numbers of three digits.
-
-    Resamples add up int16. The sums of the digits are exact, and with `PLACES` they give those of the products, of
-    weights that are rounded to a billionth of the largest; small whole numbers stay as they are.
-    """
+def _whole_weights(weights: np.ndarray) -> np.ndarray:
+    """Weights as whole numbers, rounded to a billionth of the largest; small whole numbers keep their ratios."""
     exponent = WEIGHT_BITS - int(np.frexp(weights.max())[1])
-    whole = np.rint(np.ldexp(weights, exponent)).astype(np.int64)
+    return np.rint(np.ldexp(weights, exponent)).astype(np.int64)
+
+
+def _digits(weights: np.ndarray, values: Sequence[np.ndarray] | np.ndarray, multiplied: bool = False) -> np.ndarray:
+    """int16 (3 (1 + v), t): int64 weights (t,) and their products with v rows of values, as numbers of three digits.
+
+    Resamples add up int16. The sums of the digits are exact, and with `PLACES` they give those of the products.
+
+    multiplied: whether the values are such products already.
+    """
     digits = np.empty((1 + len(values), len(PLACES), len(weights)), np.int16)
-    for row, of_row in enumerate((1, *values)):
-        rest = whole * of_row
+    for row, of_row in enumerate((None, *values)):
+        rest = weights.copy() if of_row is None else of_row.copy() if multiplied else weights * of_row
         for place in range(len(PLACES) - 1):
             digits[row, place] = rest & (DIGIT - 1)
             rest >>= DIGIT.bit_length() - 1
         digits[row, -1] = rest
-    return digits
+    return digits.reshape(-1, len(weights))
+
+
+def _of_digits(sums: np.ndarray) -> np.ndarray:
+    """(b, 1 + v) float64: the sums of weights and products from the (b, 1 + 3 (1 + v)) ones of their digits."""
+    return np.tensordot(sums[:, 1:].reshape(len(sums), -1, len(PLACES)), PLACES, 1)
 
 
 def means_of(sums: np.ndarray) -> np.ndarray:

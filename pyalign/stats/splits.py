@@ -3,7 +3,9 @@
 Over objects, the training triplets of a fold have all three items among the training objects, its test triplets all
 three among the held-out ones; the others, which mix them, are left out. Only such a split says how a fit does on
 objects that it has not seen. Over triplets the same objects stand on both sides, over subjects the same objects but
-other people. `split` gives indices of triplets, for tools of scikit-learn whose X is triplets.
+other people. All answers to the same three objects stay together over triplets: a fit that has seen other people's
+answers to a triplet has seen the triplet. `split` gives indices of triplets, for tools of scikit-learn whose X is
+triplets.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ class TripletKFold:
     """Folds of about equal size, drawn at random.
 
     Args:
-        by: ``"objects"``, ``"triplets"`` or ``"subjects"``.
+        by: ``"objects"``, ``"triplets"`` (sets of three objects, with all answers to them) or ``"subjects"``.
         n_splits: how many, at least 2.
         seed: of the draw.
         n: how many objects there are; None: up to the largest that a triplet names.
@@ -94,7 +96,8 @@ class TripletKFold:
             people, number = _people(triplets, subjects, len(index))
             of_triplet = self._parts(people, rng)[number]
         else:
-            of_triplet = self._parts(len(index), rng)
+            sets, number = different_sets(index, n)
+            of_triplet = self._parts(sets, rng)[number]
         for f in range(self.n_splits):
             out = of_triplet == f
             yield self._filled(Fold(np.flatnonzero(~out), np.flatnonzero(out), everything), f)
@@ -110,7 +113,8 @@ class TripletKFold:
     def _parts(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """(count,) the fold of each of count things: folds of equal size, or one more."""
         if self.n_splits > count:
-            most = f"a split over {self.by} must have at most as many folds as there are {self.by} ({count:,})"
+            different = "different triplets" if self.by == "triplets" else self.by
+            most = f"a split over {self.by} must have at most as many folds as there are {different} ({count:,})"
             raise InputError(f"{most}; got {self.n_splits}")
         fold = np.empty(count, np.int64)
         fold[rng.permutation(count)] = np.arange(count) % self.n_splits
@@ -130,8 +134,8 @@ class TripletHoldOut:
 
     Args:
         by: ``"objects"``: items are split at random, and a triplet counts where all of its items are in one part;
-            ``"triplets"``: each triplet for itself, so that both parts speak of the same items.
-        test_size: fraction of the items (rounded to whole ones), or the chance of a triplet, to report on.
+            ``"triplets"``: each set of three items with all answers to it, so that both parts speak of the same items.
+        test_size: fraction of the items (rounded to whole ones), or the chance of a set of three, to report on.
         seed: of the draw.
         n: how many objects there are; None: up to the largest that a triplet names.
 
@@ -164,7 +168,7 @@ class TripletHoldOut:
     def split(self, X: object, y: object = None, groups: object = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Indices of the triplets to fit on and to report on, ascending: one pair. y and groups are not read."""
         index, n = _numbers(X, self.n)
-        kinds = self._by_objects(index, n) if self.by == "objects" else self._each(len(index))
+        kinds = self._by_objects(index, n) if self.by == "objects" else self._by_triplets(index, n)
         parts = np.flatnonzero(kinds == 3 * FIT), np.flatnonzero(kinds == 3 * TEST)
         for rows, what in zip(parts, ("fit", "report"), strict=True):
             if len(rows) == 0:
@@ -187,13 +191,14 @@ class TripletHoldOut:
             kinds[part] += of_items[:, 2]
         return kinds
 
-    def _each(self, t: int) -> np.ndarray:
-        bits, kinds = np.random.Philox(self.seed), np.empty(t, np.uint8)
+    def _by_triplets(self, triplets: np.ndarray, n: int) -> np.ndarray:
+        sets, number = different_sets(triplets, n)
+        bits, kinds = np.random.Philox(self.seed), np.empty(sets, np.uint8)
         limit = np.uint64(self.test_size * 2.0**64)
-        for start in range(0, t, CHUNK):
+        for start in range(0, sets, CHUNK):
             part = kinds[start : start + CHUNK]
             part[:] = np.where(bits.random_raw(len(part)) < limit, 3 * TEST, 3 * FIT)
-        return kinds
+        return kinds[number]
 
 
 def within(triplets: np.ndarray, allowed: np.ndarray) -> np.ndarray:
@@ -205,6 +210,36 @@ def within(triplets: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     """
     a, b, c = triplets[:, 0], triplets[:, 1], triplets[:, 2]
     return np.flatnonzero(allowed[a] & allowed[b] & allowed[c])
+
+
+def sets_of_three(triplets: np.ndarray, n: int) -> np.ndarray:
+    """(t,) the number of the set of three items, of n, that each triplet shows, in whatever order: sets in order.
+
+    Example:
+        >>> sets_of_three(np.array([[3, 1, 2], [0, 1, 2], [2, 3, 1]]), 4)
+        array([1, 0, 1])
+    """
+    i, j, k = np.sort(triplets, axis=1).astype(np.int64).T
+    if n**3 < 2**62:
+        return np.unique((i * n + j) * n + k, return_inverse=True)[1]
+    return np.unique(np.stack([i, j, k], axis=1), axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def different_sets(triplets: np.ndarray, n: int) -> tuple[int, np.ndarray]:
+    """How many sets of three there are, and the number of each triplet's, in the order in which they first appear.
+
+    Where no set is repeated these are the numbers of the rows, so that a seed splits such files as it always did. How
+    the items are numbered does not matter.
+
+    Example:
+        >>> different_sets(np.array([[3, 1, 2], [0, 1, 2], [2, 3, 1]]), 4)
+        (2, array([0, 1, 0]))
+    """
+    in_order = sets_of_three(triplets, n)
+    first = np.unique(in_order, return_index=True)[1]
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    return len(first), number[in_order]
 
 
 def _numbers(triplets: Any, n: int | None) -> tuple[np.ndarray, int]:

@@ -46,6 +46,8 @@ def test_participants_are_groups_of_their_own_with_intervals_over_objects():
     assert [group.group for group in score.groups] == [f"person {k}" for k in range(8)]
     assert {group.ci.by for group in score.groups} == {"objects"} == {score.group_spread_ci.by}
     by_objects = scored(groups=PEOPLE, ci="objects")
+    told = "intervals of groups over objects"
+    assert told in score.table() and told not in by_objects.table()
     assert score.group_spread == pytest.approx(by_objects.group_spread)
     assert [g.p_lowest for g in score.groups] == [g.p_lowest for g in by_objects.groups]
     known = pyalign.Triplets(TRIPLETS, subjects=PEOPLE)

@@ -25,7 +25,7 @@ CALLS = {
     "compare": ("x.npy", "y.npy"),
     "ceiling": (),
     "agreement": ("x.npy",),
-    "calibrate": ("x.npy", "--split", "triplets"),
+    "calibrate": ("x.npy", "--split", "triplets", "--seed", "1"),
     "failures": ("x.npy", "y.npy"),
     "concepts": ("x.npy", "--categories", "kinds.txt"),
     "consistency": ("x.npy", "y.npy"),

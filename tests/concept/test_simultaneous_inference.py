@@ -49,12 +49,13 @@ def test_the_confidence_of_each_is_that_of_independent_intervals():
 
 
 def test_a_difference_from_the_whole_is_tested_as_the_module_says():
-    found = pyalign.score_concepts(MODELS, TRIPLETS, DIMENSIONS, ci="triplets")
+    triplets = TRIPLETS[np.unique(np.sort(TRIPLETS, axis=1), axis=0, return_index=True)[1]]
+    found = pyalign.score_concepts(MODELS, triplets, DIMENSIONS, ci="triplets")
     for result in found.results:
         p = result.accuracy
-        of_all = p * (1 - p) / (T - 1)  # both are of 0 and 1 here, but for few ties
+        of_all = p * (1 - p) / (len(triplets) - 1)  # both are of 0 and 1 here, but for few ties
         for row in result.concepts:
-            share = row.n_triplets / T
+            share = row.n_triplets / len(triplets)
             own = p * (1 - p) / (row.n_triplets - 1)
             t = abs(row.accuracy - p) / math.sqrt(max(own * (1 - 2 * share) + of_all, (1 - share) ** 2 * own))
             assert row.p_value == pytest.approx(2 * student.sf(t, row.n_triplets - 1), rel=0.05)

@@ -79,6 +79,15 @@ def test_what_is_no_category_is_refused(message_of, given, message):
     assert message_of(Categories.of, given) == message
 
 
+def test_names_in_the_place_of_labels_are_refused(message_of):
+    """They would be left out without a word, and rows matched by position."""
+    message = message_of(Categories.of, ["tool", "food"], ("axe", "pear"))
+    assert message == (
+        "labels must be left out where categories (n,) are the labels themselves; got 2: the names of objects are "
+        "names="
+    )
+
+
 def test_rows_without_a_category_are_refused(message_of):
     few = Categories.of(["a", "b"], names=("saw", "pie"))
     assert message_of(few.of_rows, 3) == "categories must have a row for each of 3 rows of embeddings; got 2"

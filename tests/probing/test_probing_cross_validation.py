@@ -224,6 +224,28 @@ def test_over_triplets_and_subjects_the_same_objects_are_known(validated):
     assert (known.split, people.split) == ("triplets", "subjects")
 
 
+@pytest.mark.slow
+def test_over_triplets_that_were_answered_several_times_figures_are_those_of_new_triplets():
+    """Of the same objects: accuracies are not above those of the map on new triplets, and errors are their spread."""
+    rng, people = np.random.default_rng(1), 1.3 * np.random.default_rng(2).gamma(0.6, size=(20, 3))
+    x = np.concatenate([people + 0.5 * rng.normal(size=people.shape), rng.normal(size=(20, 12))], axis=1)
+
+    def answered(sets, times):
+        shown = np.repeat(np.argsort(rng.random((sets, 20)), axis=1)[:, :3], times, axis=0)
+        p = pyalign.choice_probabilities(people, shown, measure="dot")
+        odd = (rng.random((len(shown), 1)) > p.cumsum(axis=1)[:, :2]).sum(axis=1)
+        return np.take_along_axis(shown, np.array([[1, 2, 0], [0, 2, 1], [0, 1, 2]])[odd], axis=1)
+
+    found, new = [], []
+    for seed in range(60):
+        result = cross_validate_probe(x, answered(100, 8), split="triplets", penalties=[0.01], seed=seed)
+        found.append((result.accuracy, result.accuracy_interval.error))
+        new.append(pyalign.score(x, answered(1000, 1), transform=result.fit.transform, ci=None).accuracy)
+    accuracies, errors = np.array(found).T
+    assert np.mean(new) - 0.05 < accuracies.mean() < np.mean(new) + 0.01
+    assert 0.75 < errors.mean() / accuracies.std() < 1.35
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_a_fold_whose_answers_weigh_nothing_is_refused_at_the_start(message_of, soft):
     x, triplets = world(t=4000)

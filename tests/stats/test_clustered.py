@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ KINDS = (np.int8, np.int16, np.float64)
 
 def depend(s, u, triplets, people, by):
     """Whether rows s and u depend on each other."""
-    if by == "sets":
+    if by == "triplets":
         return set(triplets[s].tolist()) == set(triplets[u].tolist())
     objects = "objects" in by and bool(set(triplets[s].tolist()) & set(triplets[u].tolist()))
     return s == u or objects or ("subjects" in by and people[s] == people[u])
@@ -93,15 +94,25 @@ def test_errors_and_differences_are_the_roots_of_the_largest_that_counts(by, see
 @pytest.mark.parametrize("by", BY)
 def test_of_rows_that_count_the_same_it_is_that_of_the_values(by):
     triplets, people = draw_triplets(4, 25, 300), np.arange(300) % 11
+    different = len(np.unique(np.sort(triplets, axis=1), axis=0))
     values = reals(4, 2, 300, dtype=np.float64) + np.arange(300) % 11
     errors, degrees = standard_errors(Clusters.of(triplets, people), values, Resampling(by))
     np.testing.assert_allclose(errors, [clustered_error(row, triplets, by, people) for row in values], rtol=1e-9)
-    assert degrees == {"objects": 24, "triplets": 299, "subjects": 10, "objects+subjects": 10}[by]
+    assert degrees == {"objects": 24, "triplets": different - 1, "subjects": 10, "objects+subjects": 10}[by]
 
 
-def test_over_rows_it_is_the_textbook_error_of_a_mean():
-    values = np.random.default_rng(0).normal(size=(2, 50))
-    found, degrees = standard_errors(Clusters.of(draw_triplets(0, 9, 50)), values, Resampling("triplets"))
+def test_over_triplets_that_are_all_different_it_is_the_textbook_error_of_a_mean():
+    values, triplets = np.random.default_rng(0).normal(size=(2, 50)), np.array([*combinations(range(9), 3)])[:50]
+    found, degrees = standard_errors(Clusters.of(triplets), values, Resampling("triplets"))
+    np.testing.assert_allclose(found, values.std(axis=1, ddof=1) / np.sqrt(50), rtol=1e-12)
+    assert degrees == 49
+
+
+def test_over_triplets_many_equal_answers_to_each_say_no_more_than_one():
+    """Of 10 equal answers to each of 50 triplets: in whatever order a row shows the three."""
+    values, triplets = np.random.default_rng(0).normal(size=(2, 50)), np.array([*combinations(range(9), 3)])[:50]
+    rows = np.random.default_rng(1).permuted(np.repeat(triplets, 10, axis=0), axis=1)
+    found, degrees = standard_errors(Clusters.of(rows), np.repeat(values, 10, axis=1), Resampling("triplets"))
     np.testing.assert_allclose(found, values.std(axis=1, ddof=1) / np.sqrt(50), rtol=1e-12)
     assert degrees == 49
 
@@ -201,6 +212,14 @@ def test_some_of_the_rows_are_those_rows_alone():
         np.testing.assert_array_equal(part.candidates, alone.candidates)
 
 
+@pytest.mark.parametrize("by", BY)
+def test_objects_may_be_numbered_in_any_whole_type(by):
+    table, triplets, people = case(2, 20, 80, 2, np.int16, False)
+    for dtype in (np.uint8, np.uint16, np.uint64, ">i4"):
+        found = errors_of(table, triplets.astype(dtype), people, by)
+        np.testing.assert_array_equal(found.candidates, errors_of(table, triplets, people, by).candidates)
+
+
 # What is not known
 
 
@@ -211,7 +230,7 @@ def test_triplets_of_five_objects_all_share_one_and_have_no_error(by, n):
     found = errors_of(table, triplets, people, by)
     assert not found.known
     assert np.isnan(found.errors).all() and np.isnan(found.differences).all()
-    assert errors_of(table, triplets, people, "triplets").known
+    assert errors_of(table, triplets, people, "triplets").known == (n > 3)  # three objects are one triplet
 
 
 @given(seeds, st.integers(0, 30))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import re
+from itertools import combinations
 from typing import get_args
 
 import numpy as np
@@ -106,6 +107,22 @@ def test_replicates_are_weighted_means(seed, by, k):
     with np.errstate(invalid="ignore"):
         expected = (values.astype(int) @ weights) / weights.sum(axis=0)
     np.testing.assert_allclose(means, expected.T, rtol=1e-13, atol=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_over_triplets_all_answers_to_one_are_drawn_together(weighted):
+    """Rows in any order, which show the three objects in any order: the means are those of sums over the triplets."""
+    rng = np.random.default_rng(0)
+    triplets, times = rng.permutation([*combinations(range(7), 3)]), rng.integers(1, 6, 35)
+    shown = np.concatenate(
+        [np.arange(35), rng.permutation(np.repeat(np.arange(35), times - 1))]
+    )  # each once, then more
+    rows, values = rng.permuted(triplets[shown], axis=1), values_of(3, 1, 35)
+    weights = rng.integers(1, 4, 35)[shown].astype(float) if weighted else None
+    plan = Resampling("triplets", "bootstrap", 64, seed=7)
+    found = replicates(Clusters.of(rows, weights=weights), values[:, shown], plan)
+    expected = replicates(Clusters.of(triplets, weights=np.bincount(shown, weights).astype(float)), values, plan)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_a_resample_that_leaves_no_row_is_not_a_number_and_is_refused(message_of):

@@ -109,9 +109,9 @@ def calibrate(
             shares do not say whose answer is whose.
         measure: see `pyalign.similarity`; one or several.
         split: ``"objects"``: the items are split at random; the temperature is fitted on the triplets whose items are
-            all in one part and reported on those whose items are all in the other. ``"triplets"``: triplets are split,
-            whatever their items. None: fitted and reported on all. The split is the same for all embeddings, whatever
-            the order of their rows.
+            all in one part and reported on those whose items are all in the other. ``"triplets"``: sets of three are
+            split, with all answers to them. None: fitted and reported on all. The split is the same for all embeddings,
+            whatever the order of their rows.
         held_out: the fraction of objects (or triplets) to report on.
         seed: the seed of the split.
         bins: the number of bins of the reliability tables.
