@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
+from pyalign.data.timeless import timeless
 from pyalign.errors import ConvergenceWarning, InputError
 from pyalign.extraction.disk import from_folder, on_disk
 from pyalign.extraction.sources import load_encoder
@@ -23,7 +24,6 @@ from pyalign.study.file import STEP, Step, StudyModel, texts_of
 from pyalign.study.inputs import Inputs
 from pyalign.study.keys import digest_of, key_of_step
 from pyalign.study.options import FILES, SCORES
-from pyalign.study.timeless import timeless
 
 NOT_IN_KEY = ("workers",)  # of an extraction: rows don't depend on them
 TOLD = {"triplets": "triplets", "dimensions": "dimensions", "against": "against"}  # fields that say what was read
