@@ -137,7 +137,7 @@ EXPERIMENT = Command(
 
 
 @dataclass(frozen=True)
-class TripletsOptions(_options.RowNames, _options.Document):
+class TripletsOptions(_options.RowNames, _options.Mapped, _options.Document):
     """The options of `pyalign plan triplets`."""
 
     embeddings: tuple[Spec, ...] = option(
