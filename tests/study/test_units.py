@@ -266,6 +266,23 @@ def test_a_study_of_six_units_runs_in_two_processes(few, whole):
     assert documents("out") == whole
 
 
+def test_predictions_are_the_same_bytes_for_any_number_of_threads(folder):
+    """BLAS takes what OMP_NUM_THREADS says, which `--jobs` and nodes of a cluster set."""
+    pytest.importorskip("threadpoolctl", reason="threadpoolctl is not installed")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 400))
+    np.save("wide.npy", x)
+    np.save("human.npy", np.abs(x[:, :4] + rng.normal(size=(300, 4))))
+    Path("wide.toml").write_text('[dimensions]\nfile = "human.npy"\n[models]\nw = "wide.npy"\n[steps.predict]\n')
+    made = []
+    for threads in ("1", "3"):
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+        command = [Path(sys.executable).with_name("pyalign"), "study", "step", "wide.toml", "--out", threads, "predict"]
+        subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+        made.append((folder / threads / "steps" / "predict.json").read_bytes())
+    assert made[0] == made[1]
+
+
 CODE = """\
 import os, signal
 def net():
