@@ -205,6 +205,8 @@ def test_exit_codes_of_a_step(few, capsys):
 
 def test_an_unknown_unit_or_a_mistake_in_its_step_writes_nothing(few, message_of):
     assert message_of(lambda: pyalign.run_unit("small.toml", "out", "")).startswith("unit '' is none of this study")
+    message = "unit 'nonsense' is none of this study; it has 6, such as 'ceiling'"
+    assert message_of(lambda: pyalign.run_unit("small.toml", "out", "nonsense")) == message
     text = Path("small.toml").read_text()
     Path("small.toml").write_text(text.replace("k = 3", "kk = 3"))
     told = "small.toml: step 'hubs': hubness has no option 'kk'"
